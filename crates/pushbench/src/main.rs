@@ -1,0 +1,3 @@
+//! The pushbench command.
+
+fn main() {}

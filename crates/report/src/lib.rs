@@ -1,0 +1,1 @@
+//! Results into statistics, charts and REPORT.md.

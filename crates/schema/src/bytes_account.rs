@@ -1,0 +1,98 @@
+//! Bytes by layer and direction. The layers of a direction add up to the bytes that crossed the socket.
+
+use std::ops::{AddAssign, Sub};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! layers {
+    ($($(#[doc = $doc:literal])+ $name:ident: $label:literal,)+) => {
+        /// Bytes of one direction, by layer.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+        pub struct Layers {
+            $($(#[doc = $doc])+ pub $name: u64,)+
+        }
+
+        impl Layers {
+            /// Every layer's label and bytes, in the order in which charts stack them.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$(($label, self.$name)),+].into_iter()
+            }
+        }
+
+        impl AddAssign for Layers {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name += other.$name;)+
+            }
+        }
+
+        impl Sub for Layers {
+            type Output = Self;
+            /// What came between two readings of a counter that never falls.
+            fn sub(self, earlier: Self) -> Self {
+                Self { $($name: self.$name - earlier.$name,)+ }
+            }
+        }
+    };
+}
+
+layers! {
+    /// The application's bytes.
+    payload: "payload",
+    /// The instrument's mark in each message; the same in every technique.
+    stamp: "stamp",
+    /// What tells messages apart: SSE fields, WebSocket frame headers, batch separators, length prefixes.
+    message_framing: "message framing",
+    /// HTTP/1.1 chunk sizes and their line ends (RFC 9112 §7.1).
+    chunk_framing: "chunk framing",
+    /// Request line and header fields, of requests that were answered with events or carried a message.
+    request_head: "request head",
+    /// Status line and header fields of the answers to these.
+    response_head: "response head",
+    /// What opens a channel once: the WebSocket upgrade, both heads; the hello of raw TCP.
+    handshake: "handshake",
+    /// What carries no event: pings, pongs, closes, heartbeats, greetings, and whole polls that found nothing.
+    control: "control",
+    /// Read or written, and not yet attributable: the begin of a head, a frame or a message.
+    unfinished: "unfinished",
+}
+
+impl Layers {
+    /// All bytes of this direction: wire bytes.
+    pub fn wire(&self) -> u64 {
+        self.named().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// What is neither the application's nor the instrument's: wire − payload − stamp.
+    pub fn overhead(&self) -> u64 {
+        self.wire() - self.payload - self.stamp
+    }
+}
+
+/// Both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Account {
+    /// From client to server.
+    pub up: Layers,
+    /// From server to client.
+    pub down: Layers,
+}
+
+impl Account {
+    /// Bytes in both directions.
+    pub fn wire(&self) -> u64 {
+        self.up.wire() + self.down.wire()
+    }
+
+    /// Overhead bytes in both directions.
+    pub fn overhead(&self) -> u64 {
+        self.up.overhead() + self.down.overhead()
+    }
+}
+
+impl AddAssign for Account {
+    fn add_assign(&mut self, other: Self) {
+        self.up += other.up;
+        self.down += other.down;
+    }
+}

@@ -1,0 +1,22 @@
+//! What lies on disk: scenarios, trial records, the manifest of a run, and quantities with units.
+//!
+//! # Layout
+//!
+//! - [`quantity`]: `20ms`, `200 B`, `100/s`, and back
+//! - [`scenario`]: a question as a TOML file; a [`scenario::Scenario`] that exists can be run
+//! - [`settings`]: everything that one trial is told
+//! - [`bytes_account`]: bytes by layer and direction
+//! - [`trial`]: a trial's plan, outcome and record
+//! - [`manifest`]: what a run was, and on what machine
+//! - [`warning`]: what a reader of a figure must know
+
+pub mod bytes_account;
+pub mod manifest;
+pub mod quantity;
+pub mod scenario;
+pub mod settings;
+pub mod trial;
+pub mod warning;
+
+/// The version of every file that this crate describes; a reader refuses another one.
+pub const SCHEMA_VERSION: u32 = 1;

@@ -1,0 +1,120 @@
+//! What a run was, and on what machine.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::trial::Quantiles;
+
+/// A run's manifest: `manifest.json` in its folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
+    pub schema_version: u32,
+    /// pushbench's version.
+    pub pushbench: String,
+    /// The commit that it was built from, if known.
+    pub commit: Option<String>,
+    /// Whether the work tree differed from the commit.
+    pub dirty: Option<bool>,
+    /// The arguments, without the program's path.
+    pub command: String,
+    /// Wall clock at the begin, seconds since 1970.
+    pub started_unix_s: u64,
+    /// Shuffles the techniques, and decides every trial's own seed.
+    pub seed: u64,
+    /// Trials planned.
+    pub planned_trials: u32,
+    /// What was left out, by name, and why.
+    pub skipped: Vec<Skipped>,
+    /// The contestants, in the order of the registry.
+    pub techniques: Vec<TechniqueInfo>,
+    /// The scenarios as they were run.
+    pub scenarios: Vec<ScenarioInfo>,
+    /// Versions of the libraries under measurement.
+    pub libraries: BTreeMap<String, String>,
+    /// The machine.
+    pub host: Host,
+    /// A bare socket ping between two processes on the same cores.
+    pub floor: Option<Floor>,
+}
+
+/// Something that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Skipped {
+    /// What.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A contestant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TechniqueInfo {
+    /// Its slug.
+    pub slug: String,
+    /// Its name for people.
+    pub label: String,
+    /// What it is, in a line.
+    pub about: String,
+    /// Whether it is the floor that others are a multiple of.
+    pub floor: bool,
+}
+
+/// A scenario as it was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioInfo {
+    /// Its name.
+    pub name: String,
+    /// The question that it answers.
+    pub question: String,
+    /// How to read the answer.
+    pub reading: String,
+    /// The swept keys, outermost first.
+    pub sweeps: Vec<String>,
+    /// The file's text.
+    pub text: String,
+}
+
+/// The machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// Operating system and kernel.
+    pub kernel: String,
+    /// The CPU's model.
+    pub cpu: String,
+    /// Cores that this process may use.
+    pub cores: u32,
+    /// The frequency governor, where there is one.
+    pub governor: Option<String>,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Cores of the server; empty when not pinned.
+    pub server_cores: Vec<u32>,
+    /// Cores of the load generator; empty when not pinned.
+    pub load_cores: Vec<u32>,
+    /// File descriptors that a process may open.
+    pub descriptors: u64,
+    /// Kernel settings that matter for latency.
+    pub sysctls: BTreeMap<String, String>,
+}
+
+/// A bare socket ping between two processes on the cores of server and load generator, at a low rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Floor {
+    /// Pings per second.
+    pub rate_per_s: f64,
+    /// Half of the round-trip time.
+    pub one_way: Quantiles,
+    /// Quantiles of the whole round trip.
+    pub round_trip: Quantiles,
+}

@@ -1,0 +1,204 @@
+//! Everything that one trial is told: the same structure reaches the server's command line, the load generator and
+//! the trial's record. Axes are values.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The settings of one trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// What the publisher sends.
+    pub events: Events,
+    /// Who receives it.
+    pub subscribers: Subscribers,
+    /// What the subscribers send themselves; none in a one-way scenario.
+    pub uplink: Option<Uplink>,
+    /// What all HTTP requests share.
+    pub http: Http,
+    /// Short polling's own values.
+    pub short_polling: ShortPolling,
+    /// Long polling's own values.
+    pub long_polling: LongPolling,
+    /// WebSocket's own values.
+    pub websocket: WebSocket,
+    /// Whether the server greets a new subscriber with a message of its own.
+    pub greeting: bool,
+    /// How long each phase lasts.
+    pub phases: Phases,
+    /// What the scenario calls good enough; none when it does not judge.
+    pub bound: Option<Bound>,
+    /// A pause of the whole server process in the window; none in an undisturbed trial.
+    pub stall: Option<Stall>,
+}
+
+/// What the publisher sends through the feed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// Offered rate in events per second and channel; 0 when only the subscribers send.
+    pub rate_per_s: f64,
+    /// How the send times are spaced.
+    pub pace: Pace,
+    /// Payload bytes of an event, without the stamp.
+    pub payload_bytes: u32,
+    /// What the payload is made of.
+    pub payload: Payload,
+}
+
+/// How send times are spaced. All are absolute and fixed in advance by the seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pace {
+    /// Equal gaps.
+    Constant,
+    /// Exponential gaps.
+    Poisson,
+    /// This many events at the same instant, with equal gaps between the bursts; the mean rate stays.
+    Burst(u32),
+}
+
+/// What a payload is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Payload {
+    /// Printable characters from the seed.
+    Text,
+    /// `{"content":"…","timestamp":…}`, as a chat sends it.
+    Chat,
+}
+
+/// Who receives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subscribers {
+    /// How many there are in all.
+    pub count: u32,
+    /// Over how many channels (rooms) they are spread, evenly.
+    pub channels: u32,
+    /// Held back on the receiving side before it is handed on, a stand-in for one-way delay.
+    pub added_delay_ns: u64,
+}
+
+/// What each subscriber sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Uplink {
+    /// Messages per second and subscriber.
+    pub rate_per_s: f64,
+    /// How the send times are spaced.
+    pub pace: Pace,
+    /// Payload bytes of a message, without the stamp.
+    pub payload_bytes: u32,
+    /// Where the server takes them.
+    pub to: UplinkTo,
+}
+
+/// Where the server takes a subscriber's message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UplinkTo {
+    /// To everybody in the sender's channel, the sender included.
+    Channel,
+    /// To the application behind the server, by the feed.
+    Application,
+}
+
+/// What all HTTP requests share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Which request headers the client sends.
+    pub headers: HeaderProfile,
+    /// Whether polls and posts reuse their connection; if not, each request has one of its own.
+    pub keep_alive: bool,
+}
+
+/// A set of request headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeaderProfile {
+    /// Only what the protocol demands.
+    Minimal,
+    /// What a current Chromium sends to its own origin.
+    Browser,
+    /// The same with a cookie of 1 KiB.
+    #[serde(rename = "browser+session")]
+    BrowserSession,
+}
+
+/// Short polling's own values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShortPolling {
+    /// From one poll to the next; 0 polls again at once.
+    pub interval_ns: u64,
+    /// What an answer without events looks like.
+    pub empty: EmptyAnswer,
+}
+
+/// What an answer without events looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmptyAnswer {
+    /// `204 No Content`.
+    NoContent,
+    /// `304 Not Modified`, to `If-None-Match`.
+    NotModified,
+}
+
+/// Long polling's own values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LongPolling {
+    /// How long the server holds a request before it answers that there is nothing.
+    pub hold_ns: u64,
+}
+
+/// WebSocket's own values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebSocket {
+    /// The opcode of data frames.
+    pub frames: Frames,
+}
+
+/// The opcode of data frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Frames {
+    /// Opcode 1.
+    Text,
+    /// Opcode 2.
+    Binary,
+}
+
+/// How long each phase lasts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Phases {
+    /// Events flow and are not counted.
+    pub warm_up_ns: u64,
+    /// Events whose intended send time lies in here count.
+    pub window_ns: u64,
+    /// At most this long is an event of the window awaited after the window's end.
+    pub drain_ns: u64,
+}
+
+/// What the scenario calls good enough.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bound {
+    /// The p99 delivery latency at most.
+    pub p99_ns: u64,
+}
+
+/// A pause of the server process (SIGSTOP … SIGCONT).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stall {
+    /// From the window's begin.
+    pub at_ns: u64,
+    /// How long.
+    pub for_ns: u64,
+}

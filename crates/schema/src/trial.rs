@@ -1,0 +1,256 @@
+//! A trial's plan, outcome and record.
+//!
+//! The supervisor gives a [`TrialSpec`] to `pushbench load` on its standard input, gets a [`TrialOutcome`] on its
+//! standard output, and stores a [`TrialRecord`].
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::bytes_account::Account;
+use crate::settings::Settings;
+use crate::warning::Warning;
+
+/// What `pushbench load` is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialSpec {
+    /// The technique's slug.
+    pub technique: String,
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// The feed's Unix socket.
+    pub feed: String,
+    /// The server process: for its CPU clock, its memory, and the stall.
+    pub server_pid: u32,
+    /// Cores of the load generator; empty when nothing is pinned.
+    pub load_cores: Vec<u32>,
+    /// Cores of the server, for the hiccup thread there; empty when nothing is pinned.
+    pub server_cores: Vec<u32>,
+    /// What to do.
+    pub settings: Settings,
+    /// Decides send times and payloads.
+    pub seed: u64,
+}
+
+/// What `pushbench load` found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialOutcome {
+    /// What was sent, delivered, lost.
+    pub counts: Counts,
+    /// Quantiles of the delivery latency (receive − intended send); none when nothing was delivered.
+    pub delivery: Option<Quantiles>,
+    /// Quantiles of the service time (receive − actual send).
+    pub service: Option<Quantiles>,
+    /// Quantiles of receive − intended send of messages that went up to the application.
+    pub uplink_delivery: Option<Quantiles>,
+    /// Bytes at the subscribers' sockets.
+    pub bytes: BytesByPhase,
+    /// What the work cost between the window's edges.
+    pub cost: Cost,
+    /// How well the stopwatch itself went.
+    pub instrument: Instrument,
+    /// What a reader must know.
+    pub warnings: Vec<Warning>,
+    /// Histograms, HdrHistogram V2 + deflate in base64, by their tag: `delivery`, `service`, `uplink`,
+    /// `schedule-lag`, `hiccup-load`, `hiccup-server`. Nanoseconds.
+    pub histograms: BTreeMap<String, String>,
+}
+
+/// What was sent, delivered, lost. Only events whose intended send time lies in the window.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Events that the publisher handed over.
+    pub published: u64,
+    /// Deliveries that must come of them and of the subscribers' own messages: events × subscribers of the channel.
+    pub expected: u64,
+    /// Deliveries that came, each counted once.
+    pub delivered: u64,
+    /// Expected and not delivered by the end of the drain.
+    pub missing: u64,
+    /// Delivered again.
+    pub duplicate: u64,
+    /// Delivered after a later one.
+    pub reordered: u64,
+    /// Messages that the subscribers sent.
+    pub uplink_sent: u64,
+    /// Of these, such as reached the application; only with `to = "application"`.
+    pub uplink_received: u64,
+    /// Greetings that subscribers received, in the whole trial.
+    pub greetings: u64,
+    /// Answers, frames or chunks that carried events, between the window's edges.
+    pub responses: u64,
+    /// Answers that carried none, between the window's edges.
+    pub empty_responses: u64,
+    /// Events in these responses, between the window's edges whatever their intended send time: the divisor for
+    /// bytes and CPU.
+    pub events_between_edges: u64,
+    /// HTTP requests that were sent, between the window's edges.
+    pub requests: u64,
+    /// TCP connections that were opened in the whole trial.
+    pub connections: u64,
+    /// Connections that broke and were made anew, in the whole trial.
+    pub reconnects: u64,
+}
+
+/// Quantiles of a histogram, in nanoseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quantiles {
+    /// How many values.
+    pub count: u64,
+    /// The smallest.
+    pub min_ns: u64,
+    /// The arithmetic mean.
+    pub mean_ns: f64,
+    /// Quantile 0.5.
+    pub p50_ns: u64,
+    /// Quantile 0.9.
+    pub p90_ns: u64,
+    /// Quantile 0.99.
+    pub p99_ns: u64,
+    /// Quantile 0.999.
+    pub p99_9_ns: u64,
+    /// The largest.
+    pub max_ns: u64,
+}
+
+/// Bytes at the subscribers' sockets, both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BytesByPhase {
+    /// From the first connection to the window's begin.
+    pub before_window: Account,
+    /// Between the window's edges.
+    pub window: Account,
+    /// The whole trial, until every connection was closed.
+    pub total: Account,
+    /// Bytes that were read from the sockets in the whole trial; equals `total.down.wire()`.
+    pub socket_read: u64,
+    /// Bytes that were written to the sockets in the whole trial; equals `total.up.wire()`.
+    pub socket_written: u64,
+}
+
+/// What the work cost, between the window's edges.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// The time between the readings.
+    pub elapsed_ns: u64,
+    /// CPU time of the server process.
+    pub server_cpu_ns: u64,
+    /// CPU time of the load generator process.
+    pub load_cpu_ns: u64,
+    /// Resident memory of the server before the first connection.
+    pub server_rss_start_bytes: u64,
+    /// Resident memory of the server at the window's end.
+    pub server_rss_end_bytes: u64,
+    /// Voluntary context switches of the server.
+    pub server_voluntary_switches: u64,
+    /// Involuntary context switches of the server.
+    pub server_involuntary_switches: u64,
+}
+
+/// How well the stopwatch itself went.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Instrument {
+    /// Pick-up by the schedule's thread − intended send time.
+    pub schedule_lag: Option<Quantiles>,
+    /// How late a thread on the load generator's core wakes.
+    pub hiccup_load: Option<Quantiles>,
+    /// How late a thread on the server's core wakes.
+    pub hiccup_server: Option<Quantiles>,
+    /// CPU time ÷ (elapsed × cores) of the load generator, 0–1.
+    pub load_busy: f64,
+}
+
+/// A trial's record: one JSON file each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialRecord {
+    /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
+    pub schema_version: u32,
+    /// Position in the plan, from 0.
+    pub index: u32,
+    /// Which trial this is.
+    pub key: TrialKey,
+    /// The technique's name for people.
+    pub technique_label: String,
+    /// The technique's place in the registry: its place in tables, and its colour.
+    pub technique_order: u32,
+    /// What was set.
+    pub settings: Settings,
+    /// Decided send times and payloads.
+    pub seed: u64,
+    /// Wall clock at the trial's begin, seconds since 1970.
+    pub started_unix_s: u64,
+    /// How long the trial took in all.
+    pub took_ns: u64,
+    /// What came out.
+    pub result: TrialResult,
+    /// The file with the histograms, relative to the run's folder; none in a failed trial without any.
+    pub histograms: Option<String>,
+}
+
+/// Which trial: scenario × point × technique × repetition.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialKey {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The values of the swept keys, as written in the scenario file; empty without a sweep.
+    pub point: BTreeMap<String, String>,
+    /// The technique's slug.
+    pub technique: String,
+    /// From 0.
+    pub repetition: u32,
+}
+
+/// What came out of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum TrialResult {
+    /// Every expected event was delivered.
+    Complete(Box<TrialOutcome>),
+    /// It ran to its end, and events are missing.
+    Incomplete(Box<TrialOutcome>),
+    /// It did not run to its end.
+    Failed(Failure),
+}
+
+impl TrialResult {
+    /// What was measured, also when events are missing.
+    pub fn outcome(&self) -> Option<&TrialOutcome> {
+        match self {
+            Self::Complete(outcome) | Self::Incomplete(outcome) => Some(outcome),
+            Self::Failed(_) => None,
+        }
+    }
+}
+
+/// Why a trial did not run to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Which side failed.
+    pub side: Side,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// A side of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// The server process.
+    Server,
+    /// The load generator process.
+    Load,
+    /// The supervisor itself, or the machine under it.
+    Supervisor,
+}

@@ -1,0 +1,1 @@
+//! What every server shares: hub, listener, feed and lifetime.

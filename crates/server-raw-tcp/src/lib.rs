@@ -1,0 +1,1 @@
+//! The raw TCP server, the floor that every figure is a multiple of.

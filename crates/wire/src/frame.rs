@@ -1,0 +1,119 @@
+//! Length-prefixed frames: four bytes of length, big-endian, then that many bytes.
+//!
+//! Raw TCP carries a message a frame. On the feed, a frame's body begins with the channel, four bytes big-endian.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// Bytes that the framing adds to each message.
+pub const FRAMING_LEN: usize = 4;
+
+/// `body` as a frame.
+pub fn encode(body: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(FRAMING_LEN + body.len());
+    out.put_u32(u32::try_from(body.len()).expect("a frame is under 4 GiB"));
+    out.put_slice(body);
+    out.freeze()
+}
+
+/// A message with its channel as a frame of the feed.
+pub fn encode_feed(channel: u32, message: &[u8]) -> BytesMut {
+    let mut out = BytesMut::with_capacity(FRAMING_LEN + FEED_HEAD_LEN + message.len());
+    out.put_u32(u32::try_from(FEED_HEAD_LEN + message.len()).expect("a frame is under 4 GiB"));
+    out.put_u32(channel);
+    out.put_slice(message);
+    out
+}
+
+/// Bytes of a feed frame's body before the message.
+pub const FEED_HEAD_LEN: usize = 4;
+
+/// Parts the body of a feed frame into channel and message; none when it is too short.
+pub fn decode_feed(mut body: Bytes) -> Option<(u32, Bytes)> {
+    (body.len() >= FEED_HEAD_LEN).then(|| {
+        let channel = body.get_u32();
+        (channel, body)
+    })
+}
+
+/// A frame that announces more bytes than the reader takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a frame of {announced} bytes is over the limit of {limit}")]
+pub struct Oversize {
+    /// The length that the frame announced.
+    pub announced: usize,
+    /// The longest that the reader takes.
+    pub limit: usize,
+}
+
+/// Splits a stream of frames, however it is cut.
+#[derive(Debug)]
+pub struct Decoder {
+    buffer: BytesMut,
+    limit: usize,
+}
+
+impl Decoder {
+    /// A decoder that takes bodies of up to `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { buffer: BytesMut::new(), limit }
+    }
+
+    /// The buffer to read into; what is appended to it is the next part of the stream.
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.buffer
+    }
+
+    /// The next whole body, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When a frame announces more than the limit; the stream cannot be read on then.
+    pub fn next_body(&mut self) -> Result<Option<Bytes>, Oversize> {
+        let Some(head) = self.buffer.first_chunk::<FRAMING_LEN>() else { return Ok(None) };
+        let announced = u32::from_be_bytes(*head) as usize;
+        if announced > self.limit {
+            return Err(Oversize { announced, limit: self.limit });
+        }
+        if self.buffer.len() < FRAMING_LEN + announced {
+            return Ok(None);
+        }
+        self.buffer.advance(FRAMING_LEN);
+        Ok(Some(self.buffer.split_to(announced).freeze()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_these_bytes() {
+        assert_eq!(&encode(b"abc")[..], b"\0\0\0\x03abc");
+        assert_eq!(&encode_feed(7, b"abc")[..], b"\0\0\0\x07\0\0\0\x07abc");
+        assert_eq!(decode_feed(Bytes::from_static(b"\0\0\0\x07abc")), Some((7, Bytes::from_static(b"abc"))));
+        assert_eq!(decode_feed(Bytes::from_static(b"\0\0\0")), None);
+    }
+
+    #[test]
+    fn any_cut_gives_the_same_bodies() {
+        let stream = [encode(b"one"), encode(b""), encode(b"three")].concat();
+        for cut in 0..=stream.len() {
+            let mut decoder = Decoder::new(100);
+            let mut bodies = Vec::new();
+            for part in [&stream[..cut], &stream[cut..]] {
+                decoder.buffer().extend_from_slice(part);
+                while let Some(body) = decoder.next_body().unwrap() {
+                    bodies.push(body);
+                }
+            }
+            assert_eq!(bodies, ["one", "", "three"], "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn an_oversize_frame_is_refused_before_its_body_comes() {
+        let mut decoder = Decoder::new(10);
+        decoder.buffer().extend_from_slice(b"\0\0\0\x0b");
+        assert_eq!(decoder.next_body(), Err(Oversize { announced: 11, limit: 10 }));
+    }
+}

@@ -1,0 +1,25 @@
+//! What crosses a socket: messages, and the framing that each technique puts round them.
+//!
+//! Everything here is a pure function of bytes: no I/O, no clock, no runtime. Both halves, servers and load
+//! generator, meet only through this crate.
+//!
+//! # Layout
+//!
+//! - [`message`]: the application message, the same bytes in every technique
+//! - [`lines`]: newline-delimited messages, for poll batches and NDJSON streams
+//! - [`sse`]: Server-Sent Events (WHATWG HTML §9.2)
+//! - [`frame`]: length-prefixed frames, for raw TCP and the feed
+//! - [`resume`]: where a subscriber begins to read, as a query string and back
+//! - [`ready`]: the line by which a server process says that it is listening
+//! - [`paths`]: the paths of the HTTP interface
+
+pub mod frame;
+pub mod lines;
+pub mod message;
+pub mod paths;
+pub mod ready;
+pub mod resume;
+pub mod sse;
+
+pub use message::{Message, Stamp};
+pub use resume::{Resume, Start};

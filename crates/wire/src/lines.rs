@@ -1,0 +1,81 @@
+//! Newline-delimited messages (NDJSON): the body of a poll's answer, and of a stream.
+//!
+//! A message holds no raw newline, since JSON escapes it. The framing is one byte a message.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Bytes that the framing adds to each message.
+pub const FRAMING_LEN: usize = 1;
+/// The media type of such a body.
+pub const MEDIA_TYPE: &str = "application/x-ndjson";
+
+/// `message` as a line.
+pub fn encode(message: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(message.len() + FRAMING_LEN);
+    out.extend_from_slice(message);
+    out.extend_from_slice(b"\n");
+    out.freeze()
+}
+
+/// Splits a stream of lines, however it is cut, into messages. Empty lines are passed over.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    buffer: BytesMut,
+    scanned: usize,
+}
+
+impl Decoder {
+    /// Takes in the next bytes of the stream.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Bytes that are waiting for the end of their line.
+    pub fn pending(&self) -> usize {
+        self.buffer.len()
+    }
+}
+
+/// Yields the messages that are whole by now.
+impl Iterator for Decoder {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let Some(found) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) else {
+                self.scanned = self.buffer.len();
+                return None;
+            };
+            let line = self.buffer.split_to(self.scanned + found).freeze();
+            self.buffer.advance(1);
+            self.scanned = 0;
+            if !line.is_empty() {
+                return Some(line);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_the_message_and_a_newline() {
+        assert_eq!(&encode(b"abc")[..], b"abc\n");
+    }
+
+    #[test]
+    fn any_cut_gives_the_same_messages() {
+        let stream = b"one\n\ntwo\nthree\nrest";
+        for cut in 0..=stream.len() {
+            let mut decoder = Decoder::default();
+            decoder.push(&stream[..cut]);
+            let mut messages: Vec<Bytes> = decoder.by_ref().collect();
+            decoder.push(&stream[cut..]);
+            messages.extend(decoder.by_ref());
+            assert_eq!(messages, ["one", "two", "three"], "cut at {cut}");
+            assert_eq!(decoder.pending(), 4);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Server-Sent Events, as WHATWG HTML §9.2 has them: the encoder, and a decoder that any cut of the stream suits.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The media type of such a stream.
+pub const MEDIA_TYPE: &str = "text/event-stream";
+/// A comment, which a client passes over: keeps proxies from closing a quiet stream.
+pub const HEARTBEAT: &[u8] = b":\n\n";
+
+/// `id: SEQ`, `data: MESSAGE` and the empty line. A message holds no newline, so that one data line is enough.
+pub fn encode(seq: u64, message: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(message.len() + 32);
+    out.put_slice(b"id: ");
+    out.put_slice(seq.to_string().as_bytes());
+    out.put_slice(b"\ndata: ");
+    out.put_slice(message);
+    out.put_slice(b"\n\n");
+    out.freeze()
+}
+
+/// Bytes that the framing adds to the message of this sequence number: `id: N\n` and `data: …\n\n`.
+pub fn framing_len(seq: u64) -> usize {
+    "id: \ndata: \n\n".len() + seq.checked_ilog10().map_or(1, |digits| digits as usize + 1)
+}
+
+/// The field that tells a client how long to wait before it connects anew.
+pub fn encode_retry(milliseconds: u64) -> Bytes {
+    Bytes::from(format!("retry: {milliseconds}\n\n"))
+}
+
+/// A comment line; `text` must hold no newline.
+pub fn encode_comment(text: &str) -> Bytes {
+    Bytes::from(format!(": {text}\n\n"))
+}
+
+/// A dispatched event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The event's type; `message` unless the stream named one.
+    pub name: String,
+    /// The data lines, joined by newlines.
+    pub data: Bytes,
+    /// The last event id at the time of dispatch.
+    pub id: String,
+}
+
+/// Interprets an event stream (WHATWG HTML §9.2.6), however it is cut.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    buffer: BytesMut,
+    scanned: usize,
+    begun: bool,
+    after_cr: bool,
+    data: BytesMut,
+    has_data: bool,
+    name: String,
+    id: String,
+    retry_ms: Option<u64>,
+}
+
+impl Decoder {
+    /// Takes in the next bytes of the stream.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The last event id, to resume from.
+    pub fn last_event_id(&self) -> &str {
+        &self.id
+    }
+
+    /// The reconnection time that the stream asked for, in milliseconds.
+    pub fn retry_ms(&self) -> Option<u64> {
+        self.retry_ms
+    }
+
+    /// The next line without its end (LF, CR or CRLF), if it is whole.
+    fn next_line(&mut self) -> Option<BytesMut> {
+        if !self.skip_prefix() {
+            return None;
+        }
+        let Some(found) = memchr::memchr2(b'\n', b'\r', &self.buffer[self.scanned..]) else {
+            self.scanned = self.buffer.len();
+            return None;
+        };
+        let end = self.scanned + found;
+        self.scanned = 0;
+        let mut line = self.buffer.split_to(end + 1);
+        self.after_cr = line[end] == b'\r';
+        line.truncate(end);
+        Some(line)
+    }
+
+    /// Drops a byte order mark at the stream's begin and the LF of a CRLF. False while that cannot be told yet.
+    fn skip_prefix(&mut self) -> bool {
+        const BOM: &[u8] = b"\xef\xbb\xbf";
+        if !self.begun {
+            if self.buffer.len() < BOM.len() && BOM.starts_with(&self.buffer) {
+                return false;
+            }
+            if self.buffer.starts_with(BOM) {
+                let _ = self.buffer.split_to(BOM.len());
+            }
+            self.begun = true;
+        }
+        if self.after_cr && !self.buffer.is_empty() {
+            if self.buffer[0] == b'\n' {
+                let _ = self.buffer.split_to(1);
+            }
+            self.after_cr = false;
+        }
+        true
+    }
+
+    fn take_field(&mut self, line: &[u8]) {
+        let (field, value) = match memchr::memchr(b':', line) {
+            Some(0) => return,
+            Some(colon) => (&line[..colon], &line[colon + 1..]),
+            None => (line, &[][..]),
+        };
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        match field {
+            b"data" => {
+                if self.has_data {
+                    self.data.put_u8(b'\n');
+                }
+                self.data.put_slice(value);
+                self.has_data = true;
+            }
+            b"event" => self.name = String::from_utf8_lossy(value).into_owned(),
+            b"id" if !value.contains(&0) => {
+                self.id.clear();
+                self.id.push_str(&String::from_utf8_lossy(value));
+            }
+            b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
+                self.retry_ms = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
+            }
+            _ => {}
+        }
+    }
+
+    fn dispatch(&mut self) -> Option<Event> {
+        let name = std::mem::take(&mut self.name);
+        if !std::mem::take(&mut self.has_data) {
+            return None;
+        }
+        let name = if name.is_empty() { "message".to_owned() } else { name };
+        Some(Event { name, data: self.data.split().freeze(), id: self.id.clone() })
+    }
+}
+
+/// Yields the events that are whole by now.
+impl Iterator for Decoder {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        while let Some(line) = self.next_line() {
+            if !line.is_empty() {
+                self.take_field(&line);
+            } else if let Some(event) = self.dispatch() {
+                return Some(event);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(name: &str, data: &str, id: &str) -> Event {
+        Event { name: name.into(), data: Bytes::copy_from_slice(data.as_bytes()), id: id.into() }
+    }
+
+    /// Streams and what a client must see, among them the examples of WHATWG HTML §9.2.6.
+    fn cases() -> Vec<(&'static str, Vec<Event>)> {
+        vec![
+            ("data: one\n\n", vec![event("message", "one", "")]),
+            ("data: a\r\ndata: b\r\rdata:c\n\n", vec![event("message", "a\nb", ""), event("message", "c", "")]),
+            ("\u{feff}data: bom\n\n", vec![event("message", "bom", "")]),
+            (": comment\n\ndata: x\nid: 7\n\n", vec![event("message", "x", "7")]),
+            ("event: add\ndata: 1\n\ndata: 2\n\n", vec![event("add", "1", ""), event("message", "2", "")]),
+            ("data\n\ndata\ndata\n\ndata:", vec![event("message", "", ""), event("message", "\n", "")]),
+            ("data:test\n\ndata: test\n\n", vec![event("message", "test", ""), event("message", "test", "")]),
+            (": t\n\ndata: 1st\nid: 1\n\ndata: 2nd\nid\n\ndata:  3rd\n\n",
+                vec![event("message", "1st", "1"), event("message", "2nd", ""), event("message", " 3rd", "")]),
+            ("id: a\0b\ndata: x\n\n", vec![event("message", "x", "")]),
+            ("unknown: y\nevent: gone\n\ndata: x\n\n", vec![event("message", "x", "")]),
+        ]
+    }
+
+    #[test]
+    fn any_cut_gives_the_same_events() {
+        for (stream, expected) in cases() {
+            let stream = stream.as_bytes();
+            for cut in 0..=stream.len() {
+                let mut decoder = Decoder::default();
+                decoder.push(&stream[..cut]);
+                let mut events: Vec<Event> = decoder.by_ref().collect();
+                decoder.push(&stream[cut..]);
+                events.extend(decoder.by_ref());
+                assert_eq!(events, expected, "{:?} cut at {cut}", String::from_utf8_lossy(stream));
+            }
+        }
+    }
+
+    #[test]
+    fn an_event_is_these_bytes() {
+        let bytes = encode(42, b"hello");
+        assert_eq!(&bytes[..], b"id: 42\ndata: hello\n\n");
+        for seq in [0, 9, 10, 99, 100, 12_345] {
+            assert_eq!(encode(seq, b"hello").len(), 5 + framing_len(seq));
+        }
+    }
+
+    #[test]
+    fn retry_is_taken_when_it_is_a_number() {
+        let mut decoder = Decoder::default();
+        decoder.push(&encode_retry(250));
+        assert_eq!(decoder.next(), None);
+        decoder.push(b"retry: soon\n\n");
+        assert_eq!((decoder.next(), decoder.retry_ms()), (None, Some(250)));
+    }
+
+    #[test]
+    fn comments_are_passed_over() {
+        let mut decoder = Decoder::default();
+        decoder.push(HEARTBEAT);
+        decoder.push(&encode_comment("too slow"));
+        assert_eq!(decoder.next(), None);
+    }
+}
