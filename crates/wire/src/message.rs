@@ -228,7 +228,9 @@ mod tests {
 
     #[test]
     fn messages_survive_a_round_trip() {
-        for (payload, kind) in [(&b""[..], PayloadKind::Text), (b"x", PayloadKind::Text), (b"7", PayloadKind::Json)] {
+        for (payload, kind) in
+            [(&b""[..], PayloadKind::Text), (b"x", PayloadKind::Text), (b"7", PayloadKind::Json)]
+        {
             let message = Message { stamp: STAMP, payload, kind };
             assert_eq!(Message::decode(&message.to_bytes()), Ok(message));
         }
@@ -248,7 +250,9 @@ mod tests {
     fn what_is_no_message_is_refused() {
         assert_eq!(Message::decode(b""), Err(MessageError::Short(0)));
         let good = Message { stamp: STAMP, payload: b"x", kind: PayloadKind::Text }.to_bytes();
-        for (at, error) in [(0, MessageError::Punctuation(0)), (5, MessageError::Digit), (42, MessageError::Punctuation(42))] {
+        for (at, error) in
+            [(0, MessageError::Punctuation(0)), (5, MessageError::Digit), (42, MessageError::Punctuation(42))]
+        {
             let mut bad = good.to_vec();
             bad[at] = b'!';
             assert_eq!(Message::decode(&bad), Err(error), "at {at}");

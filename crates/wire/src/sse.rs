@@ -177,14 +177,19 @@ mod tests {
     fn cases() -> Vec<(&'static str, Vec<Event>)> {
         vec![
             ("data: one\n\n", vec![event("message", "one", "")]),
-            ("data: a\r\ndata: b\r\rdata:c\n\n", vec![event("message", "a\nb", ""), event("message", "c", "")]),
+            (
+                "data: a\r\ndata: b\r\rdata:c\n\n",
+                vec![event("message", "a\nb", ""), event("message", "c", "")],
+            ),
             ("\u{feff}data: bom\n\n", vec![event("message", "bom", "")]),
             (": comment\n\ndata: x\nid: 7\n\n", vec![event("message", "x", "7")]),
             ("event: add\ndata: 1\n\ndata: 2\n\n", vec![event("add", "1", ""), event("message", "2", "")]),
             ("data\n\ndata\ndata\n\ndata:", vec![event("message", "", ""), event("message", "\n", "")]),
             ("data:test\n\ndata: test\n\n", vec![event("message", "test", ""), event("message", "test", "")]),
-            (": t\n\ndata: 1st\nid: 1\n\ndata: 2nd\nid\n\ndata:  3rd\n\n",
-                vec![event("message", "1st", "1"), event("message", "2nd", ""), event("message", " 3rd", "")]),
+            (
+                ": t\n\ndata: 1st\nid: 1\n\ndata: 2nd\nid\n\ndata:  3rd\n\n",
+                vec![event("message", "1st", "1"), event("message", "2nd", ""), event("message", " 3rd", "")],
+            ),
             ("id: a\0b\ndata: x\n\n", vec![event("message", "x", "")]),
             ("unknown: y\nevent: gone\n\ndata: x\n\n", vec![event("message", "x", "")]),
         ]
