@@ -1,1 +1,30 @@
-//! What every server shares: hub, listener, feed and lifetime.
+//! What every server shares: hub, listener, HTTP, feed and lifetime.
+//!
+//! A server is a function of a bound listener, a [`Hub`], [`Settings`] and a [`Stop`]. It does not know that it is
+//! measured: nothing here counts, times or prints.
+//!
+//! # Layout
+//!
+//! - [`hub`]: numbers messages, keeps the replay window, wakes subscribers
+//! - [`settings`]: what a server is told
+//! - [`lifetime`]: how a server is told to stop
+//! - [`listener`]: accepts, up to the limit, and waits for its connections at the end
+//! - [`batch`]: the body of a poll's answer
+//! - [`http`]: the connection loop of the HTTP servers
+//! - [`feed`]: the Unix socket by which the application hands over events
+//! - [`heartbeat`]: when a quiet connection is due for a sign of life
+//! - [`linger`]: closes a connection so that its last bytes are read
+
+pub mod batch;
+pub mod feed;
+pub mod heartbeat;
+pub mod http;
+pub mod hub;
+pub mod lifetime;
+pub mod linger;
+pub mod listener;
+pub mod settings;
+
+pub use hub::{Event, Hub, Lagged, Subscription};
+pub use lifetime::{Stop, Stopper};
+pub use settings::Settings;

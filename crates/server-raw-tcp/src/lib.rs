@@ -1,1 +1,44 @@
-//! The raw TCP server, the floor that every figure is a multiple of.
+//! The raw TCP server: length-prefixed frames on a bare socket. Not a web technique but the floor that every figure
+//! is a multiple of.
+//!
+//! A client's first frame is the query text of [`wire::Resume`]; every further one is a message of its own. The server
+//! sends events, a frame each. A subscriber that fell out of the replay window, or a client that is not understood, is
+//! told so in a last frame, `{"error":"too slow","missed":7}` or `{"error":"…"}`.
+
+mod session;
+
+use std::io;
+
+use bytes::Bytes;
+use server_kit::listener::{self, Admission};
+use server_kit::{Hub, Settings, Stop};
+use tokio::net::{TcpListener, TcpStream};
+
+use session::Session;
+
+/// The message as a frame.
+pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
+    wire::frame::encode(message)
+}
+
+/// Serves until `stop`. A connection over the limit is closed at once.
+///
+/// # Errors
+///
+/// When accepting fails for good.
+pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
+    let site = (hub, stop.clone());
+    let connection = |stream, admission| connection(stream, admission, site.clone(), settings.limits.idle);
+    listener::accept(listener, settings.limits.connections, &stop, connection).await
+}
+
+async fn connection(
+    stream: TcpStream,
+    admission: Admission,
+    (hub, stop): (Hub, Stop),
+    idle: std::time::Duration,
+) {
+    if let Admission::Admitted(_place) = admission {
+        Session::new(stream, hub).run(idle, &stop).await;
+    }
+}

@@ -1,1 +1,74 @@
-//! The short-polling server.
+//! The short-polling server: the client asks every so often, and is answered at once.
+//!
+//! `GET /events?channel=N&after=SEQ` is answered `200` with the messages that are there as NDJSON lines, or `204`. With
+//! [`EmptyAnswer::NotModified`], answers carry the channel's position as `ETag`, and a request whose `If-None-Match`
+//! names the channel's head is answered `304`. `410` tells a client that the events it asks for are no longer
+//! retained. What a fresh client gets is its greeting, if there is one: without greetings, it begins with `after`.
+
+use std::io;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
+use hyper::{Request, Response, StatusCode};
+use server_kit::http::{self, Connection, Endpoint, Refusal, no_content};
+use server_kit::settings::EmptyAnswer;
+use server_kit::{Hub, Settings, Stop, batch};
+use tokio::net::TcpListener;
+
+/// A cache may keep the answer, but must ask whether it still holds: what `ETag` is for.
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// The message as a line.
+pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
+    wire::lines::encode(message)
+}
+
+/// Serves until `stop`.
+///
+/// # Errors
+///
+/// When accepting fails for good.
+pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
+    let polls = Polls { hub: hub.clone(), empty: settings.empty };
+    http::serve(listener, hub, &settings, stop, polls).await
+}
+
+struct Polls {
+    hub: Hub,
+    empty: EmptyAnswer,
+}
+
+impl Endpoint for Polls {
+    const PATH: &'static str = wire::paths::EVENTS;
+    type Body = Full<Bytes>;
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        _: &Connection,
+    ) -> Result<Response<Self::Body>, Refusal> {
+        let mut subscription = self.hub.subscribe(http::resume(&request)?)?;
+        let body = batch::pending(&mut subscription)?;
+        let position = subscription.position();
+        Ok(match self.empty {
+            EmptyAnswer::NoContent => body.map_or_else(no_content, batch::answer),
+            EmptyAnswer::NotModified => tagged(body, position, request.headers().get(IF_NONE_MATCH)),
+        })
+    }
+}
+
+/// The answer with the position as its tag; the body is left out for a client that has this position.
+fn tagged(body: Option<Bytes>, position: u64, known: Option<&HeaderValue>) -> Response<Full<Bytes>> {
+    let tag = HeaderValue::try_from(format!("\"{position}\"")).expect("digits make a header value");
+    let mut response = body.map_or_else(no_content, batch::answer);
+    if known == Some(&tag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().clear();
+        *response.body_mut() = Full::default();
+    }
+    response.headers_mut().insert(CACHE_CONTROL, NO_CACHE);
+    response.headers_mut().insert(ETAG, tag);
+    response
+}

@@ -1,0 +1,100 @@
+//! Answers that refuse a request: a status, and one line of text that says why.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::{Response, StatusCode};
+
+use super::NO_STORE;
+use crate::Lagged;
+use crate::hub::UnknownChannel;
+
+/// Why a request is refused. hyper itself answers 431 to a head that is too large, and 400 to one it cannot read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// `400`.
+    #[error("{0}")]
+    BadRequest(String),
+    /// `404`: no such path.
+    #[error("there is nothing here")]
+    NotFound,
+    /// `404`: no such channel.
+    #[error("{0}")]
+    NoSuchChannel(String),
+    /// `405`.
+    #[error("only {allow} is allowed here")]
+    MethodNotAllowed {
+        /// The method that is.
+        allow: &'static str,
+    },
+    /// `408`: the body did not come in time.
+    #[error("the request did not come in time")]
+    TimedOut,
+    /// `410`: the events that the client asks for are no longer retained.
+    #[error(transparent)]
+    Gone(#[from] Lagged),
+    /// `413`.
+    #[error("the body is over the limit of {limit} bytes")]
+    BodyTooLarge {
+        /// The most that is taken.
+        limit: usize,
+    },
+    /// `426`: only a WebSocket handshake is answered here.
+    #[error("this path speaks WebSocket, version 13")]
+    NotWebSocket,
+    /// `503`: too many connections.
+    #[error("too many connections")]
+    Unavailable,
+}
+
+impl From<UnknownChannel> for Refusal {
+    fn from(error: UnknownChannel) -> Self {
+        Self::NoSuchChannel(error.to_string())
+    }
+}
+
+impl Refusal {
+    /// The answer.
+    pub fn to_response(&self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::from(format!("{self}\n")));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        headers.insert(CACHE_CONTROL, NO_STORE);
+        for (name, value) in self.headers() {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+
+    /// Whether the connection is closed with it.
+    pub(super) fn closes(&self) -> bool {
+        matches!(self, Self::TimedOut | Self::BodyTooLarge { .. } | Self::Unavailable)
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::NotFound | Self::NoSuchChannel(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            Self::Gone(_) => StatusCode::GONE,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotWebSocket => StatusCode::UPGRADE_REQUIRED,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn headers(&self) -> Vec<(HeaderName, &'static str)> {
+        match self {
+            Self::MethodNotAllowed { allow } => vec![(ALLOW, allow)],
+            Self::NotWebSocket => {
+                vec![(CONNECTION, "upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")]
+            }
+            _ if self.closes() => vec![(CONNECTION, "close")],
+            _ => Vec::new(),
+        }
+    }
+}

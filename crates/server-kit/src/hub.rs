@@ -1,0 +1,215 @@
+//! The hub: numbers messages, keeps each channel's replay window, and wakes the subscribers.
+//!
+//! A message is encoded once, when it is published, and its bytes are shared by all subscribers. A [`Subscription`]
+//! is a cursor into the shared window, so that a slow subscriber costs no memory: it falls out of the window and is
+//! told so ([`Lagged`]), or skips the gap ([`LagPolicy::Skip`]). Publishing never waits for a subscriber.
+
+mod channel;
+mod outlet;
+mod subscription;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc;
+use wire::message::{MAX_SEQ, PayloadKind};
+use wire::{Message, Resume, Stamp};
+
+use crate::settings::{LagPolicy, Settings, UplinkTo};
+use channel::Channel;
+use outlet::Outlet;
+pub use subscription::{Lagged, Subscription};
+
+/// What of a message goes on the wire: a technique's framing of the message with this sequence number.
+pub type Encode = fn(u64, &Bytes) -> Bytes;
+
+/// A published message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its position in the channel; 1 is the first.
+    pub seq: u64,
+    /// The message itself.
+    pub message: Bytes,
+    /// What of it goes on the wire.
+    pub encoded: Bytes,
+}
+
+/// A channel that the server does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no channel {channel}: this server's are numbered from 0 to {}", .channels.saturating_sub(1))]
+pub struct UnknownChannel {
+    channel: u32,
+    channels: u32,
+}
+
+/// Why a message was not published, or not handed to the application.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// The channel does not exist.
+    #[error(transparent)]
+    UnknownChannel(#[from] UnknownChannel),
+    /// It is over [`Limits::message_bytes`](crate::settings::Limits::message_bytes).
+    #[error("a message of {len} bytes is over the limit of {limit}")]
+    TooLong {
+        /// Its bytes.
+        len: usize,
+        /// The most that is taken.
+        limit: usize,
+    },
+    /// It is no message.
+    #[error("not a message: {0}")]
+    Malformed(#[from] wire::message::MessageError),
+    /// A text frame cannot carry it.
+    #[error("not a message: it is not UTF-8")]
+    NotUtf8,
+    /// A line cannot carry it.
+    #[error("not a message: it holds a line break")]
+    LineBreak,
+    /// The channel's sequence numbers are used up.
+    #[error("the channel has used up its {MAX_SEQ} sequence numbers")]
+    Exhausted,
+}
+
+/// The hub of one server. Clones share it.
+#[derive(Clone)]
+pub struct Hub {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    encode: Encode,
+    lag_policy: LagPolicy,
+    greeting: bool,
+    uplink: UplinkTo,
+    message_bytes: usize,
+    replay_events: usize,
+    channels: Box<[OnceLock<Arc<Channel>>]>,
+    skipped: AtomicU64,
+    outlet: Outlet,
+}
+
+impl Hub {
+    /// A hub without events, whose messages go on the wire as `encode` has it.
+    pub fn new(encode: Encode, settings: &Settings) -> Self {
+        let limits = &settings.limits;
+        let shared = Shared {
+            encode,
+            lag_policy: settings.lag_policy,
+            greeting: settings.greeting,
+            uplink: settings.uplink,
+            message_bytes: limits.message_bytes,
+            replay_events: limits.replay_events.max(1),
+            channels: (0..limits.channels).map(|_| OnceLock::new()).collect(),
+            skipped: AtomicU64::new(0),
+            outlet: Outlet::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Numbers the message in place, encodes it, retains it and wakes the channel's subscribers. Returns its
+    /// sequence number.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no message, are too long, or the channel cannot take it.
+    pub fn publish(&self, channel: u32, message: BytesMut) -> Result<u64, PublishError> {
+        self.check(&message)?;
+        let shared = &*self.shared;
+        self.channel(channel)?.publish(message, shared.encode, shared.replay_events)
+    }
+
+    /// Takes a subscriber's own message, and sends it where [`Settings::uplink`] says.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish). An application that is not there or does not keep up is none: the message is
+    /// counted in [`undelivered`](Self::undelivered).
+    pub fn uplink(&self, channel: u32, message: &[u8]) -> Result<(), PublishError> {
+        match self.shared.uplink {
+            UplinkTo::Channel => self.publish(channel, BytesMut::from(message)).map(|_| ()),
+            UplinkTo::Application => {
+                self.check(message)?;
+                self.channel(channel)?;
+                self.shared.outlet.hand_over(wire::frame::encode_feed(channel, message));
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins to read a channel.
+    ///
+    /// Fresh begins at the head. After a sequence number begins behind it, or at the head if the channel has not come
+    /// so far; what the replay window no longer holds is reported by the first read as [`Lagged`], except after 0,
+    /// which takes what is there.
+    ///
+    /// # Errors
+    ///
+    /// When the channel does not exist.
+    pub fn subscribe(&self, resume: Resume) -> Result<Subscription, UnknownChannel> {
+        let channel = self.channel(resume.channel)?;
+        Ok(Subscription::new(self.shared.clone(), channel.clone(), resume.start))
+    }
+
+    /// Events that subscribers skipped since they had fallen out of the replay window.
+    pub fn skipped(&self) -> u64 {
+        self.shared.skipped.load(Ordering::Relaxed)
+    }
+
+    /// Messages to the application that were dropped, since it was not there or did not keep up.
+    pub fn undelivered(&self) -> u64 {
+        self.shared.outlet.dropped()
+    }
+
+    /// The longest message that is taken.
+    pub fn message_bytes(&self) -> usize {
+        self.shared.message_bytes
+    }
+
+    /// Frames for the application; each goes to the oldest receiver that is still held. At most `capacity` wait.
+    pub(crate) fn application(&self, capacity: usize) -> mpsc::Receiver<BytesMut> {
+        self.shared.outlet.receiver(capacity)
+    }
+
+    fn channel(&self, channel: u32) -> Result<&Arc<Channel>, UnknownChannel> {
+        let channels = &self.shared.channels;
+        let slot = channels.get(channel as usize);
+        let unknown = || UnknownChannel { channel, channels: channels.len() as u32 };
+        slot.map(|slot| slot.get_or_init(Arc::default)).ok_or_else(unknown)
+    }
+
+    /// One check for all techniques, so that what one can carry, all can: a text frame must be UTF-8, a line must not
+    /// be broken.
+    fn check(&self, message: &[u8]) -> Result<(), PublishError> {
+        let (len, limit) = (message.len(), self.shared.message_bytes);
+        if len > limit {
+            return Err(PublishError::TooLong { len, limit });
+        }
+        Message::decode(message)?;
+        std::str::from_utf8(message).map_err(|_| PublishError::NotUtf8)?;
+        if message.contains(&b'\n') || message.contains(&b'\r') {
+            return Err(PublishError::LineBreak);
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// What a fresh subscriber is told: its position. Not an event, hence without send times.
+    fn greeting(&self, head: u64) -> Option<Bytes> {
+        self.greeting.then(|| {
+            let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
+            let payload = format!(r#"{{"content":"welcome","timestamp":{unix_ms}}}"#);
+            let stamp = Stamp { seq: head, ..Stamp::default() };
+            let message = Message { stamp, payload: payload.as_bytes(), kind: PayloadKind::Json }.to_bytes();
+            (self.encode)(head, &message)
+        })
+    }
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("channels", &self.shared.channels.len()).finish_non_exhaustive()
+    }
+}

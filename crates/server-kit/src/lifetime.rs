@@ -1,0 +1,77 @@
+//! How a server is told to stop. It owns no signal handler: the caller holds the [`Stopper`].
+
+use std::io;
+
+use tokio::sync::{oneshot, watch};
+
+/// A stopper and the signal that it gives.
+pub fn channel() -> (Stopper, Stop) {
+    let (sender, receiver) = watch::channel(false);
+    (Stopper(sender), Stop(receiver))
+}
+
+/// Gives the signal; dropping it gives the signal, too.
+#[derive(Debug)]
+pub struct Stopper(watch::Sender<bool>);
+
+impl Stopper {
+    /// Asks everybody who holds the [`Stop`] to end.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// The signal to stop. Clones all hear the same signal.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Resolves once the stop is asked for; at once if it has been.
+    pub async fn requested(&self) {
+        let mut receiver = self.0.clone();
+        // An error says that the stopper is gone, which asks for the same.
+        let _ = receiver.wait_for(|stopped| *stopped).await;
+    }
+
+    /// Whether the stop has been asked for.
+    pub fn is_requested(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
+}
+
+/// Resolves when this process's standard input ends: whoever started it is through, or is gone.
+///
+/// What is read is thrown away. A thread of its own waits, since a read from a terminal cannot be given up.
+pub async fn end_of_input() {
+    let (ended, end) = oneshot::channel();
+    std::thread::spawn(move || {
+        // An error ends the input as surely as its end does.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = ended.send(());
+    });
+    let _ = end.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_clone_hears_the_stop() {
+        let (stopper, stop) = channel();
+        let other = stop.clone();
+        assert!(!stop.is_requested());
+        stopper.stop();
+        stop.requested().await;
+        other.requested().await;
+        assert!(stop.is_requested());
+    }
+
+    #[tokio::test]
+    async fn a_dropped_stopper_stops() {
+        let (stopper, stop) = channel();
+        drop(stopper);
+        stop.requested().await;
+        assert!(stop.is_requested());
+    }
+}

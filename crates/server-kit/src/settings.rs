@@ -1,0 +1,112 @@
+//! What a server is told. Plain values; where they come from is the caller's business.
+
+use std::time::Duration;
+
+/// Everything that a server can be told. A technique reads what concerns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What a client may use up.
+    pub limits: Limits,
+    /// What becomes of a subscriber that fell out of the replay window.
+    pub lag_policy: LagPolicy,
+    /// Long polling: how long a request is held before it is answered that there is nothing.
+    pub hold: Duration,
+    /// Streams and WebSocket: after how much silence a sign of life is sent; zero for never.
+    pub heartbeat: Duration,
+    /// Server-Sent Events: how long a client is told to wait before it connects anew; zero for not told.
+    pub retry: Duration,
+    /// Short polling: what an answer without events looks like.
+    pub empty: EmptyAnswer,
+    /// WebSocket: the opcode of data frames.
+    pub frames: Frames,
+    /// Where a subscriber's own messages go.
+    pub uplink: UplinkTo,
+    /// Whether a fresh subscriber is greeted with a message of its own.
+    pub greeting: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            lag_policy: LagPolicy::Disconnect,
+            hold: Duration::from_secs(25),
+            heartbeat: Duration::from_secs(15),
+            retry: Duration::from_secs(1),
+            empty: EmptyAnswer::NoContent,
+            frames: Frames::Text,
+            uplink: UplinkTo::Channel,
+            greeting: false,
+        }
+    }
+}
+
+/// What a client may use up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request's head; more is answered 431.
+    pub header_bytes: usize,
+    /// Bytes of a request's body; more is answered 413.
+    pub body_bytes: usize,
+    /// Bytes of one message, whichever way it came; WebSocket answers more with 1009.
+    pub message_bytes: usize,
+    /// Connections at a time; one more is answered 503, or closed where there is no HTTP.
+    pub connections: usize,
+    /// How long a client may take for a request or a hello, and an HTTP connection may lie idle.
+    pub idle: Duration,
+    /// Events that a channel retains for subscribers that resume or are slow. It bounds a channel's memory to this
+    /// many times `message_bytes`, twice where the technique's encoding is not the message itself.
+    pub replay_events: usize,
+    /// Channels are numbered from 0 to one below this.
+    pub channels: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_bytes: 16 * 1024,
+            body_bytes: 64 * 1024,
+            message_bytes: 64 * 1024,
+            connections: 16_384,
+            idle: Duration::from_secs(60),
+            replay_events: 4_096,
+            channels: 1_024,
+        }
+    }
+}
+
+/// What becomes of a subscriber that fell out of the replay window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LagPolicy {
+    /// It is told how many events it missed, and closed.
+    Disconnect,
+    /// It goes on at the oldest event that is retained; the gap is counted in [`Hub::skipped`](crate::Hub::skipped).
+    Skip,
+}
+
+/// What an answer without events looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmptyAnswer {
+    /// `204 No Content`.
+    NoContent,
+    /// `304 Not Modified`, to a request whose `If-None-Match` names the channel's head.
+    NotModified,
+}
+
+/// The opcode of WebSocket data frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frames {
+    /// Opcode 1.
+    Text,
+    /// Opcode 2.
+    Binary,
+}
+
+/// Where a subscriber's own messages go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UplinkTo {
+    /// To everybody in the sender's channel, the sender included.
+    Channel,
+    /// To the application behind the server, by the feed.
+    Application,
+}

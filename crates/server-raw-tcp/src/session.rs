@@ -1,0 +1,168 @@
+//! One connection: hello, then events down and messages up, in one task.
+
+use std::convert::Infallible;
+use std::io::{self, IoSlice};
+use std::time::Duration;
+
+use bytes::Bytes;
+use server_kit::hub::{PublishError, UnknownChannel};
+use server_kit::{Event, Hub, Lagged, Stop, Subscription, linger};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use wire::Resume;
+use wire::frame::{Decoder, Oversize};
+
+/// Room for a read. Reserved only once there is something to read, so that a quiet connection holds none.
+const READ_BYTES: usize = 4 * 1024;
+/// Events that wait are written together up to this many bytes.
+const BATCH_BYTES: usize = 64 * 1024;
+/// Linux takes up to 1,024 slices a call; 64 cover a batch of small events in few calls.
+const SLICES: usize = 64;
+
+pub(crate) struct Session {
+    stream: TcpStream,
+    hub: Hub,
+    decoder: Decoder,
+}
+
+/// Why a connection ends.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("the client closed")]
+    Closed,
+    #[error("the server stops")]
+    Stopped,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Lagged(#[from] Lagged),
+    #[error("no hello came in time")]
+    NoHello,
+    #[error("the hello is not a query of channel and after")]
+    Hello,
+    #[error(transparent)]
+    Oversize(#[from] Oversize),
+    #[error(transparent)]
+    Channel(#[from] UnknownChannel),
+    #[error(transparent)]
+    Message(#[from] PublishError),
+}
+
+impl Session {
+    pub(crate) fn new(stream: TcpStream, hub: Hub) -> Self {
+        let decoder = Decoder::new(hub.message_bytes());
+        Self { stream, hub, decoder }
+    }
+
+    pub(crate) async fn run(mut self, idle: Duration, stop: &Stop) {
+        let Err(end) = self.talk(idle, stop).await;
+        if let Some(reason) = end.last_frame()
+            && self.stream.write_all(&reason).await.is_ok()
+        {
+            linger::close(self.stream).await;
+        }
+    }
+
+    async fn talk(&mut self, idle: Duration, stop: &Stop) -> Result<Infallible, End> {
+        let resume = tokio::select! {
+            hello = timeout(idle, self.hello()) => hello.map_err(|_| End::NoHello)??,
+            () = stop.requested() => return Err(End::Stopped),
+        };
+        let mut subscription = self.hub.subscribe(resume)?;
+        if let Some(greeting) = subscription.greeting() {
+            self.stream.write_all(&greeting).await?;
+        }
+        self.take_messages(resume.channel)?;
+        let mut events = Vec::new();
+        let stopped = stop.requested();
+        tokio::pin!(stopped);
+        loop {
+            tokio::select! {
+                biased;
+                () = subscription.ready() => self.deliver(&mut subscription, &mut events).await?,
+                read = self.stream.readable() => {
+                    read?;
+                    self.read()?;
+                    self.take_messages(resume.channel)?;
+                }
+                () = &mut stopped => return Err(End::Stopped),
+            }
+        }
+    }
+
+    async fn hello(&mut self) -> Result<Resume, End> {
+        loop {
+            if let Some(body) = self.decoder.next_body()? {
+                let query = std::str::from_utf8(&body).map_err(|_| End::Hello)?;
+                return Resume::from_query(query).map_err(|_| End::Hello);
+            }
+            self.stream.readable().await?;
+            self.read()?;
+        }
+    }
+
+    /// Sends all events that are there; one call to the system where the socket takes it.
+    async fn deliver(&mut self, subscription: &mut Subscription, events: &mut Vec<Event>) -> Result<(), End> {
+        subscription.pending(events, BATCH_BYTES)?;
+        match &events[..] {
+            [event] => self.stream.write_all(&event.encoded).await?,
+            events => write_all(&mut self.stream, events).await?,
+        }
+        events.clear();
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), End> {
+        self.decoder.buffer().reserve(READ_BYTES);
+        match self.stream.try_read_buf(self.decoder.buffer()) {
+            Ok(0) => Err(End::Closed),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn take_messages(&mut self, channel: u32) -> Result<(), End> {
+        while let Some(message) = self.decoder.next_body()? {
+            self.hub.uplink(channel, &message)?;
+        }
+        Ok(())
+    }
+}
+
+async fn write_all(stream: &mut TcpStream, mut events: &[Event]) -> io::Result<()> {
+    let mut written = 0;
+    while let Some(first) = events.first() {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let first = first.encoded.slice(written..);
+        slices[0] = IoSlice::new(&first);
+        let mut count = 1;
+        for (slice, event) in slices[1..].iter_mut().zip(&events[1..]) {
+            *slice = IoSlice::new(&event.encoded);
+            count += 1;
+        }
+        let mut rest = written + stream.write_vectored(&slices[..count]).await?;
+        while let Some(event) = events.first()
+            && event.encoded.len() <= rest
+        {
+            rest -= event.encoded.len();
+            events = &events[1..];
+        }
+        written = rest;
+    }
+    Ok(())
+}
+
+impl End {
+    /// What the client is told, if it can be told anything.
+    fn last_frame(&self) -> Option<Bytes> {
+        let text = match self {
+            Self::Closed | Self::Io(_) | Self::Stopped => return None,
+            Self::Lagged(lagged) => lagged.to_json(),
+            // None of the texts holds anything that the client sent, so nothing needs escaping.
+            other => format!(r#"{{"error":"{other}"}}"#),
+        };
+        Some(wire::frame::encode(text.as_bytes()))
+    }
+}
