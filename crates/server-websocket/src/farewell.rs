@@ -1,0 +1,80 @@
+//! Why a session ends, and how the client is told: close code and reason (RFC 6455 §7.4).
+//!
+//! tungstenite reports an error and leaves the closing to its caller. A socket that is dropped then, with input
+//! unread, is reset before the client has read the close frame; so the frame is sent, the write side shut down, and
+//! the input drained for a while.
+
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use server_kit::hub::PublishError;
+use server_kit::{Lagged, linger};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+/// A client that does not read its close frame in this time is not told.
+const LONGEST: Duration = Duration::from_secs(1);
+/// A control frame's 125 bytes less the code.
+const LONGEST_REASON: usize = 123;
+
+/// Why a session ends.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum End {
+    #[error("the client closed")]
+    Closed,
+    #[error("the client is gone")]
+    Gone,
+    #[error("going away")]
+    Stopped,
+    #[error(transparent)]
+    Lagged(#[from] Lagged),
+    #[error(transparent)]
+    Message(#[from] PublishError),
+    #[error(transparent)]
+    Socket(#[from] Error),
+}
+
+/// Tells the client, if it can be told anything, and closes. Whether or not it took it, the connection is over.
+pub(crate) async fn say(mut socket: WebSocketStream<TcpStream>, end: End) {
+    let _ = match (end.code(), &end) {
+        (Some(code), end) => {
+            let frame = CloseFrame { code, reason: shortened(end.to_string()).into() };
+            timeout(LONGEST, socket.close(Some(frame))).await
+        }
+        // The answer to the client's close is queued.
+        (None, End::Closed) => timeout(LONGEST, socket.flush()).await,
+        (None, _) => return,
+    };
+    linger::close(socket.into_inner()).await;
+}
+
+impl End {
+    fn code(&self) -> Option<CloseCode> {
+        match self {
+            Self::Stopped => Some(CloseCode::Away),
+            Self::Lagged(_) => Some(CloseCode::Again),
+            Self::Message(PublishError::TooLong { .. }) | Self::Socket(Error::Capacity(_)) => {
+                Some(CloseCode::Size)
+            }
+            Self::Message(_) => Some(CloseCode::Policy),
+            Self::Socket(Error::Utf8(_)) => Some(CloseCode::Invalid),
+            Self::Socket(Error::Protocol(error)) if !is_cut_off(error) => Some(CloseCode::Protocol),
+            Self::Closed | Self::Gone | Self::Socket(_) => None,
+        }
+    }
+}
+
+/// Whether the connection ended without the client's farewell.
+fn is_cut_off(error: &ProtocolError) -> bool {
+    matches!(error, ProtocolError::ResetWithoutClosingHandshake)
+}
+
+fn shortened(mut reason: String) -> String {
+    reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+    reason
+}
