@@ -1,0 +1,54 @@
+//! Which crate may know which: the picture in ARCHITECTURE.md, read off `cargo metadata`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Our crates that each of our crates may depend on, in any way.
+fn allowed(name: &str) -> &'static [&'static str] {
+    match name {
+        "wire" | "schema" => &[],
+        "server-kit" => &["wire"],
+        "loadgen" => &["wire", "schema"],
+        "report" => &["theory", "schema"],
+        server if server.starts_with("server-") => &["server-kit", "wire"],
+        _ => panic!("{name} is a crate that ARCHITECTURE.md does not name"),
+    }
+}
+
+fn ours() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    let name = |value: &Value| value["name"].as_str().expect("a name").to_owned();
+    let names: BTreeSet<String> = packages.iter().map(name).collect();
+    let dependencies = |package: &Value| {
+        let all = package["dependencies"].as_array().expect("a list of dependencies");
+        all.iter().map(name).filter(|dependency| names.contains(dependency)).collect()
+    };
+    packages.iter().map(|package| (name(package), dependencies(package))).collect()
+}
+
+#[test]
+fn crates_depend_only_in_the_directions_of_the_architecture() {
+    let crates = ours();
+    assert!(crates.len() > 10, "the workspace has been found: {crates:?}");
+    for (name, dependencies) in crates.iter().filter(|(name, _)| *name != "pushbench") {
+        let allowed: BTreeSet<String> = allowed(name).iter().map(|&name| name.to_owned()).collect();
+        let forbidden: Vec<_> = dependencies.difference(&allowed).collect();
+        assert!(forbidden.is_empty(), "{name} must not depend on {forbidden:?}");
+    }
+}
+
+#[test]
+fn nothing_depends_on_the_command() {
+    for (name, dependencies) in ours() {
+        assert!(!dependencies.contains("pushbench"), "{name} must not depend on pushbench");
+    }
+}
