@@ -1,1 +1,258 @@
-//! (being written)
+//! A scenario: a question as a TOML file. A [`Scenario`] that exists can be run.
+//!
+//! ```toml
+//! question = "What does a quote of a busy stock cost to deliver?"
+//! reading = "Look at p99 first …"
+//! techniques = []                # the slugs; empty or left out for all
+//! repetitions = 5
+//! greeting = false               # whether the server greets a new subscriber
+//! [events]
+//! rate = "100/s"                 # per channel
+//! pace = "constant"              # constant, poisson, "burst 10"
+//! payload = "100 B"
+//! kind = "text"                  # text, chat
+//! [subscribers]
+//! count = 100
+//! channels = 1
+//! added_delay = "0ms"
+//! [uplink]                       # left out: one-way
+//! rate = "1/s"                   # per subscriber
+//! pace = "constant"
+//! payload = "100 B"
+//! to = "channel"                 # channel, application
+//! [http]
+//! headers = "browser"            # minimal, browser, browser+session
+//! keep_alive = true
+//! [short_polling]
+//! interval = "1s"
+//! empty = "no-content"           # no-content, not-modified
+//! [long_polling]
+//! hold = "25s"
+//! [websocket]
+//! frames = "text"                # text, binary
+//! [phases]
+//! warm_up = "300ms"
+//! window = "2s"
+//! drain = "5s"                   # at most; it ends when everything has come
+//! [bound]
+//! p99 = "50ms"
+//! [stall]                        # left out: undisturbed
+//! at = "1s"
+//! for = "500ms"
+//! [[sweep]]                      # several multiply
+//! key = "short_polling.interval"
+//! values = ["10ms", "100ms"]
+//! techniques = ["short-polling"] # the others run once, at the file's own value
+//! until = "bound"                # values rise; one more after the bound is passed, then no more
+//! with = { "phases.window" = ["1s", "2s"] }
+//! [quick]                        # laid over all this under --quick; its sweeps replace the others
+//! phases.window = "500ms"
+//! ```
+
+mod check;
+mod error;
+mod reader;
+mod settings;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES};
+use self::error::Fault;
+pub use self::error::ScenarioError;
+use self::reader::{Table, count, list, text};
+use self::sweep::{Choice, NOT_SWEPT, Sweep, Until, combinations, technique};
+use crate::settings::Settings;
+
+const MOST_REPETITIONS: u32 = 1_000;
+const MOST_POINTS: usize = 1_000;
+
+/// A question that can be run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Its name: the file's, unless the file says otherwise.
+    pub name: String,
+    /// What it asks.
+    pub question: String,
+    /// How to read the answer.
+    pub reading: String,
+    /// Who takes part; empty for all.
+    pub techniques: Vec<String>,
+    /// How often each trial is repeated.
+    pub repetitions: u32,
+    /// The swept keys, outermost first.
+    pub sweeps: Vec<String>,
+    /// What is run, in the order of the sweeps' values; one point without a sweep.
+    pub points: Vec<Point>,
+    /// The file's text.
+    pub text: String,
+}
+
+/// One combination of the swept keys' values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// The swept keys' values as written. A key that a technique does not sweep is not there.
+    pub values: BTreeMap<String, String>,
+    /// What a trial is told.
+    pub settings: Settings,
+    /// Who runs this point; empty for all of the scenario's.
+    pub techniques: Vec<String>,
+    /// The point's place on the way to the bound; none when all points are run whatever comes.
+    pub rung: Option<Rung>,
+}
+
+/// A place in a sweep that ends one value past the bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rung {
+    /// The rising key.
+    pub key: String,
+    /// The value's place in the sweep, from 0.
+    pub step: u32,
+}
+
+/// How much of a scenario is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// As the file says.
+    Full,
+    /// With the file's `[quick]` laid over it.
+    Quick,
+}
+
+impl Scenario {
+    /// Reads a scenario from `text`. `file` is how messages name it, `name` the scenario's name if the file gives none,
+    /// `known` the slugs of all techniques in order. The variant that is not asked for is checked, too.
+    ///
+    /// # Errors
+    ///
+    /// At the first mistake, with its place and what is allowed.
+    pub fn parse(
+        text: &str,
+        file: &str,
+        name: &str,
+        known: &[&str],
+        extent: Extent,
+    ) -> Result<Self, ScenarioError> {
+        let parse = |extent| parse(text, name, known, extent).map_err(|fault| fault.locate(file, text));
+        let (full, quick) = (parse(Extent::Full)?, parse(Extent::Quick)?);
+        Ok(match extent {
+            Extent::Full => full,
+            Extent::Quick => quick,
+        })
+    }
+}
+
+fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Scenario, Fault> {
+    let mut tree = DeTable::parse(source)?.into_inner();
+    if let (Some(quick), Extent::Quick) = (quick(&tree)?, extent) {
+        tree::merge(&mut tree, &quick);
+    }
+    let root = Table::root(&tree);
+    let techniques = root.read("techniques", list(technique(known)))?.unwrap_or_default();
+    let sweeps = sweep::read_all(tree.get("sweep"), known)?;
+    let participants: Vec<&str> = known
+        .iter()
+        .copied()
+        .filter(|slug| techniques.is_empty() || techniques.iter().any(|t| t == slug))
+        .collect();
+    Ok(Scenario {
+        name: root.read("name", scenario_name)?.unwrap_or_else(|| name.to_owned()),
+        question: root.required("question", text, "\"What does … cost?\"")?,
+        reading: root.required("reading", text, "\"Look at … first.\"")?,
+        repetitions: root.read("repetitions", count(MOST_REPETITIONS))?.unwrap_or(5),
+        sweeps: sweeps.iter().map(|sweep| sweep.key.get_ref().clone()).collect(),
+        points: points(&tree, &sweeps, &participants)?,
+        techniques,
+        text: source.to_owned(),
+    })
+}
+
+fn quick<'i>(tree: &DeTable<'i>) -> Result<Option<DeTable<'i>>, Fault> {
+    let Some(value) = tree.get("quick") else { return Ok(None) };
+    match value.get_ref() {
+        DeValue::Table(quick) => match quick.get_key_value("quick") {
+            None => Ok(Some(quick.clone())),
+            Some((key, _)) => Err(Fault::new(key.span(), "[quick] within [quick]")),
+        },
+        other => Err(reader::unexpected(value.span(), "a table", other)),
+    }
+}
+
+/// A name goes into file names.
+fn scenario_name(value: &reader::Value<'_>) -> Result<String, Fault> {
+    let name = text(value)?;
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || name.len() > 40 || !name.chars().all(fits) {
+        return Err(Fault::new(value.span(), format!("`{name}` cannot be a scenario's name"))
+            .help("up to 40 small letters, digits and hyphens, such as \"stock-ticker\""));
+    }
+    Ok(name)
+}
+
+fn points(tree: &DeTable<'_>, sweeps: &[Sweep<'_>], participants: &[&str]) -> Result<Vec<Point>, Fault> {
+    let all: usize = sweeps.iter().map(|sweep| sweep.values.len() + 1).product();
+    if all > MOST_POINTS {
+        return Err(Fault::new(
+            tree::span_of(tree, "sweep"),
+            format!("the sweeps multiply to about {all} points"),
+        )
+        .help(format!("at most {MOST_POINTS} can be run")));
+    }
+    let mut points = Vec::new();
+    for choice in combinations(sweeps) {
+        let techniques: Vec<&str> =
+            participants.iter().copied().filter(|technique| runs(sweeps, &choice, technique)).collect();
+        if !techniques.is_empty() {
+            points.push(point(tree, sweeps, &choice, &techniques, participants)?);
+        }
+    }
+    Ok(points)
+}
+
+/// A technique runs a point when each sweep that is meant for it gives a value, and the others don't.
+fn runs(sweeps: &[Sweep<'_>], choice: &Choice, technique: &str) -> bool {
+    sweeps.iter().zip(choice).all(|(sweep, value)| sweep.takes(technique) == value.is_some())
+}
+
+fn point(
+    tree: &DeTable<'_>,
+    sweeps: &[Sweep<'_>],
+    choice: &Choice,
+    techniques: &[&str],
+    participants: &[&str],
+) -> Result<Point, Fault> {
+    let mut tree = tree.clone();
+    let mut values = BTreeMap::new();
+    let mut rung = None;
+    for (sweep, value) in sweeps.iter().zip(choice).filter_map(|(sweep, value)| Some((sweep, (*value)?))) {
+        sweep.apply(value, &mut tree)?;
+        values.insert(sweep.key.get_ref().clone(), sweep.written(value));
+        if sweep.until == Until::Bound {
+            rung = Some(Rung { key: sweep.key.get_ref().clone(), step: value as u32 });
+        }
+    }
+    let settings = settings_of(&tree)?;
+    check::settings(&settings, &tree)?;
+    if rung.is_some() && settings.bound.is_none() {
+        return Err(Fault::new(tree::span_of(&tree, "sweep"), "a sweep until the bound, and there is none")
+            .help("write [bound] with p99 = \"50ms\""));
+    }
+    let restricted = techniques.len() < participants.len();
+    let techniques = techniques.iter().filter(|_| restricted).map(|&slug| slug.to_owned()).collect();
+    Ok(Point { values, settings, techniques, rung })
+}
+
+fn settings_of(tree: &DeTable<'_>) -> Result<Settings, Fault> {
+    let root = Table::root(tree);
+    let settings = settings::read(&root)?;
+    for key in NOT_SWEPT {
+        root.value(key);
+    }
+    root.finish()?;
+    Ok(settings)
+}

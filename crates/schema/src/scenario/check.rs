@@ -1,0 +1,115 @@
+//! Combinations of settings that cannot be run, each with its place and its remedy.
+
+use toml::de::DeTable;
+
+use super::error::Fault;
+use super::tree::span_of;
+use crate::quantity::{show_duration, show_size};
+use crate::settings::{Payload, Settings};
+
+/// Bytes of the smallest chat payload, `{"content":"","timestamp":1234567890123}`.
+pub const SMALLEST_CHAT_BYTES: u32 = 40;
+/// Bytes of the largest payload: with its stamp it stays under the servers' limit of 64 KiB a message.
+pub const LARGEST_PAYLOAD_BYTES: u32 = 65_000;
+
+const HOUR_NS: u64 = 3_600_000_000_000;
+
+/// Refuses settings that contradict themselves.
+pub(super) fn settings(settings: &Settings, tree: &DeTable<'_>) -> Result<(), Fault> {
+    let at = |path: &str, found: String| Fault::new(span_of(tree, path), found);
+    something_is_sent(settings, &at)?;
+    payloads(settings, &at)?;
+    channels(settings, &at)?;
+    phases(settings, &at)?;
+    stall(settings, &at)
+}
+
+type At<'a> = dyn Fn(&str, String) -> Fault + 'a;
+
+fn something_is_sent(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
+    let uplink = settings.uplink.as_ref().map(|uplink| uplink.rate_per_s);
+    if settings.events.rate_per_s == 0.0 && uplink.is_none() {
+        return Err(at("events.rate", "nobody sends anything".to_owned())
+            .help("give events.rate (\"10/s\"), or an [uplink] by which the subscribers send"));
+    }
+    if uplink == Some(0.0) {
+        return Err(at("uplink.rate", "the subscribers send at a rate of 0".to_owned())
+            .help("give a rate above 0, or leave [uplink] out"));
+    }
+    Ok(())
+}
+
+fn payloads(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
+    let smallest = match settings.events.payload {
+        Payload::Text => 0,
+        Payload::Chat => SMALLEST_CHAT_BYTES,
+    };
+    let uplink = settings.uplink.as_ref().map(|uplink| ("uplink.payload", uplink.payload_bytes));
+    for (path, bytes) in
+        [Some(("events.payload", settings.events.payload_bytes)), uplink].into_iter().flatten()
+    {
+        if !(smallest..=LARGEST_PAYLOAD_BYTES).contains(&bytes) {
+            return Err(at(path, format!("a payload of {} does not do", show_size(bytes.into()))).help(
+                format!(
+                    "it takes at least {smallest} B for this kind, and at most {LARGEST_PAYLOAD_BYTES} B"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn channels(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
+    let (channels, count) = (settings.subscribers.channels, settings.subscribers.count);
+    if channels > count {
+        return Err(at(
+            "subscribers.channels",
+            format!("{channels} channels are more than {count} subscribers"),
+        )
+        .help("every channel needs a subscriber: raise subscribers.count or lower subscribers.channels"));
+    }
+    Ok(())
+}
+
+fn phases(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
+    let phases = &settings.phases;
+    if phases.window_ns == 0 {
+        return Err(
+            at("phases.window", "a window of 0 measures nothing".to_owned()).help("write window = \"2s\"")
+        );
+    }
+    for (path, ns) in [
+        ("phases.warm_up", phases.warm_up_ns),
+        ("phases.window", phases.window_ns),
+        ("phases.drain", phases.drain_ns),
+    ] {
+        if ns > HOUR_NS {
+            return Err(at(path, format!("{} is more than an hour", show_duration(ns)))
+                .help("write \"60min\" or less"));
+        }
+    }
+    let slowest = settings.short_polling.interval_ns + settings.subscribers.added_delay_ns;
+    if phases.drain_ns < slowest {
+        return Err(at("phases.drain", format!("a drain of {} loses events", show_duration(phases.drain_ns))).help(
+            format!(
+                "the last event waits up to {} for the next poll (short_polling.interval + subscribers.added_delay); raise phases.drain",
+                show_duration(slowest)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn stall(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
+    let Some(stall) = &settings.stall else { return Ok(()) };
+    if stall.for_ns == 0 {
+        return Err(at("stall.for", "a stall of 0 is none".to_owned()).help("leave [stall] out"));
+    }
+    if stall.at_ns + stall.for_ns > settings.phases.window_ns {
+        let end = show_duration(stall.at_ns + stall.for_ns);
+        let window = show_duration(settings.phases.window_ns);
+        return Err(at("stall", format!("the stall ends at {end}, after the window of {window}"))
+            .help("stall.at + stall.for must not pass phases.window"));
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Sweeps: which key takes which values, for whom, and how long.
+//!
+//! Several sweeps multiply. A technique that a sweep leaves out runs once there, at the file's own value.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::error::{Fault, choices};
+use super::reader::{Table, Value, as_written, list, text, unexpected, word};
+use super::tree::set;
+
+/// Keys that say what a scenario is, not what a trial is told.
+pub(super) const NOT_SWEPT: [&str; 7] =
+    ["name", "question", "reading", "techniques", "repetitions", "sweep", "quick"];
+
+/// One `[[sweep]]`.
+pub(super) struct Sweep<'i> {
+    pub(super) key: Spanned<String>,
+    pub(super) values: Vec<Value<'i>>,
+    /// Who takes all values; everybody when empty.
+    pub(super) techniques: Vec<String>,
+    pub(super) until: Until,
+    along: Vec<Along<'i>>,
+    span: Range<usize>,
+}
+
+/// How far a sweep goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Through all values.
+    End,
+    /// To one value past the bound.
+    Bound,
+}
+
+/// Another key that changes with the swept one, value by value.
+struct Along<'i> {
+    key: Spanned<String>,
+    values: Vec<Value<'i>>,
+}
+
+/// Reads all sweeps of a file.
+pub(super) fn read_all<'i>(value: Option<&Value<'i>>, known: &[&str]) -> Result<Vec<Sweep<'i>>, Fault> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let DeValue::Array(tables) = value.get_ref() else {
+        return Err(unexpected(value.span(), "[[sweep]] in double brackets", value.get_ref()));
+    };
+    let sweeps: Vec<_> = tables.iter().map(|table| read(table, known)).collect::<Result<_, _>>()?;
+    for (i, sweep) in sweeps.iter().enumerate() {
+        if sweeps[..i].iter().any(|earlier| earlier.key == sweep.key) {
+            return Err(Fault::new(sweep.key.span(), format!("`{}` is swept twice", sweep.key.get_ref()))
+                .help("put all of its values into one sweep"));
+        }
+    }
+    match sweeps.iter().filter(|sweep| sweep.until == Until::Bound).nth(1) {
+        Some(second) => Err(Fault::new(second.span.clone(), "a second sweep goes until the bound")
+            .help("only one sweep of a scenario can have until = \"bound\"")),
+        None => Ok(sweeps),
+    }
+}
+
+fn read<'i>(value: &Value<'i>, known: &[&str]) -> Result<Sweep<'i>, Fault> {
+    let DeValue::Table(tree) = value.get_ref() else {
+        return Err(unexpected(value.span(), "a table", value.get_ref()));
+    };
+    let table = Table::root(tree);
+    let missing = |key: &str, example: &str| {
+        Fault::new(value.span(), format!("`{key}` is missing in [[sweep]]"))
+            .help(format!("write {key} = {example}"))
+    };
+    let key = table.read("key", swept_key)?.ok_or_else(|| missing("key", "\"short_polling.interval\""))?;
+    let values = tree.get("values").ok_or_else(|| missing("values", "[\"10ms\", \"100ms\"]"))?;
+    table.value("values");
+    let sweep = Sweep {
+        key,
+        values: scalars(values)?,
+        techniques: table.read("techniques", list(technique(known)))?.unwrap_or_default(),
+        until: table.read("until", word(&[("bound", Until::Bound)]))?.unwrap_or(Until::End),
+        along: along(tree, values)?,
+        span: value.span(),
+    };
+    table.value("with");
+    table.finish().map(|()| sweep)
+}
+
+fn swept_key(value: &Value<'_>) -> Result<Spanned<String>, Fault> {
+    settable(text(value)?, value.span())
+}
+
+fn settable(key: String, span: Range<usize>) -> Result<Spanned<String>, Fault> {
+    let first = key.split('.').next().unwrap_or_default();
+    if NOT_SWEPT.contains(&first) {
+        return Err(Fault::new(span, format!("`{key}` cannot be swept"))
+            .help("a sweep changes what a trial is told, such as events.rate or http.headers"));
+    }
+    Ok(Spanned::new(span, key))
+}
+
+fn scalars<'i>(value: &Value<'i>) -> Result<Vec<Value<'i>>, Fault> {
+    let DeValue::Array(items) = value.get_ref() else {
+        return Err(unexpected(value.span(), "a list in square brackets", value.get_ref()));
+    };
+    no_tables(items)?;
+    let values: Vec<_> = items.iter().cloned().collect();
+    for (i, item) in values.iter().enumerate() {
+        let written = as_written(item.get_ref());
+        if values[..i].iter().any(|earlier| as_written(earlier.get_ref()) == written) {
+            return Err(
+                Fault::new(item.span(), format!("`{written}` is there twice")).help("take one of them out")
+            );
+        }
+    }
+    if values.is_empty() {
+        return Err(Fault::new(value.span(), "a sweep without values")
+            .help("give at least one, or leave the sweep out"));
+    }
+    Ok(values)
+}
+
+fn no_tables(items: &DeArray<'_>) -> Result<(), Fault> {
+    match items.iter().find(|item| matches!(item.get_ref(), DeValue::Array(_) | DeValue::Table(_))) {
+        Some(item) => Err(unexpected(item.span(), "a single value", item.get_ref())),
+        None => Ok(()),
+    }
+}
+
+/// `with = { "phases.window" = ["1s", "2s"] }`: as many values as the sweep has, which may repeat.
+fn along<'i>(tree: &DeTable<'i>, values: &Value<'i>) -> Result<Vec<Along<'i>>, Fault> {
+    let Some(value) = tree.get("with") else { return Ok(Vec::new()) };
+    let DeValue::Table(with) = value.get_ref() else {
+        return Err(unexpected(value.span(), "a table of keys and lists of values", value.get_ref()));
+    };
+    let wanted = values.get_ref().as_array().map_or(0, |items| items.len());
+    with.iter()
+        .map(|(key, list)| {
+            let items = list.get_ref().as_array();
+            let items =
+                items.ok_or_else(|| unexpected(list.span(), "a list in square brackets", list.get_ref()))?;
+            no_tables(items)?;
+            if items.len() != wanted {
+                return Err(Fault::new(
+                    list.span(),
+                    format!("{} values go along with {wanted}", items.len()),
+                )
+                .help("give one for each value of the sweep"));
+            }
+            Ok(Along {
+                key: settable(key.get_ref().to_string(), key.span())?,
+                values: items.iter().cloned().collect(),
+            })
+        })
+        .collect()
+}
+
+/// A technique's slug, out of those that are known.
+pub(super) fn technique(known: &[&str]) -> impl Fn(&Value<'_>) -> Result<String, Fault> {
+    move |value| {
+        let found = text(value)?;
+        if known.contains(&found.as_str()) {
+            return Ok(found);
+        }
+        Err(Fault::new(value.span(), format!("`{found}` is not a technique")).help(choices(&found, known)))
+    }
+}
+
+impl<'i> Sweep<'i> {
+    /// Whether this technique takes all values.
+    pub(super) fn takes(&self, technique: &str) -> bool {
+        self.techniques.is_empty() || self.techniques.iter().any(|slug| slug == technique)
+    }
+
+    /// Puts value number `i` into the tree, and what goes along with it.
+    pub(super) fn apply(&self, i: usize, tree: &mut DeTable<'i>) -> Result<(), Fault> {
+        for along in &self.along {
+            set(tree, &along.key, along.values[i].clone())?;
+        }
+        set(tree, &self.key, self.values[i].clone())
+    }
+
+    /// Value number `i` as written.
+    pub(super) fn written(&self, i: usize) -> String {
+        as_written(self.values[i].get_ref())
+    }
+}
+
+/// What each sweep does at a point: its value's number, or none for the file's own value.
+pub(super) type Choice = Vec<Option<usize>>;
+
+/// Every combination in order, the first sweep outermost; those that nobody runs included.
+pub(super) fn combinations(sweeps: &[Sweep<'_>]) -> Vec<Choice> {
+    sweeps.iter().fold(vec![Vec::new()], |points, sweep| {
+        let own = (!sweep.techniques.is_empty()).then_some(None);
+        let choices: Vec<_> = (0..sweep.values.len()).map(Some).chain(own).collect();
+        points
+            .iter()
+            .flat_map(|point| choices.iter().map(|choice| [point.clone(), vec![*choice]].concat()))
+            .collect()
+    })
+}

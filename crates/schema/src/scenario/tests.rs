@@ -1,0 +1,242 @@
+//! Scenario files: what a good one becomes, and what a bad one is told.
+
+use super::{Extent, Point, Scenario};
+use crate::settings::{HeaderProfile, Pace, Payload, UplinkTo};
+
+const KNOWN: [&str; 3] = ["short-polling", "websocket", "raw-tcp"];
+const HEAD: &str = "question = \"Why?\"\nreading = \"So.\"\n";
+
+fn parse(body: &str) -> Scenario {
+    Scenario::parse(&format!("{HEAD}{body}"), "x.toml", "x", &KNOWN, Extent::Full)
+        .unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn quick(body: &str) -> Scenario {
+    Scenario::parse(&format!("{HEAD}{body}"), "x.toml", "x", &KNOWN, Extent::Quick)
+        .unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn message(body: &str) -> String {
+    Scenario::parse(&format!("{HEAD}{body}"), "x.toml", "x", &KNOWN, Extent::Full).unwrap_err().to_string()
+}
+
+#[test]
+fn every_key_is_taken_over() {
+    let scenario = parse(
+        r#"
+        techniques = ["websocket", "raw-tcp"]
+        repetitions = 3
+        greeting = true
+        [events]
+        rate = "100/s"
+        pace = "burst 10"
+        payload = "1 KiB"
+        kind = "chat"
+        [subscribers]
+        count = 8
+        channels = 4
+        added_delay = "40ms"
+        [uplink]
+        rate = "30/min"
+        pace = "poisson"
+        payload = "64 B"
+        to = "application"
+        [http]
+        headers = "browser+session"
+        keep_alive = false
+        [stall]
+        at = "1s"
+        for = "500ms"
+        "#,
+    );
+    assert_eq!((scenario.name.as_str(), scenario.repetitions), ("x", 3));
+    assert_eq!(scenario.techniques, ["websocket", "raw-tcp"]);
+    let [Point { settings, .. }] = &scenario.points[..] else { panic!("one point") };
+    assert_eq!((settings.events.pace, settings.events.payload_bytes), (Pace::Burst(10), 1_024));
+    assert_eq!((settings.events.payload, settings.subscribers.added_delay_ns), (Payload::Chat, 40_000_000));
+    let uplink = settings.uplink.as_ref().unwrap();
+    assert_eq!((uplink.rate_per_s, uplink.to), (0.5, UplinkTo::Application));
+    assert_eq!((settings.http.headers, settings.http.keep_alive), (HeaderProfile::BrowserSession, false));
+    assert_eq!(settings.stall.as_ref().unwrap().for_ns, 500_000_000);
+    assert!(settings.greeting);
+}
+
+#[test]
+fn sweeps_multiply_with_the_first_outermost() {
+    let scenario = parse(
+        r#"
+        events.rate = "1/s"
+        [[sweep]]
+        key = "http.headers"
+        values = ["minimal", "browser"]
+        [[sweep]]
+        key = "events.payload"
+        values = ["0 B", "16 KiB"]
+        "#,
+    );
+    let points: Vec<_> = scenario
+        .points
+        .iter()
+        .map(|p| format!("{} {}", p.values["http.headers"], p.settings.events.payload_bytes))
+        .collect();
+    assert_eq!(points, ["minimal 0", "minimal 16384", "browser 0", "browser 16384"]);
+    assert_eq!(scenario.sweeps, ["http.headers", "events.payload"]);
+}
+
+#[test]
+fn techniques_that_a_sweep_leaves_out_run_once_at_the_files_own_value() {
+    let scenario = parse(
+        r#"
+        events.rate = "1/s"
+        [[sweep]]
+        key = "short_polling.interval"
+        values = ["10ms", "20ms"]
+        techniques = ["short-polling"]
+        with = { "phases.window" = ["1s", "3s"] }
+        "#,
+    );
+    let points: Vec<_> = scenario
+        .points
+        .iter()
+        .map(|p| {
+            (
+                p.values.values().next().map(String::as_str),
+                p.techniques.join(" "),
+                p.settings.phases.window_ns,
+            )
+        })
+        .collect();
+    let own = "websocket raw-tcp".to_owned();
+    assert_eq!(
+        points,
+        [
+            (Some("10ms"), "short-polling".to_owned(), 1_000_000_000),
+            (Some("20ms"), "short-polling".to_owned(), 3_000_000_000),
+            (None, own, 2_000_000_000),
+        ]
+    );
+}
+
+#[test]
+fn a_sweep_until_the_bound_numbers_its_steps() {
+    let scenario = parse(
+        r#"
+        bound.p99 = "50ms"
+        [[sweep]]
+        key = "events.rate"
+        values = ["10/s", "100/s"]
+        until = "bound"
+        "#,
+    );
+    let steps: Vec<_> = scenario.points.iter().map(|p| p.rung.as_ref().unwrap().step).collect();
+    assert_eq!(steps, [0, 1]);
+}
+
+#[test]
+fn quick_is_laid_over_the_whole_and_replaces_the_sweeps() {
+    let body = r#"
+        repetitions = 5
+        events.rate = "10/s"
+        [phases]
+        warm_up = "1s"
+        window = "2s"
+        [[sweep]]
+        key = "events.payload"
+        values = ["1 B", "2 B", "3 B"]
+        [quick]
+        repetitions = 1
+        phases.window = "500ms"
+        [[quick.sweep]]
+        key = "events.payload"
+        values = ["1 B"]
+        "#;
+    assert_eq!((parse(body).repetitions, parse(body).points.len()), (5, 3));
+    let quick = quick(body);
+    assert_eq!((quick.repetitions, quick.points.len()), (1, 1));
+    let phases = &quick.points[0].settings.phases;
+    assert_eq!((phases.warm_up_ns, phases.window_ns), (1_000_000_000, 500_000_000));
+}
+
+#[test]
+fn a_mistake_in_quick_is_found_in_a_full_run_too() {
+    assert!(
+        message("events.rate = \"1/s\"\n[quick]\nphases.widow = \"1s\"").contains("did you mean `window`?")
+    );
+}
+
+#[test]
+fn a_wrong_key_is_answered_with_place_and_nearest_word() {
+    assert_eq!(
+        message("[events]\nrte = \"5/s\"\n"),
+        "x.toml:4:1: `rte` is not a key of [events]\n  |\n4 | rte = \"5/s\"\n  | ^^^\n  = did you mean `rate`? allowed: rate, pace, payload, kind"
+    );
+    assert!(message("[event]\nrate = \"5/s\"\n").contains("did you mean `events`?"));
+}
+
+#[test]
+fn a_mistake_in_a_swept_value_is_shown_in_the_sweep() {
+    let body =
+        "events.rate = \"1/s\"\n[[sweep]]\nkey = \"short_polling.interval\"\nvalues = [\"10ms\", \"20\"]\n";
+    assert!(message(body).starts_with("x.toml:6:19: `20` has no unit; write \"20s\""), "{}", message(body));
+}
+
+#[test]
+fn impossible_files_are_refused_by_name() {
+    for (body, wanted) in [
+        ("", "nobody sends anything"),
+        ("events.rate = 5", "`5` has no unit; write \"5/s\""),
+        ("events.rate = \"5 B\"", "`B` is not a unit here"),
+        ("events.rate = \"-5/s\"", "out of range"),
+        ("events.rate = true", "expected a number with a unit, in quotes, found `true`"),
+        ("events = 5", "expected a table, found `5`"),
+        ("events.pace = \"burst 0\"", "is not a pace"),
+        ("events.rate = \"5/s\"\nrepetitions = 0", "expected a whole number from 1 to 1000, found `0`"),
+        ("events.rate = \"5/s\"\nrepetitions = -1", "found `-1`"),
+        ("events.rate = \"5/s\"\ntechniques = [\"websockets\"]", "did you mean `websocket`?"),
+        ("events.rate = \"5/s\"\nname = \"../x\"", "cannot be a scenario's name"),
+        ("events = { rate = \"5/s\", kind = \"chat\", payload = \"39 B\" }", "a payload of 39 B does not do"),
+        ("events = { rate = \"5/s\", payload = \"64 KiB\" }", "at most 65000 B"),
+        (
+            "events.rate = \"5/s\"\nsubscribers = { count = 2, channels = 3 }",
+            "3 channels are more than 2 subscribers",
+        ),
+        ("events.rate = \"5/s\"\nphases.window = \"0s\"", "a window of 0 measures nothing"),
+        ("events.rate = \"5/s\"\nphases.warm_up = \"2h\"", "more than an hour"),
+        ("events.rate = \"5/s\"\nphases.drain = \"10ms\"", "the last event waits up to 1 s"),
+        (
+            "events.rate = \"5/s\"\nstall = { at = \"1s\", for = \"2s\" }",
+            "the stall ends at 3 s, after the window of 2 s",
+        ),
+        ("events.rate = \"5/s\"\nstall = { at = \"1s\", for = \"0s\" }", "a stall of 0 is none"),
+        ("events.rate = \"5/s\"\nstall.at = \"1s\"", "`for` is missing in [stall]"),
+        ("uplink.to = \"channel\"", "`rate` is missing in [uplink]"),
+        ("uplink.rate = \"0/s\"", "the subscribers send at a rate of 0"),
+        ("sweep = 5", "expected [[sweep]] in double brackets, found `5`"),
+        ("[[sweep]]\nvalues = [1]", "`key` is missing in [[sweep]]"),
+        ("[[sweep]]\nkey = \"events.rate\"", "`values` is missing in [[sweep]]"),
+        ("[[sweep]]\nkey = \"events.rate\"\nvalues = []", "a sweep without values"),
+        ("[[sweep]]\nkey = \"events.rate\"\nvalues = [[\"1/s\"]]", "expected a single value, found a list"),
+        ("[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\", \"1/s\"]", "`1/s` is there twice"),
+        ("[[sweep]]\nkey = \"events.rat\"\nvalues = [\"1/s\"]", "`rat` is not a key of [events]"),
+        ("[[sweep]]\nkey = \"greeting.x\"\nvalues = [1]\n", "expected true or false, found a table"),
+        ("[[sweep]]\nkey = \"repetitions\"\nvalues = [1]", "`repetitions` cannot be swept"),
+        ("[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\"]\nuntil = \"bound\"", "and there is none"),
+        ("[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\"]\nuntil = \"end\"", "`end` is not known here"),
+        (
+            "[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\"]\ntechniques = [\"tcp\"]",
+            "`tcp` is not a technique",
+        ),
+        (
+            "[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\"]\nwith = { \"phases.window\" = [] }",
+            "0 values go along with 1",
+        ),
+        ("question = \"again\"", "duplicate key"),
+        ("events.rate = ", "string values must be quoted"),
+    ] {
+        let found = message(body);
+        assert!(found.contains(wanted), "{body}\nwanted: {wanted}\nfound: {found}");
+        assert!(found.starts_with("x.toml:"), "{found}");
+    }
+    let missing = Scenario::parse("reading = \"x\"", "x.toml", "x", &KNOWN, Extent::Full).unwrap_err();
+    assert!(missing.to_string().contains("`question` is missing in a scenario"));
+}
