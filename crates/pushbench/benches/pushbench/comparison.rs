@@ -1,0 +1,31 @@
+//! The comparison: `pushbench run` as anybody would call it, in the workspace's folder.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+/// What `cargo bench` passes by itself, and what both halves understand.
+const OURS: [&str; 2] = ["--bench", "--quick"];
+
+/// Runs the comparison, unless an argument is criterion's own and so asks for the small pieces only.
+pub(crate) fn run(arguments: &[String]) -> ExitCode {
+    if let Some(foreign) = arguments.iter().find(|argument| !OURS.contains(&argument.as_str())) {
+        eprintln!("skipped: the comparison, since `{foreign}` is an argument of criterion's; `cargo bench` runs it");
+        return ExitCode::SUCCESS;
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pushbench"));
+    command.arg("run").current_dir(workspace());
+    if arguments.iter().any(|argument| argument == "--quick") {
+        command.arg("--quick");
+    }
+    match command.status() {
+        Ok(status) => status.code().map_or(ExitCode::FAILURE, |code| ExitCode::from(code as u8)),
+        Err(error) => {
+            eprintln!("error: start the comparison: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}

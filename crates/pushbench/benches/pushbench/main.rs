@@ -1,0 +1,15 @@
+//! `cargo bench`: criterion's small pieces first, then the comparison of the techniques, its results and REPORT.md.
+//!
+//! The two never share a table: criterion measures closed loops inside one process, `pushbench run` measures delivery
+//! between processes at an offered rate.
+
+mod comparison;
+mod micro;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    micro::run();
+    comparison::run(&arguments)
+}
