@@ -1,1 +1,35 @@
-//! The client half of every technique, and the stopwatch.
+//! The client half of every technique, and the stopwatch that measures them.
+//!
+//! A server is met through its address and its feed, and never linked. One load thread per core runs its share of the
+//! subscribers; nothing is shared between threads while they measure, and what they recorded is merged afterwards.
+//!
+//! # Layout
+//!
+//! - [`trial`]: connect → warm-up → window → drain → close; from a [`schema::trial::TrialSpec`] to an outcome
+//! - [`schedule`]: the intended send times, fixed in advance by rate, pace and seed
+//! - [`publisher`]: the thread that keeps the schedule and hands events to the server
+//! - [`session`], [`shard`], [`stop`]: what a technique's client half sees; what the sessions of a thread share; the end
+//! - [`subscriber`]: the client half of each technique
+//! - [`tap`], [`headers`]: bytes by layer, under the protocol's code; the request headers by profile
+//! - [`recorder`], [`position`], [`histogram`]: latency, completeness, and how they are kept
+//! - [`hiccup`]: how late a waiting thread wakes; [`payload`], [`seed`], [`os`]: what the rest is made of
+
+// pub mod headers;
+// pub mod hiccup;
+pub mod histogram;
+pub mod os;
+pub mod payload;
+mod poll_grid;
+pub mod position;
+// pub mod publisher;
+pub mod recorder;
+pub mod schedule;
+pub mod seed;
+// pub mod session;
+// pub mod shard;
+pub mod stop;
+// pub mod subscriber;
+// pub mod tap;
+// pub mod trial;
+
+// pub use session::Session;

@@ -1,0 +1,214 @@
+//! What the subscribers of one load thread found: latencies, counts. Not shared while it measures; merged afterwards.
+
+use std::ops::{AddAssign, Range, Sub};
+
+use hdrhistogram::Histogram;
+use wire::message::Stamp;
+
+use crate::histogram;
+use crate::position::{Arrival, Position};
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// What is counted; no counter ever falls.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub struct Counters {
+            $($(#[doc = $doc])+ pub $name: u64,)+
+        }
+
+        impl AddAssign for Counters {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name += other.$name;)+
+            }
+        }
+
+        impl Sub for Counters {
+            type Output = Self;
+            /// What came between two readings.
+            fn sub(self, earlier: Self) -> Self {
+                Self { $($name: self.$name - earlier.$name,)+ }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Events of the window, each once for each subscriber.
+    delivered,
+    /// Events of the window that came again.
+    duplicate,
+    /// Events of the window that came after a later one.
+    reordered,
+    /// Greetings.
+    greetings,
+    /// Events, whatever their send time, also such as came again.
+    events,
+    /// Bytes that were handed on as a message and are none.
+    unreadable,
+    /// Answers, frames or chunks that carried events.
+    responses,
+    /// Answers that carried none.
+    empty_responses,
+    /// HTTP requests.
+    requests,
+    /// TCP connections.
+    connections,
+    /// Messages of the window that the subscribers sent.
+    uplink_sent,
+}
+
+/// Records the events of the window. Times are nanoseconds of `CLOCK_MONOTONIC`.
+#[derive(Debug)]
+pub struct Recorder {
+    window: Range<u64>,
+    delivery: Histogram<u64>,
+    service: Histogram<u64>,
+    /// What was counted so far.
+    pub counters: Counters,
+}
+
+impl Default for Recorder {
+    /// A recorder that only counts events, until its window is known.
+    fn default() -> Self {
+        Self {
+            window: 0..0,
+            delivery: histogram::empty(),
+            service: histogram::empty(),
+            counters: Counters::default(),
+        }
+    }
+}
+
+impl Recorder {
+    /// From now on, messages whose intended send time lies in `window` are recorded.
+    pub fn open(&mut self, window: Range<u64>) {
+        self.window = window;
+    }
+
+    /// Takes in a message with this stamp that came at `now_ns` to the subscriber at `position`.
+    pub fn received(&mut self, position: &mut Position, stamp: Stamp, now_ns: u64) {
+        if stamp.is_greeting() {
+            self.counters.greetings += 1;
+            position.greeted(stamp.seq);
+            return;
+        }
+        self.counters.events += 1;
+        let arrival = position.received(stamp.seq);
+        if !self.window.contains(&stamp.intended_ns) {
+            return;
+        }
+        match arrival {
+            Arrival::Duplicate => {
+                self.counters.duplicate += 1;
+                return;
+            }
+            Arrival::Reordered => self.counters.reordered += 1,
+            Arrival::InOrder => {}
+        }
+        self.counters.delivered += 1;
+        self.delivery.saturating_record(now_ns.saturating_sub(stamp.intended_ns));
+        self.service.saturating_record(now_ns.saturating_sub(stamp.actual_ns));
+    }
+
+    /// Counts a message that a subscriber sends.
+    pub fn sent(&mut self, intended_ns: u64) {
+        self.counters.uplink_sent += u64::from(self.window.contains(&intended_ns));
+    }
+
+    /// Counts an answer, frame or chunk with so many events.
+    pub fn response(&mut self, events: usize) {
+        if events == 0 {
+            self.counters.empty_responses += 1;
+        } else {
+            self.counters.responses += 1;
+        }
+    }
+
+    /// Receive − intended send of the window's events, ns.
+    pub fn delivery(&self) -> &Histogram<u64> {
+        &self.delivery
+    }
+
+    /// Receive − actual send of the window's events, ns.
+    pub fn service(&self) -> &Histogram<u64> {
+        &self.service
+    }
+
+    /// Adds what another thread's recorder found.
+    pub fn merge(&mut self, other: &Self) {
+        histogram::merge(&mut self.delivery, &other.delivery);
+        histogram::merge(&mut self.service, &other.service);
+        self.counters += other.counters;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(seq: u64, intended_ns: u64) -> Stamp {
+        Stamp { seq, intended_ns, actual_ns: intended_ns + 40 }
+    }
+
+    fn recorder() -> Recorder {
+        let mut recorder = Recorder::default();
+        recorder.open(1000..2000);
+        recorder
+    }
+
+    #[test]
+    fn latencies_are_from_the_intended_and_from_the_actual_send_time() {
+        let mut recorder = recorder();
+        recorder.received(&mut Position::beginning(), stamp(1, 1000), 1100);
+        assert_eq!((recorder.delivery().max(), recorder.service().max()), (100, 60));
+        assert_eq!((recorder.delivery().len(), recorder.service().len()), (1, 1));
+    }
+
+    #[test]
+    fn only_events_intended_in_the_window_are_recorded() {
+        let (mut recorder, mut position) = (recorder(), Position::beginning());
+        for (seq, intended) in [(1, 999), (2, 1000), (3, 1999), (4, 2000)] {
+            recorder.received(&mut position, stamp(seq, intended), 9000);
+        }
+        assert_eq!((recorder.counters.delivered, recorder.delivery().len()), (2, 2));
+        assert_eq!(recorder.counters.events, 4);
+    }
+
+    #[test]
+    fn what_comes_again_or_late_is_counted_apart() {
+        let (mut recorder, mut position) = (recorder(), Position::beginning());
+        for seq in [1, 3, 2, 2, 4] {
+            recorder.received(&mut position, stamp(seq, 1500), 1600);
+        }
+        let Counters { delivered, duplicate, reordered, .. } = recorder.counters;
+        assert_eq!((delivered, duplicate, reordered), (4, 1, 1));
+        assert_eq!(recorder.delivery().len(), 4, "a duplicate has no latency");
+    }
+
+    #[test]
+    fn a_greeting_sets_the_position_and_is_no_event() {
+        let (mut recorder, mut position) = (recorder(), Position::unknown());
+        recorder.received(&mut position, Stamp { seq: 17, intended_ns: 0, actual_ns: 0 }, 1600);
+        assert_eq!(position.resume(), wire::Start::After(17));
+        assert_eq!((recorder.counters.greetings, recorder.counters.events), (1, 0));
+    }
+
+    #[test]
+    fn an_hour_and_more_is_an_hour() {
+        let mut recorder = recorder();
+        recorder.received(&mut Position::beginning(), stamp(1, 1000), u64::MAX);
+        assert_eq!(recorder.delivery().len(), 1);
+        assert!(recorder.delivery().max() >= histogram::HIGHEST_NS);
+    }
+
+    #[test]
+    fn merged_recorders_hold_what_each_found() {
+        let (mut one, mut two) = (recorder(), recorder());
+        one.received(&mut Position::beginning(), stamp(1, 1000), 1100);
+        two.received(&mut Position::beginning(), stamp(1, 1000), 1200);
+        two.response(0);
+        one.merge(&two);
+        assert_eq!((one.delivery().len(), one.delivery().max()), (2, 200));
+        assert_eq!((one.counters.delivered, one.counters.empty_responses), (2, 1));
+    }
+}

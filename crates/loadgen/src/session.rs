@@ -1,0 +1,165 @@
+//! What the client half of a technique sees of a trial: where the server is, what to ask for, whom to tell.
+//!
+//! A technique touches no clock, no histogram and no byte counter; the session does. It is a cheap clone, one for
+//! each subscriber, on the subscriber's load thread.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use schema::settings::Settings;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use wire::Resume;
+
+use crate::headers::Exchange;
+use crate::os;
+use crate::poll_grid::PollGrid;
+use crate::position::Position;
+use crate::seed::{self, Purpose};
+use crate::shard::Shard;
+use crate::tap::{Protocol, Tapped};
+
+/// One subscriber in a trial.
+#[derive(Debug, Clone)]
+pub struct Session(Rc<Subscriber>);
+
+#[derive(Debug)]
+struct Subscriber {
+    shard: Rc<Shard>,
+    channel: u32,
+    position: RefCell<Position>,
+    grid: PollGrid,
+    outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
+    greeted: Cell<bool>,
+    connected: Cell<bool>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        shard: Rc<Shard>,
+        index: u32,
+        channel: u32,
+        outgoing: Option<mpsc::UnboundedReceiver<u64>>,
+    ) -> Self {
+        let settings = &shard.spec().settings;
+        let rng = seed::rng(shard.spec().seed, Purpose::PollPhase, u64::from(index));
+        let position = if settings.greeting { Position::unknown() } else { Position::beginning() };
+        Self(Rc::new(Subscriber {
+            grid: PollGrid::new(settings.short_polling.interval_ns, rng),
+            position: RefCell::new(position),
+            greeted: Cell::new(!settings.greeting),
+            channel,
+            outgoing: RefCell::new(outgoing),
+            connected: Cell::new(false),
+            shard,
+        }))
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.0.shard.spec().address
+    }
+
+    /// The trial's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.shard.spec().settings
+    }
+
+    /// What to ask for: the channel, and where to begin. Fresh as long as a greeting is awaited, else after what was
+    /// received; after 0 at first, so that nothing published after the connection was asked for can be missed.
+    pub fn resume(&self) -> Resume {
+        Resume { channel: self.0.channel, start: self.0.position.borrow().resume() }
+    }
+
+    /// Opens a TCP connection with `TCP_NODELAY`, counted, and tapped as what `protocol` says.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached.
+    pub async fn connect(&self, protocol: Protocol) -> io::Result<Tapped<TcpStream>> {
+        let shard = &self.0.shard;
+        let stream = TcpStream::connect(self.address()).await?;
+        stream.set_nodelay(true)?;
+        shard.count(|recorder| recorder.counters.connections += 1);
+        Ok(Tapped::new(stream, protocol, shard.tally(), shard.added_delay()))
+    }
+
+    /// The request headers of `exchange` by the trial's profile.
+    pub fn request_headers(&self, exchange: Exchange) -> &HeaderMap {
+        self.0.shard.headers(exchange)
+    }
+
+    /// Says that the server knows of this subscriber: the first request is on its way (polls), the response's head
+    /// has come (streams, WebSocket), the hello is written (raw TCP). The trial begins when all have said so; calls
+    /// after the first do nothing, and a subscriber that awaits a greeting is connected when it has come.
+    pub fn connected(&self) {
+        if self.0.greeted.get() && !self.0.connected.replace(true) {
+            self.0.shard.one_more_connected();
+        }
+    }
+
+    /// Whether [`connected`](Self::connected) was said.
+    pub fn is_connected(&self) -> bool {
+        self.0.connected.get()
+    }
+
+    /// Counts an HTTP request.
+    pub fn request(&self) {
+        self.0.shard.count(|recorder| recorder.counters.requests += 1);
+    }
+
+    /// Takes in one whole message, and takes the receive time itself, first thing.
+    pub fn received(&self, message: &[u8]) {
+        let now_ns = os::now_ns();
+        self.0.shard.received(&mut self.0.position.borrow_mut(), message, now_ns);
+        if !self.0.greeted.get() && matches!(self.resume().start, wire::Start::After(_)) {
+            self.0.greeted.set(true);
+            self.connected();
+        }
+    }
+
+    /// Counts the end of an answer, frame or chunk that carried so many events; 0 for an empty one.
+    pub fn response(&self, events: usize) {
+        self.0.shard.count(|recorder| recorder.response(events));
+    }
+
+    /// Waits until the next poll is due. The first one is due at once, the others on an absolute grid of the
+    /// interval with a phase of this subscriber's own; who comes late polls at once, and points that were missed are
+    /// skipped.
+    pub async fn poll_due(&self) {
+        self.0.grid.due().await;
+    }
+
+    /// The next message to send, its actual send time stamped as it is returned. Pends for ever in a one-way
+    /// scenario. Cancel-safe. One task at a time may wait for it.
+    pub async fn outgoing(&self) -> Bytes {
+        let intended_ns = poll_fn(|context| self.poll_outgoing(context)).await;
+        self.0.shard.uplink_message(intended_ns)
+    }
+
+    /// Resolves when the trial is over.
+    pub async fn stopped(&self) {
+        self.0.shard.spec().stop.requested().await;
+    }
+
+    /// Whether the trial is over.
+    pub fn is_stopped(&self) -> bool {
+        self.0.shard.spec().stop.is_requested()
+    }
+
+    fn poll_outgoing(&self, context: &mut Context<'_>) -> Poll<u64> {
+        let mut outgoing = self.0.outgoing.borrow_mut();
+        let Some(receiver) = outgoing.as_mut() else { return Poll::Pending };
+        match receiver.poll_recv(context) {
+            Poll::Ready(Some(intended_ns)) => Poll::Ready(intended_ns),
+            // A schedule that has ended sends nothing more.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
