@@ -150,10 +150,11 @@ async fn speak_http<E: Endpoint>(
         Box::pin(async move { Ok::<_, Infallible>(site.respond(request, &connection, admitted).await) })
     });
     let mut http = site.http.serve_connection(TokioIo::new(stream), service);
+    // The stop goes first, so that the last answer can say that the connection closes.
     let ended = tokio::select! {
         biased;
-        ended = poll_fn(|cx| http.poll_without_shutdown(cx)) => Some(ended),
         () = site.stop.requested() => None,
+        ended = poll_fn(|cx| http.poll_without_shutdown(cx)) => Some(ended),
     };
     let ended = match ended {
         Some(ended) => ended,

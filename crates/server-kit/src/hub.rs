@@ -157,6 +157,11 @@ impl Hub {
         self.shared.skipped.load(Ordering::Relaxed)
     }
 
+    /// Subscribers that wait for the channel's next event.
+    pub fn waiting(&self, channel: u32) -> usize {
+        self.channel(channel).map_or(0, |channel| channel.lock().waiting.count())
+    }
+
     /// Messages to the application that were dropped, since it was not there or did not keep up.
     pub fn undelivered(&self) -> u64 {
         self.shared.outlet.dropped()
@@ -213,3 +218,6 @@ impl std::fmt::Debug for Hub {
         f.debug_struct("Hub").field("channels", &self.shared.channels.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@
 //! - [`feed`]: the Unix socket by which the application hands over events
 //! - [`heartbeat`]: when a quiet connection is due for a sign of life
 //! - [`linger`]: closes a connection so that its last bytes are read
+//! - `testing`, with the feature of this name: literal bytes to a server and back
 
 pub mod batch;
 pub mod feed;
@@ -24,6 +25,8 @@ pub mod lifetime;
 pub mod linger;
 pub mod listener;
 pub mod settings;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use hub::{Event, Hub, Lagged, Subscription};
 pub use lifetime::{Stop, Stopper};

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -43,7 +43,7 @@ pub(crate) enum End {
 pub(crate) async fn say(mut socket: WebSocketStream<TcpStream>, end: End) {
     let _ = match (end.code(), &end) {
         (Some(code), end) => {
-            let frame = CloseFrame { code, reason: shortened(end.to_string()).into() };
+            let frame = CloseFrame { code, reason: shortened(end.reason()).into() };
             timeout(LONGEST, socket.close(Some(frame))).await
         }
         // The answer to the client's close is queued.
@@ -65,6 +65,17 @@ impl End {
             Self::Socket(Error::Utf8(_)) => Some(CloseCode::Invalid),
             Self::Socket(Error::Protocol(error)) if !is_cut_off(error) => Some(CloseCode::Protocol),
             Self::Closed | Self::Gone | Self::Socket(_) => None,
+        }
+    }
+
+    fn reason(&self) -> String {
+        match self {
+            Self::Socket(Error::Utf8(_)) => "a text frame is not UTF-8".to_owned(),
+            Self::Socket(Error::Capacity(CapacityError::MessageTooLong { size, max_size })) => {
+                PublishError::TooLong { len: *size, limit: *max_size }.to_string()
+            }
+            Self::Socket(Error::Protocol(error)) => error.to_string(),
+            other => other.to_string(),
         }
     }
 }

@@ -114,6 +114,15 @@ impl Waiting {
         self.free.push(slot);
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.slots.iter().flatten().count()
+    }
+
+    #[cfg(test)]
+    pub(super) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     fn take_all(&mut self) -> Vec<Waker> {
         self.slots.iter_mut().filter_map(Option::take).collect()
     }

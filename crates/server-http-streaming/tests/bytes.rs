@@ -1,0 +1,203 @@
+//! Literal requests to the streaming servers and their literal streams: one event is one chunk.
+
+use std::time::Duration;
+
+use server_http_streaming::{ndjson, sse};
+use server_kit::Settings;
+use server_kit::settings::{LagPolicy, Limits};
+use server_kit::testing::{DATE, Peer, Running, message, numbered, start};
+
+async fn lines(settings: Settings) -> Running {
+    start(ndjson::encode, settings, ndjson::serve).await
+}
+
+async fn events(settings: Settings) -> Running {
+    start(sse::encode, settings, sse::serve).await
+}
+
+fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n")
+}
+
+fn head(media_type: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncache-control: no-store\r\ntransfer-encoding: chunked\r\ndate: {DATE}\r\n\r\n"
+    )
+}
+
+fn chunk(data: &str) -> String {
+    format!("{:X}\r\n{data}\r\n", data.len())
+}
+
+async fn lines_from(server: &Running, target: &str) -> Peer {
+    let mut peer = server.send(get(target)).await;
+    peer.expect(head("application/x-ndjson")).await;
+    peer
+}
+
+async fn events_from(server: &Running, request: impl AsRef<[u8]>) -> Peer {
+    let mut peer = server.send(request).await;
+    peer.expect(head("text/event-stream")).await;
+    peer.expect("D\r\nretry: 1000\n\n\r\n").await;
+    peer
+}
+
+#[tokio::test]
+async fn a_line_is_a_chunk() {
+    let server = lines(Settings::default()).await;
+    server.publish("one");
+    let mut peer = lines_from(&server, "/stream?channel=0&after=0").await;
+    peer.expect("33\r\n[\"0000000100000000000000010000000000000002\",\"one\"]\n\r\n").await;
+    server.publish("two");
+    server.publish("three");
+    peer.expect(chunk(&(numbered(2, "two") + "\n"))).await;
+    peer.expect(chunk(&(numbered(3, "three") + "\n"))).await;
+}
+
+#[tokio::test]
+async fn an_event_with_its_id_is_a_chunk() {
+    let server = events(Settings::default()).await;
+    server.publish("one");
+    let mut peer = events_from(&server, get("/stream?after=0")).await;
+    peer.expect("40\r\nid: 1\ndata: [\"0000000100000000000000010000000000000002\",\"one\"]\n\n\r\n").await;
+    server.publish("two");
+    peer.expect(chunk(&format!("id: 2\ndata: {}\n\n", numbered(2, "two")))).await;
+}
+
+#[tokio::test]
+async fn no_retry_is_sent_when_there_is_none() {
+    let server = events(Settings { retry: Duration::ZERO, ..Settings::default() }).await;
+    server.publish("one");
+    let mut peer = server.send(get("/stream?after=0")).await;
+    peer.expect(head("text/event-stream")).await;
+    peer.expect("40\r\nid: 1\n").await;
+}
+
+#[tokio::test]
+async fn a_fresh_subscriber_gets_its_greeting_then_what_comes() {
+    let server = lines(Settings { greeting: true, ..Settings::default() }).await;
+    server.publish("missed");
+    let mut peer = lines_from(&server, "/stream").await;
+    peer.expect(
+        "5D\r\n[\"0000000100000000000000000000000000000000\",{\"content\":\"welcome\",\"timestamp\":",
+    )
+    .await;
+    peer.stream.readable().await.unwrap();
+    let mut rest = [0; 18];
+    tokio::io::AsyncReadExt::read_exact(&mut peer.stream, &mut rest).await.unwrap();
+    assert!(rest.ends_with(b"}]\n\r\n"), "{}", rest.escape_ascii());
+    server.publish("next");
+    peer.expect(chunk(&(numbered(2, "next") + "\n"))).await;
+}
+
+#[tokio::test]
+async fn the_last_event_id_wins_over_the_url() {
+    let server = events(Settings::default()).await;
+    for payload in ["one", "two", "three"] {
+        server.publish(payload);
+    }
+    let request = |id| format!("GET /stream?after=0 HTTP/1.1\r\nhost: x\r\nlast-event-id: {id}\r\n\r\n");
+    let mut peer = events_from(&server, request("2")).await;
+    peer.expect(chunk(&format!("id: 3\ndata: {}\n\n", numbered(3, "three")))).await;
+    let mut peer = events_from(&server, request("")).await;
+    peer.expect(chunk(&format!("id: 1\ndata: {}\n\n", numbered(1, "one")))).await;
+    let mut peer = server.send(request("x")).await;
+    peer.expect("HTTP/1.1 400 Bad Request\r\n").await;
+}
+
+#[tokio::test]
+async fn silence_is_broken_by_a_heartbeat_again_and_again() {
+    let settings = Settings { heartbeat: Duration::from_millis(30), ..Settings::default() };
+    let (lines, events) = (lines(settings.clone()).await, events(settings).await);
+    let mut peer = lines_from(&lines, "/stream").await;
+    peer.expect("1\r\n\n\r\n1\r\n\n\r\n").await;
+    let mut peer = events_from(&events, get("/stream")).await;
+    peer.expect("3\r\n:\n\n\r\n3\r\n:\n\n\r\n").await;
+}
+
+#[tokio::test]
+async fn a_subscriber_that_was_away_too_long_is_told_what_it_missed_and_the_stream_ends() {
+    let limits = Limits { replay_events: 2, ..Limits::default() };
+    let settings = Settings { limits, ..Settings::default() };
+    let (lines, events) = (lines(settings.clone()).await, events(settings).await);
+    for _ in 0..6 {
+        lines.publish("x");
+        events.publish("x");
+    }
+    let mut peer = lines_from(&lines, "/stream?after=1").await;
+    peer.expect("20\r\n{\"error\":\"too slow\",\"missed\":3}\n\r\n0\r\n\r\n").await;
+    let mut peer = events_from(&events, get("/stream?after=1")).await;
+    peer.expect("16\r\n: too slow, missed 3\n\n\r\n0\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_told_so_once_it_does_and_delays_nobody() {
+    let limits = Limits { replay_events: 8, ..Limits::default() };
+    let server = lines(Settings { limits, ..Settings::default() }).await;
+    let mut slow = lines_from(&server, "/stream").await;
+    let mut quick = lines_from(&server, "/stream").await;
+    // More than any socket buffer holds.
+    let payload = "x".repeat(60_000);
+    for seq in 1..=400 {
+        server.publish(&payload);
+        quick.expect(chunk(&(numbered(seq, &payload) + "\n"))).await;
+    }
+    let mut received = Vec::new();
+    while !received.ends_with(b"}\n\r\n0\r\n\r\n") {
+        let read = tokio::io::AsyncReadExt::read_buf(&mut slow.stream, &mut received).await.unwrap();
+        assert_ne!(read, 0, "the stream ended without a reason");
+    }
+    let last = String::from_utf8_lossy(&received[received.len() - 60..]);
+    assert!(last.contains("{\"error\":\"too slow\",\"missed\":"), "{last}");
+}
+
+#[tokio::test]
+async fn a_slow_client_that_may_skip_goes_on() {
+    let limits = Limits { replay_events: 1, ..Limits::default() };
+    let server = lines(Settings { limits, lag_policy: LagPolicy::Skip, ..Settings::default() }).await;
+    for _ in 0..3 {
+        server.publish("x");
+    }
+    let mut peer = lines_from(&server, "/stream?after=1").await;
+    peer.expect(chunk(&(numbered(3, "x") + "\n"))).await;
+    assert_eq!(server.hub.skipped(), 1);
+}
+
+#[tokio::test]
+async fn a_posted_message_reaches_the_streams() {
+    let server = events(Settings::default()).await;
+    let mut peer = events_from(&server, get("/stream")).await;
+    let body = String::from_utf8(message("up").to_vec()).unwrap();
+    let len = body.len();
+    let mut post = server
+        .send(format!("POST /messages HTTP/1.1\r\nhost: x\r\ncontent-length: {len}\r\n\r\n{body}"))
+        .await;
+    post.expect("HTTP/1.1 204 No Content\r\n").await;
+    peer.expect(chunk(&format!("id: 1\ndata: {}\n\n", numbered(1, "up")))).await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_frees_its_place() {
+    let server = lines(Settings::default()).await;
+    let peer = lines_from(&server, "/stream").await;
+    server.until_waiting(1).await;
+    drop(peer);
+    server.until_waiting(0).await;
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_streams_properly() {
+    let settings = Settings::default();
+    let (lines, events) = (lines(settings.clone()).await, events(settings).await);
+    let mut line_peer = lines_from(&lines, "/stream").await;
+    let mut event_peer = events_from(&events, get("/stream")).await;
+    lines.stop();
+    events.stop();
+    for peer in [&mut line_peer, &mut event_peer] {
+        peer.expect("0\r\n\r\n").await;
+    }
+    lines.ended().await;
+    events.ended().await;
+    line_peer.expect_end().await;
+    event_peer.expect_end().await;
+}

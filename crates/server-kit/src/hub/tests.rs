@@ -1,0 +1,197 @@
+//! Numbering, replay, lag, greeting, late joiners, and who is woken.
+
+use std::task::{Context, Waker};
+
+use wire::Start;
+
+use super::*;
+use crate::settings::Limits;
+use crate::testing::message;
+
+fn hub(settings: &Settings) -> Hub {
+    Hub::new(|seq, message| Bytes::from([seq.to_string().as_bytes(), b":", message].concat()), settings)
+}
+
+fn retaining(replay_events: usize, lag_policy: LagPolicy) -> Hub {
+    hub(&Settings {
+        limits: Limits { replay_events, ..Limits::default() },
+        lag_policy,
+        ..Settings::default()
+    })
+}
+
+fn publish(hub: &Hub, count: usize) {
+    for _ in 0..count {
+        hub.publish(0, message("x")).unwrap();
+    }
+}
+
+fn from(hub: &Hub, start: Start) -> Subscription {
+    hub.subscribe(Resume { channel: 0, start }).unwrap()
+}
+
+fn sequence(subscription: &mut Subscription) -> Vec<u64> {
+    let mut events = Vec::new();
+    subscription.pending(&mut events, usize::MAX).unwrap();
+    events.iter().map(|event| event.seq).collect()
+}
+
+#[test]
+fn each_channel_numbers_its_messages_from_one_and_in_place() {
+    let hub = hub(&Settings::default());
+    assert_eq!(hub.publish(0, message("a")), Ok(1));
+    assert_eq!(hub.publish(0, message("b")), Ok(2));
+    assert_eq!(hub.publish(7, message("c")), Ok(1));
+    let event = from(&hub, Start::After(1)).try_next().unwrap().unwrap();
+    let decoded = Message::decode(&event.message).unwrap();
+    assert_eq!((event.seq, decoded.stamp.seq, decoded.payload), (2, 2, &b"b"[..]));
+    assert_eq!(&event.encoded[..], [b"2:", &event.message[..]].concat());
+}
+
+#[test]
+fn all_subscribers_share_the_encoded_bytes() {
+    let hub = hub(&Settings::default());
+    publish(&hub, 1);
+    let encoded = || from(&hub, Start::After(0)).try_next().unwrap().unwrap().encoded;
+    assert_eq!(encoded().as_ptr(), encoded().as_ptr());
+}
+
+#[test]
+fn a_subscriber_begins_where_it_wants_to() {
+    let hub = hub(&Settings::default());
+    publish(&hub, 5);
+    assert_eq!(sequence(&mut from(&hub, Start::After(0))), [1, 2, 3, 4, 5]);
+    assert_eq!(sequence(&mut from(&hub, Start::After(3))), [4, 5]);
+    let mut late = from(&hub, Start::Fresh);
+    assert_eq!((late.position(), late.try_next()), (5, Ok(None)));
+    publish(&hub, 1);
+    assert_eq!(late.try_next().unwrap().map(|event| event.seq), Some(6));
+}
+
+#[test]
+fn a_position_beyond_the_head_is_brought_back_to_it() {
+    let hub = hub(&Settings::default());
+    publish(&hub, 2);
+    let mut from_before_a_restart = from(&hub, Start::After(1_000));
+    publish(&hub, 1);
+    assert_eq!(sequence(&mut from_before_a_restart), [3]);
+}
+
+#[test]
+fn a_subscriber_that_fell_out_of_the_window_is_told_what_it_missed() {
+    let hub = retaining(3, LagPolicy::Disconnect);
+    let mut slow = from(&hub, Start::Fresh);
+    publish(&hub, 5);
+    assert_eq!(slow.try_next(), Err(Lagged { missed: 2 }));
+    assert_eq!(slow.pending(&mut Vec::new(), 100), Err(Lagged { missed: 2 }));
+    assert_eq!(from(&hub, Start::After(1)).try_next(), Err(Lagged { missed: 1 }));
+    assert_eq!(sequence(&mut from(&hub, Start::After(2))), [3, 4, 5]);
+    assert_eq!(sequence(&mut from(&hub, Start::After(0))), [3, 4, 5]);
+}
+
+#[test]
+fn a_subscriber_that_may_skip_goes_on_and_the_gap_is_counted() {
+    let hub = retaining(3, LagPolicy::Skip);
+    let mut slow = from(&hub, Start::Fresh);
+    publish(&hub, 5);
+    assert_eq!(sequence(&mut slow), [3, 4, 5]);
+    assert_eq!(hub.skipped(), 2);
+}
+
+#[test]
+fn a_batch_stops_at_its_bytes_but_holds_one_event_at_least() {
+    let hub = hub(&Settings::default());
+    publish(&hub, 3);
+    let mut subscription = from(&hub, Start::After(0));
+    let mut events = Vec::new();
+    subscription.pending(&mut events, 1).unwrap();
+    assert_eq!((events.len(), subscription.position()), (1, 1));
+    let two = 2 * events[0].encoded.len();
+    subscription.pending(&mut events, two).unwrap();
+    assert_eq!((events.len(), subscription.position()), (3, 3));
+}
+
+#[test]
+fn only_a_fresh_subscriber_is_greeted_once_and_told_its_position() {
+    let hub = hub(&Settings { greeting: true, ..Settings::default() });
+    publish(&hub, 4);
+    let mut fresh = from(&hub, Start::Fresh);
+    let greeting = fresh.greeting().unwrap();
+    let message = Message::decode(greeting.strip_prefix(b"4:").unwrap()).unwrap();
+    assert_eq!(message.stamp, Stamp { seq: 4, intended_ns: 0, actual_ns: 0 });
+    assert!(message.payload.starts_with(br#"{"content":"welcome","timestamp":1"#));
+    assert_eq!((fresh.greeting(), from(&hub, Start::After(4)).greeting()), (None, None));
+}
+
+#[test]
+fn what_one_technique_could_not_carry_none_is_given() {
+    let settings =
+        Settings { limits: Limits { message_bytes: 60, ..Limits::default() }, ..Settings::default() };
+    let hub = hub(&settings);
+    let refused = |message: &[u8]| hub.publish(0, BytesMut::from(message)).unwrap_err().to_string();
+    assert_eq!(refused(b"hello"), "not a message: a message of 5 bytes is too short to hold a stamp");
+    assert_eq!(refused(&message("a\nb")), "not a message: it holds a line break");
+    let mut not_utf8 = message("x");
+    not_utf8[45] = 0xff;
+    assert_eq!(refused(&not_utf8), "not a message: it is not UTF-8");
+    assert_eq!(refused(&message("fourteen bytes")), "a message of 61 bytes is over the limit of 60");
+    assert_eq!(hub.publish(0, message("thirteen byte")), Ok(1));
+}
+
+#[test]
+fn a_channel_beyond_the_limit_is_unknown() {
+    let hub = hub(&Settings { limits: Limits { channels: 2, ..Limits::default() }, ..Settings::default() });
+    let error = hub.publish(2, message("x")).unwrap_err();
+    assert_eq!(error.to_string(), "there is no channel 2: this server's are numbered from 0 to 1");
+    assert!(hub.subscribe(Resume { channel: 2, start: Start::Fresh }).is_err());
+    assert_eq!(hub.publish(1, message("x")), Ok(1));
+}
+
+#[tokio::test]
+async fn everybody_who_waits_is_woken() {
+    let hub = hub(&Settings::default());
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let mut subscription = from(&hub, Start::Fresh);
+            tokio::spawn(async move { subscription.next().await.unwrap().seq })
+        })
+        .collect();
+    while hub.waiting(0) < 3 {
+        tokio::task::yield_now().await;
+    }
+    publish(&hub, 1);
+    for task in waiting {
+        assert_eq!(task.await.unwrap(), 1);
+    }
+}
+
+#[test]
+fn who_gives_up_waiting_leaves_nothing_behind() {
+    let hub = hub(&Settings::default());
+    for _ in 0..3 {
+        let mut subscription = from(&hub, Start::Fresh);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(subscription.poll_ready(&mut cx).is_pending());
+        assert!(subscription.poll_next(&mut cx).is_pending());
+        assert_eq!(hub.waiting(0), 1);
+    }
+    assert_eq!(hub.waiting(0), 0);
+    let channel = hub.channel(0).unwrap();
+    assert_eq!(channel.lock().waiting.slots(), 1, "a slot is used again");
+}
+
+#[test]
+fn messages_to_the_application_go_to_the_oldest_connection_and_are_counted_when_dropped() {
+    let hub = hub(&Settings { uplink: UplinkTo::Application, ..Settings::default() });
+    hub.uplink(3, &message("nobody there")).unwrap();
+    assert_eq!(hub.undelivered(), 1);
+    let (mut first, mut second) = (hub.application(1), hub.application(1));
+    hub.uplink(3, &message("a")).unwrap();
+    hub.uplink(3, &message("full")).unwrap();
+    assert_eq!(first.try_recv().unwrap(), wire::frame::encode_feed(3, &message("a")));
+    assert!(second.try_recv().is_err());
+    assert_eq!(hub.undelivered(), 2);
+    drop(first);
+    hub.uplink(3, &message("b")).unwrap();
+    assert_eq!(second.try_recv().unwrap(), wire::frame::encode_feed(3, &message("b")));
+}

@@ -1,0 +1,95 @@
+//! The feed over a real Unix socket: publishing, rubbish, several publishers, messages to the application.
+
+use bytes::Bytes;
+use server_kit::settings::UplinkTo;
+use server_kit::testing::message;
+use server_kit::{Hub, Settings, Stopper, feed, lifetime};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
+use wire::frame::encode_feed;
+use wire::{Resume, Start};
+
+struct Fixture {
+    hub: Hub,
+    folder: tempfile::TempDir,
+    stopper: Stopper,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Fixture {
+    fn start(settings: &Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(folder.path().join("feed")).unwrap();
+        let hub = Hub::new(|_, message: &Bytes| message.clone(), settings);
+        let (stopper, stop) = lifetime::channel();
+        let task = tokio::spawn(feed::serve(listener, hub.clone(), stop));
+        Self { hub, folder, stopper, task }
+    }
+
+    async fn connect(&self) -> UnixStream {
+        UnixStream::connect(self.folder.path().join("feed")).await.unwrap()
+    }
+
+    async fn payload(&self, channel: u32, seq: u64) -> String {
+        let resume = Resume { channel, start: Start::After(seq - 1) };
+        let event = self.hub.subscribe(resume).unwrap().next().await.unwrap();
+        String::from_utf8(wire::Message::decode(&event.message).unwrap().payload.to_vec()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn several_publishers_publish_into_their_channels_however_their_frames_are_cut() {
+    let fixture = Fixture::start(&Settings::default());
+    let (mut one, mut other) = (fixture.connect().await, fixture.connect().await);
+    let frames = [encode_feed(0, &message("a")), encode_feed(5, &message("b"))].concat();
+    one.write_all(&frames[..70]).await.unwrap();
+    assert_eq!(fixture.payload(0, 1).await, "a");
+    other.write_all(&encode_feed(0, &message("c"))).await.unwrap();
+    assert_eq!(fixture.payload(0, 2).await, "c");
+    one.write_all(&frames[70..]).await.unwrap();
+    assert_eq!(fixture.payload(5, 1).await, "b");
+}
+
+#[tokio::test]
+async fn rubbish_closes_its_connection_and_no_other() {
+    let fixture = Fixture::start(&Settings::default());
+    let mut good = fixture.connect().await;
+    for rubbish in [
+        &b"\0\0\0\x02no"[..],
+        b"\xff\xff\xff\xff",
+        &encode_feed(0, b"no message"),
+        &encode_feed(1 << 20, &message("x")),
+    ] {
+        let mut bad = fixture.connect().await;
+        bad.write_all(rubbish).await.unwrap();
+        assert_eq!(bad.read(&mut [0; 8]).await.unwrap(), 0, "{}", rubbish.escape_ascii());
+    }
+    good.write_all(&encode_feed(0, &message("still there"))).await.unwrap();
+    assert_eq!(fixture.payload(0, 1).await, "still there");
+}
+
+#[tokio::test]
+async fn messages_to_the_application_come_back_as_frames() {
+    let fixture = Fixture::start(&Settings { uplink: UplinkTo::Application, ..Settings::default() });
+    let mut application = fixture.connect().await;
+    // Once its event is there, the connection is known to be served.
+    application.write_all(&encode_feed(0, &message("x"))).await.unwrap();
+    assert_eq!(fixture.payload(0, 1).await, "x");
+    fixture.hub.uplink(4, &message("up")).unwrap();
+    let expected = encode_feed(4, &message("up"));
+    let mut got = vec![0; expected.len()];
+    application.read_exact(&mut got).await.unwrap();
+    assert_eq!((&got, fixture.hub.undelivered()), (&expected.to_vec(), 0));
+}
+
+#[tokio::test]
+async fn a_stop_closes_the_connections() {
+    let fixture = Fixture::start(&Settings::default());
+    let mut publisher = fixture.connect().await;
+    publisher.write_all(&encode_feed(0, &message("x"))).await.unwrap();
+    assert_eq!(fixture.payload(0, 1).await, "x");
+    fixture.stopper.stop();
+    fixture.task.await.unwrap().unwrap();
+    assert_eq!(publisher.read(&mut [0; 8]).await.unwrap(), 0);
+}

@@ -1,0 +1,116 @@
+//! How sessions end: the code and reason are read, whatever was in flight.
+
+mod support;
+
+use server_kit::settings::Limits;
+use server_kit::testing::message;
+use server_kit::{Settings, testing};
+use support::{close, frame, join, server, text};
+use tokio::io::AsyncWriteExt as _;
+
+fn limited(limits: Limits) -> Settings {
+    Settings { limits, ..Settings::default() }
+}
+
+#[tokio::test]
+async fn a_stop_says_going_away() {
+    let server = server(Settings::default()).await;
+    let mut peer = join(&server, "/ws").await;
+    server.stop();
+    peer.expect(close(1001, "going away")).await;
+    peer.send(frame(0x88, &1001u16.to_be_bytes())).await;
+    peer.stream.shutdown().await.unwrap();
+    peer.expect_end().await;
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_long_for_a_client_that_does_not_answer() {
+    let server = server(Settings::default()).await;
+    let mut peer = join(&server, "/ws").await;
+    server.stop();
+    peer.expect(close(1001, "going away")).await;
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn the_clients_close_is_answered_with_its_code() {
+    let server = server(Settings::default()).await;
+    let mut peer = join(&server, "/ws").await;
+    peer.send(frame(0x88, b"\x03\xe8bye")).await;
+    peer.expect(close(1000, "bye")).await;
+    peer.expect_end().await;
+}
+
+#[tokio::test]
+async fn what_breaks_the_protocol_is_closed_with_1002() {
+    let cases = [
+        (&b"\x81\x01a"[..], "Received an unmasked frame from client"),
+        (&frame(0xc1, b"a"), "Reserved bits are non-zero"),
+        (&frame(0x80, b"a"), "Continue frame but nothing to continue"),
+    ];
+    for (bytes, reason) in cases {
+        let server = server(Settings::default()).await;
+        let mut peer = join(&server, "/ws").await;
+        peer.send(bytes).await;
+        peer.expect(close(1002, reason)).await;
+        peer.expect_end().await;
+    }
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8_is_closed_with_1007() {
+    let server = server(Settings::default()).await;
+    let mut peer = join(&server, "/ws").await;
+    peer.send(text(b"\xff\xfe")).await;
+    peer.expect(close(1007, "a text frame is not UTF-8")).await;
+    peer.expect_end().await;
+}
+
+#[tokio::test]
+async fn what_is_not_a_message_is_closed_with_1008() {
+    let server = server(Settings::default()).await;
+    let mut peer = join(&server, "/ws").await;
+    peer.send(text(b"hello")).await;
+    peer.expect(close(1008, "not a message: a message of 5 bytes is too short to hold a stamp")).await;
+    peer.expect_end().await;
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_is_closed_with_1009_though_it_is_still_coming() {
+    let server = server(limited(Limits { message_bytes: 1_000, ..Limits::default() })).await;
+    let whole = text(&vec![b'x'; 5_000_000]);
+    let fragments = [frame(0x01, &[b'x'; 600]), frame(0x80, &[b'x'; 600]), vec![0; 2_000_000]].concat();
+    for (bytes, size) in [(whole, 5_000_000), (fragments, 1_200)] {
+        let mut peer = join(&server, "/ws").await;
+        peer.send(bytes).await;
+        peer.expect(close(1009, &format!("a message of {size} bytes is over the limit of 1000"))).await;
+        peer.expect_end().await;
+    }
+}
+
+#[tokio::test]
+async fn who_fell_out_of_the_window_is_closed_with_1013_and_what_it_missed() {
+    let server = server(limited(Limits { replay_events: 2, ..Limits::default() })).await;
+    for _ in 0..6 {
+        server.publish("x");
+    }
+    let mut peer = join(&server, "/ws?after=1").await;
+    peer.expect(close(1013, "too slow, missed 3")).await;
+    peer.expect_end().await;
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_is_refused_and_one_that_closed_frees_its_place() {
+    let server = server(limited(Limits { connections: 1, ..Limits::default() })).await;
+    let mut first = join(&server, "/ws").await;
+    let mut second = server.send(support::handshake("/ws", "dGhlIHNhbXBsZSBub25jZQ==")).await;
+    second.expect("HTTP/1.1 503 Service Unavailable\r\n").await;
+    first.send(frame(0x88, b"")).await;
+    first.expect(b"\x88\0").await;
+    first.expect_end().await;
+    server.until_waiting(0).await;
+    let mut third = join(&server, "/ws").await;
+    third.send(text(&message("x"))).await;
+    third.expect([&[0x81, 48][..], testing::numbered(1, "x").as_bytes()].concat()).await;
+}
