@@ -1,0 +1,94 @@
+//! The iso-latency frontier: what an event costs over the latency that it buys, as an interval sweeps.
+
+use super::axis::{Axis, Frame};
+use super::canvas::{self, At, Body, Canvas, DrawError};
+use super::lanes::{WIDTH, heading};
+use super::legend::{self, EndLabel};
+use super::{Picture, Stage};
+use crate::numbers;
+use crate::statistics::{Figures, Quantile, Unit};
+
+const HEIGHT: f64 = 640.0;
+const UPPER: (f64, f64) = (300.0, 48.0);
+const LOWER: (f64, f64) = (584.0, 344.0);
+
+type Measure = fn(&Figures) -> Option<f64>;
+
+pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
+    let all = || stage.answer.rows.iter().filter_map(|row| row.figures.as_ref());
+    let latencies: Vec<f64> = all().filter_map(latency).collect();
+    if latencies.is_empty() {
+        return Ok(None);
+    }
+    let pixels = (84.0, WIDTH - legend::margin(stage.labels()));
+    let x = Axis::logarithmic(latencies.into_iter(), Unit::Nanoseconds, pixels);
+    let upper = Frame {
+        x: x.clone(),
+        y: Axis::logarithmic(all().filter_map(wire), Unit::Bytes, UPPER),
+        x_name: "",
+        y_name: "wire bytes per event",
+    };
+    let lower = Frame {
+        x,
+        y: Axis::logarithmic(all().filter_map(cpu), Unit::Nanoseconds, LOWER),
+        x_name: "p99 delivery latency, logarithmic",
+        y_name: "server CPU per event",
+    };
+    let (title, description) = (stage.titled("What a latency costs"), describe(stage));
+    let svg = canvas::paint((WIDTH, HEIGHT), &title, &description, |canvas| {
+        heading(canvas, &title)?;
+        panel(stage, canvas, &upper, wire, UPPER)?;
+        panel(stage, canvas, &lower, cpu, LOWER)
+    })?;
+    Ok(Some(Picture { title, description, caption: CAPTION.to_owned(), svg }))
+}
+
+const CAPTION: &str = "Further left is quicker and further down is cheaper, so the lower left corner is best. Each line is one \
+    technique as the swept interval grows to the right; a technique that the sweep does not touch is one point.";
+
+fn latency(figures: &Figures) -> Option<f64> {
+    Some(figures.delivery_at(Quantile::P99).estimate()?.value)
+}
+
+fn wire(figures: &Figures) -> Option<f64> {
+    Some(figures.wire_both?.value)
+}
+
+fn cpu(figures: &Figures) -> Option<f64> {
+    Some(figures.cpu?.value)
+}
+
+fn panel(
+    stage: &Stage<'_>,
+    canvas: &Canvas<'_>,
+    frame: &Frame<'_>,
+    cost: Measure,
+    (bottom, top): (f64, f64),
+) -> Result<(), DrawError> {
+    frame.draw(canvas)?;
+    let mut labels = Vec::new();
+    for order in stage.answer.contestants() {
+        let look = stage.look(order);
+        let rows = stage.answer.rows_of(order).filter_map(|row| row.figures.as_ref());
+        let points: Vec<At> =
+            rows.filter_map(|figures| Some(frame.at(latency(figures)?, cost(figures)?))).collect();
+        let Some(end) = points.last() else { continue };
+        canvas.line(&points, look.ink, 2.0)?;
+        for at in &points {
+            canvas.marker(*at, look.marker, 4.5, look.ink, Body::Filled)?;
+        }
+        labels.push(EndLabel { end: *end, look, text: stage.label(order) });
+    }
+    let right = WIDTH - legend::margin(stage.labels());
+    legend::draw(canvas, &labels, right, (top, bottom))
+}
+
+fn describe(stage: &Stage<'_>) -> String {
+    let lines = stage.answer.rows.iter().filter_map(|row| {
+        let figures = row.figures.as_ref()?;
+        let (label, p99) = (stage.label(row.technique), numbers::time(latency(figures)?));
+        let (wire, cpu) = (numbers::significant(wire(figures)?), numbers::time(cpu(figures)?));
+        Some(format!("{label} at {}: p99 {p99}, {wire} B and {cpu} CPU per event.", row.point.first()?.text))
+    });
+    lines.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,117 @@
+//! Latency against a swept time, such as the interval between two polls, beside theory and the techniques that have no
+//! such interval.
+
+use super::axis::{Axis, Frame};
+use super::canvas::{self, At, Body, Canvas, DrawError};
+use super::lanes::{WIDTH, heading};
+use super::legend::{self, EndLabel};
+use super::{Picture, Stage, palette};
+use crate::numbers;
+use crate::statistics::{Quantile, Row, Unit};
+
+const HEIGHT: f64 = 480.0;
+const TOP: f64 = 48.0;
+const BOTTOM: f64 = 424.0;
+
+pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
+    let rows = &stage.answer.rows;
+    let latencies =
+        rows.iter().flat_map(|row| [Quantile::P50, Quantile::P99].map(|quantile| latency(row, quantile)));
+    let latencies: Vec<f64> = latencies.flatten().collect();
+    if latencies.is_empty() {
+        return Ok(None);
+    }
+    let times = rows.iter().filter_map(time);
+    let right = WIDTH - legend::margin(stage.labels());
+    let frame = Frame {
+        x: Axis::logarithmic(times, Unit::Nanoseconds, (84.0, right)),
+        y: Axis::logarithmic(latencies.into_iter(), Unit::Nanoseconds, (BOTTOM, TOP)),
+        x_name: &stage.answer.info.sweeps[0],
+        y_name: "delivery latency, logarithmic",
+    };
+    let (title, description) = (stage.titled("Latency against interval"), describe(stage));
+    let svg = canvas::paint((WIDTH, HEIGHT), &title, &description, |canvas| {
+        heading(canvas, &title)?;
+        frame.draw(canvas)?;
+        if is_interval(stage) {
+            theory(canvas, &frame, stage)?;
+        }
+        let labels =
+            stage.answer.contestants().into_iter().map(|order| technique(stage, canvas, &frame, order));
+        let labels: Vec<EndLabel<'_>> =
+            labels.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        legend::draw(canvas, &labels, right, (TOP, BOTTOM))
+    })?;
+    Ok(Some(Picture { title, description, caption: caption(stage), svg }))
+}
+
+fn caption(stage: &Stage<'_>) -> String {
+    let reading = "Filled markers and thick lines are p50, hollow markers and thin lines p99; techniques that the sweep does not \
+        touch are horizontal.";
+    let theory = " Dashed is theory: an event meets the grid of polls anywhere, so that it waits between 0 and the interval *T* \
+        with equal probability (D. R. Cox, *Renewal Theory*, 1962: forward recurrence time of equal intervals), which makes \
+        p50 = *T*/2 and p99 = 0.99 *T*, transit not included.";
+    format!("{reading}{}", if is_interval(stage) { theory } else { "" })
+}
+
+/// The theory is about a grid of asking times; other times that can be swept have another one.
+fn is_interval(stage: &Stage<'_>) -> bool {
+    stage.answer.info.sweeps[0].ends_with(".interval")
+}
+
+fn time(row: &Row<'_>) -> Option<f64> {
+    row.point.first()?.number.filter(|time| *time > 0.0)
+}
+
+fn latency(row: &Row<'_>, quantile: Quantile) -> Option<f64> {
+    Some(row.figures.as_ref()?.delivery_at(quantile).estimate()?.value)
+}
+
+fn theory(canvas: &Canvas<'_>, frame: &Frame<'_>, stage: &Stage<'_>) -> Result<(), DrawError> {
+    let swept: Vec<f64> = stage.answer.rows.iter().filter_map(time).collect();
+    let least = swept.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = swept.iter().copied().fold(0.0, f64::max);
+    for quantile in [Quantile::P50, Quantile::P99] {
+        let wait = |interval: f64| frame.at(interval, interval * quantile.share());
+        canvas.dashed(wait(least), wait(most), palette::QUIET, 1.4)?;
+    }
+    Ok(())
+}
+
+fn technique<'s>(
+    stage: &'s Stage<'_>,
+    canvas: &Canvas<'_>,
+    frame: &Frame<'_>,
+    order: usize,
+) -> Result<Option<EndLabel<'s>>, DrawError> {
+    let look = stage.look(order);
+    let mut end = None;
+    for (quantile, width, body) in [(Quantile::P99, 0.8, Body::Hollow), (Quantile::P50, 2.0, Body::Filled)] {
+        let points: Vec<At> = stage
+            .answer
+            .rows_of(order)
+            .filter_map(|row| Some(frame.at(time(row)?, latency(row, quantile)?)))
+            .collect();
+        let line = match points.as_slice() {
+            [] => continue,
+            [(_, y)] => vec![(frame.x.at(0.0), *y), (frame.x.at(f64::INFINITY), *y)],
+            _ => points.clone(),
+        };
+        canvas.line(&line, look.ink, width)?;
+        for at in if points.len() > 1 { &points } else { &line } {
+            canvas.marker(*at, look.marker, 4.0, look.ink, body)?;
+        }
+        end = line.last().copied();
+    }
+    Ok(end.map(|end| EndLabel { end, look, text: stage.label(order) }))
+}
+
+fn describe(stage: &Stage<'_>) -> String {
+    let lines = stage.answer.rows.iter().filter_map(|row| {
+        let (p50, p99) = (latency(row, Quantile::P50)?, latency(row, Quantile::P99));
+        let (label, at) = (stage.label(row.technique), &row.point.first()?.text);
+        let p99 = numbers::optional(p99, numbers::time);
+        Some(format!("{label} at {at}: p50 {}, p99 {p99}.", numbers::time(p50)))
+    });
+    lines.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,111 @@
+//! Charts, one kind a file. Which ones a scenario gets follows from what it sweeps.
+
+mod axis;
+mod bars;
+mod bytes;
+mod canvas;
+mod cpu;
+mod frontier;
+mod interval;
+mod lanes;
+mod latency;
+mod legend;
+mod palette;
+mod percentiles;
+mod stall;
+mod svg;
+mod throughput;
+
+use crate::ReportError;
+use crate::statistics::{Answer, Estimate, Study, Unit};
+use canvas::DrawError;
+use palette::Look;
+
+/// A chart and what stands around it in the report.
+#[derive(Debug)]
+pub(crate) struct Figure {
+    pub scenario: String,
+    /// Its file name, the same in every run: `<chart>-<scenario>.svg`.
+    pub file: String,
+    pub picture: Picture,
+}
+
+/// A chart as its kind makes it.
+#[derive(Debug)]
+pub(crate) struct Picture {
+    pub title: String,
+    /// The figures in words, for who cannot see it.
+    pub description: String,
+    /// How to read it, as Markdown.
+    pub caption: String,
+    pub svg: String,
+}
+
+type Chart = fn(&Stage<'_>) -> Result<Option<Picture>, DrawError>;
+
+/// What a chart is drawn from.
+pub(crate) struct Stage<'a> {
+    study: &'a Study<'a>,
+    answer: &'a Answer<'a>,
+}
+
+/// All charts of a run, scenario by scenario. A chart that would be empty is left out.
+///
+/// # Errors
+///
+/// When the drawing library fails; it names the chart.
+pub(crate) fn draw(study: &Study<'_>) -> Result<Vec<Figure>, ReportError> {
+    let mut figures = Vec::new();
+    for answer in &study.scenarios {
+        for (name, chart) in kinds(answer) {
+            let file = format!("{name}-{}.svg", answer.info.name);
+            let picture = chart(&Stage { study, answer })
+                .map_err(|reason| ReportError::Draw { chart: file.clone(), reason })?;
+            let scenario = answer.info.name.clone();
+            figures.extend(picture.map(|picture| Figure { scenario, file, picture }));
+        }
+    }
+    Ok(figures)
+}
+
+fn kinds(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
+    let unit = answer.rows.first().and_then(|row| row.point.first()).map(|coordinate| coordinate.unit);
+    match (answer.info.sweeps.len(), unit) {
+        (0, _) => vec![
+            ("latency", latency::draw),
+            ("percentiles", percentiles::draw),
+            ("stall", stall::draw),
+            ("bytes", bytes::by_technique),
+            ("cpu", cpu::draw),
+        ],
+        (1, Some(Unit::Nanoseconds)) => vec![("interval", interval::draw), ("frontier", frontier::draw)],
+        (1, Some(Unit::PerSecond)) => vec![("throughput", throughput::draw)],
+        (1 | 2, _) => vec![("bytes", bytes::by_point)],
+        _ => Vec::new(),
+    }
+}
+
+impl Stage<'_> {
+    fn label(&self, order: usize) -> &str {
+        &self.study.technique(order).label
+    }
+
+    fn look(&self, order: usize) -> Look {
+        palette::look(order, self.study.technique(order).floor)
+    }
+
+    fn labels(&self) -> Vec<&str> {
+        self.answer.contestants().into_iter().map(|order| self.label(order)).collect()
+    }
+
+    /// `… in *chat*`, as a title.
+    fn titled(&self, what: &str) -> String {
+        format!("{what}: {}", self.answer.info.name)
+    }
+}
+
+/// The figure and both ends of its interval, for the extent of an axis.
+fn extent(estimate: Estimate) -> impl Iterator<Item = f64> {
+    let ends = estimate.interval.map(|interval| [interval.low, interval.high]);
+    ends.into_iter().flatten().chain([estimate.value])
+}

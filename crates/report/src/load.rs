@@ -1,0 +1,153 @@
+//! Run folders in, records and samples out. What cannot be read is named and passed over, never guessed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use schema::SCHEMA_VERSION;
+use schema::manifest::Manifest;
+use schema::trial::TrialRecord;
+
+use crate::ReportError;
+use crate::statistics::Sample;
+
+/// A run as it lies on disk.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Its folder's name.
+    pub name: String,
+    pub manifest: Manifest,
+    /// In the order of the plan.
+    pub trials: Vec<Trial>,
+    pub broken: Vec<Broken>,
+}
+
+/// A trial: its record, and its histograms by tag.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    pub record: TrialRecord,
+    pub samples: BTreeMap<String, Sample>,
+}
+
+/// A record that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Reads one run.
+///
+/// # Errors
+///
+/// When the manifest is missing, unreadable or of another schema version, or when the folder of trials is unreadable.
+pub(crate) fn run(dir: &Path) -> Result<Run, ReportError> {
+    let manifest = manifest(&dir.join("manifest.json"))?;
+    let (mut trials, mut broken) = (Vec::new(), Vec::new());
+    for path in record_paths(&dir.join("trials"))? {
+        match trial(dir, &path, &manifest) {
+            Ok(trial) => trials.push(trial),
+            Err(problem) => broken.push(problem),
+        }
+    }
+    trials.sort_by(|a, b| (a.record.index, &a.record.key).cmp(&(b.record.index, &b.record.key)));
+    Ok(Run { name: folder_name(dir), dir: dir.to_owned(), manifest, trials, broken })
+}
+
+fn manifest(path: &Path) -> Result<Manifest, ReportError> {
+    let text =
+        fs::read_to_string(path).map_err(|source| ReportError::Read { path: path.to_owned(), source })?;
+    let problem = |reason| ReportError::Manifest { path: path.to_owned(), reason };
+    parse(&text, |manifest: &Manifest| manifest.schema_version).map_err(problem)
+}
+
+/// `.` and links have no name of their own, so the name is that of the real folder.
+fn folder_name(dir: &Path) -> String {
+    let real = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    real.file_name().map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The records' paths, sorted; none when no trial has ended yet.
+fn record_paths(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let unreadable = |source| ReportError::Read { path: folder.to_owned(), source };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn trial(dir: &Path, path: &Path, manifest: &Manifest) -> Result<Trial, Broken> {
+    let problem = |reason| Broken { path: path.to_owned(), reason };
+    let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    let record: TrialRecord = parse(&text, |record: &TrialRecord| record.schema_version).map_err(problem)?;
+    let samples = match &record.histograms {
+        Some(relative) => samples(&dir.join(relative))?,
+        None => BTreeMap::new(),
+    };
+    let trial = Trial { record, samples };
+    match trial.contradiction(manifest) {
+        Some(reason) => Err(problem(reason)),
+        None => Ok(trial),
+    }
+}
+
+impl Trial {
+    /// What in this trial cannot be: it would end in no table, or in one with holes that nobody explains.
+    fn contradiction(&self, manifest: &Manifest) -> Option<String> {
+        let key = &self.record.key;
+        if manifest.techniques.iter().all(|technique| technique.slug != key.technique) {
+            return Some(format!("technique {} is not in the manifest", key.technique));
+        }
+        if manifest.scenarios.iter().all(|scenario| scenario.name != key.scenario) {
+            return Some(format!("scenario {} is not in the manifest", key.scenario));
+        }
+        let delivered = self.record.result.outcome().is_some_and(|outcome| outcome.counts.delivered > 0);
+        let lacks = |tag: &&str| !self.samples.contains_key(*tag);
+        let missing = ["delivery", "service"].into_iter().find(lacks).filter(|_| delivered)?;
+        Some(format!("events were delivered and there is no {missing} histogram"))
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str, version: impl Fn(&T) -> u32) -> Result<T, String> {
+    let value: T = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match version(&value) {
+        SCHEMA_VERSION => Ok(value),
+        other => Err(format!(
+            "it has schema version {other} and this program reads {SCHEMA_VERSION}; use the pushbench that wrote it"
+        )),
+    }
+}
+
+/// Every histogram of a `.hlog`, by its tag. Only recorded values are kept: a whole run's arrays would be 1 GB.
+fn samples(path: &Path) -> Result<BTreeMap<String, Sample>, Broken> {
+    let problem = |reason: String| Broken { path: path.to_owned(), reason };
+    let log = fs::read(path).map_err(|error| problem(error.to_string()))?;
+    let mut deserializer = Deserializer::new();
+    let mut samples = BTreeMap::new();
+    for entry in IntervalLogIterator::new(&log) {
+        let LogEntry::Interval(interval) =
+            entry.map_err(|error| problem(format!("not a histogram log: {error:?}")))?
+        else {
+            continue;
+        };
+        let tag = interval.tag().map_or("", |tag| tag.as_str()).to_owned();
+        let sample = Sample::decode(&mut deserializer, interval.encoded_histogram())
+            .map_err(|reason| problem(format!("histogram {tag}: {reason}")))?;
+        samples.insert(tag, sample);
+    }
+    Ok(samples)
+}

@@ -1,0 +1,166 @@
+//! Scenario by scenario: the question, how to read the answer, tables, charts.
+
+use super::Chapter;
+use super::markdown::{anchor, inline, table};
+use crate::charts::Figure;
+use crate::numbers::{self, Scale, optional, significant};
+use crate::statistics::{Answer, Figures, Quantile, Row};
+
+pub(super) fn section(chapter: &Chapter<'_>) -> String {
+    if chapter.study.scenarios.is_empty() {
+        return "*No trial has ended yet.*\n".to_owned();
+    }
+    let answers = chapter.study.scenarios.iter().map(|answer| scenario(chapter, answer));
+    answers.collect::<Vec<_>>().join("\n")
+}
+
+fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+    let info = answer.info;
+    let tables = format!("{}\n{}", latency_table(chapter, answer), cost_table(chapter, answer));
+    let tables = if answer.is_single() {
+        tables
+    } else {
+        format!("<details>\n<summary>Every point as a table</summary>\n\n{tables}\n</details>\n")
+    };
+    let charts: String = chapter
+        .figures
+        .iter()
+        .filter(|figure| figure.scenario == info.name)
+        .map(|figure| self::figure(chapter, figure))
+        .collect();
+    format!(
+        "<a id=\"scenario-{}{}\"></a>\n\n### {}\n\n**{}**\n\n{}\n\n{}\n\n{}",
+        anchor(&info.name),
+        chapter.suffix,
+        inline(&info.name),
+        inline(&info.question),
+        inline(&info.reading),
+        trials(answer),
+        if answer.is_single() { format!("{tables}\n{charts}") } else { format!("{charts}{tables}") },
+    )
+}
+
+/// How many trials stand behind a row, and how many failed.
+fn trials(answer: &Answer<'_>) -> String {
+    let ended = answer.rows.iter().map(|row| row.figures.as_ref().map_or(0, |figures| figures.trials));
+    let (least, most) = (ended.clone().min().unwrap_or(0), ended.max().unwrap_or(0));
+    let count = if least == most { format!("{most}") } else { format!("{least} to {most}") };
+    let all: usize = answer.rows.iter().map(|row| row.trials.len()).sum();
+    let failed: usize =
+        all - answer.rows.iter().filter_map(|row| row.figures.as_ref()).map(|f| f.trials).sum::<usize>();
+    let without = if least < crate::statistics::LEAST_TRIALS {
+        " With fewer than three there is no interval between trials, and none is printed."
+    } else {
+        ""
+    };
+    let failed =
+        if failed == 0 { String::new() } else { format!(" **{failed} more did not run to their end.**") };
+    format!("Trials behind a row: {count}.{without}{failed}")
+}
+
+fn latency_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+    let uplink = answer.rows.iter().any(|row| row.figures.as_ref().is_some_and(|f| f.uplink.is_some()));
+    let mut head = points_head(answer);
+    head.extend(Quantile::SHOWN.map(Quantile::label));
+    head.extend(["p50 × floor", "service p99", "missing / dup / reordered"].map(str::to_owned));
+    if uplink {
+        head.extend(["up p50", "up p99"].map(str::to_owned));
+    }
+    let rows = answer.rows.iter().map(|row| {
+        let mut cells = points(chapter, row);
+        match &row.figures {
+            Some(figures) => latency_cells(&mut cells, figures, uplink),
+            None => cells.push("every trial failed".to_owned()),
+        }
+        cells.resize(head.len(), String::new());
+        cells
+    });
+    table(&head, rows.collect::<Vec<_>>())
+}
+
+fn latency_cells(cells: &mut Vec<String>, figures: &Figures, uplink: bool) {
+    let counts = &figures.counts;
+    cells.extend(figures.delivery.map(numbers::shown));
+    cells.push(optional(figures.p50_to_floor, numbers::estimate));
+    cells.push(numbers::shown(figures.service_at(Quantile::P99)));
+    cells.push(format!(
+        "{} / {} / {}",
+        numbers::whole(counts.missing),
+        numbers::whole(counts.duplicate),
+        numbers::whole(counts.reordered)
+    ));
+    if uplink {
+        let at = |quantile| {
+            optional(figures.uplink, |uplink| numbers::shown(crate::statistics::shown_at(&uplink, quantile)))
+        };
+        cells.extend([at(Quantile::P50), at(Quantile::P99)]);
+    }
+}
+
+fn cost_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+    let columns = [
+        "events per response",
+        "wire B/event up",
+        "wire B/event down",
+        "overhead ratio",
+        "server CPU/event",
+        "CPU × floor",
+        "server memory/subscriber",
+    ];
+    let mut head = points_head(answer);
+    head.extend(columns.map(str::to_owned));
+    let rows = answer.rows.iter().filter_map(|row| {
+        let mut cells = points(chapter, row);
+        cells.extend(cost_cells(row.figures.as_ref()?));
+        Some(cells)
+    });
+    table(&head, rows.collect::<Vec<_>>())
+}
+
+fn cost_cells(figures: &Figures) -> [String; 7] {
+    let counts = &figures.counts;
+    let per_response =
+        (counts.responses > 0).then(|| counts.events_between_edges as f64 / counts.responses as f64);
+    let kib = Scale { name: "KiB", size: 1_024.0 };
+    [
+        optional(per_response, significant),
+        optional(figures.wire[0], numbers::estimate),
+        optional(figures.wire[1], numbers::estimate),
+        optional(figures.overhead_ratio, significant),
+        optional(figures.cpu, numbers::time_estimate),
+        optional(figures.cpu_to_floor, numbers::estimate),
+        optional(figures.memory_per_subscriber, |memory| numbers::estimate_in(kib, memory)),
+    ]
+}
+
+fn points_head(answer: &Answer<'_>) -> Vec<String> {
+    let keys = answer.info.sweeps.iter().map(|key| inline(key));
+    keys.chain(["technique".to_owned()]).collect()
+}
+
+fn points(chapter: &Chapter<'_>, row: &Row<'_>) -> Vec<String> {
+    let values = row.point.iter().map(|coordinate| inline(&coordinate.text));
+    values.chain([chapter.label(row.technique)]).collect()
+}
+
+fn figure(chapter: &Chapter<'_>, figure: &Figure) -> String {
+    let name = figure.file.trim_end_matches(".svg");
+    let picture = &figure.picture;
+    format!(
+        "<a id=\"figure-{}{}\"></a>\n\n![{}. {}]({}/charts/{})\n\n*{}.* {} Made by `{}`.\n\n",
+        anchor(name),
+        chapter.suffix,
+        alternative(&picture.title),
+        alternative(&picture.description),
+        chapter.link,
+        figure.file,
+        inline(&picture.title),
+        picture.caption,
+        chapter.remake(),
+    )
+}
+
+/// Inside of `![…]` a bracket would end the text.
+fn alternative(text: &str) -> String {
+    inline(text).replace('[', "(").replace(']', ")")
+}

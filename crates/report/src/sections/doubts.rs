@@ -1,0 +1,138 @@
+//! What a reader needs in order to doubt a figure: what is not there, what failed, and what the trials warn of.
+
+use std::collections::BTreeMap;
+
+use schema::trial::{Side, TrialKey, TrialResult};
+use schema::warning::Warning;
+
+use super::Chapter;
+use super::markdown::{inline, word_table};
+use crate::load::Trial;
+use crate::numbers;
+
+/// Skipped parts, broken records, failed and incomplete trials.
+pub(super) fn not_measured(chapter: &Chapter<'_>) -> String {
+    let parts = [skipped(chapter), broken(chapter), failed(chapter), incomplete(chapter)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
+        return "Nothing was skipped, no trial failed, and none lost an event.\n".to_owned();
+    }
+    parts.join("\n")
+}
+
+fn skipped(chapter: &Chapter<'_>) -> Option<String> {
+    let skipped = &chapter.study.run.manifest.skipped;
+    let rows = skipped.iter().map(|skipped| vec![inline(&skipped.what), inline(&skipped.why)]);
+    (!skipped.is_empty()).then(|| format!("Left out:\n\n{}", word_table(&["what", "why"], rows)))
+}
+
+fn broken(chapter: &Chapter<'_>) -> Option<String> {
+    let run = chapter.study.run;
+    let rows = run.broken.iter().map(|broken| {
+        let path = broken.path.strip_prefix(&run.dir).unwrap_or(&broken.path);
+        vec![format!("`{}`", inline(&path.to_string_lossy())), inline(&broken.reason)]
+    });
+    let text = "Records that could not be read and are in no figure. `pushbench run --resume` measures these trials again \
+        once the files are removed:";
+    (!run.broken.is_empty()).then(|| format!("{text}\n\n{}", word_table(&["record", "what is wrong"], rows)))
+}
+
+fn failed(chapter: &Chapter<'_>) -> Option<String> {
+    let rows: Vec<Vec<String>> = trials(chapter)
+        .filter_map(|trial| match &trial.record.result {
+            TrialResult::Failed(failure) => {
+                Some(vec![name(chapter, trial), side(failure.side).to_owned(), inline(&failure.reason)])
+            }
+            TrialResult::Complete(_) | TrialResult::Incomplete(_) => None,
+        })
+        .collect();
+    let head = ["trial", "side", "why"];
+    (!rows.is_empty())
+        .then(|| format!("Trials that did not run to their end:\n\n{}", word_table(&head, rows)))
+}
+
+fn incomplete(chapter: &Chapter<'_>) -> Option<String> {
+    let rows: Vec<Vec<String>> = trials(chapter)
+        .filter_map(|trial| match &trial.record.result {
+            TrialResult::Incomplete(outcome) => {
+                let (missing, expected) = (outcome.counts.missing, outcome.counts.expected);
+                Some(vec![name(chapter, trial), numbers::whole(missing), numbers::whole(expected)])
+            }
+            TrialResult::Complete(_) | TrialResult::Failed(_) => None,
+        })
+        .collect();
+    let text = "Trials that lost events; their figures stand above, with every missing event counted as slower than all others:";
+    let head = ["trial", "missing", "of"];
+    (!rows.is_empty()).then(|| format!("{text}\n\n{}", word_table(&head, rows)))
+}
+
+/// Every kind of warning: how often, where, and what to do.
+pub(super) fn warnings(chapter: &Chapter<'_>) -> String {
+    let mut kinds: BTreeMap<&'static str, Vec<(&Trial, &Warning)>> = BTreeMap::new();
+    for trial in trials(chapter) {
+        let warnings = trial.record.result.outcome().into_iter().flat_map(|outcome| &outcome.warnings);
+        warnings.for_each(|warning| kinds.entry(kind(warning)).or_default().push((trial, warning)));
+    }
+    if kinds.is_empty() {
+        return "No trial warns of anything.\n".to_owned();
+    }
+    let rows = kinds.iter().map(|(kind, found)| line(chapter, kind, found));
+    word_table(&["warning", "trials", "scenarios", "the worst of them, and what to do"], rows)
+}
+
+fn line(chapter: &Chapter<'_>, kind: &str, found: &[(&Trial, &Warning)]) -> Vec<String> {
+    let mut trials: Vec<&TrialKey> = found.iter().map(|(trial, _)| &trial.record.key).collect();
+    trials.dedup();
+    let mut scenarios: Vec<String> = trials.iter().map(|key| inline(&key.scenario)).collect();
+    scenarios.sort();
+    scenarios.dedup();
+    let worst = found.iter().max_by(|(_, a), (_, b)| severity(a).total_cmp(&severity(b)));
+    let worst = worst.map_or_else(String::new, |(trial, warning)| {
+        format!("{} ({})", inline(&warning.advice()), name(chapter, trial))
+    });
+    vec![kind.to_owned(), trials.len().to_string(), scenarios.join(", "), worst]
+}
+
+fn kind(warning: &Warning) -> &'static str {
+    match warning {
+        Warning::LoadGeneratorBusy { .. } => "load generator busy",
+        Warning::ScheduleLag { .. } => "schedule lag",
+        Warning::Hiccup { .. } => "hiccup",
+        Warning::NotPinned => "not pinned",
+        Warning::Reconnects { .. } => "reconnects",
+        Warning::BytesDoNotAddUp { .. } => "bytes do not add up",
+    }
+}
+
+fn severity(warning: &Warning) -> f64 {
+    match warning {
+        Warning::LoadGeneratorBusy { busy } => *busy,
+        Warning::ScheduleLag { p99_ns } => *p99_ns as f64,
+        Warning::Hiccup { max_ns, .. } => *max_ns as f64,
+        Warning::NotPinned => 0.0,
+        Warning::Reconnects { count } => *count as f64,
+        Warning::BytesDoNotAddUp { up, down } => up.unsigned_abs().max(down.unsigned_abs()) as f64,
+    }
+}
+
+fn trials<'a>(chapter: &Chapter<'a>) -> impl Iterator<Item = &'a Trial> + use<'a> {
+    chapter.study.run.trials.iter()
+}
+
+/// A trial as people would name it.
+fn name(chapter: &Chapter<'_>, trial: &Trial) -> String {
+    let key = &trial.record.key;
+    let techniques = &chapter.study.run.manifest.techniques;
+    let label = techniques.iter().find(|technique| technique.slug == key.technique);
+    let label = label.map_or(key.technique.as_str(), |technique| &technique.label);
+    let point: String = key.point.iter().map(|(key, value)| format!(", {key} = {value}")).collect();
+    inline(&format!("{}{point}, {label}, repetition {}", key.scenario, key.repetition))
+}
+
+fn side(side: Side) -> &'static str {
+    match side {
+        Side::Server => "server",
+        Side::Load => "load generator",
+        Side::Supervisor => "supervisor",
+    }
+}

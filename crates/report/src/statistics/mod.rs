@@ -1,0 +1,108 @@
+//! What the trials of a run say, scenario by scenario: every figure of tables and charts is computed here, once.
+
+mod bootstrap;
+mod quantile;
+mod row;
+mod sample;
+mod sweep;
+
+#[cfg(test)]
+pub(crate) use bootstrap::Interval;
+pub(crate) use bootstrap::{Estimate, LEAST_TRIALS};
+pub(crate) use quantile::{LEAST_IN_TAIL, Quantile};
+pub(crate) use row::{Figures, Row, Shown, shown_at};
+pub(crate) use sample::Sample;
+pub(crate) use sweep::Unit;
+
+use schema::manifest::{ScenarioInfo, TechniqueInfo};
+
+use crate::load::{Run, Trial};
+use row::Group;
+
+/// A run, analysed.
+#[derive(Debug)]
+pub(crate) struct Study<'a> {
+    pub run: &'a Run,
+    /// Only scenarios with records, in the order of the manifest.
+    pub scenarios: Vec<Answer<'a>>,
+}
+
+/// What a scenario's trials say.
+#[derive(Debug)]
+pub(crate) struct Answer<'a> {
+    pub info: &'a ScenarioInfo,
+    /// Point by point, and within a point in the order of the registry.
+    pub rows: Vec<Row<'a>>,
+}
+
+impl<'a> Study<'a> {
+    /// Analyses a run.
+    pub(crate) fn of(run: &'a Run) -> Self {
+        let answers = run.manifest.scenarios.iter().map(|info| Answer::of(run, info));
+        Self { run, scenarios: answers.filter(|answer| !answer.rows.is_empty()).collect() }
+    }
+
+    /// The contestant at this place of the registry.
+    pub(crate) fn technique(&self, order: usize) -> &'a TechniqueInfo {
+        &self.run.manifest.techniques[order]
+    }
+
+    /// The contestants that took part in any scenario, by their place in the registry.
+    pub(crate) fn contestants(&self) -> Vec<usize> {
+        let rows = self.scenarios.iter().flat_map(|answer| &answer.rows);
+        let mut orders: Vec<usize> = rows.map(|row| row.technique).collect();
+        orders.sort_unstable();
+        orders.dedup();
+        orders
+    }
+}
+
+impl<'a> Answer<'a> {
+    fn of(run: &'a Run, info: &'a ScenarioInfo) -> Self {
+        let mut groups: Vec<Group<'a>> = Vec::new();
+        for trial in run.trials.iter().filter(|trial| trial.record.key.scenario == info.name) {
+            let technique = order(run, trial);
+            let point = sweep::point(info, &trial.record);
+            match groups.iter_mut().find(|group| group.technique == technique && group.point == point) {
+                Some(group) => group.push(trial),
+                None => groups.push(Group::of(technique, point, trial)),
+            }
+        }
+        groups.sort_by(|a, b| sweep::compare(&a.point, &b.point).then(a.technique.cmp(&b.technique)));
+        groups.iter_mut().for_each(Group::order_trials);
+        let rows = groups.iter().map(|group| Row::of(group, floor(run, &groups, group))).collect();
+        Self { info, rows }
+    }
+
+    /// Whether the scenario asks at one point only.
+    pub(crate) fn is_single(&self) -> bool {
+        self.info.sweeps.is_empty()
+    }
+
+    /// The rows of one contestant, along the sweep.
+    pub(crate) fn rows_of(&self, technique: usize) -> impl Iterator<Item = &Row<'a>> {
+        self.rows.iter().filter(move |row| row.technique == technique)
+    }
+
+    /// The contestants, by their place in the registry.
+    pub(crate) fn contestants(&self) -> Vec<usize> {
+        let mut orders: Vec<usize> = self.rows.iter().map(|row| row.technique).collect();
+        orders.sort_unstable();
+        orders.dedup();
+        orders
+    }
+}
+
+/// The loader lets no trial of an unknown technique through.
+fn order(run: &Run, trial: &Trial) -> usize {
+    let techniques = &run.manifest.techniques;
+    techniques.iter().position(|technique| technique.slug == trial.record.key.technique).unwrap_or(0)
+}
+
+/// The floor's trials at the same point; where the sweep does not touch the floor, its only ones.
+fn floor<'g, 'a>(run: &Run, groups: &'g [Group<'a>], group: &Group<'a>) -> Option<&'g Group<'a>> {
+    let floors: Vec<_> =
+        groups.iter().filter(|group| run.manifest.techniques[group.technique].floor).collect();
+    let same_point = floors.iter().find(|floor| floor.point == group.point);
+    same_point.or(if floors.len() == 1 { floors.first() } else { None }).copied()
+}
