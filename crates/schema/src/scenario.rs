@@ -5,6 +5,7 @@
 //! reading = "Look at p99 first …"
 //! techniques = []                # the slugs; empty or left out for all
 //! repetitions = 5
+//! runs = "by-default"            # by-default, when-named (only when it is asked for by name)
 //! greeting = false               # whether the server greets a new subscriber
 //! [events]
 //! rate = "100/s"                 # per channel
@@ -60,12 +61,13 @@ mod tree;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
 pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES};
 use self::error::Fault;
 pub use self::error::ScenarioError;
-use self::reader::{Table, count, list, text};
+use self::reader::{Table, count, list, text, word};
 use self::sweep::{Choice, NOT_SWEPT, Sweep, Until, combinations, technique};
 use crate::settings::Settings;
 
@@ -85,12 +87,23 @@ pub struct Scenario {
     pub techniques: Vec<String>,
     /// How often each trial is repeated.
     pub repetitions: u32,
+    /// When it is run.
+    pub runs: Runs,
     /// The swept keys, outermost first.
     pub sweeps: Vec<String>,
     /// What is run, in the order of the sweeps' values; one point without a sweep.
     pub points: Vec<Point>,
     /// The file's text.
     pub text: String,
+}
+
+/// When a scenario is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runs {
+    /// Whenever nobody names scenarios.
+    ByDefault,
+    /// Only when it is asked for by name.
+    WhenNamed,
 }
 
 /// One combination of the swept keys' values.
@@ -107,7 +120,7 @@ pub struct Point {
 }
 
 /// A place in a sweep that ends one value past the bound.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rung {
     /// The rising key.
     pub key: String,
@@ -160,8 +173,10 @@ fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Sce
         .copied()
         .filter(|slug| techniques.is_empty() || techniques.iter().any(|t| t == slug))
         .collect();
+    let runs = word(&[("by-default", Runs::ByDefault), ("when-named", Runs::WhenNamed)]);
     Ok(Scenario {
-        name: root.read("name", scenario_name)?.unwrap_or_else(|| name.to_owned()),
+        name: root.read("name", text)?.map_or_else(|| file_name(name), |name| own_name(&tree, name))?,
+        runs: root.read("runs", runs)?.unwrap_or(Runs::ByDefault),
         question: root.required("question", text, "\"What does … cost?\"")?,
         reading: root.required("reading", text, "\"Look at … first.\"")?,
         repetitions: root.read("repetitions", count(MOST_REPETITIONS))?.unwrap_or(5),
@@ -183,15 +198,27 @@ fn quick<'i>(tree: &DeTable<'i>) -> Result<Option<DeTable<'i>>, Fault> {
     }
 }
 
-/// A name goes into file names.
-fn scenario_name(value: &reader::Value<'_>) -> Result<String, Fault> {
-    let name = text(value)?;
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.is_empty() || name.len() > 40 || !name.chars().all(fits) {
-        return Err(Fault::new(value.span(), format!("`{name}` cannot be a scenario's name"))
-            .help("up to 40 small letters, digits and hyphens, such as \"stock-ticker\""));
+fn own_name(tree: &DeTable<'_>, name: String) -> Result<String, Fault> {
+    if is_name(&name) {
+        return Ok(name);
     }
-    Ok(name)
+    Err(Fault::new(tree::span_of(tree, "name"), format!("`{name}` cannot be a scenario's name")).help(NAMES))
+}
+
+fn file_name(stem: &str) -> Result<String, Fault> {
+    if is_name(stem) {
+        return Ok(stem.to_owned());
+    }
+    Err(Fault::new(0..0, format!("the file's name, `{stem}`, cannot be a scenario's name"))
+        .help(format!("rename the file, or write name = \"my-scenario\" into it: {NAMES}")))
+}
+
+const NAMES: &str = "up to 40 small letters, digits and hyphens, such as \"stock-ticker\"";
+
+/// A name goes into file names.
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !name.is_empty() && name.len() <= 40 && name.chars().all(fits)
 }
 
 fn points(tree: &DeTable<'_>, sweeps: &[Sweep<'_>], participants: &[&str]) -> Result<Vec<Point>, Fault> {

@@ -237,6 +237,8 @@ fn impossible_files_are_refused_by_name() {
         assert!(found.contains(wanted), "{body}\nwanted: {wanted}\nfound: {found}");
         assert!(found.starts_with("x.toml:"), "{found}");
     }
+    let unnamed = Scenario::parse(HEAD, "My file.toml", "My file", &KNOWN, Extent::Full).unwrap_err();
+    assert!(unnamed.to_string().contains("the file's name, `My file`, cannot be a scenario's name"));
     let missing = Scenario::parse("reading = \"x\"", "x.toml", "x", &KNOWN, Extent::Full).unwrap_err();
     assert!(missing.to_string().contains("`question` is missing in a scenario"));
 }
