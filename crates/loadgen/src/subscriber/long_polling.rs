@@ -1,0 +1,29 @@
+//! Long polling: the server holds the request until there is something new (RFC 6202 §2).
+
+use schema::settings::EmptyAnswer;
+
+use super::polling::Poller;
+use super::{SubscribeError, http};
+use crate::Session;
+
+/// Polls until the session is stopped.
+///
+/// # Errors
+///
+/// When the server cannot be reached, or answers neither with events nor that there are none.
+pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
+    tokio::select! {
+        result = poll(&session) => result,
+        Err(error) = http::post_outgoing(&session) => Err(error),
+        () = session.stopped() => Ok(()),
+    }
+}
+
+async fn poll(session: &Session) -> Result<(), SubscribeError> {
+    let mut poller = Poller::new(EmptyAnswer::NoContent);
+    // The first answer may be long in coming. It begins after 0, so nothing can be missed meanwhile.
+    session.connected();
+    loop {
+        poller.poll(session).await?;
+    }
+}

@@ -1,0 +1,51 @@
+//! Raw TCP: length-prefixed frames on a bare socket, the floor.
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use wire::frame::{self, Decoder};
+
+use super::{MESSAGE_LIMIT, SubscribeError};
+use crate::Session;
+use crate::tap::{Protocol, Tapped};
+
+/// Reads frames until the server closes or the session is stopped.
+///
+/// # Errors
+///
+/// When the server cannot be reached, dismisses the subscriber, or sends no frames.
+pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
+    let stream = session.connect(Protocol::RawTcp).await;
+    let mut stream = stream.map_err(|source| SubscribeError::Connect { address: session.address(), source })?;
+    stream.write_all(&frame::encode(session.resume().to_string().as_bytes())).await?;
+    session.connected();
+    run(&session, &mut stream).await
+}
+
+async fn run(session: &Session, stream: &mut Tapped<TcpStream>) -> Result<(), SubscribeError> {
+    let mut frames = Decoder::new(MESSAGE_LIMIT);
+    loop {
+        tokio::select! {
+            read = stream.read_buf(frames.buffer()) => {
+                if read? == 0 {
+                    return Ok(());
+                }
+                while let Some(body) = frames.next_body()? {
+                    deliver(session, &body)?;
+                }
+            }
+            message = session.outgoing() => stream.write_all(&frame::encode(&message)).await?,
+            () = session.stopped() => return Ok(stream.shutdown().await?),
+        }
+    }
+}
+
+/// A frame that is no message is the server's last word.
+fn deliver(session: &Session, body: &Bytes) -> Result<(), SubscribeError> {
+    if !body.starts_with(b"[") {
+        return Err(SubscribeError::Dismissed(String::from_utf8_lossy(body).into_owned()));
+    }
+    session.received(body);
+    session.response(1);
+    Ok(())
+}

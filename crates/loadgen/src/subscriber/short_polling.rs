@@ -1,0 +1,27 @@
+//! Short polling: a request at every interval, whether there is something new or not (RFC 9110).
+
+use super::polling::Poller;
+use super::{SubscribeError, http};
+use crate::Session;
+
+/// Polls until the session is stopped.
+///
+/// # Errors
+///
+/// When the server cannot be reached, or answers neither with events nor that there are none.
+pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
+    tokio::select! {
+        result = poll(&session) => result,
+        Err(error) = http::post_outgoing(&session) => Err(error),
+        () = session.stopped() => Ok(()),
+    }
+}
+
+async fn poll(session: &Session) -> Result<(), SubscribeError> {
+    let mut poller = Poller::new(session.settings().short_polling.empty);
+    loop {
+        session.poll_due().await;
+        poller.poll(session).await?;
+        session.connected();
+    }
+}
