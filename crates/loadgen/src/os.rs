@@ -6,10 +6,13 @@
 use std::fs;
 use std::io;
 use std::num::NonZeroU64;
+use std::os::fd::OwnedFd;
 
 use rustix::process::{Pid, Signal};
 use rustix::thread::{ClockId, CpuSet};
 use rustix::time::Timespec;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Nanoseconds of `CLOCK_MONOTONIC`, the one clock of all processes of a host.
 pub fn now_ns() -> u64 {
@@ -143,6 +146,16 @@ pub fn suspend(pid: u32) -> io::Result<()> {
 /// When there is no such process or it belongs to somebody else.
 pub fn resume(pid: u32) -> io::Result<()> {
     send(pid, Signal::CONT)
+}
+
+/// Lets the runtime of this thread tell when `descriptor` can be read.
+///
+/// # Errors
+///
+/// When the kernel cannot watch it.
+pub(crate) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is open, stays the same descriptor, and is closed by nobody else as long as it lives.
+    Ok(unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?)
 }
 
 /// `ns` as the kernel's own type.

@@ -1,0 +1,108 @@
+//! An added delay on the receiving side: bytes wait here, in order, until each is due.
+//!
+//! Released by a timer of the kernel's, since tokio's is a millisecond coarse and would add up to two.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
+};
+use tokio::io::ReadBuf;
+use tokio::io::unix::AsyncFd;
+
+use crate::os;
+
+/// More is not held: the socket is left alone until some of it is due.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes that were read, and are not due yet.
+#[derive(Debug)]
+pub(super) struct DelayLine {
+    delay_ns: u64,
+    held: VecDeque<Held>,
+    held_bytes: usize,
+    /// Made when it is first needed.
+    timer: Option<AsyncFd<OwnedFd>>,
+    /// The socket gave its end or an error, and is not to be asked again.
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct Held {
+    due_ns: u64,
+    /// Bytes; none for the stream's end.
+    what: io::Result<Bytes>,
+}
+
+impl DelayLine {
+    pub(super) fn new(delay: Duration) -> Self {
+        let delay_ns = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
+        Self { delay_ns, held: VecDeque::new(), held_bytes: 0, timer: None, ended: false }
+    }
+
+    /// Whether the socket is to be asked for more.
+    pub(super) fn wants_more(&self) -> bool {
+        !self.ended && self.held_bytes < MOST_BYTES
+    }
+
+    /// Takes in what the socket gave just now: bytes, none for its end, or its error.
+    pub(super) fn hold(&mut self, what: io::Result<Bytes>) {
+        let len = what.as_ref().map_or(0, Bytes::len);
+        self.ended = len == 0;
+        self.held_bytes += len;
+        self.held.push_back(Held { due_ns: os::now_ns().saturating_add(self.delay_ns), what });
+    }
+
+    /// Hands on what is due; waits when nothing is.
+    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        while let Some(due_ns) = self.held.front().map(|held| held.due_ns) {
+            if due_ns <= os::now_ns() {
+                return Poll::Ready(self.release(buf));
+            }
+            let timer = self.arm(due_ns)?;
+            ready!(timer.poll_read_ready(cx))?.clear_ready();
+        }
+        Poll::Pending
+    }
+
+    fn release(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
+        let (now_ns, before) = (os::now_ns(), buf.filled().len());
+        while let Some(Held { what, .. }) = self.held.front_mut().filter(|held| held.due_ns <= now_ns) {
+            let Ok(bytes) = what else { break };
+            let fits = bytes.len().min(buf.remaining());
+            if fits == 0 {
+                // The buffer is full, or this is the stream's end, which stays here to be told again.
+                return Ok(());
+            }
+            buf.put_slice(&bytes[..fits]);
+            bytes.advance(fits);
+            self.held_bytes -= fits;
+            if bytes.is_empty() {
+                self.held.pop_front();
+            }
+        }
+        // An error is told alone.
+        if buf.filled().len() > before {
+            Ok(())
+        } else {
+            self.held.pop_front().map_or(Ok(()), |held| held.what.map(drop))
+        }
+    }
+
+    /// Lets the timer fire at `due_ns` of `CLOCK_MONOTONIC`.
+    fn arm(&mut self, due_ns: u64) -> io::Result<&AsyncFd<OwnedFd>> {
+        if self.timer.is_none() {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            self.timer = Some(os::watch(timerfd_create(TimerfdClockId::Monotonic, flags)?)?);
+        }
+        let Some(timer) = &self.timer else { return Err(io::ErrorKind::NotFound.into()) };
+        let time = Itimerspec { it_interval: os::timespec(0), it_value: os::timespec(due_ns) };
+        timerfd_settime(timer.get_ref(), TimerfdTimerFlags::ABSTIME, &time)?;
+        Ok(timer)
+    }
+}

@@ -1,0 +1,54 @@
+//! The tap: bytes by layer and direction, counted at the socket, under the HTTP and WebSocket code.
+//!
+//! # Layout
+//!
+//! - [`Tapped`]: a stream that passes through what it is given, and counts it
+//! - [`Classifier`]: the pure part; bytes of a connection in, an [`Account`] out
+//! - `ledger`: why the layers add up
+//! - `head`, `body`, `content`, `event_stream`: HTTP, from the outside in
+//! - `websocket`, `length_prefixed`: frames
+//! - `message`: stamp and payload
+//! - `delay_line`: an added delay on the receiving side
+
+mod body;
+mod classifier;
+mod content;
+mod delay_line;
+mod event_stream;
+mod head;
+mod ledger;
+mod length_prefixed;
+mod message;
+mod tapped;
+mod websocket;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use schema::bytes_account::Account;
+
+pub use classifier::Classifier;
+pub use tapped::Tapped;
+
+/// What crossed the sockets of one load thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Bytes by layer. The layers of a direction add up to the socket's bytes at any time.
+    pub account: Account,
+    /// Bytes that were read from the sockets.
+    pub socket_read: u64,
+    /// Bytes that were written to the sockets.
+    pub socket_written: u64,
+}
+
+/// Shared by all connections of one load thread.
+pub type SharedTally = Rc<RefCell<Tally>>;
+
+/// What a connection speaks from its first byte on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1, and WebSocket after an upgrade.
+    Http,
+    /// Length-prefixed frames, the client's hello first.
+    RawTcp,
+}

@@ -1,0 +1,136 @@
+//! WebSocket frames (RFC 6455 §5.2), of either direction.
+//!
+//! The headers of all frames of a message are its framing; ping, pong and close are control as they come.
+
+use schema::bytes_account::Layers;
+
+use super::body::split_at_most;
+use super::ledger::{Layer, settle};
+use super::message::{Mask, Meter, settle_whole};
+
+/// Two bytes, eight of length, four of mask.
+const LONGEST_HEADER: usize = 14;
+const FIN: u8 = 0x80;
+/// Set in the opcodes of control frames.
+const CONTROL: u8 = 0x08;
+const MASKED: u8 = 0x80;
+
+/// Takes in a stream of frames.
+#[derive(Debug)]
+pub(super) struct Frames {
+    header: [u8; LONGEST_HEADER],
+    header_len: usize,
+    /// The frame whose header is whole.
+    frame: Option<Frame>,
+    /// Header bytes of the message that is being read.
+    framing: u64,
+    message: Meter,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    kind: Kind,
+    left: u64,
+    mask: Option<Mask>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Control,
+    /// More frames of this message follow.
+    Fragment,
+    /// The only or last frame of its message.
+    Final,
+}
+
+impl Frames {
+    pub(super) fn new() -> Self {
+        Self { header: [0; LONGEST_HEADER], header_len: 0, frame: None, framing: 0, message: Meter::new() }
+    }
+
+    pub(super) fn take(&mut self, mut bytes: &[u8], layers: &mut Layers) {
+        while !bytes.is_empty() {
+            bytes = match self.frame {
+                Some(frame) => self.take_data(frame, bytes, layers),
+                None => self.take_header(bytes, layers),
+            };
+        }
+    }
+
+    fn take_header<'a>(&mut self, bytes: &'a [u8], layers: &mut Layers) -> &'a [u8] {
+        let missing = header_len(&self.header[..self.header_len]) - self.header_len;
+        let (part, rest) = split_at_most(bytes, missing as u64);
+        self.header[self.header_len..][..part.len()].copy_from_slice(part);
+        self.header_len += part.len();
+        let header = &self.header[..self.header_len];
+        if header_len(header) > self.header_len {
+            return rest;
+        }
+        let frame = Frame::read(header);
+        match frame.kind {
+            Kind::Control => settle(layers, Layer::Control, self.header_len as u64),
+            Kind::Fragment | Kind::Final => self.framing += self.header_len as u64,
+        }
+        self.header_len = 0;
+        self.keep_on(frame, layers);
+        rest
+    }
+
+    fn take_data<'a>(&mut self, mut frame: Frame, bytes: &'a [u8], layers: &mut Layers) -> &'a [u8] {
+        let (data, rest) = split_at_most(bytes, frame.left);
+        frame.left -= data.len() as u64;
+        let whole = frame.left == 0 && frame.kind == Kind::Final && self.message.is_empty();
+        match frame.mask.as_mut() {
+            _ if frame.kind == Kind::Control => settle(layers, Layer::Control, data.len() as u64),
+            None if whole => {
+                settle_whole(data, std::mem::take(&mut self.framing), layers);
+                self.frame = None;
+                return rest;
+            }
+            None => self.message.push(data),
+            Some(mask) => {
+                self.message.push_masked(data, *mask);
+                mask.advance(data.len());
+            }
+        }
+        self.keep_on(frame, layers);
+        rest
+    }
+
+    /// Goes on with the frame if more of it must come, else ends it.
+    fn keep_on(&mut self, frame: Frame, layers: &mut Layers) {
+        self.frame = (frame.left > 0).then_some(frame);
+        if frame.left == 0 && frame.kind == Kind::Final {
+            self.message.settle(std::mem::take(&mut self.framing), layers);
+        }
+    }
+}
+
+/// The length of the header that begins with these bytes, as far as they tell.
+fn header_len(header: &[u8]) -> usize {
+    let Some(&second) = header.get(1) else { return 2 };
+    let length = match second & !MASKED {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    let mask = if second & MASKED == 0 { 0 } else { 4 };
+    2 + length + mask
+}
+
+impl Frame {
+    /// Reads a whole header.
+    fn read(header: &[u8]) -> Self {
+        let (first, second) = (header[0], header[1]);
+        let kind = match (first & CONTROL, first & FIN) {
+            (CONTROL, _) => Kind::Control,
+            (_, FIN) => Kind::Final,
+            _ => Kind::Fragment,
+        };
+        let mask_at = if second & MASKED == 0 { header.len() } else { header.len() - 4 };
+        let extended = header[2..mask_at].iter().fold(0, |length, &byte| length << 8 | u64::from(byte));
+        let left = if mask_at == 2 { u64::from(second & !MASKED) } else { extended };
+        let mask = header[mask_at..].first_chunk().map(|key| Mask::new(*key));
+        Self { kind, left, mask }
+    }
+}
