@@ -116,10 +116,15 @@ impl Peer {
     }
 
     /// The server has closed, and said nothing more.
-    pub async fn expect_end(mut self) {
+    pub async fn expect_end(self) {
+        assert_eq!(self.rest().await.escape_ascii().to_string(), "");
+    }
+
+    /// All that the server still said before it closed, properly.
+    pub async fn rest(mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         timeout(LONGEST, self.stream.read_to_end(&mut rest)).await.expect("an end").expect("a proper end");
-        assert_eq!(rest.escape_ascii().to_string(), "");
+        rest
     }
 }
 

@@ -105,6 +105,42 @@ async fn a_subscriber_that_was_away_too_long_is_told_what_it_missed() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_is_told_so_once_it_does_and_delays_nobody() {
+    let server = server(limited(Limits { replay_events: 8, ..Limits::default() })).await;
+    let slow = server.send(frame::encode(b"channel=0")).await;
+    let mut quick = server.send(frame::encode(b"channel=0")).await;
+    server.until_waiting(2).await;
+    // More than any socket buffer holds.
+    let payload = "x".repeat(60_000);
+    for seq in 1..=400 {
+        server.publish(&payload);
+        quick.expect(frame::encode(numbered(seq, &payload).as_bytes())).await;
+    }
+    let received = slow.rest().await;
+    let last = received[received.len() - 40..].escape_ascii().to_string();
+    assert!(last.contains(r#"{\"error\":\"too slow\",\"missed\":"#), "{last}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_many_threads_everybody_gets_everything_once_and_in_order() {
+    let server = server(Settings::default()).await;
+    let expected: Vec<u8> = (1..=500).flat_map(|seq| frame::encode(numbered(seq, "x").as_bytes())).collect();
+    let mut reading = Vec::new();
+    for _ in 0..20 {
+        let mut peer = server.send(frame::encode(b"channel=0&after=0")).await;
+        let expected = expected.clone();
+        reading.push(tokio::spawn(async move { peer.expect(expected).await }));
+    }
+    for _ in 0..500 {
+        server.publish("x");
+        tokio::task::yield_now().await;
+    }
+    for peer in reading {
+        peer.await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_subscriber_that_may_skip_goes_on_at_the_oldest_event() {
     let limits = Limits { replay_events: 1, ..Limits::default() };
     let server = server(Settings { limits, lag_policy: LagPolicy::Skip, ..Settings::default() }).await;

@@ -2,9 +2,9 @@
 
 mod support;
 
+use server_kit::Settings;
 use server_kit::settings::Limits;
-use server_kit::testing::message;
-use server_kit::{Settings, testing};
+use server_kit::testing::{message, numbered};
 use support::{close, frame, join, server, text};
 use tokio::io::AsyncWriteExt as _;
 
@@ -101,6 +101,22 @@ async fn who_fell_out_of_the_window_is_closed_with_1013_and_what_it_missed() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_is_told_so_once_it_does_and_delays_nobody() {
+    let server = server(limited(Limits { replay_events: 8, ..Limits::default() })).await;
+    let slow = join(&server, "/ws").await;
+    let mut quick = join(&server, "/ws").await;
+    // More than any socket buffer holds.
+    let payload = "x".repeat(60_000);
+    for seq in 1..=400 {
+        server.publish(&payload);
+        quick.expect([&[0x81, 126, 0xea, 0x8f], numbered(seq, &payload).as_bytes()].concat()).await;
+    }
+    let received = slow.rest().await;
+    let last = received[received.len() - 30..].escape_ascii().to_string();
+    assert!(last.contains(r"\x03\xf5too slow, missed "), "{last}");
+}
+
+#[tokio::test]
 async fn a_connection_over_the_limit_is_refused_and_one_that_closed_frees_its_place() {
     let server = server(limited(Limits { connections: 1, ..Limits::default() })).await;
     let mut first = join(&server, "/ws").await;
@@ -112,5 +128,5 @@ async fn a_connection_over_the_limit_is_refused_and_one_that_closed_frees_its_pl
     server.until_waiting(0).await;
     let mut third = join(&server, "/ws").await;
     third.send(text(&message("x"))).await;
-    third.expect([&[0x81, 48][..], testing::numbered(1, "x").as_bytes()].concat()).await;
+    third.expect([&[0x81, 48][..], numbered(1, "x").as_bytes()].concat()).await;
 }
