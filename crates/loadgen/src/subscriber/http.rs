@@ -12,7 +12,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 
 use super::SubscribeError;
-use crate::Session;
+use crate::session::Session;
 use crate::headers::Exchange;
 use crate::tap::Protocol;
 

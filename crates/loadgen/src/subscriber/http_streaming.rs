@@ -8,7 +8,7 @@ use hyper::header::HeaderMap;
 
 use super::SubscribeError;
 use super::http::{self, Connection};
-use crate::Session;
+use crate::session::Session;
 use crate::headers::Exchange;
 
 /// Newline-delimited JSON, as a client reads it with `fetch`.

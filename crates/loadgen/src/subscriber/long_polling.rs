@@ -4,7 +4,7 @@ use schema::settings::EmptyAnswer;
 
 use super::polling::Poller;
 use super::{SubscribeError, http};
-use crate::Session;
+use crate::session::Session;
 
 /// Polls until the session is stopped.
 ///

@@ -10,7 +10,7 @@ use wire::{Start, lines};
 
 use super::SubscribeError;
 use super::http::{Keeper, get, unexpected};
-use crate::Session;
+use crate::session::Session;
 use crate::headers::Exchange;
 
 /// A subscriber that polls.

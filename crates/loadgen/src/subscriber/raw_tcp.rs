@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use wire::frame::{self, Decoder};
 
 use super::{MESSAGE_LIMIT, SubscribeError};
-use crate::Session;
+use crate::session::Session;
 use crate::tap::{Protocol, Tapped};
 
 /// Reads frames until the server closes or the session is stopped.

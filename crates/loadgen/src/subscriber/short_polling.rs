@@ -2,7 +2,7 @@
 
 use super::polling::Poller;
 use super::{SubscribeError, http};
-use crate::Session;
+use crate::session::Session;
 
 /// Polls until the session is stopped.
 ///

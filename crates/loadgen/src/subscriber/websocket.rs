@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::{MESSAGE_LIMIT, SubscribeError};
-use crate::Session;
+use crate::session::Session;
 use crate::headers::Exchange;
 use crate::tap::{Protocol, Tapped};
 
