@@ -6,30 +6,34 @@
 //! # Layout
 //!
 //! - [`trial`]: connect → warm-up → window → drain → close; from a [`schema::trial::TrialSpec`] to an outcome
+//! - [`timing`], [`roster`]: when the phases begin and end; who reads which channel, on which thread
 //! - [`schedule`]: the intended send times, fixed in advance by rate, pace and seed
-//! - [`publisher`]: the thread that keeps the schedule and hands events to the server
+//! - [`publisher`], [`feed_link`]: the thread that keeps the schedule and hands events to the server
 //! - [`session`], [`shard`], [`stop`]: what a technique's client half sees; what the sessions of a thread share; the end
 //! - [`subscriber`]: the client half of each technique
 //! - [`tap`], [`headers`]: bytes by layer, under the protocol's code; the request headers by profile
 //! - [`recorder`], [`position`], [`histogram`]: latency, completeness, and how they are kept
 //! - [`hiccup`]: how late a waiting thread wakes; [`payload`], [`seed`], [`os`]: what the rest is made of
 
-// pub mod headers;
-// pub mod hiccup;
+pub mod headers;
+mod alarm;
+pub mod feed_link;
+pub mod hiccup;
 pub mod histogram;
 pub mod os;
 pub mod payload;
 mod poll_grid;
 pub mod position;
-// pub mod publisher;
+pub mod publisher;
 pub mod recorder;
+pub mod roster;
 pub mod schedule;
 pub mod seed;
-// pub mod session;
-// pub mod shard;
+pub mod session;
+pub mod shard;
 pub mod stop;
-// pub mod subscriber;
-// pub mod tap;
-// pub mod trial;
+pub mod subscriber;
+pub mod tap;
+pub mod timing;
 
-// pub use session::Session;
+pub use session::Session;

@@ -66,6 +66,12 @@ impl Schedule {
         self.next.peek().map(|Reverse(due)| *due)
     }
 
+    /// The next time if it is not after `offset_ns`.
+    pub fn next_until(&mut self, offset_ns: u64) -> Option<Due> {
+        self.peek().filter(|due| due.offset_ns <= offset_ns)?;
+        self.next()
+    }
+
     fn advance(&mut self, source: u32) {
         let offset_ns = self.sources[source as usize].next_ns();
         if offset_ns < self.end_ns {
@@ -209,6 +215,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_due_yet_stays() {
+        let mut schedule = Schedule::new(&spec(Pace::Constant, 10.0, 1, 1));
+        let first = schedule.peek().unwrap();
+        assert_eq!(schedule.next_until(first.offset_ns - 1), None);
+        assert_eq!(schedule.next_until(first.offset_ns), Some(first));
+        assert_eq!(schedule.next_until(first.offset_ns), None);
+    }
+
+    #[test]
     fn a_source_does_not_move_the_times_of_another() {
         let few: Vec<Due> = Schedule::new(&spec(Pace::Poisson, 10.0, 2, 5)).collect();
         let many = Schedule::new(&spec(Pace::Poisson, 10.0, 20, 5));
@@ -218,6 +233,7 @@ mod tests {
     #[test]
     fn no_rate_has_no_times_and_a_long_schedule_costs_nothing_in_advance() {
         assert!(offsets(&spec(Pace::Constant, 0.0, 5, 10)).is_empty());
+        assert_eq!(Schedule::new(&spec(Pace::Constant, 0.0, 5, 10)).next_until(u64::MAX), None);
         let mut long = Schedule::new(&spec(Pace::Poisson, 1e6, 4, 1_000_000));
         assert_eq!(long.peek(), long.next());
         assert_eq!(long.next.len(), 4);

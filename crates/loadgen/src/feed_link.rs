@@ -1,0 +1,142 @@
+//! The publisher's end of the feed: frames out, one at a time and stamped as they leave; subscribers' messages in.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use bytes::{Bytes, BytesMut};
+use wire::frame::{self, Decoder, FEED_HEAD_LEN, FRAMING_LEN};
+use wire::message;
+
+use crate::os;
+
+/// Messages that the socket holds before it blocks: enough for the server to find the next one when it has taken one,
+/// few enough that a stopped server is felt at once.
+const HELD_MESSAGES: usize = 8;
+const READ_BYTES: usize = 16 * 1024;
+
+/// Why the feed cannot be used any longer.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// The server has closed it, or has ended.
+    #[error("the server closed the feed")]
+    Closed,
+    /// Reading or writing failed.
+    #[error("the feed broke")]
+    Broken(#[source] io::Error),
+    /// What came from the server is not a frame of the feed.
+    #[error("the server sent something else than a frame on the feed")]
+    NotAFrame,
+}
+
+/// A connection to a server's feed that never blocks.
+#[derive(Debug)]
+pub struct FeedLink {
+    stream: UnixStream,
+    leaving: Option<Leaving>,
+    decoder: Decoder,
+    read: Box<[u8]>,
+}
+
+/// A frame on its way out.
+#[derive(Debug)]
+struct Leaving {
+    frame: BytesMut,
+    written: usize,
+}
+
+impl FeedLink {
+    /// Connects to the Unix socket at `path`, for messages of `message_bytes` each out and at most `most_bytes` in.
+    ///
+    /// # Errors
+    ///
+    /// When nobody listens there.
+    pub fn connect(path: &Path, message_bytes: usize, most_bytes: usize) -> io::Result<Self> {
+        let stream = UnixStream::connect(path)?;
+        stream.set_nonblocking(true)?;
+        rustix::net::sockopt::set_socket_send_buffer_size(&stream, send_buffer(message_bytes))?;
+        let decoder = Decoder::new(FEED_HEAD_LEN + most_bytes);
+        Ok(Self { stream, leaving: None, decoder, read: vec![0; READ_BYTES].into_boxed_slice() })
+    }
+
+    /// For waiting until it can be read or written.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    /// Whether a frame is on its way out; no other can be begun then.
+    pub fn is_blocked(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// Begins to send `message` to `channel`. Only when [not blocked](Self::is_blocked).
+    pub fn begin(&mut self, channel: u32, message: &[u8]) {
+        debug_assert!(!self.is_blocked(), "one frame at a time");
+        self.leaving = Some(Leaving { frame: frame::encode_feed(channel, message), written: 0 });
+    }
+
+    /// Goes on sending. True when there is nothing left to send, false when the socket takes no more now.
+    ///
+    /// # Errors
+    ///
+    /// When the server is gone.
+    pub fn flush(&mut self) -> Result<bool, FeedError> {
+        let Some(leaving) = &mut self.leaving else { return Ok(true) };
+        while leaving.written < leaving.frame.len() {
+            if leaving.written == 0 {
+                stamp(&mut leaving.frame);
+            }
+            match self.stream.write(&leaving.frame[leaving.written..]) {
+                Ok(written) => leaving.written += written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(broken(error)),
+            }
+        }
+        self.leaving = None;
+        Ok(true)
+    }
+
+    /// Hands every message that has come to `take`.
+    ///
+    /// # Errors
+    ///
+    /// When the server is gone or sends rubbish.
+    pub fn receive(&mut self, mut take: impl FnMut(Bytes)) -> Result<(), FeedError> {
+        loop {
+            match self.stream.read(&mut self.read) {
+                Ok(0) => return Err(FeedError::Closed),
+                Ok(read) => self.decoder.buffer().extend_from_slice(&self.read[..read]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(broken(error)),
+            }
+            while let Some(body) = self.decoder.next_body().map_err(|_| FeedError::NotAFrame)? {
+                let (_channel, message) = frame::decode_feed(body).ok_or(FeedError::NotAFrame)?;
+                take(message);
+            }
+        }
+    }
+}
+
+fn stamp(frame: &mut [u8]) {
+    let message = &mut frame[FRAMING_LEN + FEED_HEAD_LEN..];
+    message::set_actual_ns(message, os::now_ns()).expect("the publisher sends messages");
+}
+
+fn broken(error: io::Error) -> FeedError {
+    match error.kind() {
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => FeedError::Closed,
+        _ => FeedError::Broken(error),
+    }
+}
+
+/// The value of `SO_SNDBUF` for [`HELD_MESSAGES`].
+fn send_buffer(message_bytes: usize) -> usize {
+    // What a message takes of the buffer is its truesize: a `struct sk_buff` (256 bytes) and the data with a
+    // `struct skb_shared_info` (320 bytes), rounded up to a size of the kernel's allocator. The kernel doubles the
+    // value that it is given (socket(7)).
+    let data = (FRAMING_LEN + FEED_HEAD_LEN + message_bytes + 320).next_power_of_two();
+    (256 + data) * HELD_MESSAGES / 2
+}

@@ -1,0 +1,202 @@
+//! What the publisher's thread does: pick up what is due, hand over what fits, take in what comes back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::BytesMut;
+use rustix::event::PollFlags;
+use schema::settings::{Settings, UplinkTo};
+use tokio::sync::mpsc;
+use wire::message::{Message, MessageError, Stamp};
+
+use super::{Progress, Published, PublisherError, PublisherSpec};
+use crate::alarm::Alarm;
+use crate::feed_link::FeedLink;
+use crate::os;
+use crate::payload::PayloadSource;
+use crate::roster::Roster;
+use crate::schedule::{Due, Schedule, ScheduleSpec};
+use crate::seed::{self, Purpose};
+use crate::timing::Timing;
+
+/// How long it may take to notice that it shall stop.
+const STOP_CHECK_NS: u64 = 100_000_000;
+/// The same after the schedule's end, when there is hardly anything else to do.
+const IDLE_STOP_CHECK_NS: u64 = 5_000_000;
+/// Events that are handed over before it looks again what is due.
+const TURN: usize = 16;
+
+#[derive(Debug)]
+pub(super) struct Work {
+    feed: FeedLink,
+    alarm: Alarm,
+    settings: Arc<Settings>,
+    timing: Timing,
+    roster: Roster,
+    events: Schedule,
+    uplink: Schedule,
+    outgoing: Vec<mpsc::UnboundedSender<u64>>,
+    /// Picked up and not handed over yet; the first one may be on its way.
+    backlog: VecDeque<Due>,
+    payload: PayloadSource,
+    message: BytesMut,
+    found: Published,
+}
+
+impl Work {
+    pub(super) fn new(spec: PublisherSpec) -> Result<Self, PublisherError> {
+        let PublisherSpec { feed, settings, seed, timing, roster, outgoing } = spec;
+        let rng = seed::rng(seed, Purpose::EventPayload, 0);
+        Ok(Self {
+            alarm: Alarm::new().map_err(PublisherError::Clock)?,
+            events: events_schedule(&settings, &roster, timing, seed),
+            uplink: uplink_schedule(&settings, &roster, timing, seed),
+            payload: PayloadSource::new(settings.events.payload, settings.events.payload_bytes, rng)?,
+            backlog: VecDeque::new(),
+            message: BytesMut::new(),
+            found: Published::default(),
+            feed,
+            settings,
+            timing,
+            roster,
+            outgoing,
+        })
+    }
+
+    pub(super) fn run(mut self, stop: &AtomicBool, progress: &Progress) -> Result<Published, PublisherError> {
+        while !stop.load(Ordering::Relaxed) {
+            self.pick_up();
+            self.hand_over()?;
+            progress.tell(&self.found, self.next_due_ns().is_none());
+            let socket = self.feed.socket();
+            let found = self.alarm.wait(self.next_look_ns(), socket, self.wanted());
+            // An end or an error of the connection is found by reading, too.
+            if found
+                .map_err(PublisherError::Clock)?
+                .intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)
+            {
+                self.take_in()?;
+            }
+        }
+        Ok(self.found)
+    }
+
+    fn pick_up(&mut self) {
+        while let Some((due, intended_ns)) = next_due(&mut self.events, self.timing.start_ns) {
+            self.backlog.push_back(due);
+            if self.counts(intended_ns) {
+                let lag_ns = os::now_ns().saturating_sub(intended_ns);
+                self.found.schedule_lag.saturating_record(lag_ns);
+                self.found.expected += self.roster.members(due.source);
+            }
+        }
+        while let Some((due, intended_ns)) = next_due(&mut self.uplink, self.timing.start_ns) {
+            // Nobody takes it when the trial is being abandoned.
+            let _ = self.outgoing[due.source as usize].send(intended_ns);
+            if self.counts(intended_ns) {
+                self.found.uplink_due += 1;
+                self.found.expected += self.deliveries_of_uplink(due.source);
+            }
+        }
+    }
+
+    fn counts(&self, intended_ns: u64) -> bool {
+        self.timing.window().contains(&intended_ns)
+    }
+
+    fn deliveries_of_uplink(&self, subscriber: u32) -> u64 {
+        match self.settings.uplink.as_ref().map(|uplink| uplink.to) {
+            Some(UplinkTo::Channel) => self.roster.members(self.roster.channel_of(subscriber)),
+            Some(UplinkTo::Application) | None => 0,
+        }
+    }
+
+    fn hand_over(&mut self) -> Result<(), PublisherError> {
+        for _ in 0..TURN {
+            let Some(&due) = self.backlog.front() else { return Ok(()) };
+            let intended_ns = self.timing.start_ns + due.offset_ns;
+            if !self.feed.is_blocked() {
+                self.begin(due.source, intended_ns);
+            }
+            if !self.feed.flush()? {
+                return Ok(());
+            }
+            self.backlog.pop_front();
+            self.found.handed_over += u64::from(self.counts(intended_ns));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, channel: u32, intended_ns: u64) {
+        let (payload, kind) = self.payload.next(os::unix_ms());
+        self.message.clear();
+        let stamp = Stamp { seq: 0, intended_ns, actual_ns: 0 };
+        Message { stamp, payload, kind }.encode(&mut self.message);
+        self.feed.begin(channel, &self.message);
+    }
+
+    fn take_in(&mut self) -> Result<(), PublisherError> {
+        let (found, window) = (&mut self.found, self.timing.window());
+        let mut unreadable: Option<MessageError> = None;
+        self.feed.receive(|message| {
+            let now_ns = os::now_ns();
+            match Message::decode(&message) {
+                Ok(message) if window.contains(&message.stamp.intended_ns) => {
+                    found.uplink_received += 1;
+                    found.uplink.saturating_record(now_ns.saturating_sub(message.stamp.intended_ns));
+                }
+                Ok(_) => {}
+                Err(error) => unreadable = Some(error),
+            }
+        })?;
+        unreadable.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn next_due_ns(&self) -> Option<u64> {
+        let next = self.events.peek().into_iter().chain(self.uplink.peek()).min();
+        next.map(|due| self.timing.start_ns + due.offset_ns)
+    }
+
+    fn next_look_ns(&self) -> u64 {
+        let now_ns = os::now_ns();
+        self.next_due_ns().map_or(now_ns + IDLE_STOP_CHECK_NS, |due_ns| due_ns.min(now_ns + STOP_CHECK_NS))
+    }
+
+    fn wanted(&self) -> PollFlags {
+        if self.backlog.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT }
+    }
+}
+
+/// The next time that has come, and as a time of `CLOCK_MONOTONIC`.
+fn next_due(schedule: &mut Schedule, start_ns: u64) -> Option<(Due, u64)> {
+    let offset_ns = os::now_ns().checked_sub(start_ns)?;
+    let due = schedule.next_until(offset_ns)?;
+    Some((due, start_ns + due.offset_ns))
+}
+
+fn events_schedule(settings: &Settings, roster: &Roster, timing: Timing, seed: u64) -> Schedule {
+    Schedule::new(&ScheduleSpec {
+        pace: settings.events.pace,
+        rate_per_s: settings.events.rate_per_s,
+        sources: roster.channels(),
+        end_ns: timing.schedule_ns(),
+        seed,
+        purpose: Purpose::EventTimes,
+    })
+}
+
+fn uplink_schedule(settings: &Settings, roster: &Roster, timing: Timing, seed: u64) -> Schedule {
+    let (pace, rate_per_s) = match &settings.uplink {
+        Some(uplink) => (uplink.pace, uplink.rate_per_s),
+        None => (settings.events.pace, 0.0),
+    };
+    Schedule::new(&ScheduleSpec {
+        pace,
+        rate_per_s,
+        sources: roster.subscribers(),
+        end_ns: timing.schedule_ns(),
+        seed,
+        purpose: Purpose::UplinkTimes,
+    })
+}
