@@ -1,0 +1,233 @@
+//! Request headers by profile: the one home of what a client says about itself.
+//!
+//! The browser's are what Chromium 156.0.8078.79 (Debian 12, captured on 2026-11-22 on a loopback socket) sent to its
+//! own origin for `fetch()`, `fetch()` with a JSON body, `EventSource` and `WebSocket`: names, values and order, with
+//! the user agent that the same browser has with a window (`Chrome/`, not `HeadlessChrome/`). Names are lower case
+//! here: HTTP does not mind, and the bytes are as many. What depends on the message is added by whoever sends it:
+//! `content-length`, `sec-websocket-key`, `if-none-match`, `last-event-id`.
+
+use std::net::SocketAddr;
+
+use hyper::HeaderMap;
+use hyper::header::{
+    CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN, REFERER, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use schema::settings::HeaderProfile;
+
+/// Bytes of the session cookie's value.
+pub const COOKIE_BYTES: usize = 1_024;
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exchange {
+    /// A poll, short or long: `fetch()`.
+    Poll,
+    /// A response that never ends, read by `fetch()`.
+    Stream,
+    /// A response that never ends, read by `EventSource`.
+    EventSource,
+    /// The handshake of a WebSocket.
+    WebSocket,
+    /// A message of the client's own: `fetch()` with a body of JSON.
+    Post,
+}
+
+/// The headers of a request to `address`, in the order in which they are sent.
+pub fn headers(profile: HeaderProfile, exchange: Exchange, address: SocketAddr) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(HOST, value(&address.to_string()));
+    match profile {
+        HeaderProfile::Minimal => add_demanded(&mut headers, exchange),
+        HeaderProfile::Browser | HeaderProfile::BrowserSession => {
+            add_browser(&mut headers, exchange, address)
+        }
+    }
+    if profile == HeaderProfile::BrowserSession {
+        headers.insert(COOKIE, value(&session_cookie()));
+    }
+    headers
+}
+
+/// What RFC 6455 §4.1 demands of a handshake; HTTP/1.1 demands nothing but `host`.
+fn add_demanded(headers: &mut HeaderMap, exchange: Exchange) {
+    if exchange == Exchange::WebSocket {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+}
+
+fn add_browser(headers: &mut HeaderMap, exchange: Exchange, address: SocketAddr) {
+    let origin = format!("http://{address}");
+    for &(name, text) in browser(exchange) {
+        let name = HeaderName::from_static(name);
+        let text = match name {
+            ORIGIN => value(&origin),
+            REFERER => value(&format!("{origin}/")),
+            _ => HeaderValue::from_static(text),
+        };
+        headers.insert(name, text);
+    }
+}
+
+/// A session identifier, as long as session cookies with signed content are.
+fn session_cookie() -> String {
+    let name = "session=";
+    let token = "abcdefghijklmnopqrstuvwxyz0123456789".chars().cycle();
+    name.chars().chain(token).take(COOKIE_BYTES).collect()
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::try_from(text).expect("addresses, origins and the cookie are visible ASCII")
+}
+
+type Field = (&'static str, &'static str);
+
+/// Its value is made of the address.
+const OF_ADDRESS: &str = "";
+const USER_AGENT: Field = (
+    "user-agent",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+);
+const BRANDS: Field = ("sec-ch-ua", "\"Not:A-Brand\";v=\"8\", \"Chromium\";v=\"156\"");
+const MOBILE: Field = ("sec-ch-ua-mobile", "?0");
+const PLATFORM: Field = ("sec-ch-ua-platform", "\"Linux\"");
+const KEEP_ALIVE: Field = ("connection", "keep-alive");
+const ANYTHING: Field = ("accept", "*/*");
+const PRAGMA: Field = ("pragma", "no-cache");
+const NO_CACHE: Field = ("cache-control", "no-cache");
+const FROM_ORIGIN: Field = ("origin", OF_ADDRESS);
+const SAME_ORIGIN: Field = ("sec-fetch-site", "same-origin");
+const CORS: Field = ("sec-fetch-mode", "cors");
+const EMPTY: Field = ("sec-fetch-dest", "empty");
+const REFERRER: Field = ("referer", OF_ADDRESS);
+const ENCODINGS: Field = ("accept-encoding", "gzip, deflate, br, zstd");
+const LANGUAGES: Field = ("accept-language", "en-US,en;q=0.9");
+
+/// What follows `host`.
+fn browser(exchange: Exchange) -> &'static [Field] {
+    match exchange {
+        Exchange::Poll | Exchange::Stream => &[
+            KEEP_ALIVE,
+            PLATFORM,
+            USER_AGENT,
+            BRANDS,
+            MOBILE,
+            ANYTHING,
+            SAME_ORIGIN,
+            CORS,
+            EMPTY,
+            REFERRER,
+            ENCODINGS,
+            LANGUAGES,
+        ],
+        Exchange::EventSource => &[
+            KEEP_ALIVE,
+            PRAGMA,
+            NO_CACHE,
+            PLATFORM,
+            USER_AGENT,
+            ("accept", "text/event-stream"),
+            BRANDS,
+            MOBILE,
+            SAME_ORIGIN,
+            CORS,
+            EMPTY,
+            REFERRER,
+            ENCODINGS,
+            LANGUAGES,
+        ],
+        Exchange::WebSocket => &[
+            ("connection", "Upgrade"),
+            PRAGMA,
+            NO_CACHE,
+            USER_AGENT,
+            ("upgrade", "websocket"),
+            FROM_ORIGIN,
+            ("sec-websocket-version", "13"),
+            ENCODINGS,
+            LANGUAGES,
+            ("sec-websocket-extensions", "permessage-deflate; client_max_window_bits"),
+        ],
+        Exchange::Post => &[
+            KEEP_ALIVE,
+            PLATFORM,
+            USER_AGENT,
+            BRANDS,
+            ("content-type", "application/json"),
+            MOBILE,
+            ANYTHING,
+            FROM_ORIGIN,
+            SAME_ORIGIN,
+            CORS,
+            EMPTY,
+            REFERRER,
+            ENCODINGS,
+            LANGUAGES,
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXCHANGES: [Exchange; 5] =
+        [Exchange::Poll, Exchange::Stream, Exchange::EventSource, Exchange::WebSocket, Exchange::Post];
+
+    fn address() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 59871))
+    }
+
+    fn text(profile: HeaderProfile, exchange: Exchange) -> String {
+        let headers = headers(profile, exchange, address());
+        headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn the_minimal_profile_says_what_the_protocol_demands() {
+        for exchange in [Exchange::Poll, Exchange::Stream, Exchange::EventSource, Exchange::Post] {
+            assert_eq!(text(HeaderProfile::Minimal, exchange), "host: 127.0.0.1:59871\n");
+        }
+        assert_eq!(
+            text(HeaderProfile::Minimal, Exchange::WebSocket),
+            "host: 127.0.0.1:59871\nconnection: Upgrade\nupgrade: websocket\nsec-websocket-version: 13\n"
+        );
+    }
+
+    #[test]
+    fn the_browser_profile_is_what_chromium_sent() {
+        assert_eq!(
+            text(HeaderProfile::Browser, Exchange::EventSource),
+            r#"host: 127.0.0.1:59871
+connection: keep-alive
+pragma: no-cache
+cache-control: no-cache
+sec-ch-ua-platform: "Linux"
+user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36
+accept: text/event-stream
+sec-ch-ua: "Not:A-Brand";v="8", "Chromium";v="156"
+sec-ch-ua-mobile: ?0
+sec-fetch-site: same-origin
+sec-fetch-mode: cors
+sec-fetch-dest: empty
+referer: http://127.0.0.1:59871/
+accept-encoding: gzip, deflate, br, zstd
+accept-language: en-US,en;q=0.9
+"#
+        );
+        // Of what was captured for the others: all header lines, less the key, the content's length and `Headless`.
+        for (exchange, bytes) in [(Exchange::Poll, 448), (Exchange::Post, 510), (Exchange::WebSocket, 415)] {
+            assert_eq!(text(HeaderProfile::Browser, exchange).len(), bytes, "{exchange:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_adds_a_cookie_of_1024_bytes_and_nothing_else() {
+        for exchange in EXCHANGES {
+            let mut with = headers(HeaderProfile::BrowserSession, exchange, address());
+            assert_eq!(with.remove(COOKIE).unwrap().len(), 1_024);
+            assert_eq!(with, headers(HeaderProfile::Browser, exchange, address()));
+        }
+    }
+}
