@@ -19,13 +19,10 @@ pub(super) struct Panel {
 
 impl Panel {
     /// A scale on which all these bars, and their numbers, fit between two pixels.
-    pub(super) fn fitting<'f>(
-        all: impl Iterator<Item = &'f Figures> + Clone,
-        (left, right): (f64, f64),
-    ) -> Self {
-        let longest =
-            |direction: usize| all.clone().map(|figures| length(figures, direction)).fold(0.0, f64::max);
-        let (up, down) = (longest(0), longest(1));
+    pub(super) fn fitting<'f>(all: impl Iterator<Item = &'f Figures>, (left, right): (f64, f64)) -> Self {
+        let lengths = all.map(|figures| (length(figures, 0), length(figures, 1)));
+        let (up, down) = lengths
+            .fold((0.0, 0.0), |longest: (f64, f64), (up, down)| (longest.0.max(up), longest.1.max(down)));
         let room = right - left - 2.0 * NUMBER;
         let pixels_per_byte = if up + down > 0.0 { room / (up + down) } else { 0.0 };
         Self { zero: left + NUMBER + up * pixels_per_byte, pixels_per_byte }

@@ -7,7 +7,7 @@ use super::canvas::{self, Canvas, DrawError, LABEL, text_width};
 use super::lanes::{WIDTH, heading};
 use super::{Picture, Stage};
 use crate::numbers;
-use crate::statistics::{Figures, Row};
+use crate::statistics::{Figures, Reach, Row};
 
 const HEAD: f64 = 74.0;
 
@@ -115,11 +115,11 @@ impl<'s> Grid<'s> {
     }
 
     fn is_in_row(&self, cell: &Row<'_>, row: usize) -> bool {
-        self.rows.0.is_none_or(|key| cell.point[key].text == self.rows.1[row])
+        is_at(cell, self.rows.0, &self.rows.1[row])
     }
 
     fn is_in_column(&self, cell: &Row<'_>, column: usize) -> bool {
-        self.columns.0.is_none_or(|key| cell.point[key].text == self.columns.1[column])
+        is_at(cell, self.columns.0, &self.columns.1[column])
     }
 
     fn left(&self) -> f64 {
@@ -146,16 +146,22 @@ impl<'s> Grid<'s> {
 const CAPTION: &str = "Left of zero: what subscribers sent; right of zero: what they received; in bytes per delivered event, \
     with the totals at the bars' ends. Shorter is cheaper. Bars in one row share a scale.";
 
+/// A technique that the key does not touch stands at each of its values.
+fn is_at(cell: &Row<'_>, key: Option<usize>, value: &str) -> bool {
+    key.is_none_or(|key| cell.point[key].reach == Reach::Untouched || cell.point[key].text == value)
+}
+
 /// Words go across, since they are few; with numbers alone everything goes down.
 fn across(stage: &Stage<'_>) -> Option<usize> {
     let point = &stage.answer.rows.first()?.point;
-    point.iter().position(|coordinate| coordinate.number.is_none())
+    point.iter().position(|coordinate| coordinate.reach == Reach::Swept && coordinate.number.is_none())
 }
 
 /// The distinct values of a key, ordered; one nameless value without a key.
 fn values(stage: &Stage<'_>, key: Option<usize>) -> Vec<String> {
     let Some(key) = key else { return vec![String::new()] };
-    let mut coordinates: Vec<_> = stage.answer.rows.iter().map(|row| &row.point[key]).collect();
+    let coordinates = stage.answer.rows.iter().map(|row| &row.point[key]);
+    let mut coordinates: Vec<_> = coordinates.filter(|coordinate| coordinate.reach == Reach::Swept).collect();
     coordinates.sort_by(|a, b| a.compare(b));
     coordinates.dedup_by(|a, b| a.text == b.text);
     coordinates.into_iter().map(|coordinate| coordinate.text.clone()).collect()

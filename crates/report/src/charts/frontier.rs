@@ -6,7 +6,7 @@ use super::lanes::{WIDTH, heading};
 use super::legend::{self, EndLabel};
 use super::{Picture, Stage};
 use crate::numbers;
-use crate::statistics::{Figures, Quantile, Unit};
+use crate::statistics::{Figures, Unit};
 
 const HEIGHT: f64 = 640.0;
 const UPPER: (f64, f64) = (300.0, 48.0);
@@ -16,11 +16,12 @@ type Measure = fn(&Figures) -> Option<f64>;
 
 pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let all = || stage.answer.rows.iter().filter_map(|row| row.figures.as_ref());
-    let latencies: Vec<f64> = all().filter_map(latency).collect();
+    let latencies: Vec<f64> = all().filter_map(|figures| latency(stage, figures)).collect();
     if latencies.is_empty() {
         return Ok(None);
     }
     let pixels = (84.0, WIDTH - legend::margin(stage.labels()));
+    let x_name = format!("{} delivery latency, logarithmic", stage.answer.tail().label());
     let x = Axis::logarithmic(latencies.into_iter(), Unit::Nanoseconds, pixels);
     let upper = Frame {
         x: x.clone(),
@@ -31,7 +32,7 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let lower = Frame {
         x,
         y: Axis::logarithmic(all().filter_map(cpu), Unit::Nanoseconds, LOWER),
-        x_name: "p99 delivery latency, logarithmic",
+        x_name: &x_name,
         y_name: "server CPU per event",
     };
     let (title, description) = (stage.titled("What a latency costs"), describe(stage));
@@ -46,8 +47,8 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
 const CAPTION: &str = "Further left is quicker and further down is cheaper, so the lower left corner is best. Each line is one \
     technique as the swept interval grows to the right; a technique that the sweep does not touch is one point.";
 
-fn latency(figures: &Figures) -> Option<f64> {
-    Some(figures.delivery_at(Quantile::P99).estimate()?.value)
+fn latency(stage: &Stage<'_>, figures: &Figures) -> Option<f64> {
+    Some(figures.delivery_at(stage.answer.tail()).estimate()?.value)
 }
 
 fn wire(figures: &Figures) -> Option<f64> {
@@ -71,7 +72,7 @@ fn panel(
         let look = stage.look(order);
         let rows = stage.answer.rows_of(order).filter_map(|row| row.figures.as_ref());
         let points: Vec<At> =
-            rows.filter_map(|figures| Some(frame.at(latency(figures)?, cost(figures)?))).collect();
+            rows.filter_map(|figures| Some(frame.at(latency(stage, figures)?, cost(figures)?))).collect();
         let Some(end) = points.last() else { continue };
         canvas.line(&points, look.ink, 2.0)?;
         for at in &points {
@@ -86,9 +87,13 @@ fn panel(
 fn describe(stage: &Stage<'_>) -> String {
     let lines = stage.answer.rows.iter().filter_map(|row| {
         let figures = row.figures.as_ref()?;
-        let (label, p99) = (stage.label(row.technique), numbers::time(latency(figures)?));
+        let (label, tail) = (stage.label(row.technique), numbers::time(latency(stage, figures)?));
         let (wire, cpu) = (numbers::significant(wire(figures)?), numbers::time(cpu(figures)?));
-        Some(format!("{label} at {}: p99 {p99}, {wire} B and {cpu} CPU per event.", row.point.first()?.text))
+        let name = stage.answer.tail().label();
+        Some(format!(
+            "{label} at {}: {name} {tail}, {wire} B and {cpu} CPU per event.",
+            row.point.first()?.text
+        ))
     });
     lines.collect::<Vec<_>>().join(" ")
 }

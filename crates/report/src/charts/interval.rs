@@ -15,10 +15,9 @@ const BOTTOM: f64 = 424.0;
 
 pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let rows = &stage.answer.rows;
-    let latencies =
-        rows.iter().flat_map(|row| [Quantile::P50, Quantile::P99].map(|quantile| latency(row, quantile)));
+    let latencies = rows.iter().flat_map(|row| quantiles(stage).map(|quantile| latency(row, quantile)));
     let latencies: Vec<f64> = latencies.flatten().collect();
-    if latencies.is_empty() {
+    if latencies.is_empty() || rows.iter().all(|row| time(row).is_none()) {
         return Ok(None);
     }
     let times = rows.iter().filter_map(time);
@@ -45,13 +44,28 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     Ok(Some(Picture { title, description, caption: caption(stage), svg }))
 }
 
+/// The median and the tail that this scenario's samples bound.
+fn quantiles(stage: &Stage<'_>) -> [Quantile; 2] {
+    [Quantile::P50, stage.answer.tail()]
+}
+
 fn caption(stage: &Stage<'_>) -> String {
-    let reading = "Filled markers and thick lines are p50, hollow markers and thin lines p99; techniques that the sweep does not \
-        touch are horizontal.";
-    let theory = " Dashed is theory: an event meets the grid of polls anywhere, so that it waits between 0 and the interval *T* \
-        with equal probability (D. R. Cox, *Renewal Theory*, 1962: forward recurrence time of equal intervals), which makes \
-        p50 = *T*/2 and p99 = 0.99 *T*, transit not included.";
-    format!("{reading}{}", if is_interval(stage) { theory } else { "" })
+    let tail = stage.answer.tail();
+    let reading = format!(
+        "Filled markers and thick lines are p50, hollow markers and thin lines {}; a technique that the sweep does not \
+         touch is a horizontal line.",
+        tail.label()
+    );
+    if !is_interval(stage) {
+        return reading;
+    }
+    format!(
+        "{reading} Dashed is theory: an event meets the grid of polls anywhere, so that it waits between 0 and the interval \
+         *T* with equal probability (forward recurrence time of equal intervals; D. R. Cox, *Renewal Theory*, 1962), which \
+         makes p50 = *T*/2 and {} = {} *T*, transit not included.",
+        tail.label(),
+        numbers::plain(tail.share())
+    )
 }
 
 /// The theory is about a grid of asking times; other times that can be swept have another one.
@@ -71,7 +85,7 @@ fn theory(canvas: &Canvas<'_>, frame: &Frame<'_>, stage: &Stage<'_>) -> Result<(
     let swept: Vec<f64> = stage.answer.rows.iter().filter_map(time).collect();
     let least = swept.iter().copied().fold(f64::INFINITY, f64::min);
     let most = swept.iter().copied().fold(0.0, f64::max);
-    for quantile in [Quantile::P50, Quantile::P99] {
+    for quantile in quantiles(stage) {
         let wait = |interval: f64| frame.at(interval, interval * quantile.share());
         canvas.dashed(wait(least), wait(most), palette::QUIET, 1.4)?;
     }
@@ -85,33 +99,43 @@ fn technique<'s>(
     order: usize,
 ) -> Result<Option<EndLabel<'s>>, DrawError> {
     let look = stage.look(order);
+    let [middle, tail] = quantiles(stage);
     let mut end = None;
-    for (quantile, width, body) in [(Quantile::P99, 0.8, Body::Hollow), (Quantile::P50, 2.0, Body::Filled)] {
-        let points: Vec<At> = stage
+    for (quantile, width, body) in [(tail, 0.8, Body::Hollow), (middle, 2.0, Body::Filled)] {
+        let line: Vec<At> = stage
             .answer
             .rows_of(order)
-            .filter_map(|row| Some(frame.at(time(row)?, latency(row, quantile)?)))
+            .filter_map(|row| Some(across(frame, time(row), latency(row, quantile)?)))
+            .flatten()
             .collect();
-        let line = match points.as_slice() {
-            [] => continue,
-            [(_, y)] => vec![(frame.x.at(0.0), *y), (frame.x.at(f64::INFINITY), *y)],
-            _ => points.clone(),
-        };
         canvas.line(&line, look.ink, width)?;
-        for at in if points.len() > 1 { &points } else { &line } {
+        for at in &line {
             canvas.marker(*at, look.marker, 4.0, look.ink, body)?;
         }
-        end = line.last().copied();
+        end = line.last().copied().or(end);
     }
     Ok(end.map(|end| EndLabel { end, look, text: stage.label(order) }))
 }
 
+/// A point of the sweep, or both ends of the line for a technique without one.
+fn across(frame: &Frame<'_>, time: Option<f64>, latency: f64) -> Vec<At> {
+    let (least, most) = frame.x.ends();
+    time.map_or_else(|| vec![least, most], |time| vec![time])
+        .into_iter()
+        .map(|x| frame.at(x, latency))
+        .collect()
+}
+
 fn describe(stage: &Stage<'_>) -> String {
     let lines = stage.answer.rows.iter().filter_map(|row| {
-        let (p50, p99) = (latency(row, Quantile::P50)?, latency(row, Quantile::P99));
-        let (label, at) = (stage.label(row.technique), &row.point.first()?.text);
-        let p99 = numbers::optional(p99, numbers::time);
-        Some(format!("{label} at {at}: p50 {}, p99 {p99}.", numbers::time(p50)))
+        let [middle, tail] = quantiles(stage);
+        let (label, name) = (stage.label(row.technique), tail.label());
+        let at = time(row).map_or_else(String::new, |time| format!(" at {}", numbers::duration(time)));
+        let p50 = numbers::time(latency(row, middle)?);
+        Some(format!(
+            "{label}{at}: p50 {p50}, {name} {}.",
+            numbers::optional(latency(row, tail), numbers::time)
+        ))
     });
     lines.collect::<Vec<_>>().join(" ")
 }

@@ -6,14 +6,14 @@ use super::lanes::{self, Entry, Lanes};
 use super::palette::{self, Marker};
 use super::{Picture, Stage, extent};
 use crate::numbers;
-use crate::statistics::{Figures, Quantile, Unit};
+use crate::statistics::{Figures, Quantile, Shown, Unit};
 
 const SHAPES: [Marker; 4] = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond];
 
 pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let lanes = Lanes::new(stage.labels(), 28.0);
     let measured: Vec<&Figures> = stage.answer.rows.iter().filter_map(|row| row.figures.as_ref()).collect();
-    let estimates = measured.iter().flat_map(|figures| figures.delivery).filter_map(|shown| shown.estimate());
+    let estimates = measured.iter().flat_map(|figures| figures.delivery).filter_map(Shown::estimate);
     let values: Vec<f64> = estimates.flat_map(extent).collect();
     if values.is_empty() {
         return Ok(None);

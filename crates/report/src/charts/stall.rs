@@ -6,7 +6,7 @@ use super::lanes::{self, Entry, Lanes};
 use super::palette::{self, Marker};
 use super::{Picture, Stage, extent};
 use crate::numbers;
-use crate::statistics::{Figures, Quantile, Unit};
+use crate::statistics::{Figures, Quantile, Shown, Unit};
 
 const SHOWN: Quantile = Quantile::P99;
 
@@ -19,7 +19,7 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let orders = stage.answer.contestants();
     let shown = |figures: &Figures| [figures.delivery_at(SHOWN), figures.service_at(SHOWN)];
     let estimates = orders.iter().filter_map(|order| figures(*order)).flat_map(shown);
-    let values: Vec<f64> = estimates.filter_map(|shown| shown.estimate()).flat_map(extent).collect();
+    let values: Vec<f64> = estimates.filter_map(Shown::estimate).flat_map(extent).collect();
     if values.is_empty() {
         return Ok(None);
     }

@@ -1,17 +1,21 @@
 //! The answer in one table: the scenarios without a sweep, three figures each.
 
 use super::Chapter;
-use super::markdown::{anchor, table};
+use super::markdown::{anchor, inline, table};
 use crate::numbers::{NOTHING, significant, time};
 use crate::statistics::{Answer, Estimate, Figures, Quantile};
 
-type Measure = fn(&Figures) -> Option<Estimate>;
+/// One line of a cell.
+struct Measure {
+    of: fn(&Figures, Quantile) -> Option<Estimate>,
+    show: fn(f64) -> String,
+}
 
 /// What a cell shows, from top to bottom.
-const MEASURES: [(Measure, fn(f64) -> String); 3] = [
-    (|figures| figures.delivery_at(Quantile::P99).estimate(), time),
-    (|figures| figures.wire_both, |bytes| format!("{} B", significant(bytes))),
-    (|figures| figures.cpu, |ns| format!("{} CPU", time(ns))),
+const MEASURES: [Measure; 3] = [
+    Measure { of: |figures, tail| figures.delivery_at(tail).estimate(), show: time },
+    Measure { of: |figures, _| figures.wire_both, show: |bytes| format!("{} B", significant(bytes)) },
+    Measure { of: |figures, _| figures.cpu, show: |ns| format!("{} CPU", time(ns)) },
 ];
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
@@ -21,7 +25,8 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
         return "*No scenario without a sweep was measured; see the answers below.*\n".to_owned();
     }
     let names = answers.iter().map(|answer| {
-        format!("[{}](#scenario-{}{})", answer.info.name, anchor(&answer.info.name), chapter.suffix)
+        let (name, tail) = (inline(&answer.info.name), answer.tail().label());
+        format!("[{name}](#scenario-{}{}), {tail}", anchor(&answer.info.name), chapter.suffix)
     });
     let head: Vec<String> = ["technique".to_owned()].into_iter().chain(names).collect();
     let rows = chapter.study.contestants().into_iter().map(|order| {
@@ -31,15 +36,15 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
     format!("{LEGEND}\n\n{}", table(&head, rows))
 }
 
-const LEGEND: &str = "Each cell: p99 delivery latency, wire bytes (both directions) per delivered event, server CPU per delivered \
+const LEGEND: &str = "Each cell: delivery latency (the quantile in the head), wire bytes (both directions) per delivered event, server CPU per delivered \
     event. Bold: the least of the column, and every other whose 95 % interval reaches as low; the floor does not compete.";
 
 fn cell(chapter: &Chapter<'_>, answer: &Answer<'_>, order: usize) -> String {
     let Some(figures) = figures(answer, order) else { return NOTHING.to_owned() };
-    let lines = MEASURES.iter().map(|(measure, show)| {
-        let Some(estimate) = measure(figures) else { return NOTHING.to_owned() };
-        let text = show(estimate.value);
-        if is_among_the_least(chapter, answer, order, *measure) { format!("**{text}**") } else { text }
+    let lines = MEASURES.iter().map(|measure| {
+        let Some(estimate) = (measure.of)(figures, answer.tail()) else { return NOTHING.to_owned() };
+        let text = (measure.show)(estimate.value);
+        if is_among_the_least(chapter, answer, order, measure) { format!("**{text}**") } else { text }
     });
     lines.collect::<Vec<_>>().join("<br>")
 }
@@ -48,9 +53,9 @@ fn figures<'a>(answer: &'a Answer<'_>, order: usize) -> Option<&'a Figures> {
     answer.rows_of(order).find_map(|row| row.figures.as_ref())
 }
 
-fn is_among_the_least(chapter: &Chapter<'_>, answer: &Answer<'_>, order: usize, measure: Measure) -> bool {
+fn is_among_the_least(chapter: &Chapter<'_>, answer: &Answer<'_>, order: usize, measure: &Measure) -> bool {
     let competes = |order: &usize| !chapter.study.technique(*order).floor;
-    let estimate = |order: usize| figures(answer, order).and_then(measure);
+    let estimate = |order: usize| (measure.of)(figures(answer, order)?, answer.tail());
     let rivals = answer.contestants().into_iter().filter(competes).filter_map(estimate);
     let least = rivals.min_by(|a, b| a.value.total_cmp(&b.value));
     match (estimate(order).filter(|_| competes(&order)), least) {

@@ -12,7 +12,7 @@ pub(crate) use bootstrap::{Estimate, LEAST_TRIALS};
 pub(crate) use quantile::{LEAST_IN_TAIL, Quantile};
 pub(crate) use row::{Figures, Row, Shown, shown_at};
 pub(crate) use sample::Sample;
-pub(crate) use sweep::Unit;
+pub(crate) use sweep::{Reach, Unit};
 
 use schema::manifest::{ScenarioInfo, TechniqueInfo};
 
@@ -79,6 +79,14 @@ impl<'a> Answer<'a> {
         self.info.sweeps.is_empty()
     }
 
+    /// The highest quantile up to p99 that the sample of every row can bound, so that all are compared by the same one.
+    pub(crate) fn tail(&self) -> Quantile {
+        let figures = || self.rows.iter().filter_map(|row| row.figures.as_ref());
+        let bounded =
+            |quantile: &Quantile| figures().all(|figures| figures.delivery_at(*quantile) != Shown::TooFew);
+        [Quantile::P99, Quantile::P90].into_iter().find(bounded).unwrap_or(Quantile::P50)
+    }
+
     /// The rows of one contestant, along the sweep.
     pub(crate) fn rows_of(&self, technique: usize) -> impl Iterator<Item = &Row<'a>> {
         self.rows.iter().filter(move |row| row.technique == technique)
@@ -99,10 +107,8 @@ fn order(run: &Run, trial: &Trial) -> usize {
     techniques.iter().position(|technique| technique.slug == trial.record.key.technique).unwrap_or(0)
 }
 
-/// The floor's trials at the same point; where the sweep does not touch the floor, its only ones.
+/// The floor's trials at the same point.
 fn floor<'g, 'a>(run: &Run, groups: &'g [Group<'a>], group: &Group<'a>) -> Option<&'g Group<'a>> {
-    let floors: Vec<_> =
-        groups.iter().filter(|group| run.manifest.techniques[group.technique].floor).collect();
-    let same_point = floors.iter().find(|floor| floor.point == group.point);
-    same_point.or(if floors.len() == 1 { floors.first() } else { None }).copied()
+    let mut floors = groups.iter().filter(|group| run.manifest.techniques[group.technique].floor);
+    floors.find(|floor| sweep::stands_beside(&floor.point, &group.point))
 }

@@ -6,6 +6,8 @@ use schema::manifest::ScenarioInfo;
 use schema::trial::TrialRecord;
 use serde_json::Value;
 
+use crate::numbers::NOTHING;
+
 /// What a swept number counts; the settings' own field names say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
@@ -16,14 +18,24 @@ pub(crate) enum Unit {
     None,
 }
 
+/// Whether a sweep touches a technique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    /// It takes the sweep's values.
+    Swept,
+    /// It runs once, at the scenario's own value, which means nothing to it.
+    Untouched,
+}
+
 /// One swept key's value in a trial.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Coordinate {
-    /// As the scenario file writes it, or as the settings hold it when the sweep left this trial out.
+    /// The value for people; a dash when the sweep leaves this technique out.
     pub text: String,
     /// The number, when it is one.
     pub number: Option<f64>,
     pub unit: Unit,
+    pub reach: Reach,
     /// Where the scenario file names this value: words have no order but the author's.
     place: usize,
 }
@@ -38,6 +50,11 @@ pub(crate) fn point(info: &ScenarioInfo, record: &TrialRecord) -> Vec<Coordinate
     info.sweeps.iter().map(|key| coordinate(info, record, &settings, key)).collect()
 }
 
+/// Whether a technique at `other` can stand beside one at `point`: where a sweep leaves it out, it does so everywhere.
+pub(super) fn stands_beside(other: &[Coordinate], point: &[Coordinate]) -> bool {
+    other.iter().zip(point).all(|(other, own)| other.reach == Reach::Untouched || other == own)
+}
+
 /// Orders points by their first key, then by their second, and so on.
 pub(crate) fn compare(a: &[Coordinate], b: &[Coordinate]) -> Ordering {
     let orderings = a.iter().zip(b).map(|(a, b)| a.compare(b));
@@ -45,25 +62,30 @@ pub(crate) fn compare(a: &[Coordinate], b: &[Coordinate]) -> Ordering {
 }
 
 impl Coordinate {
-    /// Numbers by size, words as the scenario file lists them.
+    /// Numbers by size, words as the scenario file lists them, the untouched last.
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
+        let reach = self.reach.cmp(&other.reach);
         let numbers = self.number.zip(other.number).map_or(Ordering::Equal, |(a, b)| a.total_cmp(&b));
-        numbers.then(self.place.cmp(&other.place)).then_with(|| self.text.cmp(&other.text))
+        reach.then(numbers).then(self.place.cmp(&other.place)).then_with(|| self.text.cmp(&other.text))
     }
 }
 
 fn coordinate(info: &ScenarioInfo, record: &TrialRecord, settings: &Value, key: &str) -> Coordinate {
     let (value, unit) = lookup(settings, key);
     let number = value.and_then(Value::as_f64);
-    let text = match (record.key.point.get(key), value) {
-        (Some(written), _) => written.clone(),
-        (None, Some(Value::String(word))) => word.clone(),
-        (None, _) => number.map_or_else(String::new, |number| unit.show(number)),
+    let Some(written) = record.key.point.get(key) else {
+        return Coordinate {
+            text: NOTHING.to_owned(),
+            number: None,
+            unit,
+            reach: Reach::Untouched,
+            place: 0,
+        };
     };
-    // A number is the same point however it is written.
-    let place = if number.is_some() { 0 } else { info.text.find(&format!("\"{text}\"")).unwrap_or(0) };
-    let text = number.map_or(text, |number| unit.show(number));
-    Coordinate { text, number, unit, place }
+    // A number is the same point however it is written; a word is looked up where the author listed it.
+    let place = info.text.find(&format!("\"{written}\"")).filter(|_| number.is_none()).unwrap_or(0);
+    let text = number.map_or_else(|| written.clone(), |number| unit.show(number));
+    Coordinate { text, number, unit, reach: Reach::Swept, place }
 }
 
 fn lookup<'v>(settings: &'v Value, key: &str) -> (Option<&'v Value>, Unit) {
@@ -119,11 +141,15 @@ mod tests {
 
     #[test]
     fn words_keep_the_order_of_the_scenario_file() {
-        let word =
-            |text: &str, place| Coordinate { text: text.to_owned(), number: None, unit: Unit::None, place };
-        assert_eq!(compare(&[word("minimal", 3)], &[word("browser", 9)]), Ordering::Less);
-        let number =
-            |number| Coordinate { text: String::new(), number: Some(number), unit: Unit::None, place: 0 };
-        assert_eq!(compare(&[number(9.0)], &[number(10.0)]), Ordering::Less);
+        let coordinate = |text: &str, number, place| Coordinate {
+            text: text.to_owned(),
+            number,
+            unit: Unit::None,
+            reach: Reach::Swept,
+            place,
+        };
+        let (minimal, browser) = (coordinate("minimal", None, 3), coordinate("browser", None, 9));
+        assert_eq!(compare(&[minimal], &[browser]), Ordering::Less);
+        assert_eq!(coordinate("9", Some(9.0), 0).compare(&coordinate("10", Some(10.0), 0)), Ordering::Less);
     }
 }

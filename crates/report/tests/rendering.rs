@@ -1,0 +1,344 @@
+//! From a run folder to REPORT.md and charts, on synthetic runs.
+
+mod fixture;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use fixture::model::{settings, six};
+use fixture::{At, Run};
+use report::{ReportError, render};
+use schema::settings::{Bound, HeaderProfile, Stall};
+
+#[test]
+fn same_results_give_the_same_bytes() {
+    let (one, other) = (folder(), folder());
+    let first = written(one.path(), &small());
+    let second = written(other.path(), &small());
+    let names: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
+    let charts = ["bytes-plain.svg", "cpu-plain.svg", "latency-plain.svg", "percentiles-plain.svg"];
+    assert_eq!(names, [&["REPORT.md"], charts.as_slice()].concat());
+    assert!(first == second, "two renderings differ");
+    render(&[one.path().join("results/run")], &one.path().join("REPORT.md")).expect("renders again");
+    assert!(contents(one.path()) == first, "rendering again differs");
+}
+
+#[test]
+fn every_chart_is_well_formed_and_named_for_screen_readers() {
+    let root = folder();
+    let charts = charts(root.path(), &full());
+    assert!(charts.len() >= 15, "{charts:?}");
+    for chart in charts {
+        let svg = fs::read_to_string(&chart).expect("chart is there");
+        let name = chart.display();
+        assert!(svg.contains("role=\"img\" aria-labelledby=\"title description\""), "{name}");
+        for element in ["title", "desc", "style"] {
+            let (_, content) = svg.split_once(&format!("<{element}")).expect("element is there");
+            assert!(
+                content.split_once("</").is_some_and(|(text, _)| text.len() > 20),
+                "{name}: empty {element}"
+            );
+        }
+        assert!(svg.contains("prefers-color-scheme:dark"), "{name}");
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{name}");
+        assert_eq!(unclosed(&svg), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn report_links_to_every_chart_and_every_chart_is_linked() {
+    let root = folder();
+    let charts = charts(root.path(), &full());
+    let report = fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
+    let linked: Vec<&str> = report.split("](").filter_map(|rest| rest.split(')').next()).collect();
+    for chart in charts {
+        let relative = chart.strip_prefix(root.path()).expect("chart is in the folder").to_string_lossy();
+        assert!(linked.contains(&relative.as_ref()), "{relative} is not in {linked:?}");
+        let anchor =
+            format!("<a id=\"figure-{}\"></a>", chart.file_stem().expect("has a name").to_string_lossy());
+        assert!(report.contains(&anchor), "{anchor}");
+    }
+}
+
+#[test]
+fn quantile_that_the_sample_cannot_bound_is_not_printed() {
+    let root = folder();
+    let mut run = Run::new(&six());
+    run.scenario("few", &[], "");
+    let mut few = at("few");
+    few.settings.phases.window_ns = 500_000_000;
+    for (order, contestant) in six().iter().enumerate() {
+        run.trial(&few, order, contestant, 0);
+    }
+    written(root.path(), &run);
+    let row = row(root.path(), "| WebSocket |");
+    let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+    // 500 deliveries bound p90 and neither p99 nor p99.9; one trial gives no interval.
+    assert!(cells[2].ends_with("µs") && cells[3].ends_with("µs"), "{row}");
+    assert_eq!(cells[4..6], ["–", "–"], "{row}");
+}
+
+#[test]
+fn broken_records_are_named_and_the_rest_is_rendered() {
+    let root = folder();
+    let dir = small().write(root.path(), "run");
+    fs::write(dir.join("trials/0000.json"), "{ rubbish").expect("writable");
+    fs::write(dir.join("trials/0001.hlog"), "Tag=delivery,0,1,1,notbase64\n").expect("writable");
+    fs::remove_file(dir.join("trials/0002.hlog")).expect("is there");
+    let future = fs::read_to_string(dir.join("trials/0003.json")).expect("is there");
+    let future = future.replacen("\"schema_version\": 1", "\"schema_version\": 99", 1);
+    fs::write(dir.join("trials/0003.json"), future).expect("writable");
+    let rendered = render(&[dir], &root.path().join("REPORT.md")).expect("the rest is whole");
+    let broken: Vec<_> = rendered.broken.iter().filter_map(|broken| broken.path.file_name()).collect();
+    assert_eq!(broken, ["0000.json", "0001.hlog", "0002.hlog", "0003.json"]);
+    let report = fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
+    assert!(report.contains("| `trials/0000.json` | key must be a string"), "{report}");
+    assert!(report.contains("schema version 99"), "{report}");
+}
+
+#[test]
+fn failed_and_incomplete_trials_and_skipped_parts_are_shown() {
+    let root = folder();
+    let mut run = small();
+    let contestants = six();
+    run.failure(&at("plain"), 4, &contestants[4], 9, "died | by signal 9\nafter 1 s");
+    run.skip("browsers", "there is none on this machine");
+    run.trials[0].0.result = lossy(&run.trials[0].0.result);
+    written(root.path(), &run);
+    let report = fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
+    assert!(
+        report.contains("| plain, WebSocket, repetition 9 | server | died \\| by signal 9 after 1 s |"),
+        "{report}"
+    );
+    assert!(report.contains("| browsers | there is none on this machine |"), "{report}");
+    assert!(report.contains("| plain, Short polling, repetition 0 | 7 | 2000 |"), "{report}");
+    assert!(report.contains("**1 more did not run to their end.**"), "{report}");
+}
+
+#[test]
+fn words_outside_the_markers_stay_and_damaged_markers_write_nothing() {
+    let root = folder();
+    let out = root.path().join("REPORT.md");
+    let dir = small().write(root.path(), "run");
+    render(std::slice::from_ref(&dir), &out).expect("renders");
+    let edited = fs::read_to_string(&out).expect("is there").replace("## At a glance", "## My own words");
+    fs::write(&out, &edited).expect("writable");
+    render(std::slice::from_ref(&dir), &out).expect("renders");
+    assert_eq!(fs::read_to_string(&out).expect("is there"), edited);
+    let damaged = edited.replace("<!-- pushbench:end floor -->\n", "");
+    fs::write(&out, &damaged).expect("writable");
+    let error = render(&[dir], &out).expect_err("floor is not closed");
+    assert!(matches!(error, ReportError::Markers { .. }), "{error}");
+    assert_eq!(fs::read_to_string(&out).expect("is there"), damaged);
+}
+
+#[test]
+fn folder_without_manifest_is_refused_by_name() {
+    let root = folder();
+    let error = render(&[root.path().to_owned()], &root.path().join("REPORT.md")).expect_err("no manifest");
+    assert!(error.to_string().ends_with("manifest.json"), "{error}");
+    assert!(matches!(render(&[], &root.path().join("REPORT.md")), Err(ReportError::NoRuns)));
+}
+
+#[test]
+fn several_runs_stand_side_by_side_with_anchors_of_their_own() {
+    let root = folder();
+    let dirs = [small().write(root.path(), "first"), small().write(root.path(), "second")];
+    render(&dirs, &root.path().join("REPORT.md")).expect("renders");
+    let report = fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
+    for run in ["first", "second"] {
+        assert!(report.contains(&format!("<a id=\"figure-latency-plain-{run}\"></a>")), "{report}");
+        assert!(report.contains(&format!("(results/{run}/charts/latency-plain.svg)")), "{report}");
+    }
+}
+
+#[test]
+fn unfinished_run_says_so() {
+    let root = folder();
+    let mut run = small();
+    run.manifest.planned_trials = 99;
+    written(root.path(), &run);
+    let report = fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
+    assert!(report.contains("18 of 99 planned: **the run is not complete**"), "{report}");
+}
+
+#[test]
+fn full_run_renders_in_seconds() {
+    let root = folder();
+    let dir = full().write(root.path(), "run");
+    let begun = Instant::now();
+    let rendered = render(&[dir], &root.path().join("REPORT.md")).expect("renders");
+    // The promise is two seconds in release; an unoptimised build under load gets ten times that.
+    assert!(begun.elapsed().as_secs() < 20, "{:?} for {} records", begun.elapsed(), rendered.records);
+    assert!(rendered.records > 350, "{}", rendered.records);
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("there is a temporary folder")
+}
+
+fn at(scenario: &str) -> At<'_> {
+    At { scenario, point: Vec::new(), settings: settings() }
+}
+
+/// One scenario, six contestants, three repetitions.
+fn small() -> Run {
+    let mut run = Run::new(&six());
+    run.scenario("plain", &[], "");
+    everybody(&mut run, &at("plain"), 3);
+    run.manifest.planned_trials = run.trials.len() as u32;
+    run
+}
+
+fn everybody(run: &mut Run, at: &At<'_>, repetitions: u32) {
+    for repetition in 0..repetitions {
+        for (order, contestant) in six().iter().enumerate() {
+            run.trial(at, order, contestant, repetition);
+        }
+    }
+}
+
+/// As large as a full run: four plain scenarios, a stall, and the three sweeps.
+fn full() -> Run {
+    let mut run = Run::new(&six());
+    for (name, subscribers, rate) in
+        [("notifications", 200, 1.0), ("chat", 40, 10.0), ("stock-ticker", 100, 100.0), ("game", 20, 30.0)]
+    {
+        run.scenario(name, &[], "");
+        let mut at = at(name);
+        (at.settings.subscribers.count, at.settings.events.rate_per_s) = (subscribers, rate);
+        everybody(&mut run, &at, 5);
+    }
+    stall(&mut run);
+    intervals(&mut run);
+    headers(&mut run);
+    rates(&mut run);
+    run.manifest.planned_trials = run.trials.len() as u32;
+    run
+}
+
+fn stall(run: &mut Run) {
+    run.scenario("stall", &[], "");
+    let mut at = at("stall");
+    at.settings.phases.window_ns = 30_000_000_000;
+    at.settings.short_polling.interval_ns = 10_000_000;
+    at.settings.stall = Some(Stall { at_ns: 10_000_000_000, for_ns: 1_400_000_000 });
+    everybody(run, &at, 3);
+}
+
+fn intervals(run: &mut Run) {
+    const KEY: &str = "short_polling.interval";
+    run.scenario("poll-interval", &[KEY], "");
+    for repetition in 0..2 {
+        for (order, contestant) in six().iter().enumerate() {
+            let mut own = at("poll-interval");
+            (own.settings.subscribers.count, own.settings.events.rate_per_s) = (50, 10.0);
+            for ms in [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000].into_iter().filter(|_| order == 0) {
+                own.settings.short_polling.interval_ns = ms * 1_000_000;
+                own.point = vec![(KEY, format!("{ms}ms"))];
+                run.trial(&own, order, contestant, repetition);
+            }
+            if order > 0 {
+                run.trial(&own, order, contestant, repetition);
+            }
+        }
+    }
+}
+
+fn headers(run: &mut Run) {
+    let profiles = [
+        ("minimal", HeaderProfile::Minimal),
+        ("browser", HeaderProfile::Browser),
+        ("browser+session", HeaderProfile::BrowserSession),
+    ];
+    run.scenario(
+        "header-overhead",
+        &["http.headers", "events.payload"],
+        r#"["minimal", "browser", "browser+session"]"#,
+    );
+    for bytes in [0, 100, 1_024, 16_384] {
+        for (order, contestant) in six().iter().enumerate() {
+            for (name, profile) in profiles.into_iter().filter(|(name, _)| order < 5 || *name == "browser") {
+                let mut at = at("header-overhead");
+                at.settings.http.headers = profile;
+                at.settings.events.payload_bytes = bytes;
+                at.settings.events.rate_per_s = 40.0;
+                at.point = vec![("events.payload", format!("{bytes} B"))];
+                if order < 5 {
+                    at.point.push(("http.headers", name.to_owned()));
+                }
+                run.trial(&at, order, contestant, 0);
+            }
+        }
+    }
+}
+
+fn rates(run: &mut Run) {
+    run.scenario("throughput", &["events.rate"], "");
+    for rate in [500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000] {
+        let mut at = at("throughput");
+        at.settings.events.rate_per_s = f64::from(rate);
+        at.settings.phases.window_ns = 1_000_000_000;
+        at.settings.bound = Some(Bound { p99_ns: 100_000_000 });
+        at.point = vec![("events.rate", format!("{rate}/s"))];
+        everybody(run, &at, 3);
+    }
+}
+
+/// The same trial with seven events that never came.
+fn lossy(result: &schema::trial::TrialResult) -> schema::trial::TrialResult {
+    let mut outcome = result.outcome().expect("ran to its end").clone();
+    (outcome.counts.missing, outcome.counts.delivered) = (7, outcome.counts.expected - 7);
+    schema::trial::TrialResult::Incomplete(Box::new(outcome))
+}
+
+/// Renders a run, and gives the names and texts of everything that was written.
+fn written(root: &Path, run: &Run) -> Vec<(String, String)> {
+    let dir = run.write(root, "run");
+    render(&[dir], &root.join("REPORT.md")).expect("renders");
+    contents(root)
+}
+
+fn contents(root: &Path) -> Vec<(String, String)> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(root.join("results/run/charts"))
+        .expect("there are charts")
+        .map(|entry| entry.expect("is readable").path())
+        .chain([root.join("REPORT.md")])
+        .collect();
+    paths.sort();
+    let name = |path: &Path| path.file_name().expect("has a name").to_string_lossy().into_owned();
+    paths.iter().map(|path| (name(path), fs::read_to_string(path).expect("is text"))).collect()
+}
+
+fn charts(root: &Path, run: &Run) -> Vec<PathBuf> {
+    let dir = run.write(root, "run");
+    render(&[dir], &root.join("REPORT.md")).expect("renders").charts
+}
+
+/// The first line of the report that begins so.
+fn row(root: &Path, begin: &str) -> String {
+    let report = fs::read_to_string(root.join("REPORT.md")).expect("report is there");
+    let is_latency = |line: &&str| line.starts_with(begin) && !line.contains("<br>");
+    report.lines().filter(is_latency).nth(1).expect("row is there").to_owned()
+}
+
+/// Elements that were opened and not closed, and ends that close nothing.
+fn unclosed(svg: &str) -> Vec<String> {
+    let mut open: Vec<String> = Vec::new();
+    for tag in svg.split('<').skip(1) {
+        let (inside, _) = tag.split_once('>').expect("tag ends");
+        let name: String =
+            inside.trim_start_matches('/').chars().take_while(|c| c.is_alphanumeric()).collect();
+        if inside.starts_with('/') {
+            if open.last() == Some(&name) {
+                open.pop()
+            } else {
+                return vec![format!("</{name}>")];
+            };
+        } else if !inside.ends_with('/') {
+            open.push(name);
+        }
+    }
+    open
+}
