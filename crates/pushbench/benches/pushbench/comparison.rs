@@ -9,7 +9,9 @@ const OURS: [&str; 2] = ["--bench", "--quick"];
 /// Runs the comparison, unless an argument is criterion's own and so asks for the small pieces only.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
     if let Some(foreign) = arguments.iter().find(|argument| !OURS.contains(&argument.as_str())) {
-        eprintln!("skipped: the comparison, since `{foreign}` is an argument of criterion's; `cargo bench` runs it");
+        eprintln!(
+            "skipped: the comparison, since `{foreign}` is an argument of criterion's; `cargo bench` runs it"
+        );
         return ExitCode::SUCCESS;
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_pushbench"));

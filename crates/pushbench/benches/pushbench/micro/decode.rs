@@ -41,7 +41,8 @@ pub(crate) fn groups(criterion: &mut Criterion) {
     group.bench_function("websocket", |bencher| {
         // The read buffer that both halves use; its size matters, see ARCHITECTURE.md.
         let config = WebSocketConfig::default().read_buffer_size(4096);
-        let mut socket = WebSocket::from_raw_socket(Endless::new(websocket_frame(&message)), Role::Client, Some(config));
+        let mut socket =
+            WebSocket::from_raw_socket(Endless::new(websocket_frame(&message)), Role::Client, Some(config));
         bencher.iter(|| socket.read().expect("the frames are good"));
     });
     group.finish();

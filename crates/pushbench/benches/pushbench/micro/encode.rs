@@ -32,7 +32,8 @@ pub(crate) fn groups(criterion: &mut Criterion) {
         let mut out = BytesMut::with_capacity(1 << 16);
         bencher.iter(|| {
             out.clear();
-            black_box(Message { stamp: STAMP, payload: &[b'x'; 100], kind: PayloadKind::Text }).encode(&mut out);
+            black_box(Message { stamp: STAMP, payload: &[b'x'; 100], kind: PayloadKind::Text })
+                .encode(&mut out);
         });
     });
     let encoders: [(&str, fn(u64, &Bytes) -> Bytes); 4] = [
