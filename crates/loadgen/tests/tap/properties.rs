@@ -1,0 +1,144 @@
+//! Any cut gives the same account, any garbage adds up, and nothing panics.
+
+use loadgen::tap::Protocol::{self, Http, RawTcp};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::exchange::{Step, account, bytes_of, down, event, greeting, like, up};
+
+const POLL: &str = "GET /events HTTP/1.1\r\nhost: a\r\n\r\n";
+
+/// Whole exchanges that leave the connection open, in any order.
+fn http_exchange() -> impl Strategy<Value = Vec<Step>> {
+    let events = vec(prop_oneof![(0..300usize).prop_map(event), Just(greeting()), Just(Vec::new())], 1..5);
+    prop_oneof![
+        Just(vec![up(POLL), down("HTTP/1.1 204 No Content\r\n\r\n")]),
+        events.clone().prop_map(|events| vec![up(POLL), down(counted(&lines(&events)))]),
+        events
+            .clone()
+            .prop_map(|events| vec![up(POLL), down(chunked("application/x-ndjson", events, as_line))]),
+        events.prop_map(|events| vec![up(POLL), down(chunked("text/event-stream", events, as_sse))]),
+        (0..300usize).prop_map(|len| vec![up(post(&event(len))), down("HTTP/1.1 204 No Content\r\n\r\n")]),
+    ]
+}
+
+fn as_line(message: &[u8]) -> Vec<u8> {
+    wire::lines::encode(message).to_vec()
+}
+
+fn as_sse(message: &[u8]) -> Vec<u8> {
+    wire::sse::encode(12, message).to_vec()
+}
+
+fn lines(events: &[Vec<u8>]) -> Vec<u8> {
+    events.iter().flat_map(|message| as_line(message)).collect()
+}
+
+fn counted(body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+fn chunked(media_type: &str, events: Vec<Vec<u8>>, encode: fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let mut bytes =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ntransfer-encoding: chunked\r\n\r\n")
+            .into_bytes();
+    for message in events {
+        let data = encode(&message);
+        bytes.extend([format!("{:x}\r\n", data.len()).as_bytes(), &data, b"\r\n"].concat());
+    }
+    bytes.extend(b"0\r\n\r\n");
+    bytes
+}
+
+fn post(message: &[u8]) -> Vec<u8> {
+    let head = format!("POST /messages HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", message.len());
+    [head.as_bytes(), message].concat()
+}
+
+/// The same exchange in pieces of the given lengths, in turn.
+fn cut(steps: &[Step], lengths: &[usize]) -> Vec<Step> {
+    let mut lengths = lengths.iter().copied().cycle();
+    let pieces = |step: &Step| {
+        let mut rest = bytes_of(step);
+        let mut pieces = Vec::new();
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(lengths.next().unwrap_or(1).min(rest.len()));
+            pieces.push(like(step, piece));
+            rest = after;
+        }
+        pieces
+    };
+    steps.iter().flat_map(pieces).collect()
+}
+
+fn steps(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<Step>> {
+    vec((any::<bool>(), bytes), 0..20).prop_map(|pieces| {
+        pieces.into_iter().map(|(is_up, bytes)| if is_up { up(bytes) } else { down(bytes) }).collect()
+    })
+}
+
+/// Pieces of what the protocols are made of, so that garbage gets past the first byte.
+fn plausible() -> impl Strategy<Value = Vec<u8>> {
+    let words: [&[u8]; 18] = [
+        b"GET / HTTP/1.1\r\n",
+        b"POST / HTTP/1.1\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 204 No Content\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n",
+        b"HTTP/1.1 100 Continue\r\n",
+        b"\r\n",
+        b"\n",
+        b"content-length: 9\r\n",
+        b"content-length: 18446744073709551615\r\n",
+        b"transfer-encoding: chunked\r\n",
+        b"content-type: text/event-stream\r\n",
+        b"content-type: application/x-ndjson\r\n",
+        b"data: ",
+        b"id: 1\n",
+        b"fffffffffffffff\r\n",
+        b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"0\r\n",
+    ];
+    let word = prop_oneof![
+        (0..words.len()).prop_map(move |at| words[at].to_vec()),
+        vec(any::<u8>(), 0..8),
+        (0..20usize).prop_map(event),
+    ];
+    vec(word, 0..8).prop_map(|words| words.concat())
+}
+
+fn protocol() -> impl Strategy<Value = Protocol> {
+    prop_oneof![Just(Http), Just(RawTcp)]
+}
+
+proptest! {
+    #[test]
+    fn any_cut_of_http_exchanges_gives_the_same_account(
+        exchanges in vec(http_exchange(), 1..6),
+        lengths in vec(1..200usize, 1..20),
+    ) {
+        let steps = exchanges.concat();
+        let whole = account(Http, steps.clone());
+        prop_assert_eq!(whole.up.unfinished + whole.down.unfinished, 0);
+        prop_assert_eq!(account(Http, cut(&steps, &lengths)), whole);
+    }
+
+    #[test]
+    fn any_cut_of_anything_gives_the_same_account(
+        protocol in protocol(),
+        steps in steps(plausible()),
+        lengths in vec(1..50usize, 1..20),
+    ) {
+        prop_assert_eq!(account(protocol, cut(&steps, &lengths)), account(protocol, steps));
+    }
+
+    #[test]
+    fn garbage_adds_up_and_does_not_panic(protocol in protocol(), steps in steps(vec(any::<u8>(), 0..400))) {
+        let read: usize = steps.iter().filter(|step| matches!(step, Step::Down(_))).map(|step| bytes_of(step).len()).sum();
+        prop_assert_eq!(account(protocol, steps).down.wire(), read as u64);
+    }
+}
