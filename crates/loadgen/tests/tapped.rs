@@ -1,0 +1,133 @@
+//! The tapped stream: what it counts, what it passes on, and what it holds back.
+
+use std::cell::RefCell;
+use std::io::IoSlice;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use loadgen::tap::{Protocol, SharedTally, Tally, Tapped};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::{TcpListener, TcpStream};
+
+const DELAY: Duration = Duration::from_millis(30);
+
+fn tapped(added_delay: Duration) -> (Tapped<DuplexStream>, DuplexStream, SharedTally) {
+    let (near, far) = duplex(1 << 20);
+    let tally: SharedTally = Rc::new(RefCell::new(Tally::default()));
+    (Tapped::new(near, Protocol::RawTcp, Rc::clone(&tally), added_delay), far, tally)
+}
+
+/// A frame of raw TCP with no message in it.
+fn frame(body: &[u8]) -> Vec<u8> {
+    wire::frame::encode(body).to_vec()
+}
+
+#[tokio::test]
+async fn what_the_socket_takes_and_gives_is_counted() {
+    let (mut tapped, mut far, tally) = tapped(Duration::ZERO);
+    tapped.write_all(&frame(b"channel=0")).await.unwrap();
+    far.write_all(&frame(b"no message")).await.unwrap();
+    let mut read = [0; 14];
+    tapped.read_exact(&mut read).await.unwrap();
+
+    assert_eq!(read[4..], *b"no message");
+    let tally = tally.borrow();
+    assert_eq!((tally.socket_written, tally.socket_read), (13, 14));
+    assert_eq!((tally.account.up.handshake, tally.account.down.control), (13, 14));
+}
+
+#[tokio::test]
+async fn a_vectored_write_is_passed_on_as_one_and_counted_as_far_as_it_was_taken() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (mut far, _) = listener.accept().await.unwrap();
+    let tally = SharedTally::default();
+    let mut tapped = Tapped::new(near, Protocol::RawTcp, Rc::clone(&tally), Duration::ZERO);
+    assert!(tapped.is_write_vectored());
+
+    let hello = frame(b"channel=0");
+    let slices = [IoSlice::new(&hello[..4]), IoSlice::new(&[]), IoSlice::new(&hello[4..])];
+    assert_eq!(tapped.write_vectored(&slices).await.unwrap(), hello.len());
+    let mut read = [0; 13];
+    far.read_exact(&mut read).await.unwrap();
+    assert_eq!(read, hello[..]);
+    assert_eq!((tally.borrow().socket_written, tally.borrow().account.up.handshake), (13, 13));
+}
+
+#[tokio::test]
+async fn the_end_of_a_stream_counts_nothing() {
+    let (mut tapped, far, tally) = tapped(Duration::ZERO);
+    drop(far);
+    assert_eq!(tapped.read(&mut [0; 8]).await.unwrap(), 0);
+    assert_eq!(*tally.borrow(), Tally::default());
+}
+
+#[tokio::test]
+async fn an_added_delay_holds_every_byte_back_and_keeps_the_order() {
+    let (mut tapped, mut far, tally) = tapped(DELAY);
+    let sender = async {
+        let mut sent = Vec::new();
+        for byte in 0..10u8 {
+            sent.push(Instant::now());
+            far.write_all(&[byte; 3]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(7)).await;
+        }
+        sent
+    };
+    let receiver = async {
+        let mut received = Vec::new();
+        for byte in 0..10u8 {
+            let mut read = [0; 3];
+            tapped.read_exact(&mut read).await.unwrap();
+            assert_eq!(read, [byte; 3]);
+            received.push(Instant::now());
+        }
+        received
+    };
+    let (sent, received) = tokio::join!(sender, receiver);
+
+    for (sent, received) in sent.iter().zip(&received) {
+        let took = *received - *sent;
+        assert!(took >= DELAY && took < DELAY + Duration::from_secs(2), "{took:?}");
+    }
+    assert_eq!(tally.borrow().socket_read, 30);
+}
+
+#[tokio::test]
+async fn the_end_of_a_stream_is_held_back_as_well_and_told_again() {
+    let (mut tapped, mut far, _tally) = tapped(DELAY);
+    let begin = Instant::now();
+    far.write_all(b"last").await.unwrap();
+    drop(far);
+    let mut read = Vec::new();
+    tapped.read_to_end(&mut read).await.unwrap();
+    assert_eq!(read, b"last");
+    assert!(begin.elapsed() >= DELAY);
+    assert_eq!(tapped.read(&mut [0; 8]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_reader_with_little_room_gets_all_that_is_due() {
+    let (mut tapped, mut far, _tally) = tapped(DELAY);
+    far.write_all(b"0123456789").await.unwrap();
+    let mut read = [0; 10];
+    for part in read.chunks_mut(3) {
+        tapped.read_exact(part).await.unwrap();
+    }
+    assert_eq!(read, *b"0123456789");
+}
+
+#[tokio::test]
+async fn more_than_the_line_holds_waits_in_the_socket_and_is_not_lost() {
+    let (mut tapped, mut far, tally) = tapped(Duration::from_millis(2));
+    let bytes: Vec<u8> = (0..9_000_000u32).map(|at| (at % 251) as u8).collect();
+    let sender = async {
+        far.write_all(&bytes).await.unwrap();
+        drop(far);
+    };
+    let mut read = Vec::new();
+    let (_, result) = tokio::join!(sender, tapped.read_to_end(&mut read));
+    result.unwrap();
+    assert!(read == bytes);
+    assert_eq!(tally.borrow().socket_read, bytes.len() as u64);
+}
