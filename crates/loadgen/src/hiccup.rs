@@ -25,17 +25,17 @@ pub struct Hiccups {
 }
 
 impl Hiccups {
-    /// Watches `cores` (none: wherever the thread runs) during `window`, ns of `CLOCK_MONOTONIC`.
+    /// Watches `core` (none: wherever the thread runs) during `window`, ns of `CLOCK_MONOTONIC`.
     ///
     /// # Errors
     ///
     /// When the thread cannot be started.
-    pub fn watch(cores: &[u32], window: Range<u64>) -> io::Result<Self> {
-        let (cores, stop) = (cores.to_vec(), Arc::new(AtomicBool::new(false)));
+    pub fn watch(core: Option<u32>, window: Range<u64>) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new().name("hiccups".to_owned()).spawn(move || {
             // A core that cannot be had, or coarse timers, would only make the figure worse, never better.
-            let _ = os::pin(&cores);
+            let _ = os::pin(core.as_slice());
             let _ = os::precise_timers();
             record(os::now_ns(), window, &stopped)
         })?;
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn it_ends_when_it_is_told_to() {
         let far = os::now_ns() + 3_600_000_000_000;
-        let hiccups = Hiccups::watch(&[], far..far + 1).unwrap();
+        let hiccups = Hiccups::watch(None, far..far + 1).unwrap();
         assert!(hiccups.finish().is_empty());
     }
 }

@@ -15,9 +15,9 @@
 //! - [`recorder`], [`position`], [`histogram`]: latency, completeness, and how they are kept
 //! - [`hiccup`]: how late a waiting thread wakes; [`payload`], [`seed`], [`os`]: what the rest is made of
 
-pub mod headers;
 mod alarm;
 pub mod feed_link;
+pub mod headers;
 pub mod hiccup;
 pub mod histogram;
 pub mod os;
@@ -35,5 +35,6 @@ pub mod stop;
 pub mod subscriber;
 pub mod tap;
 pub mod timing;
+pub mod trial;
 
 pub use session::Session;

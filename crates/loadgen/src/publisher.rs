@@ -172,8 +172,8 @@ impl Publisher {
     ///
     /// # Errors
     ///
-    /// When it had to give up before.
-    pub fn finish(mut self) -> Result<Published, PublisherError> {
+    /// When it had to give up before, or was finished already.
+    pub fn finish(&mut self) -> Result<Published, PublisherError> {
         self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().ok_or(PublisherError::Panicked)?;
         thread.join().map_err(|_| PublisherError::Panicked)?

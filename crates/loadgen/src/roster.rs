@@ -29,6 +29,11 @@ impl Roster {
         self.channels
     }
 
+    /// How many load threads there are.
+    pub fn threads(&self) -> u32 {
+        self.threads
+    }
+
     /// The channel of a subscriber.
     pub fn channel_of(&self, subscriber: u32) -> u32 {
         subscriber % self.channels

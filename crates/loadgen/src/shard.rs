@@ -1,7 +1,7 @@
 //! What the sessions of one load thread share: settings, headers, the recorder, the tap's tally, the stop signal.
 //!
-//! A shard lives on one thread and needs no lock. Whoever waits for the trial's progress on another thread reads two
-//! atomic numbers, which are not written for each event.
+//! A shard lives on one thread and needs no lock. Whoever waits on another thread for all to be connected reads one
+//! atomic number, which is not written for each event.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::net::SocketAddr;
@@ -54,6 +54,7 @@ pub struct Shard {
     recorder: RefCell<Recorder>,
     uplink_payload: RefCell<PayloadSource>,
     unreadable: Cell<Option<MessageError>>,
+    connected: Cell<u64>,
 }
 
 /// A reading of a thread's counters.
@@ -83,6 +84,7 @@ impl Shard {
             recorder: RefCell::default(),
             uplink_payload: RefCell::new(uplink_payload),
             unreadable: Cell::new(None),
+            connected: Cell::new(0),
             spec,
         }))
     }
@@ -119,9 +121,24 @@ impl Shard {
         self.recorder.borrow()
     }
 
+    /// What was recorded, for another thread to merge; an empty recorder stays.
+    pub fn take_recorder(&self) -> Recorder {
+        self.recorder.take()
+    }
+
     /// Why the first unreadable message was none, if one came.
     pub fn unreadable(&self) -> Option<MessageError> {
         self.unreadable.get()
+    }
+
+    /// How many sessions of this shard are connected.
+    pub fn connected(&self) -> u64 {
+        self.connected.get()
+    }
+
+    /// The trial's end.
+    pub fn stop(&self) -> Stop {
+        self.spec.stop.clone()
     }
 
     pub(crate) fn spec(&self) -> &ShardSpec {
@@ -165,6 +182,7 @@ impl Shard {
     }
 
     pub(crate) fn one_more_connected(&self) {
+        self.connected.set(self.connected.get() + 1);
         self.spec.connected.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -110,7 +110,7 @@ fn wanted(settings: &Settings, timing: Timing) -> Vec<(u32, u64)> {
     Schedule::new(&spec).map(|due| (due.source, timing.start_ns + due.offset_ns)).collect()
 }
 
-fn finish(publisher: Publisher) -> Published {
+fn finish(mut publisher: Publisher) -> Published {
     publisher.finish().unwrap()
 }
 
@@ -171,7 +171,7 @@ fn what_comes_back_to_the_application_is_timed() {
 
 #[test]
 fn a_server_that_goes_ends_the_publisher_with_the_reason() {
-    let Rig { publisher, server, .. } = start(settings(100.0, None));
+    let Rig { mut publisher, server, .. } = start(settings(100.0, None));
     drop(server);
     wait_until(|| publisher.has_given_up());
     let error = publisher.finish().unwrap_err();
@@ -180,7 +180,7 @@ fn a_server_that_goes_ends_the_publisher_with_the_reason() {
 
 #[test]
 fn a_server_that_sends_rubbish_ends_the_publisher_with_the_reason() {
-    let Rig { publisher, mut server, .. } = start(settings(0.0, uplink(UplinkTo::Application)));
+    let Rig { mut publisher, mut server, .. } = start(settings(0.0, uplink(UplinkTo::Application)));
     server.write_all(&frame::encode_feed(0, b"no message")).unwrap();
     wait_until(|| publisher.has_given_up());
     let error = publisher.finish().unwrap_err();

@@ -1,0 +1,102 @@
+//! Why a trial did not run to its end.
+
+use std::io;
+
+use schema::trial::Side;
+use wire::message::MessageError;
+
+use crate::payload::PayloadError;
+use crate::publisher::PublisherError;
+
+/// Why a trial did not run to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// The server process has ended.
+    #[error("the server (process {pid}) ended during the trial")]
+    ServerEnded {
+        /// Its number.
+        pid: u32,
+    },
+    /// The server process cannot be read or signalled.
+    #[error("cannot {what} the server (process {pid})")]
+    Server {
+        /// What was tried.
+        what: &'static str,
+        /// Its number.
+        pid: u32,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The server's feed cannot be reached.
+    #[error("connect to the feed {path}")]
+    Feed {
+        /// Where it should be.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Not all subscribers are connected in time.
+    #[error("{connected} of {subscribers} subscribers are connected after {seconds} s; {trouble}")]
+    Connect {
+        /// How many are.
+        connected: u64,
+        /// How many there are.
+        subscribers: u32,
+        /// The time that they had.
+        seconds: u64,
+        /// The last thing that went wrong.
+        trouble: String,
+    },
+    /// Subscribers lost their connections and received nothing.
+    #[error("nothing was delivered; {trouble}")]
+    NothingDelivered {
+        /// The last thing that went wrong.
+        trouble: String,
+    },
+    /// What subscribers received is not made of messages.
+    #[error("{count} received messages cannot be read")]
+    Unreadable {
+        /// How many.
+        count: u64,
+        /// Why the first one cannot.
+        source: MessageError,
+    },
+    /// The publisher had to give up.
+    #[error("the publisher gave up")]
+    Publisher(#[source] PublisherError),
+    /// The settings ask for what cannot be made.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The cores cannot be had.
+    #[error("cannot stay on the cores {cores:?}")]
+    Pin {
+        /// Which.
+        cores: Vec<u32>,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A thread or its runtime cannot be had.
+    #[error("start a thread")]
+    Thread(#[source] io::Error),
+    /// A thread or a subscriber panicked.
+    #[error("a load thread panicked")]
+    Panicked,
+}
+
+impl TrialError {
+    /// Which side failed.
+    pub fn side(&self) -> Side {
+        match self {
+            Self::ServerEnded { .. }
+            | Self::Server { .. }
+            | Self::Feed { .. }
+            | Self::Connect { .. }
+            | Self::NothingDelivered { .. }
+            | Self::Unreadable { .. }
+            | Self::Publisher(PublisherError::Feed(_) | PublisherError::NotAMessage(_)) => Side::Server,
+            Self::Publisher(_) | Self::Payload(_) | Self::Pin { .. } | Self::Thread(_) | Self::Panicked => {
+                Side::Load
+            }
+        }
+    }
+}

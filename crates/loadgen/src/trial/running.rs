@@ -1,0 +1,123 @@
+//! A trial from its first event to its end.
+
+use schema::settings::{Uplink, UplinkTo};
+use schema::trial::{TrialOutcome, TrialSpec};
+
+use super::edge::{Edge, ServerReading, cost};
+use super::load::Load;
+use super::outcome::Findings;
+use super::stall::Staller;
+use super::{LOOK_NS, TrialError};
+use crate::feed_link::FeedError;
+use crate::hiccup::Hiccups;
+use crate::os;
+use crate::publisher::{Publisher, PublisherError};
+use crate::roster::Roster;
+use crate::timing::Timing;
+
+/// A feed that was closed and a process that has ended are two moments, in this order.
+const LAST_BREATH_NS: u64 = 500_000_000;
+
+/// A trial under way. What must end first stands first.
+#[derive(Debug)]
+pub(super) struct Running<'a> {
+    pub(super) stall: Option<Staller>,
+    pub(super) publisher: Publisher,
+    pub(super) load: Load,
+    pub(super) hiccups_load: Hiccups,
+    pub(super) hiccups_server: Option<Hiccups>,
+    pub(super) spec: &'a TrialSpec,
+    pub(super) timing: Timing,
+    pub(super) roster: Roster,
+}
+
+impl Running<'_> {
+    /// Waits for both edges of the window, and reads the costs there.
+    pub(super) fn pass_window(&mut self) -> Result<[Edge; 2], TrialError> {
+        self.wait(self.timing.window_start_ns, |_| false)?;
+        let first = Edge::now(self.spec.server_pid)?;
+        self.wait(self.timing.window_end_ns, |_| false)?;
+        Ok([first, Edge::now(self.spec.server_pid)?])
+    }
+
+    /// Waits until everything has arrived, at most until the drain's end.
+    pub(super) fn drain(&mut self) -> Result<(), TrialError> {
+        self.wait(self.timing.drain_end_ns, Self::has_all)
+    }
+
+    /// Ends everything and puts together what was found.
+    pub(super) fn close(
+        self,
+        at_rest: &ServerReading,
+        edges: &[Edge; 2],
+    ) -> Result<TrialOutcome, TrialError> {
+        let Self { spec, roster, stall, mut publisher, mut load, hiccups_load, hiccups_server, .. } = self;
+        drop(stall);
+        let published = publisher.finish().map_err(TrialError::Publisher)?;
+        let reports = load.finish()?;
+        let findings = Findings {
+            cost: cost(at_rest, &edges[0], &edges[1]),
+            threads: roster.threads(),
+            published,
+            reports,
+            reconnects: load.trouble().reconnects(),
+            trouble: load.trouble().last(),
+            hiccups_load: hiccups_load.finish(),
+            hiccups_server: hiccups_server.map(Hiccups::finish),
+        };
+        findings.into_outcome(spec)
+    }
+
+    fn has_all(&self) -> bool {
+        let progress = self.publisher.progress();
+        let delivered = progress.expected().is_some_and(|expected| self.load.delivered() >= expected);
+        delivered && (!self.application_is_sent_to() || progress.uplink_outstanding() == 0)
+    }
+
+    fn application_is_sent_to(&self) -> bool {
+        matches!(self.spec.settings.uplink, Some(Uplink { to: UplinkTo::Application, .. }))
+    }
+
+    /// Waits until `deadline_ns` or until it is `done`, as long as nothing goes wrong.
+    fn wait(&mut self, deadline_ns: u64, done: fn(&Self) -> bool) -> Result<(), TrialError> {
+        while !done(self) {
+            self.check()?;
+            let now_ns = os::now_ns();
+            if now_ns >= deadline_ns {
+                return Ok(());
+            }
+            os::sleep_until_ns(deadline_ns.min(now_ns + LOOK_NS));
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) -> Result<(), TrialError> {
+        if self.load.has_given_up() {
+            self.load.finish()?;
+        }
+        if self.publisher.has_given_up() {
+            return Err(self.why_publisher_gave_up());
+        }
+        Ok(())
+    }
+
+    /// A server that has ended is told as that, and not as a feed that was closed.
+    fn why_publisher_gave_up(&mut self) -> TrialError {
+        let error = self.publisher.finish().err().unwrap_or(PublisherError::Panicked);
+        if matches!(error, PublisherError::Feed(FeedError::Closed)) && self.server_ends() {
+            return TrialError::ServerEnded { pid: self.spec.server_pid };
+        }
+        TrialError::Publisher(error)
+    }
+
+    fn server_ends(&self) -> bool {
+        let limit_ns = os::now_ns() + LAST_BREATH_NS;
+        while os::now_ns() < limit_ns {
+            if os::has_ended(self.spec.server_pid) {
+                return true;
+            }
+            os::sleep_until_ns(os::now_ns() + LOOK_NS);
+        }
+        false
+    }
+}

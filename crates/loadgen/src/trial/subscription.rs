@@ -1,0 +1,38 @@
+//! Keeps one subscriber subscribed until the trial ends: a connection that breaks is made anew.
+
+use std::time::Duration;
+
+use super::Subscribe;
+use super::trouble::Trouble;
+use crate::session::Session;
+use crate::subscriber::SubscribeError;
+
+/// The pause after a connection that broke.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause, reached by doubling while the server cannot be reached.
+const LONGEST_PAUSE: Duration = Duration::from_millis(800);
+
+/// Subscribes again and again until the session is stopped.
+pub(super) async fn keep(session: Session, subscribe: Subscribe, trouble: &Trouble) {
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        let ended = subscribe(session.clone()).await;
+        if session.is_stopped() {
+            return;
+        }
+        match &ended {
+            Ok(()) => trouble.note_end(),
+            Err(error) => trouble.note(error),
+        }
+        if matches!(ended, Err(SubscribeError::Connect { .. })) {
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        } else {
+            pause = SHORTEST_PAUSE;
+            trouble.count_reconnect();
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = session.stopped() => return,
+        }
+    }
+}
