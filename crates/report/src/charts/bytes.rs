@@ -10,15 +10,17 @@ use crate::numbers;
 use crate::statistics::{Figures, Reach, Row};
 
 const HEAD: f64 = 74.0;
+/// Panels side by side need more than the usual width.
+const WIDE: f64 = 960.0;
 
 /// One row of bars for each technique.
 pub(super) fn by_technique(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
-    Grid::of(stage, 26.0, 15.0).draw()
+    Grid::of(stage, WIDTH, (26.0, 15.0)).draw()
 }
 
 /// One panel for each point of the sweep.
 pub(super) fn by_point(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
-    Grid::of(stage, 17.0, 11.0).draw()
+    Grid::of(stage, WIDE, (17.0, 11.0)).draw()
 }
 
 /// Panels: a column for each value of a swept word, a row for each value of a swept number.
@@ -29,12 +31,13 @@ struct Grid<'s> {
     rows: (Option<usize>, Vec<String>),
     orders: Vec<usize>,
     layers: Vec<(usize, &'static str)>,
+    width: f64,
     pitch: f64,
     thickness: f64,
 }
 
 impl<'s> Grid<'s> {
-    fn of(stage: &'s Stage<'s>, pitch: f64, thickness: f64) -> Self {
+    fn of(stage: &'s Stage<'s>, width: f64, (pitch, thickness): (f64, f64)) -> Self {
         let across = across(stage);
         let down = (0..stage.answer.info.sweeps.len()).find(|key| Some(*key) != across);
         Self {
@@ -43,6 +46,7 @@ impl<'s> Grid<'s> {
             orders: stage.answer.contestants(),
             layers: bars::present(stage.answer.rows.iter().filter_map(|row| row.figures.as_ref())),
             stage,
+            width,
             pitch,
             thickness,
         }
@@ -54,7 +58,7 @@ impl<'s> Grid<'s> {
         }
         let (title, description) =
             (self.stage.titled("Wire bytes per delivered event"), describe(self.stage));
-        let size = (WIDTH, self.bottom() + 28.0 + bars::legend_height(&self.layers));
+        let size = (self.width, self.bottom() + 28.0 + bars::legend_height(&self.layers));
         let svg = canvas::paint(size, &title, &description, |canvas| {
             heading(canvas, &title)?;
             for row in 0..self.rows.1.len() {
@@ -104,7 +108,8 @@ impl<'s> Grid<'s> {
         let y = top - 10.0;
         let name = &self.columns.1[column];
         if self.columns.0.is_some() {
-            return canvas.text((panel.zero(), y), name, LABEL.bold().anchored(HPos::Center));
+            let middle = self.left() + (column as f64 + 0.5) * self.panel_width();
+            return canvas.text((middle, y), name, LABEL.bold().anchored(HPos::Center));
         }
         canvas.text((panel.zero() - 6.0, y), "← up", LABEL.quiet().anchored(HPos::Right))?;
         canvas.text((panel.zero() + 6.0, y), "down →", LABEL.quiet())
@@ -127,7 +132,7 @@ impl<'s> Grid<'s> {
     }
 
     fn panel_width(&self) -> f64 {
-        (WIDTH - self.left() - 8.0) / self.columns.1.len() as f64
+        (self.width - self.left() - 8.0) / self.columns.1.len() as f64
     }
 
     fn panel_height(&self) -> f64 {

@@ -3,7 +3,7 @@
 use super::axis::{Axis, Frame};
 use super::canvas::{self, At, Body, Canvas, DrawError};
 use super::lanes::{WIDTH, heading};
-use super::legend::{self, EndLabel};
+use super::legend;
 use super::{Picture, Stage};
 use crate::numbers;
 use crate::statistics::{Figures, Unit};
@@ -38,8 +38,8 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let (title, description) = (stage.titled("What a latency costs"), describe(stage));
     let svg = canvas::paint((WIDTH, HEIGHT), &title, &description, |canvas| {
         heading(canvas, &title)?;
-        panel(stage, canvas, &upper, wire, UPPER)?;
-        panel(stage, canvas, &lower, cpu, LOWER)
+        panel(stage, canvas, &upper, wire, UPPER.1)?;
+        panel(stage, canvas, &lower, cpu, LOWER.1)
     })?;
     Ok(Some(Picture { title, description, caption: CAPTION.to_owned(), svg }))
 }
@@ -64,24 +64,21 @@ fn panel(
     canvas: &Canvas<'_>,
     frame: &Frame<'_>,
     cost: Measure,
-    (bottom, top): (f64, f64),
+    top: f64,
 ) -> Result<(), DrawError> {
     frame.draw(canvas)?;
-    let mut labels = Vec::new();
     for order in stage.answer.contestants() {
         let look = stage.look(order);
         let rows = stage.answer.rows_of(order).filter_map(|row| row.figures.as_ref());
         let points: Vec<At> =
             rows.filter_map(|figures| Some(frame.at(latency(stage, figures)?, cost(figures)?))).collect();
-        let Some(end) = points.last() else { continue };
         canvas.line(&points, look.ink, 2.0)?;
         for at in &points {
             canvas.marker(*at, look.marker, 4.5, look.ink, Body::Filled)?;
         }
-        labels.push(EndLabel { end: *end, look, text: stage.label(order) });
     }
-    let right = WIDTH - legend::margin(stage.labels());
-    legend::draw(canvas, &labels, right, (top, bottom))
+    let names = stage.answer.contestants().into_iter().map(|order| (stage.look(order), stage.label(order)));
+    legend::list(canvas, names, WIDTH - legend::margin(stage.labels()), top)
 }
 
 fn describe(stage: &Stage<'_>) -> String {
@@ -90,10 +87,9 @@ fn describe(stage: &Stage<'_>) -> String {
         let (label, tail) = (stage.label(row.technique), numbers::time(latency(stage, figures)?));
         let (wire, cpu) = (numbers::significant(wire(figures)?), numbers::time(cpu(figures)?));
         let name = stage.answer.tail().label();
-        Some(format!(
-            "{label} at {}: {name} {tail}, {wire} B and {cpu} CPU per event.",
-            row.point.first()?.text
-        ))
+        let time = row.point.first().and_then(|coordinate| coordinate.number);
+        let at = time.map_or_else(String::new, |time| format!(" at {}", numbers::duration(time)));
+        Some(format!("{label}{at}: {name} {tail}, {wire} B and {cpu} CPU per event."))
     });
     lines.collect::<Vec<_>>().join(" ")
 }

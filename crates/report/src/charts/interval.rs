@@ -1,8 +1,10 @@
 //! Latency against a swept time, such as the interval between two polls, beside theory and the techniques that have no
 //! such interval.
 
+use plotters::style::text_anchor::HPos;
+
 use super::axis::{Axis, Frame};
-use super::canvas::{self, At, Body, Canvas, DrawError};
+use super::canvas::{self, At, Body, Canvas, DrawError, LABEL};
 use super::lanes::{WIDTH, heading};
 use super::legend::{self, EndLabel};
 use super::{Picture, Stage, palette};
@@ -23,7 +25,7 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let times = rows.iter().filter_map(time);
     let right = WIDTH - legend::margin(stage.labels());
     let frame = Frame {
-        x: Axis::logarithmic(times, Unit::Nanoseconds, (84.0, right)),
+        x: Axis::exact(times, Unit::Nanoseconds, (84.0, right)),
         y: Axis::logarithmic(latencies.into_iter(), Unit::Nanoseconds, (BOTTOM, TOP)),
         x_name: &stage.answer.info.sweeps[0],
         y_name: "delivery latency, logarithmic",
@@ -32,13 +34,13 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let svg = canvas::paint((WIDTH, HEIGHT), &title, &description, |canvas| {
         heading(canvas, &title)?;
         frame.draw(canvas)?;
-        if is_interval(stage) {
-            theory(canvas, &frame, stage)?;
-        }
         let labels =
             stage.answer.contestants().into_iter().map(|order| technique(stage, canvas, &frame, order));
         let labels: Vec<EndLabel<'_>> =
             labels.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        if is_interval(stage) {
+            theory(canvas, &frame, stage)?;
+        }
         legend::draw(canvas, &labels, right, (TOP, BOTTOM))
     })?;
     Ok(Some(Picture { title, description, caption: caption(stage), svg }))
@@ -81,13 +83,20 @@ fn latency(row: &Row<'_>, quantile: Quantile) -> Option<f64> {
     Some(row.figures.as_ref()?.delivery_at(quantile).estimate()?.value)
 }
 
+/// Drawn last, since it lies under what was measured if all is well.
 fn theory(canvas: &Canvas<'_>, frame: &Frame<'_>, stage: &Stage<'_>) -> Result<(), DrawError> {
-    let swept: Vec<f64> = stage.answer.rows.iter().filter_map(time).collect();
-    let least = swept.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = swept.iter().copied().fold(0.0, f64::max);
-    for quantile in quantiles(stage) {
+    let (least, most) = frame.x.ends();
+    for (quantile, side) in quantiles(stage).into_iter().zip([1.0, -1.0]) {
         let wait = |interval: f64| frame.at(interval, interval * quantile.share());
-        canvas.dashed(wait(least), wait(most), palette::QUIET, 1.4)?;
+        canvas.dashed(wait(least), wait(most), palette::TEXT, 1.2)?;
+        let middle = wait((least * most).sqrt());
+        let anchor = if side > 0.0 { HPos::Left } else { HPos::Right };
+        let name = format!("{} T", numbers::plain(quantile.share()));
+        canvas.text(
+            (middle.0 + side * 12.0, middle.1 + side * 8.0),
+            &name,
+            LABEL.quiet().anchored(anchor),
+        )?;
     }
     Ok(())
 }

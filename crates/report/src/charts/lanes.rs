@@ -82,7 +82,7 @@ pub(super) fn whisker(
     estimate: Estimate,
     (marker, ink, body): (Marker, Ink, Body),
 ) -> Result<(), DrawError> {
-    const CAP: f64 = 5.0;
+    const CAP: f64 = 6.5;
     if let Some(interval) = estimate.interval {
         let (low, high) = (axis.at(interval.low), axis.at(interval.high));
         canvas.line(&[(low, y), (high, y)], ink, 1.8)?;
@@ -90,7 +90,7 @@ pub(super) fn whisker(
             canvas.line(&[(end, y - CAP), (end, y + CAP)], ink, 1.8)?;
         }
     }
-    canvas.marker((axis.at(estimate.value), y), marker, 4.5, ink, body)
+    canvas.marker((axis.at(estimate.value), y), marker, 3.8, ink, body)
 }
 
 /// One entry of a legend that runs along a line.

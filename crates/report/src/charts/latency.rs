@@ -11,7 +11,7 @@ use crate::statistics::{Figures, Quantile, Shown, Unit};
 const SHAPES: [Marker; 4] = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond];
 
 pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
-    let lanes = Lanes::new(stage.labels(), 28.0);
+    let lanes = Lanes::new(stage.labels(), 40.0);
     let measured: Vec<&Figures> = stage.answer.rows.iter().filter_map(|row| row.figures.as_ref()).collect();
     let estimates = measured.iter().flat_map(|figures| figures.delivery).filter_map(Shown::estimate);
     let values: Vec<f64> = estimates.flat_map(extent).collect();

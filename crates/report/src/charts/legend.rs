@@ -41,6 +41,21 @@ pub(super) fn draw(
     Ok(())
 }
 
+/// Draws names in their own order from `top` on, for lines that end anywhere.
+pub(super) fn list<'t>(
+    canvas: &Canvas<'_>,
+    names: impl Iterator<Item = (Look, &'t str)>,
+    right: f64,
+    top: f64,
+) -> Result<(), DrawError> {
+    for (place, (look, text)) in names.enumerate() {
+        let at = (right + AWAY, top + GAP * (place as f64 + 0.5));
+        canvas.marker(at, look.marker, 4.5, look.ink, Body::Filled)?;
+        canvas.text((at.0 + 10.0, at.1), text, LABEL)?;
+    }
+    Ok(())
+}
+
 /// Ascending places with at least [`GAP`] between them, as near to the wanted ones as that allows.
 fn spread(wanted: &[f64], top: f64, bottom: f64) -> Vec<f64> {
     let mut places = wanted.to_vec();

@@ -14,7 +14,7 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let Some(stall) = stage.answer.rows.iter().find_map(|row| row.settings.stall.as_ref()) else {
         return Ok(None);
     };
-    let lanes = Lanes::new(stage.labels(), 28.0);
+    let lanes = Lanes::new(stage.labels(), 40.0);
     let figures = |order| stage.answer.rows_of(order).find_map(|row| row.figures.as_ref());
     let orders = stage.answer.contestants();
     let shown = |figures: &Figures| [figures.delivery_at(SHOWN), figures.service_at(SHOWN)];

@@ -3,7 +3,7 @@
 use super::axis::{Axis, Frame};
 use super::canvas::{self, At, Body, Canvas, DrawError, LABEL};
 use super::lanes::{WIDTH, heading};
-use super::legend::{self, EndLabel};
+use super::legend;
 use super::{Picture, Stage, palette};
 use crate::numbers;
 use crate::statistics::{Figures, Quantile, Row, Unit};
@@ -45,8 +45,8 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
         lower.draw(canvas)?;
         ideal(canvas, &upper)?;
         bound_line(stage, canvas, &lower, pixels)?;
-        lines(stage, canvas, &upper, &sweeps, UPPER, |figures| Some(figures.delivered_per_s?.value))?;
-        lines(stage, canvas, &lower, &sweeps, LOWER, |figures| {
+        lines(stage, canvas, &upper, &sweeps, UPPER.1, |figures| Some(figures.delivered_per_s?.value))?;
+        lines(stage, canvas, &lower, &sweeps, LOWER.1, |figures| {
             Some(figures.delivery_at(Quantile::P99).estimate()?.value)
         })
     })?;
@@ -54,7 +54,8 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
 }
 
 const CAPTION: &str = "Above, a technique keeps up as long as it lies on the dashed line; below, p99 at the same offered rate, \
-    with the scenario's bound dashed. A hollow marker is a point at which events went missing.";
+    with the scenario's bound dashed. A hollow marker is a point at which events went missing; \
+    where more than one in a hundred did, there is no p99 and its line ends.";
 
 fn sweep<'a>(stage: &Stage<'a>, order: usize) -> Sweep<'a> {
     let point = |row: &'a Row<'a>| row.figures.as_ref().map(|figures| (figures.offered_per_s, figures));
@@ -94,25 +95,22 @@ fn lines(
     canvas: &Canvas<'_>,
     frame: &Frame<'_>,
     sweeps: &[(usize, Sweep<'_>)],
-    (bottom, top): (f64, f64),
+    top: f64,
     value: impl Fn(&Figures) -> Option<f64>,
 ) -> Result<(), DrawError> {
-    let mut labels = Vec::new();
     for (order, sweep) in sweeps {
         let look = stage.look(*order);
         let points: Vec<(At, Body)> = sweep
             .iter()
             .filter_map(|(offered, figures)| Some((frame.at(*offered, value(figures)?), body(figures))))
             .collect();
-        let Some((end, _)) = points.last() else { continue };
         canvas.line(&points.iter().map(|(at, _)| *at).collect::<Vec<_>>(), look.ink, 2.0)?;
         for (at, body) in &points {
             canvas.marker(*at, look.marker, 4.0, look.ink, *body)?;
         }
-        labels.push(EndLabel { end: *end, look, text: stage.label(*order) });
     }
-    let right = WIDTH - legend::margin(stage.labels());
-    legend::draw(canvas, &labels, right, (top, bottom))
+    let names = sweeps.iter().map(|(order, _)| (stage.look(*order), stage.label(*order)));
+    legend::list(canvas, names, WIDTH - legend::margin(stage.labels()), top)
 }
 
 fn body(figures: &Figures) -> Body {

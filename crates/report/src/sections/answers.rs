@@ -75,7 +75,7 @@ fn latency_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
         cells.resize(head.len(), String::new());
         cells
     });
-    table(&head, rows.collect::<Vec<_>>())
+    table(answer.info.sweeps.len() + 1, &head, rows)
 }
 
 fn latency_cells(cells: &mut Vec<String>, figures: &Figures, uplink: bool) {
@@ -114,7 +114,7 @@ fn cost_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
         cells.extend(cost_cells(row.figures.as_ref()?));
         Some(cells)
     });
-    table(&head, rows.collect::<Vec<_>>())
+    table(answer.info.sweeps.len() + 1, &head, rows)
 }
 
 fn cost_cells(figures: &Figures) -> [String; 7] {

@@ -101,7 +101,7 @@ fn comparison(chapter: &Chapter<'_>, one_way: &Quantiles, rows: &[Light<'_>]) ->
     let floor = floor.map_or_else(String::new, |technique| inline(&technique.label));
     format!(
         "{floor}, scenario by scenario; lag and hiccups are the worst of all its trials:\n\n{}",
-        table(&head, lines)
+        table(1, &head, lines)
     )
 }
 

@@ -33,7 +33,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
         let cells = answers.iter().map(|answer| cell(chapter, answer, order));
         [chapter.label(order)].into_iter().chain(cells).collect()
     });
-    format!("{LEGEND}\n\n{}", table(&head, rows))
+    format!("{LEGEND}\n\n{}", table(1, &head, rows))
 }
 
 const LEGEND: &str = "Each cell: delivery latency (the quantile in the head), wire bytes (both directions) per delivered event, server CPU per delivered \

@@ -1,19 +1,17 @@
 //! Markdown's small change: tables, and text that was written by others.
 
-/// A table; the first column reads from the left, all others from the right.
-pub(super) fn table(head: &[String], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+/// A table: so many columns of words, which read from the left, and then numbers, which stand to the right.
+pub(super) fn table(words: usize, head: &[String], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let rule: String = (0..head.len()).map(|column| if column == 0 { "|---" } else { "|--:" }).collect();
+    let rule: String = (0..head.len()).map(|column| if column < words { "|---" } else { "|--:" }).collect();
     let rows: String = rows.into_iter().map(|row| line(&row)).collect();
     format!("{}{rule}|\n{rows}", line(head))
 }
 
 /// A table all of whose columns hold words.
 pub(super) fn word_table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let head: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
-    let rows: String = rows.into_iter().map(|row| line(&row)).collect();
-    format!("{}{}|\n{rows}", line(&head), "|---".repeat(head.len()))
+    table(head.len(), &head, rows)
 }
 
 /// Text from a file as part of a line: it opens no cell, no tag and no new line.
@@ -40,7 +38,7 @@ mod tests {
 
     #[test]
     fn table_has_a_rule_under_its_head() {
-        let text = table(&["a".to_owned(), "b".to_owned()], [vec!["1".to_owned(), "2".to_owned()]]);
+        let text = table(1, &["a".to_owned(), "b".to_owned()], [vec!["1".to_owned(), "2".to_owned()]]);
         assert_eq!(text, "| a | b |\n|---|--:|\n| 1 | 2 |\n");
     }
 }
