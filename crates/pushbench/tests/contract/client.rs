@@ -8,7 +8,6 @@ mod tcp;
 mod websocket;
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use wire::message::PayloadKind;
 use wire::{Message, Resume, Stamp, Start};
@@ -17,9 +16,6 @@ use poll::{Manner, Poll};
 use raw_tcp::RawTcp;
 use stream::{Format, Stream};
 use websocket::WebSocket;
-
-/// No test waits longer for anything.
-pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 
 /// A subscriber's connection to a server.
 pub(crate) trait Client: Send {

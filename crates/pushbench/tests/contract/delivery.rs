@@ -3,7 +3,7 @@
 use std::thread;
 
 use crate::client::{Client, Heard, Said, after, all_of, fresh, heard, message};
-use crate::every_technique;
+use crate::registry::every_technique;
 use crate::server::Server;
 
 /// Payload sizes on both sides of the borders of framing: WebSocket's lengths, chunk sizes, buffers of 4 and 16 KiB.

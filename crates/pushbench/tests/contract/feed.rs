@@ -5,7 +5,8 @@ use std::os::unix::net::UnixStream;
 
 use wire::frame::{FRAMING_LEN, decode_feed, encode_feed};
 
-use crate::client::{LONGEST, Said, message};
+use crate::client::{Said, message};
+use crate::process::LONGEST;
 
 /// A connection to a server's feed.
 pub(crate) struct Feed(UnixStream);

@@ -1,7 +1,7 @@
 //! How a server ends: its lifeline is its standard input, and nobody is left without an answer.
 
 use crate::client::{Heard, all_of, heard};
-use crate::every_technique;
+use crate::registry::every_technique;
 use crate::server::Server;
 
 /// The last that a technique's subscribers hear of a server that stops.

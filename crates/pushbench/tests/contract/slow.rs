@@ -1,7 +1,7 @@
 //! A subscriber that does not read: it costs the others nothing and the server no memory, and it is told.
 
 use crate::client::{Client, Heard, all_of, heard};
-use crate::every_technique;
+use crate::registry::every_technique;
 use crate::server::Server;
 
 /// Events that the server retains.

@@ -9,7 +9,8 @@ use wire::{Resume, Start};
 
 use super::http::{Head, Post, get};
 use super::tcp::Tcp;
-use super::{Client, Heard, LONGEST, Said, missed};
+use super::{Client, Heard, Said, missed};
+use crate::process::LONGEST;
 
 /// Short enough that no test waits for it, long enough to leave the server alone.
 const INTERVAL: Duration = Duration::from_millis(5);

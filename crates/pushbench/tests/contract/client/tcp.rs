@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
-use super::LONGEST;
+use crate::process::LONGEST;
 
 /// A connection to a server.
 pub(super) struct Tcp {

@@ -1,0 +1,125 @@
+//! A server process of the built command, and whoever started it. Shared by all tests that need one.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use wire::ready::ReadyLine;
+
+/// No test waits longer for anything.
+pub(crate) const LONGEST: Duration = Duration::from_secs(20);
+
+/// `pushbench`.
+pub(crate) const PUSHBENCH: &str = env!("CARGO_BIN_EXE_pushbench");
+
+/// A `pushbench serve` that listens, and its parent; they are the same process unless a program of its own started it.
+pub(crate) struct Serving {
+    ready: ReadyLine,
+    parent: Child,
+    stdout: BufReader<ChildStdout>,
+    _folder: TempDir,
+}
+
+impl Serving {
+    /// `pushbench serve` with these flags. `start` makes it from the folder for sockets and the whole command line.
+    pub(crate) fn start(
+        technique: &str,
+        flags: &[&str],
+        start: impl Fn(&TempDir, &[&OsStr]) -> Command,
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the feed");
+        let feed = folder.path().join("feed");
+        let mut line =
+            [PUSHBENCH, "serve", technique, "--listen", "127.0.0.1:0", "--feed"].map(OsStr::new).to_vec();
+        line.push(feed.as_os_str());
+        line.extend(flags.iter().map(OsStr::new));
+        let mut command = start(&folder, &line);
+        let mut parent =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command starts");
+        let mut stdout = BufReader::new(parent.stdout.take().expect("a pipe"));
+        let ready = read_ready(&mut stdout, technique);
+        Self { ready, parent, stdout, _folder: folder }
+    }
+
+    /// The same, with this process as the parent.
+    pub(crate) fn start_directly(technique: &str, flags: &[&str]) -> Self {
+        Self::start(technique, flags, |_, line| {
+            let mut command = Command::new(line[0]);
+            command.args(&line[1..]);
+            command
+        })
+    }
+
+    /// What it said when it was ready.
+    pub(crate) fn ready(&self) -> &ReadyLine {
+        &self.ready
+    }
+
+    /// The path of its feed.
+    pub(crate) fn feed(&self) -> &str {
+        self.ready.feed.as_deref().expect("a feed was asked for")
+    }
+
+    /// Ends its input, which asks it to stop.
+    pub(crate) fn end_input(&mut self) {
+        drop(self.parent.stdin.take());
+    }
+
+    /// Kills whoever started it, in a way that leaves no chance to clean up.
+    pub(crate) fn kill_parent(&mut self) {
+        self.parent.kill().expect("the parent runs");
+    }
+
+    /// Returns once the server, and its parent, are gone: nobody holds the standard output any more.
+    pub(crate) fn until_gone(&mut self) -> ExitStatus {
+        let (gone, wait) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut rest = String::new();
+                let read = self.stdout.read_to_string(&mut rest);
+                // Nobody listens any more if it took too long.
+                let _ = gone.send(read.map(|_| rest));
+            });
+            match wait.recv_timeout(LONGEST) {
+                Ok(rest) => assert_eq!(rest.expect("readable"), "", "after the ready line, nothing is said"),
+                Err(_) => {
+                    kill(self.ready.pid);
+                    panic!("the server is still there");
+                }
+            }
+        });
+        self.parent.wait().expect("the parent has ended")
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // The lifeline's end stops a server below a program of its own. The kill is for one that does not mind it.
+        self.end_input();
+        if thread::panicking() {
+            kill(self.ready.pid);
+        }
+        let _ = self.parent.kill();
+        let _ = self.parent.wait();
+    }
+}
+
+fn read_ready(stdout: &mut BufReader<ChildStdout>, technique: &str) -> ReadyLine {
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("a ready line");
+    let ready = ReadyLine::parse(&line).unwrap_or_else(|error| panic!("{error}: `{line}`"));
+    assert_eq!(ready.technique, technique);
+    ready
+}
+
+fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // An error says that it is gone, which is all that is wanted.
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
