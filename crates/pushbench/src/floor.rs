@@ -5,11 +5,17 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use loadgen::{histogram, os};
 use schema::manifest::Floor;
+use schema::trial::Quantiles;
+
+use crate::histograms::{self, Tagged};
+use crate::host::Pinning;
+use crate::processes::Process;
 
 /// Low enough that both cores fall idle between two pings, as they do between two events at a low rate.
 const RATE_PER_S: f64 = 20.0;
@@ -17,6 +23,8 @@ const RATE_PER_S: f64 = 20.0;
 const PING_BYTES: usize = 128;
 /// A peer that takes longer than this is gone.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// The tag of the pings in the run's folder.
+const ROUND_TRIP: &str = "round-trip";
 
 /// What the echoing process does: accepts one connection, and returns what it reads until the other side closes.
 ///
@@ -35,26 +43,23 @@ pub(crate) fn echo(listener: &TcpListener) -> io::Result<()> {
     }
 }
 
-/// Pings the process that echoes at `address`, `pings` times.
+/// Pings the process that echoes at `address`, `pings` times; the round trips in nanoseconds.
 ///
 /// # Errors
 ///
 /// When the socket fails or the peer takes longer than five seconds.
-pub(crate) fn ping(address: SocketAddr, pings: u32) -> io::Result<Floor> {
+pub(crate) fn ping(address: SocketAddr, pings: u32) -> io::Result<Histogram<u64>> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     os::precise_timers()?;
-    let (mut one_way, mut round_trip) = (histogram::empty(), histogram::empty());
+    let mut round_trips = histogram::empty();
     let begin = os::now_ns();
     for index in 0..pings {
         os::sleep_until_ns(begin + (f64::from(index) * 1e9 / RATE_PER_S) as u64);
-        let took_ns = exchange(&mut stream)?;
-        record(&mut round_trip, took_ns);
-        record(&mut one_way, took_ns / 2);
+        round_trips.saturating_record(exchange(&mut stream)?);
     }
-    let quantiles = |histogram| histogram::quantiles(histogram).ok_or_else(|| io::Error::other("no ping was made"));
-    Ok(Floor { rate_per_s: RATE_PER_S, one_way: quantiles(&one_way)?, round_trip: quantiles(&round_trip)? })
+    Ok(round_trips)
 }
 
 fn exchange(stream: &mut TcpStream) -> io::Result<u64> {
@@ -65,8 +70,51 @@ fn exchange(stream: &mut TcpStream) -> io::Result<u64> {
     Ok(os::now_ns() - sent)
 }
 
-fn record(histogram: &mut Histogram<u64>, value_ns: u64) {
-    histogram.saturating_record(value_ns);
+/// How long so many pings take.
+pub(crate) fn expected_ns(pings: u32) -> u64 {
+    (f64::from(pings) * 1e9 / RATE_PER_S) as u64
+}
+
+/// Pings between two processes on the cores of the two sides.
+///
+/// # Errors
+///
+/// When one of the two processes fails.
+pub(crate) async fn measure(program: &Path, pinning: &Pinning, pings: u32) -> anyhow::Result<Tagged> {
+    let mut echo = Process::start("floor's echo", program, with_cores(&["floor-echo"], &pinning.server))?;
+    let address = echo.line(TIMEOUT).await?;
+    let pings_text = pings.to_string();
+    let arguments = with_cores(&["floor-ping", "--to", &address, "--pings", &pings_text], &pinning.load);
+    let mut ping = Process::start("floor's ping", program, arguments)?;
+    let base64 = ping.outcome(Duration::from_nanos(expected_ns(pings)) + TIMEOUT * 2).await?;
+    echo.end().await;
+    Ok(Tagged::from([(ROUND_TRIP.to_owned(), histograms::decode(base64.trim())?)]))
+}
+
+/// What the manifest says of all pings of a run; none when there were none.
+pub(crate) fn describe(pings: &Tagged) -> Option<Floor> {
+    let round_trip = histogram::quantiles(pings.get(ROUND_TRIP)?)?;
+    Some(Floor { rate_per_s: RATE_PER_S, one_way: halved(&round_trip), round_trip })
+}
+
+/// One way is half of a round trip, and half of a quantile is the quantile of the halves.
+fn halved(round_trip: &Quantiles) -> Quantiles {
+    Quantiles {
+        count: round_trip.count,
+        min_ns: round_trip.min_ns / 2,
+        mean_ns: round_trip.mean_ns / 2.0,
+        p50_ns: round_trip.p50_ns / 2,
+        p90_ns: round_trip.p90_ns / 2,
+        p99_ns: round_trip.p99_ns / 2,
+        p99_9_ns: round_trip.p99_9_ns / 2,
+        max_ns: round_trip.max_ns / 2,
+    }
+}
+
+fn with_cores(arguments: &[&str], cores: &[u32]) -> Vec<String> {
+    let list = cores.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    let cores = if cores.is_empty() { Vec::new() } else { vec!["--cores".to_owned(), list] };
+    arguments.iter().map(|&argument| argument.to_owned()).chain(cores).collect()
 }
 
 #[cfg(test)]
@@ -78,9 +126,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let echoing = std::thread::spawn(move || echo(&listener));
-        let floor = ping(address, 3).unwrap();
+        let round_trips = ping(address, 3).unwrap();
         echoing.join().unwrap().unwrap();
-        assert_eq!(floor.round_trip.count, 3);
-        assert!(floor.one_way.max_ns <= floor.round_trip.max_ns);
+        let floor = describe(&Tagged::from([(ROUND_TRIP.to_owned(), round_trips)])).unwrap();
+        assert_eq!((floor.round_trip.count, floor.one_way.count), (3, 3));
+        assert_eq!(floor.one_way.p50_ns, floor.round_trip.p50_ns / 2);
+        assert_eq!(describe(&Tagged::new()), None);
     }
 }

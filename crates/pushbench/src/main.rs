@@ -1,3 +1,58 @@
-//! The pushbench command.
+//! The pushbench command: makes the plan, starts servers and load in processes of their own, keeps what they found, and
+//! has the report written. The only crate that knows both halves.
+//!
+//! # Layout
+//!
+//! - [`cli`], [`commands`]: what can be asked for, and what is done about it
+//! - [`registry`]: the techniques, once and in order
+//! - [`project`]: where scenarios, results and report lie
+//! - [`plan`], [`climb`]: which trials in which order; where a sweep has seen enough
+//! - [`runner`], [`trial`], [`processes`]: goes through the plan; one trial, and the children that make it
+//! - [`store`], [`histograms`]: a run's folder
+//! - [`host`], [`provenance`], [`floor`]: the machine, the program, and what a bare socket costs here
+//! - [`progress`], [`summary`], [`interrupt`]: what is shown, and Ctrl-C
 
-fn main() {}
+mod cli;
+mod climb;
+mod commands;
+mod floor;
+mod histograms;
+mod host;
+mod interrupt;
+mod plan;
+mod processes;
+mod progress;
+mod project;
+mod provenance;
+mod registry;
+mod runner;
+mod store;
+mod summary;
+mod trial;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// Wrong usage, or something that could not be set up; clap's own code for wrong usage, too.
+const SET_UP: u8 = 2;
+
+fn main() -> ExitCode {
+    match commands::dispatch(cli::Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(SET_UP)
+        }
+    }
+}
+
+fn complain(error: &anyhow::Error) {
+    let mut err = std::io::stderr().lock();
+    for (i, cause) in error.chain().enumerate() {
+        let label = if i == 0 { "error" } else { "caused by" };
+        // Without a standard error there is nobody left to tell.
+        let _ = writeln!(err, "{label}: {cause}");
+    }
+}

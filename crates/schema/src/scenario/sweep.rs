@@ -12,8 +12,8 @@ use super::reader::{Table, Value, as_written, list, text, unexpected, word};
 use super::tree::set;
 
 /// Keys that say what a scenario is, not what a trial is told.
-pub(super) const NOT_SWEPT: [&str; 7] =
-    ["name", "question", "reading", "techniques", "repetitions", "sweep", "quick"];
+pub(super) const NOT_SWEPT: [&str; 8] =
+    ["name", "runs", "question", "reading", "techniques", "repetitions", "sweep", "quick"];
 
 /// One `[[sweep]]`.
 pub(super) struct Sweep<'i> {

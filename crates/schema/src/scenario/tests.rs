@@ -1,6 +1,6 @@
 //! Scenario files: what a good one becomes, and what a bad one is told.
 
-use super::{Extent, Point, Scenario};
+use super::{Extent, Point, Runs, Scenario};
 use crate::settings::{HeaderProfile, Pace, Payload, UplinkTo};
 
 const KNOWN: [&str; 3] = ["short-polling", "websocket", "raw-tcp"];
@@ -26,6 +26,7 @@ fn every_key_is_taken_over() {
         r#"
         techniques = ["websocket", "raw-tcp"]
         repetitions = 3
+        runs = "when-named"
         greeting = true
         [events]
         rate = "100/s"
@@ -49,7 +50,7 @@ fn every_key_is_taken_over() {
         for = "500ms"
         "#,
     );
-    assert_eq!((scenario.name.as_str(), scenario.repetitions), ("x", 3));
+    assert_eq!((scenario.name.as_str(), scenario.repetitions, scenario.runs), ("x", 3, Runs::WhenNamed));
     assert_eq!(scenario.techniques, ["websocket", "raw-tcp"]);
     let [Point { settings, .. }] = &scenario.points[..] else { panic!("one point") };
     assert_eq!((settings.events.pace, settings.events.payload_bytes), (Pace::Burst(10), 1_024));

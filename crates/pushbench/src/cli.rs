@@ -1,0 +1,245 @@
+//! The command line: what can be asked for, with its units. What is done about it stands in `commands`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use schema::quantity;
+use server_kit::settings::{EmptyAnswer, Frames, UplinkTo};
+
+use crate::registry;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all well
+  1    a trial failed or lost events (not in a sweep that looks for the rate at which they are lost)
+  2    wrong usage, or something could not be set up
+  130  interrupted; what was measured is kept, and `pushbench run --resume` goes on
+
+Results go to standard output, progress to standard error. NO_COLOR is honoured.";
+
+/// Which way of getting events from a server to a web client costs what?
+#[derive(Debug, Parser)]
+#[command(name = "pushbench", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the techniques and the scenarios
+    List(List),
+    /// Run scenarios against techniques, keep the results, and write the report
+    Run(Run),
+    /// Serve one technique until standard input ends
+    Serve(Serve),
+    /// Be the load generator of one trial: a TrialSpec (one line of JSON) on standard input, the outcome on standard output
+    Load,
+    /// Remake the report from stored results
+    Report(Report),
+    /// Run everything tiny in real processes, and check counts and files; no times
+    Verify,
+    /// Print a shell's completions
+    #[command(
+        after_help = "Example: pushbench completions bash > ~/.local/share/bash-completion/completions/pushbench"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Echo one TCP connection: the far end of the floor's ping
+    #[command(hide = true)]
+    FloorEcho(Cores),
+    /// Ping the echo at an address: the near end of the floor's ping
+    #[command(hide = true)]
+    FloorPing(FloorPing),
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only the techniques' slugs, one a line
+    #[arg(long, conflicts_with = "scenarios")]
+    pub(crate) techniques: bool,
+    /// Only the scenarios' names, one a line
+    #[arg(long)]
+    pub(crate) scenarios: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "\
+Examples:
+  pushbench run                                             every scenario of the default set
+  pushbench run --quick                                     the same, too short to cite
+  pushbench run --scenario chat --repetitions 10            one question, more trials
+  pushbench run --scenario my/own.toml --technique websocket --technique raw-tcp --seed 7
+  pushbench run --resume                                    go on with the newest run that was interrupted
+
+A scenario gives its own times, with units: window = \"2s\", rate = \"100/s\", payload = \"16 KiB\".
+Exit codes: 0 all well, 1 a trial failed or lost events, 2 usage or set-up, 130 interrupted.")]
+pub(crate) struct Run {
+    /// Shorter and fewer trials, as each scenario's [quick] says; about a minute and a half in all
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// A scenario's name, or the path of a file; may be repeated [default: all but those that run only when named]
+    #[arg(long = "scenario", value_name = "NAME|PATH")]
+    pub(crate) scenarios: Vec<String>,
+    /// A technique's slug; may be repeated [default: all]
+    #[arg(long = "technique", value_name = "SLUG", value_parser = PossibleValuesParser::new(registry::slugs()))]
+    pub(crate) techniques: Vec<String>,
+    /// How often each trial is repeated [default: what the scenario says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) repetitions: Option<u32>,
+    /// Decides the order of the techniques, send times and payloads [default: a new one, which is recorded]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Go on with an interrupted run: the one in DIR, or the newest
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "",
+          conflicts_with_all = ["quick", "scenarios", "techniques", "repetitions", "seed"])]
+    pub(crate) resume: Option<PathBuf>,
+    /// Where run folders are kept [default: results, beside the folder of the scenarios]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) results: Option<PathBuf>,
+    /// Keep the results and leave REPORT.md as it is
+    #[arg(long)]
+    pub(crate) no_report: bool,
+    /// The program that is started as `PROGRAM serve …`, for tests of what a bad server leads to
+    #[arg(long, value_name = "PATH", hide = true)]
+    pub(crate) server_program: Option<PathBuf>,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Prints one line of JSON with the address as soon as it listens. It stops when its standard input ends, so it never
+outlives whoever started it; to keep it by hand:  sleep infinity | pushbench serve websocket --listen 127.0.0.1:4000")]
+pub(crate) struct Serve {
+    /// The technique's slug
+    #[arg(value_name = "SLUG", value_parser = PossibleValuesParser::new(registry::slugs()))]
+    pub(crate) technique: String,
+    /// Address and port; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Path of the Unix socket by which events are handed over; left out, only subscribers send
+    #[arg(long, value_name = "PATH")]
+    pub(crate) feed: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cores: Cores,
+    /// Long polling: how long a request is held, such as 25s
+    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
+    pub(crate) hold: Nanoseconds,
+    /// Short polling: what an answer without events looks like
+    #[arg(long, value_enum, default_value = "no-content")]
+    pub(crate) empty: Empty,
+    /// WebSocket: the kind of data frames
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) frames: FrameKind,
+    /// Where subscribers' own messages go
+    #[arg(long, value_enum, default_value = "channel")]
+    pub(crate) uplink: Uplink,
+    /// How many events a channel retains for subscribers that resume or are slow
+    #[arg(long, value_name = "EVENTS", default_value = "4096", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) replay: u32,
+    /// Greet a new subscriber with a message
+    #[arg(long)]
+    pub(crate) greeting: bool,
+}
+
+/// Which cores a process keeps to.
+#[derive(Debug, Args)]
+pub(crate) struct Cores {
+    /// Cores to keep to, such as 0,1 [default: any]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) cores: Vec<u32>,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Run folders [default: the newest under results]
+    #[arg(value_name = "RUN_DIR")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// The report [default: REPORT.md beside the results folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Arguments of `floor-ping`.
+#[derive(Debug, Args)]
+pub(crate) struct FloorPing {
+    /// Where the echo listens
+    #[arg(long)]
+    pub(crate) to: SocketAddr,
+    /// How many pings
+    #[arg(long)]
+    pub(crate) pings: u32,
+    #[command(flatten)]
+    pub(crate) cores: Cores,
+}
+
+/// A duration from the command line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Nanoseconds(pub(crate) u64);
+
+fn duration(text: &str) -> Result<Nanoseconds, quantity::QuantityError> {
+    quantity::duration_ns(text).map(Nanoseconds)
+}
+
+/// `--empty`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Empty {
+    /// 204 No Content
+    NoContent,
+    /// 304 Not Modified, to If-None-Match
+    NotModified,
+}
+
+impl From<Empty> for EmptyAnswer {
+    fn from(empty: Empty) -> Self {
+        match empty {
+            Empty::NoContent => Self::NoContent,
+            Empty::NotModified => Self::NotModified,
+        }
+    }
+}
+
+/// `--frames`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum FrameKind {
+    /// Opcode 1
+    Text,
+    /// Opcode 2
+    Binary,
+}
+
+impl From<FrameKind> for Frames {
+    fn from(kind: FrameKind) -> Self {
+        match kind {
+            FrameKind::Text => Self::Text,
+            FrameKind::Binary => Self::Binary,
+        }
+    }
+}
+
+/// `--uplink`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Uplink {
+    /// To everybody in the sender's channel
+    Channel,
+    /// To the application, by the feed
+    Application,
+}
+
+impl From<Uplink> for UplinkTo {
+    fn from(uplink: Uplink) -> Self {
+        match uplink {
+            Uplink::Channel => Self::Channel,
+            Uplink::Application => Self::Application,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What each sub-command does.
+
+mod floor;
+mod list;
+mod load;
+mod report;
+mod run;
+mod serve;
+mod verify;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Command};
+
+/// Does what was asked for.
+///
+/// # Errors
+///
+/// When something cannot be set up.
+pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::List(arguments) => list::list(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Serve(arguments) => serve::serve(&arguments),
+        Command::Load => load::load(),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::Verify => verify::verify(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "pushbench", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::FloorEcho(arguments) => floor::echo(&arguments),
+        Command::FloorPing(arguments) => floor::ping(&arguments),
+    }
+}
+
+/// Prints a result. A reader that has heard enough (`| head`) is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("write to standard output")
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,39 @@
+//! `pushbench load`: the load generator of one trial, in a process of its own.
+
+use std::io::{self, BufRead as _, Read as _};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use loadgen::trial;
+use schema::trial::TrialSpec;
+
+use super::print;
+use crate::registry;
+
+const LONGEST_SPEC: u64 = 1024 * 1024;
+
+pub(super) fn load() -> anyhow::Result<ExitCode> {
+    let spec = read_spec()?;
+    let Some((_, technique)) = registry::find(&spec.technique) else {
+        bail!("there is no technique {}; there are: {}", spec.technique, registry::slugs().join(", "));
+    };
+    std::thread::spawn(end_with_the_input);
+    let outcome = trial::run(&spec, technique.subscribe).context("run the trial")?;
+    print(&(serde_json::to_string(&outcome).context("encode the outcome")? + "\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_spec() -> anyhow::Result<TrialSpec> {
+    let mut line = String::new();
+    io::stdin().lock().take(LONGEST_SPEC).read_line(&mut line).context("read the trial's spec")?;
+    serde_json::from_str(&line).context("read the trial's spec: one line of JSON on standard input")
+}
+
+/// Whoever started this process holds its standard input open; its end says that nobody awaits the outcome.
+fn end_with_the_input() {
+    // An error ends the input as surely as its end does.
+    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+    // A server that is just stopped for a stall would otherwise stay so, and could not hear that its own input ended.
+    trial::release_server();
+    std::process::exit(2);
+}

@@ -1,0 +1,249 @@
+//! `pushbench run`: plan, trials, table, report.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use schema::SCHEMA_VERSION;
+use schema::manifest::{Manifest, ScenarioInfo, Skipped};
+use schema::quantity::show_duration;
+use schema::scenario::{Extent, Scenario};
+use schema::trial::{TrialRecord, TrialResult};
+
+use super::{print, report};
+use crate::cli::Run;
+use crate::host::{self, Pinning};
+use crate::interrupt::{self, Interrupt};
+use crate::plan::{Choice, Plan};
+use crate::runner::{Ended, Runner, unix_s};
+use crate::store::{self, Store};
+use crate::trial::Stage;
+use crate::{floor, project, provenance, registry, summary};
+
+/// Pings of the floor at a run's begin and at its end: 3 s each, and 1 s under `--quick`.
+const PINGS: u32 = 60;
+const PINGS_QUICK: u32 = 20;
+
+pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
+    let interrupt = Interrupt::listen()?;
+    let results = project::results(arguments.results.as_deref())?;
+    let mut begun = match &arguments.resume {
+        Some(dir) => resume(&results, dir)?,
+        None => begin(&results, arguments)?,
+    };
+    let ended = begun.go_on(arguments, &interrupt)?;
+    print(&summary::table(&begun.store)?)?;
+    print(&format!("results: {}\n", begun.store.dir().display()))?;
+    if ended == Ended::Interrupted {
+        return begun.say_how_to_resume();
+    }
+    if !arguments.no_report && begun.store.records().iter().any(|record| record.result.outcome().is_some()) {
+        let runs = [begun.store.dir().to_owned()];
+        print(&report::render(&runs, &report_of(begun.store.dir()))?)?;
+    }
+    Ok(begun.verdict())
+}
+
+/// A run whose folder is there.
+pub(super) struct Begun {
+    pub(super) store: Store,
+    pub(super) plan: Plan,
+    manifest: Manifest,
+}
+
+/// Plans a run, and makes its folder.
+pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
+    let extent = if arguments.quick { Extent::Quick } else { Extent::Full };
+    let scenarios = project::scenarios(&arguments.scenarios, extent)?;
+    let techniques: Vec<&str> = registry::slugs()
+        .into_iter()
+        .filter(|slug| {
+            arguments.techniques.is_empty() || arguments.techniques.iter().any(|other| other == slug)
+        })
+        .collect();
+    // Half of the bits, so that it can be typed again.
+    let seed = arguments.seed.unwrap_or_else(|| u64::from(fastrand::u32(..)));
+    let choice = Choice { techniques: &techniques, repetitions: arguments.repetitions, seed };
+    let plan = Plan::new(&scenarios, &choice);
+    if plan.trials.is_empty() {
+        bail!("there is nothing to run: none of the techniques takes part in these scenarios");
+    }
+    let manifest = manifest(arguments, &scenarios, &techniques, &plan, seed);
+    let store = Store::create(results, &manifest, &plan)?;
+    Ok(Begun { store, manifest, plan })
+}
+
+fn resume(results: &Path, named: &Path) -> anyhow::Result<Begun> {
+    let dir = match named.as_os_str().is_empty() {
+        true => store::newest_unfinished(results)?,
+        false => named.to_owned(),
+    };
+    let (store, manifest, plan) = Store::open(&dir)?;
+    same_conditions(&manifest).with_context(|| format!("go on with {}", dir.display()))?;
+    if let Some(trial) = plan.trials().find(|trial| registry::find(&trial.planned.technique).is_none()) {
+        bail!("its plan has the technique {}, which this pushbench does not know", trial.planned.technique);
+    }
+    Ok(Begun { store, manifest, plan })
+}
+
+/// One run is one machine and one program; half of it from another would be compared with the first half.
+fn same_conditions(manifest: &Manifest) -> anyhow::Result<()> {
+    let pinning = Pinning::split(&host::allowed_cores());
+    let (here, then) = (host::describe(&pinning), &manifest.host);
+    let (commit, _) = provenance::commit();
+    let cores = |host: &schema::manifest::Host| format!("{:?} and {:?}", host.server_cores, host.load_cores);
+    for (what, here, then) in [
+        ("the version of pushbench", env!("CARGO_PKG_VERSION").to_owned(), manifest.pushbench.clone()),
+        ("the commit", commit.unwrap_or_default(), manifest.commit.clone().unwrap_or_default()),
+        ("the host", here.name.clone(), then.name.clone()),
+        ("the kernel", here.kernel.clone(), then.kernel.clone()),
+        ("the pair of cores", cores(&here), cores(then)),
+    ] {
+        if here != then {
+            bail!(
+                "{what} is {here} now and was {then} when the run began; start a new run with `pushbench run`"
+            );
+        }
+    }
+    Ok(())
+}
+
+impl Begun {
+    /// Runs what the plan still holds.
+    pub(super) fn go_on(&mut self, arguments: &Run, interrupt: &Interrupt) -> anyhow::Result<Ended> {
+        let sockets = tempfile::tempdir().context("make a folder for the feeds' sockets")?;
+        let own = std::env::current_exe().context("find the own program")?;
+        let stage = Stage {
+            server_program: arguments.server_program.clone().unwrap_or_else(|| own.clone()),
+            load_program: own,
+            pinning: Pinning {
+                server: self.manifest.host.server_cores.clone(),
+                load: self.manifest.host.load_cores.clone(),
+            },
+            sockets: sockets.path().to_owned(),
+        };
+        let pings = if arguments.quick { PINGS_QUICK } else { PINGS };
+        announce(&self.plan, &self.store, &self.manifest, pings);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let (store, manifest) = (&mut self.store, &mut self.manifest);
+        let mut runner = Runner { stage: &stage, store, manifest, interrupt, pings };
+        let ended = runtime.context("start the supervisor's runtime")?.block_on(runner.run(&self.plan));
+        ended.with_context(|| {
+            format!(
+                "what was measured is kept in {0}; when the cause is mended, go on with: pushbench run --resume {0}",
+                self.store.dir().display()
+            )
+        })
+    }
+
+    fn say_how_to_resume(&self) -> anyhow::Result<ExitCode> {
+        let done = self.store.records().len();
+        say(&format!(
+            "interrupted after {done} of {} trials; go on with: pushbench run --resume {}",
+            self.plan.trials.len(),
+            self.store.dir().display()
+        ));
+        Ok(ExitCode::from(interrupt::EXIT_CODE))
+    }
+
+    /// In a climb to the bound, lost events are the answer; anywhere else they are a fault.
+    fn verdict(&self) -> ExitCode {
+        let climbs = |record: &TrialRecord| {
+            self.plan.trials().nth(record.index as usize).is_some_and(|trial| trial.point.rung.is_some())
+        };
+        let faulty =
+            |record: &&TrialRecord| !matches!(record.result, TrialResult::Complete(_)) && !climbs(record);
+        match self.store.records().iter().filter(faulty).count() {
+            0 => ExitCode::SUCCESS,
+            count => {
+                say(&format!("{count} trials failed or lost events; the records say which and why"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn manifest(
+    arguments: &Run,
+    scenarios: &[Scenario],
+    techniques: &[&str],
+    plan: &Plan,
+    seed: u64,
+) -> Manifest {
+    let (commit, dirty) = provenance::commit();
+    Manifest {
+        schema_version: SCHEMA_VERSION,
+        pushbench: env!("CARGO_PKG_VERSION").to_owned(),
+        commit,
+        dirty,
+        command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+        started_unix_s: unix_s(),
+        seed,
+        planned_trials: plan.trials.len() as u32,
+        skipped: left_out(arguments, scenarios, techniques),
+        techniques: registry::infos(),
+        scenarios: scenarios.iter().map(info).collect(),
+        libraries: provenance::libraries(),
+        host: host::describe(&Pinning::split(&host::allowed_cores())),
+        floor: None,
+    }
+}
+
+fn info(scenario: &Scenario) -> ScenarioInfo {
+    ScenarioInfo {
+        name: scenario.name.clone(),
+        question: scenario.question.clone(),
+        reading: scenario.reading.clone(),
+        sweeps: scenario.sweeps.clone(),
+        text: scenario.text.clone(),
+    }
+}
+
+/// What this run does not run, so that nobody takes its absence for a result.
+fn left_out(arguments: &Run, scenarios: &[Scenario], techniques: &[&str]) -> Vec<Skipped> {
+    let why =
+        if arguments.scenarios.is_empty() { "it runs only when it is named" } else { "it was not asked for" };
+    let skipped = |what: String, why: &str| Skipped { what, why: why.to_owned() };
+    // A folder of scenarios that is not there, or is broken, leaves nothing out of a run that named its files.
+    let known = project::all_scenarios(Extent::Full).unwrap_or_default();
+    let left = known.iter().filter(|known| scenarios.iter().all(|scenario| scenario.name != known.name));
+    let scenarios = left.map(|scenario| skipped(format!("scenario {}", scenario.name), why));
+    let others = registry::slugs().into_iter().filter(|slug| !techniques.contains(slug));
+    scenarios.chain(others.map(|slug| skipped(format!("technique {slug}"), "it was not asked for"))).collect()
+}
+
+fn announce(plan: &Plan, store: &Store, manifest: &Manifest, pings: u32) {
+    let left: Vec<_> = plan
+        .trials()
+        .filter(|trial| store.records().iter().all(|record| record.index as usize != trial.index))
+        .map(|trial| trial.expected_ns())
+        .collect();
+    let total_ns = left.iter().sum::<u64>() + 2 * floor::expected_ns(pings);
+    let cores = match (&manifest.host.server_cores[..], &manifest.host.load_cores[..]) {
+        ([], _) => "not pinned, since there is only one core".to_owned(),
+        (server, load) => format!("server on core {}, load on core {}", listed(server), listed(load)),
+    };
+    let names: Vec<_> = plan.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    say(&format!(
+        "{}: {} trials, seed {}, {cores}; about {}",
+        names.join(", "),
+        left.len(),
+        manifest.seed,
+        show_duration(total_ns.div_ceil(1_000_000_000) * 1_000_000_000)
+    ));
+}
+
+fn listed(cores: &[u32]) -> String {
+    cores.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn report_of(run: &Path) -> PathBuf {
+    project::report_beside(run.parent().unwrap_or(Path::new("")))
+}
+
+/// Progress and advice go to standard error.
+fn say(line: &str) {
+    // A reader that has gone away is no reason to fail.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,82 @@
+//! `pushbench serve`: one technique's server in a process of its own.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use loadgen::os;
+use server_kit::settings::Limits;
+use server_kit::{Hub, Settings, feed, lifetime};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime::{Builder, Runtime};
+use wire::ready::ReadyLine;
+
+use crate::cli::Serve;
+use crate::host;
+use crate::registry;
+
+pub(super) fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
+    os::pin(&arguments.cores.cores).with_context(|| format!("keep to cores {:?}", arguments.cores.cores))?;
+    runtime()?.block_on(run(arguments))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// As many threads as there are cores; on a single core none but this one, so that no event crosses threads.
+fn runtime() -> anyhow::Result<Runtime> {
+    let runtime = match host::allowed_cores().len() {
+        0 | 1 => Builder::new_current_thread().enable_all().build(),
+        cores => Builder::new_multi_thread().worker_threads(cores).enable_all().build(),
+    };
+    runtime.context("start the server's runtime")
+}
+
+async fn run(arguments: &Serve) -> anyhow::Result<()> {
+    let (_, technique) = registry::find(&arguments.technique).context("find the technique")?;
+    let settings = settings(arguments);
+    let hub = Hub::new(technique.encode, &settings);
+    let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
+        format!("listen on {}; name another port with --listen, or 0 for a free one", arguments.listen)
+    })?;
+    let (stopper, stop) = lifetime::channel();
+    if let Some(path) = &arguments.feed {
+        let feed = UnixListener::bind(path).with_context(|| {
+            format!("listen on the feed {}; the path must be free and short", path.display())
+        })?;
+        tokio::spawn(feed::serve(feed, hub.clone(), stop.clone()));
+    }
+    say_ready(technique.slug, &listener, arguments.feed.as_deref())?;
+    let serving = (technique.serve)(listener, hub, settings, stop);
+    tokio::pin!(serving);
+    tokio::select! {
+        served = &mut serving => return served.context("serve"),
+        () = lifetime::end_of_input() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("listen for Ctrl-C")?,
+    }
+    stopper.stop();
+    serving.await.context("serve")
+}
+
+fn settings(arguments: &Serve) -> Settings {
+    Settings {
+        limits: Limits { replay_events: arguments.replay as usize, ..Limits::default() },
+        hold: Duration::from_nanos(arguments.hold.0),
+        empty: arguments.empty.into(),
+        frames: arguments.frames.into(),
+        uplink: arguments.uplink.into(),
+        greeting: arguments.greeting,
+        ..Settings::default()
+    }
+}
+
+fn say_ready(technique: &str, listener: &TcpListener, feed: Option<&Path>) -> anyhow::Result<()> {
+    let ready = ReadyLine {
+        technique: technique.to_owned(),
+        address: listener.local_addr().context("find the own address")?,
+        feed: feed.map(|path| path.display().to_string()),
+        pid: std::process::id(),
+    };
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", ready.to_line()).and_then(|()| out.flush()).context("write the ready line")
+}

@@ -1,0 +1,272 @@
+//! The plan of a run: which trials, in which order, with which seeds. Pure; it is stored with the run, so that a run
+//! that was interrupted goes on with exactly what was planned.
+
+use std::collections::BTreeMap;
+
+use schema::scenario::{Rung, Scenario};
+use schema::settings::Settings;
+use schema::trial::TrialKey;
+use serde::{Deserialize, Serialize};
+
+/// What a trial takes beyond its phases: two processes, the connections, and the drain. Measured: 0.2 to 0.5 s.
+const AROUND_NS: u64 = 350_000_000;
+
+/// All trials of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plan {
+    /// [`SCHEMA_VERSION`](schema::SCHEMA_VERSION).
+    pub(crate) schema_version: u32,
+    /// The scenarios with their points.
+    pub(crate) scenarios: Vec<PlannedScenario>,
+    /// In the order in which they run.
+    pub(crate) trials: Vec<PlannedTrial>,
+}
+
+/// A scenario's points.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlannedScenario {
+    /// The scenario's name.
+    pub(crate) name: String,
+    /// Its points, in the order of the sweeps.
+    pub(crate) points: Vec<PlannedPoint>,
+}
+
+/// What a trial at a point is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlannedPoint {
+    /// The swept keys' values as written.
+    pub(crate) values: BTreeMap<String, String>,
+    /// What is told.
+    pub(crate) settings: Settings,
+    /// The place on the way to the bound.
+    pub(crate) rung: Option<Rung>,
+}
+
+/// A trial to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlannedTrial {
+    /// Index into the plan's scenarios.
+    pub(crate) scenario: usize,
+    /// Index into the scenario's points.
+    pub(crate) point: usize,
+    /// The technique's slug.
+    pub(crate) technique: String,
+    /// From 0.
+    pub(crate) repetition: u32,
+    /// Decides send times and payloads; the same for all techniques, so that each meets the same events.
+    pub(crate) seed: u64,
+}
+
+/// A trial of the plan with all that belongs to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trial<'a> {
+    /// Place in the plan, from 0.
+    pub(crate) index: usize,
+    /// The scenario's name.
+    pub(crate) scenario: &'a str,
+    /// Its point.
+    pub(crate) point: &'a PlannedPoint,
+    /// The rest.
+    pub(crate) planned: &'a PlannedTrial,
+}
+
+/// What limits a plan from outside of the scenario files.
+#[derive(Debug, Clone)]
+pub(crate) struct Choice<'a> {
+    /// The techniques that take part, in the order of the registry.
+    pub(crate) techniques: &'a [&'a str],
+    /// How often, if not as the scenarios say.
+    pub(crate) repetitions: Option<u32>,
+    /// Decides the order, and each trial's own seed.
+    pub(crate) seed: u64,
+}
+
+impl Plan {
+    /// Plans `scenarios` in their order. Within a scenario all techniques are gone through once before any is
+    /// repeated, in an order shuffled anew for each repetition; rungs to a bound are climbed in their order.
+    pub(crate) fn new(scenarios: &[Scenario], choice: &Choice<'_>) -> Self {
+        let mut rng = fastrand::Rng::with_seed(choice.seed);
+        let mut trials = Vec::new();
+        for (index, scenario) in scenarios.iter().enumerate() {
+            for repetition in 0..choice.repetitions.unwrap_or(scenario.repetitions) {
+                let mut round = round(index, scenario, repetition, choice);
+                rng.shuffle(&mut round);
+                round.sort_by_key(|trial| scenario.points[trial.point].rung.as_ref().map(|rung| rung.step));
+                trials.append(&mut round);
+            }
+        }
+        Self {
+            schema_version: schema::SCHEMA_VERSION,
+            scenarios: scenarios.iter().map(planned_scenario).collect(),
+            trials,
+        }
+    }
+
+    /// All trials in order.
+    pub(crate) fn trials(&self) -> impl Iterator<Item = Trial<'_>> {
+        self.trials.iter().enumerate().filter_map(|(index, planned)| {
+            let scenario = self.scenarios.get(planned.scenario)?;
+            Some(Trial {
+                index,
+                scenario: &scenario.name,
+                point: scenario.points.get(planned.point)?,
+                planned,
+            })
+        })
+    }
+}
+
+fn round(index: usize, scenario: &Scenario, repetition: u32, choice: &Choice<'_>) -> Vec<PlannedTrial> {
+    let takes_part = |restricted: &[String], slug: &str| {
+        restricted.is_empty() || restricted.iter().any(|other| other == slug)
+    };
+    let mut round = Vec::new();
+    for (point, techniques) in scenario.points.iter().map(|point| &point.techniques).enumerate() {
+        for slug in choice.techniques {
+            if takes_part(&scenario.techniques, slug) && takes_part(techniques, slug) {
+                let seed = trial_seed(choice.seed, &scenario.name, point, repetition);
+                let technique = (*slug).to_owned();
+                round.push(PlannedTrial { scenario: index, point, technique, repetition, seed });
+            }
+        }
+    }
+    round
+}
+
+/// FNV-1a over what names the trial; the technique is left out on purpose.
+fn trial_seed(seed: u64, scenario: &str, point: usize, repetition: u32) -> u64 {
+    let name = format!("{seed} {scenario} {point} {repetition}");
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+fn planned_scenario(scenario: &Scenario) -> PlannedScenario {
+    let point = |point: &schema::scenario::Point| PlannedPoint {
+        values: point.values.clone(),
+        settings: point.settings.clone(),
+        rung: point.rung.clone(),
+    };
+    PlannedScenario { name: scenario.name.clone(), points: scenario.points.iter().map(point).collect() }
+}
+
+/// What of a swept value can stand in a file's name.
+fn file_part(value: &str) -> String {
+    let part: String =
+        value
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || matches!(c, '.' | '+') { c.to_ascii_lowercase() } else { '-' }
+            })
+            .take(24)
+            .collect();
+    part.trim_matches('-').to_owned()
+}
+
+impl Trial<'_> {
+    /// Which trial this is, as its record says it.
+    pub(crate) fn key(&self) -> TrialKey {
+        TrialKey {
+            scenario: self.scenario.to_owned(),
+            point: self.point.values.clone(),
+            technique: self.planned.technique.clone(),
+            repetition: self.planned.repetition,
+        }
+    }
+
+    /// The name of its files, without ending.
+    pub(crate) fn file_stem(&self) -> String {
+        let point: String =
+            self.point.values.values().map(|value| format!("-{}", file_part(value))).collect();
+        let PlannedTrial { technique, repetition, .. } = self.planned;
+        format!("{:04}-{}{point}-{technique}-r{repetition}", self.index, self.scenario)
+    }
+
+    /// What it is for people: `notifications websocket r2`, with the point's values.
+    pub(crate) fn title(&self) -> String {
+        let values: String = self.point.values.values().map(|value| format!(" {value}")).collect();
+        format!("{}{values} {} r{}", self.scenario, self.planned.technique, self.planned.repetition)
+    }
+
+    /// How long it will take, in nanoseconds.
+    pub(crate) fn expected_ns(&self) -> u64 {
+        let phases = &self.point.settings.phases;
+        phases.warm_up_ns + phases.window_ns + AROUND_NS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::scenario::Extent;
+
+    use super::*;
+
+    const SLUGS: [&str; 3] = ["a", "b", "c"];
+
+    fn scenario(body: &str) -> Scenario {
+        let text = format!("question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\n{body}");
+        Scenario::parse(&text, "x.toml", "x", &SLUGS, Extent::Full).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn plan(body: &str, seed: u64) -> Plan {
+        Plan::new(&[scenario(body)], &Choice { techniques: &SLUGS, repetitions: None, seed })
+    }
+
+    #[test]
+    fn every_round_has_each_technique_once_in_an_order_of_its_own() {
+        let plan = plan("repetitions = 20", 7);
+        let rounds: Vec<Vec<&str>> = plan
+            .trials
+            .chunks(3)
+            .map(|round| round.iter().map(|trial| trial.technique.as_str()).collect())
+            .collect();
+        assert_eq!(rounds.len(), 20);
+        for round in &rounds {
+            let mut sorted = round.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, SLUGS);
+        }
+        assert!(rounds.iter().any(|round| *round != rounds[0]), "{rounds:?}");
+    }
+
+    #[test]
+    fn the_seed_decides_the_plan() {
+        assert_eq!(plan("repetitions = 5", 7), plan("repetitions = 5", 7));
+        assert_ne!(plan("repetitions = 5", 7), plan("repetitions = 5", 8));
+    }
+
+    #[test]
+    fn all_techniques_of_a_round_meet_the_same_events() {
+        let plan = plan("repetitions = 2", 7);
+        let seeds: Vec<u64> = plan.trials.iter().map(|trial| trial.seed).collect();
+        assert!(seeds[..3].iter().all(|seed| *seed == seeds[0]));
+        assert_ne!(seeds[0], seeds[3]);
+    }
+
+    #[test]
+    fn rungs_are_climbed_in_order() {
+        let body = "repetitions = 1\nbound.p99 = \"1ms\"\n[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\", \"2/s\", \"3/s\"]\nuntil = \"bound\"";
+        let plan = plan(body, 7);
+        let points: Vec<usize> = plan.trials.iter().map(|trial| trial.point).collect();
+        assert_eq!(points, [0, 0, 0, 1, 1, 1, 2, 2, 2]);
+    }
+
+    #[test]
+    fn only_chosen_techniques_take_part_as_often_as_asked() {
+        let chosen = Choice { techniques: &["c"], repetitions: Some(2), seed: 1 };
+        let plan = Plan::new(&[scenario("techniques = [\"b\", \"c\"]")], &chosen);
+        let found: Vec<_> = plan.trials.iter().map(|t| (t.technique.as_str(), t.repetition)).collect();
+        assert_eq!(found, [("c", 0), ("c", 1)]);
+    }
+
+    #[test]
+    fn a_trials_files_are_named_after_it() {
+        let plan = plan("repetitions = 1\n[[sweep]]\nkey = \"events.payload\"\nvalues = [\"16 KiB\"]", 7);
+        let trial = plan.trials().next().unwrap();
+        assert_eq!(trial.file_stem(), format!("0000-x-16-kib-{}-r0", trial.planned.technique));
+    }
+}

@@ -1,0 +1,331 @@
+//! Child processes: started with a lifeline, read with time limits, ended in all cases.
+//!
+//! A child's standard input is its lifeline: it stays open as long as this process lives, and its end tells the child
+//! to stop, also when this process was killed. A dropped [`Process`] is killed. Each child has a process group of its
+//! own, so that Ctrl-C reaches this process alone, which then ends them in order.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How long a child may take to go after its lifeline has ended; then it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long a dead child's last words are awaited: a grandchild may hold the pipe open.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+const LONGEST_LINE: u64 = 64 * 1024;
+const LONGEST_OUTPUT: u64 = 256 * 1024 * 1024;
+/// Bytes of standard error that are kept, the last ones.
+const KEPT: usize = 2_048;
+
+/// Why a child did not do what it was started for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProcessError {
+    /// It could not be started.
+    #[error("{} cannot be started: {cause}", .program.display())]
+    Start {
+        /// Which program.
+        program: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// It said nothing in time.
+    #[error("the {name} said nothing for {} s{said}", .limit.as_secs())]
+    Silent {
+        /// The child.
+        name: &'static str,
+        /// The time that it had.
+        limit: Duration,
+        /// What it wrote to standard error.
+        said: Said,
+    },
+    /// It ended too early, or not well.
+    #[error("the {name} ended with {status}{said}")]
+    Ended {
+        /// The child.
+        name: &'static str,
+        /// How.
+        status: ExitStatus,
+        /// What it wrote to standard error.
+        said: Said,
+    },
+    /// It wrote something else than a line of text.
+    #[error("the {name} wrote {found} instead of a line of text{said}")]
+    Rubbish {
+        /// The child.
+        name: &'static str,
+        /// The begin of it.
+        found: String,
+        /// What it wrote to standard error.
+        said: Said,
+    },
+    /// A pipe to it failed.
+    #[error("the pipe to the {name} failed: {cause}{said}")]
+    Pipe {
+        /// The child.
+        name: &'static str,
+        /// Why.
+        cause: io::Error,
+        /// What it wrote to standard error.
+        said: Said,
+    },
+}
+
+/// The last lines of a child's standard error; shows as nothing when there are none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Said(String);
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, "; it said: {}", self.0) }
+    }
+}
+
+/// A running child.
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: &'static str,
+    child: Child,
+    lifeline: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    complaints: Complaints,
+}
+
+impl Process {
+    /// Starts `program`; `name` is what messages call it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub(crate) fn start<S: AsRef<OsStr>>(
+        name: &'static str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ProcessError> {
+        let failed = |cause| ProcessError::Start { program: program.to_owned(), cause };
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let pipe = |what: &str| failed(io::Error::other(format!("it has no standard {what}")));
+        let output = child.stdout.take().ok_or_else(|| pipe("output"))?;
+        let complaints = Complaints::collect(child.stderr.take().ok_or_else(|| pipe("error"))?);
+        Ok(Self { name, lifeline: child.stdin.take(), child, output: BufReader::new(output), complaints })
+    }
+
+    /// Writes a line to the lifeline, which stays open.
+    ///
+    /// # Errors
+    ///
+    /// When the child does not read it.
+    pub(crate) async fn tell(&mut self, line: &str) -> Result<(), ProcessError> {
+        let Some(lifeline) = &mut self.lifeline else { return Ok(()) };
+        let line = [line, "\n"].concat();
+        let written = timeout(GRACE, lifeline.write_all(line.as_bytes())).await;
+        match written {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(source)) => Err(self.pipe_failed(source).await),
+            Err(_) => Err(self.silent(GRACE)),
+        }
+    }
+
+    /// The next line of its standard output, without the line's end.
+    ///
+    /// # Errors
+    ///
+    /// When no line of text comes within `limit`.
+    pub(crate) async fn line(&mut self, limit: Duration) -> Result<String, ProcessError> {
+        let mut line = Vec::new();
+        let mut output = (&mut self.output).take(LONGEST_LINE);
+        match timeout(limit, output.read_until(b'\n', &mut line)).await {
+            Err(_) => Err(self.silent(limit)),
+            Ok(Err(source)) => Err(self.pipe_failed(source).await),
+            Ok(Ok(_)) if line.is_empty() => Err(self.ended().await),
+            Ok(Ok(_)) => match (line.pop(), String::from_utf8(line)) {
+                (Some(b'\n'), Ok(line)) => Ok(line),
+                (_, Ok(line)) => Err(self.rubbish(&line)),
+                (_, Err(error)) => Err(self.rubbish(&String::from_utf8_lossy(error.as_bytes()))),
+            },
+        }
+    }
+
+    /// All of its standard output, once it has ended well.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end well within `limit`.
+    pub(crate) async fn outcome(&mut self, limit: Duration) -> Result<String, ProcessError> {
+        let mut bytes = Vec::new();
+        let mut output = (&mut self.output).take(LONGEST_OUTPUT);
+        match timeout(limit, output.read_to_end(&mut bytes)).await {
+            Err(_) => return Err(self.silent(limit)),
+            Ok(Err(source)) => return Err(self.pipe_failed(source).await),
+            Ok(Ok(_)) => {}
+        }
+        match timeout(GRACE, self.child.wait()).await {
+            Ok(Ok(status)) if status.success() => String::from_utf8(bytes)
+                .map_err(|error| self.rubbish(&String::from_utf8_lossy(error.as_bytes()))),
+            Ok(Ok(status)) => Err(self.ended_with(status).await),
+            Ok(Err(source)) => Err(self.pipe_failed(source).await),
+            Err(_) => Err(self.silent(GRACE)),
+        }
+    }
+
+    /// Resolves when it ends by itself. Cancel-safe.
+    pub(crate) async fn died(&mut self) -> ProcessError {
+        match self.child.wait().await {
+            Ok(status) => self.ended_with(status).await,
+            Err(source) => self.pipe_failed(source).await,
+        }
+    }
+
+    /// Asks it to go, and kills it if it does not; says whether it went by itself.
+    pub(crate) async fn end(mut self) -> Ending {
+        drop(self.lifeline.take());
+        if timeout(GRACE, self.child.wait()).await.is_ok() {
+            return Ending::Orderly;
+        }
+        // It can only fail because the child has gone.
+        let _ = self.child.kill().await;
+        Ending::Killed
+    }
+
+    async fn ended(&mut self) -> ProcessError {
+        match timeout(GRACE, self.child.wait()).await {
+            Ok(Ok(status)) => self.ended_with(status).await,
+            Ok(Err(source)) => self.pipe_failed(source).await,
+            Err(_) => self.silent(GRACE),
+        }
+    }
+
+    async fn ended_with(&mut self, status: ExitStatus) -> ProcessError {
+        ProcessError::Ended { name: self.name, status, said: self.complaints.last_words().await }
+    }
+
+    async fn pipe_failed(&mut self, cause: io::Error) -> ProcessError {
+        ProcessError::Pipe { name: self.name, cause, said: self.complaints.last_words().await }
+    }
+
+    fn silent(&self, limit: Duration) -> ProcessError {
+        ProcessError::Silent { name: self.name, limit, said: self.complaints.so_far() }
+    }
+
+    fn rubbish(&self, found: &str) -> ProcessError {
+        let found = format!("{:?}", found.chars().take(120).collect::<String>());
+        ProcessError::Rubbish { name: self.name, found, said: self.complaints.so_far() }
+    }
+}
+
+/// How a child went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// By itself, when asked.
+    Orderly,
+    /// It did not go when asked.
+    Killed,
+}
+
+/// The end of a child's standard error, read as it comes so that the child never waits for its reader.
+#[derive(Debug)]
+struct Complaints {
+    kept: Arc<Mutex<Vec<u8>>>,
+    reading: JoinHandle<()>,
+}
+
+impl Complaints {
+    fn collect(error: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        Self { reading: tokio::spawn(keep_the_end(error, Arc::clone(&kept))), kept }
+    }
+
+    async fn last_words(&mut self) -> Said {
+        // Whatever has come by then is what there is to say.
+        let _ = timeout(LAST_WORDS, &mut self.reading).await;
+        self.so_far()
+    }
+
+    fn so_far(&self) -> Said {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&kept).into_owned();
+        let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        Said(lines[lines.len().saturating_sub(5)..].join(" | "))
+    }
+}
+
+async fn keep_the_end(mut error: impl AsyncRead + Unpin, kept: Arc<Mutex<Vec<u8>>>) {
+    let mut part = [0; 1_024];
+    while let Ok(count @ 1..) = error.read(&mut part).await {
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend_from_slice(&part[..count]);
+        let surplus = kept.len().saturating_sub(KEPT);
+        kept.drain(..surplus);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    fn shell(script: &str) -> Process {
+        Process::start("server", Path::new("/bin/sh"), ["-c", script]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_child_that_ends_before_its_line_is_quoted() {
+        let error = shell("echo first >&2; echo no such port >&2; exit 3").line(LIMIT).await.unwrap_err();
+        assert_eq!(error.to_string(), "the server ended with exit status: 3; it said: first | no such port");
+    }
+
+    #[tokio::test]
+    async fn a_child_that_says_nothing_is_not_waited_for() {
+        let mut process = shell("exec sleep 60");
+        let error = process.line(Duration::from_millis(200)).await.unwrap_err();
+        assert!(matches!(error, ProcessError::Silent { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_line_that_never_ends_is_rubbish() {
+        let error = shell("exec yes | tr -d '\\n'").line(LIMIT).await.unwrap_err();
+        assert!(error.to_string().starts_with("the server wrote \"yyyy"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_lifelines_end_ends_a_child() {
+        let mut process = shell("cat; echo done");
+        process.tell("hello").await.unwrap();
+        assert_eq!(process.line(LIMIT).await.unwrap(), "hello");
+        assert_eq!(process.end().await, Ending::Orderly);
+    }
+
+    #[tokio::test]
+    async fn a_child_that_floods_standard_error_does_not_block() {
+        let mut process = shell("yes complaint | head -c 1000000 >&2; echo ready");
+        assert_eq!(process.line(LIMIT).await.unwrap(), "ready");
+    }
+
+    #[tokio::test]
+    async fn a_dropped_process_is_killed() {
+        let mut process = shell("echo $$; exec sleep 60");
+        let pid: u32 = process.line(LIMIT).await.unwrap().parse().unwrap();
+        drop(process);
+        let deadline = std::time::Instant::now() + LIMIT;
+        while !loadgen::os::has_ended(pid) {
+            assert!(std::time::Instant::now() < deadline, "process {pid} is still there");
+            tokio::task::yield_now().await;
+        }
+    }
+}

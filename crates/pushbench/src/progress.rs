@@ -1,0 +1,199 @@
+//! How far a run is, on standard error: a bar on a terminal, one plain line a trial elsewhere. No colours, so there is
+//! nothing that `NO_COLOR` would have to turn off.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use schema::quantity::show_duration;
+use schema::trial::{TrialOutcome, TrialResult};
+
+use crate::plan::Trial;
+
+/// Shows the trials of a run as they end.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    shown: Shown,
+    total: usize,
+    left: TimeLeft,
+}
+
+#[derive(Debug)]
+enum Shown {
+    Bar(ProgressBar),
+    Lines,
+}
+
+/// What is left, corrected by how long the trials so far really took.
+#[derive(Debug, Default)]
+struct TimeLeft {
+    planned_ns: u64,
+    done_planned_ns: u64,
+    done_took_ns: u64,
+}
+
+impl Progress {
+    /// For `total` trials, of which those that are still to run are expected to take `planned_ns`.
+    pub(crate) fn new(total: usize, planned_ns: u64) -> Self {
+        let shown = if std::io::stderr().is_terminal() { Shown::Bar(bar(total)) } else { Shown::Lines };
+        Self { shown, total, left: TimeLeft { planned_ns, ..TimeLeft::default() } }
+    }
+
+    /// A trial begins.
+    pub(crate) fn begin(&self, trial: &Trial<'_>) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.set_message(format!("{}  {} left", trial.title(), show_left(self.left.ns())));
+        }
+    }
+
+    /// A trial has ended.
+    pub(crate) fn end(&mut self, trial: &Trial<'_>, result: &TrialResult, took_ns: u64) {
+        self.left.done(trial.expected_ns(), took_ns);
+        let line = self.line(trial, &told(result));
+        match (&self.shown, result) {
+            (Shown::Bar(bar), TrialResult::Complete(_)) => bar.inc(1),
+            (Shown::Bar(bar), _) => {
+                bar.inc(1);
+                bar.println(line);
+            }
+            (Shown::Lines, _) => self.note(&line),
+        }
+    }
+
+    /// A trial is not run.
+    pub(crate) fn skip(&mut self, trial: &Trial<'_>, why: &str) {
+        self.left.drop(trial.expected_ns());
+        if let Shown::Bar(bar) = &self.shown {
+            bar.inc(1);
+        } else {
+            self.note(&self.line(trial, &format!("skipped: {why}")));
+        }
+    }
+
+    /// A trial was run before.
+    pub(crate) fn already_there(&self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.inc(1);
+        }
+    }
+
+    /// Something else worth a line.
+    pub(crate) fn note(&self, line: &str) {
+        match &self.shown {
+            Shown::Bar(bar) => bar.println(line),
+            // A reader that has gone away is no reason to stop measuring.
+            Shown::Lines => drop(writeln!(std::io::stderr(), "{line}")),
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, trial: &Trial<'_>, told: &str) -> String {
+        let width = self.total.to_string().len();
+        format!(
+            "[{:>width$}/{}] {:<40}  {told}  {} left",
+            trial.index + 1,
+            self.total,
+            trial.title(),
+            show_left(self.left.ns())
+        )
+    }
+}
+
+impl TimeLeft {
+    fn done(&mut self, planned_ns: u64, took_ns: u64) {
+        self.done_planned_ns += planned_ns;
+        self.done_took_ns += took_ns;
+    }
+
+    fn drop(&mut self, planned_ns: u64) {
+        self.planned_ns = self.planned_ns.saturating_sub(planned_ns);
+    }
+
+    fn ns(&self) -> u64 {
+        let left = self.planned_ns.saturating_sub(self.done_planned_ns);
+        match self.done_planned_ns {
+            0 => left,
+            done => (left as f64 * self.done_took_ns as f64 / done as f64) as u64,
+        }
+    }
+}
+
+fn bar(total: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("[{pos}/{len}] {bar:24} {wide_msg}");
+    let bar = ProgressBar::new(total as u64).with_style(style.expect("the template is a constant"));
+    bar.enable_steady_tick(Duration::from_secs(1));
+    bar
+}
+
+/// Whole seconds: more would only flicker.
+fn show_left(ns: u64) -> String {
+    show_duration(ns.div_ceil(1_000_000_000) * 1_000_000_000)
+}
+
+fn told(result: &TrialResult) -> String {
+    match result {
+        TrialResult::Complete(outcome) => figures(outcome),
+        TrialResult::Incomplete(outcome) => {
+            let counts = &outcome.counts;
+            format!("{}  MISSING {} of {}", figures(outcome), counts.missing, counts.expected)
+        }
+        TrialResult::Failed(failure) => format!("FAILED: {}", failure.reason),
+    }
+}
+
+fn figures(outcome: &TrialOutcome) -> String {
+    let Some(delivery) = &outcome.delivery else { return "nothing was delivered".to_owned() };
+    let warned = if outcome.warnings.is_empty() { "" } else { "  (warnings)" };
+    format!("p50 {:>9}  p99 {:>9}{warned}", show_time(delivery.p50_ns), show_time(delivery.p99_ns))
+}
+
+/// A latency at three significant digits.
+pub(crate) fn show_time(ns: u64) -> String {
+    let (value, unit) = match ns {
+        1_000_000_000.. => (ns as f64 / 1e9, "s"),
+        1_000_000.. => (ns as f64 / 1e6, "ms"),
+        _ => (ns as f64 / 1e3, "µs"),
+    };
+    let digits = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.digits$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_three_digits() {
+        for (ns, wanted) in [
+            (0, "0.00 µs"),
+            (31_500, "31.5 µs"),
+            (120_000, "120 µs"),
+            (1_234_567, "1.23 ms"),
+            (1_400_000_000, "1.40 s"),
+        ] {
+            assert_eq!(show_time(ns), wanted);
+        }
+    }
+
+    #[test]
+    fn the_time_left_follows_what_the_trials_really_took() {
+        let mut left = TimeLeft { planned_ns: 10_000, ..TimeLeft::default() };
+        assert_eq!(left.ns(), 10_000);
+        left.done(2_000, 3_000);
+        assert_eq!(left.ns(), 12_000);
+        left.drop(4_000);
+        assert_eq!(left.ns(), 6_000);
+    }
+}

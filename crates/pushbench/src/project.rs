@@ -1,0 +1,119 @@
+//! Where things are: the folder with the scenarios, the results beside it, and the scenario files themselves.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use schema::scenario::{Extent, Runs, Scenario};
+
+use crate::registry;
+
+/// A scenario file takes a few kilobytes; what is larger was named by mistake.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// The nearest folder, from the current one upwards, that holds `scenarios/`.
+///
+/// # Errors
+///
+/// When there is none.
+pub(crate) fn root() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_dir().context("find the current folder")?;
+    match here.ancestors().find(|folder| folder.join("scenarios").is_dir()) {
+        // Shown in messages and in the manifest's command: short when it can be.
+        Some(folder) if folder == here => Ok(PathBuf::new()),
+        Some(folder) => Ok(folder.to_owned()),
+        None => bail!(
+            "there is no folder `scenarios` in {} or above it; run pushbench in its own folder, or name a file with --scenario",
+            here.display()
+        ),
+    }
+}
+
+/// The folder of all runs: as named, or `results` beside the scenarios.
+///
+/// # Errors
+///
+/// When none is named and the scenarios cannot be found.
+pub(crate) fn results(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    named.map_or_else(|| Ok(root()?.join("results")), |path| Ok(path.to_owned()))
+}
+
+/// REPORT.md beside a folder of runs.
+pub(crate) fn report_beside(results: &Path) -> PathBuf {
+    results.parent().unwrap_or(Path::new("")).join("REPORT.md")
+}
+
+/// All scenarios of the project, by name.
+///
+/// # Errors
+///
+/// When the folder or one of the files cannot be read or understood.
+pub(crate) fn all_scenarios(extent: Extent) -> anyhow::Result<Vec<Scenario>> {
+    scenario_files()?.iter().map(|path| read(path, extent)).collect()
+}
+
+/// The scenarios that were asked for, in that order; without any, those that run by default.
+///
+/// # Errors
+///
+/// When one does not exist, or cannot be read or understood.
+pub(crate) fn scenarios(names: &[String], extent: Extent) -> anyhow::Result<Vec<Scenario>> {
+    if names.is_empty() {
+        let mut all = all_scenarios(extent)?;
+        all.retain(|scenario| scenario.runs == Runs::ByDefault);
+        return Ok(all);
+    }
+    let scenarios: Vec<_> = names.iter().map(|name| named(name, extent)).collect::<Result<_, _>>()?;
+    for (i, scenario) in scenarios.iter().enumerate() {
+        if scenarios[..i].iter().any(|earlier| earlier.name == scenario.name) {
+            bail!("scenario {} is asked for twice; name it once", scenario.name);
+        }
+    }
+    Ok(scenarios)
+}
+
+fn named(name: &str, extent: Extent) -> anyhow::Result<Scenario> {
+    if name.contains('/') || name.ends_with(".toml") {
+        return read(Path::new(name), extent);
+    }
+    let files = scenario_files()?;
+    match files.iter().find(|path| stem(path) == name) {
+        Some(path) => read(path, extent),
+        None => {
+            let names: Vec<_> = files.iter().map(|path| stem(path)).collect();
+            bail!("there is no scenario {name}; there are: {} (or give the path of a file)", names.join(", "))
+        }
+    }
+}
+
+fn scenario_files() -> anyhow::Result<Vec<PathBuf>> {
+    let folder = root()?.join("scenarios");
+    let entries = fs::read_dir(&folder).with_context(|| format!("read the folder {}", folder.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(|| format!("read the folder {}", folder.display()))?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path, extent: Extent) -> anyhow::Result<Scenario> {
+    let shown = path.display().to_string();
+    let text = text(path).with_context(|| format!("read scenario {shown}"))?;
+    Ok(Scenario::parse(&text, &shown, &stem(path), &registry::slugs(), extent)?)
+}
+
+fn text(path: &Path) -> anyhow::Result<String> {
+    let length = fs::metadata(path)?.len();
+    if length > LARGEST_FILE {
+        bail!("it has {length} bytes, and a scenario has at most {LARGEST_FILE}");
+    }
+    Ok(fs::read_to_string(path)?)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}

@@ -1,0 +1,123 @@
+//! The techniques: the one list from which command line, contract tests, benches, scenarios and charts follow.
+
+use std::io;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use loadgen::subscriber;
+use loadgen::trial::Subscribe;
+use schema::manifest::TechniqueInfo;
+use server_kit::{Hub, Settings, Stop};
+use tokio::net::TcpListener;
+
+/// What of a message goes on the wire.
+pub(crate) type Encode = fn(u64, &Bytes) -> Bytes;
+/// Serves until the stop.
+pub(crate) type Serve = fn(TcpListener, Hub, Settings, Stop) -> BoxFuture<'static, io::Result<()>>;
+
+/// A way to get events to a subscriber: both halves, and how it is called.
+#[derive(Debug)]
+pub(crate) struct Technique {
+    /// Its name on the command line and in files.
+    pub(crate) slug: &'static str,
+    /// Its name for people.
+    pub(crate) label: &'static str,
+    /// What it is, in a line.
+    pub(crate) about: &'static str,
+    /// Whether it is the floor that the others' figures are a multiple of.
+    pub(crate) floor: bool,
+    /// The server half's encoding, once per event.
+    pub(crate) encode: Encode,
+    /// The server half.
+    pub(crate) serve: Serve,
+    /// The client half.
+    pub(crate) subscribe: Subscribe,
+}
+
+/// All techniques, in the order of tables and charts; the floor is last.
+pub(crate) static TECHNIQUES: [Technique; 6] = [
+    Technique {
+        slug: "short-polling",
+        label: "Short polling",
+        about: "the client asks every interval; an empty answer when nothing is new (RFC 9110)",
+        floor: false,
+        encode: server_short_polling::encode,
+        serve: |listener, hub, settings, stop| {
+            server_short_polling::serve(listener, hub, settings, stop).boxed()
+        },
+        subscribe: |session| subscriber::short_polling::subscribe(session).boxed_local(),
+    },
+    Technique {
+        slug: "long-polling",
+        label: "Long polling",
+        about: "the server holds the request until there is an event or a time-out (RFC 6202)",
+        floor: false,
+        encode: server_long_polling::encode,
+        serve: |listener, hub, settings, stop| {
+            server_long_polling::serve(listener, hub, settings, stop).boxed()
+        },
+        subscribe: |session| subscriber::long_polling::subscribe(session).boxed_local(),
+    },
+    Technique {
+        slug: "http-streaming-ndjson",
+        label: "HTTP streaming (NDJSON)",
+        about: "one response that never ends, a line and a chunk per event (RFC 9112 §7.1)",
+        floor: false,
+        encode: server_http_streaming::ndjson::encode,
+        serve: |listener, hub, settings, stop| {
+            server_http_streaming::ndjson::serve(listener, hub, settings, stop).boxed()
+        },
+        subscribe: |session| subscriber::http_streaming::ndjson::subscribe(session).boxed_local(),
+    },
+    Technique {
+        slug: "http-streaming-sse",
+        label: "Server-Sent Events",
+        about: "one response that never ends, as browsers' EventSource reads it (WHATWG HTML §9.2)",
+        floor: false,
+        encode: server_http_streaming::sse::encode,
+        serve: |listener, hub, settings, stop| {
+            server_http_streaming::sse::serve(listener, hub, settings, stop).boxed()
+        },
+        subscribe: |session| subscriber::http_streaming::sse::subscribe(session).boxed_local(),
+    },
+    Technique {
+        slug: "websocket",
+        label: "WebSocket",
+        about: "an HTTP upgrade, then frames both ways (RFC 6455)",
+        floor: false,
+        encode: server_websocket::encode,
+        serve: |listener, hub, settings, stop| server_websocket::serve(listener, hub, settings, stop).boxed(),
+        subscribe: |session| subscriber::websocket::subscribe(session).boxed_local(),
+    },
+    Technique {
+        slug: "raw-tcp",
+        label: "Raw TCP",
+        about: "length-prefixed frames on a bare socket; not for the web, but the floor of all figures",
+        floor: true,
+        encode: server_raw_tcp::encode,
+        serve: |listener, hub, settings, stop| server_raw_tcp::serve(listener, hub, settings, stop).boxed(),
+        subscribe: |session| subscriber::raw_tcp::subscribe(session).boxed_local(),
+    },
+];
+
+/// All slugs, in order.
+pub(crate) fn slugs() -> Vec<&'static str> {
+    TECHNIQUES.iter().map(|technique| technique.slug).collect()
+}
+
+/// The technique of this name, and its place.
+pub(crate) fn find(slug: &str) -> Option<(usize, &'static Technique)> {
+    TECHNIQUES.iter().enumerate().find(|(_, technique)| technique.slug == slug)
+}
+
+/// The techniques as the manifest names them.
+pub(crate) fn infos() -> Vec<TechniqueInfo> {
+    let info = |technique: &Technique| TechniqueInfo {
+        slug: technique.slug.to_owned(),
+        label: technique.label.to_owned(),
+        about: technique.about.to_owned(),
+        floor: technique.floor,
+    };
+    TECHNIQUES.iter().map(info).collect()
+}

@@ -1,0 +1,165 @@
+//! Goes through a plan: runs each trial that has no record yet, and keeps what came out of it as it ends.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use schema::SCHEMA_VERSION;
+use schema::manifest::{Manifest, Skipped};
+use schema::settings::UplinkTo;
+use schema::trial::{Failure, Side, TrialOutcome, TrialRecord, TrialResult};
+
+use crate::climb::Climbs;
+use crate::floor;
+use crate::histograms::{self, Tagged};
+use crate::interrupt::Interrupt;
+use crate::plan::{Plan, Trial};
+use crate::progress::Progress;
+use crate::registry;
+use crate::store::{SKIPPED_TRIAL, Store};
+use crate::trial::Stage;
+
+/// A run under way.
+#[derive(Debug)]
+pub(crate) struct Runner<'a> {
+    pub(crate) stage: &'a Stage,
+    pub(crate) store: &'a mut Store,
+    pub(crate) manifest: &'a mut Manifest,
+    pub(crate) interrupt: &'a Interrupt,
+    /// Pings of the floor at the begin, and again at the end.
+    pub(crate) pings: u32,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// At its end.
+    Done,
+    /// Somebody asked for it; what was measured is kept.
+    Interrupted,
+}
+
+impl Runner<'_> {
+    /// Runs what the plan still holds. An interrupted trial leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// When results cannot be kept, or the floor cannot be measured. A trial that fails is a result.
+    pub(crate) async fn run(&mut self, plan: &Plan) -> anyhow::Result<Ended> {
+        let left_ns =
+            plan.trials().filter(|trial| !self.has_record(trial)).map(|trial| trial.expected_ns()).sum();
+        let mut progress = Progress::new(plan.trials.len(), left_ns);
+        let interrupt = self.interrupt.clone();
+        let ended = tokio::select! {
+            biased;
+            () = interrupt.requested() => Ok(Ended::Interrupted),
+            done = self.all(plan, &mut progress) => done.map(|()| Ended::Done),
+        };
+        progress.finish();
+        self.store.write_manifest(self.manifest)?;
+        ended
+    }
+
+    async fn all(&mut self, plan: &Plan, progress: &mut Progress) -> anyhow::Result<()> {
+        self.measure_floor().await?;
+        let mut climbs = Climbs::default();
+        for trial in plan.trials() {
+            if let Some(record) = self.store.record_of(&trial)? {
+                climbs.note(&trial, &record.result);
+                progress.already_there();
+            } else if let Some(broke) = climbs.ended_before(&trial) {
+                let why = format!("past the bound since {}", broke.value);
+                self.skip(&trial, &why);
+                progress.skip(&trial, &why);
+            } else {
+                let result = self.one(&trial, progress).await?;
+                climbs.note(&trial, &result);
+            }
+        }
+        self.measure_floor().await
+    }
+
+    async fn one(&mut self, trial: &Trial<'_>, progress: &mut Progress) -> anyhow::Result<TrialResult> {
+        progress.begin(trial);
+        let started_unix_s = unix_s();
+        let started = Instant::now();
+        let (result, histograms) = match self.stage.run(trial).await {
+            Ok((outcome, note)) => {
+                if let Some(note) = note {
+                    progress.note(&format!("{}: {note}", trial.title()));
+                }
+                parted(trial, outcome)
+            }
+            Err(failure) => (TrialResult::Failed(failure), Tagged::new()),
+        };
+        let took_ns = started.elapsed().as_nanos() as u64;
+        let record = record(trial, result.clone(), started_unix_s, took_ns);
+        self.store.keep(&trial.file_stem(), record, &histograms).context("keep a trial's results")?;
+        progress.end(trial, &result, took_ns);
+        Ok(result)
+    }
+
+    async fn measure_floor(&mut self) -> anyhow::Result<()> {
+        let measured = floor::measure(&self.stage.load_program, &self.stage.pinning, self.pings).await;
+        let pings = self.store.keep_floor(measured.context("measure the floor")?, unix_s())?;
+        self.manifest.floor = floor::describe(&pings);
+        self.store.write_manifest(self.manifest)
+    }
+
+    fn has_record(&self, trial: &Trial<'_>) -> bool {
+        self.store.records().iter().any(|record| record.index as usize == trial.index)
+    }
+
+    fn skip(&mut self, trial: &Trial<'_>, why: &str) {
+        let what = format!("{SKIPPED_TRIAL}{}", trial.title());
+        if self.manifest.skipped.iter().all(|skipped| skipped.what != what) {
+            self.manifest.skipped.push(Skipped { what, why: why.to_owned() });
+        }
+    }
+}
+
+/// The outcome with its histograms apart: they have a file of their own.
+fn parted(trial: &Trial<'_>, mut outcome: TrialOutcome) -> (TrialResult, Tagged) {
+    let encoded = std::mem::take(&mut outcome.histograms);
+    let decoded: anyhow::Result<Tagged> =
+        encoded.into_iter().map(|(tag, base64)| Ok((tag, histograms::decode(&base64)?))).collect();
+    match decoded {
+        Ok(histograms) if is_complete(trial, &outcome) => {
+            (TrialResult::Complete(Box::new(outcome)), histograms)
+        }
+        Ok(histograms) => (TrialResult::Incomplete(Box::new(outcome)), histograms),
+        Err(error) => {
+            (TrialResult::Failed(Failure { side: Side::Load, reason: format!("{error:#}") }), Tagged::new())
+        }
+    }
+}
+
+fn is_complete(trial: &Trial<'_>, outcome: &TrialOutcome) -> bool {
+    let counts = &outcome.counts;
+    let to_application =
+        trial.point.settings.uplink.as_ref().is_some_and(|uplink| uplink.to == UplinkTo::Application);
+    counts.missing == 0 && (!to_application || counts.uplink_received >= counts.uplink_sent)
+}
+
+fn record(trial: &Trial<'_>, result: TrialResult, started_unix_s: u64, took_ns: u64) -> TrialRecord {
+    let technique = registry::find(&trial.planned.technique);
+    TrialRecord {
+        schema_version: SCHEMA_VERSION,
+        index: trial.index as u32,
+        key: trial.key(),
+        technique_label: technique
+            .map_or(&*trial.planned.technique, |(_, technique)| technique.label)
+            .to_owned(),
+        technique_order: technique.map_or(u32::MAX, |(order, _)| order as u32),
+        settings: trial.point.settings.clone(),
+        seed: trial.planned.seed,
+        started_unix_s,
+        took_ns,
+        result,
+        histograms: None,
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

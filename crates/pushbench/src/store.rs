@@ -1,0 +1,281 @@
+//! A run's folder: manifest, plan, one record and one histogram log a trial, the table for spreadsheets. Every file is
+//! written whole or not at all, as soon as there is something to write, so a run that was killed is readable.
+
+mod atomic;
+mod calendar;
+mod table;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use schema::SCHEMA_VERSION;
+use schema::manifest::Manifest;
+use schema::trial::TrialRecord;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::histograms::{self, Tagged};
+use crate::plan::{Plan, Trial};
+
+const MANIFEST: &str = "manifest.json";
+const PLAN: &str = "plan.json";
+const TABLE: &str = "trials.csv";
+const SCHEMA: &str = "trial.schema.json";
+const FLOOR: &str = "floor.hlog";
+const TRIALS: &str = "trials";
+/// Runs of one day on one host.
+const MOST_RUNS: u32 = 1_000;
+
+/// A run's folder, and the records that are in it.
+#[derive(Debug)]
+pub(crate) struct Store {
+    dir: PathBuf,
+    records: Vec<TrialRecord>,
+}
+
+impl Store {
+    /// Makes the folder of a new run, `<date>-<host>[-n]`, with all but the results in it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub(crate) fn create(results: &Path, manifest: &Manifest, plan: &Plan) -> anyhow::Result<Self> {
+        let name = format!("{}-{}", calendar::date(manifest.started_unix_s), file_part(&manifest.host.name));
+        let dir = new_folder(results, &name).with_context(|| {
+            format!(
+                "make a run's folder in {}; name a folder that can be written with --results",
+                results.display()
+            )
+        })?;
+        let store = Self { dir, records: Vec::new() };
+        fs::create_dir(store.dir.join(TRIALS)).with_context(|| store.writing(TRIALS))?;
+        store.write_json(PLAN, plan)?;
+        store.write_json(SCHEMA, &schemars::schema_for!(TrialRecord))?;
+        store.write_manifest(manifest)?;
+        Ok(store)
+    }
+
+    /// Opens the folder of a run that was begun.
+    ///
+    /// # Errors
+    ///
+    /// When one of its files is missing or broken.
+    pub(crate) fn open(dir: &Path) -> anyhow::Result<(Self, Manifest, Plan)> {
+        let manifest: Manifest = read_json(&dir.join(MANIFEST)).with_context(|| {
+            format!("{} is not the folder of a run that can be gone on with", dir.display())
+        })?;
+        let plan: Plan = read_json(&dir.join(PLAN))?;
+        if manifest.schema_version != SCHEMA_VERSION || plan.schema_version != SCHEMA_VERSION {
+            bail!("{} is of another schema version; go on with the pushbench that began it", dir.display());
+        }
+        let mut records = Vec::new();
+        for path in files(&dir.join(TRIALS), "json")? {
+            records.push(read_json(&path).with_context(|| {
+                format!(
+                    "take up {}; remove a record that is broken, and its trial is run again",
+                    dir.display()
+                )
+            })?);
+        }
+        records.sort_by_key(|record: &TrialRecord| record.index);
+        Ok((Self { dir: dir.to_owned(), records }, manifest, plan))
+    }
+
+    /// The folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// All records, those of an earlier part of the run included.
+    pub(crate) fn records(&self) -> &[TrialRecord] {
+        &self.records
+    }
+
+    /// The record of a trial of the plan, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// When a record stands at its place that is another trial's.
+    pub(crate) fn record_of(&self, trial: &Trial<'_>) -> anyhow::Result<Option<&TrialRecord>> {
+        let Some(record) = self.records.iter().find(|record| record.index as usize == trial.index) else {
+            return Ok(None);
+        };
+        if record.key != trial.key()
+            || record.seed != trial.planned.seed
+            || record.settings != trial.point.settings
+        {
+            bail!(
+                "record {} of {} does not fit the run's plan; remove it, and its trial is run again",
+                record.index,
+                self.dir.display()
+            );
+        }
+        Ok(Some(record))
+    }
+
+    /// Keeps what came out of a trial: histograms first, so that a record that is there is whole.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; what was kept before stays.
+    pub(crate) fn keep(
+        &mut self,
+        stem: &str,
+        record: TrialRecord,
+        histograms: &Tagged,
+    ) -> anyhow::Result<()> {
+        let mut record = record;
+        if !histograms.is_empty() {
+            let name = format!("{TRIALS}/{stem}.hlog");
+            let log = histograms::to_log(histograms, record.started_unix_s, record.took_ns)?;
+            self.write(&name, &log)?;
+            record.histograms = Some(name);
+        }
+        self.write_json(&format!("{TRIALS}/{stem}.json"), &record)?;
+        self.records.push(record);
+        let table = table::csv(&self.records).with_context(|| self.writing(TABLE))?;
+        self.write(TABLE, &table)
+    }
+
+    /// A record's histograms.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub(crate) fn histograms(&self, record: &TrialRecord) -> anyhow::Result<Tagged> {
+        record.histograms.as_ref().map_or_else(|| Ok(Tagged::new()), |name| self.read_log(name))
+    }
+
+    /// Writes the manifest, in place of an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub(crate) fn write_manifest(&self, manifest: &Manifest) -> anyhow::Result<()> {
+        self.write_json(MANIFEST, manifest)
+    }
+
+    /// Keeps the floor's pings, and returns them with all that were kept before.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read or written.
+    pub(crate) fn keep_floor(&self, pings: Tagged, at_unix_s: u64) -> anyhow::Result<Tagged> {
+        let mut all = if self.dir.join(FLOOR).exists() { self.read_log(FLOOR)? } else { Tagged::new() };
+        for (tag, histogram) in &pings {
+            histograms::merge(&mut all, tag, histogram)?;
+        }
+        self.write(FLOOR, &histograms::to_log(&all, at_unix_s, 0)?)?;
+        Ok(all)
+    }
+
+    fn read_log(&self, name: &str) -> anyhow::Result<Tagged> {
+        let path = self.dir.join(name);
+        let log = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+        histograms::from_log(&log).with_context(|| format!("read {}", path.display()))
+    }
+
+    fn write_json(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
+        let mut text = serde_json::to_string_pretty(value).with_context(|| self.writing(name))?;
+        text.push('\n');
+        self.write(name, text.as_bytes())
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        atomic::write(&self.dir.join(name), bytes).with_context(|| self.writing(name))
+    }
+
+    fn writing(&self, name: &str) -> String {
+        format!("write {}", self.dir.join(name).display())
+    }
+}
+
+/// The newest run in `results` that has trials left to run.
+///
+/// # Errors
+///
+/// When the folder cannot be read, or there is no such run.
+pub(crate) fn newest_unfinished(results: &Path) -> anyhow::Result<PathBuf> {
+    let unfinished = |dir: &PathBuf| {
+        let manifest: Option<Manifest> = read_json(&dir.join(MANIFEST)).ok();
+        let done = files(&dir.join(TRIALS), "json").map_or(0, |records| records.len());
+        manifest.is_some_and(|manifest| {
+            dir.join(PLAN).exists() && done + skipped(&manifest) < manifest.planned_trials as usize
+        })
+    };
+    let newest = runs(results)?.into_iter().rev().find(unfinished);
+    newest.with_context(|| {
+        format!("there is no interrupted run in {}; start one with `pushbench run`", results.display())
+    })
+}
+
+/// The newest run in `results`.
+///
+/// # Errors
+///
+/// When the folder cannot be read, or there is no run.
+pub(crate) fn newest(results: &Path) -> anyhow::Result<PathBuf> {
+    let newest = runs(results)?.pop();
+    newest.with_context(|| format!("there is no run in {}; make one with `pushbench run`", results.display()))
+}
+
+/// All runs, the oldest first.
+fn runs(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(results)
+        .with_context(|| format!("read the folder {}; make a run with `pushbench run`", results.display()))?;
+    let mut runs: Vec<(u64, PathBuf)> = entries
+        .filter_map(|entry| {
+            let dir = entry.ok()?.path();
+            let manifest: Manifest = read_json(&dir.join(MANIFEST)).ok()?;
+            Some((manifest.started_unix_s, dir))
+        })
+        .collect();
+    runs.sort();
+    Ok(runs.into_iter().map(|(_, dir)| dir).collect())
+}
+
+/// What a manifest's entry of a skipped trial begins with.
+pub(crate) const SKIPPED_TRIAL: &str = "trial ";
+
+fn skipped(manifest: &Manifest) -> usize {
+    manifest.skipped.iter().filter(|skipped| skipped.what.starts_with(SKIPPED_TRIAL)).count()
+}
+
+fn new_folder(results: &Path, name: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(results)?;
+    for number in 1..=MOST_RUNS {
+        let dir = results.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
+        match fs::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other(format!("there are {MOST_RUNS} runs of {name} already")))
+}
+
+fn files(folder: &Path, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("read the folder {}", folder.display()))?;
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
+}
+
+fn file_part(host: &str) -> String {
+    let part: String = host
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .take(40)
+        .collect();
+    if part.is_empty() { "host".to_owned() } else { part }
+}

@@ -1,0 +1,141 @@
+//! One trial: a fresh server process, a fresh load process, and what came of it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schema::settings::{EmptyAnswer, Frames, Settings, UplinkTo};
+use schema::trial::{Failure, Side, TrialOutcome, TrialSpec};
+use wire::ready::ReadyLine;
+
+use crate::host::Pinning;
+use crate::plan::Trial;
+use crate::processes::{Ending, Process, ProcessError};
+
+/// How long a server may take until it listens.
+const READY: Duration = Duration::from_secs(10);
+/// What the load generator may take beyond the phases: 30 s to connect, and time to close.
+const MARGIN: Duration = Duration::from_secs(60);
+/// Events that a channel retains: some seconds of a busy one, so that a subscriber that is merely slow gets them late
+/// and is not cut off.
+const REPLAY_EVENTS: u32 = 65_536;
+
+/// What all trials of a run share.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    /// The program whose `serve` is started.
+    pub(crate) server_program: PathBuf,
+    /// The program whose `load` is started.
+    pub(crate) load_program: PathBuf,
+    /// Which cores each side gets.
+    pub(crate) pinning: Pinning,
+    /// A folder for the feeds' sockets.
+    pub(crate) sockets: PathBuf,
+}
+
+/// Something worth telling that is no failure.
+pub(crate) type Note = String;
+
+impl Stage {
+    /// Runs one trial. When the returned future is dropped, both processes are killed.
+    ///
+    /// # Errors
+    ///
+    /// Which side failed, and why.
+    pub(crate) async fn run(&self, trial: &Trial<'_>) -> Result<(TrialOutcome, Option<Note>), Failure> {
+        let feed = self.sockets.join(format!("feed-{}.sock", trial.index));
+        let (mut server, ready) =
+            self.start_server(trial, &feed).await.map_err(|reason| on(Side::Server, &reason))?;
+        let spec = self.spec(trial, &ready, &feed);
+        let outcome = tokio::select! {
+            // A dead server makes the load generator fail, too; the cause is looked at first.
+            biased;
+            death = server.died() => Err(on(Side::Server, &death)),
+            outcome = self.load(&spec) => outcome,
+        };
+        let note = match server.end().await {
+            Ending::Orderly => None,
+            Ending::Killed => Some("the server did not end when it was asked to, and was killed".to_owned()),
+        };
+        // It was made by the server, which may have been killed; the next trial has one of its own.
+        let _ = std::fs::remove_file(&feed);
+        Ok((outcome?, note))
+    }
+
+    async fn start_server(&self, trial: &Trial<'_>, feed: &Path) -> Result<(Process, ReadyLine), String> {
+        let technique = &trial.planned.technique;
+        let arguments = server_arguments(technique, &trial.point.settings, feed, &self.pinning.server);
+        let mut server =
+            Process::start("server", &self.server_program, arguments).map_err(|error| error.to_string())?;
+        let line = server.line(READY).await.map_err(|error| error.to_string())?;
+        let ready = ReadyLine::parse(&line)
+            .map_err(|error| format!("the server's first line is not its ready line: {line:?} ({error})"))?;
+        if ready.technique != *technique {
+            return Err(format!("the server serves {} and not {technique}", ready.technique));
+        }
+        Ok((server, ready))
+    }
+
+    async fn load(&self, spec: &TrialSpec) -> Result<TrialOutcome, Failure> {
+        let failed = |error: ProcessError| on(Side::Load, &error);
+        let mut load = Process::start("load generator", &self.load_program, ["load"]).map_err(failed)?;
+        let line = serde_json::to_string(spec).map_err(|error| on(Side::Supervisor, &error))?;
+        load.tell(&line).await.map_err(failed)?;
+        let text = load.outcome(limit(&spec.settings)).await.map_err(failed)?;
+        serde_json::from_str(&text)
+            .map_err(|error| on(Side::Load, &format!("the load generator's outcome cannot be read: {error}")))
+    }
+
+    fn spec(&self, trial: &Trial<'_>, ready: &ReadyLine, feed: &Path) -> TrialSpec {
+        TrialSpec {
+            technique: trial.planned.technique.clone(),
+            address: ready.address,
+            feed: feed.display().to_string(),
+            server_pid: ready.pid,
+            load_cores: self.pinning.load.clone(),
+            server_cores: self.pinning.server.clone(),
+            settings: trial.point.settings.clone(),
+            seed: trial.planned.seed,
+        }
+    }
+}
+
+fn limit(settings: &Settings) -> Duration {
+    let phases = &settings.phases;
+    Duration::from_nanos(phases.warm_up_ns + phases.window_ns + phases.drain_ns) + MARGIN
+}
+
+fn on(side: Side, reason: &impl ToString) -> Failure {
+    Failure { side, reason: reason.to_string() }
+}
+
+/// The settings as `pushbench serve` takes them.
+fn server_arguments(technique: &str, settings: &Settings, feed: &Path, cores: &[u32]) -> Vec<String> {
+    let empty = match settings.short_polling.empty {
+        EmptyAnswer::NoContent => "no-content",
+        EmptyAnswer::NotModified => "not-modified",
+    };
+    let frames = match settings.websocket.frames {
+        Frames::Text => "text",
+        Frames::Binary => "binary",
+    };
+    let uplink = match settings.uplink.as_ref().map(|uplink| uplink.to) {
+        Some(UplinkTo::Application) => "application",
+        Some(UplinkTo::Channel) | None => "channel",
+    };
+    let hold = format!("{}ns", settings.long_polling.hold_ns);
+    let mut arguments: Vec<String> =
+        ["serve", technique, "--listen", "127.0.0.1:0", "--feed"].map(str::to_owned).into();
+    arguments.push(feed.display().to_string());
+    for (name, value) in [("--empty", empty), ("--frames", frames), ("--uplink", uplink), ("--hold", &hold)] {
+        arguments.extend([name.to_owned(), value.to_owned()]);
+    }
+    arguments.extend(["--replay".to_owned(), REPLAY_EVENTS.to_string()]);
+    if settings.greeting {
+        arguments.push("--greeting".to_owned());
+    }
+    if !cores.is_empty() {
+        let list: Vec<_> = cores.iter().map(u32::to_string).collect();
+        arguments.extend(["--cores".to_owned(), list.join(",")]);
+    }
+    arguments
+}
