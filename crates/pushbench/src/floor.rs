@@ -70,6 +70,12 @@ fn exchange(stream: &mut TcpStream) -> io::Result<u64> {
     Ok(os::now_ns() - sent)
 }
 
+/// How many pings suit a run whose trials take `trials_ns`, at its begin and again at its end: about a hundredth of its
+/// time each, but enough for a median, and no more than 3 s.
+pub(crate) fn pings_beside(trials_ns: u64) -> u32 {
+    ((trials_ns as f64 / 1e9 * RATE_PER_S / 100.0) as u32).clamp(10, 60)
+}
+
 /// How long so many pings take.
 pub(crate) fn expected_ns(pings: u32) -> u64 {
     (f64::from(pings) * 1e9 / RATE_PER_S) as u64

@@ -42,7 +42,7 @@ impl Progress {
     /// A trial begins.
     pub(crate) fn begin(&self, trial: &Trial<'_>) {
         if let Shown::Bar(bar) = &self.shown {
-            bar.set_message(format!("{}  {} left", trial.title(), show_left(self.left.ns())));
+            bar.set_message(format!("{}  {}", trial.title(), show_left(self.left.ns())));
         }
     }
 
@@ -96,7 +96,7 @@ impl Progress {
     fn line(&self, trial: &Trial<'_>, told: &str) -> String {
         let width = self.total.to_string().len();
         format!(
-            "[{:>width$}/{}] {:<40}  {told}  {} left",
+            "[{:>width$}/{}] {:<40}  {told}  {}",
             trial.index + 1,
             self.total,
             trial.title(),
@@ -133,7 +133,10 @@ fn bar(total: usize) -> ProgressBar {
 
 /// Whole seconds: more would only flicker.
 fn show_left(ns: u64) -> String {
-    show_duration(ns.div_ceil(1_000_000_000) * 1_000_000_000)
+    match ns.div_ceil(1_000_000_000) {
+        0 => "done".to_owned(),
+        seconds => format!("{} left", show_duration(seconds * 1_000_000_000)),
+    }
 }
 
 fn told(result: &TrialResult) -> String {

@@ -100,7 +100,7 @@ impl Runner<'_> {
 
     async fn measure_floor(&mut self) -> anyhow::Result<()> {
         let measured = floor::measure(&self.stage.load_program, &self.stage.pinning, self.pings).await;
-        let pings = self.store.keep_floor(measured.context("measure the floor")?, unix_s())?;
+        let pings = self.store.keep_floor(&measured.context("measure the floor")?, unix_s())?;
         self.manifest.floor = floor::describe(&pings);
         self.store.write_manifest(self.manifest)
     }

@@ -162,9 +162,9 @@ impl Store {
     /// # Errors
     ///
     /// When they cannot be read or written.
-    pub(crate) fn keep_floor(&self, pings: Tagged, at_unix_s: u64) -> anyhow::Result<Tagged> {
+    pub(crate) fn keep_floor(&self, pings: &Tagged, at_unix_s: u64) -> anyhow::Result<Tagged> {
         let mut all = if self.dir.join(FLOOR).exists() { self.read_log(FLOOR)? } else { Tagged::new() };
-        for (tag, histogram) in &pings {
+        for (tag, histogram) in pings {
             histograms::merge(&mut all, tag, histogram)?;
         }
         self.write(FLOOR, &histograms::to_log(&all, at_unix_s, 0)?)?;

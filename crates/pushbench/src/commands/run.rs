@@ -21,10 +21,6 @@ use crate::store::{self, Store};
 use crate::trial::Stage;
 use crate::{floor, project, provenance, registry, summary};
 
-/// Pings of the floor at a run's begin and at its end: 3 s each, and 1 s under `--quick`.
-const PINGS: u32 = 60;
-const PINGS_QUICK: u32 = 20;
-
 pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     let results = project::results(arguments.results.as_deref())?;
@@ -123,8 +119,8 @@ impl Begun {
             },
             sockets: sockets.path().to_owned(),
         };
-        let pings = if arguments.quick { PINGS_QUICK } else { PINGS };
-        announce(&self.plan, &self.store, &self.manifest, pings);
+        let left_ns = announce(&self.plan, &self.store, &self.manifest);
+        let pings = floor::pings_beside(left_ns);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (store, manifest) = (&mut self.store, &mut self.manifest);
         let mut runner = Runner { stage: &stage, store, manifest, interrupt, pings };
@@ -157,7 +153,8 @@ impl Begun {
         match self.store.records().iter().filter(faulty).count() {
             0 => ExitCode::SUCCESS,
             count => {
-                say(&format!("{count} trials failed or lost events; the records say which and why"));
+                let trials = if count == 1 { "1 trial".to_owned() } else { format!("{count} trials") };
+                say(&format!("{trials} failed or lost events; the records say which and why"));
                 ExitCode::FAILURE
             }
         }
@@ -213,13 +210,15 @@ fn left_out(arguments: &Run, scenarios: &[Scenario], techniques: &[&str]) -> Vec
     scenarios.chain(others.map(|slug| skipped(format!("technique {slug}"), "it was not asked for"))).collect()
 }
 
-fn announce(plan: &Plan, store: &Store, manifest: &Manifest, pings: u32) {
+/// Says what will be run and how long it will take; the expected time of the trials in nanoseconds.
+fn announce(plan: &Plan, store: &Store, manifest: &Manifest) -> u64 {
     let left: Vec<_> = plan
         .trials()
         .filter(|trial| store.records().iter().all(|record| record.index as usize != trial.index))
         .map(|trial| trial.expected_ns())
         .collect();
-    let total_ns = left.iter().sum::<u64>() + 2 * floor::expected_ns(pings);
+    let left_ns: u64 = left.iter().sum();
+    let total_ns = left_ns + 2 * floor::expected_ns(floor::pings_beside(left_ns));
     let cores = match (&manifest.host.server_cores[..], &manifest.host.load_cores[..]) {
         ([], _) => "not pinned, since there is only one core".to_owned(),
         (server, load) => format!("server on core {}, load on core {}", listed(server), listed(load)),
@@ -232,6 +231,7 @@ fn announce(plan: &Plan, store: &Store, manifest: &Manifest, pings: u32) {
         manifest.seed,
         show_duration(total_ns.div_ceil(1_000_000_000) * 1_000_000_000)
     ));
+    left_ns
 }
 
 fn listed(cores: &[u32]) -> String {
