@@ -30,7 +30,8 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
         x_name: &stage.answer.info.sweeps[0],
         y_name: "delivery latency, logarithmic",
     };
-    let (title, description) = (stage.titled("Latency against interval"), describe(stage));
+    let (title, description) =
+        (stage.titled(&format!("Latency against {}", stage.answer.info.sweeps[0])), describe(stage));
     let svg = canvas::paint((WIDTH, HEIGHT), &title, &description, |canvas| {
         heading(canvas, &title)?;
         frame.draw(canvas)?;

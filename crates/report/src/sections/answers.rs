@@ -2,7 +2,7 @@
 
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
-use crate::charts::Figure;
+use crate::charts::{Figure, Picture};
 use crate::numbers::{self, Scale, optional, significant};
 use crate::statistics::{Answer, Figures, Quantile, Row};
 
@@ -147,11 +147,10 @@ fn figure(chapter: &Chapter<'_>, figure: &Figure) -> String {
     let name = figure.file.trim_end_matches(".svg");
     let picture = &figure.picture;
     format!(
-        "<a id=\"figure-{}{}\"></a>\n\n![{}. {}]({}/charts/{})\n\n*{}.* {} Made by `{}`.\n\n",
+        "<a id=\"figure-{}{}\"></a>\n\n![{}]({}/charts/{})\n\n*{}.* {} Made by `{}`.\n\n",
         anchor(name),
         chapter.suffix,
-        alternative(&picture.title),
-        alternative(&picture.description),
+        alternative(picture),
         chapter.link,
         figure.file,
         inline(&picture.title),
@@ -160,7 +159,13 @@ fn figure(chapter: &Chapter<'_>, figure: &Figure) -> String {
     )
 }
 
-/// Inside of `![…]` a bracket would end the text.
-fn alternative(text: &str) -> String {
-    inline(text).replace('[', "(").replace(']', ")")
+/// The figures in words where they are few; else whoever listens is better served by the table.
+fn alternative(picture: &Picture) -> String {
+    const LISTENABLE: usize = 900;
+    let text = match picture.description.len() {
+        ..=LISTENABLE => format!("{}. {}", picture.title, picture.description),
+        _ => format!("{}. All of its figures are in the table of this scenario.", picture.title),
+    };
+    // A bracket would end the text.
+    inline(&text).replace('[', "(").replace(']', ")")
 }

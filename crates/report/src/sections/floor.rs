@@ -25,7 +25,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
     if rows.is_empty() {
         return format!("{ping}\n*The floor technique was not measured in this run.*\n");
     }
-    format!("{ping}{}\n{}", verdict(&floor.one_way, &rows[0]), comparison(chapter, &floor.one_way, &rows))
+    format!("{ping}\n{}\n{}", verdict(&floor.one_way, &rows[0]), comparison(chapter, &floor.one_way, &rows))
 }
 
 /// A scenario's name and the floor technique's row at its lightest point.

@@ -112,17 +112,16 @@ impl<'a> Group<'a> {
     }
 
     fn pool(&self, tag: &str) -> Pool {
-        let empty = Sample::default();
-        let samples: Vec<(Sample, u64)> = self
+        static EMPTY: Sample = Sample::empty();
+        let samples: Vec<(&Sample, u64)> = self
             .trials
             .iter()
             .filter_map(|trial| {
                 let outcome = trial.record.result.outcome()?;
-                let sample = trial.samples.get(tag).unwrap_or(&empty);
-                Some((sample.clone(), missing(&outcome.counts, tag)))
+                Some((trial.samples.get(tag).unwrap_or(&EMPTY), missing(&outcome.counts, tag)))
             })
             .collect();
-        Pool::of(&samples.iter().map(|(sample, missing)| (sample, *missing)).collect::<Vec<_>>())
+        Pool::of(&samples)
     }
 }
 

@@ -9,12 +9,17 @@ use super::quantile::Quantile;
 
 /// Recorded values in nanoseconds with their counts, ascending; each value is the upper end of its histogram bucket,
 /// as `value_at_quantile` of HdrHistogram answers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sample {
     values: Vec<(u64, u64)>,
 }
 
 impl Sample {
+    /// Nothing recorded.
+    pub(crate) const fn empty() -> Self {
+        Self { values: Vec::new() }
+    }
+
     /// Reads HdrHistogram's V2 (with or without deflate) in base64.
     ///
     /// # Errors
