@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use hyper::header::{HeaderValue, SEC_WEBSOCKET_KEY};
 use hyper::http::Request;
 use schema::settings::Frames;
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::{MESSAGE_LIMIT, SubscribeError};
-use crate::session::Session;
 use crate::headers::Exchange;
+use crate::session::Session;
 use crate::tap::{Protocol, Tapped};
 
 /// A subscriber's socket.
@@ -57,6 +59,9 @@ pub async fn connect(session: &Session) -> Result<Socket, SubscribeError> {
     let uri = format!("ws://{}{}?{}", session.address(), wire::paths::WEBSOCKET, session.resume());
     let mut request = Request::builder().uri(uri).body(())?;
     *request.headers_mut() = session.request_headers(Exchange::WebSocket).clone();
+    // A new one for each connection (RFC 6455 §4.1), so it is not part of the profile.
+    let key = HeaderValue::try_from(generate_key()).map_err(hyper::http::Error::from)?;
+    request.headers_mut().insert(SEC_WEBSOCKET_KEY, key);
     session.request();
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
@@ -82,7 +87,9 @@ fn deliver(session: &Session, message: Message) -> Result<(), SubscribeError> {
 
 fn data(session: &Session, message: Bytes) -> Result<Message, SubscribeError> {
     Ok(match session.settings().websocket.frames {
-        Frames::Text => Message::Text(Utf8Bytes::try_from(message).map_err(|error| Error::Utf8(error.to_string()))?),
+        Frames::Text => {
+            Message::Text(Utf8Bytes::try_from(message).map_err(|error| Error::Utf8(error.to_string()))?)
+        }
         Frames::Binary => Message::Binary(message),
     })
 }
