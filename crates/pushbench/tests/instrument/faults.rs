@@ -1,0 +1,95 @@
+//! What goes wrong in a trial is survived, or told with its reason; never passed over.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use schema::settings::Settings;
+use schema::warning::Warning;
+
+use crate::process::{LONGEST, Serving};
+use crate::registry::every_technique;
+use crate::relay::{Life, Relay};
+use crate::trial::{Load, quiet, run_at, serve, settings};
+
+/// A trial that nobody awaits the end of.
+fn endless(more: &str) -> Settings {
+    settings(&format!(
+        r#"
+        events = {{ rate = "50/s", payload = "100 B" }}
+        subscribers = {{ count = 2 }}
+        short_polling.interval = "20ms"
+        phases = {{ warm_up = "100ms", window = "5min", drain = "10s" }}
+        {more}
+        "#
+    ))
+}
+
+#[test]
+fn cut_connections_are_resumed_without_gap_or_duplicate() {
+    let settings = settings(
+        r#"
+        events = { rate = "100/s", payload = "100 B" }
+        subscribers = { count = 2 }
+        short_polling.interval = "20ms"
+        phases = { warm_up = "200ms", window = "1500ms", drain = "10s" }
+        "#,
+    );
+    let _turn = quiet();
+    every_technique(|technique| {
+        let mut relay = None;
+        let outcome = run_at(technique, &settings, |server| {
+            // Some twenty events, and in the middle of one.
+            relay.insert(Relay::start(server.ready().address, Life::Cut(4_001))).address()
+        });
+        let cuts = relay.expect("the trial began").cuts();
+        let counts = &outcome.counts;
+        assert_eq!((counts.expected, counts.delivered), (300, 300));
+        assert_eq!((counts.missing, counts.duplicate, counts.reordered), (0, 0, 0));
+        assert!(counts.reconnects >= 4 && counts.reconnects <= cuts, "{} of {cuts}", counts.reconnects);
+        let told = |warning: &Warning| *warning == Warning::Reconnects { count: counts.reconnects };
+        assert!(outcome.warnings.iter().any(told), "{:?}", outcome.warnings);
+    });
+}
+
+#[test]
+fn a_server_that_dies_ends_the_trial_with_the_reason() {
+    let settings = endless("");
+    every_technique(|technique| {
+        let mut server = serve(technique, &settings);
+        let relay = Relay::start(server.ready().address, Life::Whole);
+        let load = Load::start(&server, relay.address(), &settings);
+        relay.until_down(10_000);
+        let begun = Instant::now();
+        server.kill_parent();
+        let output = load.finish();
+        assert!(begun.elapsed() < LONGEST, "the trial went on for {:?}", begun.elapsed());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+        let reason = format!("the server (process {}) ended during the trial", server.ready().pid);
+        assert!(said.contains(&reason), "{said}");
+    });
+}
+
+#[test]
+fn a_load_generator_that_nobody_awaits_ends_and_leaves_no_server_stopped() {
+    let settings = endless(r#"stall = { at = "0ms", for = "4min" }"#);
+    every_technique(|technique| {
+        let mut server = serve(technique, &settings);
+        let load = Load::start(&server, server.ready().address, &settings);
+        until_stopped(&server);
+        load.end_input();
+        server.end_input();
+        assert!(server.until_gone().success());
+    });
+}
+
+/// Returns once the server's process stands still.
+fn until_stopped(server: &Serving) {
+    let begun = Instant::now();
+    let stat = format!("/proc/{}/stat", server.ready().pid);
+    while !fs::read_to_string(&stat).expect("the server is there").contains(") T ") {
+        assert!(begun.elapsed() < LONGEST, "it still runs");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
