@@ -99,9 +99,9 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Go on with an interrupted run: the one in DIR, or the newest
-    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "",
+    #[arg(long, value_name = "DIR",
           conflicts_with_all = ["quick", "scenarios", "techniques", "repetitions", "seed"])]
-    pub(crate) resume: Option<PathBuf>,
+    pub(crate) resume: Option<Option<PathBuf>>,
     /// Where run folders are kept [default: results, beside the folder of the scenarios]
     #[arg(long, value_name = "DIR")]
     pub(crate) results: Option<PathBuf>,

@@ -23,10 +23,11 @@ use crate::{floor, project, provenance, registry, summary};
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
-    let results = project::results(arguments.results.as_deref())?;
+    let results = || project::results(arguments.results.as_deref());
     let mut begun = match &arguments.resume {
-        Some(dir) => resume(&results, dir)?,
-        None => begin(&results, arguments)?,
+        Some(Some(dir)) => resume(dir)?,
+        Some(None) => resume(&store::newest_unfinished(&results()?)?)?,
+        None => begin(&results()?, arguments)?,
     };
     let ended = begun.go_on(arguments, &interrupt)?;
     print(&summary::table(&begun.store)?)?;
@@ -70,12 +71,8 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     Ok(Begun { store, manifest, plan })
 }
 
-fn resume(results: &Path, named: &Path) -> anyhow::Result<Begun> {
-    let dir = match named.as_os_str().is_empty() {
-        true => store::newest_unfinished(results)?,
-        false => named.to_owned(),
-    };
-    let (store, manifest, plan) = Store::open(&dir)?;
+fn resume(dir: &Path) -> anyhow::Result<Begun> {
+    let (store, manifest, plan) = Store::open(dir)?;
     same_conditions(&manifest).with_context(|| format!("go on with {}", dir.display()))?;
     if let Some(trial) = plan.trials().find(|trial| registry::find(&trial.planned.technique).is_none()) {
         bail!("its plan has the technique {}, which this pushbench does not know", trial.planned.technique);

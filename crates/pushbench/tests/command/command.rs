@@ -1,0 +1,244 @@
+//! A pushbench process in a folder of its own, and the descendants that it may leave behind.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use schema::trial::TrialRecord;
+use tempfile::TempDir;
+
+/// Nothing in these tests takes this long unless it hangs.
+pub(crate) const LONGEST: Duration = Duration::from_secs(60);
+
+/// A trial of a third of a second.
+pub(crate) const SHORT: &str = r#"
+question = "Does it come through?"
+reading = "It does, or it does not."
+repetitions = 3
+techniques = ["raw-tcp", "long-polling"]
+events.rate = "50/s"
+[phases]
+warm_up = "50ms"
+window = "200ms"
+"#;
+
+/// A folder with scenarios, results and temporary files of a test's own.
+pub(crate) struct Place(TempDir);
+
+impl Place {
+    /// With one scenario, `short`.
+    pub(crate) fn new() -> Self {
+        let place = Self(tempfile::tempdir().expect("a folder"));
+        for folder in ["scenarios", "tmp"] {
+            fs::create_dir(place.path(folder)).expect("a folder in it");
+        }
+        place.scenario("short", SHORT);
+        place
+    }
+
+    /// A path in it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Adds a scenario.
+    pub(crate) fn scenario(&self, name: &str, text: &str) {
+        fs::write(self.path(&format!("scenarios/{name}.toml")), text).expect("a scenario is written");
+    }
+
+    /// Adds a shell script that can be started as a program.
+    pub(crate) fn script(&self, name: &str, text: &str) -> String {
+        let path = self.path(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a script is written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it can be started");
+        path.display().to_string()
+    }
+
+    /// pushbench with these arguments, in this folder. What it starts inherits the folder for temporary files, by which
+    /// it is found again.
+    pub(crate) fn pushbench(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pushbench"));
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("TMPDIR", self.path("tmp"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Told {
+        Told::of(self.pushbench(arguments).output().expect("pushbench starts"))
+    }
+
+    /// Starts it, to be watched.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = self.pushbench(arguments);
+        let mut child =
+            command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("pushbench starts");
+        let progress = BufReader::new(child.stderr.take().expect("a pipe"));
+        Running { child, progress: Box::new(progress), seen: String::new() }
+    }
+
+    /// The folder of the only run.
+    pub(crate) fn only_run(&self) -> PathBuf {
+        let entries = fs::read_dir(self.path("results")).expect("there are results");
+        let runs: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
+        let [run] = &runs[..] else { panic!("one run, not {runs:?}") };
+        run.clone()
+    }
+
+    /// The records of the only run, in the order of the plan.
+    pub(crate) fn records(&self) -> Vec<TrialRecord> {
+        let mut paths = files(&self.only_run().join("trials"), "json");
+        paths.sort();
+        let read = |path: &PathBuf| {
+            let text = fs::read_to_string(path).expect("readable");
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        };
+        paths.iter().map(read).collect()
+    }
+
+    /// Processes that were started from here and are still there.
+    pub(crate) fn descendants(&self) -> Vec<Descendant> {
+        let mark = format!("TMPDIR={}\0", self.path("tmp").display());
+        let processes = fs::read_dir("/proc").expect("the kernel's list of processes");
+        processes
+            .filter_map(|entry| {
+                let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+                let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+                let environment = String::from_utf8_lossy(&environment);
+                let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?.replace('\0', " ");
+                environment.contains(&mark).then_some(Descendant { pid, command })
+            })
+            .filter(|descendant| !loadgen::os::has_ended(descendant.pid))
+            .collect()
+    }
+
+    /// Returns once no process is left that was started from here.
+    pub(crate) fn until_nobody_is_left(&self) {
+        until("every process has ended", || self.descendants().is_empty());
+    }
+
+    /// The process whose command line holds `words`, once there is one.
+    pub(crate) fn descendant(&self, words: &str) -> Descendant {
+        let mut found = None;
+        until(words, || {
+            found = self.descendants().into_iter().find(|descendant| descendant.command.contains(words));
+            found.is_some()
+        });
+        found.expect("it was awaited")
+    }
+}
+
+/// A process that pushbench started.
+#[derive(Debug)]
+pub(crate) struct Descendant {
+    pub(crate) pid: u32,
+    command: String,
+}
+
+impl Descendant {
+    /// Kills it, in a way that leaves no chance to clean up.
+    pub(crate) fn kill(&self) {
+        send(self.pid, Signal::KILL);
+    }
+
+    /// Whether it is stopped by a signal.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        text.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+    }
+}
+
+/// What pushbench said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Told {
+    fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Asserts the exit code and that standard error holds all of `words`.
+    #[track_caller]
+    pub(crate) fn expect(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        for words in words {
+            assert!(self.err.contains(words), "`{words}` is not in {self:#?}");
+        }
+    }
+}
+
+/// A pushbench under way.
+pub(crate) struct Running {
+    child: Child,
+    progress: Box<dyn std::io::BufRead + Send>,
+    seen: String,
+}
+
+impl Running {
+    /// Returns once a line of progress holds `words`.
+    pub(crate) fn until_it_says(&mut self, words: &str) {
+        loop {
+            let begin = self.seen.len();
+            let count = self.progress.read_line(&mut self.seen).expect("readable");
+            assert!(count > 0, "`{words}` was not said: {}", self.seen);
+            if self.seen[begin..].contains(words) {
+                return;
+            }
+        }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        send(self.child.id(), signal);
+    }
+
+    /// Awaits its end.
+    pub(crate) fn told(mut self) -> Told {
+        let mut out = self.child.stdout.take().expect("a pipe");
+        let reading = thread::spawn(move || {
+            let mut text = String::new();
+            out.read_to_string(&mut text).map(|_| text)
+        });
+        self.progress.read_to_string(&mut self.seen).expect("readable");
+        let status = self.child.wait().expect("it ends");
+        let out = reading.join().expect("no panic").expect("readable");
+        // A process that a signal ended has no code; shells say 128 + signal.
+        Told { code: status.code().or(status.signal().map(|signal| 128 + signal)), out, err: self.seen }
+    }
+}
+
+/// Returns once `holds`.
+#[track_caller]
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < LONGEST, "waited in vain for: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The files of a folder with this ending.
+pub(crate) fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.expect("readable").path());
+    paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
+}
+
+fn send(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process's number");
+    kill_process(pid, signal).expect("the process is there");
+}

@@ -1,0 +1,15 @@
+//! The command as people and scripts meet it: messages, exit codes, what is kept on disk, and who is left behind.
+//!
+//! # Layout
+//!
+//! - `bad_input`: every mistake gets a message with place and remedy, and exit code 2
+//! - `results`: what a run writes, and what happens when it cannot
+//! - `faults`: servers and load generators that die, hang or print rubbish
+//! - `interrupt`: Ctrl-C, a killed supervisor, and going on afterwards
+//! - `command`: a pushbench process of a test, and its descendants
+
+mod bad_input;
+mod command;
+mod faults;
+mod interrupt;
+mod results;
