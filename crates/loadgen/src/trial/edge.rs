@@ -25,10 +25,11 @@ impl ServerReading {
                 switches: os::switches(pid)?,
             })
         };
+        let reading = read();
         if os::has_ended(pid) {
             return Err(TrialError::ServerEnded { pid });
         }
-        read().map_err(|source| TrialError::Server { what: "read the cost of", pid, source })
+        reading.map_err(|source| TrialError::Server { what: "read the cost of", pid, source })
     }
 }
 

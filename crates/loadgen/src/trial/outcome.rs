@@ -49,7 +49,7 @@ impl Findings {
             delivery: quantiles(sum.recorder.delivery()),
             service: quantiles(sum.recorder.service()),
             uplink_delivery: quantiles(&self.published.uplink),
-            warnings: warnings::of(spec, &counts, &bytes, &instrument),
+            warnings: warnings::of(&spec.load_cores, &spec.server_cores, &counts, &bytes, &instrument),
             histograms: self.histograms(&sum.recorder),
             cost: self.cost,
             counts,

@@ -1,6 +1,6 @@
 //! What a reader of a trial's figures must know.
 
-use schema::trial::{BytesByPhase, Counts, Instrument, Quantiles, TrialSpec};
+use schema::trial::{BytesByPhase, Counts, Instrument, Quantiles};
 use schema::warning::Warning;
 
 /// From here on the load generator's own queueing is part of the latency.
@@ -10,9 +10,10 @@ const MOST_LAG_NS: u64 = 1_000_000;
 /// A core may stand still for this long.
 const MOST_HICCUP_NS: u64 = 20_000_000;
 
-/// The warnings that a trial's findings call for.
+/// The warnings that a trial's findings call for, given the cores of the load generator and of the server.
 pub(super) fn of(
-    spec: &TrialSpec,
+    load_cores: &[u32],
+    server_cores: &[u32],
     counts: &Counts,
     bytes: &BytesByPhase,
     instrument: &Instrument,
@@ -28,7 +29,7 @@ pub(super) fn of(
         (lag_ns > MOST_LAG_NS).then_some(Warning::ScheduleLag { p99_ns: lag_ns }),
         hiccup(instrument.hiccup_load.as_ref(), false),
         hiccup(instrument.hiccup_server.as_ref(), true),
-        shares_cores(spec).then_some(Warning::NotPinned),
+        shares_cores(load_cores, server_cores).then_some(Warning::NotPinned),
         (counts.reconnects > 0).then_some(Warning::Reconnects { count: counts.reconnects }),
         (up != 0 || down != 0).then_some(Warning::BytesDoNotAddUp { up, down }),
     ];
@@ -40,11 +41,83 @@ fn hiccup(hiccups: Option<&Quantiles>, on_server_core: bool) -> Option<Warning> 
     (max_ns > MOST_HICCUP_NS).then_some(Warning::Hiccup { max_ns, on_server_core })
 }
 
-fn shares_cores(spec: &TrialSpec) -> bool {
-    let (load, server) = (&spec.load_cores, &spec.server_cores);
+fn shares_cores(load: &[u32], server: &[u32]) -> bool {
     load.is_empty() || server.is_empty() || load.iter().any(|core| server.contains(core))
 }
 
 fn difference(layers: u64, socket: u64) -> i64 {
     layers.cast_signed().wrapping_sub(socket.cast_signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::histogram;
+
+    fn quantiles(ns: u64) -> Option<Quantiles> {
+        let mut histogram = histogram::empty();
+        histogram.saturating_record(ns);
+        histogram::quantiles(&histogram)
+    }
+
+    /// The warnings of a trial without uplink on these cores.
+    fn warnings(
+        cores: [&[u32]; 2],
+        reconnects: u64,
+        bytes: &BytesByPhase,
+        instrument: &Instrument,
+    ) -> Vec<Warning> {
+        let counts = Counts { reconnects, ..Counts::default() };
+        of(cores[0], cores[1], &counts, bytes, instrument)
+    }
+
+    #[test]
+    fn a_quiet_trial_has_none() {
+        let instrument = Instrument {
+            schedule_lag: quantiles(MOST_LAG_NS / 2),
+            hiccup_load: quantiles(MOST_HICCUP_NS / 2),
+            hiccup_server: quantiles(MOST_HICCUP_NS / 2),
+            load_busy: 0.5,
+        };
+        assert_eq!(warnings([&[1], &[0]], 0, &BytesByPhase::default(), &instrument), []);
+        assert_eq!(warnings([&[1], &[0]], 0, &BytesByPhase::default(), &Instrument::default()), []);
+    }
+
+    #[test]
+    fn a_stopwatch_that_was_the_bottleneck_is_told() {
+        let (lag_ns, hiccup_ns) = (MOST_LAG_NS * 2, MOST_HICCUP_NS * 2);
+        let instrument = Instrument {
+            schedule_lag: quantiles(lag_ns),
+            hiccup_load: quantiles(hiccup_ns),
+            hiccup_server: quantiles(hiccup_ns),
+            load_busy: 0.95,
+        };
+        let found = warnings([&[1], &[0]], 0, &BytesByPhase::default(), &instrument);
+        let p99_ns = instrument.schedule_lag.unwrap().p99_ns;
+        let max_ns = instrument.hiccup_load.unwrap().max_ns;
+        let expected = [
+            Warning::LoadGeneratorBusy { busy: 0.95 },
+            Warning::ScheduleLag { p99_ns },
+            Warning::Hiccup { max_ns, on_server_core: false },
+            Warning::Hiccup { max_ns, on_server_core: true },
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn cores_that_are_shared_or_not_fixed_are_told() {
+        for cores in [[&[1][..], &[]], [&[], &[0]], [&[0, 1], &[1, 2]]] {
+            let found = warnings(cores, 0, &BytesByPhase::default(), &Instrument::default());
+            assert_eq!(found, [Warning::NotPinned], "{cores:?}");
+        }
+    }
+
+    #[test]
+    fn broken_connections_and_bytes_without_a_layer_are_told() {
+        let mut bytes = BytesByPhase { socket_read: 10, socket_written: 5, ..BytesByPhase::default() };
+        bytes.total.down.payload = 7;
+        bytes.total.up.payload = 6;
+        let found = warnings([&[1], &[0]], 2, &bytes, &Instrument::default());
+        assert_eq!(found, [Warning::Reconnects { count: 2 }, Warning::BytesDoNotAddUp { up: 1, down: -3 }]);
+    }
 }

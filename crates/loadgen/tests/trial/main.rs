@@ -1,0 +1,177 @@
+//! Whole trials against a small server of the test's own, which does what it is told to: lose, repeat, swap, cut.
+
+mod server;
+
+use loadgen::subscriber;
+use loadgen::trial::{self, TrialError};
+use schema::settings::{
+    EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
+    ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
+};
+use schema::trial::{Side, TrialOutcome, TrialSpec};
+use schema::warning::Warning;
+use server::{Content, Script, Server};
+
+const MS: u64 = 1_000_000;
+const SUBSCRIBERS: u64 = 5;
+
+fn settings() -> Settings {
+    Settings {
+        events: Events { rate_per_s: 500.0, pace: Pace::Constant, payload_bytes: 40, payload: Payload::Chat },
+        subscribers: Subscribers { count: SUBSCRIBERS as u32, channels: 1, added_delay_ns: 0 },
+        uplink: None,
+        http: Http { headers: HeaderProfile::Minimal, keep_alive: true },
+        short_polling: ShortPolling { interval_ns: 0, empty: EmptyAnswer::NoContent },
+        long_polling: LongPolling { hold_ns: 0 },
+        websocket: WebSocket { frames: Frames::Text },
+        greeting: false,
+        phases: Phases { warm_up_ns: 100 * MS, window_ns: 400 * MS, drain_ns: 5_000 * MS },
+        bound: None,
+        stall: None,
+    }
+}
+
+fn run(settings: Settings, script: Script) -> Result<TrialOutcome, TrialError> {
+    let server = Server::start(script);
+    let spec = TrialSpec {
+        technique: "raw-tcp".to_owned(),
+        address: server.address,
+        feed: server.feed.to_str().unwrap().to_owned(),
+        server_pid: std::process::id(),
+        load_cores: Vec::new(),
+        server_cores: Vec::new(),
+        settings,
+        seed: 9,
+    };
+    trial::run(&spec, |session| Box::pin(subscriber::raw_tcp::subscribe(session)))
+}
+
+/// A constant schedule has exactly this many events in the window.
+const EVENTS: u64 = 200;
+
+#[test]
+fn every_event_is_delivered_and_every_byte_has_its_layer() {
+    let outcome = run(settings(), Script::default()).unwrap();
+    let counts = &outcome.counts;
+    assert_eq!((counts.published, counts.expected), (EVENTS, EVENTS * SUBSCRIBERS));
+    assert_eq!((counts.delivered, counts.missing), (EVENTS * SUBSCRIBERS, 0));
+    assert_eq!((counts.duplicate, counts.reordered, counts.reconnects), (0, 0, 0));
+    assert_eq!(counts.connections, SUBSCRIBERS);
+    for quantiles in [&outcome.delivery, &outcome.service] {
+        assert_eq!(quantiles.as_ref().unwrap().count, EVENTS * SUBSCRIBERS);
+    }
+    assert!(outcome.delivery.unwrap().mean_ns >= outcome.service.unwrap().mean_ns);
+    let bytes = &outcome.bytes;
+    assert_eq!((bytes.total.down.wire(), bytes.total.up.wire()), (bytes.socket_read, bytes.socket_written));
+    let (payload, stamp) = (bytes.window.down.payload, bytes.window.down.stamp);
+    let events = counts.events_between_edges;
+    assert_eq!((payload, stamp), (events * 40, events * wire::message::JSON_STAMP_LEN as u64));
+    assert!(outcome.cost.elapsed_ns > 0 && outcome.cost.load_cpu_ns > 0);
+    assert_eq!(outcome.warnings.iter().filter(|warning| matches!(warning, Warning::NotPinned)).count(), 1);
+    let tags: Vec<&str> = outcome.histograms.keys().map(String::as_str).collect();
+    assert_eq!(tags, ["delivery", "hiccup-load", "schedule-lag", "service"]);
+}
+
+#[test]
+fn what_is_lost_comes_again_or_late_is_counted_for_each_subscriber() {
+    let script = Script {
+        deliver: |seq| match seq {
+            100 | 120 => &[],
+            110 => &[0, 0],
+            121 => &[0, -1],
+            _ => &[0],
+        },
+        ..Script::default()
+    };
+    let mut settings = settings();
+    settings.phases.drain_ns = 200 * MS;
+    let counts = run(settings, script).unwrap().counts;
+    assert_eq!(counts.missing, SUBSCRIBERS, "an event that nobody received is missing at each of them");
+    assert_eq!((counts.duplicate, counts.reordered), (SUBSCRIBERS, SUBSCRIBERS));
+    assert_eq!(counts.delivered + counts.missing, counts.expected);
+}
+
+#[test]
+fn a_subscriber_whose_connection_breaks_goes_on_where_it_was() {
+    let outcome = run(settings(), Script { cut_at: Some(120), ..Script::default() }).unwrap();
+    let counts = &outcome.counts;
+    assert_eq!((counts.missing, counts.duplicate, counts.reordered), (0, 0, 0));
+    assert_eq!((counts.reconnects, counts.connections), (SUBSCRIBERS, 2 * SUBSCRIBERS));
+    assert!(outcome.warnings.contains(&Warning::Reconnects { count: SUBSCRIBERS }));
+}
+
+#[test]
+fn messages_of_the_subscribers_are_expected_at_every_member_of_the_channel() {
+    let mut settings = settings();
+    settings.events.rate_per_s = 0.0;
+    settings.uplink =
+        Some(Uplink { rate_per_s: 50.0, pace: Pace::Constant, payload_bytes: 60, to: UplinkTo::Channel });
+    let outcome = run(settings, Script::default()).unwrap();
+    let counts = &outcome.counts;
+    assert_eq!((counts.published, counts.uplink_sent), (0, 20 * SUBSCRIBERS));
+    assert_eq!((counts.expected, counts.missing), (20 * SUBSCRIBERS * SUBSCRIBERS, 0));
+    assert_eq!(outcome.instrument.schedule_lag, None);
+}
+
+#[test]
+fn a_trial_with_greetings_begins_when_all_are_greeted() {
+    let mut settings = settings();
+    settings.greeting = true;
+    let counts = run(settings, Script { greet: true, ..Script::default() }).unwrap().counts;
+    assert_eq!((counts.greetings, counts.missing), (SUBSCRIBERS, 0));
+    assert_eq!(counts.delivered, EVENTS * SUBSCRIBERS);
+}
+
+#[test]
+fn a_server_that_goes_in_mid_trial_ends_it_with_the_reason() {
+    let error = run(settings(), Script { leave_at: Some(80), ..Script::default() }).unwrap_err();
+    assert_eq!(error.side(), Side::Server);
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(
+        (error.to_string().as_str(), cause.as_deref()),
+        ("the publisher gave up", Some("the server closed the feed"))
+    );
+}
+
+#[test]
+fn a_server_that_sends_something_else_than_messages_is_told() {
+    let error = run(settings(), Script { content: Content::Malformed, ..Script::default() }).unwrap_err();
+    assert!(matches!(error, TrialError::Unreadable { count, .. } if count > 0), "{error}");
+}
+
+#[test]
+fn a_server_that_lets_all_subscribers_go_is_told_with_its_words() {
+    let mut settings = settings();
+    settings.phases.drain_ns = 200 * MS;
+    let script = Script { content: Content::Text(b"too slow"), ..Script::default() };
+    let error = run(settings, script).unwrap_err();
+    let expected = "nothing was delivered; the last error was: the server let this subscriber go: too slow";
+    assert_eq!((error.to_string().as_str(), error.side()), (expected, Side::Server));
+}
+
+#[test]
+fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_told_at_once() {
+    let mut impossible = settings();
+    impossible.events.payload_bytes = loadgen::payload::SHORTEST_CHAT_BYTES - 1;
+    let error = run(impossible, Script::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a chat payload of 39 bytes is too short: it takes 40 with an empty content"
+    );
+
+    let spec = TrialSpec {
+        technique: String::new(),
+        address: ([127, 0, 0, 1], 1).into(),
+        feed: "/nowhere/feed".to_owned(),
+        server_pid: std::process::id(),
+        load_cores: Vec::new(),
+        server_cores: Vec::new(),
+        settings: settings(),
+        seed: 0,
+    };
+    let subscribe: trial::Subscribe = |session| Box::pin(subscriber::raw_tcp::subscribe(session));
+    let error = trial::run(&spec, subscribe).unwrap_err();
+    assert_eq!(error.to_string(), "connect to the feed /nowhere/feed");
+    let error = trial::run(&TrialSpec { server_pid: u32::MAX, ..spec }, subscribe).unwrap_err();
+    assert!(matches!(error, TrialError::ServerEnded { .. }), "{error}");
+}
