@@ -107,7 +107,7 @@ fn failed_and_incomplete_trials_and_skipped_parts_are_shown() {
     written(root.path(), &run);
     let report = fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
     assert!(
-        report.contains("| plain, WebSocket, repetition 9 | server | died \\| by signal 9 after 1 s |"),
+        report.contains("| plain, WebSocket | 9 | server | died \\| by signal 9 after 1 s |"),
         "{report}"
     );
     assert!(report.contains("| browsers | there is none on this machine |"), "{report}");

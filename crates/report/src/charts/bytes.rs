@@ -4,7 +4,7 @@ use plotters::style::text_anchor::HPos;
 
 use super::bars::{self, Panel};
 use super::canvas::{self, Canvas, DrawError, LABEL, text_width};
-use super::lanes::{WIDTH, heading};
+use super::lanes::{NO_FIGURE, WIDTH, heading};
 use super::{Picture, Stage};
 use crate::numbers;
 use crate::statistics::{Figures, Reach, Row};
@@ -91,9 +91,12 @@ impl<'s> Grid<'s> {
         panel.zero_line(canvas, top, bottom)?;
         self.column_name(canvas, &panel, top, column)?;
         for cell in self.cells().filter(|cell| self.is_in_row(cell, row) && self.is_in_column(cell, column)) {
-            let Some(figures) = &cell.figures else { continue };
             let line = self.orders.iter().position(|order| *order == cell.technique).unwrap_or(0);
-            panel.bars(canvas, figures, self.middle(top, line), self.thickness)?;
+            let middle = self.middle(top, line);
+            match &cell.figures {
+                Some(figures) => panel.bars(canvas, figures, middle, self.thickness)?,
+                None => canvas.text((panel.zero() + 5.0, middle), NO_FIGURE, LABEL.quiet())?,
+            }
         }
         Ok(())
     }

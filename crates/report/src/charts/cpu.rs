@@ -27,7 +27,10 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
         canvas.text((WIDTH - 20.0, 56.0), "× floor", LABEL.quiet().anchored(HPos::Right))?;
         for (lane, order) in orders.iter().enumerate() {
             let (look, y) = (stage.look(*order), lanes.y(lane));
-            let Some(figures) = figures(*order) else { continue };
+            let Some(figures) = figures(*order) else {
+                lanes.nothing(canvas, lane)?;
+                continue;
+            };
             if let Some(cpu) = figures.cpu {
                 lanes::whisker(canvas, &axis, y, cpu, (look.marker, look.ink, Body::Filled))?;
             }

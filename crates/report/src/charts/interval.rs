@@ -17,7 +17,8 @@ const BOTTOM: f64 = 424.0;
 
 pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let rows = &stage.answer.rows;
-    let latencies = rows.iter().flat_map(|row| quantiles(stage).map(|quantile| latency(row, quantile)));
+    let latencies =
+        rows.iter().flat_map(|row| quantiles(stage).into_iter().map(|quantile| latency(row, quantile)));
     let latencies: Vec<f64> = latencies.flatten().collect();
     if latencies.is_empty() || rows.iter().all(|row| time(row).is_none()) {
         return Ok(None);
@@ -47,27 +48,32 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     Ok(Some(Picture { title, description, caption: caption(stage), svg }))
 }
 
-/// The median and the tail that this scenario's samples bound.
-fn quantiles(stage: &Stage<'_>) -> [Quantile; 2] {
-    [Quantile::P50, stage.answer.tail()]
+/// The median, and the tail where this scenario's samples bound more than the median.
+fn quantiles(stage: &Stage<'_>) -> Vec<Quantile> {
+    let mut quantiles = vec![Quantile::P50, stage.answer.tail()];
+    quantiles.dedup();
+    quantiles
 }
 
 fn caption(stage: &Stage<'_>) -> String {
-    let tail = stage.answer.tail();
+    let named =
+        quantiles(stage).into_iter().zip(["filled markers and thick lines", "hollow markers and thin lines"]);
+    let named: Vec<String> = named.map(|(quantile, look)| format!("{} ({look})", quantile.label())).collect();
     let reading = format!(
-        "Filled markers and thick lines are p50, hollow markers and thin lines {}; a technique that the sweep does not \
-         touch is a horizontal line.",
-        tail.label()
+        "Shown: {}; a technique that the sweep does not touch is a horizontal line.",
+        named.join(" and ")
     );
     if !is_interval(stage) {
         return reading;
     }
+    let waits = quantiles(stage)
+        .into_iter()
+        .map(|quantile| format!("{} = {} *T*", quantile.label(), numbers::plain(quantile.share())));
     format!(
         "{reading} Dashed is theory: an event meets the grid of polls anywhere, so that it waits between 0 and the interval \
          *T* with equal probability (forward recurrence time of equal intervals; D. R. Cox, *Renewal Theory*, 1962), which \
-         makes p50 = *T*/2 and {} = {} *T*, transit not included.",
-        tail.label(),
-        numbers::plain(tail.share())
+         makes {}, transit not included.",
+        waits.collect::<Vec<_>>().join(" and ")
     )
 }
 
@@ -109,9 +115,9 @@ fn technique<'s>(
     order: usize,
 ) -> Result<Option<EndLabel<'s>>, DrawError> {
     let look = stage.look(order);
-    let [middle, tail] = quantiles(stage);
     let mut end = None;
-    for (quantile, width, body) in [(tail, 0.8, Body::Hollow), (middle, 2.0, Body::Filled)] {
+    let styles = [(2.0, Body::Filled), (0.8, Body::Hollow)];
+    for (quantile, (width, body)) in quantiles(stage).into_iter().zip(styles).rev() {
         let line: Vec<At> = stage
             .answer
             .rows_of(order)
@@ -138,14 +144,13 @@ fn across(frame: &Frame<'_>, time: Option<f64>, latency: f64) -> Vec<At> {
 
 fn describe(stage: &Stage<'_>) -> String {
     let lines = stage.answer.rows.iter().filter_map(|row| {
-        let [middle, tail] = quantiles(stage);
-        let (label, name) = (stage.label(row.technique), tail.label());
         let at = time(row).map_or_else(String::new, |time| format!(" at {}", numbers::duration(time)));
-        let p50 = numbers::time(latency(row, middle)?);
-        Some(format!(
-            "{label}{at}: p50 {p50}, {name} {}.",
-            numbers::optional(latency(row, tail), numbers::time)
-        ))
+        let latencies = quantiles(stage).into_iter().filter_map(|quantile| {
+            Some(format!("{} {}", quantile.label(), numbers::time(latency(row, quantile)?)))
+        });
+        let latencies: Vec<String> = latencies.collect();
+        let label = stage.label(row.technique);
+        (!latencies.is_empty()).then(|| format!("{label}{at}: {}.", latencies.join(", ")))
     });
     lines.collect::<Vec<_>>().join(" ")
 }

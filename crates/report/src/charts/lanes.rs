@@ -10,11 +10,14 @@ use crate::statistics::Estimate;
 /// Width of every picture.
 pub(super) const WIDTH: f64 = 760.0;
 /// Height of a lane.
-const LANE: f64 = 34.0;
+const LANE: f64 = 38.0;
 /// Above the lanes: title and legend.
 const HEAD: f64 = 74.0;
 /// Under the lanes: tick labels and the axis' name.
 const FOOT: f64 = 50.0;
+
+/// What stands where every trial failed.
+pub(super) const NO_FIGURE: &str = "no trial ended";
 
 /// Where lanes lie.
 pub(super) struct Lanes<'t> {
@@ -64,6 +67,11 @@ impl<'t> Lanes<'t> {
         axis::horizontal_name(canvas, axis, self.bottom(), axis_name)
     }
 
+    /// Says that a technique has no figure here.
+    pub(super) fn nothing(&self, canvas: &Canvas<'_>, lane: usize) -> Result<(), DrawError> {
+        canvas.text((self.pixels().0 + 8.0, self.y(lane)), NO_FIGURE, LABEL.quiet())
+    }
+
     fn bottom(&self) -> f64 {
         HEAD + self.labels.len() as f64 * LANE
     }
@@ -82,7 +90,7 @@ pub(super) fn whisker(
     estimate: Estimate,
     (marker, ink, body): (Marker, Ink, Body),
 ) -> Result<(), DrawError> {
-    const CAP: f64 = 6.5;
+    const CAP: f64 = 4.0;
     if let Some(interval) = estimate.interval {
         let (low, high) = (axis.at(interval.low), axis.at(interval.high));
         canvas.line(&[(low, y), (high, y)], ink, 1.8)?;
@@ -90,7 +98,7 @@ pub(super) fn whisker(
             canvas.line(&[(end, y - CAP), (end, y + CAP)], ink, 1.8)?;
         }
     }
-    canvas.marker((axis.at(estimate.value), y), marker, 3.8, ink, body)
+    canvas.marker((axis.at(estimate.value), y), marker, 3.6, ink, body)
 }
 
 /// One entry of a legend that runs along a line.

@@ -1,9 +1,9 @@
 //! Latency by technique: quantiles with their intervals.
 
 use super::axis::Axis;
-use super::canvas::{self, Body, DrawError};
+use super::canvas::{self, Body, Canvas, DrawError};
 use super::lanes::{self, Entry, Lanes};
-use super::palette::{self, Marker};
+use super::palette::{self, Ink, Marker};
 use super::{Picture, Stage, extent};
 use crate::numbers;
 use crate::statistics::{Figures, Quantile, Shown, Unit};
@@ -25,12 +25,11 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
         let labels = Quantile::SHOWN.map(Quantile::label);
         lanes::legend_line(canvas, &entries(&measured, &labels))?;
         for (lane, order) in stage.answer.contestants().into_iter().enumerate() {
-            for figures in stage.answer.rows_of(order).filter_map(|row| row.figures.as_ref()) {
-                for (shown, marker) in figures.delivery.into_iter().zip(SHAPES).rev() {
-                    let Some(estimate) = shown.estimate() else { continue };
-                    let look = (marker, stage.look(order).ink, Body::Filled);
-                    lanes::whisker(canvas, &axis, lanes.y(lane), estimate, look)?;
-                }
+            let drawn = stage.answer.rows_of(order).filter_map(|row| row.figures.as_ref());
+            let ink = stage.look(order).ink;
+            match drawn.last() {
+                Some(figures) => quantiles(canvas, &axis, lanes.y(lane), figures, ink)?,
+                None => lanes.nothing(canvas, lane)?,
             }
         }
         Ok(())
@@ -38,8 +37,19 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     Ok(Some(Picture { title, description, caption: CAPTION.to_owned(), svg }))
 }
 
+/// Each quantile a little lower than the one before, since intervals of one technique may lie over each other.
+fn quantiles(canvas: &Canvas<'_>, axis: &Axis, y: f64, figures: &Figures, ink: Ink) -> Result<(), DrawError> {
+    const STEP: f64 = 6.5;
+    for (place, (shown, marker)) in figures.delivery.into_iter().zip(SHAPES).enumerate() {
+        let Some(estimate) = shown.estimate() else { continue };
+        let y = y + (place as f64 - 1.5) * STEP;
+        lanes::whisker(canvas, axis, y, estimate, (marker, ink, Body::Filled))?;
+    }
+    Ok(())
+}
+
 const CAPTION: &str = "Further left is quicker; the axis is logarithmic. A line through a marker is the 95 % interval \
-    between trials: where two of them overlap, this run does not tell which technique is quicker.";
+    between trials (hidden where it is narrower than the marker): where two overlap, this run does not tell which is quicker.";
 
 /// Only quantiles that are drawn somewhere are explained.
 fn entries<'t>(measured: &[&Figures], labels: &'t [String; 4]) -> Vec<Entry<'t>> {

@@ -31,7 +31,10 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
         lanes::legend_line(canvas, &ENTRIES)?;
         pause_line(canvas, &lanes, axis.at(stall_ns), orders.len())?;
         for (lane, order) in orders.iter().enumerate() {
-            let Some(figures) = figures(*order) else { continue };
+            let Some(figures) = figures(*order) else {
+                lanes.nothing(canvas, lane)?;
+                continue;
+            };
             let look = stage.look(*order);
             for (shown, body) in shown(figures).into_iter().zip([Body::Filled, Body::Hollow]) {
                 let Some(estimate) = shown.estimate() else { continue };
@@ -68,7 +71,7 @@ fn caption(stall_ns: f64) -> String {
 
 fn pause_line(canvas: &Canvas<'_>, lanes: &Lanes<'_>, x: f64, count: usize) -> Result<(), DrawError> {
     let last = lanes.y(count.saturating_sub(1));
-    canvas.dashed((x, lanes.y(0) - 17.0), (x, last + 17.0), palette::QUIET, 1.5)
+    canvas.dashed((x, lanes.y(0) - 19.0), (x, last + 19.0), palette::QUIET, 1.5)
 }
 
 fn describe(stage: &Stage<'_>) -> String {

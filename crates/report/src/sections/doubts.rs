@@ -37,18 +37,21 @@ fn broken(chapter: &Chapter<'_>) -> Option<String> {
     (!run.broken.is_empty()).then(|| format!("{text}\n\n{}", word_table(&["record", "what is wrong"], rows)))
 }
 
+/// Equal failures of one technique at one point are one line.
 fn failed(chapter: &Chapter<'_>) -> Option<String> {
-    let rows: Vec<Vec<String>> = trials(chapter)
-        .filter_map(|trial| match &trial.record.result {
-            TrialResult::Failed(failure) => {
-                Some(vec![name(chapter, trial), side(failure.side).to_owned(), inline(&failure.reason)])
-            }
-            TrialResult::Complete(_) | TrialResult::Incomplete(_) => None,
-        })
-        .collect();
-    let head = ["trial", "side", "why"];
-    (!rows.is_empty())
-        .then(|| format!("Trials that did not run to their end:\n\n{}", word_table(&head, rows)))
+    let mut failures: BTreeMap<[String; 3], Vec<u32>> = BTreeMap::new();
+    for trial in trials(chapter) {
+        if let TrialResult::Failed(failure) = &trial.record.result {
+            let line = [what(chapter, trial), side(failure.side).to_owned(), inline(&failure.reason)];
+            failures.entry(line).or_default().push(trial.record.key.repetition);
+        }
+    }
+    let rows = failures.iter().map(|([what, side, why], repetitions)| {
+        let repetitions: Vec<String> = repetitions.iter().map(ToString::to_string).collect();
+        vec![what.clone(), repetitions.join(", "), side.clone(), why.clone()]
+    });
+    let table = word_table(&["trial", "repetitions", "side", "why"], rows);
+    (!failures.is_empty()).then(|| format!("Trials that did not run to their end:\n\n{table}"))
 }
 
 fn incomplete(chapter: &Chapter<'_>) -> Option<String> {
@@ -121,12 +124,17 @@ fn trials<'a>(chapter: &Chapter<'a>) -> impl Iterator<Item = &'a Trial> + use<'a
 
 /// A trial as people would name it.
 fn name(chapter: &Chapter<'_>, trial: &Trial) -> String {
+    format!("{}, repetition {}", what(chapter, trial), trial.record.key.repetition)
+}
+
+/// A trial without its repetition.
+fn what(chapter: &Chapter<'_>, trial: &Trial) -> String {
     let key = &trial.record.key;
     let techniques = &chapter.study.run.manifest.techniques;
     let label = techniques.iter().find(|technique| technique.slug == key.technique);
     let label = label.map_or(key.technique.as_str(), |technique| &technique.label);
     let point: String = key.point.iter().map(|(key, value)| format!(", {key} = {value}")).collect();
-    inline(&format!("{}{point}, {label}, repetition {}", key.scenario, key.repetition))
+    inline(&format!("{}{point}, {label}", key.scenario))
 }
 
 fn side(side: Side) -> &'static str {
