@@ -39,7 +39,7 @@ pub fn headers(profile: HeaderProfile, exchange: Exchange, address: SocketAddr) 
     match profile {
         HeaderProfile::Minimal => add_demanded(&mut headers, exchange),
         HeaderProfile::Browser | HeaderProfile::BrowserSession => {
-            add_browser(&mut headers, exchange, address)
+            add_browser(&mut headers, exchange, address);
         }
     }
     if profile == HeaderProfile::BrowserSession {

@@ -12,8 +12,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 
 use super::SubscribeError;
-use crate::session::Session;
 use crate::headers::Exchange;
+use crate::session::Session;
 use crate::tap::Protocol;
 
 /// How much of an unexpected answer's body is told.
@@ -28,7 +28,8 @@ impl Connection {
     /// Opens a connection of `session`'s.
     pub(super) async fn open(session: &Session) -> Result<Self, SubscribeError> {
         let stream = session.connect(Protocol::Http).await;
-        let stream = stream.map_err(|source| SubscribeError::Connect { address: session.address(), source })?;
+        let stream =
+            stream.map_err(|source| SubscribeError::Connect { address: session.address(), source })?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // Ends with the sender. What goes wrong on it comes back from the exchange.
         tokio::task::spawn_local(async { drop(connection.await) });
@@ -77,7 +78,11 @@ impl Keeper {
 }
 
 /// A request without a body for `path` with the session's resume query.
-pub(super) fn get(session: &Session, path: &str, headers: &HeaderMap) -> Result<Request<Full<Bytes>>, SubscribeError> {
+pub(super) fn get(
+    session: &Session,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<Request<Full<Bytes>>, SubscribeError> {
     request(session, Method::GET, path, headers, Bytes::new())
 }
 

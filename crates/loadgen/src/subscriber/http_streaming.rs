@@ -8,8 +8,8 @@ use hyper::header::HeaderMap;
 
 use super::SubscribeError;
 use super::http::{self, Connection};
-use crate::session::Session;
 use crate::headers::Exchange;
+use crate::session::Session;
 
 /// Newline-delimited JSON, as a client reads it with `fetch`.
 pub mod ndjson {
@@ -75,7 +75,11 @@ async fn run(session: Session, exchange: Exchange, messages: impl Messages) -> R
     }
 }
 
-async fn read(session: &Session, headers: &HeaderMap, mut messages: impl Messages) -> Result<(), SubscribeError> {
+async fn read(
+    session: &Session,
+    headers: &HeaderMap,
+    mut messages: impl Messages,
+) -> Result<(), SubscribeError> {
     let mut body = open(session, headers).await?;
     session.connected();
     while let Some(frame) = body.frame().await {

@@ -10,8 +10,8 @@ use wire::{Start, lines};
 
 use super::SubscribeError;
 use super::http::{Keeper, get, unexpected};
-use crate::session::Session;
 use crate::headers::Exchange;
+use crate::session::Session;
 
 /// A subscriber that polls.
 pub(super) struct Poller {

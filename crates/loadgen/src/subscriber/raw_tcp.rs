@@ -16,7 +16,8 @@ use crate::tap::{Protocol, Tapped};
 /// When the server cannot be reached, dismisses the subscriber, or sends no frames.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     let stream = session.connect(Protocol::RawTcp).await;
-    let mut stream = stream.map_err(|source| SubscribeError::Connect { address: session.address(), source })?;
+    let mut stream =
+        stream.map_err(|source| SubscribeError::Connect { address: session.address(), source })?;
     stream.write_all(&frame::encode(session.resume().to_string().as_bytes())).await?;
     session.connected();
     run(&session, &mut stream).await
