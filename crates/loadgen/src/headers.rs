@@ -4,7 +4,7 @@
 //! own origin for `fetch()`, `fetch()` with a JSON body, `EventSource` and `WebSocket`: names, values and order, with
 //! the user agent that the same browser has with a window (`Chrome/`, not `HeadlessChrome/`). Names are lower case
 //! here: HTTP does not mind, and the bytes are as many. What depends on the message is added by whoever sends it:
-//! `content-length`, `sec-websocket-key`, `if-none-match`, `last-event-id`.
+//! `content-length`, `sec-websocket-key`, `if-none-match`.
 
 use std::net::SocketAddr;
 

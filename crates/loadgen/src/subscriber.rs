@@ -40,7 +40,7 @@ pub enum SubscribeError {
     Status {
         /// Its status code.
         status: StatusCode,
-        /// The begin of its body.
+        /// The first line of its body.
         text: String,
     },
     /// The handshake or a frame went wrong.
@@ -57,11 +57,37 @@ pub enum SubscribeError {
     Dismissed(String),
 }
 
-impl From<tungstenite::Error> for SubscribeError {
-    fn from(error: tungstenite::Error) -> Self {
-        Self::WebSocket(Box::new(error))
+/// The longest message that a subscriber takes, far above every scenario's.
+const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
+/// How much of what a server says about itself is told.
+const TOLD_BYTES: usize = 200;
+
+impl SubscribeError {
+    /// The server said `said`, which is no message, and will say nothing more.
+    fn dismissed(said: &[u8]) -> Self {
+        Self::Dismissed(first_line(said))
+    }
+
+    /// An answer with an unexpected status and this body.
+    fn status(status: StatusCode, body: &[u8]) -> Self {
+        Self::Status { status, text: first_line(body) }
     }
 }
 
-/// The longest message that a subscriber takes, far above every scenario's.
-const MESSAGE_LIMIT: usize = 16 << 20;
+/// A refused handshake is told like any other answer.
+impl From<tungstenite::Error> for SubscribeError {
+    fn from(error: tungstenite::Error) -> Self {
+        match error {
+            tungstenite::Error::Http(answer) => {
+                Self::status(answer.status(), answer.body().as_deref().unwrap_or_default())
+            }
+            error => Self::WebSocket(Box::new(error)),
+        }
+    }
+}
+
+/// The first line, cut to [`TOLD_BYTES`].
+fn first_line(bytes: &[u8]) -> String {
+    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    String::from_utf8_lossy(&line[..line.len().min(TOLD_BYTES)]).trim_end().to_owned()
+}

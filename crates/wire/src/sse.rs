@@ -74,6 +74,22 @@ impl Decoder {
         self.retry_ms
     }
 
+    /// The data of the next event that is whole by now, for who wants neither its type nor its id: nothing is
+    /// allocated for these.
+    pub fn next_data(&mut self) -> Option<Bytes> {
+        while let Some(line) = self.next_line() {
+            if !line.is_empty() {
+                self.take_field(&line);
+                continue;
+            }
+            self.name.clear();
+            if std::mem::take(&mut self.has_data) {
+                return Some(self.data.split().freeze());
+            }
+        }
+        None
+    }
+
     /// The next line without its end (LF, CR or CRLF), if it is whole.
     fn next_line(&mut self) -> Option<BytesMut> {
         if !self.skip_prefix() {
@@ -195,6 +211,20 @@ mod tests {
         ]
     }
 
+    fn data_of(parts: [&[u8]; 2]) -> Vec<Bytes> {
+        let mut decoder = Decoder::default();
+        let mut data = Vec::new();
+        for part in parts {
+            decoder.push(part);
+            data.extend(std::iter::from_fn(|| decoder.next_data()));
+        }
+        data
+    }
+
+    fn data_in(events: &[Event]) -> Vec<Bytes> {
+        events.iter().map(|event| event.data.clone()).collect()
+    }
+
     #[test]
     fn any_cut_gives_the_same_events() {
         for (stream, expected) in cases() {
@@ -206,6 +236,7 @@ mod tests {
                 decoder.push(&stream[cut..]);
                 events.extend(decoder.by_ref());
                 assert_eq!(events, expected, "{:?} cut at {cut}", String::from_utf8_lossy(stream));
+                assert_eq!(data_of([&stream[..cut], &stream[cut..]]), data_in(&expected));
             }
         }
     }

@@ -1,23 +1,21 @@
-//! What the HTTP techniques share: connections, requests, answers, and posting the subscriber's own messages.
+//! What the HTTP techniques share: connections, requests that repeat, and posting the subscriber's own messages.
 
 use std::convert::Infallible;
 use std::future::pending;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use wire::Resume;
 
-use super::SubscribeError;
+use super::{SubscribeError, TOLD_BYTES};
 use crate::headers::Exchange;
 use crate::session::Session;
 use crate::tap::Protocol;
-
-/// How much of an unexpected answer's body is told.
-const TOLD_BYTES: usize = 200;
 
 /// One HTTP/1.1 connection.
 pub(super) struct Connection {
@@ -31,7 +29,8 @@ impl Connection {
         let stream =
             stream.map_err(|source| SubscribeError::Connect { address: session.address(), source })?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Ends with the sender. What goes wrong on it comes back from the exchange.
+        // Ends with the sender; what goes wrong on it comes back from the exchange. A task of its own costs no more
+        // than polling it here: 9.4 µs of CPU a request against 9.2 to 9.6 (2-core virtual machine).
         tokio::task::spawn_local(async { drop(connection.await) });
         Ok(Self { sender })
     }
@@ -77,26 +76,43 @@ impl Keeper {
     }
 }
 
-/// A request without a body for `path` with the session's resume query.
-pub(super) fn get(
-    session: &Session,
-    path: &str,
-    headers: &HeaderMap,
-) -> Result<Request<Full<Bytes>>, SubscribeError> {
-    request(session, Method::GET, path, headers, Bytes::new())
+/// Makes the same request again and again; only where to read on changes, and the URI is built anew only then.
+pub(super) struct Template {
+    method: Method,
+    path: &'static str,
+    headers: HeaderMap,
+    built: Option<(Resume, Uri)>,
 }
 
-fn request(
-    session: &Session,
-    method: Method,
-    path: &str,
-    headers: &HeaderMap,
-    body: Bytes,
-) -> Result<Request<Full<Bytes>>, SubscribeError> {
-    let uri = format!("{path}?{}", session.resume());
-    let mut request = Request::builder().method(method).uri(uri).body(Full::new(body))?;
-    *request.headers_mut() = headers.clone();
-    Ok(request)
+impl Template {
+    /// Requests for `path` with the profile's headers of `exchange`.
+    pub(super) fn new(session: &Session, method: Method, path: &'static str, exchange: Exchange) -> Self {
+        Self { method, path, headers: session.request_headers(exchange).clone(), built: None }
+    }
+
+    /// The request that asks for `resume`.
+    pub(super) fn request(
+        &mut self,
+        resume: Resume,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, SubscribeError> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri(resume)?;
+        request.headers_mut().clone_from(&self.headers);
+        Ok(request)
+    }
+
+    fn uri(&mut self, resume: Resume) -> Result<Uri, SubscribeError> {
+        if let Some((built, uri)) = &self.built
+            && *built == resume
+        {
+            return Ok(uri.clone());
+        }
+        let uri = Uri::try_from(format!("{}?{resume}", self.path)).map_err(hyper::http::Error::from)?;
+        self.built = Some((resume, uri.clone()));
+        Ok(uri)
+    }
 }
 
 /// Posts the subscriber's own messages on a connection of their own, one after another. Never ends well: either there
@@ -106,31 +122,27 @@ pub(super) async fn post_outgoing(session: &Session) -> Result<Infallible, Subsc
         return pending().await;
     }
     let mut keeper = Keeper::new();
+    let mut template = Template::new(session, Method::POST, wire::paths::MESSAGES, Exchange::Post);
+    let to = Resume { channel: session.resume().channel, ..Resume::default() };
     loop {
-        let message = session.outgoing().await;
-        let headers = session.request_headers(Exchange::Post);
-        let request = request(session, Method::POST, wire::paths::MESSAGES, headers, message)?;
+        let request = template.request(to, session.outgoing().await)?;
         let answer = keeper.exchange(session, request).await?;
         match answer.status() {
-            StatusCode::NO_CONTENT => drain(answer.into_body()).await?,
+            StatusCode::NO_CONTENT => {}
             _ => return Err(unexpected(answer).await),
         }
     }
 }
 
-/// Reads a body to its end, so that the connection can be used again.
-async fn drain(mut body: Incoming) -> Result<(), SubscribeError> {
-    while let Some(frame) = body.frame().await {
-        frame?;
-    }
-    Ok(())
-}
-
 /// The error that an answer with an unexpected status is.
 pub(super) async fn unexpected(answer: Response<Incoming>) -> SubscribeError {
     let status = answer.status();
-    let body = Limited::new(answer.into_body(), TOLD_BYTES).collect().await;
-    let bytes = body.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
-    let text = String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().to_owned();
-    SubscribeError::Status { status, text }
+    let mut body = answer.into_body();
+    let mut told = Vec::new();
+    while told.len() < TOLD_BYTES
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        told.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+    }
+    SubscribeError::status(status, &told)
 }

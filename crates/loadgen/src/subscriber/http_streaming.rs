@@ -2,12 +2,11 @@
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::StatusCode;
 use hyper::body::Incoming;
-use hyper::header::HeaderMap;
+use hyper::{Method, StatusCode};
 
 use super::SubscribeError;
-use super::http::{self, Connection};
+use super::http::{self, Connection, Template};
 use crate::headers::Exchange;
 use crate::session::Session;
 
@@ -63,13 +62,14 @@ impl Messages for wire::sse::Decoder {
     }
 
     fn next_message(&mut self) -> Option<Bytes> {
-        self.next().map(|event| event.data)
+        self.next_data()
     }
 }
 
 async fn run(session: Session, exchange: Exchange, messages: impl Messages) -> Result<(), SubscribeError> {
     tokio::select! {
-        result = read(&session, session.request_headers(exchange), messages) => result,
+        biased;
+        result = read(&session, exchange, messages) => result,
         Err(error) = http::post_outgoing(&session) => Err(error),
         () = session.stopped() => Ok(()),
     }
@@ -77,10 +77,11 @@ async fn run(session: Session, exchange: Exchange, messages: impl Messages) -> R
 
 async fn read(
     session: &Session,
-    headers: &HeaderMap,
+    exchange: Exchange,
     mut messages: impl Messages,
 ) -> Result<(), SubscribeError> {
-    let mut body = open(session, headers).await?;
+    // The sender is held as long as the response is read: without it, the connection would end behind it.
+    let (_connection, mut body) = open(session, exchange).await?;
     session.connected();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
@@ -90,6 +91,7 @@ async fn read(
             deliver(session, &message)?;
             events += 1;
         }
+        // A heartbeat, or a part of a message, is no empty answer.
         if events > 0 {
             session.response(events);
         }
@@ -97,20 +99,21 @@ async fn read(
     Ok(())
 }
 
-async fn open(session: &Session, headers: &HeaderMap) -> Result<Incoming, SubscribeError> {
-    let request = http::get(session, wire::paths::STREAM, headers)?;
-    let answer = Connection::open(session).await?.exchange(session, request).await?;
+async fn open(session: &Session, exchange: Exchange) -> Result<(Connection, Incoming), SubscribeError> {
+    let mut template = Template::new(session, Method::GET, wire::paths::STREAM, exchange);
+    let mut connection = Connection::open(session).await?;
+    let answer = connection.exchange(session, template.request(session.resume(), Bytes::new())?).await?;
     match answer.status() {
-        StatusCode::OK => Ok(answer.into_body()),
+        StatusCode::OK => Ok((connection, answer.into_body())),
         _ => Err(http::unexpected(answer).await),
     }
 }
 
 /// A line that is no message is the server's last word.
 fn deliver(session: &Session, message: &[u8]) -> Result<(), SubscribeError> {
-    if message.starts_with(b"[") {
-        session.received(message);
-        return Ok(());
+    if !message.starts_with(b"[") {
+        return Err(SubscribeError::dismissed(message));
     }
-    Err(SubscribeError::Dismissed(String::from_utf8_lossy(message).into_owned()))
+    session.received(message);
+    Ok(())
 }

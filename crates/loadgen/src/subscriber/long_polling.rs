@@ -13,6 +13,7 @@ use crate::session::Session;
 /// When the server cannot be reached, or answers neither with events nor that there are none.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     tokio::select! {
+        biased;
         result = poll(&session) => result,
         Err(error) = http::post_outgoing(&session) => Err(error),
         () = session.stopped() => Ok(()),
@@ -20,7 +21,7 @@ pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
 }
 
 async fn poll(session: &Session) -> Result<(), SubscribeError> {
-    let mut poller = Poller::new(EmptyAnswer::NoContent);
+    let mut poller = Poller::new(session, EmptyAnswer::NoContent);
     // The first answer may be long in coming. It begins after 0, so nothing can be missed meanwhile.
     session.connected();
     loop {

@@ -4,25 +4,27 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, IF_NONE_MATCH};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use schema::settings::EmptyAnswer;
 use wire::{Start, lines};
 
 use super::SubscribeError;
-use super::http::{Keeper, get, unexpected};
+use super::http::{Keeper, Template, unexpected};
 use crate::headers::Exchange;
 use crate::session::Session;
 
 /// A subscriber that polls.
 pub(super) struct Poller {
     keeper: Keeper,
+    template: Template,
     empty: EmptyAnswer,
 }
 
 impl Poller {
     /// A poller that lets the server say "nothing new" as `empty` has it.
-    pub(super) fn new(empty: EmptyAnswer) -> Self {
-        Self { keeper: Keeper::new(), empty }
+    pub(super) fn new(session: &Session, empty: EmptyAnswer) -> Self {
+        let template = Template::new(session, Method::GET, wire::paths::EVENTS, Exchange::Poll);
+        Self { keeper: Keeper::new(), template, empty }
     }
 
     /// Asks once, and hands on what has come.
@@ -39,9 +41,10 @@ impl Poller {
         }
     }
 
-    fn request(&self, session: &Session) -> Result<Request<Full<Bytes>>, SubscribeError> {
-        let mut request = get(session, wire::paths::EVENTS, session.request_headers(Exchange::Poll))?;
-        if let (EmptyAnswer::NotModified, Start::After(seq)) = (self.empty, session.resume().start) {
+    fn request(&mut self, session: &Session) -> Result<Request<Full<Bytes>>, SubscribeError> {
+        let resume = session.resume();
+        let mut request = self.template.request(resume, Bytes::new())?;
+        if let (EmptyAnswer::NotModified, Start::After(seq)) = (self.empty, resume.start) {
             let tag = HeaderValue::try_from(format!("\"{seq}\"")).map_err(hyper::http::Error::from)?;
             request.headers_mut().insert(IF_NONE_MATCH, tag);
         }

@@ -9,24 +9,39 @@ use super::{MESSAGE_LIMIT, SubscribeError};
 use crate::session::Session;
 use crate::tap::{Protocol, Tapped};
 
+/// Room for a read; a buffer that is left to itself grows by 64 bytes a read.
+const READ_BYTES: usize = 4 * 1024;
+
 /// Reads frames until the server closes or the session is stopped.
 ///
 /// # Errors
 ///
 /// When the server cannot be reached, dismisses the subscriber, or sends no frames.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
-    let stream = session.connect(Protocol::RawTcp).await;
-    let mut stream =
-        stream.map_err(|source| SubscribeError::Connect { address: session.address(), source })?;
-    stream.write_all(&frame::encode(session.resume().to_string().as_bytes())).await?;
+    let mut stream = tokio::select! {
+        stream = open(&session) => stream?,
+        () = session.stopped() => return Ok(()),
+    };
     session.connected();
     run(&session, &mut stream).await
 }
 
+async fn open(session: &Session) -> Result<Tapped<TcpStream>, SubscribeError> {
+    let stream = session.connect(Protocol::RawTcp).await;
+    let mut stream =
+        stream.map_err(|source| SubscribeError::Connect { address: session.address(), source })?;
+    stream.write_all(&frame::encode(session.resume().to_string().as_bytes())).await?;
+    Ok(stream)
+}
+
 async fn run(session: &Session, stream: &mut Tapped<TcpStream>) -> Result<(), SubscribeError> {
     let mut frames = Decoder::new(MESSAGE_LIMIT);
+    let stopped = session.stopped();
+    tokio::pin!(stopped);
     loop {
+        frames.buffer().reserve(READ_BYTES);
         tokio::select! {
+            biased;
             read = stream.read_buf(frames.buffer()) => {
                 if read? == 0 {
                     return Ok(());
@@ -36,7 +51,7 @@ async fn run(session: &Session, stream: &mut Tapped<TcpStream>) -> Result<(), Su
                 }
             }
             message = session.outgoing() => stream.write_all(&frame::encode(&message)).await?,
-            () = session.stopped() => return Ok(stream.shutdown().await?),
+            () = &mut stopped => return Ok(stream.shutdown().await?),
         }
     }
 }
@@ -44,7 +59,7 @@ async fn run(session: &Session, stream: &mut Tapped<TcpStream>) -> Result<(), Su
 /// A frame that is no message is the server's last word.
 fn deliver(session: &Session, body: &Bytes) -> Result<(), SubscribeError> {
     if !body.starts_with(b"[") {
-        return Err(SubscribeError::Dismissed(String::from_utf8_lossy(body).into_owned()));
+        return Err(SubscribeError::dismissed(body));
     }
     session.received(body);
     session.response(1);

@@ -11,6 +11,7 @@ use crate::session::Session;
 /// When the server cannot be reached, or answers neither with events nor that there are none.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     tokio::select! {
+        biased;
         result = poll(&session) => result,
         Err(error) = http::post_outgoing(&session) => Err(error),
         () = session.stopped() => Ok(()),
@@ -18,7 +19,7 @@ pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
 }
 
 async fn poll(session: &Session) -> Result<(), SubscribeError> {
-    let mut poller = Poller::new(session.settings().short_polling.empty);
+    let mut poller = Poller::new(session, session.settings().short_polling.empty);
     loop {
         session.poll_due().await;
         poller.poll(session).await?;

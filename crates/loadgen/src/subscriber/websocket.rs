@@ -25,7 +25,7 @@ pub type Socket = WebSocketStream<Tapped<TcpStream>>;
 /// tungstenite fills this with zeros on every read, so its default of 128 KiB costs more than the read itself:
 /// 7.4 µs of CPU for a 125-byte echo against 4.4 µs.
 const READ_BUFFER: usize = 4096;
-/// How long the server's own close is awaited.
+/// How long a close may take, the server's own included.
 const CLOSING: Duration = Duration::from_millis(100);
 
 /// Reads frames until the server closes or the session is stopped, which closes with 1000.
@@ -34,18 +34,27 @@ const CLOSING: Duration = Duration::from_millis(100);
 ///
 /// When the server cannot be reached, refuses the handshake, or closes with an error's code.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
-    let mut socket = connect(&session).await?;
+    let mut socket = tokio::select! {
+        socket = connect(&session) => socket?,
+        () = session.stopped() => return Ok(()),
+    };
     session.connected();
+    let stopped = session.stopped();
+    tokio::pin!(stopped);
     loop {
         tokio::select! {
+            biased;
             message = socket.next() => match message {
                 None => return Ok(()),
                 Some(message) => deliver(&session, message?)?,
             },
             message = session.outgoing() => socket.send(data(&session, message)?).await?,
-            () = session.stopped() => return close(&mut socket).await,
+            () = &mut stopped => break,
         }
     }
+    // A server that does not answer in time is left; the trial is over.
+    let _ = tokio::time::timeout(CLOSING, close(&mut socket)).await;
+    Ok(())
 }
 
 /// Opens a connection and asks for the upgrade.
@@ -75,8 +84,8 @@ fn deliver(session: &Session, message: Message) -> Result<(), SubscribeError> {
     match message {
         Message::Text(text) => session.received(text.as_bytes()),
         Message::Binary(bytes) => session.received(&bytes),
-        Message::Close(Some(frame)) if frame.code == CloseCode::Again => {
-            return Err(SubscribeError::Dismissed(frame.to_string()));
+        Message::Close(Some(frame)) if !matches!(frame.code, CloseCode::Normal | CloseCode::Away) => {
+            return Err(SubscribeError::dismissed(frame.to_string().as_bytes()));
         }
         // tungstenite answers pings and closes by itself.
         Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => return Ok(()),
@@ -94,12 +103,12 @@ fn data(session: &Session, message: Bytes) -> Result<Message, SubscribeError> {
     })
 }
 
-/// Closes with 1000, and waits a moment for the server's answer so that it is not reset.
-async fn close(socket: &mut Socket) -> Result<(), SubscribeError> {
+/// Closes with 1000, and waits for the server's answer so that it is not reset.
+async fn close(socket: &mut Socket) -> Result<(), Error> {
     let farewell = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
     socket.close(Some(farewell)).await?;
-    let answered = async { while let Some(Ok(_)) = socket.next().await {} };
-    // A server that does not answer in time is left; the trial is over.
-    drop(tokio::time::timeout(CLOSING, answered).await);
+    while let Some(message) = socket.next().await {
+        message?;
+    }
     Ok(())
 }
