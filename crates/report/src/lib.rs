@@ -3,11 +3,11 @@
 //!
 //! # Layout
 //!
-//! - [`load`]: run folders in, records and samples out; what cannot be read is named
-//! - [`statistics`]: quantiles of merged samples, intervals between trials, ratios to the floor
-//! - [`charts`]: one file per kind of chart, on one canvas
-//! - [`sections`]: the generated parts of the report, as Markdown
-//! - [`splice`]: puts them between their markers
+//! - `load`: run folders in, records and samples out; what cannot be read is named
+//! - `statistics`: quantiles of merged samples, intervals between trials, ratios to the floor
+//! - `charts`: one file per kind of chart, on one canvas
+//! - `sections`: the generated parts of the report, as Markdown
+//! - `splice`: puts them between their markers
 
 mod charts;
 mod load;

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use fixture::model::{settings, six};
-use fixture::{At, Run};
+use fixture::model::six;
+use fixture::runs::{at, full, small};
+use fixture::{Contestant, Histograms, Run};
 use report::{Rendered, ReportError, render};
-use schema::settings::{Bound, HeaderProfile, Stall};
+use schema::bytes_account::Layers;
+use schema::trial::TrialOutcome;
 
 #[test]
 fn same_results_give_the_same_bytes() {
@@ -76,6 +78,23 @@ fn quantile_that_the_sample_cannot_bound_is_not_printed() {
     // 500 deliveries bound p90 and neither p99 nor p99.9; one trial gives no interval.
     assert!(cells[2].ends_with("µs") && cells[3].ends_with("µs"), "{row}");
     assert_eq!(cells[4..6], ["–", "–"], "{row}");
+}
+
+#[test]
+fn bytes_and_cpu_are_divided_by_the_events_between_the_edges() {
+    let root = folder();
+    let mut run = Run::new(&six());
+    run.scenario("known", &[], "");
+    let (known, contestant) = (at("known"), &six()[4]);
+    for (repetition, cpu_ns) in [(0, 4_000_000), (1, 5_000_000), (2, 6_000_000)] {
+        run.push(&known, 4, contestant, repetition, measured(contestant, cpu_ns));
+    }
+    run.trial(&known, 5, &six()[5], 0);
+    written(root.path(), &run);
+    let report = fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
+    // 50,000 B up, 147,000 B down (47,000 of them stamps), 1,000 events; mean CPU 5 µs, drawn between 4 and 6.
+    let row = "| WebSocket | 2.00 | 50.0 | 147 | 0.500 | 5.00 µs [4.00–6.00] |";
+    assert!(report.contains(row), "{report}");
 }
 
 #[test]
@@ -192,112 +211,15 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("there is a temporary folder")
 }
 
-fn at(scenario: &str) -> At<'_> {
-    At { scenario, point: Vec::new(), settings: settings() }
-}
-
-/// One scenario, six contestants, three repetitions.
-fn small() -> Run {
-    let mut run = Run::new(&six());
-    run.scenario("plain", &[], "");
-    everybody(&mut run, &at("plain"), 3);
-    run.manifest.planned_trials = run.trials.len() as u32;
-    run
-}
-
-fn everybody(run: &mut Run, at: &At<'_>, repetitions: u32) {
-    for repetition in 0..repetitions {
-        for (order, contestant) in six().iter().enumerate() {
-            run.trial(at, order, contestant, repetition);
-        }
-    }
-}
-
-/// As large as a full run: four plain scenarios, a stall, and the three sweeps.
-fn full() -> Run {
-    let mut run = Run::new(&six());
-    for (name, subscribers, rate) in
-        [("notifications", 200, 1.0), ("chat", 40, 10.0), ("stock-ticker", 100, 100.0), ("game", 20, 30.0)]
-    {
-        run.scenario(name, &[], "");
-        let mut at = at(name);
-        (at.settings.subscribers.count, at.settings.events.rate_per_s) = (subscribers, rate);
-        everybody(&mut run, &at, 5);
-    }
-    stall(&mut run);
-    intervals(&mut run);
-    headers(&mut run);
-    rates(&mut run);
-    run.manifest.planned_trials = run.trials.len() as u32;
-    run
-}
-
-fn stall(run: &mut Run) {
-    run.scenario("stall", &[], "");
-    let mut at = at("stall");
-    at.settings.phases.window_ns = 30_000_000_000;
-    at.settings.short_polling.interval_ns = 10_000_000;
-    at.settings.stall = Some(Stall { at_ns: 10_000_000_000, for_ns: 1_400_000_000 });
-    everybody(run, &at, 3);
-}
-
-fn intervals(run: &mut Run) {
-    const KEY: &str = "short_polling.interval";
-    run.scenario("poll-interval", &[KEY], "");
-    for repetition in 0..2 {
-        for (order, contestant) in six().iter().enumerate() {
-            let mut own = at("poll-interval");
-            (own.settings.subscribers.count, own.settings.events.rate_per_s) = (50, 10.0);
-            for ms in [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000].into_iter().filter(|_| order == 0) {
-                own.settings.short_polling.interval_ns = ms * 1_000_000;
-                own.point = vec![(KEY, format!("{ms}ms"))];
-                run.trial(&own, order, contestant, repetition);
-            }
-            if order > 0 {
-                run.trial(&own, order, contestant, repetition);
-            }
-        }
-    }
-}
-
-fn headers(run: &mut Run) {
-    let profiles = [
-        ("minimal", HeaderProfile::Minimal),
-        ("browser", HeaderProfile::Browser),
-        ("browser+session", HeaderProfile::BrowserSession),
-    ];
-    run.scenario(
-        "header-overhead",
-        &["http.headers", "events.payload"],
-        r#"["minimal", "browser", "browser+session"]"#,
-    );
-    for bytes in [0, 100, 1_024, 16_384] {
-        for (order, contestant) in six().iter().enumerate() {
-            for (name, profile) in profiles.into_iter().filter(|(name, _)| order < 5 || *name == "browser") {
-                let mut at = at("header-overhead");
-                at.settings.http.headers = profile;
-                at.settings.events.payload_bytes = bytes;
-                at.settings.events.rate_per_s = 40.0;
-                at.point = vec![("events.payload", format!("{bytes} B"))];
-                if order < 5 {
-                    at.point.push(("http.headers", name.to_owned()));
-                }
-                run.trial(&at, order, contestant, 0);
-            }
-        }
-    }
-}
-
-fn rates(run: &mut Run) {
-    run.scenario("throughput", &["events.rate"], "");
-    for rate in [500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000] {
-        let mut at = at("throughput");
-        at.settings.events.rate_per_s = f64::from(rate);
-        at.settings.phases.window_ns = 1_000_000_000;
-        at.settings.bound = Some(Bound { p99_ns: 100_000_000 });
-        at.point = vec![("events.rate", format!("{rate}/s"))];
-        everybody(run, &at, 3);
-    }
+/// A thousand events in five hundred responses, and bytes that are easy to divide.
+fn measured(contestant: &Contestant, cpu_ns: u64) -> (TrialOutcome, Histograms) {
+    let (mut outcome, histograms) = contestant.measure(&at("known"), 0);
+    (outcome.counts.events_between_edges, outcome.counts.responses) = (1_000, 500);
+    outcome.cost.server_cpu_ns = cpu_ns;
+    let window = &mut outcome.bytes.window;
+    window.up = Layers { request_head: 50_000, ..Layers::default() };
+    window.down = Layers { payload: 100_000, stamp: 47_000, ..Layers::default() };
+    (outcome, histograms)
 }
 
 /// The same trial with seven events that never came.

@@ -88,7 +88,6 @@ impl<'s> Grid<'s> {
         let shared = shared.filter_map(|cell| cell.figures.as_ref());
         let panel = Panel::fitting(shared, (left, left + self.panel_width() - 8.0));
         let bottom = self.middle(top, self.orders.len() - 1) + self.pitch / 2.0;
-        panel.zero_line(canvas, top, bottom)?;
         self.column_name(canvas, &panel, top, column)?;
         for cell in self.cells().filter(|cell| self.is_in_row(cell, row) && self.is_in_column(cell, column)) {
             let line = self.orders.iter().position(|order| *order == cell.technique).unwrap_or(0);
@@ -98,7 +97,7 @@ impl<'s> Grid<'s> {
                 None => canvas.text((panel.zero() + 5.0, middle), NO_FIGURE, LABEL.quiet())?,
             }
         }
-        Ok(())
+        panel.zero_line(canvas, top, bottom)
     }
 
     fn column_name(

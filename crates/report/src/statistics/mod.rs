@@ -1,6 +1,8 @@
 //! What the trials of a run say, scenario by scenario: every figure of tables and charts is computed here, once.
 
 mod bootstrap;
+mod figures;
+mod group;
 mod quantile;
 mod row;
 mod sample;
@@ -9,15 +11,16 @@ mod sweep;
 #[cfg(test)]
 pub(crate) use bootstrap::Interval;
 pub(crate) use bootstrap::{Estimate, LEAST_TRIALS};
+pub(crate) use figures::{Figures, Shown, shown_at};
 pub(crate) use quantile::{LEAST_IN_TAIL, Quantile};
-pub(crate) use row::{Figures, Row, Shown, shown_at};
+pub(crate) use row::Row;
 pub(crate) use sample::Sample;
 pub(crate) use sweep::{Reach, Unit};
 
 use schema::manifest::{ScenarioInfo, TechniqueInfo};
 
 use crate::load::{Run, Trial};
-use row::Group;
+use group::Group;
 
 /// A run, analysed.
 #[derive(Debug)]

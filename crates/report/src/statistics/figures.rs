@@ -1,0 +1,207 @@
+//! What was measured in the trials of one row: sums, quotients, quantiles.
+
+use schema::bytes_account::{Account, Layers};
+use schema::trial::{Counts, TrialOutcome};
+
+use super::bootstrap::Estimate;
+use super::group::{self, Group};
+use super::quantile::Quantile;
+use super::sample::Pool;
+
+/// What was measured in the trials that ran to their end.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    /// Trials that ran to their end.
+    pub trials: usize,
+    /// Sums over the trials.
+    pub counts: Counts,
+    /// Delivery latency, one for each of [`Quantile::SHOWN`], nanoseconds.
+    pub delivery: [Shown; 4],
+    /// Service time.
+    pub service: [Shown; 4],
+    /// Delivery latency of messages to the application; none when there are none.
+    pub uplink: Option<[Shown; 4]>,
+    /// Delivery latency as (one value in …, nanoseconds), as far as the sample bounds it.
+    pub curve: Vec<(f64, f64)>,
+    /// Bytes between the edges for each delivered event, up and down by layer.
+    pub layers: Option<[Vec<(&'static str, f64)>; 2]>,
+    /// Wire bytes for each delivered event, up and down.
+    pub wire: [Option<Estimate>; 2],
+    /// Both directions.
+    pub wire_both: Option<Estimate>,
+    /// Overhead ÷ payload, both directions.
+    pub overhead_ratio: Option<f64>,
+    /// CPU nanoseconds of the server for each delivered event.
+    pub cpu: Option<Estimate>,
+    /// Resident memory that each subscriber added to the server.
+    pub memory_per_subscriber: Option<Estimate>,
+    /// Deliveries for each second of the window: due, and received between the edges.
+    pub offered_per_s: f64,
+    pub delivered_per_s: Option<Estimate>,
+    /// Multiples of the floor's p50 and CPU.
+    pub p50_to_floor: Option<Estimate>,
+    pub cpu_to_floor: Option<Estimate>,
+}
+
+/// A quantile as it may be shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Shown {
+    /// Nanoseconds.
+    At(Estimate),
+    /// The sample cannot bound it.
+    TooFew,
+    /// It is among the events that never came.
+    Missing,
+}
+
+impl Shown {
+    /// The estimate, when there is one to show.
+    pub(crate) fn estimate(self) -> Option<Estimate> {
+        match self {
+            Self::At(estimate) => Some(estimate),
+            Self::TooFew | Self::Missing => None,
+        }
+    }
+}
+
+impl Figures {
+    pub(super) fn of(group: &Group<'_>, floor: Option<&Group<'_>>) -> Option<Self> {
+        let outcomes = group.outcomes();
+        let first = group.trials.first()?;
+        let window_s = first.record.settings.phases.window_ns as f64 / 1e9;
+        let delivery = group.pool("delivery");
+        let counts = sum(&outcomes);
+        (!outcomes.is_empty()).then(|| Self {
+            trials: outcomes.len(),
+            delivery: quantiles(&delivery),
+            service: quantiles(&group.pool("service")),
+            uplink: (counts.uplink_received > 0).then(|| quantiles(&group.pool("uplink"))),
+            curve: curve(&delivery),
+            layers: layers(&outcomes),
+            wire: [wire(&outcomes, |bytes| bytes.up.wire()), wire(&outcomes, |bytes| bytes.down.wire())],
+            wire_both: wire(&outcomes, Account::wire),
+            overhead_ratio: overhead_ratio(&outcomes),
+            cpu: mean(&outcomes, cpu),
+            memory_per_subscriber: mean(&outcomes, |outcome| {
+                memory(outcome, first.record.settings.subscribers.count)
+            }),
+            offered_per_s: counts.expected as f64 / outcomes.len() as f64 / window_s,
+            delivered_per_s: mean(&outcomes, delivered_per_s),
+            p50_to_floor: floor.and_then(|floor| group::p50_ratio(group, floor)),
+            cpu_to_floor: floor.and_then(|floor| group::cpu_ratio(group, floor)),
+            counts,
+        })
+    }
+
+    /// A quantile of the delivery latency.
+    pub(crate) fn delivery_at(&self, quantile: Quantile) -> Shown {
+        shown_at(&self.delivery, quantile)
+    }
+
+    /// A quantile of the service time.
+    pub(crate) fn service_at(&self, quantile: Quantile) -> Shown {
+        shown_at(&self.service, quantile)
+    }
+}
+
+/// One of four that were computed.
+pub(crate) fn shown_at(shown: &[Shown; 4], quantile: Quantile) -> Shown {
+    let place = Quantile::SHOWN.iter().position(|shown| *shown == quantile);
+    place.map_or(Shown::TooFew, |place| shown[place])
+}
+
+fn quantiles(pool: &Pool) -> [Shown; 4] {
+    let all = vec![1; pool.trials()];
+    Quantile::SHOWN.map(|quantile| {
+        if !quantile.is_bounded_by(pool.total(&all)) {
+            return Shown::TooFew;
+        }
+        let at = |weights: &[u32]| pool.at(quantile, weights).map(|value| value as f64);
+        Estimate::of(pool.trials(), at).map_or(Shown::Missing, Shown::At)
+    })
+}
+
+/// Twelve steps for each nine are as fine as the chart can show.
+fn curve(pool: &Pool) -> Vec<(f64, f64)> {
+    let all = vec![1; pool.trials()];
+    let steps = (0..).map(|step| 10_f64.powf(f64::from(step) / 12.0));
+    let bounded = steps.take_while(|one_in| Quantile::one_in(*one_in).is_bounded_by(pool.total(&all)));
+    bounded.filter_map(|one_in| Some((one_in, pool.at(Quantile::one_in(one_in), &all)? as f64))).collect()
+}
+
+fn sum(outcomes: &[&TrialOutcome]) -> Counts {
+    let mut sum = Counts::default();
+    for counts in outcomes.iter().map(|outcome| &outcome.counts) {
+        sum.published += counts.published;
+        sum.expected += counts.expected;
+        sum.delivered += counts.delivered;
+        sum.missing += counts.missing;
+        sum.duplicate += counts.duplicate;
+        sum.reordered += counts.reordered;
+        sum.uplink_sent += counts.uplink_sent;
+        sum.uplink_received += counts.uplink_received;
+        sum.greetings += counts.greetings;
+        sum.responses += counts.responses;
+        sum.empty_responses += counts.empty_responses;
+        sum.events_between_edges += counts.events_between_edges;
+        sum.requests += counts.requests;
+        sum.connections += counts.connections;
+        sum.reconnects += counts.reconnects;
+    }
+    sum
+}
+
+fn window_bytes(outcomes: &[&TrialOutcome]) -> Account {
+    let mut account = Account::default();
+    outcomes.iter().for_each(|outcome| account += outcome.bytes.window);
+    account
+}
+
+fn events(outcomes: &[&TrialOutcome]) -> u64 {
+    outcomes.iter().map(|outcome| outcome.counts.events_between_edges).sum()
+}
+
+fn layers(outcomes: &[&TrialOutcome]) -> Option<[Vec<(&'static str, f64)>; 2]> {
+    let (account, events) = (window_bytes(outcomes), events(outcomes));
+    let per_event =
+        |layers: Layers| layers.named().map(|(name, bytes)| (name, bytes as f64 / events as f64)).collect();
+    (events > 0).then(|| [per_event(account.up), per_event(account.down)])
+}
+
+fn wire(outcomes: &[&TrialOutcome], part: impl Fn(&Account) -> u64) -> Option<Estimate> {
+    Estimate::of(outcomes.len(), |weights| {
+        let sum = |of: &dyn Fn(&TrialOutcome) -> u64| -> u64 {
+            outcomes.iter().zip(weights).map(|(outcome, weight)| of(outcome) * u64::from(*weight)).sum()
+        };
+        let events = sum(&|outcome| outcome.counts.events_between_edges);
+        (events > 0).then(|| sum(&|outcome| part(&outcome.bytes.window)) as f64 / events as f64)
+    })
+}
+
+fn overhead_ratio(outcomes: &[&TrialOutcome]) -> Option<f64> {
+    let account = window_bytes(outcomes);
+    let payload = account.up.payload + account.down.payload;
+    (payload > 0).then(|| account.overhead() as f64 / payload as f64)
+}
+
+/// CPU nanoseconds of the server for each event of a trial.
+pub(super) fn cpu(outcome: &TrialOutcome) -> Option<f64> {
+    let events = outcome.counts.events_between_edges;
+    (events > 0).then(|| outcome.cost.server_cpu_ns as f64 / events as f64)
+}
+
+fn memory(outcome: &TrialOutcome, subscribers: u32) -> Option<f64> {
+    let grown = outcome.cost.server_rss_end_bytes.saturating_sub(outcome.cost.server_rss_start_bytes);
+    (subscribers > 0).then(|| grown as f64 / f64::from(subscribers))
+}
+
+fn delivered_per_s(outcome: &TrialOutcome) -> Option<f64> {
+    let elapsed_s = outcome.cost.elapsed_ns as f64 / 1e9;
+    (elapsed_s > 0.0).then(|| outcome.counts.events_between_edges as f64 / elapsed_s)
+}
+
+/// The mean over trials, none when a trial has no value.
+fn mean(outcomes: &[&TrialOutcome], of: impl Fn(&TrialOutcome) -> Option<f64>) -> Option<Estimate> {
+    let values: Vec<f64> = outcomes.iter().map(|outcome| of(outcome)).collect::<Option<_>>()?;
+    Estimate::of(values.len(), |weights| group::weighted_mean(&values, weights))
+}
