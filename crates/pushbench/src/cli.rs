@@ -83,7 +83,7 @@ Examples:
 A scenario gives its own times, with units: window = \"2s\", rate = \"100/s\", payload = \"16 KiB\".
 Exit codes: 0 all well, 1 a trial failed or lost events, 2 usage or set-up, 130 interrupted.")]
 pub(crate) struct Run {
-    /// Shorter and fewer trials, as each scenario's [quick] says; about a minute and a half in all
+    /// Shorter and fewer trials, as the table `quick` of each scenario says; about a minute in all
     #[arg(long)]
     pub(crate) quick: bool,
     /// A scenario's name, or the path of a file; may be repeated [default: all but those that run only when named]

@@ -8,8 +8,8 @@ use schema::settings::Settings;
 use schema::trial::TrialKey;
 use serde::{Deserialize, Serialize};
 
-/// What a trial takes beyond its phases: two processes, the connections, and the drain. Measured: 0.2 to 0.5 s.
-const AROUND_NS: u64 = 350_000_000;
+/// What a trial takes beyond its phases: two processes, the connections, and the drain. Measured: 0.1 to 0.2 s.
+const AROUND_NS: u64 = 150_000_000;
 
 /// All trials of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,13 +8,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use schema::quantity::show_duration;
 use schema::trial::{TrialOutcome, TrialResult};
 
-use crate::plan::Trial;
+use crate::plan::{Plan, Trial};
 
 /// Shows the trials of a run as they end.
 #[derive(Debug)]
 pub(crate) struct Progress {
     shown: Shown,
     total: usize,
+    title_width: usize,
     left: TimeLeft,
 }
 
@@ -33,10 +34,12 @@ struct TimeLeft {
 }
 
 impl Progress {
-    /// For `total` trials, of which those that are still to run are expected to take `planned_ns`.
-    pub(crate) fn new(total: usize, planned_ns: u64) -> Self {
+    /// For all trials of `plan`, of which those that are still to run are expected to take `planned_ns`.
+    pub(crate) fn new(plan: &Plan, planned_ns: u64) -> Self {
+        let total = plan.trials.len();
+        let title_width = plan.trials().map(|trial| trial.title().chars().count()).max().unwrap_or(0);
         let shown = if std::io::stderr().is_terminal() { Shown::Bar(bar(total)) } else { Shown::Lines };
-        Self { shown, total, left: TimeLeft { planned_ns, ..TimeLeft::default() } }
+        Self { shown, total, title_width, left: TimeLeft { planned_ns, ..TimeLeft::default() } }
     }
 
     /// A trial begins.
@@ -94,9 +97,9 @@ impl Progress {
     }
 
     fn line(&self, trial: &Trial<'_>, told: &str) -> String {
-        let width = self.total.to_string().len();
+        let (width, title_width) = (self.total.to_string().len(), self.title_width);
         format!(
-            "[{:>width$}/{}] {:<40}  {told}  {}",
+            "[{:>width$}/{}] {:<title_width$}  {told}  {}",
             trial.index + 1,
             self.total,
             trial.title(),

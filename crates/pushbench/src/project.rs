@@ -117,3 +117,38 @@ fn text(path: &Path) -> anyhow::Result<String> {
 fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Choice, Plan};
+
+    fn expected_s(extent: Extent) -> u64 {
+        let scenarios = scenarios(&[], extent).unwrap();
+        let plan =
+            Plan::new(&scenarios, &Choice { techniques: &registry::slugs(), repetitions: None, seed: 7 });
+        plan.trials().map(|trial| trial.expected_ns()).sum::<u64>() / 1_000_000_000
+    }
+
+    #[test]
+    fn the_default_set_takes_no_more_time_than_is_promised() {
+        assert!(expected_s(Extent::Full) <= 8 * 60, "{} s", expected_s(Extent::Full));
+        assert!(expected_s(Extent::Quick) <= 75, "{} s", expected_s(Extent::Quick));
+    }
+
+    #[test]
+    fn only_smoke_and_stall_have_to_be_named() {
+        let named: Vec<_> = all_scenarios(Extent::Full)
+            .unwrap()
+            .into_iter()
+            .filter(|scenario| scenario.runs == Runs::WhenNamed)
+            .map(|scenario| scenario.name)
+            .collect();
+        assert_eq!(named, ["smoke", "stall"]);
+    }
+
+    #[test]
+    fn a_chat_payload_that_a_scenario_may_ask_for_can_be_made() {
+        assert_eq!(schema::scenario::SMALLEST_CHAT_BYTES, loadgen::payload::SHORTEST_CHAT_BYTES);
+    }
+}

@@ -47,7 +47,7 @@ impl Runner<'_> {
     pub(crate) async fn run(&mut self, plan: &Plan) -> anyhow::Result<Ended> {
         let left_ns =
             plan.trials().filter(|trial| !self.has_record(trial)).map(|trial| trial.expected_ns()).sum();
-        let mut progress = Progress::new(plan.trials.len(), left_ns);
+        let mut progress = Progress::new(plan, left_ns);
         let interrupt = self.interrupt.clone();
         let ended = tokio::select! {
             biased;

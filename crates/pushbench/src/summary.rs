@@ -43,12 +43,11 @@ pub(crate) fn table(store: &Store) -> anyhow::Result<String> {
     Ok(aligned(rows.values()))
 }
 
-/// Points in rising order of their numbers: `5 s` after `10 ms` only by unit would be wrong, so settings decide.
+/// Points in rising order of what was swept, by the settings: as texts, `5s` would stand after `10s`.
 fn sortable(record: &TrialRecord) -> Vec<u64> {
     let settings = &record.settings;
-    let swept = !record.key.point.is_empty();
     vec![
-        u64::from(swept),
+        record.key.point.len() as u64,
         settings.http.headers as u64,
         u64::from(settings.events.payload_bytes),
         settings.events.rate_per_s.to_bits(),

@@ -41,7 +41,8 @@ fn crates_depend_only_in_the_directions_of_the_architecture() {
     assert!(crates.len() > 10, "the workspace has been found: {crates:?}");
     for (name, dependencies) in crates.iter().filter(|(name, _)| *name != "pushbench") {
         let allowed: BTreeSet<String> = allowed(name).iter().map(|&name| name.to_owned()).collect();
-        let forbidden: Vec<_> = dependencies.difference(&allowed).collect();
+        // A crate's own tests may ask for one of its features by naming it.
+        let forbidden: Vec<_> = dependencies.difference(&allowed).filter(|other| *other != name).collect();
         assert!(forbidden.is_empty(), "{name} must not depend on {forbidden:?}");
     }
 }

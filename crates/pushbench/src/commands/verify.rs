@@ -50,7 +50,9 @@ impl Check {
 
 fn checks(begun: &Begun) -> anyhow::Result<Vec<Check>> {
     let mut checks = Vec::new();
-    for record in begun.store.records() {
+    let mut records: Vec<_> = begun.store.records().iter().collect();
+    records.sort_by_key(|record| record.technique_order);
+    for record in records {
         let name = &record.key.technique;
         match &record.result {
             TrialResult::Failed(failure) => {

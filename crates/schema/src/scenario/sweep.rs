@@ -10,6 +10,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::error::{Fault, choices};
 use super::reader::{Table, Value, as_written, list, text, unexpected, word};
 use super::tree::set;
+use crate::quantity;
 
 /// Keys that say what a scenario is, not what a trial is told.
 pub(super) const NOT_SWEPT: [&str; 8] =
@@ -82,7 +83,27 @@ fn read<'i>(value: &Value<'i>, known: &[&str]) -> Result<Sweep<'i>, Fault> {
         span: value.span(),
     };
     table.value("with");
-    table.finish().map(|()| sweep)
+    table.finish()?;
+    if sweep.until == Until::Bound {
+        rises(&sweep.values)?;
+    }
+    Ok(sweep)
+}
+
+/// On the way to the bound, each value must ask for more than the one before.
+fn rises(values: &[Value<'_>]) -> Result<(), Fault> {
+    let magnitude = |value: &Value<'_>| {
+        let text = as_written(value.get_ref());
+        let units = || quantity::rate_per_s(&text).or_else(|_| quantity::size_bytes(&text).map(f64::from));
+        text.parse().ok().or_else(|| units().ok()).or_else(|| Some(quantity::duration_ns(&text).ok()? as f64))
+    };
+    for pair in values.windows(2) {
+        if magnitude(&pair[0]).zip(magnitude(&pair[1])).is_none_or(|(before, after)| before >= after) {
+            return Err(Fault::new(pair[1].span(), "this value is not above the one before")
+                .help("with until = \"bound\", the values must rise"));
+        }
+    }
+    Ok(())
 }
 
 fn swept_key(value: &Value<'_>) -> Result<Spanned<String>, Fault> {

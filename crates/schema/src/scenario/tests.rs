@@ -231,6 +231,10 @@ fn impossible_files_are_refused_by_name() {
             "[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\"]\nwith = { \"phases.window\" = [] }",
             "0 values go along with 1",
         ),
+        (
+            "[[sweep]]\nkey = \"events.rate\"\nvalues = [\"20/s\", \"3/s\"]\nuntil = \"bound\"",
+            "this value is not above the one before",
+        ),
         ("question = \"again\"", "duplicate key"),
         ("events.rate = ", "string values must be quoted"),
     ] {
