@@ -2,6 +2,8 @@
 
 mod decode;
 mod encode;
+mod instrument;
+mod round_trip;
 
 use criterion::Criterion;
 
@@ -15,5 +17,7 @@ pub(crate) fn run() {
         .configure_from_args();
     encode::groups(&mut criterion);
     decode::groups(&mut criterion);
+    instrument::groups(&mut criterion);
+    round_trip::groups(&mut criterion);
     criterion.final_summary();
 }

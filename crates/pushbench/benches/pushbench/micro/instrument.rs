@@ -1,0 +1,55 @@
+//! What the instrument itself costs for each event.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput};
+use loadgen::position::Position;
+use loadgen::recorder::Recorder;
+use loadgen::tap::{Classifier, Protocol};
+use schema::bytes_account::Account;
+use wire::{Stamp, frame, lines};
+
+use super::encode::message;
+
+const REQUEST: &[u8] = b"GET /events?channel=0&after=41 HTTP/1.1\r\nhost: 127.0.0.1:4000\r\n\r\n";
+
+pub(crate) fn groups(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("instrument");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("recorder: an event in the window", |bencher| {
+        let (mut recorder, mut position) = (Recorder::default(), Position::beginning());
+        recorder.open(0..u64::MAX);
+        let mut seq = 0;
+        bencher.iter(|| {
+            seq += 1;
+            let stamp = Stamp { seq, intended_ns: 1_000, actual_ns: 1_500 };
+            recorder.received(&mut position, black_box(stamp), black_box(40_000 + seq % 1_000));
+        });
+    });
+    group.bench_function("tap: a frame", |bencher| {
+        let (mut tap, mut account) = (Classifier::new(Protocol::RawTcp), Account::default());
+        let frame = frame::encode(&message());
+        bencher.iter(|| tap.down(black_box(&frame), &mut account));
+    });
+    group.bench_function("tap: a poll and its answer", |bencher| {
+        let (mut tap, mut account) = (Classifier::new(Protocol::Http), Account::default());
+        let answer = answer();
+        bencher.iter(|| {
+            tap.up(black_box(REQUEST), &mut account);
+            tap.down(black_box(&answer), &mut account);
+        });
+        assert_eq!((account.up.unfinished, account.down.unfinished), (0, 0), "the tap understood every poll");
+    });
+    group.finish();
+}
+
+fn answer() -> Vec<u8> {
+    let body = lines::encode(&message());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: {}\r\ncache-control: no-store\r\ncontent-length: {}\r\n\
+         date: Sun, 22 Nov 2026 18:00:00 GMT\r\n\r\n",
+        lines::MEDIA_TYPE,
+        body.len()
+    );
+    [head.as_bytes(), &body].concat()
+}
