@@ -22,6 +22,7 @@ pub(crate) struct Serving {
     ready: ReadyLine,
     parent: Child,
     stdout: BufReader<ChildStdout>,
+    gone: Option<ExitStatus>,
     _folder: TempDir,
 }
 
@@ -41,9 +42,9 @@ impl Serving {
         let mut command = start(&folder, &line);
         let mut parent =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command starts");
-        let mut stdout = BufReader::new(parent.stdout.take().expect("a pipe"));
-        let ready = read_ready(&mut stdout, technique);
-        Self { ready, parent, stdout, _folder: folder }
+        let (stdout, ready) = read_ready(&mut parent);
+        assert_eq!(ready.technique, technique);
+        Self { ready, parent, stdout, gone: None, _folder: folder }
     }
 
     /// The same, with this process as the parent.
@@ -93,7 +94,7 @@ impl Serving {
                 }
             }
         });
-        self.parent.wait().expect("the parent has ended")
+        *self.gone.insert(self.parent.wait().expect("the parent has ended"))
     }
 }
 
@@ -101,7 +102,7 @@ impl Drop for Serving {
     fn drop(&mut self) {
         // The lifeline's end stops a server below a program of its own. The kill is for one that does not mind it.
         self.end_input();
-        if thread::panicking() {
+        if thread::panicking() && self.gone.is_none() {
             kill(self.ready.pid);
         }
         let _ = self.parent.kill();
@@ -109,15 +110,26 @@ impl Drop for Serving {
     }
 }
 
-fn read_ready(stdout: &mut BufReader<ChildStdout>, technique: &str) -> ReadyLine {
-    let mut line = String::new();
-    stdout.read_line(&mut line).expect("a ready line");
+fn read_ready(parent: &mut Child) -> (BufReader<ChildStdout>, ReadyLine) {
+    let mut stdout = BufReader::new(parent.stdout.take().expect("a pipe"));
+    let (said, wait) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let read = stdout.read_line(&mut line);
+        // Nobody listens any more if it took too long.
+        let _ = said.send(read.map(|_| (stdout, line)));
+    });
+    let Ok(read) = wait.recv_timeout(LONGEST) else {
+        kill(parent.id());
+        panic!("the server does not say that it is ready");
+    };
+    let (stdout, line) = read.expect("its output can be read");
     let ready = ReadyLine::parse(&line).unwrap_or_else(|error| panic!("{error}: `{line}`"));
-    assert_eq!(ready.technique, technique);
-    ready
+    (stdout, ready)
 }
 
-fn kill(pid: u32) {
+/// Kills a process that a test has started and that is still not waited for.
+pub(crate) fn kill(pid: u32) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         // An error says that it is gone, which is all that is wanted.
         let _ = kill_process(pid, Signal::KILL);

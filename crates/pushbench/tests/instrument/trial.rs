@@ -3,14 +3,19 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use schema::scenario::{Extent, Scenario};
 use schema::settings::{Settings, UplinkTo};
 use schema::trial::{TrialOutcome, TrialSpec};
 
-use crate::process::{PUSHBENCH, Serving};
+use crate::process::{PUSHBENCH, Serving, kill};
 use crate::registry::registry;
+
+/// The longest trial here takes 15 s, and a load generator gives its subscribers 30 s to connect.
+const LONGEST_TRIAL: Duration = Duration::from_secs(60);
 
 /// Tests that read times take turns, so that one does not slow the other. The techniques within one run side by side.
 pub(crate) fn quiet() -> MutexGuard<'static, ()> {
@@ -86,17 +91,31 @@ impl Load {
         Self(child)
     }
 
-    /// Waits for its end, which is bounded by the trial's phases.
+    /// Waits for its end.
     pub(crate) fn finish(mut self) -> Output {
         // Held until the end: without its input it would end at once.
         let _lifeline = self.0.stdin.take();
-        self.0.wait_with_output().expect("its output can be read")
+        self.output()
     }
 
     /// Ends its input, which says that nobody awaits the outcome, and waits for its end.
     pub(crate) fn end_input(mut self) {
         drop(self.0.stdin.take());
-        let output = self.0.wait_with_output().expect("its output can be read");
+        let output = self.output();
         assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+    }
+
+    fn output(self) -> Output {
+        let pid = self.0.id();
+        let (ended, wait) = mpsc::channel();
+        thread::spawn(move || {
+            // Nobody listens any more if it took too long.
+            let _ = ended.send(self.0.wait_with_output());
+        });
+        let Ok(output) = wait.recv_timeout(LONGEST_TRIAL) else {
+            kill(pid);
+            panic!("the load generator is still there");
+        };
+        output.expect("its output can be read")
     }
 }

@@ -92,7 +92,7 @@ impl Client for Poll {
                 thread::sleep(INTERVAL);
             }
         }
-        panic!("nothing came for {LONGEST:?}");
+        panic!("nothing but empty answers for {LONGEST:?}");
     }
 
     fn say(&mut self, message: &[u8]) {

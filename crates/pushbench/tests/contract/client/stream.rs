@@ -1,12 +1,14 @@
 //! A response that never ends: chunks of NDJSON lines (RFC 9112 §7.1), or of Server-Sent Events (WHATWG HTML §9.2).
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use wire::{Resume, Start};
 
 use super::http::{Head, Post, get};
 use super::tcp::Tcp;
 use super::{Client, Heard, Said, missed};
+use crate::process::LONGEST;
 
 /// How messages stand in the stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,7 +74,8 @@ impl Stream {
 
 impl Client for Stream {
     fn hear(&mut self) -> Heard {
-        loop {
+        let begun = Instant::now();
+        while begun.elapsed() < LONGEST {
             let Some(part) = self.next_part() else {
                 assert_eq!(self.tcp.exactly(1), None, "nothing comes after the stream");
                 return Heard::End("stream ended");
@@ -81,6 +84,7 @@ impl Client for Stream {
                 return heard;
             }
         }
+        panic!("nothing but signs of life for {LONGEST:?}");
     }
 
     fn say(&mut self, message: &[u8]) {

@@ -1,12 +1,14 @@
 //! WebSocket (RFC 6455): the handshake with the standard's own key, and frames.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use wire::Resume;
 
 use super::http::{Head, get};
 use super::tcp::Tcp;
 use super::{Client, Heard, Said, missed};
+use crate::process::LONGEST;
 
 /// RFC 6455 §1.3, the example.
 const HANDSHAKE: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -82,8 +84,9 @@ impl WebSocket {
 
 impl Client for WebSocket {
     fn hear(&mut self) -> Heard {
+        let begun = Instant::now();
         self.expect_accepted();
-        loop {
+        while begun.elapsed() < LONGEST {
             match self.frame() {
                 (TEXT, payload) => return Heard::Message(Said::decode(&payload)),
                 (CLOSE, payload) => return self.close(&payload),
@@ -91,6 +94,7 @@ impl Client for WebSocket {
                 (first, _) => panic!("an unexpected frame begins with {first:#04x}"),
             }
         }
+        panic!("nothing but pings for {LONGEST:?}");
     }
 
     fn say(&mut self, message: &[u8]) {
