@@ -97,10 +97,9 @@ pub async fn serve<E: Endpoint>(
     endpoint: E,
 ) -> io::Result<()> {
     let limits = settings.limits.clone();
-    let connections = limits.connections;
     let site = Arc::new(Site { endpoint, hub, http: builder(&limits), limits, stop: stop.clone() });
     let serve = |stream, admission| connection(site.clone(), stream, admission);
-    listener::accept(listener, connections, &stop, serve).await
+    listener::accept(listener, &site.limits, &stop, serve).await
 }
 
 fn builder(limits: &Limits) -> http1::Builder {

@@ -1,16 +1,21 @@
 //! Accepts connections, up to the limit, and waits for them at the end.
+//!
+//! The kernel cuts a connection whose client takes nothing of what was sent to it for
+//! [`Limits::idle`](crate::settings::Limits::idle): no technique can tell somebody who does not read that it is slow.
 
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::Stop;
+use crate::settings::Limits;
 
 /// How long connections may take to end after a stop, before they are cut.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -29,26 +34,21 @@ pub enum Admission {
     Full(OwnedSemaphorePermit),
 }
 
-/// Runs `serve` in a task for each connection, `TCP_NODELAY` set, until `stop`; then waits for the tasks, at most for
+/// Runs `serve` in a task for each connection, `TCP_NODELAY` and `TCP_USER_TIMEOUT` set, until `stop`; then waits for the tasks, at most for
 /// [`GRACE`].
 ///
 /// # Errors
 ///
 /// When accepting fails a thousand times in a row.
-pub async fn accept<F, Fut>(
-    listener: TcpListener,
-    connections: usize,
-    stop: &Stop,
-    serve: F,
-) -> io::Result<()>
+pub async fn accept<F, Fut>(listener: TcpListener, limits: &Limits, stop: &Stop, serve: F) -> io::Result<()>
 where
     F: Fn(TcpStream, Admission) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let gate = Gate::new(connections);
+    let gate = Gate::new(limits.connections);
     let mut tasks = JoinSet::new();
     let accepted = tokio::select! {
-        accepted = accept_all(&listener, &gate, &mut tasks, serve) => accepted,
+        accepted = accept_all(&listener, &gate, limits.idle, &mut tasks, serve) => accepted,
         () = stop.requested() => Ok(()),
     };
     drop(listener);
@@ -61,6 +61,7 @@ where
 async fn accept_all<F, Fut>(
     listener: &TcpListener,
     gate: &Gate,
+    idle: Duration,
     tasks: &mut JoinSet<()>,
     serve: F,
 ) -> io::Result<()>
@@ -75,7 +76,7 @@ where
                 failures = 0;
                 while tasks.try_join_next().is_some() {}
                 if let Some(admission) = gate.admit()
-                    && stream.set_nodelay(true).is_ok()
+                    && prepare(&stream, idle).is_ok()
                 {
                     tasks.spawn(serve(stream, admission));
                 }
@@ -88,6 +89,13 @@ where
             }
         }
     }
+}
+
+/// Sends at once what is written, and gives up on a client that takes nothing for `idle`.
+fn prepare(stream: &TcpStream, idle: Duration) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    // Covers a window that stays closed as well as silence (tcp(7)).
+    Ok(set_tcp_user_timeout(stream, u32::try_from(idle.as_millis()).unwrap_or(u32::MAX))?)
 }
 
 struct Gate {

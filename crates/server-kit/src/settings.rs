@@ -52,7 +52,8 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Connections at a time; one more is answered 503, or closed where there is no HTTP.
     pub connections: usize,
-    /// How long a client may take for a request or a hello, and an HTTP connection may lie idle.
+    /// How long a client may take for a request or a hello, leave what was sent to it unread, and an HTTP connection
+    /// may lie idle.
     pub idle: Duration,
     /// Events that a channel retains for subscribers that resume or are slow. It bounds a channel's memory to this
     /// many times `message_bytes`, twice where the technique's encoding is not the message itself.

@@ -29,7 +29,7 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let site = (hub, stop.clone());
     let connection = |stream, admission| connection(stream, admission, site.clone(), settings.limits.idle);
-    listener::accept(listener, settings.limits.connections, &stop, connection).await
+    listener::accept(listener, &settings.limits, &stop, connection).await
 }
 
 async fn connection(

@@ -6,6 +6,7 @@ use server_kit::Settings;
 use server_kit::settings::{LagPolicy, Limits, UplinkTo};
 use server_kit::testing::{Running, message, numbered, start};
 use server_raw_tcp::{encode, serve};
+use tokio::time::timeout;
 use wire::frame;
 
 async fn server(settings: Settings) -> Running {
@@ -177,6 +178,26 @@ async fn a_client_that_goes_away_frees_its_place() {
     server.until_waiting(0).await;
     let _second = server.send(frame::encode(b"channel=0")).await;
     server.until_waiting(1).await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_again_loses_its_place() {
+    let limits = Limits { connections: 1, idle: Duration::from_millis(500), ..Limits::default() };
+    let server = server(limited(limits)).await;
+    let _silent = server.send(frame::encode(b"channel=0")).await;
+    server.until_waiting(1).await;
+    // More than any socket buffer holds.
+    let payload = "x".repeat(60_000);
+    for _ in 1..=200 {
+        server.publish(&payload);
+    }
+    let admitted = async {
+        // Over the limit a connection is closed at once, else there is nothing to read.
+        while let Ok(_closed) =
+            timeout(Duration::from_millis(50), server.connect().await.stream.peek(&mut [0])).await
+        {}
+    };
+    timeout(Duration::from_secs(20), admitted).await.expect("the silent client's place is free");
 }
 
 #[tokio::test]
