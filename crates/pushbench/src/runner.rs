@@ -55,8 +55,9 @@ impl Runner<'_> {
             done = self.all(plan, &mut progress) => done.map(|()| Ended::Done),
         };
         progress.finish();
+        let ended = ended?;
         self.store.write_manifest(self.manifest)?;
-        ended
+        Ok(ended)
     }
 
     async fn all(&mut self, plan: &Plan, progress: &mut Progress) -> anyhow::Result<()> {

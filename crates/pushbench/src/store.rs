@@ -50,11 +50,18 @@ impl Store {
             )
         })?;
         let store = Self { dir, records: Vec::new() };
-        fs::create_dir(store.dir.join(TRIALS)).with_context(|| store.writing(TRIALS))?;
-        store.write_json(PLAN, plan)?;
-        store.write_json(SCHEMA, &schemars::schema_for!(TrialRecord))?;
-        store.write_manifest(manifest)?;
+        store.furnish(manifest, plan).inspect_err(|_| {
+            // Nothing is in it yet that anybody could want; if it cannot be removed, the first error says more.
+            let _ = fs::remove_dir_all(&store.dir);
+        })?;
         Ok(store)
+    }
+
+    fn furnish(&self, manifest: &Manifest, plan: &Plan) -> anyhow::Result<()> {
+        fs::create_dir(self.dir.join(TRIALS)).with_context(|| self.writing(TRIALS))?;
+        self.write_json(PLAN, plan)?;
+        self.write_json(SCHEMA, &schemars::schema_for!(TrialRecord))?;
+        self.write_manifest(manifest)
     }
 
     /// Opens the folder of a run that was begun.

@@ -6,7 +6,12 @@ use std::process::Command;
 use schema::manifest::Manifest;
 use schema::trial::TrialResult;
 
-use crate::command::{Place, files};
+use crate::command::{Place, SHORT, files};
+
+fn manifest(place: &Place) -> Manifest {
+    let text = fs::read_to_string(place.only_run().join("manifest.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
 
 #[test]
 fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
@@ -25,17 +30,13 @@ fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
     }
     let table = fs::read_to_string(run.join("trials.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + 6);
-    let manifest: Manifest =
-        serde_json::from_str(&fs::read_to_string(run.join("manifest.json")).unwrap()).unwrap();
+    let manifest = manifest(&place);
     assert_eq!((manifest.seed, manifest.planned_trials), (7, 6));
     assert!(
         manifest.floor.is_some_and(|floor| floor.round_trip.count == 20),
         "ten pings before and ten after"
     );
-    assert!(
-        manifest.skipped.iter().any(|skipped| skipped.what == "technique websocket")
-            || manifest.skipped.is_empty()
-    );
+    assert_eq!(manifest.skipped, []);
     assert!(!place.path("REPORT.md").exists());
     assert_eq!(files(&place.path("tmp"), "sock").len(), 0);
 }
@@ -50,6 +51,21 @@ fn each_round_runs_every_technique_once() {
         assert_ne!(round[0].key.technique, round[1].key.technique);
         assert_eq!(round[0].seed, round[1].seed, "both meet the same events");
     }
+}
+
+#[test]
+fn what_is_left_out_is_named_with_the_reason() {
+    let place = Place::new();
+    place.scenario("other", &SHORT.replace("repetitions", "runs = \"when-named\"\nrepetitions"));
+    place
+        .output(&["run", "--technique", "raw-tcp", "--repetitions", "1", "--no-report"])
+        .expect(0, &["short: 1 trials"]);
+    let skipped = manifest(&place).skipped;
+    let found =
+        |what: &str| skipped.iter().find(|skipped| skipped.what == what).map(|skipped| skipped.why.as_str());
+    assert_eq!(found("scenario other"), Some("it runs only when it is named"));
+    assert_eq!(found("technique websocket"), Some("it was not asked for"));
+    assert_eq!(found("technique raw-tcp"), None);
 }
 
 #[test]
@@ -103,13 +119,14 @@ fn a_disk_that_takes_no_more_is_named_before_anything_is_started() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("error: write results/") && said.contains("caused by: File too large"), "{said}");
+    assert_eq!(fs::read_dir(place.path("results")).unwrap().count(), 0, "no half of a run is left");
     assert!(!said.contains("trials, seed"), "{said}");
 }
 
 #[test]
 fn results_that_cannot_be_kept_any_more_end_the_run_and_keep_the_rest() {
     let place = Place::new();
-    place.scenario("long", &crate::command::SHORT.replace("repetitions = 3", "repetitions = 100"));
+    place.scenario("long", &SHORT.replace("repetitions = 3", "repetitions = 100"));
     let mut running = place.start(&["run", "--scenario", "long", "--no-report"]);
     running.until_it_says("[  1/200]");
     let trials = place.only_run().join("trials");
@@ -120,6 +137,7 @@ fn results_that_cannot_be_kept_any_more_end_the_run_and_keep_the_rest() {
             "error: what was measured is kept in results/",
             "go on with: pushbench run --resume results/",
             "caused by: keep a trial's results",
+            "trials/",
         ],
     );
     assert!(!files(&trials.with_extension("away"), "json").is_empty());
