@@ -2,17 +2,15 @@
 
 use std::io;
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use loadgen::subscriber;
 use loadgen::trial::Subscribe;
 use schema::manifest::TechniqueInfo;
+use server_kit::hub::Encode;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
 
-/// What of a message goes on the wire.
-pub(crate) type Encode = fn(u64, &Bytes) -> Bytes;
 /// Serves until the stop.
 pub(crate) type Serve = fn(TcpListener, Hub, Settings, Stop) -> BoxFuture<'static, io::Result<()>>;
 

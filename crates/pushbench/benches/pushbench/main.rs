@@ -2,6 +2,7 @@
 //!
 //! The two never share a table: criterion measures closed loops inside one process, `pushbench run` measures delivery
 //! between processes at an offered rate.
+#![allow(clippy::print_stderr, reason = "a bench target says on the terminal what it leaves out")]
 
 mod comparison;
 mod micro;

@@ -9,6 +9,11 @@
 //! ```text
 //! cargo build --release && cargo run --release --example capacity [ROUNDS]
 //! ```
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a small program whose figures are for the terminal"
+)]
 
 mod client;
 mod contest;

@@ -36,7 +36,7 @@ pub(crate) fn groups(criterion: &mut Criterion) {
                 .encode(&mut out);
         });
     });
-    let encoders: [(&str, fn(u64, &Bytes) -> Bytes); 4] = [
+    let encoders: [(&str, server_kit::hub::Encode); 4] = [
         ("short-polling and long-polling", server_short_polling::encode),
         ("http-streaming-ndjson", server_http_streaming::ndjson::encode),
         ("http-streaming-sse", server_http_streaming::sse::encode),
