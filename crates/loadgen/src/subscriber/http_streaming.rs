@@ -68,7 +68,6 @@ impl Messages for wire::sse::Decoder {
 
 async fn run(session: Session, exchange: Exchange, messages: impl Messages) -> Result<(), SubscribeError> {
     tokio::select! {
-        biased;
         result = read(&session, exchange, messages) => result,
         Err(error) = http::post_outgoing(&session) => Err(error),
         () = session.stopped() => Ok(()),

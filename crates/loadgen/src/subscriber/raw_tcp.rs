@@ -41,7 +41,6 @@ async fn run(session: &Session, stream: &mut Tapped<TcpStream>) -> Result<(), Su
     loop {
         frames.buffer().reserve(READ_BYTES);
         tokio::select! {
-            biased;
             read = stream.read_buf(frames.buffer()) => {
                 if read? == 0 {
                     return Ok(());

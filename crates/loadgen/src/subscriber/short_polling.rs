@@ -11,7 +11,6 @@ use crate::session::Session;
 /// When the server cannot be reached, or answers neither with events nor that there are none.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     tokio::select! {
-        biased;
         result = poll(&session) => result,
         Err(error) = http::post_outgoing(&session) => Err(error),
         () = session.stopped() => Ok(()),

@@ -26,7 +26,7 @@ pub type Socket = WebSocketStream<Tapped<TcpStream>>;
 /// 7.4 µs of CPU for a 125-byte echo against 4.4 µs.
 const READ_BUFFER: usize = 4096;
 /// How long a close may take, the server's own included.
-const CLOSING: Duration = Duration::from_millis(100);
+const CLOSING: Duration = Duration::from_millis(500);
 
 /// Reads frames until the server closes or the session is stopped, which closes with 1000.
 ///
@@ -43,7 +43,6 @@ pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     tokio::pin!(stopped);
     loop {
         tokio::select! {
-            biased;
             message = socket.next() => match message {
                 None => return Ok(()),
                 Some(message) => deliver(&session, message?)?,

@@ -1,0 +1,16 @@
+//! The overhead golden: every byte of a fixed exchange, by layer and direction, for each technique against its own
+//! server, and exactly what the standards' arithmetic says (RFC 9112 §7.1, RFC 6455 §5.2, WHATWG HTML §9.2).
+//!
+//! - `rig`: server and subscriber in one process, and the account of what passed between them
+//! - `heads`: the heads of requests and answers, literally
+//! - `down`, `up`: an event to the subscriber; a message from it
+//! - `profiles`: what the header profiles add
+
+mod down;
+mod heads;
+mod profiles;
+#[path = "../../src/registry.rs"]
+#[allow(dead_code, reason = "only the two halves of a technique are used here")]
+mod registry;
+mod rig;
+mod up;
