@@ -1,0 +1,11 @@
+//! Subscribers against servers of the test's own, which say literal bytes.
+//!
+//! - `rig`: a subscriber's session, and a server that follows a script
+//! - `refusals`: what a subscriber says of a server that lets it go
+//! - `requests`: what a subscriber asks for, and on how many connections
+//! - `stops`: how a subscriber ends when it is told to
+
+mod refusals;
+mod requests;
+mod rig;
+mod stops;

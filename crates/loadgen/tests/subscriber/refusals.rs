@@ -1,0 +1,105 @@
+//! What a subscriber says of a server that lets it go.
+
+use loadgen::subscriber::{SubscribeError, http_streaming, long_polling, raw_tcp, short_polling, websocket};
+use tokio::io::AsyncWriteExt;
+use tokio::task::spawn_local;
+
+use crate::rig::{Rig, event, run, settings};
+
+const GONE: &str = "HTTP/1.1 410 Gone\r\ncontent-length: 14\r\n\r\nmissed 7\nmore\n";
+
+#[test]
+fn an_unexpected_status_is_told_with_the_first_line_of_its_body() {
+    run(async {
+        let mut rig = Rig::new(settings()).await;
+        for technique in 0..5 {
+            let session = rig.session();
+            let subscriber = spawn_local(async move {
+                match technique {
+                    0 => short_polling::subscribe(session).await,
+                    1 => long_polling::subscribe(session).await,
+                    2 => http_streaming::ndjson::subscribe(session).await,
+                    3 => http_streaming::sse::subscribe(session).await,
+                    _ => websocket::subscribe(session).await,
+                }
+            });
+            let (mut stream, _) = rig.accept().await;
+            stream.write_all(GONE.as_bytes()).await.unwrap();
+            let error = subscriber.await.unwrap().unwrap_err();
+            assert_eq!(error.to_string(), "the server answered 410 Gone: missed 7", "technique {technique}");
+        }
+    });
+}
+
+#[test]
+fn the_last_word_of_a_stream_dismisses_the_subscriber() {
+    run(async {
+        let mut rig = Rig::new(settings()).await;
+        let subscriber = spawn_local(http_streaming::ndjson::subscribe(rig.session()));
+        let (mut stream, _) = rig.accept().await;
+        let last = b"{\"error\":\"too slow\",\"missed\":7}\n";
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n\n";
+        stream.write_all(&[head.as_bytes(), &event(1), b"\n", last].concat()).await.unwrap();
+        let error = subscriber.await.unwrap().unwrap_err();
+        assert!(matches!(&error, SubscribeError::Dismissed(said) if said.contains("too slow")), "{error}");
+        assert_eq!(rig.shard.snapshot().counters.events, 1);
+    });
+}
+
+#[test]
+fn the_last_frame_of_raw_tcp_dismisses_the_subscriber() {
+    run(async {
+        let mut rig = Rig::new(settings()).await;
+        let subscriber = spawn_local(raw_tcp::subscribe(rig.session()));
+        let (mut stream, _) = rig.listener.accept().await.unwrap();
+        stream.write_all(&wire::frame::encode(&event(1))).await.unwrap();
+        stream.write_all(&wire::frame::encode(b"{\"error\":\"too slow\"}")).await.unwrap();
+        let error = subscriber.await.unwrap().unwrap_err();
+        assert!(matches!(&error, SubscribeError::Dismissed(said) if said.contains("too slow")), "{error}");
+        assert_eq!(rig.shard.snapshot().counters.events, 1);
+    });
+}
+
+#[test]
+fn a_frame_that_no_message_can_fill_is_refused_before_it_comes() {
+    run(async {
+        let mut rig = Rig::new(settings()).await;
+        let subscriber = spawn_local(raw_tcp::subscribe(rig.session()));
+        let (mut stream, _) = rig.listener.accept().await.unwrap();
+        stream.write_all(b"HTTP").await.unwrap();
+        let error = subscriber.await.unwrap().unwrap_err();
+        assert!(matches!(error, SubscribeError::Oversize(_)), "{error}");
+    });
+}
+
+#[test]
+fn a_websocket_that_is_closed_with_an_errors_code_dismisses_the_subscriber() {
+    run(async {
+        let mut rig = Rig::new(settings()).await;
+        // RFC 6455 §5.2: close, 2 bytes of code, the reason.
+        for (frame, dismissed) in [
+            (&b"\x88\x0a\x03\xf5too slow"[..], true),
+            (b"\x88\x02\x03\xe9", false),
+            (b"\x88\x02\x03\xe8", false),
+        ] {
+            let subscriber = spawn_local(websocket::subscribe(rig.session()));
+            let mut stream = rig.accept_websocket().await;
+            stream.write_all(frame).await.unwrap();
+            drop(stream);
+            let ended = subscriber.await.unwrap();
+            let said = matches!(&ended, Err(SubscribeError::Dismissed(said)) if said.contains("too slow"));
+            assert_eq!(said, dismissed, "{ended:?}");
+        }
+    });
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    run(async {
+        let mut rig = Rig::new(settings()).await;
+        let (session, address) = (rig.session(), rig.address());
+        drop(rig.listener);
+        let error = short_polling::subscribe(session).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("connect to {address}"));
+    });
+}

@@ -1,0 +1,97 @@
+//! How a subscriber ends when it is told to.
+
+use loadgen::Session;
+use loadgen::subscriber::{http_streaming, long_polling, raw_tcp, short_polling, websocket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::spawn_local;
+
+use crate::rig::{Rig, run, settings};
+
+async fn until_connected(session: &Session) {
+    while !session.is_connected() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn a_request_that_is_held_is_dropped_and_its_connection_closed() {
+    run(async {
+        for technique in 0..4 {
+            let mut rig = Rig::new(settings()).await;
+            let session = rig.session();
+            let subscriber = spawn_local(async move {
+                match technique {
+                    0 => short_polling::subscribe(session).await,
+                    1 => long_polling::subscribe(session).await,
+                    2 => http_streaming::ndjson::subscribe(session).await,
+                    _ => http_streaming::sse::subscribe(session).await,
+                }
+            });
+            let (mut stream, _) = rig.accept().await;
+            rig.stopper.stop();
+            subscriber.await.unwrap().unwrap();
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "technique {technique}");
+        }
+    });
+}
+
+#[test]
+fn a_websocket_closes_with_1000_and_waits_for_the_answer() {
+    run(async {
+        let mut rig = Rig::new(settings()).await;
+        let session = rig.session();
+        let subscriber = spawn_local(websocket::subscribe(session.clone()));
+        let mut stream = rig.accept_websocket().await;
+        until_connected(&session).await;
+        rig.stopper.stop();
+        let mut close = [0; 2 + 4 + 2];
+        stream.read_exact(&mut close).await.unwrap();
+        let code = [close[6] ^ close[2], close[7] ^ close[3]];
+        assert_eq!((close[0], close[1], u16::from_be_bytes(code)), (0x88, 0x82, 1_000));
+        assert!(!subscriber.is_finished());
+        stream.write_all(b"\x88\x02\x03\xe8").await.unwrap();
+        drop(stream);
+        subscriber.await.unwrap().unwrap();
+        assert_eq!(rig.shard.snapshot().account.down.control, 4);
+    });
+}
+
+#[test]
+fn a_server_that_does_not_answer_a_close_is_left() {
+    run(async {
+        let mut rig = Rig::new(settings()).await;
+        let session = rig.session();
+        let subscriber = spawn_local(websocket::subscribe(session.clone()));
+        let _stream = rig.accept_websocket().await;
+        until_connected(&session).await;
+        rig.stopper.stop();
+        subscriber.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_server_that_does_not_answer_the_upgrade_is_left() {
+    run(async {
+        let mut rig = Rig::new(settings()).await;
+        let subscriber = spawn_local(websocket::subscribe(rig.session()));
+        let _accepted = rig.accept().await;
+        rig.stopper.stop();
+        subscriber.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn raw_tcp_shuts_its_side_down() {
+    run(async {
+        let mut rig = Rig::new(settings()).await;
+        let session = rig.session();
+        let subscriber = spawn_local(raw_tcp::subscribe(session.clone()));
+        let (mut stream, _) = rig.listener.accept().await.unwrap();
+        until_connected(&session).await;
+        rig.stopper.stop();
+        subscriber.await.unwrap().unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"\0\0\0\x11channel=0&after=0");
+    });
+}
