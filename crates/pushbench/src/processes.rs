@@ -4,89 +4,26 @@
 //! to stop, also when this process was killed. A dropped [`Process`] is killed. Each child has a process group of its
 //! own, so that Ctrl-C reaches this process alone, which then ends them in order.
 
+mod complaints;
+mod error;
+
 use std::ffi::OsStr;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
+
+use complaints::Complaints;
+pub(crate) use error::ProcessError;
 
 /// How long a child may take to go after its lifeline has ended; then it is killed.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long a dead child's last words are awaited: a grandchild may hold the pipe open.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 const LONGEST_LINE: u64 = 64 * 1024;
 const LONGEST_OUTPUT: u64 = 256 * 1024 * 1024;
-/// Bytes of standard error that are kept, the last ones.
-const KEPT: usize = 2_048;
-
-/// Why a child did not do what it was started for.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ProcessError {
-    /// It could not be started.
-    #[error("{} cannot be started: {cause}", .program.display())]
-    Start {
-        /// Which program.
-        program: PathBuf,
-        /// Why.
-        cause: io::Error,
-    },
-    /// It said nothing in time.
-    #[error("the {name} said nothing for {} s{said}", .limit.as_secs())]
-    Silent {
-        /// The child.
-        name: &'static str,
-        /// The time that it had.
-        limit: Duration,
-        /// What it wrote to standard error.
-        said: Said,
-    },
-    /// It ended too early, or not well.
-    #[error("the {name} ended with {status}{said}")]
-    Ended {
-        /// The child.
-        name: &'static str,
-        /// How.
-        status: ExitStatus,
-        /// What it wrote to standard error.
-        said: Said,
-    },
-    /// It wrote something else than a line of text.
-    #[error("the {name} wrote {found} instead of a line of text{said}")]
-    Rubbish {
-        /// The child.
-        name: &'static str,
-        /// The begin of it.
-        found: String,
-        /// What it wrote to standard error.
-        said: Said,
-    },
-    /// A pipe to it failed.
-    #[error("the pipe to the {name} failed: {cause}{said}")]
-    Pipe {
-        /// The child.
-        name: &'static str,
-        /// Why.
-        cause: io::Error,
-        /// What it wrote to standard error.
-        said: Said,
-    },
-}
-
-/// The last lines of a child's standard error; shows as nothing when there are none.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Said(String);
-
-impl std::fmt::Display for Said {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, "; it said: {}", self.0) }
-    }
-}
 
 /// A running child.
 #[derive(Debug)]
@@ -235,43 +172,6 @@ pub(crate) enum Ending {
     Orderly,
     /// It did not go when asked.
     Killed,
-}
-
-/// The end of a child's standard error, read as it comes so that the child never waits for its reader.
-#[derive(Debug)]
-struct Complaints {
-    kept: Arc<Mutex<Vec<u8>>>,
-    reading: JoinHandle<()>,
-}
-
-impl Complaints {
-    fn collect(error: impl AsyncRead + Send + Unpin + 'static) -> Self {
-        let kept = Arc::new(Mutex::new(Vec::new()));
-        Self { reading: tokio::spawn(keep_the_end(error, Arc::clone(&kept))), kept }
-    }
-
-    async fn last_words(&mut self) -> Said {
-        // Whatever has come by then is what there is to say.
-        let _ = timeout(LAST_WORDS, &mut self.reading).await;
-        self.so_far()
-    }
-
-    fn so_far(&self) -> Said {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = String::from_utf8_lossy(&kept).into_owned();
-        let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        Said(lines[lines.len().saturating_sub(5)..].join(" | "))
-    }
-}
-
-async fn keep_the_end(mut error: impl AsyncRead + Unpin, kept: Arc<Mutex<Vec<u8>>>) {
-    let mut part = [0; 1_024];
-    while let Ok(count @ 1..) = error.read(&mut part).await {
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(&part[..count]);
-        let surplus = kept.len().saturating_sub(KEPT);
-        kept.drain(..surplus);
-    }
 }
 
 #[cfg(test)]

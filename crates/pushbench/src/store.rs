@@ -3,10 +3,10 @@
 
 mod atomic;
 mod calendar;
+mod runs;
 mod table;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -19,14 +19,14 @@ use serde::de::DeserializeOwned;
 use crate::histograms::{self, Tagged};
 use crate::plan::{Plan, Trial};
 
+pub(crate) use runs::{newest, newest_unfinished};
+
 const MANIFEST: &str = "manifest.json";
 const PLAN: &str = "plan.json";
 const TABLE: &str = "trials.csv";
 const SCHEMA: &str = "trial.schema.json";
 const FLOOR: &str = "floor.hlog";
 const TRIALS: &str = "trials";
-/// Runs of one day on one host.
-const MOST_RUNS: u32 = 1_000;
 
 /// A run's folder, and the records that are in it.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Store {
     /// When it cannot be written.
     pub(crate) fn create(results: &Path, manifest: &Manifest, plan: &Plan) -> anyhow::Result<Self> {
         let name = format!("{}-{}", calendar::date(manifest.started_unix_s), file_part(&manifest.host.name));
-        let dir = new_folder(results, &name).with_context(|| {
+        let dir = runs::new_folder(results, &name).with_context(|| {
             format!(
                 "make a run's folder in {}; name a folder that can be written with --results",
                 results.display()
@@ -199,69 +199,8 @@ impl Store {
     }
 }
 
-/// The newest run in `results` that has trials left to run.
-///
-/// # Errors
-///
-/// When the folder cannot be read, or there is no such run.
-pub(crate) fn newest_unfinished(results: &Path) -> anyhow::Result<PathBuf> {
-    let unfinished = |dir: &PathBuf| {
-        let manifest: Option<Manifest> = read_json(&dir.join(MANIFEST)).ok();
-        let done = files(&dir.join(TRIALS), "json").map_or(0, |records| records.len());
-        manifest.is_some_and(|manifest| {
-            dir.join(PLAN).exists() && done + skipped(&manifest) < manifest.planned_trials as usize
-        })
-    };
-    let newest = runs(results)?.into_iter().rev().find(unfinished);
-    newest.with_context(|| {
-        format!("there is no interrupted run in {}; start one with `pushbench run`", results.display())
-    })
-}
-
-/// The newest run in `results`.
-///
-/// # Errors
-///
-/// When the folder cannot be read, or there is no run.
-pub(crate) fn newest(results: &Path) -> anyhow::Result<PathBuf> {
-    let newest = runs(results)?.pop();
-    newest.with_context(|| format!("there is no run in {}; make one with `pushbench run`", results.display()))
-}
-
-/// All runs, the oldest first.
-fn runs(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(results)
-        .with_context(|| format!("read the folder {}; make a run with `pushbench run`", results.display()))?;
-    let mut runs: Vec<(u64, PathBuf)> = entries
-        .filter_map(|entry| {
-            let dir = entry.ok()?.path();
-            let manifest: Manifest = read_json(&dir.join(MANIFEST)).ok()?;
-            Some((manifest.started_unix_s, dir))
-        })
-        .collect();
-    runs.sort();
-    Ok(runs.into_iter().map(|(_, dir)| dir).collect())
-}
-
 /// What a manifest's entry of a skipped trial begins with.
 pub(crate) const SKIPPED_TRIAL: &str = "trial ";
-
-fn skipped(manifest: &Manifest) -> usize {
-    manifest.skipped.iter().filter(|skipped| skipped.what.starts_with(SKIPPED_TRIAL)).count()
-}
-
-fn new_folder(results: &Path, name: &str) -> io::Result<PathBuf> {
-    fs::create_dir_all(results)?;
-    for number in 1..=MOST_RUNS {
-        let dir = results.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
-        match fs::create_dir(&dir) {
-            Ok(()) => return Ok(dir),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::Error::other(format!("there are {MOST_RUNS} runs of {name} already")))
-}
 
 fn files(folder: &Path, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("read the folder {}", folder.display()))?;

@@ -1,0 +1,75 @@
+//! The folder of all runs: finding one, and making one.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use schema::manifest::Manifest;
+
+use super::{MANIFEST, PLAN, SKIPPED_TRIAL, TRIALS, files, read_json};
+
+/// Runs of one day on one host.
+const MOST_RUNS: u32 = 1_000;
+
+/// The newest run in `results` that has trials left to run.
+///
+/// # Errors
+///
+/// When the folder cannot be read, or there is no such run.
+pub(crate) fn newest_unfinished(results: &Path) -> anyhow::Result<PathBuf> {
+    let unfinished = |dir: &PathBuf| {
+        let manifest: Option<Manifest> = read_json(&dir.join(MANIFEST)).ok();
+        let done = files(&dir.join(TRIALS), "json").map_or(0, |records| records.len());
+        manifest.is_some_and(|manifest| {
+            dir.join(PLAN).exists() && done + skipped(&manifest) < manifest.planned_trials as usize
+        })
+    };
+    let newest = runs(results)?.into_iter().rev().find(unfinished);
+    newest.with_context(|| {
+        format!("there is no interrupted run in {}; start one with `pushbench run`", results.display())
+    })
+}
+
+/// The newest run in `results`.
+///
+/// # Errors
+///
+/// When the folder cannot be read, or there is no run.
+pub(crate) fn newest(results: &Path) -> anyhow::Result<PathBuf> {
+    let newest = runs(results)?.pop();
+    newest.with_context(|| format!("there is no run in {}; make one with `pushbench run`", results.display()))
+}
+
+/// All runs, the oldest first.
+fn runs(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(results)
+        .with_context(|| format!("read the folder {}; make a run with `pushbench run`", results.display()))?;
+    let mut runs: Vec<(u64, PathBuf)> = entries
+        .filter_map(|entry| {
+            let dir = entry.ok()?.path();
+            let manifest: Manifest = read_json(&dir.join(MANIFEST)).ok()?;
+            Some((manifest.started_unix_s, dir))
+        })
+        .collect();
+    runs.sort();
+    Ok(runs.into_iter().map(|(_, dir)| dir).collect())
+}
+
+fn skipped(manifest: &Manifest) -> usize {
+    manifest.skipped.iter().filter(|skipped| skipped.what.starts_with(SKIPPED_TRIAL)).count()
+}
+
+/// Makes the folder of a new run; the second of a name gets a `-2`, and so on.
+pub(super) fn new_folder(results: &Path, name: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(results)?;
+    for number in 1..=MOST_RUNS {
+        let dir = results.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
+        match fs::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other(format!("there are {MOST_RUNS} runs of {name} already")))
+}
