@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::io::IoSlice;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use loadgen::tap::{Protocol, SharedTally, Tally, Tapped};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::net::{TcpListener, TcpStream};
 
 const DELAY: Duration = Duration::from_millis(30);
@@ -37,7 +39,7 @@ async fn what_the_socket_takes_and_gives_is_counted() {
 }
 
 #[tokio::test]
-async fn a_vectored_write_is_passed_on_as_one_and_counted_as_far_as_it_was_taken() {
+async fn a_vectored_write_is_passed_on_as_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (mut far, _) = listener.accept().await.unwrap();
@@ -52,6 +54,20 @@ async fn a_vectored_write_is_passed_on_as_one_and_counted_as_far_as_it_was_taken
     far.read_exact(&mut read).await.unwrap();
     assert_eq!(read, hello[..]);
     assert_eq!((tally.borrow().socket_written, tally.borrow().account.up.handshake), (13, 13));
+}
+
+#[tokio::test]
+async fn a_write_is_counted_as_far_as_it_was_taken() {
+    let (near, mut far) = duplex(6);
+    let tally = SharedTally::default();
+    let mut tapped = Tapped::new(near, Protocol::RawTcp, Rc::clone(&tally), Duration::ZERO);
+    let hello = frame(b"channel=0");
+    let slices = [IoSlice::new(&hello[..4]), IoSlice::new(&hello[4..])];
+    assert_eq!(tapped.write_vectored(&slices).await.unwrap(), 6);
+    assert_eq!(tally.borrow().socket_written, 6);
+    far.read_exact(&mut [0; 6]).await.unwrap();
+    assert_eq!(tapped.write(&hello[6..]).await.unwrap(), 6);
+    assert_eq!((tally.borrow().socket_written, tally.borrow().account.up.unfinished), (12, 12));
 }
 
 #[tokio::test]
@@ -104,6 +120,32 @@ async fn the_end_of_a_stream_is_held_back_as_well_and_told_again() {
     assert_eq!(read, b"last");
     assert!(begin.elapsed() >= DELAY);
     assert_eq!(tapped.read(&mut [0; 8]).await.unwrap(), 0);
+}
+
+/// A socket that must not be asked again once it has ended.
+struct EndsOnce {
+    ended: bool,
+}
+
+impl AsyncRead for EndsOnce {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        assert!(!self.ended, "it was asked again");
+        self.ended = true;
+        Poll::Ready(Err(std::io::ErrorKind::ConnectionReset.into()))
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_held_back_and_the_socket_not_asked_again() {
+    let begin = Instant::now();
+    let mut tapped = Tapped::new(EndsOnce { ended: false }, Protocol::Http, SharedTally::default(), DELAY);
+    let error = tapped.read(&mut [0; 8]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert!(begin.elapsed() >= DELAY);
 }
 
 #[tokio::test]
