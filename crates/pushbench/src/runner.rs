@@ -5,8 +5,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use schema::SCHEMA_VERSION;
 use schema::manifest::{Manifest, Skipped};
-use schema::settings::UplinkTo;
-use schema::trial::{Failure, Side, TrialOutcome, TrialRecord, TrialResult};
+use schema::settings::{Uplink, UplinkTo};
+use schema::trial::{Counts, Failure, Side, TrialOutcome, TrialRecord, TrialResult};
 
 use crate::climb::Climbs;
 use crate::floor;
@@ -124,7 +124,7 @@ fn parted(trial: &Trial<'_>, mut outcome: TrialOutcome) -> (TrialResult, Tagged)
     let decoded: anyhow::Result<Tagged> =
         encoded.into_iter().map(|(tag, base64)| Ok((tag, histograms::decode(&base64)?))).collect();
     match decoded {
-        Ok(histograms) if is_complete(trial, &outcome) => {
+        Ok(histograms) if is_complete(trial.point.settings.uplink.as_ref(), &outcome.counts) => {
             (TrialResult::Complete(Box::new(outcome)), histograms)
         }
         Ok(histograms) => (TrialResult::Incomplete(Box::new(outcome)), histograms),
@@ -134,11 +134,10 @@ fn parted(trial: &Trial<'_>, mut outcome: TrialOutcome) -> (TrialResult, Tagged)
     }
 }
 
-fn is_complete(trial: &Trial<'_>, outcome: &TrialOutcome) -> bool {
-    let counts = &outcome.counts;
-    let to_application =
-        trial.point.settings.uplink.as_ref().is_some_and(|uplink| uplink.to == UplinkTo::Application);
-    counts.missing == 0 && (!to_application || counts.uplink_received >= counts.uplink_sent)
+/// A message that no session came to send is missing like one that was lost on the way.
+fn is_complete(uplink: Option<&Uplink>, counts: &Counts) -> bool {
+    let to_application = uplink.is_some_and(|uplink| uplink.to == UplinkTo::Application);
+    counts.missing == 0 && (!to_application || counts.uplink_received >= counts.uplink_due)
 }
 
 fn record(trial: &Trial<'_>, result: TrialResult, started_unix_s: u64, took_ns: u64) -> TrialRecord {
@@ -163,4 +162,23 @@ fn record(trial: &Trial<'_>, result: TrialResult, started_unix_s: u64, took_ns: 
 /// Seconds since 1970.
 pub(crate) fn unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::settings::Pace;
+
+    use super::*;
+
+    #[test]
+    fn a_message_that_was_due_and_never_reached_the_application_is_missing() {
+        let uplink = |to| Uplink { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 64, to };
+        let counts =
+            |uplink_received| Counts { uplink_due: 3, uplink_sent: 2, uplink_received, ..Counts::default() };
+        let to_application = uplink(UplinkTo::Application);
+        assert!(is_complete(Some(&to_application), &counts(3)));
+        assert!(!is_complete(Some(&to_application), &counts(2)));
+        assert!(is_complete(Some(&uplink(UplinkTo::Channel)), &counts(0)));
+        assert!(!is_complete(None, &Counts { missing: 1, ..Counts::default() }));
+    }
 }

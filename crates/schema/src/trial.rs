@@ -76,6 +76,8 @@ pub struct Counts {
     pub duplicate: u64,
     /// Delivered after a later one.
     pub reordered: u64,
+    /// Messages of the window that the subscribers were due to send.
+    pub uplink_due: u64,
     /// Messages that the subscribers sent.
     pub uplink_sent: u64,
     /// Of these, such as reached the application; only with `to = "application"`.

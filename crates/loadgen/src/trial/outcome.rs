@@ -67,6 +67,7 @@ impl Findings {
             missing: self.published.expected.saturating_sub(all.delivered),
             duplicate: all.duplicate,
             reordered: all.reordered,
+            uplink_due: self.published.uplink_due,
             uplink_sent: all.uplink_sent,
             uplink_received: self.published.uplink_received,
             greetings: all.greetings,

@@ -124,7 +124,11 @@ fn layers_add_up_to_the_sockets_bytes_when_subscribers_talk_to_the_application()
         let outcome = audited(technique, &settings);
         let counts = &outcome.counts;
         assert!(messages(&outcome.bytes.total.up, wire::message::TEXT_STAMP_LEN) >= counts.uplink_sent);
-        assert_eq!((counts.uplink_sent, counts.uplink_received), (2 * 18, 2 * 18), "30/s for 600 ms");
+        assert_eq!(
+            (counts.uplink_due, counts.uplink_sent, counts.uplink_received),
+            (2 * 18, 2 * 18, 2 * 18),
+            "30/s for 600 ms"
+        );
         assert_eq!(counts.delivered, 2 * 18);
         messages(&outcome.bytes.total.down, wire::message::TEXT_STAMP_LEN);
     });
