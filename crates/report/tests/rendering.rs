@@ -182,6 +182,22 @@ fn unfinished_run_says_so() {
 }
 
 #[test]
+fn trials_that_a_climb_skipped_are_not_missing() {
+    let root = folder();
+    let mut run = small();
+    run.manifest.planned_trials = 20;
+    run.skip("trial plain at events.rate = 9000/s by websocket, repetition 0", "past the bound since 5000/s");
+    run.skip("scenario chat", "it was not asked for");
+    written(root.path(), &run);
+    let report = || fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
+    let one_left = "18 of 20 planned, 1 skipped past the bound: **the run is not complete**";
+    assert!(report().contains(one_left), "{}", report());
+    run.skip("trial plain at events.rate = 9000/s by raw-tcp, repetition 0", "past the bound since 5000/s");
+    written(root.path(), &run);
+    assert!(report().contains("| trials | 18 of 20 planned, 2 skipped past the bound |"), "{}", report());
+}
+
+#[test]
 fn full_run_renders_in_seconds() {
     let FullRendered { rendered, took, .. } = full_rendered();
     // The promise is two seconds in release; an unoptimised build on a busy machine gets more.

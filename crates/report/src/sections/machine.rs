@@ -9,6 +9,9 @@ use super::markdown::{inline, word_table};
 use crate::load::Run;
 use crate::numbers;
 
+/// What a manifest's entry of a trial begins with that its climb did not reach.
+const SKIPPED_TRIAL: &str = "trial ";
+
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let run = chapter.study.run;
     let facts = run_facts(chapter, run).into_iter().chain(host_facts(&run.manifest.host));
@@ -42,10 +45,15 @@ fn commit(manifest: &Manifest) -> String {
     }
 }
 
+/// What a climb to the bound left out was decided, not missed.
 fn trials(run: &Run) -> String {
     let (read, planned) = (run.trials.len(), run.manifest.planned_trials);
-    let state = if read as u64 >= u64::from(planned) { "" } else { ": **the run is not complete**" };
-    format!("{read} of {planned} planned{state}")
+    let skipped =
+        run.manifest.skipped.iter().filter(|skipped| skipped.what.starts_with(SKIPPED_TRIAL)).count();
+    let past = if skipped == 0 { String::new() } else { format!(", {skipped} skipped past the bound") };
+    let is_whole = read + skipped >= planned as usize;
+    let state = if is_whole { "" } else { ": **the run is not complete**" };
+    format!("{read} of {planned} planned{past}{state}")
 }
 
 fn host_facts(host: &Host) -> Vec<(&'static str, String)> {
