@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use fixture::host::quantiles;
 use fixture::model::six;
 use fixture::runs::{at, full, small};
 use fixture::{Contestant, Histograms, Run};
 use report::{Rendered, ReportError, render};
 use schema::bytes_account::Layers;
-use schema::trial::TrialOutcome;
+use schema::trial::{TrialOutcome, TrialResult};
 
 #[test]
 fn same_results_give_the_same_bytes() {
@@ -78,6 +79,25 @@ fn quantile_that_the_sample_cannot_bound_is_not_printed() {
     // 500 deliveries bound p90 and neither p99 nor p99.9; one trial gives no interval.
     assert!(cells[2].ends_with("µs") && cells[3].ends_with("µs"), "{row}");
     assert_eq!(cells[4..6], ["–", "–"], "{row}");
+}
+
+#[test]
+fn instrument_s_own_quantiles_are_gated_like_all_others() {
+    let root = folder();
+    let mut run = small();
+    written(root.path(), &run);
+    let report = || fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
+    // A hundred values bound p50 and not p99; the longest was measured whatever their number.
+    assert!(report().contains("p50 **31.0 µs**, p99 –; round trip p50 62.0 µs, p99 –."), "{}", report());
+    assert!(report().contains("| 9.00 µs / – | – / 290 µs | – / 300 µs |"), "{}", report());
+    run.manifest.floor.as_mut().expect("fixture has a floor").one_way = quantiles(1_000, 31_000);
+    for (record, _) in &mut run.trials {
+        let TrialResult::Complete(outcome) = &mut record.result else { continue };
+        outcome.instrument.schedule_lag = Some(quantiles(1_000, 9_000));
+    }
+    written(root.path(), &run);
+    assert!(report().contains("p50 **31.0 µs**, p99 62.0 µs; round trip"), "{}", report());
+    assert!(report().contains("| 9.00 µs / 18.0 µs | – / 290 µs |"), "{}", report());
 }
 
 #[test]
@@ -239,10 +259,10 @@ fn measured(contestant: &Contestant, cpu_ns: u64) -> (TrialOutcome, Histograms) 
 }
 
 /// The same trial with seven events that never came.
-fn lossy(result: &schema::trial::TrialResult) -> schema::trial::TrialResult {
+fn lossy(result: &TrialResult) -> TrialResult {
     let mut outcome = result.outcome().expect("ran to its end").clone();
     (outcome.counts.missing, outcome.counts.delivered) = (7, outcome.counts.expected - 7);
-    schema::trial::TrialResult::Incomplete(Box::new(outcome))
+    TrialResult::Incomplete(Box::new(outcome))
 }
 
 /// Renders a run, and gives the names and texts of everything that was written.

@@ -16,16 +16,29 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
          trip) p50 **{}**, p99 {}; round trip p50 {}, p99 {}.\n",
         significant(floor.rate_per_s),
         numbers::whole(floor.one_way.count),
-        time(floor.one_way.p50_ns as f64),
-        time(floor.one_way.p99_ns as f64),
-        time(floor.round_trip.p50_ns as f64),
-        time(floor.round_trip.p99_ns as f64),
+        optional(p50(&floor.one_way), time),
+        optional(p99(&floor.one_way), time),
+        optional(p50(&floor.round_trip), time),
+        optional(p99(&floor.round_trip), time),
     );
     let rows = floor_rows(chapter);
     if rows.is_empty() {
         return format!("{ping}\n*The floor technique was not measured in this run.*\n");
     }
     format!("{ping}\n{}\n{}", verdict(&floor.one_way, &rows[0]), comparison(chapter, &floor.one_way, &rows))
+}
+
+fn p50(quantiles: &Quantiles) -> Option<f64> {
+    bounded(Quantile::P50, quantiles, quantiles.p50_ns)
+}
+
+fn p99(quantiles: &Quantiles) -> Option<f64> {
+    bounded(Quantile::P99, quantiles, quantiles.p99_ns)
+}
+
+/// The same rule for the instrument's own samples as for deliveries: none where the sample cannot bound it.
+fn bounded(quantile: Quantile, of: &Quantiles, ns: u64) -> Option<f64> {
+    quantile.is_bounded_by(of.count).then_some(ns as f64)
 }
 
 /// A scenario's name and the floor technique's row at its lightest point.
@@ -54,14 +67,15 @@ fn fan_out(row: &Row<'_>) -> f64 {
 }
 
 fn verdict(one_way: &Quantiles, (name, row, figures): &Light<'_>) -> String {
-    let Some(p50) = figures.delivery_at(Quantile::P50).estimate() else { return String::new() };
-    let ratio = p50.value / one_way.p50_ns.max(1) as f64;
+    let own = figures.delivery_at(Quantile::P50).estimate();
+    let Some((own, ping)) = own.zip(p50(one_way)) else { return String::new() };
+    let ratio = own.value / ping.max(1.0);
     format!(
         "At the lightest load of this run (*{}*, {} to each event), the floor technique's p50 delivery latency is {}, \
          **{} ×** the ping's: {} the 2 × that the instrument allows itself.\n",
         inline(name),
         subscribers(fan_out(row)),
-        time(p50.value),
+        time(own.value),
         significant(ratio),
         if ratio <= 2.0 { "within" } else { "beyond" },
     )
@@ -84,17 +98,17 @@ fn comparison(chapter: &Chapter<'_>, one_way: &Quantiles, rows: &[Light<'_>]) ->
     ];
     let head: Vec<String> = head.map(str::to_owned).into();
     let lines = rows.iter().map(|(name, row, figures)| {
-        let p50 = figures.delivery_at(Quantile::P50);
-        let ratio = p50.estimate().map(|p50| p50.value / one_way.p50_ns.max(1) as f64);
+        let own = figures.delivery_at(Quantile::P50);
+        let ratio = own.estimate().zip(p50(one_way)).map(|(own, ping)| own.value / ping.max(1.0));
         vec![
             inline(name),
             numbers::plain(fan_out(row)),
             significant(figures.offered_per_s),
-            numbers::shown(p50),
+            numbers::shown(own),
             optional(ratio, significant),
-            worst(row, |instrument| &instrument.schedule_lag, |lag| (lag.p50_ns, lag.p99_ns)),
-            worst(row, |instrument| &instrument.hiccup_server, |hiccup| (hiccup.p99_ns, hiccup.max_ns)),
-            worst(row, |instrument| &instrument.hiccup_load, |hiccup| (hiccup.p99_ns, hiccup.max_ns)),
+            worst(row, |instrument| &instrument.schedule_lag, [p50, p99]),
+            worst(row, |instrument| &instrument.hiccup_server, [p99, longest]),
+            worst(row, |instrument| &instrument.hiccup_load, [p99, longest]),
         ]
     });
     let floor = chapter.study.run.manifest.techniques.iter().find(|technique| technique.floor);
@@ -105,14 +119,25 @@ fn comparison(chapter: &Chapter<'_>, one_way: &Quantiles, rows: &[Light<'_>]) ->
     )
 }
 
-/// The worst of the trials: quantiles of different trials are not averaged.
+/// The largest value needs no sample to bound it: it was measured.
+fn longest(quantiles: &Quantiles) -> Option<f64> {
+    Some(quantiles.max_ns as f64)
+}
+
+/// The worst of the trials, since quantiles of different trials are not averaged; none where a trial has none.
 fn worst(
     row: &Row<'_>,
     part: impl Fn(&Instrument) -> &Option<Quantiles>,
-    pair: impl Fn(&Quantiles) -> (u64, u64),
+    pair: [fn(&Quantiles) -> Option<f64>; 2],
 ) -> String {
     let outcomes = row.trials.iter().filter_map(|trial| trial.record.result.outcome());
-    let pairs = outcomes.filter_map(|outcome| part(&outcome.instrument).as_ref().map(&pair));
-    let worst = pairs.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
-    optional(worst, |(low, high)| format!("{} / {}", time(low as f64), time(high as f64)))
+    let all: Vec<&Quantiles> = outcomes.filter_map(|outcome| part(&outcome.instrument).as_ref()).collect();
+    if all.is_empty() {
+        return numbers::NOTHING.to_owned();
+    }
+    let worst = |of: fn(&Quantiles) -> Option<f64>| {
+        let values: Option<Vec<f64>> = all.iter().map(|quantiles| of(quantiles)).collect();
+        optional(values, |values| time(values.into_iter().fold(0.0, f64::max)))
+    };
+    pair.map(worst).join(" / ")
 }
