@@ -36,9 +36,9 @@ pub(crate) struct Trial {
 /// A record that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
-    /// The file.
+    /// The record, also when it is its log that is broken: a run is resumed by the records that are there.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// What is wrong with it, or with its log.
     pub reason: String,
 }
 
@@ -95,7 +95,7 @@ fn trial(dir: &Path, path: &Path, manifest: &Manifest) -> Result<Trial, Broken> 
     let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
     let record: TrialRecord = parse(&text, |record: &TrialRecord| record.schema_version).map_err(problem)?;
     let samples = match &record.histograms {
-        Some(relative) => samples(&dir.join(relative))?,
+        Some(log) => samples(&dir.join(log)).map_err(|reason| problem(format!("its log {log}: {reason}")))?,
         None => BTreeMap::new(),
     };
     let trial = Trial { record, samples };
@@ -133,20 +133,19 @@ fn parse<T: serde::de::DeserializeOwned>(text: &str, version: impl Fn(&T) -> u32
 }
 
 /// Every histogram of a `.hlog`, by its tag. Only recorded values are kept: a whole run's arrays would be 1 GB.
-fn samples(path: &Path) -> Result<BTreeMap<String, Sample>, Broken> {
-    let problem = |reason: String| Broken { path: path.to_owned(), reason };
-    let log = fs::read(path).map_err(|error| problem(error.to_string()))?;
+fn samples(path: &Path) -> Result<BTreeMap<String, Sample>, String> {
+    let log = fs::read(path).map_err(|error| error.to_string())?;
     let mut deserializer = Deserializer::new();
     let mut samples = BTreeMap::new();
     for entry in IntervalLogIterator::new(&log) {
         let LogEntry::Interval(interval) =
-            entry.map_err(|error| problem(format!("not a histogram log: {error:?}")))?
+            entry.map_err(|error| format!("not a histogram log: {error:?}"))?
         else {
             continue;
         };
         let tag = interval.tag().map_or("", |tag| tag.as_str()).to_owned();
         let sample = Sample::decode(&mut deserializer, interval.encoded_histogram())
-            .map_err(|reason| problem(format!("histogram {tag}: {reason}")))?;
+            .map_err(|reason| format!("histogram {tag}: {reason}"))?;
         samples.insert(tag, sample);
     }
     Ok(samples)

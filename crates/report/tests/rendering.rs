@@ -129,9 +129,11 @@ fn broken_records_are_named_and_the_rest_is_rendered() {
     fs::write(dir.join("trials/0003.json"), future).expect("writable");
     let rendered = render(&[dir], &root.path().join("REPORT.md")).expect("the rest is whole");
     let broken: Vec<_> = rendered.broken.iter().filter_map(|broken| broken.path.file_name()).collect();
-    assert_eq!(broken, ["0000.json", "0001.hlog", "0002.hlog", "0003.json"]);
+    assert_eq!(broken, ["0000.json", "0001.json", "0002.json", "0003.json"]);
     let report = fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
     assert!(report.contains("| `trials/0000.json` | key must be a string"), "{report}");
+    assert!(report.contains("| `trials/0001.json` | its log trials/0001.hlog: "), "{report}");
+    assert!(report.contains("| `trials/0002.json` | its log trials/0002.hlog: No such file"), "{report}");
     assert!(report.contains("schema version 99"), "{report}");
 }
 

@@ -33,7 +33,7 @@ fn broken(chapter: &Chapter<'_>) -> Option<String> {
         vec![format!("`{}`", inline(&path.to_string_lossy())), inline(&broken.reason)]
     });
     let text = "Records that could not be read and are in no figure. `pushbench run --resume` measures these trials again \
-        once the files are removed:";
+        once the files of this table are removed:";
     (!run.broken.is_empty()).then(|| format!("{text}\n\n{}", word_table(&["record", "what is wrong"], rows)))
 }
 
