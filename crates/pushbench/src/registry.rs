@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use loadgen::subscriber;
 use loadgen::trial::Subscribe;
 use schema::manifest::TechniqueInfo;
+use schema::settings::ShortPolling;
 use server_kit::hub::Encode;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
@@ -36,7 +37,7 @@ pub(crate) struct Technique {
 /// All techniques, in the order of tables and charts; the floor is last.
 pub(crate) static TECHNIQUES: [Technique; 6] = [
     Technique {
-        slug: "short-polling",
+        slug: ShortPolling::TECHNIQUE,
         label: "Short polling",
         about: "the client asks every interval; an empty answer when nothing is new (RFC 9110)",
         floor: false,

@@ -32,7 +32,7 @@
 //! [websocket]
 //! frames = "text"                # text, binary
 //! [phases]
-//! warm_up = "300ms"
+//! warm_up = "1s"                 # no shorter than the interval where short polling takes part
 //! window = "2s"
 //! drain = "5s"                   # at most; it ends when everything has come
 //! [bound]
@@ -265,6 +265,7 @@ fn point(
     }
     let settings = settings_of(&tree)?;
     check::settings(&settings, &tree)?;
+    check::warm_up(&settings, techniques, &tree)?;
     if rung.is_some() && settings.bound.is_none() {
         return Err(Fault::new(tree::span_of(&tree, "sweep"), "a sweep until the bound, and there is none")
             .help("write [bound] with p99 = \"50ms\""));

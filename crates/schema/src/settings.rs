@@ -137,6 +137,11 @@ pub struct ShortPolling {
     pub empty: EmptyAnswer,
 }
 
+impl ShortPolling {
+    /// The technique's slug: its interval bounds how short a warm-up may be, and how long a trial takes.
+    pub const TECHNIQUE: &str = "short-polling";
+}
+
 /// What an answer without events looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -5,7 +5,7 @@ use toml::de::DeTable;
 use super::error::Fault;
 use super::tree::span_of;
 use crate::quantity::{show_duration, show_size};
-use crate::settings::{Payload, Settings};
+use crate::settings::{Payload, Settings, ShortPolling};
 
 /// Bytes of the smallest chat payload, `{"content":"","timestamp":1234567890123}`.
 pub const SMALLEST_CHAT_BYTES: u32 = 40;
@@ -22,6 +22,21 @@ pub(super) fn settings(settings: &Settings, tree: &DeTable<'_>) -> Result<(), Fa
     channels(settings, &at)?;
     phases(settings, &at)?;
     stall(settings, &at)
+}
+
+/// Refuses a warm-up in which not every subscriber polls. Events flow from its begin, so the first poll of the window
+/// would find fewer of them than the later ones, and its events would have waited for less than they do.
+pub(super) fn warm_up(settings: &Settings, techniques: &[&str], tree: &DeTable<'_>) -> Result<(), Fault> {
+    let (warm_up_ns, interval_ns) = (settings.phases.warm_up_ns, settings.short_polling.interval_ns);
+    if !techniques.contains(&ShortPolling::TECHNIQUE) || warm_up_ns >= interval_ns {
+        return Ok(());
+    }
+    let (warm_up, interval) = (show_duration(warm_up_ns), show_duration(interval_ns));
+    Err(Fault::new(
+        span_of(tree, "phases.warm_up"),
+        format!("a warm-up of {warm_up} is shorter than short polling's interval of {interval}"),
+    )
+    .help("the first poll of the window would find too little; raise phases.warm_up, or lower short_polling.interval"))
 }
 
 type At<'a> = dyn Fn(&str, String) -> Fault + 'a;

@@ -113,7 +113,7 @@ fn websocket(root: &Table<'_>) -> Result<WebSocket, Fault> {
 fn phases(root: &Table<'_>) -> Result<Phases, Fault> {
     let table = root.section_or_empty("phases")?;
     let phases = Phases {
-        warm_up_ns: table.read("warm_up", duration)?.unwrap_or(300 * MS),
+        warm_up_ns: table.read("warm_up", duration)?.unwrap_or(S),
         window_ns: table.read("window", duration)?.unwrap_or(2 * S),
         drain_ns: table.read("drain", duration)?.unwrap_or(5 * S),
     };

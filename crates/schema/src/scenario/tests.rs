@@ -119,6 +119,26 @@ fn techniques_that_a_sweep_leaves_out_run_once_at_the_files_own_value() {
 }
 
 #[test]
+fn the_interval_of_short_polling_binds_the_warm_up_only_where_it_takes_part() {
+    let body = "events.rate = \"1/s\"\nphases.warm_up = \"50ms\"\ntechniques = [\"websocket\"]";
+    assert_eq!(parse(body).points[0].settings.phases.warm_up_ns, 50_000_000);
+    let swept = |warm_up: &str| {
+        format!(
+            r#"
+            events.rate = "1/s"
+            phases.warm_up = "{warm_up}"
+            [[sweep]]
+            key = "short_polling.interval"
+            values = ["10ms", "20ms"]
+            techniques = ["short-polling"]
+            "#
+        )
+    };
+    assert_eq!(parse(&swept("20ms")).points.len(), 3);
+    assert!(message(&swept("19ms")).contains("shorter than short polling's interval of 20 ms"));
+}
+
+#[test]
 fn a_sweep_until_the_bound_numbers_its_steps() {
     let scenario = parse(
         r#"
@@ -203,6 +223,10 @@ fn impossible_files_are_refused_by_name() {
         ),
         ("events.rate = \"5/s\"\nphases.window = \"0s\"", "a window of 0 measures nothing"),
         ("events.rate = \"5/s\"\nphases.warm_up = \"2h\"", "more than an hour"),
+        (
+            "events.rate = \"5/s\"\nphases.warm_up = \"999ms\"",
+            "a warm-up of 999 ms is shorter than short polling's interval of 1 s",
+        ),
         ("events.rate = \"5/s\"\nphases.drain = \"10ms\"", "the last event waits up to 1 s"),
         (
             "events.rate = \"5/s\"\nstall = { at = \"1s\", for = \"2s\" }",
