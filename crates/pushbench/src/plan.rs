@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use schema::scenario::{Rung, Scenario};
-use schema::settings::Settings;
+use schema::settings::{Settings, ShortPolling};
 use schema::trial::TrialKey;
 use serde::{Deserialize, Serialize};
 
@@ -195,7 +195,17 @@ impl Trial<'_> {
     /// How long it will take, in nanoseconds.
     pub(crate) fn expected_ns(&self) -> u64 {
         let phases = &self.point.settings.phases;
-        phases.warm_up_ns + phases.window_ns + AROUND_NS
+        phases.warm_up_ns + phases.window_ns + self.last_wait_ns() + AROUND_NS
+    }
+
+    /// How long the window's last events wait for a poll: the mean of one wait, or of the longest of so many.
+    fn last_wait_ns(&self) -> u64 {
+        if self.planned.technique != ShortPolling::TECHNIQUE {
+            return 0;
+        }
+        let Settings { short_polling, subscribers, .. } = &self.point.settings;
+        let count = u64::from(subscribers.count);
+        short_polling.interval_ns / (count + 1) * count
     }
 }
 
@@ -261,6 +271,18 @@ mod tests {
         let plan = Plan::new(&[scenario("techniques = [\"b\", \"c\"]")], &chosen);
         let found: Vec<_> = plan.trials.iter().map(|t| (t.technique.as_str(), t.repetition)).collect();
         assert_eq!(found, [("c", 0), ("c", 1)]);
+    }
+
+    #[test]
+    fn short_polling_waits_for_its_last_polls() {
+        let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\nsubscribers.count = 9\n";
+        let slugs = ["short-polling", "websocket"];
+        let scenario = Scenario::parse(text, "x.toml", "x", &slugs, Extent::Full).unwrap();
+        let choice = Choice { techniques: &slugs, repetitions: Some(1), seed: 7 };
+        let plan = Plan::new(&[scenario], &choice);
+        let of = |slug: &str| plan.trials().find(|trial| trial.planned.technique == slug).unwrap();
+        let longer_ns = of("short-polling").expected_ns() - of("websocket").expected_ns();
+        assert_eq!(longer_ns, 900_000_000, "the longest of nine waits of up to a second");
     }
 
     #[test]
