@@ -150,12 +150,14 @@ fn write_charts(studies: &[Study<'_>], figures: &[Vec<Figure>]) -> Result<Vec<Pa
     Ok(written)
 }
 
-/// Replaces a file in one step, so that an interrupted rendering leaves the old one whole.
+/// Replaces a file in one step, so that an interrupted rendering leaves the old one whole, and a failed one nothing else.
 fn write(path: &Path, text: &str) -> Result<(), ReportError> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    fs::write(&partial, text)
-        .and_then(|()| fs::rename(&partial, path))
-        .map_err(|source| ReportError::Write { path: path.to_owned(), source })
+    fs::write(&partial, text).and_then(|()| fs::rename(&partial, path)).map_err(|source| {
+        // On a full disk it is in the way; when it cannot be removed either, the first error says more.
+        let _ = fs::remove_file(&partial);
+        ReportError::Write { path: path.to_owned(), source }
+    })
 }

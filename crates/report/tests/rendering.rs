@@ -174,6 +174,23 @@ fn words_outside_the_markers_stay_and_damaged_markers_write_nothing() {
 }
 
 #[test]
+fn failed_write_leaves_no_partial_file() {
+    let root = folder();
+    let dir = small().write(root.path(), "run");
+    let charts = dir.join("charts");
+    fs::create_dir_all(charts.join("latency-plain.svg")).expect("writable");
+    let error = render(&[dir], &root.path().join("REPORT.md")).expect_err("a folder is in the chart's place");
+    assert!(
+        matches!(&error, ReportError::Write { path, .. } if path.ends_with("latency-plain.svg")),
+        "{error}"
+    );
+    let left: Vec<_> =
+        fs::read_dir(charts).expect("is there").flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["latency-plain.svg"]);
+    assert!(!root.path().join("REPORT.md").exists());
+}
+
+#[test]
 fn folder_without_manifest_is_refused_by_name() {
     let root = folder();
     let error = render(&[root.path().to_owned()], &root.path().join("REPORT.md")).expect_err("no manifest");
