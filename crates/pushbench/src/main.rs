@@ -28,6 +28,7 @@ mod registry;
 mod runner;
 mod store;
 mod summary;
+mod tail;
 mod trial;
 
 use std::io::Write as _;

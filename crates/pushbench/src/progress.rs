@@ -4,11 +4,13 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 use schema::quantity::show_duration;
-use schema::trial::{TrialOutcome, TrialResult};
+use schema::trial::{Counts, TrialOutcome, TrialResult};
 
 use crate::plan::{Plan, Trial};
+use crate::tail::{OneIn, P50, P99};
 
 /// Shows the trials of a run as they end.
 #[derive(Debug)]
@@ -49,10 +51,16 @@ impl Progress {
         }
     }
 
-    /// A trial has ended.
-    pub(crate) fn end(&mut self, trial: &Trial<'_>, result: &TrialResult, took_ns: u64) {
+    /// A trial has ended, with these delivery latencies in nanoseconds.
+    pub(crate) fn end(
+        &mut self,
+        trial: &Trial<'_>,
+        result: &TrialResult,
+        delivery: Option<&Histogram<u64>>,
+        took_ns: u64,
+    ) {
         self.left.done(trial.expected_ns(), took_ns);
-        let line = self.line(trial, &told(result));
+        let line = self.line(trial, &told(result, delivery));
         match (&self.shown, result) {
             (Shown::Bar(bar), TrialResult::Complete(_)) => bar.inc(1),
             (Shown::Bar(bar), _) => {
@@ -142,25 +150,41 @@ fn show_left(ns: u64) -> String {
     }
 }
 
-fn told(result: &TrialResult) -> String {
+fn told(result: &TrialResult, delivery: Option<&Histogram<u64>>) -> String {
     match result {
-        TrialResult::Complete(outcome) => figures(outcome),
+        TrialResult::Complete(outcome) => figures(outcome, delivery),
         TrialResult::Incomplete(outcome) => {
-            let counts = &outcome.counts;
-            format!("{}  MISSING {} of {}", figures(outcome), counts.missing, counts.expected)
+            format!("{}  {}", figures(outcome, delivery), missing(&outcome.counts))
         }
         TrialResult::Failed(failure) => format!("FAILED: {}", failure.reason),
     }
 }
 
-fn figures(outcome: &TrialOutcome) -> String {
-    let Some(delivery) = &outcome.delivery else { return "nothing was delivered".to_owned() };
+fn missing(counts: &Counts) -> String {
+    match counts.missing {
+        0 => format!(
+            "MISSING {} of {} at the application",
+            counts.uplink_due.saturating_sub(counts.uplink_received),
+            counts.uplink_due
+        ),
+        missing => format!("MISSING {missing} of {}", counts.expected),
+    }
+}
+
+fn figures(outcome: &TrialOutcome, delivery: Option<&Histogram<u64>>) -> String {
+    let Some(delivery) = delivery else { return "nothing was delivered".to_owned() };
+    let quantile = |quantile: OneIn| show_quantile(quantile.of(delivery, outcome.counts.missing));
     let warned = if outcome.warnings.is_empty() { "" } else { "  (warnings)" };
-    format!("p50 {:>9}  p99 {:>9}{warned}", show_time(delivery.p50_ns), show_time(delivery.p99_ns))
+    format!("p50 {:>9}  p99 {:>9}{warned}", quantile(P50), quantile(P99))
+}
+
+/// A latency, or a dash where the sample bounds none.
+pub(crate) fn show_quantile(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "–".to_owned(), show_time)
 }
 
 /// A latency at three significant digits.
-pub(crate) fn show_time(ns: u64) -> String {
+fn show_time(ns: u64) -> String {
     let (value, unit) = match ns {
         1_000_000_000.. => (ns as f64 / 1e9, "s"),
         1_000_000.. => (ns as f64 / 1e6, "ms"),

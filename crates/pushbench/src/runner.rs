@@ -95,7 +95,7 @@ impl Runner<'_> {
         let took_ns = started.elapsed().as_nanos() as u64;
         let record = record(trial, result.clone(), started_unix_s, took_ns);
         self.store.keep(&trial.file_stem(), record, &histograms).context("keep a trial's results")?;
-        progress.end(trial, &result, took_ns);
+        progress.end(trial, &result, histograms.get("delivery"), took_ns);
         Ok(result)
     }
 

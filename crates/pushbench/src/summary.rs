@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use hdrhistogram::Histogram;
 use schema::trial::{TrialOutcome, TrialRecord, TrialResult};
 
-use crate::progress::show_time;
+use crate::progress::show_quantile;
 use crate::registry;
 use crate::store::Store;
+use crate::tail::{OneIn, P50, P99};
 
 /// What the trials of one row add up to.
 #[derive(Debug)]
@@ -37,10 +38,14 @@ pub(crate) fn table(store: &Store) -> anyhow::Result<String> {
             scenarios.push(&record.key.scenario);
         }
         let scenario = scenarios.iter().position(|name| *name == record.key.scenario);
-        let place = (scenario, sortable(record), record.technique_order);
-        rows.entry(place).or_insert_with(|| Row::new(record)).add(store, record)?;
+        rows.entry((scenario, place(record))).or_insert_with(|| Row::new(record)).add(store, record)?;
     }
     Ok(aligned(rows.values()))
+}
+
+/// A row's place within its scenario. The point's texts tell apart what [`sortable`] knows nothing of.
+fn place(record: &TrialRecord) -> (Vec<u64>, &BTreeMap<String, String>, u32) {
+    (sortable(record), &record.key.point, record.technique_order)
 }
 
 /// Points in rising order of what was swept, by the settings: as texts, `5s` would stand after `10s`.
@@ -94,16 +99,13 @@ impl Row {
     }
 
     fn cells(&self) -> [String; 8] {
-        let quantile = |q| match self.latency.is_empty() {
-            true => "–".to_owned(),
-            false => show_time(self.latency.value_at_quantile(q)),
-        };
+        let quantile = |quantile: OneIn| show_quantile(quantile.of(&self.latency, self.missing));
         let per_event = |sum: u64| (self.events > 0).then(|| sum as f64 / self.events as f64);
         [
             self.title.clone(),
             self.technique.clone(),
-            quantile(0.5),
-            quantile(0.99),
+            quantile(P50),
+            quantile(P99),
             per_event(self.wire_bytes).map_or("–".to_owned(), |bytes| format!("{bytes:.1} B")),
             per_event(self.server_cpu_ns).map_or("–".to_owned(), |ns| format!("{:.2} µs", ns / 1e3)),
             self.trials.to_string(),
@@ -145,4 +147,55 @@ fn aligned<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::scenario::{Extent, Scenario};
+    use schema::trial::{Failure, Side, TrialKey};
+
+    use super::*;
+
+    /// A failed trial at each point of a sweep.
+    fn records(key: &str, values: &str) -> Vec<TrialRecord> {
+        let text = format!(
+            "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\n[[sweep]]\nkey = \"{key}\"\nvalues = {values}"
+        );
+        let scenario = Scenario::parse(&text, "x.toml", "x", &["raw-tcp"], Extent::Full)
+            .unwrap_or_else(|error| panic!("{error}"));
+        let record = |point: schema::scenario::Point| TrialRecord {
+            schema_version: schema::SCHEMA_VERSION,
+            index: 0,
+            key: TrialKey {
+                scenario: scenario.name.clone(),
+                point: point.values,
+                technique: "raw-tcp".to_owned(),
+                repetition: 0,
+            },
+            technique_label: "Raw TCP".to_owned(),
+            technique_order: 0,
+            settings: point.settings,
+            seed: 1,
+            started_unix_s: 0,
+            took_ns: 1,
+            result: TrialResult::Failed(Failure { side: Side::Load, reason: "a test".to_owned() }),
+            histograms: None,
+        };
+        scenario.points.into_iter().map(record).collect()
+    }
+
+    #[test]
+    fn every_point_of_any_sweep_has_a_row_of_its_own() {
+        for (key, values) in [("long_polling.hold", r#"["1s", "2s"]"#), ("subscribers.count", "[1, 2]")] {
+            let records = records(key, values);
+            assert_eq!(records.len(), 2);
+            assert_ne!(place(&records[0]), place(&records[1]), "{key}");
+        }
+    }
+
+    #[test]
+    fn intervals_stand_in_the_order_of_their_length() {
+        let records = records("short_polling.interval", r#"["500ms", "1s"]"#);
+        assert!(place(&records[0]) < place(&records[1]));
+    }
 }

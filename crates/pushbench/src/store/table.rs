@@ -1,5 +1,6 @@
 //! `trials.csv`: a row a trial, for spreadsheets. Units stand in the columns' names; a cell is empty when there is no
-//! such figure.
+//! such figure. Quantiles are of the delivered events only, whatever is missing, and of every sample, however small: they
+//! stand beside their counts.
 
 use schema::trial::{Quantiles, TrialOutcome, TrialRecord, TrialResult};
 
