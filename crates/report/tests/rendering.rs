@@ -13,6 +13,7 @@ use fixture::runs::{at, full, small};
 use fixture::{Contestant, Histograms, Run};
 use report::{Rendered, ReportError, render};
 use schema::bytes_account::Layers;
+use schema::settings::{Pace, Uplink, UplinkTo};
 use schema::trial::{TrialOutcome, TrialResult};
 
 #[test]
@@ -152,8 +153,33 @@ fn failed_and_incomplete_trials_and_skipped_parts_are_shown() {
         "{report}"
     );
     assert!(report.contains("| browsers | there is none on this machine |"), "{report}");
-    assert!(report.contains("| plain, Short polling, repetition 0 | 7 | 2000 |"), "{report}");
+    assert!(report.contains("| plain, Short polling, repetition 0 | 7 | 2000 | – | – |"), "{report}");
     assert!(report.contains("**1 more did not run to their end.**"), "{report}");
+}
+
+#[test]
+fn message_up_that_was_due_and_never_sent_is_missing() {
+    let root = folder();
+    let mut run = Run::new(&six());
+    run.scenario("game", &[], "");
+    let (mut game, contestant) = (at("game"), &six()[4]);
+    game.settings.uplink =
+        Some(Uplink { rate_per_s: 10.0, pace: Pace::Constant, payload_bytes: 20, to: UplinkTo::Application });
+    let (mut outcome, mut histograms) = contestant.measure(&game, 0);
+    (outcome.counts.uplink_due, outcome.counts.uplink_sent) = (2_000, 1_900);
+    outcome.counts.uplink_received = 1_900;
+    let mut uplink = histograms["delivery"].clone();
+    uplink.reset();
+    uplink.record_n(50_000, 1_900).expect("within bounds");
+    histograms.insert("uplink", uplink);
+    run.push(&game, 4, contestant, 0, (outcome, histograms));
+    let result = &mut run.trials[0].0.result;
+    *result = TrialResult::Incomplete(Box::new(result.outcome().expect("ran to its end").clone()));
+    written(root.path(), &run);
+    let report = fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
+    assert!(report.contains("| game, WebSocket, repetition 0 | 0 | 2000 | 100 | 2000 |"), "{report}");
+    // A twentieth is missing, so that p50 came and p99 did not.
+    assert!(report.contains("| 0 / 0 / 0 | 50.2 µs | missing |\n"), "{report}");
 }
 
 #[test]

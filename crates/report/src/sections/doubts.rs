@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use schema::trial::{Side, TrialKey, TrialResult};
+use schema::settings::UplinkTo;
+use schema::trial::{Side, TrialKey, TrialOutcome, TrialResult};
 use schema::warning::Warning;
 
 use super::Chapter;
@@ -58,15 +59,27 @@ fn incomplete(chapter: &Chapter<'_>) -> Option<String> {
     let rows: Vec<Vec<String>> = trials(chapter)
         .filter_map(|trial| match &trial.record.result {
             TrialResult::Incomplete(outcome) => {
-                let (missing, expected) = (outcome.counts.missing, outcome.counts.expected);
-                Some(vec![name(chapter, trial), numbers::whole(missing), numbers::whole(expected)])
+                Some([vec![name(chapter, trial)], losses(trial, outcome)].concat())
             }
             TrialResult::Complete(_) | TrialResult::Failed(_) => None,
         })
         .collect();
-    let text = "Trials that lost events; their figures stand above, with every missing event counted as slower than all others:";
-    let head = ["trial", "missing", "of"];
+    let text = "Trials that lost events or subscribers' messages; their figures stand above, with everything missing counted \
+        as slower than all that came:";
+    let head = ["trial", "events missing", "of", "messages up missing", "of"];
     (!rows.is_empty()).then(|| format!("{text}\n\n{}", word_table(&head, rows)))
+}
+
+/// A message up is due by its schedule: one that no session came to send is missing, too.
+fn losses(trial: &Trial, outcome: &TrialOutcome) -> Vec<String> {
+    let counts = &outcome.counts;
+    let to_application =
+        trial.record.settings.uplink.as_ref().is_some_and(|uplink| uplink.to == UplinkTo::Application);
+    let up = to_application
+        .then(|| (counts.uplink_due.saturating_sub(counts.uplink_received), counts.uplink_due))
+        .unzip();
+    let events = [counts.missing, counts.expected].map(numbers::whole);
+    events.into_iter().chain([up.0, up.1].map(|count| numbers::optional(count, numbers::whole))).collect()
 }
 
 /// Every kind of warning: how often, where, and what to do.

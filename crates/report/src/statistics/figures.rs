@@ -1,6 +1,7 @@
 //! What was measured in the trials of one row: sums, quotients, quantiles.
 
 use schema::bytes_account::{Account, Layers};
+use schema::settings::{Settings, UplinkTo};
 use schema::trial::{Counts, TrialOutcome};
 
 use super::bootstrap::Estimate;
@@ -75,7 +76,7 @@ impl Figures {
             trials: outcomes.len(),
             delivery: quantiles(&delivery),
             service: quantiles(&group.pool("service")),
-            uplink: (counts.uplink_received > 0).then(|| quantiles(&group.pool("uplink"))),
+            uplink: goes_to_application(&first.record.settings).then(|| quantiles(&group.pool("uplink"))),
             curve: curve(&delivery),
             layers: layers(&outcomes),
             wire: [wire(&outcomes, |bytes| bytes.up.wire()), wire(&outcomes, |bytes| bytes.down.wire())],
@@ -129,6 +130,11 @@ fn curve(pool: &Pool) -> Vec<(f64, f64)> {
     bounded.filter_map(|one_in| Some((one_in, pool.at(Quantile::one_in(one_in), &all)? as f64))).collect()
 }
 
+/// Elsewhere a subscriber's message becomes an event, and is counted and timed as one.
+fn goes_to_application(settings: &Settings) -> bool {
+    settings.uplink.as_ref().is_some_and(|uplink| uplink.to == UplinkTo::Application)
+}
+
 fn sum(outcomes: &[&TrialOutcome]) -> Counts {
     let mut sum = Counts::default();
     for counts in outcomes.iter().map(|outcome| &outcome.counts) {
@@ -138,6 +144,7 @@ fn sum(outcomes: &[&TrialOutcome]) -> Counts {
         sum.missing += counts.missing;
         sum.duplicate += counts.duplicate;
         sum.reordered += counts.reordered;
+        sum.uplink_due += counts.uplink_due;
         sum.uplink_sent += counts.uplink_sent;
         sum.uplink_received += counts.uplink_received;
         sum.greetings += counts.greetings;

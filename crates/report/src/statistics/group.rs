@@ -56,7 +56,7 @@ impl<'a> Group<'a> {
 
 fn missing(counts: &Counts, tag: &str) -> u64 {
     match tag {
-        "uplink" => counts.uplink_sent.saturating_sub(counts.uplink_received),
+        "uplink" => counts.uplink_due.saturating_sub(counts.uplink_received),
         _ => counts.missing,
     }
 }
