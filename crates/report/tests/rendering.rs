@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fixture::host::quantiles;
 use fixture::model::six;
-use fixture::runs::{at, full, small};
+use fixture::runs::{at, from_zero, full, small};
 use fixture::{Contestant, Histograms, Run};
 use report::{Rendered, ReportError, render};
 use schema::bytes_account::Layers;
@@ -260,6 +260,20 @@ fn trials_that_a_climb_skipped_are_not_missing() {
     run.skip("trial plain at events.rate = 9000/s by raw-tcp, repetition 0", "past the bound since 5000/s");
     written(root.path(), &run);
     assert!(report().contains("| trials | 18 of 20 planned, 2 skipped past the bound |"), "{}", report());
+}
+
+#[test]
+fn swept_zero_is_in_the_table_and_not_in_the_chart() {
+    let (with, without) = (folder(), folder());
+    let mut run = from_zero();
+    let files = written(with.path(), &run);
+    run.trials.remove(0);
+    let fewer = written(without.path(), &run);
+    assert_eq!(files[2].0, "interval-hold.svg");
+    assert!(files[2] == fewer[2], "a value of 0 changes the chart");
+    let report = &files[0].1;
+    assert!(report.contains("| 0 µs | Long polling |"), "{report}");
+    assert!(report.contains("A value of 0 has no place on a logarithmic axis"), "{report}");
 }
 
 #[test]

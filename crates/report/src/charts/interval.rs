@@ -9,7 +9,7 @@ use super::lanes::{WIDTH, heading};
 use super::legend::{self, EndLabel};
 use super::{Picture, Stage, palette};
 use crate::numbers;
-use crate::statistics::{Quantile, Row, Unit};
+use crate::statistics::{Coordinate, Quantile, Reach, Row, Unit};
 
 const HEIGHT: f64 = 480.0;
 const TOP: f64 = 48.0;
@@ -17,16 +17,17 @@ const BOTTOM: f64 = 424.0;
 
 pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let rows = &stage.answer.rows;
+    let latencies = rows.iter().filter(|row| place(row) != Place::Nowhere);
     let latencies =
-        rows.iter().flat_map(|row| quantiles(stage).into_iter().map(|quantile| latency(row, quantile)));
+        latencies.flat_map(|row| quantiles(stage).into_iter().map(|quantile| latency(row, quantile)));
     let latencies: Vec<f64> = latencies.flatten().collect();
-    if latencies.is_empty() || rows.iter().all(|row| time(row).is_none()) {
+    let times: Vec<f64> = rows.iter().filter_map(time).collect();
+    if latencies.is_empty() || times.is_empty() {
         return Ok(None);
     }
-    let times = rows.iter().filter_map(time);
     let right = WIDTH - legend::margin(stage.labels());
     let frame = Frame {
-        x: Axis::exact(times, Unit::Nanoseconds, (84.0, right)),
+        x: Axis::exact(times.into_iter(), Unit::Nanoseconds, (84.0, right)),
         y: Axis::logarithmic(latencies.into_iter(), Unit::Nanoseconds, (BOTTOM, TOP)),
         x_name: &stage.answer.info.sweeps[0],
         y_name: "delivery latency, logarithmic",
@@ -59,9 +60,11 @@ fn caption(stage: &Stage<'_>) -> String {
     let named =
         quantiles(stage).into_iter().zip(["filled markers and thick lines", "hollow markers and thin lines"]);
     let named: Vec<String> = named.map(|(quantile, look)| format!("{} ({look})", quantile.label())).collect();
+    let nowhere = stage.answer.rows.iter().any(|row| place(row) == Place::Nowhere);
     let reading = format!(
-        "Shown: {}; a technique that the sweep does not touch is a horizontal line.",
-        named.join(" and ")
+        "Shown: {}; a technique that the sweep does not touch is a horizontal line.{}",
+        named.join(" and "),
+        if nowhere { " A value of 0 has no place on a logarithmic axis: it is in the table." } else { "" }
     );
     if !is_interval(stage) {
         return reading;
@@ -82,8 +85,30 @@ fn is_interval(stage: &Stage<'_>) -> bool {
     stage.answer.info.sweeps[0].ends_with(".interval")
 }
 
+/// Where a row stands on the axis of times.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Place {
+    /// The sweep does not touch its technique.
+    Everywhere,
+    /// Nanoseconds.
+    At(f64),
+    /// 0 has no place on a logarithmic axis.
+    Nowhere,
+}
+
+fn place(row: &Row<'_>) -> Place {
+    match row.point.first() {
+        Some(Coordinate { reach: Reach::Untouched, .. }) => Place::Everywhere,
+        Some(Coordinate { number: Some(time), .. }) if *time > 0.0 => Place::At(*time),
+        _ => Place::Nowhere,
+    }
+}
+
 fn time(row: &Row<'_>) -> Option<f64> {
-    row.point.first()?.number.filter(|time| *time > 0.0)
+    match place(row) {
+        Place::At(time) => Some(time),
+        Place::Everywhere | Place::Nowhere => None,
+    }
 }
 
 fn latency(row: &Row<'_>, quantile: Quantile) -> Option<f64> {
@@ -121,7 +146,7 @@ fn technique<'s>(
         let line: Vec<At> = stage
             .answer
             .rows_of(order)
-            .filter_map(|row| Some(across(frame, time(row), latency(row, quantile)?)))
+            .filter_map(|row| Some(across(frame, place(row), latency(row, quantile)?)))
             .flatten()
             .collect();
         canvas.line(&line, look.ink, width)?;
@@ -134,16 +159,19 @@ fn technique<'s>(
 }
 
 /// A point of the sweep, or both ends of the line for a technique without one.
-fn across(frame: &Frame<'_>, time: Option<f64>, latency: f64) -> Vec<At> {
+fn across(frame: &Frame<'_>, place: Place, latency: f64) -> Vec<At> {
     let (least, most) = frame.x.ends();
-    time.map_or_else(|| vec![least, most], |time| vec![time])
-        .into_iter()
-        .map(|x| frame.at(x, latency))
-        .collect()
+    let times = match place {
+        Place::Everywhere => vec![least, most],
+        Place::At(time) => vec![time],
+        Place::Nowhere => Vec::new(),
+    };
+    times.into_iter().map(|x| frame.at(x, latency)).collect()
 }
 
 fn describe(stage: &Stage<'_>) -> String {
-    let lines = stage.answer.rows.iter().filter_map(|row| {
+    let drawn = stage.answer.rows.iter().filter(|row| place(row) != Place::Nowhere);
+    let lines = drawn.filter_map(|row| {
         let at = time(row).map_or_else(String::new, |time| format!(" at {}", numbers::duration(time)));
         let latencies = quantiles(stage).into_iter().filter_map(|quantile| {
             Some(format!("{} {}", quantile.label(), numbers::time(latency(row, quantile)?)))

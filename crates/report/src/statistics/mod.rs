@@ -15,7 +15,7 @@ pub(crate) use figures::{Figures, Shown, shown_at};
 pub(crate) use quantile::{LEAST_IN_TAIL, Quantile};
 pub(crate) use row::Row;
 pub(crate) use sample::Sample;
-pub(crate) use sweep::{Reach, Unit};
+pub(crate) use sweep::{Coordinate, Reach, Unit};
 
 use schema::manifest::{ScenarioInfo, TechniqueInfo};
 
