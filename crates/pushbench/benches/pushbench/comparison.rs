@@ -1,13 +1,19 @@
 //! The comparison: `pushbench run` as anybody would call it, in the workspace's folder.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 /// What `cargo bench` passes by itself, and what both halves understand.
 const OURS: [&str; 2] = ["--bench", "--quick"];
 
-/// Runs the comparison, unless an argument is criterion's own and so asks for the small pieces only.
+/// Becomes the comparison, unless an argument is criterion's own and so asks for the small pieces only, or this is
+/// `cargo test --all-targets`, which starts bench targets without `--bench`.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        eprintln!("skipped: the comparison; `cargo bench` runs it");
+        return ExitCode::SUCCESS;
+    }
     if let Some(foreign) = arguments.iter().find(|argument| !OURS.contains(&argument.as_str())) {
         eprintln!(
             "skipped: the comparison, since `{foreign}` is an argument of criterion's; `cargo bench` runs it"
@@ -19,13 +25,10 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
     if arguments.iter().any(|argument| argument == "--quick") {
         command.arg("--quick");
     }
-    match command.status() {
-        Ok(status) => status.code().map_or(ExitCode::FAILURE, |code| ExitCode::from(code as u8)),
-        Err(error) => {
-            eprintln!("error: start the comparison: {error}");
-            ExitCode::from(2)
-        }
-    }
+    // In place of this process: whoever ends `cargo bench` ends the comparison, and no child is left behind.
+    let error = command.exec();
+    eprintln!("error: start the comparison: {error}");
+    ExitCode::from(2)
 }
 
 fn workspace() -> &'static Path {
