@@ -6,6 +6,9 @@
 
 mod comparison;
 mod micro;
+#[path = "../../src/registry.rs"]
+#[allow(dead_code, reason = "only the two halves of a technique are used here")]
+mod registry;
 
 use std::process::ExitCode;
 

@@ -3,82 +3,31 @@
 //! Client and server share a thread and a runtime, so that this is the work of both halves and the kernel's, without
 //! the wake-ups between processes that the comparison measures.
 
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use criterion::{Criterion, Throughput};
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, LocalBoxFuture};
 use loadgen::os;
-use loadgen::session::Session;
 use loadgen::shard::{Shard, ShardSpec};
-use loadgen::subscriber::{self, SubscribeError};
 use schema::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
     ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
 };
-use server_kit::{Hub, Stop};
+use server_kit::Hub;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, yield_now};
 
-type Encode = fn(u64, &Bytes) -> Bytes;
-type Serve = fn(TcpListener, Hub, server_kit::Settings, Stop) -> BoxFuture<'static, io::Result<()>>;
-type Subscribe = fn(Session) -> LocalBoxFuture<'static, Result<(), SubscribeError>>;
-
-const TECHNIQUES: [(&str, Encode, Serve, Subscribe); 6] = [
-    (
-        "short-polling",
-        server_short_polling::encode,
-        |listener, hub, settings, stop| server_short_polling::serve(listener, hub, settings, stop).boxed(),
-        |session| subscriber::short_polling::subscribe(session).boxed_local(),
-    ),
-    (
-        "long-polling",
-        server_long_polling::encode,
-        |listener, hub, settings, stop| server_long_polling::serve(listener, hub, settings, stop).boxed(),
-        |session| subscriber::long_polling::subscribe(session).boxed_local(),
-    ),
-    (
-        "http-streaming-ndjson",
-        server_http_streaming::ndjson::encode,
-        |listener, hub, settings, stop| {
-            server_http_streaming::ndjson::serve(listener, hub, settings, stop).boxed()
-        },
-        |session| subscriber::http_streaming::ndjson::subscribe(session).boxed_local(),
-    ),
-    (
-        "http-streaming-sse",
-        server_http_streaming::sse::encode,
-        |listener, hub, settings, stop| {
-            server_http_streaming::sse::serve(listener, hub, settings, stop).boxed()
-        },
-        |session| subscriber::http_streaming::sse::subscribe(session).boxed_local(),
-    ),
-    (
-        "websocket",
-        server_websocket::encode,
-        |listener, hub, settings, stop| server_websocket::serve(listener, hub, settings, stop).boxed(),
-        |session| subscriber::websocket::subscribe(session).boxed_local(),
-    ),
-    (
-        "raw-tcp",
-        server_raw_tcp::encode,
-        |listener, hub, settings, stop| server_raw_tcp::serve(listener, hub, settings, stop).boxed(),
-        |session| subscriber::raw_tcp::subscribe(session).boxed_local(),
-    ),
-];
+use crate::registry::{TECHNIQUES, Technique};
 
 pub(crate) fn groups(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("there and back");
     group.throughput(Throughput::Elements(1));
-    for (name, encode, serve, subscribe) in TECHNIQUES {
-        group.bench_function(name, |bencher| {
-            let pair = Pair::start(encode, serve, subscribe);
+    for technique in &TECHNIQUES {
+        group.bench_function(technique.slug, |bencher| {
+            let pair = Pair::start(technique);
             bencher.iter_custom(|times| pair.exchange(times));
         });
     }
@@ -96,7 +45,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn start(encode: Encode, serve: Serve, subscribe: Subscribe) -> Self {
+    fn start(technique: &Technique) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let local = LocalSet::new();
         let settings = server_kit::Settings::default();
@@ -105,7 +54,8 @@ impl Pair {
         let (due, outgoing) = mpsc::unbounded_channel();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("a bound address");
-        runtime.spawn(serve(listener, Hub::new(encode, &settings), settings, server_stop));
+        let hub = Hub::new(technique.encode, &settings);
+        runtime.spawn((technique.serve)(listener, hub, settings, server_stop));
         let spec = ShardSpec {
             address,
             settings: Arc::new(client_settings()),
@@ -115,7 +65,7 @@ impl Pair {
             connected: Arc::default(),
         };
         let shard = Shard::new(spec).expect("the payload can be made");
-        local.spawn_local(subscribe(shard.session(0, 0, Some(outgoing))));
+        local.spawn_local((technique.subscribe)(shard.session(0, 0, Some(outgoing))));
         Self { runtime, local, shard, due, _stoppers: (server_stopper, stopper) }
     }
 
