@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fixture::host::quantiles;
 use fixture::model::six;
-use fixture::runs::{at, from_zero, full, small};
+use fixture::runs::{at, from_zero, full, rates_and_payloads, small};
 use fixture::{Contestant, Histograms, Run};
 use report::{Rendered, ReportError, render};
 use schema::bytes_account::Layers;
@@ -274,6 +274,32 @@ fn swept_zero_is_in_the_table_and_not_in_the_chart() {
     let report = &files[0].1;
     assert!(report.contains("| 0 µs | Long polling |"), "{report}");
     assert!(report.contains("A value of 0 has no place on a logarithmic axis"), "{report}");
+}
+
+#[test]
+fn every_value_of_two_swept_numbers_has_a_panel_of_its_own() {
+    let root = folder();
+    let files = written(root.path(), &rates_and_payloads(&[10, 20, 50], &[100, 1_024]));
+    let (name, chart) = &files[1];
+    assert_eq!(name, "bytes-both.svg");
+    let texts = |text: &str| chart.matches(&format!(">{text}</text>")).count();
+    for rate in ["10/s", "20/s", "50/s"] {
+        assert_eq!(texts(&format!("events.rate = {rate}")), 1, "{chart}");
+    }
+    // Each of the three rows names both columns, and every bar's total stands once in its panel.
+    assert_eq!([texts("100 B"), texts("1 KiB")], [3, 3], "{chart}");
+    assert_eq!([texts("151"), texts("1075")], [3 * 2, 3 * 2], "{chart}");
+}
+
+#[test]
+fn panels_too_narrow_for_their_bars_are_left_to_the_table() {
+    let root = folder();
+    let many: Vec<u32> = (1..=8).map(|step| step * 10).collect();
+    let run = rates_and_payloads(&many, &many).write(root.path(), "run");
+    let rendered = render(&[run], &root.path().join("REPORT.md")).expect("renders");
+    assert!(rendered.charts.is_empty(), "{:?}", rendered.charts);
+    let report = fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
+    assert!(report.contains("| 80/s | 80 B | WebSocket |"), "{report}");
 }
 
 #[test]

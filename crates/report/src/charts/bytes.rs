@@ -23,7 +23,10 @@ pub(super) fn by_point(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> 
     Grid::of(stage, WIDE, (17.0, 11.0)).draw()
 }
 
-/// Panels: a column for each value of a swept word, a row for each value of a swept number.
+/// A narrower panel has no room for bars between their numbers.
+const LEAST_PANEL: f64 = 140.0;
+
+/// Panels: a column for each value of one swept key, a row for each value of the other.
 struct Grid<'s> {
     stage: &'s Stage<'s>,
     /// Values of the key that goes across, and its place among the keys.
@@ -53,7 +56,7 @@ impl<'s> Grid<'s> {
     }
 
     fn draw(&self) -> Result<Option<Picture>, DrawError> {
-        if self.layers.is_empty() {
+        if self.layers.is_empty() || self.panel_width() < LEAST_PANEL {
             return Ok(None);
         }
         let (title, description) =
@@ -108,10 +111,9 @@ impl<'s> Grid<'s> {
         column: usize,
     ) -> Result<(), DrawError> {
         let y = top - 10.0;
-        let name = &self.columns.1[column];
         if self.columns.0.is_some() {
             let middle = self.left() + (column as f64 + 0.5) * self.panel_width();
-            return canvas.text((middle, y), name, LABEL.bold().anchored(HPos::Center));
+            return canvas.text((middle, y), &self.columns.1[column], LABEL.bold().anchored(HPos::Center));
         }
         canvas.text((panel.zero() - 6.0, y), "← up", LABEL.quiet().anchored(HPos::Right))?;
         canvas.text((panel.zero() + 6.0, y), "down →", LABEL.quiet())
@@ -158,10 +160,15 @@ fn is_at(cell: &Row<'_>, key: Option<usize>, value: &str) -> bool {
     key.is_none_or(|key| cell.point[key].reach == Reach::Untouched || cell.point[key].text == value)
 }
 
-/// Words go across, since they are few; with numbers alone everything goes down.
+/// Words go across, since they are few; of two numbers the one with fewer values; a single number goes down.
 fn across(stage: &Stage<'_>) -> Option<usize> {
-    let point = &stage.answer.rows.first()?.point;
-    point.iter().position(|coordinate| coordinate.reach == Reach::Swept && coordinate.number.is_none())
+    let keys = 0..stage.answer.info.sweeps.len();
+    let is_word = |key: &usize| {
+        let mut coordinates = stage.answer.rows.iter().map(|row| &row.point[*key]);
+        coordinates.any(|coordinate| coordinate.reach == Reach::Swept && coordinate.number.is_none())
+    };
+    let fewest = keys.clone().min_by_key(|key| values(stage, Some(*key)).len()).filter(|_| keys.len() > 1);
+    keys.clone().find(is_word).or(fewest)
 }
 
 /// The distinct values of a key, ordered; one nameless value without a key.
