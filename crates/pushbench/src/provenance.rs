@@ -1,4 +1,4 @@
-//! Where the program comes from: its commit, and the versions of the libraries under measurement.
+//! Where the program comes from: the commit of its folder, and the versions of the libraries under measurement.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -18,11 +18,12 @@ const LIBRARIES: [&str; 8] = [
     "tungstenite",
 ];
 
-/// The commit of the folder that pushbench runs in, and whether its files differ from it; none outside of a repository
-/// or without git.
+/// The commit of the folder that pushbench runs in, and whether files under version control differ from it; none outside
+/// of a repository or without git. It is read at run time: a program that was built elsewhere or before is not told apart.
 pub(crate) fn commit() -> (Option<String>, Option<bool>) {
     let commit = git(&["rev-parse", "HEAD"]).filter(|text| !text.is_empty());
-    let dirty = git(&["status", "--porcelain"]).map(|text| !text.is_empty());
+    // Results are written into the work tree by every run, and change nothing of the program.
+    let dirty = git(&["status", "--porcelain", "--untracked-files=no"]).map(|text| !text.is_empty());
     (commit, dirty)
 }
 

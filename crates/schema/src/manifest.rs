@@ -15,9 +15,10 @@ pub struct Manifest {
     pub schema_version: u32,
     /// pushbench's version.
     pub pushbench: String,
-    /// The commit that it was built from, if known.
+    /// The commit of the folder that it ran in, when the run began, if known: the program's own when it was built there
+    /// and then.
     pub commit: Option<String>,
-    /// Whether the work tree differed from the commit.
+    /// Whether files under version control differed from the commit then.
     pub dirty: Option<bool>,
     /// The arguments, without the program's path.
     pub command: String,
