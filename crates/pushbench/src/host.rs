@@ -29,16 +29,51 @@ pub(crate) struct Pinning {
 }
 
 impl Pinning {
-    /// The first half of `cores` for the server, the rest for the load generator.
-    pub(crate) fn split(cores: &[u32]) -> Self {
-        match cores {
-            [] | [_] => Self::default(),
-            _ => {
-                let (server, load) = cores.split_at(cores.len() / 2);
-                Self { server: server.to_vec(), load: load.to_vec() }
-            }
+    /// For the cores that this process may use.
+    pub(crate) fn of_this_process() -> Self {
+        Self::split(&allowed_cores(), siblings)
+    }
+
+    /// The first half of `cores` for the server, the rest for the load generator. Those that `siblings` names share a
+    /// physical core and go to the same side, so that neither side's work slows the other; a single physical core is
+    /// divided nevertheless.
+    fn split(cores: &[u32], siblings: impl Fn(u32) -> Vec<u32>) -> Self {
+        let groups = match by_physical_core(cores, siblings) {
+            physical if physical.len() > 1 => physical,
+            _ if cores.len() > 1 => cores.iter().map(|&core| vec![core]).collect(),
+            _ => return Self::default(),
+        };
+        let (server, load) = groups.split_at(groups.len() / 2);
+        Self { server: server.concat(), load: load.concat() }
+    }
+}
+
+/// `cores` in groups that share a physical core, in the order of each group's first.
+fn by_physical_core(cores: &[u32], siblings: impl Fn(u32) -> Vec<u32>) -> Vec<Vec<u32>> {
+    let mut groups: Vec<Vec<u32>> = Vec::new();
+    for &core in cores {
+        let shared = siblings(core);
+        match groups.iter_mut().find(|group| group.iter().any(|member| shared.contains(member))) {
+            Some(group) => group.push(core),
+            None => groups.push(vec![core]),
         }
     }
+    groups
+}
+
+/// The hardware threads of `core`'s physical core, itself among them; none when the kernel does not say.
+fn siblings(core: u32) -> Vec<u32> {
+    let list = read(&format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"));
+    list.map_or_else(Vec::new, |list| listed(&list))
+}
+
+/// A list of cores as the kernel writes it: `0-1,4`. Parts that are none are left out.
+fn listed(list: &str) -> Vec<u32> {
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.trim().parse::<u32>().ok()?..=last.trim().parse().ok()?)
+    };
+    list.split(',').filter_map(range).flatten().collect()
 }
 
 /// Cores that this process may use, in rising order.
@@ -95,10 +130,38 @@ mod tests {
 
     #[test]
     fn the_two_sides_never_share_a_core() {
-        assert_eq!(Pinning::split(&[]), Pinning::default());
-        assert_eq!(Pinning::split(&[3]), Pinning::default());
-        assert_eq!(Pinning::split(&[0, 1]), Pinning { server: vec![0], load: vec![1] });
-        assert_eq!(Pinning::split(&[0, 2, 5]), Pinning { server: vec![0], load: vec![2, 5] });
+        let split = |cores: &[u32]| Pinning::split(cores, |core| vec![core]);
+        assert_eq!(split(&[]), Pinning::default());
+        assert_eq!(split(&[3]), Pinning::default());
+        assert_eq!(split(&[0, 1]), Pinning { server: vec![0], load: vec![1] });
+        assert_eq!(split(&[0, 2, 5]), Pinning { server: vec![0], load: vec![2, 5] });
+        let unknown = Pinning::split(&[0, 1], |_| Vec::new());
+        assert_eq!(unknown, Pinning { server: vec![0], load: vec![1] });
+    }
+
+    #[test]
+    fn threads_of_one_physical_core_stay_on_one_side() {
+        let neighbours = |core: u32| vec![core / 2 * 2, core / 2 * 2 + 1];
+        let split = Pinning::split(&[0, 1, 2, 3, 4, 5], neighbours);
+        assert_eq!(split, Pinning { server: vec![0, 1], load: vec![2, 3, 4, 5] });
+        let far = |core: u32| vec![core % 2, core % 2 + 2];
+        assert_eq!(Pinning::split(&[0, 1, 2, 3], far), Pinning { server: vec![0, 2], load: vec![1, 3] });
+        let without_first = Pinning::split(&[1, 2, 3], neighbours);
+        assert_eq!(without_first, Pinning { server: vec![1], load: vec![2, 3] });
+    }
+
+    #[test]
+    fn a_single_physical_core_is_divided() {
+        let split = Pinning::split(&[4, 5], |_| vec![4, 5]);
+        assert_eq!(split, Pinning { server: vec![4], load: vec![5] });
+    }
+
+    #[test]
+    fn the_kernels_lists_of_cores_are_read() {
+        assert_eq!(listed("0"), [0]);
+        assert_eq!(listed("0-2,4"), [0, 1, 2, 4]);
+        assert_eq!(listed("0,32"), [0, 32]);
+        assert!(listed("").is_empty() && listed("x-3").is_empty());
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn resume(dir: &Path) -> anyhow::Result<Begun> {
 
 /// One run is one machine and one program; half of it from another would be compared with the first half.
 fn same_conditions(manifest: &Manifest) -> anyhow::Result<()> {
-    let pinning = Pinning::split(&host::allowed_cores());
+    let pinning = Pinning::of_this_process();
     let (here, then) = (host::describe(&pinning), &manifest.host);
     let (commit, _) = provenance::commit();
     let cores = |host: &schema::manifest::Host| format!("{:?} and {:?}", host.server_cores, host.load_cores);
@@ -179,7 +179,7 @@ fn manifest(
         techniques: registry::infos(),
         scenarios: scenarios.iter().map(info).collect(),
         libraries: provenance::libraries(),
-        host: host::describe(&Pinning::split(&host::allowed_cores())),
+        host: host::describe(&Pinning::of_this_process()),
         floor: None,
     }
 }
