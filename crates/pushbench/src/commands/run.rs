@@ -29,7 +29,8 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
         Some(None) => resume(&store::newest_unfinished(&results()?)?)?,
         None => begin(&results()?, arguments)?,
     };
-    let ended = begun.go_on(arguments, &interrupt)?;
+    let ended = begun.go_on(arguments, &interrupt);
+    let ended = ended.with_context(|| begun.how_to_go_on())?;
     print(&summary::table(&begun.store)?)?;
     print(&format!("results: {}\n", begun.store.dir().display()))?;
     if ended == Ended::Interrupted {
@@ -121,13 +122,14 @@ impl Begun {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (store, manifest) = (&mut self.store, &mut self.manifest);
         let mut runner = Runner { stage: &stage, store, manifest, interrupt, pings };
-        let ended = runtime.context("start the supervisor's runtime")?.block_on(runner.run(&self.plan));
-        ended.with_context(|| {
-            format!(
-                "what was measured is kept in {0}; when the cause is mended, go on with: pushbench run --resume {0}",
-                self.store.dir().display()
-            )
-        })
+        runtime.context("start the supervisor's runtime")?.block_on(runner.run(&self.plan))
+    }
+
+    fn how_to_go_on(&self) -> String {
+        format!(
+            "what was measured is kept in {0}; when the cause is mended, go on with: pushbench run --resume {0}",
+            self.store.dir().display()
+        )
     }
 
     fn say_how_to_resume(&self) -> anyhow::Result<ExitCode> {
