@@ -10,6 +10,6 @@ if command -v cargo-deny >/dev/null; then
   # Advisories need the network, which a test run must not.
   cargo deny --offline check licenses bans sources
 else
-  echo "skipped: cargo-deny is not installed (cargo install cargo-deny --locked)"
+  echo "skipped: cargo-deny is not installed (cargo install cargo-deny --locked --version 0.20.2)"
 fi
 cargo test --workspace --locked
