@@ -183,6 +183,21 @@ fn message_up_that_was_due_and_never_sent_is_missing() {
 }
 
 #[test]
+fn memory_is_left_out_where_a_sweep_changes_what_is_retained() {
+    let FullRendered { root, .. } = full_rendered();
+    let report = fs::read_to_string(root.path().join("REPORT.md")).expect("report is there");
+    let with_memory = |scenario: &str| {
+        let begin = format!("<a id=\"scenario-{scenario}\"></a>");
+        let (_, section) = report.split_once(&begin).expect("scenario is there");
+        let section = section.split("<a id=\"scenario-").next().unwrap_or(section);
+        assert!(section.contains("| CPU × floor |"), "{section}");
+        section.contains("| server memory grown/subscriber |")
+    };
+    assert_eq!(["chat", "poll-interval"].map(with_memory), [true, true]);
+    assert_eq!(["header-overhead", "throughput"].map(with_memory), [false, false]);
+}
+
+#[test]
 fn words_outside_the_markers_stay_and_damaged_markers_write_nothing() {
     let root = folder();
     let out = root.path().join("REPORT.md");

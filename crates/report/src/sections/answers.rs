@@ -4,15 +4,19 @@ use super::Chapter;
 use super::markdown::{anchor, inline, table};
 use crate::charts::{Figure, Picture};
 use crate::numbers::{self, Scale, optional, significant};
-use crate::statistics::{Answer, Figures, Quantile, Row};
+use crate::statistics::{Answer, Figures, Quantile, Row, Unit};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     if chapter.study.scenarios.is_empty() {
         return "*No trial has ended yet.*\n".to_owned();
     }
     let answers = chapter.study.scenarios.iter().map(|answer| scenario(chapter, answer));
-    answers.collect::<Vec<_>>().join("\n")
+    format!("{NOTE}\n\n{}", answers.collect::<Vec<_>>().join("\n"))
 }
+
+const NOTE: &str = "*Server memory grown/subscriber* is the server's resident memory at the window's end less that before the first \
+    connection, ÷ subscribers; it includes the events that the server retains for replay, and so is left out where a sweep \
+    changes their number or size.";
 
 fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
     let info = answer.info;
@@ -97,40 +101,51 @@ fn latency_cells(cells: &mut Vec<String>, figures: &Figures, uplink: bool) {
     }
 }
 
+/// A column of the table of costs.
+struct Cost {
+    name: &'static str,
+    show: fn(&Figures) -> String,
+}
+
+const COSTS: [Cost; 6] = [
+    Cost { name: "events per response", show: |figures| optional(events_per_response(figures), significant) },
+    Cost { name: "wire B/event up", show: |figures| optional(figures.wire[0], numbers::estimate) },
+    Cost { name: "wire B/event down", show: |figures| optional(figures.wire[1], numbers::estimate) },
+    Cost { name: "overhead ratio", show: |figures| optional(figures.overhead_ratio, significant) },
+    Cost { name: "server CPU/event", show: |figures| optional(figures.cpu, numbers::time_estimate) },
+    Cost { name: "CPU × floor", show: |figures| optional(figures.cpu_to_floor, numbers::estimate) },
+];
+
+const MEMORY: Cost = Cost {
+    name: "server memory grown/subscriber",
+    show: |figures| {
+        let kib = Scale { name: "KiB", size: 1_024.0 };
+        optional(figures.memory_per_subscriber, |memory| numbers::estimate_in(kib, memory))
+    },
+};
+
 fn cost_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
-    let columns = [
-        "events per response",
-        "wire B/event up",
-        "wire B/event down",
-        "overhead ratio",
-        "server CPU/event",
-        "CPU × floor",
-        "server memory/subscriber",
-    ];
+    let columns: Vec<&Cost> = COSTS.iter().chain(retains_alike(answer).then_some(&MEMORY)).collect();
     let mut head = points_head(answer);
-    head.extend(columns.map(str::to_owned));
+    head.extend(columns.iter().map(|column| column.name.to_owned()));
     let rows = answer.rows.iter().filter_map(|row| {
-        let mut cells = points(chapter, row);
-        cells.extend(cost_cells(row.figures.as_ref()?));
-        Some(cells)
+        let figures = row.figures.as_ref()?;
+        let cells = columns.iter().map(|column| (column.show)(figures));
+        Some(points(chapter, row).into_iter().chain(cells).collect())
     });
     table(answer.info.sweeps.len() + 1, &head, rows)
 }
 
-fn cost_cells(figures: &Figures) -> [String; 7] {
+/// Whether all points retain as many events of the same size for replay; else memory says more of these than of
+/// subscribers.
+fn retains_alike(answer: &Answer<'_>) -> bool {
+    let mut coordinates = answer.rows.iter().flat_map(|row| &row.point);
+    !coordinates.any(|coordinate| matches!(coordinate.unit, Unit::PerSecond | Unit::Bytes))
+}
+
+fn events_per_response(figures: &Figures) -> Option<f64> {
     let counts = &figures.counts;
-    let per_response =
-        (counts.responses > 0).then(|| counts.events_between_edges as f64 / counts.responses as f64);
-    let kib = Scale { name: "KiB", size: 1_024.0 };
-    [
-        optional(per_response, significant),
-        optional(figures.wire[0], numbers::estimate),
-        optional(figures.wire[1], numbers::estimate),
-        optional(figures.overhead_ratio, significant),
-        optional(figures.cpu, numbers::time_estimate),
-        optional(figures.cpu_to_floor, numbers::estimate),
-        optional(figures.memory_per_subscriber, |memory| numbers::estimate_in(kib, memory)),
-    ]
+    (counts.responses > 0).then(|| counts.events_between_edges as f64 / counts.responses as f64)
 }
 
 fn points_head(answer: &Answer<'_>) -> Vec<String> {

@@ -34,7 +34,7 @@ pub(crate) struct Figures {
     pub overhead_ratio: Option<f64>,
     /// CPU nanoseconds of the server for each delivered event.
     pub cpu: Option<Estimate>,
-    /// Resident memory that each subscriber added to the server.
+    /// Resident memory that the server grew by for each subscriber, retained events of the replay ring included.
     pub memory_per_subscriber: Option<Estimate>,
     /// Deliveries for each second of the window: due, and received between the edges.
     pub offered_per_s: f64,
