@@ -14,7 +14,8 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
     format!("{NOTE}\n\n{}", answers.collect::<Vec<_>>().join("\n"))
 }
 
-const NOTE: &str = "*Server memory grown/subscriber* is the server's resident memory at the window's end less that before the first \
+const NOTE: &str = "*Set-up* is what opened the streams before the window, in no other figure: request head, response head and handshake, both \
+    directions; a technique that goes on asking has none (–), since its heads are in the wire bytes. *Server memory grown/subscriber* is the server's resident memory at the window's end less that before the first \
     connection, ÷ subscribers; it includes the events that the server retains for replay, and so is left out where a sweep \
     changes their number or size.";
 
@@ -107,11 +108,15 @@ struct Cost {
     show: fn(&Figures) -> String,
 }
 
-const COSTS: [Cost; 6] = [
+const COSTS: [Cost; 7] = [
     Cost { name: "events per response", show: |figures| optional(events_per_response(figures), significant) },
     Cost { name: "wire B/event up", show: |figures| optional(figures.wire[0], numbers::estimate) },
     Cost { name: "wire B/event down", show: |figures| optional(figures.wire[1], numbers::estimate) },
     Cost { name: "overhead ratio", show: |figures| optional(figures.overhead_ratio, significant) },
+    Cost {
+        name: "set-up B/subscriber",
+        show: |figures| optional(figures.set_up_per_subscriber, numbers::estimate),
+    },
     Cost { name: "server CPU/event", show: |figures| optional(figures.cpu, numbers::time_estimate) },
     Cost { name: "CPU × floor", show: |figures| optional(figures.cpu_to_floor, numbers::estimate) },
 ];

@@ -32,6 +32,9 @@ pub(crate) struct Figures {
     pub wire_both: Option<Estimate>,
     /// Overhead ÷ payload, both directions.
     pub overhead_ratio: Option<f64>,
+    /// Heads and handshakes of both directions before the window for each subscriber; none for a technique that goes on
+    /// asking in the window, where they are in the wire bytes.
+    pub set_up_per_subscriber: Option<Estimate>,
     /// CPU nanoseconds of the server for each delivered event.
     pub cpu: Option<Estimate>,
     /// Resident memory that the server grew by for each subscriber, retained events of the replay ring included.
@@ -70,6 +73,7 @@ impl Figures {
         let outcomes = group.outcomes();
         let first = group.trials.first()?;
         let window_s = first.record.settings.phases.window_ns as f64 / 1e9;
+        let subscribers = first.record.settings.subscribers.count;
         let delivery = group.pool("delivery");
         let counts = sum(&outcomes);
         (!outcomes.is_empty()).then(|| Self {
@@ -82,10 +86,9 @@ impl Figures {
             wire: [wire(&outcomes, |bytes| bytes.up.wire()), wire(&outcomes, |bytes| bytes.down.wire())],
             wire_both: wire(&outcomes, Account::wire),
             overhead_ratio: overhead_ratio(&outcomes),
+            set_up_per_subscriber: mean(&outcomes, |outcome| set_up(outcome, subscribers)),
             cpu: mean(&outcomes, cpu),
-            memory_per_subscriber: mean(&outcomes, |outcome| {
-                memory(outcome, first.record.settings.subscribers.count)
-            }),
+            memory_per_subscriber: mean(&outcomes, |outcome| memory(outcome, subscribers)),
             offered_per_s: counts.expected as f64 / outcomes.len() as f64 / window_s,
             delivered_per_s: mean(&outcomes, delivered_per_s),
             p50_to_floor: floor.and_then(|floor| group::p50_ratio(group, floor)),
@@ -189,6 +192,13 @@ fn overhead_ratio(outcomes: &[&TrialOutcome]) -> Option<f64> {
     let account = window_bytes(outcomes);
     let payload = account.up.payload + account.down.payload;
     (payload > 0).then(|| account.overhead() as f64 / payload as f64)
+}
+
+/// What opens a stream, once; a warm-up's polls are no set-up.
+fn set_up(outcome: &TrialOutcome, subscribers: u32) -> Option<f64> {
+    let Account { up, down } = &outcome.bytes.before_window;
+    let bytes = up.request_head + up.handshake + down.response_head + down.handshake;
+    (outcome.counts.requests == 0 && subscribers > 0).then(|| bytes as f64 / f64::from(subscribers))
 }
 
 /// CPU nanoseconds of the server for each event of a trial.
