@@ -180,6 +180,11 @@ impl<'a> Canvas<'a> {
         self.draw(&PathElement::new(outline, stroke(ink, 1.6)))
     }
 
+    /// A circle around a marker.
+    pub(super) fn ring(&self, at: At, radius: f64, ink: Ink) -> Result<(), DrawError> {
+        self.draw(&Circle::new(place(at), fine(radius), stroke(ink, 1.2)))
+    }
+
     fn draw<E>(&self, element: &E) -> Result<(), DrawError>
     where
         for<'e> &'e E: PointCollection<'e, (i32, i32)>,

@@ -12,6 +12,9 @@ const HEIGHT: f64 = 640.0;
 const UPPER: (f64, f64) = (300.0, 48.0);
 const LOWER: (f64, f64) = (584.0, 344.0);
 
+/// Wide enough to be told from every marker.
+const RING: f64 = 8.0;
+
 /// Of one technique: offered deliveries/s, and the row's figures.
 type Sweep<'a> = Vec<(f64, &'a Figures)>;
 
@@ -55,7 +58,8 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
 
 const CAPTION: &str = "Above, a technique keeps up as long as it lies on the dashed line; below, p99 at the same offered rate, \
     with the scenario's bound dashed. A hollow marker is a point at which events went missing; \
-    where more than one in a hundred did, there is no p99 and its line ends.";
+    where more than one in a hundred did, there is no p99 and its line ends. A ring around a marker is a point at which the \
+    load generator was nearly out of its cores: the technique may come further than it shows.";
 
 fn sweep<'a>(stage: &Stage<'a>, order: usize) -> Sweep<'a> {
     let point = |row: &'a Row<'a>| row.figures.as_ref().map(|figures| (figures.offered_per_s, figures));
@@ -100,13 +104,16 @@ fn lines(
 ) -> Result<(), DrawError> {
     for (order, sweep) in sweeps {
         let look = stage.look(*order);
-        let points: Vec<(At, Body)> = sweep
+        let points: Vec<(At, &Figures)> = sweep
             .iter()
-            .filter_map(|(offered, figures)| Some((frame.at(*offered, value(figures)?), body(figures))))
+            .filter_map(|(offered, figures)| Some((frame.at(*offered, value(figures)?), *figures)))
             .collect();
         canvas.line(&points.iter().map(|(at, _)| *at).collect::<Vec<_>>(), look.ink, 2.0)?;
-        for (at, body) in &points {
-            canvas.marker(*at, look.marker, 4.0, look.ink, *body)?;
+        for (at, figures) in &points {
+            canvas.marker(*at, look.marker, 4.0, look.ink, body(figures))?;
+            if figures.load_limited > 0 {
+                canvas.ring(*at, RING, look.ink)?;
+            }
         }
     }
     let names = sweeps.iter().map(|(order, _)| (stage.look(*order), stage.label(*order)));

@@ -2,6 +2,7 @@
 
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
+use super::saturation;
 use crate::charts::{Figure, Picture};
 use crate::numbers::{self, Scale, optional, significant};
 use crate::statistics::{Answer, Figures, Quantile, Row, Unit};
@@ -41,7 +42,11 @@ fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
         inline(&info.question),
         inline(&info.reading),
         trials(answer),
-        if answer.is_single() { format!("{tables}\n{charts}") } else { format!("{charts}{tables}") },
+        if answer.is_single() {
+            format!("{tables}\n{charts}")
+        } else {
+            format!("{charts}{}{tables}", saturation::section(chapter, answer))
+        },
     )
 }
 

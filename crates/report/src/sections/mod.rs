@@ -6,6 +6,7 @@ mod floor;
 mod glance;
 mod machine;
 mod markdown;
+mod saturation;
 
 use std::path::{Component, Path, PathBuf};
 

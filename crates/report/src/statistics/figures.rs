@@ -3,6 +3,7 @@
 use schema::bytes_account::{Account, Layers};
 use schema::settings::{Settings, UplinkTo};
 use schema::trial::{Counts, TrialOutcome};
+use schema::warning::Warning;
 
 use super::bootstrap::Estimate;
 use super::group::{self, Group};
@@ -14,6 +15,8 @@ use super::sample::Pool;
 pub(crate) struct Figures {
     /// Trials that ran to their end.
     pub trials: usize,
+    /// Trials in which the load generator was busy: they say no more of the technique than that it came so far.
+    pub load_limited: usize,
     /// Sums over the trials.
     pub counts: Counts,
     /// Delivery latency, one for each of [`Quantile::SHOWN`], nanoseconds.
@@ -78,6 +81,7 @@ impl Figures {
         let counts = sum(&outcomes);
         (!outcomes.is_empty()).then(|| Self {
             trials: outcomes.len(),
+            load_limited: outcomes.iter().filter(|outcome| is_load_limited(outcome)).count(),
             delivery: quantiles(&delivery),
             service: quantiles(&group.pool("service")),
             uplink: goes_to_application(&first.record.settings).then(|| quantiles(&group.pool("uplink"))),
@@ -131,6 +135,10 @@ fn curve(pool: &Pool) -> Vec<(f64, f64)> {
     let steps = (0..).map(|step| 10_f64.powf(f64::from(step) / 12.0));
     let bounded = steps.take_while(|one_in| Quantile::one_in(*one_in).is_bounded_by(pool.total(&all)));
     bounded.filter_map(|one_in| Some((one_in, pool.at(Quantile::one_in(one_in), &all)? as f64))).collect()
+}
+
+fn is_load_limited(outcome: &TrialOutcome) -> bool {
+    outcome.warnings.iter().any(|warning| matches!(warning, Warning::LoadGeneratorBusy { .. }))
 }
 
 /// Elsewhere a subscriber's message becomes an event, and is counted and timed as one.

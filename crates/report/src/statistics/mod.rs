@@ -6,6 +6,7 @@ mod group;
 mod quantile;
 mod row;
 mod sample;
+mod saturation;
 mod sweep;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub(crate) use figures::{Figures, Shown, shown_at};
 pub(crate) use quantile::{LEAST_IN_TAIL, Quantile};
 pub(crate) use row::Row;
 pub(crate) use sample::Sample;
+pub(crate) use saturation::Saturation;
 pub(crate) use sweep::{Coordinate, Reach, Unit};
 
 use schema::manifest::{ScenarioInfo, TechniqueInfo};
