@@ -16,6 +16,15 @@ const AWAKE_NS: u64 = 150_000;
 /// At most this part of a wait is spent awake, so that a dense schedule does not use up the core.
 const AWAKE_PART: u64 = 20;
 
+/// What a wait is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// An event that is due at this time, to the microsecond.
+    Due(u64),
+    /// A look at something else, at about this time.
+    Look(u64),
+}
+
 /// A timer of one thread.
 ///
 /// A `timerfd` and not `ppoll`'s own time-out, to which the kernel adds a slack of 0.1 %.
@@ -30,24 +39,29 @@ impl Alarm {
         Ok(Self { timer: rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)? })
     }
 
-    /// Waits until `due_ns` of `CLOCK_MONOTONIC`, or until one of `wanted` is true of `socket`. Returns what is true
+    /// Waits until a time of `CLOCK_MONOTONIC` in ns, or until one of `wanted` is true of `socket`. Returns what is true
     /// of the socket; nothing when the time has come first.
     pub(crate) fn wait(
         &self,
-        due_ns: u64,
+        until: Until,
         socket: BorrowedFd<'_>,
         wanted: PollFlags,
     ) -> io::Result<PollFlags> {
-        let left_ns = due_ns.saturating_sub(os::now_ns());
+        let (Until::Due(at_ns) | Until::Look(at_ns)) = until;
+        let left_ns = at_ns.saturating_sub(os::now_ns());
         if left_ns == 0 {
             return poll_now(socket, wanted);
         }
-        self.set(due_ns - AWAKE_NS.min(left_ns / AWAKE_PART))?;
+        let awake_ns = match until {
+            Until::Due(_) => AWAKE_NS.min(left_ns / AWAKE_PART),
+            Until::Look(_) => 0,
+        };
+        self.set(at_ns - awake_ns)?;
         let mut watched = [PollFd::from_borrowed_fd(socket, wanted), PollFd::new(&self.timer, PollFlags::IN)];
         interruptible(rustix::event::poll(&mut watched, None))?;
         let found = watched[0].revents();
         if found.is_empty() {
-            stay_awake_until(due_ns);
+            stay_awake_until(at_ns);
         }
         Ok(found)
     }
@@ -97,8 +111,10 @@ mod tests {
         let (alarm, (socket, _peer)) = (Alarm::new().unwrap(), UnixStream::pair().unwrap());
         for gap_ns in [0, 1_000, 100_000, 5_000_000] {
             let due_ns = os::now_ns() + gap_ns;
-            let found = alarm.wait(due_ns, socket.as_fd(), PollFlags::IN).unwrap();
-            assert!(os::now_ns() >= due_ns && found.is_empty(), "{gap_ns} ns");
+            for until in [Until::Due(due_ns), Until::Look(due_ns)] {
+                let found = alarm.wait(until, socket.as_fd(), PollFlags::IN).unwrap();
+                assert!(os::now_ns() >= due_ns && found.is_empty(), "{until:?}");
+            }
         }
     }
 
@@ -107,7 +123,7 @@ mod tests {
         let (alarm, (socket, mut peer)) = (Alarm::new().unwrap(), UnixStream::pair().unwrap());
         peer.write_all(b"x").unwrap();
         let far_ns = os::now_ns() + 3_600_000_000_000;
-        assert_eq!(alarm.wait(far_ns, socket.as_fd(), PollFlags::IN).unwrap(), PollFlags::IN);
-        assert_eq!(alarm.wait(0, socket.as_fd(), PollFlags::IN).unwrap(), PollFlags::IN);
+        assert_eq!(alarm.wait(Until::Due(far_ns), socket.as_fd(), PollFlags::IN).unwrap(), PollFlags::IN);
+        assert_eq!(alarm.wait(Until::Look(0), socket.as_fd(), PollFlags::IN).unwrap(), PollFlags::IN);
     }
 }

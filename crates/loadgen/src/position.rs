@@ -27,21 +27,26 @@ pub enum Arrival {
 pub struct Position {
     next: Option<u64>,
     gaps: VecDeque<Range<u64>>,
+    /// The server no longer has what comes next.
+    dismissed: bool,
 }
 
 impl Position {
     /// Nothing was read; where the channel stands, a greeting will tell.
     pub fn unknown() -> Self {
-        Self { next: None, gaps: VecDeque::new() }
+        Self { next: None, gaps: VecDeque::new(), dismissed: false }
     }
 
     /// Everything is still to be read.
     pub fn beginning() -> Self {
-        Self { next: Some(1), gaps: VecDeque::new() }
+        Self { next: Some(1), gaps: VecDeque::new(), dismissed: false }
     }
 
-    /// Where to read on.
+    /// Where to read on; after a dismissal, at the oldest event that the server still has.
     pub fn resume(&self) -> Start {
+        if self.dismissed {
+            return Start::After(0);
+        }
         self.next.map_or(Start::Fresh, |next| Start::After(next - 1))
     }
 
@@ -50,8 +55,14 @@ impl Position {
         self.next.get_or_insert(head + 1);
     }
 
+    /// Takes in that the server let this subscriber go for being too slow. What it missed becomes a gap.
+    pub fn dismissed(&mut self) {
+        self.dismissed = true;
+    }
+
     /// Takes in the event `seq`.
     pub fn received(&mut self, seq: u64) -> Arrival {
+        self.dismissed = false;
         let next = *self.next.get_or_insert(seq);
         if seq < next {
             return self.received_late(seq);
@@ -99,6 +110,16 @@ mod tests {
     #[test]
     fn events_in_order_are_in_order() {
         assert_eq!(arrivals(Position::beginning(), &[1, 2, 3]), [InOrder; 3]);
+    }
+
+    #[test]
+    fn after_a_dismissal_it_reads_on_at_the_oldest_that_is_left() {
+        let mut position = Position::beginning();
+        position.received(1);
+        position.dismissed();
+        assert_eq!(position.resume(), Start::After(0));
+        assert_eq!(position.received(9), InOrder);
+        assert_eq!(position.resume(), Start::After(9));
     }
 
     #[test]

@@ -43,6 +43,8 @@ counters! {
     greetings,
     /// Events, whatever their send time, also such as came again.
     events,
+    /// Bytes of these events' messages.
+    event_bytes,
     /// Bytes that were handed on as a message and are none.
     unreadable,
     /// Answers, frames or chunks that carried events.
@@ -55,6 +57,8 @@ counters! {
     connections,
     /// Messages of the window that the subscribers sent.
     uplink_sent,
+    /// Bytes of all messages that the subscribers sent.
+    uplink_bytes,
 }
 
 /// Records the events of the window. Times are nanoseconds of `CLOCK_MONOTONIC`.

@@ -124,6 +124,11 @@ impl Session {
         }
     }
 
+    /// Takes in that the server let this subscriber go for being too slow: it goes on at the oldest event that is left.
+    pub(crate) fn dismissed(&self) {
+        self.0.position.borrow_mut().dismissed();
+    }
+
     /// Counts the end of an answer, frame or chunk that carried so many events; 0 for an empty one.
     pub fn response(&self, events: usize) {
         self.0.shard.count(|recorder| recorder.response(events));

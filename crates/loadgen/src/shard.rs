@@ -164,7 +164,12 @@ impl Shard {
     pub(crate) fn received(&self, position: &mut Position, bytes: &[u8], now_ns: u64) {
         let mut recorder = self.recorder.borrow_mut();
         match Message::decode(bytes) {
-            Ok(message) => recorder.received(position, message.stamp, now_ns),
+            Ok(message) => {
+                recorder.received(position, message.stamp, now_ns);
+                if !message.stamp.is_greeting() {
+                    recorder.counters.event_bytes += bytes.len() as u64;
+                }
+            }
             Err(error) => {
                 recorder.counters.unreadable += 1;
                 self.unreadable.set(self.unreadable.get().or(Some(error)));
@@ -178,7 +183,9 @@ impl Shard {
         let mut source = self.uplink_payload.borrow_mut();
         let (payload, kind) = source.next(os::unix_ms());
         let stamp = Stamp { seq: 0, intended_ns, actual_ns: os::now_ns() };
-        Message { stamp, payload, kind }.to_bytes()
+        let message = Message { stamp, payload, kind }.to_bytes();
+        self.recorder.borrow_mut().counters.uplink_bytes += message.len() as u64;
+        message
     }
 
     pub(crate) fn one_more_connected(&self) {

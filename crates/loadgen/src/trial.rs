@@ -22,7 +22,7 @@ use schema::settings::Settings;
 use schema::trial::{TrialOutcome, TrialSpec};
 
 use self::connected::Connected;
-use self::edge::ServerReading;
+use self::edge::{Held, ServerReading};
 pub use self::error::TrialError;
 pub use self::stall::release_server;
 use crate::os;
@@ -52,12 +52,15 @@ const LOOK_NS: u64 = 10_000_000;
 pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, TrialError> {
     check_payloads(&spec.settings)?;
     os::pin(&spec.load_cores).map_err(|source| TrialError::Pin { cores: spec.load_cores.clone(), source })?;
-    let at_rest = ServerReading::of(spec.server_pid)?;
+    let before_connections = ServerReading::of(spec.server_pid)?;
     let connected = Connected::all(spec, subscribe)?;
+    // The server may still be about to accept what is connected on our side.
+    os::sleep_until_ns(os::now_ns() + LEAD_NS);
+    let held = Held { before_connections, with_connections: ServerReading::of(spec.server_pid)? };
     let mut running = connected.start(Timing::new(os::now_ns() + LEAD_NS, &spec.settings.phases))?;
     let edges = running.pass_window()?;
     running.drain()?;
-    running.close(&at_rest, &edges)
+    running.close(&held, &edges)
 }
 
 /// Before any thread of a trial is started, so that an impossible payload has one message.

@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use schema::quantity;
-use server_kit::settings::{EmptyAnswer, Frames, UplinkTo};
+use server_kit::settings::{EmptyAnswer, Frames, LagPolicy, UplinkTo};
 
 use crate::registry;
 
@@ -145,6 +145,9 @@ pub(crate) struct Serve {
     /// How many events a channel retains for subscribers that resume or are slow
     #[arg(long, value_name = "EVENTS", default_value = "4096", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) replay: u32,
+    /// What becomes of a subscriber that is slower than the retained events last
+    #[arg(long, value_enum, default_value = "disconnect")]
+    pub(crate) lag: Lag,
     /// Greet a new subscriber with a message
     #[arg(long)]
     pub(crate) greeting: bool,
@@ -204,6 +207,24 @@ impl From<Empty> for EmptyAnswer {
         match empty {
             Empty::NoContent => Self::NoContent,
             Empty::NotModified => Self::NotModified,
+        }
+    }
+}
+
+/// `--lag`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Lag {
+    /// It is told how many events it missed, and closed
+    Disconnect,
+    /// It goes on at the oldest event that is left; the server says at its end how many were skipped
+    Skip,
+}
+
+impl From<Lag> for LagPolicy {
+    fn from(lag: Lag) -> Self {
+        match lag {
+            Lag::Disconnect => Self::Disconnect,
+            Lag::Skip => Self::Skip,
         }
     }
 }

@@ -17,8 +17,9 @@ use crate::histograms::{self, Tagged};
 use crate::host::Pinning;
 use crate::processes::Process;
 
-/// Low enough that both cores fall idle between two pings, as they do between two events at a low rate.
-const RATE_PER_S: f64 = 20.0;
+/// Both cores fall idle between two pings, as they do between the events of the lightest scenario, whose rate this is:
+/// a colder cache makes a slower ping.
+const RATE_PER_S: f64 = 200.0;
 /// The size of a raw TCP frame with the payload of a small event.
 const PING_BYTES: usize = 128;
 /// A peer that takes longer than this is gone.
@@ -73,7 +74,7 @@ fn exchange(stream: &mut TcpStream) -> io::Result<u64> {
 /// How many pings suit a run whose trials take `trials_ns`, at its begin and again at its end: about a hundredth of its
 /// time each, but enough for a median, and no more than 3 s.
 pub(crate) fn pings_beside(trials_ns: u64) -> u32 {
-    ((trials_ns as f64 / 1e9 * RATE_PER_S / 100.0) as u32).clamp(10, 60)
+    ((trials_ns as f64 / 1e9 * RATE_PER_S / 100.0) as u32).clamp(100, 600)
 }
 
 /// How long so many pings take.

@@ -149,7 +149,9 @@ pub struct Cost {
     pub load_cpu_ns: u64,
     /// Resident memory of the server before the first connection.
     pub server_rss_start_bytes: u64,
-    /// Resident memory of the server at the window's end.
+    /// Resident memory of the server with all subscribers connected, before the first event.
+    pub server_rss_connected_bytes: u64,
+    /// Resident memory of the server at the window's end, retained events included.
     pub server_rss_end_bytes: u64,
     /// Voluntary context switches of the server.
     pub server_voluntary_switches: u64,

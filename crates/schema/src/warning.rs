@@ -31,12 +31,19 @@ pub enum Warning {
         /// How many.
         count: u64,
     },
-    /// The layers did not add up to the bytes that crossed the sockets.
+    /// The tap attributed other message bytes than the sessions sent and received.
     BytesDoNotAddUp {
-        /// Layers − socket, up-stream.
+        /// Tap − sessions, up-stream.
         up: i64,
-        /// Layers − socket, down-stream.
+        /// Tap − sessions, down-stream.
         down: i64,
+    },
+    /// Events came again, or after later ones.
+    Disordered {
+        /// Deliveries of what had been delivered already.
+        duplicate: u64,
+        /// Deliveries after a later one.
+        reordered: u64,
     },
 }
 
@@ -65,7 +72,10 @@ impl Warning {
                 format!("{count} connections broke and were made anew. Look at the server's limits.")
             }
             Self::BytesDoNotAddUp { up, down } => format!(
-                "The layers miss the sockets' bytes by {up} up and {down} down: this is an error of pushbench; please report it with the record."
+                "The tap saw {up} message bytes more than the sessions up-stream and {down} more down-stream: the layers are wrong. This is an error of pushbench; please report it with the record."
+            ),
+            Self::Disordered { duplicate, reordered } => format!(
+                "{duplicate} deliveries came again and {reordered} after a later one: bytes and CPU per event count them, too. Look at the server."
             ),
         }
     }

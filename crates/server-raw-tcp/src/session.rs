@@ -78,8 +78,8 @@ impl Session {
         let stopped = stop.requested();
         tokio::pin!(stopped);
         loop {
+            // By turns: events that never end must hold up neither what the client sends nor the stop.
             tokio::select! {
-                biased;
                 () = subscription.ready() => self.deliver(&mut subscription, &mut events).await?,
                 read = self.stream.readable() => {
                     read?;

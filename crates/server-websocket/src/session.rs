@@ -61,8 +61,8 @@ impl Session {
         let stopped = stop.requested();
         tokio::pin!(stopped);
         loop {
+            // By turns: events that never end must hold up neither what the client sends nor the stop.
             tokio::select! {
-                biased;
                 () = self.subscription.ready() => self.deliver(socket, &mut events).await?,
                 message = socket.next() => self.take(message.ok_or(End::Gone)??)?,
                 () = self.heartbeat.due() => socket.send(Message::Ping(Bytes::new())).await?,

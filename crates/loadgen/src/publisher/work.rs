@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use wire::message::{Message, MessageError, Stamp};
 
 use super::{Progress, Published, PublisherError, PublisherSpec};
-use crate::alarm::Alarm;
+use crate::alarm::{Alarm, Until};
 use crate::feed_link::FeedLink;
 use crate::os;
 use crate::payload::PayloadSource;
@@ -70,7 +70,7 @@ impl Work {
             self.hand_over()?;
             progress.tell(&self.found, self.next_due_ns().is_none());
             let socket = self.feed.socket();
-            let found = self.alarm.wait(self.next_look_ns(), socket, self.wanted());
+            let found = self.alarm.wait(self.next_look(), socket, self.wanted());
             // An end or an error of the connection is found by reading, too.
             if found
                 .map_err(PublisherError::Clock)?
@@ -95,6 +95,7 @@ impl Work {
             // Nobody takes it when the trial is being abandoned.
             let _ = self.outgoing[due.source as usize].send(intended_ns);
             if self.counts(intended_ns) {
+                self.found.schedule_lag.saturating_record(os::now_ns().saturating_sub(intended_ns));
                 self.found.uplink_due += 1;
                 self.found.expected += self.deliveries_of_uplink(due.source);
             }
@@ -158,9 +159,13 @@ impl Work {
         next.map(|due| self.timing.start_ns + due.offset_ns)
     }
 
-    fn next_look_ns(&self) -> u64 {
+    fn next_look(&self) -> Until {
         let now_ns = os::now_ns();
-        self.next_due_ns().map_or(now_ns + IDLE_STOP_CHECK_NS, |due_ns| due_ns.min(now_ns + STOP_CHECK_NS))
+        match self.next_due_ns() {
+            Some(due_ns) if due_ns <= now_ns + STOP_CHECK_NS => Until::Due(due_ns),
+            Some(_) => Until::Look(now_ns + STOP_CHECK_NS),
+            None => Until::Look(now_ns + IDLE_STOP_CHECK_NS),
+        }
     }
 
     fn wanted(&self) -> PollFlags {

@@ -58,6 +58,14 @@ impl Keeper {
         Self { kept: None }
     }
 
+    /// Opens the connection before its first request, if it is one that is kept.
+    pub(super) async fn open(&mut self, session: &Session) -> Result<(), SubscribeError> {
+        if session.settings().http.keep_alive {
+            self.kept = Some(Connection::open(session).await?);
+        }
+        Ok(())
+    }
+
     /// Sends a request on the kept connection, or on one of its own if the settings say so.
     pub(super) async fn exchange(
         &mut self,
@@ -68,6 +76,8 @@ impl Keeper {
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             self.kept = None;
         }
+        // The server may have closed a connection that lay idle.
+        self.kept.take_if(|connection| connection.sender.is_closed());
         let connection = match &mut self.kept {
             Some(connection) => connection,
             none => none.insert(Connection::open(session).await?),
@@ -115,13 +125,14 @@ impl Template {
     }
 }
 
-/// Posts the subscriber's own messages on a connection of their own, one after another. Never ends well: either there
-/// is nothing to send for ever, or it fails.
+/// Posts the subscriber's own messages on a connection of their own, one after another; it is opened at once, so that
+/// the first message does not pay for it. Never ends well: either there is nothing to send for ever, or it fails.
 pub(super) async fn post_outgoing(session: &Session) -> Result<Infallible, SubscribeError> {
     if session.settings().uplink.is_none() {
         return pending().await;
     }
     let mut keeper = Keeper::new();
+    keeper.open(session).await?;
     let mut template = Template::new(session, Method::POST, wire::paths::MESSAGES, Exchange::Post);
     let to = Resume { channel: session.resume().channel, ..Resume::default() };
     loop {

@@ -21,6 +21,7 @@ pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
 
 async fn poll(session: &Session) -> Result<(), SubscribeError> {
     let mut poller = Poller::new(session, EmptyAnswer::NoContent);
+    poller.open(session).await?;
     // The first answer may be long in coming. It begins after 0, so nothing can be missed meanwhile.
     session.connected();
     loop {

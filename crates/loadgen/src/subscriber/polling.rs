@@ -27,6 +27,11 @@ impl Poller {
         Self { keeper: Keeper::new(), template, empty }
     }
 
+    /// Opens the connection before the first poll.
+    pub(super) async fn open(&mut self, session: &Session) -> Result<(), SubscribeError> {
+        self.keeper.open(session).await
+    }
+
     /// Asks once, and hands on what has come.
     pub(super) async fn poll(&mut self, session: &Session) -> Result<(), SubscribeError> {
         let request = self.request(session)?;

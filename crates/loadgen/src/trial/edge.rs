@@ -33,6 +33,13 @@ impl ServerReading {
     }
 }
 
+/// What a server holds before the first event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Held {
+    pub(super) before_connections: ServerReading,
+    pub(super) with_connections: ServerReading,
+}
+
 /// An edge of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Edge {
@@ -47,8 +54,8 @@ impl Edge {
     }
 }
 
-/// What the work cost between two edges, given what the server held before the first connection.
-pub(super) fn cost(at_rest: &ServerReading, first: &Edge, second: &Edge) -> Cost {
+/// What the work cost between two edges, given what the server held before the first connection and after the last.
+pub(super) fn cost(rest: &Held, first: &Edge, second: &Edge) -> Cost {
     let switches = |which: fn(&Switches) -> u64| {
         // A thread that ended in between took its count with it.
         which(&second.server.switches).saturating_sub(which(&first.server.switches))
@@ -57,7 +64,8 @@ pub(super) fn cost(at_rest: &ServerReading, first: &Edge, second: &Edge) -> Cost
         elapsed_ns: second.at_ns - first.at_ns,
         server_cpu_ns: second.server.cpu_ns - first.server.cpu_ns,
         load_cpu_ns: second.load_cpu_ns - first.load_cpu_ns,
-        server_rss_start_bytes: at_rest.resident_bytes,
+        server_rss_start_bytes: rest.before_connections.resident_bytes,
+        server_rss_connected_bytes: rest.with_connections.resident_bytes,
         server_rss_end_bytes: second.server.resident_bytes,
         server_voluntary_switches: switches(|switches| switches.voluntary),
         server_involuntary_switches: switches(|switches| switches.involuntary),
@@ -79,17 +87,19 @@ mod tests {
                 switches: Switches { voluntary: 5 * nth, involuntary: 10 - nth },
             },
         };
-        let at_rest = ServerReading { resident_bytes: 7, ..ServerReading::default() };
+        let holding = |resident_bytes| ServerReading { resident_bytes, ..ServerReading::default() };
+        let held = Held { before_connections: holding(7), with_connections: holding(9) };
         let expected = Cost {
             elapsed_ns: 200,
             server_cpu_ns: 60,
             load_cpu_ns: 40,
             server_rss_start_bytes: 7,
+            server_rss_connected_bytes: 9,
             server_rss_end_bytes: 3000,
             server_voluntary_switches: 10,
             server_involuntary_switches: 0,
         };
-        assert_eq!(cost(&at_rest, &edge(1), &edge(3)), expected);
+        assert_eq!(cost(&held, &edge(1), &edge(3)), expected);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use schema::trial::{BytesByPhase, Cost, Counts, Instrument, TrialOutcome, TrialS
 
 use super::TrialError;
 use super::load_thread::LoadReport;
-use super::warnings;
+use super::warnings::{self, MessageBytes};
 use crate::histogram::{quantiles, to_base64};
 use crate::publisher::Published;
 use crate::recorder::Recorder;
@@ -49,7 +49,13 @@ impl Findings {
             delivery: quantiles(sum.recorder.delivery()),
             service: quantiles(sum.recorder.service()),
             uplink_delivery: quantiles(&self.published.uplink),
-            warnings: warnings::of(&spec.load_cores, &spec.server_cores, &counts, &bytes, &instrument),
+            warnings: warnings::of(
+                &spec.load_cores,
+                &spec.server_cores,
+                &counts,
+                &messages(&sum),
+                &instrument,
+            ),
             histograms: self.histograms(&sum.recorder),
             cost: self.cost,
             counts,
@@ -130,6 +136,17 @@ impl Sum {
             sum.recorder.merge(&report.recorder);
         }
         sum
+    }
+}
+
+/// The messages' bytes as the tap saw them, and as the sessions did.
+fn messages(sum: &Sum) -> MessageBytes {
+    let (account, counters) = (sum.total.account, sum.recorder.counters);
+    MessageBytes {
+        tapped_up: account.up.payload + account.up.stamp,
+        tapped_down: account.down.payload + account.down.stamp,
+        sent: counters.uplink_bytes,
+        received: counters.event_bytes,
     }
 }
 

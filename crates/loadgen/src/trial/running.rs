@@ -3,7 +3,7 @@
 use schema::settings::{Uplink, UplinkTo};
 use schema::trial::{TrialOutcome, TrialSpec};
 
-use super::edge::{Edge, ServerReading, cost};
+use super::edge::{Edge, Held, cost};
 use super::load::Load;
 use super::outcome::Findings;
 use super::stall::Staller;
@@ -46,17 +46,13 @@ impl Running<'_> {
     }
 
     /// Ends everything and puts together what was found.
-    pub(super) fn close(
-        self,
-        at_rest: &ServerReading,
-        edges: &[Edge; 2],
-    ) -> Result<TrialOutcome, TrialError> {
+    pub(super) fn close(self, held: &Held, edges: &[Edge; 2]) -> Result<TrialOutcome, TrialError> {
         let Self { spec, roster, stall, mut publisher, mut load, hiccups_load, hiccups_server, .. } = self;
         drop(stall);
         let published = publisher.finish().map_err(TrialError::Publisher)?;
         let reports = load.finish()?;
         let findings = Findings {
-            cost: cost(at_rest, &edges[0], &edges[1]),
+            cost: cost(held, &edges[0], &edges[1]),
             threads: roster.threads(),
             published,
             reports,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hyper::StatusCode;
+
 use super::Subscribe;
 use super::trouble::Trouble;
 use crate::session::Session;
@@ -23,6 +25,12 @@ pub(super) async fn keep(session: Session, subscribe: Subscribe, trouble: &Troub
         match &ended {
             Ok(()) => trouble.note_end(),
             Err(error) => trouble.note(error),
+        }
+        if matches!(
+            ended,
+            Err(SubscribeError::Dismissed(_) | SubscribeError::Status { status: StatusCode::GONE, .. })
+        ) {
+            session.dismissed();
         }
         if matches!(ended, Err(SubscribeError::Connect { .. })) {
             pause = (pause * 2).min(LONGEST_PAUSE);

@@ -1,6 +1,6 @@
 //! What a reader of a trial's figures must know.
 
-use schema::trial::{BytesByPhase, Counts, Instrument, Quantiles};
+use schema::trial::{Counts, Instrument, Quantiles};
 use schema::warning::Warning;
 
 /// From here on the load generator's own queueing is part of the latency.
@@ -10,20 +10,27 @@ const MOST_LAG_NS: u64 = 1_000_000;
 /// A core may stand still for this long.
 const MOST_HICCUP_NS: u64 = 20_000_000;
 
+/// Bytes of messages, stamps included, in the whole trial: counted at the socket by the tap, and independently of it
+/// by the sessions that sent and received them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct MessageBytes {
+    pub(super) tapped_up: u64,
+    pub(super) tapped_down: u64,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+}
+
 /// The warnings that a trial's findings call for, given the cores of the load generator and of the server.
 pub(super) fn of(
     load_cores: &[u32],
     server_cores: &[u32],
     counts: &Counts,
-    bytes: &BytesByPhase,
+    messages: &MessageBytes,
     instrument: &Instrument,
 ) -> Vec<Warning> {
     let busy = instrument.load_busy;
     let lag_ns = instrument.schedule_lag.as_ref().map_or(0, |lag| lag.p99_ns);
-    let (up, down) = (
-        difference(bytes.total.up.wire(), bytes.socket_written),
-        difference(bytes.total.down.wire(), bytes.socket_read),
-    );
+    let (up, down) = disagreement(counts, messages);
     let all = [
         (busy > MOST_BUSY).then_some(Warning::LoadGeneratorBusy { busy }),
         (lag_ns > MOST_LAG_NS).then_some(Warning::ScheduleLag { p99_ns: lag_ns }),
@@ -32,6 +39,8 @@ pub(super) fn of(
         shares_cores(load_cores, server_cores).then_some(Warning::NotPinned),
         (counts.reconnects > 0).then_some(Warning::Reconnects { count: counts.reconnects }),
         (up != 0 || down != 0).then_some(Warning::BytesDoNotAddUp { up, down }),
+        (counts.duplicate + counts.reordered > 0)
+            .then_some(Warning::Disordered { duplicate: counts.duplicate, reordered: counts.reordered }),
     ];
     all.into_iter().flatten().collect()
 }
@@ -45,8 +54,15 @@ fn shares_cores(load: &[u32], server: &[u32]) -> bool {
     load.is_empty() || server.is_empty() || load.iter().any(|core| server.contains(core))
 }
 
-fn difference(layers: u64, socket: u64) -> i64 {
-    layers.cast_signed().wrapping_sub(socket.cast_signed())
+/// Tap − sessions, up and down. Only where everything arrived on connections that held: of a message that was cut off,
+/// the tap may have seen all and the session nothing.
+fn disagreement(counts: &Counts, messages: &MessageBytes) -> (i64, i64) {
+    let cut_off = counts.reconnects > 0 || counts.missing > 0 || counts.uplink_sent < counts.uplink_due;
+    if cut_off {
+        return (0, 0);
+    }
+    let difference = |tapped: u64, sessions: u64| tapped.cast_signed().wrapping_sub(sessions.cast_signed());
+    (difference(messages.tapped_up, messages.sent), difference(messages.tapped_down, messages.received))
 }
 
 #[cfg(test)]
@@ -64,11 +80,11 @@ mod tests {
     fn warnings(
         cores: [&[u32]; 2],
         reconnects: u64,
-        bytes: &BytesByPhase,
+        messages: &MessageBytes,
         instrument: &Instrument,
     ) -> Vec<Warning> {
         let counts = Counts { reconnects, ..Counts::default() };
-        of(cores[0], cores[1], &counts, bytes, instrument)
+        of(cores[0], cores[1], &counts, messages, instrument)
     }
 
     #[test]
@@ -79,8 +95,8 @@ mod tests {
             hiccup_server: quantiles(MOST_HICCUP_NS / 2),
             load_busy: 0.5,
         };
-        assert_eq!(warnings([&[1], &[0]], 0, &BytesByPhase::default(), &instrument), []);
-        assert_eq!(warnings([&[1], &[0]], 0, &BytesByPhase::default(), &Instrument::default()), []);
+        assert_eq!(warnings([&[1], &[0]], 0, &MessageBytes::default(), &instrument), []);
+        assert_eq!(warnings([&[1], &[0]], 0, &MessageBytes::default(), &Instrument::default()), []);
     }
 
     #[test]
@@ -92,7 +108,7 @@ mod tests {
             hiccup_server: quantiles(hiccup_ns),
             load_busy: 0.95,
         };
-        let found = warnings([&[1], &[0]], 0, &BytesByPhase::default(), &instrument);
+        let found = warnings([&[1], &[0]], 0, &MessageBytes::default(), &instrument);
         let p99_ns = instrument.schedule_lag.unwrap().p99_ns;
         let max_ns = instrument.hiccup_load.unwrap().max_ns;
         let expected = [
@@ -107,17 +123,26 @@ mod tests {
     #[test]
     fn cores_that_are_shared_or_not_fixed_are_told() {
         for cores in [[&[1][..], &[]], [&[], &[0]], [&[0, 1], &[1, 2]]] {
-            let found = warnings(cores, 0, &BytesByPhase::default(), &Instrument::default());
+            let found = warnings(cores, 0, &MessageBytes::default(), &Instrument::default());
             assert_eq!(found, [Warning::NotPinned], "{cores:?}");
         }
     }
 
     #[test]
-    fn broken_connections_and_bytes_without_a_layer_are_told() {
-        let mut bytes = BytesByPhase { socket_read: 10, socket_written: 5, ..BytesByPhase::default() };
-        bytes.total.down.payload = 7;
-        bytes.total.up.payload = 6;
-        let found = warnings([&[1], &[0]], 2, &bytes, &Instrument::default());
-        assert_eq!(found, [Warning::Reconnects { count: 2 }, Warning::BytesDoNotAddUp { up: 1, down: -3 }]);
+    fn broken_connections_and_events_out_of_order_are_told() {
+        let counts = Counts { reconnects: 2, duplicate: 3, reordered: 1, ..Counts::default() };
+        let found = of(&[1], &[0], &counts, &MessageBytes::default(), &Instrument::default());
+        let expected = [Warning::Reconnects { count: 2 }, Warning::Disordered { duplicate: 3, reordered: 1 }];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_tap_that_saw_other_messages_than_the_sessions_is_told() {
+        let messages = MessageBytes { tapped_up: 6, sent: 5, tapped_down: 7, received: 10 };
+        let found = warnings([&[1], &[0]], 0, &messages, &Instrument::default());
+        assert_eq!(found, [Warning::BytesDoNotAddUp { up: 1, down: -3 }]);
+        // What was cut off may have been seen by one of them only.
+        let cut_off = warnings([&[1], &[0]], 1, &messages, &Instrument::default());
+        assert_eq!(cut_off, [Warning::Reconnects { count: 1 }]);
     }
 }

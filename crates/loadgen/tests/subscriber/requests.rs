@@ -5,7 +5,7 @@ use schema::settings::{EmptyAnswer, Frames};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
 
-use crate::rig::{Rig, event, found, head, run, settings};
+use crate::rig::{Rig, event, found, head, run, settings, two_way};
 
 const NO_CONTENT: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 
@@ -68,13 +68,14 @@ fn a_poll_that_may_be_answered_304_names_what_it_has() {
 #[test]
 fn messages_are_posted_one_after_another_on_a_connection_of_their_own() {
     run(async {
-        let mut rig = Rig::new(settings()).await;
+        let mut rig = Rig::new(two_way()).await;
         let _subscriber = spawn_local(http_streaming::sse::subscribe(rig.session()));
-        let (_stream, request) = rig.accept().await;
-        assert_eq!(request, get("/stream?channel=0&after=0", &rig));
+        // Both are opened at once, so that the first message does not wait for its connection.
+        let (mut stream, mut posts) = rig.accept_pair().await;
+        assert_eq!(head(&mut stream).await, get("/stream?channel=0&after=0", &rig));
         rig.sender.send(5).unwrap();
         rig.sender.send(6).unwrap();
-        let (mut posts, mut request) = rig.accept().await;
+        let mut request = head(&mut posts).await;
         for intended_ns in [5, 6] {
             let expected = "POST /messages?channel=0 HTTP/1.1\r\n";
             assert!(request.starts_with(expected) && request.contains("content-length: 52\r\n"), "{request}");

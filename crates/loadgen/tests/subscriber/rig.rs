@@ -57,6 +57,17 @@ impl Rig {
         (stream, head)
     }
 
+    /// The next two connections in any order: first the one whose first request is a GET, then the other.
+    pub(crate) async fn accept_pair(&self) -> (TcpStream, TcpStream) {
+        let (one, _) = self.listener.accept().await.unwrap();
+        let (other, _) = self.listener.accept().await.unwrap();
+        let asks_first = tokio::select! {
+            read = one.readable() => read.map(|()| true),
+            read = other.readable() => read.map(|()| false),
+        };
+        if asks_first.unwrap() { (one, other) } else { (other, one) }
+    }
+
     /// The next connection, upgraded to WebSocket.
     pub(crate) async fn accept_websocket(&self) -> TcpStream {
         let (mut stream, request) = self.accept().await;
@@ -103,16 +114,18 @@ pub(crate) fn found(seqs: &[u64]) -> Vec<u8> {
     [head.as_bytes(), &body].concat()
 }
 
+/// The settings of a subscriber that sends messages, too.
+pub(crate) fn two_way() -> Settings {
+    let to = UplinkTo::Application;
+    let uplink = Uplink { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 5, to };
+    Settings { uplink: Some(uplink), ..settings() }
+}
+
 pub(crate) fn settings() -> Settings {
     Settings {
         events: Events { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 5, payload: Payload::Text },
         subscribers: Subscribers { count: 1, channels: 1, added_delay_ns: 0 },
-        uplink: Some(Uplink {
-            rate_per_s: 1.0,
-            pace: Pace::Constant,
-            payload_bytes: 5,
-            to: UplinkTo::Application,
-        }),
+        uplink: None,
         http: Http { headers: HeaderProfile::Minimal, keep_alive: true },
         short_polling: ShortPolling { interval_ns: 0, empty: EmptyAnswer::NoContent },
         long_polling: LongPolling { hold_ns: 1 },

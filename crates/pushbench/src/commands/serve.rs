@@ -47,7 +47,7 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
         tokio::spawn(feed::serve(feed, hub.clone(), stop.clone()));
     }
     say_ready(technique.slug, &listener, arguments.feed.as_deref())?;
-    let serving = (technique.serve)(listener, hub, settings, stop);
+    let serving = (technique.serve)(listener, hub.clone(), settings, stop);
     tokio::pin!(serving);
     tokio::select! {
         served = &mut serving => return served.context("serve"),
@@ -55,12 +55,28 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
         interrupted = tokio::signal::ctrl_c() => interrupted.context("listen for Ctrl-C")?,
     }
     stopper.stop();
-    serving.await.context("serve")
+    serving.await.context("serve")?;
+    tell_losses(&hub);
+    Ok(())
+}
+
+/// On standard error, if subscribers skipped events or the application did not take messages.
+fn tell_losses(hub: &Hub) {
+    for (count, what) in [
+        (hub.skipped(), "events were skipped by subscribers that were too slow"),
+        (hub.undelivered(), "messages to the application were dropped, since it did not take them"),
+    ] {
+        if count > 0 {
+            // Nobody may be left to read it.
+            let _ = writeln!(io::stderr(), "{count} {what}");
+        }
+    }
 }
 
 fn settings(arguments: &Serve) -> Settings {
     Settings {
         limits: Limits { replay_events: arguments.replay as usize, ..Limits::default() },
+        lag_policy: arguments.lag.into(),
         hold: Duration::from_nanos(arguments.hold.0),
         empty: arguments.empty.into(),
         frames: arguments.frames.into(),

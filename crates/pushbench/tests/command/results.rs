@@ -33,8 +33,8 @@ fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
     let manifest = manifest(&place);
     assert_eq!((manifest.seed, manifest.planned_trials), (7, 6));
     assert!(
-        manifest.floor.is_some_and(|floor| floor.round_trip.count == 20),
-        "ten pings before and ten after"
+        manifest.floor.is_some_and(|floor| floor.round_trip.count == 200),
+        "a hundred pings before and a hundred after"
     );
     assert_eq!(manifest.skipped, []);
     assert!(!place.path("REPORT.md").exists());

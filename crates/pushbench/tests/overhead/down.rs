@@ -32,7 +32,7 @@ fn a_short_poll_costs_its_two_heads_and_a_newline() {
 
 #[test]
 fn a_short_poll_that_finds_nothing_is_control_both_ways() {
-    let done = |found: &loadgen::shard::Snapshot| found.counters.empty_responses == 3;
+    let done = |found: &loadgen::shard::Snapshot| found.counters.empty_responses >= 3;
     let exchange = Exchange {
         published: Vec::new(),
         interval_ns: 1_000_000,

@@ -5,7 +5,7 @@ use super::markdown::{anchor, inline, table};
 use super::saturation;
 use crate::charts::{Figure, Picture};
 use crate::numbers::{self, Scale, optional, significant};
-use crate::statistics::{Answer, Figures, Quantile, Row, Unit};
+use crate::statistics::{Answer, Figures, Quantile, Row};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     if chapter.study.scenarios.is_empty() {
@@ -16,9 +16,9 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 }
 
 const NOTE: &str = "*Set-up* is what opened the streams before the window, in no other figure: request head, response head and handshake, both \
-    directions; a technique that goes on asking has none (–), since its heads are in the wire bytes. *Server memory grown/subscriber* is the server's resident memory at the window's end less that before the first \
-    connection, ÷ subscribers; it includes the events that the server retains for replay, and so is left out where a sweep \
-    changes their number or size.";
+    directions; a technique that goes on asking has none (–), since its heads are in the wire bytes. *Server memory/subscriber* is the server's \
+    resident memory with everybody connected and no event sent yet, less that before the first connection, ÷ subscribers; \
+    pages that the allocator had at hand make it small where subscribers are few.";
 
 fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
     let info = answer.info;
@@ -113,7 +113,7 @@ struct Cost {
     show: fn(&Figures) -> String,
 }
 
-const COSTS: [Cost; 7] = [
+const COSTS: [Cost; 8] = [
     Cost { name: "events per response", show: |figures| optional(events_per_response(figures), significant) },
     Cost { name: "wire B/event up", show: |figures| optional(figures.wire[0], numbers::estimate) },
     Cost { name: "wire B/event down", show: |figures| optional(figures.wire[1], numbers::estimate) },
@@ -124,33 +124,24 @@ const COSTS: [Cost; 7] = [
     },
     Cost { name: "server CPU/event", show: |figures| optional(figures.cpu, numbers::time_estimate) },
     Cost { name: "CPU × floor", show: |figures| optional(figures.cpu_to_floor, numbers::estimate) },
+    Cost {
+        name: "server memory/subscriber",
+        show: |figures| {
+            let kib = Scale { name: "KiB", size: 1_024.0 };
+            optional(figures.memory_per_subscriber, |memory| numbers::estimate_in(kib, memory))
+        },
+    },
 ];
 
-const MEMORY: Cost = Cost {
-    name: "server memory grown/subscriber",
-    show: |figures| {
-        let kib = Scale { name: "KiB", size: 1_024.0 };
-        optional(figures.memory_per_subscriber, |memory| numbers::estimate_in(kib, memory))
-    },
-};
-
 fn cost_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
-    let columns: Vec<&Cost> = COSTS.iter().chain(retains_alike(answer).then_some(&MEMORY)).collect();
     let mut head = points_head(answer);
-    head.extend(columns.iter().map(|column| column.name.to_owned()));
+    head.extend(COSTS.iter().map(|column| column.name.to_owned()));
     let rows = answer.rows.iter().filter_map(|row| {
         let figures = row.figures.as_ref()?;
-        let cells = columns.iter().map(|column| (column.show)(figures));
+        let cells = COSTS.iter().map(|column| (column.show)(figures));
         Some(points(chapter, row).into_iter().chain(cells).collect())
     });
     table(answer.info.sweeps.len() + 1, &head, rows)
-}
-
-/// Whether all points retain as many events of the same size for replay; else memory says more of these than of
-/// subscribers.
-fn retains_alike(answer: &Answer<'_>) -> bool {
-    let mut coordinates = answer.rows.iter().flat_map(|row| &row.point);
-    !coordinates.any(|coordinate| matches!(coordinate.unit, Unit::PerSecond | Unit::Bytes))
 }
 
 fn events_per_response(figures: &Figures) -> Option<f64> {

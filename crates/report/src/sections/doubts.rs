@@ -117,6 +117,7 @@ fn kind(warning: &Warning) -> &'static str {
         Warning::NotPinned => "not pinned",
         Warning::Reconnects { .. } => "reconnects",
         Warning::BytesDoNotAddUp { .. } => "bytes do not add up",
+        Warning::Disordered { .. } => "events again or out of order",
     }
 }
 
@@ -128,6 +129,7 @@ fn severity(warning: &Warning) -> f64 {
         Warning::NotPinned => 0.0,
         Warning::Reconnects { count } => *count as f64,
         Warning::BytesDoNotAddUp { up, down } => up.unsigned_abs().max(down.unsigned_abs()) as f64,
+        Warning::Disordered { duplicate, reordered } => (duplicate + reordered) as f64,
     }
 }
 

@@ -1,5 +1,6 @@
 //! How much of a latency is the machine's and the instrument's own.
 
+use schema::manifest::Floor;
 use schema::trial::{Instrument, Quantiles};
 
 use super::Chapter;
@@ -25,7 +26,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
     if rows.is_empty() {
         return format!("{ping}\n*The floor technique was not measured in this run.*\n");
     }
-    format!("{ping}\n{}\n{}", verdict(&floor.one_way, &rows[0]), comparison(chapter, &floor.one_way, &rows))
+    format!("{ping}\n{}\n{}", verdict(floor, &rows[0]), comparison(chapter, &floor.one_way, &rows))
 }
 
 fn p50(quantiles: &Quantiles) -> Option<f64> {
@@ -66,18 +67,24 @@ fn fan_out(row: &Row<'_>) -> f64 {
     f64::from(subscribers.count) / f64::from(subscribers.channels.max(1))
 }
 
-fn verdict(one_way: &Quantiles, (name, row, figures): &Light<'_>) -> String {
+fn verdict(floor: &Floor, (name, row, figures): &Light<'_>) -> String {
     let own = figures.delivery_at(Quantile::P50).estimate();
-    let Some((own, ping)) = own.zip(p50(one_way)) else { return String::new() };
-    let ratio = own.value / ping.max(1.0);
+    let Some(((own, one_way), round_trip)) = own.zip(p50(&floor.one_way)).zip(p50(&floor.round_trip)) else {
+        return String::new();
+    };
+    let ratio = own.value / one_way.max(1.0);
     format!(
         "At the lightest load of this run (*{}*, {} to each event), the floor technique's p50 delivery latency is {}, \
-         **{} ×** the ping's: {} the 2 × that the instrument allows itself.\n",
+         **{} ×** the ping's one way: {} the 2 × that the instrument allows itself. An event makes two transits, from the \
+         publisher to the server by the feed and from the server to the subscriber, so a bare ping's whole round trip is the \
+         least that could be expected; delivery is **{} ×** that. The rest is pushbench's own: two event loops, the hub \
+         and the stopwatch, run on cores that were idle before.\n",
         inline(name),
         subscribers(fan_out(row)),
         time(own.value),
         significant(ratio),
         if ratio <= 2.0 { "within" } else { "beyond" },
+        significant(own.value / round_trip.max(1.0)),
     )
 }
 

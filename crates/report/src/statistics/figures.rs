@@ -40,7 +40,7 @@ pub(crate) struct Figures {
     pub set_up_per_subscriber: Option<Estimate>,
     /// CPU nanoseconds of the server for each delivered event.
     pub cpu: Option<Estimate>,
-    /// Resident memory that the server grew by for each subscriber, retained events of the replay ring included.
+    /// Resident memory that the server grew by for each subscriber when all had connected.
     pub memory_per_subscriber: Option<Estimate>,
     /// Deliveries for each second of the window: due, and received between the edges.
     pub offered_per_s: f64,
@@ -216,7 +216,7 @@ pub(super) fn cpu(outcome: &TrialOutcome) -> Option<f64> {
 }
 
 fn memory(outcome: &TrialOutcome, subscribers: u32) -> Option<f64> {
-    let grown = outcome.cost.server_rss_end_bytes.saturating_sub(outcome.cost.server_rss_start_bytes);
+    let grown = outcome.cost.server_rss_connected_bytes.saturating_sub(outcome.cost.server_rss_start_bytes);
     (subscribers > 0).then(|| grown as f64 / f64::from(subscribers))
 }
 
