@@ -12,4 +12,4 @@ if command -v cargo-deny >/dev/null; then
 else
   echo "skipped: cargo-deny is not installed (cargo install cargo-deny --locked --version 0.20.2)"
 fi
-cargo test --workspace --locked
+cargo test --locked
