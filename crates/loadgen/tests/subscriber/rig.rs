@@ -61,9 +61,11 @@ impl Rig {
     pub(crate) async fn accept_pair(&self) -> (TcpStream, TcpStream) {
         let (one, _) = self.listener.accept().await.unwrap();
         let (other, _) = self.listener.accept().await.unwrap();
+        // Not `readable`, which may be true of a socket that has nothing to read.
+        let (mut in_one, mut in_other) = ([0], [0]);
         let asks_first = tokio::select! {
-            read = one.readable() => read.map(|()| true),
-            read = other.readable() => read.map(|()| false),
+            peeked = one.peek(&mut in_one) => peeked.map(|_| true),
+            peeked = other.peek(&mut in_other) => peeked.map(|_| false),
         };
         if asks_first.unwrap() { (one, other) } else { (other, one) }
     }
