@@ -2,7 +2,6 @@
 //! written whole or not at all, as soon as there is something to write, so a run that was killed is readable.
 
 mod atomic;
-mod calendar;
 mod runs;
 mod table;
 
@@ -11,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use schema::SCHEMA_VERSION;
+use schema::calendar;
 use schema::manifest::Manifest;
 use schema::trial::TrialRecord;
 use serde::Serialize;

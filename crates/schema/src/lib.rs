@@ -6,11 +6,13 @@
 //! - [`scenario`]: a question as a TOML file; a [`scenario::Scenario`] that exists can be run
 //! - [`settings`]: everything that one trial is told
 //! - [`bytes_account`]: bytes by layer and direction
+//! - [`calendar`]: the date of a wall-clock time
 //! - [`trial`]: a trial's plan, outcome and record
 //! - [`manifest`]: what a run was, and on what machine
 //! - [`warning`]: what a reader of a figure must know
 
 pub mod bytes_account;
+pub mod calendar;
 pub mod manifest;
 pub mod quantity;
 pub mod scenario;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schema::calendar;
 use schema::manifest::{Host, Manifest};
 
 use super::Chapter;
@@ -92,17 +93,10 @@ fn techniques(manifest: &Manifest) -> String {
     format!("\nThe contestants:\n\n{}", word_table(&["technique", "slug", "what it is"], rows))
 }
 
-/// Year to minute of a time since 1970 (H. Hinnant, *chrono-compatible low-level date algorithms*, `civil_from_days`).
+/// Year to minute of a time since 1970.
 fn utc(unix_s: u64) -> String {
-    let (days, second) = (unix_s / 86_400 + 719_468, unix_s % 86_400);
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", second / 3_600, second / 60 % 60)
+    let second = unix_s % 86_400;
+    format!("{} {:02}:{:02}", calendar::date(unix_s), second / 3_600, second / 60 % 60)
 }
 
 #[cfg(test)]

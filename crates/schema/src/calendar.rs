@@ -1,7 +1,7 @@
 //! The date of a wall-clock time, in UTC.
 
 /// `YYYY-MM-DD` of so many seconds after 1970.
-pub(super) fn date(unix_s: u64) -> String {
+pub fn date(unix_s: u64) -> String {
     let (year, month, day) = civil((unix_s / 86_400) as i64);
     format!("{year:04}-{month:02}-{day:02}")
 }
