@@ -125,9 +125,22 @@ impl Template {
     }
 }
 
+/// Reads with `read` and posts the subscriber's own messages beside it, until either fails, `read` ends or the session
+/// is stopped.
+pub(super) async fn two_way(
+    session: &Session,
+    read: impl Future<Output = Result<(), SubscribeError>>,
+) -> Result<(), SubscribeError> {
+    tokio::select! {
+        result = read => result,
+        Err(error) = post_outgoing(session) => Err(error),
+        () = session.stopped() => Ok(()),
+    }
+}
+
 /// Posts the subscriber's own messages on a connection of their own, one after another; it is opened at once, so that
 /// the first message does not pay for it. Never ends well: either there is nothing to send for ever, or it fails.
-pub(super) async fn post_outgoing(session: &Session) -> Result<Infallible, SubscribeError> {
+async fn post_outgoing(session: &Session) -> Result<Infallible, SubscribeError> {
     if session.settings().uplink.is_none() {
         return pending().await;
     }

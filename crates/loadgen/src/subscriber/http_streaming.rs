@@ -67,11 +67,7 @@ impl Messages for wire::sse::Decoder {
 }
 
 async fn run(session: Session, exchange: Exchange, messages: impl Messages) -> Result<(), SubscribeError> {
-    tokio::select! {
-        result = read(&session, exchange, messages) => result,
-        Err(error) = http::post_outgoing(&session) => Err(error),
-        () = session.stopped() => Ok(()),
-    }
+    http::two_way(&session, read(&session, exchange, messages)).await
 }
 
 async fn read(

@@ -12,11 +12,7 @@ use crate::session::Session;
 ///
 /// When the server cannot be reached, or answers neither with events nor that there are none.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
-    tokio::select! {
-        result = poll(&session) => result,
-        Err(error) = http::post_outgoing(&session) => Err(error),
-        () = session.stopped() => Ok(()),
-    }
+    http::two_way(&session, poll(&session)).await
 }
 
 async fn poll(session: &Session) -> Result<(), SubscribeError> {
