@@ -89,14 +89,15 @@ impl Recorder {
         self.window = window;
     }
 
-    /// Takes in a message with this stamp that came at `now_ns` to the subscriber at `position`.
-    pub fn received(&mut self, position: &mut Position, stamp: Stamp, now_ns: u64) {
+    /// Takes in a message of so many bytes with this stamp that came at `now_ns` to the subscriber at `position`.
+    pub fn received(&mut self, position: &mut Position, stamp: Stamp, bytes: usize, now_ns: u64) {
         if stamp.is_greeting() {
             self.counters.greetings += 1;
             position.greeted(stamp.seq);
             return;
         }
         self.counters.events += 1;
+        self.counters.event_bytes += bytes as u64;
         let arrival = position.received(stamp.seq);
         if !self.window.contains(&stamp.intended_ns) {
             return;
@@ -114,8 +115,9 @@ impl Recorder {
         self.service.saturating_record(now_ns.saturating_sub(stamp.actual_ns));
     }
 
-    /// Counts a message that a subscriber sends.
-    pub fn sent(&mut self, intended_ns: u64) {
+    /// Counts a message of so many bytes that a subscriber sends.
+    pub fn sent(&mut self, intended_ns: u64, bytes: usize) {
+        self.counters.uplink_bytes += bytes as u64;
         self.counters.uplink_sent += u64::from(self.window.contains(&intended_ns));
     }
 
@@ -163,7 +165,7 @@ mod tests {
     #[test]
     fn latencies_are_from_the_intended_and_from_the_actual_send_time() {
         let mut recorder = recorder();
-        recorder.received(&mut Position::beginning(), stamp(1, 1000), 1100);
+        recorder.received(&mut Position::beginning(), stamp(1, 1000), 50, 1100);
         assert_eq!((recorder.delivery().max(), recorder.service().max()), (100, 60));
         assert_eq!((recorder.delivery().len(), recorder.service().len()), (1, 1));
     }
@@ -172,7 +174,7 @@ mod tests {
     fn only_events_intended_in_the_window_are_recorded() {
         let (mut recorder, mut position) = (recorder(), Position::beginning());
         for (seq, intended) in [(1, 999), (2, 1000), (3, 1999), (4, 2000)] {
-            recorder.received(&mut position, stamp(seq, intended), 9000);
+            recorder.received(&mut position, stamp(seq, intended), 50, 9000);
         }
         assert_eq!((recorder.counters.delivered, recorder.delivery().len()), (2, 2));
         assert_eq!(recorder.counters.events, 4);
@@ -182,7 +184,7 @@ mod tests {
     fn what_comes_again_or_late_is_counted_apart() {
         let (mut recorder, mut position) = (recorder(), Position::beginning());
         for seq in [1, 3, 2, 2, 4] {
-            recorder.received(&mut position, stamp(seq, 1500), 1600);
+            recorder.received(&mut position, stamp(seq, 1500), 50, 1600);
         }
         let Counters { delivered, duplicate, reordered, .. } = recorder.counters;
         assert_eq!((delivered, duplicate, reordered), (4, 1, 1));
@@ -192,7 +194,7 @@ mod tests {
     #[test]
     fn a_greeting_sets_the_position_and_is_no_event() {
         let (mut recorder, mut position) = (recorder(), Position::unknown());
-        recorder.received(&mut position, Stamp { seq: 17, intended_ns: 0, actual_ns: 0 }, 1600);
+        recorder.received(&mut position, Stamp { seq: 17, intended_ns: 0, actual_ns: 0 }, 50, 1600);
         assert_eq!(position.resume(), wire::Start::After(17));
         assert_eq!((recorder.counters.greetings, recorder.counters.events), (1, 0));
     }
@@ -200,7 +202,7 @@ mod tests {
     #[test]
     fn an_hour_and_more_is_an_hour() {
         let mut recorder = recorder();
-        recorder.received(&mut Position::beginning(), stamp(1, 1000), u64::MAX);
+        recorder.received(&mut Position::beginning(), stamp(1, 1000), 50, u64::MAX);
         assert_eq!(recorder.delivery().len(), 1);
         assert!(recorder.delivery().max() >= histogram::HIGHEST_NS);
     }
@@ -208,8 +210,8 @@ mod tests {
     #[test]
     fn merged_recorders_hold_what_each_found() {
         let (mut one, mut two) = (recorder(), recorder());
-        one.received(&mut Position::beginning(), stamp(1, 1000), 1100);
-        two.received(&mut Position::beginning(), stamp(1, 1000), 1200);
+        one.received(&mut Position::beginning(), stamp(1, 1000), 50, 1100);
+        two.received(&mut Position::beginning(), stamp(1, 1000), 50, 1200);
         two.response(0);
         one.merge(&two);
         assert_eq!((one.delivery().len(), one.delivery().max()), (2, 200));

@@ -164,12 +164,7 @@ impl Shard {
     pub(crate) fn received(&self, position: &mut Position, bytes: &[u8], now_ns: u64) {
         let mut recorder = self.recorder.borrow_mut();
         match Message::decode(bytes) {
-            Ok(message) => {
-                recorder.received(position, message.stamp, now_ns);
-                if !message.stamp.is_greeting() {
-                    recorder.counters.event_bytes += bytes.len() as u64;
-                }
-            }
+            Ok(message) => recorder.received(position, message.stamp, bytes.len(), now_ns),
             Err(error) => {
                 recorder.counters.unreadable += 1;
                 self.unreadable.set(self.unreadable.get().or(Some(error)));
@@ -179,12 +174,11 @@ impl Shard {
 
     /// A message of this shard's subscribers, sent now.
     pub(crate) fn uplink_message(&self, intended_ns: u64) -> Bytes {
-        self.recorder.borrow_mut().sent(intended_ns);
         let mut source = self.uplink_payload.borrow_mut();
         let (payload, kind) = source.next(os::unix_ms());
         let stamp = Stamp { seq: 0, intended_ns, actual_ns: os::now_ns() };
         let message = Message { stamp, payload, kind }.to_bytes();
-        self.recorder.borrow_mut().counters.uplink_bytes += message.len() as u64;
+        self.recorder.borrow_mut().sent(intended_ns, message.len());
         message
     }
 

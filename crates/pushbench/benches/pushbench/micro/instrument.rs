@@ -23,7 +23,7 @@ pub(crate) fn groups(criterion: &mut Criterion) {
         bencher.iter(|| {
             seq += 1;
             let stamp = Stamp { seq, intended_ns: 1_000, actual_ns: 1_500 };
-            recorder.received(&mut position, black_box(stamp), black_box(40_000 + seq % 1_000));
+            recorder.received(&mut position, black_box(stamp), 147, black_box(40_000 + seq % 1_000));
         });
     });
     group.bench_function("tap: a frame", |bencher| {
