@@ -1,8 +1,11 @@
-//! What a message carries: printable text, or a chat's JSON, of an exact number of bytes.
+//! What a message carries: printable text, a chat's JSON, or an application's, of an exact number of bytes.
 //!
 //! Pure: the wall clock's time and the randomness are given.
 
+mod json;
+
 use fastrand::Rng;
+use schema::scenario::SMALLEST_JSON_BYTES;
 use schema::settings::Payload;
 use wire::message::PayloadKind;
 
@@ -30,6 +33,12 @@ pub enum PayloadError {
         /// The bytes that were asked for.
         bytes: u32,
     },
+    /// Shorter than a JSON object with something in it.
+    #[error("a JSON payload of {bytes} bytes is too short: it takes {SMALLEST_JSON_BYTES}")]
+    ShortJson {
+        /// The bytes that were asked for.
+        bytes: u32,
+    },
 }
 
 /// Makes payloads of one kind and length.
@@ -54,6 +63,8 @@ impl PayloadSource {
             Payload::Chat => {
                 bytes.checked_sub(SHORTEST_CHAT_BYTES).ok_or(PayloadError::ShortChat { bytes })?
             }
+            Payload::Json if bytes < SMALLEST_JSON_BYTES => return Err(PayloadError::ShortJson { bytes }),
+            Payload::Json => bytes,
         } as usize;
         let pool = (0..text_len + POOL_SURPLUS).map(|_| printable(&mut rng)).collect();
         Ok(Self { payload, pool, text_len, rng, current: Vec::with_capacity(bytes as usize) })
@@ -61,20 +72,30 @@ impl PayloadSource {
 
     /// The next payload, and how it stands in a message. `unix_ms` is the time that a chat message tells.
     pub fn next(&mut self, unix_ms: u64) -> (&[u8], PayloadKind) {
-        let at = self.rng.usize(..=POOL_SURPLUS);
-        let text = &self.pool[at..at + self.text_len];
         match self.payload {
-            Payload::Text => (text, PayloadKind::Text),
+            Payload::Text => (self.cut(), PayloadKind::Text),
             Payload::Chat => {
+                let at = self.rng.usize(..=POOL_SURPLUS);
                 self.current.clear();
                 self.current.extend_from_slice(CHAT_BEGIN);
-                self.current.extend_from_slice(text);
+                self.current.extend_from_slice(&self.pool[at..at + self.text_len]);
                 self.current.extend_from_slice(CHAT_MIDDLE);
                 push_digits(&mut self.current, unix_ms);
                 self.current.extend_from_slice(CHAT_END);
                 (&self.current, PayloadKind::Json)
             }
+            Payload::Json => {
+                self.current.clear();
+                json::append(&mut self.current, self.text_len, &mut self.rng);
+                (&self.current, PayloadKind::Json)
+            }
         }
+    }
+
+    /// A text out of the pool.
+    fn cut(&mut self) -> &[u8] {
+        let at = self.rng.usize(..=POOL_SURPLUS);
+        &self.pool[at..at + self.text_len]
     }
 }
 

@@ -37,7 +37,7 @@ fn settings(rate_per_s: f64, uplink: Option<Uplink>) -> Settings {
         greeting: false,
         phases: Phases { warm_up_ns: 100 * MS, window_ns: 800 * MS, drain_ns: 0 },
         bound: None,
-        stall: None,
+        ..Settings::default()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use schema::scenario::{Rung, Scenario};
+use schema::scenario::{Point, Rung, Scenario};
 use schema::settings::{Settings, ShortPolling};
 use schema::trial::TrialKey;
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ impl Plan {
         let mut rng = fastrand::Rng::with_seed(choice.seed);
         let mut trials = Vec::new();
         for (index, scenario) in scenarios.iter().enumerate() {
-            for repetition in 0..choice.repetitions.unwrap_or(scenario.repetitions) {
+            for repetition in 0..choice.repetitions.unwrap_or(most_repetitions(scenario)) {
                 let mut round = round(index, scenario, repetition, choice);
                 rng.shuffle(&mut round);
                 round.sort_by_key(|trial| scenario.points[trial.point].rung.as_ref().map(|rung| rung.step));
@@ -120,12 +120,18 @@ impl Plan {
     }
 }
 
+fn most_repetitions(scenario: &Scenario) -> u32 {
+    scenario.points.iter().map(|point| point.repetitions).max().unwrap_or(0)
+}
+
 fn round(index: usize, scenario: &Scenario, repetition: u32, choice: &Choice<'_>) -> Vec<PlannedTrial> {
     let takes_part = |restricted: &[String], slug: &str| {
         restricted.is_empty() || restricted.iter().any(|other| other == slug)
     };
     let mut round = Vec::new();
-    for (point, techniques) in scenario.points.iter().map(|point| &point.techniques).enumerate() {
+    let again = |point: &Point| choice.repetitions.unwrap_or(point.repetitions) > repetition;
+    let points = scenario.points.iter().enumerate().filter(|(_, point)| again(point));
+    for (point, techniques) in points.map(|(index, point)| (index, &point.techniques)) {
         for slug in choice.techniques {
             if takes_part(&scenario.techniques, slug) && takes_part(techniques, slug) {
                 let seed = trial_seed(choice.seed, &scenario.name, point, repetition);
@@ -146,7 +152,7 @@ fn trial_seed(seed: u64, scenario: &str, point: usize, repetition: u32) -> u64 {
 }
 
 fn planned_scenario(scenario: &Scenario) -> PlannedScenario {
-    let point = |point: &schema::scenario::Point| PlannedPoint {
+    let point = |point: &Point| PlannedPoint {
         values: point.values.clone(),
         settings: point.settings.clone(),
         rung: point.rung.clone(),

@@ -154,6 +154,7 @@ fn record(trial: &Trial<'_>, result: TrialResult, started_unix_s: u64, took_ns: 
         seed: trial.planned.seed,
         started_unix_s,
         took_ns,
+        observed: None,
         result,
         histograms: None,
     }

@@ -178,6 +178,7 @@ mod tests {
             seed: 1,
             started_unix_s: 0,
             took_ns: 1,
+            observed: None,
             result: TrialResult::Failed(Failure { side: Side::Load, reason: "a test".to_owned() }),
             histograms: None,
         };

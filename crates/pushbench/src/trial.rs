@@ -89,6 +89,7 @@ impl Stage {
         TrialSpec {
             technique: trial.planned.technique.clone(),
             address: ready.address,
+            certificate: ready.certificate.clone(),
             feed: feed.display().to_string(),
             server_pid: ready.pid,
             load_cores: self.pinning.load.clone(),

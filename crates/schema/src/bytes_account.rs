@@ -41,18 +41,33 @@ layers! {
     payload: "payload",
     /// The instrument's mark in each message; the same in every technique.
     stamp: "stamp",
+    /// Messages as a compressor left them, with all that stands between them inside of it; no overhead.
+    compressed: "compressed messages",
     /// What tells messages apart: SSE fields, WebSocket frame headers, batch separators, length prefixes.
     message_framing: "message framing",
     /// HTTP/1.1 chunk sizes and their line ends (RFC 9112 §7.1).
     chunk_framing: "chunk framing",
+    /// HTTP/2: frame headers and padding of DATA frames (RFC 9113 §6.1).
+    data_framing: "DATA framing",
     /// Request line and header fields, of requests that were answered with events or carried a message.
+    /// On HTTP/2 header blocks, compressed by HPACK (RFC 7541), after the connection's first.
     request_head: "request head",
     /// Status line and header fields of the answers to these.
     response_head: "response head",
-    /// What opens a channel once: the WebSocket upgrade, both heads; the hello of raw TCP.
+    /// HTTP/2: the first header block of a connection in this direction, which fills HPACK's dynamic table.
+    first_header_block: "first header block",
+    /// HTTP/2: frame headers, padding and priority fields of HEADERS and CONTINUATION frames (RFC 9113 §6.2).
+    frame_headers: "HTTP/2 frame headers",
+    /// HTTP/2: preface, SETTINGS, WINDOW_UPDATE, PING, GOAWAY, RST_STREAM, whole.
+    http2_control: "HTTP/2 control",
+    /// What opens a channel once: the WebSocket upgrade or extended CONNECT, both heads; the hello of raw TCP.
     handshake: "handshake",
     /// What carries no event: pings, pongs, closes, heartbeats, greetings, and whole polls that found nothing.
     control: "control",
+    /// TLS records without application data: hellos, certificate, finished, session tickets, alerts (RFC 8446 §4).
+    tls_handshake: "TLS handshake",
+    /// TLS: header, content type and tag of records with application data (RFC 8446 §5.2).
+    tls_records: "TLS records",
     /// Read or written, and not yet attributable: the begin of a head, a frame or a message.
     unfinished: "unfinished",
 }
@@ -63,9 +78,9 @@ impl Layers {
         self.named().map(|(_, bytes)| bytes).sum()
     }
 
-    /// What is neither the application's nor the instrument's: wire − payload − stamp.
+    /// What is neither the application's nor the instrument's: wire − payload − stamp − compressed messages.
     pub fn overhead(&self) -> u64 {
-        self.wire() - self.payload - self.stamp
+        self.wire() - self.payload - self.stamp - self.compressed
     }
 }
 

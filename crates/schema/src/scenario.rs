@@ -7,11 +7,13 @@
 //! repetitions = 5
 //! runs = "by-default"            # by-default, when-named (only when it is asked for by name)
 //! greeting = false               # whether the server greets a new subscriber
+//! observed = false               # in a network namespace of its own, against the kernel's counters
+//! traced = false                 # every flight at the sockets with its time
 //! [events]
 //! rate = "100/s"                 # per channel
 //! pace = "constant"              # constant, poisson, "burst 10"
 //! payload = "100 B"
-//! kind = "text"                  # text, chat
+//! kind = "text"                  # text, chat, json
 //! [subscribers]
 //! count = 100
 //! channels = 1
@@ -24,6 +26,12 @@
 //! [http]
 //! headers = "browser"            # minimal, browser, browser+session
 //! keep_alive = true
+//! [transport]
+//! tls = false
+//! resumption = false             # of TLS sessions, by later connections
+//! http = "1.1"                   # 1.1, 2
+//! per_connection = 1             # HTTP/2: subscribers that share a connection
+//! compression = "none"           # none, deflate
 //! [short_polling]
 //! interval = "1s"
 //! empty = "no-content"           # no-content, not-modified
@@ -45,7 +53,7 @@
 //! values = ["10ms", "100ms"]
 //! techniques = ["short-polling"] # the others run once, at the file's own value
 //! until = "bound"                # values rise; one more after the bound is passed, then no more
-//! with = { "phases.window" = ["1s", "2s"] }
+//! with = { "phases.window" = ["1s", "2s"], repetitions = [5, 1] }
 //! [quick]                        # laid over all this under --quick; its sweeps replace the others
 //! phases.window = "500ms"
 //! ```
@@ -64,7 +72,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
-pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES};
+pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES, SMALLEST_JSON_BYTES};
 use self::error::Fault;
 pub use self::error::ScenarioError;
 use self::reader::{Table, count, list, text, word};
@@ -115,6 +123,8 @@ pub struct Point {
     pub settings: Settings,
     /// Who runs this point; empty for all of the scenario's.
     pub techniques: Vec<String>,
+    /// How often its trials are repeated.
+    pub repetitions: u32,
     /// The point's place on the way to the bound; none when all points are run whatever comes.
     pub rung: Option<Rung>,
 }
@@ -179,7 +189,7 @@ fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Sce
         runs: root.read("runs", runs)?.unwrap_or(Runs::ByDefault),
         question: root.required("question", text, "\"What does … cost?\"")?,
         reading: root.required("reading", text, "\"Look at … first.\"")?,
-        repetitions: root.read("repetitions", count(MOST_REPETITIONS))?.unwrap_or(5),
+        repetitions: repetitions(&tree)?,
         sweeps: sweeps.iter().map(|sweep| sweep.key.get_ref().clone()).collect(),
         points: points(&tree, &sweeps, &participants)?,
         techniques,
@@ -272,7 +282,12 @@ fn point(
     }
     let restricted = techniques.len() < participants.len();
     let techniques = techniques.iter().filter(|_| restricted).map(|&slug| slug.to_owned()).collect();
-    Ok(Point { values, settings, techniques, rung })
+    Ok(Point { values, settings, techniques, repetitions: repetitions(&tree)?, rung })
+}
+
+/// How often trials are repeated: the scenario's, or what a sweep puts in its place.
+fn repetitions(tree: &DeTable<'_>) -> Result<u32, Fault> {
+    Ok(Table::root(tree).read("repetitions", count(MOST_REPETITIONS))?.unwrap_or(5))
 }
 
 fn settings_of(tree: &DeTable<'_>) -> Result<Settings, Fault> {

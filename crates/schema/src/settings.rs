@@ -16,6 +16,8 @@ pub struct Settings {
     pub uplink: Option<Uplink>,
     /// What all HTTP requests share.
     pub http: Http,
+    /// What lies between the technique and TCP.
+    pub transport: Transport,
     /// Short polling's own values.
     pub short_polling: ShortPolling,
     /// Long polling's own values.
@@ -30,6 +32,39 @@ pub struct Settings {
     pub bound: Option<Bound>,
     /// A pause of the whole server process in the window; none in an undisturbed trial.
     pub stall: Option<Stall>,
+    /// Whether the trial runs in a network namespace of its own, where the kernel's counters see nothing else.
+    pub observed: bool,
+    /// Whether every flight at the subscribers' sockets is recorded with its time.
+    pub traced: bool,
+}
+
+impl Default for Settings {
+    /// What a scenario file that says nothing means.
+    fn default() -> Self {
+        const MS: u64 = 1_000_000;
+        const S: u64 = 1_000 * MS;
+        Self {
+            events: Events {
+                rate_per_s: 0.0,
+                pace: Pace::Constant,
+                payload_bytes: 100,
+                payload: Payload::Text,
+            },
+            subscribers: Subscribers { count: 1, channels: 1, added_delay_ns: 0 },
+            uplink: None,
+            http: Http { headers: HeaderProfile::Browser, keep_alive: true },
+            transport: Transport::default(),
+            short_polling: ShortPolling { interval_ns: S, empty: EmptyAnswer::NoContent },
+            long_polling: LongPolling { hold_ns: 25 * S },
+            websocket: WebSocket { frames: Frames::Text },
+            greeting: false,
+            phases: Phases { warm_up_ns: S, window_ns: 2 * S, drain_ns: 5 * S },
+            bound: None,
+            stall: None,
+            observed: false,
+            traced: false,
+        }
+    }
 }
 
 /// What the publisher sends through the feed.
@@ -66,6 +101,8 @@ pub enum Payload {
     Text,
     /// `{"content":"…","timestamp":…}`, as a chat sends it.
     Chat,
+    /// A JSON object with words, numbers and identifiers, as an application sends it: what compression is tried on.
+    Json,
 }
 
 /// Who receives.
@@ -125,6 +162,56 @@ pub enum HeaderProfile {
     /// The same with a cookie of 1 KiB.
     #[serde(rename = "browser+session")]
     BrowserSession,
+}
+
+/// What lies between the technique and TCP. A technique takes no notice of what means nothing to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transport {
+    /// TLS 1.3 (RFC 8446) under everything: `https`, `wss`.
+    pub tls: bool,
+    /// Whether a later connection resumes the TLS session of an earlier one (RFC 8446 §2.2).
+    pub resumption: bool,
+    /// The version of HTTP.
+    pub http: HttpVersion,
+    /// HTTP/2: how many subscribers share a connection.
+    pub per_connection: u32,
+    /// What is done to the messages' bytes.
+    pub compression: Compression,
+}
+
+/// The version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum HttpVersion {
+    /// RFC 9112.
+    #[serde(rename = "1.1")]
+    Http1,
+    /// RFC 9113: by ALPN over TLS, with prior knowledge without.
+    #[serde(rename = "2")]
+    Http2,
+}
+
+/// What is done to the messages' bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compression {
+    /// Nothing.
+    None,
+    /// `permessage-deflate` (RFC 7692) for WebSocket, `content-encoding: gzip` (RFC 1952) for polls and streams.
+    Deflate,
+}
+
+impl Default for Transport {
+    /// HTTP/1.1 on bare TCP.
+    fn default() -> Self {
+        Self {
+            tls: false,
+            resumption: false,
+            http: HttpVersion::Http1,
+            per_connection: 1,
+            compression: Compression::None,
+        }
+    }
 }
 
 /// Short polling's own values.

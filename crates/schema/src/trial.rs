@@ -21,6 +21,8 @@ pub struct TrialSpec {
     pub technique: String,
     /// Where the server listens.
     pub address: SocketAddr,
+    /// The server's certificate, DER in base64; none without TLS. Exactly it is trusted.
+    pub certificate: Option<String>,
     /// The feed's Unix socket.
     pub feed: String,
     /// The server process: for its CPU clock, its memory, and the stall.
@@ -49,6 +51,16 @@ pub struct TrialOutcome {
     pub uplink_delivery: Option<Quantiles>,
     /// Bytes at the subscribers' sockets.
     pub bytes: BytesByPhase,
+    /// What it took until the subscribers were connected.
+    pub set_up: SetUp,
+    /// Segments at the subscribers' sockets, counted by the kernel.
+    pub segments: SegmentsByPhase,
+    /// What the events' payloads are like; none when none was published.
+    pub payload: Option<PayloadProfile>,
+    /// What requests and answers said: one of each kind of exchange.
+    pub heads: Vec<RecordedHead>,
+    /// Every flight at the subscribers' sockets, in order, of a traced trial.
+    pub trace: Vec<Flight>,
     /// What the work cost between the window's edges.
     pub cost: Cost,
     /// How well the stopwatch itself went.
@@ -137,6 +149,134 @@ pub struct BytesByPhase {
     pub socket_written: u64,
 }
 
+/// What it took until the subscribers were connected: each counted from its own begin to its own first message or
+/// answer, so that nothing of what comes later is in it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetUp {
+    /// How many subscribers.
+    pub subscribers: u64,
+    /// Bytes of all of them together.
+    pub account: Account,
+    /// From a subscriber's begin until it was connected.
+    pub elapsed: Option<Quantiles>,
+    /// CPU time of the server from before the first connection until all were connected.
+    pub server_cpu_ns: u64,
+}
+
+/// Segments, by phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentsByPhase {
+    /// Between the window's edges.
+    pub window: Segments,
+    /// The whole trial, until each socket was closed; what the kernel sent for it afterwards is not in it.
+    pub total: Segments,
+}
+
+/// TCP segments at the subscribers' sockets (`TCP_INFO`), as a path of 1500 bytes would carry them: the sockets' maximum
+/// segment size is set so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Segments {
+    /// From client to server.
+    pub up: SegmentCount,
+    /// From server to client.
+    pub down: SegmentCount,
+    /// Of those that went up, such as were sent again.
+    pub retransmitted_up: u64,
+}
+
+/// Segments of one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentCount {
+    /// All, pure acknowledgements included.
+    pub segments: u64,
+    /// Those that carried data.
+    pub with_data: u64,
+    /// Their IP and TCP headers, options included (RFC 791, RFC 9293, RFC 7323).
+    pub header_bytes: u64,
+}
+
+/// What payloads are like. A string of x's compresses to nothing and proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PayloadProfile {
+    /// How many payloads this was measured on.
+    pub measured: u64,
+    /// Shannon entropy of the single bytes, in bits.
+    pub entropy_bits_per_byte: f64,
+    /// One payload deflated (RFC 1951) ÷ itself, in the mean: nothing is known of the others.
+    pub deflated_alone: f64,
+    /// All of them in one stream, deflated ÷ themselves.
+    pub deflated_together: f64,
+}
+
+/// What one kind of exchange said; theory makes bytes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedHead {
+    /// `poll`, `empty-poll`, `stream`, `websocket`, `post`.
+    pub exchange: String,
+    /// The request's method.
+    pub method: String,
+    /// Its target: path and query.
+    pub target: String,
+    /// Its header fields in order, names in lower case.
+    pub request: Vec<(String, String)>,
+    /// The answer's status code.
+    pub status: u16,
+    /// Its header fields in order, names in lower case.
+    pub response: Vec<(String, String)>,
+}
+
+/// Bytes that crossed a subscriber's socket at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flight {
+    /// Nanoseconds since the first connection was asked for: up when the client wrote it, down when it came to the socket.
+    pub at_ns: u64,
+    /// Down: when the subscriber was handed it, later by the added delay. Up: as `at_ns`.
+    pub handed_ns: u64,
+    /// Which subscriber, from 0.
+    pub subscriber: u32,
+    /// Which of its connections, from 0.
+    pub connection: u32,
+    /// Which way.
+    pub direction: Direction,
+    /// How many bytes.
+    pub bytes: u64,
+    /// What it is, for people: `GET /events`, `200, 2 events`, `204`, `chunk, 1 event`, `text frame, 1 event`, `opens`, `closes`.
+    pub what: String,
+    /// Events that it carried.
+    pub events: u32,
+}
+
+/// Which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// From client to server.
+    Up,
+    /// From server to client.
+    Down,
+}
+
+/// What the kernel's loopback counters of a network namespace saw of a trial that ran alone in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// Packets that were sent, as they crossed here: segmentation offload lets one be longer than 1500 bytes.
+    pub packets: u64,
+    /// Their bytes, IP header included.
+    pub bytes: u64,
+    /// Segments that were sent again, both directions.
+    pub retransmitted: u64,
+    /// Connections that were opened.
+    pub connections: u64,
+}
+
 /// What the work cost, between the window's edges.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -197,6 +337,8 @@ pub struct TrialRecord {
     pub took_ns: u64,
     /// What came out.
     pub result: TrialResult,
+    /// What the kernel counted of an observed trial; none of any other.
+    pub observed: Option<Observed>,
     /// The file with the histograms, relative to the run's folder; none in a failed trial without any.
     pub histograms: Option<String>,
 }

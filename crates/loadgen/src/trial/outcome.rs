@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use schema::trial::{BytesByPhase, Cost, Counts, Instrument, TrialOutcome, TrialSpec};
+use schema::trial::{
+    BytesByPhase, Cost, Counts, Instrument, SegmentsByPhase, SetUp, TrialOutcome, TrialSpec,
+};
 
 use super::TrialError;
 use super::load_thread::LoadReport;
@@ -60,6 +62,11 @@ impl Findings {
             cost: self.cost,
             counts,
             bytes,
+            set_up: SetUp::default(),
+            segments: SegmentsByPhase::default(),
+            payload: None,
+            heads: Vec::new(),
+            trace: Vec::new(),
             instrument,
         })
     }

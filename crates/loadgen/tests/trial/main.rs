@@ -27,7 +27,7 @@ fn settings() -> Settings {
         greeting: false,
         phases: Phases { warm_up_ns: 100 * MS, window_ns: 400 * MS, drain_ns: 5_000 * MS },
         bound: None,
-        stall: None,
+        ..Settings::default()
     }
 }
 
@@ -36,6 +36,7 @@ fn run(settings: Settings, script: Script) -> Result<TrialOutcome, TrialError> {
     let spec = TrialSpec {
         technique: "raw-tcp".to_owned(),
         address: server.address,
+        certificate: None,
         feed: server.feed.to_str().unwrap().to_owned(),
         server_pid: std::process::id(),
         load_cores: Vec::new(),
@@ -163,6 +164,7 @@ fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_told_at_once()
     let spec = TrialSpec {
         technique: String::new(),
         address: ([127, 0, 0, 1], 1).into(),
+        certificate: None,
         feed: "/nowhere/feed".to_owned(),
         server_pid: std::process::id(),
         load_cores: Vec::new(),

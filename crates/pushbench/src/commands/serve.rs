@@ -90,6 +90,7 @@ fn say_ready(technique: &str, listener: &TcpListener, feed: Option<&Path>) -> an
     let ready = ReadyLine {
         technique: technique.to_owned(),
         address: listener.local_addr().context("find the own address")?,
+        certificate: None,
         feed: feed.map(|path| path.display().to_string()),
         pid: std::process::id(),
     };

@@ -74,6 +74,7 @@ impl Load {
         let spec = TrialSpec {
             technique: ready.technique.clone(),
             address,
+            certificate: None,
             feed: server.feed().to_owned(),
             server_pid: ready.pid,
             load_cores: Vec::new(),

@@ -135,7 +135,7 @@ impl Exchange {
             greeting: false,
             phases: Phases { warm_up_ns: 0, window_ns: HOUR_NS, drain_ns: 0 },
             bound: None,
-            stall: None,
+            ..Settings::default()
         }
     }
 }

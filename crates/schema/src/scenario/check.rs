@@ -5,10 +5,12 @@ use toml::de::DeTable;
 use super::error::Fault;
 use super::tree::span_of;
 use crate::quantity::{show_duration, show_size};
-use crate::settings::{Payload, Settings, ShortPolling};
+use crate::settings::{HttpVersion, Payload, Settings, ShortPolling};
 
 /// Bytes of the smallest chat payload, `{"content":"","timestamp":1234567890123}`.
 pub const SMALLEST_CHAT_BYTES: u32 = 40;
+/// Bytes of the smallest JSON payload that still looks like an application's.
+pub const SMALLEST_JSON_BYTES: u32 = 100;
 /// Bytes of the largest payload: with its stamp it stays under the servers' limit of 64 KiB a message.
 pub const LARGEST_PAYLOAD_BYTES: u32 = 65_000;
 
@@ -20,6 +22,7 @@ pub(super) fn settings(settings: &Settings, tree: &DeTable<'_>) -> Result<(), Fa
     something_is_sent(settings, &at)?;
     payloads(settings, &at)?;
     channels(settings, &at)?;
+    transport(settings, &at)?;
     phases(settings, &at)?;
     stall(settings, &at)
 }
@@ -58,6 +61,7 @@ fn payloads(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
     let smallest = match settings.events.payload {
         Payload::Text => 0,
         Payload::Chat => SMALLEST_CHAT_BYTES,
+        Payload::Json => SMALLEST_JSON_BYTES,
     };
     let uplink = settings.uplink.as_ref().map(|uplink| ("uplink.payload", uplink.payload_bytes));
     for (path, bytes) in
@@ -82,6 +86,19 @@ fn channels(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
             format!("{channels} channels are more than {count} subscribers"),
         )
         .help("every channel needs a subscriber: raise subscribers.count or lower subscribers.channels"));
+    }
+    Ok(())
+}
+
+fn transport(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
+    let transport = &settings.transport;
+    if transport.resumption && !transport.tls {
+        return Err(at("transport.resumption", "a session is resumed, and there is no TLS".to_owned())
+            .help("write tls = true, or leave resumption out"));
+    }
+    if transport.per_connection > 1 && transport.http == HttpVersion::Http1 {
+        return Err(at("transport.per_connection", "subscribers share a connection of HTTP/1.1".to_owned())
+            .help("only HTTP/2 can do that: write http = \"2\", or leave per_connection out"));
     }
     Ok(())
 }

@@ -3,12 +3,10 @@
 use super::error::Fault;
 use super::reader::{Table, Value, count, duration, rate, size, text, word, yes_or_no};
 use crate::settings::{
-    Bound, EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
-    ShortPolling, Stall, Subscribers, Uplink, UplinkTo, WebSocket,
+    Bound, Compression, EmptyAnswer, Events, Frames, HeaderProfile, Http, HttpVersion, LongPolling, Pace,
+    Payload, Phases, Settings, ShortPolling, Stall, Subscribers, Transport, Uplink, UplinkTo, WebSocket,
 };
 
-const MS: u64 = 1_000_000;
-const S: u64 = 1_000 * MS;
 /// A subscriber is a connection or two; more do not fit the ports of one loopback address.
 const MOST_SUBSCRIBERS: u32 = 10_000;
 /// What the servers hold at most.
@@ -16,41 +14,45 @@ const MOST_CHANNELS: u32 = 1_024;
 
 /// Reads all settings from the file's root.
 pub(super) fn read(root: &Table<'_>) -> Result<Settings, Fault> {
+    let plain = Settings::default();
     Ok(Settings {
-        events: events(root)?,
-        subscribers: subscribers(root)?,
+        events: events(root, &plain.events)?,
+        subscribers: subscribers(root, &plain.subscribers)?,
         uplink: uplink(root)?,
-        http: http(root)?,
-        short_polling: short_polling(root)?,
-        long_polling: long_polling(root)?,
-        websocket: websocket(root)?,
-        greeting: root.read("greeting", yes_or_no)?.unwrap_or(false),
-        phases: phases(root)?,
+        http: http(root, &plain.http)?,
+        transport: transport(root, &plain.transport)?,
+        short_polling: short_polling(root, &plain.short_polling)?,
+        long_polling: long_polling(root, &plain.long_polling)?,
+        websocket: websocket(root, &plain.websocket)?,
+        greeting: root.read("greeting", yes_or_no)?.unwrap_or(plain.greeting),
+        phases: phases(root, &plain.phases)?,
         bound: bound(root)?,
         stall: stall(root)?,
+        observed: root.read("observed", yes_or_no)?.unwrap_or(plain.observed),
+        traced: root.read("traced", yes_or_no)?.unwrap_or(plain.traced),
     })
 }
 
-fn events(root: &Table<'_>) -> Result<Events, Fault> {
+fn events(root: &Table<'_>, plain: &Events) -> Result<Events, Fault> {
     let table = root.section_or_empty("events")?;
     let events = Events {
-        rate_per_s: table.read("rate", rate)?.unwrap_or(0.0),
-        pace: table.read("pace", pace)?.unwrap_or(Pace::Constant),
-        payload_bytes: table.read("payload", size)?.unwrap_or(100),
+        rate_per_s: table.read("rate", rate)?.unwrap_or(plain.rate_per_s),
+        pace: table.read("pace", pace)?.unwrap_or(plain.pace),
+        payload_bytes: table.read("payload", size)?.unwrap_or(plain.payload_bytes),
         payload: table
-            .read("kind", word(&[("text", Payload::Text), ("chat", Payload::Chat)]))?
-            .unwrap_or(Payload::Text),
+            .read("kind", word(&[("text", Payload::Text), ("chat", Payload::Chat), ("json", Payload::Json)]))?
+            .unwrap_or(plain.payload),
     };
     table.finish()?;
     Ok(events)
 }
 
-fn subscribers(root: &Table<'_>) -> Result<Subscribers, Fault> {
+fn subscribers(root: &Table<'_>, plain: &Subscribers) -> Result<Subscribers, Fault> {
     let table = root.section_or_empty("subscribers")?;
     let subscribers = Subscribers {
-        count: table.read("count", count(MOST_SUBSCRIBERS))?.unwrap_or(1),
-        channels: table.read("channels", count(MOST_CHANNELS))?.unwrap_or(1),
-        added_delay_ns: table.read("added_delay", duration)?.unwrap_or(0),
+        count: table.read("count", count(MOST_SUBSCRIBERS))?.unwrap_or(plain.count),
+        channels: table.read("channels", count(MOST_CHANNELS))?.unwrap_or(plain.channels),
+        added_delay_ns: table.read("added_delay", duration)?.unwrap_or(plain.added_delay_ns),
     };
     table.finish()?;
     Ok(subscribers)
@@ -69,7 +71,7 @@ fn uplink(root: &Table<'_>) -> Result<Option<Uplink>, Fault> {
     Ok(Some(uplink))
 }
 
-fn http(root: &Table<'_>) -> Result<Http, Fault> {
+fn http(root: &Table<'_>, plain: &Http) -> Result<Http, Fault> {
     let table = root.section_or_empty("http")?;
     let profiles = [
         ("minimal", HeaderProfile::Minimal),
@@ -77,45 +79,62 @@ fn http(root: &Table<'_>) -> Result<Http, Fault> {
         ("browser+session", HeaderProfile::BrowserSession),
     ];
     let http = Http {
-        headers: table.read("headers", word(&profiles))?.unwrap_or(HeaderProfile::Browser),
-        keep_alive: table.read("keep_alive", yes_or_no)?.unwrap_or(true),
+        headers: table.read("headers", word(&profiles))?.unwrap_or(plain.headers),
+        keep_alive: table.read("keep_alive", yes_or_no)?.unwrap_or(plain.keep_alive),
     };
     table.finish()?;
     Ok(http)
 }
 
-fn short_polling(root: &Table<'_>) -> Result<ShortPolling, Fault> {
+fn transport(root: &Table<'_>, plain: &Transport) -> Result<Transport, Fault> {
+    let table = root.section_or_empty("transport")?;
+    let versions = word(&[("1.1", HttpVersion::Http1), ("2", HttpVersion::Http2)]);
+    let compressions = word(&[("none", Compression::None), ("deflate", Compression::Deflate)]);
+    let transport = Transport {
+        tls: table.read("tls", yes_or_no)?.unwrap_or(plain.tls),
+        resumption: table.read("resumption", yes_or_no)?.unwrap_or(plain.resumption),
+        http: table.read("http", versions)?.unwrap_or(plain.http),
+        per_connection: table
+            .read("per_connection", count(MOST_SUBSCRIBERS))?
+            .unwrap_or(plain.per_connection),
+        compression: table.read("compression", compressions)?.unwrap_or(plain.compression),
+    };
+    table.finish()?;
+    Ok(transport)
+}
+
+fn short_polling(root: &Table<'_>, plain: &ShortPolling) -> Result<ShortPolling, Fault> {
     let table = root.section_or_empty("short_polling")?;
     let empty = word(&[("no-content", EmptyAnswer::NoContent), ("not-modified", EmptyAnswer::NotModified)]);
     let short_polling = ShortPolling {
-        interval_ns: table.read("interval", duration)?.unwrap_or(S),
-        empty: table.read("empty", empty)?.unwrap_or(EmptyAnswer::NoContent),
+        interval_ns: table.read("interval", duration)?.unwrap_or(plain.interval_ns),
+        empty: table.read("empty", empty)?.unwrap_or(plain.empty),
     };
     table.finish()?;
     Ok(short_polling)
 }
 
-fn long_polling(root: &Table<'_>) -> Result<LongPolling, Fault> {
+fn long_polling(root: &Table<'_>, plain: &LongPolling) -> Result<LongPolling, Fault> {
     let table = root.section_or_empty("long_polling")?;
-    let long_polling = LongPolling { hold_ns: table.read("hold", duration)?.unwrap_or(25 * S) };
+    let long_polling = LongPolling { hold_ns: table.read("hold", duration)?.unwrap_or(plain.hold_ns) };
     table.finish()?;
     Ok(long_polling)
 }
 
-fn websocket(root: &Table<'_>) -> Result<WebSocket, Fault> {
+fn websocket(root: &Table<'_>, plain: &WebSocket) -> Result<WebSocket, Fault> {
     let table = root.section_or_empty("websocket")?;
     let frames = word(&[("text", Frames::Text), ("binary", Frames::Binary)]);
-    let websocket = WebSocket { frames: table.read("frames", frames)?.unwrap_or(Frames::Text) };
+    let websocket = WebSocket { frames: table.read("frames", frames)?.unwrap_or(plain.frames) };
     table.finish()?;
     Ok(websocket)
 }
 
-fn phases(root: &Table<'_>) -> Result<Phases, Fault> {
+fn phases(root: &Table<'_>, plain: &Phases) -> Result<Phases, Fault> {
     let table = root.section_or_empty("phases")?;
     let phases = Phases {
-        warm_up_ns: table.read("warm_up", duration)?.unwrap_or(S),
-        window_ns: table.read("window", duration)?.unwrap_or(2 * S),
-        drain_ns: table.read("drain", duration)?.unwrap_or(5 * S),
+        warm_up_ns: table.read("warm_up", duration)?.unwrap_or(plain.warm_up_ns),
+        window_ns: table.read("window", duration)?.unwrap_or(plain.window_ns),
+        drain_ns: table.read("drain", duration)?.unwrap_or(plain.drain_ns),
     };
     table.finish()?;
     Ok(phases)

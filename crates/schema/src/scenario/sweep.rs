@@ -119,6 +119,11 @@ fn settable(key: String, span: Range<usize>) -> Result<Spanned<String>, Fault> {
     Ok(Spanned::new(span, key))
 }
 
+/// Beside what can be swept, a point can have repetitions of its own.
+fn goes_along(key: String, span: Range<usize>) -> Result<Spanned<String>, Fault> {
+    if key == "repetitions" { Ok(Spanned::new(span, key)) } else { settable(key, span) }
+}
+
 fn scalars<'i>(value: &Value<'i>) -> Result<Vec<Value<'i>>, Fault> {
     let DeValue::Array(items) = value.get_ref() else {
         return Err(unexpected(value.span(), "a list in square brackets", value.get_ref()));
@@ -168,7 +173,7 @@ fn along<'i>(tree: &DeTable<'i>, values: &Value<'i>) -> Result<Vec<Along<'i>>, F
                 .help("give one for each value of the sweep"));
             }
             Ok(Along {
-                key: settable(key.get_ref().to_string(), key.span())?,
+                key: goes_along(key.get_ref().to_string(), key.span())?,
                 values: items.iter().cloned().collect(),
             })
         })

@@ -98,6 +98,6 @@ fn client_settings() -> Settings {
         greeting: false,
         phases: Phases { warm_up_ns: 0, window_ns: 1, drain_ns: 0 },
         bound: None,
-        stall: None,
+        ..Settings::default()
     }
 }
