@@ -1,7 +1,9 @@
 //! Scenario files: what a good one becomes, and what a bad one is told.
 
 use super::{Extent, Point, Runs, Scenario};
-use crate::settings::{HeaderProfile, Pace, Payload, UplinkTo};
+use crate::settings::{
+    Compression, HeaderProfile, HttpVersion, Pace, Payload, Settings, Transport, UplinkTo,
+};
 
 const KNOWN: [&str; 3] = ["short-polling", "websocket", "raw-tcp"];
 const HEAD: &str = "question = \"Why?\"\nreading = \"So.\"\n";
@@ -45,6 +47,12 @@ fn every_key_is_taken_over() {
         [http]
         headers = "browser+session"
         keep_alive = false
+        [transport]
+        tls = true
+        resumption = true
+        http = "2"
+        per_connection = 4
+        compression = "deflate"
         [stall]
         at = "1s"
         for = "500ms"
@@ -58,8 +66,52 @@ fn every_key_is_taken_over() {
     let uplink = settings.uplink.as_ref().unwrap();
     assert_eq!((uplink.rate_per_s, uplink.to), (0.5, UplinkTo::Application));
     assert_eq!((settings.http.headers, settings.http.keep_alive), (HeaderProfile::BrowserSession, false));
+    let transport = Transport {
+        tls: true,
+        resumption: true,
+        http: HttpVersion::Http2,
+        per_connection: 4,
+        compression: Compression::Deflate,
+    };
+    assert_eq!(settings.transport, transport);
     assert_eq!(settings.stall.as_ref().unwrap().for_ns, 500_000_000);
     assert!(settings.greeting);
+}
+
+#[test]
+fn a_file_that_says_little_means_the_default_settings() {
+    let scenario = parse("events.rate = \"1/s\"");
+    let mut expected = Settings::default();
+    expected.events.rate_per_s = 1.0;
+    assert_eq!(scenario.points[0].settings, expected);
+}
+
+#[test]
+fn a_point_can_have_repetitions_of_its_own() {
+    let scenario = parse(
+        r#"
+        events.rate = "1/s"
+        repetitions = 3
+        [[sweep]]
+        key = "events.payload"
+        values = ["1 B", "2 B"]
+        with = { repetitions = [1, 5] }
+        "#,
+    );
+    let repetitions: Vec<u32> = scenario.points.iter().map(|point| point.repetitions).collect();
+    assert_eq!((repetitions, scenario.repetitions), (vec![1, 5], 3));
+}
+
+#[test]
+fn a_transport_that_contradicts_itself_is_refused() {
+    let of = |text: &str| message(&format!("events.rate = \"1/s\"\n[transport]\n{text}"));
+    assert!(
+        of("resumption = true").contains("a session is resumed, and there is no TLS"),
+        "{}",
+        of("resumption = true")
+    );
+    assert!(of("per_connection = 2").contains("subscribers share a connection of HTTP/1.1"));
+    assert!(of("http = \"3\"").contains("allowed: 1.1, 2"), "{}", of("http = \"3\""));
 }
 
 #[test]
