@@ -1,7 +1,10 @@
 //! What is asked of the operating system: clocks, cores, signals, a process's memory and context switches.
 //!
-//! The only module of this crate with `unsafe`: the CPU clock of another process has no safe wrapper.
+//! The only module of this crate with `unsafe`: the CPU clock of another process and the kernel's counters of a TCP
+//! connection have no safe wrapper.
 #![allow(unsafe_code)]
+
+mod tcp;
 
 use std::fs;
 use std::io;
@@ -13,6 +16,8 @@ use rustix::thread::{ClockId, CpuSet};
 use rustix::time::Timespec;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+pub use tcp::{TcpInfo, limit_segment, tcp_info};
 
 /// Nanoseconds of `CLOCK_MONOTONIC`, the one clock of all processes of a host.
 pub fn now_ns() -> u64 {
