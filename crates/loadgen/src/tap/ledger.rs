@@ -9,12 +9,19 @@ use schema::bytes_account::Layers;
 pub(super) enum Layer {
     Payload,
     Stamp,
+    Compressed,
     MessageFraming,
     ChunkFraming,
+    DataFraming,
     RequestHead,
     ResponseHead,
+    FirstHeaderBlock,
+    FrameHeaders,
+    Http2Control,
     Handshake,
     Control,
+    TlsHandshake,
+    TlsRecords,
 }
 
 /// Takes in bytes that nothing is known of yet.
@@ -28,12 +35,19 @@ pub(super) fn settle(layers: &mut Layers, layer: Layer, bytes: u64) {
     let place = match layer {
         Layer::Payload => &mut layers.payload,
         Layer::Stamp => &mut layers.stamp,
+        Layer::Compressed => &mut layers.compressed,
         Layer::MessageFraming => &mut layers.message_framing,
         Layer::ChunkFraming => &mut layers.chunk_framing,
+        Layer::DataFraming => &mut layers.data_framing,
         Layer::RequestHead => &mut layers.request_head,
         Layer::ResponseHead => &mut layers.response_head,
+        Layer::FirstHeaderBlock => &mut layers.first_header_block,
+        Layer::FrameHeaders => &mut layers.frame_headers,
+        Layer::Http2Control => &mut layers.http2_control,
         Layer::Handshake => &mut layers.handshake,
         Layer::Control => &mut layers.control,
+        Layer::TlsHandshake => &mut layers.tls_handshake,
+        Layer::TlsRecords => &mut layers.tls_records,
     };
     *place += bytes;
 }

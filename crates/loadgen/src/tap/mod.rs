@@ -5,7 +5,7 @@
 //! - [`Tapped`]: a stream that passes through what it is given, and counts it
 //! - [`Classifier`]: the pure part; bytes of a connection in, an [`Account`] out
 //! - `ledger`: why the layers add up
-//! - `head`, `body`, `content`, `event_stream`: HTTP, from the outside in
+//! - `http1`, `head`, `body`, `content`, `event_stream`: HTTP/1.1, from the outside in
 //! - `websocket`, `length_prefixed`: frames
 //! - `message`: stamp and payload
 //! - `delay_line`: an added delay on the receiving side
@@ -16,6 +16,7 @@ mod content;
 mod delay_line;
 mod event_stream;
 mod head;
+mod http1;
 mod ledger;
 mod length_prefixed;
 mod message;
@@ -49,6 +50,8 @@ pub type SharedTally = Rc<RefCell<Tally>>;
 pub enum Protocol {
     /// HTTP/1.1, and WebSocket after an upgrade.
     Http,
+    /// HTTP/2 from its preface on, and WebSocket in the streams of extended CONNECT (RFC 8441).
+    Http2,
     /// Length-prefixed frames, the client's hello first.
     RawTcp,
 }

@@ -1,0 +1,195 @@
+//! Both directions of an HTTP/1.1 connection (RFC 9112), and of the WebSocket that it may become.
+//!
+//! A request's head is held until its answer says whether the poll found something.
+
+use std::collections::VecDeque;
+
+use schema::bytes_account::{Account, Layers};
+
+use super::body::{Body, Framing, Progress};
+use super::content::Content;
+use super::head::{Collected, HeadBuffer, Method, Request, Response, read_request, read_response};
+use super::ledger::{Layer, settle};
+use super::websocket::Frames;
+
+/// Attributes the bytes of one connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    up: Direction,
+    down: Direction,
+    /// Requests that are not answered yet.
+    exchanges: VecDeque<Exchange>,
+}
+
+#[derive(Debug)]
+struct Direction {
+    head: HeadBuffer,
+    state: State,
+}
+
+/// What the next byte of a direction is part of.
+#[derive(Debug)]
+enum State {
+    Head,
+    Body(Body),
+    WebSocket(Frames),
+    /// Something malformed came; nothing behind it can be told.
+    Lost,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Exchange {
+    /// A GET or HEAD: its head, of this length, is held.
+    Asking { head_len: u64, method: Method },
+    /// A POST: it carried a message, so its head is settled.
+    Sending,
+}
+
+impl Connection {
+    pub(super) fn new() -> Self {
+        Self { up: Direction::new(), down: Direction::new(), exchanges: VecDeque::new() }
+    }
+
+    pub(super) fn up(&mut self, bytes: &[u8], account: &mut Account) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = match self.up.take(rest, &mut account.up) {
+                Some(rest) => rest,
+                None => self.take_request(rest, account),
+            };
+        }
+    }
+
+    pub(super) fn down(&mut self, bytes: &[u8], account: &mut Account) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = match self.down.take(rest, &mut account.down) {
+                Some(rest) => rest,
+                None => self.take_response(rest, account),
+            };
+        }
+    }
+
+    fn take_request<'a>(&mut self, bytes: &'a [u8], account: &mut Account) -> &'a [u8] {
+        match self.up.head.collect(bytes, read_request) {
+            Collected::Partial => &[],
+            Collected::Malformed => self.up.lose(),
+            Collected::Whole { head, len, taken } => {
+                self.begin_request(head, len, account);
+                &bytes[taken..]
+            }
+        }
+    }
+
+    fn begin_request(&mut self, request: Request, head_len: u64, account: &mut Account) {
+        let content = match request.method {
+            method @ (Method::Get | Method::Head) => {
+                self.exchanges.push_back(Exchange::Asking { head_len, method });
+                Content::Control
+            }
+            Method::Other => {
+                self.exchanges.push_back(Exchange::Sending);
+                settle(&mut account.up, Layer::RequestHead, head_len);
+                Content::message()
+            }
+        };
+        self.up.begin_body(request.body, content);
+    }
+
+    fn take_response<'a>(&mut self, bytes: &'a [u8], account: &mut Account) -> &'a [u8] {
+        match self.down.head.collect(bytes, read_response) {
+            Collected::Partial => &[],
+            Collected::Malformed => self.down.lose(),
+            Collected::Whole { head, len, taken } => {
+                self.begin_response(head, len, account);
+                &bytes[taken..]
+            }
+        }
+    }
+
+    fn begin_response(&mut self, response: Response, head_len: u64, account: &mut Account) {
+        match response.status {
+            101 => self.upgrade(head_len, account),
+            // An interim answer; the exchange goes on.
+            100..=199 => settle(&mut account.down, Layer::Control, head_len),
+            _ => {
+                let exchange = self.exchanges.pop_front();
+                self.answer(exchange, response, head_len, account);
+            }
+        }
+    }
+
+    fn upgrade(&mut self, head_len: u64, account: &mut Account) {
+        let Some(Exchange::Asking { head_len: asked, .. }) = self.exchanges.pop_front() else {
+            self.down.lose();
+            return;
+        };
+        settle(&mut account.up, Layer::Handshake, asked);
+        settle(&mut account.down, Layer::Handshake, head_len);
+        self.down.state = State::WebSocket(Frames::new());
+        // A client that wrote more before it was answered had no right to; what it wrote cannot be told.
+        let waited = matches!(self.up.state, State::Head) && self.up.head.is_empty();
+        self.up.state = if waited { State::WebSocket(Frames::new()) } else { State::Lost };
+    }
+
+    fn answer(
+        &mut self,
+        exchange: Option<Exchange>,
+        response: Response,
+        head_len: u64,
+        account: &mut Account,
+    ) {
+        let Response { status, body, content } = response;
+        let found = (200..300).contains(&status) && status != 204 && !body.is_empty();
+        let (layer, content) = match exchange {
+            Some(Exchange::Asking { head_len, .. }) if found => {
+                settle(&mut account.up, Layer::RequestHead, head_len);
+                (Layer::ResponseHead, content)
+            }
+            Some(Exchange::Asking { head_len, .. }) => {
+                settle(&mut account.up, Layer::Control, head_len);
+                (Layer::Control, Content::Control)
+            }
+            Some(Exchange::Sending) => (Layer::ResponseHead, Content::Control),
+            // Nobody asked: a time-out that is told, say.
+            None => (Layer::Control, Content::Control),
+        };
+        settle(&mut account.down, layer, head_len);
+        let to_head = matches!(exchange, Some(Exchange::Asking { method: Method::Head, .. }));
+        let bodiless = to_head || matches!(status, 204 | 304);
+        self.down.begin_body(if bodiless { Framing::Length(0) } else { body }, content);
+    }
+}
+
+impl Direction {
+    fn new() -> Self {
+        Self { head: HeadBuffer::default(), state: State::Head }
+    }
+
+    /// Takes what is no head, and returns the rest; none when a head is due.
+    fn take<'a>(&mut self, bytes: &'a [u8], layers: &mut Layers) -> Option<&'a [u8]> {
+        match &mut self.state {
+            State::Head => return None,
+            State::Body(body) => match body.take(bytes, layers) {
+                Progress::Open => {}
+                Progress::Ended(rest) => {
+                    self.state = State::Head;
+                    return Some(rest);
+                }
+                Progress::Malformed => self.state = State::Lost,
+            },
+            State::WebSocket(frames) => frames.take(bytes, layers),
+            State::Lost => {}
+        }
+        Some(&[])
+    }
+
+    fn begin_body(&mut self, framing: Framing, content: Content) {
+        self.state = if framing.is_empty() { State::Head } else { State::Body(Body::new(framing, content)) };
+    }
+
+    fn lose(&mut self) -> &'static [u8] {
+        self.state = State::Lost;
+        &[]
+    }
+}
