@@ -54,6 +54,10 @@
 //! techniques = ["short-polling"] # the others run once, at the file's own value
 //! until = "bound"                # values rise; one more after the bound is passed, then no more
 //! with = { "phases.window" = ["1s", "2s"], repetitions = [5, 1] }
+//! [[sweep]]
+//! name = "transport"             # instead of a key: the values are names for what `with` sets
+//! values = ["plain", "TLS"]
+//! with = { "transport.tls" = [false, true] }
 //! [quick]                        # laid over all this under --quick; its sweeps replace the others
 //! phases.window = "500ms"
 //! ```

@@ -1,6 +1,7 @@
 //! Sweeps: which key takes which values, for whom, and how long.
 //!
-//! Several sweeps multiply. A technique that a sweep leaves out runs once there, at the file's own value.
+//! Several sweeps multiply. A technique that a sweep leaves out runs once there, at the file's own value. A sweep of
+//! variants has a name instead of a key: its values are names, too, and what they mean stands in `with`.
 
 use std::ops::Range;
 
@@ -20,11 +21,21 @@ pub(super) const NOT_SWEPT: [&str; 8] =
 pub(super) struct Sweep<'i> {
     pub(super) key: Spanned<String>,
     pub(super) values: Vec<Value<'i>>,
+    kind: Kind,
     /// Who takes all values; everybody when empty.
     pub(super) techniques: Vec<String>,
     pub(super) until: Until,
     along: Vec<Along<'i>>,
     span: Range<usize>,
+}
+
+/// What a sweep's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Values of its key.
+    Values,
+    /// Names for what goes along with them.
+    Variants,
 }
 
 /// How far a sweep goes.
@@ -71,11 +82,12 @@ fn read<'i>(value: &Value<'i>, known: &[&str]) -> Result<Sweep<'i>, Fault> {
         Fault::new(value.span(), format!("`{key}` is missing in [[sweep]]"))
             .help(format!("write {key} = {example}"))
     };
-    let key = table.read("key", swept_key)?.ok_or_else(|| missing("key", "\"short_polling.interval\""))?;
+    let (key, kind) = subject(tree, &table, &missing)?;
     let values = tree.get("values").ok_or_else(|| missing("values", "[\"10ms\", \"100ms\"]"))?;
     table.value("values");
     let sweep = Sweep {
         key,
+        kind,
         values: scalars(values)?,
         techniques: table.read("techniques", list(technique(known)))?.unwrap_or_default(),
         until: table.read("until", word(&[("bound", Until::Bound)]))?.unwrap_or(Until::End),
@@ -88,6 +100,22 @@ fn read<'i>(value: &Value<'i>, known: &[&str]) -> Result<Sweep<'i>, Fault> {
         rises(&sweep.values)?;
     }
     Ok(sweep)
+}
+
+/// What is swept: a key, or variants by name.
+fn subject(
+    tree: &DeTable<'_>,
+    table: &Table<'_>,
+    missing: &dyn Fn(&str, &str) -> Fault,
+) -> Result<(Spanned<String>, Kind), Fault> {
+    match (table.read("key", swept_key)?, table.read("name", variants_name)?) {
+        (Some(key), None) => Ok((key, Kind::Values)),
+        (None, Some(name)) if tree.contains_key("with") => Ok((name, Kind::Variants)),
+        (None, Some(_)) => Err(missing("with", "{ \"transport.tls\" = [false, true] }")),
+        (None, None) => Err(missing("key", "\"short_polling.interval\"")),
+        (Some(_), Some(name)) => Err(Fault::new(name.span(), "a sweep has a key or a name, not both")
+            .help("take the name out, or the key if only `with` gives the values a meaning")),
+    }
 }
 
 /// On the way to the bound, each value must ask for more than the one before.
@@ -108,6 +136,17 @@ fn rises(values: &[Value<'_>]) -> Result<(), Fault> {
 
 fn swept_key(value: &Value<'_>) -> Result<Spanned<String>, Fault> {
     settable(text(value)?, value.span())
+}
+
+/// A name cannot be taken for the path of a setting.
+fn variants_name(value: &Value<'_>) -> Result<Spanned<String>, Fault> {
+    let name = text(value)?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-');
+    if name.is_empty() || name.len() > 40 || !name.chars().all(fits) {
+        return Err(Fault::new(value.span(), format!("`{name}` cannot be a sweep's name"))
+            .help("up to 40 letters, digits, spaces and hyphens, such as \"transport\""));
+    }
+    settable(name, value.span())
 }
 
 fn settable(key: String, span: Range<usize>) -> Result<Spanned<String>, Fault> {
@@ -202,7 +241,10 @@ impl<'i> Sweep<'i> {
         for along in &self.along {
             set(tree, &along.key, along.values[i].clone())?;
         }
-        set(tree, &self.key, self.values[i].clone())
+        match self.kind {
+            Kind::Values => set(tree, &self.key, self.values[i].clone()),
+            Kind::Variants => Ok(()),
+        }
     }
 
     /// Value number `i` as written.

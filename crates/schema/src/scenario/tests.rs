@@ -171,6 +171,28 @@ fn techniques_that_a_sweep_leaves_out_run_once_at_the_files_own_value() {
 }
 
 #[test]
+fn variants_are_named_and_mean_what_goes_along() {
+    let scenario = parse(
+        r#"
+        events.rate = "1/s"
+        [[sweep]]
+        name = "security"
+        values = ["plain", "TLS", "TLS resumed"]
+        with = { "transport.tls" = [false, true, true], "transport.resumption" = [false, false, true] }
+        "#,
+    );
+    let points: Vec<_> = scenario
+        .points
+        .iter()
+        .map(|p| {
+            (p.values["security"].as_str(), p.settings.transport.tls, p.settings.transport.resumption)
+        })
+        .collect();
+    assert_eq!(points, [("plain", false, false), ("TLS", true, false), ("TLS resumed", true, true)]);
+    assert_eq!(scenario.sweeps, ["security"]);
+}
+
+#[test]
 fn the_interval_of_short_polling_binds_the_warm_up_only_where_it_takes_part() {
     let body = "events.rate = \"1/s\"\nphases.warm_up = \"50ms\"\ntechniques = [\"websocket\"]";
     assert_eq!(parse(body).points[0].settings.phases.warm_up_ns, 50_000_000);
@@ -310,6 +332,15 @@ fn impossible_files_are_refused_by_name() {
         (
             "[[sweep]]\nkey = \"events.rate\"\nvalues = [\"20/s\", \"3/s\"]\nuntil = \"bound\"",
             "this value is not above the one before",
+        ),
+        ("[[sweep]]\nname = \"transport\"\nvalues = [\"TLS\"]", "`with` is missing in [[sweep]]"),
+        (
+            "[[sweep]]\nname = \"a.b\"\nvalues = [\"TLS\"]\nwith = { \"transport.tls\" = [true] }",
+            "`a.b` cannot be a sweep's name",
+        ),
+        (
+            "[[sweep]]\nkey = \"events.rate\"\nname = \"x\"\nvalues = [\"1/s\"]",
+            "a sweep has a key or a name, not both",
         ),
         ("question = \"again\"", "duplicate key"),
         ("events.rate = ", "string values must be quoted"),
