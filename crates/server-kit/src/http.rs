@@ -20,10 +20,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use crate::listener::{self, Admission};
 use crate::settings::Limits;
+use crate::stream::Stream;
 use crate::{Hub, Settings, Stop, linger};
 
 pub use answer::{NO_STORE, answer, no_content, resume};
@@ -47,8 +48,8 @@ pub trait Endpoint: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Response<Self::Body>, Refusal>> + Send;
 }
 
-/// What a connection does with its socket and the bytes already read, once HTTP has let go of them.
-type Upgrade = Box<dyn FnOnce(TcpStream, Bytes) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+/// What a connection does with its stream and the bytes already read, once HTTP has let go of them.
+type Upgrade = Box<dyn FnOnce(Stream, Bytes) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// The connection that a request came on.
 #[derive(Default)]
@@ -68,7 +69,7 @@ impl Connection {
     /// What the connection's task shall do after the `101` answer is sent.
     pub fn upgrade<F, Fut>(&self, session: F)
     where
-        F: FnOnce(TcpStream, Bytes) -> Fut + Send + 'static,
+        F: FnOnce(Stream, Bytes) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
         self.set(After::Upgrade(Box::new(|stream, read| Box::pin(session(stream, read)))));
@@ -122,7 +123,7 @@ struct Site<E> {
 
 type Reply<B> = Response<Either<Full<Bytes>, B>>;
 
-async fn connection<E: Endpoint>(site: Arc<Site<E>>, stream: TcpStream, admission: Admission) {
+async fn connection<E: Endpoint>(site: Arc<Site<E>>, stream: Stream, admission: Admission) {
     let connection = Arc::new(Connection::default());
     let (read, stream, ended) = speak_http(&site, &connection, stream, &admission).await;
     match connection.take() {
@@ -139,9 +140,9 @@ async fn connection<E: Endpoint>(site: Arc<Site<E>>, stream: TcpStream, admissio
 async fn speak_http<E: Endpoint>(
     site: &Arc<Site<E>>,
     connection: &Arc<Connection>,
-    stream: TcpStream,
+    stream: Stream,
     admission: &Admission,
-) -> (Bytes, TcpStream, hyper::Result<()>) {
+) -> (Bytes, Stream, hyper::Result<()>) {
     let admitted = matches!(admission, Admission::Admitted(_));
     let service = service_fn(|request| {
         let (site, connection) = (site.clone(), connection.clone());

@@ -13,6 +13,8 @@
 //! - [`http`]: the connection loop of the HTTP servers
 //! - [`feed`]: the Unix socket by which the application hands over events
 //! - [`heartbeat`]: when a quiet connection is due for a sign of life
+//! - [`stream`]: a connection's bytes, whatever carries them
+//! - [`tls`]: the certificate, and what the server agrees to
 //! - [`linger`]: closes a connection so that its last bytes are read
 //! - `testing`, with the feature of this name: literal bytes to a server and back
 
@@ -25,8 +27,10 @@ pub mod lifetime;
 pub mod linger;
 pub mod listener;
 pub mod settings;
+pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod tls;
 
 pub use hub::{Event, Hub, Lagged, Subscription};
 pub use lifetime::{Stop, Stopper};

@@ -1,23 +1,23 @@
 //! Closes a connection so that its last bytes are read.
 //!
 //! A socket that is closed while input is unread is reset, and the peer may lose what was sent last: the reason
-//! why. So the write side is shut down first, and the input is drained for a bounded time (RFC 9112 §9.6).
+//! why. So the write side is shut down first (with TLS's `close_notify`, RFC 8446 §6.1, where there is TLS), and the
+//! input is drained for a bounded time (RFC 9112 §9.6).
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 const LONGEST: Duration = Duration::from_secs(1);
 const MOST_BYTES: u64 = 16 << 20;
 
 /// Shuts down the write side, then reads and drops what still comes: until the peer closes, for a second, or 16 MiB.
-pub async fn close(mut stream: TcpStream) {
-    if stream.shutdown().await.is_ok() {
-        let mut rest = stream.take(MOST_BYTES);
-        let mut nowhere = tokio::io::sink();
-        // However the wait ends, the connection is dropped now.
-        let _ = timeout(LONGEST, tokio::io::copy(&mut rest, &mut nowhere)).await;
-    }
+pub async fn close(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let farewell = async {
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(MOST_BYTES), &mut tokio::io::sink()).await
+    };
+    // However the wait ends, the connection is dropped now.
+    let _ = timeout(LONGEST, farewell).await;
 }

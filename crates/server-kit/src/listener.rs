@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::Stop;
 use crate::settings::Limits;
+use crate::stream::Stream;
 
 /// How long connections may take to end after a stop, before they are cut.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -42,7 +43,7 @@ pub enum Admission {
 /// When accepting fails a thousand times in a row.
 pub async fn accept<F, Fut>(listener: TcpListener, limits: &Limits, stop: &Stop, serve: F) -> io::Result<()>
 where
-    F: Fn(TcpStream, Admission) -> Fut,
+    F: Fn(Stream, Admission) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
     let gate = Gate::new(limits.connections);
@@ -66,7 +67,7 @@ async fn accept_all<F, Fut>(
     serve: F,
 ) -> io::Result<()>
 where
-    F: Fn(TcpStream, Admission) -> Fut,
+    F: Fn(Stream, Admission) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
     let mut failures = 0;
@@ -78,7 +79,7 @@ where
                 if let Some(admission) = gate.admit()
                     && prepare(&stream, idle).is_ok()
                 {
-                    tasks.spawn(serve(stream, admission));
+                    tasks.spawn(serve(Stream::Plain(stream), admission));
                 }
             }
             Err(error) if failures == MOST_FAILURES => return Err(error),

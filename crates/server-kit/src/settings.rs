@@ -1,10 +1,15 @@
 //! What a server is told. Plain values; where they come from is the caller's business.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::tls::TlsServer;
+
 /// Everything that a server can be told. A technique reads what concerns it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
+    /// What lies between the technique and TCP.
+    pub transport: Transport,
     /// What a client may use up.
     pub limits: Limits,
     /// What becomes of a subscriber that fell out of the replay window.
@@ -28,6 +33,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            transport: Transport::default(),
             limits: Limits::default(),
             lag_policy: LagPolicy::Disconnect,
             hold: Duration::from_secs(25),
@@ -39,6 +45,38 @@ impl Default for Settings {
             greeting: false,
         }
     }
+}
+
+/// What lies between the technique and TCP. A technique takes no notice of what means nothing to it.
+#[derive(Debug, Clone, Default)]
+pub struct Transport {
+    /// TLS; without it, everything goes on bare TCP.
+    pub tls: Option<Arc<TlsServer>>,
+    /// The version of HTTP; no other is spoken.
+    pub http: HttpVersion,
+    /// What is done to the messages' bytes.
+    pub compression: Compression,
+}
+
+/// The version of HTTP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// RFC 9112.
+    #[default]
+    Http1,
+    /// RFC 9113: by ALPN over TLS, with prior knowledge without.
+    Http2,
+}
+
+/// What is done to the messages' bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// Nothing.
+    #[default]
+    None,
+    /// `permessage-deflate` (RFC 7692) for WebSocket, `content-encoding: gzip` (RFC 1952) for polls and streams; for
+    /// a client that asks for it.
+    Deflate,
 }
 
 /// What a client may use up.

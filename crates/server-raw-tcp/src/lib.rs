@@ -11,8 +11,9 @@ use std::io;
 
 use bytes::Bytes;
 use server_kit::listener::{self, Admission};
+use server_kit::stream::Stream;
 use server_kit::{Hub, Settings, Stop};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use session::Session;
 
@@ -33,7 +34,7 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
 }
 
 async fn connection(
-    stream: TcpStream,
+    stream: Stream,
     admission: Admission,
     (hub, stop): (Hub, Stop),
     idle: std::time::Duration,

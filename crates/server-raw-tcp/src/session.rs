@@ -6,22 +6,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use server_kit::hub::{PublishError, UnknownChannel};
+use server_kit::stream::Stream;
 use server_kit::{Event, Hub, Lagged, Stop, Subscription, linger};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use wire::Resume;
 use wire::frame::{Decoder, Oversize};
 
-/// Room for a read. Reserved only once there is something to read, so that a quiet connection holds none.
-const READ_BYTES: usize = 4 * 1024;
 /// Events that wait are written together up to this many bytes.
 const BATCH_BYTES: usize = 64 * 1024;
 /// Linux takes up to 1,024 slices a call; 64 cover a batch of small events in few calls.
 const SLICES: usize = 64;
 
 pub(crate) struct Session {
-    stream: TcpStream,
+    stream: Stream,
     hub: Hub,
     decoder: Decoder,
 }
@@ -50,7 +48,7 @@ enum End {
 }
 
 impl Session {
-    pub(crate) fn new(stream: TcpStream, hub: Hub) -> Self {
+    pub(crate) fn new(stream: Stream, hub: Hub) -> Self {
         let decoder = Decoder::new(hub.message_bytes());
         Self { stream, hub, decoder }
     }
@@ -72,6 +70,7 @@ impl Session {
         let mut subscription = self.hub.subscribe(resume)?;
         if let Some(greeting) = subscription.greeting() {
             self.stream.write_all(&greeting).await?;
+            self.stream.flush().await?;
         }
         self.take_messages(resume.channel)?;
         let mut events = Vec::new();
@@ -81,9 +80,8 @@ impl Session {
             // By turns: events that never end must hold up neither what the client sends nor the stop.
             tokio::select! {
                 () = subscription.ready() => self.deliver(&mut subscription, &mut events).await?,
-                read = self.stream.readable() => {
+                read = self.read() => {
                     read?;
-                    self.read()?;
                     self.take_messages(resume.channel)?;
                 }
                 () = &mut stopped => return Err(End::Stopped),
@@ -97,8 +95,7 @@ impl Session {
                 let query = std::str::from_utf8(&body).map_err(|_| End::Hello)?;
                 return Resume::from_query(query).map_err(|_| End::Hello);
             }
-            self.stream.readable().await?;
-            self.read()?;
+            self.read().await?;
         }
     }
 
@@ -109,17 +106,17 @@ impl Session {
             [event] => self.stream.write_all(&event.encoded).await?,
             events => write_all(&mut self.stream, events).await?,
         }
+        // TLS may hold back the end of what it took; a socket has nothing to flush.
+        self.stream.flush().await?;
         events.clear();
         Ok(())
     }
 
-    fn read(&mut self) -> Result<(), End> {
-        self.decoder.buffer().reserve(READ_BYTES);
-        match self.stream.try_read_buf(self.decoder.buffer()) {
-            Ok(0) => Err(End::Closed),
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error.into()),
+    /// Cancel-safe.
+    async fn read(&mut self) -> Result<(), End> {
+        match self.stream.read_into(self.decoder.buffer()).await? {
+            0 => Err(End::Closed),
+            _ => Ok(()),
         }
     }
 
@@ -131,7 +128,7 @@ impl Session {
     }
 }
 
-async fn write_all(stream: &mut TcpStream, mut events: &[Event]) -> io::Result<()> {
+async fn write_all(stream: &mut Stream, mut events: &[Event]) -> io::Result<()> {
     let mut written = 0;
     while let Some(first) = events.first() {
         let mut slices = [IoSlice::new(&[]); SLICES];

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use server_kit::hub::PublishError;
+use server_kit::stream::Stream;
 use server_kit::{Lagged, linger};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
@@ -40,7 +40,7 @@ pub(crate) enum End {
 }
 
 /// Tells the client, if it can be told anything, and closes. Whether or not it took it, the connection is over.
-pub(crate) async fn say(mut socket: WebSocketStream<TcpStream>, end: End) {
+pub(crate) async fn say(mut socket: WebSocketStream<Stream>, end: End) {
     let _ = match (end.code(), &end) {
         (Some(code), end) => {
             let frame = CloseFrame { code, reason: shortened(end.reason()).into() };

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use server_kit::heartbeat::Heartbeat;
 use server_kit::settings::Frames;
+use server_kit::stream::Stream;
 use server_kit::{Event, Hub, Settings, Stop, Subscription};
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
@@ -23,7 +23,7 @@ const WRITE_BUFFER: usize = 16 * 1024;
 /// Events are taken from the hub up to this many bytes at a time.
 const BATCH_BYTES: usize = 64 * 1024;
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Stream>;
 
 pub(crate) struct Session {
     hub: Hub,
@@ -46,7 +46,7 @@ impl Session {
     }
 
     /// Runs the session to its end. `read` was read from the socket behind the handshake.
-    pub(crate) async fn run(mut self, stream: TcpStream, read: Bytes, stop: Stop) {
+    pub(crate) async fn run(mut self, stream: Stream, read: Bytes, stop: Stop) {
         let mut socket =
             WebSocketStream::from_partially_read(stream, read.into(), Role::Server, Some(self.config)).await;
         let Err(end) = self.talk(&mut socket, &stop).await;

@@ -1,0 +1,113 @@
+//! A connection's bytes, whatever carries them: TCP, TLS over it, or a stream of an HTTP/2 connection.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+/// Room for a read. Reserved only once there is something to read, so that a quiet connection holds none.
+const READ_BYTES: usize = 4 * 1024;
+
+/// Bytes both ways.
+#[derive(Debug)]
+pub enum Stream {
+    /// A bare socket.
+    Plain(TcpStream),
+    /// TLS on a socket.
+    Tls(Box<TlsStream<TcpStream>>),
+    /// The two halves of a stream of an HTTP/2 connection, after an extended CONNECT (RFC 8441).
+    Http2(TokioIo<Upgraded>),
+}
+
+impl Stream {
+    /// Waits for bytes and appends them, at most 4 KiB; returns how many, 0 at the end. Holds no room while it waits.
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// What the socket, TLS or HTTP/2 reports.
+    pub async fn read_into(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => read_socket(socket, buffer).await,
+            Self::Tls(tls) => read_layered(tls, buffer).await,
+            Self::Http2(upgraded) => read_layered(upgraded, buffer).await,
+        }
+    }
+}
+
+async fn read_socket(socket: &TcpStream, buffer: &mut BytesMut) -> io::Result<usize> {
+    loop {
+        socket.readable().await?;
+        buffer.reserve(READ_BYTES);
+        match socket.try_read_buf(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+    }
+}
+
+/// What lies above a socket cannot say that it is readable without giving bytes, so they go through the stack.
+async fn read_layered(stream: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<usize> {
+    std::future::poll_fn(|cx| {
+        let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut space);
+        let polled = Pin::new(&mut *stream).poll_read(cx, &mut read);
+        buffer.extend_from_slice(read.filled());
+        polled.map_ok(|()| read.filled().len())
+    })
+    .await
+}
+
+/// Calls the same method of whichever stream it is.
+macro_rules! forward {
+    ($stream:expr, $method:ident $(, $argument:expr)*) => {
+        match $stream {
+            Self::Plain(stream) => Pin::new(stream).$method($($argument),*),
+            Self::Tls(stream) => Pin::new(&mut **stream).$method($($argument),*),
+            Self::Http2(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        forward!(self.get_mut(), poll_read, cx, buf)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        forward!(self.get_mut(), poll_write, cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        forward!(self.get_mut(), poll_write_vectored, cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Http2(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        forward!(self.get_mut(), poll_flush, cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        forward!(self.get_mut(), poll_shutdown, cx)
+    }
+}
