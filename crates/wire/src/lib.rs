@@ -8,11 +8,13 @@
 //! - [`message`]: the application message, the same bytes in every technique
 //! - [`lines`]: newline-delimited messages, for poll batches and NDJSON streams
 //! - [`sse`]: Server-Sent Events (WHATWG HTML §9.2)
+//! - [`deflate`]: WebSocket messages compressed by permessage-deflate (RFC 7692)
 //! - [`frame`]: length-prefixed frames, for raw TCP and the feed
 //! - [`resume`]: where a subscriber begins to read, as a query string and back
 //! - [`ready`]: the line by which a server process says that it is listening
 //! - [`paths`]: the paths of the HTTP interface
 
+pub mod deflate;
 pub mod frame;
 pub mod lines;
 pub mod message;
