@@ -9,6 +9,7 @@
 //! - `websocket`, `length_prefixed`: frames
 //! - `message`: stamp and payload
 //! - `delay_line`: an added delay on the receiving side
+//! - [`Tracer`]: every flight with its time, where a trial asks for it
 
 mod body;
 mod classifier;
@@ -21,6 +22,7 @@ mod ledger;
 mod length_prefixed;
 mod message;
 mod tapped;
+mod trace;
 mod websocket;
 
 use std::cell::RefCell;
@@ -30,6 +32,7 @@ use schema::bytes_account::Account;
 
 pub use classifier::Classifier;
 pub use tapped::Tapped;
+pub use trace::{ConnectionTrace, Tracer};
 
 /// What crossed the sockets of one load thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
