@@ -1,21 +1,21 @@
 //! Why a session ends, and how the client is told: close code and reason (RFC 6455 §7.4).
 //!
-//! tungstenite reports an error and leaves the closing to its caller. A socket that is dropped then, with input
+//! The libraries report an error and leave the closing to their caller. A socket that is dropped then, with input
 //! unread, is reset before the client has read the close frame; so the frame is sent, the write side shut down, and
 //! the input drained for a while.
 
+use std::io;
 use std::time::Duration;
 
-use futures_util::SinkExt as _;
 use server_kit::hub::PublishError;
-use server_kit::stream::Stream;
 use server_kit::{Lagged, linger};
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use wire::deflate::Broken;
+
+use crate::socket::Socket;
 
 /// A client that does not read its close frame in this time is not told.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -37,35 +37,34 @@ pub(crate) enum End {
     Message(#[from] PublishError),
     #[error(transparent)]
     Socket(#[from] Error),
+    #[error(transparent)]
+    Deflated(#[from] Broken),
 }
 
 /// Tells the client, if it can be told anything, and closes. Whether or not it took it, the connection is over.
-pub(crate) async fn say(mut socket: WebSocketStream<Stream>, end: End) {
+pub(crate) async fn say(mut socket: impl Socket, end: End) {
     let _ = match (end.code(), &end) {
-        (Some(code), end) => {
-            let frame = CloseFrame { code, reason: shortened(end.reason()).into() };
-            timeout(LONGEST, socket.close(Some(frame))).await
-        }
+        (Some(code), end) => timeout(LONGEST, socket.close(code, shortened(end.reason()))).await,
         // The answer to the client's close is queued.
         (None, End::Closed) => timeout(LONGEST, socket.flush()).await,
         (None, _) => return,
     };
-    linger::close(socket.into_inner()).await;
+    linger::close(socket.into_stream()).await;
 }
 
 impl End {
-    fn code(&self) -> Option<CloseCode> {
-        match self {
-            Self::Stopped => Some(CloseCode::Away),
-            Self::Lagged(_) => Some(CloseCode::Again),
-            Self::Message(PublishError::TooLong { .. }) | Self::Socket(Error::Capacity(_)) => {
-                Some(CloseCode::Size)
-            }
-            Self::Message(_) => Some(CloseCode::Policy),
-            Self::Socket(Error::Utf8(_)) => Some(CloseCode::Invalid),
-            Self::Socket(Error::Protocol(error)) if !is_cut_off(error) => Some(CloseCode::Protocol),
-            Self::Closed | Self::Gone | Self::Socket(_) => None,
-        }
+    fn code(&self) -> Option<u16> {
+        let code = match self {
+            Self::Stopped => CloseCode::Away,
+            Self::Lagged(_) => CloseCode::Again,
+            Self::Message(PublishError::TooLong { .. }) | Self::Socket(Error::Capacity(_)) => CloseCode::Size,
+            Self::Message(_) => CloseCode::Policy,
+            Self::Socket(Error::Utf8(_)) => CloseCode::Invalid,
+            Self::Socket(Error::Protocol(error)) if !is_cut_off(error) => CloseCode::Protocol,
+            Self::Deflated(broken) => return Some(broken.close_code()),
+            Self::Closed | Self::Gone | Self::Socket(_) => return None,
+        };
+        Some(code.into())
     }
 
     fn reason(&self) -> String {
@@ -77,6 +76,13 @@ impl End {
             Self::Socket(Error::Protocol(error)) => error.to_string(),
             other => other.to_string(),
         }
+    }
+}
+
+/// The stream below is at its end, whatever it says of that.
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        Self::Gone
     }
 }
 

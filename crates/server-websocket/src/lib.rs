@@ -1,26 +1,28 @@
-//! The WebSocket server (RFC 6455).
+//! The WebSocket server (RFC 6455), on HTTP/1.1 and, by extended CONNECT, on HTTP/2 (RFC 8441).
 //!
-//! `GET /ws?channel=N&after=SEQ` with a handshake; then each event is a frame, and each frame of the client's is a
-//! message of its own. How it closes:
+//! `GET /ws?channel=N&after=SEQ` with a handshake, or `CONNECT` of the same path with `:protocol: websocket`; then each
+//! event is a frame, and each frame of the client's is a message of its own. How it closes:
 //!
 //! | code | reason |
 //! |---|---|
 //! | 1001 | the server stops |
 //! | 1002 | the client broke the protocol |
-//! | 1007 | a text frame is not UTF-8 |
+//! | 1007 | a text message is not UTF-8, or a compressed one cannot be inflated |
 //! | 1008 | what the client sent is not a message of this application |
-//! | 1009 | a message is over the limit |
+//! | 1009 | a message is over the limit, inflated or as it came |
 //! | 1013 | `too slow, missed N`: the subscriber fell out of the replay window and may try again later |
 //!
 //! # Layout
 //!
 //! - `handshake`: the request that asks for WebSocket, and its answer
 //! - `session`: events down, messages up
+//! - `socket`: frames of a session, by tungstenite or, compressed, by the codec of [`wire::deflate`]
 //! - `farewell`: why a session ends, and how the client is told
 
 mod farewell;
 mod handshake;
 mod session;
+mod socket;
 
 use std::io;
 
@@ -64,12 +66,12 @@ impl Endpoint for Sockets {
         request: Request<Incoming>,
         connection: &Connection,
     ) -> Result<Response<Self::Body>, Refusal> {
-        let response = handshake::accept(request.headers())?;
+        let (response, agreement) = handshake::accept(&request, self.settings.transport.compression)?;
         let resume = http::resume(&request)?;
         let subscription = self.hub.subscribe(resume)?;
         let session = Session::new(self.hub.clone(), resume.channel, subscription, &self.settings);
         let stop = self.stop.clone();
-        connection.upgrade(move |stream, read| async move { session.run(stream, read, stop).await });
+        connection.upgrade(|stream, read| session.run(stream, read, agreement, stop));
         Ok(response)
     }
 }

@@ -1,0 +1,39 @@
+//! A session's socket: events and pings out, messages in.
+//!
+//! Two libraries stand behind it. tungstenite does everything but compress; where compression was agreed on, the codec
+//! of [`wire::deflate`] does.
+
+mod deflated;
+mod plain;
+
+use std::future::Future;
+
+use bytes::Bytes;
+use server_kit::stream::Stream;
+
+use crate::farewell::End;
+
+pub(crate) use deflated::Deflated;
+pub(crate) use plain::Plain;
+
+/// A WebSocket behind its handshake, on the server's side.
+pub(crate) trait Socket: Send {
+    /// Puts an event behind those that wait to be written, as a frame.
+    fn feed(&mut self, event: Bytes) -> impl Future<Output = Result<(), End>> + Send;
+
+    /// Writes what waits, in one write where the stream takes it.
+    fn flush(&mut self) -> impl Future<Output = Result<(), End>> + Send;
+
+    /// Sends a ping.
+    fn ping(&mut self) -> impl Future<Output = Result<(), End>> + Send;
+
+    /// The client's next message; pings are answered on the way. A close frame is answered by the next
+    /// [`flush`](Self::flush). Cancel-safe.
+    fn next(&mut self) -> impl Future<Output = Result<Bytes, End>> + Send;
+
+    /// Sends a close frame, behind what waits.
+    fn close(&mut self, code: u16, reason: String) -> impl Future<Output = Result<(), End>> + Send;
+
+    /// The stream below.
+    fn into_stream(self) -> Stream;
+}

@@ -1,0 +1,89 @@
+//! A socket with permessage-deflate, by the codec of [`wire::deflate`].
+
+use bytes::{Bytes, BytesMut};
+use server_kit::settings::Frames;
+use server_kit::stream::Stream;
+use tokio::io::AsyncWriteExt as _;
+use wire::deflate::{Agreement, Codec, Farewell, Kind, Message, Role};
+
+use super::Socket;
+use crate::farewell::End;
+
+pub(crate) struct Deflated {
+    stream: Stream,
+    codec: Codec,
+    kind: Kind,
+    output: BytesMut,
+    /// Whether all that was written has left the layers below.
+    flushed: bool,
+}
+
+impl Deflated {
+    /// `read` was read from the stream behind the handshake; a message is of up to `message_bytes`, inflated.
+    pub(crate) fn new(
+        stream: Stream,
+        read: &[u8],
+        frames: Frames,
+        message_bytes: usize,
+        agreement: Agreement,
+    ) -> Self {
+        let mut codec = Codec::new(Role::Server, agreement, message_bytes);
+        codec.buffer().extend_from_slice(read);
+        let kind = match frames {
+            Frames::Text => Kind::Text,
+            Frames::Binary => Kind::Binary,
+        };
+        Self { stream, codec, kind, output: BytesMut::new(), flushed: true }
+    }
+}
+
+impl Socket for Deflated {
+    async fn feed(&mut self, event: Bytes) -> Result<(), End> {
+        self.codec.data(self.kind, &event, &mut self.output);
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        while !self.output.is_empty() {
+            self.flushed = false;
+            self.stream.write_buf(&mut self.output).await?;
+        }
+        if !self.flushed {
+            self.stream.flush().await?;
+            self.flushed = true;
+        }
+        Ok(())
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        self.codec.ping(&mut self.output);
+        self.flush().await
+    }
+
+    async fn next(&mut self) -> Result<Bytes, End> {
+        loop {
+            // Answers to pings, before more of them are read.
+            self.flush().await?;
+            match self.codec.next_message()? {
+                Some(Message::Data(_, payload)) => return Ok(payload),
+                Some(Message::Ping(content)) => self.codec.pong(&content, &mut self.output),
+                Some(Message::Pong) => {}
+                Some(Message::Close(farewell)) => {
+                    self.codec.close(farewell.as_ref(), &mut self.output);
+                    return Err(End::Closed);
+                }
+                None if self.stream.read_into(self.codec.buffer()).await? == 0 => return Err(End::Gone),
+                None => {}
+            }
+        }
+    }
+
+    async fn close(&mut self, code: u16, reason: String) -> Result<(), End> {
+        self.codec.close(Some(&Farewell { code, reason }), &mut self.output);
+        self.flush().await
+    }
+
+    fn into_stream(self) -> Stream {
+        self.stream
+    }
+}
