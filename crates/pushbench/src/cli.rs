@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Ping the echo at an address: the near end of the floor's ping
     #[command(hide = true)]
     FloorPing(FloorPing),
+    /// Answer one exchange that was printed somewhere: the far end of a replay
+    #[command(hide = true)]
+    ReplayAnswer,
 }
 
 /// Arguments of `list`.

@@ -3,6 +3,7 @@
 mod floor;
 mod list;
 mod load;
+mod replay;
 mod report;
 mod run;
 mod serve;
@@ -35,6 +36,7 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::FloorEcho(arguments) => floor::echo(&arguments),
         Command::FloorPing(arguments) => floor::ping(&arguments),
+        Command::ReplayAnswer => replay::answer(),
     }
 }
 

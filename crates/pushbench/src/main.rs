@@ -10,6 +10,7 @@
 //! - [`runner`], [`trial`], [`processes`]: goes through the plan; one trial, and the children that make it
 //! - [`store`], [`histograms`]: a run's folder
 //! - [`host`], [`provenance`], [`floor`]: the machine, the program, and what a bare socket costs here
+//! - [`literature`], [`replay`]: published comparisons that this run measures, and their printed exchanges
 //! - [`progress`], [`summary`], [`interrupt`]: what is shown, and Ctrl-C
 
 mod cli;
@@ -19,12 +20,14 @@ mod floor;
 mod histograms;
 mod host;
 mod interrupt;
+mod literature;
 mod plan;
 mod processes;
 mod progress;
 mod project;
 mod provenance;
 mod registry;
+mod replay;
 mod runner;
 mod store;
 mod summary;

@@ -15,6 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::plan::{Plan, Trial};
 use crate::progress::Progress;
 use crate::registry;
+use crate::replay;
 use crate::store::{SKIPPED_TRIAL, Store};
 use crate::trial::Stage;
 
@@ -62,6 +63,7 @@ impl Runner<'_> {
 
     async fn all(&mut self, plan: &Plan, progress: &mut Progress) -> anyhow::Result<()> {
         self.measure_floor().await?;
+        self.replay_literature().await?;
         let mut climbs = Climbs::default();
         for trial in plan.trials() {
             if let Some(record) = self.store.record_of(&trial)? {
@@ -103,6 +105,14 @@ impl Runner<'_> {
         let measured = floor::measure(&self.stage.load_program, &self.stage.pinning, self.pings).await;
         let pings = self.store.keep_floor(&measured.context("measure the floor")?, unix_s())?;
         self.manifest.floor = floor::describe(&pings);
+        self.store.write_manifest(self.manifest)
+    }
+
+    async fn replay_literature(&mut self) -> anyhow::Result<()> {
+        if self.manifest.replays.is_empty() {
+            let replays = replay::all(&self.stage.load_program, &self.manifest.literature).await;
+            self.manifest.replays = replays.context("replay what was printed")?;
+        }
         self.store.write_manifest(self.manifest)
     }
 

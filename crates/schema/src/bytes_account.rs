@@ -15,7 +15,7 @@ macro_rules! layers {
 
         impl Layers {
             /// Every layer's label and bytes, in the order in which charts stack them.
-            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
                 [$(($label, self.$name)),+].into_iter()
             }
         }

@@ -10,9 +10,11 @@
 //! - [`trial`]: a trial's plan, outcome and record
 //! - [`manifest`]: what a run was, and on what machine
 //! - [`warning`]: what a reader of a figure must know
+//! - [`literature`]: published figures, and how they are measured here
 
 pub mod bytes_account;
 pub mod calendar;
+pub mod literature;
 pub mod manifest;
 pub mod quantity;
 pub mod scenario;

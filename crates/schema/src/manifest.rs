@@ -40,6 +40,12 @@ pub struct Manifest {
     pub host: Host,
     /// A bare socket ping between two processes on the same cores.
     pub floor: Option<Floor>,
+    /// Published comparisons whose scenarios were run.
+    #[serde(default)]
+    pub literature: Vec<LiteratureInfo>,
+    /// Their printed exchanges, as they crossed a socket.
+    #[serde(default)]
+    pub replays: Vec<Replay>,
 }
 
 /// Something that was left out.
@@ -80,6 +86,42 @@ pub struct ScenarioInfo {
     pub sweeps: Vec<String>,
     /// The file's text.
     pub text: String,
+}
+
+/// A published comparison as it was when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LiteratureInfo {
+    /// Its short name.
+    pub id: String,
+    /// The file's text, as [`literature`](crate::literature) describes it.
+    pub text: String,
+}
+
+/// A printed exchange that was sent and answered over a loopback connection, counted at the client's socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    /// The publication's short name.
+    pub publication: String,
+    /// The exchange's name there.
+    pub exchange: String,
+    /// The request.
+    pub up: ReplayedBytes,
+    /// The answer.
+    pub down: ReplayedBytes,
+}
+
+/// Bytes of one direction of a replayed exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayedBytes {
+    /// All that crossed the socket.
+    pub socket: u64,
+    /// Of these, the head's line ends: two bytes a line, and two after the last.
+    pub line_ends: u64,
+    /// Of these, the content after the head.
+    pub body: u64,
 }
 
 /// The machine.

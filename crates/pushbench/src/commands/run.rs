@@ -19,7 +19,7 @@ use crate::plan::{Choice, Plan};
 use crate::runner::{Ended, Runner, unix_s};
 use crate::store::{self, Store};
 use crate::trial::Stage;
-use crate::{floor, project, provenance, registry, summary};
+use crate::{floor, literature, project, provenance, registry, summary};
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
@@ -67,7 +67,9 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     if plan.trials.is_empty() {
         bail!("there is nothing to run: none of the techniques takes part in these scenarios");
     }
-    let manifest = manifest(arguments, &scenarios, &techniques, &plan, seed);
+    let mut manifest = manifest(arguments, &scenarios, &techniques, &plan, seed);
+    let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    manifest.literature = literature::measured_by(&names)?;
     let store = Store::create(results, &manifest, &plan)?;
     Ok(Begun { store, manifest, plan })
 }
@@ -183,6 +185,8 @@ fn manifest(
         libraries: provenance::libraries(),
         host: host::describe(&Pinning::of_this_process()),
         floor: None,
+        literature: Vec::new(),
+        replays: Vec::new(),
     }
 }
 

@@ -1,0 +1,126 @@
+//! Printed exchanges of the literature, sent and answered over a loopback connection by two processes, and counted by
+//! the load generator's tap at the client's socket: what the printed text is on a wire.
+
+use std::cell::RefCell;
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use loadgen::tap::{Protocol, SharedTally, Tally, Tapped};
+use schema::literature::{Exchange, Publication};
+use schema::manifest::{LiteratureInfo, Replay, ReplayedBytes};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::processes::Process;
+
+/// A peer that takes longer than this is gone.
+const TIMEOUT: Duration = Duration::from_secs(5);
+const LINE_END: &str = "\r\n";
+
+/// What the answering process is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Part {
+    /// It answers when it has read so many bytes.
+    pub(crate) request_bytes: usize,
+    /// Its answer.
+    pub(crate) answer: String,
+}
+
+/// What the answering process does: accepts one connection, reads the request, answers, and waits for the other side
+/// to close.
+///
+/// # Errors
+///
+/// When the socket fails.
+pub(crate) fn answer(listener: &TcpListener, part: &Part) -> io::Result<()> {
+    let (mut stream, _) = listener.accept()?;
+    stream.set_nodelay(true)?;
+    stream.read_exact(&mut vec![0; part.request_bytes])?;
+    stream.write_all(part.answer.as_bytes())?;
+    io::copy(&mut stream, &mut io::sink()).map(drop)
+}
+
+/// Replays every printed exchange of these publications; `program` is the one that answers.
+///
+/// # Errors
+///
+/// When a publication cannot be understood, or when a process or a socket fails.
+pub(crate) async fn all(program: &Path, literature: &[LiteratureInfo]) -> anyhow::Result<Vec<Replay>> {
+    let mut replays = Vec::new();
+    for info in literature {
+        for exchange in Publication::parse(&info.text, &info.id)?.replays {
+            let replay = one(program, &info.id, &exchange).await;
+            replays.push(replay.with_context(|| format!("replay {} of {}", exchange.exchange, info.id))?);
+        }
+    }
+    Ok(replays)
+}
+
+async fn one(program: &Path, publication: &str, exchange: &Exchange) -> anyhow::Result<Replay> {
+    let request = head(&exchange.request);
+    let content = "x".repeat(exchange.body as usize);
+    let part = Part { request_bytes: request.len(), answer: head(&exchange.response) + &content };
+    let mut peer = Process::start("replay's peer", program, ["replay-answer"])?;
+    peer.tell(&serde_json::to_string(&part)?).await?;
+    let address = peer.line(TIMEOUT).await?;
+    let exchanged = timeout(TIMEOUT, exchanged(&address, &request, part.answer.len())).await;
+    let (tally, answer) = exchanged.context("the peer is silent")??;
+    peer.end().await;
+    ensure!(answer == part.answer.as_bytes(), "the answer is not what was sent");
+    let bytes = |socket, text: &str, body| ReplayedBytes { socket, line_ends: line_ends(text), body };
+    Ok(Replay {
+        publication: publication.to_owned(),
+        exchange: exchange.exchange.clone(),
+        up: bytes(tally.socket_written, &request, 0),
+        down: bytes(tally.socket_read, &part.answer, exchange.body.into()),
+    })
+}
+
+/// Sends the request, reads an answer of so many bytes, and says what the tap counted.
+async fn exchanged(address: &str, request: &str, answer_bytes: usize) -> io::Result<(Tally, Vec<u8>)> {
+    let tally: SharedTally = Rc::new(RefCell::new(Tally::default()));
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let mut tapped = Tapped::new(stream, Protocol::Http, Rc::clone(&tally), Duration::ZERO);
+    tapped.write_all(request.as_bytes()).await?;
+    let mut answer = vec![0; answer_bytes];
+    tapped.read_exact(&mut answer).await?;
+    let counted = *tally.borrow();
+    Ok((counted, answer))
+}
+
+/// Lines as HTTP/1.1 sends them (RFC 9112 §2.1): each ends, and an empty one ends them all.
+fn head(lines: &[String]) -> String {
+    lines.iter().map(String::as_str).chain([""]).flat_map(|line| [line, LINE_END]).collect()
+}
+
+fn line_ends(text: &str) -> u64 {
+    (text.matches(LINE_END).count() * LINE_END.len()) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_printed_crosses_the_socket_with_its_line_ends() {
+        let request = head(&["GET / HTTP/1.1".to_owned(), "Host: a".to_owned()]);
+        assert_eq!((request.as_str(), line_ends(&request)), ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 6));
+        let part =
+            Part { request_bytes: request.len(), answer: head(&["HTTP/1.1 200 OK".to_owned()]) + "xx" };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let answered = part.answer.clone();
+        let answering = std::thread::spawn(move || answer(&listener, &part));
+        let (tally, answer) = exchanged(&address, &request, answered.len()).await.unwrap();
+        answering.join().unwrap().unwrap();
+        assert_eq!(answer, answered.as_bytes());
+        assert_eq!((tally.socket_written, tally.socket_read), (27, 21));
+    }
+}
