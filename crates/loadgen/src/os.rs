@@ -1,9 +1,10 @@
 //! What is asked of the operating system: clocks, cores, signals, a process's memory and context switches.
 //!
-//! The only module of this crate with `unsafe`: the CPU clock of another process and the kernel's counters of a TCP
-//! connection have no safe wrapper.
+//! The only module of this crate with `unsafe`: the CPU clock of another process, the kernel's counters of a TCP connection
+//! and a network of one's own have no safe wrapper.
 #![allow(unsafe_code)]
 
+mod network;
 mod tcp;
 
 use std::fs;
@@ -17,6 +18,7 @@ use rustix::time::Timespec;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+pub use network::{NetworkCounters, enter_own_network, network_counters, network_is_silent_within};
 pub use tcp::{TcpInfo, limit_segment, tcp_info};
 
 /// Nanoseconds of `CLOCK_MONOTONIC`, the one clock of all processes of a host.
