@@ -6,7 +6,7 @@ use schema::bytes_account::Account;
 
 use super::ledger::arrive;
 use super::length_prefixed::{self, LengthPrefixed};
-use super::{Protocol, http1};
+use super::{Protocol, http1, http2};
 
 /// Attributes the bytes of one connection to layers.
 ///
@@ -21,7 +21,7 @@ pub struct Classifier {
 enum Spoken {
     Http(http1::Connection),
     RawTcp { up: LengthPrefixed, down: LengthPrefixed },
-    Http2,
+    Http2(http2::Connection),
 }
 
 impl Classifier {
@@ -29,7 +29,7 @@ impl Classifier {
     pub fn new(protocol: Protocol) -> Self {
         let spoken = match protocol {
             Protocol::Http => Spoken::Http(http1::Connection::new()),
-            Protocol::Http2 => Spoken::Http2,
+            Protocol::Http2 => Spoken::Http2(http2::Connection::new()),
             Protocol::RawTcp => Spoken::RawTcp {
                 up: LengthPrefixed::beginning_with(length_prefixed::Body::Hello),
                 down: LengthPrefixed::beginning_with(length_prefixed::Body::Message),
@@ -55,7 +55,7 @@ impl Classifier {
         match &mut self.spoken {
             Spoken::Http(connection) => connection.up(bytes, account),
             Spoken::RawTcp { up, .. } => up.take(bytes, &mut account.up),
-            Spoken::Http2 => {}
+            Spoken::Http2(connection) => connection.up(bytes, account),
         }
     }
 
@@ -64,7 +64,7 @@ impl Classifier {
         match &mut self.spoken {
             Spoken::Http(connection) => connection.down(bytes, account),
             Spoken::RawTcp { down, .. } => down.take(bytes, &mut account.down),
-            Spoken::Http2 => {}
+            Spoken::Http2(connection) => connection.down(bytes, account),
         }
     }
 }

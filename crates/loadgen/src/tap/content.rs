@@ -6,6 +6,7 @@ use schema::bytes_account::Layers;
 use super::event_stream::EventStream;
 use super::ledger::{Layer, settle};
 use super::message::{Meter, settle_whole};
+use super::websocket::Frames;
 
 /// Takes in a body's data, without the framing of HTTP.
 #[derive(Debug)]
@@ -16,25 +17,61 @@ pub(super) enum Content {
     Lines(Meter),
     /// Server-Sent Events.
     Events(EventStream),
+    /// Frames of WebSocket: the DATA of an HTTP/2 stream that was opened for them.
+    WebSocket(Frames),
+    /// What a content coding left of messages, greetings and what separates them: it cannot be looked into.
+    Compressed,
     /// Carries no event.
     Control,
 }
 
+/// What a body is said to carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum MediaType {
+    Lines,
+    Events,
+    /// Nothing that carries events.
+    #[default]
+    Other,
+}
+
+impl MediaType {
+    /// By the value of `content-type`.
+    pub(super) fn of(value: &[u8]) -> Self {
+        let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+        if essence.eq_ignore_ascii_case(wire::lines::MEDIA_TYPE.as_bytes()) {
+            Self::Lines
+        } else if essence.eq_ignore_ascii_case(wire::sse::MEDIA_TYPE.as_bytes()) {
+            Self::Events
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Whether this value of `content-encoding` names a coding that hides the content (RFC 9110 §8.4).
+pub(super) fn is_coded(content_encoding: &[u8]) -> bool {
+    !content_encoding.is_empty() && !content_encoding.eq_ignore_ascii_case(b"identity")
+}
+
 impl Content {
-    pub(super) fn message() -> Self {
-        Self::Message(Meter::new())
+    /// A body that is one message.
+    pub(super) fn message(is_coded: bool) -> Self {
+        if is_coded { Self::Compressed } else { Self::Message(Meter::new()) }
     }
 
-    /// By the value of `content-type`.
-    pub(super) fn of(media_type: &[u8]) -> Self {
-        let essence = media_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-        if essence.eq_ignore_ascii_case(wire::lines::MEDIA_TYPE.as_bytes()) {
-            Self::Lines(Meter::new())
-        } else if essence.eq_ignore_ascii_case(wire::sse::MEDIA_TYPE.as_bytes()) {
-            Self::Events(EventStream::new())
-        } else {
-            Self::Control
+    /// The body of an answer.
+    pub(super) fn of(media_type: MediaType, is_coded: bool) -> Self {
+        match media_type {
+            MediaType::Other => Self::Control,
+            MediaType::Lines | MediaType::Events if is_coded => Self::Compressed,
+            MediaType::Lines => Self::Lines(Meter::new()),
+            MediaType::Events => Self::Events(EventStream::new()),
         }
+    }
+
+    pub(super) fn carries_messages(&self) -> bool {
+        !matches!(self, Self::Control)
     }
 
     pub(super) fn take(&mut self, bytes: &[u8], layers: &mut Layers) {
@@ -42,6 +79,8 @@ impl Content {
             Self::Message(meter) => meter.push(bytes),
             Self::Lines(meter) => take_lines(meter, bytes, layers),
             Self::Events(events) => events.take(bytes, layers),
+            Self::WebSocket(frames) => frames.take(bytes, layers),
+            Self::Compressed => settle(layers, Layer::Compressed, bytes.len() as u64),
             Self::Control => settle(layers, Layer::Control, bytes.len() as u64),
         }
     }
@@ -54,7 +93,8 @@ impl Content {
             }
             Self::Lines(meter) => meter.settle_as_control(0, layers),
             Self::Events(events) => events.end(layers),
-            Self::Control => {}
+            Self::WebSocket(frames) => frames.end(layers),
+            Self::Compressed | Self::Control => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use memchr::memchr_iter;
 
 use super::body::Framing;
-use super::content::Content;
+use super::content::{Content, MediaType, is_coded};
 
 /// A head that is longer is none.
 const LONGEST: usize = 64 * 1024;
@@ -38,12 +38,15 @@ pub(super) enum Collected<T> {
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) body: Framing,
+    /// The body is compressed.
+    pub(super) is_coded: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
     Get,
     Head,
+    Connect,
     /// Carries something up.
     Other,
 }
@@ -110,14 +113,11 @@ pub(super) fn read_request(head: &[u8]) -> Option<Request> {
     let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
     let mut request = httparse::Request::new(&mut []);
     let parsed = request.parse_with_uninit_headers(head, &mut fields).ok()?;
-    let method = match request.method? {
-        "GET" => Method::Get,
-        "HEAD" => Method::Head,
-        _ => Method::Other,
-    };
+    let method = Method::of(request.method?.as_bytes());
+    let said = Said::by(request.headers)?;
     // A request without either field has no body (RFC 9112 §6.3).
-    let body = framing(request.headers)?.unwrap_or(Framing::Length(0));
-    parsed.is_complete().then_some(Request { method, body })
+    let body = said.framing().unwrap_or(Framing::Length(0));
+    parsed.is_complete().then_some(Request { method, body, is_coded: said.is_coded })
 }
 
 pub(super) fn read_response(head: &[u8]) -> Option<Response> {
@@ -125,25 +125,77 @@ pub(super) fn read_response(head: &[u8]) -> Option<Response> {
     let mut response = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     let parsed = config.parse_response_with_uninit_headers(&mut response, head, &mut fields).ok()?;
-    let body = framing(response.headers)?.unwrap_or(Framing::UntilClose);
-    let media_type = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-type"));
-    let content = media_type.map_or(Content::Control, |field| Content::of(field.value));
+    let said = Said::by(response.headers)?;
+    let body = said.framing().unwrap_or(Framing::UntilClose);
+    let content = Content::of(said.media_type, said.is_coded);
     parsed.is_complete().then_some(Response { status: response.code?, body, content })
 }
 
-/// How the body is delimited (RFC 9112 §6.3); `Some(None)` when no field says so, `None` when a field makes no sense.
-fn framing(fields: &[httparse::Header<'_>]) -> Option<Option<Framing>> {
-    let mut length = None;
-    for field in fields {
-        if field.name.eq_ignore_ascii_case("transfer-encoding") {
-            let chunked = field.value.to_ascii_lowercase().ends_with(b"chunked");
-            return Some(Some(if chunked { Framing::chunked() } else { Framing::UntilClose }));
-        }
-        if field.name.eq_ignore_ascii_case("content-length") {
-            length = Some(Framing::Length(std::str::from_utf8(field.value).ok()?.trim().parse().ok()?));
+impl Method {
+    pub(super) fn of(name: &[u8]) -> Self {
+        match name {
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"CONNECT" => Self::Connect,
+            _ => Self::Other,
         }
     }
-    Some(length)
+}
+
+/// What the fields say of the body.
+#[derive(Debug, Default)]
+struct Said {
+    length: Option<u64>,
+    transfer: Option<Transfer>,
+    media_type: MediaType,
+    is_coded: bool,
+}
+
+/// What `transfer-encoding` says.
+#[derive(Debug, Clone, Copy)]
+enum Transfer {
+    Chunked,
+    Other,
+}
+
+impl Said {
+    /// None when a field makes no sense.
+    fn by(fields: &[httparse::Header<'_>]) -> Option<Self> {
+        let mut said = Self::default();
+        for &httparse::Header { name, value } in fields {
+            // The length tells most fields apart from those that matter.
+            match name.len() {
+                12 if name.eq_ignore_ascii_case("content-type") => said.media_type = MediaType::of(value),
+                14 if name.eq_ignore_ascii_case("content-length") => said.length = Some(length(value)?),
+                16 if name.eq_ignore_ascii_case("content-encoding") => said.is_coded = is_coded(value),
+                17 if name.eq_ignore_ascii_case("transfer-encoding") => {
+                    said.transfer = Some(Transfer::of(value));
+                }
+                _ => {}
+            }
+        }
+        Some(said)
+    }
+
+    /// How the body is delimited (RFC 9112 §6.3); none when no field says so.
+    fn framing(&self) -> Option<Framing> {
+        match (self.transfer, self.length) {
+            (Some(Transfer::Chunked), _) => Some(Framing::chunked()),
+            (Some(Transfer::Other), _) => Some(Framing::UntilClose),
+            (None, length) => length.map(Framing::Length),
+        }
+    }
+}
+
+impl Transfer {
+    fn of(value: &[u8]) -> Self {
+        let last = value.len().saturating_sub(b"chunked".len());
+        if value[last..].eq_ignore_ascii_case(b"chunked") { Self::Chunked } else { Self::Other }
+    }
+}
+
+fn length(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]

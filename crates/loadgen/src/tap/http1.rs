@@ -87,10 +87,10 @@ impl Connection {
                 self.exchanges.push_back(Exchange::Asking { head_len, method });
                 Content::Control
             }
-            Method::Other => {
+            Method::Connect | Method::Other => {
                 self.exchanges.push_back(Exchange::Sending);
                 settle(&mut account.up, Layer::RequestHead, head_len);
-                Content::message()
+                Content::message(request.is_coded)
             }
         };
         self.up.begin_body(request.body, content);

@@ -6,6 +6,7 @@
 //! - [`Classifier`]: the pure part; bytes of a connection in, an [`Account`] out
 //! - `ledger`: why the layers add up
 //! - `http1`, `head`, `body`, `content`, `event_stream`: HTTP/1.1, from the outside in
+//! - `http2`: HTTP/2, whose streams carry the same content
 //! - `websocket`, `length_prefixed`: frames
 //! - `message`: stamp and payload
 //! - `delay_line`: an added delay on the receiving side
@@ -18,6 +19,7 @@ mod delay_line;
 mod event_stream;
 mod head;
 mod http1;
+mod http2;
 mod ledger;
 mod length_prefixed;
 mod message;

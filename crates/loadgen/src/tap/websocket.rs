@@ -1,6 +1,7 @@
 //! WebSocket frames (RFC 6455 §5.2), of either direction.
 //!
-//! The headers of all frames of a message are its framing; ping, pong and close are control as they come.
+//! The headers of all frames of a message are its framing; ping, pong and close are control as they come. What a
+//! compressor (RFC 7692) left of a message cannot be looked into: it is `compressed` as it comes, a greeting too.
 
 use schema::bytes_account::Layers;
 
@@ -11,6 +12,10 @@ use super::message::{Mask, Meter, settle_whole};
 /// Two bytes, eight of length, four of mask.
 const LONGEST_HEADER: usize = 14;
 const FIN: u8 = 0x80;
+/// Set in the first frame of a compressed message (RFC 7692 §6).
+const RSV1: u8 = 0x40;
+const OPCODE: u8 = 0x0f;
+const CONTINUATION: u8 = 0x00;
 /// Set in the opcodes of control frames.
 const CONTROL: u8 = 0x08;
 const MASKED: u8 = 0x80;
@@ -25,6 +30,8 @@ pub(super) struct Frames {
     /// Header bytes of the message that is being read.
     framing: u64,
     message: Meter,
+    /// The message that is being read is compressed.
+    compressed: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +44,8 @@ struct Frame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Control,
+    /// Of a compressed message.
+    Compressed,
     /// More frames of this message follow.
     Fragment,
     /// The only or last frame of its message.
@@ -45,7 +54,14 @@ enum Kind {
 
 impl Frames {
     pub(super) fn new() -> Self {
-        Self { header: [0; LONGEST_HEADER], header_len: 0, frame: None, framing: 0, message: Meter::new() }
+        Self {
+            header: [0; LONGEST_HEADER],
+            header_len: 0,
+            frame: None,
+            framing: 0,
+            message: Meter::new(),
+            compressed: false,
+        }
     }
 
     pub(super) fn take(&mut self, mut bytes: &[u8], layers: &mut Layers) {
@@ -57,6 +73,12 @@ impl Frames {
         }
     }
 
+    /// No more frames come: what is still open will never be a message.
+    pub(super) fn end(&mut self, layers: &mut Layers) {
+        self.message.settle_as_control(self.framing + self.header_len as u64, layers);
+        *self = Self::new();
+    }
+
     fn take_header<'a>(&mut self, bytes: &'a [u8], layers: &mut Layers) -> &'a [u8] {
         let missing = header_len(&self.header[..self.header_len]) - self.header_len;
         let (part, rest) = split_at_most(bytes, missing as u64);
@@ -66,10 +88,17 @@ impl Frames {
         if header_len(header) > self.header_len {
             return rest;
         }
-        let frame = Frame::read(header);
+        let frame = Frame::read(header, self.compressed);
         match frame.kind {
             Kind::Control => settle(layers, Layer::Control, self.header_len as u64),
-            Kind::Fragment | Kind::Final => self.framing += self.header_len as u64,
+            Kind::Compressed => {
+                self.compressed = header[0] & FIN == 0;
+                settle(layers, Layer::MessageFraming, self.header_len as u64);
+            }
+            Kind::Fragment | Kind::Final => {
+                self.compressed = false;
+                self.framing += self.header_len as u64;
+            }
         }
         self.header_len = 0;
         self.keep_on(frame, layers);
@@ -82,6 +111,7 @@ impl Frames {
         let whole = frame.left == 0 && frame.kind == Kind::Final && self.message.is_empty();
         match frame.mask.as_mut() {
             _ if frame.kind == Kind::Control => settle(layers, Layer::Control, data.len() as u64),
+            _ if frame.kind == Kind::Compressed => settle(layers, Layer::Compressed, data.len() as u64),
             None if whole => {
                 settle_whole(data, std::mem::take(&mut self.framing), layers);
                 self.frame = None;
@@ -119,12 +149,14 @@ fn header_len(header: &[u8]) -> usize {
 }
 
 impl Frame {
-    /// Reads a whole header.
-    fn read(header: &[u8]) -> Self {
+    /// Reads a whole header; `compressed` says whether the message that it may go on with is.
+    fn read(header: &[u8], compressed: bool) -> Self {
         let (first, second) = (header[0], header[1]);
-        let kind = match (first & CONTROL, first & FIN) {
-            (CONTROL, _) => Kind::Control,
-            (_, FIN) => Kind::Final,
+        let kind = match first & OPCODE {
+            opcode if opcode & CONTROL != 0 => Kind::Control,
+            CONTINUATION if compressed => Kind::Compressed,
+            1.. if first & RSV1 != 0 => Kind::Compressed,
+            _ if first & FIN != 0 => Kind::Final,
             _ => Kind::Fragment,
         };
         let mask_at = if second & MASKED == 0 { header.len() } else { header.len() - 4 };
