@@ -1,44 +1,52 @@
 //! The connection loop of the HTTP servers: limits, idle time-out, graceful stop, `POST /messages`.
 //!
-//! hyper's HTTP/1.1 connection per accepted socket, with nothing in between. A technique is an [`Endpoint`]: one path,
-//! and what it answers there.
+//! hyper's connection per accepted stream, of the one version that [`Settings::transport`] names, with nothing in
+//! between. A technique is an [`Endpoint`]: one path, and what it answers there, in whichever version.
+//!
+//! # Layout
+//!
+//! - `http1`, `http2`: a connection of that version, from its first byte to its last
+//! - `connection`: what an answer can ask of its connection
+//! - `answer`, `refusal`: heads that say yes and no
+//! - `messages`: `POST /messages`
 
 mod answer;
+mod connection;
+mod http1;
+mod http2;
 mod messages;
 mod refusal;
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::error::Error;
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::ext::Protocol;
 use hyper::{Method, Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-use crate::listener::{self, Admission};
-use crate::settings::Limits;
-use crate::stream::Stream;
-use crate::{Hub, Settings, Stop, linger};
+use crate::listener::{self, Door};
+use crate::settings::{HttpVersion, Limits};
+use crate::{Hub, Settings, Stop, tls};
 
 pub use answer::{NO_STORE, answer, no_content, resume};
+pub use connection::Connection;
 pub use refusal::Refusal;
-
-/// hyper refuses to be told a smaller buffer.
-const SMALLEST_BUFFER: usize = 8 * 1024;
 
 /// What a technique answers on its path.
 pub trait Endpoint: Send + Sync + 'static {
     /// The path; `GET` is its only method.
     const PATH: &'static str;
-    /// The body of its answers. Each data frame is one chunk, unless the size is known in advance.
-    type Body: Body<Data = Bytes, Error = Infallible> + Send + 'static;
+    /// The protocol of an extended CONNECT (RFC 8441) on this path that [`answer`](Self::answer) is asked about, too.
+    const PROTOCOL: Option<&'static str> = None;
+    /// The body of its answers. Each data frame is one chunk on HTTP/1.1, unless the size is known in advance, and
+    /// one DATA frame on HTTP/2, as far as the peer's `SETTINGS_MAX_FRAME_SIZE` and windows allow.
+    type Body: Body<Data = Bytes, Error = Infallible> + Unpin + Send + 'static;
 
     /// Answers a request. Dropped when the client goes away meanwhile.
     fn answer(
@@ -48,44 +56,10 @@ pub trait Endpoint: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Response<Self::Body>, Refusal>> + Send;
 }
 
-/// What a connection does with its stream and the bytes already read, once HTTP has let go of them.
-type Upgrade = Box<dyn FnOnce(Stream, Bytes) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
-
-/// The connection that a request came on.
-#[derive(Default)]
-pub struct Connection {
-    after: Mutex<After>,
-}
-
-#[derive(Default)]
-enum After {
-    #[default]
-    Close,
-    Linger,
-    Upgrade(Upgrade),
-}
-
-impl Connection {
-    /// What the connection's task shall do after the `101` answer is sent.
-    pub fn upgrade<F, Fut>(&self, session: F)
-    where
-        F: FnOnce(Stream, Bytes) -> Fut + Send + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        self.set(After::Upgrade(Box::new(|stream, read| Box::pin(session(stream, read)))));
-    }
-
-    fn set(&self, after: After) {
-        *self.after.lock().unwrap_or_else(PoisonError::into_inner) = after;
-    }
-
-    fn take(&self) -> After {
-        std::mem::take(&mut *self.after.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// Serves until `stop`: open requests are answered by their endpoint, which hears the stop itself, and connections
 /// closed; all that is bounded by [`listener::GRACE`].
+///
+/// A client that speaks the other version of HTTP is told so in its own, and counted ([`Hub::refused`]).
 ///
 /// # Errors
 ///
@@ -98,89 +72,51 @@ pub async fn serve<E: Endpoint>(
     endpoint: E,
 ) -> io::Result<()> {
     let limits = settings.limits.clone();
-    let site = Arc::new(Site { endpoint, hub, http: builder(&limits), limits, stop: stop.clone() });
-    let serve = |stream, admission| connection(site.clone(), stream, admission);
-    listener::accept(listener, &site.limits, &stop, serve).await
+    let stopped = stop.clone();
+    match settings.transport.http {
+        HttpVersion::Http1 => {
+            let door = Door::new(settings, &hub, Some(tls::HTTP_1));
+            let http = http1::builder(&limits);
+            let site = Arc::new(Site { endpoint, hub, http, limits, stop });
+            let serve = move |stream, admission| http1::connection(site.clone(), stream, admission);
+            listener::accept(listener, door, &stopped, serve).await
+        }
+        HttpVersion::Http2 => {
+            let door = Door::new(settings, &hub, Some(tls::HTTP_2));
+            let http = http2::builder(&limits);
+            let site = Arc::new(Site { endpoint, hub, http, limits, stop });
+            let serve = move |stream, admission| http2::connection(site.clone(), stream, admission);
+            listener::accept(listener, door, &stopped, serve).await
+        }
+    }
 }
 
-fn builder(limits: &Limits) -> http1::Builder {
-    let mut http = http1::Builder::new();
-    // The time-out for a head begins when the connection falls idle, so it is the idle time-out as well.
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.idle)
-        .max_header_size(limits.header_bytes)
-        .max_buf_size(limits.header_bytes.max(SMALLEST_BUFFER));
-    http
-}
-
-struct Site<E> {
+/// What all connections share; `H` is hyper's builder of the version.
+struct Site<E, H> {
     endpoint: E,
     hub: Hub,
-    http: http1::Builder,
+    http: H,
     limits: Limits,
     stop: Stop,
 }
 
 type Reply<B> = Response<Either<Full<Bytes>, B>>;
 
-async fn connection<E: Endpoint>(site: Arc<Site<E>>, stream: Stream, admission: Admission) {
-    let connection = Arc::new(Connection::default());
-    let (read, stream, ended) = speak_http(&site, &connection, stream, &admission).await;
-    match connection.take() {
-        After::Upgrade(session) if ended.is_ok() => session(stream, read).await,
-        After::Linger => linger::close(stream).await,
-        // An error may have left input unread, behind an answer that tells why.
-        _ if ended.is_err() => linger::close(stream).await,
-        After::Close | After::Upgrade(_) => drop(stream),
-    }
-    drop(admission);
-}
-
-/// Returns the socket, open still, and what was read of it behind the last request.
-async fn speak_http<E: Endpoint>(
-    site: &Arc<Site<E>>,
-    connection: &Arc<Connection>,
-    stream: Stream,
-    admission: &Admission,
-) -> (Bytes, Stream, hyper::Result<()>) {
-    let admitted = matches!(admission, Admission::Admitted(_));
-    let service = service_fn(|request| {
-        let (site, connection) = (site.clone(), connection.clone());
-        // Boxed since hyper gives the socket back only where the answer may be moved.
-        Box::pin(async move { Ok::<_, Infallible>(site.respond(request, &connection, admitted).await) })
-    });
-    let mut http = site.http.serve_connection(TokioIo::new(stream), service);
-    // The stop goes first, so that the last answer can say that the connection closes.
-    let ended = tokio::select! {
-        biased;
-        () = site.stop.requested() => None,
-        ended = poll_fn(|cx| http.poll_without_shutdown(cx)) => Some(ended),
-    };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            Pin::new(&mut http).graceful_shutdown();
-            poll_fn(|cx| http.poll_without_shutdown(cx)).await
-        }
-    };
-    let parts = http.into_parts();
-    (parts.read_buf, parts.io.into_inner(), ended)
-}
-
-impl<E: Endpoint> Site<E> {
+impl<E: Endpoint, H> Site<E, H> {
     async fn respond(
         &self,
         request: Request<Incoming>,
         connection: &Connection,
         admitted: bool,
     ) -> Reply<E::Body> {
+        let version = request.version();
         let answered =
             if admitted { self.route(request, connection).await } else { Err(Refusal::Unavailable) };
         answered.unwrap_or_else(|refusal| {
             if refusal.closes() {
-                connection.set(After::Linger);
+                connection.linger();
             }
-            refusal.to_response().map(Either::Left)
+            refusal.to_response(version).map(Either::Left)
         })
     }
 
@@ -193,12 +129,28 @@ impl<E: Endpoint> Site<E> {
             (path, &Method::GET) if path == E::PATH => {
                 Ok(self.endpoint.answer(request, connection).await?.map(Either::Right))
             }
+            (path, &Method::CONNECT) if path == E::PATH => {
+                let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
+                if protocol.is_none() || protocol != E::PROTOCOL {
+                    return Err(Refusal::NoSuchProtocol);
+                }
+                Ok(self.endpoint.answer(request, connection).await?.map(Either::Right))
+            }
             (path, _) if path == E::PATH => Err(Refusal::MethodNotAllowed { allow: "GET" }),
             (wire::paths::MESSAGES, &Method::POST) => {
                 Ok(messages::post(request, &self.hub, &self.limits).await?.map(Either::Left))
             }
             (wire::paths::MESSAGES, _) => Err(Refusal::MethodNotAllowed { allow: "POST" }),
             _ => Err(Refusal::NotFound),
+        }
+    }
+}
+
+impl<E, H> Site<E, H> {
+    /// Counts a connection that ended with this error, if what it broke is TLS.
+    fn note(&self, error: &(dyn Error + 'static)) {
+        if let Some(error) = tls::failure(error) {
+            self.hub.refuse(&format_args!("TLS: {error}"));
         }
     }
 }

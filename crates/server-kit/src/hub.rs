@@ -6,6 +6,7 @@
 
 mod channel;
 mod outlet;
+mod refusals;
 mod subscription;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use wire::{Message, Resume, Stamp};
 use crate::settings::{LagPolicy, Settings, UplinkTo};
 use channel::Channel;
 use outlet::Outlet;
+use refusals::Refusals;
 pub use subscription::{Lagged, Subscription};
 
 /// What of a message goes on the wire: a technique's framing of the message with this sequence number.
@@ -88,6 +90,7 @@ struct Shared {
     channels: Box<[OnceLock<Arc<Channel>>]>,
     skipped: AtomicU64,
     outlet: Outlet,
+    refusals: Refusals,
 }
 
 impl Hub {
@@ -104,6 +107,7 @@ impl Hub {
             channels: (0..limits.channels).map(|_| OnceLock::new()).collect(),
             skipped: AtomicU64::new(0),
             outlet: Outlet::default(),
+            refusals: Refusals::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -165,6 +169,16 @@ impl Hub {
     /// Messages to the application that were dropped, since it was not there or did not keep up.
     pub fn undelivered(&self) -> u64 {
         self.shared.outlet.dropped()
+    }
+
+    /// Counts a connection that was given up, since it does not speak what is served here.
+    pub fn refuse(&self, reason: &impl ToString) {
+        self.shared.refusals.add(reason.to_string());
+    }
+
+    /// Connections that were [refused](Self::refuse), and the last one's reason. None if there was none.
+    pub fn refused(&self) -> Option<(u64, String)> {
+        self.shared.refusals.total()
     }
 
     /// The longest message that is taken.

@@ -9,8 +9,18 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use crate::stream::Stream;
+
 const LONGEST: Duration = Duration::from_secs(1);
 const MOST_BYTES: u64 = 16 << 20;
+
+/// Ends a connection on which nothing is left to be said. A socket that is closed tells so itself; TLS has to.
+pub async fn end(stream: Stream) {
+    match stream {
+        Stream::Plain(socket) => drop(socket),
+        layered => close(layered).await,
+    }
+}
 
 /// Shuts down the write side, then reads and drops what still comes: until the peer closes, for a second, or 16 MiB.
 pub async fn close(mut stream: impl AsyncRead + AsyncWrite + Unpin) {

@@ -1,4 +1,4 @@
-//! Accepts connections, up to the limit, and waits for them at the end.
+//! Accepts connections, up to the limit, with TLS if that is served, and waits for them at the end.
 //!
 //! The kernel cuts a connection whose client takes nothing of what was sent to it for
 //! [`Limits::idle`](crate::settings::Limits::idle): no technique can tell somebody who does not read that it is slow.
@@ -13,10 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
-use crate::Stop;
-use crate::settings::Limits;
+use crate::settings::{Limits, Settings};
 use crate::stream::Stream;
+use crate::{Hub, Stop, linger};
 
 /// How long connections may take to end after a stop, before they are cut.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -35,21 +36,39 @@ pub enum Admission {
     Full(OwnedSemaphorePermit),
 }
 
-/// Runs `serve` in a task for each connection, `TCP_NODELAY` and `TCP_USER_TIMEOUT` set, until `stop`; then waits for the tasks, at most for
-/// [`GRACE`].
+/// What a connection passes through before it is served.
+#[derive(Clone)]
+pub struct Door {
+    limits: Limits,
+    tls: Option<TlsAcceptor>,
+    hub: Hub,
+}
+
+impl Door {
+    /// Such a door. With TLS, a client that asks for a protocol by ALPN, but not for this one, is refused.
+    pub fn new(settings: &Settings, hub: &Hub, protocol: Option<&[u8]>) -> Self {
+        let tls = settings.transport.tls.as_ref().map(|tls| tls.acceptor(protocol));
+        Self { limits: settings.limits.clone(), tls, hub: hub.clone() }
+    }
+}
+
+/// Runs `serve` in a task for each connection, `TCP_NODELAY` and `TCP_USER_TIMEOUT` set, and its TLS handshake done,
+/// until `stop`; then waits for the tasks, at most for [`GRACE`].
+///
+/// A connection whose TLS handshake fails, or takes longer than [`Limits::idle`], is refused and counted
+/// ([`Hub::refused`]).
 ///
 /// # Errors
 ///
 /// When accepting fails a thousand times in a row.
-pub async fn accept<F, Fut>(listener: TcpListener, limits: &Limits, stop: &Stop, serve: F) -> io::Result<()>
+pub async fn accept<F, Fut>(listener: TcpListener, door: Door, stop: &Stop, serve: F) -> io::Result<()>
 where
-    F: Fn(Stream, Admission) -> Fut,
+    F: Fn(Stream, Admission) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let gate = Gate::new(limits.connections);
     let mut tasks = JoinSet::new();
     let accepted = tokio::select! {
-        accepted = accept_all(&listener, &gate, limits.idle, &mut tasks, serve) => accepted,
+        accepted = accept_all(&listener, &door, stop, &mut tasks, serve) => accepted,
         () = stop.requested() => Ok(()),
     };
     drop(listener);
@@ -61,26 +80,31 @@ where
 
 async fn accept_all<F, Fut>(
     listener: &TcpListener,
-    gate: &Gate,
-    idle: Duration,
+    door: &Door,
+    stop: &Stop,
     tasks: &mut JoinSet<()>,
     serve: F,
 ) -> io::Result<()>
 where
-    F: Fn(Stream, Admission) -> Fut,
+    F: Fn(Stream, Admission) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
+    let gate = Gate::new(door.limits.connections);
     let mut failures = 0;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((socket, _)) => {
                 failures = 0;
                 while tasks.try_join_next().is_some() {}
-                if let Some(admission) = gate.admit()
-                    && prepare(&stream, idle).is_ok()
-                {
-                    tasks.spawn(serve(Stream::Plain(stream), admission));
-                }
+                let Some(admission) = gate.admit() else { continue };
+                match &door.tls {
+                    _ if prepare(&socket, door.limits.idle).is_err() => continue,
+                    None => tasks.spawn(serve(Stream::Plain(socket), admission)),
+                    Some(tls) => tasks.spawn(secured(socket, tls.clone(), door.clone(), stop.clone(), {
+                        let serve = serve.clone();
+                        move |stream| serve(stream, admission)
+                    })),
+                };
             }
             Err(error) if failures == MOST_FAILURES => return Err(error),
             // A peer that gave up, or no descriptor free: the next may fare better.
@@ -97,6 +121,29 @@ fn prepare(stream: &TcpStream, idle: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     // Covers a window that stays closed as well as silence (tcp(7)).
     Ok(set_tcp_user_timeout(stream, u32::try_from(idle.as_millis()).unwrap_or(u32::MAX))?)
+}
+
+/// Serves the connection once its TLS handshake is done. The refusal's alert is sent by the handshake itself.
+async fn secured<Fut: Future<Output = ()>>(
+    socket: TcpStream,
+    tls: TlsAcceptor,
+    door: Door,
+    stop: Stop,
+    serve: impl FnOnce(Stream) -> Fut,
+) {
+    let handshake = tls.accept(socket).into_fallible();
+    let done = tokio::select! {
+        done = timeout(door.limits.idle, handshake) => done,
+        () = stop.requested() => return,
+    };
+    match done {
+        Ok(Ok(stream)) => serve(Stream::Tls(Box::new(stream))).await,
+        Ok(Err((error, socket))) => {
+            door.hub.refuse(&format_args!("TLS handshake: {error}"));
+            linger::close(socket).await;
+        }
+        Err(_) => door.hub.refuse(&"TLS handshake: it did not come in time"),
+    }
 }
 
 struct Gate {

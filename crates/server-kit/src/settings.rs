@@ -90,7 +90,10 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Connections at a time; one more is answered 503, or closed where there is no HTTP.
     pub connections: usize,
-    /// How long a client may take for a request or a hello, leave what was sent to it unread, and an HTTP connection
+    /// HTTP/2: requests under way on one connection; one more is reset with `REFUSED_STREAM`. A subscriber that sends
+    /// has up to two.
+    pub streams: u32,
+    /// How long a client may take for a TLS handshake, a request or a hello, leave what was sent to it unread, and an HTTP connection
     /// may lie idle.
     pub idle: Duration,
     /// Events that a channel retains for subscribers that resume or are slow. It bounds a channel's memory to this
@@ -107,6 +110,7 @@ impl Default for Limits {
             body_bytes: 64 * 1024,
             message_bytes: 64 * 1024,
             connections: 16_384,
+            streams: 2_048,
             idle: Duration::from_secs(60),
             replay_events: 4_096,
             channels: 1_024,

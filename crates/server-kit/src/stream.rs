@@ -27,6 +27,14 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// What client and server agreed to speak, by ALPN (RFC 7301); none without TLS, or if the client did not ask.
+    pub fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tls(tls) => tls.get_ref().1.alpn_protocol(),
+            Self::Plain(_) | Self::Http2(_) => None,
+        }
+    }
+
     /// Waits for bytes and appends them, at most 4 KiB; returns how many, 0 at the end. Holds no room while it waits.
     /// Cancel-safe.
     ///

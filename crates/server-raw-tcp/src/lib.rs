@@ -10,7 +10,7 @@ mod session;
 use std::io;
 
 use bytes::Bytes;
-use server_kit::listener::{self, Admission};
+use server_kit::listener::{self, Admission, Door};
 use server_kit::stream::Stream;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
@@ -28,9 +28,10 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 ///
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
-    let site = (hub, stop.clone());
-    let connection = |stream, admission| connection(stream, admission, site.clone(), settings.limits.idle);
-    listener::accept(listener, &settings.limits, &stop, connection).await
+    let door = Door::new(&settings, &hub, None);
+    let (site, idle) = ((hub, stop.clone()), settings.limits.idle);
+    let connection = move |stream, admission| connection(stream, admission, site.clone(), idle);
+    listener::accept(listener, door, &stop, connection).await
 }
 
 async fn connection(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use server_kit::hub::{PublishError, UnknownChannel};
 use server_kit::stream::Stream;
-use server_kit::{Event, Hub, Lagged, Stop, Subscription, linger};
+use server_kit::{Event, Hub, Lagged, Stop, Subscription, linger, tls};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 use wire::Resume;
@@ -55,10 +55,18 @@ impl Session {
 
     pub(crate) async fn run(mut self, idle: Duration, stop: &Stop) {
         let Err(end) = self.talk(idle, stop).await;
-        if let Some(reason) = end.last_frame()
-            && self.stream.write_all(&reason).await.is_ok()
+        if let End::Io(error) = &end
+            && let Some(error) = tls::failure(error)
         {
-            linger::close(self.stream).await;
+            self.hub.refuse(&format_args!("TLS: {error}"));
+        }
+        match end.last_frame() {
+            None => linger::end(self.stream).await,
+            Some(reason) => {
+                if self.stream.write_all(&reason).await.is_ok() {
+                    linger::close(self.stream).await;
+                }
+            }
         }
     }
 

@@ -5,13 +5,15 @@ use http_body_util::Full;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use hyper::{Response, StatusCode};
+use hyper::{Response, StatusCode, Version};
 
 use super::NO_STORE;
 use crate::Lagged;
 use crate::hub::UnknownChannel;
 
-/// Why a request is refused. hyper itself answers 431 to a head that is too large, and 400 to one it cannot read.
+/// Why a request is refused. hyper itself answers 431 to a head that is too large, and 400 to one it cannot read; on
+/// HTTP/2, h2 answers 431 to a header list that is too large, and resets a stream, or ends a connection, that breaks
+/// the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// `400`.
@@ -44,6 +46,9 @@ pub enum Refusal {
     /// `426`: only a WebSocket handshake is answered here.
     #[error("this path speaks WebSocket, version 13")]
     NotWebSocket,
+    /// `501`: an extended CONNECT for a protocol that is not spoken here (RFC 8441 §4).
+    #[error("no protocol of this name is spoken here by extended CONNECT")]
+    NoSuchProtocol,
     /// `503`: too many connections.
     #[error("too many connections")]
     Unavailable,
@@ -56,14 +61,14 @@ impl From<UnknownChannel> for Refusal {
 }
 
 impl Refusal {
-    /// The answer.
-    pub fn to_response(&self) -> Response<Full<Bytes>> {
+    /// The answer to a request of this version.
+    pub fn to_response(&self, version: Version) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::from(format!("{self}\n")));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         headers.insert(CACHE_CONTROL, NO_STORE);
-        for (name, value) in self.headers() {
+        for (name, value) in self.headers(version) {
             headers.append(name, HeaderValue::from_static(value));
         }
         response
@@ -83,13 +88,16 @@ impl Refusal {
             Self::Gone(_) => StatusCode::GONE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotWebSocket => StatusCode::UPGRADE_REQUIRED,
+            Self::NoSuchProtocol => StatusCode::NOT_IMPLEMENTED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    fn headers(&self) -> Vec<(HeaderName, &'static str)> {
+    fn headers(&self, version: Version) -> Vec<(HeaderName, &'static str)> {
         match self {
             Self::MethodNotAllowed { allow } => vec![(ALLOW, allow)],
+            // HTTP/2 knows no header of a connection (RFC 9113 §8.2.2).
+            _ if version == Version::HTTP_2 => Vec::new(),
             Self::NotWebSocket => {
                 vec![(CONNECTION, "upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")]
             }

@@ -1,0 +1,95 @@
+//! A connection of HTTP/1.1 (RFC 9112).
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::server::conn::http1::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt as _;
+
+use super::connection::{After, Connection};
+use super::{Endpoint, Site};
+use crate::linger;
+use crate::listener::Admission;
+use crate::settings::Limits;
+use crate::stream::Stream;
+
+/// hyper refuses to be told a smaller buffer.
+const SMALLEST_BUFFER: usize = 8 * 1024;
+/// Empty SETTINGS, and a GOAWAY of stream 0 with `HTTP_1_1_REQUIRED` (RFC 9113 §3.4, §6.8, §7): the answer to HTTP/2.
+const GO_AWAY: &[u8] =
+    b"\0\0\0\x04\0\0\0\0\0\0\0\x21\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0dthis server speaks HTTP/1.1";
+
+pub(super) fn builder(limits: &Limits) -> Builder {
+    let mut http = Builder::new();
+    // The time-out for a head begins when the connection falls idle, so it is the idle time-out as well.
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.idle)
+        .max_header_size(limits.header_bytes)
+        .max_buf_size(limits.header_bytes.max(SMALLEST_BUFFER));
+    http
+}
+
+pub(super) async fn connection<E: Endpoint>(
+    site: Arc<Site<E, Builder>>,
+    stream: Stream,
+    admission: Admission,
+) {
+    let connection = Arc::new(Connection::default());
+    let (read, stream, ended) = speak(&site, &connection, stream, &admission).await;
+    match connection.take() {
+        After::Upgrade(session) if ended.is_ok() => session(stream, read).await,
+        After::Linger => linger::close(stream).await,
+        // An error may have left input unread, behind an answer that tells why.
+        _ if ended.is_err() => give_up(&site, stream, ended).await,
+        After::Close | After::Upgrade(_) => linger::end(stream).await,
+    }
+    drop(admission);
+}
+
+/// Returns the stream, open still, and what was read of it behind the last request.
+async fn speak<E: Endpoint>(
+    site: &Arc<Site<E, Builder>>,
+    connection: &Arc<Connection>,
+    stream: Stream,
+    admission: &Admission,
+) -> (Bytes, Stream, hyper::Result<()>) {
+    let admitted = matches!(admission, Admission::Admitted(_));
+    let service = service_fn(|request| {
+        let (site, connection) = (site.clone(), connection.clone());
+        // Boxed since hyper gives the stream back only where the answer may be moved.
+        Box::pin(async move { Ok::<_, Infallible>(site.respond(request, &connection, admitted).await) })
+    });
+    let mut http = site.http.serve_connection(TokioIo::new(stream), service);
+    // The stop goes first, so that the last answer can say that the connection closes.
+    let ended = tokio::select! {
+        biased;
+        () = site.stop.requested() => None,
+        ended = poll_fn(|cx| http.poll_without_shutdown(cx)) => Some(ended),
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            Pin::new(&mut http).graceful_shutdown();
+            poll_fn(|cx| http.poll_without_shutdown(cx)).await
+        }
+    };
+    let parts = http.into_parts();
+    (parts.read_buf, parts.io.into_inner(), ended)
+}
+
+async fn give_up<E: Endpoint>(site: &Site<E, Builder>, mut stream: Stream, ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        site.note(&error);
+        if error.is_parse_version_h2() {
+            site.hub.refuse(&"a client speaks HTTP/2, and this server HTTP/1.1");
+            // Nobody may be left to be told.
+            let _ = stream.write_all(GO_AWAY).await;
+        }
+    }
+    linger::close(stream).await;
+}
