@@ -1,0 +1,109 @@
+//! What a prediction is asked for: the message, what was said of it in heads, and what lies below.
+
+use crate::http1::Field;
+
+/// One exchange, as fully as its bytes depend on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// Which way the events go.
+    pub direction: Direction,
+    /// Of each message.
+    pub message: Message,
+    /// The sequence number of the exchange's first event; 1 is a channel's first. A poll's target then says one less, and
+    /// SSE writes it out.
+    pub seq: u64,
+    /// Events in one answer, or in one write where nothing is asked for. 0: a poll that finds nothing.
+    pub batch: u64,
+    /// What request and answer say; none for raw TCP.
+    pub head: Option<Head<'a>>,
+    /// What goes before the first message of a channel that stays open: the bytes of SSE's `retry` field, the text of
+    /// raw TCP's hello.
+    pub preamble: u64,
+    /// The version of HTTP.
+    pub version: Version,
+    /// What lies between HTTP and TCP.
+    pub security: Security,
+    /// What is done to the messages' bytes.
+    pub compression: Compression,
+    /// Whether the answer's date is that of the answer before: HPACK's dynamic table has it then.
+    pub date: Date,
+}
+
+/// Which way events go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the server to a subscriber.
+    Down,
+    /// From a subscriber to the server; WebSocket masks these.
+    Up,
+}
+
+/// Bytes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message {
+    /// The application's.
+    pub payload: u64,
+    /// The instrument's mark: 47 with a text payload, 45 with JSON.
+    pub stamp: u64,
+}
+
+impl Message {
+    /// Both together.
+    pub fn bytes(&self) -> u64 {
+        self.payload + self.stamp
+    }
+}
+
+/// What one kind of exchange says. Names of fields are lower case; what HTTP/2 does not send is left out by theory:
+/// `connection`, `host` and their like (RFC 9113 §8.2.2, §8.3.1).
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    /// The request's method.
+    pub method: &'a str,
+    /// Path and query. The digits behind `after=` are replaced by those of the case's position.
+    pub target: &'a str,
+    /// The request's fields in order; `content-length` is set by theory where there is content.
+    pub request: &'a [Field<'a>],
+    /// The answer's status.
+    pub status: u16,
+    /// The answer's fields in order; `content-length` as above.
+    pub response: &'a [Field<'a>],
+}
+
+/// The version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// RFC 9112.
+    Http1,
+    /// RFC 9113.
+    Http2,
+}
+
+/// What lies between HTTP and TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// Nothing.
+    Plain,
+    /// TLS 1.3 (RFC 8446).
+    Tls,
+}
+
+/// What is done to the messages' bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Nothing.
+    None,
+    /// DEFLATE (RFC 1951): the data decides how many bytes are left, so nothing is predicted.
+    Deflate,
+}
+
+/// How an answer's `date` stands to that of the answer before. It has whole seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Date {
+    /// Within the same second.
+    Unchanged,
+    /// A later second.
+    Changed,
+    /// Not known: taken as unchanged, and on HTTP/2 not exact.
+    Unknown,
+}

@@ -1,0 +1,62 @@
+//! The front door: a technique's slug and a case give the bytes.
+//!
+//! - `heads`: request and answer heads, by version of HTTP
+//! - `messages`: what stands round the messages of an exchange
+//! - `exchanges`: both put together, with what lies below
+
+mod exchanges;
+mod heads;
+mod messages;
+
+use crate::case::{Case, Compression, Direction};
+use crate::prediction::Prediction;
+
+use exchanges::Exchange;
+use messages::Framing;
+
+/// The bytes of this technique in this case. None when the slug is unknown, when an HTTP technique has no head, when the
+/// answer's status has no reason phrase in the standard, and with compression: there the data decides.
+///
+/// Messages that a subscriber sends go by POST in all HTTP techniques; the case's head is then that of the POST.
+pub fn predict(slug: &str, case: &Case<'_>) -> Option<Prediction> {
+    let technique = Technique::of(slug)?;
+    if case.compression == Compression::Deflate && technique != Technique::RawTcp {
+        return None;
+    }
+    match (technique, case.direction) {
+        (Technique::Poll, Direction::Down) => exchanges::asked(case, Exchange::Poll),
+        (Technique::Poll | Technique::Stream(_), Direction::Up) => exchanges::asked(case, Exchange::Post),
+        (Technique::Stream(framing), Direction::Down) => exchanges::streamed(case, framing),
+        (Technique::WebSocket, _) => exchanges::framed(case),
+        (Technique::RawTcp, _) => Some(exchanges::prefixed(case)),
+    }
+}
+
+/// What a slug means to the arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Technique {
+    /// Request and answer for each batch.
+    Poll,
+    /// One answer that never ends.
+    Stream(Framing),
+    /// Frames both ways.
+    WebSocket,
+    /// Length prefixes both ways.
+    RawTcp,
+}
+
+impl Technique {
+    fn of(slug: &str) -> Option<Self> {
+        Some(match slug {
+            "short-polling" | "long-polling" => Self::Poll,
+            "http-streaming-ndjson" => Self::Stream(Framing::Line),
+            "http-streaming-sse" => Self::Stream(Framing::Sse),
+            "websocket" => Self::WebSocket,
+            "raw-tcp" => Self::RawTcp,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! Heads, messages and what lies below them, put together.
+
+use crate::case::{Case, Direction, Head, Security, Version};
+use crate::prediction::{Both, Exactness, Layers, Prediction, layer};
+use crate::{http1, http2, tls};
+
+use super::heads::{self, HeadBytes, Turn};
+use super::messages::{self, Framing};
+
+/// Up to this much rustls takes at once; of what is handed over beyond it, it decides where it cuts.
+const AT_ONCE: u64 = 65_536;
+
+/// An exchange with a request and an answer of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exchange {
+    /// The answer holds the messages.
+    Poll,
+    /// The request holds the message.
+    Post,
+}
+
+/// Polls and posts.
+pub(super) fn asked(case: &Case<'_>, exchange: Exchange) -> Option<Prediction> {
+    let head = case.head?;
+    let framing = if exchange == Exchange::Poll { Framing::Line } else { Framing::None };
+    let content = messages::units(case, framing).sum();
+    let (asks, answers) = match exchange {
+        Exchange::Poll => (None, (content > 0).then_some(content)),
+        Exchange::Post => (Some(content), None),
+    };
+    let request = heads::request(case, &head, asks);
+    let response = heads::response(case, &head, answers)?;
+    let turn = |turn| Both {
+        up: whole(case, &request, turn, asks.map(|_| framing), layer::REQUEST_HEAD),
+        down: whole(case, &response, turn, answers.map(|_| framing), layer::RESPONSE_HEAD),
+    };
+    Some(Prediction {
+        set_up: opened(case),
+        first: turn(Turn::First),
+        steady: turn(Turn::Later),
+        events: case.batch,
+    })
+}
+
+/// A head and, if there are any, its messages as content of known length.
+fn whole(
+    case: &Case<'_>,
+    head: &HeadBytes,
+    turn: Turn,
+    content: Option<Framing>,
+    of_head: &'static str,
+) -> Layers {
+    let of_head = if case.batch == 0 { layer::CONTROL } else { of_head };
+    let layers = content.map_or_else(Layers::default, |framing| {
+        let layers = messages::layers(case, framing);
+        data_framed(case, layers, messages::units(case, framing).sum())
+    });
+    in_records(case, head.add(layers, turn, of_head), one_write(case))
+}
+
+/// A response that never ends: its heads open it, and each message is a chunk or a DATA frame.
+pub(super) fn streamed(case: &Case<'_>, framing: Framing) -> Option<Prediction> {
+    let head = case.head?;
+    let set_up = opened_by(case, &head, layer::REQUEST_HEAD, layer::RESPONSE_HEAD)?;
+    let mut layers = messages::layers(case, framing);
+    for unit in messages::units(case, framing) {
+        layers = chunked(case, layers, unit);
+    }
+    let down = in_records(case, layers, one_write(case));
+    Some(steady(case, set_up, Both { up: Layers::default(), down }))
+}
+
+/// WebSocket: an upgrade or an extended CONNECT, then frames.
+pub(super) fn framed(case: &Case<'_>) -> Option<Prediction> {
+    let set_up = match &case.head {
+        Some(head) => opened_by(case, head, layer::HANDSHAKE, layer::HANDSHAKE)?,
+        None => unknown(opened(case)),
+    };
+    let layers = messages::layers(case, Framing::Frame);
+    let layers = data_framed(case, layers, messages::units(case, Framing::Frame).sum());
+    let layers = in_records(case, layers, one_write(case));
+    Some(steady(case, set_up, one_way(case.direction, layers)))
+}
+
+/// Raw TCP: a hello, then messages behind their lengths.
+pub(super) fn prefixed(case: &Case<'_>) -> Prediction {
+    let case = &Case { version: Version::Http1, ..*case };
+    let mut set_up = opened(case);
+    let hello = Layers::default().with(layer::HANDSHAKE, 4 + case.preamble, Exactness::Exact);
+    set_up.up = in_records(case, hello, Exactness::Exact).plus(set_up.up);
+    let layers = in_records(case, messages::layers(case, Framing::Length), one_write(case));
+    steady(case, set_up, one_way(case.direction, layers))
+}
+
+/// A channel that stays open has no first exchange of its own kind: its heads are in the set-up.
+fn steady(case: &Case<'_>, set_up: Both, exchange: Both) -> Prediction {
+    Prediction { set_up, first: exchange.clone(), steady: exchange, events: case.batch }
+}
+
+fn one_way(direction: Direction, layers: Layers) -> Both {
+    match direction {
+        Direction::Up => Both { up: layers, down: Layers::default() },
+        Direction::Down => Both { up: Layers::default(), down: layers },
+    }
+}
+
+/// What opens any connection: on HTTP/2 preface and SETTINGS, at least; of TLS what every handshake has.
+fn opened(case: &Case<'_>) -> Both {
+    let mut both = Both::default();
+    if case.version == Version::Http2 {
+        both.up = both.up.with(layer::HTTP2_CONTROL, http2::CLIENT_OPENS, Exactness::AtLeast);
+        both.down = both.down.with(layer::HTTP2_CONTROL, http2::SERVER_OPENS, Exactness::AtLeast);
+    }
+    if case.security == Security::Tls {
+        both.up = both.up.with(layer::TLS_HANDSHAKE, tls::CLIENT_AT_LEAST, Exactness::AtLeast);
+        both.down = both.down.with(layer::TLS_HANDSHAKE, tls::server_at_least(), Exactness::AtLeast);
+    }
+    both
+}
+
+/// The same and the heads that open a channel, with what its server says before any message.
+fn opened_by(
+    case: &Case<'_>,
+    head: &Head<'_>,
+    of_request: &'static str,
+    of_response: &'static str,
+) -> Option<Both> {
+    let opened = opened(case);
+    // HTTP/2's frames share writes and records with SETTINGS. A stream's head may go out before its preamble.
+    let http1 = Exactness::when(case.version == Version::Http1);
+    let at_once = Exactness::when(case.version == Version::Http1 && case.preamble == 0);
+    let up = heads::request(case, head, None).add(Layers::default(), Turn::First, of_request);
+    let mut down = heads::response(case, head, None)?.add(Layers::default(), Turn::First, of_response);
+    if case.preamble > 0 {
+        down = chunked(case, down.with(layer::CONTROL, case.preamble, Exactness::Exact), case.preamble);
+    }
+    Some(Both {
+        up: in_records(case, up, http1).plus(opened.up),
+        down: in_records(case, down, at_once).plus(opened.down),
+    })
+}
+
+/// A handshake of which nothing was recorded.
+fn unknown(both: Both) -> Both {
+    Both {
+        up: both.up.with(layer::HANDSHAKE, 0, Exactness::AtLeast),
+        down: both.down.with(layer::HANDSHAKE, 0, Exactness::AtLeast),
+    }
+}
+
+/// So many bytes of a body without a known length.
+fn chunked(case: &Case<'_>, layers: Layers, data: u64) -> Layers {
+    match case.version {
+        Version::Http1 => layers.with(layer::CHUNK_FRAMING, http1::chunk_framing(data), Exactness::Exact),
+        Version::Http2 => data_framed(case, layers, data),
+    }
+}
+
+/// So many bytes that go out at once: on HTTP/2 in DATA frames, as few as the standard's sizes allow. Beyond the
+/// initial window flow control decides where they are cut.
+fn data_framed(case: &Case<'_>, layers: Layers, data: u64) -> Layers {
+    if case.version == Version::Http1 {
+        return layers;
+    }
+    let framing = http2::data_framing(data, http2::MAX_FRAME_SIZE);
+    layers.with(layer::DATA_FRAMING, framing, Exactness::when(data <= http2::INITIAL_WINDOW))
+}
+
+/// Whether all goes down in one write: on HTTP/1.1 always; HTTP/2's frames are written as its task finds them.
+fn one_write(case: &Case<'_>) -> Exactness {
+    Exactness::when(case.version == Version::Http1)
+}
+
+/// With TLS, the records for all that is in these layers (RFC 8446 §5.2).
+fn in_records(case: &Case<'_>, layers: Layers, exactness: Exactness) -> Layers {
+    if case.security == Security::Plain {
+        return layers;
+    }
+    let content = layers.wire();
+    let exactness = if content <= AT_ONCE { exactness } else { Exactness::AtLeast };
+    layers.with(layer::TLS_RECORDS, tls::overhead(content), exactness)
+}

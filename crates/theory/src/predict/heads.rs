@@ -1,0 +1,154 @@
+//! Heads of requests and answers: text on HTTP/1.1, header blocks on HTTP/2.
+
+use crate::case::{Case, Date, Head, Security, Version};
+use crate::hpack::{Encoder, Policy, TABLE_SIZE};
+use crate::http1::{self, Field};
+use crate::http2;
+use crate::prediction::{Exactness, Layers, layer};
+use crate::websocket;
+
+/// A head's bytes, as the first of its connection and direction, and behind another like it.
+pub(super) struct HeadBytes {
+    version: Version,
+    first: u64,
+    later: u64,
+    later_is: Exactness,
+}
+
+/// Whether a head is the first of its connection and direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// HPACK's dynamic table is empty.
+    First,
+    /// It holds what the one before said.
+    Later,
+}
+
+impl HeadBytes {
+    /// Adds the head to its layers: `of_head`, and on HTTP/2 those of header blocks and frame headers. With
+    /// [`layer::CONTROL`], a poll that found nothing, frame headers are control too.
+    pub(super) fn add(&self, to: Layers, turn: Turn, of_head: &'static str) -> Layers {
+        let (bytes, exactness) = match turn {
+            Turn::First => (self.first, Exactness::Exact),
+            Turn::Later => (self.later, self.later_is),
+        };
+        if self.version == Version::Http1 {
+            return to.with(of_head, bytes, exactness);
+        }
+        let of_block = if turn == Turn::First { layer::FIRST_HEADER_BLOCK } else { of_head };
+        let of_frames = if of_head == layer::CONTROL { layer::CONTROL } else { layer::FRAME_HEADERS };
+        let framing = http2::header_framing(bytes, http2::MAX_FRAME_SIZE);
+        to.with(of_block, bytes, exactness).with(of_frames, framing, Exactness::Exact)
+    }
+}
+
+/// The request's head, with content of so many bytes if it has any.
+pub(super) fn request(case: &Case<'_>, head: &Head<'_>, content: Option<u64>) -> HeadBytes {
+    let target = target_after(head.target, case.seq.saturating_sub(1));
+    let length = content.map(|bytes| bytes.to_string());
+    let fields = with_length(head.request, length.as_deref());
+    let exact = Exactness::when(!names(&fields, "if-none-match"));
+    match case.version {
+        Version::Http1 => same(http1::request_head(head.method, &target, &fields), exact),
+        Version::Http2 => {
+            let block = request_block(head, &target, case.security, &fields);
+            let mut encoder = Encoder::new(Policy::H2, TABLE_SIZE);
+            blocks(encoder.block(&block), encoder.block(&block), exact)
+        }
+    }
+}
+
+/// The answer's head. None when the standard has no reason phrase for its status.
+pub(super) fn response(case: &Case<'_>, head: &Head<'_>, content: Option<u64>) -> Option<HeadBytes> {
+    let length = content.map(|bytes| bytes.to_string());
+    let fields = with_length(head.response, length.as_deref());
+    let exact = !names(&fields, "etag");
+    match case.version {
+        Version::Http1 => Some(same(http1::response_head(head.status, &fields)?, Exactness::when(exact))),
+        Version::Http2 => {
+            let status = head.status.to_string();
+            let block = response_block(&status, &fields);
+            let first = Encoder::new(Policy::H2, TABLE_SIZE).block(&block);
+            let known = case.date != Date::Unknown || !names(&fields, "date");
+            Some(blocks(first, behind_another(&block, case.date), Exactness::when(exact && known)))
+        }
+    }
+}
+
+fn same(bytes: u64, exactness: Exactness) -> HeadBytes {
+    HeadBytes { version: Version::Http1, first: bytes, later: bytes, later_is: exactness }
+}
+
+fn blocks(first: u64, later: u64, later_is: Exactness) -> HeadBytes {
+    HeadBytes { version: Version::Http2, first, later, later_is }
+}
+
+/// An answer's block behind one that differed in nothing but, maybe, its date.
+fn behind_another(block: &[Field<'_>], date: Date) -> u64 {
+    const EARLIER: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
+    let dated = |&(name, value)| match name {
+        "date" if date == Date::Changed => (name, EARLIER),
+        _ => (name, value),
+    };
+    let mut encoder = Encoder::new(Policy::H2, TABLE_SIZE);
+    encoder.block(&block.iter().map(dated).collect::<Vec<_>>());
+    encoder.block(block)
+}
+
+/// The digits behind `after=` replaced by this position: where a subscriber reads on moves with every answer.
+fn target_after(target: &str, position: u64) -> String {
+    const AFTER: &str = "after=";
+    let Some(found) = target.find(AFTER) else { return target.to_owned() };
+    let (before, rest) = target.split_at(found + AFTER.len());
+    format!("{before}{position}{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()))
+}
+
+/// The fields with `content-length` as it must be (RFC 9110 §8.6): set in place, or added where content has none.
+fn with_length<'a>(fields: &[Field<'a>], length: Option<&'a str>) -> Vec<Field<'a>> {
+    const NAME: &str = "content-length";
+    let Some(length) = length else { return fields.to_vec() };
+    let mut fields = fields.to_vec();
+    match fields.iter_mut().find(|(name, _)| *name == NAME) {
+        Some(field) => field.1 = length,
+        None => fields.push((NAME, length)),
+    }
+    fields
+}
+
+fn names(fields: &[Field<'_>], wanted: &str) -> bool {
+    fields.iter().any(|(name, _)| *name == wanted)
+}
+
+/// Pseudo-header fields first (RFC 9113 §8.3.1, RFC 8441 §4), in the order of the `h2` crate.
+fn request_block<'a>(
+    head: &Head<'a>,
+    target: &'a str,
+    security: Security,
+    fields: &[Field<'a>],
+) -> Vec<Field<'a>> {
+    let scheme = if security == Security::Tls { "https" } else { "http" };
+    let authority = fields.iter().find(|(name, _)| matches!(*name, "host" | ":authority"));
+    let mut block = vec![(":method", head.method), (":scheme", scheme)];
+    block.extend(authority.map(|&(_, authority)| (":authority", authority)));
+    block.push((":path", target));
+    if head.method == "CONNECT" {
+        block.push(websocket::EXTENDED_CONNECT);
+    }
+    block.extend(end_to_end(fields));
+    block
+}
+
+/// The status (RFC 9113 §8.3.2), and the fields.
+fn response_block<'a>(status: &'a str, fields: &[Field<'a>]) -> Vec<Field<'a>> {
+    let mut block = vec![(":status", status)];
+    block.extend(end_to_end(fields));
+    block
+}
+
+/// What HTTP/2 sends of a head's fields: nothing that speaks of the connection (RFC 9113 §8.2.2), and neither `host`
+/// nor what else became a pseudo-header field.
+fn end_to_end<'a>(fields: &[Field<'a>]) -> impl Iterator<Item = Field<'a>> {
+    const OF_CONNECTION: [&str; 6] =
+        ["connection", "host", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
+    fields.iter().copied().filter(|(name, _)| !name.starts_with(':') && !OF_CONNECTION.contains(name))
+}

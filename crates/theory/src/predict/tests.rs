@@ -1,0 +1,163 @@
+//! What the front door answers, against heads and frames written out.
+
+use super::*;
+use crate::case::{Date, Head, Message, Security, Version};
+use crate::prediction::layer;
+
+const REQUEST: &[(&str, &str)] = &[("host", "127.0.0.1:8080")];
+const RESPONSE: &[(&str, &str)] = &[
+    ("content-type", "application/x-ndjson"),
+    ("cache-control", "no-store"),
+    ("content-length", "0"),
+    ("date", "Sun, 22 Nov 2026 18:47:06 GMT"),
+];
+const POLL: Head<'static> = Head {
+    method: "GET",
+    target: "/events?channel=0&after=0",
+    request: REQUEST,
+    status: 200,
+    response: RESPONSE,
+};
+
+fn case(head: Head<'static>) -> Case<'static> {
+    Case {
+        direction: Direction::Down,
+        message: Message { payload: 100, stamp: 47 },
+        seq: 1,
+        batch: 1,
+        head: Some(head),
+        preamble: 0,
+        version: Version::Http1,
+        security: Security::Plain,
+        compression: Compression::None,
+        date: Date::Unknown,
+    }
+}
+
+#[test]
+fn a_poll_is_its_heads_and_lines() {
+    let found = predict("short-polling", &Case { batch: 3, seq: 100, ..case(POLL) }).unwrap();
+    let asked = "GET /events?channel=0&after=99 HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n\r\n";
+    let answered = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ncache-control: no-store\r\n\
+                    content-length: 444\r\ndate: Sun, 22 Nov 2026 18:47:06 GMT\r\n\r\n";
+    assert_eq!(found.steady.up.bytes(layer::REQUEST_HEAD), asked.len() as u64);
+    assert_eq!(found.steady.down.bytes(layer::RESPONSE_HEAD), answered.len() as u64);
+    assert_eq!(found.steady.wire(), (asked.len() + answered.len() + 444) as u64);
+    assert_eq!((found.steady.is_exact(), found.set_up.wire()), (true, 0));
+    assert_eq!(found.per_event(), Some(found.steady.wire() as f64 / 3.0));
+}
+
+#[test]
+fn a_poll_that_finds_nothing_is_control() {
+    let nothing = Head { status: 204, response: &[("cache-control", "no-store")], ..POLL };
+    let found = predict("long-polling", &Case { batch: 0, ..case(nothing) }).unwrap();
+    let answered = "HTTP/1.1 204 No Content\r\ncache-control: no-store\r\n\r\n".len() as u64;
+    assert_eq!(found.steady.down.bytes(layer::CONTROL), answered);
+    assert_eq!(found.steady.down.wire(), answered);
+    assert_eq!((found.steady.up.bytes(layer::REQUEST_HEAD), found.per_event()), (0, None));
+}
+
+#[test]
+fn hpack_makes_the_second_poll_small() {
+    let h2 = Case { version: Version::Http2, date: Date::Unchanged, ..case(POLL) };
+    let found = predict("short-polling", &h2).unwrap();
+    // Method, scheme and authority are in tables; the path is written each time: its index, its length, 145 bits in 19 octets.
+    assert_eq!(found.steady.up.bytes(layer::REQUEST_HEAD), 3 + 1 + 1 + 19);
+    // Status, type, cache-control and date are in tables; the length is not: its index in two octets, `148` in three.
+    assert_eq!(found.steady.down.bytes(layer::RESPONSE_HEAD), 4 + 2 + 1 + 3);
+    assert!(found.steady.is_exact());
+    let changed = predict("short-polling", &Case { date: Date::Changed, ..h2 }).unwrap();
+    // Name by index 33, 22 octets of date and their length, in the place of one octet.
+    assert_eq!(changed.steady.down.bytes(layer::RESPONSE_HEAD), 10 - 1 + 1 + 1 + 22);
+    let unknown = predict("short-polling", &Case { date: Date::Unknown, ..h2 }).unwrap();
+    assert!(!unknown.steady.is_exact() && unknown.steady.up.is_exact());
+}
+
+#[test]
+fn a_connection_over_http2_names_its_first_blocks_apart() {
+    let found = predict("short-polling", &Case { version: Version::Http2, ..case(POLL) }).unwrap();
+    assert_eq!(
+        (found.first.up.bytes(layer::REQUEST_HEAD), found.first.up.bytes(layer::FRAME_HEADERS)),
+        (0, 9)
+    );
+    // The authority is Huffman-coded behind its index and length.
+    let authority = crate::hpack::huffman(b"127.0.0.1:8080");
+    assert_eq!(found.first.up.bytes(layer::FIRST_HEADER_BLOCK), 2 + (1 + 1 + authority) + (1 + 1 + 19));
+    assert_eq!(found.first.down.bytes(layer::DATA_FRAMING), 9);
+    assert!(!found.set_up.is_exact() && found.set_up.up.wire() == 42);
+}
+
+#[test]
+fn a_stream_pays_its_heads_once() {
+    let head = Head {
+        target: "/stream?channel=0&after=0",
+        response: &[("content-type", "text/event-stream")],
+        ..POLL
+    };
+    let sse = Case { preamble: 13, batch: 2, seq: 9, ..case(head) };
+    let found = predict("http-streaming-sse", &sse).unwrap();
+    let opened = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nd\r\nretry: 1000\n\n\r\n";
+    assert_eq!(found.set_up.down.wire(), opened.len() as u64);
+    let events = [9, 10].map(|seq| format!("id: {seq}\ndata: {}\n\n", "x".repeat(147)));
+    let chunks = events.map(|event| format!("{:x}\r\n{event}\r\n", event.len()).len() as u64);
+    assert_eq!(found.steady.down.wire(), chunks.iter().sum::<u64>());
+    assert_eq!(found.steady.down.bytes(layer::CHUNK_FRAMING), 12);
+    assert!(found.set_up.is_exact() && found.steady.is_exact());
+}
+
+#[test]
+fn a_websocket_masks_what_goes_up() {
+    let up = Case { direction: Direction::Up, head: None, ..case(POLL) };
+    let found = predict("websocket", &up).unwrap();
+    assert_eq!(found.steady.up.bytes(layer::MESSAGE_FRAMING), 8);
+    let down = predict("websocket", &Case { direction: Direction::Down, ..up }).unwrap();
+    assert_eq!(down.steady.down.bytes(layer::MESSAGE_FRAMING), 4);
+    assert!(!found.set_up.is_exact() && found.steady.is_exact());
+}
+
+#[test]
+fn a_post_says_how_long_it_is() {
+    let post = Head { method: "POST", target: "/messages?channel=0", status: 204, response: &[], ..POLL };
+    let up = Case { direction: Direction::Up, ..case(post) };
+    for slug in ["short-polling", "long-polling", "http-streaming-ndjson", "http-streaming-sse"] {
+        let found = predict(slug, &up).unwrap();
+        let asked =
+            "POST /messages?channel=0 HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-length: 147\r\n\r\n";
+        assert_eq!(found.steady.up.wire(), asked.len() as u64 + 147);
+        assert_eq!(found.steady.up.bytes(layer::MESSAGE_FRAMING), 0);
+    }
+}
+
+#[test]
+fn raw_tcp_is_a_length_and_knows_neither_http_nor_compression() {
+    let raw = Case {
+        version: Version::Http2,
+        compression: Compression::Deflate,
+        preamble: 17,
+        head: None,
+        ..case(POLL)
+    };
+    let found = predict("raw-tcp", &raw).unwrap();
+    assert_eq!((found.set_up.up.wire(), found.set_up.down.wire(), found.steady.down.wire()), (21, 0, 151));
+    assert_eq!(found.total(10).wire(), 21 + 1_510);
+}
+
+#[test]
+fn tls_adds_22_bytes_a_record() {
+    let tls = Case { security: Security::Tls, ..case(POLL) };
+    let plain = predict("short-polling", &case(POLL)).unwrap();
+    let found = predict("short-polling", &tls).unwrap();
+    assert_eq!(found.steady.wire(), plain.steady.wire() + 2 * 22);
+    assert!(found.steady.is_exact() && !found.set_up.is_exact());
+    let long = Case { message: Message { payload: 16_384, stamp: 47 }, ..tls };
+    let found = predict("websocket", &Case { head: None, ..long }).unwrap();
+    assert_eq!(found.steady.down.bytes(layer::TLS_RECORDS), 2 * 22);
+}
+
+#[test]
+fn what_the_standards_do_not_fix_is_not_predicted() {
+    assert_eq!(predict("carrier-pigeon", &case(POLL)), None);
+    assert_eq!(predict("websocket", &Case { compression: Compression::Deflate, ..case(POLL) }), None);
+    assert_eq!(predict("short-polling", &Case { head: None, ..case(POLL) }), None);
+    assert_eq!(predict("short-polling", &case(Head { status: 299, ..POLL })), None);
+}

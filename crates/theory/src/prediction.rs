@@ -1,0 +1,213 @@
+//! What is predicted: bytes by layer and direction, each exact or not.
+
+/// Labels of layers, those of `schema::bytes_account`.
+pub mod layer {
+    #![allow(missing_docs, reason = "they are documented where they are declared, in schema::bytes_account")]
+    pub const PAYLOAD: &str = "payload";
+    pub const STAMP: &str = "stamp";
+    pub const MESSAGE_FRAMING: &str = "message framing";
+    pub const CHUNK_FRAMING: &str = "chunk framing";
+    pub const DATA_FRAMING: &str = "DATA framing";
+    pub const REQUEST_HEAD: &str = "request head";
+    pub const RESPONSE_HEAD: &str = "response head";
+    pub const FIRST_HEADER_BLOCK: &str = "first header block";
+    pub const FRAME_HEADERS: &str = "HTTP/2 frame headers";
+    pub const HTTP2_CONTROL: &str = "HTTP/2 control";
+    pub const HANDSHAKE: &str = "handshake";
+    pub const CONTROL: &str = "control";
+    pub const TLS_HANDSHAKE: &str = "TLS handshake";
+    pub const TLS_RECORDS: &str = "TLS records";
+
+    /// All of them.
+    pub const ALL: [&str; 14] = [
+        PAYLOAD,
+        STAMP,
+        MESSAGE_FRAMING,
+        CHUNK_FRAMING,
+        DATA_FRAMING,
+        REQUEST_HEAD,
+        RESPONSE_HEAD,
+        FIRST_HEADER_BLOCK,
+        FRAME_HEADERS,
+        HTTP2_CONTROL,
+        HANDSHAKE,
+        CONTROL,
+        TLS_HANDSHAKE,
+        TLS_RECORDS,
+    ];
+}
+
+/// Whether a figure is fixed by the standards and the case, or only the least or likeliest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exactness {
+    /// To the byte.
+    Exact,
+    /// An implementation chooses, or chance does.
+    AtLeast,
+}
+
+impl Exactness {
+    /// Exact when this holds.
+    pub fn when(holds: bool) -> Self {
+        if holds { Self::Exact } else { Self::AtLeast }
+    }
+}
+
+/// The bytes of one layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// The layer's label.
+    pub layer: &'static str,
+    /// How many bytes.
+    pub bytes: u64,
+    /// Whether to the byte; else the least.
+    pub exact: bool,
+}
+
+/// The bytes of one direction, by layer; layers that are not named have none, exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Layers {
+    shares: Vec<Share>,
+}
+
+impl Layers {
+    /// The layers, each once.
+    pub fn shares(&self) -> &[Share] {
+        &self.shares
+    }
+
+    /// Bytes of the layer with this label.
+    pub fn bytes(&self, layer: &str) -> u64 {
+        self.share(layer).map_or(0, |share| share.bytes)
+    }
+
+    /// Whether the layer with this label is exact.
+    pub fn is_exact_in(&self, layer: &str) -> bool {
+        self.share(layer).is_none_or(|share| share.exact)
+    }
+
+    /// Whether all layers are exact.
+    pub fn is_exact(&self) -> bool {
+        self.shares.iter().all(|share| share.exact)
+    }
+
+    /// All bytes.
+    pub fn wire(&self) -> u64 {
+        self.shares.iter().map(|share| share.bytes).sum()
+    }
+
+    /// These and so many more in a layer, which is exact when both parts are.
+    #[must_use]
+    pub fn with(mut self, layer: &'static str, bytes: u64, exactness: Exactness) -> Self {
+        let exact = exactness == Exactness::Exact;
+        match self.shares.iter_mut().find(|share| share.layer == layer) {
+            Some(share) => {
+                share.bytes += bytes;
+                share.exact &= exact;
+            }
+            None if bytes == 0 && exact => {}
+            None => self.shares.push(Share { layer, bytes, exact }),
+        }
+        self
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn plus(self, others: Self) -> Self {
+        let add = |sum: Self, share: Share| sum.with(share.layer, share.bytes, Exactness::when(share.exact));
+        others.shares.into_iter().fold(self, add)
+    }
+
+    /// These so many times.
+    #[must_use]
+    fn times(&self, times: u64) -> Self {
+        let shares = self.shares.iter().filter(|_| times > 0);
+        Self { shares: shares.map(|share| Share { bytes: share.bytes * times, ..*share }).collect() }
+    }
+
+    fn share(&self, layer: &str) -> Option<&Share> {
+        self.shares.iter().find(|share| share.layer == layer)
+    }
+}
+
+/// Both directions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Both {
+    /// From client to server.
+    pub up: Layers,
+    /// From server to client.
+    pub down: Layers,
+}
+
+impl Both {
+    /// Bytes in both directions.
+    pub fn wire(&self) -> u64 {
+        self.up.wire() + self.down.wire()
+    }
+
+    /// Whether all layers of both directions are exact.
+    pub fn is_exact(&self) -> bool {
+        self.up.is_exact() && self.down.is_exact()
+    }
+
+    fn plus(self, others: Self) -> Self {
+        Self { up: self.up.plus(others.up), down: self.down.plus(others.down) }
+    }
+
+    fn times(&self, times: u64) -> Self {
+        Self { up: self.up.times(times), down: self.down.times(times) }
+    }
+}
+
+/// What a connection and its exchanges cost. TCP's own bytes are not in it, see [`crate::tcp`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prediction {
+    /// What comes before the first exchange: handshakes, and the heads of a channel that stays open.
+    pub set_up: Both,
+    /// The exchange of the case, were it its connection's first: over HTTP/2 its header blocks fill HPACK's table.
+    pub first: Both,
+    /// The same exchange behind another of its kind.
+    pub steady: Both,
+    /// Events in an exchange.
+    pub events: u64,
+}
+
+impl Prediction {
+    /// Bytes of set-up and so many exchanges of this kind on one connection. What ends the connection is not in it.
+    pub fn total(&self, exchanges: u64) -> Both {
+        let begun = self.set_up.clone().plus(self.first.times(exchanges.min(1)));
+        begun.plus(self.steady.times(exchanges.saturating_sub(1)))
+    }
+
+    /// Bytes of both directions per event, of a steady exchange; none when it carries no event.
+    pub fn per_event(&self) -> Option<f64> {
+        (self.events > 0).then(|| self.steady.wire() as f64 / self.events as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exchanges_add_up_layer_by_layer() {
+        let one = |bytes| Both { up: Layers::default(), down: layers(bytes) };
+        let prediction = Prediction { set_up: one(1), first: one(10), steady: one(100), events: 2 };
+        assert_eq!(prediction.total(0).wire(), 1);
+        assert_eq!(prediction.total(1).down.bytes(layer::PAYLOAD), 11);
+        assert_eq!(prediction.total(4).down.bytes(layer::PAYLOAD), 311);
+        assert_eq!(prediction.per_event(), Some(50.0));
+    }
+
+    fn layers(bytes: u64) -> Layers {
+        Layers::default().with(layer::PAYLOAD, bytes, Exactness::Exact)
+    }
+
+    #[test]
+    fn a_sum_is_as_exact_as_its_least_exact_part() {
+        let sum = layers(5).with(layer::PAYLOAD, 0, Exactness::AtLeast);
+        assert!(!sum.is_exact() && !sum.is_exact_in(layer::PAYLOAD) && sum.is_exact_in(layer::STAMP));
+        assert_eq!(sum.wire(), 5);
+        assert_eq!(Layers::default().with(layer::STAMP, 0, Exactness::Exact), Layers::default());
+    }
+}
