@@ -15,6 +15,7 @@ mod percentiles;
 mod stall;
 mod svg;
 mod throughput;
+mod timeline;
 
 use crate::ReportError;
 use crate::statistics::{Answer, Estimate, Study, Unit};
@@ -25,9 +26,19 @@ use palette::Look;
 #[derive(Debug)]
 pub(crate) struct Figure {
     pub scenario: String,
+    pub place: Place,
     /// Its file name, the same in every run: `<chart>-<scenario>.svg`.
     pub file: String,
     pub picture: Picture,
+}
+
+/// The part of the report that a chart stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// With its scenario's answer.
+    Answers,
+    /// Among the recorded exchanges.
+    Timelines,
 }
 
 /// A chart as its kind makes it.
@@ -62,15 +73,36 @@ pub(crate) fn draw(study: &Study<'_>) -> Result<Vec<Figure>, ReportError> {
             let picture = chart(&Stage { study, answer })
                 .map_err(|reason| ReportError::Draw { chart: file.clone(), reason })?;
             let scenario = answer.info.name.clone();
-            figures.extend(picture.map(|picture| Figure { scenario, file, picture }));
+            figures.extend(picture.map(|picture| Figure { scenario, place: Place::Answers, file, picture }));
         }
+        figures.extend(timelines(&Stage { study, answer })?);
     }
     Ok(figures)
+}
+
+/// Whether a scenario's trials were recorded flight by flight: to be looked at one by one, and too few to compare.
+pub(crate) fn is_traced(answer: &Answer<'_>) -> bool {
+    answer.rows.iter().any(|row| row.settings.traced)
+}
+
+/// `timeline-<slug>-<scenario>.svg`, one for each technique of a traced scenario.
+fn timelines(stage: &Stage<'_>) -> Result<Vec<Figure>, ReportError> {
+    let scenario = &stage.answer.info.name;
+    let named = |slug: &str| format!("timeline-{slug}-{scenario}.svg");
+    let pictures = timeline::draw(stage).map_err(|reason| ReportError::Draw { chart: named("*"), reason })?;
+    let figure = |(slug, picture): (String, Picture)| Figure {
+        scenario: scenario.clone(),
+        place: Place::Timelines,
+        file: named(&slug),
+        picture,
+    };
+    Ok(pictures.into_iter().map(figure).collect())
 }
 
 fn kinds(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
     let unit = answer.rows.first().and_then(|row| row.point.first()).map(|coordinate| coordinate.unit);
     match (answer.info.sweeps.len(), unit) {
+        (0, _) if is_traced(answer) => Vec::new(),
         (0, _) => vec![
             ("latency", latency::draw),
             ("percentiles", percentiles::draw),

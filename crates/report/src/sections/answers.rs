@@ -3,7 +3,7 @@
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
 use super::saturation;
-use crate::charts::{Figure, Picture};
+use crate::charts::{Figure, Picture, Place};
 use crate::numbers::{self, Scale, optional, significant};
 use crate::statistics::{Answer, Figures, Quantile, Row};
 
@@ -31,7 +31,7 @@ fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
     let charts: String = chapter
         .figures
         .iter()
-        .filter(|figure| figure.scenario == info.name)
+        .filter(|figure| figure.scenario == info.name && figure.place == Place::Answers)
         .map(|figure| self::figure(chapter, figure))
         .collect();
     format!(
@@ -159,7 +159,7 @@ fn points(chapter: &Chapter<'_>, row: &Row<'_>) -> Vec<String> {
     values.chain([chapter.label(row.technique)]).collect()
 }
 
-fn figure(chapter: &Chapter<'_>, figure: &Figure) -> String {
+pub(super) fn figure(chapter: &Chapter<'_>, figure: &Figure) -> String {
     let name = figure.file.trim_end_matches(".svg");
     let picture = &figure.picture;
     format!(

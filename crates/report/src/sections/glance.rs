@@ -2,6 +2,7 @@
 
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
+use crate::charts;
 use crate::numbers::{NOTHING, significant, time};
 use crate::statistics::{Answer, Estimate, Figures, Quantile};
 
@@ -19,8 +20,12 @@ const MEASURES: [Measure; 3] = [
 ];
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let answers: Vec<&Answer<'_>> =
-        chapter.study.scenarios.iter().filter(|answer| answer.is_single()).collect();
+    let answers: Vec<&Answer<'_>> = chapter
+        .study
+        .scenarios
+        .iter()
+        .filter(|answer| answer.is_single() && !charts::is_traced(answer))
+        .collect();
     if answers.is_empty() {
         return "*No scenario without a sweep was measured; see the answers below.*\n".to_owned();
     }

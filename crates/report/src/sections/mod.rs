@@ -7,6 +7,7 @@ mod glance;
 mod machine;
 mod markdown;
 mod saturation;
+mod timeline;
 
 use std::path::{Component, Path, PathBuf};
 
@@ -27,11 +28,12 @@ pub(crate) struct Chapter<'a> {
 type Section = fn(&Chapter<'_>) -> String;
 
 /// Every section with its marker's name, in the order of the template.
-const SECTIONS: [(&str, Section); 6] = [
+const SECTIONS: [(&str, Section); 7] = [
     ("at-a-glance", glance::section),
     ("machine", machine::section),
     ("floor", floor::section),
     ("answers", answers::section),
+    ("timelines", timeline::section),
     ("not-measured", doubts::not_measured),
     ("warnings", doubts::warnings),
 ];
