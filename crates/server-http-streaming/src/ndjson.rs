@@ -6,6 +6,7 @@ use std::io;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use server_kit::gzip::{Encoded, Encoding};
 use server_kit::http::{self, Connection, Endpoint, Refusal};
 use server_kit::{Hub, Lagged, Settings, Stop};
 use tokio::net::TcpListener;
@@ -35,7 +36,7 @@ struct Lines {
 
 impl Endpoint for Lines {
     const PATH: &'static str = wire::paths::STREAM;
-    type Body = Events<Ndjson>;
+    type Body = Encoded<Events<Ndjson>>;
 
     async fn answer(
         &self,
@@ -44,7 +45,8 @@ impl Endpoint for Lines {
     ) -> Result<Response<Self::Body>, Refusal> {
         let subscription = self.hub.subscribe(http::resume(&request)?)?;
         let body = Events::new(None, subscription, self.settings.heartbeat, self.stop.clone());
-        Ok(http::answer(wire::lines::MEDIA_TYPE, body))
+        let encoding = Encoding::new(self.settings.transport.compression, request.headers());
+        Ok(http::answer(wire::lines::MEDIA_TYPE, encoding, Encoded::new(body, encoding)))
     }
 }
 

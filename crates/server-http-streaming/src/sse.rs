@@ -8,6 +8,7 @@ use std::io;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use server_kit::gzip::{Encoded, Encoding};
 use server_kit::http::{self, Connection, Endpoint, Refusal};
 use server_kit::{Hub, Lagged, Settings, Stop};
 use tokio::net::TcpListener;
@@ -40,7 +41,7 @@ struct Sources {
 
 impl Endpoint for Sources {
     const PATH: &'static str = wire::paths::STREAM;
-    type Body = Events<Sse>;
+    type Body = Encoded<Events<Sse>>;
 
     async fn answer(
         &self,
@@ -51,7 +52,8 @@ impl Endpoint for Sources {
         let retry_ms = self.settings.retry.as_millis() as u64;
         let retry = (retry_ms > 0).then(|| wire::sse::encode_retry(retry_ms));
         let body = Events::new(retry, subscription, self.settings.heartbeat, self.stop.clone());
-        Ok(http::answer(wire::sse::MEDIA_TYPE, body))
+        let encoding = Encoding::new(self.settings.transport.compression, request.headers());
+        Ok(http::answer(wire::sse::MEDIA_TYPE, encoding, Encoded::new(body, encoding)))
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::Response;
 
+use crate::gzip::{self, Encoding};
 use crate::{Lagged, Subscription, http};
 
 /// The most of a body; what is over it waits for the next poll.
@@ -34,7 +35,11 @@ pub fn pending(subscription: &mut Subscription) -> Result<Option<Bytes>, Lagged>
     })
 }
 
-/// `200` with such a body.
-pub fn answer(body: Bytes) -> Response<Full<Bytes>> {
-    http::answer(wire::lines::MEDIA_TYPE, Full::new(body))
+/// `200` with such a body, in this encoding.
+pub fn answer(body: Bytes, encoding: Encoding) -> Response<Full<Bytes>> {
+    let body = match encoding {
+        Encoding::Identity => body,
+        Encoding::Gzip => gzip::whole(&body),
+    };
+    http::answer(wire::lines::MEDIA_TYPE, encoding, Full::new(body))
 }

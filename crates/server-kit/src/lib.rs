@@ -11,6 +11,7 @@
 //! - [`listener`]: accepts, up to the limit, and waits for its connections at the end
 //! - [`batch`]: the body of a poll's answer
 //! - [`http`]: the connection loop of the HTTP servers
+//! - [`gzip`]: bodies, compressed for whoever asks for it
 //! - [`feed`]: the Unix socket by which the application hands over events
 //! - [`heartbeat`]: when a quiet connection is due for a sign of life
 //! - [`stream`]: a connection's bytes, whatever carries them
@@ -20,6 +21,7 @@
 
 pub mod batch;
 pub mod feed;
+pub mod gzip;
 pub mod heartbeat;
 pub mod http;
 pub mod hub;

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use server_kit::gzip::Encoding;
 use server_kit::http::{self, Connection, Endpoint, Refusal, no_content};
+use server_kit::settings::Compression;
 use server_kit::{Hub, Settings, Stop, Subscription, batch};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -27,13 +29,15 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 ///
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
-    let polls = Polls { hub: hub.clone(), hold: settings.hold, stop: stop.clone() };
+    let compression = settings.transport.compression;
+    let polls = Polls { hub: hub.clone(), hold: settings.hold, compression, stop: stop.clone() };
     http::serve(listener, hub, &settings, stop, polls).await
 }
 
 struct Polls {
     hub: Hub,
     hold: Duration,
+    compression: Compression,
     stop: Stop,
 }
 
@@ -51,7 +55,8 @@ impl Endpoint for Polls {
             Some(body) => Some(body),
             None => self.held(&mut subscription).await?,
         };
-        Ok(body.map_or_else(no_content, batch::answer))
+        let encoding = Encoding::new(self.compression, request.headers());
+        Ok(body.map_or_else(no_content, |body| batch::answer(body, encoding)))
     }
 }
 

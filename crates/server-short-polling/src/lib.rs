@@ -12,8 +12,9 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::{Request, Response, StatusCode};
+use server_kit::gzip::Encoding;
 use server_kit::http::{self, Connection, Endpoint, Refusal, no_content};
-use server_kit::settings::EmptyAnswer;
+use server_kit::settings::{Compression, EmptyAnswer};
 use server_kit::{Hub, Settings, Stop, batch};
 use tokio::net::TcpListener;
 
@@ -31,13 +32,15 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 ///
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
-    let polls = Polls { hub: hub.clone(), empty: settings.empty };
+    let compression = settings.transport.compression;
+    let polls = Polls { hub: hub.clone(), empty: settings.empty, compression };
     http::serve(listener, hub, &settings, stop, polls).await
 }
 
 struct Polls {
     hub: Hub,
     empty: EmptyAnswer,
+    compression: Compression,
 }
 
 impl Endpoint for Polls {
@@ -52,17 +55,22 @@ impl Endpoint for Polls {
         let mut subscription = self.hub.subscribe(http::resume(&request)?)?;
         let body = batch::pending(&mut subscription)?;
         let position = subscription.position();
+        let encoding = Encoding::new(self.compression, request.headers());
+        let answer = body.map_or_else(no_content, |body| batch::answer(body, encoding));
         Ok(match self.empty {
-            EmptyAnswer::NoContent => body.map_or_else(no_content, batch::answer),
-            EmptyAnswer::NotModified => tagged(body, position, request.headers().get(IF_NONE_MATCH)),
+            EmptyAnswer::NoContent => answer,
+            EmptyAnswer::NotModified => tagged(answer, position, request.headers().get(IF_NONE_MATCH)),
         })
     }
 }
 
 /// The answer with the position as its tag; the body is left out for a client that has this position.
-fn tagged(body: Option<Bytes>, position: u64, known: Option<&HeaderValue>) -> Response<Full<Bytes>> {
+fn tagged(
+    mut response: Response<Full<Bytes>>,
+    position: u64,
+    known: Option<&HeaderValue>,
+) -> Response<Full<Bytes>> {
     let tag = HeaderValue::try_from(format!("\"{position}\"")).expect("digits make a header value");
-    let mut response = body.map_or_else(no_content, batch::answer);
     if known == Some(&tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response.headers_mut().clear();

@@ -3,21 +3,25 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use wire::Resume;
 
 use super::Refusal;
+use crate::gzip::Encoding;
 
 /// Keeps caches from answering in the server's place.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// `200` with a body of this media type.
-pub fn answer<B>(media_type: &'static str, body: B) -> Response<B> {
+/// `200` with a body of this media type, which is in this encoding already.
+pub fn answer<B>(media_type: &'static str, encoding: Encoding, body: B) -> Response<B> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, NO_STORE);
+    if encoding == Encoding::Gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     response
 }
 
