@@ -3,11 +3,14 @@
 //! Pure: the wall clock's time and the randomness are given.
 
 mod json;
+mod profile;
 
 use fastrand::Rng;
 use schema::scenario::SMALLEST_JSON_BYTES;
 use schema::settings::Payload;
 use wire::message::PayloadKind;
+
+pub use self::profile::profile;
 
 const CHAT_BEGIN: &[u8] = br#"{"content":""#;
 const CHAT_MIDDLE: &[u8] = br#"","timestamp":"#;

@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use schema::quantity;
-use server_kit::settings::{EmptyAnswer, Frames, LagPolicy, UplinkTo};
+use server_kit::settings::{Compression, EmptyAnswer, Frames, HttpVersion, LagPolicy, UplinkTo};
 
 use crate::registry;
 
@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// Answer one exchange that was printed somewhere: the far end of a replay
     #[command(hide = true)]
     ReplayAnswer,
+    /// Run one trial in a network namespace of its own: one line of JSON on standard input, one on standard output
+    #[command(hide = true)]
+    ObservedTrial(ObservedTrial),
 }
 
 /// Arguments of `list`.
@@ -154,6 +157,24 @@ pub(crate) struct Serve {
     /// Greet a new subscriber with a message
     #[arg(long)]
     pub(crate) greeting: bool,
+    /// Speak TLS 1.3; the ready line tells the certificate
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// The certificate, PEM, with its chain if it has one [default: one for localhost, made at start]
+    #[arg(long, value_name = "PATH", requires_all = ["tls", "key"])]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The certificate's private key, PEM
+    #[arg(long, value_name = "PATH", requires_all = ["tls", "certificate"])]
+    pub(crate) key: Option<PathBuf>,
+    /// Make every TLS handshake a full one: send no session tickets
+    #[arg(long, requires = "tls")]
+    pub(crate) no_resumption: bool,
+    /// The version of HTTP; 2 by ALPN over TLS, with prior knowledge without
+    #[arg(long, value_enum, default_value = "1.1")]
+    pub(crate) http: Http,
+    /// What is done to the bytes of messages
+    #[arg(long, value_enum, default_value = "none")]
+    pub(crate) compression: Compress,
 }
 
 /// Which cores a process keeps to.
@@ -186,6 +207,14 @@ pub(crate) struct FloorPing {
     pub(crate) pings: u32,
     #[command(flatten)]
     pub(crate) cores: Cores,
+}
+
+/// Arguments of `observed-trial`.
+#[derive(Debug, Args)]
+pub(crate) struct ObservedTrial {
+    /// Only try whether a namespace can be made
+    #[arg(long)]
+    pub(crate) probe: bool,
 }
 
 /// A duration from the command line.
@@ -264,6 +293,44 @@ impl From<Uplink> for UplinkTo {
         match uplink {
             Uplink::Channel => Self::Channel,
             Uplink::Application => Self::Application,
+        }
+    }
+}
+
+/// `--http`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Http {
+    /// RFC 9112
+    #[value(name = "1.1")]
+    Http1,
+    /// RFC 9113
+    #[value(name = "2")]
+    Http2,
+}
+
+impl From<Http> for HttpVersion {
+    fn from(version: Http) -> Self {
+        match version {
+            Http::Http1 => Self::Http1,
+            Http::Http2 => Self::Http2,
+        }
+    }
+}
+
+/// `--compression`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Compress {
+    /// Nothing
+    None,
+    /// permessage-deflate for WebSocket, gzip for polls and streams, if the client asks for it
+    Deflate,
+}
+
+impl From<Compress> for Compression {
+    fn from(compress: Compress) -> Self {
+        match compress {
+            Compress::None => Self::None,
+            Compress::Deflate => Self::Deflate,
         }
     }
 }

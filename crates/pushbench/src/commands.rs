@@ -3,6 +3,7 @@
 mod floor;
 mod list;
 mod load;
+mod observed_trial;
 mod replay;
 mod report;
 mod run;
@@ -37,6 +38,7 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::FloorEcho(arguments) => floor::echo(&arguments),
         Command::FloorPing(arguments) => floor::ping(&arguments),
         Command::ReplayAnswer => replay::answer(),
+        Command::ObservedTrial(arguments) => observed_trial::observed_trial(&arguments),
     }
 }
 

@@ -6,6 +6,7 @@ use std::fs;
 use rustix::process::Resource;
 use rustix::thread::sched_getaffinity;
 use schema::manifest::Host;
+use serde::{Deserialize, Serialize};
 
 /// Kernel settings that change latency or throughput of sockets.
 const SYSCTLS: [&str; 8] = [
@@ -20,7 +21,7 @@ const SYSCTLS: [&str; 8] = [
 ];
 
 /// Which cores the two sides of a trial run on; both empty when there is only one.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Pinning {
     /// The server's.
     pub(crate) server: Vec<u32>,

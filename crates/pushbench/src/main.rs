@@ -8,6 +8,7 @@
 //! - [`project`]: where scenarios, results and report lie
 //! - [`plan`], [`climb`]: which trials in which order; where a sweep has seen enough
 //! - [`runner`], [`trial`], [`processes`]: goes through the plan; one trial, and the children that make it
+//! - [`namespace`]: a trial alone in a network, where the kernel's counters see nothing else
 //! - [`store`], [`histograms`]: a run's folder
 //! - [`host`], [`provenance`], [`floor`]: the machine, the program, and what a bare socket costs here
 //! - [`literature`], [`replay`]: published comparisons that this run measures, and their printed exchanges
@@ -21,6 +22,7 @@ mod histograms;
 mod host;
 mod interrupt;
 mod literature;
+mod namespace;
 mod plan;
 mod processes;
 mod progress;

@@ -85,17 +85,19 @@ impl Runner<'_> {
         progress.begin(trial);
         let started_unix_s = unix_s();
         let started = Instant::now();
+        let mut observed = None;
         let (result, histograms) = match self.stage.run(trial).await {
-            Ok((outcome, note)) => {
-                if let Some(note) = note {
+            Ok(ran) => {
+                if let Some(note) = ran.note {
                     progress.note(&format!("{}: {note}", trial.title()));
                 }
-                parted(trial, outcome)
+                observed = ran.observed;
+                parted(trial, ran.outcome)
             }
             Err(failure) => (TrialResult::Failed(failure), Tagged::new()),
         };
         let took_ns = started.elapsed().as_nanos() as u64;
-        let record = record(trial, result.clone(), started_unix_s, took_ns);
+        let record = TrialRecord { observed, ..record(trial, result.clone(), started_unix_s, took_ns) };
         self.store.keep(&trial.file_stem(), record, &histograms).context("keep a trial's results")?;
         progress.end(trial, &result, histograms.get("delivery"), took_ns);
         Ok(result)

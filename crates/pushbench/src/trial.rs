@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use schema::settings::{EmptyAnswer, Frames, Settings, UplinkTo};
-use schema::trial::{Failure, Side, TrialOutcome, TrialSpec};
+use schema::settings::{Compression, EmptyAnswer, Frames, HttpVersion, Settings, Transport, UplinkTo};
+use schema::trial::{Failure, Observed, Side, TrialOutcome, TrialSpec};
+use serde::{Deserialize, Serialize};
 use wire::ready::ReadyLine;
 
 use crate::host::Pinning;
+use crate::namespace;
 use crate::plan::Trial;
 use crate::processes::{Ending, Process, ProcessError};
 
@@ -20,7 +22,8 @@ const MARGIN: Duration = Duration::from_secs(60);
 const REPLAY_EVENTS: u32 = 65_536;
 
 /// What all trials of a run share.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Stage {
     /// The program whose `serve` is started.
     pub(crate) server_program: PathBuf,
@@ -32,16 +35,40 @@ pub(crate) struct Stage {
     pub(crate) sockets: PathBuf,
 }
 
-/// Something worth telling that is no failure.
-pub(crate) type Note = String;
+/// A trial that ran to its end.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ran {
+    /// What the load generator found.
+    pub(crate) outcome: TrialOutcome,
+    /// Something worth telling that is no failure.
+    pub(crate) note: Option<String>,
+    /// What the kernel counted of an observed trial.
+    pub(crate) observed: Option<Observed>,
+}
 
 impl Stage {
-    /// Runs one trial. When the returned future is dropped, both processes are killed.
+    /// Runs one trial, in a network namespace of its own if it is to be observed. When the returned future is dropped, all
+    /// its processes end.
     ///
     /// # Errors
     ///
     /// Which side failed, and why.
-    pub(crate) async fn run(&self, trial: &Trial<'_>) -> Result<(TrialOutcome, Option<Note>), Failure> {
+    pub(crate) async fn run(&self, trial: &Trial<'_>) -> Result<Ran, Failure> {
+        if trial.point.settings.observed {
+            namespace::observe(self, trial).await
+        } else {
+            self.run_here(trial).await
+        }
+    }
+
+    /// Runs one trial in the network that this process is in. When the returned future is dropped, both processes are
+    /// killed.
+    ///
+    /// # Errors
+    ///
+    /// Which side failed, and why.
+    pub(crate) async fn run_here(&self, trial: &Trial<'_>) -> Result<Ran, Failure> {
         let feed = self.sockets.join(format!("feed-{}.sock", trial.index));
         let (mut server, ready) =
             self.start_server(trial, &feed).await.map_err(|reason| on(Side::Server, &reason))?;
@@ -58,7 +85,7 @@ impl Stage {
         };
         // It was made by the server, which may have been killed; the next trial has one of its own.
         let _ = std::fs::remove_file(&feed);
-        Ok((outcome?, note))
+        Ok(Ran { outcome: outcome?, note, observed: None })
     }
 
     async fn start_server(&self, trial: &Trial<'_>, feed: &Path) -> Result<(Process, ReadyLine), String> {
@@ -100,7 +127,8 @@ impl Stage {
     }
 }
 
-fn limit(settings: &Settings) -> Duration {
+/// How long a trial with these settings may take.
+pub(crate) fn limit(settings: &Settings) -> Duration {
     let phases = &settings.phases;
     Duration::from_nanos(phases.warm_up_ns + phases.window_ns + phases.drain_ns) + MARGIN
 }
@@ -134,9 +162,30 @@ fn server_arguments(technique: &str, settings: &Settings, feed: &Path, cores: &[
     if settings.greeting {
         arguments.push("--greeting".to_owned());
     }
+    arguments.extend(transport_arguments(&settings.transport));
     if !cores.is_empty() {
         let list: Vec<_> = cores.iter().map(u32::to_string).collect();
         arguments.extend(["--cores".to_owned(), list.join(",")]);
     }
     arguments
+}
+
+/// What lies between the technique and TCP, as `pushbench serve` takes it.
+fn transport_arguments(transport: &Transport) -> Vec<String> {
+    let http = match transport.http {
+        HttpVersion::Http1 => "1.1",
+        HttpVersion::Http2 => "2",
+    };
+    let compression = match transport.compression {
+        Compression::None => "none",
+        Compression::Deflate => "deflate",
+    };
+    let mut arguments = vec!["--http", http, "--compression", compression];
+    if transport.tls {
+        arguments.push("--tls");
+        if !transport.resumption {
+            arguments.push("--no-resumption");
+        }
+    }
+    arguments.into_iter().map(str::to_owned).collect()
 }

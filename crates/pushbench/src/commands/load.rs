@@ -10,7 +10,7 @@ use schema::trial::TrialSpec;
 use super::print;
 use crate::registry;
 
-const LONGEST_SPEC: u64 = 1024 * 1024;
+const LONGEST_LINE: u64 = 1024 * 1024;
 
 pub(super) fn load() -> anyhow::Result<ExitCode> {
     let spec = read_spec()?;
@@ -24,13 +24,19 @@ pub(super) fn load() -> anyhow::Result<ExitCode> {
 }
 
 fn read_spec() -> anyhow::Result<TrialSpec> {
-    let mut line = String::new();
-    io::stdin().lock().take(LONGEST_SPEC).read_line(&mut line).context("read the trial's spec")?;
+    let line = read_line().context("read the trial's spec")?;
     serde_json::from_str(&line).context("read the trial's spec: one line of JSON on standard input")
 }
 
+/// The first line of standard input.
+pub(super) fn read_line() -> io::Result<String> {
+    let mut line = String::new();
+    io::stdin().lock().take(LONGEST_LINE).read_line(&mut line)?;
+    Ok(line)
+}
+
 /// Whoever started this process holds its standard input open; its end says that nobody awaits the outcome.
-fn end_with_the_input() {
+pub(super) fn end_with_the_input() {
     // An error ends the input as surely as its end does.
     let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
     // A server that is just stopped for a stall would otherwise stay so, and could not hear that its own input ended.

@@ -19,7 +19,7 @@ use crate::plan::{Choice, Plan};
 use crate::runner::{Ended, Runner, unix_s};
 use crate::store::{self, Store};
 use crate::trial::Stage;
-use crate::{floor, literature, project, provenance, registry, summary};
+use crate::{floor, literature, namespace, project, provenance, registry, summary};
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
@@ -53,7 +53,10 @@ pub(super) struct Begun {
 /// Plans a run, and makes its folder.
 pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let extent = if arguments.quick { Extent::Quick } else { Extent::Full };
-    let scenarios = project::scenarios(&arguments.scenarios, extent)?;
+    let (scenarios, unobservable) = namespace::runnable(project::scenarios(&arguments.scenarios, extent)?)?;
+    for Skipped { what, why } in &unobservable {
+        say(&format!("skipped: {what}: {why}"));
+    }
     let techniques: Vec<&str> = registry::slugs()
         .into_iter()
         .filter(|slug| {
@@ -68,6 +71,7 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
         bail!("there is nothing to run: none of the techniques takes part in these scenarios");
     }
     let mut manifest = manifest(arguments, &scenarios, &techniques, &plan, seed);
+    skip_as_unobservable(&mut manifest.skipped, unobservable);
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     manifest.literature = literature::measured_by(&names)?;
     let store = Store::create(results, &manifest, &plan)?;
@@ -211,6 +215,12 @@ fn left_out(arguments: &Run, scenarios: &[Scenario], techniques: &[&str]) -> Vec
     let scenarios = left.map(|scenario| skipped(format!("scenario {}", scenario.name), why));
     let others = registry::slugs().into_iter().filter(|slug| !techniques.contains(slug));
     scenarios.chain(others.map(|slug| skipped(format!("technique {slug}"), "it was not asked for"))).collect()
+}
+
+/// What was asked for and cannot be observed here was not left out for another reason.
+fn skip_as_unobservable(skipped: &mut Vec<Skipped>, unobservable: Vec<Skipped>) {
+    skipped.retain(|other| unobservable.iter().all(|skipped| skipped.what != other.what));
+    skipped.extend(unobservable);
 }
 
 /// Says what will be run and how long it will take; the expected time of the trials in nanoseconds.
