@@ -88,6 +88,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_stamp_has_the_bytes_that_messages_are_counted_by() {
+        use schema::bytes_account::stamp_bytes;
+        use schema::settings::Payload;
+        use wire::message::PayloadKind;
+        for (payload, kind) in [
+            (Payload::Text, PayloadKind::Text),
+            (Payload::Chat, PayloadKind::Json),
+            (Payload::Json, PayloadKind::Json),
+        ] {
+            assert_eq!(stamp_bytes(payload), kind.stamp_len() as u64);
+        }
+    }
+
     fn is_run(scenario: &Scenario, at: &Trials) -> bool {
         let all = |techniques: &[String]| techniques.is_empty() || techniques.contains(&at.technique);
         all(&scenario.techniques)

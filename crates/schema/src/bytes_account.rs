@@ -5,6 +5,8 @@ use std::ops::{AddAssign, Sub};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::settings::Payload;
+
 macro_rules! layers {
     ($($(#[doc = $doc:literal])+ $name:ident: $label:literal,)+) => {
         /// Bytes of one direction, by layer.
@@ -34,6 +36,14 @@ macro_rules! layers {
             }
         }
     };
+}
+
+/// Bytes of the instrument's mark in each message with a payload of this kind; what [`Layers::stamp`] is a multiple of.
+pub fn stamp_bytes(payload: Payload) -> u64 {
+    match payload {
+        Payload::Text => 47,
+        Payload::Chat | Payload::Json => 45,
+    }
 }
 
 layers! {

@@ -1,13 +1,18 @@
 //! The generated parts of the report, as Markdown.
 
 mod answers;
+mod crossings;
 mod doubts;
 mod floor;
 mod glance;
+mod handshake;
 mod machine;
 mod markdown;
+mod observer;
+mod published;
 mod saturation;
 mod timeline;
+mod transport_cost;
 
 use std::path::{Component, Path, PathBuf};
 
@@ -28,11 +33,13 @@ pub(crate) struct Chapter<'a> {
 type Section = fn(&Chapter<'_>) -> String;
 
 /// Every section with its marker's name, in the order of the template.
-const SECTIONS: [(&str, Section); 7] = [
+const SECTIONS: [(&str, Section); 9] = [
     ("at-a-glance", glance::section),
     ("machine", machine::section),
     ("floor", floor::section),
     ("answers", answers::section),
+    ("observer", observer::section),
+    ("literature", published::section),
     ("timelines", timeline::section),
     ("not-measured", doubts::not_measured),
     ("warnings", doubts::warnings),

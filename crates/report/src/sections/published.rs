@@ -1,0 +1,117 @@
+//! Published figures beside the same ones measured here, each with a verdict that is computed.
+
+mod measure;
+mod today;
+
+use schema::literature::{Publication, Published};
+use schema::manifest::LiteratureInfo;
+
+use super::Chapter;
+use super::markdown::{anchor, inline, table};
+use crate::numbers;
+
+pub(super) fn section(chapter: &Chapter<'_>) -> String {
+    let literature = &chapter.study.run.manifest.literature;
+    if literature.is_empty() {
+        return "*This run holds no scenario of a published comparison.*\n".to_owned();
+    }
+    literature.iter().map(|info| one(chapter, info)).collect::<Vec<_>>().join("\n")
+}
+
+fn one(chapter: &Chapter<'_>, info: &LiteratureInfo) -> String {
+    match Publication::parse(&info.text, &info.id) {
+        Ok(publication) => judged(chapter, &publication),
+        Err(error) => {
+            format!("### {}\n\n*It cannot be judged: {}.*\n", inline(&info.id), inline(&error.to_string()))
+        }
+    }
+}
+
+fn judged(chapter: &Chapter<'_>, publication: &Publication) -> String {
+    let verdicts: Vec<Verdict<'_>> =
+        publication.figures.iter().map(|figure| Verdict::of(chapter, publication, figure)).collect();
+    let head = ["figure", "published", "measured here", "verdict"].map(str::to_owned);
+    let lines = verdicts.iter().map(Verdict::line);
+    let tables =
+        publication.tables.iter().filter_map(|table| today::section(chapter, &publication.scenario, table));
+    let scenario = &publication.scenario;
+    format!(
+        "<a id=\"literature-{}{}\"></a>\n\n### {}: {}\n\n{}\n\n{} Measured by the scenario [{}](#scenario-{}{}).\n\n{}\n\n{}\n{}",
+        anchor(&publication.id),
+        chapter.suffix,
+        inline(&publication.id),
+        inline(&publication.title),
+        inline(&publication.source),
+        inline(&publication.set_up),
+        inline(scenario),
+        anchor(scenario),
+        chapter.suffix,
+        count(&verdicts),
+        table(1, &head, lines),
+        tables.map(|table| format!("\n{table}")).collect::<String>(),
+    )
+}
+
+/// A published figure, and what became of it.
+struct Verdict<'p> {
+    figure: &'p Published,
+    measured: Option<f64>,
+}
+
+impl<'p> Verdict<'p> {
+    fn of(chapter: &Chapter<'_>, publication: &Publication, figure: &'p Published) -> Self {
+        let rule = figure.measure.as_ref();
+        let measured = rule.and_then(|rule| measure::measure(chapter.study.run, publication, rule));
+        Self { figure, measured }
+    }
+
+    /// None when nothing was measured.
+    fn is_reproduced(&self) -> Option<bool> {
+        // What a decimal of the file and a quotient of counts may differ by for being binary.
+        const ROUNDING: f64 = 1e-9;
+        let Published { value, tolerance, .. } = self.figure;
+        self.measured.map(|measured| (measured - value).abs() <= tolerance + value.abs() * ROUNDING)
+    }
+
+    fn words(&self) -> String {
+        let because = |else_: &str| match self.figure.why.as_str() {
+            "" => else_.to_owned(),
+            why => inline(why),
+        };
+        match self.is_reproduced() {
+            Some(true) => "**reproduced**".to_owned(),
+            Some(false) => format!("*differs* because {}", because("of something that nobody has found yet")),
+            None if self.figure.measure.is_some() => "*not measured* in this run".to_owned(),
+            None => format!("*not measured*: {}", because("there is no rule for it")),
+        }
+    }
+
+    fn line(&self) -> Vec<String> {
+        let Published { what, value, unit, tolerance, .. } = self.figure;
+        let with_unit = |number: f64| inline(format!("{} {unit}", numbers::plain(number)).trim());
+        let allowed = match *tolerance {
+            0.0 => String::new(),
+            tolerance => format!(" ± {}", numbers::plain(tolerance)),
+        };
+        vec![
+            inline(what),
+            format!("{}{allowed}", with_unit(*value)),
+            numbers::optional(self.measured, with_unit),
+            self.words(),
+        ]
+    }
+}
+
+fn count(verdicts: &[Verdict<'_>]) -> String {
+    let of = |state: Option<bool>| verdicts.iter().filter(|verdict| verdict.is_reproduced() == state).count();
+    let (same, other, none) = (of(Some(true)), of(Some(false)), of(None));
+    let mut words = vec![format!("{same} reproduced"), format!("{other} differ")];
+    if none > 0 {
+        words.push(format!("{none} not measured"));
+    }
+    format!(
+        "Of {} figures: {}. What may differ and still be called the same stands behind ±; without it, nothing may.",
+        verdicts.len(),
+        words.join(", ")
+    )
+}
