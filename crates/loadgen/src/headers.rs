@@ -10,9 +10,9 @@ use std::net::SocketAddr;
 
 use hyper::HeaderMap;
 use hyper::header::{
-    CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN, REFERER, SEC_WEBSOCKET_VERSION, UPGRADE,
+    ACCEPT_ENCODING, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN, REFERER, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use schema::settings::HeaderProfile;
+use schema::settings::{Compression, HeaderProfile, HttpVersion, Transport};
 
 /// Bytes of the session cookie's value.
 pub const COOKIE_BYTES: usize = 1_024;
@@ -32,24 +32,64 @@ pub enum Exchange {
     Post,
 }
 
+impl Exchange {
+    /// Whether the answer is a response that never ends.
+    pub(crate) fn is_stream(self) -> bool {
+        matches!(self, Self::Stream | Self::EventSource)
+    }
+
+    /// Whether the answer's body may be compressed.
+    fn has_content(self) -> bool {
+        matches!(self, Self::Poll | Self::Stream | Self::EventSource)
+    }
+}
+
+/// The server's origin (RFC 6454 §7).
+pub fn origin(transport: &Transport, address: SocketAddr) -> String {
+    let scheme = if transport.tls { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
 /// The headers of a request to `address`, in the order in which they are sent.
-pub fn headers(profile: HeaderProfile, exchange: Exchange, address: SocketAddr) -> HeaderMap {
+///
+/// On HTTP/2, what is about the connection is left out (RFC 9113 §8.2.2), and so is `host`, which `:authority` stands
+/// for (§8.3.1). What a browser adds there (`priority`) was not captured and is not sent.
+pub fn headers(
+    profile: HeaderProfile,
+    exchange: Exchange,
+    transport: &Transport,
+    address: SocketAddr,
+) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(HOST, value(&address.to_string()));
     match profile {
-        HeaderProfile::Minimal => add_demanded(&mut headers, exchange),
+        HeaderProfile::Minimal => add_demanded(&mut headers, exchange, transport),
         HeaderProfile::Browser | HeaderProfile::BrowserSession => {
-            add_browser(&mut headers, exchange, address);
+            add_browser(&mut headers, exchange, &origin(transport, address));
         }
     }
     if profile == HeaderProfile::BrowserSession {
         headers.insert(COOKIE, value(&session_cookie()));
     }
-    headers
+    match transport.http {
+        HttpVersion::Http1 => headers,
+        HttpVersion::Http2 => of_the_request_alone(&headers),
+    }
 }
 
-/// What RFC 6455 §4.1 demands of a handshake; HTTP/1.1 demands nothing but `host`.
-fn add_demanded(headers: &mut HeaderMap, exchange: Exchange) {
+/// Without what HTTP/2 has no place for, in the same order.
+fn of_the_request_alone(headers: &HeaderMap) -> HeaderMap {
+    let about_connection = [HOST, CONNECTION, UPGRADE];
+    let kept = headers.iter().filter(|(name, _)| !about_connection.contains(name));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// What RFC 6455 §4.1 demands of a handshake; HTTP/1.1 demands nothing but `host`. Who wants compressed content has to
+/// say so (RFC 9110 §12.5.3).
+fn add_demanded(headers: &mut HeaderMap, exchange: Exchange, transport: &Transport) {
+    if transport.compression == Compression::Deflate && exchange.has_content() {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     if exchange == Exchange::WebSocket {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -57,12 +97,11 @@ fn add_demanded(headers: &mut HeaderMap, exchange: Exchange) {
     }
 }
 
-fn add_browser(headers: &mut HeaderMap, exchange: Exchange, address: SocketAddr) {
-    let origin = format!("http://{address}");
+fn add_browser(headers: &mut HeaderMap, exchange: Exchange, origin: &str) {
     for &(name, text) in browser(exchange) {
         let name = HeaderName::from_static(name);
         let text = match name {
-            ORIGIN => value(&origin),
+            ORIGIN => value(origin),
             REFERER => value(&format!("{origin}/")),
             _ => HeaderValue::from_static(text),
         };
@@ -180,7 +219,10 @@ mod tests {
     }
 
     fn text(profile: HeaderProfile, exchange: Exchange) -> String {
-        let headers = headers(profile, exchange, address());
+        text_of(&headers(profile, exchange, &Transport::default(), address()))
+    }
+
+    fn text_of(headers: &HeaderMap) -> String {
         headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect()
     }
 
@@ -225,9 +267,36 @@ accept-language: en-US,en;q=0.9
     #[test]
     fn a_session_adds_a_cookie_of_1024_bytes_and_nothing_else() {
         for exchange in EXCHANGES {
-            let mut with = headers(HeaderProfile::BrowserSession, exchange, address());
+            let transport = Transport::default();
+            let mut with = headers(HeaderProfile::BrowserSession, exchange, &transport, address());
             assert_eq!(with.remove(COOKIE).unwrap().len(), 1_024);
-            assert_eq!(with, headers(HeaderProfile::Browser, exchange, address()));
+            assert_eq!(with, headers(HeaderProfile::Browser, exchange, &transport, address()));
+        }
+    }
+
+    #[test]
+    fn http_2_leaves_out_what_is_about_the_connection() {
+        let transport = Transport { http: HttpVersion::Http2, tls: true, ..Transport::default() };
+        for exchange in EXCHANGES {
+            let of = |transport| headers(HeaderProfile::Browser, exchange, transport, address());
+            let (second, mut first) = (of(&transport), of(&Transport { http: HttpVersion::Http1, ..transport.clone() }));
+            for name in [HOST, CONNECTION, UPGRADE] {
+                first.remove(name);
+            }
+            assert_eq!(second, first, "{exchange:?}");
+            assert!(second.get(ORIGIN).is_none_or(|origin| origin == "https://127.0.0.1:59871"));
+        }
+        let minimal = headers(HeaderProfile::Minimal, Exchange::WebSocket, &transport, address());
+        assert_eq!(text_of(&minimal), "sec-websocket-version: 13\n");
+    }
+
+    #[test]
+    fn who_takes_compressed_content_says_so() {
+        let transport = Transport { compression: Compression::Deflate, ..Transport::default() };
+        for exchange in EXCHANGES {
+            let minimal = headers(HeaderProfile::Minimal, exchange, &transport, address());
+            let says_so = minimal.get(ACCEPT_ENCODING).is_some_and(|coding| coding == "gzip");
+            assert_eq!(says_so, exchange.has_content(), "{exchange:?}");
         }
     }
 }

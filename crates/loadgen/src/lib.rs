@@ -11,13 +11,16 @@
 //! - [`publisher`], [`feed_link`]: the thread that keeps the schedule and hands events to the server
 //! - [`session`], [`shard`], [`stop`]: what a technique's client half sees; what the sessions of a thread share; the end
 //! - [`subscriber`]: the client half of each technique
+//! - [`transport`]: TCP, TLS and HTTP/2 connections, and how they end
 //! - [`tap`], [`headers`]: bytes by layer, under the protocol's code; the request headers by profile
+//! - [`set_up`], `heads`: what it takes to connect; what requests and answers say
 //! - [`recorder`], [`position`], [`histogram`]: latency, completeness, and how they are kept
 //! - [`hiccup`]: how late a waiting thread wakes; [`payload`], [`seed`], [`os`]: what the rest is made of
 
 mod alarm;
 pub mod feed_link;
 pub mod headers;
+mod heads;
 pub mod hiccup;
 pub mod histogram;
 pub mod os;
@@ -30,11 +33,13 @@ pub mod roster;
 pub mod schedule;
 pub mod seed;
 pub mod session;
+pub mod set_up;
 pub mod shard;
 pub mod stop;
 pub mod subscriber;
 pub mod tap;
 pub mod timing;
+pub mod transport;
 pub mod trial;
 
 pub use session::Session;

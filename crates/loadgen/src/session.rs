@@ -5,25 +5,27 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::HeaderMap;
-use schema::settings::Settings;
-use tokio::net::TcpStream;
+use hyper::{HeaderMap, Request, Response};
+use schema::settings::{HttpVersion, Settings};
 use tokio::sync::mpsc;
 use wire::Resume;
 
 use crate::headers::Exchange;
+use crate::heads::Kind;
 use crate::os;
 use crate::poll_grid::PollGrid;
 use crate::position::Position;
 use crate::seed::{self, Purpose};
+use crate::set_up::Beginning;
 use crate::shard::Shard;
-use crate::tap::{Protocol, Tapped};
+use crate::subscriber::SubscribeError;
+use crate::tap::{Protocol, SharedTally, Tapped, TappedTls, TlsTap};
+use crate::transport::{Http2, Stream, alpn};
 
 /// One subscriber in a trial.
 #[derive(Debug, Clone)]
@@ -32,7 +34,9 @@ pub struct Session(Rc<Subscriber>);
 #[derive(Debug)]
 struct Subscriber {
     shard: Rc<Shard>,
+    index: u32,
     channel: u32,
+    beginning: Beginning,
     position: RefCell<Position>,
     grid: PollGrid,
     outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
@@ -54,6 +58,8 @@ impl Session {
             grid: PollGrid::new(settings.short_polling.interval_ns, rng),
             position: RefCell::new(position),
             greeted: Cell::new(!settings.greeting),
+            beginning: Beginning::now(shard.place(place(settings, index))),
+            index,
             channel,
             outgoing: RefCell::new(outgoing),
             connected: Cell::new(false),
@@ -64,6 +70,11 @@ impl Session {
     /// Where the server listens.
     pub fn address(&self) -> SocketAddr {
         self.0.shard.spec().address
+    }
+
+    /// The server's origin (RFC 6454): scheme and address.
+    pub fn origin(&self) -> String {
+        self.0.shard.origin()
     }
 
     /// The trial's settings.
@@ -77,17 +88,53 @@ impl Session {
         Resume { channel: self.0.channel, start: self.0.position.borrow().resume() }
     }
 
-    /// Opens a TCP connection with `TCP_NODELAY`, counted, and tapped as what `protocol` says.
+    /// Opens a connection by the trial's transport, counted, and tapped as what `protocol` says.
     ///
     /// # Errors
     ///
-    /// When the server cannot be reached.
-    pub async fn connect(&self, protocol: Protocol) -> io::Result<Tapped<TcpStream>> {
-        let shard = &self.0.shard;
-        let stream = TcpStream::connect(self.address()).await?;
-        stream.set_nodelay(true)?;
+    /// When the server cannot be reached, and with TLS, when it is not trusted or does not agree to the protocol.
+    pub async fn connect(&self, protocol: Protocol) -> Result<Stream, SubscribeError> {
+        let (shard, address) = (&self.0.shard, self.address());
+        if let Some(tls) = shard.tls() {
+            tls.prime(protocol).await?;
+        }
+        let trace = shard.trace(self.0.index, protocol);
+        let socket = shard.sockets().connect(address).await;
+        let socket = socket.map_err(|source| SubscribeError::Connect { address, source })?;
         shard.count(|recorder| recorder.counters.connections += 1);
-        Ok(Tapped::new(stream, protocol, shard.tally(), shard.added_delay()))
+        let tally = SharedTally::clone(&self.0.beginning.place.tally);
+        let added_delay = shard.added_delay();
+        let Some(tls) = shard.tls() else {
+            return Ok(Stream::Plain(Tapped::traced(socket, protocol, tally, added_delay, trace)));
+        };
+        let (connector, server, alpn) = (&tls.connector, tls.server(), alpn(protocol));
+        let tap = TlsTap { connector, server, alpn, protocol, tally, added_delay, trace };
+        let stream = TappedTls::open(socket, tap).await.map_err(SubscribeError::Tls)?;
+        match (alpn, stream.agreed()) {
+            (Some(wanted), got) if got.as_deref() != Some(wanted) => {
+                Err(SubscribeError::Alpn { wanted, got })
+            }
+            _ => Ok(Stream::Tls(Box::new(stream))),
+        }
+    }
+
+    /// The HTTP/2 connection of this subscriber: its own, or the one that it shares with its neighbours.
+    ///
+    /// # Errors
+    ///
+    /// As of [`connect`](Self::connect).
+    pub(crate) async fn http2(&self) -> Result<Http2, SubscribeError> {
+        let place = place(self.settings(), self.0.index);
+        self.0.shard.http2_connections().at(place, self.new_http2()).await
+    }
+
+    /// An HTTP/2 connection that nobody else gets.
+    ///
+    /// # Errors
+    ///
+    /// As of [`connect`](Self::connect).
+    pub(crate) async fn new_http2(&self) -> Result<Http2, SubscribeError> {
+        Http2::open(self.connect(Protocol::Http2).await?).await
     }
 
     /// The request headers of `exchange` by the trial's profile.
@@ -100,7 +147,7 @@ impl Session {
     /// after the first do nothing, and a subscriber that awaits a greeting is connected when it has come.
     pub fn connected(&self) {
         if self.0.greeted.get() && !self.0.connected.replace(true) {
-            self.0.shard.one_more_connected();
+            self.0.shard.one_more_connected(&self.0.beginning);
         }
     }
 
@@ -132,6 +179,25 @@ impl Session {
     /// Counts the end of an answer, frame or chunk that carried so many events; 0 for an empty one.
     pub fn response(&self, events: usize) {
         self.0.shard.count(|recorder| recorder.response(events));
+    }
+
+    /// Whether [`record_head`](Self::record_head) would keep an exchange of this kind.
+    pub(crate) fn wants_head(&self, kind: Kind) -> bool {
+        self.0.shard.heads_so_far().wants(kind)
+    }
+
+    /// Keeps what an exchange said, if it is the first of its kind on this load thread. `request` is as it was sent; on
+    /// HTTP/2 its version says so.
+    pub(crate) fn record_head<A, B>(&self, kind: Kind, request: &Request<A>, answer: &Response<B>) {
+        self.0.shard.heads_so_far().record(kind, request, answer);
+    }
+
+    /// Where subscribers are greeted, one that has been rests here until all are connected, so that what it asks for
+    /// next is in nobody's set-up.
+    pub(crate) async fn rest(&self) {
+        if self.settings().greeting && self.is_connected() {
+            self.0.shard.opened().await;
+        }
     }
 
     /// Waits until the next poll is due. The first one is due at once, the others on an absolute grid of the
@@ -166,5 +232,13 @@ impl Session {
             // A schedule that has ended sends nothing more.
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+/// The subscribers of a place share its connection, and their bytes are counted together.
+fn place(settings: &Settings, index: u32) -> u32 {
+    match settings.transport.http {
+        HttpVersion::Http1 => index,
+        HttpVersion::Http2 => index / settings.transport.per_connection.max(1),
     }
 }

@@ -4,6 +4,7 @@
 //! atomic number, which is not written for each event.
 
 use std::cell::{Cell, Ref, RefCell};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::{AddAssign, Range};
 use std::rc::Rc;
@@ -14,25 +15,32 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::HeaderMap;
 use schema::bytes_account::{Account, Layers};
-use schema::settings::Settings;
-use tokio::sync::mpsc;
+use schema::settings::{HttpVersion, Settings, Transport};
+use schema::trial::{Flight, RecordedHead, Segments};
+use tokio::sync::{mpsc, watch};
 use wire::message::{Message, MessageError, Stamp};
 
 use crate::headers::{self, Exchange};
+use crate::heads::Heads;
 use crate::os;
 use crate::payload::{PayloadError, PayloadSource};
 use crate::position::Position;
 use crate::recorder::{Counters, Recorder};
 use crate::seed::{self, Purpose};
 use crate::session::Session;
+use crate::set_up::{Beginning, Place, SetUps};
 use crate::stop::Stop;
-use crate::tap::SharedTally;
+use crate::subscriber::SubscribeError;
+use crate::tap::{ConnectionTrace, Protocol, Tracer};
+use crate::transport::{Http2Pool, Sockets, Tls, Trust};
 
 /// What a shard is made of.
 #[derive(Debug, Clone)]
 pub struct ShardSpec {
     /// Where the server listens.
     pub address: SocketAddr,
+    /// The server's certificate, if TLS is spoken.
+    pub trust: Option<Trust>,
     /// The trial's settings.
     pub settings: Arc<Settings>,
     /// The trial's seed.
@@ -50,7 +58,14 @@ pub struct ShardSpec {
 pub struct Shard {
     spec: ShardSpec,
     headers: RequestHeaders,
-    tally: SharedTally,
+    tls: Option<Tls>,
+    sockets: Sockets,
+    http2: Http2Pool,
+    places: RefCell<BTreeMap<u32, Rc<Place>>>,
+    set_ups: RefCell<SetUps>,
+    heads: Heads,
+    tracer: Option<Rc<Tracer>>,
+    opened: watch::Sender<bool>,
     recorder: RefCell<Recorder>,
     uplink_payload: RefCell<PayloadSource>,
     unreadable: Cell<Option<MessageError>>,
@@ -68,6 +83,8 @@ pub struct Snapshot {
     pub socket_read: u64,
     /// Bytes written to the sockets.
     pub socket_written: u64,
+    /// Segments of the sockets, by the kernel.
+    pub segments: Segments,
 }
 
 impl Shard {
@@ -78,9 +95,17 @@ impl Shard {
     /// When the settings ask for an uplink payload that cannot be made.
     pub fn new(spec: ShardSpec) -> Result<Rc<Self>, PayloadError> {
         let uplink_payload = uplink_payload(&spec)?;
+        let (address, resumes) = (spec.address, spec.settings.transport.resumption);
         Ok(Rc::new(Self {
             headers: RequestHeaders::new(&spec),
-            tally: SharedTally::default(),
+            tls: spec.trust.clone().map(|trust| Tls::new(trust, address, resumes)),
+            sockets: Sockets::default(),
+            http2: Http2Pool::default(),
+            places: RefCell::default(),
+            set_ups: RefCell::default(),
+            heads: Heads::default(),
+            tracer: spec.settings.traced.then(|| Tracer::new(spec.settings.events.payload)),
+            opened: watch::Sender::new(false),
             recorder: RefCell::default(),
             uplink_payload: RefCell::new(uplink_payload),
             unreadable: Cell::new(None),
@@ -100,19 +125,64 @@ impl Shard {
         Session::new(Rc::clone(self), index, channel, outgoing)
     }
 
-    /// From now on, messages whose intended send time lies in `window` (ns of `CLOCK_MONOTONIC`) are recorded.
+    /// From now on, messages whose intended send time lies in `window` (ns of `CLOCK_MONOTONIC`) are recorded, and
+    /// those who rest until all are connected go on.
     pub fn open(&self, window: Range<u64>) {
         self.recorder.borrow_mut().open(window);
+        self.opened.send_replace(true);
     }
 
     /// The counters as they stand.
     pub fn snapshot(&self) -> Snapshot {
-        let tally = self.tally.borrow();
-        Snapshot {
+        let mut snapshot = Snapshot {
             counters: self.recorder.borrow().counters,
-            account: tally.account,
-            socket_read: tally.socket_read,
-            socket_written: tally.socket_written,
+            segments: self.sockets.segments(),
+            ..Snapshot::default()
+        };
+        for place in self.places.borrow().values() {
+            let tally = place.tally.borrow();
+            snapshot.account += tally.account;
+            snapshot.socket_read += tally.socket_read;
+            snapshot.socket_written += tally.socket_written;
+        }
+        snapshot
+    }
+
+    /// What it took until the sessions were connected.
+    pub fn take_set_ups(&self) -> SetUps {
+        self.set_ups.take()
+    }
+
+    /// What requests and answers said: the first of each kind of exchange.
+    pub fn heads(&self) -> Vec<RecordedHead> {
+        self.heads.all()
+    }
+
+    /// Every flight so far at the sessions' sockets, if the trial is traced; nothing of it stays. Times are those of
+    /// `CLOCK_MONOTONIC`.
+    pub fn take_trace(&self) -> Vec<Flight> {
+        self.tracer.as_ref().map_or_else(Vec::new, |tracer| tracer.take())
+    }
+
+    /// Waits until every connection of the sessions is closed.
+    pub async fn all_closed(&self) {
+        self.sockets.all_closed().await;
+    }
+
+    /// Fetches what the first session needs to resume a TLS session, if sessions are resumed. Sessions see to it
+    /// themselves; whoever calls this before the first one keeps that out of its set-up.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached, is not trusted, or gives no ticket.
+    pub async fn prime(&self) -> Result<(), SubscribeError> {
+        let protocol = match self.spec.settings.transport.http {
+            HttpVersion::Http1 => Protocol::Http,
+            HttpVersion::Http2 => Protocol::Http2,
+        };
+        match &self.tls {
+            Some(tls) => tls.prime(protocol).await,
+            None => Ok(()),
         }
     }
 
@@ -145,8 +215,41 @@ impl Shard {
         &self.spec
     }
 
-    pub(crate) fn tally(&self) -> SharedTally {
-        Rc::clone(&self.tally)
+    pub(crate) fn origin(&self) -> String {
+        headers::origin(&transport(&self.spec), self.spec.address)
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    pub(crate) fn sockets(&self) -> &Sockets {
+        &self.sockets
+    }
+
+    pub(crate) fn http2_connections(&self) -> &Http2Pool {
+        &self.http2
+    }
+
+    pub(crate) fn heads_so_far(&self) -> &Heads {
+        &self.heads
+    }
+
+    /// Where the bytes of a place are counted.
+    pub(crate) fn place(&self, number: u32) -> Rc<Place> {
+        Rc::clone(self.places.borrow_mut().entry(number).or_default())
+    }
+
+    /// The trace of a connection that a subscriber asks for now, if the trial is traced.
+    pub(crate) fn trace(&self, subscriber: u32, protocol: Protocol) -> Option<ConnectionTrace> {
+        let readable = self.tls.is_none().then_some(protocol);
+        self.tracer.as_ref().map(|tracer| tracer.open(subscriber, readable, os::now_ns()))
+    }
+
+    /// Waits until all sessions of the trial are connected.
+    pub(crate) async fn opened(&self) {
+        // An error would say that this shard is gone.
+        let _ = self.opened.subscribe().wait_for(|opened| *opened).await;
     }
 
     pub(crate) fn headers(&self, exchange: Exchange) -> &HeaderMap {
@@ -182,7 +285,8 @@ impl Shard {
         message
     }
 
-    pub(crate) fn one_more_connected(&self) {
+    pub(crate) fn one_more_connected(&self, beginning: &Beginning) {
+        self.set_ups.borrow_mut().add(beginning);
         self.connected.set(self.connected.get() + 1);
         self.spec.connected.fetch_add(1, Ordering::Relaxed);
     }
@@ -194,6 +298,7 @@ impl AddAssign for Snapshot {
         self.account += other.account;
         self.socket_read += other.socket_read;
         self.socket_written += other.socket_written;
+        self.segments += other.segments;
     }
 }
 
@@ -209,6 +314,7 @@ impl Snapshot {
             },
             socket_read: self.socket_read - earlier.socket_read,
             socket_written: self.socket_written - earlier.socket_written,
+            segments: self.segments - earlier.segments,
         }
     }
 }
@@ -224,6 +330,11 @@ fn uplink_payload(spec: &ShardSpec) -> Result<PayloadSource, PayloadError> {
     PayloadSource::new(settings.events.payload, bytes, rng)
 }
 
+/// The transport as it is: TLS is spoken where there is somebody to trust.
+fn transport(spec: &ShardSpec) -> Transport {
+    Transport { tls: spec.trust.is_some(), ..spec.settings.transport.clone() }
+}
+
 /// The headers of every exchange by the trial's profile, made once.
 #[derive(Debug)]
 struct RequestHeaders {
@@ -236,7 +347,10 @@ struct RequestHeaders {
 
 impl RequestHeaders {
     fn new(spec: &ShardSpec) -> Self {
-        let of = |exchange| headers::headers(spec.settings.http.headers, exchange, spec.address);
+        let transport = transport(spec);
+        let of = |exchange| {
+            headers::headers(spec.settings.http.headers, exchange, &transport, spec.address)
+        };
         Self {
             poll: of(Exchange::Poll),
             stream: of(Exchange::Stream),

@@ -16,6 +16,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use hyper::StatusCode;
+use tokio_rustls::rustls;
 use tokio_tungstenite::tungstenite;
 
 /// Why a subscription ended before it was stopped.
@@ -29,9 +30,26 @@ pub enum SubscribeError {
         /// What the system said.
         source: io::Error,
     },
+    /// The handshake failed, or a record is broken: RFC 8446 §6.2.
+    #[error("speak TLS")]
+    Tls(#[source] io::Error),
+    /// The server did not agree to the protocol that was offered (RFC 7301).
+    #[error("the server was offered {wanted} and agreed to {}", .got.as_deref().unwrap_or("nothing"))]
+    Alpn {
+        /// What was offered.
+        wanted: &'static str,
+        /// What it took.
+        got: Option<String>,
+    },
+    /// Sessions are to be resumed, and the server gives nothing to resume them with.
+    #[error("the server gives no session ticket")]
+    NoTicket,
+    /// WebSocket over HTTP/2 needs what the server does not allow (RFC 8441 §3).
+    #[error("the server does not allow extended CONNECT")]
+    NoExtendedConnect,
     /// The HTTP exchange broke off.
     #[error("exchange a request for an answer")]
-    Http(#[from] hyper::Error),
+    Http(#[source] hyper::Error),
     /// A request cannot be made of what the session asks for.
     #[error("make a request")]
     Request(#[from] hyper::http::Error),
@@ -46,9 +64,18 @@ pub enum SubscribeError {
     /// The handshake or a frame went wrong.
     #[error("speak WebSocket")]
     WebSocket(#[source] Box<tungstenite::Error>),
+    /// The server does not compress as it was asked to.
+    #[error("agree on compression")]
+    Compression(#[from] wire::deflate::Disagreement),
+    /// The server agreed to WebSocket extensions that nobody asked for.
+    #[error("the server agreed to extensions that nobody asked for: {0}")]
+    Extensions(String),
+    /// What the server sent is no frame, or cannot be inflated.
+    #[error("read compressed frames")]
+    Deflate(#[from] wire::deflate::Broken),
     /// The connection broke.
     #[error("read or write the connection")]
-    Io(#[from] io::Error),
+    Io(#[source] io::Error),
     /// A frame announces more than is taken.
     #[error(transparent)]
     Oversize(#[from] wire::frame::Oversize),
@@ -74,6 +101,24 @@ impl SubscribeError {
     }
 }
 
+/// TLS tells its troubles as errors of the connection.
+impl From<io::Error> for SubscribeError {
+    fn from(error: io::Error) -> Self {
+        if tls_error(&error).is_some() { Self::Tls(error) } else { Self::Io(error) }
+    }
+}
+
+/// hyper tells the connection's errors as causes of its own.
+impl From<hyper::Error> for SubscribeError {
+    fn from(error: hyper::Error) -> Self {
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+        match cause.and_then(tls_error) {
+            Some(error) => Self::Tls(io::Error::new(io::ErrorKind::InvalidData, error.clone())),
+            None => Self::Http(error),
+        }
+    }
+}
+
 /// A refused handshake is told like any other answer.
 impl From<tungstenite::Error> for SubscribeError {
     fn from(error: tungstenite::Error) -> Self {
@@ -81,9 +126,15 @@ impl From<tungstenite::Error> for SubscribeError {
             tungstenite::Error::Http(answer) => {
                 Self::status(answer.status(), answer.body().as_deref().unwrap_or_default())
             }
+            tungstenite::Error::Io(error) if tls_error(&error).is_some() => Self::Tls(error),
             error => Self::WebSocket(Box::new(error)),
         }
     }
+}
+
+/// TLS's own trouble, if it is not the connection's under it.
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// The first line, cut to [`TOLD_BYTES`].

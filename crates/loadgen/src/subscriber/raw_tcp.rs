@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use wire::frame::{self, Decoder};
 
 use super::{MESSAGE_LIMIT, SubscribeError};
 use crate::session::Session;
-use crate::tap::{Protocol, Tapped};
+use crate::tap::Protocol;
+use crate::transport::Stream;
 
 /// Room for a read; a buffer that is left to itself grows by 64 bytes a read.
 const READ_BYTES: usize = 4 * 1024;
@@ -26,15 +26,13 @@ pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     run(&session, &mut stream).await
 }
 
-async fn open(session: &Session) -> Result<Tapped<TcpStream>, SubscribeError> {
-    let stream = session.connect(Protocol::RawTcp).await;
-    let mut stream =
-        stream.map_err(|source| SubscribeError::Connect { address: session.address(), source })?;
+async fn open(session: &Session) -> Result<Stream, SubscribeError> {
+    let mut stream = session.connect(Protocol::RawTcp).await?;
     stream.write_all(&frame::encode(session.resume().to_string().as_bytes())).await?;
     Ok(stream)
 }
 
-async fn run(session: &Session, stream: &mut Tapped<TcpStream>) -> Result<(), SubscribeError> {
+async fn run(session: &Session, stream: &mut Stream) -> Result<(), SubscribeError> {
     let mut frames = Decoder::new(MESSAGE_LIMIT);
     let stopped = session.stopped();
     tokio::pin!(stopped);

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,13 +13,34 @@ use bytes::{Buf, Bytes};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
-use tokio::io::ReadBuf;
 use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::os;
 
 /// More is not held: the socket is left alone until some of it is due.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes that a delayed connection reads at a time.
+const DELAYED_READ: usize = 16 * 1024;
+
+/// Reads `stream`, through `line` if there is one. `arrived` is told of the bytes when the socket gives them, the line
+/// hands them on later.
+pub(super) fn poll_read<S: AsyncRead + Unpin>(
+    line: &mut Option<Box<DelayLine>>,
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+    mut arrived: impl FnMut(&[u8]),
+) -> Poll<io::Result<()>> {
+    if let Some(line) = line {
+        line.poll_fill(stream, cx, arrived);
+        return line.poll_due(cx, buf);
+    }
+    let before = buf.filled().len();
+    ready!(Pin::new(stream).poll_read(cx, buf))?;
+    arrived(&buf.filled()[before..]);
+    Poll::Ready(Ok(()))
+}
 
 /// Bytes that were read, and are not due yet.
 #[derive(Debug)]
@@ -40,18 +62,39 @@ struct Held {
 }
 
 impl DelayLine {
-    pub(super) fn new(delay: Duration) -> Self {
+    fn new(delay: Duration) -> Self {
         let delay_ns = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
         Self { delay_ns, held: VecDeque::new(), held_bytes: 0, timer: None, ended: false }
     }
 
-    /// Whether the socket is to be asked for more.
-    pub(super) fn wants_more(&self) -> bool {
-        !self.ended && self.held_bytes < MOST_BYTES
+    /// A line of `delay`; none where nothing is delayed.
+    pub(super) fn of(delay: Duration) -> Option<Box<Self>> {
+        (!delay.is_zero()).then(|| Box::new(Self::new(delay)))
+    }
+
+    /// Takes in all that the socket has.
+    fn poll_fill<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+        mut arrived: impl FnMut(&[u8]),
+    ) {
+        let mut room = [0; DELAYED_READ];
+        while !self.ended && self.held_bytes < MOST_BYTES {
+            let mut buf = ReadBuf::new(&mut room);
+            match Pin::new(&mut *stream).poll_read(cx, &mut buf) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(())) => {
+                    arrived(buf.filled());
+                    self.hold(Ok(Bytes::copy_from_slice(buf.filled())));
+                }
+                Poll::Ready(Err(error)) => self.hold(Err(error)),
+            }
+        }
     }
 
     /// Takes in what the socket gave just now: bytes, none for its end, or its error.
-    pub(super) fn hold(&mut self, what: io::Result<Bytes>) {
+    fn hold(&mut self, what: io::Result<Bytes>) {
         let len = what.as_ref().map_or(0, Bytes::len);
         self.ended = len == 0;
         self.held_bytes += len;
@@ -59,7 +102,7 @@ impl DelayLine {
     }
 
     /// Hands on what is due; waits when nothing is.
-    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_due(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         while let Some(due_ns) = self.held.front().map(|held| held.due_ns) {
             if due_ns <= os::now_ns() {
                 return Poll::Ready(self.release(buf));

@@ -17,6 +17,7 @@ mod classifier;
 mod content;
 mod delay_line;
 mod event_stream;
+mod gauge;
 mod head;
 mod http1;
 mod http2;
@@ -24,6 +25,7 @@ mod ledger;
 mod length_prefixed;
 mod message;
 mod tapped;
+mod tls;
 mod trace;
 mod websocket;
 
@@ -34,6 +36,7 @@ use schema::bytes_account::Account;
 
 pub use classifier::Classifier;
 pub use tapped::Tapped;
+pub use tls::{TappedTls, TlsTap};
 pub use trace::{ConnectionTrace, Tracer};
 
 /// What crossed the sockets of one load thread.

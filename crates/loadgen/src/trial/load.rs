@@ -62,6 +62,7 @@ impl Load {
             });
             let shard = ShardSpec {
                 address: spec.address,
+                trust: None,
                 settings: Arc::clone(&spec.settings),
                 seed: spec.seed,
                 index,

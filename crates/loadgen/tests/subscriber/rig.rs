@@ -38,7 +38,7 @@ impl Rig {
         let (stopper, stop) = stop::channel();
         let (sender, outgoing) = mpsc::unbounded_channel();
         let settings = Arc::new(settings);
-        let spec = ShardSpec { address, settings, seed: 1, index: 0, stop, connected: Arc::default() };
+        let spec = ShardSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected: Arc::default() };
         Self { listener, shard: Shard::new(spec).unwrap(), stopper, outgoing: Some(outgoing), sender }
     }
 

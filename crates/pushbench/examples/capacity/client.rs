@@ -131,6 +131,7 @@ fn message() -> Bytes {
 fn shard(address: SocketAddr, stop: stop::Stop) -> Outcome<Rc<Shard>> {
     let spec = ShardSpec {
         address,
+        trust: None,
         settings: Arc::new(settings()),
         seed: 1,
         index: 0,

@@ -92,7 +92,7 @@ impl Exchange {
     async fn account(&self, technique: &registry::Technique, address: SocketAddr) -> Account {
         let (stopper, stop) = loadgen::stop::channel();
         let settings = Arc::new(self.settings());
-        let spec = ShardSpec { address, settings, seed: 1, index: 0, stop, connected: Arc::default() };
+        let spec = ShardSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected: Arc::default() };
         let shard = Shard::new(spec).expect("the payload can be made");
         let (sender, outgoing) = mpsc::unbounded_channel();
         if self.sent.is_some() {

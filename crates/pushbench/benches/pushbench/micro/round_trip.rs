@@ -58,6 +58,7 @@ impl Pair {
         runtime.spawn((technique.serve)(listener, hub, settings, server_stop));
         let spec = ShardSpec {
             address,
+            trust: None,
             settings: Arc::new(client_settings()),
             seed: 1,
             index: 0,

@@ -1,0 +1,100 @@
+//! What it takes until a subscriber is connected: its bytes, and the time from its own begin.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use hdrhistogram::Histogram;
+use schema::bytes_account::{Account, Layers};
+
+use crate::histogram;
+use crate::os;
+use crate::tap::SharedTally;
+
+/// The set-ups of many subscribers.
+#[derive(Debug, Clone)]
+pub struct SetUps {
+    /// Bytes of all of them together, whatever could not be attributed by then left out.
+    pub account: Account,
+    /// From a subscriber's begin until it was connected, in nanoseconds: one value each.
+    pub elapsed: Histogram<u64>,
+}
+
+/// The byte counter of a subscriber, or of those that share a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) tally: SharedTally,
+    /// What of it is part of somebody's set-up already.
+    counted: Cell<Account>,
+}
+
+/// A subscriber that is being connected.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    pub(crate) place: Rc<Place>,
+    begun_ns: u64,
+}
+
+impl SetUps {
+    /// No subscribers yet.
+    pub fn new() -> Self {
+        Self { account: Account::default(), elapsed: histogram::empty() }
+    }
+
+    /// Takes in those of another thread.
+    pub fn merge(&mut self, other: &Self) {
+        self.account += other.account;
+        histogram::merge(&mut self.elapsed, &other.elapsed);
+    }
+
+    /// Takes in a subscriber that is connected now.
+    pub(crate) fn add(&mut self, beginning: &Beginning) {
+        self.account += beginning.place.not_counted();
+        self.elapsed.saturating_record(os::now_ns() - beginning.begun_ns);
+    }
+}
+
+impl Default for SetUps {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Beginning {
+    /// A subscriber that begins now.
+    pub(crate) fn now(place: Rc<Place>) -> Self {
+        Self { place, begun_ns: os::now_ns() }
+    }
+}
+
+impl Place {
+    /// What came since this was last asked.
+    fn not_counted(&self) -> Account {
+        let now = settled(self.tally.borrow().account);
+        let before = self.counted.replace(now);
+        Account { up: now.up - before.up, down: now.down - before.down }
+    }
+}
+
+fn settled(account: Account) -> Account {
+    let of = |layers| Layers { unfinished: 0, ..layers };
+    Account { up: of(account.up), down: of(account.down) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_share_a_connection_count_each_byte_once() {
+        let place = Rc::<Place>::default();
+        let (one, other) = (Beginning::now(Rc::clone(&place)), Beginning::now(Rc::clone(&place)));
+        let mut set_ups = SetUps::new();
+        place.tally.borrow_mut().account.up.handshake = 10;
+        place.tally.borrow_mut().account.down.unfinished = 7;
+        set_ups.add(&one);
+        place.tally.borrow_mut().account.up.control = 5;
+        set_ups.add(&other);
+        assert_eq!((set_ups.account.up.handshake, set_ups.account.up.control), (10, 5));
+        assert_eq!((set_ups.account.wire(), set_ups.elapsed.len()), (15, 2));
+    }
+}

@@ -1,0 +1,23 @@
+//! What lies between a technique and the kernel: TCP, TLS, HTTP/2 connections, and how they end.
+//!
+//! - [`Stream`]: a tapped connection, plain or under TLS, that ends politely
+//! - [`Socket`]: the TCP connection below the tap; the kernel's segments of all of a thread's sockets
+//! - [`Trust`]: the one certificate that is trusted; sessions that are resumed
+//! - [`Http2`]: a connection that several subscribers may share
+
+mod http2;
+mod lent;
+mod segments;
+mod sockets;
+mod stream;
+mod tickets;
+mod tls;
+mod trust;
+
+pub(crate) use http2::{Http2, Http2Pool};
+pub(crate) use lent::Lent;
+pub use sockets::Socket;
+pub(crate) use sockets::Sockets;
+pub use stream::Stream;
+pub(crate) use tls::{Tls, alpn};
+pub use trust::{Trust, TrustError};

@@ -1,0 +1,90 @@
+//! A stream that is lent to hyper, and comes back when hyper lets go of it.
+//!
+//! hyper drops a connection where it stands; with unread input, that would send a reset and hide what the kernel had
+//! carried. So whoever lent the stream ends it.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{Notify, oneshot};
+
+use super::Stream;
+
+/// A stream in somebody else's hands.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    /// Always there until this is dropped.
+    stream: Option<Stream>,
+    back: Option<oneshot::Sender<Stream>>,
+    read: Option<Rc<Notify>>,
+}
+
+impl Lent {
+    /// Lends `stream`; the receiver gets it back.
+    pub(crate) fn new(stream: Stream) -> (Self, oneshot::Receiver<Stream>) {
+        let (back, returned) = oneshot::channel();
+        (Self { stream: Some(stream), back: Some(back), read: None }, returned)
+    }
+
+    /// Lets `read` be told whenever something was read.
+    pub(crate) fn telling(mut self, read: &Rc<Notify>) -> Self {
+        self.read = Some(Rc::clone(read));
+        self
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
+        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let (Some(stream), Some(back)) = (self.stream.take(), self.back.take()) {
+            // When nobody waits for it any more, the trial is over and the stream just ends.
+            drop(back.send(stream));
+        }
+    }
+}
+
+impl AsyncRead for Lent {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.stream()?.poll_read(cx, buf))?;
+        if let Some(read) = &self.read {
+            read.notify_one();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Lent {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream()?.poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream()?.poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_shutdown(cx)
+    }
+}

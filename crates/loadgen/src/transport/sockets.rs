@@ -1,0 +1,127 @@
+//! The TCP connections of one load thread: opened as a path of 1500 bytes would have them, and known until they are
+//! closed, so that the kernel can be asked what it counted.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll};
+
+use schema::trial::Segments;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Notify;
+
+use super::segments;
+use crate::os;
+
+/// The sockets of a load thread.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sockets(Rc<Registry>);
+
+#[derive(Debug, Default)]
+struct Registry {
+    known: RefCell<Known>,
+    one_less: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    next: u64,
+    open: BTreeMap<u64, Weak<RefCell<TcpStream>>>,
+    /// What those carried that are closed.
+    closed: Segments,
+}
+
+/// A TCP connection. What the kernel counted of it outlives it.
+#[derive(Debug)]
+pub struct Socket {
+    // Shared with the registry only, which reads its counters and is never polled.
+    stream: Rc<RefCell<TcpStream>>,
+    sockets: Sockets,
+    number: u64,
+}
+
+impl Sockets {
+    /// Opens a connection with `TCP_NODELAY`, and segments of at most 1460 bytes less options.
+    pub(crate) async fn connect(&self, address: SocketAddr) -> io::Result<Socket> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        os::limit_segment(&socket)?;
+        let stream = socket.connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(self.register(stream))
+    }
+
+    fn register(&self, stream: TcpStream) -> Socket {
+        let stream = Rc::new(RefCell::new(stream));
+        let mut known = self.0.known.borrow_mut();
+        let number = known.next;
+        known.next += 1;
+        known.open.insert(number, Rc::downgrade(&stream));
+        Socket { stream, sockets: self.clone(), number }
+    }
+
+    /// The segments of all sockets so far, by the kernel.
+    pub(crate) fn segments(&self) -> Segments {
+        let known = self.0.known.borrow();
+        let mut sum = known.closed;
+        for stream in known.open.values().filter_map(Weak::upgrade) {
+            sum += segments::of(&stream.borrow());
+        }
+        sum
+    }
+
+    /// Waits until no socket is open.
+    pub(crate) async fn all_closed(&self) {
+        while !self.0.known.borrow().open.is_empty() {
+            self.0.one_less.notified().await;
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let mut known = self.sockets.0.known.borrow_mut();
+        known.open.remove(&self.number);
+        known.closed += segments::of(&self.stream.borrow());
+        self.sockets.0.one_less.notify_one();
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.borrow().is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
+    }
+}
