@@ -91,6 +91,11 @@ impl Axis {
         })
     }
 
+    /// The pixels at its ends.
+    pub(super) fn pixels(&self) -> (f64, f64) {
+        self.pixels
+    }
+
     /// The values at its ends.
     pub(super) fn ends(&self) -> (f64, f64) {
         (self.low, self.high)

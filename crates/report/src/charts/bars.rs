@@ -1,15 +1,17 @@
-//! Stacked bars of bytes by layer: up-stream to the left of zero, down-stream to the right.
+//! Stacked bars of bytes by layer: up-stream to the left of zero, down-stream to the right. What the kernel counted
+//! beside the stream is hatched, at the bars' far ends.
 
 use plotters::style::text_anchor::HPos;
 
-use super::canvas::{At, Canvas, DrawError, LABEL, text_width};
-use super::lanes::WIDTH;
+use super::canvas::{Canvas, DrawError, LABEL, text_width};
+use super::layers::{self, Scheme};
 use super::palette;
 use crate::numbers;
-use crate::statistics::Figures;
+use crate::statistics::Stack;
 
-/// What stands beside a bar: its number.
-const NUMBER: f64 = 46.0;
+/// Size of the numbers at the bars' ends, and what is kept free around them.
+const NUMBER: f64 = 11.0;
+const AROUND: f64 = 12.0;
 
 /// A panel of bars over one common scale.
 pub(super) struct Panel {
@@ -19,13 +21,18 @@ pub(super) struct Panel {
 
 impl Panel {
     /// A scale on which all these bars, and their numbers, fit between two pixels.
-    pub(super) fn fitting<'f>(all: impl Iterator<Item = &'f Figures>, (left, right): (f64, f64)) -> Self {
-        let lengths = all.map(|figures| (length(figures, 0), length(figures, 1)));
-        let (up, down) = lengths
-            .fold((0.0, 0.0), |longest: (f64, f64), (up, down)| (longest.0.max(up), longest.1.max(down)));
-        let room = right - left - 2.0 * NUMBER;
-        let pixels_per_byte = if up + down > 0.0 { room / (up + down) } else { 0.0 };
-        Self { zero: left + NUMBER + up * pixels_per_byte, pixels_per_byte }
+    pub(super) fn fitting<'f>(
+        all: impl Iterator<Item = &'f Stack> + Clone,
+        (left, right): (f64, f64),
+    ) -> Self {
+        let longest = |direction| all.clone().map(|stack| length(stack, direction)).fold(0.0, f64::max);
+        let widest = |direction| {
+            all.clone().map(|stack| text_width(&number(stack, direction), NUMBER)).fold(0.0, f64::max)
+        };
+        let (up, down) = (longest(0), longest(1));
+        let room = right - left - widest(0) - widest(1) - 2.0 * AROUND;
+        let pixels_per_byte = if up + down > 0.0 { room.max(0.0) / (up + down) } else { 0.0 };
+        Self { zero: left + widest(0) + AROUND + up * pixels_per_byte, pixels_per_byte }
     }
 
     /// The line at 0 bytes.
@@ -42,14 +49,14 @@ impl Panel {
     pub(super) fn bars(
         &self,
         canvas: &Canvas<'_>,
-        figures: &Figures,
+        (stack, scheme): (&Stack, &Scheme),
         middle: f64,
         thickness: f64,
     ) -> Result<(), DrawError> {
         for (direction, (way, anchor)) in [(-1.0, HPos::Right), (1.0, HPos::Left)].into_iter().enumerate() {
-            let end = self.bar(canvas, figures, direction, way, (middle, thickness))?;
-            let number = numbers::significant(length(figures, direction));
-            canvas.text((end + way * 5.0, middle), &number, LABEL.sized(11.0).anchored(anchor))?;
+            let end = self.bar(canvas, (stack, scheme), direction, way, (middle, thickness))?;
+            let lettering = LABEL.sized(NUMBER).anchored(anchor);
+            canvas.text((end + way * 5.0, middle), &number(stack, direction), lettering)?;
         }
         Ok(())
     }
@@ -57,23 +64,25 @@ impl Panel {
     fn bar(
         &self,
         canvas: &Canvas<'_>,
-        figures: &Figures,
+        (stack, scheme): (&Stack, &Scheme),
         direction: usize,
         way: f64,
         (middle, thickness): (f64, f64),
     ) -> Result<f64, DrawError> {
         let (mut from, half) = (self.zero, thickness / 2.0);
-        for (place, (_, bytes)) in layers(figures, direction).iter().enumerate() {
+        for (ink, bytes) in scheme.parts(stack, direction) {
             let to = from + way * bytes * self.pixels_per_byte;
             // Less than a quarter of a pixel cannot be seen and would only thicken its neighbour.
             if (to - from).abs() >= 0.25 {
                 let (left, right) = (from.min(to), from.max(to));
-                canvas.rect((left, middle - half), (right, middle + half), palette::layer(place))?;
+                canvas.rect((left, middle - half), (right, middle + half), ink)?;
                 separate(canvas, to, middle, half, right - left)?;
             }
             from = to;
         }
-        Ok(from)
+        let to = from + way * stack.header(direction) * self.pixels_per_byte;
+        layers::hatched(canvas, (from.min(to), middle - half), (from.max(to), middle + half))?;
+        Ok(to)
     }
 }
 
@@ -85,55 +94,15 @@ fn separate(canvas: &Canvas<'_>, x: f64, middle: f64, half: f64, width: f64) -> 
     canvas.line(&[(x, middle - half), (x, middle + half)], palette::PAGE, 0.75)
 }
 
-fn layers(figures: &Figures, direction: usize) -> &[(&'static str, f64)] {
-    figures.layers.as_ref().map_or(&[], |layers| &layers[direction])
-}
-
-/// All bytes of one direction for each event.
-pub(super) fn length(figures: &Figures, direction: usize) -> f64 {
-    layers(figures, direction).iter().map(|(_, bytes)| bytes).sum()
-}
-
-/// The layers that appear in any of these, in the order of the stack.
-pub(super) fn present<'f>(all: impl Iterator<Item = &'f Figures>) -> Vec<(usize, &'static str)> {
-    let mut present: Vec<(usize, &'static str)> = Vec::new();
-    for figures in all {
-        for direction in 0..2 {
-            let layers = layers(figures, direction).iter().enumerate();
-            present.extend(
-                layers.filter(|(_, (_, bytes))| *bytes > 0.0).map(|(place, (name, _))| (place, *name)),
-            );
-        }
+/// The stream's bytes, and the kernel's headers beside them where they were counted.
+pub(super) fn number(stack: &Stack, direction: usize) -> String {
+    let wire = numbers::significant(stack.wire(direction));
+    match stack.header(direction) {
+        0.0 => wire,
+        headers => format!("{wire} + {}", numbers::significant(headers)),
     }
-    present.sort_unstable();
-    present.dedup();
-    present
 }
 
-/// How high the legend of these layers is.
-pub(super) fn legend_height(layers: &[(usize, &str)]) -> f64 {
-    entries(layers, (0.0, 0.0)).last().map_or(0.0, |(at, _, _)| at.1) + 24.0
-}
-
-/// The layers' colours and names, in as many lines as they need.
-pub(super) fn legend(canvas: &Canvas<'_>, layers: &[(usize, &str)], at: At) -> Result<(), DrawError> {
-    for ((x, y), place, name) in entries(layers, at) {
-        canvas.rect((x, y - 6.0), (x + 12.0, y + 6.0), palette::layer(place))?;
-        canvas.text((x + 18.0, y), name, LABEL.quiet())?;
-    }
-    Ok(())
-}
-
-fn entries<'t>(layers: &[(usize, &'t str)], at: At) -> Vec<(At, usize, &'t str)> {
-    let (mut x, mut y) = at;
-    let mut placed = Vec::new();
-    for (place, name) in layers {
-        let width = 18.0 + text_width(name, LABEL.size) + 18.0;
-        if x + width > WIDTH && x > at.0 {
-            (x, y) = (at.0, y + 22.0);
-        }
-        placed.push(((x, y), *place, *name));
-        x += width;
-    }
-    placed
+fn length(stack: &Stack, direction: usize) -> f64 {
+    stack.wire(direction) + stack.header(direction)
 }

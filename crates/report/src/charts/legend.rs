@@ -56,6 +56,26 @@ pub(super) fn list<'t>(
     Ok(())
 }
 
+/// Draws names side by side from `at` on, in as many lines as they need up to `right`; gives the last line's place.
+pub(super) fn along<'t>(
+    canvas: &Canvas<'_>,
+    names: impl Iterator<Item = (Look, &'t str)>,
+    at: At,
+    right: f64,
+) -> Result<f64, DrawError> {
+    let (mut x, mut y) = at;
+    for (look, text) in names {
+        let wide = text_width(text, LABEL.size) + 36.0;
+        if x + wide > right && x > at.0 {
+            (x, y) = (at.0, y + GAP + 2.0);
+        }
+        canvas.marker((x, y), look.marker, 4.5, look.ink, Body::Filled)?;
+        canvas.text((x + 10.0, y), text, LABEL)?;
+        x += wide;
+    }
+    Ok(y)
+}
+
 /// Ascending places with at least [`GAP`] between them, as near to the wanted ones as that allows.
 fn spread(wanted: &[f64], top: f64, bottom: f64) -> Vec<f64> {
     let mut places = wanted.to_vec();

@@ -3,12 +3,16 @@
 mod axis;
 mod bars;
 mod bytes;
+mod bytes_against_rate;
 mod canvas;
 mod cpu;
 mod frontier;
+mod grid;
+mod handshake;
 mod interval;
 mod lanes;
 mod latency;
+mod layers;
 mod legend;
 mod palette;
 mod percentiles;
@@ -16,9 +20,10 @@ mod stall;
 mod svg;
 mod throughput;
 mod timeline;
+mod transport;
 
 use crate::ReportError;
-use crate::statistics::{Answer, Estimate, Study, Unit};
+use crate::statistics::{Answer, Estimate, Study, Subject};
 use canvas::DrawError;
 use palette::Look;
 
@@ -100,20 +105,21 @@ fn timelines(stage: &Stage<'_>) -> Result<Vec<Figure>, ReportError> {
 }
 
 fn kinds(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
-    let unit = answer.rows.first().and_then(|row| row.point.first()).map(|coordinate| coordinate.unit);
-    match (answer.info.sweeps.len(), unit) {
-        (0, _) if is_traced(answer) => Vec::new(),
-        (0, _) => vec![
+    match answer.subject() {
+        Subject::Single if is_traced(answer) => Vec::new(),
+        Subject::Single => vec![
             ("latency", latency::draw),
             ("percentiles", percentiles::draw),
             ("stall", stall::draw),
             ("bytes", bytes::by_technique),
             ("cpu", cpu::draw),
         ],
-        (1, Some(Unit::Nanoseconds)) => vec![("interval", interval::draw), ("frontier", frontier::draw)],
-        (1, Some(Unit::PerSecond)) => vec![("throughput", throughput::draw)],
-        (1 | 2, _) => vec![("bytes", bytes::by_point)],
-        _ => Vec::new(),
+        Subject::Time => vec![("interval", interval::draw), ("frontier", frontier::draw)],
+        Subject::Saturation => vec![("throughput", throughput::draw)],
+        Subject::Rate => vec![("rate", bytes_against_rate::draw)],
+        Subject::SetUp => vec![("handshake", handshake::bytes), ("amortised", handshake::amortised)],
+        Subject::Transport => vec![("transport", transport::draw)],
+        Subject::Bytes => vec![("bytes", bytes::by_point)],
     }
 }
 

@@ -1,7 +1,8 @@
 //! Colours, and what they become on a dark page.
 //!
 //! Techniques: Okabe & Ito, *Color Universal Design* (2008), distinct for colour-blind people; every technique has a
-//! marker of its own besides. Layers: Paul Tol's muted scheme (2021), so that no layer looks like a technique.
+//! marker of its own besides. Layers: Paul Tol's muted scheme (2021), so that no layer looks like a technique; a hue for
+//! each family of layers, and a lightness for each of its members.
 
 use plotters::style::RGBColor;
 
@@ -42,15 +43,22 @@ const TECHNIQUES: [Ink; 7] = [
 ];
 
 /// In the order of `schema::bytes_account::Layers::named`.
-const LAYERS: [Ink; 9] = [
+const LAYERS: [Ink; 16] = [
     ink(0x8A_8F_98, 0x7D_84_90),
     ink(0xC3_C8_CF, 0xB4_BB_C6),
+    ink(0x5E_73_91, 0x6F_8B_B5),
     ink(0x11_77_33, 0x2E_A0_55),
     ink(0x44_AA_99, 0x44_AA_9A),
+    ink(0x1D_7F_74, 0x2A_9D_8F),
     ink(0x33_22_88, 0x7D_6B_D6),
     ink(0xDD_CC_77, 0xDD_CC_78),
+    ink(0x7B_6F_D0, 0x9F_94_EE),
+    ink(0x84_D0_C3, 0x84_D0_C4),
+    ink(0x0C_4F_48, 0x1C_6F_66),
     ink(0xAA_44_99, 0xC0_62_B0),
     ink(0xCC_66_77, 0xD6_75_86),
+    ink(0x5F_5F_10, 0x8A_8A_2A),
+    ink(0xAA_AA_3B, 0xAA_AA_3C),
     ink(0x88_CC_EE, 0x88_CC_EF),
 ];
 

@@ -1,8 +1,7 @@
 //! Scenario by scenario: the question, how to read the answer, tables, charts.
 
-use super::Chapter;
 use super::markdown::{anchor, inline, table};
-use super::saturation;
+use super::{Chapter, crossings, handshake, saturation, transport_cost};
 use crate::charts::{Figure, Picture, Place};
 use crate::numbers::{self, Scale, optional, significant};
 use crate::statistics::{Answer, Figures, Quantile, Row};
@@ -15,10 +14,11 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
     format!("{NOTE}\n\n{}", answers.collect::<Vec<_>>().join("\n"))
 }
 
-const NOTE: &str = "*Set-up* is what opened the streams before the window, in no other figure: request head, response head and handshake, both \
-    directions; a technique that goes on asking has none (–), since its heads are in the wire bytes. *Server memory/subscriber* is the server's \
-    resident memory with everybody connected and no event sent yet, less that before the first connection, ÷ subscribers; \
-    pages that the allocator had at hand make it small where subscribers are few.";
+const NOTE: &str = "*Set-up* is what each subscriber's connection took from its first byte until it was connected, both directions, counted once and in \
+    no other figure but the layers before the window; for a technique that asks, its first request and answer are in it. *TCP/IP headers* \
+    are those of all segments in the window as the kernel counted them, both directions, pure acknowledgements included; wire bytes are those of the TCP \
+    stream and do not hold them. *Server memory/subscriber* is the server's resident memory with everybody connected and no event sent yet, less \
+    that before the first connection, ÷ subscribers; pages that the allocator had at hand make it small where subscribers are few.";
 
 fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
     let info = answer.info;
@@ -45,9 +45,15 @@ fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
         if answer.is_single() {
             format!("{tables}\n{charts}")
         } else {
-            format!("{charts}{}{tables}", saturation::section(chapter, answer))
+            format!("{charts}{}{tables}", extras(chapter, answer))
         },
     )
+}
+
+/// What follows from a sweep beyond its charts; each is empty where the scenario asks something else.
+fn extras(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+    let extras = [saturation::section, handshake::section, crossings::section, transport_cost::section];
+    extras.map(|section| section(chapter, answer)).concat()
 }
 
 /// How many trials stand behind a row, and how many failed.
@@ -113,14 +119,18 @@ struct Cost {
     show: fn(&Figures) -> String,
 }
 
-const COSTS: [Cost; 8] = [
+const COSTS: [Cost; 9] = [
     Cost { name: "events per response", show: |figures| optional(events_per_response(figures), significant) },
     Cost { name: "wire B/event up", show: |figures| optional(figures.wire[0], numbers::estimate) },
     Cost { name: "wire B/event down", show: |figures| optional(figures.wire[1], numbers::estimate) },
     Cost { name: "overhead ratio", show: |figures| optional(figures.overhead_ratio, significant) },
     Cost {
         name: "set-up B/subscriber",
-        show: |figures| optional(figures.set_up_per_subscriber, numbers::estimate),
+        show: |figures| optional(figures.set_up.as_ref(), |set_up| numbers::estimate(set_up.wire)),
+    },
+    Cost {
+        name: "TCP/IP headers B/event (kernel)",
+        show: |figures| optional(figures.headers, numbers::estimate),
     },
     Cost { name: "server CPU/event", show: |figures| optional(figures.cpu, numbers::time_estimate) },
     Cost { name: "CPU × floor", show: |figures| optional(figures.cpu_to_floor, numbers::estimate) },

@@ -19,6 +19,14 @@ pub(crate) struct Interval {
 }
 
 impl Interval {
+    /// The middle 95 % of drawn values; none when nothing was drawn.
+    pub(super) fn holding(mut drawn: Vec<f64>) -> Option<Self> {
+        drawn.sort_unstable_by(f64::total_cmp);
+        let outside = (drawn.len() as f64 * OUTSIDE_EACH_END) as usize;
+        let high = drawn.len().checked_sub(1 + outside)?;
+        Some(Self { low: drawn[outside], high: drawn[high] })
+    }
+
     pub(crate) fn overlaps(self, other: Self) -> bool {
         self.low <= other.high && other.low <= self.high
     }
@@ -57,17 +65,24 @@ fn interval<const GROUPS: usize>(
     if trials.iter().any(|count| *count < LEAST_TRIALS) {
         return None;
     }
+    let drawn = resampled(&trials, |weights| {
+        // There are as many groups of weights as of trials.
+        let weights = std::array::from_fn(|group| weights[group].as_slice());
+        statistic(weights).unwrap_or(f64::INFINITY)
+    });
+    Interval::holding(drawn)
+}
+
+/// A statistic of groups of trials, each group drawn anew so many times. The statistic gets a weight for each trial
+/// of each group.
+pub(super) fn resampled<T>(trials: &[usize], statistic: impl Fn(&[Vec<u32>]) -> T) -> Vec<T> {
     let mut rng = fastrand::Rng::with_seed(SEED);
-    let mut weights = trials.map(|count| vec![0; count]);
-    let mut drawn: Vec<f64> = (0..RESAMPLES)
-        .map(|_| {
-            weights.iter_mut().for_each(|weights| draw(&mut rng, weights));
-            statistic(weights.each_ref().map(Vec::as_slice)).unwrap_or(f64::INFINITY)
-        })
-        .collect();
-    drawn.sort_unstable_by(f64::total_cmp);
-    let outside = (RESAMPLES as f64 * OUTSIDE_EACH_END) as usize;
-    Some(Interval { low: drawn[outside], high: drawn[RESAMPLES - 1 - outside] })
+    let mut weights: Vec<Vec<u32>> = trials.iter().map(|count| vec![0; *count]).collect();
+    let once = |_| {
+        weights.iter_mut().for_each(|weights| draw(&mut rng, weights));
+        statistic(&weights)
+    };
+    (0..RESAMPLES).map(once).collect()
 }
 
 fn draw(rng: &mut fastrand::Rng, weights: &mut [u32]) {

@@ -1,14 +1,16 @@
 //! What was measured in the trials of one row: sums, quotients, quantiles.
 
-use schema::bytes_account::{Account, Layers};
+use schema::bytes_account::Account;
 use schema::settings::{Settings, UplinkTo};
-use schema::trial::{Counts, TrialOutcome};
+use schema::trial::{Counts, Segments, TrialOutcome};
 use schema::warning::Warning;
 
 use super::bootstrap::Estimate;
 use super::group::{self, Group};
 use super::quantile::Quantile;
 use super::sample::Pool;
+use super::set_up::SetUpCost;
+use super::stack::{self, Stack};
 
 /// What was measured in the trials that ran to their end.
 #[derive(Debug)]
@@ -27,17 +29,19 @@ pub(crate) struct Figures {
     pub uplink: Option<[Shown; 4]>,
     /// Delivery latency as (one value in …, nanoseconds), as far as the sample bounds it.
     pub curve: Vec<(f64, f64)>,
-    /// Bytes between the edges for each delivered event, up and down by layer.
-    pub layers: Option<[Vec<(&'static str, f64)>; 2]>,
+    /// Bytes between the edges for each delivered event, by layer.
+    pub stack: Option<Stack>,
     /// Wire bytes for each delivered event, up and down.
     pub wire: [Option<Estimate>; 2],
     /// Both directions.
     pub wire_both: Option<Estimate>,
     /// Overhead ÷ payload, both directions.
     pub overhead_ratio: Option<f64>,
-    /// Heads and handshakes of both directions before the window for each subscriber; none for a technique that goes on
-    /// asking in the window, where they are in the wire bytes.
-    pub set_up_per_subscriber: Option<Estimate>,
+    /// IP and TCP headers of both directions for each delivered event, as the kernel counted segments; they are in no
+    /// other figure.
+    pub headers: Option<Estimate>,
+    /// What it took until a subscriber was connected.
+    pub set_up: Option<SetUpCost>,
     /// CPU nanoseconds of the server for each delivered event.
     pub cpu: Option<Estimate>,
     /// Resident memory that the server grew by for each subscriber when all had connected.
@@ -86,11 +90,12 @@ impl Figures {
             service: quantiles(&group.pool("service")),
             uplink: goes_to_application(&first.record.settings).then(|| quantiles(&group.pool("uplink"))),
             curve: curve(&delivery),
-            layers: layers(&outcomes),
+            stack: stack(&outcomes),
             wire: [wire(&outcomes, |bytes| bytes.up.wire()), wire(&outcomes, |bytes| bytes.down.wire())],
             wire_both: wire(&outcomes, Account::wire),
             overhead_ratio: overhead_ratio(&outcomes),
-            set_up_per_subscriber: mean(&outcomes, |outcome| set_up(outcome, subscribers)),
+            headers: headers(&outcomes),
+            set_up: SetUpCost::of(&outcomes, &first.record.settings),
             cpu: mean(&outcomes, cpu),
             memory_per_subscriber: mean(&outcomes, |outcome| memory(outcome, subscribers)),
             offered_per_s: counts.expected as f64 / outcomes.len() as f64 / window_s,
@@ -179,34 +184,44 @@ fn events(outcomes: &[&TrialOutcome]) -> u64 {
     outcomes.iter().map(|outcome| outcome.counts.events_between_edges).sum()
 }
 
-fn layers(outcomes: &[&TrialOutcome]) -> Option<[Vec<(&'static str, f64)>; 2]> {
-    let (account, events) = (window_bytes(outcomes), events(outcomes));
-    let per_event =
-        |layers: Layers| layers.named().map(|(name, bytes)| (name, bytes as f64 / events as f64)).collect();
-    (events > 0).then(|| [per_event(account.up), per_event(account.down)])
+fn stack(outcomes: &[&TrialOutcome]) -> Option<Stack> {
+    let mut segments = Segments::default();
+    for window in outcomes.iter().map(|outcome| &outcome.segments.window) {
+        segments.up.header_bytes += window.up.header_bytes;
+        segments.down.header_bytes += window.down.header_bytes;
+    }
+    Stack::of(&window_bytes(outcomes), Some(&segments), events(outcomes))
+}
+
+/// A sum over the drawn trials ÷ the events that they received; none when there were none.
+pub(super) fn per_event(
+    outcomes: &[&TrialOutcome],
+    weights: &[u32],
+    of: impl Fn(&TrialOutcome) -> u64,
+) -> Option<f64> {
+    let sum = |of: &dyn Fn(&TrialOutcome) -> u64| -> u64 {
+        outcomes.iter().zip(weights).map(|(outcome, weight)| of(outcome) * u64::from(*weight)).sum()
+    };
+    let events = sum(&|outcome| outcome.counts.events_between_edges);
+    (events > 0).then(|| sum(&of) as f64 / events as f64)
 }
 
 fn wire(outcomes: &[&TrialOutcome], part: impl Fn(&Account) -> u64) -> Option<Estimate> {
     Estimate::of(outcomes.len(), |weights| {
-        let sum = |of: &dyn Fn(&TrialOutcome) -> u64| -> u64 {
-            outcomes.iter().zip(weights).map(|(outcome, weight)| of(outcome) * u64::from(*weight)).sum()
-        };
-        let events = sum(&|outcome| outcome.counts.events_between_edges);
-        (events > 0).then(|| sum(&|outcome| part(&outcome.bytes.window)) as f64 / events as f64)
+        per_event(outcomes, weights, |outcome| part(&outcome.bytes.window))
     })
+}
+
+fn headers(outcomes: &[&TrialOutcome]) -> Option<Estimate> {
+    let bytes = |outcome: &TrialOutcome| stack::header_bytes(&outcome.segments.window);
+    let are_counted = outcomes.iter().any(|outcome| bytes(outcome) > 0);
+    Estimate::of(outcomes.len(), |weights| per_event(outcomes, weights, bytes)).filter(|_| are_counted)
 }
 
 fn overhead_ratio(outcomes: &[&TrialOutcome]) -> Option<f64> {
     let account = window_bytes(outcomes);
     let payload = account.up.payload + account.down.payload;
     (payload > 0).then(|| account.overhead() as f64 / payload as f64)
-}
-
-/// What opens a stream, once; a warm-up's polls are no set-up.
-fn set_up(outcome: &TrialOutcome, subscribers: u32) -> Option<f64> {
-    let Account { up, down } = &outcome.bytes.before_window;
-    let bytes = up.request_head + up.handshake + down.response_head + down.handshake;
-    (outcome.counts.requests == 0 && subscribers > 0).then(|| bytes as f64 / f64::from(subscribers))
 }
 
 /// CPU nanoseconds of the server for each event of a trial.

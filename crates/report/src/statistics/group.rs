@@ -85,6 +85,15 @@ pub(super) fn cpu_ratio(group: &Group<'_>, floor: &Group<'_>) -> Option<Estimate
     )
 }
 
+/// The quotient of the wire bytes per event, both directions.
+pub(super) fn wire_ratio(group: &Group<'_>, other: &Group<'_>) -> Option<Estimate> {
+    let [outcomes, other_outcomes] = [group, other].map(Group::outcomes);
+    let wire = |outcomes: &[&TrialOutcome], weights: &[u32]| {
+        super::figures::per_event(outcomes, weights, |outcome| outcome.bytes.window.wire())
+    };
+    ratio([group, other], |weights| wire(&outcomes, weights), |weights| wire(&other_outcomes, weights))
+}
+
 /// Repetitions ran side by side, so they are drawn as pairs where both have the same ones.
 fn ratio(
     groups: [&Group<'_>; 2],
@@ -102,6 +111,7 @@ fn ratio(
         Estimate::of_two([repetitions.len(), floor_repetitions.len()], divide)
     }
 }
+
 /// The mean under weights, none when nothing is drawn.
 pub(super) fn weighted_mean(values: &[f64], weights: &[u32]) -> Option<f64> {
     let sum: f64 = values.iter().zip(weights).map(|(value, weight)| value * f64::from(*weight)).sum();

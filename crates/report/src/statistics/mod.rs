@@ -1,23 +1,33 @@
 //! What the trials of a run say, scenario by scenario: every figure of tables and charts is computed here, once.
 
+mod axes;
 mod bootstrap;
+mod crossing;
 mod figures;
 mod group;
 mod quantile;
 mod row;
 mod sample;
 mod saturation;
+mod set_up;
+mod stack;
 mod sweep;
+mod transport;
 
+pub(crate) use axes::{Slice, Subject};
 #[cfg(test)]
 pub(crate) use bootstrap::Interval;
 pub(crate) use bootstrap::{Estimate, LEAST_TRIALS};
+pub(crate) use crossing::{Mark, Pair};
 pub(crate) use figures::{Figures, Shown, shown_at};
 pub(crate) use quantile::{LEAST_IN_TAIL, Quantile};
 pub(crate) use row::Row;
 pub(crate) use sample::Sample;
 pub(crate) use saturation::Saturation;
+pub(crate) use set_up::SetUpCost;
+pub(crate) use stack::Stack;
 pub(crate) use sweep::{Coordinate, Reach, Unit};
+pub(crate) use transport::{Comparison, name as transport_name};
 
 use schema::manifest::{ScenarioInfo, TechniqueInfo};
 

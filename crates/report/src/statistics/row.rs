@@ -22,6 +22,11 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// Its trials as they were grouped.
+    pub(super) fn group(&self) -> Group<'a> {
+        Group { technique: self.technique, point: self.point.clone(), trials: self.trials.clone() }
+    }
+
     pub(super) fn of(group: &Group<'a>, floor: Option<&Group<'a>>) -> Self {
         Self {
             technique: group.technique,

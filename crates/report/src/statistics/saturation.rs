@@ -4,8 +4,7 @@ use super::bootstrap::Estimate;
 use super::figures::Figures;
 use super::quantile::Quantile;
 use super::row::Row;
-use super::sweep::Unit;
-use super::{Answer, Shown};
+use super::{Answer, Shown, Subject};
 
 /// How far up a sweep of rates one technique comes.
 #[derive(Debug)]
@@ -28,11 +27,10 @@ pub(crate) struct Kept<'r> {
 }
 
 impl Answer<'_> {
-    /// One for each contestant, none when the scenario does not sweep a rate alone.
+    /// One for each contestant, none when the scenario does not sweep a rate up to a bound.
     pub(crate) fn saturations(&self) -> Vec<Saturation<'_>> {
-        let sweeps_rate =
-            self.info.sweeps.len() == 1 && self.rows.iter().any(|row| row.point[0].unit == Unit::PerSecond);
-        let orders = if sweeps_rate { self.contestants() } else { Vec::new() };
+        let climbs = self.subject() == Subject::Saturation;
+        let orders = if climbs { self.contestants() } else { Vec::new() };
         orders.into_iter().map(|order| self.saturation(order)).collect()
     }
 

@@ -1,0 +1,101 @@
+//! What it takes until a subscriber is connected, and how long that weighs.
+
+use schema::bytes_account::Account;
+use schema::settings::Settings;
+use schema::trial::TrialOutcome;
+
+use super::bootstrap::Estimate;
+use super::group::weighted_mean;
+use super::stack::Stack;
+
+/// Figures of one row, for each subscriber.
+#[derive(Debug)]
+pub(crate) struct SetUpCost {
+    /// Bytes by layer.
+    pub stack: Stack,
+    /// Bytes of both directions.
+    pub wire: Estimate,
+    /// Median time until it was connected, the least and the greatest of the trials, nanoseconds.
+    pub median: Option<(f64, f64)>,
+    /// Round trips, TCP's own among them; none when no delay was added that would tell them.
+    pub round_trips: Option<u64>,
+    /// CPU nanoseconds of the server.
+    pub cpu: Option<Estimate>,
+    trials: Vec<Trial>,
+}
+
+/// What the curve over events is made of.
+#[derive(Debug)]
+struct Trial {
+    /// Bytes before the first event, for each subscriber.
+    set_up: f64,
+    /// Bytes between the window's edges.
+    steady: f64,
+    events: f64,
+}
+
+impl SetUpCost {
+    /// None when a trial says nothing of its set-up.
+    pub(super) fn of(outcomes: &[&TrialOutcome], settings: &Settings) -> Option<Self> {
+        let trials: Vec<Trial> = outcomes.iter().map(|outcome| trial(outcome)).collect::<Option<_>>()?;
+        let (mut account, mut subscribers) = (Account::default(), 0);
+        for set_up in outcomes.iter().map(|outcome| &outcome.set_up) {
+            account += set_up.account;
+            subscribers += set_up.subscribers;
+        }
+        let bytes: Vec<f64> = trials.iter().map(|trial| trial.set_up).collect();
+        let cpu: Vec<f64> = outcomes.iter().map(|outcome| cpu(outcome)).collect();
+        Some(Self {
+            stack: Stack::of(&account, None, subscribers)?,
+            wire: Estimate::of(bytes.len(), |weights| weighted_mean(&bytes, weights))?,
+            median: median(outcomes),
+            round_trips: round_trips(outcomes, settings),
+            cpu: Estimate::of(cpu.len(), |weights| weighted_mean(&cpu, weights)),
+            trials,
+        })
+    }
+
+    /// Bytes for each event when the set-up is spread over so many of them: set-up ÷ events + what each costs in the
+    /// steady state. None when no event came.
+    pub(crate) fn spread_over(&self, events: f64) -> Option<Estimate> {
+        Estimate::of(self.trials.len(), |weights| {
+            let sum = |of: fn(&Trial) -> f64| -> f64 {
+                self.trials.iter().zip(weights).map(|(trial, weight)| of(trial) * f64::from(*weight)).sum()
+            };
+            let drawn = f64::from(weights.iter().sum::<u32>());
+            let (set_up, received) = (sum(|trial| trial.set_up), sum(|trial| trial.events));
+            (received > 0.0).then(|| set_up / drawn / events + sum(|trial| trial.steady) / received)
+        })
+    }
+}
+
+fn trial(outcome: &TrialOutcome) -> Option<Trial> {
+    let subscribers = outcome.set_up.subscribers;
+    (subscribers > 0).then(|| Trial {
+        set_up: outcome.set_up.account.wire() as f64 / subscribers as f64,
+        steady: outcome.bytes.window.wire() as f64,
+        events: outcome.counts.events_between_edges as f64,
+    })
+}
+
+fn cpu(outcome: &TrialOutcome) -> f64 {
+    outcome.set_up.server_cpu_ns as f64 / outcome.set_up.subscribers.max(1) as f64
+}
+
+fn median(outcomes: &[&TrialOutcome]) -> Option<(f64, f64)> {
+    let medians: Option<Vec<f64>> =
+        outcomes.iter().map(|outcome| Some(outcome.set_up.elapsed.as_ref()?.p50_ns as f64)).collect();
+    let medians = medians.filter(|medians| !medians.is_empty())?;
+    let least = medians.iter().copied().fold(f64::INFINITY, f64::min);
+    Some((least, medians.into_iter().fold(0.0, f64::max)))
+}
+
+/// The quickest subscriber's time ÷ the added delay, which each answer that is waited for costs once, + 1 for the
+/// connection itself, which the kernel opens without that delay. The quickest, since the others also wait for each other's
+/// turn on the CPU.
+fn round_trips(outcomes: &[&TrialOutcome], settings: &Settings) -> Option<u64> {
+    let delay_ns = settings.subscribers.added_delay_ns;
+    let quickest = outcomes.iter().map(|outcome| Some(outcome.set_up.elapsed.as_ref()?.min_ns));
+    let quickest_ns = quickest.collect::<Option<Vec<u64>>>()?.into_iter().min()?;
+    (delay_ns > 0).then(|| (quickest_ns as f64 / delay_ns as f64).round() as u64 + 1)
+}
