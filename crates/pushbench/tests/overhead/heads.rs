@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 
+/// The answer to RFC 6455 §1.3's key, as long as to any other.
+pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
 /// A GET with the minimal profile.
 pub(crate) fn get(target: &str, address: SocketAddr) -> u64 {
     len(&format!("GET {target} HTTP/1.1\r\nhost: {address}\r\n\r\n"))
@@ -43,8 +46,10 @@ pub(crate) fn upgrade(target: &str, address: SocketAddr) -> u64 {
 
 /// The answer that grants it.
 pub(crate) fn upgraded() -> u64 {
-    len("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-         sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\ndate: Sun, 22 Nov 2026 18:47:06 GMT\r\n\r\n")
+    len(&format!(
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-accept: {ACCEPT}\r\ndate: Sun, 22 Nov 2026 18:47:06 GMT\r\n\r\n"
+    ))
 }
 
 fn len(text: &str) -> u64 {

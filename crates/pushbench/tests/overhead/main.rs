@@ -5,8 +5,10 @@
 //! - `heads`: the heads of requests and answers, literally
 //! - `down`, `up`: an event to the subscriber; a message from it
 //! - `profiles`: what the header profiles add
+//! - `equality`: all of it against the crate `theory`
 
 mod down;
+mod equality;
 mod heads;
 mod profiles;
 #[path = "../../src/registry.rs"]
