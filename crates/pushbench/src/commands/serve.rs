@@ -3,11 +3,15 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use loadgen::os;
-use server_kit::settings::Limits;
+use server_kit::settings::{Limits, Transport};
+use server_kit::tls::{Certificate, Resumption, TlsServer};
 use server_kit::{Hub, Settings, feed, lifetime};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
@@ -34,7 +38,7 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 async fn run(arguments: &Serve) -> anyhow::Result<()> {
     let (_, technique) = registry::find(&arguments.technique).context("find the technique")?;
-    let settings = settings(arguments);
+    let settings = settings(arguments)?;
     let hub = Hub::new(technique.encode, &settings);
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
         format!("listen on {}; name another port with --listen, or 0 for a free one", arguments.listen)
@@ -46,7 +50,7 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
         })?;
         tokio::spawn(feed::serve(feed, hub.clone(), stop.clone()));
     }
-    say_ready(technique.slug, &listener, arguments.feed.as_deref())?;
+    say_ready(technique.slug, &listener, arguments.feed.as_deref(), settings.transport.tls.as_deref())?;
     let serving = (technique.serve)(listener, hub.clone(), settings, stop);
     tokio::pin!(serving);
     tokio::select! {
@@ -57,7 +61,16 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
     stopper.stop();
     serving.await.context("serve")?;
     tell_losses(&hub);
+    tell_refusals(&hub);
     Ok(())
+}
+
+/// On standard error, if connections were refused: a client that does not speak what is served here.
+fn tell_refusals(hub: &Hub) {
+    if let Some((count, reason)) = hub.refused() {
+        // Nobody may be left to read it.
+        let _ = writeln!(io::stderr(), "{count} connections were refused; the last: {reason}");
+    }
 }
 
 /// On standard error, if subscribers skipped events or the application did not take messages.
@@ -73,8 +86,9 @@ fn tell_losses(hub: &Hub) {
     }
 }
 
-fn settings(arguments: &Serve) -> Settings {
-    Settings {
+fn settings(arguments: &Serve) -> anyhow::Result<Settings> {
+    Ok(Settings {
+        transport: transport(arguments)?,
         limits: Limits { replay_events: arguments.replay as usize, ..Limits::default() },
         lag_policy: arguments.lag.into(),
         hold: Duration::from_nanos(arguments.hold.0),
@@ -83,14 +97,38 @@ fn settings(arguments: &Serve) -> Settings {
         uplink: arguments.uplink.into(),
         greeting: arguments.greeting,
         ..Settings::default()
-    }
+    })
 }
 
-fn say_ready(technique: &str, listener: &TcpListener, feed: Option<&Path>) -> anyhow::Result<()> {
+fn transport(arguments: &Serve) -> anyhow::Result<Transport> {
+    let tls = arguments.tls.then(|| tls(arguments)).transpose().context("set up TLS")?;
+    Ok(Transport {
+        tls: tls.map(Arc::new),
+        http: arguments.http.into(),
+        compression: arguments.compression.into(),
+    })
+}
+
+fn tls(arguments: &Serve) -> anyhow::Result<TlsServer> {
+    let certificate = match (&arguments.certificate, &arguments.key) {
+        (Some(certificate), Some(key)) => Certificate::read(certificate, key)?,
+        // The command line takes both or neither.
+        _ => Certificate::made()?,
+    };
+    let resumption = if arguments.no_resumption { Resumption::Off } else { Resumption::Tickets };
+    Ok(TlsServer::new(certificate, resumption)?)
+}
+
+fn say_ready(
+    technique: &str,
+    listener: &TcpListener,
+    feed: Option<&Path>,
+    tls: Option<&TlsServer>,
+) -> anyhow::Result<()> {
     let ready = ReadyLine {
         technique: technique.to_owned(),
         address: listener.local_addr().context("find the own address")?,
-        certificate: None,
+        certificate: tls.map(|tls| BASE64_STANDARD.encode(tls.certificate())),
         feed: feed.map(|path| path.display().to_string()),
         pid: std::process::id(),
     };
