@@ -169,6 +169,11 @@ impl Shard {
         self.sockets.all_closed().await;
     }
 
+    /// Whether connections resume the TLS sessions of earlier ones.
+    pub fn resumes(&self) -> bool {
+        self.tls.is_some() && self.spec.settings.transport.resumption
+    }
+
     /// Fetches what the first session needs to resume a TLS session, if sessions are resumed. Sessions see to it
     /// themselves; whoever calls this before the first one keeps that out of its set-up.
     ///

@@ -17,6 +17,7 @@ use crate::os;
 use crate::publisher::{self, Publisher, PublisherSpec};
 use crate::roster::Roster;
 use crate::timing::Timing;
+use crate::transport::{Trust, TrustError};
 
 /// A trial that can begin.
 #[derive(Debug)]
@@ -33,11 +34,13 @@ impl<'a> Connected<'a> {
     /// Connects to the feed, then all subscribers.
     pub(super) fn all(spec: &'a TrialSpec, subscribe: Subscribe) -> Result<Self, TrialError> {
         let settings = Arc::new(spec.settings.clone());
+        let trust = trust(spec)?;
         let feed = connect_feed(spec)?;
         let roster = Roster::new(&settings.subscribers, spec.load_cores.len());
         let (outgoing, queues) = outgoing_queues(&settings);
         let load = Load::start(LoadSpec {
             address: spec.address,
+            trust,
             settings: Arc::clone(&settings),
             seed: spec.seed,
             cores: spec.load_cores.clone(),
@@ -66,7 +69,8 @@ impl<'a> Connected<'a> {
     }
 
     fn await_subscribers(&mut self) -> Result<(), TrialError> {
-        let limit_ns = os::now_ns() + CONNECT_LIMIT.as_nanos() as u64;
+        let begin_ns = os::now_ns();
+        let limit_ns = begin_ns + CONNECT_LIMIT.as_nanos() as u64;
         while self.load.connected() < u64::from(self.roster.subscribers()) {
             if os::has_ended(self.spec.server_pid) {
                 return Err(TrialError::ServerEnded { pid: self.spec.server_pid });
@@ -75,22 +79,31 @@ impl<'a> Connected<'a> {
                 return Err(self.load.finish().err().unwrap_or(TrialError::Panicked));
             }
             let now_ns = os::now_ns();
-            if now_ns >= limit_ns {
-                return Err(self.too_few());
+            if now_ns >= limit_ns || self.load.trouble().is_hopeless() {
+                return Err(self.too_few(now_ns - begin_ns));
             }
             os::sleep_until_ns(limit_ns.min(now_ns + LOOK_NS));
         }
         Ok(())
     }
 
-    fn too_few(&self) -> TrialError {
+    fn too_few(&self, waited_ns: u64) -> TrialError {
         TrialError::Connect {
             connected: self.load.connected(),
             subscribers: self.roster.subscribers(),
-            seconds: CONNECT_LIMIT.as_secs(),
+            seconds: waited_ns / 1_000_000_000,
             trouble: self.load.trouble().last().unwrap_or_else(|| "the server does not answer".to_owned()),
         }
     }
+}
+
+/// Whom to trust, if TLS is spoken.
+fn trust(spec: &TrialSpec) -> Result<Option<Trust>, TrustError> {
+    if !spec.settings.transport.tls {
+        return Ok(None);
+    }
+    let certificate = spec.certificate.as_ref().ok_or(TrustError::Missing)?;
+    Ok(Some(Trust::from_base64(certificate)?))
 }
 
 fn connect_feed(spec: &TrialSpec) -> Result<FeedLink, TrialError> {

@@ -7,6 +7,7 @@ use wire::message::MessageError;
 
 use crate::payload::PayloadError;
 use crate::publisher::PublisherError;
+use crate::transport::TrustError;
 
 /// Why a trial did not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,9 @@ pub enum TrialError {
     /// The settings ask for what cannot be made.
     #[error(transparent)]
     Payload(#[from] PayloadError),
+    /// The server cannot be trusted.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// The cores cannot be had.
     #[error("cannot stay on the cores {cores:?}")]
     Pin {
@@ -93,6 +97,7 @@ impl TrialError {
             | Self::Connect { .. }
             | Self::NothingDelivered { .. }
             | Self::Unreadable { .. }
+            | Self::Trust(_)
             | Self::Publisher(PublisherError::Feed(_) | PublisherError::NotAMessage(_)) => Side::Server,
             Self::Publisher(_) | Self::Payload(_) | Self::Pin { .. } | Self::Thread(_) | Self::Panicked => {
                 Side::Load

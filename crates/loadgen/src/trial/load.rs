@@ -15,11 +15,13 @@ use crate::roster::Roster;
 use crate::shard::ShardSpec;
 use crate::stop::{self, Stop, Stopper};
 use crate::timing::Timing;
+use crate::transport::Trust;
 
 /// What the load threads are told.
 #[derive(Debug)]
 pub(super) struct LoadSpec {
     pub(super) address: SocketAddr,
+    pub(super) trust: Option<Trust>,
     pub(super) settings: Arc<Settings>,
     pub(super) seed: u64,
     pub(super) cores: Vec<u32>,
@@ -62,7 +64,7 @@ impl Load {
             });
             let shard = ShardSpec {
                 address: spec.address,
-                trust: None,
+                trust: spec.trust.clone(),
                 settings: Arc::clone(&spec.settings),
                 seed: spec.seed,
                 index,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use schema::trial::{Flight, RecordedHead};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::Instant;
@@ -16,18 +17,23 @@ use super::trouble::Trouble;
 use super::{Subscribe, TrialError, subscription};
 use crate::os;
 use crate::recorder::Recorder;
+use crate::set_up::SetUps;
 use crate::shard::{Shard, ShardSpec, Snapshot};
 use crate::timing::Timing;
 
 /// Subscribers of a thread that connect at the same time. A listener's queue is finite; who does not fit it is tried
 /// again by the kernel after a whole second.
 const CONNECTING: u64 = 64;
+/// As many where TLS sessions are resumed: a ticket serves once, and the next ones come with the connection.
+const ONE_AFTER_ANOTHER: u64 = 1;
 /// How often it looks whether there is room for the next one.
 const CONNECT_LOOK: Duration = Duration::from_millis(1);
 /// How often the delivered events are told after the window.
 const TELL: Duration = Duration::from_millis(5);
 /// Sessions that have not ended this long after the stop are cut off.
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
+/// Their connections, after that.
+const LAST_LIMIT: Duration = Duration::from_secs(1);
 
 /// A subscriber to be.
 #[derive(Debug)]
@@ -61,6 +67,12 @@ pub(super) struct LoadReport {
     pub(super) total: Snapshot,
     /// What was recorded.
     pub(super) recorder: Recorder,
+    /// What it took until the subscribers were connected.
+    pub(super) set_ups: SetUps,
+    /// What requests and answers said: one of each kind of exchange.
+    pub(super) heads: Vec<RecordedHead>,
+    /// Every flight at the sockets, if the trial is traced; times are those of `CLOCK_MONOTONIC`.
+    pub(super) trace: Vec<Flight>,
     /// Why the first unreadable message was none.
     pub(super) unreadable: Option<MessageError>,
 }
@@ -76,8 +88,15 @@ impl LoadThread {
         let edges = local.block_on(&runtime, self.drive(&shard))?;
         // Whatever task of a technique is left ends here, and closes its connection.
         drop(local);
-        let total = shard.snapshot();
-        Ok(LoadReport { edges, total, unreadable: shard.unreadable(), recorder: shard.take_recorder() })
+        Ok(LoadReport {
+            edges,
+            total: shard.snapshot(),
+            recorder: shard.take_recorder(),
+            set_ups: shard.take_set_ups(),
+            heads: shard.heads(),
+            trace: shard.take_trace(),
+            unreadable: shard.unreadable(),
+        })
     }
 
     async fn drive(&mut self, shard: &Rc<Shard>) -> Result<[Snapshot; 2], TrialError> {
@@ -94,12 +113,17 @@ impl LoadThread {
         };
         stop.requested().await;
         close(sessions).await?;
+        // A connection that a server does not end is cut off.
+        let _ = tokio::time::timeout(LAST_LIMIT, shard.all_closed()).await;
         Ok(edges)
     }
 
     async fn connect(&mut self, shard: &Rc<Shard>, sessions: &mut JoinSet<()>) {
+        let at_a_time = if shard.resumes() { ONE_AFTER_ANOTHER } else { CONNECTING };
+        // What goes wrong here goes wrong again, and is told, when a session connects.
+        let _ = shard.prime().await;
         for (started, subscriber) in (0..).zip(std::mem::take(&mut self.subscribers)) {
-            while started >= shard.connected() + CONNECTING {
+            while started >= shard.connected() + at_a_time {
                 tokio::time::sleep(CONNECT_LOOK).await;
             }
             let Subscriber { index, channel, outgoing } = subscriber;

@@ -14,9 +14,14 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause, reached by doubling while the server cannot be reached.
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 
+/// A server that could be reached, and with which nobody got as far as being connected, so many times in a row, is
+/// another one than the trial is about: it speaks something else, or is not trusted.
+const TRIES: u32 = 5;
+
 /// Subscribes again and again until the session is stopped.
 pub(super) async fn keep(session: Session, subscribe: Subscribe, trouble: &Trouble) {
     let mut pause = SHORTEST_PAUSE;
+    let mut tries = 0;
     loop {
         let ended = subscribe(session.clone()).await;
         if session.is_stopped() {
@@ -37,6 +42,10 @@ pub(super) async fn keep(session: Session, subscribe: Subscribe, trouble: &Troub
         } else {
             pause = SHORTEST_PAUSE;
             trouble.count_reconnect();
+            tries += 1;
+            if tries >= TRIES && !session.is_connected() {
+                trouble.give_up();
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

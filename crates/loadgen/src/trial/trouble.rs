@@ -2,12 +2,13 @@
 
 use std::error::Error;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Counts and remembers.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
     reconnects: AtomicU64,
+    hopeless: AtomicBool,
     last: Mutex<Option<String>>,
 }
 
@@ -31,6 +32,16 @@ impl Trouble {
     /// Counts a connection that broke.
     pub(super) fn count_reconnect(&self) {
         self.reconnects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says that a subscriber will never be connected.
+    pub(super) fn give_up(&self) {
+        self.hopeless.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody will never be connected.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.hopeless.load(Ordering::Relaxed)
     }
 
     /// How many connections broke.
