@@ -40,6 +40,13 @@ pub(super) struct Held {
     pub(super) with_connections: ServerReading,
 }
 
+impl Held {
+    /// CPU time of the server from before the first connection until all were there.
+    pub(super) fn set_up_cpu_ns(&self) -> u64 {
+        self.with_connections.cpu_ns - self.before_connections.cpu_ns
+    }
+}
+
 /// An edge of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Edge {
@@ -87,8 +94,9 @@ mod tests {
                 switches: Switches { voluntary: 5 * nth, involuntary: 10 - nth },
             },
         };
-        let holding = |resident_bytes| ServerReading { resident_bytes, ..ServerReading::default() };
-        let held = Held { before_connections: holding(7), with_connections: holding(9) };
+        let holding =
+            |resident_bytes, cpu_ns| ServerReading { resident_bytes, cpu_ns, ..ServerReading::default() };
+        let held = Held { before_connections: holding(7, 5), with_connections: holding(9, 25) };
         let expected = Cost {
             elapsed_ns: 200,
             server_cpu_ns: 60,
@@ -100,6 +108,7 @@ mod tests {
             server_involuntary_switches: 0,
         };
         assert_eq!(cost(&held, &edge(1), &edge(3)), expected);
+        assert_eq!(held.set_up_cpu_ns(), 20);
     }
 
     #[test]

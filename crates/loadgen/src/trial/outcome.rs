@@ -3,22 +3,28 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
+use schema::bytes_account::Layers;
 use schema::trial::{
-    BytesByPhase, Cost, Counts, Instrument, SegmentsByPhase, SetUp, TrialOutcome, TrialSpec,
+    BytesByPhase, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase, SetUp, TrialOutcome,
+    TrialSpec,
 };
 
 use super::TrialError;
 use super::load_thread::LoadReport;
 use super::warnings::{self, MessageBytes};
 use crate::histogram::{quantiles, to_base64};
+use crate::payload;
 use crate::publisher::Published;
 use crate::recorder::Recorder;
+use crate::set_up::SetUps;
 use crate::shard::Snapshot;
 
 /// What a trial's threads found.
 #[derive(Debug)]
 pub(super) struct Findings {
     pub(super) cost: Cost,
+    /// CPU time of the server until all subscribers were connected.
+    pub(super) set_up_cpu_ns: u64,
     /// Load threads.
     pub(super) threads: u32,
     pub(super) published: Published,
@@ -37,12 +43,15 @@ struct Sum {
     second_edge: Snapshot,
     total: Snapshot,
     recorder: Recorder,
+    set_ups: SetUps,
+    heads: Vec<RecordedHead>,
+    trace: Vec<Flight>,
 }
 
 impl Findings {
     /// The outcome of the trial that `spec` describes.
-    pub(super) fn into_outcome(self, spec: &TrialSpec) -> Result<TrialOutcome, TrialError> {
-        let sum = Sum::of(&self.reports);
+    pub(super) fn into_outcome(mut self, spec: &TrialSpec) -> Result<TrialOutcome, TrialError> {
+        let sum = Sum::of(&mut self.reports);
         let counts = self.counts(&sum);
         self.check(&counts, &sum)?;
         let bytes = bytes(&sum);
@@ -59,14 +68,14 @@ impl Findings {
                 &instrument,
             ),
             histograms: self.histograms(&sum.recorder),
+            set_up: self.set_up(&sum.set_ups),
+            segments: segments(&sum),
+            payload: payload::profile(&spec.settings, spec.seed, self.published.handed_over)?,
             cost: self.cost,
             counts,
             bytes,
-            set_up: SetUp::default(),
-            segments: SegmentsByPhase::default(),
-            payload: None,
-            heads: Vec::new(),
-            trace: Vec::new(),
+            heads: sum.heads,
+            trace: sum.trace,
             instrument,
         })
     }
@@ -105,6 +114,15 @@ impl Findings {
         }
     }
 
+    fn set_up(&self, set_ups: &SetUps) -> SetUp {
+        SetUp {
+            subscribers: set_ups.elapsed.len(),
+            account: set_ups.account,
+            elapsed: quantiles(&set_ups.elapsed),
+            server_cpu_ns: self.set_up_cpu_ns,
+        }
+    }
+
     fn instrument(&self) -> Instrument {
         let available_ns = self.cost.elapsed_ns as f64 * f64::from(self.threads);
         Instrument {
@@ -134,24 +152,48 @@ impl Findings {
 }
 
 impl Sum {
-    fn of(reports: &[LoadReport]) -> Self {
+    /// Takes heads and traces out of the reports.
+    fn of(reports: &mut [LoadReport]) -> Self {
         let mut sum = Self::default();
         for report in reports {
             sum.first_edge += report.edges[0];
             sum.second_edge += report.edges[1];
             sum.total += report.total;
             sum.recorder.merge(&report.recorder);
+            sum.set_ups.merge(&report.set_ups);
+            for head in report.heads.drain(..) {
+                if sum.heads.iter().all(|kept| kept.exchange != head.exchange) {
+                    sum.heads.push(head);
+                }
+            }
+            sum.trace.append(&mut report.trace);
         }
+        from_the_first(&mut sum.trace);
         sum
     }
+}
+
+/// In the order of their times, which count from the first.
+fn from_the_first(trace: &mut [Flight]) {
+    trace.sort_by_key(|flight| flight.at_ns);
+    let begin_ns = trace.first().map_or(0, |flight| flight.at_ns);
+    for flight in trace {
+        flight.at_ns -= begin_ns;
+        flight.handed_ns -= begin_ns;
+    }
+}
+
+fn segments(sum: &Sum) -> SegmentsByPhase {
+    SegmentsByPhase { window: sum.second_edge.since(&sum.first_edge).segments, total: sum.total.segments }
 }
 
 /// The messages' bytes as the tap saw them, and as the sessions did.
 fn messages(sum: &Sum) -> MessageBytes {
     let (account, counters) = (sum.total.account, sum.recorder.counters);
+    let tapped = |layers: &Layers| (layers.compressed == 0).then_some(layers.payload + layers.stamp);
     MessageBytes {
-        tapped_up: account.up.payload + account.up.stamp,
-        tapped_down: account.down.payload + account.down.stamp,
+        tapped_up: tapped(&account.up),
+        tapped_down: tapped(&account.down),
         sent: counters.uplink_bytes,
         received: counters.event_bytes,
     }
@@ -164,5 +206,30 @@ fn bytes(sum: &Sum) -> BytesByPhase {
         total: sum.total.account,
         socket_read: sum.total.socket_read,
         socket_written: sum.total.socket_written,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::trial::Direction;
+
+    use super::*;
+
+    #[test]
+    fn a_trace_of_several_threads_is_one_and_begins_at_0() {
+        let flight = |at_ns, handed_ns, subscriber| Flight {
+            at_ns,
+            handed_ns,
+            subscriber,
+            connection: 0,
+            direction: Direction::Down,
+            bytes: 1,
+            what: "204".to_owned(),
+            events: 0,
+        };
+        let mut trace = vec![flight(70, 80, 0), flight(90, 95, 0), flight(60, 60, 1), flight(90, 99, 1)];
+        from_the_first(&mut trace);
+        assert_eq!(trace, [flight(0, 0, 1), flight(10, 20, 0), flight(30, 35, 0), flight(30, 39, 1)]);
+        from_the_first(&mut []);
     }
 }

@@ -53,6 +53,7 @@ impl Running<'_> {
         let reports = load.finish()?;
         let findings = Findings {
             cost: cost(held, &edges[0], &edges[1]),
+            set_up_cpu_ns: held.set_up_cpu_ns(),
             threads: roster.threads(),
             published,
             reports,
