@@ -3,12 +3,11 @@
 
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::ext::Protocol;
 use hyper::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use hyper::{Request, Response, StatusCode, Version};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use server_kit::http::Refusal;
 use server_kit::settings::Compression;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -60,11 +59,10 @@ fn accept_upgrade(headers: &HeaderMap) -> Result<Response<Empty<Bytes>>, Refusal
     Ok(response)
 }
 
-/// `:protocol` stands for upgrade and connection; there is no key, and a 200 is the answer.
+/// `:protocol` stands for upgrade and connection, and was looked at when the request was routed here; there is no key,
+/// and a 200 is the answer.
 fn accept_stream<B>(request: &Request<B>) -> Result<Response<Empty<Bytes>>, Refusal> {
-    let asked =
-        request.extensions().get::<Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket");
-    if !asked || !is_version_13(request.headers()) {
+    if request.method() != Method::CONNECT || !is_version_13(request.headers()) {
         return Err(Refusal::NotWebSocket);
     }
     Ok(Response::new(Empty::new()))

@@ -59,6 +59,7 @@ struct Sockets {
 
 impl Endpoint for Sockets {
     const PATH: &'static str = wire::paths::WEBSOCKET;
+    const PROTOCOL: Option<&'static str> = Some("websocket");
     type Body = Empty<Bytes>;
 
     async fn answer(

@@ -97,6 +97,7 @@ impl Refusal {
         match self {
             Self::MethodNotAllowed { allow } => vec![(ALLOW, allow)],
             // HTTP/2 knows no header of a connection (RFC 9113 §8.2.2).
+            Self::NotWebSocket if version == Version::HTTP_2 => vec![(SEC_WEBSOCKET_VERSION, "13")],
             _ if version == Version::HTTP_2 => Vec::new(),
             Self::NotWebSocket => {
                 vec![(CONNECTION, "upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")]
