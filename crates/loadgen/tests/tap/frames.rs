@@ -5,22 +5,22 @@ use schema::bytes_account::Layers;
 
 use crate::exchange::{Step, account, assert_account, down, event, greeting, up};
 
-const ASK: &str =
+pub(crate) const ASK: &str =
     "GET /ws?channel=0 HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n";
-const UPGRADED: &str =
+pub(crate) const UPGRADED: &str =
     "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
-const KEY: [u8; 4] = [0x11, 0x80, 0xfe, 0x5b];
+pub(crate) const KEY: [u8; 4] = [0x11, 0x80, 0xfe, 0x5b];
 
-const CONTINUATION: u8 = 0;
-const TEXT: u8 = 1;
+pub(crate) const CONTINUATION: u8 = 0;
+pub(crate) const TEXT: u8 = 1;
 const BINARY: u8 = 2;
-const CLOSE: u8 = 8;
-const PING: u8 = 9;
+pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
 const PONG: u8 = 10;
-const FIN: u8 = 0x80;
+pub(crate) const FIN: u8 = 0x80;
 
 /// A frame as RFC 6455 §5.2 has it.
-fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     let mask_bit = if key.is_some() { 0x80 } else { 0 };
     let mut bytes = match payload.len() {
         len @ 0..=125 => vec![first, mask_bit | len as u8],

@@ -1,10 +1,12 @@
 //! Any cut gives the same account, any garbage adds up, and nothing panics.
 
-use loadgen::tap::Protocol::{self, Http, RawTcp};
+use loadgen::tap::Protocol::{self, Http, Http2, RawTcp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::exchange::{Step, account, bytes_of, down, event, greeting, like, up};
+use crate::frames::{FIN, TEXT};
+use crate::{frames, h2};
 
 const POLL: &str = "GET /events HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -20,6 +22,59 @@ fn http_exchange() -> impl Strategy<Value = Vec<Step>> {
         events.prop_map(|events| vec![up(POLL), down(chunked("text/event-stream", events, as_sse))]),
         (0..300usize).prop_map(|len| vec![up(post(&event(len))), down("HTTP/1.1 204 No Content\r\n\r\n")]),
     ]
+}
+
+/// Whole exchanges on a stream each, with the frames of all streams in turns.
+fn http2_exchanges() -> impl Strategy<Value = Vec<Step>> {
+    let events = vec(prop_oneof![(0..300usize).prop_map(event), Just(greeting())], 1..5);
+    let exchange = prop_oneof![
+        Just((vec![(h2::GET, vec![])], vec![(h2::NO_CONTENT, vec![])])),
+        events
+            .clone()
+            .prop_map(|events| (vec![(h2::GET, vec![])], vec![(h2::LINES, each(&events, as_line))])),
+        events
+            .clone()
+            .prop_map(|events| (vec![(h2::GET, vec![])], vec![(h2::EVENTS, each(&events, as_sse))])),
+        events.prop_map(|events| {
+            let frames = each(&events, |message| frames::frame(FIN | TEXT, message, None));
+            (vec![(h2::CONNECT, frames.clone())], vec![(h2::OK, frames)])
+        }),
+        (0..300usize).prop_map(|len| (vec![(h2::POST, vec![event(len)])], vec![(h2::NO_CONTENT, vec![])])),
+    ];
+    vec(exchange, 1..6).prop_map(|exchanges| {
+        let opening = [up(h2::PREFACE), up(h2::frame(h2::SETTINGS, 0, 0, ""))];
+        let (asked, answered): (Vec<_>, Vec<_>) = exchanges
+            .into_iter()
+            .zip((1..).step_by(2))
+            .map(|((asked, answered), stream)| (sent(stream, &asked), sent(stream, &answered)))
+            .unzip();
+        let asked = in_turns(&asked).into_iter().map(up);
+        opening.into_iter().chain(asked).chain(in_turns(&answered).into_iter().map(down)).collect()
+    })
+}
+
+fn each(events: &[Vec<u8>], encode: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Vec<u8>> {
+    events.iter().map(|message| encode(message)).collect()
+}
+
+/// The frames of one side of a stream.
+fn sent(stream: u32, parts: &[(&[u8], Vec<Vec<u8>>)]) -> Vec<Vec<u8>> {
+    parts
+        .iter()
+        .flat_map(|(block, data)| match &data[..] {
+            [] => vec![h2::last_headers(stream, block)],
+            data => {
+                let head = [h2::headers(stream, block)];
+                let body = data.iter().map(|bytes| h2::data(stream, bytes));
+                head.into_iter().chain(body).chain([h2::last_data(stream, "")]).collect()
+            }
+        })
+        .collect()
+}
+
+fn in_turns(streams: &[Vec<Vec<u8>>]) -> Vec<Vec<u8>> {
+    let longest = streams.iter().map(Vec::len).max().unwrap_or(0);
+    (0..longest).flat_map(|turn| streams.iter().filter_map(move |frames| frames.get(turn).cloned())).collect()
 }
 
 fn as_line(message: &[u8]) -> Vec<u8> {
@@ -111,8 +166,25 @@ fn plausible() -> impl Strategy<Value = Vec<u8>> {
     vec(word, 0..8).prop_map(|words| words.concat())
 }
 
+/// Frames of HTTP/2 of all kinds and flags, on few streams, so that they meet.
+fn plausible_http2() -> impl Strategy<Value = Vec<u8>> {
+    let blocks =
+        [h2::GET, h2::POST, h2::CONNECT, h2::OK, h2::NO_CONTENT, h2::LINES, h2::EVENTS, h2::GZIP, b"\xbe"];
+    let payload = prop_oneof![
+        4 => (0..blocks.len()).prop_map(move |at| blocks[at].to_vec()),
+        2 => (0..20usize).prop_map(|len| as_line(&event(len))),
+        1 => (0..20usize).prop_map(|len| frames::frame(FIN | TEXT, &event(len), None)),
+        1 => vec(any::<u8>(), 0..12),
+    ];
+    let flags =
+        prop_oneof![Just(h2::END_HEADERS), Just(h2::END_HEADERS | h2::END_STREAM), Just(0), any::<u8>()];
+    let kind = prop_oneof![3 => Just(h2::HEADERS), 2 => Just(h2::DATA), 1 => 0..11u8];
+    (kind, flags, 0..6u32, payload)
+        .prop_map(|(kind, flags, stream, payload)| h2::frame(kind, flags, stream, payload))
+}
+
 fn protocol() -> impl Strategy<Value = Protocol> {
-    prop_oneof![Just(Http), Just(RawTcp)]
+    prop_oneof![Just(Http), Just(Http2), Just(RawTcp)]
 }
 
 proptest! {
@@ -125,6 +197,25 @@ proptest! {
         let whole = account(Http, steps.clone());
         prop_assert_eq!(whole.up.unfinished + whole.down.unfinished, 0);
         prop_assert_eq!(account(Http, cut(&steps, &lengths)), whole);
+    }
+
+    #[test]
+    fn any_cut_of_http2_exchanges_gives_the_same_account(
+        steps in http2_exchanges(),
+        lengths in vec(1..200usize, 1..20),
+    ) {
+        let whole = account(Http2, steps.clone());
+        prop_assert_eq!(whole.up.unfinished + whole.down.unfinished, 0);
+        prop_assert_eq!(account(Http2, cut(&steps, &lengths)), whole);
+    }
+
+    #[test]
+    fn any_cut_of_any_http2_frames_gives_the_same_account(
+        steps in steps(plausible_http2()),
+        lengths in vec(1..50usize, 1..20),
+    ) {
+        let steps = [vec![up(h2::PREFACE)], steps].concat();
+        prop_assert_eq!(account(Http2, cut(&steps, &lengths)), account(Http2, steps));
     }
 
     #[test]

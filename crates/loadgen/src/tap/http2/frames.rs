@@ -59,7 +59,7 @@ pub(super) enum Kind {
 }
 
 /// A piece of a frame.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Piece<'a> {
     /// The client's preface.
     Preface,

@@ -161,3 +161,90 @@ impl Tables {
         (END_OF_STRING, LONGEST_CODE as u32)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use loona_hpack::huffman::HuffmanDecoder;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Encodes by the same lengths, and pads with ones.
+    pub(crate) fn encode(text: &[u8]) -> Vec<u8> {
+        let mut bits: Vec<bool> = Vec::new();
+        for &byte in text {
+            let (code, len) = code_of(u16::from(byte));
+            bits.extend((0..len).rev().map(|at| code >> at & 1 == 1));
+        }
+        bits.resize(bits.len().next_multiple_of(8), true);
+        bits.chunks(8).map(|octet| octet.iter().fold(0, |byte, &bit| byte << 1 | u8::from(bit))).collect()
+    }
+
+    fn code_of(symbol: u16) -> (u32, u8) {
+        let len = LENGTHS[usize::from(symbol)];
+        let range = TABLES.ranges[usize::from(len)];
+        let symbols = &TABLES.symbols[range.begin as usize..][..range.codes as usize];
+        let at = symbols.iter().position(|&other| other == symbol);
+        (range.first_code + at.map_or(0, |at| at as u32), len)
+    }
+
+    fn assert_text(code: &[u8], text: Option<&[u8]>) {
+        let decoded = decode(code);
+        assert_eq!(decoded.as_ref().map(Decoded::len), text.map(|text| text.len() as u64));
+        assert_eq!(decoded.as_ref().map(Decoded::front), text.map(|text| &text[..text.len().min(FRONT)]));
+    }
+
+    #[test]
+    fn the_codes_are_those_of_the_standard() {
+        // Spot checks against RFC 7541 Appendix B, of every kind of length.
+        for (symbol, code) in [
+            (b'0'.into(), (0x0, 5)),
+            (b' '.into(), (0x14, 6)),
+            (b'z'.into(), (0x7b, 7)),
+            (b'Z'.into(), (0xfd, 8)),
+            (b'!'.into(), (0x3f8, 10)),
+            (0, (0x1ff8, 13)),
+            (10, (0x3fff_fffc, 30)),
+            (255, (0x3ff_ffee, 26)),
+            (END_OF_STRING, (0x3fff_ffff, 30)),
+        ] {
+            assert_eq!(code_of(symbol), code, "symbol {symbol}");
+        }
+    }
+
+    #[test]
+    fn the_strings_of_the_standard_are_decoded() {
+        assert_text(b"\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff", Some(b"www.example.com"));
+        assert_text(b"\xa8\xeb\x10\x64\x9c\xbf", Some(b"no-cache"));
+        assert_text(b"", Some(b""));
+    }
+
+    #[test]
+    fn bad_padding_and_the_end_of_string_are_no_text() {
+        for bad in [
+            &b"\xff"[..],
+            b"\x00",
+            b"\xff\xff\xff\xff",
+            b"\xa8\xeb\x10\x64\x9c\xbf\xff",
+            b"\xa8\xeb\x10\x64\x9c\xb0",
+        ] {
+            let other = HuffmanDecoder::new().decode(bad).ok();
+            assert_text(bad, other.as_deref());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded_as_the_other_decoder_has_it(text in vec(any::<u8>(), 0..100)) {
+            let code = encode(&text);
+            prop_assert_eq!(&HuffmanDecoder::new().decode(&code).ok(), &Some(text.clone()));
+            assert_text(&code, Some(&text));
+        }
+
+        #[test]
+        fn garbage_is_refused_where_the_other_decoder_refuses_it(code in vec(any::<u8>(), 0..20)) {
+            assert_text(&code, HuffmanDecoder::new().decode(&code).ok().as_deref());
+        }
+    }
+}
