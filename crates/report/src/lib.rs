@@ -5,11 +5,13 @@
 //!
 //! - `load`: run folders in, records and samples out; what cannot be read is named
 //! - `statistics`: quantiles of merged samples, intervals between trials, ratios to the floor
+//! - `foretold`: what theory says of a row's bytes
 //! - `charts`: one file per kind of chart, on one canvas
 //! - `sections`: the generated parts of the report, as Markdown
 //! - `splice`: puts them between their markers
 
 mod charts;
+mod foretold;
 mod load;
 mod numbers;
 mod sections;

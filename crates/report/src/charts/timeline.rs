@@ -15,8 +15,8 @@ use crate::statistics::Row;
 use story::{Arrow, Kind, Label, Story};
 
 /// The client's and the server's line.
-const CLIENT: f64 = 292.0;
-const SERVER: f64 = 470.0;
+const CLIENT: f64 = 262.0;
+const SERVER: f64 = 492.0;
 /// Above time 0: title, legend, the lines' names.
 const HEAD: f64 = 128.0;
 /// Under the last flight.
@@ -44,21 +44,21 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Vec<(String, Picture)>, DrawErro
 /// The first subscriber's flights of the first trial that has any.
 fn trace<'a>(row: &Row<'a>) -> Option<Vec<&'a Flight>> {
     let outcomes = row.trials.iter().filter_map(|trial| trial.record.result.outcome());
-    let traces = outcomes.map(|outcome| {
-        outcome.trace.iter().filter(|flight| flight.subscriber == 0 && flight.at_ns <= LONGEST_NS)
-    });
+    let traces = outcomes.map(|outcome| outcome.trace.iter().filter(|flight| flight.subscriber == 0));
     traces.map(Iterator::collect::<Vec<_>>).find(|flights| !flights.is_empty())
 }
 
 fn picture(stage: &Stage<'_>, row: &Row<'_>, flights: &[&Flight]) -> Result<Picture, DrawError> {
-    let story = Story::of(flights.iter().copied());
+    let shown = flights.iter().copied().take_while(|flight| flight.at_ns <= LONGEST_NS);
+    let story = Story::of(shown);
+    let is_cut = flights.iter().any(|flight| flight.at_ns > LONGEST_NS);
     let title = format!("A live exchange: {}", stage.label(row.technique));
     let description = describe(&story);
     let sheet = Sheet { scale: scale(story.end_ns()), look: stage.look(row.technique), story };
     let svg = canvas::paint((WIDTH, sheet.bottom() + FOOT), &title, &description, |canvas| {
         sheet.draw(canvas, &title)
     })?;
-    Ok(Picture { title, description, caption: caption(row), svg })
+    Ok(Picture { title, description, caption: caption(row, is_cut), svg })
 }
 
 /// Pixels for a nanosecond.
@@ -118,7 +118,9 @@ impl Sheet<'_> {
         const STEP_NS: u64 = 500_000_000;
         for step in 0..=self.story.end_ns() / STEP_NS {
             let (at_ns, y) = (step * STEP_NS, self.y(step * STEP_NS));
-            canvas.line(&[(58.0, y), (WIDTH - 8.0, y)], palette::GRID, 0.6)?;
+            for (from, to) in [(56.0, 66.0), (CLIENT, SERVER)] {
+                canvas.line(&[(from, y), (to, y)], palette::GRID, 0.8)?;
+            }
             let text = format!("{:.1} s", at_ns as f64 / 1e9);
             canvas.text((50.0, y), &text, SMALL.quiet().anchored(HPos::Right))?;
         }
@@ -237,7 +239,7 @@ fn describe(story: &Story<'_>) -> String {
     )
 }
 
-fn caption(row: &Row<'_>) -> String {
+fn caption(row: &Row<'_>, is_cut: bool) -> String {
     let delay = match row.settings.subscribers.added_delay_ns {
         0 => "No delay was added.".to_owned(),
         ns => format!(
@@ -246,5 +248,6 @@ fn caption(row: &Row<'_>) -> String {
             numbers::duration(ns as f64)
         ),
     };
-    format!("Time runs downwards, to scale; idle time is idle. {delay}")
+    let cut = if is_cut { " Only its first 5 s are shown." } else { "" };
+    format!("Time runs downwards, to scale; idle time is idle. {delay}{cut}")
 }

@@ -11,6 +11,7 @@ mod markdown;
 mod observer;
 mod published;
 mod saturation;
+mod theory;
 mod timeline;
 mod transport_cost;
 
@@ -33,12 +34,13 @@ pub(crate) struct Chapter<'a> {
 type Section = fn(&Chapter<'_>) -> String;
 
 /// Every section with its marker's name, in the order of the template.
-const SECTIONS: [(&str, Section); 9] = [
+const SECTIONS: [(&str, Section); 10] = [
     ("at-a-glance", glance::section),
     ("machine", machine::section),
     ("floor", floor::section),
     ("answers", answers::section),
     ("observer", observer::section),
+    ("theory", theory::section),
     ("literature", published::section),
     ("timelines", timeline::section),
     ("not-measured", doubts::not_measured),

@@ -1,0 +1,196 @@
+//! What theory says that a row's trials took, from what they were told and what their heads said: bytes for each event,
+//! beside those that were measured.
+
+use schema::bytes_account::stamp_bytes;
+use schema::settings::{Compression, HttpVersion, Settings};
+use schema::trial::{RecordedHead, TrialOutcome};
+use theory::case::{Compression as Compressed, Date, Direction, Head, Message, Security, Version};
+use theory::{Case, digits, predict};
+
+use crate::statistics::Row;
+
+/// How a kept head is marked whose exchange brought no event.
+const EMPTY: &str = "empty-poll";
+/// How a kept head is marked whose exchange carried a subscriber's own message.
+const POST: &str = "post";
+
+/// Bytes for each event, up and down.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Foretold {
+    pub predicted: [f64; 2],
+    pub measured: [f64; 2],
+    /// Events that they were divided by.
+    pub events: u64,
+    /// Whether the standards and the settings fix every byte of it.
+    pub exact: bool,
+}
+
+impl Foretold {
+    /// Measured less predicted, both directions.
+    pub(crate) fn deviation(&self) -> f64 {
+        self.measured.iter().sum::<f64>() - self.predicted.iter().sum::<f64>()
+    }
+
+    /// Whether not one byte of all is another than predicted.
+    pub(crate) fn is_equal(&self) -> bool {
+        let differs = |direction: usize| (self.measured[direction] - self.predicted[direction]).abs();
+        [0, 1].into_iter().all(|direction| differs(direction) * (self.events as f64) < 0.5)
+    }
+}
+
+/// What theory says of a row whose technique has this slug; none where it says nothing: of compressed messages, of
+/// two-way scenarios, of rows without an event, of connections that are made anew for each poll.
+pub(crate) fn foretold(row: &Row<'_>, slug: &str) -> Option<Foretold> {
+    let settings = row.settings;
+    if settings.uplink.is_some() || settings.stall.is_some() || !settings.http.keep_alive {
+        return None;
+    }
+    let mut sum = Sum { predicted: [0; 2], measured: [0; 2], events: 0, exact: true };
+    for outcome in row.trials.iter().filter_map(|trial| trial.record.result.outcome()) {
+        sum.add(settings, outcome, slug)?;
+    }
+    sum.divided()
+}
+
+/// The mark of theory over a bar: predicted bytes for each event, up and down, where they are exact.
+pub(crate) fn theory_overlay(row: &Row<'_>, slug: &str) -> Option<[f64; 2]> {
+    foretold(row, slug).filter(|foretold| foretold.exact).map(|foretold| foretold.predicted)
+}
+
+struct Sum {
+    predicted: [u64; 2],
+    measured: [u64; 2],
+    events: u64,
+    exact: bool,
+}
+
+impl Sum {
+    /// One trial's window: its answers, as many as were counted, with its events spread over them evenly.
+    fn add(&mut self, settings: &Settings, outcome: &TrialOutcome, slug: &str) -> Option<()> {
+        let counts = &outcome.counts;
+        let (answers, events) = (counts.responses, counts.events_between_edges);
+        let (least, fuller) = (events.checked_div(answers)?, events % answers);
+        self.exact &= fuller == 0 && counts.missing == 0;
+        for (seq, share, sharp) in seqs(settings) {
+            self.exact &= sharp;
+            let of = |count: u64| (count as f64 * share).round() as u64;
+            self.exchanges(settings, outcome, slug, (seq, least, of(answers - fuller)))?;
+            self.exchanges(settings, outcome, slug, (seq, least + 1, of(fuller)))?;
+            self.exchanges(settings, outcome, slug, (seq, 0, of(counts.empty_responses)))?;
+        }
+        self.events += events;
+        for (sum, layers) in
+            self.measured.iter_mut().zip([outcome.bytes.window.up, outcome.bytes.window.down])
+        {
+            *sum += layers.wire();
+        }
+        Some(())
+    }
+
+    /// So many exchanges with so many events each, of which the first has this sequence number.
+    fn exchanges(
+        &mut self,
+        settings: &Settings,
+        outcome: &TrialOutcome,
+        slug: &str,
+        (seq, batch, times): (u64, u64, u64),
+    ) -> Option<()> {
+        if times == 0 {
+            return Some(());
+        }
+        let recorded = head(&outcome.heads, batch);
+        let pairs = recorded.map(|head| (fields(&head.request), fields(&head.response)));
+        let head = recorded.zip(pairs.as_ref()).map(|(head, (request, response))| Head {
+            method: &head.method,
+            target: &head.target,
+            request,
+            status: head.status,
+            response,
+        });
+        let steady = predict(slug, &Case { head, seq, batch, ..case(settings) })?.steady;
+        self.exact &= steady.is_exact();
+        for (sum, layers) in self.predicted.iter_mut().zip([steady.up, steady.down]) {
+            *sum += layers.wire() * times;
+        }
+        Some(())
+    }
+
+    fn divided(self) -> Option<Foretold> {
+        let Self { predicted, measured, events, exact } = self;
+        let each = |bytes: [u64; 2]| bytes.map(|bytes| bytes as f64 / events as f64);
+        (events > 0).then(|| Foretold { predicted: each(predicted), measured: each(measured), events, exact })
+    }
+}
+
+fn case(settings: &Settings) -> Case<'static> {
+    let transport = &settings.transport;
+    Case {
+        direction: Direction::Down,
+        message: Message {
+            payload: settings.events.payload_bytes.into(),
+            stamp: stamp_bytes(settings.events.payload),
+        },
+        seq: 1,
+        batch: 1,
+        head: None,
+        preamble: 0,
+        version: match transport.http {
+            HttpVersion::Http1 => Version::Http1,
+            HttpVersion::Http2 => Version::Http2,
+        },
+        security: if transport.tls { Security::Tls } else { Security::Plain },
+        compression: match transport.compression {
+            Compression::None => Compressed::None,
+            Compression::Deflate => Compressed::Deflate,
+        },
+        date: Date::Unknown,
+    }
+}
+
+/// The head of what carried events, or of what carried none.
+fn head(heads: &[RecordedHead], batch: u64) -> Option<&RecordedHead> {
+    heads.iter().find(|head| head.exchange != POST && (head.exchange == EMPTY) == (batch == 0))
+}
+
+fn fields(fields: &[(String, String)]) -> Vec<(&str, &str)> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// Sequence numbers of the window that stand for all with as many digits, which is all that bytes depend on: the number,
+/// the share of the window's events that it stands for, and whether it is sure to stand for all.
+fn seqs(settings: &Settings) -> Vec<(u64, f64, bool)> {
+    let until = |ns: u64| (settings.events.rate_per_s * ns as f64 / 1e9) as u64;
+    let (first, last) = (
+        until(settings.phases.warm_up_ns) + 1,
+        until(settings.phases.warm_up_ns + settings.phases.window_ns),
+    );
+    let last = last.max(first);
+    // An edge may have taken or left an event, and a poll's target has the number before.
+    let sharp = digits(first.saturating_sub(2)) == digits(last + 1);
+    let all = (last - first + 1) as f64;
+    (digits(first)..=digits(last))
+        .map(|length| {
+            let (least, beyond) = (10_u64.pow(length as u32 - 1).max(first), 10_u64.pow(length as u32));
+            (least.max(2), (beyond.min(last + 1) - least) as f64 / all, sharp)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::settings::Events;
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_a_window_are_told_apart_by_their_digits() {
+        let settings = |rate_per_s| {
+            let events = Events { rate_per_s, ..Settings::default().events };
+            Settings { events, ..Settings::default() }
+        };
+        // A warm-up of 1 s and a window of 2 s.
+        assert_eq!(seqs(&settings(20.0)), [(21, 1.0, true)]);
+        assert_eq!(seqs(&settings(50.0)), [(51, 0.49, false), (100, 0.51, false)]);
+        assert_eq!(seqs(&settings(0.1)), [(2, 1.0, true)]);
+    }
+}

@@ -1,0 +1,106 @@
+//! Theory beside measurement: bytes for each event as the standards fix them, and as the tap counted them.
+
+use super::Chapter;
+use super::markdown::{anchor, inline, table};
+use crate::charts;
+use crate::foretold::{Foretold, foretold};
+use crate::numbers::significant;
+use crate::statistics::{Answer, Row};
+
+pub(super) fn section(chapter: &Chapter<'_>) -> String {
+    let answers = chapter.study.scenarios.iter().filter(|answer| !charts::is_traced(answer));
+    let spoken: Vec<Spoken<'_>> =
+        answers.map(|answer| Spoken::of(chapter, answer)).filter(|spoken| !spoken.rows.is_empty()).collect();
+    if spoken.is_empty() {
+        return "*Theory says nothing of the scenarios of this run.*\n".to_owned();
+    }
+    let head = [
+        "scenario",
+        "points × techniques",
+        "fixed to the byte",
+        "of these equal",
+        "largest deviation of the others",
+    ];
+    let summary = table(1, &head.map(str::to_owned), spoken.iter().map(|spoken| spoken.line(chapter)));
+    let details = spoken.iter().map(|spoken| spoken.details(chapter));
+    format!("{READING}\n\n{summary}\n{}", details.collect::<Vec<_>>().join("\n"))
+}
+
+const READING: &str = "Predicted bytes follow from the standards alone (each function of `crates/theory` names its section), from the settings, and from \
+    what the first request and answer of each kind said; nothing is fitted. They are *fixed to the byte* where no implementation \
+    and no chance has a say: every answer carried as many events as the others, and all sequence numbers of the window have as \
+    many digits. Over HTTP/2 a poll's answer depends on whether the second of its date was that of the answer before; TLS \
+    and HTTP/2 cut frames and records as their writers find the bytes. There the prediction is the least or the likeliest.";
+
+/// A scenario of which theory says something.
+struct Spoken<'a> {
+    answer: &'a Answer<'a>,
+    rows: Vec<(&'a Row<'a>, Foretold)>,
+}
+
+impl<'a> Spoken<'a> {
+    fn of(chapter: &Chapter<'a>, answer: &'a Answer<'a>) -> Self {
+        let said =
+            |row: &'a Row<'a>| Some((row, foretold(row, &chapter.study.technique(row.technique).slug)?));
+        Self { answer, rows: answer.rows.iter().filter_map(said).collect() }
+    }
+
+    fn line(&self, chapter: &Chapter<'_>) -> Vec<String> {
+        let name = &self.answer.info.name;
+        let exact: Vec<&Foretold> =
+            self.rows.iter().map(|(_, said)| said).filter(|said| said.exact).collect();
+        let equal = exact.iter().filter(|said| said.is_equal()).count();
+        let others = self.rows.iter().map(|(_, said)| said).filter(|said| !(said.exact && said.is_equal()));
+        let worst = others.map(relative).max_by(|a, b| a.abs().total_cmp(&b.abs()));
+        let equal = if equal == exact.len() { equal.to_string() } else { format!("**{equal}**") };
+        vec![
+            format!("[{}](#scenario-{}{})", inline(name), anchor(name), chapter.suffix),
+            self.rows.len().to_string(),
+            exact.len().to_string(),
+            equal,
+            worst.map_or_else(|| "–".to_owned(), percent),
+        ]
+    }
+
+    fn details(&self, chapter: &Chapter<'_>) -> String {
+        let keys = self.answer.info.sweeps.iter().map(|key| inline(key));
+        let columns = [
+            "technique",
+            "predicted B/event up",
+            "down",
+            "measured up",
+            "down",
+            "deviation",
+            "fixed to the byte",
+        ];
+        let head: Vec<String> = keys.chain(columns.map(str::to_owned)).collect();
+        let lines = self.rows.iter().map(|(row, said)| line(chapter, row, said));
+        format!(
+            "<details>\n<summary>Every prediction of {}</summary>\n\n{}\n</details>\n",
+            inline(&self.answer.info.name),
+            table(self.answer.info.sweeps.len() + 1, &head, lines)
+        )
+    }
+}
+
+fn line(chapter: &Chapter<'_>, row: &Row<'_>, said: &Foretold) -> Vec<String> {
+    let point = row.point.iter().map(|coordinate| inline(&coordinate.text));
+    let deviation = if said.is_equal() {
+        "0".to_owned()
+    } else {
+        format!("{:+.2} B, {}", said.deviation(), percent(relative(said)))
+    };
+    let deviation = if said.exact && !said.is_equal() { format!("**{deviation}**") } else { deviation };
+    let bytes = [said.predicted, said.measured].into_iter().flatten().map(significant);
+    let exact = if said.exact { "yes" } else { "no" };
+    point.chain([chapter.label(row.technique)]).chain(bytes).chain([deviation, exact.to_owned()]).collect()
+}
+
+/// Deviation ÷ predicted, both directions.
+fn relative(said: &Foretold) -> f64 {
+    said.deviation() / said.predicted.iter().sum::<f64>()
+}
+
+fn percent(share: f64) -> String {
+    format!("{:+.2} %", share * 100.0)
+}
