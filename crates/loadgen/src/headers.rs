@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 
 use hyper::HeaderMap;
 use hyper::header::{
-    ACCEPT_ENCODING, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN, REFERER, SEC_WEBSOCKET_VERSION, UPGRADE,
+    ACCEPT_ENCODING, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN, REFERER,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use schema::settings::{Compression, HeaderProfile, HttpVersion, Transport};
 
@@ -279,7 +280,8 @@ accept-language: en-US,en;q=0.9
         let transport = Transport { http: HttpVersion::Http2, tls: true, ..Transport::default() };
         for exchange in EXCHANGES {
             let of = |transport| headers(HeaderProfile::Browser, exchange, transport, address());
-            let (second, mut first) = (of(&transport), of(&Transport { http: HttpVersion::Http1, ..transport.clone() }));
+            let (second, mut first) =
+                (of(&transport), of(&Transport { http: HttpVersion::Http1, ..transport.clone() }));
             for name in [HOST, CONNECTION, UPGRADE] {
                 first.remove(name);
             }

@@ -353,9 +353,7 @@ struct RequestHeaders {
 impl RequestHeaders {
     fn new(spec: &ShardSpec) -> Self {
         let transport = transport(spec);
-        let of = |exchange| {
-            headers::headers(spec.settings.http.headers, exchange, &transport, spec.address)
-        };
+        let of = |exchange| headers::headers(spec.settings.http.headers, exchange, &transport, spec.address);
         Self {
             poll: of(Exchange::Poll),
             stream: of(Exchange::Stream),

@@ -9,6 +9,7 @@ pub mod raw_tcp;
 pub mod short_polling;
 pub mod websocket;
 
+mod content;
 mod http;
 mod polling;
 
@@ -18,6 +19,8 @@ use std::net::SocketAddr;
 use hyper::StatusCode;
 use tokio_rustls::rustls;
 use tokio_tungstenite::tungstenite;
+
+pub use content::InflateError;
 
 /// Why a subscription ended before it was stopped.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +76,9 @@ pub enum SubscribeError {
     /// What the server sent is no frame, or cannot be inflated.
     #[error("read compressed frames")]
     Deflate(#[from] wire::deflate::Broken),
+    /// A compressed body cannot be inflated.
+    #[error("inflate a body")]
+    Inflate(#[source] InflateError),
     /// The connection broke.
     #[error("read or write the connection")]
     Io(#[source] io::Error),

@@ -3,11 +3,13 @@
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::{Method, StatusCode};
+use hyper::{Method, Response, StatusCode};
 
 use super::SubscribeError;
+use super::content::Content;
 use super::http::{self, Connection, Template};
 use crate::headers::Exchange;
+use crate::heads::Kind;
 use crate::session::Session;
 
 /// Newline-delimited JSON, as a client reads it with `fetch`.
@@ -76,16 +78,16 @@ async fn read(
     mut messages: impl Messages,
 ) -> Result<(), SubscribeError> {
     // The sender is held as long as the response is read: without it, the connection would end behind it.
-    let (_connection, mut body) = open(session, exchange).await?;
+    let (_connection, answer) = open(session, exchange).await?;
+    let mut content = Content::of(&answer)?;
+    let mut body = answer.into_body();
     session.connected();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
-        messages.push(&data);
-        let mut events = 0;
-        while let Some(message) = messages.next_message() {
-            deliver(session, &message)?;
-            events += 1;
-        }
+        let events = content.push(&data, |text| {
+            messages.push(text);
+            deliver_all(session, &mut messages)
+        })?;
         // A heartbeat, or a part of a message, is no empty answer.
         if events > 0 {
             session.response(events);
@@ -94,14 +96,32 @@ async fn read(
     Ok(())
 }
 
-async fn open(session: &Session, exchange: Exchange) -> Result<(Connection, Incoming), SubscribeError> {
+async fn open(
+    session: &Session,
+    exchange: Exchange,
+) -> Result<(Connection, Response<Incoming>), SubscribeError> {
     let mut template = Template::new(session, Method::GET, wire::paths::STREAM, exchange);
     let mut connection = Connection::open(session).await?;
-    let answer = connection.exchange(session, template.request(session.resume(), Bytes::new())?).await?;
-    match answer.status() {
-        StatusCode::OK => Ok((connection, answer.into_body())),
-        _ => Err(http::unexpected(answer).await),
+    let request = template.request(session.resume(), Bytes::new())?;
+    let head = session.wants_head(Kind::Stream).then(|| http::head_of(&request));
+    let answer = connection.exchange(session, request).await?;
+    if answer.status() != StatusCode::OK {
+        return Err(http::unexpected(answer).await);
     }
+    if let Some(head) = head {
+        session.record_head(Kind::Stream, &head, &answer);
+    }
+    Ok((connection, answer))
+}
+
+/// Hands on every message that is whole, and returns how many there were.
+fn deliver_all(session: &Session, messages: &mut impl Messages) -> Result<usize, SubscribeError> {
+    let mut events = 0;
+    while let Some(message) = messages.next_message() {
+        deliver(session, &message)?;
+        events += 1;
+    }
+    Ok(events)
 }
 
 /// A line that is no message is the server's last word.

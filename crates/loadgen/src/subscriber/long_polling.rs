@@ -22,5 +22,6 @@ async fn poll(session: &Session) -> Result<(), SubscribeError> {
     session.connected();
     loop {
         poller.poll(session).await?;
+        session.rest().await;
     }
 }

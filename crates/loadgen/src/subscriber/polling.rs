@@ -9,8 +9,10 @@ use schema::settings::EmptyAnswer;
 use wire::{Start, lines};
 
 use super::SubscribeError;
+use super::content::Content;
 use super::http::{Keeper, Template, unexpected};
 use crate::headers::Exchange;
+use crate::heads::Kind;
 use crate::session::Session;
 
 /// A subscriber that polls.
@@ -37,13 +39,34 @@ impl Poller {
         let request = self.request(session)?;
         let answer = self.keeper.exchange(session, request).await?;
         match answer.status() {
-            StatusCode::OK => deliver(session, answer).await,
+            StatusCode::OK => {
+                // What was asked for by somebody who knows nothing yet is not what is asked for again and again.
+                if matches!(session.resume().start, Start::After(_)) {
+                    self.record(session, Kind::Poll, &answer)?;
+                }
+                deliver(session, answer).await
+            }
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => {
+                self.record(session, Kind::EmptyPoll, &answer)?;
                 session.response(0);
                 Ok(())
             }
             _ => Err(unexpected(answer).await),
         }
+    }
+
+    /// Records what was asked and answered, if it is the first of its kind. As long as nothing of the answer has been
+    /// handed on, the same request can be made again.
+    fn record(
+        &mut self,
+        session: &Session,
+        kind: Kind,
+        answer: &Response<Incoming>,
+    ) -> Result<(), SubscribeError> {
+        if session.wants_head(kind) {
+            session.record_head(kind, &self.request(session)?, answer);
+        }
+        Ok(())
     }
 
     fn request(&mut self, session: &Session) -> Result<Request<Full<Bytes>>, SubscribeError> {
@@ -58,18 +81,19 @@ impl Poller {
 }
 
 async fn deliver(session: &Session, answer: Response<Incoming>) -> Result<(), SubscribeError> {
+    let mut content = Content::of(&answer)?;
     let mut body = answer.into_body();
     let mut lines = lines::Decoder::default();
     let mut events = 0;
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
-            lines.push(&data);
-            for line in &mut lines {
-                session.received(&line);
-                events += 1;
-            }
+            events += content.push(&data, |text| {
+                lines.push(text);
+                Ok((&mut lines).map(|line| session.received(&line)).count())
+            })?;
         }
     }
+    content.finish()?;
     session.response(events);
     Ok(())
 }

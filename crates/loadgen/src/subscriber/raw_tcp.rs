@@ -23,7 +23,9 @@ pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
         () = session.stopped() => return Ok(()),
     };
     session.connected();
-    run(&session, &mut stream).await
+    let ended = run(&session, &mut stream).await;
+    stream.close().await;
+    ended
 }
 
 async fn open(session: &Session) -> Result<Stream, SubscribeError> {
@@ -48,7 +50,7 @@ async fn run(session: &Session, stream: &mut Stream) -> Result<(), SubscribeErro
                 }
             }
             message = session.outgoing() => stream.write_all(&frame::encode(&message)).await?,
-            () = &mut stopped => return Ok(stream.shutdown().await?),
+            () = &mut stopped => return Ok(()),
         }
     }
 }

@@ -19,5 +19,6 @@ async fn poll(session: &Session) -> Result<(), SubscribeError> {
         session.poll_due().await;
         poller.poll(session).await?;
         session.connected();
+        session.rest().await;
     }
 }

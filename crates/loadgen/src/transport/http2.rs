@@ -65,7 +65,8 @@ impl Http2 {
         Ok(self.0.sender.clone().send_request(request).await?)
     }
 
-    /// Waits until the server allows extended CONNECT (RFC 8441 §3).
+    /// Waits until the server allows extended CONNECT (RFC 8441 §3): a request with the method CONNECT and
+    /// [`hyper::ext::Protocol`] among its extensions may then be sent, and its answer upgraded.
     ///
     /// # Errors
     ///

@@ -42,10 +42,8 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13])
             .expect("ring has cipher suites of TLS 1.3");
-        let mut config = builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+        let mut config =
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
         config.resumption = match &tickets {
             Some(tickets) => Resumption::store(tickets.clone()),
             None => Resumption::disabled(),

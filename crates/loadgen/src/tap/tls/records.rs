@@ -19,7 +19,8 @@ pub(super) struct Record {
 impl Record {
     /// How much data it holds if it is application data; none when it cannot be.
     pub(super) fn data_len(self) -> Option<usize> {
-        (self.content_type == APPLICATION_DATA).then(|| self.len.checked_sub(OVERHEAD)).flatten().map(|len| len as usize)
+        let data = self.len.checked_sub(OVERHEAD)?;
+        (self.content_type == APPLICATION_DATA).then_some(data as usize)
     }
 }
 

@@ -1,0 +1,182 @@
+//! What a body's content coding hides (RFC 9110 §8.4.1): gzip is inflated as it comes, in bounded memory.
+
+use std::io::{self, Write};
+
+use flate2::write::GzDecoder;
+use hyper::Response;
+use hyper::header::CONTENT_ENCODING;
+
+use super::{MESSAGE_LIMIT, SubscribeError};
+
+/// So much is inflated at a time; deflate makes at most 1,032 bytes of one (RFC 1951: two bits for 258).
+const STEP: usize = 1024;
+
+/// Why a body cannot be inflated.
+#[derive(Debug, thiserror::Error)]
+pub enum InflateError {
+    /// It is no gzip, or broken (RFC 1952).
+    #[error("the body is no sound gzip")]
+    Broken(#[from] io::Error),
+    /// A message in it has no end.
+    #[error("more than {MESSAGE_LIMIT} bytes hold no whole message")]
+    Oversize,
+    /// The coding is one that nobody asked for.
+    #[error("the content coding is {0}")]
+    Coding(String),
+}
+
+/// How the content of one answer is coded.
+pub(super) enum Content {
+    /// As it is.
+    Identity,
+    /// gzip.
+    Gzip(Box<Inflater>),
+}
+
+/// A body that is inflated as it comes.
+pub(super) struct Inflater {
+    decoder: GzDecoder<Vec<u8>>,
+    /// Inflated since a message was last whole.
+    open_bytes: usize,
+}
+
+impl Content {
+    /// As the answer's head says.
+    pub(super) fn of<B>(answer: &Response<B>) -> Result<Self, SubscribeError> {
+        match answer.headers().get(CONTENT_ENCODING).map(|coding| coding.as_bytes()) {
+            None | Some(b"identity") => Ok(Self::Identity),
+            Some(b"gzip") => Ok(Self::Gzip(Box::new(Inflater::new()))),
+            Some(other) => Err(InflateError::Coding(String::from_utf8_lossy(other).into_owned()).into()),
+        }
+    }
+
+    /// Takes in the next bytes of the body. `take` is given what they say, and returns how many messages are whole now.
+    /// Returns how many that were in all.
+    pub(super) fn push(
+        &mut self,
+        bytes: &[u8],
+        mut take: impl FnMut(&[u8]) -> Result<usize, SubscribeError>,
+    ) -> Result<usize, SubscribeError> {
+        match self {
+            Self::Identity => take(bytes),
+            Self::Gzip(inflater) => inflater.push(bytes, take),
+        }
+    }
+
+    /// Checks that the body was whole.
+    pub(super) fn finish(self) -> Result<(), SubscribeError> {
+        match self {
+            Self::Identity => Ok(()),
+            Self::Gzip(inflater) => inflater.finish(),
+        }
+    }
+}
+
+impl Inflater {
+    fn new() -> Self {
+        Self { decoder: GzDecoder::new(Vec::new()), open_bytes: 0 }
+    }
+
+    fn push(
+        &mut self,
+        bytes: &[u8],
+        mut take: impl FnMut(&[u8]) -> Result<usize, SubscribeError>,
+    ) -> Result<usize, SubscribeError> {
+        let mut messages = 0;
+        for step in bytes.chunks(STEP) {
+            self.decoder.write_all(step).map_err(InflateError::Broken)?;
+            // What a sync flush of the server's ended shall not wait for the next one.
+            self.decoder.flush().map_err(InflateError::Broken)?;
+            let plain = self.decoder.get_mut();
+            let whole = take(plain)?;
+            self.open_bytes = if whole > 0 { 0 } else { self.open_bytes + plain.len() };
+            plain.clear();
+            if self.open_bytes > MESSAGE_LIMIT {
+                return Err(InflateError::Oversize.into());
+            }
+            messages += whole;
+        }
+        Ok(messages)
+    }
+
+    fn finish(mut self) -> Result<(), SubscribeError> {
+        Ok(self.decoder.try_finish().map_err(InflateError::Broken)?)
+    }
+}
+
+impl From<InflateError> for SubscribeError {
+    fn from(error: InflateError) -> Self {
+        Self::Inflate(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip() -> Content {
+        let answer = Response::builder().header(CONTENT_ENCODING, "gzip").body(()).unwrap();
+        Content::of(&answer).unwrap()
+    }
+
+    /// Counts lines, and keeps all.
+    fn lines(all: &mut Vec<u8>) -> impl FnMut(&[u8]) -> Result<usize, SubscribeError> {
+        |bytes| {
+            all.extend_from_slice(bytes);
+            Ok(bytes.iter().filter(|&&byte| byte == b'\n').count())
+        }
+    }
+
+    #[test]
+    fn what_was_flushed_is_handed_on_at_once_at_any_cut() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(b"one\n").unwrap();
+        encoder.flush().unwrap();
+        let first = encoder.get_ref().len();
+        encoder.write_all(b"two\nthree\n").unwrap();
+        let body = encoder.finish().unwrap();
+        for cut in 0..=body.len() {
+            let (mut content, mut all) = (gzip(), Vec::new());
+            let before = content.push(&body[..cut], lines(&mut all)).unwrap();
+            assert!(cut < first || all.starts_with(b"one\n"), "cut at {cut}");
+            let behind = content.push(&body[cut..], lines(&mut all)).unwrap();
+            assert_eq!((all.as_slice(), before + behind), (&b"one\ntwo\nthree\n"[..], 3));
+            content.finish().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_has_gone_off() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        for _ in 0..100 {
+            encoder.write_all(&[b'x'; 1024 * 1024]).unwrap();
+        }
+        let bomb = encoder.finish().unwrap();
+        assert!(bomb.len() < 200_000);
+        let mut inflated = 0;
+        let result = gzip().push(&bomb, |bytes| {
+            inflated += bytes.len();
+            Ok(0)
+        });
+        assert!(matches!(result, Err(SubscribeError::Inflate(InflateError::Oversize))));
+        assert!(inflated <= MESSAGE_LIMIT + 2 * 1032 * STEP, "{inflated}");
+    }
+
+    #[test]
+    fn what_is_no_gzip_or_cut_off_is_told() {
+        let broken = gzip().push(b"plain text, which is no gzip", |_| Ok(0));
+        assert!(matches!(broken, Err(SubscribeError::Inflate(InflateError::Broken(_)))));
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(b"one\n").unwrap();
+        let body = encoder.finish().unwrap();
+        let mut content = gzip();
+        content.push(&body[..body.len() - 3], |_| Ok(0)).unwrap();
+        assert!(matches!(content.finish(), Err(SubscribeError::Inflate(InflateError::Broken(_)))));
+        let other = Response::builder().header(CONTENT_ENCODING, "br").body(()).unwrap();
+        let error = Content::of(&other).err().unwrap();
+        assert!(matches!(error, SubscribeError::Inflate(InflateError::Coding(coding)) if coding == "br"));
+    }
+}
