@@ -1,113 +1,161 @@
-//! WebSocket (RFC 6455): an HTTP upgrade, then frames both ways.
+//! WebSocket: a handshake on HTTP/1.1 (RFC 6455) or HTTP/2 (RFC 8441), then frames both ways, compressed (RFC 7692) if
+//! the settings say so.
+//!
+//! - `handshake`: what is asked for, and what the server's answer must be
+//! - `plain`: frames by tungstenite
+//! - `deflated`: compressed frames, by the codec of [`wire::deflate`]
 
+mod deflated;
+mod handshake;
+mod plain;
+
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
-use hyper::header::{HeaderValue, SEC_WEBSOCKET_KEY};
-use hyper::http::Request;
-use schema::settings::Frames;
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use schema::settings::HttpVersion;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
 
-use super::{MESSAGE_LIMIT, SubscribeError};
-use crate::headers::Exchange;
+use super::SubscribeError;
 use crate::session::Session;
-use crate::tap::{Protocol, Tapped};
+use crate::transport::Stream;
 
-/// A subscriber's socket.
-pub type Socket = WebSocketStream<Tapped<TcpStream>>;
+use deflated::Deflated;
+use handshake::Opened;
+use plain::Plain;
 
-/// tungstenite fills this with zeros on every read, so its default of 128 KiB costs more than the read itself:
-/// 7.4 µs of CPU for a 125-byte echo against 4.4 µs.
-const READ_BUFFER: usize = 4096;
+/// A subscriber's socket on HTTP/1.1, without extensions.
+pub type Socket = WebSocketStream<Stream>;
+
 /// How long a close may take, the server's own included.
 const CLOSING: Duration = Duration::from_millis(500);
+/// A normal close (RFC 6455 §7.4.1).
+const NORMAL: u16 = 1000;
+/// The server goes away, which is no error of this subscriber's.
+const AWAY: u16 = 1001;
 
 /// Reads frames until the server closes or the session is stopped, which closes with 1000.
 ///
 /// # Errors
 ///
-/// When the server cannot be reached, refuses the handshake, or closes with an error's code.
+/// When the server cannot be reached, refuses the handshake, does not agree to what it was asked for, closes with an
+/// error's code, or sends what cannot be read.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
-    let mut socket = tokio::select! {
-        socket = connect(&session) => socket?,
+    match session.settings().transport.http {
+        HttpVersion::Http1 => speak(&session, handshake::upgrade(&session)).await,
+        HttpVersion::Http2 => {
+            let connection = tokio::select! {
+                connection = session.http2() => connection?,
+                () = session.stopped() => return Ok(()),
+            };
+            // Held as long as its stream is spoken on.
+            speak(&session, handshake::extended_connect(&session, &connection)).await
+        }
+    }
+}
+
+/// Opens a connection and asks for the upgrade, without extensions.
+///
+/// # Errors
+///
+/// When the server cannot be reached or refuses, or the settings ask for compression.
+pub async fn connect(session: &Session) -> Result<Socket, SubscribeError> {
+    let opened = handshake::upgrade(session).await?;
+    match opened.agreement {
+        None => Ok(plain::socket(opened.stream, opened.read).await),
+        Some(_) => Err(SubscribeError::Extensions("permessage-deflate".into())),
+    }
+}
+
+async fn speak<S>(
+    session: &Session,
+    opening: impl Future<Output = Result<Opened<S>, SubscribeError>>,
+) -> Result<(), SubscribeError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Opened { stream, read, agreement } = tokio::select! {
+        opened = opening => opened?,
         () = session.stopped() => return Ok(()),
     };
+    let frames = session.settings().websocket.frames;
+    match agreement {
+        None => run(session, Plain::new(plain::socket(stream, read).await, frames)).await,
+        Some(agreement) => run(session, Deflated::new(stream, &read, frames, agreement)).await,
+    }
+}
+
+/// A socket behind its handshake, whichever library makes its frames.
+trait Frames {
+    /// What carries the frames.
+    type Stream: AsyncRead + AsyncWrite + Unpin;
+
+    /// The next message; none at the connection's end. Pings and closes are answered on the way. Cancel-safe.
+    async fn next(&mut self) -> Result<Option<Bytes>, SubscribeError>;
+
+    /// Sends a message.
+    async fn send(&mut self, message: Bytes) -> Result<(), SubscribeError>;
+
+    /// Says that nothing follows, with the code for a normal end.
+    async fn close(&mut self) -> Result<(), SubscribeError>;
+
+    /// What carries the frames, for its end.
+    fn into_stream(self) -> Self::Stream;
+}
+
+/// A server that does not answer a farewell in time is left; the trial is over.
+async fn run(session: &Session, mut socket: impl Frames) -> Result<(), SubscribeError> {
+    let ended = talk(session, &mut socket).await;
+    let farewell = async {
+        if ended.is_ok() && session.is_stopped() {
+            part(&mut socket).await?;
+        }
+        Ok::<_, SubscribeError>(end(socket.into_stream()).await?)
+    };
+    let _ = timeout(CLOSING, farewell).await;
+    ended
+}
+
+/// Takes and sends messages until the server closes, the session is stopped, or something goes wrong.
+async fn talk(session: &Session, socket: &mut impl Frames) -> Result<(), SubscribeError> {
     session.connected();
     let stopped = session.stopped();
     tokio::pin!(stopped);
     loop {
         tokio::select! {
-            message = socket.next() => match message {
+            message = socket.next() => match message? {
                 None => return Ok(()),
-                Some(message) => deliver(&session, message?)?,
+                Some(message) => {
+                    session.received(&message);
+                    session.response(1);
+                }
             },
-            message = session.outgoing() => socket.send(data(&session, message)?).await?,
-            () = &mut stopped => break,
+            message = session.outgoing() => socket.send(message).await?,
+            () = &mut stopped => return Ok(()),
         }
     }
-    // A server that does not answer in time is left; the trial is over.
-    let _ = tokio::time::timeout(CLOSING, close(&mut socket)).await;
+}
+
+/// Closes, and waits for the server's answer.
+async fn part(socket: &mut impl Frames) -> Result<(), SubscribeError> {
+    socket.close().await?;
+    while socket.next().await?.is_some() {}
     Ok(())
 }
 
-/// Opens a connection and asks for the upgrade.
-///
-/// # Errors
-///
-/// When the server cannot be reached or refuses.
-pub async fn connect(session: &Session) -> Result<Socket, SubscribeError> {
-    let stream = session.connect(Protocol::Http).await;
-    let stream = stream.map_err(|source| SubscribeError::Connect { address: session.address(), source })?;
-    let uri = format!("ws://{}{}?{}", session.address(), wire::paths::WEBSOCKET, session.resume());
-    let mut request = Request::builder().uri(uri).body(())?;
-    *request.headers_mut() = session.request_headers(Exchange::WebSocket).clone();
-    // A new one for each connection (RFC 6455 §4.1), so it is not part of the profile.
-    let key = HeaderValue::try_from(generate_key()).map_err(hyper::http::Error::from)?;
-    request.headers_mut().insert(SEC_WEBSOCKET_KEY, key);
-    session.request();
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .max_message_size(Some(MESSAGE_LIMIT))
-        .max_frame_size(Some(MESSAGE_LIMIT));
-    let (socket, _) = client_async_with_config(request, stream, Some(config)).await?;
-    Ok(socket)
-}
-
-fn deliver(session: &Session, message: Message) -> Result<(), SubscribeError> {
-    match message {
-        Message::Text(text) => session.received(text.as_bytes()),
-        Message::Binary(bytes) => session.received(&bytes),
-        Message::Close(Some(frame)) if !matches!(frame.code, CloseCode::Normal | CloseCode::Away) => {
-            return Err(SubscribeError::dismissed(frame.to_string().as_bytes()));
-        }
-        // tungstenite answers pings and closes by itself.
-        Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => return Ok(()),
-    }
-    session.response(1);
+/// Says that nothing more comes, and takes what still does, so that the connection is not reset.
+async fn end(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
     Ok(())
 }
 
-fn data(session: &Session, message: Bytes) -> Result<Message, SubscribeError> {
-    Ok(match session.settings().websocket.frames {
-        Frames::Text => {
-            Message::Text(Utf8Bytes::try_from(message).map_err(|error| Error::Utf8(error.to_string()))?)
-        }
-        Frames::Binary => Message::Binary(message),
-    })
-}
-
-/// Closes with 1000, and waits for the server's answer so that it is not reset.
-async fn close(socket: &mut Socket) -> Result<(), Error> {
-    let farewell = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
-    socket.close(Some(farewell)).await?;
-    while let Some(message) = socket.next().await {
-        message?;
+/// Whether a close frame says that something went wrong, told as it says it.
+fn dismissal(code: u16, reason: &str) -> Result<(), SubscribeError> {
+    match code {
+        NORMAL | AWAY => Ok(()),
+        _ => Err(SubscribeError::dismissed(format!("{reason} ({code})").as_bytes())),
     }
-    Ok(())
 }

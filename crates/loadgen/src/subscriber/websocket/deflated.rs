@@ -1,0 +1,104 @@
+//! Frames with permessage-deflate, by the codec of [`wire::deflate`].
+
+use bytes::{Bytes, BytesMut};
+use schema::settings;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use wire::deflate::{Agreement, Broken, Codec, Farewell, Kind, Message, Role};
+
+use super::{CLOSING, Frames, NORMAL, dismissal};
+use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
+
+/// Room for a read.
+const READ_BUFFER: usize = 4096;
+
+pub(super) struct Deflated<S> {
+    stream: S,
+    codec: Codec,
+    kind: Kind,
+    output: BytesMut,
+    /// Whether all that was written has left the layers below.
+    flushed: bool,
+    /// Whether a close frame was sent; nothing may follow it (RFC 6455 §5.5.1).
+    closed: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Deflated<S> {
+    /// `read` is what came behind the handshake.
+    pub(super) fn new(stream: S, read: &[u8], frames: settings::Frames, agreement: Agreement) -> Self {
+        let mut codec = Codec::new(Role::Client, agreement, MESSAGE_LIMIT);
+        codec.buffer().extend_from_slice(read);
+        let kind = match frames {
+            settings::Frames::Text => Kind::Text,
+            settings::Frames::Binary => Kind::Binary,
+        };
+        Self { stream, codec, kind, output: BytesMut::new(), flushed: true, closed: false }
+    }
+
+    async fn flush(&mut self) -> Result<(), SubscribeError> {
+        while !self.output.is_empty() {
+            self.flushed = false;
+            self.stream.write_buf(&mut self.output).await?;
+        }
+        if !self.flushed {
+            self.stream.flush().await?;
+            self.flushed = true;
+        }
+        Ok(())
+    }
+
+    fn say_farewell(&mut self, farewell: Option<&Farewell>) {
+        if !std::mem::replace(&mut self.closed, true) {
+            self.codec.close(farewell, &mut self.output);
+        }
+    }
+
+    /// Tells the server what it did, if it can be told.
+    async fn fail(&mut self, broken: Broken) -> SubscribeError {
+        self.say_farewell(Some(&Farewell { code: broken.close_code(), reason: broken.to_string() }));
+        let _ = timeout(CLOSING, self.flush()).await;
+        broken.into()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Deflated<S> {
+    type Stream = S;
+
+    async fn next(&mut self) -> Result<Option<Bytes>, SubscribeError> {
+        loop {
+            self.flush().await?;
+            match self.codec.next_message() {
+                Err(broken) => return Err(self.fail(broken).await),
+                Ok(Some(Message::Data(_, payload))) => return Ok(Some(payload)),
+                Ok(Some(Message::Ping(content))) if !self.closed => {
+                    self.codec.pong(&content, &mut self.output);
+                }
+                Ok(Some(Message::Ping(_) | Message::Pong)) => {}
+                Ok(Some(Message::Close(said))) => {
+                    self.say_farewell(said.as_ref());
+                    said.map_or(Ok(()), |said| dismissal(said.code, &said.reason))?;
+                }
+                Ok(None) => {
+                    let buffer = self.codec.buffer();
+                    buffer.reserve(READ_BUFFER);
+                    if self.stream.read_buf(buffer).await? == 0 {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, message: Bytes) -> Result<(), SubscribeError> {
+        self.codec.data(self.kind, &message, &mut self.output);
+        self.flush().await
+    }
+
+    async fn close(&mut self) -> Result<(), SubscribeError> {
+        self.say_farewell(Some(&Farewell { code: NORMAL, reason: String::new() }));
+        self.flush().await
+    }
+    fn into_stream(self) -> S {
+        self.stream
+    }
+}

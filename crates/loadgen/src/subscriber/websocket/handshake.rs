@@ -1,0 +1,140 @@
+//! The opening handshake: an upgrade on HTTP/1.1 (RFC 6455 §4.1), an extended CONNECT on HTTP/2 (RFC 8441 §5); on
+//! either, what is agreed on about compression (RFC 7692 §7.1).
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body_util::Full;
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, UPGRADE,
+};
+use hyper::upgrade::Upgraded;
+use hyper::{Method, Request, StatusCode, Version, http};
+use hyper_util::rt::TokioIo;
+use schema::settings::Compression;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::handshake::client::{Response, generate_key, generate_request};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
+use wire::deflate::{Agreement, OFFER};
+
+use crate::headers::Exchange;
+use crate::heads::Kind;
+use crate::session::Session;
+use crate::subscriber::SubscribeError;
+use crate::subscriber::http::unexpected;
+use crate::tap::Protocol;
+use crate::transport::{Http2, Stream};
+
+/// The longest head of an answer that is taken.
+const HEAD_LIMIT: usize = 64 * 1024;
+
+/// A stream on which the server speaks WebSocket.
+pub(super) struct Opened<S> {
+    pub(super) stream: S,
+    /// What was read of the stream behind the server's answer.
+    pub(super) read: Bytes,
+    /// How both sides compress; none if they do not.
+    pub(super) agreement: Option<Agreement>,
+}
+
+/// Opens a connection and asks for the upgrade.
+pub(super) async fn upgrade(session: &Session) -> Result<Opened<Stream>, SubscribeError> {
+    let mut stream = session.connect(Protocol::Http).await?;
+    let uri = format!("ws://{}{}?{}", session.address(), wire::paths::WEBSOCKET, session.resume());
+    let mut request = Request::builder().uri(uri).body(())?;
+    *request.headers_mut() = fields(session);
+    // A new one for each connection (RFC 6455 §4.1), so it is not part of the profile.
+    let key = HeaderValue::try_from(generate_key()).map_err(http::Error::from)?;
+    request.headers_mut().insert(SEC_WEBSOCKET_KEY, key);
+    session.request();
+    let (head, key) = generate_request(request.clone())?;
+    let (answer, read) = exchange(&mut stream, &head).await?;
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(SubscribeError::status(answer.status(), &read));
+    }
+    check(answer.headers(), &key)?;
+    let agreement = agreed(session, answer.headers())?;
+    session.record_head(Kind::WebSocket, &request, &answer);
+    Ok(Opened { stream, read, agreement })
+}
+
+/// Asks for a stream of this connection.
+pub(super) async fn extended_connect(
+    session: &Session,
+    connection: &Http2,
+) -> Result<Opened<TokioIo<Upgraded>>, SubscribeError> {
+    connection.extended_connect().await?;
+    let uri = format!("{}{}?{}", session.origin(), wire::paths::WEBSOCKET, session.resume());
+    let mut request = Request::builder()
+        .method(Method::CONNECT)
+        .uri(uri)
+        .version(Version::HTTP_2)
+        .extension(hyper::ext::Protocol::from_static("websocket"))
+        .body(())?;
+    *request.headers_mut() = fields(session);
+    session.request();
+    let answer = connection.exchange(request.clone().map(|()| Full::default())).await?;
+    if answer.status() != StatusCode::OK {
+        return Err(unexpected(answer).await);
+    }
+    let agreement = agreed(session, answer.headers())?;
+    session.record_head(Kind::WebSocket, &request, &answer);
+    let stream = TokioIo::new(hyper::upgrade::on(answer).await?);
+    Ok(Opened { stream, read: Bytes::new(), agreement })
+}
+
+/// The profile's fields, and what is asked for beside them.
+fn fields(session: &Session) -> HeaderMap {
+    let mut fields = session.request_headers(Exchange::WebSocket).clone();
+    if session.settings().transport.compression == Compression::Deflate {
+        fields.insert(SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(OFFER));
+    }
+    fields
+}
+
+/// Sends a request, and returns the answer's head and what was read behind it.
+async fn exchange(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &[u8],
+) -> Result<(Response, Bytes), SubscribeError> {
+    stream.write_all(request).await?;
+    stream.flush().await?;
+    let mut read = BytesMut::with_capacity(4096);
+    loop {
+        if stream.read_buf(&mut read).await? == 0 || read.len() > HEAD_LIMIT {
+            return Err(Error::Protocol(ProtocolError::HandshakeIncomplete).into());
+        }
+        if let Some((len, answer)) = Response::try_parse(&read)? {
+            read.advance(len);
+            return Ok((answer, read.freeze()));
+        }
+    }
+}
+
+/// Checks that the server took the upgrade (RFC 6455 §4.1).
+fn check(headers: &HeaderMap, key: &str) -> Result<(), SubscribeError> {
+    let field = |name: HeaderName| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
+    let missing = if !field(UPGRADE).eq_ignore_ascii_case(b"websocket") {
+        ProtocolError::MissingUpgradeWebSocketHeader
+    } else if !field(CONNECTION).eq_ignore_ascii_case(b"upgrade") {
+        ProtocolError::MissingConnectionUpgradeHeader
+    } else if field(SEC_WEBSOCKET_ACCEPT) != derive_accept_key(key.as_bytes()).as_bytes() {
+        ProtocolError::SecWebSocketAcceptKeyMismatch
+    } else {
+        return Ok(());
+    };
+    Err(Error::Protocol(missing).into())
+}
+
+/// What the server agreed to, which must be what it was asked for.
+fn agreed(session: &Session, headers: &HeaderMap) -> Result<Option<Agreement>, SubscribeError> {
+    let answer = headers.get(SEC_WEBSOCKET_EXTENSIONS);
+    let answer = answer.map(|answer| String::from_utf8_lossy(answer.as_bytes()));
+    match (session.settings().transport.compression, answer) {
+        (Compression::Deflate, answer) => Ok(Some(Agreement::of_answer(answer.as_deref())?)),
+        (Compression::None, None) => Ok(None),
+        (Compression::None, Some(answer)) => Err(SubscribeError::Extensions(answer.into_owned())),
+    }
+}
