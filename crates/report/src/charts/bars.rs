@@ -61,6 +61,23 @@ impl Panel {
         Ok(())
     }
 
+    /// A thin mark across each bar of one technique, at so many bytes up and down.
+    pub(super) fn marks(
+        &self,
+        canvas: &Canvas<'_>,
+        bytes: [f64; 2],
+        middle: f64,
+        thickness: f64,
+    ) -> Result<(), DrawError> {
+        const BEYOND: f64 = 2.5;
+        let half = thickness / 2.0 + BEYOND;
+        for (way, bytes) in [-1.0, 1.0].into_iter().zip(bytes).filter(|(_, bytes)| *bytes > 0.0) {
+            let x = self.zero + way * bytes * self.pixels_per_byte;
+            canvas.line(&[(x, middle - half), (x, middle + half)], palette::TEXT, 1.1)?;
+        }
+        Ok(())
+    }
+
     fn bar(
         &self,
         canvas: &Canvas<'_>,

@@ -4,7 +4,8 @@ use super::canvas::DrawError;
 use super::grid::{self, Layout, Scale, Words};
 use super::lanes::WIDTH;
 use super::{Picture, Stage};
-use crate::statistics::{Reach, Slice};
+use crate::foretold::theory_overlay;
+use crate::statistics::{Reach, Row, Slice};
 
 /// Panels side by side need more than the usual width.
 const WIDE: f64 = 960.0;
@@ -12,8 +13,15 @@ const WIDE: f64 = 960.0;
 /// One row of bars for each technique.
 pub(super) fn by_technique(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let all = || stage.answer.slices(&[]);
-    let layout =
-        Layout { columns: all(), rows: all(), scale: Scale::Row, width: WIDTH, pitch: 26.0, thickness: 15.0 };
+    let layout = Layout {
+        columns: all(),
+        rows: all(),
+        scale: Scale::Row,
+        width: WIDTH,
+        pitch: 26.0,
+        thickness: 15.0,
+        mark: Some(theory_overlay),
+    };
     grid::draw(stage, layout, |figures| figures.stack.as_ref(), words(stage, Scale::Row))
 }
 
@@ -30,6 +38,7 @@ pub(super) fn by_point(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> 
         width: WIDE,
         pitch: 17.0,
         thickness: 11.0,
+        mark: Some(theory_overlay),
     };
     grid::draw(stage, layout, |figures| figures.stack.as_ref(), words(stage, scale))
 }
@@ -43,9 +52,20 @@ fn words(stage: &Stage<'_>, scale: Scale) -> Words {
         title: stage.titled("Wire bytes per delivered event"),
         caption: format!(
             "Left of zero: what subscribers sent; right of zero: what they received; in bytes per delivered event, with the \
-             totals at the bars' ends. Shorter is cheaper. Bars in one {shared} share a scale.{}",
+             totals at the bars' ends. Shorter is cheaper. Bars in one {shared} share a scale.{}{}",
+            marks(stage),
             kernel(stage)
         ),
+    }
+}
+
+/// What the thin marks are, where there are any.
+fn marks(stage: &Stage<'_>) -> &'static str {
+    let slug = |row: &Row<'_>| &stage.study.technique(row.technique).slug;
+    if stage.answer.rows.iter().any(|row| theory_overlay(row, slug(row)).is_some()) {
+        " A thin mark across a bar is what the standards fix to the byte."
+    } else {
+        ""
     }
 }
 

@@ -16,6 +16,9 @@ const LEAST_PANEL: f64 = 140.0;
 /// What is drawn of a row.
 pub(super) type Source = fn(&Figures) -> Option<&Stack>;
 
+/// What theory says of a row whose technique has this slug, up and down; none where it is not sure.
+pub(super) type Mark = fn(&Row<'_>, &str) -> Option<[f64; 2]>;
+
 /// Which bars share a scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scale {
@@ -34,6 +37,8 @@ pub(super) struct Layout {
     /// From one technique's bars to the next, and their thickness.
     pub pitch: f64,
     pub thickness: f64,
+    /// Drawn over the bars.
+    pub mark: Option<Mark>,
 }
 
 /// The words of a picture.
@@ -105,12 +110,21 @@ impl Grid<'_> {
             let line = self.orders.iter().position(|order| *order == cell.technique).unwrap_or(0);
             let middle = self.middle(top, line);
             match stack(cell, self.source) {
-                Some(stack) => panel.bars(canvas, (stack, &self.scheme), middle, self.layout.thickness)?,
+                Some(stack) => {
+                    panel.bars(canvas, (stack, &self.scheme), middle, self.layout.thickness)?;
+                    if let Some(bytes) = self.mark(cell) {
+                        panel.marks(canvas, bytes, middle, self.layout.thickness)?;
+                    }
+                }
                 None => canvas.text((panel.zero() + 5.0, middle), NO_FIGURE, LABEL.quiet())?,
             }
         }
         let bottom = self.middle(top, self.orders.len() - 1) + self.layout.pitch / 2.0;
         panel.zero_line(canvas, top, bottom)
+    }
+
+    fn mark(&self, cell: &Row<'_>) -> Option<[f64; 2]> {
+        (self.layout.mark?)(cell, &self.stage.study.technique(cell.technique).slug)
     }
 
     fn column_name(

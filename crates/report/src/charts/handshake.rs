@@ -18,7 +18,8 @@ const DECADES: f64 = 4.0;
 /// Set-up bytes: a panel for each transport.
 pub(super) fn bytes(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let (columns, rows) = sides(stage);
-    let layout = Layout { columns, rows, scale: Scale::Row, width: WIDTH, pitch: 22.0, thickness: 13.0 };
+    let layout =
+        Layout { columns, rows, scale: Scale::Row, width: WIDTH, pitch: 22.0, thickness: 13.0, mark: None };
     let words = Words {
         title: stage.titled("Wire bytes until a subscriber is connected"),
         caption: "Left of zero: what a subscriber sent; right of zero: what it received until it had its first answer; \
