@@ -1,4 +1,10 @@
 //! Literal bytes to a server and back, over a real loopback socket. For the servers' tests; panics where a test fails.
+//!
+//! - [`http2`]: the frames of an HTTP/2 connection
+//! - [`secure`]: a TLS client that trusts the server's certificate and no other
+
+pub mod http2;
+pub mod secure;
 
 use std::future::Future;
 use std::io;
@@ -6,7 +12,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -28,6 +34,7 @@ pub struct Running {
     pub address: SocketAddr,
     /// What it serves.
     pub hub: Hub,
+    certificate: Option<Vec<u8>>,
     stopper: Stopper,
     task: JoinHandle<io::Result<()>>,
 }
@@ -41,9 +48,10 @@ where
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
     let address = listener.local_addr().expect("a bound socket has an address");
     let hub = Hub::new(encode, &settings);
+    let certificate = settings.transport.tls.as_ref().map(|tls| tls.certificate().to_vec());
     let (stopper, stop) = lifetime::channel();
     let task = tokio::spawn(serve(listener, hub.clone(), settings, stop));
-    Running { address, hub, stopper, task }
+    Running { address, hub, certificate, stopper, task }
 }
 
 impl Running {
@@ -87,15 +95,16 @@ impl Running {
 }
 
 /// A client that knows nothing but bytes.
-pub struct Peer {
-    /// The socket.
-    pub stream: TcpStream,
+pub struct Peer<S = TcpStream> {
+    /// The socket, or what lies on it.
+    pub stream: S,
 }
 
-impl Peer {
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// Sends these bytes.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.expect("the server reads");
+        self.stream.flush().await.expect("the server reads");
     }
 
     /// Reads as many bytes as expected and compares; [`DATE`] stands for any date.
@@ -113,6 +122,23 @@ impl Peer {
         }
         mask_date(&mut got);
         assert_eq!(got.escape_ascii().to_string(), expected.escape_ascii().to_string());
+    }
+
+    /// Reads so many bytes.
+    pub async fn take(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        let read = timeout(LONGEST, self.stream.read_exact(&mut bytes)).await;
+        read.expect("an answer").expect("as many bytes");
+        bytes
+    }
+
+    /// Reads up to and with these bytes.
+    pub async fn until(&mut self, end: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(end) {
+            bytes.extend(self.take(1).await);
+        }
+        bytes
     }
 
     /// The server has closed, and said nothing more.

@@ -22,7 +22,7 @@ use crate::stream::Stream;
 const SMALLEST_BUFFER: usize = 8 * 1024;
 /// Empty SETTINGS, and a GOAWAY of stream 0 with `HTTP_1_1_REQUIRED` (RFC 9113 §3.4, §6.8, §7): the answer to HTTP/2.
 const GO_AWAY: &[u8] =
-    b"\0\0\0\x04\0\0\0\0\0\0\0\x21\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0dthis server speaks HTTP/1.1";
+    b"\0\0\0\x04\0\0\0\0\0\0\0\x23\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0dthis server speaks HTTP/1.1";
 
 pub(super) fn builder(limits: &Limits) -> Builder {
     let mut http = Builder::new();
