@@ -9,7 +9,7 @@ use schema::manifest::LiteratureInfo;
 
 use crate::project;
 
-/// The publications whose scenario is among these, by file name; none where there is no such folder.
+/// The publications whose scenario is among these, by their names; none where there is no such folder.
 ///
 /// # Errors
 ///
@@ -22,6 +22,8 @@ pub(crate) fn measured_by(scenarios: &[&str]) -> anyhow::Result<Vec<LiteratureIn
             measured.push(LiteratureInfo { id: publication.id, text });
         }
     }
+    // F6 stands before F22.
+    measured.sort_by_key(|info: &LiteratureInfo| (info.id.len(), info.id.clone()));
     Ok(measured)
 }
 

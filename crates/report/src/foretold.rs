@@ -71,9 +71,9 @@ impl Sum {
         let (answers, events) = (counts.responses, counts.events_between_edges);
         let (least, fuller) = (events.checked_div(answers)?, events % answers);
         self.exact &= fuller == 0 && counts.missing == 0;
-        for (seq, share, sharp) in seqs(settings) {
-            self.exact &= sharp;
-            let of = |count: u64| (count as f64 * share).round() as u64;
+        for (seq, [from, to]) in seqs(settings) {
+            let until = |count: u64, share: f64| (count as f64 * share).round() as u64;
+            let of = |count| until(count, to) - until(count, from);
             self.exchanges(settings, outcome, slug, (seq, least, of(answers - fuller)))?;
             self.exchanges(settings, outcome, slug, (seq, least + 1, of(fuller)))?;
             self.exchanges(settings, outcome, slug, (seq, 0, of(counts.empty_responses)))?;
@@ -107,8 +107,11 @@ impl Sum {
             status: head.status,
             response,
         });
-        let steady = predict(slug, &Case { head, seq, batch, ..case(settings) })?.steady;
-        self.exact &= steady.is_exact();
+        let steady = |seq| Some(predict(slug, &Case { head, seq, batch, ..case(settings) })?.steady);
+        let (least, most) = reach(settings);
+        let lone = steady(least)?.wire() == steady(most)?.wire();
+        let steady = steady(seq)?;
+        self.exact &= lone && steady.is_exact();
         for (sum, layers) in self.predicted.iter_mut().zip([steady.up, steady.down]) {
             *sum += layers.wire() * times;
         }
@@ -156,24 +159,29 @@ fn fields(fields: &[(String, String)]) -> Vec<(&str, &str)> {
     fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
-/// Sequence numbers of the window that stand for all with as many digits, which is all that bytes depend on: the number,
-/// the share of the window's events that it stands for, and whether it is sure to stand for all.
-fn seqs(settings: &Settings) -> Vec<(u64, f64, bool)> {
+/// The first and the last sequence number of the window.
+fn window(settings: &Settings) -> (u64, u64) {
     let until = |ns: u64| (settings.events.rate_per_s * ns as f64 / 1e9) as u64;
-    let (first, last) = (
-        until(settings.phases.warm_up_ns) + 1,
-        until(settings.phases.warm_up_ns + settings.phases.window_ns),
-    );
-    let last = last.max(first);
-    // An edge may have taken or left an event, and a poll's target has the number before.
-    let sharp = digits(first.saturating_sub(2)) == digits(last + 1);
+    let first = until(settings.phases.warm_up_ns) + 1;
+    (first, until(settings.phases.warm_up_ns + settings.phases.window_ns).max(first))
+}
+
+/// The same, with what an edge may have taken or left.
+fn reach(settings: &Settings) -> (u64, u64) {
+    let (first, last) = window(settings);
+    (first.saturating_sub(1).max(1), last + 1)
+}
+
+/// Sequence numbers of the window that each stand for all with as many digits, which is what bytes depend on: the number,
+/// and from which to which share of the window's events it stands.
+fn seqs(settings: &Settings) -> Vec<(u64, [f64; 2])> {
+    let (first, last) = window(settings);
     let all = (last - first + 1) as f64;
-    (digits(first)..=digits(last))
-        .map(|length| {
-            let (least, beyond) = (10_u64.pow(length as u32 - 1).max(first), 10_u64.pow(length as u32));
-            (least.max(2), (beyond.min(last + 1) - least) as f64 / all, sharp)
-        })
-        .collect()
+    let standing = |length: u64| {
+        let (least, beyond) = (10_u64.pow(length as u32 - 1).max(first), 10_u64.pow(length as u32));
+        (least, [least, beyond.min(last + 1)].map(|end| (end - first) as f64 / all))
+    };
+    (digits(first)..=digits(last)).map(standing).collect()
 }
 
 #[cfg(test)]
@@ -189,8 +197,8 @@ mod tests {
             Settings { events, ..Settings::default() }
         };
         // A warm-up of 1 s and a window of 2 s.
-        assert_eq!(seqs(&settings(20.0)), [(21, 1.0, true)]);
-        assert_eq!(seqs(&settings(50.0)), [(51, 0.49, false), (100, 0.51, false)]);
-        assert_eq!(seqs(&settings(0.1)), [(2, 1.0, true)]);
+        assert_eq!(seqs(&settings(20.0)), [(21, [0.0, 1.0])]);
+        assert_eq!(seqs(&settings(50.0)), [(51, [0.0, 0.49]), (100, [0.49, 1.0])]);
+        assert_eq!(seqs(&settings(0.1)), [(1, [0.0, 1.0])]);
     }
 }

@@ -84,7 +84,8 @@ impl Sheet<'_> {
         }
         for edge in &self.story.edges {
             let body = if story::opens(edge) { Body::Filled } else { Body::Hollow };
-            canvas.marker((CLIENT, self.y(edge.at_ns)), Marker::Circle, 3.5, palette::TEXT, body)?;
+            let side = if edge.direction == Direction::Up { CLIENT } else { SERVER };
+            canvas.marker((side, self.y(edge.at_ns)), Marker::Circle, 3.5, palette::TEXT, body)?;
         }
         let labels = self.story.labels((LABEL_PITCH / self.scale) as u64);
         labels.iter().try_for_each(|label| self.label(canvas, label))

@@ -47,7 +47,7 @@ fn judged(chapter: &Chapter<'_>, publication: &Publication) -> String {
         anchor(scenario),
         chapter.suffix,
         count(&verdicts),
-        table(1, &head, lines),
+        words_last(&table(1, &head, lines)),
         tables.map(|table| format!("\n{table}")).collect::<String>(),
     )
 }
@@ -88,18 +88,23 @@ impl<'p> Verdict<'p> {
 
     fn line(&self) -> Vec<String> {
         let Published { what, value, unit, tolerance, .. } = self.figure;
-        let with_unit = |number: f64| inline(format!("{} {unit}", numbers::plain(number)).trim());
+        let with_unit = |number: String| inline(format!("{number} {unit}").trim());
         let allowed = match *tolerance {
             0.0 => String::new(),
-            tolerance => format!(" ± {}", numbers::plain(tolerance)),
+            tolerance => format!(" ± {tolerance}"),
         };
         vec![
             inline(what),
-            format!("{}{allowed}", with_unit(*value)),
-            numbers::optional(self.measured, with_unit),
+            format!("{}{allowed}", with_unit(value.to_string())),
+            numbers::optional(self.measured, |measured| with_unit(numbers::plain(measured))),
             self.words(),
         ]
     }
+}
+
+/// Verdicts are read from the left, as the first column is.
+fn words_last(table: &str) -> String {
+    table.replacen("--:|\n", "---|\n", 1)
 }
 
 fn count(verdicts: &[Verdict<'_>]) -> String {

@@ -92,7 +92,7 @@ fn burst_stands_as_one_label() {
     report(root.path(), &run_with(six_traces()));
     let path = root.path().join("results/run/charts/timeline-frames-timeline.svg");
     let svg = fs::read_to_string(path).expect("picture is there");
-    assert!(svg.contains(">5 × text frame, 1 event · 755 B</text>"), "{svg}");
+    assert!(svg.contains(">5 × text frame, 1 event · 755 B in all</text>"), "{svg}");
 }
 
 #[test]

@@ -94,9 +94,7 @@ impl<'f> Story<'f> {
     fn clusters(&self, side: Direction, gap_ns: u64) -> Vec<Vec<&'f Flight>> {
         let said = self.arrows.iter().filter(|arrow| arrow.kind != Kind::Empty).map(|arrow| arrow.flight);
         let mut said: Vec<&Flight> = said.filter(|flight| flight.direction == side).collect();
-        if side == Direction::Up {
-            said.extend(&self.edges);
-        }
+        said.extend(self.edges.iter().filter(|edge| edge.direction == side));
         said.sort_by_key(|flight| flight.at_ns);
         let mut clusters: Vec<Vec<&Flight>> = Vec::new();
         for flight in said {
@@ -147,7 +145,8 @@ impl<'f> Story<'f> {
         };
         match cluster.iter().map(|flight| flight.bytes).sum() {
             0 => what,
-            bytes => format!("{what} · {} B", numbers::whole(bytes)),
+            bytes if cluster.len() == 1 => format!("{what} · {} B", numbers::whole(bytes)),
+            bytes => format!("{what} · {} B in all", numbers::whole(bytes)),
         }
     }
 
@@ -286,6 +285,6 @@ mod tests {
             (0..10).map(|step| flight(step, Direction::Down, "text frame, 1 event", 100, 1)).collect();
         let labels = Story::of(burst.iter()).labels(20_000_000);
         assert_eq!(labels.len(), 1);
-        assert_eq!(labels[0].text, "10 × text frame, 1 event · 1000 B");
+        assert_eq!(labels[0].text, "10 × text frame, 1 event · 1000 B in all");
     }
 }
