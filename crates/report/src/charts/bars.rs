@@ -13,8 +13,18 @@ use crate::statistics::Stack;
 const NUMBER: f64 = 11.0;
 const AROUND: f64 = 12.0;
 
+/// What the numbers at the bars' ends say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// The stream's bytes, where there is little room.
+    Stream,
+    /// The kernel's headers, too.
+    Both,
+}
+
 /// A panel of bars over one common scale.
 pub(super) struct Panel {
+    ends: Ends,
     zero: f64,
     pixels_per_byte: f64,
 }
@@ -23,16 +33,17 @@ impl Panel {
     /// A scale on which all these bars, and their numbers, fit between two pixels.
     pub(super) fn fitting<'f>(
         all: impl Iterator<Item = &'f Stack> + Clone,
+        ends: Ends,
         (left, right): (f64, f64),
     ) -> Self {
         let longest = |direction| all.clone().map(|stack| length(stack, direction)).fold(0.0, f64::max);
         let widest = |direction| {
-            all.clone().map(|stack| text_width(&number(stack, direction), NUMBER)).fold(0.0, f64::max)
+            all.clone().map(|stack| text_width(&number(stack, direction, ends), NUMBER)).fold(0.0, f64::max)
         };
         let (up, down) = (longest(0), longest(1));
         let room = right - left - widest(0) - widest(1) - 2.0 * AROUND;
         let pixels_per_byte = if up + down > 0.0 { room.max(0.0) / (up + down) } else { 0.0 };
-        Self { zero: left + widest(0) + AROUND + up * pixels_per_byte, pixels_per_byte }
+        Self { ends, zero: left + widest(0) + AROUND + up * pixels_per_byte, pixels_per_byte }
     }
 
     /// The line at 0 bytes.
@@ -56,7 +67,7 @@ impl Panel {
         for (direction, (way, anchor)) in [(-1.0, HPos::Right), (1.0, HPos::Left)].into_iter().enumerate() {
             let end = self.bar(canvas, (stack, scheme), direction, way, (middle, thickness))?;
             let lettering = LABEL.sized(NUMBER).anchored(anchor);
-            canvas.text((end + way * 5.0, middle), &number(stack, direction), lettering)?;
+            canvas.text((end + way * 5.0, middle), &number(stack, direction, self.ends), lettering)?;
         }
         Ok(())
     }
@@ -111,13 +122,18 @@ fn separate(canvas: &Canvas<'_>, x: f64, middle: f64, half: f64, width: f64) -> 
     canvas.line(&[(x, middle - half), (x, middle + half)], palette::PAGE, 0.75)
 }
 
-/// The stream's bytes, and the kernel's headers beside them where they were counted.
-pub(super) fn number(stack: &Stack, direction: usize) -> String {
-    let wire = numbers::significant(stack.wire(direction));
-    match stack.header(direction) {
-        0.0 => wire,
-        headers => format!("{wire} + {}", numbers::significant(headers)),
+/// The stream's bytes, and the kernel's headers beside them where they were counted and are asked for.
+pub(super) fn number(stack: &Stack, direction: usize, ends: Ends) -> String {
+    let wire = short(stack.wire(direction));
+    match (stack.header(direction), ends) {
+        (0.0, _) | (_, Ends::Stream) => wire,
+        (headers, Ends::Both) => format!("{wire} + {}", short(headers)),
     }
+}
+
+/// A fraction of a byte says nothing beside ten of them.
+fn short(bytes: f64) -> String {
+    if bytes < 9.95 { numbers::significant(bytes) } else { numbers::plain(bytes.round()) }
 }
 
 fn length(stack: &Stack, direction: usize) -> f64 {

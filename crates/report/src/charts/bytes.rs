@@ -1,11 +1,12 @@
 //! Bytes per delivered event by layer, up-stream and down-stream apart: by technique, and over a sweep's points.
 
+use super::bars::Ends;
 use super::canvas::DrawError;
 use super::grid::{self, Layout, Scale, Words};
 use super::lanes::WIDTH;
 use super::{Picture, Stage};
 use crate::foretold::theory_overlay;
-use crate::statistics::{Reach, Row, Slice};
+use crate::statistics::{Reach, Row};
 
 /// Panels side by side need more than the usual width.
 const WIDE: f64 = 960.0;
@@ -17,12 +18,13 @@ pub(super) fn by_technique(stage: &Stage<'_>) -> Result<Option<Picture>, DrawErr
         columns: all(),
         rows: all(),
         scale: Scale::Row,
+        ends: Ends::Both,
         width: WIDTH,
         pitch: 26.0,
         thickness: 15.0,
         mark: Some(theory_overlay),
     };
-    grid::draw(stage, layout, |figures| figures.stack.as_ref(), words(stage, Scale::Row))
+    grid::draw(stage, layout, |figures| figures.stack.as_ref(), words(stage, Scale::Row, Ends::Both))
 }
 
 /// One panel for each point of the sweep. Transports stand above each other on one scale, to be compared.
@@ -32,18 +34,19 @@ pub(super) fn by_point(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> 
     let down: Vec<usize> = keys.filter(|key| Some(*key) != across).collect();
     let scale = if stage.answer.transport_keys().is_empty() { Scale::Row } else { Scale::Column };
     let layout = Layout {
-        columns: columns(stage, across),
+        columns: stage.answer.values_of(across),
         rows: stage.answer.slices(&down),
         scale,
+        ends: Ends::Stream,
         width: WIDE,
         pitch: 17.0,
         thickness: 11.0,
         mark: Some(theory_overlay),
     };
-    grid::draw(stage, layout, |figures| figures.stack.as_ref(), words(stage, scale))
+    grid::draw(stage, layout, |figures| figures.stack.as_ref(), words(stage, scale, Ends::Stream))
 }
 
-fn words(stage: &Stage<'_>, scale: Scale) -> Words {
+fn words(stage: &Stage<'_>, scale: Scale, ends: Ends) -> Words {
     let shared = match scale {
         Scale::Row => "row",
         Scale::Column => "column",
@@ -54,7 +57,7 @@ fn words(stage: &Stage<'_>, scale: Scale) -> Words {
             "Left of zero: what subscribers sent; right of zero: what they received; in bytes per delivered event, with the \
              totals at the bars' ends. Shorter is cheaper. Bars in one {shared} share a scale.{}{}",
             marks(stage),
-            kernel(stage)
+            kernel(stage, ends)
         ),
     }
 }
@@ -70,26 +73,19 @@ fn marks(stage: &Stage<'_>) -> &'static str {
 }
 
 /// What the hatched ends are, where there are any.
-fn kernel(stage: &Stage<'_>) -> &'static str {
+fn kernel(stage: &Stage<'_>, ends: Ends) -> String {
     let mut figures = stage.answer.rows.iter().filter_map(|row| row.figures.as_ref());
-    if figures.any(|figures| figures.headers.is_some()) {
-        " The hatched ends and the numbers after the plus are TCP and IP headers, pure acknowledgements included, \
-         as the kernel counted segments; they are no bytes of the stream and in no total."
-    } else {
-        ""
+    if figures.all(|figures| figures.headers.is_none()) {
+        return String::new();
     }
-}
-
-/// Columns are named by their values alone: they are many, and narrow.
-fn columns(stage: &Stage<'_>, key: Option<usize>) -> Vec<Slice> {
-    let mut slices = stage.answer.slices(key.as_slice());
-    if let Some(key) = key {
-        let begin = format!("{} = ", stage.answer.info.sweeps[key]);
-        for slice in &mut slices {
-            slice.name = slice.name.trim_start_matches(&begin).to_owned();
-        }
-    }
-    slices
+    let numbers = match ends {
+        Ends::Stream => "are in no number here; the table has them",
+        Ends::Both => "are the numbers after the plus",
+    };
+    format!(
+        " The hatched ends are TCP and IP headers, pure acknowledgements included, as the kernel counted segments; they are \
+         no bytes of the stream, and {numbers}."
+    )
 }
 
 /// Words go across, since they are few; of two numbers the one with fewer values; a single number goes down, and so do

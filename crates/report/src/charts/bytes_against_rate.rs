@@ -76,8 +76,14 @@ fn panel(stage: &Stage<'_>, canvas: &Canvas<'_>, plot: &Plot, frame: &Frame<'_>)
     for order in stage.answer.contestants() {
         line(stage, canvas, frame, plot, order)?;
     }
+    let mut before = Side::Below;
+    let mut last = (0.0, 0.0);
     for mark in &plot.marks {
-        ring(canvas, frame.at(mark.crossing.rate, mark.crossing.bytes), &mark.letter)?;
+        let at = frame.at(mark.crossing.rate, mark.crossing.bytes);
+        let is_near = (at.0 - last.0).hypot(at.1 - last.1) < 3.0 * RING;
+        let side = if is_near { before.other() } else { Side::Above };
+        ring(canvas, at, &mark.letter, side)?;
+        (before, last) = (side, at);
     }
     list(stage, canvas, plot)
 }
@@ -103,9 +109,29 @@ fn line(
     Ok(())
 }
 
-fn ring(canvas: &Canvas<'_>, at: At, letter: &str) -> Result<(), DrawError> {
+/// Where a ring's letter stands: rings that touch have theirs on different sides.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Above,
+    Below,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Above => Self::Below,
+            Self::Below => Self::Above,
+        }
+    }
+}
+
+fn ring(canvas: &Canvas<'_>, at: At, letter: &str, side: Side) -> Result<(), DrawError> {
     canvas.ring(at, RING, palette::TEXT)?;
-    canvas.text((at.0, at.1 - RING - 8.0), letter, LABEL.bold().anchored(HPos::Center))
+    let away = match side {
+        Side::Above => -RING - 8.0,
+        Side::Below => RING + 8.0,
+    };
+    canvas.text((at.0, at.1 + away), letter, LABEL.bold().anchored(HPos::Center))
 }
 
 /// The crossings in words, under the plot.

@@ -2,12 +2,12 @@
 
 use plotters::style::text_anchor::HPos;
 
-use super::bars::{self, Panel};
+use super::bars::{self, Ends, Panel};
 use super::canvas::{self, Canvas, DrawError, LABEL, text_width};
 use super::lanes::{NO_FIGURE, heading};
 use super::layers::Scheme;
 use super::{Picture, Stage};
-use crate::statistics::{Figures, Row, Slice, Stack};
+use crate::statistics::{Figures, Row, Slice, Stack, transport_name};
 
 const HEAD: f64 = 74.0;
 /// A narrower panel has no room for bars between their numbers.
@@ -33,6 +33,7 @@ pub(super) struct Layout {
     pub columns: Vec<Slice>,
     pub rows: Vec<Slice>,
     pub scale: Scale,
+    pub ends: Ends,
     pub width: f64,
     /// From one technique's bars to the next, and their thickness.
     pub pitch: f64,
@@ -104,7 +105,7 @@ impl Grid<'_> {
             Scale::Column => across.holds(cell),
         });
         let shared = shared.filter_map(|cell| stack(cell, self.source));
-        let panel = Panel::fitting(shared, (left, left + self.panel_width() - 8.0));
+        let panel = Panel::fitting(shared, self.layout.ends, (left, left + self.panel_width() - 8.0));
         self.column_name(canvas, &panel, top, column)?;
         for cell in all.filter(|cell| down.holds(cell) && across.holds(cell)) {
             let line = self.orders.iter().position(|order| *order == cell.technique).unwrap_or(0);
@@ -167,10 +168,18 @@ impl Grid<'_> {
 fn describe(stage: &Stage<'_>, source: Source) -> String {
     let lines = stage.answer.rows.iter().filter_map(|row| {
         let stack = stack(row, source)?;
-        let point: Vec<&str> = row.point.iter().map(|coordinate| coordinate.text.as_str()).collect();
-        let at = if point.is_empty() { String::new() } else { format!(" at {}", point.join(", ")) };
-        let (up, down) = (bars::number(stack, 0), bars::number(stack, 1));
+        let at = at(stage, row);
+        let (up, down) = (bars::number(stack, 0, Ends::Both), bars::number(stack, 1, Ends::Both));
         Some(format!("{}{at}: {up} up, {down} down.", stage.label(row.technique)))
     });
     lines.collect::<Vec<_>>().join(" ")
+}
+
+/// The row's transport by its name, and its other values.
+fn at(stage: &Stage<'_>, row: &Row<'_>) -> String {
+    let transport = (!stage.answer.transport_keys().is_empty()).then(|| transport_name(&row.settings.transport));
+    let others = stage.answer.other_keys();
+    let others = others.iter().map(|key| row.point[*key].text.clone());
+    let values: Vec<String> = transport.into_iter().chain(others).collect();
+    if values.is_empty() { String::new() } else { format!(" at {}", values.join(", ")) }
 }

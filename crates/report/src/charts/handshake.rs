@@ -1,6 +1,7 @@
 //! What it takes until a subscriber is connected: bytes by layer, and their share in an event's cost as events follow.
 
 use super::axis::{Axis, Frame};
+use super::bars::Ends;
 use super::canvas::{self, At, Body, Canvas, DrawError, LABEL};
 use super::grid::{self, Layout, Scale, Words};
 use super::lanes::heading;
@@ -18,8 +19,16 @@ const DECADES: f64 = 4.0;
 /// Set-up bytes: a panel for each transport.
 pub(super) fn bytes(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let (columns, rows) = sides(stage);
-    let layout =
-        Layout { columns, rows, scale: Scale::Row, width: WIDTH, pitch: 22.0, thickness: 13.0, mark: None };
+    let layout = Layout {
+        columns,
+        rows,
+        scale: Scale::Row,
+        ends: Ends::Stream,
+        width: WIDTH,
+        pitch: 22.0,
+        thickness: 13.0,
+        mark: None,
+    };
     let words = Words {
         title: stage.titled("Wire bytes until a subscriber is connected"),
         caption: "Left of zero: what a subscriber sent; right of zero: what it received until it had its first answer; \
@@ -35,7 +44,7 @@ fn sides(stage: &Stage<'_>) -> (Vec<Slice>, Vec<Slice>) {
     let keys = stage.answer.transport_keys();
     let (last, others) =
         keys.split_last().map_or((None, [].as_slice()), |(last, others)| (Some(*last), others));
-    (stage.answer.slices(last.as_slice()), stage.answer.slices(others))
+    (stage.answer.values_of(last), stage.answer.slices(others))
 }
 
 /// Where one of the small plots lies.
@@ -78,12 +87,12 @@ fn plots(stage: &Stage<'_>) -> Vec<Plot> {
     const FOOT: f64 = 76.0;
     let slices = stage.answer.slices(&stage.answer.transport_keys());
     let across = slices.len().clamp(1, 3);
-    let wide = (WIDTH - LEFT - 16.0) / across as f64;
+    let wide = (WIDTH - LEFT + 10.0) / across as f64;
     let plot = |(place, slice)| {
         let (column, row) = (place % across, place / across);
         let left = LEFT + column as f64 * wide;
         let top = HEAD + row as f64 * (HEIGHT + FOOT);
-        Plot { slice, x: (left, left + wide - 20.0), y: (top + HEIGHT, top), is_first: column == 0 }
+        Plot { slice, x: (left, left + wide - 46.0), y: (top + HEIGHT, top), is_first: column == 0 }
     };
     slices.into_iter().enumerate().map(plot).collect()
 }

@@ -11,7 +11,7 @@ const SWATCH: f64 = 12.0;
 
 const HEADERS: &str = "TCP/IP headers (counted by the kernel)";
 
-/// Layers of one kind, by the names that the schema gives them.
+/// Layers of one kind, by the names that the schema gives them; the first one's colour stands for all.
 struct Family {
     name: &'static str,
     layers: &'static [&'static str],
@@ -43,7 +43,7 @@ impl Scheme {
     /// What appears in any of these.
     pub(super) fn of<'f>(all: impl Iterator<Item = &'f Stack> + Clone) -> Self {
         let has_headers = all.clone().any(|stack| stack.headers.is_some());
-        let single = parts(all.clone(), |name| name);
+        let single = parts(all.clone(), |name| (name, name));
         let is_crowded = single.len() + usize::from(has_headers) > MOST;
         let parts = if is_crowded { parts(all, family) } else { single };
         Self { parts, has_headers }
@@ -96,28 +96,34 @@ impl Scheme {
     }
 }
 
-/// Layers that appear, those of one name together at the first one's place and in its colour.
+/// Layers that appear, those of one name together at the first one's place. `name_of` gives a layer's name and the layer
+/// that lends its colour.
 fn parts<'f>(
     all: impl Iterator<Item = &'f Stack> + Clone,
-    name_of: impl Fn(&'static str) -> &'static str,
+    name_of: impl Fn(&'static str) -> (&'static str, &'static str),
 ) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let Some(first) = all.clone().next() else { return parts };
+    let place_of = |layer| first.layers[0].iter().position(|(name, _)| *name == layer);
     for (place, (layer, _)) in first.layers[0].iter().enumerate() {
         if !all.clone().any(|stack| stack.layers.iter().any(|layers| layers[place].1 > 0.0)) {
             continue;
         }
-        let name = name_of(layer);
+        let (name, lender) = name_of(layer);
         match parts.iter_mut().find(|part| part.name == name) {
             Some(part) => part.layers.push(place),
-            None => parts.push(Part { name, ink: palette::layer(place), layers: vec![place] }),
+            None => {
+                let ink = palette::layer(place_of(lender).unwrap_or(place));
+                parts.push(Part { name, ink, layers: vec![place] });
+            }
         }
     }
     parts
 }
 
-fn family(layer: &'static str) -> &'static str {
-    FAMILIES.iter().find(|family| family.layers.contains(&layer)).map_or(layer, |family| family.name)
+fn family(layer: &'static str) -> (&'static str, &'static str) {
+    let family = FAMILIES.iter().find(|family| family.layers.contains(&layer));
+    family.map_or((layer, layer), |family| (family.name, family.layers[0]))
 }
 
 /// An outline filled with slanted lines: bytes of another kind than those of the stream.

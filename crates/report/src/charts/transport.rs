@@ -8,7 +8,7 @@ use super::canvas::{self, Body, Canvas, DrawError, LABEL, text_width};
 use super::lanes::{self, heading};
 use super::{Picture, Stage, extent, palette};
 use crate::numbers;
-use crate::statistics::{Comparison, Unit, transport_name};
+use crate::statistics::{Comparison, transport_name};
 
 const WIDTH: f64 = 960.0;
 const HEAD: f64 = 74.0;
@@ -18,6 +18,9 @@ const FOOT: f64 = 70.0;
 const MOST_ACROSS: usize = 4;
 /// What is kept free at a panel's right for its numbers.
 const NUMBER: f64 = 40.0;
+
+/// Ratios that are worth a line.
+const TICKS: [f64; 13] = [0.1, 0.2, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 
 struct Sheet<'s> {
     stage: &'s Stage<'s>,
@@ -55,13 +58,22 @@ impl Sheet<'_> {
         self.comparisons.iter().filter_map(|comparison| comparison.cpu).flat_map(extent)
     }
 
+    /// A little more than all ratios and 1.
+    fn axis(&self, pixels: (f64, f64)) -> Axis {
+        const ROOM: f64 = 1.12;
+        let low = self.ratios().fold(1.0, f64::min) / ROOM;
+        let high = self.ratios().filter(|ratio| ratio.is_finite()).fold(1.0, f64::max) * ROOM;
+        let ticks = TICKS.into_iter().filter(|tick| (low..=high).contains(tick));
+        Axis::with_ticks(low, high, ticks.map(|tick| (tick, numbers::plain(tick))).collect(), pixels)
+    }
+
     fn panel(&self, canvas: &Canvas<'_>, place: usize) -> Result<(), DrawError> {
         let (column, row) = (place % self.across(), place / self.across());
         let left = self.left() + column as f64 * self.panel_width();
         let top = HEAD + row as f64 * self.panel_height();
         let bottom = top + self.orders.len() as f64 * LANE;
         let right = left + self.panel_width() - NUMBER - 14.0;
-        let axis = Axis::logarithmic(self.ratios().chain([1.0]), Unit::None, (left, right));
+        let axis = self.axis((left, right));
         axis::vertical_grid(canvas, &axis, top, bottom)?;
         canvas.dashed((axis.at(1.0), top), (axis.at(1.0), bottom), palette::QUIET, 1.2)?;
         canvas.line(&[(left, bottom), (right, bottom)], palette::AXIS, 1.0)?;

@@ -95,6 +95,15 @@ impl<'a> Answer<'a> {
         slices
     }
 
+    /// The slices of one key, named by its values alone.
+    pub(crate) fn values_of(&self, key: Option<usize>) -> Vec<Slice> {
+        let mut slices = self.slices(key.as_slice());
+        slices
+            .iter_mut()
+            .for_each(|slice| slice.name = slice.at.iter().map(|(_, text)| text.as_str()).collect());
+        slices
+    }
+
     /// A whole transport has a name; other values are said with their keys.
     fn slice_name(&self, keys: &[usize], row: &Row<'_>) -> String {
         let transport_keys = self.transport_keys();
