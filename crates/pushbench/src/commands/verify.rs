@@ -51,9 +51,9 @@ impl Check {
 fn checks(begun: &Begun) -> anyhow::Result<Vec<Check>> {
     let mut checks = Vec::new();
     let mut records: Vec<_> = begun.store.records().iter().collect();
-    records.sort_by_key(|record| record.technique_order);
+    records.sort_by_key(|record| (record.technique_order, record.settings.transport.tls));
     for record in records {
-        let name = &record.key.technique;
+        let name = name(record);
         match &record.result {
             TrialResult::Failed(failure) => {
                 checks.push(Check::new(format!("{name}: the trial ends"), false, || failure.reason.clone()));
@@ -68,8 +68,14 @@ fn checks(begun: &Begun) -> anyhow::Result<Vec<Check>> {
     Ok(checks)
 }
 
+/// A technique on HTTP/1.1, or on HTTP/2 over TLS.
+fn name(record: &TrialRecord) -> String {
+    let over = if record.settings.transport.tls { " over TLS" } else { "" };
+    format!("{}{over}", record.key.technique)
+}
+
 fn counts(record: &TrialRecord, outcome: &TrialOutcome) -> [Check; 3] {
-    let (name, counts, bytes) = (&record.key.technique, &outcome.counts, &outcome.bytes);
+    let (name, counts, bytes) = (name(record), &outcome.counts, &outcome.bytes);
     let once = counts.expected > 0
         && counts.delivered == counts.expected
         && (counts.missing, counts.duplicate, counts.reordered) == (0, 0, 0);
@@ -107,7 +113,7 @@ fn counts(record: &TrialRecord, outcome: &TrialOutcome) -> [Check; 3] {
 fn histograms(store: &Store, record: &TrialRecord, outcome: &TrialOutcome) -> anyhow::Result<Check> {
     let kept = store.histograms(record)?.get("delivery").map_or(0, hdrhistogram::Histogram::len);
     let delivered = outcome.counts.delivered;
-    let what = format!("{}: the histogram log holds every delivered event", record.key.technique);
+    let what = format!("{}: the histogram log holds every delivered event", name(record));
     Ok(Check::new(what, kept == delivered, || format!("{kept} in the log, {delivered} delivered")))
 }
 

@@ -1,0 +1,126 @@
+//! Observed trials that cannot begin, or end before their time.
+
+use std::fs;
+use std::process::Command;
+
+use rustix::process::Signal;
+use schema::manifest::Manifest;
+use schema::trial::{Side, TrialResult};
+
+use crate::command::{Place, Told};
+use crate::namespaces;
+
+const OBSERVED: &str = r#"
+question = "What does the kernel count?"
+reading = "All of it."
+repetitions = 1
+observed = true
+techniques = ["raw-tcp"]
+events.rate = "50/s"
+[phases]
+warm_up = "50ms"
+window = "200ms"
+"#;
+
+fn long() -> String {
+    OBSERVED.replace("200ms", "40s")
+}
+
+/// pushbench where the kernel lets nobody make a network: in a user namespace with a limit of none.
+fn without_namespaces(place: &Place, arguments: &[&str]) -> Told {
+    if !namespaces::can_be_made(place, "only the limit of its own; the skip itself is tested") {
+        return place.output(arguments);
+    }
+    let pushbench = place.pushbench(arguments);
+    let mut limited = Command::new("unshare");
+    limited
+        .args(["--user", "--map-root-user", "sh", "-c"])
+        .arg("echo 0 > /proc/sys/user/max_net_namespaces && exec \"$@\"")
+        .arg("sh")
+        .arg(pushbench.get_program())
+        .args(pushbench.get_args())
+        .current_dir(place.path(""))
+        .env("TMPDIR", place.path("tmp"));
+    Told::of(limited.output().expect("util-linux is there"))
+}
+
+#[test]
+fn where_no_namespace_can_be_made_a_scenario_is_skipped_by_name_with_the_remedy() {
+    let place = Place::new();
+    place.scenario("alone", OBSERVED);
+    let told =
+        without_namespaces(&place, &["run", "--scenario", "alone", "--scenario", "short", "--no-report"]);
+    told.expect(
+        0,
+        &["skipped: scenario alone: no network namespace can be made here (", "run pushbench as root"],
+    );
+    let records = place.records();
+    assert!(records.iter().all(|record| record.key.scenario == "short"), "{records:?}");
+    let text = fs::read_to_string(place.only_run().join("manifest.json")).unwrap();
+    let manifest: Manifest = serde_json::from_str(&text).unwrap();
+    let skipped: Vec<_> =
+        manifest.skipped.iter().filter(|skipped| skipped.what == "scenario alone").collect();
+    assert!(matches!(skipped[..], [one] if one.why.contains("no network namespace")), "{skipped:?}");
+    assert_eq!(manifest.planned_trials as usize, records.len());
+}
+
+#[test]
+fn an_interrupt_leaves_nothing_of_an_observed_trial() {
+    let place = Place::new();
+    if !namespaces::can_be_made(&place, "an interrupt leaves nothing of an observed trial") {
+        return;
+    }
+    place.scenario("long", &long());
+    let running = place.start(&["run", "--scenario", "long", "--no-report"]);
+    place.descendant("pushbench load");
+    running.signal(Signal::INT);
+    running.told().expect(130, &["interrupted after 0 of 1 trials"]);
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn a_killed_supervisor_leaves_nothing_of_an_observed_trial() {
+    let place = Place::new();
+    if !namespaces::can_be_made(&place, "a killed supervisor leaves nothing of an observed trial") {
+        return;
+    }
+    place.scenario("long", &long());
+    let running = place.start(&["run", "--scenario", "long", "--no-report"]);
+    place.descendant("pushbench load");
+    running.signal(Signal::KILL);
+    assert_eq!(running.told().code, Some(128 + 9));
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn an_observer_that_dies_fails_its_trial_and_the_run_goes_on() {
+    let place = Place::new();
+    if !namespaces::can_be_made(&place, "an observer that dies fails its trial") {
+        return;
+    }
+    place.scenario("long", &long());
+    let running = place.start(&["run", "--scenario", "long", "--scenario", "short", "--no-report"]);
+    place.descendant("pushbench load");
+    place.descendant("pushbench observed-trial").kill();
+    running.told().expect(1, &["FAILED: the observer ended with signal: 9 (SIGKILL)"]);
+    let records = place.records();
+    let TrialResult::Failed(failure) = &records[0].result else { panic!("{:?}", records[0]) };
+    assert_eq!(failure.side, Side::Supervisor);
+    assert!(records.len() > 1 && records[1..].iter().all(|record| record.result.outcome().is_some()));
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn what_happens_in_an_observed_trial_is_told_as_in_any_other() {
+    let place = Place::new();
+    if !namespaces::can_be_made(&place, "what happens in an observed trial is told as in any other") {
+        return;
+    }
+    place.scenario("alone", OBSERVED);
+    let program = place.script("server", "echo out of memory >&2; exit 3");
+    let told = place.output(&["run", "--scenario", "alone", "--no-report", "--server-program", &program]);
+    told.expect(1, &["FAILED: the server ended with exit status: 3; it said: out of memory"]);
+    let records = place.records();
+    let TrialResult::Failed(failure) = &records[0].result else { panic!("{:?}", records[0]) };
+    assert_eq!((failure.side, records[0].observed), (Side::Server, None));
+}

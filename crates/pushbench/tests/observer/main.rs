@@ -1,0 +1,16 @@
+//! The tap against an independent observer: the kernel's loopback counters in a network namespace where nothing but the
+//! trial runs, in real processes, for every technique and transport.
+//!
+//! # Layout
+//!
+//! - `bytes`: the layers of the tap and the packets' headers add up to what the kernel counted
+//! - `endings`: where no namespace can be made; interrupts and deaths leave nothing behind
+//! - `namespaces`: whether they can be made here; where not, tests are skipped by name
+//! - `command`: a pushbench process in a folder of its own
+
+mod bytes;
+#[path = "../command/command.rs"]
+#[allow(dead_code, reason = "it also serves the tests of the command")]
+mod command;
+mod endings;
+mod namespaces;
