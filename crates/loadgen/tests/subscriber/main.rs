@@ -1,10 +1,14 @@
 //! Subscribers against servers of the test's own, which say literal bytes.
 //!
+//! - `deflate`: WebSocket with permessage-deflate
+//! - `extended_connect`: WebSocket on HTTP/2
 //! - `rig`: a subscriber's session, and a server that follows a script
 //! - `refusals`: what a subscriber says of a server that lets it go
 //! - `requests`: what a subscriber asks for, and on how many connections
 //! - `stops`: how a subscriber ends when it is told to
 
+mod deflate;
+mod extended_connect;
 mod refusals;
 mod requests;
 mod rig;

@@ -38,7 +38,8 @@ impl Rig {
         let (stopper, stop) = stop::channel();
         let (sender, outgoing) = mpsc::unbounded_channel();
         let settings = Arc::new(settings);
-        let spec = ShardSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected: Arc::default() };
+        let spec =
+            ShardSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected: Arc::default() };
         Self { listener, shard: Shard::new(spec).unwrap(), stopper, outgoing: Some(outgoing), sender }
     }
 
@@ -72,15 +73,20 @@ impl Rig {
 
     /// The next connection, upgraded to WebSocket.
     pub(crate) async fn accept_websocket(&self) -> TcpStream {
+        self.accept_websocket_with("").await.0
+    }
+
+    /// The same, with more fields in the answer; and the request's head.
+    pub(crate) async fn accept_websocket_with(&self, fields: &str) -> (TcpStream, String) {
         let (mut stream, request) = self.accept().await;
         let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-             sec-websocket-accept: {}\r\n\r\n",
+             sec-websocket-accept: {}\r\n{fields}\r\n",
             derive_accept_key(key.as_bytes())
         );
         stream.write_all(answer.as_bytes()).await.unwrap();
-        stream
+        (stream, request)
     }
 }
 

@@ -67,13 +67,12 @@ impl Socket for Deflated {
             match self.codec.next_message()? {
                 Some(Message::Data(_, payload)) => return Ok(payload),
                 Some(Message::Ping(content)) => self.codec.pong(&content, &mut self.output),
-                Some(Message::Pong) => {}
                 Some(Message::Close(farewell)) => {
                     self.codec.close(farewell.as_ref(), &mut self.output);
                     return Err(End::Closed);
                 }
                 None if self.stream.read_into(self.codec.buffer()).await? == 0 => return Err(End::Gone),
-                None => {}
+                Some(Message::Pong) | None => {}
             }
         }
     }

@@ -76,6 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Deflated<S> {
                 Ok(Some(Message::Ping(_) | Message::Pong)) => {}
                 Ok(Some(Message::Close(said))) => {
                     self.say_farewell(said.as_ref());
+                    self.flush().await?;
                     said.map_or(Ok(()), |said| dismissal(said.code, &said.reason))?;
                 }
                 Ok(None) => {

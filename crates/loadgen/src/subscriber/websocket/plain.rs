@@ -48,8 +48,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Plain<S> {
                 None => return Ok(None),
                 Some(Message::Text(text)) => return Ok(Some(text.into())),
                 Some(Message::Binary(bytes)) => return Ok(Some(bytes)),
-                Some(Message::Close(Some(frame))) => dismissal(frame.code.into(), &frame.reason)?,
-                // tungstenite answers pings and closes by itself.
+                Some(Message::Close(Some(frame))) => {
+                    self.socket.flush().await?;
+                    dismissal(frame.code.into(), &frame.reason)?;
+                }
+                // tungstenite answers pings and closes by itself, at the next read or flush.
                 Some(Message::Ping(_) | Message::Pong(_) | Message::Close(None) | Message::Frame(_)) => {}
             }
         }
