@@ -235,6 +235,16 @@ fn frames_that_belong_to_the_connection_are_http2_control_whole() {
 }
 
 #[test]
+fn the_reserved_bit_of_a_stream_is_ignored() {
+    assert_account(
+        Http2,
+        &begun([up(last_headers(3, GET)), down(last_headers(1 << 31 | 3, NO_CONTENT))]),
+        Layers { control: 9 + 9 + 3, ..begun_up() },
+        Layers { control: 9 + 9 + 1, ..begun_down() },
+    );
+}
+
+#[test]
 fn a_greeting_is_control_within_its_data_framing() {
     let hello = [greeting(), b"\n".to_vec()].concat();
     assert_account(

@@ -229,3 +229,29 @@ impl HeadLayers {
         settle(layers, self.framing, bytes.framing);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(stream: u32, head: Head) -> Block {
+        Block { stream, ends_stream: true, bytes: HeadBytes::default(), head }
+    }
+
+    #[test]
+    fn a_stream_that_both_sides_have_ended_or_one_has_reset_is_forgotten() {
+        let (mut streams, mut account) = (Streams::default(), Account::default());
+        for number in [1, 3] {
+            let request = block(number, Head { method: Some(Method::Get), ..Head::default() });
+            assert!(streams.take_request(&request, &mut account).is_ok());
+            streams.end(Side::Up, number, &mut account);
+        }
+        assert_eq!(streams.open.len(), 2);
+        let answer = block(3, Head { status: Some(204), ..Head::default() });
+        assert!(streams.take_answer(&answer, &mut account).is_ok());
+        streams.end(Side::Down, 3, &mut account);
+        assert_eq!(streams.open.len(), 1);
+        streams.reset(1, &mut account);
+        assert!(streams.open.is_empty());
+    }
+}
