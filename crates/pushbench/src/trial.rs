@@ -99,6 +99,11 @@ impl Stage {
         if ready.technique != *technique {
             return Err(format!("the server serves {} and not {technique}", ready.technique));
         }
+        match (trial.point.settings.transport.tls, &ready.certificate) {
+            (true, None) => return Err("the server shows no certificate, and TLS was asked for".to_owned()),
+            (false, Some(_)) => return Err("the server speaks TLS, and was not asked to".to_owned()),
+            (true, Some(_)) | (false, None) => {}
+        }
         Ok((server, ready))
     }
 

@@ -67,6 +67,9 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let seed = arguments.seed.unwrap_or_else(|| u64::from(fastrand::u32(..)));
     let choice = Choice { techniques: &techniques, repetitions: arguments.repetitions, seed };
     let plan = Plan::new(&scenarios, &choice);
+    if plan.trials.is_empty() && scenarios.is_empty() {
+        bail!("there is nothing to run: no scenario is left");
+    }
     if plan.trials.is_empty() {
         bail!("there is nothing to run: none of the techniques takes part in these scenarios");
     }

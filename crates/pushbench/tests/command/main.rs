@@ -5,6 +5,7 @@
 //! - `bad_input`: every mistake gets a message with place and remedy, and exit code 2
 //! - `results`: what a run writes, and what happens when it cannot
 //! - `faults`: servers and load generators that die, hang or print rubbish
+//! - `transport`: servers that do not speak the transport that was asked for
 //! - `interrupt`: Ctrl-C, a killed supervisor, and going on afterwards
 //! - `command`: a pushbench process of a test, and its descendants
 
@@ -13,3 +14,4 @@ mod command;
 mod faults;
 mod interrupt;
 mod results;
+mod transport;
