@@ -113,7 +113,7 @@ impl Layers {
 
     /// These and others.
     #[must_use]
-    pub fn plus(self, others: Self) -> Self {
+    pub fn and(self, others: Self) -> Self {
         let add = |sum: Self, share: Share| sum.with(share.layer, share.bytes, Exactness::when(share.exact));
         others.shares.into_iter().fold(self, add)
     }
@@ -150,8 +150,10 @@ impl Both {
         self.up.is_exact() && self.down.is_exact()
     }
 
-    fn plus(self, others: Self) -> Self {
-        Self { up: self.up.plus(others.up), down: self.down.plus(others.down) }
+    /// These and others.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        Self { up: self.up.and(others.up), down: self.down.and(others.down) }
     }
 
     fn times(&self, times: u64) -> Self {
@@ -175,8 +177,8 @@ pub struct Prediction {
 impl Prediction {
     /// Bytes of set-up and so many exchanges of this kind on one connection. What ends the connection is not in it.
     pub fn total(&self, exchanges: u64) -> Both {
-        let begun = self.set_up.clone().plus(self.first.times(exchanges.min(1)));
-        begun.plus(self.steady.times(exchanges.saturating_sub(1)))
+        let begun = self.set_up.clone().and(self.first.times(exchanges.min(1)));
+        begun.and(self.steady.times(exchanges.saturating_sub(1)))
     }
 
     /// Bytes of both directions per event, of a steady exchange; none when it carries no event.

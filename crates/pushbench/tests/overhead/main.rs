@@ -5,7 +5,8 @@
 //! - `heads`: the heads of requests and answers, literally
 //! - `down`, `up`: an event to the subscriber; a message from it
 //! - `profiles`: what the header profiles add
-//! - `equality`: all of it against the crate `theory`
+//! - `ways`: each technique as theory is asked about it
+//! - `equality`, `transports`: all of it against the crate `theory`, on HTTP/1.1; over TLS and HTTP/2
 
 mod down;
 mod equality;
@@ -15,4 +16,6 @@ mod profiles;
 #[allow(dead_code, reason = "only the two halves of a technique are used here")]
 mod registry;
 mod rig;
+mod transports;
 mod up;
+mod ways;

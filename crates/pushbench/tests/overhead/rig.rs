@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use loadgen::shard::{Shard, ShardSpec, Snapshot};
+use loadgen::transport::Trust;
 use schema::bytes_account::Account;
 use schema::settings::{
-    EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
-    ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
+    EmptyAnswer, Events, Frames, HeaderProfile, Http, HttpVersion, LongPolling, Pace, Payload, Phases,
+    Settings, ShortPolling, Subscribers, Transport, Uplink, UplinkTo, WebSocket,
 };
 use server_kit::Hub;
+use server_kit::tls::{Certificate, Resumption, TlsServer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -41,6 +43,10 @@ pub(crate) struct Exchange {
     pub(crate) interval_ns: u64,
     /// Whether all has come that is awaited.
     pub(crate) done: fn(&Snapshot) -> bool,
+    /// What lies between the technique and TCP.
+    pub(crate) transport: Transport,
+    /// An event that is published only when all of that has come, and what is awaited of it.
+    pub(crate) then: Option<(usize, fn(&Snapshot) -> bool)>,
 }
 
 /// What an exchange came to.
@@ -49,6 +55,8 @@ pub(crate) struct Found {
     pub(crate) address: SocketAddr,
     /// At the subscriber's sockets.
     pub(crate) account: Account,
+    /// The same when all had come that was awaited first.
+    pub(crate) before: Account,
 }
 
 impl Exchange {
@@ -56,7 +64,16 @@ impl Exchange {
     pub(crate) fn down(technique: &'static str, payload_bytes: usize) -> Self {
         let done = |found: &Snapshot| found.counters.events == 1;
         let headers = HeaderProfile::Minimal;
-        Self { technique, published: vec![payload_bytes], sent: None, headers, interval_ns: HOUR_NS, done }
+        Self {
+            technique,
+            published: vec![payload_bytes],
+            sent: None,
+            headers,
+            interval_ns: HOUR_NS,
+            done,
+            transport: Transport::default(),
+            then: None,
+        }
     }
 
     /// The subscriber sends one message of so many bytes, to an application that is not there.
@@ -73,7 +90,7 @@ impl Exchange {
 
     async fn between_server_and_subscriber(self) -> Found {
         let (_, technique) = registry::find(self.technique).expect("the technique is registered");
-        let settings = server_settings();
+        let (settings, trust) = server_settings(&self.transport);
         let hub = Hub::new(technique.encode, &settings);
         for &payload_bytes in &self.published {
             hub.publish(0, event(payload_bytes)).expect("the hub takes the event");
@@ -81,18 +98,24 @@ impl Exchange {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (server_stopper, stop) = server_kit::lifetime::channel();
-        let server = tokio::spawn((technique.serve)(listener, hub, settings, stop));
+        let server = tokio::spawn((technique.serve)(listener, hub.clone(), settings, stop));
 
-        let account = self.account(technique, address).await;
+        let found = self.subscribe(technique, address, trust, &hub).await;
         server_stopper.stop();
         server.await.expect("the server does not panic").expect("the server ends well");
-        Found { address, account }
+        found
     }
 
-    async fn account(&self, technique: &registry::Technique, address: SocketAddr) -> Account {
+    async fn subscribe(
+        &self,
+        technique: &registry::Technique,
+        address: SocketAddr,
+        trust: Option<Trust>,
+        hub: &Hub,
+    ) -> Found {
         let (stopper, stop) = loadgen::stop::channel();
         let settings = Arc::new(self.settings());
-        let spec = ShardSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected: Arc::default() };
+        let spec = ShardSpec { address, trust, settings, seed: 1, index: 0, stop, connected: Arc::default() };
         let shard = Shard::new(spec).expect("the payload can be made");
         let (sender, outgoing) = mpsc::unbounded_channel();
         if self.sent.is_some() {
@@ -100,16 +123,25 @@ impl Exchange {
         }
         let subscription = (technique.subscribe)(shard.session(0, 0, Some(outgoing)));
         let subscriber = tokio::task::spawn_local(subscription);
-        while !(self.done)(&shard.snapshot()) {
-            assert!(!subscriber.is_finished(), "the subscriber ended: {:?}", subscriber.await);
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        let until = async |done: fn(&Snapshot) -> bool| {
+            while !done(&shard.snapshot()) {
+                assert!(!subscriber.is_finished(), "the subscriber ended");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            shard.snapshot().account
+        };
+        let before = until(self.done).await;
+        if let Some((payload_bytes, done)) = self.then {
+            hub.publish(0, event(payload_bytes)).expect("the hub takes the event");
+            until(done).await;
         }
         stopper.stop();
         subscriber.await.expect("the subscriber does not panic").expect("the subscriber ends well");
+        shard.all_closed().await;
         let found = shard.snapshot();
         assert_eq!(found.account.up.wire(), found.socket_written);
         assert_eq!(found.account.down.wire(), found.socket_read);
-        found.account
+        Found { address, account: found.account, before }
     }
 
     fn settings(&self) -> Settings {
@@ -132,6 +164,7 @@ impl Exchange {
             short_polling: ShortPolling { interval_ns: self.interval_ns, empty: EmptyAnswer::NoContent },
             long_polling: LongPolling { hold_ns: HOUR_NS },
             websocket: WebSocket { frames: Frames::Text },
+            transport: self.transport.clone(),
             greeting: false,
             phases: Phases { warm_up_ns: 0, window_ns: HOUR_NS, drain_ns: 0 },
             bound: None,
@@ -140,14 +173,24 @@ impl Exchange {
     }
 }
 
-fn server_settings() -> server_kit::Settings {
+fn server_settings(transport: &Transport) -> (server_kit::Settings, Option<Trust>) {
+    let tls = transport.tls.then(|| {
+        let certificate = Certificate::made().expect("a certificate can be made");
+        Arc::new(TlsServer::new(certificate, Resumption::Off).expect("it serves"))
+    });
+    let trust = tls.as_ref().map(|tls| Trust::exactly(tls.certificate().to_vec()));
     let mut settings = server_kit::Settings::default();
     settings.hold = Duration::from_nanos(HOUR_NS);
     settings.heartbeat = Duration::ZERO;
     settings.uplink = server_kit::settings::UplinkTo::Application;
     settings.limits.message_bytes = MEBIBYTE;
     settings.limits.body_bytes = MEBIBYTE;
-    settings
+    settings.transport.http = match transport.http {
+        HttpVersion::Http1 => server_kit::settings::HttpVersion::Http1,
+        HttpVersion::Http2 => server_kit::settings::HttpVersion::Http2,
+    };
+    settings.transport.tls = tls;
+    (settings, trust)
 }
 
 fn event(payload_bytes: usize) -> BytesMut {

@@ -30,9 +30,10 @@ pub(super) fn asked(case: &Case<'_>, exchange: Exchange) -> Option<Prediction> {
     };
     let request = heads::request(case, &head, asks);
     let response = heads::response(case, &head, answers)?;
-    let turn = |turn| Both {
-        up: whole(case, &request, turn, asks.map(|_| framing), layer::REQUEST_HEAD),
-        down: whole(case, &response, turn, answers.map(|_| framing), layer::RESPONSE_HEAD),
+    let turn = |turn| {
+        let up = whole(case, &request, turn, asks.map(|_| framing), layer::REQUEST_HEAD);
+        let down = whole(case, &response, turn, answers.map(|_| framing), layer::RESPONSE_HEAD);
+        with_flow_control(case, Both { up, down })
     };
     Some(Prediction {
         set_up: opened(case),
@@ -87,13 +88,14 @@ pub(super) fn prefixed(case: &Case<'_>) -> Prediction {
     let case = &Case { version: Version::Http1, ..*case };
     let mut set_up = opened(case);
     let hello = Layers::default().with(layer::HANDSHAKE, 4 + case.preamble, Exactness::Exact);
-    set_up.up = in_records(case, hello, Exactness::Exact).plus(set_up.up);
+    set_up.up = in_records(case, hello, Exactness::Exact).and(set_up.up);
     let layers = in_records(case, messages::layers(case, Framing::Length), one_write(case));
     steady(case, set_up, one_way(case.direction, layers))
 }
 
 /// A channel that stays open has no first exchange of its own kind: its heads are in the set-up.
 fn steady(case: &Case<'_>, set_up: Both, exchange: Both) -> Prediction {
+    let exchange = with_flow_control(case, exchange);
     Prediction { set_up, first: exchange.clone(), steady: exchange, events: case.batch }
 }
 
@@ -102,6 +104,15 @@ fn one_way(direction: Direction, layers: Layers) -> Both {
         Direction::Up => Both { up: layers, down: Layers::default() },
         Direction::Down => Both { up: Layers::default(), down: layers },
     }
+}
+
+/// On HTTP/2 each side opens the other's window now and then (RFC 9113 §6.9), when it likes.
+fn with_flow_control(case: &Case<'_>, both: Both) -> Both {
+    if case.version == Version::Http1 {
+        return both;
+    }
+    let add = |layers: Layers| layers.with(layer::HTTP2_CONTROL, 0, Exactness::AtLeast);
+    Both { up: add(both.up), down: add(both.down) }
 }
 
 /// What opens any connection: on HTTP/2 preface and SETTINGS, at least; of TLS what every handshake has.
@@ -118,7 +129,8 @@ fn opened(case: &Case<'_>) -> Both {
     both
 }
 
-/// The same and the heads that open a channel, with what its server says before any message.
+/// The same and the heads that open a channel, with what its server says before any message. A message that waits when
+/// the channel opens may share its record.
 fn opened_by(
     case: &Case<'_>,
     head: &Head<'_>,
@@ -126,17 +138,14 @@ fn opened_by(
     of_response: &'static str,
 ) -> Option<Both> {
     let opened = opened(case);
-    // HTTP/2's frames share writes and records with SETTINGS. A stream's head may go out before its preamble.
-    let http1 = Exactness::when(case.version == Version::Http1);
-    let at_once = Exactness::when(case.version == Version::Http1 && case.preamble == 0);
     let up = heads::request(case, head, None).add(Layers::default(), Turn::First, of_request);
     let mut down = heads::response(case, head, None)?.add(Layers::default(), Turn::First, of_response);
     if case.preamble > 0 {
         down = chunked(case, down.with(layer::CONTROL, case.preamble, Exactness::Exact), case.preamble);
     }
     Some(Both {
-        up: in_records(case, up, http1).plus(opened.up),
-        down: in_records(case, down, at_once).plus(opened.down),
+        up: in_records(case, up, one_write(case)).and(opened.up),
+        down: in_records(case, down, one_write(case)).and(opened.down),
     })
 }
 
