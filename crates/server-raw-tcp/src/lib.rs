@@ -12,7 +12,7 @@ use std::io;
 use bytes::Bytes;
 use server_kit::listener::{self, Admission, Door};
 use server_kit::stream::Stream;
-use server_kit::{Hub, Settings, Stop};
+use server_kit::{Hub, Settings, Stop, linger};
 use tokio::net::TcpListener;
 
 use session::Session;
@@ -40,7 +40,8 @@ async fn connection(
     (hub, stop): (Hub, Stop),
     idle: std::time::Duration,
 ) {
-    if let Admission::Admitted(_place) = admission {
-        Session::new(stream, hub).run(idle, &stop).await;
+    match admission {
+        Admission::Admitted(_place) => Session::new(stream, hub).run(idle, &stop).await,
+        Admission::Full(_) => linger::end(stream).await,
     }
 }

@@ -13,11 +13,15 @@ pub const RST_STREAM: u8 = 3;
 /// As [`DATA`].
 pub const SETTINGS: u8 = 4;
 /// As [`DATA`].
+pub const PING: u8 = 6;
+/// As [`DATA`].
 pub const GOAWAY: u8 = 7;
 /// As [`DATA`].
 pub const CONTINUATION: u8 = 9;
 /// The flag of a stream's last frame.
 pub const END_STREAM: u8 = 1;
+/// The flag of an answer to a SETTINGS or PING.
+pub const ACK: u8 = 1;
 /// The flag of a header block's last frame.
 pub const END_HEADERS: u8 = 4;
 
@@ -74,20 +78,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
     /// The next frame of a request's stream.
     pub async fn stream_frame(&mut self) -> Frame {
-        loop {
-            let frame = self.frame().await;
-            if frame.stream != 0 {
-                return frame;
-            }
-        }
+        self.next(|frame| frame.stream != 0).await
     }
 
     /// The next frame of this type.
     pub async fn frame_of(&mut self, kind: u8) -> Frame {
+        self.next(|frame| frame.kind == kind).await
+    }
+
+    /// The next frame that is wanted. Pings before it are answered.
+    async fn next(&mut self, wanted: impl Fn(&Frame) -> bool) -> Frame {
         loop {
-            let frame = self.frame().await;
-            if frame.kind == kind {
-                return frame;
+            let next = self.frame().await;
+            if wanted(&next) {
+                return next;
+            }
+            if (next.kind, next.flags) == (PING, 0) {
+                self.send(frame(PING, ACK, 0, &next.payload)).await;
             }
         }
     }
