@@ -62,12 +62,11 @@ impl PayloadSource {
     /// When such a payload cannot be so short.
     pub fn new(payload: Payload, bytes: u32, mut rng: Rng) -> Result<Self, PayloadError> {
         let text_len = match payload {
-            Payload::Text => bytes,
             Payload::Chat => {
                 bytes.checked_sub(SHORTEST_CHAT_BYTES).ok_or(PayloadError::ShortChat { bytes })?
             }
             Payload::Json if bytes < SMALLEST_JSON_BYTES => return Err(PayloadError::ShortJson { bytes }),
-            Payload::Json => bytes,
+            Payload::Text | Payload::Json => bytes,
         } as usize;
         let pool = (0..text_len + POOL_SURPLUS).map(|_| printable(&mut rng)).collect();
         Ok(Self { payload, pool, text_len, rng, current: Vec::with_capacity(bytes as usize) })

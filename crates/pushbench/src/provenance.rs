@@ -7,15 +7,22 @@ use std::process::{Command, Stdio};
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
 /// Libraries whose work is inside the figures.
-const LIBRARIES: [&str; 8] = [
+const LIBRARIES: [&str; 15] = [
     "bytes",
+    "flate2",
+    "h2",
     "hdrhistogram",
     "http-body-util",
     "hyper",
     "hyper-util",
+    "ring",
+    "rustls",
+    "sockudo-ws",
     "tokio",
+    "tokio-rustls",
     "tokio-tungstenite",
     "tungstenite",
+    "zlib-rs",
 ];
 
 /// The commit of the folder that pushbench runs in, and whether files under version control differ from it; none outside
