@@ -30,7 +30,7 @@ pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
 
 async fn open(session: &Session) -> Result<Stream, SubscribeError> {
     let mut stream = session.connect(Protocol::RawTcp).await?;
-    stream.write_all(&frame::encode(session.resume().to_string().as_bytes())).await?;
+    send(&mut stream, session.resume().to_string().as_bytes()).await?;
     Ok(stream)
 }
 
@@ -49,10 +49,16 @@ async fn run(session: &Session, stream: &mut Stream) -> Result<(), SubscribeErro
                     deliver(session, &body)?;
                 }
             }
-            message = session.outgoing() => stream.write_all(&frame::encode(&message)).await?,
+            message = session.outgoing() => send(stream, &message).await?,
             () = &mut stopped => return Ok(()),
         }
     }
+}
+
+async fn send(stream: &mut Stream, body: &[u8]) -> Result<(), SubscribeError> {
+    stream.write_all(&frame::encode(body)).await?;
+    // TLS may hold back what the socket has no room for.
+    Ok(stream.flush().await?)
 }
 
 /// A frame that is no message is the server's last word.

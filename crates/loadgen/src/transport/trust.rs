@@ -1,5 +1,6 @@
 //! The one certificate that is trusted: the one that the server named when it was started.
 
+use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -47,9 +48,16 @@ pub(super) struct Verifier {
     pub(super) provider: Arc<CryptoProvider>,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the server shows another certificate than it named when it was started")]
+#[derive(thiserror::Error)]
+#[error("another than the server named when it was started")]
 struct AnotherCertificate;
+
+/// In rustls's own text stands what this says.
+impl fmt::Debug for AnotherCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(

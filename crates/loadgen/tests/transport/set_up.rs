@@ -1,0 +1,71 @@
+//! What it takes to be connected.
+
+use loadgen::subscriber::{long_polling, raw_tcp, short_polling};
+use schema::settings::{Settings, Transport};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::{spawn_local, yield_now};
+use wire::message::PayloadKind;
+use wire::{Message, Stamp};
+
+use crate::rig::{Rig, run, settings, until};
+
+#[test]
+fn each_subscriber_counts_to_its_own_connection_and_nothing_later() {
+    run(async {
+        let rig = Rig::new(settings(Transport::default()), None).await;
+        let mut streams = Vec::new();
+        for index in 0..3 {
+            spawn_local(raw_tcp::subscribe(rig.session(index)));
+            let mut stream = rig.accept().await;
+            until(|| rig.shard.connected() == u64::from(index) + 1).await;
+            stream.write_all(&wire::frame::encode(b"no message")).await.unwrap();
+            streams.push(stream);
+        }
+        until(|| rig.shard.snapshot().socket_read == 3 * 14).await;
+        let set_ups = rig.shard.take_set_ups();
+        assert_eq!((set_ups.elapsed.len(), set_ups.account.up.handshake), (3, 3 * 21));
+        assert_eq!(set_ups.account.wire(), 3 * 21);
+    });
+}
+
+/// A greeting as the answer to a poll.
+fn greeting() -> Vec<u8> {
+    let stamp = Stamp { seq: 7, intended_ns: 0, actual_ns: 0 };
+    let line = wire::lines::encode(&Message { stamp, payload: b"{}", kind: PayloadKind::Json }.to_bytes());
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", line.len());
+    [head.as_bytes(), &line].concat()
+}
+
+#[test]
+fn a_poller_that_was_greeted_rests_until_all_are_connected() {
+    run(async {
+        for is_long in [false, true] {
+            let settings = Settings { greeting: true, ..settings(Transport::default()) };
+            let rig = Rig::new(settings, None).await;
+            let session = rig.session(0);
+            let _subscriber = spawn_local(async move {
+                if is_long {
+                    long_polling::subscribe(session).await
+                } else {
+                    short_polling::subscribe(session).await
+                }
+            });
+            let mut stream = rig.accept().await;
+            let mut room = [0; 1024];
+            let asked = stream.read(&mut room).await.unwrap();
+            stream.write_all(&greeting()).await.unwrap();
+            until(|| rig.shard.connected() == 1).await;
+            for _ in 0..1000 {
+                yield_now().await;
+            }
+            let counters = rig.shard.snapshot().counters;
+            assert_eq!((counters.requests, counters.greetings), (1, 1));
+            let set_ups = rig.shard.take_set_ups();
+            assert_eq!(set_ups.account.up.wire(), asked as u64);
+
+            rig.shard.open(0..1);
+            assert!(stream.read(&mut room).await.unwrap() > 0);
+            assert_eq!(rig.shard.snapshot().counters.requests, 2);
+        }
+    });
+}
