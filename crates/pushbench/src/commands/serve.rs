@@ -69,7 +69,7 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
 fn tell_refusals(hub: &Hub) {
     if let Some((count, reason)) = hub.refused() {
         // Nobody may be left to read it.
-        let _ = writeln!(io::stderr(), "{count} connections were refused; the last: {reason}");
+        let _ = writeln!(io::stderr(), "connections refused: {count}; the last: {reason}");
     }
 }
 

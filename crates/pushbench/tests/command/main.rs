@@ -6,6 +6,7 @@
 //! - `results`: what a run writes, and what happens when it cannot
 //! - `faults`: servers and load generators that die, hang or print rubbish
 //! - `transport`: servers that do not speak the transport that was asked for
+//! - `serve`: a server's flags, its ready line, and what it says at its end
 //! - `interrupt`: Ctrl-C, a killed supervisor, and going on afterwards
 //! - `command`: a pushbench process of a test, and its descendants
 
@@ -14,4 +15,5 @@ mod command;
 mod faults;
 mod interrupt;
 mod results;
+mod serve;
 mod transport;
