@@ -29,6 +29,9 @@ const LONGEST: Duration = Duration::from_secs(20);
 const HOUR_NS: u64 = 3_600_000_000_000;
 const MEBIBYTE: usize = 1024 * 1024;
 
+/// Whether something has come.
+pub(crate) type Done = fn(&Snapshot) -> bool;
+
 /// A fixed exchange.
 pub(crate) struct Exchange {
     /// The technique's slug.
@@ -42,11 +45,11 @@ pub(crate) struct Exchange {
     /// From one short poll to the next.
     pub(crate) interval_ns: u64,
     /// Whether all has come that is awaited.
-    pub(crate) done: fn(&Snapshot) -> bool,
+    pub(crate) done: Done,
     /// What lies between the technique and TCP.
     pub(crate) transport: Transport,
     /// An event that is published only when all of that has come, and what is awaited of it.
-    pub(crate) then: Option<(usize, fn(&Snapshot) -> bool)>,
+    pub(crate) then: Option<(usize, Done)>,
 }
 
 /// What an exchange came to.
@@ -77,7 +80,7 @@ impl Exchange {
     }
 
     /// The subscriber sends one message of so many bytes, to an application that is not there.
-    pub(crate) fn up(technique: &'static str, payload_bytes: u32, done: fn(&Snapshot) -> bool) -> Self {
+    pub(crate) fn up(technique: &'static str, payload_bytes: u32, done: Done) -> Self {
         Self { published: Vec::new(), sent: Some(payload_bytes), done, ..Self::down(technique, 0) }
     }
 
@@ -123,7 +126,7 @@ impl Exchange {
         }
         let subscription = (technique.subscribe)(shard.session(0, 0, Some(outgoing)));
         let subscriber = tokio::task::spawn_local(subscription);
-        let until = async |done: fn(&Snapshot) -> bool| {
+        let until = async |done: Done| {
             while !done(&shard.snapshot()) {
                 assert!(!subscriber.is_finished(), "the subscriber ended");
                 tokio::time::sleep(Duration::from_millis(1)).await;

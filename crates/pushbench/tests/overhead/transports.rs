@@ -10,7 +10,7 @@ use theory::case::Date;
 use theory::prediction::{Both, Exactness, layer};
 use theory::tls;
 
-use crate::rig::{Exchange, Found};
+use crate::rig::{Done, Exchange, Found};
 use crate::ways::{
     Asked, DOWN, LONG_POLL, NDJSON, PAYLOADS, RAW_TCP, RAW_TCP_UP, SHORT_POLL, SSE, WEBSOCKET, WEBSOCKET_UP,
     Way, assert_equal,
@@ -61,7 +61,7 @@ fn first(way: Way, profile: HeaderProfile, transport: &Transport, payload: u64) 
 
 /// What an event cost behind a first one without payload, and what then ended the connection.
 fn second(way: Way, transport: &Transport, payload: u64) -> (Found, Account) {
-    let (one, two): (fn(&Snapshot) -> bool, fn(&Snapshot) -> bool) = match way.technique {
+    let (one, two): (Done, Done) = match way.technique {
         "long-polling" => (has_one_and_waits, has_two_and_waits),
         _ => (has_one, has_two),
     };
