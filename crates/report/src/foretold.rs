@@ -172,16 +172,17 @@ fn reach(settings: &Settings) -> (u64, u64) {
     (first.saturating_sub(1).max(1), last + 1)
 }
 
-/// Sequence numbers of the window that each stand for all with as many digits, which is what bytes depend on: the number,
-/// and from which to which share of the window's events it stands.
+/// Sequence numbers of the window that each stand for all that are followed and preceded by as many digits, which is what
+/// bytes depend on: the number, and from which to which share of the window's events it stands.
 fn seqs(settings: &Settings) -> Vec<(u64, [f64; 2])> {
     let (first, last) = window(settings);
-    let all = (last - first + 1) as f64;
-    let standing = |length: u64| {
-        let (least, beyond) = (10_u64.pow(length as u32 - 1).max(first), 10_u64.pow(length as u32));
-        (least, [least, beyond.min(last + 1)].map(|end| (end - first) as f64 / all))
-    };
-    (digits(first)..=digits(last)).map(standing).collect()
+    let share = |seq: u64| (seq - first) as f64 / (last + 1 - first) as f64;
+    // A poll's target says the number before its first event's, which grows by a digit one number later.
+    let grows = (1..20).map(|power| 10_u64.pow(power)).flat_map(|seq| [seq, seq + 1]);
+    let mut begins: Vec<u64> = grows.filter(|seq| (first + 1..=last).contains(seq)).collect();
+    begins.insert(0, first);
+    let ends = begins.iter().skip(1).copied().chain([last + 1]);
+    begins.iter().zip(ends).map(|(begin, end)| (*begin, [share(*begin), share(end)])).collect()
 }
 
 #[cfg(test)]
@@ -198,7 +199,7 @@ mod tests {
         };
         // A warm-up of 1 s and a window of 2 s.
         assert_eq!(seqs(&settings(20.0)), [(21, [0.0, 1.0])]);
-        assert_eq!(seqs(&settings(50.0)), [(51, [0.0, 0.49]), (100, [0.49, 1.0])]);
+        assert_eq!(seqs(&settings(50.0)), [(51, [0.0, 0.49]), (100, [0.49, 0.5]), (101, [0.5, 1.0])]);
         assert_eq!(seqs(&settings(0.1)), [(1, [0.0, 1.0])]);
     }
 }

@@ -15,7 +15,7 @@ use crate::statistics::Row;
 use story::{Arrow, Kind, Label, Story};
 
 /// The client's and the server's line.
-const CLIENT: f64 = 262.0;
+const CLIENT: f64 = 278.0;
 const SERVER: f64 = 492.0;
 /// Above time 0: title, legend, the lines' names.
 const HEAD: f64 = 128.0;

@@ -19,6 +19,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
         "points × techniques",
         "fixed to the byte",
         "of these equal",
+        "of the others equal",
         "largest deviation of the others",
     ];
     let summary = table(1, &head.map(str::to_owned), spoken.iter().map(|spoken| spoken.line(chapter)));
@@ -52,12 +53,14 @@ impl<'a> Spoken<'a> {
         let equal = exact.iter().filter(|said| said.is_equal()).count();
         let others = self.rows.iter().map(|(_, said)| said).filter(|said| !(said.exact && said.is_equal()));
         let worst = others.map(relative).max_by(|a, b| a.abs().total_cmp(&b.abs()));
+        let others_equal = self.rows.iter().filter(|(_, said)| !said.exact && said.is_equal()).count();
         let equal = if equal == exact.len() { equal.to_string() } else { format!("**{equal}**") };
         vec![
             format!("[{}](#scenario-{}{})", inline(name), anchor(name), chapter.suffix),
             self.rows.len().to_string(),
             exact.len().to_string(),
             equal,
+            others_equal.to_string(),
             worst.map_or_else(|| "–".to_owned(), percent),
         ]
     }
