@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use hyper::header::HeaderMap;
+use hyper::http::uri::Authority;
 use hyper::{Request, Response, Version};
 use schema::trial::RecordedHead;
 
@@ -86,7 +87,7 @@ fn pseudo_fields<A>(request: &Request<A>) -> Vec<(String, String)> {
     let protocol = request.extensions().get::<hyper::ext::Protocol>();
     let all = [
         (":scheme", uri.scheme_str()),
-        (":authority", uri.authority().map(|authority| authority.as_str())),
+        (":authority", uri.authority().map(Authority::as_str)),
         (":protocol", protocol.map(hyper::ext::Protocol::as_str)),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect()

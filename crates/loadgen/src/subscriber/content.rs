@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use flate2::write::GzDecoder;
 use hyper::Response;
-use hyper::header::CONTENT_ENCODING;
+use hyper::header::{CONTENT_ENCODING, HeaderValue};
 
 use super::{MESSAGE_LIMIT, SubscribeError};
 
@@ -43,7 +43,7 @@ pub(super) struct Inflater {
 impl Content {
     /// As the answer's head says.
     pub(super) fn of<B>(answer: &Response<B>) -> Result<Self, SubscribeError> {
-        match answer.headers().get(CONTENT_ENCODING).map(|coding| coding.as_bytes()) {
+        match answer.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
             None | Some(b"identity") => Ok(Self::Identity),
             Some(b"gzip") => Ok(Self::Gzip(Box::new(Inflater::new()))),
             Some(other) => Err(InflateError::Coding(String::from_utf8_lossy(other).into_owned()).into()),

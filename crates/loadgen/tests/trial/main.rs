@@ -2,6 +2,8 @@
 
 mod server;
 
+use std::time::Instant;
+
 use loadgen::subscriber;
 use loadgen::trial::{self, TrialError};
 use schema::settings::{
@@ -32,11 +34,19 @@ fn settings() -> Settings {
 }
 
 fn run(settings: Settings, script: Script) -> Result<TrialOutcome, TrialError> {
+    run_trusting(None, settings, script)
+}
+
+fn run_trusting(
+    certificate: Option<&str>,
+    settings: Settings,
+    script: Script,
+) -> Result<TrialOutcome, TrialError> {
     let server = Server::start(script);
     let spec = TrialSpec {
         technique: "raw-tcp".to_owned(),
         address: server.address,
-        certificate: None,
+        certificate: certificate.map(str::to_owned),
         feed: server.feed.to_str().unwrap().to_owned(),
         server_pid: std::process::id(),
         load_cores: Vec::new(),
@@ -177,4 +187,36 @@ fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_told_at_once()
     assert_eq!(error.to_string(), "connect to the feed /nowhere/feed");
     let error = trial::run(&TrialSpec { server_pid: u32::MAX, ..spec }, subscribe).unwrap_err();
     assert!(matches!(error, TrialError::ServerEnded { .. }), "{error}");
+}
+
+#[test]
+fn a_server_that_is_not_trusted_or_speaks_no_tls_fails_the_trial_long_before_the_connections_limit() {
+    let mut settings = settings();
+    settings.transport.tls = true;
+    for (certificate, expected) in [
+        (None, "the settings ask for TLS, and the server named no certificate"),
+        (Some("no base64!"), "the server's certificate is not base64"),
+    ] {
+        let error = run_trusting(certificate, settings.clone(), Script::default()).unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.side()), (expected, Side::Server));
+    }
+    let begin = Instant::now();
+    let error = run_trusting(Some("AQID"), settings, Script::default()).unwrap_err();
+    assert!(begin.elapsed() < trial::CONNECT_LIMIT / 2, "{:?}", begin.elapsed());
+    assert!(error.to_string().starts_with("0 of 5 subscribers are connected after "), "{error}");
+    assert!(error.to_string().contains("the last error was: speak TLS: "), "{error}");
+}
+
+#[test]
+fn what_it_took_to_connect_and_the_kernels_segments_are_in_the_outcome() {
+    let outcome = run(settings(), Script::default()).unwrap();
+    let set_up = &outcome.set_up;
+    let hello = 4 + "channel=0&after=0".len() as u64;
+    assert_eq!((set_up.subscribers, set_up.account.wire()), (SUBSCRIBERS, SUBSCRIBERS * hello));
+    assert_eq!(set_up.elapsed.as_ref().map(|elapsed| elapsed.count), Some(SUBSCRIBERS));
+    let (window, total) = (outcome.segments.window, outcome.segments.total);
+    assert!(window.down.with_data > 0 && window.down.with_data < total.down.with_data);
+    assert_eq!(total.up.with_data, SUBSCRIBERS, "a hello each");
+    // A SYN of 60 bytes, then 52 each.
+    assert_eq!(total.up.header_bytes, total.up.segments * 52 + SUBSCRIBERS * 8);
 }
