@@ -4,9 +4,11 @@
 //! - `records`: which bytes under TLS are whose, however the socket cuts them
 //! - `tls`: whom a session trusts, what it resumes
 //! - `http2`: requests on shared connections
+//! - `compression`: content that is gzip
 //! - `ends`: what is counted of a connection's last bytes, and the kernel's segments
 //! - `set_up`: what it takes to be connected
 
+mod compression;
 mod ends;
 mod http2;
 mod records;
