@@ -12,6 +12,13 @@
 //! | 1009 | a message is over the limit, inflated or as it came |
 //! | 1013 | `too slow, missed N`: the subscriber fell out of the replay window and may try again later |
 //!
+//! # Compression
+//!
+//! Where the settings say so and the client offers it, messages of both directions are compressed by permessage-deflate
+//! (RFC 7692), each with the window that the messages before it left. So an event that other techniques encode once is
+//! compressed once for each subscriber, and each session holds a compressor and two windows: 331 KiB. A client that does
+//! not offer it is served without.
+//!
 //! # Layout
 //!
 //! - `handshake`: the request that asks for WebSocket, and its answer

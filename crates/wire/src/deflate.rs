@@ -4,7 +4,10 @@
 //! time, so that however much the input inflates to, one message within its limit is all that it can take up.
 //!
 //! Both sides take the context over from message to message unless they agreed otherwise, so a connection has a
-//! compressor and a window of its own for as long as it lives.
+//! compressor and a window of its own for as long as it lives: 331 KiB.
+//!
+//! DEFLATE has no checksum. A compressed message that breaks off inside a block is taken for what there is of it, and the
+//! message behind it is refused.
 
 mod agreement;
 

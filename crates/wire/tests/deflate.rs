@@ -148,6 +148,16 @@ fn what_breaks_the_protocol_is_named() {
 }
 
 #[test]
+fn what_follows_a_message_that_broke_off_is_refused() {
+    for len in 0..HELLO.len() - 1 {
+        let mut client = codec(Role::Client);
+        let cut = [&[0xc2, len as u8], &HELLO[..len]].concat();
+        assert_eq!(taken_by(&mut client, &cut).map(|messages| messages.len()), Ok(1));
+        assert_eq!(taken_by(&mut client, &[&[0xc2, 7], &HELLO[..]].concat()), Err(Broken::Deflate));
+    }
+}
+
+#[test]
 fn the_limit_is_of_the_inflated_message() {
     let mut server = Codec::new(Role::Server, Agreement::answer(OFFER).unwrap().0, LIMIT);
     let whole = sent(&mut server, Kind::Binary, &[b'x'; LIMIT]);
