@@ -110,6 +110,23 @@ fn ratios_of_cpu_are_paired_by_repetition() {
 }
 
 #[test]
+fn ratio_without_an_interval_is_not_shown() {
+    let mut run = Run::new(&six());
+    transport_cost(&mut run);
+    run.trials.retain(|(record, _)| record.key.repetition < 2);
+    let rendered = rendered(&run);
+    assert!(
+        rendered.report.contains("Ratios to plain HTTP/1.1 need three trials or more"),
+        "{}",
+        rendered.report
+    );
+    assert!(!rendered.report.contains("**× "), "{}", rendered.report);
+    let charts = rendered.folder.path().join("results/run/charts");
+    assert!(!charts.join("transport-transport-cost.svg").exists());
+    assert!(charts.join("bytes-transport-cost.svg").exists());
+}
+
+#[test]
 fn compression_says_what_it_saves_of_what() {
     let rendered = all();
     // 147 + 100 B of 200 B events and their line end, 40 % of it left; 6 B of chunk stay.

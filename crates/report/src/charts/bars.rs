@@ -31,14 +31,10 @@ pub(super) struct Panel {
 
 impl Panel {
     /// A scale on which all these bars, and their numbers, fit between two pixels.
-    pub(super) fn fitting<'f>(
-        all: impl Iterator<Item = &'f Stack> + Clone,
-        ends: Ends,
-        (left, right): (f64, f64),
-    ) -> Self {
-        let longest = |direction| all.clone().map(|stack| length(stack, direction)).fold(0.0, f64::max);
+    pub(super) fn fitting(all: &[&Stack], ends: Ends, (left, right): (f64, f64)) -> Self {
+        let longest = |direction| all.iter().map(|stack| length(stack, direction)).fold(0.0, f64::max);
         let widest = |direction| {
-            all.clone().map(|stack| text_width(&number(stack, direction, ends), NUMBER)).fold(0.0, f64::max)
+            all.iter().map(|stack| text_width(&number(stack, direction, ends), NUMBER)).fold(0.0, f64::max)
         };
         let (up, down) = (longest(0), longest(1));
         let room = right - left - widest(0) - widest(1) - 2.0 * AROUND;

@@ -63,8 +63,8 @@ pub(super) fn draw(
     source: Source,
     words: Words,
 ) -> Result<Option<Picture>, DrawError> {
-    let stacks = stage.answer.rows.iter().filter_map(|row| stack(row, source));
-    let (scheme, orders) = (Scheme::of(stacks), stage.answer.contestants());
+    let stacks: Vec<&Stack> = stage.answer.rows.iter().filter_map(|row| stack(row, source)).collect();
+    let (scheme, orders) = (Scheme::of(&stacks), stage.answer.contestants());
     let grid = Grid { stage, layout, source, scheme, orders };
     if grid.scheme.is_empty() || grid.panel_width() < LEAST_PANEL {
         return Ok(None);
@@ -104,8 +104,8 @@ impl Grid<'_> {
             Scale::Row => down.holds(cell),
             Scale::Column => across.holds(cell),
         });
-        let shared = shared.filter_map(|cell| stack(cell, self.source));
-        let panel = Panel::fitting(shared, self.layout.ends, (left, left + self.panel_width() - 8.0));
+        let shared: Vec<&Stack> = shared.filter_map(|cell| stack(cell, self.source)).collect();
+        let panel = Panel::fitting(&shared, self.layout.ends, (left, left + self.panel_width() - 8.0));
         self.column_name(canvas, &panel, top, column)?;
         for cell in all.filter(|cell| down.holds(cell) && across.holds(cell)) {
             let line = self.orders.iter().position(|order| *order == cell.technique).unwrap_or(0);
@@ -177,7 +177,8 @@ fn describe(stage: &Stage<'_>, source: Source) -> String {
 
 /// The row's transport by its name, and its other values.
 fn at(stage: &Stage<'_>, row: &Row<'_>) -> String {
-    let transport = (!stage.answer.transport_keys().is_empty()).then(|| transport_name(&row.settings.transport));
+    let transport =
+        (!stage.answer.transport_keys().is_empty()).then(|| transport_name(&row.settings.transport));
     let others = stage.answer.other_keys();
     let others = others.iter().map(|key| row.point[*key].text.clone());
     let values: Vec<String> = transport.into_iter().chain(others).collect();

@@ -41,9 +41,9 @@ struct Part {
 
 impl Scheme {
     /// What appears in any of these.
-    pub(super) fn of<'f>(all: impl Iterator<Item = &'f Stack> + Clone) -> Self {
-        let has_headers = all.clone().any(|stack| stack.headers.is_some());
-        let single = parts(all.clone(), |name| (name, name));
+    pub(super) fn of(all: &[&Stack]) -> Self {
+        let has_headers = all.iter().any(|stack| stack.headers.is_some());
+        let single = parts(all, |name| (name, name));
         let is_crowded = single.len() + usize::from(has_headers) > MOST;
         let parts = if is_crowded { parts(all, family) } else { single };
         Self { parts, has_headers }
@@ -98,15 +98,12 @@ impl Scheme {
 
 /// Layers that appear, those of one name together at the first one's place. `name_of` gives a layer's name and the layer
 /// that lends its colour.
-fn parts<'f>(
-    all: impl Iterator<Item = &'f Stack> + Clone,
-    name_of: impl Fn(&'static str) -> (&'static str, &'static str),
-) -> Vec<Part> {
+fn parts(all: &[&Stack], name_of: impl Fn(&'static str) -> (&'static str, &'static str)) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
-    let Some(first) = all.clone().next() else { return parts };
+    let Some(first) = all.first() else { return parts };
     let place_of = |layer| first.layers[0].iter().position(|(name, _)| *name == layer);
     for (place, (layer, _)) in first.layers[0].iter().enumerate() {
-        if !all.clone().any(|stack| stack.layers.iter().any(|layers| layers[place].1 > 0.0)) {
+        if !all.iter().any(|stack| stack.layers.iter().any(|layers| layers[place].1 > 0.0)) {
             continue;
         }
         let (name, lender) = name_of(layer);
@@ -172,9 +169,9 @@ mod tests {
     #[test]
     fn layers_are_merged_only_where_there_are_too_many() {
         let few = stack(|place| if place < MOST - 1 { 10.0 } else { 0.0 });
-        assert_eq!(Scheme::of([&few].into_iter()).parts.len(), MOST - 1);
+        assert_eq!(Scheme::of(&[&few]).parts.len(), MOST - 1);
         let all = stack(|_| 10.0);
-        let scheme = Scheme::of([&all].into_iter());
+        let scheme = Scheme::of(&[&all]);
         let names: Vec<&str> = scheme.parts.iter().map(|part| part.name).collect();
         assert!(names.contains(&"heads") && !names.contains(&"request head"), "{names:?}");
         let sum: f64 = scheme.parts(&all, 1).map(|(_, bytes)| bytes).sum();

@@ -118,7 +118,7 @@ fn kinds(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
         Subject::Saturation => vec![("throughput", throughput::draw)],
         Subject::Rate => vec![("rate", bytes_against_rate::draw)],
         Subject::SetUp => vec![("handshake", handshake::bytes), ("amortised", handshake::amortised)],
-        Subject::Transport => vec![("transport", transport::draw)],
+        Subject::Transport => vec![("bytes", bytes::by_point), ("transport", transport::draw)],
         Subject::Bytes => vec![("bytes", bytes::by_point)],
     }
 }

@@ -19,8 +19,10 @@ const MOST_ACROSS: usize = 4;
 /// What is kept free at a panel's right for its numbers.
 const NUMBER: f64 = 40.0;
 
-/// Ratios that are worth a line.
-const TICKS: [f64; 13] = [0.1, 0.2, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0];
+/// Ratios that are worth a line, and the fewer for a wide axis.
+const TICKS: [f64; 11] = [0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0];
+const FEW_TICKS: [f64; 7] = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
+const WIDE: f64 = 5.0;
 
 struct Sheet<'s> {
     stage: &'s Stage<'s>,
@@ -30,7 +32,9 @@ struct Sheet<'s> {
 }
 
 pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
-    let comparisons = stage.answer.comparisons();
+    let mut comparisons = stage.answer.comparisons();
+    // Of a ratio without an interval nobody can tell what chance made of it.
+    comparisons.retain(|comparison| comparison.cpu.is_some_and(|cpu| cpu.interval.is_some()));
     let mut transports = stage.answer.transports();
     transports
         .retain(|transport| comparisons.iter().any(|found| found.row.settings.transport == **transport));
@@ -41,7 +45,7 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     if sheet.ratios().next().is_none() {
         return Ok(None);
     }
-    let (title, description) = (stage.titled("Server CPU per event, in plain HTTP/1.1's"), sheet.describe());
+    let (title, description) = (stage.titled("Server CPU per event, × plain HTTP/1.1"), sheet.describe());
     let svg = canvas::paint((WIDTH, sheet.height()), &title, &description, |canvas| {
         heading(canvas, &title)?;
         (0..sheet.transports.len()).try_for_each(|place| sheet.panel(canvas, place))
@@ -63,7 +67,8 @@ impl Sheet<'_> {
         const ROOM: f64 = 1.12;
         let low = self.ratios().fold(1.0, f64::min) / ROOM;
         let high = self.ratios().filter(|ratio| ratio.is_finite()).fold(1.0, f64::max) * ROOM;
-        let ticks = TICKS.into_iter().filter(|tick| (low..=high).contains(tick));
+        let ticks: &[f64] = if high / low < WIDE { &TICKS } else { &FEW_TICKS };
+        let ticks = ticks.iter().copied().filter(|tick| (low..=high).contains(tick));
         Axis::with_ticks(low, high, ticks.map(|tick| (tick, numbers::plain(tick))).collect(), pixels)
     }
 

@@ -23,7 +23,7 @@ pub(super) fn section(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
 }
 
 const NOTE: &str = "Each cell, for each subscriber: wire bytes up + down until it was connected; round trips, the opening of the TCP \
-    connection among them; server CPU. Round trips are the quickest subscriber's time ÷ the added delay, rounded, + 1.";
+    connection among them; server CPU. Round trips are the quickest subscriber's time ÷ the added delay, rounded down, + 1.";
 
 const SPREAD: &str = "Wire bytes for each event when so many follow the set-up on one connection: set-up ÷ events + what an event costs \
     in the same trials' steady state.";

@@ -24,9 +24,14 @@ fn is_about_compression(answer: &Answer<'_>) -> bool {
 const RATIOS: &str = "Server CPU per delivered event, as a multiple of the same technique's over plain HTTP/1.1, with 95 % intervals \
     between trials, paired by repetition; under it wire bytes per event, likewise. In the first column what plain costs.";
 
+const FEW: &str = "Ratios to plain HTTP/1.1 need three trials or more: without an interval nobody can tell what chance made of them.\n\n";
+
 /// A line for each technique, a column for each transport.
 fn ratios(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
     let comparisons = answer.comparisons();
+    if comparisons.iter().all(|comparison| comparison.cpu.is_none_or(|cpu| cpu.interval.is_none())) {
+        return FEW.to_owned();
+    }
     let mut transports = answer.transports();
     transports
         .retain(|transport| comparisons.iter().any(|found| found.row.settings.transport == **transport));
@@ -73,7 +78,7 @@ fn compression(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
         "compressed",
         "saved",
         "CPU/event",
-        "compressed",
+        "CPU compressed",
         "CPU × uncompressed",
     ];
     let rows = found.iter().map(|Comparison { row, plain, cpu, wire }| {

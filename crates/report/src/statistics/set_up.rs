@@ -91,11 +91,11 @@ fn median(outcomes: &[&TrialOutcome]) -> Option<(f64, f64)> {
 }
 
 /// The quickest subscriber's time ÷ the added delay, which each answer that is waited for costs once, + 1 for the
-/// connection itself, which the kernel opens without that delay. The quickest, since the others also wait for each other's
-/// turn on the CPU.
+/// connection itself, which the kernel opens without that delay. Rounded down, and of the quickest: everything else that
+/// takes time, such as the others' turn on the CPU, only adds to it.
 fn round_trips(outcomes: &[&TrialOutcome], settings: &Settings) -> Option<u64> {
     let delay_ns = settings.subscribers.added_delay_ns;
     let quickest = outcomes.iter().map(|outcome| Some(outcome.set_up.elapsed.as_ref()?.min_ns));
     let quickest_ns = quickest.collect::<Option<Vec<u64>>>()?.into_iter().min()?;
-    (delay_ns > 0).then(|| (quickest_ns as f64 / delay_ns as f64).round() as u64 + 1)
+    quickest_ns.checked_div(delay_ns).map(|trips| trips + 1)
 }
