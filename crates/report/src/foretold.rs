@@ -5,7 +5,8 @@ use schema::bytes_account::stamp_bytes;
 use schema::settings::{Compression, HttpVersion, Settings};
 use schema::trial::{RecordedHead, TrialOutcome};
 use theory::case::{Compression as Compressed, Date, Direction, Head, Message, Security, Version};
-use theory::{Case, digits, predict};
+use theory::prediction::layer::TLS_RECORDS;
+use theory::{Case, predict};
 
 use crate::statistics::Row;
 
@@ -45,7 +46,7 @@ pub(crate) fn foretold(row: &Row<'_>, slug: &str) -> Option<Foretold> {
     if settings.uplink.is_some() || settings.stall.is_some() || !settings.http.keep_alive {
         return None;
     }
-    let mut sum = Sum { predicted: [0; 2], measured: [0; 2], events: 0, exact: true };
+    let mut sum = Sum { exact: true, ..Sum::default() };
     for outcome in row.trials.iter().filter_map(|trial| trial.record.result.outcome()) {
         sum.add(settings, outcome, slug)?;
     }
@@ -57,9 +58,12 @@ pub(crate) fn theory_overlay(row: &Row<'_>, slug: &str) -> Option<[f64; 2]> {
     foretold(row, slug).filter(|foretold| foretold.exact).map(|foretold| foretold.predicted)
 }
 
+#[derive(Default)]
 struct Sum {
     predicted: [u64; 2],
     measured: [u64; 2],
+    /// What TLS added: predicted for a record of its own for each answer, and measured.
+    records: [u64; 2],
     events: u64,
     exact: bool,
 }
@@ -83,6 +87,7 @@ impl Sum {
             self.measured.iter_mut().zip([outcome.bytes.window.up, outcome.bytes.window.down])
         {
             *sum += layers.wire();
+            self.records[1] += layers.tls_records;
         }
         Some(())
     }
@@ -114,12 +119,15 @@ impl Sum {
         self.exact &= lone && steady.is_exact();
         for (sum, layers) in self.predicted.iter_mut().zip([steady.up, steady.down]) {
             *sum += layers.wire() * times;
+            self.records[0] += layers.bytes(TLS_RECORDS) * times;
         }
         Some(())
     }
 
     fn divided(self) -> Option<Foretold> {
-        let Self { predicted, measured, events, exact } = self;
+        let Self { predicted, measured, records, events, exact } = self;
+        // A server that came late writes two answers at once, and one record holds both.
+        let exact = exact && records[0] == records[1];
         let each = |bytes: [u64; 2]| bytes.map(|bytes| bytes as f64 / events as f64);
         (events > 0).then(|| Foretold { predicted: each(predicted), measured: each(measured), events, exact })
     }

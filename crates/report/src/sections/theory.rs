@@ -29,8 +29,8 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 
 const READING: &str = "Predicted bytes follow from the standards alone (each function of `crates/theory` names its section), from the settings, and from \
     what the first request and answer of each kind said; nothing is fitted. They are *fixed to the byte* where no implementation \
-    and no chance has a say: every answer carried as many events as the others, and all sequence numbers of the window have as \
-    many digits. Over HTTP/2 a poll's answer depends on whether the second of its date was that of the answer before; TLS \
+    and no chance has a say: every answer carried as many events as the others and, over TLS, had records of its own, and all sequence numbers of \
+    the window have as many digits. Over HTTP/2 a poll's answer depends on whether the second of its date was that of the answer before; TLS \
     and HTTP/2 cut frames and records as their writers find the bytes. There the prediction is the least or the likeliest.";
 
 /// A scenario of which theory says something.
