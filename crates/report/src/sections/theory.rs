@@ -88,12 +88,12 @@ impl<'a> Spoken<'a> {
 
 fn line(chapter: &Chapter<'_>, row: &Row<'_>, said: &Foretold) -> Vec<String> {
     let point = row.point.iter().map(|coordinate| inline(&coordinate.text));
-    let deviation = if said.is_equal() {
-        "0".to_owned()
-    } else {
-        format!("{:+.2} B, {}", said.deviation(), percent(relative(said)))
+    let deviation = match (said.is_equal(), said.exact) {
+        (true, _) => "0".to_owned(),
+        (false, false) => format!("{:+.2} B, {}", said.deviation(), percent(relative(said))),
+        // Not one byte may differ, so they are not spread over the events.
+        (false, true) => format!("**{:+.0} B in all**", said.deviation() * said.events as f64),
     };
-    let deviation = if said.exact && !said.is_equal() { format!("**{deviation}**") } else { deviation };
     let bytes = [said.predicted, said.measured].into_iter().flatten().map(significant);
     let exact = if said.exact { "yes" } else { "no" };
     point.chain([chapter.label(row.technique)]).chain(bytes).chain([deviation, exact.to_owned()]).collect()

@@ -4,6 +4,7 @@
 mod fixture;
 mod kernel;
 mod literature;
+mod theory;
 mod timelines;
 mod traces;
 
