@@ -18,7 +18,6 @@ mod messages;
 mod refusal;
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -142,15 +141,6 @@ impl<E: Endpoint, H> Site<E, H> {
             }
             (wire::paths::MESSAGES, _) => Err(Refusal::MethodNotAllowed { allow: "POST" }),
             _ => Err(Refusal::NotFound),
-        }
-    }
-}
-
-impl<E, H> Site<E, H> {
-    /// Counts a connection that ended with this error, if what it broke is TLS.
-    fn note(&self, error: &(dyn Error + 'static)) {
-        if let Some(error) = tls::failure(error) {
-            self.hub.refuse(&format_args!("TLS: {error}"));
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio_rustls::rustls::server::NoServerSessionStorage;
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{self, ServerConfig};
 
+use crate::Hub;
 pub use certificate::{Certificate, CertificateError};
 
 /// The protocol's name in ALPN (RFC 7301 §6).
@@ -91,8 +92,15 @@ impl fmt::Debug for TlsServer {
     }
 }
 
-/// What TLS found wrong, if that is what this error comes from: a broken record, say.
-pub fn failure<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+/// Counts a connection that ended with this error ([`Hub::refused`]), if what it comes from is TLS: a broken record, say.
+pub fn count_broken(hub: &Hub, error: &(dyn Error + 'static)) {
+    if let Some(broken) = broken(error) {
+        hub.refuse(&format_args!("TLS: {broken}"));
+    }
+}
+
+/// What TLS found wrong.
+fn broken<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         // An I/O error does not name what it holds as its source.

@@ -55,10 +55,8 @@ impl Session {
 
     pub(crate) async fn run(mut self, idle: Duration, stop: &Stop) {
         let Err(end) = self.talk(idle, stop).await;
-        if let End::Io(error) = &end
-            && let Some(error) = tls::failure(error)
-        {
-            self.hub.refuse(&format_args!("TLS: {error}"));
+        if let End::Io(error) = &end {
+            tls::count_broken(&self.hub, error);
         }
         match end.last_frame() {
             None => linger::end(self.stream).await,

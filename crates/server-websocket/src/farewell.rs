@@ -29,6 +29,8 @@ pub(crate) enum End {
     Closed,
     #[error("the client is gone")]
     Gone,
+    #[error("the connection broke")]
+    Broke(#[from] io::Error),
     #[error("going away")]
     Stopped,
     #[error(transparent)]
@@ -47,7 +49,7 @@ pub(crate) async fn say(mut socket: impl Socket, end: End) {
         (Some(code), end) => timeout(LONGEST, socket.close(code, shortened(end.reason()))).await,
         // The answer to the client's close is queued.
         (None, End::Closed) => timeout(LONGEST, socket.flush()).await,
-        (None, _) => return,
+        (None, _) => return linger::end(socket.into_stream()).await,
     };
     linger::close(socket.into_stream()).await;
 }
@@ -62,7 +64,7 @@ impl End {
             Self::Socket(Error::Utf8(_)) => CloseCode::Invalid,
             Self::Socket(Error::Protocol(error)) if !is_cut_off(error) => CloseCode::Protocol,
             Self::Deflated(broken) => return Some(broken.close_code()),
-            Self::Closed | Self::Gone | Self::Socket(_) => return None,
+            Self::Closed | Self::Gone | Self::Broke(_) | Self::Socket(_) => return None,
         };
         Some(code.into())
     }
@@ -76,13 +78,6 @@ impl End {
             Self::Socket(Error::Protocol(error)) => error.to_string(),
             other => other.to_string(),
         }
-    }
-}
-
-/// The stream below is at its end, whatever it says of that.
-impl From<io::Error> for End {
-    fn from(_: io::Error) -> Self {
-        Self::Gone
     }
 }
 

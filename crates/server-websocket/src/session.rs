@@ -6,7 +6,7 @@ use bytes::Bytes;
 use server_kit::heartbeat::Heartbeat;
 use server_kit::settings::Frames;
 use server_kit::stream::Stream;
-use server_kit::{Event, Hub, Settings, Stop, Subscription};
+use server_kit::{Event, Hub, Settings, Stop, Subscription, tls};
 use wire::deflate::Agreement;
 
 use crate::farewell::{self, End};
@@ -45,6 +45,7 @@ impl Session {
 
     async fn run_on(mut self, mut socket: impl Socket, stop: &Stop) {
         let Err(end) = self.talk(&mut socket, stop).await;
+        tls::count_broken(&self.hub, &end);
         farewell::say(socket, end).await;
     }
 

@@ -13,10 +13,10 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::connection::{After, Connection};
 use super::{Endpoint, Site};
-use crate::linger;
 use crate::listener::Admission;
 use crate::settings::Limits;
 use crate::stream::Stream;
+use crate::{linger, tls};
 
 /// hyper refuses to be told a smaller buffer.
 const SMALLEST_BUFFER: usize = 8 * 1024;
@@ -84,7 +84,7 @@ async fn speak<E: Endpoint>(
 
 async fn give_up<E: Endpoint>(site: &Site<E, Builder>, mut stream: Stream, ended: hyper::Result<()>) {
     if let Err(error) = ended {
-        site.note(&error);
+        tls::count_broken(&site.hub, &error);
         if error.is_parse_version_h2() {
             site.hub.refuse(&"a client speaks HTTP/2, and this server HTTP/1.1");
             // Nobody may be left to be told.

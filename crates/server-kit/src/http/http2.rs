@@ -24,10 +24,10 @@ use tokio::time::timeout;
 
 use super::connection::{After, Connection, Upgrade};
 use super::{Endpoint, Site};
-use crate::linger;
 use crate::listener::{self, Admission};
 use crate::settings::Limits;
 use crate::stream::Stream;
+use crate::{linger, tls};
 use activity::{Activity, Held, Open};
 use lent::Lent;
 
@@ -60,7 +60,7 @@ pub(super) async fn connection<E: Endpoint>(
     let stream = match begun {
         Ok(Ok(read)) => speak(&site, stream, read, &admission).await,
         Ok(Err(error)) => {
-            preface::refuse(&site, &mut stream, &error).await;
+            preface::refuse(&site.hub, &mut stream, &error).await;
             Some(stream)
         }
         Err(_said_nothing) => Some(stream),
@@ -82,7 +82,7 @@ async fn speak<E: Endpoint>(
     let activity = Arc::new(Activity::default());
     let admitted = matches!(admission, Admission::Admitted(_));
     if let Err(error) = drive(site, lent, &activity, admitted).await {
-        site.note(&error);
+        tls::count_broken(&site.hub, &error);
     }
     returned.await.ok()
 }

@@ -5,8 +5,8 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncWriteExt as _;
 
-use super::super::Site;
 use crate::stream::Stream;
+use crate::{Hub, tls};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -43,11 +43,11 @@ pub(super) async fn read(stream: &mut Stream) -> Result<Bytes, Error> {
 }
 
 /// Counts the connection, and tells the client in HTTP/1.1, which it most likely speaks.
-pub(super) async fn refuse<E, H>(site: &Site<E, H>, stream: &mut Stream, error: &Error) {
+pub(super) async fn refuse(hub: &Hub, stream: &mut Stream, error: &Error) {
     if let Error::Io(error) = error {
-        return site.note(error);
+        return tls::count_broken(hub, error);
     }
-    site.hub.refuse(error);
+    hub.refuse(error);
     let text = error.to_string();
     let answer = format!(
         "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}\n",
