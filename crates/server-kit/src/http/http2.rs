@@ -2,6 +2,8 @@
 //!
 //! A request is a task of its own, as hyper has it, and ends with its connection. A header list over
 //! [`Limits::header_bytes`] is answered 431 by h2, or with GOAWAY (`ENHANCE_YOUR_CALM`) if it comes in too many pieces.
+//! A client that reads, but opens no window for a stream (RFC 9113 §5.2), keeps it, and of its events what
+//! `SEND_BUFFER` holds; its cursor into the hub costs nothing.
 
 mod activity;
 mod lent;
