@@ -7,9 +7,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use server_kit::Settings;
 use server_kit::settings::{Compression, Frames, Limits, Transport};
-use server_kit::testing::{DATE, Peer, Running, message, numbered};
+use server_kit::testing::{DATE, Peer, Running, message, numbered, secure};
+use server_kit::tls::Resumption;
 use support::{close, frame, handshake, server, text};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wire::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -231,4 +232,21 @@ async fn closes_are_said_and_answered_as_ever() {
     server.stop();
     last.peer.expect(close(1001, "going away")).await;
     server.ended().await;
+}
+
+#[tokio::test]
+async fn a_broken_tls_record_in_a_compressed_session_is_counted() {
+    let transport = Transport { compression: Compression::Deflate, ..secure::transport(Resumption::Off) };
+    let server = server(Settings { transport, ..Settings::default() }).await;
+    let mut peer = server.connect_tls(&["http/1.1"]).await;
+    peer.send(offering("/ws", OFFER)).await;
+    let answer = String::from_utf8(peer.until(b"\r\n\r\n").await).unwrap();
+    assert!(answer.contains("\r\nsec-websocket-extensions: permessage-deflate\r\n"), "{answer}");
+    let socket = peer.stream.get_mut().0;
+    socket.write_all(b"\x17\x03\x03\0\x20 this was encrypted by nobody!!!").await.unwrap();
+    server.until_waiting(0).await;
+    while server.hub.refused().is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.hub.refused(), Some((1, "TLS: cannot decrypt peer's message".to_owned())));
 }
