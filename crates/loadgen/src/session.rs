@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::{HeaderMap, Request, Response};
 use schema::settings::{HttpVersion, Settings};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use wire::Resume;
 
 use crate::headers::Exchange;
@@ -40,6 +40,9 @@ struct Subscriber {
     position: RefCell<Position>,
     grid: PollGrid,
     outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
+    /// Connections that are being opened.
+    opening: Cell<u32>,
+    opened: Notify,
     greeted: Cell<bool>,
     connected: Cell<bool>,
 }
@@ -62,6 +65,8 @@ impl Session {
             index,
             channel,
             outgoing: RefCell::new(outgoing),
+            opening: Cell::new(0),
+            opened: Notify::new(),
             connected: Cell::new(false),
             shard,
         }))
@@ -94,6 +99,7 @@ impl Session {
     ///
     /// When the server cannot be reached, and with TLS, when it is not trusted or does not agree to the protocol.
     pub async fn connect(&self, protocol: Protocol) -> Result<Stream, SubscribeError> {
+        let _opening = Opening::begin(&self.0);
         let (shard, address) = (&self.0.shard, self.address());
         if let Some(tls) = shard.tls() {
             tls.prime(protocol).await?;
@@ -134,6 +140,7 @@ impl Session {
     ///
     /// As of [`connect`](Self::connect).
     pub(crate) async fn new_http2(&self) -> Result<Http2, SubscribeError> {
+        let _opening = Opening::begin(&self.0);
         Http2::open(self.connect(Protocol::Http2).await?).await
     }
 
@@ -214,9 +221,13 @@ impl Session {
         self.0.shard.uplink_message(intended_ns)
     }
 
-    /// Resolves when the trial is over.
+    /// Resolves when the trial is over, and no connection of this subscriber is just being opened: of one that is given
+    /// up in its handshake, nobody would read what the server says meanwhile, and the kernel carries it nevertheless.
     pub async fn stopped(&self) {
         self.0.shard.spec().stop.requested().await;
+        while self.0.opening.get() > 0 {
+            self.0.opened.notified().await;
+        }
     }
 
     /// Whether the trial is over.
@@ -232,6 +243,24 @@ impl Session {
             // A schedule that has ended sends nothing more.
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+/// A connection that is being opened, as long as this exists.
+struct Opening<'a>(&'a Subscriber);
+
+impl<'a> Opening<'a> {
+    fn begin(subscriber: &'a Subscriber) -> Self {
+        subscriber.opening.update(|opening| opening + 1);
+        Self(subscriber)
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.opening.update(|opening| opening - 1);
+        // Reading and posting may both wait.
+        self.0.opened.notify_waiters();
     }
 }
 

@@ -33,8 +33,10 @@ pub struct NetworkCounters {
 /// Moves this process into a network namespace of its own, with loopback up and nothing else in it. Who may not do that
 /// goes into a user namespace first, under the same number.
 ///
-/// Tail loss probes (RFC 8985 §7) are switched off in there, where the kernel lets them be: nothing is lost on loopback,
-/// and whoever waits for a core longer than two round trips of some microseconds would have its data sent twice.
+/// Two things that answer to losses are switched off in there, where the kernel lets them be, since nothing is lost on
+/// loopback: tail loss probes (RFC 8985 §7), which send data twice to whoever waits for a core for longer than two round
+/// trips of some microseconds, and selective acknowledgements (RFC 2018), which make a header longer whenever packets of
+/// two cores overtake each other.
 ///
 /// # Errors
 ///
@@ -50,8 +52,10 @@ pub fn enter_own_network() -> io::Result<()> {
         fs::write("/proc/self/uid_map", format!("{0} {0} 1", user.as_raw()))?;
         fs::write("/proc/self/gid_map", format!("{0} {0} 1", group.as_raw()))?;
     }
-    // A kernel that does not let it be tells what it sent again in its counters.
-    let _ = fs::write("/proc/sys/net/ipv4/tcp_early_retrans", "0");
+    for answer_to_losses in ["tcp_early_retrans", "tcp_sack"] {
+        // Where it stays on, the counters tell what was sent again.
+        let _ = fs::write(format!("/proc/sys/net/ipv4/{answer_to_losses}"), "0");
+    }
     raise_loopback()
 }
 
