@@ -3,10 +3,13 @@
 //! A shard lives on one thread and needs no lock. Whoever waits on another thread for all to be connected reads one
 //! atomic number, which is not written for each event.
 
+mod request_headers;
+mod snapshot;
+
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::{AddAssign, Range};
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,9 +17,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
-use schema::bytes_account::{Account, Layers};
 use schema::settings::{HttpVersion, Settings, Transport};
-use schema::trial::{Flight, RecordedHead, Segments};
+use schema::trial::{Flight, RecordedHead};
 use tokio::sync::{mpsc, watch};
 use wire::message::{Message, MessageError, Stamp};
 
@@ -25,7 +27,7 @@ use crate::heads::Heads;
 use crate::os;
 use crate::payload::{PayloadError, PayloadSource};
 use crate::position::Position;
-use crate::recorder::{Counters, Recorder};
+use crate::recorder::Recorder;
 use crate::seed::{self, Purpose};
 use crate::session::Session;
 use crate::set_up::{Beginning, Place, SetUps};
@@ -33,6 +35,10 @@ use crate::stop::Stop;
 use crate::subscriber::SubscribeError;
 use crate::tap::{ConnectionTrace, Protocol, Tracer};
 use crate::transport::{Http2Pool, Sockets, Tls, Trust};
+
+pub use snapshot::Snapshot;
+
+use request_headers::RequestHeaders;
 
 /// What a shard is made of.
 #[derive(Debug, Clone)]
@@ -72,21 +78,6 @@ pub struct Shard {
     connected: Cell<u64>,
 }
 
-/// A reading of a thread's counters.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Snapshot {
-    /// What was counted.
-    pub counters: Counters,
-    /// Bytes by layer.
-    pub account: Account,
-    /// Bytes read from the sockets.
-    pub socket_read: u64,
-    /// Bytes written to the sockets.
-    pub socket_written: u64,
-    /// Segments of the sockets, by the kernel.
-    pub segments: Segments,
-}
-
 impl Shard {
     /// A shard without sessions.
     ///
@@ -97,7 +88,7 @@ impl Shard {
         let uplink_payload = uplink_payload(&spec)?;
         let (address, resumes) = (spec.address, spec.settings.transport.resumption);
         Ok(Rc::new(Self {
-            headers: RequestHeaders::new(&spec),
+            headers: RequestHeaders::new(spec.settings.http.headers, &transport(&spec), address),
             tls: spec.trust.clone().map(|trust| Tls::new(trust, address, resumes)),
             sockets: Sockets::default(),
             http2: Http2Pool::default(),
@@ -297,37 +288,6 @@ impl Shard {
     }
 }
 
-impl AddAssign for Snapshot {
-    fn add_assign(&mut self, other: Self) {
-        self.counters += other.counters;
-        self.account += other.account;
-        self.socket_read += other.socket_read;
-        self.socket_written += other.socket_written;
-        self.segments += other.segments;
-    }
-}
-
-impl Snapshot {
-    /// What was counted between an earlier reading and this one. Bytes that were `unfinished` at either reading are
-    /// left out: they belong to the moment at which they were given to their layer.
-    pub fn since(&self, earlier: &Self) -> Self {
-        Self {
-            counters: self.counters - earlier.counters,
-            account: Account {
-                up: attributed(self.account.up) - attributed(earlier.account.up),
-                down: attributed(self.account.down) - attributed(earlier.account.down),
-            },
-            socket_read: self.socket_read - earlier.socket_read,
-            socket_written: self.socket_written - earlier.socket_written,
-            segments: self.segments - earlier.segments,
-        }
-    }
-}
-
-fn attributed(layers: Layers) -> Layers {
-    Layers { unfinished: 0, ..layers }
-}
-
 fn uplink_payload(spec: &ShardSpec) -> Result<PayloadSource, PayloadError> {
     let settings = &spec.settings;
     let bytes = settings.uplink.as_ref().map_or(settings.events.payload_bytes, |uplink| uplink.payload_bytes);
@@ -338,38 +298,4 @@ fn uplink_payload(spec: &ShardSpec) -> Result<PayloadSource, PayloadError> {
 /// The transport as it is: TLS is spoken where there is somebody to trust.
 fn transport(spec: &ShardSpec) -> Transport {
     Transport { tls: spec.trust.is_some(), ..spec.settings.transport.clone() }
-}
-
-/// The headers of every exchange by the trial's profile, made once.
-#[derive(Debug)]
-struct RequestHeaders {
-    poll: HeaderMap,
-    stream: HeaderMap,
-    event_source: HeaderMap,
-    web_socket: HeaderMap,
-    post: HeaderMap,
-}
-
-impl RequestHeaders {
-    fn new(spec: &ShardSpec) -> Self {
-        let transport = transport(spec);
-        let of = |exchange| headers::headers(spec.settings.http.headers, exchange, &transport, spec.address);
-        Self {
-            poll: of(Exchange::Poll),
-            stream: of(Exchange::Stream),
-            event_source: of(Exchange::EventSource),
-            web_socket: of(Exchange::WebSocket),
-            post: of(Exchange::Post),
-        }
-    }
-
-    fn of(&self, exchange: Exchange) -> &HeaderMap {
-        match exchange {
-            Exchange::Poll => &self.poll,
-            Exchange::Stream => &self.stream,
-            Exchange::EventSource => &self.event_source,
-            Exchange::WebSocket => &self.web_socket,
-            Exchange::Post => &self.post,
-        }
-    }
 }

@@ -1,7 +1,8 @@
 //! What a socket's segments cost below TCP's stream: their IP and TCP headers.
 
+use std::os::fd::AsFd;
+
 use schema::trial::{SegmentCount, Segments};
-use tokio::net::TcpStream;
 
 use crate::os::{self, TcpInfo};
 
@@ -20,12 +21,9 @@ const SYN_WITH_TIMESTAMPS: u64 = 8;
 const SYN_WITHOUT: u64 = 12;
 
 /// The segments of a connection so far; none when the kernel does not tell, as of a socket that it has given up.
-pub(super) fn of(stream: &TcpStream) -> Segments {
-    let ip = match stream.peer_addr().or_else(|_| stream.local_addr()) {
-        Ok(address) if address.is_ipv6() => IPV6,
-        _ => IPV4,
-    };
-    os::tcp_info(stream).map_or(Segments::default(), |info| counted(&info, ip))
+pub(super) fn of(socket: impl AsFd, is_ipv6: bool) -> Segments {
+    let ip = if is_ipv6 { IPV6 } else { IPV4 };
+    os::tcp_info(socket).map_or(Segments::default(), |info| counted(&info, ip))
 }
 
 fn counted(info: &TcpInfo, ip: u64) -> Segments {

@@ -30,16 +30,22 @@ struct Registry {
 #[derive(Debug, Default)]
 struct Known {
     next: u64,
-    open: BTreeMap<u64, Weak<RefCell<TcpStream>>>,
+    open: BTreeMap<u64, Weak<Connection>>,
     /// What those carried that are closed.
     closed: Segments,
+}
+
+#[derive(Debug)]
+struct Connection {
+    stream: RefCell<TcpStream>,
+    is_ipv6: bool,
 }
 
 /// A TCP connection. What the kernel counted of it outlives it.
 #[derive(Debug)]
 pub struct Socket {
     // Shared with the registry only, which reads its counters and is never polled.
-    stream: Rc<RefCell<TcpStream>>,
+    connection: Rc<Connection>,
     sockets: Sockets,
     number: u64,
 }
@@ -51,24 +57,24 @@ impl Sockets {
         os::limit_segment(&socket)?;
         let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(self.register(stream))
+        Ok(self.register(stream, address.is_ipv6()))
     }
 
-    fn register(&self, stream: TcpStream) -> Socket {
-        let stream = Rc::new(RefCell::new(stream));
+    fn register(&self, stream: TcpStream, is_ipv6: bool) -> Socket {
+        let connection = Rc::new(Connection { stream: RefCell::new(stream), is_ipv6 });
         let mut known = self.0.known.borrow_mut();
         let number = known.next;
         known.next += 1;
-        known.open.insert(number, Rc::downgrade(&stream));
-        Socket { stream, sockets: self.clone(), number }
+        known.open.insert(number, Rc::downgrade(&connection));
+        Socket { connection, sockets: self.clone(), number }
     }
 
     /// The segments of all sockets so far, by the kernel.
     pub(crate) fn segments(&self) -> Segments {
         let known = self.0.known.borrow();
         let mut sum = known.closed;
-        for stream in known.open.values().filter_map(Weak::upgrade) {
-            sum += segments::of(&stream.borrow());
+        for connection in known.open.values().filter_map(Weak::upgrade) {
+            sum += connection.segments();
         }
         sum
     }
@@ -81,24 +87,30 @@ impl Sockets {
     }
 }
 
+impl Connection {
+    fn segments(&self) -> Segments {
+        segments::of(&*self.stream.borrow(), self.is_ipv6)
+    }
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
         let mut known = self.sockets.0.known.borrow_mut();
         known.open.remove(&self.number);
-        known.closed += segments::of(&self.stream.borrow());
+        known.closed += self.connection.segments();
         self.sockets.0.one_less.notify_one();
     }
 }
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buf)
+        Pin::new(&mut *self.connection.stream.borrow_mut()).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
+        Pin::new(&mut *self.connection.stream.borrow_mut()).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -106,18 +118,18 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)
+        Pin::new(&mut *self.connection.stream.borrow_mut()).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.borrow().is_write_vectored()
+        self.connection.stream.borrow().is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
+        Pin::new(&mut *self.connection.stream.borrow_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
+        Pin::new(&mut *self.connection.stream.borrow_mut()).poll_shutdown(cx)
     }
 }

@@ -60,7 +60,7 @@ async fn poll(address: SocketAddr) -> Outcome<()> {
     let clients: Vec<_> = (0..CONNECTIONS)
         .map(|index| tokio::task::spawn_local(short_polling::subscribe(shard.session(index, 0, None))))
         .collect();
-    while shard.snapshot().counters.requests < OPERATIONS {
+    while shard.recorder().counters.requests < OPERATIONS {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
     stopper.stop();

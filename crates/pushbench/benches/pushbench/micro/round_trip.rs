@@ -75,9 +75,9 @@ impl Pair {
         self.local.block_on(&self.runtime, async {
             let begin = Instant::now();
             for _ in 0..times {
-                let before = self.shard.snapshot().counters.events;
+                let before = self.shard.recorder().counters.events;
                 self.due.send(os::now_ns()).expect("the subscriber lives");
-                while self.shard.snapshot().counters.events == before {
+                while self.shard.recorder().counters.events == before {
                     yield_now().await;
                 }
             }
