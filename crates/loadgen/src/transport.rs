@@ -3,7 +3,7 @@
 //! - [`Stream`]: a tapped connection, plain or under TLS, that ends politely
 //! - [`Socket`]: the TCP connection below the tap; the kernel's segments of all of a thread's sockets
 //! - [`Trust`]: the one certificate that is trusted; sessions that are resumed
-//! - [`Http2`]: a connection that several subscribers may share
+//! - `Http2`: a connection that several subscribers may share
 
 mod http2;
 mod lent;

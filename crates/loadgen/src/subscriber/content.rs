@@ -150,12 +150,12 @@ mod tests {
 
     #[test]
     fn a_bomb_is_refused_before_it_has_gone_off() {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        for _ in 0..100 {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        for _ in 0..24 {
             encoder.write_all(&[b'x'; 1024 * 1024]).unwrap();
         }
         let bomb = encoder.finish().unwrap();
-        assert!(bomb.len() < 200_000);
+        assert!(bomb.len() < 50_000);
         let mut inflated = 0;
         let result = gzip().push(&bomb, |bytes| {
             inflated += bytes.len();
