@@ -1,9 +1,10 @@
 //! `content-encoding: gzip` (RFC 1952), at zlib's usual level 6, for a client that names it in `accept-encoding`.
 //!
-//! A poll's answer is compressed by itself. A stream has one compressor for as long as it lasts, so that an event can
+//! A poll's answer is compressed by itself, by its thread's one compressor, begun anew. A stream has one compressor for as long as it lasts, so that an event can
 //! refer to what was said before; it holds some hundred KiB of memory. Behind each batch of events that were there
 //! together it is flushed (zlib's sync flush), so that the client can read them at once.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::pin::Pin;
@@ -11,8 +12,8 @@ use std::task::{Context, Poll};
 
 use bytes::buf::Writer;
 use bytes::{BufMut as _, Bytes, BytesMut};
-use flate2::Compression as Level;
 use flate2::write::GzEncoder;
+use flate2::{Compress, Compression as Level, FlushCompress, Status};
 use hyper::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::ACCEPT_ENCODING;
@@ -21,6 +22,15 @@ use crate::settings::Compression;
 
 /// A batch of a stream is flushed once it holds this many bytes, though more be there.
 const BATCH_BYTES: usize = 64 * 1024;
+/// The logarithm of how far back a match may lie, zlib's default.
+const WINDOW_BITS: u8 = 15;
+/// What gzip adds at most to a short text: its head and its end, and deflate's around a block.
+const OVERHEAD: usize = 64;
+
+thread_local! {
+    /// Its hundreds of KiB are had once: a short answer would spend more time on them than on itself.
+    static WHOLE: RefCell<Compress> = RefCell::new(Compress::new_gzip(Level::default(), WINDOW_BITS));
+}
 
 /// How a body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +62,18 @@ fn is_gzip(item: &str) -> bool {
 
 /// These bytes, compressed.
 pub fn whole(bytes: &[u8]) -> Bytes {
-    let mut compressor = Compressor::default();
-    compressor.take(bytes);
-    compressor.finish()
+    WHOLE.with_borrow_mut(|compressor| {
+        compressor.reset();
+        let mut out = Vec::with_capacity(bytes.len() + OVERHEAD);
+        loop {
+            let taken = usize::try_from(compressor.total_in()).expect("it is of a slice");
+            let status = compressor.compress_vec(&bytes[taken..], &mut out, FlushCompress::Finish);
+            match status.expect("there is no dictionary to ask for") {
+                Status::StreamEnd => return Bytes::from(out),
+                Status::Ok | Status::BufError => out.reserve(OVERHEAD + bytes.len() / 8),
+            }
+        }
+    })
 }
 
 struct Compressor(GzEncoder<Writer<BytesMut>>);
@@ -156,9 +175,33 @@ impl<B: Body<Data = Bytes, Error = Infallible> + Unpin> Body for Encoded<B> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
     use hyper::header::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn an_answer_does_not_depend_on_the_one_before() {
+        let text = "the same again, ".repeat(100);
+        // xorshift: what deflate cannot shorten.
+        let mut state = 1_u64;
+        let mut noise = vec![0; 300_000];
+        noise.fill_with(|| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as u8
+        });
+        let first = whole(text.as_bytes());
+        for bytes in [text.as_bytes(), &noise, b"", text.as_bytes()] {
+            let mut inflated = Vec::new();
+            GzDecoder::new(&whole(bytes)[..]).read_to_end(&mut inflated).unwrap();
+            assert!(inflated == bytes, "{} bytes", bytes.len());
+        }
+        assert_eq!(whole(text.as_bytes()), first);
+    }
 
     #[test]
     fn gzip_is_for_whoever_names_it_and_does_not_rule_it_out() {

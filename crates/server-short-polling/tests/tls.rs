@@ -124,6 +124,23 @@ async fn a_broken_record_ends_its_connection_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_broken_record_on_http_2_is_counted_once() {
+    let server = server_of(HttpVersion::Http2, Resumption::Off).await;
+    let mut peer = server.connect_tls(&["h2"]).await;
+    peer.send([preface(), get(1, "/events")].concat()).await;
+    peer.expect_answer(1, b"\x89").await;
+    let socket = peer.stream.get_mut().0;
+    socket.write_all(b"\x17\x03\x03\0\x20 this was encrypted by nobody!!!").await.unwrap();
+    let mut rest = Vec::new();
+    let error = tokio::io::AsyncReadExt::read_to_end(&mut peer.stream, &mut rest).await.unwrap_err();
+    assert_eq!(alert(&error), Some(AlertDescription::BadRecordMac), "{error}");
+    server.stop();
+    let hub = server.hub.clone();
+    server.ended().await;
+    assert_eq!(hub.refused(), Some((1, "TLS: cannot decrypt peer's message".to_owned())));
+}
+
+#[tokio::test]
 async fn a_handshake_that_does_not_come_in_time_is_given_up_and_its_place_is_free() {
     let limits = Limits { idle: Duration::from_millis(200), connections: 1, ..Limits::default() };
     let server = server(limits).await;

@@ -26,10 +26,10 @@ use tokio::time::timeout;
 
 use super::connection::{After, Connection, Upgrade};
 use super::{Endpoint, Site};
+use crate::linger;
 use crate::listener::{self, Admission};
 use crate::settings::Limits;
 use crate::stream::Stream;
-use crate::{linger, tls};
 use activity::{Activity, Held, Open};
 use lent::Lent;
 
@@ -80,12 +80,11 @@ async fn speak<E: Endpoint>(
     read: Bytes,
     admission: &Admission,
 ) -> Option<Stream> {
-    let (lent, returned) = Lent::new(stream, read);
+    let (lent, returned) = Lent::new(stream, read, &site.hub);
     let activity = Arc::new(Activity::default());
     let admitted = matches!(admission, Admission::Admitted(_));
-    if let Err(error) = drive(site, lent, &activity, admitted).await {
-        tls::count_broken(&site.hub, &error);
-    }
+    // An error of the client's protocol has been answered by h2, and one of TLS was counted where it was read.
+    let _ = drive(site, lent, &activity, admitted).await;
     returned.await.ok()
 }
 

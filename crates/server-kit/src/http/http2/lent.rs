@@ -1,4 +1,6 @@
 //! A stream that is lent to hyper, which does not give it back by itself, and bytes that were read of it before.
+//!
+//! What TLS finds wrong is noted here: h2 keeps an I/O error's kind and text, and not what it comes from.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 use crate::stream::Stream;
+use crate::{Hub, tls};
 
 /// The borrower's side. Dropped, it gives the stream back.
 pub(super) struct Lent {
@@ -16,13 +19,21 @@ pub(super) struct Lent {
     /// Taken by the drop alone.
     stream: Option<Stream>,
     lender: Option<oneshot::Sender<Stream>>,
+    /// Where a broken stream is counted; none once it was.
+    hub: Option<Hub>,
 }
 
 impl Lent {
-    /// Lends the stream; the receiver gets it back.
-    pub(super) fn new(stream: Stream, read: Bytes) -> (Self, oneshot::Receiver<Stream>) {
+    /// Lends the stream; the receiver gets it back. A broken TLS record is counted ([`Hub::refused`]).
+    pub(super) fn new(stream: Stream, read: Bytes, hub: &Hub) -> (Self, oneshot::Receiver<Stream>) {
         let (lender, returned) = oneshot::channel();
-        (Self { read, stream: Some(stream), lender: Some(lender) }, returned)
+        (Self { read, stream: Some(stream), lender: Some(lender), hub: Some(hub.clone()) }, returned)
+    }
+
+    fn count_broken(&mut self, error: &io::Error) {
+        if let Some(hub) = self.hub.take() {
+            tls::count_broken(&hub, error);
+        }
     }
 
     fn stream(self: Pin<&mut Self>) -> Pin<&mut Stream> {
@@ -46,7 +57,11 @@ impl AsyncRead for Lent {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.read.is_empty() {
-            return self.stream().poll_read(cx, buf);
+            let polled = self.as_mut().stream().poll_read(cx, buf);
+            if let Poll::Ready(Err(error)) = &polled {
+                self.count_broken(error);
+            }
+            return polled;
         }
         let len = buf.remaining().min(self.read.len());
         buf.put_slice(&self.read[..len]);
