@@ -54,8 +54,9 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
 }
 
 const CAPTION: &str = "Wire bytes of both directions for each delivered event; bars are 95 % intervals between trials, where a \
-    point has three or more. Rings are crossings that the trials can be relied on for, computed between the measured points \
-    on straight lines of this plot; their letters are those of the list and of the table.";
+    point has three or more. What an event takes is *a* + *b* ÷ rate, so the lines between the measured points are straight over \
+    1 ÷ rate, which is bent in this plot. Rings are crossings of these lines that the trials can be relied on for; their letters \
+    are those of the list and of the table.";
 
 fn plots(stage: &Stage<'_>) -> (Vec<Plot>, f64) {
     let mut top = HEAD;
@@ -98,15 +99,30 @@ fn line(
     let look = stage.look(order);
     let rows = stage.answer.rows_of(order).filter(|row| plot.slice.holds(row));
     let points: Vec<(f64, Estimate)> = rows.filter_map(|row| Some((rate(stage, row)?, cost(row)?))).collect();
-    let line: Vec<At> = points.iter().map(|(rate, cost)| frame.at(*rate, cost.value)).collect();
+    let values: Vec<(f64, f64)> = points.iter().map(|(rate, cost)| (*rate, cost.value)).collect();
+    let line: Vec<At> = bent(&values).into_iter().map(|(rate, cost)| frame.at(rate, cost)).collect();
     canvas.line(&line, look.ink, 1.8)?;
-    for ((rate, cost), at) in points.iter().zip(line) {
+    for (rate, cost) in &points {
         if let Some(interval) = cost.interval {
             canvas.line(&[frame.at(*rate, interval.low), frame.at(*rate, interval.high)], look.ink, 1.4)?;
         }
-        canvas.marker(at, look.marker, 4.0, look.ink, Body::Filled)?;
+        canvas.marker(frame.at(*rate, cost.value), look.marker, 4.0, look.ink, Body::Filled)?;
     }
     Ok(())
+}
+
+/// The measured points and, between two, some of a line that is straight over 1 ÷ rate.
+fn bent(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    const STEPS: u32 = 12;
+    let between = points.windows(2).flat_map(|ends| {
+        let [(low, first), (high, second)] = [ends[0], ends[1]];
+        (0..STEPS).map(move |step| {
+            let rate = low * (high / low).powf(f64::from(step) / f64::from(STEPS));
+            let share = (low.recip() - rate.recip()) / (low.recip() - high.recip());
+            (rate, first + share * (second - first))
+        })
+    });
+    between.chain(points.last().copied()).collect()
 }
 
 /// Where a ring's letter stands: rings that touch have theirs on different sides.
@@ -172,5 +188,18 @@ fn describe(stage: &Stage<'_>, plots: &[Plot]) -> String {
         plot.marks.iter().map(move |mark| format!("{over}{}.", words(stage, mark)))
     });
     let lines: Vec<String> = lines.collect();
-    if lines.is_empty() { "No two lines cross.".to_owned() } else { lines.join(" ") }
+    if lines.is_empty() { "No two lines cross for sure.".to_owned() } else { lines.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_between_points_follow_what_a_second_and_an_event_take() {
+        let curve = |rate: f64| (rate, 50.0 + 1_000.0 / rate);
+        let line = bent(&[curve(0.1), curve(10.0), curve(1_000.0)]);
+        assert_eq!((line.len(), line[0], line[24]), (25, curve(0.1), curve(1_000.0)));
+        assert!(line.iter().all(|(rate, cost)| (cost - curve(*rate).1).abs() < 1e-6 * cost), "{line:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use super::Chapter;
 use super::markdown::{inline, table};
 use crate::numbers::{self, NOTHING};
-use crate::statistics::{Answer, Estimate, Pair, Slice, Subject};
+use crate::statistics::{Answer, Estimate, Pair, Slice, Standing, Subject};
 
 /// Nothing when the scenario does not ask about bytes over a rate.
 pub(super) fn section(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
@@ -15,17 +15,20 @@ pub(super) fn section(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
     format!("{NOTE}\n\n{}\n", parts.collect::<Vec<_>>().join("\n"))
 }
 
-const NOTE: &str = "Crossing points: between two measured rates the lines of the chart are straight, and where two of them meet, both \
-    techniques take the same bytes for an event. The interval is of 95 %, by drawing the trials of each measured point anew, \
-    the same repetitions for both techniques; it covers the trials' scatter and not the straightness of the lines. None where a \
-    neighbouring point has fewer than three trials. A crossing counts when at least 95 % of the drawings have it.";
+const NOTE: &str = "Crossing points: what an event takes is *a* + *b* ÷ rate, so between two measured rates the lines of the chart are straight \
+    over 1 ÷ rate, and where two of them meet, both techniques take the same bytes for an event. The interval is of 95 %, by \
+    drawing the trials of each measured point anew, the same repetitions for both techniques; it covers the trials' scatter and \
+    not how well such a line fits between two rates. A crossing counts when both measured points beside it have three or more \
+    trials of both techniques, and at least 95 % of the drawings have it.";
 
 fn part(chapter: &Chapter<'_>, answer: &Answer<'_>, slice: &Slice) -> String {
     let over =
         if slice.name.is_empty() { String::new() } else { format!("Over {}:\n\n", inline(&slice.name)) };
     let (crossings, pairs) = (crossings(chapter, answer, slice), answer.pairs(slice));
-    let others = [doubtful(chapter, &pairs), never(chapter, &pairs)];
-    let others: Vec<String> = others.into_iter().flatten().collect();
+    let doubts = [(Standing::Scattered, SCATTERED), (Standing::TooFewTrials, TOO_FEW)];
+    let doubts = doubts.map(|(standing, words)| doubtful(chapter, &pairs, standing, words));
+    let others = doubts.into_iter().chain([never(chapter, &pairs)]);
+    let others: Vec<String> = others.flatten().collect();
     format!("{over}{crossings}\n{}\n", others.join("\n\n"))
 }
 
@@ -35,29 +38,32 @@ fn crossings(chapter: &Chapter<'_>, answer: &Answer<'_>, slice: &Slice) -> Strin
     let rows = answer.marks(slice).into_iter().map(|mark| {
         let crossing = mark.crossing;
         let rate = Estimate { value: crossing.rate, interval: crossing.interval };
-        let without = if crossing.interval.is_none() { " (no interval)" } else { "" };
         vec![
             mark.letter,
-            format!("{}{without}", numbers::estimate(rate)),
+            numbers::estimate(rate),
             chapter.label(crossing.below),
             chapter.label(crossing.above),
             numbers::significant(crossing.bytes),
         ]
     });
     let rows: Vec<Vec<String>> = rows.collect();
-    if rows.is_empty() { "No two lines cross.\n".to_owned() } else { table(4, &head, rows) }
+    if rows.is_empty() { "No two lines cross for sure.\n".to_owned() } else { table(4, &head, rows) }
 }
 
-/// Lines so close that the trials do not tell whether they cross.
-fn doubtful(chapter: &Chapter<'_>, pairs: &[Pair]) -> Option<String> {
-    let found = pairs.iter().flat_map(|pair| pair.crossings.iter().filter(|crossing| !crossing.is_reliable));
+const SCATTERED: &str = "So close that these trials do not tell whether they cross";
+const TOO_FEW: &str = "Too few trials to tell whether they cross";
+
+/// Crossings that these trials do not tell for sure.
+fn doubtful(chapter: &Chapter<'_>, pairs: &[Pair], standing: Standing, words: &str) -> Option<String> {
+    let crossings = pairs.iter().flat_map(|pair| &pair.crossings);
+    let found = crossings.filter(|crossing| crossing.standing == standing);
     let found = found.map(|crossing| {
         let [below, above] = [crossing.below, crossing.above].map(|order| chapter.label(order));
         format!("{below} and {above} near {}/s", numbers::significant(crossing.rate))
     });
     let found: Vec<String> = found.collect();
     let text = found.join("; ");
-    (!found.is_empty()).then(|| format!("So close that these trials do not tell whether they cross: {text}."))
+    (!found.is_empty()).then(|| format!("{words}: {text}."))
 }
 
 /// For each technique those that take more bytes at every measured rate.

@@ -1,4 +1,7 @@
 //! Where one technique becomes cheaper than another: the crossing points of their bytes per event over the rate.
+//!
+//! Bytes per event are `a + b ÷ rate`: what an event takes, and what a second takes shared among its events. So they
+//! are a straight line in 1 ÷ rate.
 
 use std::collections::BTreeMap;
 
@@ -33,8 +36,18 @@ pub(crate) struct Crossing {
     /// Which technique takes fewer bytes below this rate, and which above.
     pub below: usize,
     pub above: usize,
-    /// Whether nearly every drawing of the trials crosses in this direction, too.
-    pub is_reliable: bool,
+    pub standing: Standing,
+}
+
+/// What trials say of a crossing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nearly every drawing of the trials crosses in this direction, too.
+    Reliable,
+    /// The trials scatter too much to tell.
+    Scattered,
+    /// A measured point beside it has so few trials that drawing them says nothing.
+    TooFewTrials,
 }
 
 /// A crossing that can be relied on, and how chart and table name it.
@@ -56,7 +69,7 @@ impl Answer<'_> {
     pub(crate) fn marks(&self, slice: &Slice) -> Vec<Mark> {
         let pairs = self.pairs(slice).into_iter();
         let mut crossings: Vec<Crossing> = pairs.flat_map(|pair| pair.crossings).collect();
-        crossings.retain(|crossing| crossing.is_reliable);
+        crossings.retain(|crossing| crossing.standing == Standing::Reliable);
         crossings.sort_by(|a, b| a.rate.total_cmp(&b.rate));
         let marks = crossings.into_iter().enumerate();
         marks.map(|(place, crossing)| Mark { letter: letter(place), crossing }).collect()
@@ -143,13 +156,14 @@ fn trials(row: &Row<'_>) -> BTreeMap<u32, Trial> {
 struct Found {
     rate: f64,
     bytes: f64,
-    /// The point before it.
+    /// The points before and behind it.
     after: usize,
+    behind: usize,
     /// Which side takes fewer bytes below.
     below: usize,
 }
 
-/// Straight lines between the measured points, on logarithmic axes.
+/// Lines between the measured points that are straight over 1 ÷ rate.
 fn crossings(points: &[Point], weights: Option<&[Vec<u32>]>) -> Vec<Found> {
     let at = |place: usize| points[place].bytes(weights.map(|weights| weights[place].as_slice()));
     let line: Vec<(usize, [f64; 2])> =
@@ -162,16 +176,17 @@ fn between(
     (before, first): (usize, [f64; 2]),
     (behind, second): (usize, [f64; 2]),
 ) -> Option<Found> {
-    let [above, under] = [first, second].map(|[a, b]| (a / b).ln());
+    let [above, under] = [first, second].map(|[a, b]| a - b);
     if (above > 0.0) == (under > 0.0) {
         return None;
     }
     let share = above / (above - under);
-    let along = |from: f64, to: f64| (from.ln() + share * (to.ln() - from.ln())).exp();
+    let along = |from: f64, to: f64| from + share * (to - from);
     Some(Found {
-        rate: along(points[before].rate, points[behind].rate),
+        rate: along(points[before].rate.recip(), points[behind].rate.recip()).recip(),
         bytes: along(first[0], second[0]),
         after: before,
+        behind,
         below: usize::from(above > 0.0),
     })
 }
@@ -188,17 +203,26 @@ fn crossing(found: &Found, techniques: [usize; 2], points: &[Point], drawn: &[Ve
         alike.min_by(|a, b| distance(a).total_cmp(&distance(b)))
     });
     let rates: Vec<f64> = nearest.map(|other| other.rate).collect();
-    let is_reliable = rates.len() as f64 >= RELIABLE * drawn.len() as f64;
-    let ends = points[found.after..].iter().take(2);
-    let has_trials = ends.map(|point| point.trials.len()).all(|count| count >= LEAST_TRIALS);
+    let standing = if !has_trials(found, points) {
+        Standing::TooFewTrials
+    } else if rates.len() as f64 >= RELIABLE * drawn.len() as f64 {
+        Standing::Reliable
+    } else {
+        Standing::Scattered
+    };
     Crossing {
         rate: found.rate,
         bytes: found.bytes,
-        interval: Interval::holding(rates).filter(|_| has_trials && is_reliable),
+        interval: Interval::holding(rates).filter(|_| standing == Standing::Reliable),
         below: techniques[found.below],
         above: techniques[1 - found.below],
-        is_reliable,
+        standing,
     }
+}
+
+/// Whether drawing the trials of both measured points beside it can move it at all.
+fn has_trials(found: &Found, points: &[Point]) -> bool {
+    points[found.after..=found.behind].iter().all(|point| point.trials.len() >= LEAST_TRIALS)
 }
 
 #[cfg(test)]
@@ -211,12 +235,12 @@ mod tests {
     }
 
     #[test]
-    fn crossing_lies_where_logarithmic_lines_meet() {
-        // 1000/rate against 100: on logarithmic axes both are straight, and they meet at 10/s.
-        let points = [point(1.0, &[(1_000.0, 100.0)]), point(1_000.0, &[(1.0, 100.0)])];
-        let found = crossings(&points, None);
+    fn crossing_is_exact_for_what_a_second_and_an_event_take() {
+        // 50 + 1000/rate against 100 + 500/rate: equal at 10/s with 150 bytes, however far the measured points lie.
+        let both = |rate: f64| point(rate, &[(50.0 + 1_000.0 / rate, 100.0 + 500.0 / rate)]);
+        let found = crossings(&[both(0.5), both(400.0)], None);
         assert_eq!(found.len(), 1);
-        assert!((found[0].rate - 10.0).abs() < 1e-9 && (found[0].bytes - 100.0).abs() < 1e-9, "{found:?}");
+        assert!((found[0].rate - 10.0).abs() < 1e-9 && (found[0].bytes - 150.0).abs() < 1e-9, "{found:?}");
         assert_eq!(found[0].below, 1);
     }
 
@@ -229,9 +253,13 @@ mod tests {
         let crossing = crossing(&found, [7, 9], &points, &draws(&points));
         let interval = crossing.interval.expect("three trials at both ends");
         assert!(interval.low < crossing.rate && crossing.rate < interval.high, "{crossing:?}");
-        assert_eq!((crossing.below, crossing.above, crossing.is_reliable), (9, 7, true));
-        let few = [point(1.0, &low[..2]), point(100.0, &high)];
-        assert_eq!(super::crossing(&found, [7, 9], &few, &draws(&few)).interval, None);
+        assert_eq!((crossing.below, crossing.above, crossing.standing), (9, 7, Standing::Reliable));
+        // One trial is drawn as itself each time, so that all drawings agree and prove nothing.
+        for trials in [1, 2] {
+            let few = [point(1.0, &low[..trials]), point(100.0, &high)];
+            let crossing = super::crossing(&found, [7, 9], &few, &draws(&few));
+            assert_eq!((crossing.standing, crossing.interval), (Standing::TooFewTrials, None));
+        }
     }
 
     #[test]
@@ -240,6 +268,6 @@ mod tests {
             [point(1.0, &[(99.0, 100.0); 3]), point(10.0, &[(99.0, 100.0), (99.0, 100.0), (103.0, 100.0)])];
         let found = crossings(&points, None)[0];
         let crossing = crossing(&found, [0, 1], &points, &draws(&points));
-        assert!(!crossing.is_reliable && crossing.interval.is_none(), "{crossing:?}");
+        assert_eq!((crossing.standing, crossing.interval), (Standing::Scattered, None), "{crossing:?}");
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use axes::{Slice, Subject};
 #[cfg(test)]
 pub(crate) use bootstrap::Interval;
 pub(crate) use bootstrap::{Estimate, LEAST_TRIALS};
-pub(crate) use crossing::{Mark, Pair};
+pub(crate) use crossing::{Mark, Pair, Standing};
 pub(crate) use figures::{Figures, Shown, shown_at};
 pub(crate) use quantile::{LEAST_IN_TAIL, Quantile};
 pub(crate) use row::Row;
