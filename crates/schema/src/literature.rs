@@ -19,6 +19,7 @@
 //! tolerance = 0                   # in the same unit, either way
 //! measure = { from = "replay", exchange = "poll", count = "wire" }      # left out: it cannot be measured here
 //! why = "the sum leaves out the line ends"                              # what a difference comes from
+//! expected = [909, 909]           # from where to where it then lies; left out: no arithmetic tells
 //! [[table]]                       # overhead bytes of the scenario's points
 //! title = "the same today"
 //! down = ["http.headers"]
@@ -89,6 +90,8 @@ pub struct Published {
     /// Why the measured one differs, or why there is none.
     #[serde(default)]
     pub why: String,
+    /// From where to where the measured one lies if that is why; none where no arithmetic tells. In the same unit.
+    pub expected: Option<[f64; 2]>,
 }
 
 /// A rule by which a figure is measured.

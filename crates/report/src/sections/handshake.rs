@@ -65,7 +65,7 @@ fn layers(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
         .map(str::to_owned)
         .into_iter()
         .chain(names)
-        .chain(["median time".to_owned()])
+        .chain(["quickest to slowest".to_owned()])
         .collect();
     let rows = answer.rows.iter().filter_map(|row| {
         let set_up = set_up(row)?;
@@ -73,16 +73,14 @@ fn layers(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
             let of = |direction: usize| significant(set_up.stack.layers[direction][*place].1);
             format!("{} / {}", of(0), of(1))
         };
-        let cells = places.iter().map(bytes).chain([optional(set_up.median, times)]);
+        let cells = places.iter().map(bytes).chain([optional(set_up.elapsed, times)]);
         Some(begin(chapter, row).into_iter().chain(cells).collect())
     });
     table(2, &head, rows)
 }
 
-/// The medians of different trials are not averaged.
-fn times((least, most): (f64, f64)) -> String {
-    let (least, most) = (numbers::time(least), numbers::time(most));
-    if least == most { least } else { format!("{least} to {most}") }
+fn times((quickest, slowest): (f64, f64)) -> String {
+    format!("{} to {}", numbers::time(quickest), numbers::time(slowest))
 }
 
 fn spread(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {

@@ -1,6 +1,7 @@
 //! The tap against the kernel: trials that ran alone in a network namespace, whose loopback counters saw nothing else.
 
 use schema::trial::{Observed, SegmentCount, TrialOutcome};
+use theory::tcp;
 
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
@@ -8,12 +9,10 @@ use crate::load::Trial;
 use crate::numbers::whole;
 use crate::statistics::{Answer, Row};
 
-/// IP and TCP header of a packet of an open connection: 20 (RFC 791 §3.1), 20 (RFC 9293 §3.1), and 12 for timestamps
-/// (RFC 7323 §3.2, with its two bytes of padding).
-const HEADERS: u64 = 52;
-/// What a SYN has beyond that: maximum segment size, selective acknowledgements permitted, window scale, less padding
-/// that it does not need.
-const SYN_EXTRA: u64 = 8;
+/// What a SYN has beyond the headers of any segment: more options.
+const SYN_EXTRA: u64 = tcp::SYN - tcp::SEGMENT_HEADER;
+/// The most that a segment counts which is sent again.
+const LARGEST_SEGMENT: u64 = tcp::SEGMENT_HEADER + tcp::MSS;
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let seen = |answer: &&Answer<'_>| answer.rows.iter().any(|row| !checks(row).is_empty());
@@ -24,7 +23,9 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
     }
     let all: Vec<Check<'_>> = answers.iter().flat_map(|answer| answer.rows.iter()).flat_map(checks).collect();
     let tables = answers.iter().map(|answer| scenario(chapter, answer));
-    format!("{READING}\n\n{}\n\n{}", verdict(&all), tables.collect::<Vec<_>>().join("\n"))
+    let rows = answers.iter().flat_map(|answer| &answer.rows);
+    let planned = rows.flat_map(|row| &row.trials).filter(|trial| trial.record.settings.observed).count();
+    format!("{READING}\n\n{}\n\n{}", verdict(&all, planned), tables.collect::<Vec<_>>().join("\n"))
 }
 
 const READING: &str = "Server and load generator had a network of their own here, and the kernel counted every packet that crossed it. The \
@@ -55,7 +56,7 @@ impl Check<'_> {
     }
 
     fn headers(&self) -> u64 {
-        HEADERS * self.observed.packets + SYN_EXTRA * 2 * self.observed.connections
+        tcp::SEGMENT_HEADER * self.observed.packets + SYN_EXTRA * 2 * self.observed.connections
     }
 
     /// What the kernel counted beyond tap and headers.
@@ -64,12 +65,13 @@ impl Check<'_> {
     }
 
     fn shown_difference(&self) -> String {
-        match (self.difference(), self.observed.retransmitted) {
-            (0, _) => "0 B".to_owned(),
-            (bytes, 0) => format!("**{bytes:+} B**, not explained"),
-            (bytes, again) => format!(
-                "**{bytes:+} B**; {again} segments were sent again, whose bytes the kernel counts twice"
-            ),
+        let again = self.observed.retransmitted;
+        match self.difference() {
+            0 => "0 B".to_owned(),
+            bytes if 0 < bytes && bytes as u64 <= again * LARGEST_SEGMENT => {
+                format!("{bytes:+} B; {again} segments were sent again, whose bytes the kernel counts twice")
+            }
+            bytes => format!("**{bytes:+} B, not explained**"),
         }
     }
 
@@ -79,13 +81,17 @@ impl Check<'_> {
     }
 }
 
-fn verdict(checks: &[Check<'_>]) -> String {
+/// Trials that failed have nothing to compare, and are counted among the planned ones.
+fn verdict(checks: &[Check<'_>], planned: usize) -> String {
     let equal = checks.iter().filter(|check| check.difference() == 0).count();
     let bytes: u64 = checks.iter().map(|check| check.observed.bytes).sum();
-    let all = if equal == checks.len() { "all".to_owned() } else { format!("{equal} of") };
+    let share = match checks.len() {
+        compared if compared < planned => format!("{equal} of {planned} planned trials"),
+        compared if compared == equal => format!("all {compared} trials"),
+        compared => format!("{equal} of {compared} trials"),
+    };
     format!(
-        "In **{all} {} trials** the tap's layers and the packets' headers add up to the kernel's count to the byte ({} bytes together).",
-        checks.len(),
+        "In **{share}** the tap's layers and the packets' headers add up to the kernel's count to the byte ({} bytes together).",
         whole(bytes)
     )
 }

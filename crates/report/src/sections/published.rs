@@ -52,6 +52,9 @@ fn judged(chapter: &Chapter<'_>, publication: &Publication) -> String {
     )
 }
 
+/// What a decimal of the file and a quotient of counts may differ by for being binary.
+const ROUNDING: f64 = 1e-9;
+
 /// A published figure, and what became of it.
 struct Verdict<'p> {
     figure: &'p Published,
@@ -67,23 +70,38 @@ impl<'p> Verdict<'p> {
 
     /// None when nothing was measured.
     fn is_reproduced(&self) -> Option<bool> {
-        // What a decimal of the file and a quotient of counts may differ by for being binary.
-        const ROUNDING: f64 = 1e-9;
         let Published { value, tolerance, .. } = self.figure;
         self.measured.map(|measured| (measured - value).abs() <= tolerance + value.abs() * ROUNDING)
     }
 
     fn words(&self) -> String {
-        let because = |else_: &str| match self.figure.why.as_str() {
-            "" => else_.to_owned(),
-            why => inline(why),
-        };
+        let why = inline(&self.figure.why);
         match self.is_reproduced() {
             Some(true) => "**reproduced**".to_owned(),
-            Some(false) => format!("*differs* because {}", because("of something that nobody has found yet")),
+            Some(false) => self.difference(&why),
             None if self.figure.measure.is_some() => "*not measured* in this run".to_owned(),
-            None => format!("*not measured*: {}", because("there is no rule for it")),
+            None if why.is_empty() => "*not measured*: there is no rule for it".to_owned(),
+            None => format!("*not measured*: {why}"),
         }
+    }
+
+    /// The cause was written before the measurement: it is one only where it foretold the measured figure.
+    fn difference(&self, why: &str) -> String {
+        match (why.is_empty(), self.is_expected()) {
+            (true, _) => "*differs*; no cause is known".to_owned(),
+            (false, None) => format!("*differs*; known cause: {why}"),
+            (false, Some(true)) => format!("*differs* because {why}"),
+            (false, Some(false)) => {
+                format!("**differs; the known cause does not account for it**: {why}")
+            }
+        }
+    }
+
+    /// Whether the measured figure is what the cause of its difference makes of the published one; none where the
+    /// publication's file does not say what that is.
+    fn is_expected(&self) -> Option<bool> {
+        let ([low, high], measured) = (self.figure.expected?, self.measured?);
+        Some(low - low.abs() * ROUNDING <= measured && measured <= high + high.abs() * ROUNDING)
     }
 
     fn line(&self) -> Vec<String> {

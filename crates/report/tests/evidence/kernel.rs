@@ -7,7 +7,7 @@ use super::fixture::model::six;
 use super::fixture::runs::at;
 use super::{folder, report, section};
 
-/// Trials of two contestants; of the second the kernel counted so much more.
+/// Trials of two contestants; of the second the kernel counted so much more, `u64::MAX` being one byte less.
 fn observed(beyond: u64, retransmitted: u64) -> Run {
     let mut run = Run::new(&six());
     run.scenario("observer", &[], "");
@@ -19,7 +19,8 @@ fn observed(beyond: u64, retransmitted: u64) -> Run {
         let TrialResult::Complete(outcome) = &mut record.result else { panic!("model loses nothing here") };
         outcome.segments.total.up.segments = 70;
         outcome.segments.total.down.segments = 80;
-        let bytes = outcome.bytes.total.wire() + 52 * 100 + 16 * 3 + if order == 1 { beyond } else { 0 };
+        let beyond = if order == 1 { beyond } else { 0 };
+        let bytes = (outcome.bytes.total.wire() + 52 * 100 + 16 * 3).wrapping_add(beyond);
         record.observed = Some(Observed { packets: 100, bytes, retransmitted, connections: 3 });
     }
     run
@@ -47,10 +48,29 @@ fn difference_is_bold_and_said_to_be_unexplained() {
     let text = report(root.path(), &observed(7, 0));
     let section = section(&text, "observer");
     assert!(section.contains("In **1 of 2 trials**"), "{section}");
-    assert!(section.contains("| **+7 B**, not explained |"), "{section}");
+    assert!(section.contains("| **+7 B, not explained** |"), "{section}");
+}
+
+#[test]
+fn what_was_sent_again_explains_no_more_than_its_own_bytes() {
+    for (beyond, difference) in [
+        (3_000, "+3000 B; 2 segments were sent again"),
+        (3_001, "**+3001 B, not explained** |"),
+        (u64::MAX, "**-1 B, not explained** |"),
+    ] {
+        let root = folder();
+        let text = report(root.path(), &observed(beyond, 2));
+        assert!(section(&text, "observer").contains(&format!("| {difference}")), "{text}");
+    }
+}
+
+#[test]
+fn trial_that_failed_is_counted_as_planned() {
     let root = folder();
-    let text = report(root.path(), &observed(7, 2));
-    assert!(text.contains("| **+7 B**; 2 segments were sent again"), "{text}");
+    let mut run = observed(0, 0);
+    run.trials[1].0.observed = None;
+    let text = report(root.path(), &run);
+    assert!(section(&text, "observer").contains("In **1 of 2 planned trials** the tap's layers"), "{text}");
 }
 
 #[test]

@@ -36,6 +36,24 @@ unit = "B"
 tolerance = 0
 measure = { from = "replay", exchange = "poll", count = "wire" }
 why = "line ends were left out"
+expected = [37, 37]
+
+[[figure]]
+what = "elsewhere than its cause has it"
+value = 29
+unit = "B"
+tolerance = 0
+measure = { from = "replay", exchange = "poll", count = "wire" }
+why = "each line has one more byte"
+expected = [31, 33]
+
+[[figure]]
+what = "of a cause without arithmetic"
+value = 29
+unit = "B"
+tolerance = 0
+measure = { from = "replay", exchange = "poll", count = "wire" }
+why = "heads were others"
 
 [[figure]]
 what = "bandwidth"
@@ -134,11 +152,16 @@ fn verdicts_are_computed_from_what_was_measured() {
     let expected = [
         ("characters", ["29 B", "**reproduced**"]),
         ("on the wire", ["37 B", "*differs* because line ends were left out"]),
+        (
+            "elsewhere than its cause has it",
+            ["37 B", "**differs; the known cause does not account for it**: each line has one more byte"],
+        ),
+        ("of a cause without arithmetic", ["37 B", "*differs*; known cause: heads were others"]),
         ("bandwidth", ["2.213 Mbps", "**reproduced**"]),
         ("framing", ["4 B", "**reproduced**"]),
         ("framing less a field", ["1 B", "**reproduced**"]),
         // 166 B of handshake for each subscriber, and 5 × 4 B.
-        ("session of five", ["186 B", "*differs* because of something that nobody has found yet"]),
+        ("session of five", ["186 B", "*differs*; no cause is known"]),
         ("requests", ["1", "**reproduced**"]),
         ("elsewhere", ["–", "*not measured* in this run"]),
         ("latency", ["–", "*not measured*: it was drawn, not measured"]),
@@ -148,7 +171,7 @@ fn verdicts_are_computed_from_what_was_measured() {
     }
     // 642 B up and 235 B down without the stamp.
     assert_eq!(verdict(section, "share of requests")[0], "73.204 %", "{section}");
-    assert!(section.contains("Of 10 figures: 5 reproduced, 3 differ, 2 not measured."), "{section}");
+    assert!(section.contains("Of 12 figures: 5 reproduced, 5 differ, 2 not measured."), "{section}");
     assert!(section.contains("### F0: Two \\| polls"), "{section}");
 }
 
