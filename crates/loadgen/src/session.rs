@@ -24,8 +24,8 @@ use crate::seed::{self, Purpose};
 use crate::set_up::Beginning;
 use crate::shard::Shard;
 use crate::subscriber::SubscribeError;
-use crate::tap::{Protocol, SharedTally, Tapped, TappedTls, TlsTap};
-use crate::transport::{Http2, Stream, alpn};
+use crate::tap::{ConnectionTrace, Protocol, SharedTally, Tapped, TappedTls, TlsTap};
+use crate::transport::{Http2, Socket, Stream, Tls, alpn};
 
 /// One subscriber in a trial.
 #[derive(Debug, Clone)]
@@ -97,7 +97,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// When the server cannot be reached, and with TLS, when it is not trusted or does not agree to the protocol.
+    /// When the server cannot be reached, and with TLS, when it is not trusted, does not agree to the protocol, or does
+    /// not resume a session that it shall.
     pub async fn connect(&self, protocol: Protocol) -> Result<Stream, SubscribeError> {
         let _opening = Opening::begin(&self.0);
         let (shard, address) = (&self.0.shard, self.address());
@@ -108,11 +109,24 @@ impl Session {
         let socket = shard.sockets().connect(address).await;
         let socket = socket.map_err(|source| SubscribeError::Connect { address, source })?;
         shard.count(|recorder| recorder.counters.connections += 1);
-        let tally = SharedTally::clone(&self.0.beginning.place.tally);
-        let added_delay = shard.added_delay();
-        let Some(tls) = shard.tls() else {
-            return Ok(Stream::Plain(Tapped::traced(socket, protocol, tally, added_delay, trace)));
-        };
+        if let Some(tls) = shard.tls() {
+            return self.secure(tls, socket, protocol, trace).await;
+        }
+        let (tally, added_delay) = (self.tally(), shard.added_delay());
+        Ok(Stream::Plain(Tapped::traced(socket, protocol, tally, added_delay, trace)))
+    }
+
+    /// Shakes hands over a fresh connection.
+    async fn secure(
+        &self,
+        tls: &Tls,
+        socket: Socket,
+        protocol: Protocol,
+        trace: Option<ConnectionTrace>,
+    ) -> Result<Stream, SubscribeError> {
+        // Others may have taken the ticket meanwhile. Nothing comes between this and the handshake, which takes one.
+        tls.prime(protocol).await?;
+        let (tally, added_delay) = (self.tally(), self.0.shard.added_delay());
         let (connector, server, alpn) = (&tls.connector, tls.server(), alpn(protocol));
         let tap = TlsTap { connector, server, alpn, protocol, tally, added_delay, trace };
         let stream = TappedTls::open(socket, tap).await.map_err(SubscribeError::Tls)?;
@@ -120,8 +134,13 @@ impl Session {
             (Some(wanted), got) if got.as_deref() != Some(wanted) => {
                 Err(SubscribeError::Alpn { wanted, got })
             }
+            _ if self.0.shard.resumes() && !stream.is_resumed() => Err(SubscribeError::NotResumed),
             _ => Ok(Stream::Tls(Box::new(stream))),
         }
+    }
+
+    fn tally(&self) -> SharedTally {
+        SharedTally::clone(&self.0.beginning.place.tally)
     }
 
     /// The HTTP/2 connection of this subscriber: its own, or the one that it shares with its neighbours.

@@ -57,16 +57,18 @@ impl Tls {
     }
 
     /// Sees to it that the next connection can resume a session, if sessions are resumed: where no ticket is left, a
-    /// connection that is not counted fetches some.
+    /// connection that is not counted fetches some. At its return, one is there.
     ///
     /// # Errors
     ///
     /// When the server cannot be reached, or gives none.
     pub(crate) async fn prime(&self, protocol: Protocol) -> Result<(), SubscribeError> {
-        match &self.tickets {
-            Some(tickets) if tickets.is_empty() => self.fetch(tickets, protocol).await,
-            _ => Ok(()),
+        let Some(tickets) = &self.tickets else { return Ok(()) };
+        // Somebody else may take what was fetched.
+        while tickets.is_empty() {
+            self.fetch(tickets, protocol).await?;
         }
+        Ok(())
     }
 
     async fn fetch(&self, tickets: &Tickets, protocol: Protocol) -> Result<(), SubscribeError> {

@@ -1,5 +1,6 @@
 //! Whom a session trusts, what it asks for, and what it resumes.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::rc::Rc;
 
@@ -99,11 +100,12 @@ fn a_broken_record_ends_a_subscription_as_what_it_is() {
 }
 
 /// Accepts whoever comes, and reads to their end.
-async fn serve(rig: Rc<Rig>, acceptor: TlsAcceptor, accepted: Rc<std::cell::Cell<u32>>) {
+async fn serve(rig: Rc<Rig>, acceptor: TlsAcceptor, accepted: Rc<Cell<u32>>) {
     loop {
-        let mut stream = rig.accept_tls(&acceptor).await;
-        accepted.set(accepted.get() + 1);
+        let (stream, acceptor, accepted) = (rig.accept().await, acceptor.clone(), Rc::clone(&accepted));
         spawn_local(async move {
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            accepted.set(accepted.get() + 1);
             drop(stream.read_to_end(&mut Vec::new()).await);
             drop(stream.shutdown().await);
         });
@@ -154,6 +156,52 @@ fn a_server_without_tickets_resumes_nothing_and_is_told() {
         spawn_local(serve(Rc::clone(&rig), identity.acceptor(&[], 0), Rc::default()));
         let error = raw_tcp::subscribe(rig.session(0)).await.unwrap_err();
         assert_eq!(error.to_string(), "the server gives no session ticket");
-        assert_eq!(rig.shard.snapshot().counters.connections, 0);
+    });
+}
+
+#[test]
+fn who_connects_at_the_same_time_resumes_with_a_ticket_of_its_own() {
+    run(async {
+        let identity = Identity::new();
+        let (full, _) = handshakes(&identity, false).await;
+        let transport = Transport { resumption: true, ..tls() };
+        let rig = Rc::new(Rig::new(settings(transport), Some(&identity)).await);
+        spawn_local(serve(Rc::clone(&rig), identity.acceptor(&[], 2), Rc::default()));
+        let opening: Vec<_> = (0..5)
+            .map(|index| {
+                let session = rig.session(index);
+                spawn_local(async move { session.connect(Protocol::RawTcp).await.unwrap().close().await })
+            })
+            .collect();
+        for opened in opening {
+            opened.await.unwrap();
+        }
+        let account = rig.closed().await.account;
+        let each = (account.up.tls_handshake + account.down.tls_handshake) / 5;
+        assert!(each + 200 < full[0], "{each} against {}", full[0]);
+    });
+}
+
+#[test]
+fn a_server_that_takes_no_ticket_of_its_own_is_told() {
+    run(async {
+        let identity = Identity::new();
+        let rig = Rig::new(settings(Transport { resumption: true, ..tls() }), Some(&identity)).await;
+        let forgetful = async {
+            loop {
+                // What an acceptor remembers, another one does not.
+                let mut stream = rig.accept_tls(&identity.acceptor(&[], 2)).await;
+                spawn_local(async move {
+                    drop(stream.read_to_end(&mut Vec::new()).await);
+                    drop(stream.shutdown().await);
+                });
+            }
+        };
+        let ended = tokio::select! {
+            ended = raw_tcp::subscribe(rig.session(0)) => ended,
+            () = forgetful => unreachable!("it accepts for ever"),
+        };
+        assert_eq!(ended.unwrap_err().to_string(), "the server did not resume the session");
+        assert_eq!(rig.shard.connected(), 0);
     });
 }
