@@ -1,8 +1,8 @@
 //! What theory says that a row's trials took, from what they were told and what their heads said: bytes for each event,
 //! beside those that were measured.
 
-use schema::bytes_account::stamp_bytes;
-use schema::settings::{Compression, HttpVersion, Settings};
+use schema::bytes_account::{Account, stamp_bytes};
+use schema::settings::{Compression, HttpVersion, Pace, Settings};
 use schema::trial::{RecordedHead, TrialOutcome};
 use theory::case::{Compression as Compressed, Date, Direction, Head, Message, Security, Version};
 use theory::prediction::layer::TLS_RECORDS;
@@ -24,6 +24,8 @@ pub(crate) struct Foretold {
     pub events: u64,
     /// Whether the standards and the settings fix every byte of it.
     pub exact: bool,
+    /// Whether they would, had TLS made as many records as there were answers: a server that came late writes two at once.
+    pub shares_records: bool,
 }
 
 impl Foretold {
@@ -74,7 +76,9 @@ impl Sum {
         let counts = &outcome.counts;
         let (answers, events) = (counts.responses, counts.events_between_edges);
         let (least, fuller) = (events.checked_div(answers)?, events % answers);
-        self.exact &= fuller == 0 && counts.missing == 0;
+        // How many events each answer had is not recorded, unless it must have been one.
+        self.exact &= (least, fuller) == (1, 0) && counts.missing == 0;
+        let asked = self.predicted[0];
         for (seq, [from, to]) in seqs(settings) {
             let until = |count: u64, share: f64| (count as f64 * share).round() as u64;
             let of = |count| until(count, to) - until(count, from);
@@ -83,6 +87,8 @@ impl Sum {
             self.exchanges(settings, outcome, slug, (seq, 0, of(counts.empty_responses)))?;
         }
         self.events += events;
+        // What is pushed without being asked for may have signs of life among it, of which theory does not say how many.
+        self.exact &= self.predicted[0] > asked || control(outcome) == 0;
         for (sum, layers) in
             self.measured.iter_mut().zip([outcome.bytes.window.up, outcome.bytes.window.down])
         {
@@ -113,7 +119,11 @@ impl Sum {
             response,
         });
         let steady = |seq| Some(predict(slug, &Case { head, seq, batch, ..case(settings) })?.steady);
-        let (least, most) = reach(settings);
+        let (least, most) = match settings.events.pace {
+            Pace::Constant => reach(settings),
+            // How many come before the window and in it is chance's, or the bursts'.
+            Pace::Poisson | Pace::Burst(_) => (1, u64::from(u32::MAX)),
+        };
         let lone = steady(least)?.wire() == steady(most)?.wire();
         let steady = steady(seq)?;
         self.exact &= lone && steady.is_exact();
@@ -126,11 +136,22 @@ impl Sum {
 
     fn divided(self) -> Option<Foretold> {
         let Self { predicted, measured, records, events, exact } = self;
-        // A server that came late writes two answers at once, and one record holds both.
-        let exact = exact && records[0] == records[1];
+        let is_apart = records[0] == records[1];
         let each = |bytes: [u64; 2]| bytes.map(|bytes| bytes as f64 / events as f64);
-        (events > 0).then(|| Foretold { predicted: each(predicted), measured: each(measured), events, exact })
+        (events > 0).then(|| Foretold {
+            predicted: each(predicted),
+            measured: each(measured),
+            events,
+            exact: exact && is_apart,
+            shares_records: exact && !is_apart,
+        })
     }
+}
+
+/// Bytes of the window that keep a channel and bring nothing.
+fn control(outcome: &TrialOutcome) -> u64 {
+    let Account { up, down } = outcome.bytes.window;
+    [up, down].iter().map(|layers| layers.control + layers.http2_control).sum()
 }
 
 fn case(settings: &Settings) -> Case<'static> {

@@ -9,6 +9,8 @@ use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use schema::SCHEMA_VERSION;
 use schema::manifest::Manifest;
 use schema::trial::TrialRecord;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::ReportError;
 use crate::statistics::Sample;
@@ -64,7 +66,7 @@ fn manifest(path: &Path) -> Result<Manifest, ReportError> {
     let text =
         fs::read_to_string(path).map_err(|source| ReportError::Read { path: path.to_owned(), source })?;
     let problem = |reason| ReportError::Manifest { path: path.to_owned(), reason };
-    parse(&text, |manifest: &Manifest| manifest.schema_version).map_err(problem)
+    parse(&text).map_err(problem)
 }
 
 /// `.` and links have no name of their own, so the name is that of the real folder.
@@ -93,7 +95,7 @@ fn record_paths(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
 fn trial(dir: &Path, path: &Path, manifest: &Manifest) -> Result<Trial, Broken> {
     let problem = |reason| Broken { path: path.to_owned(), reason };
     let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    let record: TrialRecord = parse(&text, |record: &TrialRecord| record.schema_version).map_err(problem)?;
+    let record: TrialRecord = parse(&text).map_err(problem)?;
     let samples = match &record.histograms {
         Some(log) => samples(&dir.join(log)).map_err(|reason| problem(format!("its log {log}: {reason}")))?,
         None => BTreeMap::new(),
@@ -122,12 +124,19 @@ impl Trial {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(text: &str, version: impl Fn(&T) -> u32) -> Result<T, String> {
-    let value: T = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    match version(&value) {
-        SCHEMA_VERSION => Ok(value),
-        other => Err(format!(
-            "it has schema version {other} and this program reads {SCHEMA_VERSION}; use the pushbench that wrote it"
+/// What every file says, of whatever version it is.
+#[derive(Deserialize)]
+struct Version {
+    schema_version: u32,
+}
+
+/// The version is looked at first: a file of another one need not have the same fields.
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let told = |error: serde_json::Error| error.to_string();
+    match serde_json::from_str(text).map_err(told)? {
+        Version { schema_version: SCHEMA_VERSION } => serde_json::from_str(text).map_err(told),
+        Version { schema_version } => Err(format!(
+            "it has schema version {schema_version} and this program reads {SCHEMA_VERSION}; use the pushbench that wrote it"
         )),
     }
 }

@@ -2,7 +2,7 @@
 
 use schema::bytes_account::Account;
 use schema::settings::Settings;
-use schema::trial::TrialOutcome;
+use schema::trial::{Quantiles, TrialOutcome};
 
 use super::bootstrap::Estimate;
 use super::group::weighted_mean;
@@ -15,8 +15,8 @@ pub(crate) struct SetUpCost {
     pub stack: Stack,
     /// Bytes of both directions.
     pub wire: Estimate,
-    /// Median time until it was connected, the least and the greatest of the trials, nanoseconds.
-    pub median: Option<(f64, f64)>,
+    /// How long the quickest and the slowest of all trials took until it was connected, nanoseconds.
+    pub elapsed: Option<(f64, f64)>,
     /// Round trips, TCP's own among them; none when no delay was added that would tell them.
     pub round_trips: Option<u64>,
     /// CPU nanoseconds of the server.
@@ -48,7 +48,7 @@ impl SetUpCost {
         Some(Self {
             stack: Stack::of(&account, None, subscribers)?,
             wire: Estimate::of(bytes.len(), |weights| weighted_mean(&bytes, weights))?,
-            median: median(outcomes),
+            elapsed: elapsed(outcomes),
             round_trips: round_trips(outcomes, settings),
             cpu: Estimate::of(cpu.len(), |weights| weighted_mean(&cpu, weights)),
             trials,
@@ -82,12 +82,13 @@ fn cpu(outcome: &TrialOutcome) -> f64 {
     outcome.set_up.server_cpu_ns as f64 / outcome.set_up.subscribers.max(1) as f64
 }
 
-fn median(outcomes: &[&TrialOutcome]) -> Option<(f64, f64)> {
-    let medians: Option<Vec<f64>> =
-        outcomes.iter().map(|outcome| Some(outcome.set_up.elapsed.as_ref()?.p50_ns as f64)).collect();
-    let medians = medians.filter(|medians| !medians.is_empty())?;
-    let least = medians.iter().copied().fold(f64::INFINITY, f64::min);
-    Some((least, medians.into_iter().fold(0.0, f64::max)))
+/// Extremes were measured whatever the number of subscribers, which may be too small to bound a quantile.
+fn elapsed(outcomes: &[&TrialOutcome]) -> Option<(f64, f64)> {
+    let all: Option<Vec<&Quantiles>> =
+        outcomes.iter().map(|outcome| outcome.set_up.elapsed.as_ref()).collect();
+    let all = all.filter(|all| !all.is_empty())?;
+    let quickest = all.iter().map(|elapsed| elapsed.min_ns as f64).fold(f64::INFINITY, f64::min);
+    Some((quickest, all.iter().map(|elapsed| elapsed.max_ns as f64).fold(0.0, f64::max)))
 }
 
 /// The quickest subscriber's time ÷ the added delay, which each answer that is waited for costs once, + 1 for the

@@ -1,7 +1,8 @@
 //! Theory beside measurement.
 
 use schema::bytes_account::{Account, Layers};
-use schema::trial::{RecordedHead, TrialResult};
+use schema::settings::{Pace, Settings};
+use schema::trial::{RecordedHead, TrialOutcome, TrialResult};
 
 use super::fixture::model::{Kind, six};
 use super::fixture::runs::at;
@@ -87,7 +88,7 @@ fn what_is_fixed_and_measured_is_equal_to_the_byte() {
         let root = folder();
         let report = report(root.path(), &run);
         let theory = section(&report, "theory");
-        assert!(theory.contains("| [plain](#scenario-plain) | 1 | 1 | 1 | 0 | – |"), "{theory}");
+        assert!(theory.contains("| [plain](#scenario-plain) | 1 | 1 | 1 | 0 | 0 | – |"), "{theory}");
         assert!(theory.contains(row), "{theory}");
         assert!(
             report.contains("A thin mark across a bar is what the standards fix to the byte."),
@@ -101,8 +102,44 @@ fn one_byte_too_many_is_bold() {
     let root = folder();
     let report = report(root.path(), &frames(1));
     let theory = section(&report, "theory");
-    assert!(theory.contains("| 1 | 1 | **0** | 0 | +0.00 % |"), "{theory}");
+    assert!(theory.contains("| 1 | 1 | **0** | 0 | 0 | +0.00 % |"), "{theory}");
     assert!(theory.contains("| **+1 B in all** | yes |"), "{theory}");
+}
+
+#[test]
+fn what_chance_has_a_say_in_is_not_fixed() {
+    type Change = fn(&mut Settings, &mut TrialOutcome);
+    let changes: [(Change, &str); 4] = [
+        // A sign of life.
+        (|_, outcome| outcome.bytes.window.down.control = 6, "no"),
+        // Two events in each answer in the mean.
+        (|_, outcome| outcome.counts.responses /= 2, "no"),
+        // As many records as answers, which theory expects, and one less.
+        (|settings, outcome| secure(settings, outcome, 0), "yes"),
+        (|settings, outcome| secure(settings, outcome, 22), "no: shared TLS records"),
+    ];
+    for (change, expected) in changes {
+        assert_eq!(fixed(frames(0), change), expected);
+    }
+    // A poll's target names a number, whose digits are chance's with exponential gaps; a frame names none.
+    let poisson: Change = |settings, _| settings.events.pace = Pace::Poisson;
+    assert_eq!([fixed(polls(), poisson), fixed(frames(0), poisson)], ["no", "yes"]);
+}
+
+fn secure(settings: &mut Settings, outcome: &mut TrialOutcome, less: u64) {
+    settings.transport.tls = true;
+    outcome.bytes.window.down.tls_records = outcome.counts.responses * 22 - less;
+}
+
+/// Whether the run's one row is said to be fixed to the byte.
+fn fixed(mut run: Run, change: fn(&mut Settings, &mut TrialOutcome)) -> String {
+    let (record, _) = &mut run.trials[0];
+    let TrialResult::Complete(outcome) = &mut record.result else { panic!("model loses nothing here") };
+    change(&mut record.settings, outcome);
+    let root = folder();
+    let report = report(root.path(), &run);
+    let row = section(&report, "theory").lines().rfind(|line| line.starts_with("| ")).expect("row is there");
+    row.trim_matches(['|', ' ']).rsplit(" | ").next().expect("cell is there").to_owned()
 }
 
 #[test]
