@@ -17,7 +17,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use complaints::Complaints;
+use complaints::{Complaints, Said};
 pub(crate) use error::ProcessError;
 
 /// How long a child may take to go after its lifeline has ended; then it is killed.
@@ -128,15 +128,16 @@ impl Process {
         }
     }
 
-    /// Asks it to go, and kills it if it does not; says whether it went by itself.
+    /// Asks it to go, and kills it if it does not; says whether it went by itself, and its last words.
     pub(crate) async fn end(mut self) -> Ending {
         drop(self.lifeline.take());
-        if timeout(GRACE, self.child.wait()).await.is_ok() {
-            return Ending::Orderly;
+        let is_orderly = timeout(GRACE, self.child.wait()).await.is_ok();
+        if !is_orderly {
+            // It can only fail because the child has gone.
+            let _ = self.child.kill().await;
         }
-        // It can only fail because the child has gone.
-        let _ = self.child.kill().await;
-        Ending::Killed
+        let said = self.complaints.last_words().await;
+        if is_orderly { Ending::Orderly(said) } else { Ending::Killed(said) }
     }
 
     async fn ended(&mut self) -> ProcessError {
@@ -165,13 +166,13 @@ impl Process {
     }
 }
 
-/// How a child went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a child went, and what it wrote to standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// By itself, when asked.
-    Orderly,
+    Orderly(Said),
     /// It did not go when asked.
-    Killed,
+    Killed(Said),
 }
 
 #[cfg(test)]
@@ -208,7 +209,24 @@ mod tests {
         let mut process = shell("cat; echo done");
         process.tell("hello").await.unwrap();
         assert_eq!(process.line(LIMIT).await.unwrap(), "hello");
-        assert_eq!(process.end().await, Ending::Orderly);
+        assert_eq!(process.end().await, Ending::Orderly(Said::default()));
+    }
+
+    #[tokio::test]
+    async fn a_child_that_goes_when_asked_is_quoted() {
+        let ending = shell("cat; echo connections refused: 2 >&2").end().await;
+        let Ending::Orderly(said) = ending else { panic!("{ending:?}") };
+        assert_eq!(said.words(), Some("connections refused: 2"));
+    }
+
+    #[tokio::test]
+    async fn a_child_that_died_can_be_asked_for_its_last_words_twice() {
+        let mut process = shell("echo no such port >&2; exit 3");
+        let error = process.died().await;
+        assert_eq!(error.to_string(), "the server ended with exit status: 3; it said: no such port");
+        let ending = process.end().await;
+        let Ending::Orderly(said) = ending else { panic!("{ending:?}") };
+        assert_eq!(said.words(), Some("no such port"));
     }
 
     #[tokio::test]

@@ -79,13 +79,13 @@ impl Stage {
             death = server.died() => Err(on(Side::Server, &death)),
             outcome = self.load(&spec) => outcome,
         };
-        let note = match server.end().await {
-            Ending::Orderly => None,
-            Ending::Killed => Some("the server did not end when it was asked to, and was killed".to_owned()),
-        };
+        let note = note(&server.end().await);
         // It was made by the server, which may have been killed; the next trial has one of its own.
         let _ = std::fs::remove_file(&feed);
-        Ok(Ran { outcome: outcome?, note, observed: None })
+        match outcome {
+            Ok(outcome) => Ok(Ran { outcome, note, observed: None }),
+            Err(failure) => Err(noted(failure, note)),
+        }
     }
 
     async fn start_server(&self, trial: &Trial<'_>, feed: &Path) -> Result<(Process, ReadyLine), String> {
@@ -138,6 +138,25 @@ pub(crate) fn limit(settings: &Settings) -> Duration {
     Duration::from_nanos(phases.warm_up_ns + phases.window_ns + phases.drain_ns) + MARGIN
 }
 
+/// What is worth telling of a server's end.
+fn note(ending: &Ending) -> Option<String> {
+    match ending {
+        Ending::Orderly(said) => said.words().map(|words| format!("the server said: {words}")),
+        Ending::Killed(said) => {
+            Some(format!("the server did not end when it was asked to, and was killed{said}"))
+        }
+    }
+}
+
+/// The failure with what the server had to say, which may be its cause.
+fn noted(failure: Failure, note: Option<String>) -> Failure {
+    match (failure.side, note) {
+        // Its death is told with its last words already.
+        (Side::Server, _) | (_, None) => failure,
+        (side, Some(note)) => Failure { side, reason: format!("{}; {note}", failure.reason) },
+    }
+}
+
 fn on(side: Side, reason: &impl ToString) -> Failure {
     Failure { side, reason: reason.to_string() }
 }
@@ -187,10 +206,8 @@ fn transport_arguments(transport: &Transport) -> Vec<String> {
     };
     let mut arguments = vec!["--http", http, "--compression", compression];
     if transport.tls {
+        // With tickets, also where the client keeps none: so a full handshake differs from a resumed one in nothing else.
         arguments.push("--tls");
-        if !transport.resumption {
-            arguments.push("--no-resumption");
-        }
     }
     arguments.into_iter().map(str::to_owned).collect()
 }

@@ -14,8 +14,15 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 const KEPT: usize = 2_048;
 
 /// The last lines of a child's standard error; shows as nothing when there are none.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Said(String);
+
+impl Said {
+    /// The lines, if there are any.
+    pub(crate) fn words(&self) -> Option<&str> {
+        Some(&*self.0).filter(|words| !words.is_empty())
+    }
+}
 
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,8 +46,11 @@ impl Complaints {
 
     /// What there is once the child has ended.
     pub(super) async fn last_words(&mut self) -> Said {
-        // Whatever has come by then is what there is to say.
-        let _ = timeout(LAST_WORDS, &mut self.reading).await;
+        // They may have been asked for before, and a finished task must not be awaited again.
+        if !self.reading.is_finished() {
+            // Whatever has come by then is what there is to say.
+            let _ = timeout(LAST_WORDS, &mut self.reading).await;
+        }
         self.so_far()
     }
 

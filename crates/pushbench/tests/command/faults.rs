@@ -96,3 +96,28 @@ fn a_load_generator_that_is_killed_fails_its_trial() {
     assert_eq!(failure(&place.records()[0]).side, Side::Load);
     place.until_nobody_is_left();
 }
+
+#[test]
+fn what_the_server_says_at_its_end_is_told_of_a_trial_that_failed() {
+    let place = Place::new();
+    place.scenario("one", ONE);
+    let script = format!("\"{}\" \"$@\"; echo connections refused: 3 >&2", env!("CARGO_BIN_EXE_pushbench"));
+    let program = place.script("server", &script);
+    let running = place.start(&["run", "--scenario", "one", "--no-report", "--server-program", &program]);
+    place.descendant("pushbench load").kill();
+    let words = "the load generator ended with signal: 9 (SIGKILL); the server said: connections refused: 3";
+    running.told().expect(1, &["FAILED: ", words]);
+    assert_eq!(failure(&place.records()[0]).reason, words);
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn what_the_server_says_at_its_end_is_noted_of_a_trial_that_did_not_fail() {
+    let place = Place::new();
+    let script = format!("\"{}\" \"$@\"; echo connections refused: 3 >&2", env!("CARGO_BIN_EXE_pushbench"));
+    let program = place.script("server", &script);
+    let arguments = ["run", "--scenario", "short", "--repetitions", "1", "--no-report"];
+    let told = place.output(&[&arguments[..], &["--server-program", &program]].concat());
+    assert!(told.err.contains(": the server said: connections refused: 3"), "{}", told.err);
+    assert!(place.records().iter().all(|record| record.result.outcome().is_some()));
+}
