@@ -21,7 +21,7 @@ const NUMBER: f64 = 40.0;
 
 /// Ratios that are worth a line, and the fewer for a wide axis.
 const TICKS: [f64; 11] = [0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0];
-const FEW_TICKS: [f64; 7] = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
+const FEW_TICKS: [f64; 10] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 const WIDE: f64 = 5.0;
 
 struct Sheet<'s> {
