@@ -47,6 +47,9 @@ pub enum SubscribeError {
     /// Sessions are to be resumed, and the server gives nothing to resume them with.
     #[error("the server gives no session ticket")]
     NoTicket,
+    /// The server was shown a session ticket, and went through a full handshake nevertheless.
+    #[error("the server did not resume the session")]
+    NotResumed,
     /// WebSocket over HTTP/2 needs what the server does not allow (RFC 8441 §3).
     #[error("the server does not allow extended CONNECT")]
     NoExtendedConnect,
