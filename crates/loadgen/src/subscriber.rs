@@ -79,8 +79,8 @@ pub enum SubscribeError {
     /// What the server sent is no frame, or cannot be inflated.
     #[error("read compressed frames")]
     Deflate(#[from] wire::deflate::Broken),
-    /// A compressed body cannot be inflated.
-    #[error("inflate a body")]
+    /// A body cannot be inflated, or a message in it has no end.
+    #[error("read a body")]
     Inflate(#[source] InflateError),
     /// The connection broke.
     #[error("read or write the connection")]

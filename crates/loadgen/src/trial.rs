@@ -52,15 +52,24 @@ const LOOK_NS: u64 = 10_000_000;
 pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, TrialError> {
     check_payloads(&spec.settings)?;
     os::pin(&spec.load_cores).map_err(|source| TrialError::Pin { cores: spec.load_cores.clone(), source })?;
-    let before_connections = ServerReading::of(spec.server_pid)?;
-    let connected = Connected::all(spec, subscribe)?;
-    // The server may still be about to accept what is connected on our side.
-    os::sleep_until_ns(os::now_ns() + LEAD_NS);
-    let held = Held { before_connections, with_connections: ServerReading::of(spec.server_pid)? };
+    if os::has_ended(spec.server_pid) {
+        return Err(TrialError::ServerEnded { pid: spec.server_pid });
+    }
+    let prepared = Connected::prepare(spec, subscribe)?;
+    let before_connections = settled(spec.server_pid)?;
+    let connected = prepared.connect()?;
+    let held = Held { before_connections, with_connections: settled(spec.server_pid)? };
     let mut running = connected.start(Timing::new(os::now_ns() + LEAD_NS, &spec.settings.phases))?;
     let edges = running.pass_window()?;
     running.drain()?;
     running.close(&held, &edges)
+}
+
+/// What the server has cost, a moment later: it may still be about to accept, or to close, what is connected or closed on
+/// our side.
+fn settled(server_pid: u32) -> Result<ServerReading, TrialError> {
+    os::sleep_until_ns(os::now_ns() + LEAD_NS);
+    ServerReading::of(server_pid)
 }
 
 /// Before any thread of a trial is started, so that an impossible payload has one message.

@@ -128,7 +128,9 @@ fn broken_records_are_named_and_the_rest_is_rendered() {
     fs::write(dir.join("trials/0001.hlog"), "Tag=delivery,0,1,1,notbase64\n").expect("writable");
     fs::remove_file(dir.join("trials/0002.hlog")).expect("is there");
     let future = fs::read_to_string(dir.join("trials/0003.json")).expect("is there");
-    let future = future.replacen("\"schema_version\": 1", "\"schema_version\": 99", 1);
+    let (now, other) = (format!("\"schema_version\": {}", schema::SCHEMA_VERSION), "\"schema_version\": 99");
+    // Of another version, so with other fields.
+    let future = future.replacen(&now, other, 1).replacen("\"result\"", "\"outcome\"", 1);
     fs::write(dir.join("trials/0003.json"), future).expect("writable");
     let rendered = render(&[dir], &root.path().join("REPORT.md")).expect("the rest is whole");
     let broken: Vec<_> = rendered.broken.iter().filter_map(|broken| broken.path.file_name()).collect();

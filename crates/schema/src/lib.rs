@@ -23,4 +23,4 @@ pub mod trial;
 pub mod warning;
 
 /// The version of every file that this crate describes; a reader refuses another one.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;

@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 const KINDS: [&str; 4] = ["created", "updated", "shipped", "deleted"];
 
-/// By falling frequency in English prose; each is drawn about as often as its place says (Zipf).
+/// By falling frequency in English prose; each is drawn about as often as Zipf has it, by 1 ÷ its place.
 const WORDS: [&str; 64] = [
     "the", "of", "and", "to", "in", "is", "that", "for", "it", "as", "was", "with", "be", "by", "on", "not",
     "this", "are", "or", "from", "at", "which", "have", "an", "they", "you", "were", "their", "one", "all",
@@ -35,10 +35,12 @@ pub(super) fn append(out: &mut Vec<u8>, bytes: usize, rng: &mut Rng) {
     out.extend_from_slice(br#""}"#);
 }
 
-/// Place r with a weight of about 1 ÷ (r + 1): the product of two uniform numbers leans to the small ones.
+/// Place r, from 0, with a weight of ln (1 + 1 ÷ (r + 1)): the logarithm of the place is uniform, so its density falls
+/// as 1 ÷ (r + 1).
 fn word(rng: &mut Rng) -> &'static str {
-    let place = rng.f64() * rng.f64() * WORDS.len() as f64;
-    WORDS[place as usize]
+    let place = (WORDS.len() as f64 + 1.0).powf(rng.f64()) - 1.0;
+    // Rounding must not lead beyond the last one.
+    WORDS[(place as usize).min(WORDS.len() - 1)]
 }
 
 #[cfg(test)]
@@ -59,6 +61,21 @@ mod tests {
                 assert!(value["price"].as_f64().unwrap() >= 1.0);
                 assert!(!value["text"].as_str().unwrap().is_empty());
             }
+        }
+    }
+
+    #[test]
+    fn words_are_drawn_by_their_places() {
+        let mut rng = Rng::with_seed(5);
+        let mut drawn = [0u32; WORDS.len()];
+        for _ in 0..1_000_000 {
+            let word = word(&mut rng);
+            drawn[WORDS.iter().position(|&other| other == word).unwrap()] += 1;
+        }
+        for (place, &times) in drawn.iter().enumerate() {
+            let weight = (1.0 + 1.0 / (place as f64 + 1.0)).ln() / (WORDS.len() as f64 + 1.0).ln();
+            let share = f64::from(times) / 1e6;
+            assert!((share - weight).abs() < 0.1 * weight, "place {place}: {share} against {weight}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! What a body's content coding hides (RFC 9110 §8.4.1): gzip is inflated as it comes, in bounded memory.
+//! What a body's content coding hides (RFC 9110 §8.4.1): gzip is inflated as it comes. Coded or not, a body takes bounded
+//! memory.
 
 use std::io::{self, Write};
 
@@ -11,7 +12,7 @@ use super::{MESSAGE_LIMIT, SubscribeError};
 /// So much is inflated at a time; deflate makes at most 1,032 bytes of one (RFC 1951: two bits for 258).
 const STEP: usize = 1024;
 
-/// Why a body cannot be inflated.
+/// Why a body cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum InflateError {
     /// It is no gzip, or broken (RFC 1952).
@@ -25,29 +26,34 @@ pub enum InflateError {
     Coding(String),
 }
 
-/// How the content of one answer is coded.
-pub(super) enum Content {
+/// The content of one answer.
+pub(super) struct Content {
+    coding: Coding,
+    open: Open,
+}
+
+/// How it is coded.
+enum Coding {
     /// As it is.
     Identity,
     /// gzip.
-    Gzip(Box<Inflater>),
+    Gzip(Box<GzDecoder<Vec<u8>>>),
 }
 
-/// A body that is inflated as it comes.
-pub(super) struct Inflater {
-    decoder: GzDecoder<Vec<u8>>,
-    /// Inflated since a message was last whole.
-    open_bytes: usize,
-}
+/// Bytes, inflated if need be, since a message was last whole.
+struct Open(usize);
 
 impl Content {
     /// As the answer's head says.
     pub(super) fn of<B>(answer: &Response<B>) -> Result<Self, SubscribeError> {
-        match answer.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-            None | Some(b"identity") => Ok(Self::Identity),
-            Some(b"gzip") => Ok(Self::Gzip(Box::new(Inflater::new()))),
-            Some(other) => Err(InflateError::Coding(String::from_utf8_lossy(other).into_owned()).into()),
-        }
+        let coding = match answer.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+            None | Some(b"identity") => Coding::Identity,
+            Some(b"gzip") => Coding::Gzip(Box::new(GzDecoder::new(Vec::new()))),
+            Some(other) => {
+                return Err(InflateError::Coding(String::from_utf8_lossy(other).into_owned()).into());
+            }
+        };
+        Ok(Self { coding, open: Open(0) })
     }
 
     /// Takes in the next bytes of the body. `take` is given what they say, and returns how many messages are whole now.
@@ -57,51 +63,48 @@ impl Content {
         bytes: &[u8],
         mut take: impl FnMut(&[u8]) -> Result<usize, SubscribeError>,
     ) -> Result<usize, SubscribeError> {
-        match self {
-            Self::Identity => take(bytes),
-            Self::Gzip(inflater) => inflater.push(bytes, take),
+        match &mut self.coding {
+            Coding::Identity => self.open.pass(bytes, take),
+            Coding::Gzip(decoder) => inflate(decoder, bytes, |plain| self.open.pass(plain, &mut take)),
         }
     }
 
     /// Checks that the body was whole.
     pub(super) fn finish(self) -> Result<(), SubscribeError> {
-        match self {
-            Self::Identity => Ok(()),
-            Self::Gzip(inflater) => inflater.finish(),
+        match self.coding {
+            Coding::Identity => Ok(()),
+            Coding::Gzip(mut decoder) => Ok(decoder.try_finish().map_err(InflateError::Broken)?),
         }
     }
 }
 
-impl Inflater {
-    fn new() -> Self {
-        Self { decoder: GzDecoder::new(Vec::new()), open_bytes: 0 }
-    }
-
-    fn push(
+impl Open {
+    /// Hands on what came, and refuses a message without an end.
+    fn pass(
         &mut self,
-        bytes: &[u8],
+        plain: &[u8],
         mut take: impl FnMut(&[u8]) -> Result<usize, SubscribeError>,
     ) -> Result<usize, SubscribeError> {
-        let mut messages = 0;
-        for step in bytes.chunks(STEP) {
-            self.decoder.write_all(step).map_err(InflateError::Broken)?;
-            // What a sync flush of the server's ended shall not wait for the next one.
-            self.decoder.flush().map_err(InflateError::Broken)?;
-            let plain = self.decoder.get_mut();
-            let whole = take(plain)?;
-            self.open_bytes = if whole > 0 { 0 } else { self.open_bytes + plain.len() };
-            plain.clear();
-            if self.open_bytes > MESSAGE_LIMIT {
-                return Err(InflateError::Oversize.into());
-            }
-            messages += whole;
-        }
-        Ok(messages)
+        let whole = take(plain)?;
+        self.0 = if whole > 0 { 0 } else { self.0 + plain.len() };
+        if self.0 > MESSAGE_LIMIT { Err(InflateError::Oversize.into()) } else { Ok(whole) }
     }
+}
 
-    fn finish(mut self) -> Result<(), SubscribeError> {
-        Ok(self.decoder.try_finish().map_err(InflateError::Broken)?)
+fn inflate(
+    decoder: &mut GzDecoder<Vec<u8>>,
+    bytes: &[u8],
+    mut take: impl FnMut(&[u8]) -> Result<usize, SubscribeError>,
+) -> Result<usize, SubscribeError> {
+    let mut messages = 0;
+    for step in bytes.chunks(STEP) {
+        decoder.write_all(step).map_err(InflateError::Broken)?;
+        // What a sync flush of the server's ended shall not wait for the next one.
+        decoder.flush().map_err(InflateError::Broken)?;
+        messages += take(decoder.get_ref())?;
+        decoder.get_mut().clear();
     }
+    Ok(messages)
 }
 
 impl From<InflateError> for SubscribeError {
@@ -163,6 +166,17 @@ mod tests {
         });
         assert!(matches!(result, Err(SubscribeError::Inflate(InflateError::Oversize))));
         assert!(inflated <= MESSAGE_LIMIT + 2 * 1032 * STEP, "{inflated}");
+    }
+
+    #[test]
+    fn a_body_as_it_is_must_end_its_messages_too() {
+        let mut content = Content::of(&Response::new(())).unwrap();
+        let half = vec![b'x'; MESSAGE_LIMIT / 2];
+        for whole in [0, 1, 0, 0] {
+            assert_eq!(content.push(&half, |_| Ok(whole)).unwrap(), whole);
+        }
+        let result = content.push(b"x", |_| Ok(0));
+        assert!(matches!(result, Err(SubscribeError::Inflate(InflateError::Oversize))));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::roster::Roster;
 use crate::timing::Timing;
 use crate::transport::{Trust, TrustError};
 
-/// A trial that can begin.
+/// A trial whose subscribers are connected, or, as [`prepare`](Self::prepare) leaves it, could connect now.
 #[derive(Debug)]
 pub(super) struct Connected<'a> {
     spec: &'a TrialSpec,
@@ -31,8 +31,8 @@ pub(super) struct Connected<'a> {
 }
 
 impl<'a> Connected<'a> {
-    /// Connects to the feed, then all subscribers.
-    pub(super) fn all(spec: &'a TrialSpec, subscribe: Subscribe) -> Result<Self, TrialError> {
+    /// Connects to the feed, and lets the load threads fetch what their subscribers need in order to connect.
+    pub(super) fn prepare(spec: &'a TrialSpec, subscribe: Subscribe) -> Result<Self, TrialError> {
         let settings = Arc::new(spec.settings.clone());
         let trust = trust(spec)?;
         let feed = connect_feed(spec)?;
@@ -49,8 +49,15 @@ impl<'a> Connected<'a> {
             outgoing: queues,
         })?;
         let mut connected = Self { spec, settings, roster, feed, outgoing, load };
-        connected.await_subscribers()?;
+        connected.await_count(Load::prepared, roster.threads())?;
         Ok(connected)
+    }
+
+    /// Connects all subscribers.
+    pub(super) fn connect(mut self) -> Result<Self, TrialError> {
+        self.load.connect();
+        self.await_count(Load::connected, self.roster.subscribers())?;
+        Ok(self)
     }
 
     /// Fixes the phases and starts what measures in them.
@@ -68,10 +75,11 @@ impl<'a> Connected<'a> {
         Ok(Running { spec, timing, roster, stall, publisher, load, hiccups_load, hiccups_server })
     }
 
-    fn await_subscribers(&mut self) -> Result<(), TrialError> {
+    /// Waits until `count` has reached `all`, as long as nothing goes wrong.
+    fn await_count(&mut self, count: fn(&Load) -> u64, all: u32) -> Result<(), TrialError> {
         let begin_ns = os::now_ns();
         let limit_ns = begin_ns + CONNECT_LIMIT.as_nanos() as u64;
-        while self.load.connected() < u64::from(self.roster.subscribers()) {
+        while count(&self.load) < u64::from(all) {
             if os::has_ended(self.spec.server_pid) {
                 return Err(TrialError::ServerEnded { pid: self.spec.server_pid });
             }

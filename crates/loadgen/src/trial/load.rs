@@ -37,13 +37,15 @@ pub(super) struct Load {
     threads: Vec<JoinHandle<Result<LoadReport, TrialError>>>,
     stopper: Stopper,
     timing: watch::Sender<Option<Timing>>,
+    prepared: Arc<AtomicU64>,
+    go: watch::Sender<bool>,
     connected: Arc<AtomicU64>,
     delivered: Vec<Arc<AtomicU64>>,
     trouble: Arc<Trouble>,
 }
 
 impl Load {
-    /// Starts a thread for each core, at least one, which begin to connect.
+    /// Starts a thread for each core, at least one, which prepare to connect.
     pub(super) fn start(spec: LoadSpec) -> Result<Self, TrialError> {
         let (stopper, stop) = stop::channel();
         let (timing, told) = watch::channel(None);
@@ -51,6 +53,8 @@ impl Load {
             threads: Vec::new(),
             stopper,
             timing,
+            prepared: Arc::default(),
+            go: watch::Sender::new(false),
             connected: Arc::default(),
             delivered: Vec::new(),
             trouble: Arc::default(),
@@ -76,6 +80,8 @@ impl Load {
                 core: spec.cores.get(index as usize).copied(),
                 subscribers: subscribers.collect(),
                 subscribe: spec.subscribe,
+                prepared: Arc::clone(&load.prepared),
+                go: load.go.subscribe(),
                 timing: told.clone(),
                 delivered: Arc::default(),
                 trouble: Arc::clone(&load.trouble),
@@ -90,6 +96,16 @@ impl Load {
         let started = thread::Builder::new().name(name).spawn(move || thread.run());
         self.threads.push(started.map_err(TrialError::Thread)?);
         Ok(())
+    }
+
+    /// How many threads have what their subscribers need in order to connect, or cannot have it.
+    pub(super) fn prepared(&self) -> u64 {
+        self.prepared.load(Ordering::Relaxed)
+    }
+
+    /// Lets the subscribers connect.
+    pub(super) fn connect(&self) {
+        self.go.send_replace(true);
     }
 
     /// How many subscribers are connected.

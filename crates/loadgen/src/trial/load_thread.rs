@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use schema::settings::Settings;
 use schema::trial::{Flight, RecordedHead};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, LocalSet};
@@ -24,7 +25,8 @@ use crate::timing::Timing;
 /// Subscribers of a thread that connect at the same time. A listener's queue is finite; who does not fit it is tried
 /// again by the kernel after a whole second.
 const CONNECTING: u64 = 64;
-/// As many where TLS sessions are resumed: a ticket serves once, and the next ones come with the connection.
+/// As many where set-ups are measured, so that none waits for another's, and where TLS sessions are resumed: a ticket
+/// serves once, and the next ones come with the connection.
 const ONE_AFTER_ANOTHER: u64 = 1;
 /// How often it looks whether there is room for the next one.
 const CONNECT_LOOK: Duration = Duration::from_millis(1);
@@ -51,6 +53,10 @@ pub(super) struct LoadThread {
     pub(super) core: Option<u32>,
     pub(super) subscribers: Vec<Subscriber>,
     pub(super) subscribe: Subscribe,
+    /// Told once its subscribers could connect.
+    pub(super) prepared: Arc<AtomicU64>,
+    /// Whether they may.
+    pub(super) go: watch::Receiver<bool>,
     /// The trial's phases, once they are fixed.
     pub(super) timing: watch::Receiver<Option<Timing>>,
     /// Told from the window's end on: what this thread's subscribers were delivered.
@@ -103,6 +109,7 @@ impl LoadThread {
         let mut sessions = JoinSet::new();
         let stop = shard.stop();
         let measured = async {
+            self.prepare(shard).await;
             self.connect(shard, &mut sessions).await;
             self.measure(shard).await
         };
@@ -118,10 +125,17 @@ impl LoadThread {
         Ok(edges)
     }
 
-    async fn connect(&mut self, shard: &Rc<Shard>, sessions: &mut JoinSet<()>) {
-        let at_a_time = if shard.resumes() { ONE_AFTER_ANOTHER } else { CONNECTING };
+    /// What is needed before the first connection is nobody's set-up.
+    async fn prepare(&mut self, shard: &Shard) {
         // What goes wrong here goes wrong again, and is told, when a session connects.
         let _ = shard.prime().await;
+        self.prepared.fetch_add(1, Ordering::Relaxed);
+        told(&mut self.go, |go| *go).await;
+    }
+
+    async fn connect(&mut self, shard: &Rc<Shard>, sessions: &mut JoinSet<()>) {
+        let one_after_another = shard.resumes() || measures_set_ups(&self.shard.settings);
+        let at_a_time = if one_after_another { ONE_AFTER_ANOTHER } else { CONNECTING };
         for (started, subscriber) in (0..).zip(std::mem::take(&mut self.subscribers)) {
             while started >= shard.connected() + at_a_time {
                 tokio::time::sleep(CONNECT_LOOK).await;
@@ -135,7 +149,9 @@ impl LoadThread {
 
     /// Reads the counters at both edges, then tells what was delivered until it is cut off.
     async fn measure(&mut self, shard: &Rc<Shard>) -> [Snapshot; 2] {
-        let timing = timing(&mut self.timing).await;
+        let Some(timing) = told(&mut self.timing, Option::is_some).await else {
+            return [Snapshot::default(); 2];
+        };
         shard.open(timing.window());
         sleep_until(timing.window_start_ns).await;
         let first = shard.snapshot();
@@ -146,11 +162,17 @@ impl LoadThread {
     }
 }
 
-async fn timing(told: &mut watch::Receiver<Option<Timing>>) -> Timing {
-    match told.wait_for(Option::is_some).await.map(|timing| *timing) {
-        Ok(Some(timing)) => timing,
+/// Greetings tell when a set-up has ended, and an added delay tells its round trips.
+fn measures_set_ups(settings: &Settings) -> bool {
+    settings.greeting && settings.subscribers.added_delay_ns > 0
+}
+
+/// What is told once it is as `wanted`.
+async fn told<T: Copy>(by: &mut watch::Receiver<T>, wanted: fn(&T) -> bool) -> T {
+    match by.wait_for(wanted).await.map(|value| *value) {
+        Ok(value) => value,
         // Whoever would have told it has abandoned the trial; the stop signal follows.
-        Ok(None) | Err(_) => std::future::pending().await,
+        Err(_) => std::future::pending().await,
     }
 }
 

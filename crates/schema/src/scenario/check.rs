@@ -14,6 +14,8 @@ pub const SMALLEST_JSON_BYTES: u32 = 100;
 /// Bytes of the largest payload: with its stamp it stays under the servers' limit of 64 KiB a message.
 pub const LARGEST_PAYLOAD_BYTES: u32 = 65_000;
 
+/// Subscribers that can share a connection.
+const MOST_PER_CONNECTION: u32 = 1_000;
 const HOUR_NS: u64 = 3_600_000_000_000;
 
 /// Refuses settings that contradict themselves.
@@ -99,6 +101,18 @@ fn transport(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
     if transport.per_connection > 1 && transport.http == HttpVersion::Http1 {
         return Err(at("transport.per_connection", "subscribers share a connection of HTTP/1.1".to_owned())
             .help("only HTTP/2 can do that: write http = \"2\", or leave per_connection out"));
+    }
+    if transport.per_connection > MOST_PER_CONNECTION {
+        let found = format!("{} subscribers share a connection", transport.per_connection);
+        return Err(at("transport.per_connection", found).help(format!(
+            "it takes {MOST_PER_CONNECTION} at most: a server allows 2,048 streams, and who sends messages takes two"
+        )));
+    }
+    if settings.observed && transport.resumption {
+        let found = "an observed trial resumes TLS sessions".to_owned();
+        return Err(at("transport.resumption", found).help(
+            "the kernel would count the connection that fetches the first ticket, which is in no account: leave resumption out, or observed",
+        ));
     }
     Ok(())
 }

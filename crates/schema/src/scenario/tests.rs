@@ -111,6 +111,11 @@ fn a_transport_that_contradicts_itself_is_refused() {
         of("resumption = true")
     );
     assert!(of("per_connection = 2").contains("subscribers share a connection of HTTP/1.1"));
+    let crowd = of("http = \"2\"\nper_connection = 1001");
+    assert!(crowd.contains("1001 subscribers share") && crowd.contains("1000 at most"), "{crowd}");
+    let observed =
+        message("events.rate = \"1/s\"\nobserved = true\ntransport = { tls = true, resumption = true }");
+    assert!(observed.contains("an observed trial resumes TLS sessions"), "{observed}");
     assert!(of("http = \"3\"").contains("allowed: 1.1, 2"), "{}", of("http = \"3\""));
 }
 
@@ -184,9 +189,7 @@ fn variants_are_named_and_mean_what_goes_along() {
     let points: Vec<_> = scenario
         .points
         .iter()
-        .map(|p| {
-            (p.values["security"].as_str(), p.settings.transport.tls, p.settings.transport.resumption)
-        })
+        .map(|p| (p.values["security"].as_str(), p.settings.transport.tls, p.settings.transport.resumption))
         .collect();
     assert_eq!(points, [("plain", false, false), ("TLS", true, false), ("TLS resumed", true, true)]);
     assert_eq!(scenario.sweeps, ["security"]);
