@@ -180,6 +180,7 @@ impl Trial<'_> {
             scenario: self.scenario.to_owned(),
             point: self.point.values.clone(),
             technique: self.planned.technique.clone(),
+            target: None,
             repetition: self.planned.repetition,
         }
     }

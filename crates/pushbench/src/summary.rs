@@ -170,6 +170,7 @@ mod tests {
                 scenario: scenario.name.clone(),
                 point: point.values,
                 technique: "raw-tcp".to_owned(),
+                target: None,
                 repetition: 0,
             },
             technique_label: "Raw TCP".to_owned(),

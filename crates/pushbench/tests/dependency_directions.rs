@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Our crates that each of our crates may depend on, in any way.
 fn allowed(name: &str) -> &'static [&'static str] {
     match name {
-        "wire" | "schema" | "theory" => &[],
+        "wire" | "schema" | "theory" | "browser" => &[],
         "server-kit" => &["wire"],
         "loadgen" => &["wire", "schema"],
         "report" => &["theory", "schema"],

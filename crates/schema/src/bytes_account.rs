@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::settings::Payload;
 
 macro_rules! layers {
-    ($($(#[doc = $doc:literal])+ $name:ident: $label:literal,)+) => {
+    ($($(#[$meta:meta])+ $name:ident: $label:literal,)+) => {
         /// Bytes of one direction, by layer.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
         pub struct Layers {
-            $($(#[doc = $doc])+ pub $name: u64,)+
+            $($(#[$meta])+ pub $name: u64,)+
         }
 
         impl Layers {
@@ -55,6 +55,12 @@ layers! {
     compressed: "compressed messages",
     /// What tells messages apart: SSE fields, WebSocket frame headers, batch separators, length prefixes.
     message_framing: "message framing",
+    /// Engine.IO: packet types, and what separates packets in a poll.
+    #[serde(default)]
+    engine_io: "Engine.IO packets",
+    /// Socket.IO: packet type, namespace, acknowledgement id, event name and brackets of packets that carry an event.
+    #[serde(default)]
+    socket_io: "Socket.IO packets",
     /// HTTP/1.1 chunk sizes and their line ends (RFC 9112 §7.1).
     chunk_framing: "chunk framing",
     /// HTTP/2: frame headers and padding of DATA frames (RFC 9113 §6.1).
@@ -70,9 +76,11 @@ layers! {
     frame_headers: "HTTP/2 frame headers",
     /// HTTP/2: preface, SETTINGS, WINDOW_UPDATE, PING, GOAWAY, RST_STREAM, whole.
     http2_control: "HTTP/2 control",
-    /// What opens a channel once: the WebSocket upgrade or extended CONNECT, both heads; the hello of raw TCP.
+    /// What opens a channel once: the WebSocket upgrade or extended CONNECT, both heads; the hello of raw TCP;
+    /// of Socket.IO the open and connect packets with their requests, and the upgrade's probe.
     handshake: "handshake",
-    /// What carries no event: pings, pongs, closes, heartbeats, greetings, and whole polls that found nothing.
+    /// What carries no event: pings, pongs, closes, heartbeats (with the requests that carry
+    /// nothing else), greetings, and whole polls that found nothing.
     control: "control",
     /// TLS records without application data: hellos, certificate, finished, session tickets, alerts (RFC 8446 §4).
     tls_handshake: "TLS handshake",

@@ -10,10 +10,14 @@
 //! - [`trial`]: a trial's plan, outcome and record
 //! - [`manifest`]: what a run was, and on what machine
 //! - [`warning`]: what a reader of a figure must know
+//! - [`browser`]: what a browser was found to do
+//! - [`closing`]: what clients see of a WebSocket's end
 //! - [`literature`]: published figures, and how they are measured here
 
+pub mod browser;
 pub mod bytes_account;
 pub mod calendar;
+pub mod closing;
 pub mod literature;
 pub mod manifest;
 pub mod quantity;

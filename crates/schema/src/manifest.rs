@@ -40,6 +40,9 @@ pub struct Manifest {
     pub host: Host,
     /// A bare socket ping between two processes on the same cores.
     pub floor: Option<Floor>,
+    /// Servers that somebody else wrote and that were measured beside pushbench's own.
+    #[serde(default)]
+    pub targets: Vec<TargetInfo>,
     /// Published comparisons whose scenarios were run.
     #[serde(default)]
     pub literature: Vec<LiteratureInfo>,
@@ -70,6 +73,26 @@ pub struct TechniqueInfo {
     pub about: String,
     /// Whether it is the floor that others are a multiple of.
     pub floor: bool,
+}
+
+/// A server that somebody else wrote, as it was when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetInfo {
+    /// Its short name: the file's.
+    pub name: String,
+    /// Its name for people.
+    pub label: String,
+    /// What it is, in a line.
+    pub about: String,
+    /// What it says of its version, if it was asked.
+    pub version: Option<String>,
+    /// How an event is published there, for people.
+    pub publish: String,
+    /// The techniques that it was subscribed by.
+    pub techniques: Vec<String>,
+    /// The file's text.
+    pub text: String,
 }
 
 /// A scenario as it was run.

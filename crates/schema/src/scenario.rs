@@ -9,6 +9,9 @@
 //! greeting = false               # whether the server greets a new subscriber
 //! observed = false               # in a network namespace of its own, against the kernel's counters
 //! traced = false                 # every flight at the sockets with its time
+//! client = "native"              # native, chromium, firefox
+//! publisher = "feed"             # feed, post (as servers that others wrote take events)
+//! targets = []                   # names of files in the folder targets, measured beside our own
 //! [events]
 //! rate = "100/s"                 # per channel
 //! pace = "constant"              # constant, poisson, "burst 10"
@@ -39,6 +42,8 @@
 //! hold = "25s"
 //! [websocket]
 //! frames = "text"                # text, binary
+//! [socketio]
+//! transports = "upgrade"         # polling, upgrade, websocket
 //! [phases]
 //! warm_up = "1s"                 # no shorter than the interval where short polling takes part
 //! window = "2s"
@@ -99,6 +104,8 @@ pub struct Scenario {
     pub techniques: Vec<String>,
     /// How often each trial is repeated.
     pub repetitions: u32,
+    /// Servers that somebody else wrote and that take part, too: names of files in the folder `targets`.
+    pub targets: Vec<String>,
     /// When it is run.
     pub runs: Runs,
     /// The swept keys, outermost first.
@@ -194,6 +201,7 @@ fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Sce
         question: root.required("question", text, "\"What does … cost?\"")?,
         reading: root.required("reading", text, "\"Look at … first.\"")?,
         repetitions: repetitions(&tree)?,
+        targets: root.read("targets", list(text))?.unwrap_or_default(),
         sweeps: sweeps.iter().map(|sweep| sweep.key.get_ref().clone()).collect(),
         points: points(&tree, &sweeps, &participants)?,
         techniques,

@@ -24,6 +24,15 @@ pub struct Settings {
     pub long_polling: LongPolling,
     /// WebSocket's own values.
     pub websocket: WebSocket,
+    /// Socket.IO's own values.
+    #[serde(default)]
+    pub socketio: SocketIo,
+    /// Who subscribes.
+    #[serde(default)]
+    pub client: Client,
+    /// How events come to the server.
+    #[serde(default)]
+    pub publisher: Publisher,
     /// Whether the server greets a new subscriber with a message of its own.
     pub greeting: bool,
     /// How long each phase lasts.
@@ -57,6 +66,9 @@ impl Default for Settings {
             short_polling: ShortPolling { interval_ns: S, empty: EmptyAnswer::NoContent },
             long_polling: LongPolling { hold_ns: 25 * S },
             websocket: WebSocket { frames: Frames::Text },
+            socketio: SocketIo::default(),
+            client: Client::default(),
+            publisher: Publisher::default(),
             greeting: false,
             phases: Phases { warm_up_ns: S, window_ns: 2 * S, drain_ns: 5 * S },
             bound: None,
@@ -263,6 +275,58 @@ pub enum Frames {
     Text,
     /// Opcode 2.
     Binary,
+}
+
+/// Socket.IO's own values.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SocketIo {
+    /// Which transports of Engine.IO a session goes through.
+    pub transports: SocketIoTransports,
+}
+
+impl SocketIo {
+    /// The technique's slug.
+    pub const TECHNIQUE: &str = "socketio";
+}
+
+/// Which transports of Engine.IO (protocol 4) a session goes through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SocketIoTransports {
+    /// HTTP long polling from begin to end.
+    Polling,
+    /// HTTP long polling first, then WebSocket: what the official client does unless it is told otherwise.
+    #[default]
+    Upgrade,
+    /// WebSocket from the begin.
+    Websocket,
+}
+
+/// Who subscribes.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Client {
+    /// pushbench's load generator.
+    #[default]
+    Native,
+    /// A page in Chromium.
+    Chromium,
+    /// A page in Firefox.
+    Firefox,
+}
+
+/// How events come to the server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Publisher {
+    /// By the feed, a Unix socket of the server's own.
+    #[default]
+    Feed,
+    /// By HTTP POST, an event each, as servers that others wrote take them.
+    Post,
 }
 
 /// How long each phase lasts.

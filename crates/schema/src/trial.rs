@@ -66,6 +66,9 @@ pub struct TrialOutcome {
     pub cost: Cost,
     /// How well the stopwatch itself went.
     pub instrument: Instrument,
+    /// The clock of a client that has one of its own: a browser's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClientClock>,
     /// What a reader must know.
     pub warnings: Vec<Warning>,
     /// Histograms, HdrHistogram V2 + deflate in base64, by their tag: `delivery`, `service`, `uplink`,
@@ -354,6 +357,21 @@ pub struct Instrument {
     pub load_busy: f64,
 }
 
+/// A page's clock, and how far it can be off the server's. Its receive times are `performance.timeOrigin +
+/// performance.now()` less the offset that was found by asking the server for its time (Cristian's algorithm).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientClock {
+    /// The smallest step between two readings that were seen.
+    pub resolution_ns: u64,
+    /// The offset is known to within this much, either way; the widest of the trial's pages.
+    pub offset_bound_ns: u64,
+    /// How often the server was asked, a page.
+    pub exchanges: u32,
+    /// Whether the page was cross-origin isolated, which makes the clock finer.
+    pub isolated: bool,
+}
+
 /// A trial's record: one JSON file each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -394,6 +412,9 @@ pub struct TrialKey {
     pub point: BTreeMap<String, String>,
     /// The technique's slug.
     pub technique: String,
+    /// The name of the server that somebody else wrote; none for pushbench's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// From 0.
     pub repetition: u32,
 }

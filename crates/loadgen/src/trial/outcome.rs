@@ -60,6 +60,7 @@ impl Findings {
             delivery: quantiles(sum.recorder.delivery()),
             service: quantiles(sum.recorder.service()),
             uplink_delivery: quantiles(&self.published.uplink),
+            clock: None,
             warnings: warnings::of(
                 &spec.load_cores,
                 &spec.server_cores,

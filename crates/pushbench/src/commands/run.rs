@@ -192,6 +192,7 @@ fn manifest(
         libraries: provenance::libraries(),
         host: host::describe(&Pinning::of_this_process()),
         floor: None,
+        targets: Vec::new(),
         literature: Vec::new(),
         replays: Vec::new(),
     }

@@ -3,14 +3,19 @@
 use super::error::Fault;
 use super::reader::{Table, Value, count, duration, rate, size, text, word, yes_or_no};
 use crate::settings::{
-    Bound, Compression, EmptyAnswer, Events, Frames, HeaderProfile, Http, HttpVersion, LongPolling, Pace,
-    Payload, Phases, Settings, ShortPolling, Stall, Subscribers, Transport, Uplink, UplinkTo, WebSocket,
+    Bound, Client, Compression, EmptyAnswer, Events, Frames, HeaderProfile, Http, HttpVersion, LongPolling,
+    Pace, Payload, Phases, Publisher, Settings, ShortPolling, SocketIo, SocketIoTransports, Stall,
+    Subscribers, Transport, Uplink, UplinkTo, WebSocket,
 };
 
 /// A subscriber is a connection or two; more do not fit the ports of one loopback address.
 const MOST_SUBSCRIBERS: u32 = 10_000;
 /// What the servers hold at most.
 const MOST_CHANNELS: u32 = 1_024;
+
+const CLIENTS: [(&str, Client); 3] =
+    [("native", Client::Native), ("chromium", Client::Chromium), ("firefox", Client::Firefox)];
+const PUBLISHERS: [(&str, Publisher); 2] = [("feed", Publisher::Feed), ("post", Publisher::Post)];
 
 /// Reads all settings from the file's root.
 pub(super) fn read(root: &Table<'_>) -> Result<Settings, Fault> {
@@ -24,6 +29,9 @@ pub(super) fn read(root: &Table<'_>) -> Result<Settings, Fault> {
         short_polling: short_polling(root, &plain.short_polling)?,
         long_polling: long_polling(root, &plain.long_polling)?,
         websocket: websocket(root, &plain.websocket)?,
+        socketio: socketio(root, &plain.socketio)?,
+        client: root.read("client", word(&CLIENTS))?.unwrap_or(plain.client),
+        publisher: root.read("publisher", word(&PUBLISHERS))?.unwrap_or(plain.publisher),
         greeting: root.read("greeting", yes_or_no)?.unwrap_or(plain.greeting),
         phases: phases(root, &plain.phases)?,
         bound: bound(root)?,
@@ -127,6 +135,19 @@ fn websocket(root: &Table<'_>, plain: &WebSocket) -> Result<WebSocket, Fault> {
     let websocket = WebSocket { frames: table.read("frames", frames)?.unwrap_or(plain.frames) };
     table.finish()?;
     Ok(websocket)
+}
+
+fn socketio(root: &Table<'_>, plain: &SocketIo) -> Result<SocketIo, Fault> {
+    let table = root.section_or_empty("socketio")?;
+    let transports = [
+        ("polling", SocketIoTransports::Polling),
+        ("upgrade", SocketIoTransports::Upgrade),
+        ("websocket", SocketIoTransports::Websocket),
+    ];
+    let socketio =
+        SocketIo { transports: table.read("transports", word(&transports))?.unwrap_or(plain.transports) };
+    table.finish()?;
+    Ok(socketio)
 }
 
 fn phases(root: &Table<'_>, plain: &Phases) -> Result<Phases, Fault> {

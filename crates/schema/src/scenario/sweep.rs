@@ -14,8 +14,8 @@ use super::tree::set;
 use crate::quantity;
 
 /// Keys that say what a scenario is, not what a trial is told.
-pub(super) const NOT_SWEPT: [&str; 8] =
-    ["name", "runs", "question", "reading", "techniques", "repetitions", "sweep", "quick"];
+pub(super) const NOT_SWEPT: [&str; 9] =
+    ["name", "runs", "question", "reading", "techniques", "targets", "repetitions", "sweep", "quick"];
 
 /// One `[[sweep]]`.
 pub(super) struct Sweep<'i> {

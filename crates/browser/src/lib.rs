@@ -1,0 +1,1 @@
+//! Drives real browsers, without a head, over WebDriver.
