@@ -56,9 +56,9 @@ pub type SharedTally = Rc<RefCell<Tally>>;
 /// What a connection speaks from its first byte on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTP/1.1, and WebSocket after an upgrade.
+    /// HTTP/1.1, and WebSocket after an upgrade. What a path of [`wire::paths::SOCKETIO`] asks for is Engine.IO.
     Http,
-    /// HTTP/2 from its preface on, and WebSocket in the streams of extended CONNECT (RFC 8441).
+    /// HTTP/2 from its preface on, and WebSocket in the streams of extended CONNECT (RFC 8441). Engine.IO as above.
     Http2,
     /// Length-prefixed frames, the client's hello first.
     RawTcp,
