@@ -8,3 +8,5 @@ pub const STREAM: &str = "/stream";
 pub const WEBSOCKET: &str = "/ws";
 /// Where a client posts a message of its own.
 pub const MESSAGES: &str = "/messages";
+/// Engine.IO, and Socket.IO on it: its default path. Takes the query of Engine.IO.
+pub const SOCKETIO: &str = "/socket.io/";
