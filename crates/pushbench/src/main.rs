@@ -11,9 +11,11 @@
 //! - [`namespace`]: a trial alone in a network, where the kernel's counters see nothing else
 //! - [`store`], [`histograms`]: a run's folder
 //! - [`host`], [`provenance`], [`floor`]: the machine, the program, and what a bare socket costs here
+//! - [`claims`]: what people say, and the scenarios that decide it
 //! - [`literature`], [`replay`]: published comparisons that this run measures, and their printed exchanges
 //! - [`progress`], [`summary`], [`interrupt`]: what is shown, and Ctrl-C
 
+mod claims;
 mod cli;
 mod climb;
 mod commands;

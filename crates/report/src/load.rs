@@ -130,13 +130,16 @@ struct Version {
     schema_version: u32,
 }
 
+/// Records of this version lack only fields that have a value of their own where nobody says one.
+const OLDEST: u32 = 2;
+
 /// The version is looked at first: a file of another one need not have the same fields.
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let told = |error: serde_json::Error| error.to_string();
     match serde_json::from_str(text).map_err(told)? {
-        Version { schema_version: SCHEMA_VERSION } => serde_json::from_str(text).map_err(told),
+        Version { schema_version: OLDEST..=SCHEMA_VERSION } => serde_json::from_str(text).map_err(told),
         Version { schema_version } => Err(format!(
-            "it has schema version {schema_version} and this program reads {SCHEMA_VERSION}; use the pushbench that wrote it"
+            "it has schema version {schema_version} and this program reads {OLDEST} to {SCHEMA_VERSION}; use the pushbench that wrote it"
         )),
     }
 }

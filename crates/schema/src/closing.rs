@@ -81,3 +81,41 @@ pub enum SeenEvent {
         clean: bool,
     },
 }
+
+/// A kind of event of a client's socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// It is open.
+    Open,
+    /// A message came.
+    Message,
+    /// Something went wrong.
+    Error,
+    /// It is closed.
+    Close,
+}
+
+impl EventKind {
+    /// Its name in the WebSocket standard.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Message => "message",
+            Self::Error => "error",
+            Self::Close => "close",
+        }
+    }
+}
+
+impl SeenEvent {
+    /// Which kind of event this is.
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Self::Open => EventKind::Open,
+            Self::Message => EventKind::Message,
+            Self::Error => EventKind::Error,
+            Self::Close { .. } => EventKind::Close,
+        }
+    }
+}

@@ -13,10 +13,12 @@
 //! - [`browser`]: what a browser was found to do
 //! - [`closing`]: what clients see of a WebSocket's end
 //! - [`literature`]: published figures, and how they are measured here
+//! - [`claim`]: what people say, and how results decide it
 
 pub mod browser;
 pub mod bytes_account;
 pub mod calendar;
+pub mod claim;
 pub mod closing;
 pub mod literature;
 pub mod manifest;

@@ -49,6 +49,9 @@ pub struct Manifest {
     /// Their printed exchanges, as they crossed a socket.
     #[serde(default)]
     pub replays: Vec<Replay>,
+    /// Claims that this run's scenarios decide.
+    #[serde(default)]
+    pub claims: Vec<ClaimInfo>,
 }
 
 /// Something that was left out.
@@ -118,6 +121,16 @@ pub struct LiteratureInfo {
     /// Its short name.
     pub id: String,
     /// The file's text, as [`literature`](crate::literature) describes it.
+    pub text: String,
+}
+
+/// A claim as it was when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimInfo {
+    /// Its short name.
+    pub id: String,
+    /// The file's text, as [`claim`](crate::claim) describes it.
     pub text: String,
 }
 

@@ -19,7 +19,7 @@ use crate::plan::{Choice, Plan};
 use crate::runner::{Ended, Runner, unix_s};
 use crate::store::{self, Store};
 use crate::trial::Stage;
-use crate::{floor, literature, namespace, project, provenance, registry, summary};
+use crate::{claims, floor, literature, namespace, project, provenance, registry, summary};
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
@@ -77,6 +77,7 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     skip_as_unobservable(&mut manifest.skipped, unobservable);
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     manifest.literature = literature::measured_by(&names)?;
+    manifest.claims = claims::decided_by(&scenarios)?;
     let store = Store::create(results, &manifest, &plan)?;
     Ok(Begun { store, manifest, plan })
 }
@@ -195,6 +196,7 @@ fn manifest(
         targets: Vec::new(),
         literature: Vec::new(),
         replays: Vec::new(),
+        claims: Vec::new(),
     }
 }
 

@@ -2,13 +2,16 @@
 //! such figure. Quantiles are of the delivered events only, whatever is missing, and of every sample, however small: they
 //! stand beside their counts.
 
+use schema::settings::Client;
 use schema::trial::{Quantiles, TrialOutcome, TrialRecord, TrialResult};
 
-const COLUMNS: [&str; 27] = [
+const COLUMNS: [&str; 29] = [
     "index",
     "scenario",
     "point",
     "technique",
+    "target",
+    "client",
     "repetition",
     "status",
     "published",
@@ -60,6 +63,8 @@ fn row(record: &TrialRecord) -> Vec<String> {
         record.key.scenario.clone(),
         point.join(" "),
         record.key.technique.clone(),
+        record.key.target.clone().unwrap_or_default(),
+        client(record.settings.client).to_owned(),
         record.key.repetition.to_string(),
         status.to_owned(),
     ];
@@ -68,6 +73,14 @@ fn row(record: &TrialRecord) -> Vec<String> {
         None => row.resize(COLUMNS.len(), String::new()),
     }
     row
+}
+
+fn client(client: Client) -> &'static str {
+    match client {
+        Client::Native => "native",
+        Client::Chromium => "chromium",
+        Client::Firefox => "firefox",
+    }
 }
 
 fn figures(outcome: &TrialOutcome) -> Vec<String> {

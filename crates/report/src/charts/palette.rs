@@ -43,11 +43,13 @@ const TECHNIQUES: [Ink; 7] = [
 ];
 
 /// In the order of `schema::bytes_account::Layers::named`.
-const LAYERS: [Ink; 16] = [
+const LAYERS: [Ink; 18] = [
     ink(0x8A_8F_98, 0x7D_84_90),
     ink(0xC3_C8_CF, 0xB4_BB_C6),
     ink(0x5E_73_91, 0x6F_8B_B5),
     ink(0x11_77_33, 0x2E_A0_55),
+    ink(0x7A_4A_1E, 0xA8_70_3C),
+    ink(0xB0_7A_4A, 0xC9_94_66),
     ink(0x44_AA_99, 0x44_AA_9A),
     ink(0x1D_7F_74, 0x2A_9D_8F),
     ink(0x33_22_88, 0x7D_6B_D6),
