@@ -1,0 +1,81 @@
+//! How each browser is asked for: without a head, without traffic of its own, everything in the given folder.
+
+use fantoccini::wd::Capabilities;
+use serde_json::{Value, json};
+
+use crate::found::{Found, Kind};
+use crate::session::{PAGE_LIMIT, Scheme};
+
+const CHROMIUM: [&str; 13] = [
+    "--headless=new",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-default-browser-check",
+    // None of its own traffic in what is measured.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-sync",
+    "--no-pings",
+    // Its handler would be a process outside of the browser's group.
+    "--disable-crash-reporter",
+    "--disable-breakpad",
+];
+
+/// What the driver is told to start.
+pub(crate) fn of(found: &Found, scheme: Scheme, is_root: bool) -> Capabilities {
+    let limit_ms = u64::try_from(PAGE_LIMIT.as_millis()).unwrap_or(u64::MAX);
+    let (key, options) = match found.kind {
+        Kind::Chromium => ("goog:chromeOptions", chromium(found, scheme, is_root)),
+        Kind::Firefox => ("moz:firefoxOptions", firefox(found, scheme)),
+    };
+    let mut capabilities = Capabilities::new();
+    capabilities.insert("acceptInsecureCerts".to_owned(), json!(true));
+    capabilities.insert("timeouts".to_owned(), json!({ "pageLoad": limit_ms, "script": limit_ms }));
+    capabilities.insert(key.to_owned(), options);
+    capabilities
+}
+
+fn chromium(found: &Found, scheme: Scheme, is_root: bool) -> Value {
+    let mut arguments = CHROMIUM.map(str::to_owned).to_vec();
+    // `blink::mojom::PreferredColorScheme`.
+    let scheme = match scheme {
+        Scheme::Dark => 0,
+        Scheme::Light => 1,
+    };
+    arguments.push(format!("--blink-settings=preferredColorScheme={scheme}"));
+    if is_root {
+        // Its sandbox refuses to work for root.
+        arguments.push("--no-sandbox".to_owned());
+    }
+    json!({ "binary": found.program, "args": arguments })
+}
+
+fn firefox(found: &Found, scheme: Scheme) -> Value {
+    let scheme = match scheme {
+        Scheme::Dark => 0,
+        Scheme::Light => 1,
+    };
+    json!({
+        "binary": found.program,
+        "args": ["-headless"],
+        "env": { "MOZ_CRASHREPORTER_DISABLE": "1" },
+        "prefs": {
+            "layout.css.prefers-color-scheme.content-override": scheme,
+            // None of its own traffic in what is measured.
+            "app.normandy.enabled": false,
+            "app.update.enabled": false,
+            "browser.safebrowsing.downloads.enabled": false,
+            "browser.safebrowsing.malware.enabled": false,
+            "browser.safebrowsing.phishing.enabled": false,
+            "datareporting.healthreport.uploadEnabled": false,
+            "extensions.update.enabled": false,
+            "network.captive-portal-service.enabled": false,
+            "network.connectivity-service.enabled": false,
+            "services.settings.server": "data:,",
+            "toolkit.telemetry.enabled": false,
+        },
+    })
+}

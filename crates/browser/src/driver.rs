@@ -1,0 +1,188 @@
+//! The processes: a driver, the browser that it starts, and a guard that ends both should this process be killed.
+//!
+//! Driver and browser are one process group, and write into one folder only. The guard is a shell that waits for the end of
+//! its standard input, which comes when this process is no more, however it went.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use crate::error::BrowserError;
+use crate::found::{Found, Kind};
+
+/// Until then the driver must have named its port.
+const PORT_LIMIT: Duration = Duration::from_secs(20);
+/// A line of a driver, and how many of them may come before the one with the port.
+const LONGEST_LINE: u64 = 4096;
+const MOST_LINES: usize = 50;
+/// How often a folder is removed in which a browser that was just killed may still be writing.
+const REMOVALS: u32 = 20;
+
+const GUARD: &str = r#"while read -r _; do :; done; kill -s KILL -- "-$1"; sleep 1; rm -rf -- "$2""#;
+
+/// A running driver. Dropping it ends it, its browser, and their folder.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    child: Child,
+    guard: Option<Child>,
+    folder: Option<TempDir>,
+    /// Where it listens.
+    pub(crate) port: u16,
+}
+
+impl Driver {
+    /// Starts a driver on a port of its own choice.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started, or does not say where it listens.
+    pub(crate) async fn start(found: &Found) -> Result<Self, BrowserError> {
+        let folder = tempfile::Builder::new()
+            .prefix("pushbench-browser-")
+            .tempdir()
+            .map_err(|source| BrowserError::Folder { kind: found.kind, source })?;
+        let mut child = command(found, folder.path())
+            .spawn()
+            .map_err(|source| BrowserError::Start { program: found.driver.display().to_string(), source })?;
+        let output = child.stdout.take();
+        let mut driver = Self { child, guard: None, folder: Some(folder), port: 0 };
+        driver.guard = Some(driver.guarded()?);
+        driver.port = port(found.kind, output).await?;
+        Ok(driver)
+    }
+
+    /// The process group of driver and browser.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn guarded(&self) -> Result<Child, BrowserError> {
+        let folder = self.folder.as_ref().map_or(Path::new(""), TempDir::path);
+        Command::new("/bin/sh")
+            .args(["-c", GUARD, "pushbench-browser-guard", &self.child.id().to_string()])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(|source| BrowserError::Start { program: "/bin/sh".to_owned(), source })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // The guard first: later the group's number may be somebody else's. Errors say that somebody has gone already.
+        if let Some(mut guard) = self.guard.take() {
+            let _ = guard.kill();
+            let _ = guard.wait();
+        }
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.wait();
+        if let Some(folder) = self.folder.take() {
+            remove(&folder.keep());
+        }
+    }
+}
+
+fn command(found: &Found, folder: &Path) -> Command {
+    let arguments: &[&str] = match found.kind {
+        Kind::Chromium => &["--port=0"],
+        Kind::Firefox => &["--port", "0", "--websocket-port", "0"],
+    };
+    let mut command = Command::new(&found.driver);
+    command.args(arguments);
+    // Profiles, caches, settings: whatever they write lies in the folder.
+    for name in ["TMPDIR", "HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+        command.env(name, folder);
+    }
+    command.env("NO_PROXY", "*");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    command
+}
+
+async fn port(kind: Kind, output: Option<ChildStdout>) -> Result<u16, BrowserError> {
+    let (tell, told) = oneshot::channel();
+    if let Some(output) = output {
+        // It goes when the driver does.
+        thread::spawn(move || listen(output, tell));
+    }
+    match tokio::time::timeout(PORT_LIMIT, told).await {
+        Ok(Ok(Ok(port))) => Ok(port),
+        Ok(Ok(Err(said))) => Err(BrowserError::NoPort { kind, said }),
+        Ok(Err(_)) => Err(BrowserError::NoPort { kind, said: String::new() }),
+        Err(_) => Err(BrowserError::Silent { kind, what: "start the driver", limit: PORT_LIMIT }),
+    }
+}
+
+/// Tells the port, then reads on, so that the driver is never held up by what it has to say.
+fn listen(output: ChildStdout, tell: oneshot::Sender<Result<u16, String>>) {
+    let mut output = BufReader::new(output);
+    let mut said = Vec::new();
+    while said.len() < MOST_LINES {
+        let mut line = Vec::new();
+        match (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut line) {
+            Ok(read) if read > 0 => {}
+            _ => break,
+        }
+        let line = String::from_utf8_lossy(&line).trim().to_owned();
+        if let Some(port) = port_of(&line) {
+            // Nobody listens any more when it came too late.
+            let _ = tell.send(Ok(port));
+            let _ = std::io::copy(&mut output, &mut std::io::sink());
+            return;
+        }
+        said.push(line);
+    }
+    let _ = tell.send(Err(said.join(" | ")));
+}
+
+/// The port of `ChromeDriver was started successfully on port 38513.` or `… Listening on 127.0.0.1:45393`.
+fn port_of(line: &str) -> Option<u16> {
+    let rest = ["started successfully on port ", "Listening on 127.0.0.1:"]
+        .iter()
+        .find_map(|words| line.split_once(words).map(|(_, rest)| rest))?;
+    rest.trim_end_matches('.').parse().ok()
+}
+
+/// What was just killed may be about to make one more file.
+fn remove(folder: &Path) {
+    for _ in 0..REMOVALS {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                thread::sleep(Duration::from_millis(50));
+            }
+            _ => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_drivers_tell_their_port() {
+        let chrome = "ChromeDriver was started successfully on port 38513.";
+        let gecko = "1795396076862\tgeckodriver\tINFO\tListening on 127.0.0.1:46857";
+        assert_eq!((port_of(chrome), port_of(gecko)), (Some(38513), Some(46857)));
+        assert_eq!(port_of("Starting ChromeDriver 156.0 (a21c) on port 0"), None);
+    }
+
+    #[tokio::test]
+    async fn a_driver_that_names_no_port_is_quoted() {
+        let found = Found { kind: Kind::Firefox, program: "/bin/false".into(), driver: "/bin/echo".into() };
+        let error = Driver::start(&found).await.unwrap_err();
+        let said = "the driver of firefox named no port; it said: --port 0 --websocket-port 0";
+        assert_eq!(error.to_string(), said);
+    }
+}

@@ -1,0 +1,91 @@
+//! Which browsers there are, and whether one has gone.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use browser::{Found, Kind};
+
+/// Names what must not be skipped, separated by commas.
+const REQUIRE: &str = "PUSHBENCH_REQUIRE";
+/// Tells a process of these tests to start this browser and to wait.
+pub(crate) const USER: &str = "PUSHBENCH_BROWSER_USER";
+/// Marks the line of that process that names group and folder.
+const MARK: &str = "browser:";
+
+/// The browsers that are here. For the others `test` is skipped by name, and fails if they are required.
+pub(crate) fn all(test: &str) -> Vec<Found> {
+    Kind::ALL.into_iter().filter_map(|kind| one(kind, test)).collect()
+}
+
+fn one(kind: Kind, test: &str) -> Option<Found> {
+    let missing = match browser::find(kind) {
+        Ok(found) => return Some(found),
+        Err(missing) => missing,
+    };
+    let required = std::env::var(REQUIRE).is_ok_and(|names| names.split(',').any(|it| it == kind.name()));
+    assert!(!required, "{REQUIRE} asks for {kind}, but {missing}");
+    // The harness would keep what is printed by macro to itself.
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: {missing}");
+    None
+}
+
+/// Waits until no process of the group is left, nor one that was told of the folder, nor the folder.
+pub(crate) fn assert_gone(group: u32, folder: &str) {
+    let begin = Instant::now();
+    loop {
+        let left = processes(group, folder);
+        let there = fs::exists(folder).unwrap();
+        if left.is_empty() && !there {
+            return;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "left: {left:?}, {folder}: {there}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Starts this test program anew as a user of a browser, and kills it.
+pub(crate) fn kill_a_user_of(kind: Kind) {
+    let mut user = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_user_that_waits_to_be_killed", "--nocapture"])
+        .env(USER, kind.name())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(user.stdout.take().unwrap()).lines();
+    let told = lines.map(Result::unwrap).find_map(|line| line.split_once(MARK).map(|(_, it)| it.to_owned()));
+    user.kill().unwrap();
+    user.wait().unwrap();
+    let told = told.expect("the browser did not start");
+    let (group, folder) = told.split_once(' ').unwrap();
+    assert_gone(group.parse().unwrap(), folder);
+}
+
+/// Tells the process that waits for it where the browser is.
+pub(crate) fn tell(group: u32, folder: &str) {
+    let mut out = std::io::stdout();
+    writeln!(out, "{MARK}{group} {folder}").unwrap();
+    out.flush().unwrap();
+}
+
+fn processes(group: u32, folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let read = |name| fs::read(entry.path().join(name)).unwrap_or_default();
+        let stat = String::from_utf8_lossy(&read("stat")).into_owned();
+        // A name may hold spaces and brackets; state, parent and group come behind it.
+        let Some((_, fields)) = stat.rsplit_once(") ") else { continue };
+        let fields: Vec<_> = fields.split(' ').collect();
+        let of_group = fields.get(2) == Some(&group.to_string().as_str());
+        let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+        if of_group && fields[0] != "Z" || command.contains(folder) {
+            found.push(format!(
+                "{} {}",
+                entry.file_name().display(),
+                command.chars().take(100).collect::<String>()
+            ));
+        }
+    }
+    found
+}
