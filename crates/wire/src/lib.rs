@@ -9,18 +9,21 @@
 //! - [`lines`]: newline-delimited messages, for poll batches and NDJSON streams
 //! - [`sse`]: Server-Sent Events (WHATWG HTML §9.2)
 //! - [`deflate`]: WebSocket messages compressed by permessage-deflate (RFC 7692)
+//! - [`engine_io`], [`socket_io`]: packets of Engine.IO 4 and of Socket.IO 5
 //! - [`frame`]: length-prefixed frames, for raw TCP and the feed
 //! - [`resume`]: where a subscriber begins to read, as a query string and back
 //! - [`ready`]: the line by which a server process says that it is listening
 //! - [`paths`]: the paths of the HTTP interface
 
 pub mod deflate;
+pub mod engine_io;
 pub mod frame;
 pub mod lines;
 pub mod message;
 pub mod paths;
 pub mod ready;
 pub mod resume;
+pub mod socket_io;
 pub mod sse;
 
 pub use message::{Message, Stamp};

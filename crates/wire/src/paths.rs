@@ -1,4 +1,4 @@
-//! The paths of the HTTP interface. Each takes the query of [`Resume`](crate::Resume).
+//! The paths of the HTTP interface. Each but Socket.IO's takes the query of [`Resume`](crate::Resume).
 
 /// Polls, short and long: an answer with the messages that are there.
 pub const EVENTS: &str = "/events";
@@ -6,7 +6,8 @@ pub const EVENTS: &str = "/events";
 pub const STREAM: &str = "/stream";
 /// The WebSocket handshake.
 pub const WEBSOCKET: &str = "/ws";
+/// Engine.IO under Socket.IO: polls, posts and the WebSocket handshake. Its query is the protocol's own; where a
+/// subscriber begins is in its CONNECT ([`socket_io::Auth`](crate::socket_io::Auth)).
+pub const SOCKETIO: &str = "/socket.io/";
 /// Where a client posts a message of its own.
 pub const MESSAGES: &str = "/messages";
-/// Engine.IO, and Socket.IO on it: its default path. Takes the query of Engine.IO.
-pub const SOCKETIO: &str = "/socket.io/";
