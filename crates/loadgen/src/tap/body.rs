@@ -3,6 +3,7 @@
 use schema::bytes_account::Layers;
 
 use super::content::Content;
+use super::engine_io::Carried;
 use super::ledger::{Layer, settle};
 
 /// A chunk size of more digits does not fit 64 bits.
@@ -59,6 +60,11 @@ impl Framing {
 impl Body {
     pub(super) fn new(framing: Framing, content: Content) -> Self {
         Self { framing, content }
+    }
+
+    /// What has come of Engine.IO's packets.
+    pub(super) fn carried(&self) -> Carried {
+        self.content.carried()
     }
 
     pub(super) fn take<'a>(&mut self, bytes: &'a [u8], layers: &mut Layers) -> Progress<'a> {

@@ -3,6 +3,7 @@
 use memchr::memchr;
 use schema::bytes_account::Layers;
 
+use super::engine_io::{Carried, Packets};
 use super::event_stream::EventStream;
 use super::ledger::{Layer, settle};
 use super::message::{Meter, settle_whole};
@@ -19,10 +20,14 @@ pub(super) enum Content {
     Events(EventStream),
     /// Frames of WebSocket: the DATA of an HTTP/2 stream that was opened for them.
     WebSocket(Frames),
+    /// Packets of Engine.IO, as HTTP long-polling has them.
+    Packets(Packets),
     /// What a content coding left of messages, greetings and what separates them: it cannot be looked into.
     Compressed,
     /// Carries no event.
     Control,
+    /// Carries no event, but belongs to an exchange that is something else than control.
+    Known(Layer),
 }
 
 /// What a body is said to carry.
@@ -60,6 +65,11 @@ impl Content {
         if is_coded { Self::Compressed } else { Self::Message(Meter::new()) }
     }
 
+    /// A body of HTTP long-polling.
+    pub(super) fn packets(is_coded: bool) -> Self {
+        if is_coded { Self::Compressed } else { Self::Packets(Packets::new()) }
+    }
+
     /// The body of an answer.
     pub(super) fn of(media_type: MediaType, is_coded: bool) -> Self {
         match media_type {
@@ -70,8 +80,22 @@ impl Content {
         }
     }
 
-    pub(super) fn carries_messages(&self) -> bool {
-        !matches!(self, Self::Control)
+    /// What of HTTP/2 stands round it, frame headers and padding of DATA, is settled as.
+    pub(super) fn data_framing(&self) -> Layer {
+        match self {
+            Self::Control => Layer::Control,
+            Self::Known(layer @ (Layer::Control | Layer::Handshake)) => *layer,
+            _ => Layer::DataFraming,
+        }
+    }
+
+    /// What has come of packets so far. What cannot be looked into is taken for events.
+    pub(super) fn carried(&self) -> Carried {
+        match self {
+            Self::Packets(packets) => packets.carried(),
+            Self::Control | Self::Known(_) => Carried::Nothing,
+            _ => Carried::Events,
+        }
     }
 
     pub(super) fn take(&mut self, bytes: &[u8], layers: &mut Layers) {
@@ -80,7 +104,9 @@ impl Content {
             Self::Lines(meter) => take_lines(meter, bytes, layers),
             Self::Events(events) => events.take(bytes, layers),
             Self::WebSocket(frames) => frames.take(bytes, layers),
+            Self::Packets(packets) => packets.take(bytes, layers),
             Self::Compressed => settle(layers, Layer::Compressed, bytes.len() as u64),
+            Self::Known(layer) => settle(layers, *layer, bytes.len() as u64),
             Self::Control => settle(layers, Layer::Control, bytes.len() as u64),
         }
     }
@@ -94,7 +120,8 @@ impl Content {
             Self::Lines(meter) => meter.settle_as_control(0, layers),
             Self::Events(events) => events.end(layers),
             Self::WebSocket(frames) => frames.end(layers),
-            Self::Compressed | Self::Control => {}
+            Self::Packets(packets) => packets.end(layers),
+            Self::Compressed | Self::Control | Self::Known(_) => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use memchr::memchr_iter;
 
 use super::body::Framing;
-use super::content::{Content, MediaType, is_coded};
+use super::content::{MediaType, is_coded};
 
 /// A head that is longer is none.
 const LONGEST: usize = 64 * 1024;
@@ -40,6 +40,8 @@ pub(super) struct Request {
     pub(super) body: Framing,
     /// The body is compressed.
     pub(super) is_coded: bool,
+    /// It asks for the path of Engine.IO.
+    pub(super) to_engine_io: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +57,8 @@ pub(super) enum Method {
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) body: Framing,
-    pub(super) content: Content,
+    pub(super) media_type: MediaType,
+    pub(super) is_coded: bool,
 }
 
 impl HeadBuffer {
@@ -117,7 +120,8 @@ pub(super) fn read_request(head: &[u8]) -> Option<Request> {
     let said = Said::by(request.headers)?;
     // A request without either field has no body (RFC 9112 §6.3).
     let body = said.framing().unwrap_or(Framing::Length(0));
-    parsed.is_complete().then_some(Request { method, body, is_coded: said.is_coded })
+    let to_engine_io = request.path?.starts_with(wire::paths::SOCKETIO);
+    parsed.is_complete().then_some(Request { method, body, is_coded: said.is_coded, to_engine_io })
 }
 
 pub(super) fn read_response(head: &[u8]) -> Option<Response> {
@@ -127,8 +131,8 @@ pub(super) fn read_response(head: &[u8]) -> Option<Response> {
     let parsed = config.parse_response_with_uninit_headers(&mut response, head, &mut fields).ok()?;
     let said = Said::by(response.headers)?;
     let body = said.framing().unwrap_or(Framing::UntilClose);
-    let content = Content::of(said.media_type, said.is_coded);
-    parsed.is_complete().then_some(Response { status: response.code?, body, content })
+    let Said { media_type, is_coded, .. } = said;
+    parsed.is_complete().then_some(Response { status: response.code?, body, media_type, is_coded })
 }
 
 impl Method {

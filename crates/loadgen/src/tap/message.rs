@@ -1,6 +1,7 @@
 //! Stamp and payload of a message, however it is cut.
 //!
-//! What decides are a message's first 45 bytes and its last two; nothing else is kept, and nothing allocated.
+//! What decides are a message's first 45 bytes and its last two, or the two before a closing bracket; nothing else is
+//! kept, and nothing allocated.
 
 use schema::bytes_account::Layers;
 use wire::message::{JSON_STAMP_LEN, PREFIX_LEN, PayloadKind, TEXT_STAMP_LEN};
@@ -15,7 +16,7 @@ const HEAD_LEN: usize = PREFIX_LEN + 1;
 pub(super) struct Meter {
     len: u64,
     head: [u8; HEAD_LEN],
-    tail: [u8; 2],
+    tail: [u8; 3],
 }
 
 /// The key of a masked WebSocket frame (RFC 6455 §5.3), and how far it has been used.
@@ -27,7 +28,7 @@ pub(super) struct Mask {
 
 impl Meter {
     pub(super) fn new() -> Self {
-        Self { len: 0, head: [0; HEAD_LEN], tail: [0; 2] }
+        Self { len: 0, head: [0; HEAD_LEN], tail: [0; 3] }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -50,7 +51,7 @@ impl Meter {
             *slot = byte ^ mask.at(at);
         }
         for (at, byte) in bytes.iter().enumerate().skip(bytes.len().saturating_sub(self.tail.len())) {
-            self.tail = [self.tail[1], byte ^ mask.at(at)];
+            self.tail = [self.tail[1], self.tail[2], byte ^ mask.at(at)];
         }
         self.len += bytes.len() as u64;
     }
@@ -58,9 +59,26 @@ impl Meter {
     /// The message is whole: settles it together with the `framing` bytes round it, and begins anew. Returns what the
     /// framing was settled as.
     pub(super) fn settle(&mut self, framing: u64, layers: &mut Layers) -> Layer {
-        let kind =
-            (self.len >= HEAD_LEN as u64).then(|| event_kind(&self.head, self.tail, self.len)).flatten();
+        let [_, tail @ ..] = self.tail;
+        let kind = self.kind(tail, self.len);
         settle_as(kind, self.take_len(), framing, layers)
+    }
+
+    /// If what was taken in is an event and a closing bracket, settles the event, and begins anew; the bracket is the
+    /// caller's to settle. Says whether it is.
+    pub(super) fn settle_bracketed(&mut self, layers: &mut Layers) -> bool {
+        let [tail @ .., bracket] = self.tail;
+        let len = self.len.saturating_sub(1);
+        let kind = self.kind(tail, len).filter(|_| bracket == b']');
+        if kind.is_some() {
+            settle_as(kind, len, 0, layers);
+            self.len = 0;
+        }
+        kind.is_some()
+    }
+
+    fn kind(&self, tail: [u8; 2], len: u64) -> Option<PayloadKind> {
+        (len >= HEAD_LEN as u64).then(|| event_kind(&self.head, tail, len)).flatten()
     }
 
     /// What was taken in is no message, whatever it looks like.
@@ -78,7 +96,13 @@ impl Mask {
         self.used = (self.used + bytes) % self.key.len();
     }
 
-    fn at(&self, index: usize) -> u8 {
+    /// The same for what comes so many bytes later.
+    pub(super) fn after(mut self, bytes: usize) -> Self {
+        self.advance(bytes);
+        self
+    }
+
+    pub(super) fn at(&self, index: usize) -> u8 {
         self.key[(self.used + index) % self.key.len()]
     }
 }

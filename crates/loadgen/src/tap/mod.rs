@@ -8,6 +8,7 @@
 //! - `http1`, `head`, `body`, `content`, `event_stream`: HTTP/1.1, from the outside in
 //! - `http2`: HTTP/2, whose streams carry the same content
 //! - `websocket`, `length_prefixed`: frames
+//! - `engine_io`: packets of Engine.IO and Socket.IO, in polls and frames
 //! - `message`: stamp and payload
 //! - `delay_line`: an added delay on the receiving side
 //! - [`Tracer`]: every flight with its time, where a trial asks for it
@@ -16,6 +17,7 @@ mod body;
 mod classifier;
 mod content;
 mod delay_line;
+mod engine_io;
 mod event_stream;
 mod gauge;
 mod head;

@@ -1,11 +1,13 @@
 //! WebSocket frames (RFC 6455 §5.2), of either direction.
 //!
-//! The headers of all frames of a message are its framing; ping, pong and close are control as they come. What a
+//! The headers of all frames of a message are its framing, or of a packet of Engine.IO what is round it; ping, pong and
+//! close are control as they come. What a
 //! compressor (RFC 7692) left of a message cannot be looked into: it is `compressed` as it comes, a greeting too.
 
 use schema::bytes_account::Layers;
 
 use super::body::split_at_most;
+use super::engine_io::Packet;
 use super::ledger::{Layer, settle};
 use super::message::{Mask, Meter, settle_whole};
 
@@ -16,6 +18,7 @@ const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
 const OPCODE: u8 = 0x0f;
 const CONTINUATION: u8 = 0x00;
+const BINARY: u8 = 0x02;
 /// Set in the opcodes of control frames.
 const CONTROL: u8 = 0x08;
 const MASKED: u8 = 0x80;
@@ -29,9 +32,17 @@ pub(super) struct Frames {
     frame: Option<Frame>,
     /// Header bytes of the message that is being read.
     framing: u64,
-    message: Meter,
+    message: Message,
     /// The message that is being read is compressed.
     compressed: bool,
+}
+
+/// What the frames are put together to.
+#[derive(Debug)]
+enum Message {
+    /// A message of ours as it is.
+    Bare(Meter),
+    Packet(Packet),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,13 +64,23 @@ enum Kind {
 }
 
 impl Frames {
+    /// Frames whose messages are ours as they are.
     pub(super) fn new() -> Self {
+        Self::of(Message::Bare(Meter::new()))
+    }
+
+    /// Frames whose messages are packets of Engine.IO.
+    pub(super) fn of_packets() -> Self {
+        Self::of(Message::Packet(Packet::new()))
+    }
+
+    fn of(message: Message) -> Self {
         Self {
             header: [0; LONGEST_HEADER],
             header_len: 0,
             frame: None,
             framing: 0,
-            message: Meter::new(),
+            message,
             compressed: false,
         }
     }
@@ -76,7 +97,7 @@ impl Frames {
     /// No more frames come: what is still open will never be a message.
     pub(super) fn end(&mut self, layers: &mut Layers) {
         self.message.settle_as_control(self.framing + self.header_len as u64, layers);
-        *self = Self::new();
+        (self.header_len, self.frame, self.framing, self.compressed) = (0, None, 0, false);
     }
 
     fn take_header<'a>(&mut self, bytes: &'a [u8], layers: &mut Layers) -> &'a [u8] {
@@ -97,6 +118,9 @@ impl Frames {
             }
             Kind::Fragment | Kind::Final => {
                 self.compressed = false;
+                if header[0] & OPCODE == BINARY {
+                    self.message.begin_binary();
+                }
                 self.framing += self.header_len as u64;
             }
         }
@@ -113,11 +137,11 @@ impl Frames {
             _ if frame.kind == Kind::Control => settle(layers, Layer::Control, data.len() as u64),
             _ if frame.kind == Kind::Compressed => settle(layers, Layer::Compressed, data.len() as u64),
             None if whole => {
-                settle_whole(data, std::mem::take(&mut self.framing), layers);
+                self.message.settle_whole(data, std::mem::take(&mut self.framing), layers);
                 self.frame = None;
                 return rest;
             }
-            None => self.message.push(data),
+            None => self.message.push_masked(data, Mask::default()),
             Some(mask) => {
                 self.message.push_masked(data, *mask);
                 mask.advance(data.len());
@@ -132,6 +156,60 @@ impl Frames {
         self.frame = (frame.left > 0).then_some(frame);
         if frame.left == 0 && frame.kind == Kind::Final {
             self.message.settle(std::mem::take(&mut self.framing), layers);
+        }
+    }
+}
+
+impl Message {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Bare(meter) => meter.is_empty(),
+            Self::Packet(packet) => packet.is_empty(),
+        }
+    }
+
+    /// The frame that comes says that it is not text.
+    fn begin_binary(&mut self) {
+        if let Self::Packet(packet) = self {
+            packet.attach();
+        }
+    }
+
+    fn push_masked(&mut self, bytes: &[u8], mask: Mask) {
+        match self {
+            Self::Bare(meter) => meter.push_masked(bytes, mask),
+            Self::Packet(packet) => packet.push_masked(bytes, mask),
+        }
+    }
+
+    fn settle(&mut self, framing: u64, layers: &mut Layers) {
+        match self {
+            Self::Bare(meter) => {
+                meter.settle(framing, layers);
+            }
+            Self::Packet(packet) => {
+                packet.settle(framing, Layer::MessageFraming, layers);
+            }
+        }
+    }
+
+    /// Settles a message that lies here in one piece; nothing of it was pushed.
+    fn settle_whole(&mut self, message: &[u8], framing: u64, layers: &mut Layers) {
+        match self {
+            Self::Bare(_) => {
+                settle_whole(message, framing, layers);
+            }
+            Self::Packet(packet) => {
+                packet.push_masked(message, Mask::default());
+                packet.settle(framing, Layer::MessageFraming, layers);
+            }
+        }
+    }
+
+    fn settle_as_control(&mut self, framing: u64, layers: &mut Layers) {
+        match self {
+            Self::Bare(meter) => meter.settle_as_control(framing, layers),
+            Self::Packet(packet) => packet.settle_as_control(framing, layers),
         }
     }
 }

@@ -26,6 +26,14 @@ pub(crate) const POST: &[u8] = b"\x83\x86\x84";
 pub(crate) const HEAD: &[u8] = b"\x02\x04HEAD\x86\x84";
 /// `:method: CONNECT`, not indexed, `:protocol: websocket`, indexed, `:scheme: http`, `:path: /`.
 pub(crate) const CONNECT: &[u8] = b"\x02\x07CONNECT\x40\x09:protocol\x09websocket\x86\x84";
+/// `:method: GET`, `:scheme: http`, `:path: /socket.io/?sid=A`, not indexed.
+pub(crate) const POLL_PACKETS: &[u8] = b"\x82\x86\x04\x11/socket.io/?sid=A";
+/// The same by POST, the path in Huffman code, indexed.
+pub(crate) const POST_PACKETS: &[u8] =
+    b"\x83\x86\x44\x8d\x61\x07\x27\x52\xa5\x73\x1d\x8f\xf1\x06\x92\x08\x7f";
+/// As `CONNECT`, to `/socket.io/`.
+pub(crate) const CONNECT_PACKETS: &[u8] =
+    b"\x02\x07CONNECT\x40\x09:protocol\x09websocket\x86\x04\x0b/socket.io/";
 /// `:status: 200`.
 pub(crate) const OK: &[u8] = b"\x88";
 /// `:status: 204`.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::exchange::{Step, account, bytes_of, down, event, greeting, like, up};
 use crate::frames::{FIN, TEXT};
-use crate::{frames, h2};
+use crate::{frames, h2, socketio};
 
 const POLL: &str = "GET /events HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -21,7 +21,47 @@ fn http_exchange() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|events| vec![up(POLL), down(chunked("application/x-ndjson", events, as_line))]),
         events.prop_map(|events| vec![up(POLL), down(chunked("text/event-stream", events, as_sse))]),
         (0..300usize).prop_map(|len| vec![up(post(&event(len))), down("HTTP/1.1 204 No Content\r\n\r\n")]),
+        packets().prop_map(|body| vec![up(socketio::POLL), down(socketio::answer(body))]),
+        packets().prop_map(|body| vec![up(socketio::post(body)), down(socketio::answer("ok"))]),
     ]
+}
+
+/// A body of Engine.IO's long-polling.
+fn packets() -> impl Strategy<Value = Vec<u8>> {
+    vec(packet(), 0..5).prop_map(|packets| packets.join(&b"\x1e"[..]))
+}
+
+fn packet() -> impl Strategy<Value = Vec<u8>> {
+    let others: [&[u8]; 8] = [
+        b"2",
+        b"3",
+        b"6",
+        b"3probe",
+        socketio::OPEN.as_bytes(),
+        socketio::CONNECT.as_bytes(),
+        br#"43/a,1["ok"]"#,
+        b"bAQID",
+    ];
+    prop_oneof![
+        2 => (0..300usize).prop_map(|len| socketio::packet(&event(len))),
+        1 => Just(socketio::packet(&greeting())),
+        2 => (0..others.len()).prop_map(move |at| others[at].to_vec()),
+    ]
+}
+
+/// A WebSocket of Engine.IO: text and attachments, whole and in fragments.
+fn socketio_frames() -> impl Strategy<Value = Vec<Step>> {
+    let key = prop_oneof![Just(None), Just(Some(frames::KEY))];
+    let frame = (packet(), 0..300usize, 1..3u8, key).prop_map(|(packet, cut, opcode, key)| {
+        let (front, back) = packet.split_at(cut.min(packet.len()));
+        let first = frames::frame(opcode, front, key);
+        let ping = frames::frame(frames::FIN | frames::PING, b"!", key);
+        let last = frames::frame(frames::FIN | frames::CONTINUATION, back, key);
+        let bytes = [first, ping, last].concat();
+        if key.is_some() { up(bytes) } else { down(bytes) }
+    });
+    vec(frame, 0..10)
+        .prop_map(|frames| [vec![up(socketio::UPGRADE), down(frames::UPGRADED)], frames].concat())
 }
 
 /// Whole exchanges on a stream each, with the frames of all streams in turns.
@@ -40,6 +80,13 @@ fn http2_exchanges() -> impl Strategy<Value = Vec<Step>> {
             (vec![(h2::CONNECT, frames.clone())], vec![(h2::OK, frames)])
         }),
         (0..300usize).prop_map(|len| (vec![(h2::POST, vec![event(len)])], vec![(h2::NO_CONTENT, vec![])])),
+        packets().prop_map(|body| (vec![(h2::POLL_PACKETS, vec![])], vec![(h2::OK, vec![body])])),
+        packets()
+            .prop_map(|body| (vec![(h2::POST_PACKETS, vec![body])], vec![(h2::OK, vec![b"ok".to_vec()])])),
+        packet().prop_map(|packet| {
+            let frames = vec![frames::frame(FIN | TEXT, &packet, None)];
+            (vec![(h2::CONNECT_PACKETS, frames.clone())], vec![(h2::OK, frames)])
+        }),
     ];
     vec(exchange, 1..6).prop_map(|exchanges| {
         let opening = [up(h2::PREFACE), up(h2::frame(h2::SETTINGS, 0, 0, ""))];
@@ -138,7 +185,7 @@ fn steps(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<Ste
 
 /// Pieces of what the protocols are made of, so that garbage gets past the first byte.
 fn plausible() -> impl Strategy<Value = Vec<u8>> {
-    let words: [&[u8]; 18] = [
+    let words: [&[u8]; 26] = [
         b"GET / HTTP/1.1\r\n",
         b"POST / HTTP/1.1\r\n",
         b"HTTP/1.1 200 OK\r\n",
@@ -157,6 +204,14 @@ fn plausible() -> impl Strategy<Value = Vec<u8>> {
         b"fffffffffffffff\r\n",
         b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff",
         b"0\r\n",
+        b"GET /socket.io/ HTTP/1.1\r\n\r\n",
+        b"POST /socket.io/ HTTP/1.1\r\ncontent-length: 99\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 70\r\n\r\n",
+        b"42[\"message\",",
+        b"]\x1e",
+        b"\x1e2probe\x1e",
+        b"\x81\x05422",
     ];
     let word = prop_oneof![
         (0..words.len()).prop_map(move |at| words[at].to_vec()),
@@ -168,11 +223,24 @@ fn plausible() -> impl Strategy<Value = Vec<u8>> {
 
 /// Frames of HTTP/2 of all kinds and flags, on few streams, so that they meet.
 fn plausible_http2() -> impl Strategy<Value = Vec<u8>> {
-    let blocks =
-        [h2::GET, h2::POST, h2::CONNECT, h2::OK, h2::NO_CONTENT, h2::LINES, h2::EVENTS, h2::GZIP, b"\xbe"];
+    let blocks = [
+        h2::GET,
+        h2::POST,
+        h2::CONNECT,
+        h2::OK,
+        h2::NO_CONTENT,
+        h2::LINES,
+        h2::EVENTS,
+        h2::GZIP,
+        b"\xbe",
+        h2::POLL_PACKETS,
+        h2::POST_PACKETS,
+        h2::CONNECT_PACKETS,
+    ];
     let payload = prop_oneof![
         4 => (0..blocks.len()).prop_map(move |at| blocks[at].to_vec()),
         2 => (0..20usize).prop_map(|len| as_line(&event(len))),
+        2 => packets(),
         1 => (0..20usize).prop_map(|len| frames::frame(FIN | TEXT, &event(len), None)),
         1 => vec(any::<u8>(), 0..12),
     ];
@@ -194,6 +262,16 @@ proptest! {
         lengths in vec(1..200usize, 1..20),
     ) {
         let steps = exchanges.concat();
+        let whole = account(Http, steps.clone());
+        prop_assert_eq!(whole.up.unfinished + whole.down.unfinished, 0);
+        prop_assert_eq!(account(Http, cut(&steps, &lengths)), whole);
+    }
+
+    #[test]
+    fn any_cut_of_socketio_frames_gives_the_same_account(
+        steps in socketio_frames(),
+        lengths in vec(1..200usize, 1..20),
+    ) {
         let whole = account(Http, steps.clone());
         prop_assert_eq!(whole.up.unfinished + whole.down.unfinished, 0);
         prop_assert_eq!(account(Http, cut(&steps, &lengths)), whole);

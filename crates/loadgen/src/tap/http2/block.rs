@@ -54,6 +54,7 @@ pub(super) struct HeadBytes {
 pub(super) struct Head {
     pub(super) method: Option<Method>,
     pub(super) to_websocket: bool,
+    pub(super) to_engine_io: bool,
     pub(super) status: Option<u16>,
     pub(super) media_type: MediaType,
     pub(super) is_coded: bool,
@@ -120,6 +121,7 @@ impl Head {
         match field {
             Field::Method(method) => self.method = Some(method),
             Field::WebSocketProtocol => self.to_websocket = true,
+            Field::EngineIoPath => self.to_engine_io = true,
             Field::Status(status) => self.status = Some(status),
             Field::MediaType(media_type) => self.media_type = media_type,
             Field::Coded => self.is_coded = true,

@@ -2,7 +2,7 @@
 //!
 //! Only the fields that decide are read. The dynamic table keeps of an entry its size and what it means, and no text:
 //! that is all that later blocks depend on. A string that goes into no table and has no meaning is skipped unread,
-//! the path of a poll for one. General decoders cost more than what is measured: `loona-hpack` builds its Huffman table
+//! and of a poll's path only the front. General decoders cost more than what is measured: `loona-hpack` builds its Huffman table
 //! anew for every string, 27 µs each; it is what the tests compare with.
 
 mod primitives;
@@ -35,6 +35,8 @@ pub(super) struct Decoder {
 pub(super) enum Field {
     Method(Method),
     WebSocketProtocol,
+    /// The path is that of Engine.IO.
+    EngineIoPath,
     Status(u16),
     MediaType(MediaType),
     /// The content is compressed.
@@ -46,6 +48,7 @@ pub(super) enum Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
     Method,
+    Path,
     Protocol,
     Status,
     ContentType,
@@ -99,8 +102,10 @@ impl Decoder {
             }
         };
         let value = take_string(block)?;
-        if purpose == Use::Tell && name == Name::Other {
-            return Some(Entry { name, name_len, value_len: 0, field: Field::Other });
+        if purpose == Use::Tell && matches!(name, Name::Path | Name::Other) {
+            let is_path = name == Name::Path && value.is_engine_io_path();
+            let field = if is_path { Field::EngineIoPath } else { Field::Other };
+            return Some(Entry { name, name_len, value_len: 0, field });
         }
         let (value, value_len) = value.read()?;
         Some(Entry { name, name_len, value_len, field: name.with(value.text())? })
@@ -166,6 +171,7 @@ impl Name {
     fn of(name: &[u8]) -> Self {
         match name {
             b":method" => Self::Method,
+            b":path" => Self::Path,
             b":protocol" => Self::Protocol,
             b":status" => Self::Status,
             b"content-type" => Self::ContentType,
@@ -178,11 +184,12 @@ impl Name {
     fn with(self, value: &[u8]) -> Option<Field> {
         Some(match self {
             Self::Method => Field::Method(Method::of(value)),
+            Self::Path if value.starts_with(wire::paths::SOCKETIO.as_bytes()) => Field::EngineIoPath,
             Self::Protocol if value == b"websocket" => Field::WebSocketProtocol,
             Self::Status => Field::Status(status_code(value)?),
             Self::ContentType => Field::MediaType(MediaType::of(value)),
             Self::ContentEncoding if is_coded(value) => Field::Coded,
-            Self::Protocol | Self::ContentEncoding | Self::Other => Field::Other,
+            Self::Path | Self::Protocol | Self::ContentEncoding | Self::Other => Field::Other,
         })
     }
 }

@@ -9,6 +9,8 @@
 //!   `first_header_block`, whatever it asks or answers: it is what fills HPACK's table.
 //! - A poll that found nothing is control with all its frames, and so are interim answers, and what belongs to no open
 //!   stream. DATA that carries no message, the text of a refusal say, is control with its frame headers.
+//! - What the exchanges of Engine.IO's long-polling are, their packets tell, and until then heads and DATA framing are
+//!   held. A handshake's DATA framing is `handshake`, its frame headers `frame_headers`.
 //! - Extended CONNECT (RFC 8441) that was accepted: both blocks are `handshake`, their frame headers `frame_headers`;
 //!   DATA carries WebSocket frames, both ways.
 //!
@@ -45,8 +47,6 @@ pub(super) struct Connection {
 struct Direction {
     frames: FrameReader,
     blocks: BlockReader,
-    /// What the framing of the DATA frame that is being read is.
-    data_framing: Layer,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,29 +103,25 @@ impl Connection {
     }
 
     fn begin_frame(&mut self, side: Side, frame: Frame, account: &mut Account) -> Result<(), Malformed> {
-        let layer = match frame.kind {
+        match frame.kind {
             Kind::Headers | Kind::Continuation => return self.direction(side).blocks.begin_frame(frame),
             // Nothing may stand between the frames of a block (RFC 9113 §6.10).
             _ if self.direction(side).blocks.is_open() => return Err(Malformed),
             // hyper's client allows no push, and the block of one would have to be read.
             Kind::PushPromise => return Err(Malformed),
-            Kind::Data => {
-                let layer = self.streams.data_framing(side, frame.stream);
-                self.direction(side).data_framing = layer;
-                layer
+            Kind::Data => self.take_filling(side, frame, HEADER_LEN as u64, account),
+            Kind::Reset | Kind::Other => {
+                settle(side.layers(account), Layer::Http2Control, HEADER_LEN as u64);
             }
-            Kind::Reset | Kind::Other => Layer::Http2Control,
-        };
-        settle(side.layers(account), layer, HEADER_LEN as u64);
+        }
         Ok(())
     }
 
     /// Pad length, padding, priority.
     fn take_filling(&mut self, side: Side, frame: Frame, len: u64, account: &mut Account) {
-        let direction = self.direction(side);
         match frame.kind {
-            Kind::Data => settle(side.layers(account), direction.data_framing, len),
-            _ => direction.blocks.add_framing(len),
+            Kind::Data => self.streams.take_data_framing(side, frame.stream, len, side.layers(account)),
+            _ => self.direction(side).blocks.add_framing(len),
         }
     }
 
@@ -137,7 +133,7 @@ impl Connection {
         account: &mut Account,
     ) -> Result<(), Malformed> {
         match frame.kind {
-            Kind::Data => self.streams.take_data(side, frame.stream, bytes, side.layers(account)),
+            Kind::Data => self.streams.take_data(side, frame.stream, bytes, account),
             Kind::Headers | Kind::Continuation => self.direction(side).blocks.push(bytes)?,
             _ => settle(side.layers(account), Layer::Http2Control, bytes.len() as u64),
         }
@@ -174,7 +170,7 @@ impl Connection {
 
 impl Direction {
     fn new(frames: FrameReader) -> Self {
-        Self { frames, blocks: BlockReader::default(), data_framing: Layer::Control }
+        Self { frames, blocks: BlockReader::default() }
     }
 }
 

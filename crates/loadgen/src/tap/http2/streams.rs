@@ -1,7 +1,7 @@
 //! Requests and their answers, which may come in any order: a stream each (RFC 9113 §5, §8.1).
 //!
-//! A request is held until its answer says whether the poll found something. A stream is forgotten as soon as both
-//! sides have ended it, or one has reset it.
+//! A request is held until its answer says whether the poll found something, and an exchange of Engine.IO until its packets
+//! say what it is. A stream is forgotten as soon as both sides have ended it, or one has reset it.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use schema::bytes_account::{Account, Layers};
 use super::block::{Block, Head, HeadBytes};
 use super::{Malformed, Side};
 use crate::tap::content::Content;
+use crate::tap::engine_io::Carried;
 use crate::tap::head::Method;
 use crate::tap::ledger::{Layer, settle};
 use crate::tap::websocket::Frames;
@@ -25,8 +26,6 @@ pub(super) struct Streams {
 #[derive(Debug)]
 struct Stream {
     request: Request,
-    /// What of the request waits for its answer.
-    held: HeadBytes,
     up: Half,
     down: Half,
 }
@@ -34,9 +33,29 @@ struct Stream {
 #[derive(Debug)]
 struct Half {
     content: Content,
-    /// What its heads are, once it is known.
-    heads: Option<HeadLayers>,
+    heads: Heads,
+    /// What waits for its heads to be known.
+    held: Held,
+    /// What of Engine.IO's packets came.
+    carried: Carried,
     ended: bool,
+}
+
+/// What the heads of one side are.
+#[derive(Debug, Clone, Copy)]
+enum Heads {
+    /// None has come.
+    Awaited,
+    /// It cannot be told yet.
+    Held,
+    Known(HeadLayers),
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Held {
+    head: HeadBytes,
+    /// Frame headers and padding of DATA.
+    data_framing: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,30 +66,37 @@ enum Request {
     AskingForHead,
     /// A POST: it carried a message.
     Sending,
+    /// A poll of Engine.IO.
+    Polling,
+    /// A POST of Engine.IO.
+    Posting,
     /// Extended CONNECT (RFC 8441 §4).
     WebSocket,
+    /// The same to Engine.IO.
+    WebSocketOfPackets,
 }
 
-/// What header blocks and their frames are settled as.
+/// What header blocks and their frames are settled as, and the framing of DATA that had to wait for it.
 #[derive(Debug, Clone, Copy)]
 struct HeadLayers {
     block: Layer,
     framing: Layer,
+    data_framing: Layer,
 }
 
-const REQUEST: HeadLayers = HeadLayers { block: Layer::RequestHead, framing: Layer::FrameHeaders };
-const RESPONSE: HeadLayers = HeadLayers { block: Layer::ResponseHead, framing: Layer::FrameHeaders };
-const HANDSHAKE: HeadLayers = HeadLayers { block: Layer::Handshake, framing: Layer::FrameHeaders };
-const CONTROL: HeadLayers = HeadLayers { block: Layer::Control, framing: Layer::Control };
+const REQUEST: HeadLayers =
+    HeadLayers { block: Layer::RequestHead, framing: Layer::FrameHeaders, data_framing: Layer::DataFraming };
+const RESPONSE: HeadLayers = HeadLayers { block: Layer::ResponseHead, ..REQUEST };
+const HANDSHAKE: HeadLayers =
+    HeadLayers { block: Layer::Handshake, framing: Layer::FrameHeaders, data_framing: Layer::Handshake };
+const CONTROL: HeadLayers =
+    HeadLayers { block: Layer::Control, framing: Layer::Control, data_framing: Layer::Control };
 
 impl Streams {
     /// A header block of the client: a request, or a request's trailers.
     pub(super) fn take_request(&mut self, block: &Block, account: &mut Account) -> Result<(), Malformed> {
         if let Some(stream) = self.open.get_mut(&block.stream) {
-            match stream.up.heads {
-                Some(heads) => heads.settle(block.bytes, &mut account.up),
-                None => stream.held += block.bytes,
-            }
+            stream.up.take_head(block.bytes, &mut account.up);
         } else if block.stream > self.highest {
             let stream = Stream::begin(block, &mut account.up)?;
             self.highest = block.stream;
@@ -83,31 +109,40 @@ impl Streams {
 
     /// A header block of the server: an interim answer, the answer, or its trailers.
     pub(super) fn take_answer(&mut self, block: &Block, account: &mut Account) -> Result<(), Malformed> {
-        let heads = match self.open.get_mut(&block.stream) {
-            None => CONTROL,
-            Some(Stream { down: Half { heads: Some(heads), .. }, .. }) => *heads,
-            Some(stream) => match block.head.status.ok_or(Malformed)? {
-                // The exchange goes on.
-                100..=199 => CONTROL,
-                status => stream.answer(status, block, &mut account.up),
-            },
+        let Some(stream) = self.open.get_mut(&block.stream) else {
+            CONTROL.settle(block.bytes, &mut account.down);
+            return Ok(());
         };
-        heads.settle(block.bytes, &mut account.down);
+        if matches!(stream.down.heads, Heads::Awaited) {
+            match block.head.status.ok_or(Malformed)? {
+                // The exchange goes on.
+                100..=199 => {
+                    CONTROL.settle(block.bytes, &mut account.down);
+                    return Ok(());
+                }
+                status => stream.answer(status, block, &mut account.up),
+            }
+        }
+        stream.down.take_head(block.bytes, &mut account.down);
         Ok(())
     }
 
-    /// What the frame headers and padding of DATA on this stream are.
-    pub(super) fn data_framing(&mut self, side: Side, number: u32) -> Layer {
-        match self.half(side, number) {
-            Some(half) if half.content.carries_messages() => Layer::DataFraming,
-            _ => Layer::Control,
+    /// Frame header and padding of DATA on this stream.
+    pub(super) fn take_data_framing(&mut self, side: Side, number: u32, bytes: u64, layers: &mut Layers) {
+        match self.open.get_mut(&number).map(|stream| stream.half(side)) {
+            Some(half) if half.awaits_packets() => half.held.data_framing += bytes,
+            Some(half) => settle(layers, half.content.data_framing(), bytes),
+            None => settle(layers, Layer::Control, bytes),
         }
     }
 
-    pub(super) fn take_data(&mut self, side: Side, number: u32, bytes: &[u8], layers: &mut Layers) {
-        match self.half(side, number) {
-            Some(half) => half.content.take(bytes, layers),
-            None => settle(layers, Layer::Control, bytes.len() as u64),
+    pub(super) fn take_data(&mut self, side: Side, number: u32, bytes: &[u8], account: &mut Account) {
+        match self.open.get_mut(&number) {
+            Some(stream) => {
+                stream.half(side).take_data(bytes, side.layers(account));
+                stream.settle_held(account);
+            }
+            None => settle(side.layers(account), Layer::Control, bytes.len() as u64),
         }
     }
 
@@ -115,6 +150,7 @@ impl Streams {
     pub(super) fn end(&mut self, side: Side, number: u32, account: &mut Account) {
         let Some(stream) = self.open.get_mut(&number) else { return };
         stream.half(side).end(side.layers(account));
+        stream.settle_held(account);
         if stream.up.ended && stream.down.ended {
             self.reset(number, account);
         }
@@ -123,14 +159,12 @@ impl Streams {
     /// Nothing more comes on this stream, and what waits for its answer will not get one.
     pub(super) fn reset(&mut self, number: u32, account: &mut Account) {
         if let Some(mut stream) = self.open.remove(&number) {
-            CONTROL.settle(stream.held, &mut account.up);
             stream.up.end(&mut account.up);
             stream.down.end(&mut account.down);
+            stream.settle_held(account);
+            stream.up.know(CONTROL, &mut account.up);
+            stream.down.know(CONTROL, &mut account.down);
         }
-    }
-
-    fn half(&mut self, side: Side, number: u32) -> Option<&mut Half> {
-        self.open.get_mut(&number).map(|stream| stream.half(side))
     }
 }
 
@@ -139,37 +173,64 @@ impl Stream {
         let request = Request::of(&block.head)?;
         let mut stream = Self {
             request,
-            held: block.bytes,
-            up: Half::carrying(request.content(&block.head)),
-            down: Half::carrying(Content::Control),
+            up: Half::carrying(request.content(&block.head), Heads::Held),
+            down: Half::carrying(Content::Control, Heads::Awaited),
         };
+        stream.up.take_head(block.bytes, layers);
         if request == Request::Sending {
-            stream.settle_request(REQUEST, layers);
+            stream.up.know(REQUEST, layers);
         }
         Ok(stream)
     }
 
-    /// The final answer: tells what the request was. Returns what the answer's head is.
-    fn answer(&mut self, status: u16, block: &Block, up: &mut Layers) -> HeadLayers {
+    /// The final answer: tells what the request was, but for Engine.IO's.
+    fn answer(&mut self, status: u16, block: &Block, up: &mut Layers) {
+        let well = (200..300).contains(&status);
         let (request, response, content) = match self.request {
             Request::Sending => (REQUEST, RESPONSE, Content::Control),
-            Request::WebSocket if (200..300).contains(&status) => {
-                (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::new()))
+            Request::WebSocket if well => (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::new())),
+            Request::WebSocketOfPackets if well => {
+                (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::of_packets()))
+            }
+            Request::Posting => return self.answer_post(well),
+            Request::Polling if self.request.found_something(status, block.ends_stream) => {
+                self.down.heads = Heads::Held;
+                self.down.content = Content::packets(block.head.is_coded);
+                return;
             }
             asking if asking.found_something(status, block.ends_stream) => {
                 (REQUEST, RESPONSE, Content::of(block.head.media_type, block.head.is_coded))
             }
             _ => (CONTROL, CONTROL, Content::Control),
         };
-        self.settle_request(request, up);
+        self.up.know(request, up);
         self.down.content = content;
-        self.down.heads = Some(response);
-        response
+        self.down.heads = Heads::Known(response);
     }
 
-    fn settle_request(&mut self, heads: HeadLayers, layers: &mut Layers) {
-        heads.settle(std::mem::take(&mut self.held), layers);
-        self.up.heads = Some(heads);
+    /// The answer to a POST of Engine.IO is what the packets were that came so far.
+    fn answer_post(&mut self, well: bool) {
+        let carried = self.up.carried;
+        self.down.heads = Heads::Known(carried.heads(RESPONSE));
+        self.down.content = if well { Content::Known(carried.answer()) } else { Content::Control };
+    }
+
+    /// Settles the heads of an exchange of Engine.IO, if by now its packets tell what they are.
+    fn settle_held(&mut self, account: &mut Account) {
+        match self.request {
+            Request::Polling => {
+                if let Some(carried) = self.down.told() {
+                    self.up.know(carried.heads(REQUEST), &mut account.up);
+                    self.down.know(carried.heads(RESPONSE), &mut account.down);
+                }
+            }
+            Request::Posting => {
+                if let Some(carried) = self.up.told() {
+                    self.up.know(carried.heads(REQUEST), &mut account.up);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn half(&mut self, side: Side) -> &mut Half {
@@ -181,24 +242,70 @@ impl Stream {
 }
 
 impl Half {
-    fn carrying(content: Content) -> Self {
-        Self { content, heads: None, ended: false }
+    fn carrying(content: Content, heads: Heads) -> Self {
+        Self { content, heads, held: Held::default(), carried: Carried::default(), ended: false }
+    }
+
+    fn take_head(&mut self, bytes: HeadBytes, layers: &mut Layers) {
+        match self.heads {
+            Heads::Known(heads) => heads.settle(bytes, layers),
+            Heads::Awaited | Heads::Held => self.held.head += bytes,
+        }
+    }
+
+    fn take_data(&mut self, bytes: &[u8], layers: &mut Layers) {
+        self.content.take(bytes, layers);
+        self.carried = self.carried.max(self.content.carried());
+    }
+
+    fn awaits_packets(&self) -> bool {
+        matches!((self.heads, &self.content), (Heads::Held, Content::Packets(_) | Content::Compressed))
+    }
+
+    /// What the packets were, if that is settled: they are over, or there was an event.
+    fn told(&self) -> Option<Carried> {
+        let is_told = matches!(self.heads, Heads::Held) && (self.ended || self.carried == Carried::Events);
+        is_told.then_some(self.carried)
+    }
+
+    /// Settles what waited for this, if anything did.
+    fn know(&mut self, heads: HeadLayers, layers: &mut Layers) {
+        let held = std::mem::take(&mut self.held);
+        heads.settle(held.head, layers);
+        settle(layers, heads.data_framing, held.data_framing);
+        if !matches!(self.heads, Heads::Known(_)) {
+            self.heads = Heads::Known(heads);
+        }
     }
 
     /// What comes behind the end has no right to, and carries nothing.
     fn end(&mut self, layers: &mut Layers) {
         self.content.end(layers);
+        self.carried = self.carried.max(self.content.carried());
         self.content = Content::Control;
         self.ended = true;
+    }
+}
+
+impl Carried {
+    fn heads(self, of_events: HeadLayers) -> HeadLayers {
+        match self {
+            Self::Nothing => CONTROL,
+            Self::Handshake => HANDSHAKE,
+            Self::Events => of_events,
+        }
     }
 }
 
 impl Request {
     fn of(head: &Head) -> Result<Self, Malformed> {
         Ok(match head.method.ok_or(Malformed)? {
+            Method::Connect if head.to_websocket && head.to_engine_io => Self::WebSocketOfPackets,
             Method::Connect if head.to_websocket => Self::WebSocket,
+            Method::Get if head.to_engine_io => Self::Polling,
             Method::Get | Method::Connect => Self::Asking,
             Method::Head => Self::AskingForHead,
+            Method::Other if head.to_engine_io => Self::Posting,
             Method::Other => Self::Sending,
         })
     }
@@ -206,9 +313,11 @@ impl Request {
     /// What its DATA carries. Behind an accepted CONNECT a client need not wait, so that frames are read at once.
     fn content(self, head: &Head) -> Content {
         match self {
-            Self::Asking | Self::AskingForHead => Content::Control,
+            Self::Asking | Self::AskingForHead | Self::Polling => Content::Control,
             Self::Sending => Content::message(head.is_coded),
+            Self::Posting => Content::packets(head.is_coded),
             Self::WebSocket => Content::WebSocket(Frames::new()),
+            Self::WebSocketOfPackets => Content::WebSocket(Frames::of_packets()),
         }
     }
 
@@ -216,9 +325,9 @@ impl Request {
     fn found_something(self, status: u16, ends_stream: bool) -> bool {
         let has_content = (200..300).contains(&status) && status != 204;
         match self {
-            Self::Asking => has_content && !ends_stream,
+            Self::Asking | Self::Polling => has_content && !ends_stream,
             Self::AskingForHead => has_content,
-            Self::Sending | Self::WebSocket => false,
+            _ => false,
         }
     }
 }

@@ -5,6 +5,9 @@ use crate::tap::http2::huffman;
 /// An integer needs no more octets behind its prefix to pass any limit here.
 const MOST_OCTETS: usize = 5;
 
+/// `/socket.io/` by the code of RFC 7541 Appendix B: 60 bits.
+const ENGINE_IO_PATH: [u8; 8] = [0x61, 0x07, 0x27, 0x52, 0xa5, 0x73, 0x1d, 0x80];
+
 /// A string of a block as it stands there.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Literal<'a> {
@@ -27,6 +30,16 @@ impl<'a> Literal<'a> {
         let decoded = huffman::decode(self.bytes)?;
         let len = decoded.len();
         Some((Text::Decoded(decoded), len))
+    }
+
+    /// Whether it begins with the path of Engine.IO. Nothing is decoded for it: it stands in every poll's way.
+    pub(super) fn is_engine_io_path(self) -> bool {
+        if !self.is_huffman {
+            return self.bytes.starts_with(wire::paths::SOCKETIO.as_bytes());
+        }
+        let (octets, bits) = ENGINE_IO_PATH.split_at(7);
+        self.bytes.starts_with(octets)
+            && self.bytes.get(octets.len()).is_some_and(|last| last >> 4 == bits[0] >> 4)
     }
 }
 

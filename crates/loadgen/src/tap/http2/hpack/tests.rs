@@ -183,3 +183,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_path_of_engine_io_is_known_plain_in_huffman_code_and_from_the_table() {
+    for (path, is_engine_io) in [
+        ("/socket.io/", true),
+        ("/socket.io/?EIO=4&transport=polling", true),
+        ("/socket.io", false),
+        ("/socket.iO/", false),
+        ("/events?channel=0&after=17", false),
+        ("/", false),
+        ("", false),
+    ] {
+        let expected = if is_engine_io { Field::EngineIoPath } else { Field::Other };
+        let coded = encode(path.as_bytes());
+        let plain = [&[0x04, path.len() as u8], path.as_bytes()].concat();
+        let huffman = [&[0x04, 0x80 | coded.len() as u8], &coded[..]].concat();
+        let indexed = [&[0x44, 0x80 | coded.len() as u8], &coded[..], &[0xbe]].concat();
+        let mut decoder = Decoder::default();
+        assert_eq!(fields(&mut decoder, &plain), Some(vec![expected]), "{path}");
+        assert_eq!(fields(&mut decoder, &huffman), Some(vec![expected]), "{path}");
+        assert_eq!(fields(&mut decoder, &indexed), Some(vec![expected; 2]), "{path}");
+    }
+}
