@@ -4,6 +4,7 @@
 //!
 //! - [`quantity`]: `20ms`, `200 B`, `100/s`, and back
 //! - [`scenario`]: a question as a TOML file; a [`scenario::Scenario`] that exists can be run
+//! - [`target`]: a server that somebody else wrote, as a TOML file
 //! - [`settings`]: everything that one trial is told
 //! - [`bytes_account`]: bytes by layer and direction
 //! - [`calendar`]: the date of a wall-clock time
@@ -25,6 +26,7 @@ pub mod manifest;
 pub mod quantity;
 pub mod scenario;
 pub mod settings;
+pub mod target;
 pub mod trial;
 pub mod warning;
 

@@ -68,8 +68,8 @@
 //! ```
 
 mod check;
-mod error;
-mod reader;
+pub(crate) mod error;
+pub(crate) mod reader;
 mod settings;
 mod sweep;
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! What is wrong with a scenario file, with its place and what is allowed there.
+//! What is wrong with a scenario's or a target's file, with its place and what is allowed there.
 
 use std::fmt;
 use std::ops::Range;
 
-/// A mistake in a scenario file. It shows as several lines: what and where, the source line with a caret, the remedy.
+/// A mistake in a scenario's or a target's file. It shows as several lines: what and where, the source line with a caret, the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScenarioError {
     /// The file as it was named.
@@ -41,22 +41,22 @@ impl fmt::Display for ScenarioError {
 
 /// A mistake before its place is worked out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) span: Range<usize>,
-    pub(super) found: String,
-    pub(super) help: Option<String>,
+pub(crate) struct Fault {
+    pub(crate) span: Range<usize>,
+    pub(crate) found: String,
+    pub(crate) help: Option<String>,
 }
 
 impl Fault {
-    pub(super) fn new(span: Range<usize>, found: impl Into<String>) -> Self {
+    pub(crate) fn new(span: Range<usize>, found: impl Into<String>) -> Self {
         Self { span, found: found.into(), help: None }
     }
 
-    pub(super) fn help(self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 
-    pub(super) fn locate(self, file: &str, text: &str) -> ScenarioError {
+    pub(crate) fn locate(self, file: &str, text: &str) -> ScenarioError {
         let start = floor_char_boundary(text, self.span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
@@ -84,7 +84,7 @@ fn floor_char_boundary(text: &str, at: usize) -> usize {
 }
 
 /// "did you mean `rate`? allowed are: …", with the question only when a word is near.
-pub(super) fn choices(found: &str, allowed: &[&str]) -> String {
+pub(crate) fn choices(found: &str, allowed: &[&str]) -> String {
     let list = allowed.join(", ");
     match nearest(found, allowed) {
         Some(word) => format!("did you mean `{word}`? allowed: {list}"),

@@ -1,4 +1,4 @@
-//! Reads the tables of a scenario file. The code that asks for a key is the only list of keys: what nobody asked for
+//! Reads the tables of a scenario's or a target's file. The code that asks for a key is the only list of keys: what nobody asked for
 //! is refused, with the nearest of those that were.
 
 use std::cell::RefCell;
@@ -10,10 +10,12 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Fault, choices};
 use crate::quantity::{self, QuantityError};
 
-pub(super) type Value<'i> = Spanned<DeValue<'i>>;
+pub(crate) type Value<'i> = Spanned<DeValue<'i>>;
 
 /// A table, or the empty one where the file has none.
-pub(super) struct Table<'t> {
+pub(crate) struct Table<'t> {
+    /// What messages call the file; only at its root.
+    file: &'static str,
     path: String,
     table: Option<&'t DeTable<'t>>,
     span: Range<usize>,
@@ -21,27 +23,32 @@ pub(super) struct Table<'t> {
 }
 
 impl<'t> Table<'t> {
-    pub(super) fn root(table: &'t DeTable<'t>) -> Self {
-        Self::new(String::new(), Some(table), 0..0)
+    pub(crate) fn root(table: &'t DeTable<'t>) -> Self {
+        Self::root_of("a scenario", table)
+    }
+
+    /// The root of a file that messages call `file`.
+    pub(crate) fn root_of(file: &'static str, table: &'t DeTable<'t>) -> Self {
+        Self { file, ..Self::new(String::new(), Some(table), 0..0) }
     }
 
     fn new(path: String, table: Option<&'t DeTable<'t>>, span: Range<usize>) -> Self {
-        Self { path, table, span, asked: RefCell::default() }
+        Self { file: "", path, table, span, asked: RefCell::default() }
     }
 
     /// The table's place in the file; its begin when it is not there.
-    pub(super) fn span(&self) -> Range<usize> {
+    pub(crate) fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
     /// The value of a key as it stands.
-    pub(super) fn value(&self, key: &'static str) -> Option<&'t Value<'t>> {
+    pub(crate) fn value(&self, key: &'static str) -> Option<&'t Value<'t>> {
         self.asked.borrow_mut().push(key);
         self.table?.get(key)
     }
 
     /// A key's value, read by `read`.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &self,
         key: &'static str,
         read: impl Fn(&Value<'_>) -> Result<T, Fault>,
@@ -50,7 +57,7 @@ impl<'t> Table<'t> {
     }
 
     /// A key that must be there.
-    pub(super) fn required<T>(
+    pub(crate) fn required<T>(
         &self,
         key: &'static str,
         read: impl Fn(&Value<'_>) -> Result<T, Fault>,
@@ -63,7 +70,7 @@ impl<'t> Table<'t> {
     }
 
     /// A table below this one, if it is there.
-    pub(super) fn section(&self, key: &'static str) -> Result<Option<Table<'t>>, Fault> {
+    pub(crate) fn section(&self, key: &'static str) -> Result<Option<Table<'t>>, Fault> {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         self.value(key)
             .map(|value| match value.get_ref() {
@@ -74,12 +81,12 @@ impl<'t> Table<'t> {
     }
 
     /// A table below this one; empty if it is not there.
-    pub(super) fn section_or_empty(&self, key: &'static str) -> Result<Table<'t>, Fault> {
+    pub(crate) fn section_or_empty(&self, key: &'static str) -> Result<Table<'t>, Fault> {
         Ok(self.section(key)?.unwrap_or_else(|| Table::new(key.to_owned(), None, 0..0)))
     }
 
     /// Refuses keys that nobody asked for.
-    pub(super) fn finish(self) -> Result<(), Fault> {
+    pub(crate) fn finish(self) -> Result<(), Fault> {
         let asked = self.asked.borrow();
         let unknown =
             self.table.and_then(|table| table.keys().find(|key| !asked.contains(&key.get_ref().as_ref())));
@@ -93,18 +100,18 @@ impl<'t> Table<'t> {
     }
 
     fn name(&self) -> String {
-        if self.path.is_empty() { "a scenario".to_owned() } else { format!("[{}]", self.path) }
+        if self.path.is_empty() { self.file.to_owned() } else { format!("[{}]", self.path) }
     }
 }
 
-pub(super) fn text(value: &Value<'_>) -> Result<String, Fault> {
+pub(crate) fn text(value: &Value<'_>) -> Result<String, Fault> {
     match value.get_ref() {
         DeValue::String(text) => Ok(text.clone().into_owned()),
         other => Err(unexpected(value.span(), "a text in quotes", other)),
     }
 }
 
-pub(super) fn yes_or_no(value: &Value<'_>) -> Result<bool, Fault> {
+pub(crate) fn yes_or_no(value: &Value<'_>) -> Result<bool, Fault> {
     match value.get_ref() {
         DeValue::Boolean(flag) => Ok(*flag),
         other => Err(unexpected(value.span(), "true or false", other)),
@@ -112,7 +119,7 @@ pub(super) fn yes_or_no(value: &Value<'_>) -> Result<bool, Fault> {
 }
 
 /// A whole number from 1 to `largest`.
-pub(super) fn count(largest: u32) -> impl Fn(&Value<'_>) -> Result<u32, Fault> {
+pub(crate) fn count(largest: u32) -> impl Fn(&Value<'_>) -> Result<u32, Fault> {
     move |value| {
         let expected = format!("a whole number from 1 to {largest}");
         match value.get_ref() {
@@ -125,15 +132,15 @@ pub(super) fn count(largest: u32) -> impl Fn(&Value<'_>) -> Result<u32, Fault> {
     }
 }
 
-pub(super) fn duration(value: &Value<'_>) -> Result<u64, Fault> {
+pub(crate) fn duration(value: &Value<'_>) -> Result<u64, Fault> {
     with_unit(value, quantity::duration_ns)
 }
 
-pub(super) fn size(value: &Value<'_>) -> Result<u32, Fault> {
+pub(crate) fn size(value: &Value<'_>) -> Result<u32, Fault> {
     with_unit(value, quantity::size_bytes)
 }
 
-pub(super) fn rate(value: &Value<'_>) -> Result<f64, Fault> {
+pub(crate) fn rate(value: &Value<'_>) -> Result<f64, Fault> {
     with_unit(value, quantity::rate_per_s)
 }
 
@@ -148,7 +155,7 @@ fn with_unit<T>(value: &Value<'_>, parse: fn(&str) -> Result<T, QuantityError>) 
 }
 
 /// One of a few words.
-pub(super) fn word<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&Value<'_>) -> Result<T, Fault> {
+pub(crate) fn word<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&Value<'_>) -> Result<T, Fault> {
     move |value| {
         let found = text(value)?;
         words.iter().find(|(word, _)| *word == found).map(|(_, meaning)| *meaning).ok_or_else(|| {
@@ -159,7 +166,7 @@ pub(super) fn word<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&Value<'_>) 
 }
 
 /// A list, each item read by `read`.
-pub(super) fn list<T>(
+pub(crate) fn list<T>(
     read: impl Fn(&Value<'_>) -> Result<T, Fault>,
 ) -> impl Fn(&Value<'_>) -> Result<Vec<T>, Fault> {
     move |value| match value.get_ref() {
@@ -169,7 +176,7 @@ pub(super) fn list<T>(
 }
 
 /// A value as the file's author wrote it, without quotes.
-pub(super) fn as_written(value: &DeValue<'_>) -> String {
+pub(crate) fn as_written(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => text.clone().into_owned(),
         DeValue::Integer(number) => number.to_string(),
@@ -181,7 +188,7 @@ pub(super) fn as_written(value: &DeValue<'_>) -> String {
     }
 }
 
-pub(super) fn unexpected(span: Range<usize>, expected: &str, found: &DeValue<'_>) -> Fault {
+pub(crate) fn unexpected(span: Range<usize>, expected: &str, found: &DeValue<'_>) -> Fault {
     let found = match found {
         DeValue::String(text) => format!("the text \"{text}\""),
         DeValue::Array(_) | DeValue::Table(_) => as_written(found),

@@ -1,0 +1,263 @@
+//! The TOML shape of a target into [`Target`].
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use toml::de::{DeTable, DeValue};
+
+use super::{Answers, Needed, Publish, Ready, Requirement, Resumes, Server, Subscription, Target};
+use crate::scenario::error::{Fault, choices};
+use crate::scenario::reader::{Table, Value, count, duration, list, text, unexpected, word, yes_or_no};
+
+const FILE: &str = "a target";
+const READY_WITHIN_NS: u64 = 10_000_000_000;
+const LONGEST_START_NS: u64 = 300_000_000_000;
+/// What placeholders mean without a requirement that names one.
+const PLACEHOLDERS: [&str; 3] = ["port", "dir", "channel"];
+
+const RESUMES: [(&str, Resumes); 4] = [
+    ("none", Resumes::None),
+    ("query", Resumes::Query),
+    ("validators", Resumes::Validators),
+    ("last-event-id", Resumes::LastEventId),
+];
+
+/// Reads the file's text.
+pub(super) fn target(source: &str, name: &str, known: &[&str]) -> Result<Target, Fault> {
+    let tree = DeTable::parse(source)?.into_inner();
+    let root = Table::root_of(FILE, &tree);
+    let target = Target {
+        name: file_name(name)?,
+        label: root.required("label", text, "\"My server\"")?,
+        about: root.required("about", text, "\"what it is, in a line\"")?,
+        requires: requirements(root.value("requires"))?,
+        server: server(&root)?,
+        ready: ready(&root)?,
+        version: version(&root)?,
+        publish: publish(&root)?,
+        techniques: techniques(&root, known)?,
+        text: source.to_owned(),
+    };
+    root.finish()?;
+    Ok(target)
+}
+
+/// A target's name goes into file names, and stands where a technique's could.
+fn file_name(name: &str) -> Result<String, Fault> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !name.is_empty() && name.len() <= 40 && name.chars().all(fits) {
+        return Ok(name.to_owned());
+    }
+    Err(Fault::new(0..0, format!("the file's name, `{name}`, cannot be a target's name"))
+        .help("rename the file: up to 40 small letters, digits and hyphens, such as my-server.toml"))
+}
+
+fn server(root: &Table<'_>) -> Result<Server, Fault> {
+    match (root.section("start")?, root.read("address", address)?) {
+        (Some(start), None) => started(&start).and_then(|server| start.finish().map(|()| server)),
+        (None, Some(address)) => Ok(Server::Running(address)),
+        (Some(start), Some(_)) => Err(Fault::new(start.span(), "a target is started or has an address, not both")
+            .help("leave one of them out: `address` is for a server that is running already")),
+        (None, None) => Err(Fault::new(0..0, "`start` is missing in a target").help(
+            "write [start] with command = [\"my-server\", \"--port\", \"{port}\"], or address = \"127.0.0.1:8080\"",
+        )),
+    }
+}
+
+fn started(start: &Table<'_>) -> Result<Server, Fault> {
+    let command = start.required("command", command, "[\"my-server\", \"--port\", \"{port}\"]")?;
+    let config = start.read("config", texts)?.unwrap_or_default();
+    Ok(Server::Started { command, config })
+}
+
+fn ready(root: &Table<'_>) -> Result<Ready, Fault> {
+    let table = root.section_or_empty("ready")?;
+    let ready = Ready {
+        path: table.read("path", path)?,
+        within_ns: table.read("within", start_limit)?.unwrap_or(READY_WITHIN_NS),
+    };
+    table.finish()?;
+    Ok(ready)
+}
+
+fn version(root: &Table<'_>) -> Result<Option<Vec<String>>, Fault> {
+    let Some(table) = root.section("version")? else { return Ok(None) };
+    let command = table.required("command", command, "[\"my-server\", \"--version\"]")?;
+    table.finish()?;
+    Ok(Some(command))
+}
+
+fn publish(root: &Table<'_>) -> Result<Publish, Fault> {
+    let Some(table) = root.section("publish")? else {
+        return Err(Fault::new(0..0, "`publish` is missing in a target")
+            .help("write [publish] with path = \"/publish?channel={channel}\""));
+    };
+    let publish = Publish {
+        method: table.read("method", word(&[("POST", "POST"), ("PUT", "PUT")]))?.unwrap_or("POST").to_owned(),
+        path: table.required("path", path, "\"/publish?channel={channel}\"")?,
+        content_type: table
+            .read("content_type", field_value)?
+            .unwrap_or_else(|| "application/json".to_owned()),
+    };
+    table.finish()?;
+    Ok(publish)
+}
+
+fn techniques(root: &Table<'_>, known: &[&str]) -> Result<BTreeMap<String, Subscription>, Fault> {
+    let none = |span| {
+        Fault::new(span, "nobody can subscribe: there is no technique").help(
+            "write [techniques.websocket] with path = \"/ws?channel={channel}\", or another technique's slug",
+        )
+    };
+    let Some(value) = root.value("techniques") else { return Err(none(0..0)) };
+    let DeValue::Table(tables) = value.get_ref() else {
+        return Err(unexpected(value.span(), "a table", value.get_ref()));
+    };
+    let mut techniques = BTreeMap::new();
+    for (slug, value) in tables {
+        if !known.contains(&slug.get_ref().as_ref()) {
+            return Err(Fault::new(
+                slug.span(),
+                format!("`{}` is not a technique that a target can have", slug.get_ref()),
+            )
+            .help(choices(slug.get_ref(), known)));
+        }
+        techniques.insert(slug.get_ref().to_string(), subscription(value)?);
+    }
+    if techniques.is_empty() { Err(none(value.span())) } else { Ok(techniques) }
+}
+
+fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
+    let DeValue::Table(tree) = value.get_ref() else {
+        return Err(unexpected(value.span(), "a table", value.get_ref()));
+    };
+    let table = Table::root_of("a technique of a target", tree);
+    let missing = || {
+        Fault::new(value.span(), "`path` is missing in a technique of a target")
+            .help("write path = \"/ws?channel={channel}\"")
+    };
+    let subscription = Subscription {
+        path: table.read("path", path)?.ok_or_else(missing)?,
+        resumes: table.read("resume", word(&RESUMES))?.unwrap_or(Resumes::None),
+        empty: table.read("empty", count(599))?.map(|status| status as u16),
+        answers: table
+            .read("answers", word(&[("one", Answers::One), ("all", Answers::All)]))?
+            .unwrap_or(Answers::All),
+        newline: table.read("newline", yes_or_no)?.unwrap_or(false),
+        headers: table.read("headers", texts)?.unwrap_or_default(),
+    };
+    table.finish()?;
+    agree(&subscription, tree)?;
+    Ok(subscription)
+}
+
+/// `{after}` and `resume = "query"` need each other.
+fn agree(subscription: &Subscription, tree: &DeTable<'_>) -> Result<(), Fault> {
+    let span = |key: &str| tree.get(key).map_or(0..0, |value| value.span());
+    match (subscription.resumes == Resumes::Query, subscription.path.contains("{after}")) {
+        (true, false) => {
+            Err(Fault::new(span("resume"), "it resumes by the query, and the path does not say after what")
+                .help("write {after} into the path: it becomes the last sequence number that was received"))
+        }
+        (false, true) => {
+            Err(Fault::new(span("path"), "the path says {after}, and the technique does not resume by it")
+                .help("write resume = \"query\", or take {after} out of the path"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn requirements(value: Option<&Value<'_>>) -> Result<Vec<Requirement>, Fault> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    match value.get_ref() {
+        DeValue::Array(tables) => tables.iter().map(requirement).collect(),
+        other => Err(unexpected(value.span(), "[[requires]] in double brackets", other)),
+    }
+}
+
+fn requirement(value: &Value<'_>) -> Result<Requirement, Fault> {
+    let DeValue::Table(tree) = value.get_ref() else {
+        return Err(unexpected(value.span(), "a table", value.get_ref()));
+    };
+    let table = Table::root_of("[[requires]]", tree);
+    let wrong = |found: &str, help: &str| Fault::new(value.span(), found).help(help);
+    let (program, places) = (table.read("program", text)?, table.read("files", list(text))?);
+    let placeholder = table.read("as", placeholder)?;
+    let what = match (program, places) {
+        (Some(program), None) => Needed::Program(program),
+        (None, Some(places)) if !places.is_empty() => Needed::File { places, placeholder },
+        _ => {
+            return Err(wrong(
+                "a requirement is a program or files",
+                "write program = \"nginx\", or files = [\"…\"] of which one is enough",
+            ));
+        }
+    };
+    let install = table.read("install", text)?;
+    let install = install.ok_or_else(|| {
+        wrong("`install` is missing in [[requires]]", "write install = \"the Debian package nginx\"")
+    })?;
+    table.finish()?;
+    Ok(Requirement { what, install })
+}
+
+fn placeholder(value: &Value<'_>) -> Result<String, Fault> {
+    let name = text(value)?;
+    let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    if fits && !PLACEHOLDERS.contains(&name.as_str()) {
+        return Ok(name);
+    }
+    Err(Fault::new(value.span(), format!("`{name}` cannot be a placeholder's name"))
+        .help("small letters and underscores, and none of port, dir, channel"))
+}
+
+fn command(value: &Value<'_>) -> Result<Vec<String>, Fault> {
+    let words = list(text)(value)?;
+    if words.first().is_none_or(String::is_empty) {
+        return Err(
+            Fault::new(value.span(), "a command without a program").help("write command = [\"my-server\"]")
+        );
+    }
+    Ok(words)
+}
+
+/// A path goes into a request's first line as it is.
+fn path(value: &Value<'_>) -> Result<String, Fault> {
+    let path = text(value)?;
+    if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(path);
+    }
+    Err(Fault::new(value.span(), format!("`{path}` is not a path"))
+        .help("it begins with a slash and has neither spaces nor letters beyond ASCII, such as \"/ws?channel={channel}\""))
+}
+
+fn field_value(value: &Value<'_>) -> Result<String, Fault> {
+    let field = text(value)?;
+    if !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        return Ok(field);
+    }
+    Err(Fault::new(value.span(), format!("`{field}` cannot be a header field's value")))
+}
+
+fn address(value: &Value<'_>) -> Result<SocketAddr, Fault> {
+    let found = text(value)?;
+    found.parse().map_err(|_| {
+        Fault::new(value.span(), format!("`{found}` is not an address")).help("write \"127.0.0.1:8080\"")
+    })
+}
+
+fn start_limit(value: &Value<'_>) -> Result<u64, Fault> {
+    let ns = duration(value)?;
+    if (1..=LONGEST_START_NS).contains(&ns) {
+        return Ok(ns);
+    }
+    Err(Fault::new(value.span(), "a server cannot have so long to start").help("write \"10s\"; up to 5min"))
+}
+
+/// A table of texts.
+fn texts(value: &Value<'_>) -> Result<BTreeMap<String, String>, Fault> {
+    let DeValue::Table(table) = value.get_ref() else {
+        return Err(unexpected(value.span(), "a table of texts", value.get_ref()));
+    };
+    table.iter().map(|(key, value)| Ok((key.get_ref().to_string(), field_value(value)?))).collect()
+}

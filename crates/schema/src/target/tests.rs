@@ -1,0 +1,100 @@
+//! What a target file may say, and how mistakes in it are told.
+
+use super::*;
+
+const KNOWN: [&str; 3] = ["short-polling", "long-polling", "websocket"];
+const WHOLE: &str = r#"
+label = "A server"
+about = "for a test"
+[[requires]]
+program = "nginx"
+install = "the Debian package nginx"
+[[requires]]
+files = ["one.so", "/two.so"]
+as = "module"
+install = "the Debian package two"
+[start]
+command = ["nginx", "{dir}/a.conf"]
+config = { "a.conf" = "a.template" }
+[ready]
+path = "/"
+within = "3s"
+[version]
+command = ["nginx", "-v"]
+[publish]
+path = "/pub?c={channel}"
+[techniques.websocket]
+path = "/ws?c={channel}"
+[techniques.short-polling]
+path = "/poll?c={channel}"
+resume = "validators"
+empty = 304
+answers = "one"
+newline = true
+headers = { te = "chunked" }
+"#;
+
+fn parse(text: &str) -> Result<Target, ScenarioError> {
+    Target::parse(text, "t.toml", "t", &KNOWN)
+}
+
+/// The message about `WHOLE` with `from` replaced.
+fn mistake(from: &str, to: &str) -> String {
+    assert!(WHOLE.contains(from), "{from}");
+    parse(&WHOLE.replace(from, to)).unwrap_err().to_string()
+}
+
+#[test]
+fn a_whole_file_says_all_of_this() {
+    let target = parse(WHOLE).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((target.name.as_str(), target.label.as_str()), ("t", "A server"));
+    assert_eq!(target.requires.len(), 2);
+    assert_eq!(target.ready, Ready { path: Some("/".to_owned()), within_ns: 3_000_000_000 });
+    assert_eq!(target.publish.method, "POST");
+    let slugs: Vec<_> = target.techniques.keys().map(String::as_str).collect();
+    assert_eq!(slugs, ["short-polling", "websocket"]);
+    let polling = &target.techniques["short-polling"];
+    assert_eq!(
+        (polling.resumes, polling.empty, polling.answers),
+        (Resumes::Validators, Some(304), Answers::One)
+    );
+    assert_eq!(target.techniques["websocket"].resumes, Resumes::None);
+}
+
+#[test]
+fn a_mistake_is_told_with_its_place_and_what_is_allowed() {
+    for (from, to, told) in [
+        ("label = \"A server\"\n", "", "`label` is missing in a target"),
+        ("techniques.websocket", "techniques.websockets", "did you mean `websocket`?"),
+        ("resume = \"validators\"", "resume = \"validator\"", "did you mean `validators`?"),
+        ("resume = \"validators\"", "resume = \"query\"", "write {after} into the path"),
+        ("\"/poll?c={channel}\"", "\"/poll?c={channel}&a={after}\"", "write resume = \"query\""),
+        ("path = \"/ws?c={channel}\"", "path = \"ws\"", "`ws` is not a path"),
+        ("path = \"/pub?c={channel}\"", "path = \"/pub me\"", "`/pub me` is not a path"),
+        ("program = \"nginx\"", "programme = \"nginx\"", "a requirement is a program or files"),
+        ("as = \"module\"", "as = \"port\"", "cannot be a placeholder's name"),
+        ("within = \"3s\"", "within = \"3\"", "3"),
+        ("[start]", "address = \"127.0.0.1:1\"\n[start]", "is not a key of [[requires]]"),
+        (
+            "about = \"for a test\"",
+            "about = \"x\"\naddress = \"127.0.0.1:1\"",
+            "started or has an address, not both",
+        ),
+        ("about = \"for a test\"", "about = \"x\"\naddress = \"nowhere\"", "`nowhere` is not an address"),
+        ("command = [\"nginx\", \"{dir}/a.conf\"]", "command = []", "a command without a program"),
+        ("[ready]", "[reddy]", "`reddy` is not a key of a target"),
+        ("[publish]\npath = \"/pub?c={channel}\"\n", "", "`publish` is missing"),
+    ] {
+        let message = mistake(from, to);
+        assert!(message.contains(told) && message.starts_with("t.toml:"), "{from} → {to}:\n{message}");
+    }
+}
+
+#[test]
+fn a_server_that_runs_already_has_an_address() {
+    let text = "label = \"x\"\nabout = \"y\"\naddress = \"127.0.0.1:80\"\n[publish]\npath = \"/p\"\n[techniques.websocket]\npath = \"/w\"\n";
+    let target = parse(text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(target.server, Server::Running(([127, 0, 0, 1], 80).into()));
+    let bad = Target::parse(text, "T.toml", "My Server", &KNOWN).unwrap_err();
+    assert!(bad.to_string().contains("cannot be a target's name"), "{bad}");
+}
