@@ -1,6 +1,6 @@
 //! The feed: the Unix socket by which the application hands over its events, and takes the subscribers' messages.
 //!
-//! Frames both ways, each a channel and a message ([`wire::frame`]). Several may be connected; all may publish. What
+//! Frames both ways, each a channel and a message ([`wire::frame`]), or the word that ends the sessions. Several may be connected; all may publish. What
 //! subscribers send to the application goes to the connection that was made first and is still open. It never holds
 //! the server up: what does not fit its queue is dropped and counted by the hub.
 
@@ -12,9 +12,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use wire::frame::{Decoder, FEED_HEAD_LEN, Oversize, decode_feed};
+use wire::frame::{DISMISSAL, Decoder, FEED_HEAD_LEN, Oversize, decode_dismissal, decode_feed};
 
-use crate::hub::PublishError;
+use crate::hub::{DismissError, Dismissal, PublishError};
 use crate::{Hub, Stop};
 
 /// Messages to the application that may wait for it.
@@ -73,6 +73,10 @@ enum FeedError {
     Oversize(#[from] Oversize),
     #[error("a feed frame is too short to name its channel")]
     Short,
+    #[error("a dismissal holds no code or reason")]
+    NoDismissal,
+    #[error(transparent)]
+    Dismiss(#[from] DismissError),
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
@@ -94,10 +98,17 @@ async fn publish_all(mut reader: impl AsyncRead + Unpin, hub: &Hub) -> Result<()
             return Ok(());
         }
         while let Some(body) = decoder.next_body()? {
-            let (channel, message) = decode_feed(body).ok_or(FeedError::Short)?;
-            hub.publish(channel, BytesMut::from(&message[..]))?;
+            match decode_feed(body).ok_or(FeedError::Short)? {
+                (DISMISSAL, word) => dismiss(&word, hub)?,
+                (channel, message) => _ = hub.publish(channel, BytesMut::from(&message[..]))?,
+            }
         }
     }
+}
+
+fn dismiss(word: &[u8], hub: &Hub) -> Result<(), FeedError> {
+    let (code, reason) = decode_dismissal(word).ok_or(FeedError::NoDismissal)?;
+    Ok(hub.dismiss(Dismissal { code, reason: reason.to_owned() })?)
 }
 
 async fn write_all(

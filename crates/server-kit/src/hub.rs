@@ -5,6 +5,7 @@
 //! told so ([`Lagged`]), or skips the gap ([`LagPolicy::Skip`]). Publishing never waits for a subscriber.
 
 mod channel;
+mod dismissal;
 mod outlet;
 mod refusals;
 mod subscription;
@@ -20,6 +21,8 @@ use wire::{Message, Resume, Stamp};
 
 use crate::settings::{LagPolicy, Settings, UplinkTo};
 use channel::Channel;
+use dismissal::Dismissals;
+pub use dismissal::{DismissError, Dismissal, Dismissed, LONGEST_REASON};
 use outlet::Outlet;
 use refusals::Refusals;
 pub use subscription::{Lagged, Subscription};
@@ -91,6 +94,7 @@ struct Shared {
     skipped: AtomicU64,
     outlet: Outlet,
     refusals: Refusals,
+    dismissals: Dismissals,
 }
 
 impl Hub {
@@ -108,6 +112,7 @@ impl Hub {
             skipped: AtomicU64::new(0),
             outlet: Outlet::default(),
             refusals: Refusals::default(),
+            dismissals: Dismissals::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -154,6 +159,21 @@ impl Hub {
     pub fn subscribe(&self, resume: Resume) -> Result<Subscription, UnknownChannel> {
         let channel = self.channel(resume.channel)?;
         Ok(Subscription::new(self.shared.clone(), channel.clone(), resume.start))
+    }
+
+    /// Ends all WebSocket sessions of now: each sends a close frame with this code and reason. Other techniques take no
+    /// notice, since they have nothing to say it with.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dismissal::check`]; nobody is dismissed then.
+    pub fn dismiss(&self, dismissal: Dismissal) -> Result<(), DismissError> {
+        self.shared.dismissals.give(dismissal)
+    }
+
+    /// How a session hears that it is [dismissed](Self::dismiss) from now on.
+    pub fn dismissed(&self) -> Dismissed {
+        self.shared.dismissals.ear()
     }
 
     /// Events that subscribers skipped since they had fallen out of the replay window.

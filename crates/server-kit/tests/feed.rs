@@ -1,13 +1,14 @@
 //! The feed over a real Unix socket: publishing, rubbish, several publishers, messages to the application.
 
 use bytes::Bytes;
+use server_kit::hub::Dismissal;
 use server_kit::settings::UplinkTo;
 use server_kit::testing::message;
 use server_kit::{Hub, Settings, Stopper, feed, lifetime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
-use wire::frame::encode_feed;
+use wire::frame::{DISMISSAL, encode_dismissal, encode_feed};
 use wire::{Resume, Start};
 
 struct Fixture {
@@ -60,6 +61,9 @@ async fn rubbish_closes_its_connection_and_no_other() {
         b"\xff\xff\xff\xff",
         &encode_feed(0, b"no message"),
         &encode_feed(1 << 20, &message("x")),
+        &encode_feed(DISMISSAL, b"\x0f"),
+        &encode_feed(DISMISSAL, b"\x0f\xa0\xff"),
+        &encode_dismissal(1006, "never sent"),
     ] {
         let mut bad = fixture.connect().await;
         bad.write_all(rubbish).await.unwrap();
@@ -67,6 +71,17 @@ async fn rubbish_closes_its_connection_and_no_other() {
     }
     good.write_all(&encode_feed(0, &message("still there"))).await.unwrap();
     assert_eq!(fixture.payload(0, 1).await, "still there");
+}
+
+#[tokio::test]
+async fn a_dismissal_comes_through_and_what_is_behind_it_is_published() {
+    let fixture = Fixture::start(&Settings::default());
+    let mut dismissed = fixture.hub.dismissed();
+    let mut application = fixture.connect().await;
+    let frames = [encode_dismissal(4000, "bye"), encode_feed(0, &message("x"))].concat();
+    application.write_all(&frames).await.unwrap();
+    assert_eq!(*dismissed.heard().await, Dismissal { code: 4000, reason: "bye".to_owned() });
+    assert_eq!(fixture.payload(0, 1).await, "x");
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@
 //! the input drained for a while.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use server_kit::hub::PublishError;
+use server_kit::hub::{Dismissal, LONGEST_REASON, PublishError};
 use server_kit::{Lagged, linger};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
@@ -19,8 +20,6 @@ use crate::socket::Socket;
 
 /// A client that does not read its close frame in this time is not told.
 const LONGEST: Duration = Duration::from_secs(1);
-/// A control frame's 125 bytes less the code.
-const LONGEST_REASON: usize = 123;
 
 /// Why a session ends.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +32,8 @@ pub(crate) enum End {
     Broke(#[from] io::Error),
     #[error("going away")]
     Stopped,
+    #[error("{}", .0.reason)]
+    Dismissed(Arc<Dismissal>),
     #[error(transparent)]
     Lagged(#[from] Lagged),
     #[error(transparent)]
@@ -57,6 +58,7 @@ pub(crate) async fn say(mut socket: impl Socket, end: End) {
 impl End {
     fn code(&self) -> Option<u16> {
         let code = match self {
+            Self::Dismissed(dismissal) => return Some(dismissal.code),
             Self::Stopped => CloseCode::Away,
             Self::Lagged(_) => CloseCode::Again,
             Self::Message(PublishError::TooLong { .. }) | Self::Socket(Error::Capacity(_)) => CloseCode::Size,

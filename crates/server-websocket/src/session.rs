@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use server_kit::heartbeat::Heartbeat;
+use server_kit::hub::Dismissed;
 use server_kit::settings::Frames;
 use server_kit::stream::Stream;
 use server_kit::{Event, Hub, Settings, Stop, Subscription, tls};
@@ -22,13 +23,15 @@ pub(crate) struct Session {
     frames: Frames,
     message_bytes: usize,
     heartbeat: Heartbeat,
+    dismissed: Dismissed,
 }
 
 impl Session {
     pub(crate) fn new(hub: Hub, channel: u32, subscription: Subscription, settings: &Settings) -> Self {
         let heartbeat = Heartbeat::new(settings.heartbeat);
         let (frames, message_bytes) = (settings.frames, settings.limits.message_bytes);
-        Self { hub, channel, subscription, frames, message_bytes, heartbeat }
+        let dismissed = hub.dismissed();
+        Self { hub, channel, subscription, frames, message_bytes, heartbeat, dismissed }
     }
 
     /// Runs the session to its end, compressed if that was agreed on. `read` was read from the stream behind the
@@ -56,7 +59,9 @@ impl Session {
         }
         let mut events = Vec::new();
         let stopped = stop.requested();
-        tokio::pin!(stopped);
+        let mut dismissed = self.dismissed.clone();
+        let dismissed = dismissed.heard();
+        tokio::pin!(stopped, dismissed);
         loop {
             // By turns: events that never end must hold up neither what the client sends nor the stop.
             tokio::select! {
@@ -64,6 +69,7 @@ impl Session {
                 message = socket.next() => self.hub.uplink(self.channel, &message?)?,
                 () = self.heartbeat.due() => socket.ping().await?,
                 () = &mut stopped => return Err(End::Stopped),
+                dismissal = &mut dismissed => return Err(End::Dismissed(dismissal)),
             }
         }
     }

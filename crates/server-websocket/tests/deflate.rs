@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use server_kit::Settings;
+use server_kit::hub::Dismissal;
 use server_kit::settings::{Compression, Frames, Limits, Transport};
 use server_kit::testing::{DATE, Peer, Running, message, numbered, secure};
 use server_kit::tls::Resumption;
@@ -227,6 +228,11 @@ async fn closes_are_said_and_answered_as_ever() {
     }
     let mut slow = Client::join(&server, "/ws?after=1").await;
     slow.peer.expect(close(1013, "too slow, missed 3")).await;
+
+    let mut dismissed = Client::join(&server, "/ws").await;
+    server.hub.dismiss(Dismissal { code: 1011, reason: "a reason".to_owned() }).unwrap();
+    dismissed.peer.expect(close(1011, "a reason")).await;
+    dismissed.peer.expect_end().await;
 
     let mut last = Client::join(&server, "/ws").await;
     server.stop();

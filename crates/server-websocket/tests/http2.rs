@@ -15,6 +15,7 @@ use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use server_kit::Settings;
+use server_kit::hub::Dismissal;
 use server_kit::settings::{Compression, HttpVersion, Limits, Transport};
 use server_kit::testing::{Running, message, numbered};
 use server_kit::tls::{Certificate, HTTP_2, Resumption, TlsServer};
@@ -269,6 +270,21 @@ async fn a_stop_says_going_away_on_every_stream() {
         }
         server.ended().await;
     }
+}
+
+#[tokio::test]
+async fn a_dismissal_closes_every_stream_and_the_connection_goes_on() {
+    let server = server(plain()).await;
+    let mut sender = connect(&server, &plain()).await;
+    let mut dismissed = Stream::open(&mut sender, "/ws").await;
+    server.until_waiting(1).await;
+    server.hub.dismiss(Dismissal { code: 1011, reason: "a reason".to_owned() }).unwrap();
+    dismissed.expect(close(1011, "a reason")).await;
+    dismissed.send(frame(0x88, &1011u16.to_be_bytes())).await;
+    dismissed.expect_end().await;
+    let mut next = Stream::open(&mut sender, "/ws").await;
+    next.send(text(&message("x"))).await;
+    next.expect(event(1, "x")).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Length-prefixed frames: four bytes of length, big-endian, then that many bytes.
 //!
-//! Raw TCP carries a message a frame. On the feed, a frame's body begins with the channel, four bytes big-endian.
+//! Raw TCP carries a message a frame. On the feed, a frame's body begins with the channel, four bytes big-endian; where
+//! that is [`DISMISSAL`], it is no message, but the application's word that the sessions are over.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -33,6 +34,23 @@ pub fn decode_feed(mut body: Bytes) -> Option<(u32, Bytes)> {
         let channel = body.get_u32();
         (channel, body)
     })
+}
+
+/// In the place of the channel: what follows are a close code, two bytes big-endian, and a reason in UTF-8.
+pub const DISMISSAL: u32 = u32::MAX;
+
+/// The feed's frame that ends all WebSocket sessions with this code and reason.
+pub fn encode_dismissal(code: u16, reason: &str) -> BytesMut {
+    let mut body = BytesMut::with_capacity(2 + reason.len());
+    body.put_u16(code);
+    body.put_slice(reason.as_bytes());
+    encode_feed(DISMISSAL, &body)
+}
+
+/// Parts what follows [`DISMISSAL`] into code and reason; none when it is too short or not UTF-8.
+pub fn decode_dismissal(body: &[u8]) -> Option<(u16, &str)> {
+    let (code, reason) = body.split_first_chunk()?;
+    Some((u16::from_be_bytes(*code), std::str::from_utf8(reason).ok()?))
 }
 
 /// A frame that announces more bytes than the reader takes.
@@ -92,6 +110,15 @@ mod tests {
         assert_eq!(&encode_feed(7, b"abc")[..], b"\0\0\0\x07\0\0\0\x07abc");
         assert_eq!(decode_feed(Bytes::from_static(b"\0\0\0\x07abc")), Some((7, Bytes::from_static(b"abc"))));
         assert_eq!(decode_feed(Bytes::from_static(b"\0\0\0")), None);
+    }
+
+    #[test]
+    fn a_dismissal_is_these_bytes() {
+        assert_eq!(&encode_dismissal(4000, "bye")[..], b"\0\0\0\x09\xff\xff\xff\xff\x0f\xa0bye");
+        assert_eq!(decode_dismissal(b"\x0f\xa0bye"), Some((4000, "bye")));
+        assert_eq!(decode_dismissal(b"\x0f\xa0"), Some((4000, "")));
+        assert_eq!(decode_dismissal(b"\x0f"), None);
+        assert_eq!(decode_dismissal(b"\x0f\xa0\xff"), None);
     }
 
     #[test]

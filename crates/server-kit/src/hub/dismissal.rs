@@ -1,0 +1,155 @@
+//! Sessions that the application ends: which close codes it may give, and how the sessions hear of it.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// A control frame's 125 bytes less the code (RFC 6455 §5.5).
+pub const LONGEST_REASON: usize = 123;
+
+/// The application's word that its WebSocket sessions are over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dismissal {
+    /// What the close frame gives as the code (RFC 6455 §7.4).
+    pub code: u16,
+    /// What it gives as the reason; up to [`LONGEST_REASON`] bytes.
+    pub reason: String,
+}
+
+/// Why nobody was dismissed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DismissError {
+    /// RFC 6455 §7.4 has nobody send this code.
+    #[error("close code {code} is never sent: {}", why_never(*.code))]
+    Code {
+        /// The code.
+        code: u16,
+    },
+    /// A control frame does not hold the reason.
+    #[error("a reason of {len} bytes is over the {LONGEST_REASON} that a close frame holds")]
+    Reason {
+        /// Its bytes.
+        len: usize,
+    },
+}
+
+impl Dismissal {
+    /// Whether a close frame may say this.
+    ///
+    /// # Errors
+    ///
+    /// When the code is none that is sent (RFC 6455 §7.4.1 and §7.4.2, with what IANA has assigned since), or the
+    /// reason is too long (§5.5).
+    pub fn check(&self) -> Result<(), DismissError> {
+        if !may_be_sent(self.code) {
+            return Err(DismissError::Code { code: self.code });
+        }
+        match self.reason.len() {
+            ..=LONGEST_REASON => Ok(()),
+            len => Err(DismissError::Reason { len }),
+        }
+    }
+}
+
+/// 1012 to 1014 are not in the RFC, but in IANA's registry of close codes since. 1010 is a client's word, which a
+/// server has no use for, but nothing forbids it.
+fn may_be_sent(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+fn why_never(code: u16) -> &'static str {
+    match code {
+        ..=999 => "codes below 1000 are not used (RFC 6455 §7.4.2)",
+        1004 => "it is reserved (RFC 6455 §7.4.1)",
+        1005 | 1006 | 1015 => "it stands for what no frame said (RFC 6455 §7.4.1)",
+        5000.. => "codes end at 4999 (RFC 6455 §7.4.2)",
+        _ => "it is not assigned (RFC 6455 §7.4.2)",
+    }
+}
+
+/// Where the application's word goes out.
+pub(super) struct Dismissals(watch::Sender<Option<Arc<Dismissal>>>);
+
+impl Default for Dismissals {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
+}
+
+impl Dismissals {
+    pub(super) fn give(&self, dismissal: Dismissal) -> Result<(), DismissError> {
+        dismissal.check()?;
+        self.0.send_replace(Some(Arc::new(dismissal)));
+        Ok(())
+    }
+
+    pub(super) fn ear(&self) -> Dismissed {
+        Dismissed(self.0.subscribe())
+    }
+}
+
+/// A session's ear for its [`Dismissal`]; hears what is said after it was made.
+#[derive(Debug, Clone)]
+pub struct Dismissed(watch::Receiver<Option<Arc<Dismissal>>>);
+
+impl Dismissed {
+    /// Resolves once the session is dismissed. Pends for ever where the hub is gone. Cancel-safe.
+    pub async fn heard(&mut self) -> Arc<Dismissal> {
+        loop {
+            if self.0.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            if let Some(dismissal) = self.0.borrow_and_update().clone() {
+                return dismissal;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(code: u16) -> Result<(), DismissError> {
+        Dismissal { code, reason: String::new() }.check()
+    }
+
+    #[test]
+    fn codes_that_nobody_sends_are_refused() {
+        for code in [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1999, 2000, 2999, 5000, u16::MAX] {
+            assert_eq!(checked(code), Err(DismissError::Code { code }), "{code}");
+        }
+        for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4000, 4999]
+        {
+            assert_eq!(checked(code), Ok(()), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_tells_its_section() {
+        let told = checked(1006).unwrap_err().to_string();
+        assert_eq!(told, "close code 1006 is never sent: it stands for what no frame said (RFC 6455 §7.4.1)");
+        let told = checked(1016).unwrap_err().to_string();
+        assert_eq!(told, "close code 1016 is never sent: it is not assigned (RFC 6455 §7.4.2)");
+    }
+
+    #[test]
+    fn a_reason_is_counted_in_bytes() {
+        let of = |reason: String| Dismissal { code: 1000, reason }.check();
+        assert_eq!(of("ä".repeat(61) + "a"), Ok(()));
+        assert_eq!(of("ä".repeat(62)), Err(DismissError::Reason { len: 124 }));
+    }
+
+    #[tokio::test]
+    async fn who_comes_after_the_word_does_not_hear_it() {
+        let dismissals = Dismissals::default();
+        let mut early = dismissals.ear();
+        let first = Dismissal { code: 4000, reason: "first".to_owned() };
+        dismissals.give(first.clone()).unwrap();
+        let mut late = dismissals.ear();
+        assert_eq!(*early.heard().await, first);
+        let second = Dismissal { code: 4001, reason: "second".to_owned() };
+        dismissals.give(second.clone()).unwrap();
+        assert_eq!(*late.heard().await, second);
+    }
+}
