@@ -14,7 +14,7 @@ pub struct Case<'a> {
     pub seq: u64,
     /// Events in one answer, or in one write where nothing is asked for. 0: a poll that finds nothing.
     pub batch: u64,
-    /// What request and answer say; none for raw TCP.
+    /// What request and answer say; none for raw TCP. Of Socket.IO, the target's query tells the transport too.
     pub head: Option<Head<'a>>,
     /// What goes before the first message of a channel that stays open: the bytes of SSE's `retry` field, the text of
     /// raw TCP's hello.

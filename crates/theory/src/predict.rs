@@ -8,8 +8,10 @@ mod exchanges;
 mod heads;
 mod messages;
 
-use crate::case::{Case, Compression, Direction};
-use crate::prediction::Prediction;
+use crate::case::{Case, Compression, Direction, Version};
+use crate::engine_io::Transport;
+use crate::opening::Opening;
+use crate::prediction::{Both, Prediction};
 
 use exchanges::Exchange;
 use messages::Framing;
@@ -17,7 +19,8 @@ use messages::Framing;
 /// The bytes of this technique in this case. None when the slug is unknown, when an HTTP technique has no head, when the
 /// answer's status has no reason phrase in the standard, and with compression: there the data decides.
 ///
-/// Messages that a subscriber sends go by POST in all HTTP techniques; the case's head is then that of the POST.
+/// Messages that a subscriber sends go by POST in all HTTP techniques and Socket.IO's polling; the case's head is then that of
+/// the POST.
 pub fn predict(slug: &str, case: &Case<'_>) -> Option<Prediction> {
     let technique = Technique::of(slug)?;
     if case.compression == Compression::Deflate && technique != Technique::RawTcp {
@@ -27,9 +30,29 @@ pub fn predict(slug: &str, case: &Case<'_>) -> Option<Prediction> {
         (Technique::Poll, Direction::Down) => exchanges::asked(case, Exchange::Poll),
         (Technique::Poll | Technique::Stream(_), Direction::Up) => exchanges::asked(case, Exchange::Post),
         (Technique::Stream(framing), Direction::Down) => exchanges::streamed(case, framing),
-        (Technique::WebSocket, _) => exchanges::framed(case),
+        (Technique::WebSocket, _) => exchanges::framed(case, Framing::Frame),
+        (Technique::SocketIo, direction) => socketio(case, direction),
         (Technique::RawTcp, _) => Some(exchanges::prefixed(case)),
     }
+}
+
+/// Socket.IO by the transport that the head's target names; without a head, WebSocket.
+fn socketio(case: &Case<'_>, direction: Direction) -> Option<Prediction> {
+    match (case.head.map_or(Some(Transport::WebSocket), |head| Transport::of(head.target))?, direction) {
+        (Transport::WebSocket, _) => exchanges::framed(case, Framing::PacketFrame),
+        (Transport::Polling, Direction::Down) => exchanges::asked(case, Exchange::PollOfPackets),
+        (Transport::Polling, Direction::Up) => exchanges::asked(case, Exchange::PostOfPackets),
+    }
+}
+
+/// The bytes that open a session of Socket.IO, by what lies below as the case says it; its messages do not matter. None
+/// over HTTP/2, where the exchanges share HPACK's tables in an order that chance decides, and when an answer's status has no
+/// reason phrase in the standard.
+pub fn predict_opening(case: &Case<'_>, opening: &Opening<'_>) -> Option<Both> {
+    if case.version == Version::Http2 {
+        return None;
+    }
+    exchanges::opening(case, opening)
 }
 
 /// What a slug means to the arithmetic.
@@ -41,6 +64,8 @@ enum Technique {
     Stream(Framing),
     /// Frames both ways.
     WebSocket,
+    /// Packets both ways, in frames or in bodies.
+    SocketIo,
     /// Length prefixes both ways.
     RawTcp,
 }
@@ -52,6 +77,7 @@ impl Technique {
             "http-streaming-ndjson" => Self::Stream(Framing::Line),
             "http-streaming-sse" => Self::Stream(Framing::Sse),
             "websocket" => Self::WebSocket,
+            "socketio" => Self::SocketIo,
             "raw-tcp" => Self::RawTcp,
             _ => return None,
         })

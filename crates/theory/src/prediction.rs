@@ -6,6 +6,8 @@ pub mod layer {
     pub const PAYLOAD: &str = "payload";
     pub const STAMP: &str = "stamp";
     pub const MESSAGE_FRAMING: &str = "message framing";
+    pub const ENGINE_IO: &str = "Engine.IO packets";
+    pub const SOCKET_IO: &str = "Socket.IO packets";
     pub const CHUNK_FRAMING: &str = "chunk framing";
     pub const DATA_FRAMING: &str = "DATA framing";
     pub const REQUEST_HEAD: &str = "request head";
@@ -19,10 +21,12 @@ pub mod layer {
     pub const TLS_RECORDS: &str = "TLS records";
 
     /// All of them.
-    pub const ALL: [&str; 14] = [
+    pub const ALL: [&str; 16] = [
         PAYLOAD,
         STAMP,
         MESSAGE_FRAMING,
+        ENGINE_IO,
+        SOCKET_IO,
         CHUNK_FRAMING,
         DATA_FRAMING,
         REQUEST_HEAD,

@@ -1,8 +1,10 @@
 //! Heads, messages and what lies below them, put together.
 
 use crate::case::{Case, Direction, Head, Security, Version};
+use crate::opening::Opening;
 use crate::prediction::{Both, Exactness, Layers, Prediction, layer};
-use crate::{http1, http2, tls};
+use crate::websocket::{self, Mask};
+use crate::{engine_io, http1, http2, tls};
 
 use super::heads::{self, HeadBytes, Turn};
 use super::messages::{self, Framing};
@@ -17,22 +19,69 @@ pub(super) enum Exchange {
     Poll,
     /// The request holds the message.
     Post,
+    /// The answer holds packets of Engine.IO, a ping if there are no messages.
+    PollOfPackets,
+    /// The request holds them.
+    PostOfPackets,
+}
+
+/// Content of known length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    Messages(Framing),
+    /// So many bytes of a layer, and what HTTP/2 has round them is of the other one.
+    Said(u64, &'static str, &'static str),
+}
+
+impl Exchange {
+    /// What the request and the answer hold.
+    fn contents(self, case: &Case<'_>) -> (Option<Content>, Option<Content>) {
+        const PING: Content = Content::Said(engine_io::BARE, layer::CONTROL, layer::CONTROL);
+        const POSTED: Content = Content::Said(engine_io::POSTED, layer::ENGINE_IO, layer::DATA_FRAMING);
+        let records = Some(Content::Messages(Framing::Record));
+        match self {
+            Self::Poll => (None, (case.batch > 0).then_some(Content::Messages(Framing::Line))),
+            Self::Post => (Some(Content::Messages(Framing::None)), None),
+            Self::PollOfPackets if case.batch == 0 => (None, Some(PING)),
+            Self::PollOfPackets => (None, records),
+            Self::PostOfPackets => (records, Some(POSTED)),
+        }
+    }
+}
+
+impl Content {
+    fn bytes(self, case: &Case<'_>) -> u64 {
+        match self {
+            Self::Messages(framing) => messages::units(case, framing).sum(),
+            Self::Said(bytes, ..) => bytes,
+        }
+    }
+
+    fn layers(self, case: &Case<'_>) -> Layers {
+        let data = self.bytes(case);
+        match self {
+            Self::Messages(framing) => data_framed(case, messages::layers(case, framing), data),
+            Self::Said(bytes, of_content, of_framing) => {
+                let framing = match case.version {
+                    Version::Http1 => 0,
+                    Version::Http2 => http2::data_framing(data, http2::MAX_FRAME_SIZE),
+                };
+                let said = Layers::default().with(of_content, bytes, Exactness::Exact);
+                said.with(of_framing, framing, Exactness::Exact)
+            }
+        }
+    }
 }
 
 /// Polls and posts.
 pub(super) fn asked(case: &Case<'_>, exchange: Exchange) -> Option<Prediction> {
     let head = case.head?;
-    let framing = if exchange == Exchange::Poll { Framing::Line } else { Framing::None };
-    let content = messages::units(case, framing).sum();
-    let (asks, answers) = match exchange {
-        Exchange::Poll => (None, (content > 0).then_some(content)),
-        Exchange::Post => (Some(content), None),
-    };
-    let request = heads::request(case, &head, asks);
-    let response = heads::response(case, &head, answers)?;
+    let (asks, answers) = exchange.contents(case);
+    let request = heads::request(case, &head, asks.map(|content| content.bytes(case)));
+    let response = heads::response(case, &head, answers.map(|content| content.bytes(case)))?;
     let turn = |turn| {
-        let up = whole(case, &request, turn, asks.map(|_| framing), layer::REQUEST_HEAD);
-        let down = whole(case, &response, turn, answers.map(|_| framing), layer::RESPONSE_HEAD);
+        let up = whole(case, &request, turn, asks, layer::REQUEST_HEAD);
+        let down = whole(case, &response, turn, answers, layer::RESPONSE_HEAD);
         with_flow_control(case, Both { up, down })
     };
     Some(Prediction {
@@ -48,14 +97,11 @@ fn whole(
     case: &Case<'_>,
     head: &HeadBytes,
     turn: Turn,
-    content: Option<Framing>,
+    content: Option<Content>,
     of_head: &'static str,
 ) -> Layers {
     let of_head = if case.batch == 0 { layer::CONTROL } else { of_head };
-    let layers = content.map_or_else(Layers::default, |framing| {
-        let layers = messages::layers(case, framing);
-        data_framed(case, layers, messages::units(case, framing).sum())
-    });
+    let layers = content.map_or_else(Layers::default, |content| content.layers(case));
     in_records(case, head.add(layers, turn, of_head), one_write(case))
 }
 
@@ -71,14 +117,16 @@ pub(super) fn streamed(case: &Case<'_>, framing: Framing) -> Option<Prediction> 
     Some(steady(case, set_up, Both { up: Layers::default(), down }))
 }
 
-/// WebSocket: an upgrade or an extended CONNECT, then frames.
-pub(super) fn framed(case: &Case<'_>) -> Option<Prediction> {
+/// WebSocket: an upgrade or an extended CONNECT, then frames. What packets open a session of Socket.IO is not in its
+/// set-up, which is therefore the least.
+pub(super) fn framed(case: &Case<'_>, framing: Framing) -> Option<Prediction> {
     let set_up = match &case.head {
         Some(head) => opened_by(case, head, layer::HANDSHAKE, layer::HANDSHAKE)?,
         None => unknown(opened(case)),
     };
-    let layers = messages::layers(case, Framing::Frame);
-    let layers = data_framed(case, layers, messages::units(case, Framing::Frame).sum());
+    let set_up = if framing == Framing::PacketFrame { unknown(set_up) } else { set_up };
+    let layers = messages::layers(case, framing);
+    let layers = data_framed(case, layers, messages::units(case, framing).sum());
     let layers = in_records(case, layers, one_write(case));
     Some(steady(case, set_up, one_way(case.direction, layers)))
 }
@@ -91,6 +139,33 @@ pub(super) fn prefixed(case: &Case<'_>) -> Prediction {
     set_up.up = in_records(case, hello, Exactness::Exact).and(set_up.up);
     let layers = in_records(case, messages::layers(case, Framing::Length), one_write(case));
     steady(case, set_up, one_way(case.direction, layers))
+}
+
+/// The exchanges and frames that open a session of Socket.IO.
+pub(super) fn opening(case: &Case<'_>, opening: &Opening<'_>) -> Option<Both> {
+    let mut both = Both::default();
+    for _ in 0..opening.connections {
+        both = both.and(opened(case));
+    }
+    for exchange in opening.exchanges {
+        let said = |bytes| Content::Said(bytes, layer::HANDSHAKE, layer::HANDSHAKE);
+        let request = heads::request(case, &exchange.head, exchange.asks);
+        let response = heads::response(case, &exchange.head, exchange.answers)?;
+        let part = |head: &HeadBytes, content: Option<u64>| {
+            let layers = content.map_or_else(Layers::default, |bytes| said(bytes).layers(case));
+            in_records(case, head.add(layers, Turn::Later, layer::HANDSHAKE), one_write(case))
+        };
+        both = both.and(Both { up: part(&request, exchange.asks), down: part(&response, exchange.answers) });
+    }
+    let frames = |packets: &[u64], mask| {
+        packets.iter().fold(Layers::default(), |layers, &packet| {
+            let frame = websocket::frame_header(packet, mask) + packet;
+            let frame = Layers::default().with(layer::HANDSHAKE, frame, Exactness::Exact);
+            layers.and(in_records(case, frame, one_write(case)))
+        })
+    };
+    let (up, down) = (frames(opening.frames_up, Mask::Masked), frames(opening.frames_down, Mask::Plain));
+    Some(both.and(Both { up, down }))
 }
 
 /// A channel that stays open has no first exchange of its own kind: its heads are in the set-up.

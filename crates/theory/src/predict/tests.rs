@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::case::{Date, Head, Message, Security, Version};
+use crate::opening::Exchange;
 use crate::prediction::layer;
 
 const REQUEST: &[(&str, &str)] = &[("host", "127.0.0.1:8080")];
@@ -163,4 +164,113 @@ fn what_the_standards_do_not_fix_is_not_predicted() {
     assert_eq!(predict("websocket", &Case { compression: Compression::Deflate, ..case(POLL) }), None);
     assert_eq!(predict("short-polling", &Case { head: None, ..case(POLL) }), None);
     assert_eq!(predict("short-polling", &case(Head { status: 299, ..POLL })), None);
+}
+
+const PACKETS: &str = "/socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA";
+const TEXT: &[(&str, &str)] = &[("content-length", "0"), ("content-type", "text/plain; charset=UTF-8")];
+
+fn packets(batch: u64) -> Case<'static> {
+    Case { batch, ..case(Head { target: PACKETS, response: TEXT, ..POLL }) }
+}
+
+/// An event with a message of 147 bytes.
+fn event() -> String {
+    format!(r#"42["message",{}]"#, "x".repeat(147))
+}
+
+fn text_answer(body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\ncontent-type: text/plain; charset=UTF-8\r\n\r\n{body}"
+    )
+}
+
+#[test]
+fn a_poll_of_socketio_is_its_heads_and_packets() {
+    let found = predict("socketio", &packets(3)).unwrap();
+    let asked = format!("GET {PACKETS} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n\r\n");
+    assert_eq!(found.steady.up.bytes(layer::REQUEST_HEAD), asked.len() as u64);
+    let answered = text_answer(&[event(), event(), event()].join("\x1e"));
+    assert_eq!(found.steady.down.wire(), answered.len() as u64);
+    assert_eq!(
+        (found.steady.down.bytes(layer::ENGINE_IO), found.steady.down.bytes(layer::SOCKET_IO)),
+        (5, 39)
+    );
+    assert!(found.steady.is_exact());
+}
+
+#[test]
+fn a_poll_of_socketio_that_brings_a_ping_is_control() {
+    let found = predict("socketio", &packets(0)).unwrap();
+    assert_eq!(found.steady.down.bytes(layer::CONTROL), text_answer("2").len() as u64);
+    assert_eq!(found.steady.down.bytes(layer::CONTROL), found.steady.down.wire());
+    assert_eq!(found.steady.up.bytes(layer::CONTROL), found.steady.up.wire());
+    let h2 = predict("socketio", &Case { version: Version::Http2, ..packets(0) }).unwrap();
+    assert_eq!(h2.steady.down.bytes(layer::DATA_FRAMING), 0);
+    assert_eq!(h2.steady.down.bytes(layer::CONTROL), h2.steady.down.wire());
+}
+
+#[test]
+fn a_post_of_socketio_is_answered_with_ok() {
+    let post = Head { method: "POST", target: PACKETS, response: TEXT, ..POLL };
+    let found = predict("socketio", &Case { direction: Direction::Up, ..case(post) }).unwrap();
+    let body = event();
+    let asked = format!(
+        "POST {PACKETS} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    assert_eq!(found.steady.up.wire(), asked.len() as u64);
+    assert_eq!(found.steady.down.wire(), text_answer("ok").len() as u64);
+    assert_eq!(found.steady.down.bytes(layer::ENGINE_IO), 2);
+}
+
+#[test]
+fn a_frame_of_socketio_holds_a_packet() {
+    let case = Case { head: None, ..packets(1) };
+    let down = predict("socketio", &case).unwrap().steady.down;
+    assert_eq!(down.wire(), 4 + event().len() as u64);
+    assert_eq!((down.bytes(layer::ENGINE_IO), down.bytes(layer::SOCKET_IO)), (1, 13));
+    assert_eq!(down.bytes(layer::MESSAGE_FRAMING), 4);
+    // The packet's 14 bytes are in the frame: it grows where a bare message would not yet.
+    let long = Message { payload: 65_536 - 14 - 47, stamp: 47 };
+    for (slug, header) in [("socketio", 10), ("websocket", 4)] {
+        let found = predict(slug, &Case { message: long, ..case }).unwrap();
+        assert_eq!(found.steady.down.bytes(layer::MESSAGE_FRAMING), header, "{slug}");
+    }
+    let upgrade =
+        Head { target: "/socket.io/?EIO=4&transport=websocket", status: 101, response: &[], ..POLL };
+    let found = predict("socketio", &Case { head: Some(upgrade), ..case }).unwrap();
+    assert!(found.set_up.up.bytes(layer::HANDSHAKE) > 0 && !found.set_up.is_exact());
+    assert_eq!(found.steady.down, down);
+    assert_eq!(predict("socketio", &Case { head: Some(POLL), ..case }), None);
+}
+
+#[test]
+fn an_opening_is_handshake_whole() {
+    let poll = Head { target: PACKETS, response: TEXT, ..POLL };
+    let post = Head { method: "POST", ..poll };
+    let exchange = |head, asks, answers| Exchange { head, asks, answers };
+    let opening = Opening {
+        exchanges: &[
+            exchange(poll, None, Some(100)),
+            exchange(post, Some(13), Some(2)),
+            exchange(Head { status: 101, response: &[], ..poll }, None, None),
+        ],
+        frames_up: &[6, 1],
+        frames_down: &[6],
+        connections: 2,
+    };
+    let found = predict_opening(&packets(1), &opening).unwrap();
+    let asked = format!("GET {PACKETS} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n\r\n").len();
+    let posted =
+        format!("POST {PACKETS} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-length: 13\r\n\r\n").len();
+    assert_eq!(found.up.wire(), (2 * asked + posted + 13 + 12 + 7) as u64);
+    let heads = text_answer(&"x".repeat(100)).len() + text_answer("ok").len();
+    assert_eq!(found.down.wire(), (heads + "HTTP/1.1 101 Switching Protocols\r\n\r\n".len() + 8) as u64);
+    assert_eq!(found.up.bytes(layer::HANDSHAKE), found.up.wire());
+    assert!(found.is_exact());
+    let tls = predict_opening(&Case { security: Security::Tls, ..packets(1) }, &opening).unwrap();
+    assert_eq!(tls.up.bytes(layer::TLS_RECORDS), 22 * 5);
+    assert!(!tls.is_exact());
+    assert_eq!(predict_opening(&Case { version: Version::Http2, ..packets(1) }, &opening), None);
 }
