@@ -1,12 +1,13 @@
 //! The connection loop of the HTTP servers: limits, idle time-out, graceful stop, `POST /messages`.
 //!
 //! hyper's connection per accepted stream, of the one version that [`Settings::transport`] names, with nothing in
-//! between. A technique is an [`Endpoint`]: one path, and what it answers there, in whichever version.
+//! between. A technique is an [`Endpoint`]: one path, or all below it, and what it answers there, in whichever version.
 //!
 //! # Layout
 //!
 //! - `http1`, `http2`: a connection of that version, from its first byte to its last
 //! - `connection`: what an answer can ask of its connection
+//! - `lent`: a connection's stream in a library's hands, and back
 //! - `answer`, `refusal`: heads that say yes and no
 //! - `messages`: `POST /messages`
 
@@ -14,6 +15,7 @@ mod answer;
 mod connection;
 mod http1;
 mod http2;
+mod lent;
 mod messages;
 mod refusal;
 
@@ -35,12 +37,15 @@ use crate::{Hub, Settings, Stop, tls};
 
 pub use answer::{NO_STORE, answer, no_content, resume};
 pub use connection::Connection;
+pub use lent::Lent;
 pub use refusal::Refusal;
 
 /// What a technique answers on its path.
 pub trait Endpoint: Send + Sync + 'static {
-    /// The path; `GET` is its only method.
+    /// The path.
     const PATH: &'static str;
+    /// What the endpoint answers by this path.
+    const REACH: Reach = Reach::Path;
     /// The protocol of an extended CONNECT (RFC 8441) on this path that [`answer`](Self::answer) is asked about, too.
     const PROTOCOL: Option<&'static str> = None;
     /// The body of its answers. Each data frame is one chunk on HTTP/1.1, unless the size is known in advance, and
@@ -53,6 +58,25 @@ pub trait Endpoint: Send + Sync + 'static {
         request: Request<Incoming>,
         connection: &Connection,
     ) -> impl Future<Output = Result<Response<Self::Body>, Refusal>> + Send;
+}
+
+/// What an endpoint answers. The rest is answered for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Its path, by `GET`.
+    Path,
+    /// Its path, which ends with a slash, and all below it, by every method: it has to refuse what it does not know.
+    /// How long a body may take, and how large it may be, is its own to bound, too.
+    Below,
+}
+
+impl Reach {
+    fn covers(self, own: &str, asked: &str) -> bool {
+        match self {
+            Self::Path => asked == own,
+            Self::Below => asked.starts_with(own),
+        }
+    }
 }
 
 /// Serves until `stop`: open requests are answered by their endpoint, which hears the stop itself, and connections
@@ -125,22 +149,28 @@ impl<E: Endpoint, H> Site<E, H> {
         connection: &Connection,
     ) -> Result<Reply<E::Body>, Refusal> {
         match (request.uri().path(), request.method()) {
-            (path, &Method::GET) if path == E::PATH => {
+            (path, method) if E::REACH.covers(E::PATH, path) => {
+                check::<E>(method, &request)?;
                 Ok(self.endpoint.answer(request, connection).await?.map(Either::Right))
             }
-            (path, &Method::CONNECT) if path == E::PATH => {
-                let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
-                if protocol.is_none() || protocol != E::PROTOCOL {
-                    return Err(Refusal::NoSuchProtocol);
-                }
-                Ok(self.endpoint.answer(request, connection).await?.map(Either::Right))
-            }
-            (path, _) if path == E::PATH => Err(Refusal::MethodNotAllowed { allow: "GET" }),
             (wire::paths::MESSAGES, &Method::POST) => {
                 Ok(messages::post(request, &self.hub, &self.limits).await?.map(Either::Left))
             }
             (wire::paths::MESSAGES, _) => Err(Refusal::MethodNotAllowed { allow: "POST" }),
             _ => Err(Refusal::NotFound),
         }
+    }
+}
+
+/// Whether the endpoint is asked about what its path is asked for.
+fn check<E: Endpoint>(method: &Method, request: &Request<Incoming>) -> Result<(), Refusal> {
+    match (method, E::REACH) {
+        (&Method::CONNECT, _) => {
+            let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
+            let spoken = protocol.is_some() && protocol == E::PROTOCOL;
+            if spoken { Ok(()) } else { Err(Refusal::NoSuchProtocol) }
+        }
+        (&Method::GET, _) | (_, Reach::Below) => Ok(()),
+        (_, Reach::Path) => Err(Refusal::MethodNotAllowed { allow: "GET" }),
     }
 }

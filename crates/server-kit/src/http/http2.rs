@@ -6,7 +6,6 @@
 //! `SEND_BUFFER` holds; its cursor into the hub costs nothing.
 
 mod activity;
-mod lent;
 mod preface;
 
 use std::convert::Infallible;
@@ -25,13 +24,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::timeout;
 
 use super::connection::{After, Connection, Upgrade};
-use super::{Endpoint, Site};
+use super::{Endpoint, Lent, Site};
 use crate::linger;
 use crate::listener::{self, Admission};
 use crate::settings::Limits;
 use crate::stream::Stream;
 use activity::{Activity, Held, Open};
-use lent::Lent;
 
 pub(super) type Builder = http2::Builder<TokioExecutor>;
 

@@ -1,4 +1,4 @@
-//! A stream that is lent to hyper, which does not give it back by itself, and bytes that were read of it before.
+//! A stream that is lent to a library, which does not give it back by itself, and bytes that were read of it before.
 //!
 //! What TLS finds wrong is noted here: h2 keeps an I/O error's kind and text, and not what it comes from.
 
@@ -14,7 +14,8 @@ use crate::stream::Stream;
 use crate::{Hub, tls};
 
 /// The borrower's side. Dropped, it gives the stream back.
-pub(super) struct Lent {
+#[derive(Debug)]
+pub struct Lent {
     read: Bytes,
     /// Taken by the drop alone.
     stream: Option<Stream>,
@@ -25,7 +26,7 @@ pub(super) struct Lent {
 
 impl Lent {
     /// Lends the stream; the receiver gets it back. A broken TLS record is counted ([`Hub::refused`]).
-    pub(super) fn new(stream: Stream, read: Bytes, hub: &Hub) -> (Self, oneshot::Receiver<Stream>) {
+    pub fn new(stream: Stream, read: Bytes, hub: &Hub) -> (Self, oneshot::Receiver<Stream>) {
         let (lender, returned) = oneshot::channel();
         (Self { read, stream: Some(stream), lender: Some(lender), hub: Some(hub.clone()) }, returned)
     }
