@@ -26,6 +26,9 @@ pub enum HandshakeError {
     /// It is not the JSON object that it must be.
     #[error("the open packet is not what it must be")]
     Json(#[from] serde_json::Error),
+    /// It is something else than an object.
+    #[error("the open packet is no object")]
+    NoObject,
     /// It names no session.
     #[error("the open packet has an empty session id")]
     NoSession,
@@ -50,6 +53,10 @@ impl Handshake {
     ///
     /// When it is no JSON object with what a handshake must have.
     pub fn decode(data: &[u8]) -> Result<Self, HandshakeError> {
+        // serde would take an array for it, too.
+        if !data.trim_ascii_start().starts_with(b"{") {
+            return Err(HandshakeError::NoObject);
+        }
         let Json { sid, upgrades, ping_interval, ping_timeout, max_payload } = serde_json::from_slice(data)?;
         if sid.is_empty() {
             return Err(HandshakeError::NoSession);

@@ -16,6 +16,16 @@ pub enum Argument {
     Binary(Bytes),
 }
 
+impl Argument {
+    /// The text, if it is a JSON string.
+    pub fn to_text(&self) -> Option<String> {
+        match self {
+            Self::Json(json) => serde_json::from_slice(json).ok(),
+            Self::Binary(_) => None,
+        }
+    }
+}
+
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -89,7 +99,9 @@ impl Packet {
     }
 
     fn argument(&self, element: &[u8]) -> Result<Argument, PayloadError> {
-        let placeholder = self.kind.is_binary().then(|| serde_json::from_slice(element).ok()).flatten();
+        // serde would take an array for it, too.
+        let may_be = self.kind.is_binary() && element.starts_with(b"{");
+        let placeholder = may_be.then(|| serde_json::from_slice(element).ok()).flatten();
         let Some(Placeholder { is_one: true, num }) = placeholder else {
             return Ok(Argument::Json(self.data.slice_ref(element)));
         };

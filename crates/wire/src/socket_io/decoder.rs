@@ -36,6 +36,11 @@ impl Decoder {
         Self { open: None, held: 0, limit }
     }
 
+    /// Whether a packet waits for attachments.
+    pub fn is_waiting(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Takes in a packet's text, and returns the packet if it needs no attachments.
     ///
     /// # Errors
