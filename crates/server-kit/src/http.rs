@@ -28,6 +28,7 @@ use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Incoming};
 use hyper::ext::Protocol;
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue};
 use hyper::{Method, Request, Response};
 use tokio::net::TcpListener;
 
@@ -94,20 +95,20 @@ pub async fn serve<E: Endpoint>(
     stop: Stop,
     endpoint: E,
 ) -> io::Result<()> {
-    let limits = settings.limits.clone();
+    let (limits, cross_origin) = (settings.limits.clone(), settings.cross_origin);
     let stopped = stop.clone();
     match settings.transport.http {
         HttpVersion::Http1 => {
             let door = Door::new(settings, &hub, Some(tls::HTTP_1));
             let http = http1::builder(&limits);
-            let site = Arc::new(Site { endpoint, hub, http, limits, stop });
+            let site = Arc::new(Site { endpoint, hub, http, limits, cross_origin, stop });
             let serve = move |stream, admission| http1::connection(site.clone(), stream, admission);
             listener::accept(listener, door, &stopped, serve).await
         }
         HttpVersion::Http2 => {
             let door = Door::new(settings, &hub, Some(tls::HTTP_2));
             let http = http2::builder(&limits);
-            let site = Arc::new(Site { endpoint, hub, http, limits, stop });
+            let site = Arc::new(Site { endpoint, hub, http, limits, cross_origin, stop });
             let serve = move |stream, admission| http2::connection(site.clone(), stream, admission);
             listener::accept(listener, door, &stopped, serve).await
         }
@@ -120,6 +121,7 @@ struct Site<E, H> {
     hub: Hub,
     http: H,
     limits: Limits,
+    cross_origin: bool,
     stop: Stop,
 }
 
@@ -135,12 +137,16 @@ impl<E: Endpoint, H> Site<E, H> {
         let version = request.version();
         let answered =
             if admitted { self.route(request, connection).await } else { Err(Refusal::Unavailable) };
-        answered.unwrap_or_else(|refusal| {
+        let mut reply = answered.unwrap_or_else(|refusal| {
             if refusal.closes() {
                 connection.linger();
             }
             refusal.to_response(version).map(Either::Left)
-        })
+        });
+        if self.cross_origin {
+            reply.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
+        reply
     }
 
     async fn route(

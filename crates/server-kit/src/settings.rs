@@ -28,6 +28,8 @@ pub struct Settings {
     pub uplink: UplinkTo,
     /// Whether a fresh subscriber is greeted with a message of its own.
     pub greeting: bool,
+    /// HTTP: whether pages of other origins may read the answers (`access-control-allow-origin`, Fetch §3.3.3).
+    pub cross_origin: bool,
 }
 
 impl Default for Settings {
@@ -43,6 +45,7 @@ impl Default for Settings {
             frames: Frames::Text,
             uplink: UplinkTo::Channel,
             greeting: false,
+            cross_origin: false,
         }
     }
 }
