@@ -33,6 +33,7 @@ use hyper::{Method, Request, Response};
 use tokio::net::TcpListener;
 
 use crate::listener::{self, Door};
+use crate::pages::Pages;
 use crate::settings::{HttpVersion, Limits};
 use crate::{Hub, Settings, Stop, tls};
 
@@ -101,14 +102,14 @@ pub async fn serve<E: Endpoint>(
         HttpVersion::Http1 => {
             let door = Door::new(settings, &hub, Some(tls::HTTP_1));
             let http = http1::builder(&limits);
-            let site = Arc::new(Site { endpoint, hub, http, limits, cross_origin, stop });
+            let site = Arc::new(Site { endpoint, hub, http, limits, pages: settings.pages.clone(), cross_origin, stop });
             let serve = move |stream, admission| http1::connection(site.clone(), stream, admission);
             listener::accept(listener, door, &stopped, serve).await
         }
         HttpVersion::Http2 => {
             let door = Door::new(settings, &hub, Some(tls::HTTP_2));
             let http = http2::builder(&limits);
-            let site = Arc::new(Site { endpoint, hub, http, limits, cross_origin, stop });
+            let site = Arc::new(Site { endpoint, hub, http, limits, pages: settings.pages.clone(), cross_origin, stop });
             let serve = move |stream, admission| http2::connection(site.clone(), stream, admission);
             listener::accept(listener, door, &stopped, serve).await
         }
@@ -121,6 +122,7 @@ struct Site<E, H> {
     hub: Hub,
     http: H,
     limits: Limits,
+    pages: Option<Arc<Pages>>,
     cross_origin: bool,
     stop: Stop,
 }
@@ -154,6 +156,10 @@ impl<E: Endpoint, H> Site<E, H> {
         request: Request<Incoming>,
         connection: &Connection,
     ) -> Result<Reply<E::Body>, Refusal> {
+        let pages = self.pages.as_ref();
+        if let Some(page) = pages.and_then(|pages| pages.answer(request.method(), request.uri().path())) {
+            return Ok(page?.map(Either::Left));
+        }
         match (request.uri().path(), request.method()) {
             (path, method) if E::REACH.covers(E::PATH, path) => {
                 check::<E>(method, &request)?;

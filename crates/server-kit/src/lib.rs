@@ -11,6 +11,7 @@
 //! - [`listener`]: accepts, up to the limit, and waits for its connections at the end
 //! - [`batch`]: the body of a poll's answer
 //! - [`http`]: the connection loop of the HTTP servers
+//! - [`pages`]: pages beside a technique, and the server's clock for them
 //! - [`gzip`]: bodies, compressed for whoever asks for it
 //! - [`feed`]: the Unix socket by which the application hands over events
 //! - [`heartbeat`]: when a quiet connection is due for a sign of life
@@ -28,6 +29,7 @@ pub mod hub;
 pub mod lifetime;
 pub mod linger;
 pub mod listener;
+pub mod pages;
 pub mod settings;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::pages::Pages;
 use crate::tls::TlsServer;
 
 /// Everything that a server can be told. A technique reads what concerns it.
@@ -28,6 +29,8 @@ pub struct Settings {
     pub uplink: UplinkTo,
     /// Whether a fresh subscriber is greeted with a message of its own.
     pub greeting: bool,
+    /// What the HTTP servers serve beside the technique: pages, and the server's clock for them.
+    pub pages: Option<Arc<Pages>>,
     /// HTTP: whether pages of other origins may read the answers (`access-control-allow-origin`, Fetch §3.3.3).
     pub cross_origin: bool,
 }
@@ -45,6 +48,7 @@ impl Default for Settings {
             frames: Frames::Text,
             uplink: UplinkTo::Channel,
             greeting: false,
+            pages: None,
             cross_origin: false,
         }
     }
