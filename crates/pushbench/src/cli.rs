@@ -35,6 +35,8 @@ pub(crate) enum Command {
     List(List),
     /// Run scenarios against techniques, keep the results, and write the report
     Run(Run),
+    /// Show one live feed by every web technique side by side, in a browser
+    Demo(Demo),
     /// Serve one technique until standard input ends
     Serve(Serve),
     /// Be the load generator of one trial: a TrialSpec (one line of JSON) on standard input, the outcome on standard output
@@ -117,6 +119,18 @@ pub(crate) struct Run {
     /// The program that is started as `PROGRAM serve …`, for tests of what a bad server leads to
     #[arg(long, value_name = "PATH", hide = true)]
     pub(crate) server_program: Option<PathBuf>,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Prints the page's address, and serves until Ctrl-C, or until its standard input ends. The page asks no other machine for
+anything. Only this machine can see it: with another address, such as 0.0.0.0:8080, everybody who reaches that can see it
+and move its controls.")]
+pub(crate) struct Demo {
+    /// Address and port of the page; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
 }
 
 /// Arguments of `serve`.

@@ -1,5 +1,6 @@
 //! What each sub-command does.
 
+mod demo;
 mod floor;
 mod list;
 mod load;
@@ -27,6 +28,7 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::List(arguments) => list::list(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Demo(arguments) => demo::demo(&arguments),
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Load => load::load(),
         Command::Report(arguments) => report::report(&arguments),

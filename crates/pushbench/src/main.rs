@@ -13,12 +13,14 @@
 //! - [`host`], [`provenance`], [`floor`]: the machine, the program, and what a bare socket costs here
 //! - [`claims`]: what people say, and the scenarios that decide it
 //! - [`literature`], [`replay`]: published comparisons that this run measures, and their printed exchanges
+//! - [`demo`]: one live feed by every technique, on a page
 //! - [`progress`], [`summary`], [`interrupt`]: what is shown, and Ctrl-C
 
 mod claims;
 mod cli;
 mod climb;
 mod commands;
+mod demo;
 mod floor;
 mod histograms;
 mod host;

@@ -1,0 +1,70 @@
+// Socket.IO by its own client.
+
+const EVENT = "message";
+
+export async function subscribe(session) {
+  const transports = { polling: ["polling"], upgrade: ["polling", "websocket"], websocket: ["websocket"] };
+  const ways = transports[session.settings.transports];
+  const socket = globalThis.io({
+    transports: ways,
+    forceNew: true,
+    // The session does it, as for everybody, so that it is counted.
+    reconnection: false,
+    auth: (tell) => tell({ channel: session.channel, ...(session.after === null ? {} : { after: session.after }) }),
+  });
+  const isUpgraded = ways.length > 1 ? upgraded(socket) : Promise.resolve();
+  session.stopped.addEventListener("abort", () => socket.disconnect(), { once: true });
+  const count = watch(session, socket.io.engine);
+  socket.on(EVENT, (message) => {
+    session.received(message);
+    count();
+  });
+  socket.on("connect", async () => {
+    await isUpgraded;
+    session.connected();
+    void send(session, socket);
+  });
+  await new Promise((done, fail) => {
+    socket.on("connect_error", (error) => fail(new Error(`not connected: ${error.message}`)));
+    socket.on("dismissed", (reason) => session.broke(reason));
+    socket.on("disconnect", (reason) => (session.stopped.aborted ? done() : fail(new Error(reason))));
+  });
+}
+
+function upgraded(socket) {
+  return new Promise((done) => socket.io.engine.once("upgrade", done));
+}
+
+async function send(session, socket) {
+  for (;;) {
+    const message = await session.outgoing();
+    if (message === null || !socket.connected) return;
+    socket.emit(EVENT, JSON.parse(message));
+  }
+}
+
+/**
+ * Counts requests and answers as the library makes them: a poll, a post, a frame. Returns what is called for each event.
+ */
+function watch(session, engine) {
+  let events = 0;
+  let isPolling = engine.transport.name === "polling";
+  const follow = (transport) => {
+    isPolling = transport.name === "polling";
+    if (!isPolling) return;
+    transport.on("poll", () => session.request());
+    transport.on("pollComplete", () => {
+      session.response(events);
+      events = 0;
+    });
+  };
+  follow(engine.transport);
+  engine.on("upgrade", follow);
+  engine.on("flush", () => {
+    if (isPolling) session.request();
+  });
+  return () => {
+    if (isPolling) events += 1;
+    else session.response(1);
+  };
+}

@@ -1,0 +1,168 @@
+// The page: builds the lanes, starts the clients, and shows what they and the server tell.
+
+import { Controls } from './controls.js';
+import { said, time } from './figures.js';
+import { Lane, layerColour } from './lane.js';
+import { gist, sentence } from './words.js';
+
+const POLL_MS = 1000;
+const FRAME_MS = 30;
+const NUMBERS_MS = 250;
+const WORDS_MS = 1000;
+const COUNTS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight'];
+
+const $ = (selector) => document.querySelector(selector);
+const still = matchMedia('(prefers-reduced-motion: reduce)');
+
+function trouble(text) {
+  $('#trouble').textContent = text;
+}
+addEventListener('error', ({ message }) => trouble(`This page broke: ${message}.`));
+addEventListener('unhandledrejection', ({ reason }) => trouble(`This page broke: ${reason}.`));
+
+class Page {
+  constructor({ begun_ns, lanes, layers, controls }) {
+    this.layers = layers;
+    this.shown = [];
+    this.lanes = lanes.map((info, place) => new Lane(info, place));
+    $('#lanes').append(...this.lanes.map((lane) => lane.element));
+    $('#ways').textContent = COUNTS[lanes.length] ?? lanes.length;
+    this.worker = new Worker('/worker.js', { type: 'module' });
+    this.worker.onmessage = ({ data }) => this.hear(data);
+    this.worker.onerror = ({ message }) => trouble(`The clients broke: ${message}.`);
+    this.controls = new Controls({ ...controls, poll_ms: POLL_MS }, (values) => this.change(values));
+    this.worker.postMessage({ begin: { begun_ns, host: location.hostname, lanes } });
+    $('#anew').addEventListener('click', () => {
+      this.anew();
+      this.controls.tell('Counting anew.');
+    });
+    this.watch();
+    this.anew();
+  }
+
+  /** The server's time, ms since the demo began, as far as drawing needs it. */
+  now_ms() {
+    return performance.now() + (this.ahead_ms ?? 0);
+  }
+
+  watch() {
+    const figures = new EventSource('/figures');
+    figures.onmessage = ({ data }) => this.figures(JSON.parse(data));
+    figures.onopen = () => trouble('');
+    figures.onerror = () => trouble('The server is gone, or not reached. This page goes on when it is back.');
+  }
+
+  change({ poll_ms }) {
+    this.worker.postMessage({ poll_ms });
+    this.anew();
+  }
+
+  /** Counts anew from the next figures on. */
+  anew() {
+    this.renewing = true;
+  }
+
+  figures(told) {
+    this.stall = told.stall;
+    told.lanes.forEach((figures, nth) => (this.lanes[nth].latest = figures));
+    this.controls.take(told.controls);
+    $('#stall').disabled = this.stall !== undefined && told.at_ms < this.stall.until_ms;
+    $('#viewers').textContent = told.viewers > 1 ? `${told.viewers} pages are looking; bytes and requests are of all of them.` : '';
+    if (!this.renewing) return;
+    this.renewing = false;
+    this.since_ms = told.at_ms;
+    for (const lane of this.lanes) lane.anew();
+  }
+
+  hear(told) {
+    if (told.trouble) return trouble(`The clients broke: ${told.trouble}.`);
+    // A report that was not kept waiting tells the time best.
+    const ahead_ms = told.at_ms - performance.now();
+    this.ahead_ms = Math.max(ahead_ms, (this.ahead_ms ?? ahead_ms) - 0.01);
+    this.bound_ms = told.bound_ms;
+    told.lanes.forEach((heard, nth) => this.lanes[nth].hear(heard, this.stall));
+    this.tellClose();
+    return undefined;
+  }
+
+  /** A close is told once, when its connection is back. */
+  tellClose() {
+    for (const { label, close } of this.lanes) {
+      if (!close || close.told || close.back_ms === undefined) continue;
+      close.told = true;
+      const away = said(time(close.back_ms - close.at_ms));
+      this.controls.tell(`${label} was closed with ${close.code}, and connected anew after ${away}.`);
+    }
+  }
+
+  /** Draws by the clock: tracks as they move, numbers four times a second, words once. */
+  run(at, last = { frame: 0, numbers: 0, words: 0 }) {
+    const now_ms = this.now_ms();
+    const moving = still.matches ? WORDS_MS : FRAME_MS;
+    const next = { ...last };
+    if (at - last.frame >= moving) {
+      for (const lane of this.lanes) lane.track.draw(now_ms, this.stall);
+      next.frame = at;
+    }
+    if (at - last.numbers >= NUMBERS_MS) {
+      const words = at - last.words >= WORDS_MS;
+      this.show(now_ms, words);
+      next.numbers = at;
+      if (words) next.words = at;
+    }
+    requestAnimationFrame((later) => this.run(later, next));
+  }
+
+  show(now_ms, words) {
+    const { values } = this.controls;
+    const summaries = this.lanes.map((lane) => lane.summary(now_ms, this.stall, values.payload_bytes));
+    const most = Math.max(1, ...summaries.map(({ total }) => total));
+    const least = Math.min(...summaries.map(({ each }) => each).filter(Number.isFinite));
+    summaries.forEach((summary, nth) => this.lanes[nth].show(summary, this.layers, most, least));
+    if (!words) return;
+    summaries.forEach((summary, nth) => (this.lanes[nth].part('.says').textContent = sentence(summary, values)));
+    write($('#gist'), gist(summaries, values));
+    this.legend();
+    if ($('#numbers').open) this.table(summaries);
+    if (this.since_ms !== undefined) $('#since').textContent = `Counting for ${Math.max(0, Math.round((now_ms - this.since_ms) / 1000))} s.`;
+    if (Number.isFinite(this.bound_ms)) $('#clock').textContent = `Clocks agree to ± ${this.bound_ms.toFixed(2)} ms.`;
+  }
+
+  /** The layers that occur. */
+  legend() {
+    const shown = this.layers.filter((label) => this.lanes.some((lane) => lane.layer(label) > 0));
+    if (shown.join() === this.shown.join()) return;
+    this.shown = shown;
+    $('#legend').replaceChildren(...shown.map((label) => {
+      const entry = document.createElement('span');
+      const swatch = document.createElement('i');
+      swatch.style.background = layerColour(label);
+      entry.append(swatch, label);
+      return entry;
+    }));
+  }
+
+  table(summaries) {
+    const each = (lane, count) => (lane.events > 0 ? (count / lane.events).toFixed(1) : '–');
+    const row = (cells, kind = 'td') => `<tr><th scope="row">${cells[0]}</th>${cells.slice(1).map((cell) => `<${kind}>${cell}</${kind}>`).join('')}</tr>`;
+    const head = `<tr><th scope="col">layer</th>${summaries.map(({ label }) => `<th scope="col">${label}</th>`).join('')}</tr>`;
+    const body = this.shown.map((label) => row([label, ...this.lanes.map((lane) => each(lane, lane.layer(label)))]));
+    const foot = row(['all', ...summaries.map((lane) => each(lane, lane.total))]);
+    $('#numbers table').innerHTML = `<thead>${head}</thead><tbody>${body.join('')}</tbody><tfoot>${foot}</tfoot>`;
+  }
+}
+
+/** Writes text with strong parts, if there is any. */
+function write(element, parts) {
+  if (!parts) return;
+  element.replaceChildren(...parts.map((part) => {
+    if (typeof part === 'string') return part;
+    const strong = document.createElement('b');
+    strong.textContent = part.strong;
+    return strong;
+  }));
+}
+
+const programme = await (await fetch('/programme')).json();
+const page = new Page(programme);
+requestAnimationFrame((at) => page.run(at));

@@ -1,0 +1,107 @@
+// The sliders and buttons: what they ask the server for, and what the page is told about it.
+
+import { bytes, said, time } from './figures.js';
+
+const SLIDERS = [
+  {
+    key: 'rate_per_s', label: 'Events', stops: [0.5, 1, 2, 5, 10, 20, 50, 100, 200],
+    text: (value) => `${value} a second`,
+  },
+  {
+    key: 'payload_bytes', label: 'Payload', stops: [16, 50, 100, 200, 500, 1000, 2000, 5000, 16_384],
+    text: (value) => said(bytes(value)),
+  },
+  {
+    key: 'poll_ms', label: 'Short polling asks', stops: [100, 200, 500, 1000, 2000, 5000, 10_000],
+    text: (value) => `every ${said(time(value).map((part) => part.replace(/\.0+$/, '')))}`,
+  },
+  {
+    key: 'delay_ms', label: 'Added delay', stops: [0, 5, 10, 20, 50, 100, 200, 500],
+    text: (value) => (value === 0 ? 'none' : `${said(time(value).map((part) => part.replace(/\.0$/, '')))} each way`),
+  },
+];
+const SETTLED_MS = 150;
+
+/** The controls; `changed(values)` is called when one has been moved, once the server knows. */
+export class Controls {
+  constructor(values, changed) {
+    this.values = values;
+    this.changed = changed;
+    this.status = document.querySelector('#status');
+    this.inputs = SLIDERS.map((slider) => this.slider(slider));
+    this.button('#stall', { stall_ms: 1000 }, 'The server stands still for a second; events keep falling due.');
+    document.querySelector('#close').addEventListener('click', () => this.closeSocket());
+    document.querySelector('#controls').addEventListener('submit', (event) => event.preventDefault());
+  }
+
+  slider({ key, label, stops, text }) {
+    const row = document.createElement('div');
+    row.className = 'slider';
+    row.innerHTML = `<label for="${key}">${label}</label><output for="${key}"></output>
+      <input type="range" id="${key}" min="0" max="${stops.length - 1}" step="1">`;
+    const [input, output] = [row.querySelector('input'), row.querySelector('output')];
+    const show = () => {
+      output.textContent = text(stops[input.value]);
+      input.setAttribute('aria-valuetext', output.textContent);
+    };
+    let settling;
+    input.addEventListener('input', () => {
+      show();
+      clearTimeout(settling);
+      settling = setTimeout(() => this.move(key, stops[input.value], `${label}: ${output.textContent}.`), SETTLED_MS);
+    });
+    document.querySelector('#sliders').append(row);
+    const set = (value) => {
+      input.value = stops.findIndex((stop) => stop >= value);
+      show();
+    };
+    set(this.values[key]);
+    return { key, set, input };
+  }
+
+  /** What another page has set is shown here, too. */
+  take(values) {
+    for (const { key, set } of this.inputs) {
+      if (values[key] === undefined || values[key] === this.values[key]) continue;
+      this.values[key] = values[key];
+      set(values[key]);
+      this.changed(this.values);
+    }
+  }
+
+  async move(key, value, told) {
+    this.values[key] = value;
+    if (key !== 'poll_ms' && !(await this.ask({ [key]: value }, told))) return;
+    this.tell(told);
+    this.changed(this.values);
+  }
+
+  button(selector, wish, told) {
+    document.querySelector(selector).addEventListener('click', () => this.ask(wish, told));
+  }
+
+  closeSocket() {
+    const code = document.querySelector('#code');
+    if (!code.value) return this.tell('Name a close code, such as 1001.', true);
+    return this.ask({ close_code: Number(code.value) }, `The server closes the WebSocket with ${code.value}.`);
+  }
+
+  /** Asks the server; says what came of it. Whether it was done. */
+  async ask(wish, told) {
+    try {
+      const answer = await fetch('/control', {
+        method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(wish),
+      });
+      this.tell(answer.ok ? told : (await answer.text()).trim(), !answer.ok);
+      return answer.ok;
+    } catch (error) {
+      this.tell(`The server does not answer: ${error.message}.`, true);
+      return false;
+    }
+  }
+
+  tell(text, refused = false) {
+    this.status.textContent = text;
+    this.status.classList.toggle('refused', refused);
+  }
+}
