@@ -5,6 +5,7 @@ use schema::bytes_account::{Account, stamp_bytes};
 use schema::settings::{Compression, HttpVersion, Pace, Settings};
 use schema::trial::{RecordedHead, TrialOutcome};
 use theory::case::{Compression as Compressed, Date, Direction, Head, Message, Security, Version};
+use theory::prediction::Both;
 use theory::prediction::layer::TLS_RECORDS;
 use theory::{Case, predict};
 
@@ -60,6 +61,15 @@ pub(crate) fn theory_overlay(row: &Row<'_>, slug: &str) -> Option<[f64; 2]> {
     foretold(row, slug).filter(|foretold| foretold.exact).map(|foretold| foretold.predicted)
 }
 
+/// Bytes of both directions that an event takes which is alone in its answer, whatever the rate; none where the standards
+/// do not fix them.
+pub(crate) fn alone(row: &Row<'_>, slug: &str) -> Option<f64> {
+    let outcome = row.trials.iter().find_map(|trial| trial.record.result.outcome())?;
+    let steady = steady(row.settings, outcome, slug, (1, 1))?;
+    let is_fixed = steady.is_exact() && !changes(row.settings, outcome, slug, 1)?;
+    is_fixed.then(|| steady.wire() as f64)
+}
+
 #[derive(Default)]
 struct Sum {
     predicted: [u64; 2],
@@ -109,23 +119,8 @@ impl Sum {
         if times == 0 {
             return Some(());
         }
-        let recorded = head(&outcome.heads, batch);
-        let pairs = recorded.map(|head| (fields(&head.request), fields(&head.response)));
-        let head = recorded.zip(pairs.as_ref()).map(|(head, (request, response))| Head {
-            method: &head.method,
-            target: &head.target,
-            request,
-            status: head.status,
-            response,
-        });
-        let steady = |seq| Some(predict(slug, &Case { head, seq, batch, ..case(settings) })?.steady);
-        let (least, most) = match settings.events.pace {
-            Pace::Constant => reach(settings),
-            // How many come before the window and in it is chance's, or the bursts'.
-            Pace::Poisson | Pace::Burst(_) => (1, u64::from(u32::MAX)),
-        };
-        let lone = steady(least)?.wire() == steady(most)?.wire();
-        let steady = steady(seq)?;
+        let lone = !changes(settings, outcome, slug, batch)?;
+        let steady = steady(settings, outcome, slug, (seq, batch))?;
         self.exact &= lone && steady.is_exact();
         for (sum, layers) in self.predicted.iter_mut().zip([steady.up, steady.down]) {
             *sum += layers.wire() * times;
@@ -146,6 +141,31 @@ impl Sum {
             shares_records: exact && !is_apart,
         })
     }
+}
+
+/// What theory says of one exchange that carries so many events, of which the first has this sequence number.
+fn steady(settings: &Settings, outcome: &TrialOutcome, slug: &str, (seq, batch): (u64, u64)) -> Option<Both> {
+    let recorded = head(&outcome.heads, batch);
+    let pairs = recorded.map(|head| (fields(&head.request), fields(&head.response)));
+    let head = recorded.zip(pairs.as_ref()).map(|(head, (request, response))| Head {
+        method: &head.method,
+        target: &head.target,
+        request,
+        status: head.status,
+        response,
+    });
+    Some(predict(slug, &Case { head, seq, batch, ..case(settings) })?.steady)
+}
+
+/// Whether an exchange's bytes depend on which of the window's sequence numbers it has, where that is not known.
+fn changes(settings: &Settings, outcome: &TrialOutcome, slug: &str, batch: u64) -> Option<bool> {
+    let (least, most) = match settings.events.pace {
+        Pace::Constant => reach(settings),
+        // How many come before the window and in it is chance's, or the bursts'.
+        Pace::Poisson | Pace::Burst(_) => (1, u64::from(u32::MAX)),
+    };
+    let wire = |seq| Some(steady(settings, outcome, slug, (seq, batch))?.wire());
+    Some(wire(least)? != wire(most)?)
 }
 
 /// Bytes of the window that keep a channel and bring nothing.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use schema::SCHEMA_VERSION;
+use schema::browser::BrowserFindings;
+use schema::closing::Closings;
 use schema::manifest::Manifest;
 use schema::trial::TrialRecord;
 use serde::Deserialize;
@@ -25,6 +27,10 @@ pub(crate) struct Run {
     pub manifest: Manifest,
     /// In the order of the plan.
     pub trials: Vec<Trial>,
+    /// What browsers were found to do, in the order of their names.
+    pub findings: Vec<BrowserFindings>,
+    /// What clients saw of connections' ends.
+    pub closings: Option<Closings>,
     pub broken: Vec<Broken>,
 }
 
@@ -58,8 +64,12 @@ pub(crate) fn run(dir: &Path) -> Result<Run, ReportError> {
             Err(problem) => broken.push(problem),
         }
     }
+    let findings = record_paths(&dir.join("browsers"))?.into_iter().map(|path| survey(&path));
+    let findings = kept(findings, &mut broken);
+    let closings = Some(dir.join("closings.json")).filter(|path| path.exists()).map(|path| survey(&path));
+    let closings = kept(closings.into_iter(), &mut broken).pop();
     trials.sort_by(|a, b| (a.record.index, &a.record.key).cmp(&(b.record.index, &b.record.key)));
-    Ok(Run { name: folder_name(dir), dir: dir.to_owned(), manifest, trials, broken })
+    Ok(Run { name: folder_name(dir), dir: dir.to_owned(), manifest, trials, findings, closings, broken })
 }
 
 fn manifest(path: &Path) -> Result<Manifest, ReportError> {
@@ -75,7 +85,7 @@ fn folder_name(dir: &Path) -> String {
     real.file_name().map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// The records' paths, sorted; none when no trial has ended yet.
+/// The records' paths, sorted; none when nothing has ended yet.
 fn record_paths(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
     if !folder.exists() {
         return Ok(Vec::new());
@@ -90,6 +100,23 @@ fn record_paths(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// What was looked at once in a run, beside its trials.
+fn survey<T: DeserializeOwned>(path: &Path) -> Result<T, Broken> {
+    let problem = |reason| Broken { path: path.to_owned(), reason };
+    parse(&fs::read_to_string(path).map_err(|error| problem(error.to_string()))?).map_err(problem)
+}
+
+fn kept<T>(read: impl Iterator<Item = Result<T, Broken>>, broken: &mut Vec<Broken>) -> Vec<T> {
+    let mut kept = Vec::new();
+    for one in read {
+        match one {
+            Ok(one) => kept.push(one),
+            Err(problem) => broken.push(problem),
+        }
+    }
+    kept
 }
 
 fn trial(dir: &Path, path: &Path, manifest: &Manifest) -> Result<Trial, Broken> {
@@ -116,6 +143,10 @@ impl Trial {
         }
         if manifest.scenarios.iter().all(|scenario| scenario.name != key.scenario) {
             return Some(format!("scenario {} is not in the manifest", key.scenario));
+        }
+        let is_known = |name: &String| manifest.targets.iter().any(|target| target.name == *name);
+        if let Some(target) = key.target.as_ref().filter(|name| !is_known(name)) {
+            return Some(format!("target {target} is not in the manifest"));
         }
         let delivered = self.record.result.outcome().is_some_and(|outcome| outcome.counts.delivered > 0);
         let lacks = |tag: &&str| !self.samples.contains_key(*tag);

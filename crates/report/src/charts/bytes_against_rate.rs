@@ -7,6 +7,7 @@ use super::canvas::{self, At, Body, Canvas, DrawError, LABEL};
 use super::lanes::heading;
 use super::legend;
 use super::{Picture, Stage, extent, palette};
+use crate::foretold::alone;
 use crate::numbers;
 use crate::statistics::{Estimate, Mark, Row, Slice, Unit};
 
@@ -50,8 +51,13 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
             panel(stage, canvas, plot, &frame)
         })
     })?;
-    Ok(Some(Picture { title, description, caption: CAPTION.to_owned(), svg }))
+    let has_theory = stage.answer.rows.iter().any(|row| fixed(stage, row).is_some());
+    let caption = format!("{CAPTION}{}", if has_theory { THEORY } else { "" });
+    Ok(Some(Picture { title, description, caption, svg }))
 }
+
+const THEORY: &str = " Thin dashes are theory: what an event takes that comes alone, for the techniques for which the standards fix it to the \
+    byte whatever its number. Measured points above them paid for signs of life, those below shared an answer or a TLS record.";
 
 const CAPTION: &str = "Wire bytes of both directions for each delivered event; bars are 95 % intervals between trials, where a \
     point has three or more. What an event takes is *a* + *b* ÷ rate, so the lines between the measured points are straight over \
@@ -72,6 +78,9 @@ fn plots(stage: &Stage<'_>) -> (Vec<Plot>, f64) {
 
 fn panel(stage: &Stage<'_>, canvas: &Canvas<'_>, plot: &Plot, frame: &Frame<'_>) -> Result<(), DrawError> {
     frame.draw(canvas)?;
+    for order in stage.answer.contestants() {
+        theory(stage, canvas, frame, plot, order)?;
+    }
     let middle = (frame.x.pixels().0 + frame.x.pixels().1) / 2.0;
     canvas.text((middle, plot.top - 12.0), &plot.slice.name, LABEL.bold().anchored(HPos::Center))?;
     for order in stage.answer.contestants() {
@@ -87,6 +96,24 @@ fn panel(stage: &Stage<'_>, canvas: &Canvas<'_>, plot: &Plot, frame: &Frame<'_>)
         (before, last) = (side, at);
     }
     list(stage, canvas, plot)
+}
+
+/// What the standards fix for an event that comes alone, as thin dashes behind what was measured.
+fn theory(
+    stage: &Stage<'_>,
+    canvas: &Canvas<'_>,
+    frame: &Frame<'_>,
+    plot: &Plot,
+    order: usize,
+) -> Result<(), DrawError> {
+    let rows = stage.answer.rows_of(order).filter(|row| plot.slice.holds(row));
+    let points = rows.filter_map(|row| Some(frame.at(rate(stage, row)?, fixed(stage, row)?)));
+    let points: Vec<At> = points.collect();
+    points.windows(2).try_for_each(|ends| canvas.dashed(ends[0], ends[1], stage.look(order).ink, 0.8))
+}
+
+fn fixed(stage: &Stage<'_>, row: &Row<'_>) -> Option<f64> {
+    alone(row, &stage.study.technique(row.technique).slug)
 }
 
 fn line(

@@ -16,6 +16,7 @@ mod layers;
 mod legend;
 mod palette;
 mod percentiles;
+mod servers;
 mod stall;
 mod svg;
 mod throughput;
@@ -23,7 +24,7 @@ mod timeline;
 mod transport;
 
 use crate::ReportError;
-use crate::statistics::{Answer, Estimate, Study, Subject};
+use crate::statistics::{Answer, Contest, Estimate, Study, Subject};
 use canvas::DrawError;
 use palette::Look;
 
@@ -44,6 +45,8 @@ pub(crate) enum Place {
     Answers,
     /// Among the recorded exchanges.
     Timelines,
+    /// Beside servers that others wrote.
+    OtherServers,
 }
 
 /// A chart as its kind makes it.
@@ -82,7 +85,20 @@ pub(crate) fn draw(study: &Study<'_>) -> Result<Vec<Figure>, ReportError> {
         }
         figures.extend(timelines(&Stage { study, answer })?);
     }
+    for contest in &study.contests {
+        figures.extend(servers(study, contest)?);
+    }
     Ok(figures)
+}
+
+/// `servers-<scenario>.svg`; none where pushbench's own took no part, since there is nothing to compare with.
+fn servers(study: &Study<'_>, contest: &Contest<'_>) -> Result<Option<Figure>, ReportError> {
+    let scenario = contest.info.name.clone();
+    let file = format!("servers-{scenario}.svg");
+    let Some(answer) = study.answer(&scenario) else { return Ok(None) };
+    let picture = servers::draw(&Stage { study, answer }, contest)
+        .map_err(|reason| ReportError::Draw { chart: file.clone(), reason })?;
+    Ok(picture.map(|picture| Figure { scenario, place: Place::OtherServers, file, picture }))
 }
 
 /// Whether a scenario's trials were recorded flight by flight: to be looked at one by one, and too few to compare.

@@ -1,7 +1,7 @@
 //! Scenario by scenario: the question, how to read the answer, tables, charts.
 
 use super::markdown::{anchor, inline, table};
-use super::{Chapter, crossings, handshake, saturation, transport_cost};
+use super::{Chapter, crossings, handshake, price, saturation, transport_cost};
 use crate::charts::{Figure, Picture, Place};
 use crate::numbers::{self, Scale, optional, significant};
 use crate::statistics::{Answer, Figures, Quantile, Row};
@@ -52,7 +52,13 @@ fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
 
 /// What follows from a sweep beyond its charts; each is empty where the scenario asks something else.
 fn extras(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
-    let extras = [saturation::section, handshake::section, crossings::section, transport_cost::section];
+    let extras = [
+        saturation::section,
+        handshake::section,
+        crossings::section,
+        transport_cost::section,
+        price::section,
+    ];
     extras.map(|section| section(chapter, answer)).concat()
 }
 

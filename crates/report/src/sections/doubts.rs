@@ -117,6 +117,7 @@ fn kind(warning: &Warning) -> &'static str {
         Warning::NotPinned => "not pinned",
         Warning::Reconnects { .. } => "reconnects",
         Warning::BytesDoNotAddUp { .. } => "bytes do not add up",
+        Warning::ServerCostUnknown => "server's cost unknown",
         Warning::Disordered { .. } => "events again or out of order",
     }
 }
@@ -126,7 +127,7 @@ fn severity(warning: &Warning) -> f64 {
         Warning::LoadGeneratorBusy { busy } => *busy,
         Warning::ScheduleLag { p99_ns } => *p99_ns as f64,
         Warning::Hiccup { max_ns, .. } => *max_ns as f64,
-        Warning::NotPinned => 0.0,
+        Warning::NotPinned | Warning::ServerCostUnknown => 0.0,
         Warning::Reconnects { count } => *count as f64,
         Warning::BytesDoNotAddUp { up, down } => up.unsigned_abs().max(down.unsigned_abs()) as f64,
         Warning::Disordered { duplicate, reordered } => (duplicate + reordered) as f64,
@@ -149,7 +150,8 @@ fn what(chapter: &Chapter<'_>, trial: &Trial) -> String {
     let label = techniques.iter().find(|technique| technique.slug == key.technique);
     let label = label.map_or(key.technique.as_str(), |technique| &technique.label);
     let point: String = key.point.iter().map(|(key, value)| format!(", {key} = {value}")).collect();
-    inline(&format!("{}{point}, {label}", key.scenario))
+    let target = key.target.as_ref().map_or_else(String::new, |target| format!(" of {target}"));
+    inline(&format!("{}{point}, {label}{target}", key.scenario))
 }
 
 fn side(side: Side) -> &'static str {

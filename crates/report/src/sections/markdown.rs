@@ -14,6 +14,13 @@ pub(super) fn word_table(head: &[&str], rows: impl IntoIterator<Item = Vec<Strin
     table(head.len(), &head, rows)
 }
 
+/// A file's text as it is: its fence is longer than any within.
+pub(super) fn block(language: &str, text: &str) -> String {
+    let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}{language}\n{}\n{fence}\n", text.trim_end())
+}
+
 /// Text from a file as part of a line: it opens no cell, no tag and no new line.
 pub(super) fn inline(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -34,6 +41,12 @@ mod tests {
     #[test]
     fn text_of_others_stays_in_its_cell() {
         assert_eq!(inline("a | b\n<script>"), "a \\| b &lt;script&gt;");
+    }
+
+    #[test]
+    fn fence_is_longer_than_those_inside() {
+        assert_eq!(block("toml", "a = 1\n"), "```toml\na = 1\n```\n");
+        assert_eq!(block("", "```\nx\n```"), "````\n```\nx\n```\n````\n");
     }
 
     #[test]

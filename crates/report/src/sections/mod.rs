@@ -1,6 +1,9 @@
 //! The generated parts of the report, as Markdown.
 
 mod answers;
+mod browsers;
+mod claims;
+mod closings;
 mod crossings;
 mod doubts;
 mod floor;
@@ -9,6 +12,8 @@ mod handshake;
 mod machine;
 mod markdown;
 mod observer;
+mod other_servers;
+mod price;
 mod published;
 mod saturation;
 mod theory;
@@ -34,11 +39,15 @@ pub(crate) struct Chapter<'a> {
 type Section = fn(&Chapter<'_>) -> String;
 
 /// Every section with its marker's name, in the order of the template.
-const SECTIONS: [(&str, Section); 10] = [
+const SECTIONS: [(&str, Section); 14] = [
     ("at-a-glance", glance::section),
+    ("claims", claims::section),
     ("machine", machine::section),
     ("floor", floor::section),
     ("answers", answers::section),
+    ("other-servers", other_servers::section),
+    ("browsers", browsers::section),
+    ("closings", closings::section),
     ("observer", observer::section),
     ("theory", theory::section),
     ("literature", published::section),
@@ -88,6 +97,18 @@ fn relative(from: &Path, to: &Path) -> String {
 impl Chapter<'_> {
     fn label(&self, order: usize) -> String {
         markdown::inline(&self.study.technique(order).label)
+    }
+
+    /// What of a kind was left out of the run, by name and with the reason; nothing when nothing was.
+    fn left_out(&self, kinds: &[&str]) -> String {
+        let skipped = self.study.run.manifest.skipped.iter();
+        let of_kind = skipped.filter(|skipped| kinds.iter().any(|kind| skipped.what.starts_with(kind)));
+        let lines: Vec<String> = of_kind
+            .map(|skipped| {
+                format!("- {}: {}", markdown::inline(&skipped.what), markdown::inline(&skipped.why))
+            })
+            .collect();
+        if lines.is_empty() { String::new() } else { format!("\nLeft out:\n\n{}\n", lines.join("\n")) }
     }
 
     /// The command that makes this run's part of the report again, from the repository's root.

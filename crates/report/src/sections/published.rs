@@ -1,6 +1,6 @@
 //! Published figures beside the same ones measured here, each with a verdict that is computed.
 
-mod measure;
+pub(super) mod measure;
 mod today;
 
 use schema::literature::{Publication, Published};
@@ -9,6 +9,7 @@ use schema::manifest::LiteratureInfo;
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
 use crate::numbers;
+use measure::Source;
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let literature = &chapter.study.run.manifest.literature;
@@ -64,7 +65,8 @@ struct Verdict<'p> {
 impl<'p> Verdict<'p> {
     fn of(chapter: &Chapter<'_>, publication: &Publication, figure: &'p Published) -> Self {
         let rule = figure.measure.as_ref();
-        let measured = rule.and_then(|rule| measure::measure(chapter.study.run, publication, rule));
+        let source = Source { id: &publication.id, scenario: &publication.scenario };
+        let measured = rule.and_then(|rule| measure::measure(chapter.study.run, &source, rule));
         Self { figure, measured }
     }
 

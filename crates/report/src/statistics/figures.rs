@@ -100,7 +100,7 @@ impl Figures {
             memory_per_subscriber: mean(&outcomes, |outcome| memory(outcome, subscribers)),
             offered_per_s: counts.expected as f64 / outcomes.len() as f64 / window_s,
             delivered_per_s: mean(&outcomes, delivered_per_s),
-            p50_to_floor: floor.and_then(|floor| group::p50_ratio(group, floor)),
+            p50_to_floor: floor.and_then(|floor| group::latency_ratio(group, floor, Quantile::P50)),
             cpu_to_floor: floor.and_then(|floor| group::cpu_ratio(group, floor)),
             counts,
         })
@@ -224,10 +224,10 @@ fn overhead_ratio(outcomes: &[&TrialOutcome]) -> Option<f64> {
     (payload > 0).then(|| account.overhead() as f64 / payload as f64)
 }
 
-/// CPU nanoseconds of the server for each event of a trial.
+/// CPU nanoseconds of the server for each event of a trial; none of a server whose process is not known.
 pub(super) fn cpu(outcome: &TrialOutcome) -> Option<f64> {
     let events = outcome.counts.events_between_edges;
-    (events > 0).then(|| outcome.cost.server_cpu_ns as f64 / events as f64)
+    (events > 0 && outcome.cost.server_cpu_ns > 0).then(|| outcome.cost.server_cpu_ns as f64 / events as f64)
 }
 
 fn memory(outcome: &TrialOutcome, subscribers: u32) -> Option<f64> {

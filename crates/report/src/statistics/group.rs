@@ -61,15 +61,15 @@ fn missing(counts: &Counts, tag: &str) -> u64 {
     }
 }
 
-/// The quotient of the medians.
-pub(super) fn p50_ratio(group: &Group<'_>, floor: &Group<'_>) -> Option<Estimate> {
-    let (pool, floor_pool) = (group.pool("delivery"), floor.pool("delivery"));
+/// The quotient of a quantile of the delivery latency; none where one of the samples cannot bound it.
+pub(super) fn latency_ratio(group: &Group<'_>, other: &Group<'_>, quantile: Quantile) -> Option<Estimate> {
+    let (pool, other_pool) = (group.pool("delivery"), other.pool("delivery"));
     let all = |pool: &Pool| pool.total(&vec![1; pool.trials()]);
-    if !Quantile::P50.is_bounded_by(all(&pool).min(all(&floor_pool))) {
+    if !quantile.is_bounded_by(all(&pool).min(all(&other_pool))) {
         return None;
     }
-    let at = |pool: &Pool, weights: &[u32]| pool.at(Quantile::P50, weights).map(|value| value as f64);
-    ratio([group, floor], |weights| at(&pool, weights), |weights| at(&floor_pool, weights))
+    let at = |pool: &Pool, weights: &[u32]| pool.at(quantile, weights).map(|value| value as f64);
+    ratio([group, other], |weights| at(&pool, weights), |weights| at(&other_pool, weights))
 }
 
 /// The quotient of the mean CPU times per event.
@@ -95,7 +95,7 @@ pub(super) fn wire_ratio(group: &Group<'_>, other: &Group<'_>) -> Option<Estimat
 }
 
 /// Repetitions ran side by side, so they are drawn as pairs where both have the same ones.
-fn ratio(
+pub(super) fn ratio(
     groups: [&Group<'_>; 2],
     of: impl Fn(&[u32]) -> Option<f64>,
     of_floor: impl Fn(&[u32]) -> Option<f64>,

@@ -1,6 +1,7 @@
 //! What the trials of a run say, scenario by scenario: every figure of tables and charts is computed here, once.
 
 mod axes;
+mod beside;
 mod bootstrap;
 mod crossing;
 mod figures;
@@ -15,6 +16,7 @@ mod sweep;
 mod transport;
 
 pub(crate) use axes::{Slice, Subject};
+pub(crate) use beside::Ratios;
 #[cfg(test)]
 pub(crate) use bootstrap::Interval;
 pub(crate) use bootstrap::{Estimate, LEAST_TRIALS};
@@ -29,7 +31,9 @@ pub(crate) use stack::Stack;
 pub(crate) use sweep::{Coordinate, Reach, Unit};
 pub(crate) use transport::{Comparison, name as transport_name};
 
-use schema::manifest::{ScenarioInfo, TechniqueInfo};
+use schema::manifest::{ScenarioInfo, TargetInfo, TechniqueInfo};
+use schema::settings::{Client, Settings};
+use schema::trial::TrialKey;
 
 use crate::load::{Run, Trial};
 use group::Group;
@@ -38,8 +42,12 @@ use group::Group;
 #[derive(Debug)]
 pub(crate) struct Study<'a> {
     pub run: &'a Run,
-    /// Only scenarios with records, in the order of the manifest.
+    /// What pushbench's own servers did for its own client: only scenarios with records, in the order of the manifest.
     pub scenarios: Vec<Answer<'a>>,
+    /// Scenarios that servers of others took part in.
+    pub contests: Vec<Contest<'a>>,
+    /// Scenarios that are swept over clients, with all of them.
+    pub clients: Vec<Answer<'a>>,
 }
 
 /// What a scenario's trials say.
@@ -50,11 +58,36 @@ pub(crate) struct Answer<'a> {
     pub rows: Vec<Row<'a>>,
 }
 
+/// A scenario by servers that others wrote.
+#[derive(Debug)]
+pub(crate) struct Contest<'a> {
+    pub info: &'a ScenarioInfo,
+    /// In the order of the manifest, those without a record left out.
+    pub theirs: Vec<(&'a TargetInfo, Answer<'a>)>,
+}
+
+/// The key that says who subscribes.
+pub(crate) const CLIENT: &str = "client";
+
 impl<'a> Study<'a> {
     /// Analyses a run.
     pub(crate) fn of(run: &'a Run) -> Self {
-        let answers = run.manifest.scenarios.iter().map(|info| Answer::of(run, info));
-        Self { run, scenarios: answers.filter(|answer| !answer.rows.is_empty()).collect() }
+        let infos = || run.manifest.scenarios.iter();
+        let (asks_clients, others): (Vec<_>, Vec<_>) = infos().partition(|info| sweeps_clients(info));
+        let own = others.iter().map(|info| Answer::of(run, info, is_own));
+        let clients = asks_clients.iter().map(|info| Answer::of(run, info, |key, _| key.target.is_none()));
+        let contests = infos().map(|info| Contest::of(run, info));
+        Self {
+            run,
+            scenarios: own.filter(|answer| !answer.rows.is_empty()).collect(),
+            contests: contests.filter(|contest| !contest.theirs.is_empty()).collect(),
+            clients: clients.filter(|answer| !answer.rows.is_empty()).collect(),
+        }
+    }
+
+    /// What pushbench's own servers did in a scenario.
+    pub(crate) fn answer(&self, scenario: &str) -> Option<&Answer<'a>> {
+        self.scenarios.iter().find(|answer| answer.info.name == scenario)
     }
 
     /// The contestant at this place of the registry.
@@ -72,10 +105,31 @@ impl<'a> Study<'a> {
     }
 }
 
-impl<'a> Answer<'a> {
+fn sweeps_clients(info: &ScenarioInfo) -> bool {
+    info.sweeps.iter().any(|key| key == CLIENT)
+}
+
+/// Whether a trial is one of pushbench's own server with its own client: figures of others never mix with these.
+pub(crate) fn is_own(key: &TrialKey, settings: &Settings) -> bool {
+    key.target.is_none() && settings.client == Client::Native
+}
+
+impl<'a> Contest<'a> {
     fn of(run: &'a Run, info: &'a ScenarioInfo) -> Self {
+        let theirs = run.manifest.targets.iter().map(|target| {
+            let is_theirs =
+                |key: &TrialKey, _: &Settings| key.target.as_deref() == Some(target.name.as_str());
+            (target, Answer::of(run, info, is_theirs))
+        });
+        Self { info, theirs: theirs.filter(|(_, answer)| !answer.rows.is_empty()).collect() }
+    }
+}
+
+impl<'a> Answer<'a> {
+    fn of(run: &'a Run, info: &'a ScenarioInfo, belongs: impl Fn(&TrialKey, &Settings) -> bool) -> Self {
         let mut groups: Vec<Group<'a>> = Vec::new();
-        for trial in run.trials.iter().filter(|trial| trial.record.key.scenario == info.name) {
+        let of_scenario = run.trials.iter().filter(|trial| trial.record.key.scenario == info.name);
+        for trial in of_scenario.filter(|trial| belongs(&trial.record.key, &trial.record.settings)) {
             let technique = order(run, trial);
             let point = sweep::point(info, &trial.record);
             match groups.iter_mut().find(|group| group.technique == technique && group.point == point) {

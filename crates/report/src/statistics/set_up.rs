@@ -17,6 +17,8 @@ pub(crate) struct SetUpCost {
     pub wire: Estimate,
     /// How long the quickest and the slowest of all trials took until it was connected, nanoseconds.
     pub elapsed: Option<(f64, f64)>,
+    /// How long it took on average over subscribers, nanoseconds.
+    pub mean_elapsed: Option<Estimate>,
     /// Round trips, TCP's own among them; none when no delay was added that would tell them.
     pub round_trips: Option<u64>,
     /// CPU nanoseconds of the server.
@@ -49,6 +51,7 @@ impl SetUpCost {
             stack: Stack::of(&account, None, subscribers)?,
             wire: Estimate::of(bytes.len(), |weights| weighted_mean(&bytes, weights))?,
             elapsed: elapsed(outcomes),
+            mean_elapsed: mean_elapsed(outcomes),
             round_trips: round_trips(outcomes, settings),
             cpu: Estimate::of(cpu.len(), |weights| weighted_mean(&cpu, weights)),
             trials,
@@ -89,6 +92,12 @@ fn elapsed(outcomes: &[&TrialOutcome]) -> Option<(f64, f64)> {
     let all = all.filter(|all| !all.is_empty())?;
     let quickest = all.iter().map(|elapsed| elapsed.min_ns as f64).fold(f64::INFINITY, f64::min);
     Some((quickest, all.iter().map(|elapsed| elapsed.max_ns as f64).fold(0.0, f64::max)))
+}
+
+fn mean_elapsed(outcomes: &[&TrialOutcome]) -> Option<Estimate> {
+    let means = outcomes.iter().map(|outcome| Some(outcome.set_up.elapsed.as_ref()?.mean_ns));
+    let means = means.collect::<Option<Vec<f64>>>()?;
+    Estimate::of(means.len(), |weights| weighted_mean(&means, weights))
 }
 
 /// The quickest subscriber's time ÷ the added delay, which each answer that is waited for costs once, + 1 for the

@@ -1,38 +1,45 @@
 //! A published figure measured here: a rule of the literature applied to a run's records.
 
 use schema::bytes_account::{Account, Layers, stamp_bytes};
-use schema::literature::{Count, Layer, Measure, Per, Publication, Trials, Way};
+use schema::literature::{Count, Layer, Measure, Per, Trials, Way};
 use schema::manifest::ReplayedBytes;
 use schema::trial::{TrialOutcome, TrialRecord};
 
 use crate::load::Run;
+use crate::statistics;
+
+/// Whose rules these are.
+pub(in crate::sections) struct Source<'s> {
+    /// The publication's short name; rules without one have no replays.
+    pub id: &'s str,
+    /// The scenario that is meant where a rule names none.
+    pub scenario: &'s str,
+}
 
 /// What the rule gives, none where this run has nothing to apply it to.
-pub(super) fn measure(run: &Run, publication: &Publication, rule: &Measure) -> Option<f64> {
+pub(in crate::sections) fn measure(run: &Run, source: &Source<'_>, rule: &Measure) -> Option<f64> {
     let value = match rule {
-        Measure::Replay { exchange, count, way } => {
-            replayed(run, publication, exchange, *count, *way)? as f64
-        }
+        Measure::Replay { exchange, count, way } => replayed(run, source, exchange, *count, *way)? as f64,
         Measure::Trials { at, layers, way, per, less } => {
-            bytes(&Pool::of(run, publication, at)?, layers, *way, *per)? - less
+            bytes(&Pool::of(run, source, at)?, layers, *way, *per)? - less
         }
         Measure::Requests { at } => {
-            let pool = Pool::of(run, publication, at)?;
+            let pool = Pool::of(run, source, at)?;
             over(pool.requests, pool.events)?
         }
         Measure::Ratio { of, to, times } => {
-            let (of, to) = (measure(run, publication, of)?, measure(run, publication, to)?);
+            let (of, to) = (measure(run, source, of)?, measure(run, source, to)?);
             of / to * times
         }
         Measure::Bandwidth { of, clients, mega } => {
-            measure(run, publication, of)? * 8.0 * *clients as f64 / mega.bits()
+            measure(run, source, of)? * 8.0 * *clients as f64 / mega.bits()
         }
     };
     value.is_finite().then_some(value)
 }
 
-fn replayed(run: &Run, publication: &Publication, exchange: &str, count: Count, way: Way) -> Option<u64> {
-    let mut replays = run.manifest.replays.iter().filter(|replay| replay.publication == publication.id);
+fn replayed(run: &Run, source: &Source<'_>, exchange: &str, count: Count, way: Way) -> Option<u64> {
+    let mut replays = run.manifest.replays.iter().filter(|replay| replay.publication == source.id);
     let replay = replays.find(|replay| replay.exchange == exchange)?;
     let head = |bytes: ReplayedBytes| {
         let line_ends = match count {
@@ -60,10 +67,10 @@ struct Pool {
 }
 
 impl Pool {
-    fn of(run: &Run, publication: &Publication, at: &Trials) -> Option<Self> {
+    fn of(run: &Run, source: &Source<'_>, at: &Trials) -> Option<Self> {
         let records = run.trials.iter().map(|trial| &trial.record);
         let measured = records
-            .filter(|record| is_at(record, publication, at))
+            .filter(|record| is_at(record, source, at))
             .filter_map(|record| Some((record, record.result.outcome()?)));
         let mut pool = None;
         for (record, outcome) in measured {
@@ -82,9 +89,10 @@ impl Pool {
     }
 }
 
-fn is_at(record: &TrialRecord, publication: &Publication, at: &Trials) -> bool {
+fn is_at(record: &TrialRecord, source: &Source<'_>, at: &Trials) -> bool {
     let key = &record.key;
-    key.scenario == *at.scenario.as_ref().unwrap_or(&publication.scenario)
+    statistics::is_own(key, &record.settings)
+        && key.scenario == *at.scenario.as_deref().unwrap_or(source.scenario)
         && key.technique == at.technique
         && at.point.iter().all(|(name, value)| key.point.get(name) == Some(value))
 }

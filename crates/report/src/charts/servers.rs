@@ -1,0 +1,92 @@
+//! Server CPU for each event, technique by technique: pushbench's own server, and under it those that others wrote.
+
+use plotters::style::text_anchor::HPos;
+
+use super::axis::Axis;
+use super::canvas::{self, Body, DrawError, LABEL};
+use super::lanes::{self, Entry, Lanes, WIDTH};
+use super::{Picture, Stage, extent, palette};
+use crate::numbers;
+use crate::statistics::{Contest, Estimate, Ratios, Row, Unit};
+
+const RIGHT: f64 = 170.0;
+
+/// One server by one technique.
+struct Lane<'s> {
+    name: String,
+    row: &'s Row<'s>,
+    body: Body,
+    /// Ours ÷ theirs, beside theirs.
+    ratio: Option<Estimate>,
+}
+
+/// None when the scenario has a sweep: then a point is one of many, and the table has them.
+pub(super) fn draw(stage: &Stage<'_>, contest: &Contest<'_>) -> Result<Option<Picture>, DrawError> {
+    let lanes = lanes(stage, contest);
+    let values: Vec<f64> = lanes.iter().filter_map(cpu).flat_map(extent).collect();
+    if !stage.answer.is_single() || values.is_empty() {
+        return Ok(None);
+    }
+    let frame = Lanes::new(lanes.iter().map(|lane| lane.name.as_str()).collect(), RIGHT);
+    let axis = Axis::logarithmic(values.into_iter(), Unit::Nanoseconds, frame.pixels());
+    let title = stage.titled("Server CPU per delivered event, ours and theirs");
+    let description = describe(&lanes);
+    let svg = canvas::paint(frame.size(), &title, &description, |canvas| {
+        frame.draw(canvas, &title, &axis, "CPU time per delivered event, logarithmic")?;
+        let entry =
+            |body, text| Entry { marker: palette::look(0, false).marker, body, ink: palette::TEXT, text };
+        lanes::legend_line(canvas, &[entry(Body::Filled, "ours"), entry(Body::Hollow, "theirs")])?;
+        canvas.text((WIDTH - 20.0, 56.0), "ours ÷ theirs", LABEL.quiet().anchored(HPos::Right))?;
+        for (place, lane) in lanes.iter().enumerate() {
+            let (look, y) = (stage.look(lane.row.technique), frame.y(place));
+            match cpu(lane) {
+                Some(cpu) => lanes::whisker(canvas, &axis, y, cpu, (look.marker, look.ink, lane.body))?,
+                None => frame.nothing(canvas, place)?,
+            }
+            let ratio = lane.ratio.map_or_else(String::new, numbers::estimate);
+            canvas.text((WIDTH - 20.0, y), &ratio, LABEL.anchored(HPos::Right))?;
+        }
+        Ok(())
+    })?;
+    Ok(Some(Picture { title, description, caption: CAPTION.to_owned(), svg }))
+}
+
+const CAPTION: &str = "Further left is cheaper; the axis is logarithmic, lines are 95 % intervals between trials. The right column is ours ÷ theirs, \
+    paired by repetition: less than 1 says that ours takes less.";
+
+fn lanes<'s>(stage: &'s Stage<'_>, contest: &'s Contest<'_>) -> Vec<Lane<'s>> {
+    let mut lanes: Vec<Lane<'s>> = Vec::new();
+    for order in 0..stage.study.run.manifest.techniques.len() {
+        let own = stage.answer.rows_of(order).next();
+        let theirs = contest.theirs.iter().flat_map(|(target, answer)| {
+            answer.rows_of(order).map(move |row| Lane {
+                name: format!("{} of {}", stage.label(order), target.label),
+                row,
+                body: Body::Hollow,
+                ratio: own.and_then(|own| Ratios::of(own, row).cpu),
+            })
+        });
+        let theirs: Vec<Lane<'s>> = theirs.collect();
+        if theirs.is_empty() {
+            continue;
+        }
+        let own =
+            own.map(|row| Lane { name: stage.label(order).to_owned(), row, body: Body::Filled, ratio: None });
+        lanes.extend(own.into_iter().chain(theirs));
+    }
+    lanes
+}
+
+fn cpu(lane: &Lane<'_>) -> Option<Estimate> {
+    lane.row.figures.as_ref()?.cpu
+}
+
+fn describe(lanes: &[Lane<'_>]) -> String {
+    let lines = lanes.iter().filter_map(|lane| {
+        let ratio = lane
+            .ratio
+            .map_or_else(String::new, |ratio| format!(", ours ÷ theirs {}", numbers::estimate(ratio)));
+        Some(format!("{}: {}{ratio}.", lane.name, numbers::time_estimate(cpu(lane)?)))
+    });
+    lines.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,237 @@
+//! A claim's rule, applied to a run.
+
+use schema::claim::{Figure, Rule};
+use schema::closing::EventKind;
+use schema::literature::Trials;
+use schema::settings::Client;
+use schema::trial::TrialResult;
+
+use crate::numbers::{estimate, plain, significant, whole};
+use crate::sections::browsers::name;
+use crate::sections::markdown::inline;
+use crate::sections::published::measure::{Source, measure};
+use crate::statistics::{Answer, Estimate, Ratios, Row, Study};
+
+/// What a rule found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answered {
+    pub told: Told,
+    /// What was asked for, for people.
+    pub wanted: String,
+    /// What was found, or why nothing was.
+    pub found: String,
+}
+
+/// Yes, no, or neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Yes,
+    No,
+    Open,
+}
+
+impl Told {
+    fn when(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
+
+/// The rule's answer; `scenario` is meant where it names none.
+pub(super) fn answer(study: &Study<'_>, scenario: &str, rule: &Rule) -> Answered {
+    match rule {
+        Rule::Figure { measure: rule, at_least, at_most } => {
+            let measured = measure(study.run, &Source { id: "", scenario }, rule);
+            let value = measured.map(|value| Estimate { value, interval: None });
+            bounded(value, Bounds { least: *at_least, most: *at_most }, plain)
+        }
+        Rule::Ratio { figure, of, to, at_least, at_most } => {
+            let ratio = ratio(study, scenario, *figure, [of, to]);
+            let bounds = Bounds { least: *at_least, most: *at_most };
+            match ratio.filter(|ratio| ratio.interval.is_none()) {
+                Some(ratio) => open(
+                    bounds.words(),
+                    format!("× {}, and too few trials for an interval", significant(ratio.value)),
+                ),
+                None => bounded(ratio, bounds, |_| String::new()),
+            }
+        }
+        Rule::Complete { at } => complete(study, scenario, at),
+        Rule::Browsers { techniques } => browsers(study, techniques),
+        Rule::Closings { codes } => closings(study, codes),
+        Rule::Events { events } => seen(study, events),
+        Rule::Nothing { why } => open("–".to_owned(), inline(why)),
+    }
+}
+
+fn open(wanted: String, found: String) -> Answered {
+    Answered { told: Told::Open, wanted, found }
+}
+
+/// Both included.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    least: Option<f64>,
+    most: Option<f64>,
+}
+
+impl Bounds {
+    fn words(self) -> String {
+        let least = self.least.map(|least| format!("at least {}", plain(least)));
+        let most = self.most.map(|most| format!("at most {}", plain(most)));
+        least.into_iter().chain(most).collect::<Vec<_>>().join(" and ")
+    }
+
+    fn hold(self, value: f64) -> bool {
+        self.least.is_none_or(|least| value >= least) && self.most.is_none_or(|most| value <= most)
+    }
+}
+
+/// An interval that holds a bound leaves it open on which side of it the figure lies.
+fn bounded(value: Option<Estimate>, bounds: Bounds, exact: impl Fn(f64) -> String) -> Answered {
+    let Some(value) = value else { return open(bounds.words(), "not measured in this run".to_owned()) };
+    let Some(interval) = value.interval else {
+        return Answered {
+            told: Told::when(bounds.hold(value.value)),
+            wanted: bounds.words(),
+            found: exact(value.value),
+        };
+    };
+    let ends = [interval.low, interval.high].map(|end| bounds.hold(end));
+    let crosses =
+        |bound: Option<f64>| bound.is_some_and(|bound| interval.low < bound && bound < interval.high);
+    let told = match ends {
+        [true, true] => Told::Yes,
+        _ if crosses(bounds.least) || crosses(bounds.most) => Told::Open,
+        _ => Told::No,
+    };
+    let doubt = if told == Told::Open { ": the interval leaves it open" } else { "" };
+    Answered { told, wanted: bounds.words(), found: format!("× {}{doubt}", estimate(value)) }
+}
+
+fn ratio(study: &Study<'_>, scenario: &str, figure: Figure, sides: [&Trials; 2]) -> Option<Estimate> {
+    let [own, other] = sides.map(|at| row(study, scenario, at));
+    let ratios = Ratios::of(own?, other?);
+    match figure {
+        Figure::Bytes => ratios.wire,
+        Figure::Cpu => ratios.cpu,
+        Figure::P50 => ratios.p50,
+        Figure::P99 => ratios.p99,
+        Figure::SetUp => ratios.set_up,
+    }
+}
+
+/// The one row that is meant; none where it was not measured, or where several could be.
+fn row<'s>(study: &'s Study<'_>, scenario: &str, at: &'s Trials) -> Option<&'s Row<'s>> {
+    let answer = study.answer(at.scenario.as_deref().unwrap_or(scenario))?;
+    let mut rows = rows(study, answer, at);
+    rows.next().filter(|_| rows.next().is_none())
+}
+
+fn rows<'s>(
+    study: &'s Study<'_>,
+    answer: &'s Answer<'_>,
+    at: &'s Trials,
+) -> impl Iterator<Item = &'s Row<'s>> {
+    answer.rows.iter().filter(|row| {
+        let key = &row.trials[0].record.key;
+        study.technique(row.technique).slug == at.technique
+            && at.point.iter().all(|(name, value)| key.point.get(name) == Some(value))
+    })
+}
+
+fn complete(study: &Study<'_>, scenario: &str, at: &Trials) -> Answered {
+    let answer = study.answer(at.scenario.as_deref().unwrap_or(scenario));
+    let rows: Vec<&Row<'_>> = answer.map_or_else(Vec::new, |answer| rows(study, answer, at).collect());
+    let (all, whole_ones) = completeness(&rows);
+    let wanted = "every trial complete".to_owned();
+    match all {
+        0 => open(wanted, "not measured in this run".to_owned()),
+        all => Answered { told: Told::when(all == whole_ones), wanted, found: of(whole_ones, all) },
+    }
+}
+
+/// Trials, and those of them that delivered everything.
+fn completeness(rows: &[&Row<'_>]) -> (u64, u64) {
+    let trials = || rows.iter().flat_map(|row| &row.trials);
+    let complete = |result: &TrialResult| matches!(result, TrialResult::Complete(_));
+    (trials().count() as u64, trials().filter(|trial| complete(&trial.record.result)).count() as u64)
+}
+
+fn of(complete: u64, all: u64) -> String {
+    format!("{} of {} trials complete", whole(complete), whole(all))
+}
+
+const BROWSERS: [Client; 2] = [Client::Chromium, Client::Firefox];
+
+fn browsers(study: &Study<'_>, techniques: &[String]) -> Answered {
+    let wanted = format!("every trial complete in {}", BROWSERS.map(name).join(" and "));
+    let slug = |row: &Row<'_>| &study.technique(row.technique).slug;
+    let is_meant = |row: &Row<'_>| techniques.is_empty() || techniques.contains(slug(row));
+    let all = || study.clients.iter().flat_map(|answer| &answer.rows).filter(|row| is_meant(row));
+    let of_client = |client: Client| all().filter(|row| row.settings.client == client).collect::<Vec<_>>();
+    let counts = BROWSERS.map(|client| completeness(&of_client(client)));
+    let found: Vec<String> = BROWSERS
+        .iter()
+        .zip(counts)
+        .map(|(client, (all, complete))| match all {
+            0 => format!("{} took no part in this run", name(*client)),
+            all => format!("{}: {}", name(*client), of(complete, all)),
+        })
+        .collect();
+    let told = if counts.iter().any(|(all, complete)| complete < all) {
+        Told::No
+    } else if counts.iter().any(|(all, _)| *all == 0)
+        || techniques.iter().any(|wanted| !all().any(|row| slug(row) == wanted))
+    {
+        Told::Open
+    } else {
+        Told::Yes
+    };
+    Answered { told, wanted, found: found.join("; ") }
+}
+
+fn closings(study: &Study<'_>, codes: &[u16]) -> Answered {
+    let wanted = "as the standards demand, for every client".to_owned();
+    let Some(closings) = &study.run.closings else {
+        return open(wanted, "the ways of ending were not tried in this run".to_owned());
+    };
+    let is_meant = |code: u16| codes.is_empty() || codes.contains(&code);
+    let tried = || closings.closings.iter().filter(|closing| is_meant(closing.code));
+    let missing: Vec<String> = codes
+        .iter()
+        .filter(|code| !tried().any(|closing| closing.code == **code))
+        .map(ToString::to_string)
+        .collect();
+    if tried().next().is_none() || !missing.is_empty() {
+        return open(wanted, format!("not tried: {}", missing.join(", ")));
+    }
+    if let Some(client) = BROWSERS.iter().find(|client| !closings.clients.contains(client)) {
+        return open(wanted, format!("{} took no part in this run", name(*client)));
+    }
+    let conforming = tried().filter(|closing| closing.conforms).count();
+    let all = tried().count();
+    Answered {
+        told: Told::when(conforming == all),
+        wanted,
+        found: format!("{conforming} of {all} observations"),
+    }
+}
+
+fn seen(study: &Study<'_>, events: &[EventKind]) -> Answered {
+    let names: Vec<&str> = events.iter().map(|event| event.name()).collect();
+    let wanted = format!("{} seen by every client", names.join(", "));
+    let Some(closings) = &study.run.closings else {
+        return open(wanted, "the ways of ending were not tried in this run".to_owned());
+    };
+    let sees = |client: Client, kind: EventKind| {
+        let own = closings.closings.iter().filter(|closing| closing.client == client);
+        own.flat_map(|closing| &closing.events).any(|event| event.kind() == kind)
+    };
+    let lacks = closings.clients.iter().flat_map(|client| {
+        let missing = events.iter().filter(|kind| !sees(*client, **kind));
+        missing.map(|kind| format!("{} saw no {}", name(*client), kind.name())).collect::<Vec<_>>()
+    });
+    let lacks: Vec<String> = lacks.collect();
+    let found = if lacks.is_empty() { "all were seen".to_owned() } else { lacks.join("; ") };
+    Answered { told: Told::when(lacks.is_empty()), wanted, found }
+}

@@ -1,0 +1,134 @@
+//! Servers that others wrote, beside pushbench's own: the same events by the same client, technique by technique.
+
+use schema::manifest::TargetInfo;
+use schema::settings::Publisher;
+
+use super::Chapter;
+use super::answers::figure;
+use super::markdown::{anchor, inline, table, word_table};
+use crate::charts::Place;
+use crate::numbers::{self, NOTHING, optional, significant};
+use crate::statistics::{Answer, Contest, Estimate, Figures, Quantile, Ratios, Row};
+
+pub(super) fn section(chapter: &Chapter<'_>) -> String {
+    let study = chapter.study;
+    if study.contests.is_empty() {
+        return format!(
+            "*No server that others wrote took part in this run.*\n{}",
+            chapter.left_out(&["target ", "targets"])
+        );
+    }
+    let contests = study.contests.iter().map(|contest| one(chapter, contest));
+    format!("{NOTE}\n\n{}\n{}", contests.collect::<Vec<_>>().join("\n"), servers(chapter))
+}
+
+const NOTE: &str = "Servers that nobody here wrote, started by pushbench with the configurations below, subscribed to by the same client and measured in \
+    the same shuffled rounds on the same cores. **Latency includes each server's own publish call**: it runs from the time at which an event was due \
+    at the publisher to its receipt, and there the publisher hands an event over by an HTTP request of its own. CPU is that of all of a server's processes, \
+    taking the publish calls included. Ratios are ours ÷ theirs, so less than 1 says that ours takes less, with 95 % intervals between trials, paired by repetition; where \
+    one holds 1, this run does not tell. Events per response stand beside CPU, since batching changes it.";
+
+fn one(chapter: &Chapter<'_>, contest: &Contest<'_>) -> String {
+    let ours = chapter.study.answer(&contest.info.name);
+    let head = ["technique", "theirs", "CPU/event", "p99", "wire B/event", "events/response", "lost, theirs"];
+    let head: Vec<String> =
+        contest.info.sweeps.iter().map(|key| inline(key)).chain(head.map(str::to_owned)).collect();
+    let mut rows: Vec<(usize, Vec<String>)> = Vec::new();
+    for (target, theirs) in &contest.theirs {
+        rows.extend(theirs.rows.iter().map(|row| (row.technique, line(chapter, target, row, ours))));
+    }
+    rows.sort_by_key(|(technique, _)| *technique);
+    let charts = chapter
+        .figures
+        .iter()
+        .filter(|figure| figure.place == Place::OtherServers && figure.scenario == contest.info.name);
+    format!(
+        "<a id=\"servers-{}{}\"></a>\n\n### {}\n\n**{}**\n\n{}{}\n\n{}\n{}",
+        anchor(&contest.info.name),
+        chapter.suffix,
+        inline(&contest.info.name),
+        inline(&contest.info.question),
+        inline(&contest.info.reading),
+        ours.map_or_else(String::new, |ours| published(ours)),
+        table(contest.info.sweeps.len() + 2, &head, rows.into_iter().map(|(_, line)| line)),
+        charts.map(|chart| figure(chapter, chart)).collect::<String>(),
+    )
+}
+
+/// How ours get their events, which is half of what the comparison is worth.
+fn published(ours: &Answer<'_>) -> String {
+    let is_posted = |row: &Row<'_>| row.settings.publisher == Publisher::Post;
+    if ours.rows.iter().all(is_posted) {
+        " *Ours are published to by an HTTP POST for each event, too, so that both sides bear the same.*"
+            .to_owned()
+    } else {
+        " *Ours get their events by the feed, a Unix socket without HTTP: theirs bear a publish call that ours do not.*".to_owned()
+    }
+}
+
+fn line(chapter: &Chapter<'_>, target: &TargetInfo, row: &Row<'_>, ours: Option<&Answer<'_>>) -> Vec<String> {
+    let own = ours.and_then(|ours| ours.rows_of(row.technique).find(|own| own.point == row.point));
+    let ratios = own.map(|own| Ratios::of(own, row));
+    let ratio = |of: fn(&Ratios) -> Option<Estimate>| ratios.as_ref().and_then(of);
+    let both = |of: fn(&Figures) -> Option<Estimate>, show: fn(f64) -> String| {
+        let shown = |row: Option<&Row<'_>>| {
+            let figure = row.and_then(|row| of(row.figures.as_ref()?));
+            optional(figure, |figure| show(figure.value))
+        };
+        format!("{} : {}", shown(own), shown(Some(row)))
+    };
+    let point = row.point.iter().map(|coordinate| inline(&coordinate.text));
+    let cells = [
+        cell(ratio(|ratios| ratios.cpu), &both(|figures| figures.cpu, numbers::time)),
+        cell(
+            ratio(|ratios| ratios.p99),
+            &both(|figures| figures.delivery_at(Quantile::P99).estimate(), numbers::time),
+        ),
+        cell(ratio(|ratios| ratios.wire), &both(|figures| figures.wire_both, significant)),
+        cell(ratio(|ratios| ratios.batch), &both(events_per_response, significant)),
+        row.figures.as_ref().map_or_else(|| "every trial failed".to_owned(), losses),
+    ];
+    point.chain([chapter.label(row.technique), inline(&target.label)]).chain(cells).collect()
+}
+
+fn cell(ratio: Option<Estimate>, both: &str) -> String {
+    let ratio =
+        ratio.map_or_else(|| NOTHING.to_owned(), |ratio| format!("**× {}**", numbers::estimate(ratio)));
+    format!("{ratio}<br>{both}")
+}
+
+fn losses(figures: &Figures) -> String {
+    format!("{} of {}", numbers::whole(figures.counts.missing), numbers::whole(figures.counts.expected))
+}
+
+fn events_per_response(figures: &Figures) -> Option<Estimate> {
+    let counts = &figures.counts;
+    let value = counts.events_between_edges as f64 / counts.responses as f64;
+    (counts.responses > 0).then_some(Estimate { value, interval: None })
+}
+
+/// What the others are, how they are published to, and what they were told.
+fn servers(chapter: &Chapter<'_>) -> String {
+    let took_part = |target: &&TargetInfo| {
+        let mut theirs = chapter.study.contests.iter().flat_map(|contest| &contest.theirs);
+        theirs.any(|(other, _)| other.name == target.name)
+    };
+    let targets: Vec<&TargetInfo> = chapter.study.run.manifest.targets.iter().filter(took_part).collect();
+    let rows = targets.iter().map(|target| {
+        vec![
+            inline(&target.label),
+            inline(&target.about),
+            target.version.as_deref().map_or_else(|| "not told".to_owned(), inline),
+            inline(&target.publish),
+        ]
+    });
+    let texts = targets.iter().map(|target| {
+        format!(
+            "<details>\n<summary>How {} is started, published to and subscribed to</summary>\n\n{}\n</details>\n",
+            inline(&target.label),
+            super::markdown::block("toml", &target.text)
+        )
+    });
+    let head = ["server", "what it is", "version", "how an event is published there"];
+    format!("{}\n{}", word_table(&head, rows), texts.collect::<Vec<_>>().join("\n"))
+}

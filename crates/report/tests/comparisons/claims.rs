@@ -1,0 +1,136 @@
+//! Claims and their verdicts.
+
+use schema::settings::Client;
+
+use super::fixture::Run;
+use super::fixture::contests::{claim, clients, contest};
+use super::fixture::runs::small;
+use super::fixture::surveys::closings;
+use super::{folder, line, report, section};
+
+const ALL: [Client; 3] = [Client::Native, Client::Chromium, Client::Firefox];
+
+/// The claims' table of a run with one claim.
+fn verdict(mut run: Run, scenario: &str, rules: &str) -> String {
+    let root = folder();
+    claim(&mut run, "C0", scenario, rules);
+    let report = report(root.path(), &run);
+    line(section(&report, "claims"), "| [C0](#claim-c0) | It is \\| so. |").to_owned()
+}
+
+fn must(rule: &str) -> String {
+    format!("[[must]]\nwhat = \"all\"\nrule = {rule}\n")
+}
+
+fn limit(rule: &str) -> String {
+    format!("[[limit]]\nwhat = \"not in the rain\"\nunless = {rule}\n")
+}
+
+fn cpu_ratio(bounds: &str) -> String {
+    format!(
+        "{{ from = \"ratio\", figure = \"cpu\", of = {{ technique = \"held\" }}, to = {{ technique = \"frames\" }}, {bounds} }}"
+    )
+}
+
+#[test]
+fn ratio_holds_when_its_whole_interval_does() {
+    // 24 µs ÷ 6.9 µs = 3.48, with 5 % of drift.
+    let judged = |bounds: &str| verdict(small(), "plain", &must(&cpu_ratio(bounds)));
+    assert!(judged("at_least = 2").ends_with("| **holds** |"), "{}", judged("at_least = 2"));
+    let fails = judged("at_most = 2");
+    assert!(fails.contains("| **fails**: not so: all (× 3."), "{fails}");
+    let open = judged("at_least = 3.48");
+    assert!(open.contains("**not measurable here**: × 3.") && open.contains("leaves it open"), "{open}");
+    let outside = judged("at_least = 100, at_most = 200");
+    assert!(outside.contains("**fails**"), "{outside}");
+}
+
+#[test]
+fn ratio_of_two_trials_is_left_open() {
+    let mut run = small();
+    run.trials.retain(|(record, _)| record.key.repetition < 2);
+    let open = verdict(run, "plain", &must(&cpu_ratio("at_least = 2")));
+    assert!(open.contains("**not measurable here**") && open.contains("too few trials"), "{open}");
+}
+
+#[test]
+fn limit_applies_where_its_rule_does_not_hold() {
+    let requests = |bound: &str| {
+        format!(
+            "{{ from = \"figure\", measure = {{ from = \"requests\", at = {{ technique = \"held\" }} }}, {bound} }}"
+        )
+    };
+    let rules = must(&requests("at_least = 1")) + &limit(&requests("at_most = 0"));
+    let limited = verdict(small(), "plain", &rules);
+    assert!(limited.ends_with("| **holds with a limit**: not in the rain |"), "{limited}");
+    let free =
+        verdict(small(), "plain", &(must(&requests("at_least = 1")) + &limit(&requests("at_most = 1"))));
+    assert!(free.ends_with("| **holds** |"), "{free}");
+}
+
+#[test]
+fn trials_of_others_decide_no_claim() {
+    let rule = must("{ from = \"complete\", at = { technique = \"frames\" } }");
+    assert!(verdict(contest(), "other-servers", &rule).ends_with("| **holds** |"));
+    let mut theirs = contest();
+    theirs.trials.retain(|(record, _)| record.key.target.is_some());
+    let open = verdict(theirs, "other-servers", &rule);
+    assert!(open.contains("**not measurable here**: not measured in this run"), "{open}");
+}
+
+#[test]
+fn every_browser_must_have_taken_part() {
+    let rule = must("{ from = \"browsers\" }");
+    assert!(verdict(clients(), "clients-plain", &rule).ends_with("| **holds** |"));
+    let mut one = clients();
+    one.trials.retain(|(record, _)| record.settings.client != Client::Firefox);
+    let open = verdict(one, "clients-plain", &rule);
+    assert!(
+        open.contains("**not measurable here**: Chromium: 10 of 10 trials complete; Firefox took no part"),
+        "{open}"
+    );
+    let mut failed = clients();
+    let record = &mut failed.trials.last_mut().expect("there are trials").0;
+    record.result = schema::trial::TrialResult::Failed(schema::trial::Failure {
+        side: schema::trial::Side::Load,
+        reason: "the page is gone".to_owned(),
+    });
+    let fails = verdict(failed, "clients-plain", &rule);
+    assert!(
+        fails.contains("**fails**: not so: all (Chromium: 10 of 10 trials complete; Firefox: 9 of 10"),
+        "{fails}"
+    );
+}
+
+#[test]
+fn closings_are_judged_by_code() {
+    let with = |clients: &[Client]| {
+        let mut run = small();
+        run.closings = Some(closings(clients));
+        run
+    };
+    let rule = |codes: &str| must(&format!("{{ from = \"closings\", codes = {codes} }}"));
+    assert!(verdict(with(&ALL), "plain", &rule("[1000, 1011]")).ends_with("| **holds** |"));
+    let fails = verdict(with(&ALL), "plain", &rule("[1000, 1006]"));
+    assert!(fails.contains("**fails**: not so: all (4 of 6 observations)"), "{fails}");
+    let untried = verdict(with(&ALL), "plain", &rule("[1000, 1002]"));
+    assert!(untried.contains("**not measurable here**: not tried: 1002"), "{untried}");
+    let native = verdict(with(&[Client::Native]), "plain", &rule("[1000]"));
+    assert!(native.contains("**not measurable here**: Chromium took no part"), "{native}");
+    let none = verdict(small(), "plain", &rule("[1000]"));
+    assert!(none.contains("**not measurable here**: the ways of ending were not tried"), "{none}");
+    let events = must("{ from = \"events\", events = [\"open\", \"message\", \"error\", \"close\"] }");
+    assert!(verdict(with(&ALL), "plain", &events).ends_with("| **holds** |"));
+}
+
+#[test]
+fn claim_that_cannot_be_read_is_said_and_not_judged() {
+    let root = folder();
+    let mut run = small();
+    claim(&mut run, "C0", "plain", "must = []");
+    let report = report(root.path(), &run);
+    assert!(
+        section(&report, "claims").contains("*C0 cannot be judged: C0: a claim needs a scenario"),
+        "{report}"
+    );
+}
