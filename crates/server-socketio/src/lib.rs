@@ -1,1 +1,116 @@
-//! The Socket.IO server, on socketioxide.
+//! The Socket.IO server.
+
+mod engine;
+mod event;
+mod library;
+mod session;
+mod subscriber;
+mod watched;
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use engineioxide::service::NotFoundService;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use server_kit::http::{self, Connection, Endpoint, Reach, Refusal};
+use server_kit::settings::Limits;
+use server_kit::{Hub, Settings, Stop, lifetime};
+use socketioxide::SocketIo;
+use socketioxide::service::SocketIoService;
+use tokio::net::TcpListener;
+
+use engine::Engine;
+use session::Sessions;
+use subscriber::Join;
+
+/// What the WebSocket server's connections read into, too.
+const READ_BUFFER: usize = 4 * 1024;
+/// Longer than every head and tail of a message: both packets', an event's name, a namespace and an id.
+const FRAMING: usize = 64;
+/// How long a client may take to answer a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Stands for never. With the time-out it is the longest that a browser's timer takes, 2³¹ − 1 ms (WHATWG HTML §8.6).
+const NEVER: Duration = Duration::from_millis(i32::MAX as u64 - 20_000);
+/// Packets that a session's buffer takes. Events do not fill it (see [`session`]); a client that asks for
+/// acknowledgements and does not fetch them does, and is cut at its next ping.
+const BUFFER: usize = 16 * 1024;
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+const JOIN_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// The message itself: its packet is the library's.
+pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
+    event::encode(message)
+}
+
+/// Serves until `stop`; sessions are closed then.
+///
+/// # Errors
+///
+/// When accepting fails for good.
+pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
+    let sessions = Sessions::default();
+    let (library, io) = library(&settings);
+    io.ns("/", Join { hub: hub.clone(), sessions: sessions.clone() });
+    let (closer, closed) = lifetime::channel();
+    let limits = &settings.limits;
+    let engine = Engine {
+        library,
+        sessions,
+        hub: hub.clone(),
+        idle: limits.idle,
+        max_payload: max_payload(limits),
+        closed,
+    };
+    let serving = http::serve(listener, hub, &settings, stop.clone(), Main(engine));
+    let closing = async {
+        stop.requested().await;
+        io.close().await;
+        closer.stop();
+    };
+    tokio::pin!(serving);
+    tokio::select! {
+        served = &mut serving => return served,
+        () = closing => {}
+    }
+    serving.await
+}
+
+fn library(settings: &Settings) -> (SocketIoService<NotFoundService>, SocketIo) {
+    let limits = &settings.limits;
+    let message_bytes = limits.message_bytes + FRAMING;
+    SocketIo::builder()
+        .ping_interval(if settings.heartbeat.is_zero() { NEVER } else { settings.heartbeat.min(NEVER) })
+        .ping_timeout(PING_TIMEOUT)
+        .upgrade_timeout(UPGRADE_TIMEOUT.min(limits.idle))
+        .connect_timeout(JOIN_TIMEOUT.min(limits.idle))
+        .max_buffer_size(BUFFER)
+        .max_payload(max_payload(limits) as u64)
+        .ws_read_buffer_size(READ_BUFFER)
+        .ws_max_message_size(message_bytes)
+        .ws_max_frame_size(message_bytes)
+        .build_svc()
+}
+
+/// Room for two of the longest messages, so that a body that is no more than half full has taken all there was.
+fn max_payload(limits: &Limits) -> usize {
+    2 * (limits.message_bytes + FRAMING)
+}
+
+struct Main(Engine<SocketIoService<NotFoundService>>);
+
+impl Endpoint for Main {
+    const PATH: &'static str = wire::paths::SOCKETIO;
+    const REACH: Reach = Reach::Below;
+    type Body = Full<Bytes>;
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        connection: &Connection,
+    ) -> Result<Response<Self::Body>, Refusal> {
+        self.0.answer(request, connection).await
+    }
+}

@@ -1,0 +1,57 @@
+//! The library's services, as much of them as is needed: they answer requests, and take streams.
+
+use std::convert::Infallible;
+use std::future::Future;
+
+use bytes::Bytes;
+use engineioxide::handler::EngineIoHandler;
+use engineioxide::service::{EngineIoService, NotFoundService};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Incoming};
+use hyper::service::Service;
+use hyper::{Request, Response};
+use socketioxide::service::SocketIoService;
+
+use crate::watched::Watched;
+
+/// A service of engineioxide or socketioxide.
+pub(crate) trait Library: Clone + Send + Sync + 'static {
+    /// Answers a request. A WebSocket handshake it only says yes to.
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+
+    /// Takes the stream behind a WebSocket handshake, in tasks of its own.
+    fn take(&self, stream: Watched, handshake: Request<()>);
+}
+
+impl Library for SocketIoService<NotFoundService> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let Ok(answer) = self.call(request).await;
+        whole(answer).await
+    }
+
+    fn take(&self, stream: Watched, handshake: Request<()>) {
+        // Refused by a query that it did not refuse before, which cannot be.
+        drop(self.call((stream, handshake)));
+    }
+}
+
+impl<H: EngineIoHandler> Library for EngineIoService<H> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let Ok(answer) = self.call(request).await;
+        whole(answer).await
+    }
+
+    fn take(&self, stream: Watched, handshake: Request<()>) {
+        drop(self.call((stream, handshake)));
+    }
+}
+
+/// Its bodies are empty, or one frame.
+async fn whole<B: Body<Data = Bytes, Error = Infallible> + Unpin>(
+    answer: Response<B>,
+) -> Response<Full<Bytes>> {
+    let (parts, mut body) = answer.into_parts();
+    let Ok(data) = body.frame().await.transpose();
+    let data = data.and_then(|frame| frame.into_data().ok()).unwrap_or_default();
+    Response::from_parts(parts, Full::new(data))
+}

@@ -1,0 +1,83 @@
+//! A WebSocket's stream that says when the library has written all that it had.
+//!
+//! The library flushes once its buffer is empty, and only a flush that wrote everything reaches the stream.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use server_kit::http::Lent;
+use socketioxide::socket::Sid;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::session::{Session, Sessions};
+
+/// Whose stream it is.
+pub(crate) enum Owner {
+    /// A session that began on it.
+    Known(Session),
+    /// A session that began by polling, and may not have joined yet.
+    Of(Sid, Sessions),
+}
+
+pub(crate) struct Watched {
+    stream: Lent,
+    owner: Owner,
+}
+
+impl Watched {
+    pub(crate) fn new(stream: Lent, owner: Owner) -> Self {
+        Self { stream, owner }
+    }
+
+    fn flushed(&mut self) {
+        if let Owner::Of(id, sessions) = &self.owner
+            && let Some(session) = sessions.find(*id)
+        {
+            self.owner = Owner::Known(session);
+        }
+        if let Owner::Known(session) = &self.owner {
+            session.emptied();
+        }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.flushed();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
