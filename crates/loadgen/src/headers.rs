@@ -1,9 +1,10 @@
 //! Request headers by profile: the one home of what a client says about itself.
 //!
-//! The browser's are what Chromium 156.0.8078.79 (Debian 12, captured on 2026-11-22 on a loopback socket) sent to its
-//! own origin for `fetch()`, `fetch()` with a JSON body, `EventSource` and `WebSocket`: names, values and order, with
-//! the user agent that the same browser has with a window (`Chrome/`, not `HeadlessChrome/`). Names are lower case
-//! here: HTTP does not mind, and the bytes are as many. What depends on the message is added by whoever sends it:
+//! The browser's are what Chromium 156.0.8078.79 (Debian 12, captured on 2026-11-22 and 23 on a loopback socket) sent
+//! to its own origin for `fetch()`, `fetch()` with a JSON body, `EventSource`, `WebSocket`, and for the polls and posts of
+//! socket.io-client 4.8.4 (`XMLHttpRequest`): names, values and order, with the user agent that the same browser has
+//! with a window (`Chrome/`, not `HeadlessChrome/`). Names are lower case here: HTTP does not mind, and the bytes are
+//! as many. What depends on the message is added by whoever sends it:
 //! `content-length`, `sec-websocket-key`, `if-none-match`.
 
 use std::net::SocketAddr;
@@ -31,6 +32,10 @@ pub enum Exchange {
     WebSocket,
     /// A message of the client's own: `fetch()` with a body of JSON.
     Post,
+    /// A poll of Engine.IO: `XMLHttpRequest`.
+    EnginePoll,
+    /// What a client of Engine.IO posts: `XMLHttpRequest` with a body of text.
+    EnginePost,
 }
 
 impl Exchange {
@@ -205,6 +210,36 @@ fn browser(exchange: Exchange) -> &'static [Field] {
             ENCODINGS,
             LANGUAGES,
         ],
+        Exchange::EnginePoll => &[
+            KEEP_ALIVE,
+            PLATFORM,
+            USER_AGENT,
+            ANYTHING,
+            BRANDS,
+            MOBILE,
+            SAME_ORIGIN,
+            CORS,
+            EMPTY,
+            REFERRER,
+            ENCODINGS,
+            LANGUAGES,
+        ],
+        Exchange::EnginePost => &[
+            KEEP_ALIVE,
+            PLATFORM,
+            USER_AGENT,
+            ANYTHING,
+            BRANDS,
+            ("content-type", "text/plain;charset=UTF-8"),
+            MOBILE,
+            FROM_ORIGIN,
+            SAME_ORIGIN,
+            CORS,
+            EMPTY,
+            REFERRER,
+            ENCODINGS,
+            LANGUAGES,
+        ],
     }
 }
 
@@ -212,8 +247,15 @@ fn browser(exchange: Exchange) -> &'static [Field] {
 mod tests {
     use super::*;
 
-    const EXCHANGES: [Exchange; 5] =
-        [Exchange::Poll, Exchange::Stream, Exchange::EventSource, Exchange::WebSocket, Exchange::Post];
+    const EXCHANGES: [Exchange; 7] = [
+        Exchange::Poll,
+        Exchange::Stream,
+        Exchange::EventSource,
+        Exchange::WebSocket,
+        Exchange::Post,
+        Exchange::EnginePoll,
+        Exchange::EnginePost,
+    ];
 
     fn address() -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], 59871))
@@ -229,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_minimal_profile_says_what_the_protocol_demands() {
-        for exchange in [Exchange::Poll, Exchange::Stream, Exchange::EventSource, Exchange::Post] {
+        for exchange in EXCHANGES.into_iter().filter(|&exchange| exchange != Exchange::WebSocket) {
             assert_eq!(text(HeaderProfile::Minimal, exchange), "host: 127.0.0.1:59871\n");
         }
         assert_eq!(
@@ -260,7 +302,13 @@ accept-language: en-US,en;q=0.9
 "#
         );
         // Of what was captured for the others: all header lines, less the key, the content's length and `Headless`.
-        for (exchange, bytes) in [(Exchange::Poll, 448), (Exchange::Post, 510), (Exchange::WebSocket, 415)] {
+        for (exchange, bytes) in [
+            (Exchange::Poll, 448),
+            (Exchange::Post, 510),
+            (Exchange::WebSocket, 415),
+            (Exchange::EnginePoll, 448),
+            (Exchange::EnginePost, 518),
+        ] {
             assert_eq!(text(HeaderProfile::Browser, exchange).len(), bytes, "{exchange:?}");
         }
     }

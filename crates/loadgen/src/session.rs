@@ -3,7 +3,7 @@
 //! A technique touches no clock, no histogram and no byte counter; the session does. It is a cheap clone, one for
 //! each subscriber, on the subscriber's load thread.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::{HeaderMap, Request, Response};
 use schema::settings::{HttpVersion, Settings};
+use schema::target::Subscription;
 use tokio::sync::{Notify, mpsc};
 use wire::Resume;
 
@@ -23,7 +24,7 @@ use crate::position::Position;
 use crate::seed::{self, Purpose};
 use crate::set_up::Beginning;
 use crate::shard::Shard;
-use crate::subscriber::SubscribeError;
+use crate::subscriber::{Bookmark, SubscribeError};
 use crate::tap::{ConnectionTrace, Protocol, SharedTally, Tapped, TappedTls, TlsTap};
 use crate::transport::{Http2, Socket, Stream, Tls, alpn};
 
@@ -38,12 +39,14 @@ struct Subscriber {
     channel: u32,
     beginning: Beginning,
     position: RefCell<Position>,
+    bookmark: RefCell<Bookmark>,
     grid: PollGrid,
     outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
     /// Connections that are being opened.
     opening: Cell<u32>,
     opened: Notify,
     greeted: Cell<bool>,
+    said: Cell<bool>,
     connected: Cell<bool>,
 }
 
@@ -60,6 +63,7 @@ impl Session {
         Self(Rc::new(Subscriber {
             grid: PollGrid::new(settings.short_polling.interval_ns, rng),
             position: RefCell::new(position),
+            bookmark: RefCell::default(),
             greeted: Cell::new(!settings.greeting),
             beginning: Beginning::now(shard.place(place(settings, index))),
             index,
@@ -67,6 +71,7 @@ impl Session {
             outgoing: RefCell::new(outgoing),
             opening: Cell::new(0),
             opened: Notify::new(),
+            said: Cell::new(false),
             connected: Cell::new(false),
             shard,
         }))
@@ -91,6 +96,16 @@ impl Session {
     /// received; after 0 at first, so that nothing published after the connection was asked for can be missed.
     pub fn resume(&self) -> Resume {
         Resume { channel: self.0.channel, start: self.0.position.borrow().resume() }
+    }
+
+    /// How a server that somebody else wrote is subscribed to; none for pushbench's own.
+    pub(crate) fn subscription(&self) -> Option<&Subscription> {
+        self.0.shard.subscription()
+    }
+
+    /// Where this subscriber stands at such a server, across its connections.
+    pub(crate) fn bookmark(&self) -> RefMut<'_, Bookmark> {
+        self.0.bookmark.borrow_mut()
     }
 
     /// Opens a connection by the trial's transport, counted, and tapped as what `protocol` says.
@@ -169,10 +184,16 @@ impl Session {
     }
 
     /// Says that the server knows of this subscriber: the first request is on its way (polls), the response's head
-    /// has come (streams, WebSocket), the hello is written (raw TCP). The trial begins when all have said so; calls
+    /// has come (streams, WebSocket), the hello is written (raw TCP), the namespace is joined by the transport that stays
+    /// (Socket.IO). The trial begins when all have said so; calls
     /// after the first do nothing, and a subscriber that awaits a greeting is connected when it has come.
     pub fn connected(&self) {
-        if self.0.greeted.get() && !self.0.connected.replace(true) {
+        self.0.said.set(true);
+        self.settle();
+    }
+
+    fn settle(&self) {
+        if self.0.said.get() && self.0.greeted.get() && !self.0.connected.replace(true) {
             self.0.shard.one_more_connected(&self.0.beginning);
         }
     }
@@ -193,7 +214,7 @@ impl Session {
         self.0.shard.received(&mut self.0.position.borrow_mut(), message, now_ns);
         if !self.0.greeted.get() && matches!(self.resume().start, wire::Start::After(_)) {
             self.0.greeted.set(true);
-            self.connected();
+            self.settle();
         }
     }
 

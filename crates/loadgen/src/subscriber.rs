@@ -7,9 +7,11 @@ pub mod http_streaming;
 pub mod long_polling;
 pub mod raw_tcp;
 pub mod short_polling;
+pub mod socketio;
 pub mod websocket;
 
 mod content;
+mod dialect;
 mod http;
 mod polling;
 
@@ -21,6 +23,8 @@ use tokio_rustls::rustls;
 use tokio_tungstenite::tungstenite;
 
 pub use content::InflateError;
+pub(crate) use dialect::Bookmark;
+pub use socketio::SocketIoError;
 
 /// Why a subscription ended before it was stopped.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +92,12 @@ pub enum SubscribeError {
     /// A frame announces more than is taken.
     #[error(transparent)]
     Oversize(#[from] wire::frame::Oversize),
+    /// What a server of Socket.IO does wrong, or does not do.
+    #[error(transparent)]
+    SocketIo(#[from] SocketIoError),
+    /// A session of Engine.IO cannot go on by WebSocket.
+    #[error("upgrade to WebSocket")]
+    Upgrade(#[source] Box<Self>),
     /// The server let this subscriber go.
     #[error("the server let this subscriber go: {0}")]
     Dismissed(String),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
 use schema::settings::{HeaderProfile, Transport};
 
 use crate::headers::{self, Exchange};
@@ -15,6 +16,8 @@ pub(super) struct RequestHeaders {
     event_source: HeaderMap,
     web_socket: HeaderMap,
     post: HeaderMap,
+    engine_poll: HeaderMap,
+    engine_post: HeaderMap,
 }
 
 impl RequestHeaders {
@@ -26,7 +29,21 @@ impl RequestHeaders {
             event_source: of(Exchange::EventSource),
             web_socket: of(Exchange::WebSocket),
             post: of(Exchange::Post),
+            engine_poll: of(Exchange::EnginePoll),
+            engine_post: of(Exchange::EnginePost),
         }
+    }
+
+    /// The same with these fields in all requests that subscribe.
+    pub(super) fn with<'a>(mut self, fields: impl Iterator<Item = (&'a String, &'a String)>) -> Self {
+        for (name, value) in fields {
+            // A target's file has been checked for names and values that are none.
+            let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else { continue };
+            for headers in [&mut self.poll, &mut self.stream, &mut self.event_source, &mut self.web_socket] {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+        self
     }
 
     pub(super) fn of(&self, exchange: Exchange) -> &HeaderMap {
@@ -36,6 +53,8 @@ impl RequestHeaders {
             Exchange::EventSource => &self.event_source,
             Exchange::WebSocket => &self.web_socket,
             Exchange::Post => &self.post,
+            Exchange::EnginePoll => &self.engine_poll,
+            Exchange::EnginePost => &self.engine_post,
         }
     }
 }

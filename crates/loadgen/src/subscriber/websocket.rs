@@ -6,8 +6,8 @@
 //! - `deflated`: compressed frames, by the codec of [`wire::deflate`]
 
 mod deflated;
-mod handshake;
-mod plain;
+pub(super) mod handshake;
+pub(super) mod plain;
 
 use std::io;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 
-use super::SubscribeError;
+use super::{SubscribeError, dialect};
 use crate::session::Session;
 use crate::transport::Stream;
 
@@ -30,7 +30,7 @@ use plain::Plain;
 pub type Socket = WebSocketStream<Stream>;
 
 /// How long a close may take, the server's own included.
-const CLOSING: Duration = Duration::from_millis(500);
+pub(super) const CLOSING: Duration = Duration::from_millis(500);
 /// A normal close (RFC 6455 §7.4.1).
 const NORMAL: u16 = 1000;
 /// The server goes away, which is no error of this subscriber's.
@@ -44,7 +44,7 @@ const AWAY: u16 = 1001;
 /// error's code, or sends what cannot be read.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     match session.settings().transport.http {
-        HttpVersion::Http1 => speak(&session, handshake::upgrade(&session)).await,
+        HttpVersion::Http1 => speak(&session, handshake::upgrade(&session, &target(&session))).await,
         HttpVersion::Http2 => {
             let connection = tokio::select! {
                 connection = session.http2() => connection?,
@@ -62,11 +62,15 @@ pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
 ///
 /// When the server cannot be reached or refuses, or the settings ask for compression.
 pub async fn connect(session: &Session) -> Result<Socket, SubscribeError> {
-    let opened = handshake::upgrade(session).await?;
+    let opened = handshake::upgrade(session, &target(session)).await?;
     match opened.agreement {
         None => Ok(plain::socket(opened.stream, opened.read).await),
         Some(_) => Err(SubscribeError::Extensions("permessage-deflate".into())),
     }
+}
+
+fn target(session: &Session) -> String {
+    dialect::target(session.subscription(), wire::paths::WEBSOCKET, session.resume())
 }
 
 async fn speak<S>(
@@ -146,14 +150,14 @@ async fn part(socket: &mut impl Frames) -> Result<(), SubscribeError> {
 }
 
 /// Says that nothing more comes, and takes what still does, so that the connection is not reset.
-async fn end(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+pub(super) async fn end(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     stream.shutdown().await?;
     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
     Ok(())
 }
 
 /// Whether a close frame says that something went wrong, told as it says it.
-fn dismissal(code: u16, reason: &str) -> Result<(), SubscribeError> {
+pub(super) fn dismissal(code: u16, reason: &str) -> Result<(), SubscribeError> {
     match code {
         NORMAL | AWAY => Ok(()),
         _ => Err(SubscribeError::dismissed(format!("{reason} ({code})").as_bytes())),

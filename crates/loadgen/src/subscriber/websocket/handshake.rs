@@ -31,18 +31,21 @@ use crate::transport::{Http2, Stream};
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// A stream on which the server speaks WebSocket.
-pub(super) struct Opened<S> {
-    pub(super) stream: S,
+pub(in crate::subscriber) struct Opened<S> {
+    pub(in crate::subscriber) stream: S,
     /// What was read of the stream behind the server's answer.
-    pub(super) read: Bytes,
+    pub(in crate::subscriber) read: Bytes,
     /// How both sides compress; none if they do not.
-    pub(super) agreement: Option<Agreement>,
+    pub(in crate::subscriber) agreement: Option<Agreement>,
 }
 
-/// Opens a connection and asks for the upgrade.
-pub(super) async fn upgrade(session: &Session) -> Result<Opened<Stream>, SubscribeError> {
+/// Opens a connection and asks for the upgrade at `target`, a path with its query.
+pub(in crate::subscriber) async fn upgrade(
+    session: &Session,
+    target: &str,
+) -> Result<Opened<Stream>, SubscribeError> {
     let mut stream = session.connect(Protocol::Http).await?;
-    let uri = format!("ws://{}{}?{}", session.address(), wire::paths::WEBSOCKET, session.resume());
+    let uri = format!("ws://{}{target}", session.address());
     let mut request = Request::builder().uri(uri).body(())?;
     *request.headers_mut() = fields(session);
     // A new one for each connection (RFC 6455 §4.1), so it is not part of the profile.

@@ -17,7 +17,7 @@ use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
 const READ_BUFFER: usize = 4096;
 
 /// tungstenite's client side of a stream, `read` being what came behind the handshake.
-pub(super) async fn socket<S>(stream: S, read: Bytes) -> WebSocketStream<S>
+pub(in crate::subscriber) async fn socket<S>(stream: S, read: Bytes) -> WebSocketStream<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -1,0 +1,143 @@
+//! What comes: packets of Engine.IO, and the packets of Socket.IO in them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use wire::engine_io::{self, Handshake};
+use wire::socket_io::{self, Decoder, MAIN, Packet};
+
+use super::outbox::Outbox;
+use super::trouble::{Break, SocketIoError};
+use crate::session::Session;
+use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
+
+/// Whoever takes what comes from the main namespace.
+pub(super) trait Application {
+    /// Takes in one whole message.
+    fn message(&mut self, message: &[u8]);
+
+    /// Takes in any other event, or an acknowledgement, and returns how many messages it was.
+    fn packet(&mut self, packet: Packet) -> Result<usize, SubscribeError>;
+
+    /// The server has let the client join.
+    fn joined(&mut self) {}
+}
+
+/// Takes packets in.
+pub(super) struct Inbox<'a, A> {
+    session: &'a Session,
+    pub(super) outbox: &'a Outbox,
+    pub(super) heartbeat: &'a Heartbeat,
+    decoder: Decoder,
+    application: A,
+    has_joined: bool,
+    stays: bool,
+}
+
+/// Whether the server pings as it said it would ("Heartbeat" of Engine.IO's document).
+#[derive(Default)]
+pub(super) struct Heartbeat(Notify);
+
+impl<'a, A: Application> Inbox<'a, A> {
+    /// An inbox of a session that has not begun.
+    pub(super) fn new(
+        session: &'a Session,
+        outbox: &'a Outbox,
+        heartbeat: &'a Heartbeat,
+        application: A,
+    ) -> Self {
+        let decoder = Decoder::new(MESSAGE_LIMIT);
+        Self { session, outbox, heartbeat, decoder, application, has_joined: false, stays: false }
+    }
+
+    /// Takes in a packet, and returns how many messages it was.
+    pub(super) fn take(&mut self, packet: engine_io::Packet) -> Result<usize, Break> {
+        use engine_io::{Kind, Packet::Binary, Packet::Text};
+        match packet {
+            Text(Kind::Message, text) => self.take_text(&text),
+            Binary(attachment) => {
+                let packet = self.decoder.attachment(attachment).map_err(SocketIoError::from)?;
+                packet.map_or(Ok(0), |packet| self.take_packet(packet))
+            }
+            Text(Kind::Ping, _) => {
+                self.heartbeat.0.notify_one();
+                self.outbox.push(engine_io::Packet::bare(Kind::Pong));
+                Ok(0)
+            }
+            Text(Kind::Close, _) => Err(Break::Ended),
+            Text(Kind::Noop | Kind::Pong, _) => Ok(0),
+            Text(Kind::Open | Kind::Upgrade, _) => Err(unexpected("a message", &packet).into()),
+        }
+    }
+
+    /// Says that the transport is the one that stays.
+    pub(super) fn transport_stays(&mut self) {
+        self.stays = true;
+        self.settle();
+    }
+
+    fn take_text(&mut self, text: &Bytes) -> Result<usize, Break> {
+        if let Some(message) = socket_io::message(text)
+            && !self.decoder.is_waiting()
+        {
+            self.application.message(message);
+            return Ok(1);
+        }
+        let packet = self.decoder.text(text).map_err(SocketIoError::from)?;
+        packet.map_or(Ok(0), |packet| self.take_packet(packet))
+    }
+
+    fn take_packet(&mut self, packet: Packet) -> Result<usize, Break> {
+        use socket_io::Kind;
+        match packet.kind {
+            // Nobody here has joined another one.
+            _ if packet.namespace != MAIN => Ok(0),
+            Kind::Connect => {
+                self.has_joined = true;
+                self.outbox.joined();
+                self.application.joined();
+                self.settle();
+                Ok(0)
+            }
+            Kind::Disconnect => Err(Break::Ended),
+            Kind::ConnectError => Err(SocketIoError::Refused(packet.refusal()).into()),
+            Kind::Event | Kind::BinaryEvent | Kind::Ack | Kind::BinaryAck => {
+                Ok(self.application.packet(packet)?)
+            }
+        }
+    }
+
+    fn settle(&self) {
+        if self.has_joined && self.stays {
+            self.session.connected();
+        }
+    }
+}
+
+impl Heartbeat {
+    /// Runs as long as the server pings, and returns what to say when it did not.
+    pub(super) async fn watch(&self, handshake: &Handshake) -> SocketIoError {
+        let patience: Duration = handshake.patience();
+        while timeout(patience, self.0.notified()).await.is_ok() {}
+        SocketIoError::Silent(patience)
+    }
+}
+
+/// What the open packet says, which is what the server must begin with.
+pub(super) fn handshake(packet: &engine_io::Packet) -> Result<Handshake, SocketIoError> {
+    match packet {
+        engine_io::Packet::Text(engine_io::Kind::Open, data) => Ok(Handshake::decode(data)?),
+        other => Err(unexpected("an open packet", other)),
+    }
+}
+
+/// Another packet came than was due.
+pub(super) fn unexpected(wanted: &'static str, got: &engine_io::Packet) -> SocketIoError {
+    let got = match got {
+        engine_io::Packet::Text(kind, _) => format!("a packet of kind {kind:?}"),
+        engine_io::Packet::Binary(_) => "an attachment".to_owned(),
+    };
+    SocketIoError::Unexpected { wanted, got }
+}

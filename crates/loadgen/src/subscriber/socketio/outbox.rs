@@ -1,0 +1,119 @@
+//! What waits to be sent: packets of the protocol's own, and the subscriber's messages once it has joined.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
+use tokio::sync::Notify;
+use wire::engine_io::{Kind, Packet};
+use wire::socket_io::{self, Auth};
+
+use crate::session::Session;
+
+/// Packets in their order.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    session: Session,
+    queued: RefCell<VecDeque<Packet>>,
+    woken: Notify,
+    joined: Cell<bool>,
+}
+
+/// A polling body to post.
+pub(super) struct Batch {
+    pub(super) body: Bytes,
+    /// Whether a message of the subscriber's is in it.
+    pub(super) has_event: bool,
+    /// Whether it closes the session.
+    pub(super) closes: bool,
+}
+
+impl Outbox {
+    /// Nothing waits.
+    pub(super) fn new(session: Session) -> Self {
+        Self { session, queued: RefCell::default(), woken: Notify::new(), joined: Cell::new(false) }
+    }
+
+    /// Asks to join the main namespace, where the subscriber begins to read.
+    pub(super) fn ask_to_join(&self) {
+        let auth = Auth::from(self.session.resume()).encode();
+        self.push_packet(&socket_io::Packet::new(socket_io::Kind::Connect, auth));
+    }
+
+    /// From now on, the subscriber's messages are sent.
+    pub(super) fn joined(&self) {
+        self.joined.set(true);
+        self.woken.notify_one();
+    }
+
+    /// Leaves the namespace; no message of the subscriber's follows.
+    pub(super) fn leave(&self) {
+        self.joined.set(false);
+        self.push_packet(&socket_io::Packet::new(socket_io::Kind::Disconnect, Bytes::new()));
+    }
+
+    /// Sends a packet of Engine.IO.
+    pub(super) fn push(&self, packet: Packet) {
+        self.queued.borrow_mut().push_back(packet);
+        self.woken.notify_one();
+    }
+
+    /// Sends a packet of Socket.IO, its attachments behind it.
+    pub(super) fn push_packet(&self, packet: &socket_io::Packet) {
+        self.push(Packet::Text(Kind::Message, packet.text()));
+        for attachment in &packet.attachments {
+            self.push(Packet::Binary(attachment.clone()));
+        }
+    }
+
+    /// The next packet to send. Cancel-safe; one task at a time may wait for it.
+    pub(super) async fn next(&self) -> Packet {
+        loop {
+            if let Some(packet) = self.take_queued() {
+                return packet;
+            }
+            tokio::select! {
+                () = self.woken.notified() => {}
+                message = self.session.outgoing(), if self.joined.get() => return event(&message),
+            }
+        }
+    }
+
+    /// As many packets as wait by now and fit into `max_bytes`, the first in any case, as a polling body.
+    pub(super) fn gather(&self, first: Packet, max_bytes: usize) -> Batch {
+        let mut body = BytesMut::new();
+        let (mut has_event, mut closes) = (false, false);
+        let mut next = Some(first);
+        while let Some(packet) = next {
+            if !body.is_empty() && body.len() + 1 + packet.record_len() > max_bytes {
+                self.queued.borrow_mut().push_front(packet);
+                break;
+            }
+            has_event |= is_event(&packet);
+            closes |= matches!(packet, Packet::Text(Kind::Close, _));
+            packet.push_record(&mut body);
+            next = self.take_queued().or_else(|| self.outgoing_now());
+        }
+        Batch { body: body.freeze(), has_event, closes }
+    }
+
+    /// What waits, but for messages of the subscriber's.
+    pub(super) fn take_queued(&self) -> Option<Packet> {
+        self.queued.borrow_mut().pop_front()
+    }
+
+    fn outgoing_now(&self) -> Option<Packet> {
+        let message = self.joined.get().then(|| self.session.outgoing().now_or_never()).flatten()?;
+        Some(event(&message))
+    }
+}
+
+/// A message as the event that carries it.
+fn event(message: &[u8]) -> Packet {
+    Packet::Text(Kind::Message, socket_io::encode_message(message))
+}
+
+fn is_event(packet: &Packet) -> bool {
+    matches!(packet, Packet::Text(Kind::Message, text) if socket_io::message(text).is_some())
+}

@@ -1,0 +1,123 @@
+//! What is asked for: the targets and fields of polls, posts and the WebSocket handshake.
+
+use std::fmt::Write as _;
+use std::iter::repeat_with;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Uri, Version};
+use schema::settings::HttpVersion;
+use wire::engine_io::VERSION;
+use wire::paths::SOCKETIO;
+
+use crate::headers::Exchange;
+use crate::session::Session;
+use crate::subscriber::SubscribeError;
+
+/// Characters of the value that keeps a browser from answering a poll out of its cache.
+const CACHE_BUSTER: usize = 8;
+
+/// Makes the requests of a session.
+pub(super) struct Requests {
+    /// What stands before the query: the path, on HTTP/2 behind scheme and authority (RFC 9113 §8.3.1).
+    place: String,
+    version: Version,
+    /// `&sid=…`; nothing before the server has given the session an id.
+    sid: String,
+    fields: HeaderMap,
+    is_post: bool,
+}
+
+impl Requests {
+    /// Polls, with the profile's fields.
+    pub(super) fn polls(session: &Session) -> Self {
+        Self::new(session, Exchange::EnginePoll)
+    }
+
+    /// Posts, with the profile's fields.
+    pub(super) fn posts(session: &Session) -> Self {
+        Self::new(session, Exchange::EnginePost)
+    }
+
+    fn new(session: &Session, exchange: Exchange) -> Self {
+        let mut fields = session.request_headers(exchange).clone();
+        let (place, version) = match session.settings().transport.http {
+            HttpVersion::Http1 => (SOCKETIO.to_owned(), Version::HTTP_11),
+            HttpVersion::Http2 => (format!("{}{SOCKETIO}", session.origin()), Version::HTTP_2),
+        };
+        if !session.settings().http.keep_alive && version == Version::HTTP_11 {
+            fields.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Self { place, version, sid: String::new(), fields, is_post: exchange == Exchange::EnginePost }
+    }
+
+    /// From now on, requests are of this session.
+    pub(super) fn name(&mut self, sid: &str) {
+        self.sid = format!("&sid={}", escape(sid));
+    }
+
+    /// The next request; each is another for a cache.
+    pub(super) fn next(&self, body: Bytes) -> Result<Request<Full<Bytes>>, SubscribeError> {
+        let Self { place, sid, .. } = self;
+        let uri = format!("{place}?EIO={VERSION}&transport=polling&t={}{sid}", cache_buster());
+        let (length, mut fields) = (body.len(), self.fields.clone());
+        let mut request = Request::new(Full::new(body));
+        if self.is_post {
+            *request.method_mut() = Method::POST;
+            fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        *request.uri_mut() = Uri::try_from(uri).map_err(hyper::http::Error::from)?;
+        *request.version_mut() = self.version;
+        *request.headers_mut() = fields;
+        Ok(request)
+    }
+}
+
+/// The target of the WebSocket handshake, of a session that is there already or of a new one.
+pub(super) fn websocket_target(sid: Option<&str>) -> String {
+    let sid = sid.map(|sid| format!("&sid={}", escape(sid))).unwrap_or_default();
+    format!("{SOCKETIO}?EIO={VERSION}&transport=websocket{sid}")
+}
+
+/// As long as the official client's, and of the same characters: five of the time and three random ones, base 36.
+fn cache_buster() -> String {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    repeat_with(|| char::from(DIGITS[fastrand::usize(..DIGITS.len())])).take(CACHE_BUSTER).collect()
+}
+
+/// As `encodeURIComponent` has it (ECMA-262, "URI Handling Functions").
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_cannot_leave_its_place_in_the_query() {
+        assert_eq!(websocket_target(None), "/socket.io/?EIO=4&transport=websocket");
+        assert_eq!(
+            websocket_target(Some("lv_VI97HAXpY6yYWAAAC")),
+            "/socket.io/?EIO=4&transport=websocket&sid=lv_VI97HAXpY6yYWAAAC"
+        );
+        assert!(websocket_target(Some("a&b=\r\n #é")).ends_with("&sid=a%26b%3D%0D%0A%20%23%C3%A9"));
+    }
+
+    #[test]
+    fn a_cache_buster_is_as_long_as_the_official_clients() {
+        let one = cache_buster();
+        assert!(one.len() == 8 && one.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()));
+        assert_ne!(one, cache_buster());
+    }
+}

@@ -1,0 +1,143 @@
+//! WebSocket: a packet a frame ("WebSocket" of Engine.IO's document).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use wire::engine_io::{Handshake, Kind, PROBE, Packet};
+
+use super::inbox::{Application, Inbox, handshake, unexpected};
+use super::requests::websocket_target;
+use super::trouble::{Break, SocketIoError};
+use crate::session::Session;
+use crate::subscriber::SubscribeError;
+use crate::subscriber::websocket::handshake::upgrade;
+use crate::subscriber::websocket::plain::socket;
+use crate::subscriber::websocket::{CLOSING, Socket, dismissal, end};
+
+/// Opens a session by WebSocket, and talks until the server ends it or the trial does.
+pub(super) async fn run(session: &Session, inbox: &mut Inbox<'_, impl Application>) -> Result<(), Break> {
+    let opening = async {
+        let mut frames = Frames::open(session, None).await?;
+        let first = frames.next().await?.ok_or(Break::Ended)?;
+        let handshake = handshake(&first)?;
+        Ok::<_, Break>((frames, handshake))
+    };
+    let (frames, handshake) = tokio::select! {
+        opened = opening => opened?,
+        () = session.stopped() => return Ok(()),
+    };
+    inbox.outbox.ask_to_join();
+    inbox.transport_stays();
+    frames.run(session, inbox, &handshake).await
+}
+
+/// A WebSocket that carries packets.
+pub(super) struct Frames(Socket);
+
+impl Frames {
+    /// Opens one, for a session that is there already or for a new one.
+    pub(super) async fn open(session: &Session, sid: Option<&str>) -> Result<Self, SubscribeError> {
+        let opened = upgrade(session, &websocket_target(sid)).await?;
+        match opened.agreement {
+            None => Ok(Self(socket(opened.stream, opened.read).await)),
+            Some(_) => Err(SubscribeError::Extensions("permessage-deflate".into())),
+        }
+    }
+
+    /// Asks whether the server is there, and waits so long for its answer.
+    pub(super) async fn probe(&mut self, patience: Duration) -> Result<(), Break> {
+        self.send(&Packet::Text(Kind::Ping, Bytes::from_static(PROBE))).await?;
+        let answered = timeout(patience, self.next()).await;
+        match answered.map_err(|_| SocketIoError::Unanswered(patience))?? {
+            Some(Packet::Text(Kind::Pong, data)) if data == PROBE => Ok(()),
+            Some(other) => Err(unexpected("the probe's answer", &other).into()),
+            None => Err(SocketIoError::Unanswered(patience).into()),
+        }
+    }
+
+    /// Talks until the server ends the session or the trial does; the connection is closed then.
+    pub(super) async fn run(
+        mut self,
+        session: &Session,
+        inbox: &mut Inbox<'_, impl Application>,
+        handshake: &Handshake,
+    ) -> Result<(), Break> {
+        let ended = self.talk(session, inbox, handshake).await;
+        let farewell = async {
+            if ended.is_ok() {
+                inbox.outbox.leave();
+                self.part(inbox).await?;
+            }
+            Ok::<_, SubscribeError>(end(self.0.into_inner()).await?)
+        };
+        // A server that does not answer a farewell in time is left.
+        let _ = timeout(CLOSING, farewell).await;
+        ended
+    }
+
+    /// Ends well when the trial is over.
+    async fn talk(
+        &mut self,
+        session: &Session,
+        inbox: &mut Inbox<'_, impl Application>,
+        handshake: &Handshake,
+    ) -> Result<(), Break> {
+        let (outbox, heartbeat) = (inbox.outbox, inbox.heartbeat);
+        let (stopped, silent) = (session.stopped(), heartbeat.watch(handshake));
+        tokio::pin!(stopped, silent);
+        loop {
+            tokio::select! {
+                packet = self.next() => {
+                    let events = inbox.take(packet?.ok_or(Break::Ended)?)?;
+                    if events > 0 {
+                        session.response(events);
+                    }
+                }
+                packet = outbox.next() => self.send(&packet).await?,
+                silent = &mut silent => return Err(silent.into()),
+                () = &mut stopped => return Ok(()),
+            }
+        }
+    }
+
+    /// Sends what waits to be sent, closes as a browser does, without a code, and waits for the server's answer.
+    async fn part(&mut self, inbox: &Inbox<'_, impl Application>) -> Result<(), SubscribeError> {
+        while let Some(packet) = inbox.outbox.take_queued() {
+            self.send(&packet).await?;
+        }
+        self.0.close(None).await?;
+        while self.next().await?.is_some() {}
+        Ok(())
+    }
+
+    /// The next packet; none when the server has closed.
+    async fn next(&mut self) -> Result<Option<Packet>, SubscribeError> {
+        loop {
+            match self.0.next().await.transpose()? {
+                None => return Ok(None),
+                Some(Message::Text(text)) => return Ok(Some(Packet::from_frame(&text.into())?)),
+                Some(Message::Binary(bytes)) => return Ok(Some(Packet::Binary(bytes))),
+                Some(Message::Close(Some(frame))) => {
+                    self.0.flush().await?;
+                    dismissal(frame.code.into(), &frame.reason)?;
+                }
+                // tungstenite answers pings and closes by itself, at the next read or flush.
+                Some(Message::Ping(_) | Message::Pong(_) | Message::Close(None) | Message::Frame(_)) => {}
+            }
+        }
+    }
+
+    pub(super) async fn send(&mut self, packet: &Packet) -> Result<(), SubscribeError> {
+        let frame = packet.to_frame();
+        let message = match packet {
+            Packet::Text(..) => {
+                Message::Text(Utf8Bytes::try_from(frame).map_err(|error| Error::Utf8(error.to_string()))?)
+            }
+            Packet::Binary(_) => Message::Binary(frame),
+        };
+        Ok(self.0.send(message).await?)
+    }
+}
