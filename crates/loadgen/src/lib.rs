@@ -8,7 +8,8 @@
 //! - [`trial`]: connect → warm-up → window → drain → close; from a [`schema::trial::TrialSpec`] to an outcome
 //! - [`timing`], [`roster`]: when the phases begin and end; who reads which channel, on which thread
 //! - [`schedule`]: the intended send times, fixed in advance by rate, pace and seed
-//! - [`publisher`], [`feed_link`]: the thread that keeps the schedule and hands events to the server
+//! - [`publisher`], [`feed_link`], [`post_link`]: the thread that keeps the schedule and hands events to the server, by
+//!   its feed or by HTTP
 //! - [`session`], [`shard`], [`stop`]: what a technique's client half sees; what the sessions of a thread share; the end
 //! - [`subscriber`]: the client half of each technique
 //! - [`transport`]: TCP, TLS and HTTP/2 connections, and how they end
@@ -27,6 +28,7 @@ pub mod os;
 pub mod payload;
 mod poll_grid;
 pub mod position;
+pub mod post_link;
 pub mod publisher;
 pub mod recorder;
 pub mod roster;

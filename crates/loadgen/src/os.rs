@@ -6,6 +6,7 @@
 
 mod network;
 mod tcp;
+mod tree;
 
 use std::fs;
 use std::io;
@@ -20,6 +21,7 @@ use tokio::io::unix::AsyncFd;
 
 pub use network::{NetworkCounters, enter_own_network, network_counters, network_is_silent_within};
 pub use tcp::{TcpInfo, limit_segment, tcp_info};
+pub use tree::{process_tree, tree_cost};
 
 /// Nanoseconds of `CLOCK_MONOTONIC`, the one clock of all processes of a host.
 pub fn now_ns() -> u64 {

@@ -1,9 +1,10 @@
 //! The publisher: a thread of its own that keeps the schedule and waits for nobody.
 //!
-//! When an event is due it is picked up; when the feed has room it is handed over. Between the two it waits in the
+//! When an event is due it is picked up; when the server has room for it, or has answered the one before, it is handed over. Between the two it waits in the
 //! publisher, so a stopped server delays the hand-over and not the schedule. The same thread tells the subscribers
 //! when to send, and takes in what the server hands back to the application.
 
+mod link;
 mod work;
 
 use std::io;
@@ -16,11 +17,14 @@ use schema::settings::Settings;
 use tokio::sync::mpsc;
 use wire::message::{MessageError, TEXT_STAMP_LEN};
 
+pub use self::link::{Link, Numbering};
 use self::work::Work;
-use crate::feed_link::{FeedError, FeedLink};
+pub use self::work::{events_schedule, uplink_schedule};
+use crate::feed_link::FeedError;
 use crate::histogram;
 use crate::os;
 use crate::payload::PayloadError;
+use crate::post_link::PostError;
 use crate::roster::Roster;
 use crate::timing::Timing;
 
@@ -28,7 +32,7 @@ use crate::timing::Timing;
 #[derive(Debug)]
 pub struct PublisherSpec {
     /// The connection to the server.
-    pub feed: FeedLink,
+    pub link: Link,
     /// The trial's settings.
     pub settings: Arc<Settings>,
     /// The trial's seed.
@@ -80,6 +84,9 @@ pub enum PublisherError {
     /// The server is gone, or not what it should be.
     #[error(transparent)]
     Feed(#[from] FeedError),
+    /// The server is gone, does not take an event, or speaks something else.
+    #[error(transparent)]
+    Post(#[from] PostError),
     /// What came back on the feed is not a message.
     #[error("the server handed back something else than a message")]
     NotAMessage(#[from] MessageError),

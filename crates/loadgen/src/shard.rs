@@ -18,6 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::HeaderMap;
 use schema::settings::{HttpVersion, Settings, Transport};
+use schema::target::Subscription;
 use schema::trial::{Flight, RecordedHead};
 use tokio::sync::{mpsc, watch};
 use wire::message::{Message, MessageError, Stamp};
@@ -63,6 +64,7 @@ pub struct ShardSpec {
 #[derive(Debug)]
 pub struct Shard {
     spec: ShardSpec,
+    subscription: Option<Subscription>,
     headers: RequestHeaders,
     tls: Option<Tls>,
     sockets: Sockets,
@@ -85,10 +87,20 @@ impl Shard {
     ///
     /// When the settings ask for an uplink payload that cannot be made.
     pub fn new(spec: ShardSpec) -> Result<Rc<Self>, PayloadError> {
+        Self::at_target(spec, None)
+    }
+
+    /// The same at a server that somebody else wrote, and that is subscribed to as `subscription` says.
+    ///
+    /// # Errors
+    ///
+    /// As of [`new`](Self::new).
+    pub fn at_target(spec: ShardSpec, subscription: Option<Subscription>) -> Result<Rc<Self>, PayloadError> {
         let uplink_payload = uplink_payload(&spec)?;
         let (address, resumes) = (spec.address, spec.settings.transport.resumption);
         Ok(Rc::new(Self {
-            headers: RequestHeaders::new(spec.settings.http.headers, &transport(&spec), address),
+            headers: RequestHeaders::new(spec.settings.http.headers, &transport(&spec), address)
+                .with(subscription.iter().flat_map(|subscription| &subscription.headers)),
             tls: spec.trust.clone().map(|trust| Tls::new(trust, address, resumes)),
             sockets: Sockets::default(),
             http2: Http2Pool::default(),
@@ -101,6 +113,7 @@ impl Shard {
             uplink_payload: RefCell::new(uplink_payload),
             unreadable: Cell::new(None),
             connected: Cell::new(0),
+            subscription,
             spec,
         }))
     }
@@ -246,6 +259,10 @@ impl Shard {
     pub(crate) async fn opened(&self) {
         // An error would say that this shard is gone.
         let _ = self.opened.subscribe().wait_for(|opened| *opened).await;
+    }
+
+    pub(crate) fn subscription(&self) -> Option<&Subscription> {
+        self.subscription.as_ref()
     }
 
     pub(crate) fn headers(&self, exchange: Exchange) -> &HeaderMap {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use loadgen::feed_link::{FeedError, FeedLink};
 use loadgen::os;
-use loadgen::publisher::{self, Published, Publisher, PublisherError, PublisherSpec};
+use loadgen::publisher::{self, Link, Published, Publisher, PublisherError, PublisherSpec};
 use loadgen::roster::Roster;
 use loadgen::schedule::{Schedule, ScheduleSpec};
 use loadgen::seed::Purpose;
@@ -64,7 +64,7 @@ fn start(settings: Settings) -> Rig {
     let (senders, outgoing) = (0..roster.subscribers()).map(|_| mpsc::unbounded_channel()).unzip();
     let timing = Timing::new(os::now_ns() + MS, &settings.phases);
     let settings = Arc::new(settings);
-    let spec = PublisherSpec { feed, settings, seed: SEED, timing, roster, outgoing: senders };
+    let spec = PublisherSpec { link: Link::Feed(feed), settings, seed: SEED, timing, roster, outgoing: senders };
     Rig { publisher: Publisher::start(spec).unwrap(), server, outgoing, timing }
 }
 

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use schema::settings::{Compression, EmptyAnswer, Frames, HttpVersion, Settings, Transport, UplinkTo};
+use schema::settings::{
+    Compression, EmptyAnswer, Frames, HttpVersion, Publisher, Settings, Transport, UplinkTo,
+};
 use schema::trial::{Failure, Observed, Side, TrialOutcome, TrialSpec};
 use serde::{Deserialize, Serialize};
 use wire::ready::ReadyLine;
 
 use crate::host::Pinning;
-use crate::namespace;
+use crate::{namespace, pages};
 use crate::plan::Trial;
 use crate::processes::{Ending, Process, ProcessError};
 
@@ -17,6 +19,8 @@ use crate::processes::{Ending, Process, ProcessError};
 const READY: Duration = Duration::from_secs(10);
 /// What the load generator may take beyond the phases: 30 s to connect, and time to close.
 const MARGIN: Duration = Duration::from_secs(60);
+/// The same for a browser, on top: 30 s to start, and time to hand over what its page found.
+const BROWSER_MARGIN: Duration = Duration::from_secs(90);
 /// Events that a channel retains: some seconds of a busy one, so that a subscriber that is merely slow gets them late
 /// and is not cut off.
 const REPLAY_EVENTS: u32 = 65_536;
@@ -122,8 +126,9 @@ impl Stage {
             technique: trial.planned.technique.clone(),
             address: ready.address,
             certificate: ready.certificate.clone(),
-            feed: feed.display().to_string(),
-            server_pid: ready.pid,
+            feed: is_fed(&trial.point.settings).then(|| feed.display().to_string()),
+            server_pid: Some(ready.pid),
+            target: None,
             load_cores: self.pinning.load.clone(),
             server_cores: self.pinning.server.clone(),
             settings: trial.point.settings.clone(),
@@ -135,7 +140,8 @@ impl Stage {
 /// How long a trial with these settings may take.
 pub(crate) fn limit(settings: &Settings) -> Duration {
     let phases = &settings.phases;
-    Duration::from_nanos(phases.warm_up_ns + phases.window_ns + phases.drain_ns) + MARGIN
+    let browser = pages::browser_of(settings.client).map_or(Duration::ZERO, |_| BROWSER_MARGIN);
+    Duration::from_nanos(phases.warm_up_ns + phases.window_ns + phases.drain_ns) + MARGIN + browser
 }
 
 /// What is worth telling of a server's end.
@@ -161,6 +167,11 @@ fn on(side: Side, reason: &impl ToString) -> Failure {
     Failure { side, reason: reason.to_string() }
 }
 
+/// Whether events come to the server by its feed.
+fn is_fed(settings: &Settings) -> bool {
+    settings.publisher == Publisher::Feed
+}
+
 /// The settings as `pushbench serve` takes them.
 fn server_arguments(technique: &str, settings: &Settings, feed: &Path, cores: &[u32]) -> Vec<String> {
     let empty = match settings.short_polling.empty {
@@ -177,14 +188,19 @@ fn server_arguments(technique: &str, settings: &Settings, feed: &Path, cores: &[
     };
     let hold = format!("{}ns", settings.long_polling.hold_ns);
     let mut arguments: Vec<String> =
-        ["serve", technique, "--listen", "127.0.0.1:0", "--feed"].map(str::to_owned).into();
-    arguments.push(feed.display().to_string());
+        ["serve", technique, "--listen", "127.0.0.1:0"].map(str::to_owned).into();
+    if is_fed(settings) {
+        arguments.extend(["--feed".to_owned(), feed.display().to_string()]);
+    }
     for (name, value) in [("--empty", empty), ("--frames", frames), ("--uplink", uplink), ("--hold", &hold)] {
         arguments.extend([name.to_owned(), value.to_owned()]);
     }
     arguments.extend(["--replay".to_owned(), REPLAY_EVENTS.to_string()]);
     if settings.greeting {
         arguments.push("--greeting".to_owned());
+    }
+    if pages::browser_of(settings.client).is_some() {
+        arguments.push("--pages".to_owned());
     }
     arguments.extend(transport_arguments(&settings.transport));
     if !cores.is_empty() {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bytes_account::Account;
 use crate::settings::Settings;
+use crate::target::{Publish, Subscription};
 use crate::warning::Warning;
 
 /// What `pushbench load` is told.
@@ -24,10 +25,12 @@ pub struct TrialSpec {
     pub address: SocketAddr,
     /// The server's certificate, DER in base64; none without TLS. Exactly it is trusted.
     pub certificate: Option<String>,
-    /// The feed's Unix socket.
-    pub feed: String,
-    /// The server process: for its CPU clock, its memory, and the stall.
-    pub server_pid: u32,
+    /// The feed's Unix socket; none where events are published by POST.
+    pub feed: Option<String>,
+    /// The server process: for its CPU clock, its memory, and the stall. None of a server whose processes cannot be read.
+    pub server_pid: Option<u32>,
+    /// How to publish to a server that somebody else wrote, and how to subscribe there; none for pushbench's own.
+    pub target: Option<TargetSpec>,
     /// Cores of the load generator; empty when nothing is pinned.
     pub load_cores: Vec<u32>,
     /// Cores of the server, for the hiccup thread there; empty when nothing is pinned.
@@ -36,6 +39,17 @@ pub struct TrialSpec {
     pub settings: Settings,
     /// Decides send times and payloads.
     pub seed: u64,
+}
+
+/// What a server is told and asked that somebody else wrote. It may be several processes, all below the one of the
+/// spec's `server_pid`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSpec {
+    /// How an event is published.
+    pub publish: Publish,
+    /// How a subscriber subscribes.
+    pub subscription: Subscription,
 }
 
 /// What `pushbench load` found.
@@ -321,26 +335,43 @@ pub struct Observed {
     pub connections: u64,
 }
 
-/// What the work cost, between the window's edges.
+/// What the work cost, between the window's edges. What the server cost is left out where its processes cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
     /// The time between the readings.
     pub elapsed_ns: u64,
     /// CPU time of the server process.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub server_cpu_ns: u64,
     /// CPU time of the load generator process.
     pub load_cpu_ns: u64,
     /// Resident memory of the server before the first connection.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub server_rss_start_bytes: u64,
     /// Resident memory of the server with all subscribers connected, before the first event.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub server_rss_connected_bytes: u64,
     /// Resident memory of the server at the window's end, retained events included.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub server_rss_end_bytes: u64,
     /// Voluntary context switches of the server.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub server_voluntary_switches: u64,
     /// Involuntary context switches of the server.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub server_involuntary_switches: u64,
+}
+
+impl Cost {
+    /// CPU time of the server, ns; none where its processes could not be read.
+    pub fn known_server_cpu_ns(&self) -> Option<u64> {
+        (self.server_cpu_ns > 0).then_some(self.server_cpu_ns)
+    }
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// How well the stopwatch itself went.

@@ -38,6 +38,8 @@ pub enum Warning {
         /// Tap − sessions, down-stream.
         down: i64,
     },
+    /// The server was given by its address only, so nobody knows what it cost.
+    ServerCostUnknown,
     /// Events came again, or after later ones.
     Disordered {
         /// Deliveries of what had been delivered already.
@@ -74,6 +76,9 @@ impl Warning {
             Self::BytesDoNotAddUp { up, down } => format!(
                 "The tap saw {up} message bytes more than the sessions up-stream and {down} more down-stream: the layers are wrong. This is an error of pushbench; please report it with the record."
             ),
+            Self::ServerCostUnknown => {
+                "The server was given by its address, so its CPU time and memory are not known. Let pushbench start it: [start] in its target file.".to_owned()
+            }
             Self::Disordered { duplicate, reordered } => format!(
                 "{duplicate} deliveries came again and {reordered} after a later one: bytes and CPU per event count them, too. Look at the server."
             ),

@@ -10,9 +10,9 @@ use schema::settings::{Settings, UplinkTo};
 use tokio::sync::mpsc;
 use wire::message::{Message, MessageError, Stamp};
 
+use super::link::{Link, Numbering};
 use super::{Progress, Published, PublisherError, PublisherSpec};
 use crate::alarm::{Alarm, Until};
-use crate::feed_link::FeedLink;
 use crate::os;
 use crate::payload::PayloadSource;
 use crate::roster::Roster;
@@ -29,7 +29,9 @@ const TURN: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Work {
-    feed: FeedLink,
+    link: Link,
+    /// Messages so far, by channel, where the publisher numbers them.
+    numbered: Vec<u64>,
     alarm: Alarm,
     settings: Arc<Settings>,
     timing: Timing,
@@ -46,7 +48,7 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) fn new(spec: PublisherSpec) -> Result<Self, PublisherError> {
-        let PublisherSpec { feed, settings, seed, timing, roster, outgoing } = spec;
+        let PublisherSpec { link, settings, seed, timing, roster, outgoing } = spec;
         let rng = seed::rng(seed, Purpose::EventPayload, 0);
         Ok(Self {
             alarm: Alarm::new().map_err(PublisherError::Clock)?,
@@ -56,7 +58,8 @@ impl Work {
             backlog: VecDeque::new(),
             message: BytesMut::new(),
             found: Published::default(),
-            feed,
+            numbered: vec![0; roster.channels() as usize],
+            link,
             settings,
             timing,
             roster,
@@ -69,8 +72,8 @@ impl Work {
             self.pick_up();
             self.hand_over()?;
             progress.tell(&self.found, self.next_due_ns().is_none());
-            let socket = self.feed.socket();
-            let found = self.alarm.wait(self.next_look(), socket, self.wanted());
+            let socket = self.link.socket();
+            let found = self.alarm.wait(self.next_look(), socket, self.link.wanted(!self.backlog.is_empty()));
             // An end or an error of the connection is found by reading, too.
             if found
                 .map_err(PublisherError::Clock)?
@@ -117,10 +120,10 @@ impl Work {
         for _ in 0..TURN {
             let Some(&due) = self.backlog.front() else { return Ok(()) };
             let intended_ns = self.timing.start_ns + due.offset_ns;
-            if !self.feed.is_blocked() {
+            if !self.link.is_blocked() {
                 self.begin(due.source, intended_ns);
             }
-            if !self.feed.flush()? {
+            if !self.link.flush()? {
                 return Ok(());
             }
             self.backlog.pop_front();
@@ -130,17 +133,29 @@ impl Work {
     }
 
     fn begin(&mut self, channel: u32, intended_ns: u64) {
+        let stamp = Stamp { seq: self.number(channel), intended_ns, actual_ns: 0 };
         let (payload, kind) = self.payload.next(os::unix_ms());
         self.message.clear();
-        let stamp = Stamp { seq: 0, intended_ns, actual_ns: 0 };
         Message { stamp, payload, kind }.encode(&mut self.message);
-        self.feed.begin(channel, &self.message);
+        self.link.begin(channel, &self.message);
+    }
+
+    /// A message's number; 0 where the server gives it one.
+    fn number(&mut self, channel: u32) -> u64 {
+        match self.link.numbering() {
+            Numbering::Server => 0,
+            Numbering::Publisher => {
+                let numbered = &mut self.numbered[channel as usize];
+                *numbered += 1;
+                *numbered
+            }
+        }
     }
 
     fn take_in(&mut self) -> Result<(), PublisherError> {
         let (found, window) = (&mut self.found, self.timing.window());
         let mut unreadable: Option<MessageError> = None;
-        self.feed.receive(|message| {
+        self.link.receive(|message| {
             let now_ns = os::now_ns();
             match Message::decode(&message) {
                 Ok(message) if window.contains(&message.stamp.intended_ns) => {
@@ -167,10 +182,6 @@ impl Work {
             None => Until::Look(now_ns + IDLE_STOP_CHECK_NS),
         }
     }
-
-    fn wanted(&self) -> PollFlags {
-        if self.backlog.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT }
-    }
 }
 
 /// The next time that has come, and as a time of `CLOCK_MONOTONIC`.
@@ -180,7 +191,8 @@ fn next_due(schedule: &mut Schedule, start_ns: u64) -> Option<(Due, u64)> {
     Some((due, start_ns + due.offset_ns))
 }
 
-fn events_schedule(settings: &Settings, roster: &Roster, timing: Timing, seed: u64) -> Schedule {
+/// When events are sent, by channel.
+pub fn events_schedule(settings: &Settings, roster: &Roster, timing: Timing, seed: u64) -> Schedule {
     Schedule::new(&ScheduleSpec {
         pace: settings.events.pace,
         rate_per_s: settings.events.rate_per_s,
@@ -191,7 +203,8 @@ fn events_schedule(settings: &Settings, roster: &Roster, timing: Timing, seed: u
     })
 }
 
-fn uplink_schedule(settings: &Settings, roster: &Roster, timing: Timing, seed: u64) -> Schedule {
+/// When subscribers send, by their numbers.
+pub fn uplink_schedule(settings: &Settings, roster: &Roster, timing: Timing, seed: u64) -> Schedule {
     let (pace, rate_per_s) = match &settings.uplink {
         Some(uplink) => (uplink.pace, uplink.rate_per_s),
         None => (settings.events.pace, 0.0),

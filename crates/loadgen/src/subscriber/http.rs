@@ -11,9 +11,10 @@ use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
 use schema::settings::HttpVersion;
+use schema::target::Subscription;
 use wire::Resume;
 
-use super::{SubscribeError, TOLD_BYTES};
+use super::{SubscribeError, TOLD_BYTES, dialect};
 use crate::headers::Exchange;
 use crate::heads::Kind;
 use crate::session::Session;
@@ -127,8 +128,10 @@ impl Keeper {
 /// Makes the same request again and again; only where to read on changes, and the URI is built anew only then.
 pub(super) struct Template {
     method: Method,
-    /// What stands before the query: the path, on HTTP/2 behind scheme and authority (RFC 9113 §8.3.1).
-    place: String,
+    path: &'static str,
+    subscription: Option<Subscription>,
+    /// What stands before the path: on HTTP/2 scheme and authority (RFC 9113 §8.3.1).
+    origin: String,
     version: Version,
     headers: HeaderMap,
     built: Option<(Resume, Uri)>,
@@ -138,16 +141,17 @@ impl Template {
     /// Requests for `path` with the profile's headers of `exchange`.
     pub(super) fn new(session: &Session, method: Method, path: &'static str, exchange: Exchange) -> Self {
         let mut headers = session.request_headers(exchange).clone();
-        let (place, version) = match session.settings().transport.http {
-            HttpVersion::Http1 => (path.to_owned(), Version::HTTP_11),
-            HttpVersion::Http2 => (format!("{}{path}", session.origin()), Version::HTTP_2),
+        let (origin, version) = match session.settings().transport.http {
+            HttpVersion::Http1 => (String::new(), Version::HTTP_11),
+            HttpVersion::Http2 => (session.origin(), Version::HTTP_2),
         };
         // HTTP/2 has no such field (RFC 9113 §8.2.2); there, the connection just ends.
         let is_kept = session.settings().http.keep_alive || exchange.is_stream();
         if !is_kept && version == Version::HTTP_11 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Self { method, place, version, headers, built: None }
+        let subscription = session.subscription().cloned();
+        Self { method, path, subscription, origin, version, headers, built: None }
     }
 
     /// The request that asks for `resume`.
@@ -174,7 +178,8 @@ impl Template {
         {
             return Ok(uri.clone());
         }
-        let uri = Uri::try_from(format!("{}?{resume}", self.place)).map_err(hyper::http::Error::from)?;
+        let target = dialect::target(self.subscription.as_ref(), self.path, resume);
+        let uri = Uri::try_from(format!("{}{target}", self.origin)).map_err(hyper::http::Error::from)?;
         self.built = Some((resume, uri.clone()));
         Ok(uri)
     }

@@ -46,6 +46,10 @@ trait Messages {
     fn push(&mut self, bytes: &[u8]);
     /// The next message that is whole by now.
     fn next_message(&mut self) -> Option<Bytes>;
+    /// What the server calls the last one; nothing where messages have no names.
+    fn last_id(&self) -> &str {
+        ""
+    }
 }
 
 impl Messages for wire::lines::Decoder {
@@ -65,6 +69,10 @@ impl Messages for wire::sse::Decoder {
 
     fn next_message(&mut self) -> Option<Bytes> {
         self.next_data()
+    }
+
+    fn last_id(&self) -> &str {
+        self.last_event_id()
     }
 }
 
@@ -102,7 +110,10 @@ async fn open(
 ) -> Result<(Connection, Response<Incoming>), SubscribeError> {
     let mut template = Template::new(session, Method::GET, wire::paths::STREAM, exchange);
     let mut connection = Connection::open(session).await?;
-    let request = template.request(session.resume(), Bytes::new())?;
+    let mut request = template.request(session.resume(), Bytes::new())?;
+    if let Some(subscription) = session.subscription() {
+        session.bookmark().ask(subscription.resumes, request.headers_mut());
+    }
     let head = session.wants_head(Kind::Stream).then(|| http::head_of(&request));
     let answer = connection.exchange(session, request).await?;
     if answer.status() != StatusCode::OK {
@@ -120,6 +131,9 @@ fn deliver_all(session: &Session, messages: &mut impl Messages) -> Result<usize,
     while let Some(message) = messages.next_message() {
         deliver(session, &message)?;
         events += 1;
+    }
+    if events > 0 && session.subscription().is_some() {
+        session.bookmark().take_event(messages.last_id());
     }
     Ok(events)
 }

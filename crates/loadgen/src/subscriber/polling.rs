@@ -6,6 +6,7 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, Request, Response, StatusCode};
 use schema::settings::EmptyAnswer;
+use schema::target::Answers;
 use wire::{Start, lines};
 
 use super::SubscribeError;
@@ -14,6 +15,17 @@ use super::http::{Keeper, Template, unexpected};
 use crate::headers::Exchange;
 use crate::heads::Kind;
 use crate::session::Session;
+
+/// What a poll found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing was there.
+    Nothing,
+    /// All that was there.
+    All,
+    /// One message, and the next one may be there, too.
+    MaybeMore,
+}
 
 /// A subscriber that polls.
 pub(super) struct Poller {
@@ -35,7 +47,7 @@ impl Poller {
     }
 
     /// Asks once, and hands on what has come.
-    pub(super) async fn poll(&mut self, session: &Session) -> Result<(), SubscribeError> {
+    pub(super) async fn poll(&mut self, session: &Session) -> Result<Found, SubscribeError> {
         let request = self.request(session)?;
         let answer = self.keeper.exchange(session, request).await?;
         match answer.status() {
@@ -44,12 +56,14 @@ impl Poller {
                 if matches!(session.resume().start, Start::After(_)) {
                     self.record(session, Kind::Poll, &answer)?;
                 }
+                mark(session, &answer);
                 deliver(session, answer).await
             }
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => {
+            status if is_empty(session, status) => {
                 self.record(session, Kind::EmptyPoll, &answer)?;
+                mark(session, &answer);
                 session.response(0);
-                Ok(())
+                Ok(Found::Nothing)
             }
             _ => Err(unexpected(answer).await),
         }
@@ -72,6 +86,10 @@ impl Poller {
     fn request(&mut self, session: &Session) -> Result<Request<Full<Bytes>>, SubscribeError> {
         let resume = session.resume();
         let mut request = self.template.request(resume, Bytes::new())?;
+        if let Some(subscription) = session.subscription() {
+            session.bookmark().ask(subscription.resumes, request.headers_mut());
+            return Ok(request);
+        }
         if let (EmptyAnswer::NotModified, Start::After(seq)) = (self.empty, resume.start) {
             let tag = HeaderValue::try_from(format!("\"{seq}\"")).map_err(hyper::http::Error::from)?;
             request.headers_mut().insert(IF_NONE_MATCH, tag);
@@ -80,7 +98,21 @@ impl Poller {
     }
 }
 
-async fn deliver(session: &Session, answer: Response<Incoming>) -> Result<(), SubscribeError> {
+/// Whether this status says that there is nothing new.
+fn is_empty(session: &Session, status: StatusCode) -> bool {
+    match session.subscription().and_then(|subscription| subscription.empty) {
+        Some(empty) => status == empty,
+        None => matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED),
+    }
+}
+
+fn mark(session: &Session, answer: &Response<Incoming>) {
+    if session.subscription().is_some() {
+        session.bookmark().take_answer(answer.headers());
+    }
+}
+
+async fn deliver(session: &Session, answer: Response<Incoming>) -> Result<Found, SubscribeError> {
     let mut content = Content::of(&answer)?;
     let mut body = answer.into_body();
     let mut lines = lines::Decoder::default();
@@ -95,5 +127,6 @@ async fn deliver(session: &Session, answer: Response<Incoming>) -> Result<(), Su
     }
     content.finish()?;
     session.response(events);
-    Ok(())
+    let brings_one = session.subscription().is_some_and(|subscription| subscription.answers == Answers::One);
+    Ok(if brings_one { Found::MaybeMore } else { Found::All })
 }

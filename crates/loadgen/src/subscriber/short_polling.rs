@@ -1,6 +1,6 @@
 //! Short polling: a request at every interval, whether there is something new or not (RFC 9110).
 
-use super::polling::Poller;
+use super::polling::{Found, Poller};
 use super::{SubscribeError, http};
 use crate::session::Session;
 
@@ -17,7 +17,10 @@ async fn poll(session: &Session) -> Result<(), SubscribeError> {
     let mut poller = Poller::new(session, session.settings().short_polling.empty);
     loop {
         session.poll_due().await;
-        poller.poll(session).await?;
+        // A server that hands out one message at a time is asked until it has none.
+        while poller.poll(session).await? == Found::MaybeMore {
+            session.connected();
+        }
         session.connected();
         session.rest().await;
     }

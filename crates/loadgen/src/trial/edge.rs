@@ -2,12 +2,50 @@
 
 use std::io;
 
-use schema::trial::Cost;
+use schema::trial::{Cost, TrialSpec};
 
 use super::TrialError;
 use crate::os::{self, Switches};
 
-/// What a server process has cost so far.
+/// The processes that a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watched {
+    /// It is known by its address only.
+    Nothing,
+    /// One process.
+    Process(u32),
+    /// One process and all below it.
+    Tree(u32),
+}
+
+impl Watched {
+    /// Those of the trial that `spec` describes.
+    pub(super) fn of(spec: &TrialSpec) -> Self {
+        match (spec.server_pid, &spec.target) {
+            (None, _) => Self::Nothing,
+            (Some(pid), None) => Self::Process(pid),
+            (Some(pid), Some(_)) => Self::Tree(pid),
+        }
+    }
+
+    /// The process that all others come from.
+    pub(super) fn root(self) -> Option<u32> {
+        match self {
+            Self::Nothing => None,
+            Self::Process(pid) | Self::Tree(pid) => Some(pid),
+        }
+    }
+
+    /// Checks that it has not ended, as far as that can be known.
+    pub(super) fn check(self) -> Result<(), TrialError> {
+        match self.root() {
+            Some(pid) if os::has_ended(pid) => Err(TrialError::ServerEnded { pid }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a server has cost so far; nothing of one that is known by its address only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct ServerReading {
     cpu_ns: u64,
@@ -16,20 +54,28 @@ pub(super) struct ServerReading {
 }
 
 impl ServerReading {
-    pub(super) fn of(pid: u32) -> Result<Self, TrialError> {
-        let read = || -> io::Result<Self> {
-            // The clock first: reading it costs 1 µs, and /proc thirty times as much.
-            Ok(Self {
-                cpu_ns: os::process_cpu_ns(pid)?,
-                resident_bytes: os::resident_bytes(pid)?,
-                switches: os::switches(pid)?,
-            })
+    pub(super) fn of(server: Watched) -> Result<Self, TrialError> {
+        let (pid, reading) = match server {
+            Watched::Nothing => return Ok(Self::default()),
+            Watched::Process(pid) => (pid, Self::of_process(pid)),
+            Watched::Tree(pid) => (pid, Self::of_tree(pid)),
         };
-        let reading = read();
-        if os::has_ended(pid) {
-            return Err(TrialError::ServerEnded { pid });
-        }
+        server.check()?;
         reading.map_err(|source| TrialError::Server { what: "read the cost of", pid, source })
+    }
+
+    fn of_process(pid: u32) -> io::Result<Self> {
+        // The clock first: reading it costs 1 µs, and /proc thirty times as much.
+        Ok(Self {
+            cpu_ns: os::process_cpu_ns(pid)?,
+            resident_bytes: os::resident_bytes(pid)?,
+            switches: os::switches(pid)?,
+        })
+    }
+
+    fn of_tree(pid: u32) -> io::Result<Self> {
+        let (cpu_ns, resident_bytes, switches) = os::tree_cost(pid)?;
+        Ok(Self { cpu_ns, resident_bytes, switches })
     }
 }
 
@@ -43,7 +89,8 @@ pub(super) struct Held {
 impl Held {
     /// CPU time of the server from before the first connection until all were there.
     pub(super) fn set_up_cpu_ns(&self) -> u64 {
-        self.with_connections.cpu_ns - self.before_connections.cpu_ns
+        // A process that ended in between took its time with it.
+        self.with_connections.cpu_ns.saturating_sub(self.before_connections.cpu_ns)
     }
 }
 
@@ -56,8 +103,8 @@ pub(super) struct Edge {
 }
 
 impl Edge {
-    pub(super) fn now(pid: u32) -> Result<Self, TrialError> {
-        Ok(Self { at_ns: os::now_ns(), load_cpu_ns: os::own_cpu_ns(), server: ServerReading::of(pid)? })
+    pub(super) fn now(server: Watched) -> Result<Self, TrialError> {
+        Ok(Self { at_ns: os::now_ns(), load_cpu_ns: os::own_cpu_ns(), server: ServerReading::of(server)? })
     }
 }
 
@@ -69,7 +116,7 @@ pub(super) fn cost(rest: &Held, first: &Edge, second: &Edge) -> Cost {
     };
     Cost {
         elapsed_ns: second.at_ns - first.at_ns,
-        server_cpu_ns: second.server.cpu_ns - first.server.cpu_ns,
+        server_cpu_ns: second.server.cpu_ns.saturating_sub(first.server.cpu_ns),
         load_cpu_ns: second.load_cpu_ns - first.load_cpu_ns,
         server_rss_start_bytes: rest.before_connections.resident_bytes,
         server_rss_connected_bytes: rest.with_connections.resident_bytes,
@@ -113,7 +160,13 @@ mod tests {
 
     #[test]
     fn a_server_that_is_not_there_is_told_as_ended() {
-        assert!(matches!(Edge::now(u32::MAX), Err(TrialError::ServerEnded { pid: u32::MAX })));
-        assert!(Edge::now(std::process::id()).is_ok());
+        for gone in [Watched::Process(u32::MAX), Watched::Tree(u32::MAX)] {
+            assert!(matches!(Edge::now(gone), Err(TrialError::ServerEnded { pid: u32::MAX })));
+        }
+        for there in
+            [Watched::Process(std::process::id()), Watched::Tree(std::process::id()), Watched::Nothing]
+        {
+            assert!(Edge::now(there).is_ok());
+        }
     }
 }

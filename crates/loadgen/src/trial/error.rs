@@ -1,10 +1,12 @@
 //! Why a trial did not run to its end.
 
 use std::io;
+use std::net::SocketAddr;
 
 use schema::trial::Side;
 use wire::message::MessageError;
 
+use super::audience::AudienceError;
 use crate::payload::PayloadError;
 use crate::publisher::PublisherError;
 use crate::transport::TrustError;
@@ -33,6 +35,17 @@ pub enum TrialError {
     Feed {
         /// Where it should be.
         path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The publisher shall use the feed, and the server was started without one.
+    #[error("the settings ask for the feed, and the server has none")]
+    NoFeed,
+    /// The publisher cannot reach the server.
+    #[error("connect to {address} to post events")]
+    Post {
+        /// Where it should listen.
+        address: SocketAddr,
         /// What the system said.
         source: io::Error,
     },
@@ -79,6 +92,9 @@ pub enum TrialError {
         /// What the system said.
         source: io::Error,
     },
+    /// Subscribers that somebody else brought had to give up.
+    #[error(transparent)]
+    Audience(AudienceError),
     /// A thread or its runtime cannot be had.
     #[error("start a thread")]
     Thread(#[source] io::Error),
@@ -94,14 +110,19 @@ impl TrialError {
             Self::ServerEnded { .. }
             | Self::Server { .. }
             | Self::Feed { .. }
+            | Self::NoFeed
+            | Self::Post { .. }
             | Self::Connect { .. }
             | Self::NothingDelivered { .. }
             | Self::Unreadable { .. }
             | Self::Trust(_)
-            | Self::Publisher(PublisherError::Feed(_) | PublisherError::NotAMessage(_)) => Side::Server,
-            Self::Publisher(_) | Self::Payload(_) | Self::Pin { .. } | Self::Thread(_) | Self::Panicked => {
-                Side::Load
-            }
+            | Self::Publisher(PublisherError::Feed(_) | PublisherError::Post(_) | PublisherError::NotAMessage(_)) => Side::Server,
+            Self::Publisher(_)
+            | Self::Payload(_)
+            | Self::Pin { .. }
+            | Self::Audience(_)
+            | Self::Thread(_)
+            | Self::Panicked => Side::Load,
         }
     }
 }

@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use schema::settings::Settings;
-use tokio::sync::{mpsc, watch};
+use schema::target::Subscription;
+use schema::trial::TrialSpec;
+use tokio::sync::watch;
 
 use super::load_thread::{LoadReport, LoadThread, Subscriber};
 use super::trouble::Trouble;
-use super::{Subscribe, TrialError};
+use super::{Audience, Outgoing, Subscribe, TrialError};
 use crate::roster::Roster;
 use crate::shard::ShardSpec;
 use crate::stop::{self, Stop, Stopper};
 use crate::timing::Timing;
-use crate::transport::Trust;
+use crate::transport::{Trust, TrustError};
 
 /// What the load threads are told.
 #[derive(Debug)]
@@ -27,8 +29,10 @@ pub(super) struct LoadSpec {
     pub(super) cores: Vec<u32>,
     pub(super) roster: Roster,
     pub(super) subscribe: Subscribe,
+    /// How a server that somebody else wrote is subscribed to.
+    pub(super) subscription: Option<Subscription>,
     /// By the subscriber's number; empty when nobody sends.
-    pub(super) outgoing: Vec<mpsc::UnboundedReceiver<u64>>,
+    pub(super) outgoing: Outgoing,
 }
 
 /// Running load threads. Dropping them ends them.
@@ -45,6 +49,26 @@ pub(super) struct Load {
 }
 
 impl Load {
+    /// The load threads of the trial that `spec` describes.
+    pub(super) fn of(
+        spec: &TrialSpec,
+        roster: Roster,
+        subscribe: Subscribe,
+        outgoing: Outgoing,
+    ) -> Result<Self, TrialError> {
+        Self::start(LoadSpec {
+            address: spec.address,
+            trust: trust(spec)?,
+            settings: Arc::new(spec.settings.clone()),
+            seed: spec.seed,
+            cores: spec.load_cores.clone(),
+            roster,
+            subscribe,
+            subscription: spec.target.as_ref().map(|target| target.subscription.clone()),
+            outgoing,
+        })
+    }
+
     /// Starts a thread for each core, at least one, which prepare to connect.
     pub(super) fn start(spec: LoadSpec) -> Result<Self, TrialError> {
         let (stopper, stop) = stop::channel();
@@ -80,6 +104,7 @@ impl Load {
                 core: spec.cores.get(index as usize).copied(),
                 subscribers: subscribers.collect(),
                 subscribe: spec.subscribe,
+                subscription: spec.subscription.clone(),
                 prepared: Arc::clone(&load.prepared),
                 go: load.go.subscribe(),
                 timing: told.clone(),
@@ -97,44 +122,46 @@ impl Load {
         self.threads.push(started.map_err(TrialError::Thread)?);
         Ok(())
     }
+}
 
-    /// How many threads have what their subscribers need in order to connect, or cannot have it.
-    pub(super) fn prepared(&self) -> u64 {
-        self.prepared.load(Ordering::Relaxed)
+impl Audience for Load {
+    fn prepared(&self) -> (u64, u64) {
+        (self.prepared.load(Ordering::Relaxed), self.threads.len() as u64)
     }
 
-    /// Lets the subscribers connect.
-    pub(super) fn connect(&self) {
+    fn connect(&self) {
         self.go.send_replace(true);
     }
 
-    /// How many subscribers are connected.
-    pub(super) fn connected(&self) -> u64 {
+    fn connected(&self) -> u64 {
         self.connected.load(Ordering::Relaxed)
     }
 
-    /// Events of the window that were delivered; 0 before the window's end.
-    pub(super) fn delivered(&self) -> u64 {
-        self.delivered.iter().map(|delivered| delivered.load(Ordering::Relaxed)).sum()
-    }
-
-    /// What went wrong with connections.
-    pub(super) fn trouble(&self) -> &Trouble {
-        &self.trouble
-    }
-
-    /// Whether a thread had to give up; [`finish`](Self::finish) tells why.
-    pub(super) fn has_given_up(&self) -> bool {
-        self.threads.iter().any(JoinHandle::is_finished)
-    }
-
-    /// Fixes the phases.
-    pub(super) fn open(&self, timing: Timing) {
+    fn open(&self, timing: Timing) {
         self.timing.send_replace(Some(timing));
     }
 
-    /// Ends every session, closes every connection.
-    pub(super) fn finish(&mut self) -> Result<Vec<LoadReport>, TrialError> {
+    fn delivered(&self) -> u64 {
+        self.delivered.iter().map(|delivered| delivered.load(Ordering::Relaxed)).sum()
+    }
+
+    fn reconnects(&self) -> u64 {
+        self.trouble.reconnects()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.last()
+    }
+
+    fn is_hopeless(&self) -> bool {
+        self.trouble.is_hopeless()
+    }
+
+    fn has_given_up(&self) -> bool {
+        self.threads.iter().any(JoinHandle::is_finished)
+    }
+
+    fn finish(&mut self) -> Result<Vec<LoadReport>, TrialError> {
         self.stopper.stop();
         let reports = self.threads.drain(..).map(|thread| thread.join().map_err(|_| TrialError::Panicked)?);
         // All are joined, also behind one that failed.
@@ -148,4 +175,13 @@ impl Drop for Load {
         // The trial has failed already; what the threads say does not matter any more.
         let _ = self.finish();
     }
+}
+
+/// Whom to trust, if TLS is spoken.
+fn trust(spec: &TrialSpec) -> Result<Option<Trust>, TrustError> {
+    if !spec.settings.transport.tls {
+        return Ok(None);
+    }
+    let certificate = spec.certificate.as_ref().ok_or(TrustError::Missing)?;
+    Ok(Some(Trust::from_base64(certificate)?))
 }

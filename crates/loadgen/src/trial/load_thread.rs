@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use schema::settings::Settings;
-use schema::trial::{Flight, RecordedHead};
+use schema::target::Subscription;
+use schema::trial::{ClientClock, Flight, RecordedHead};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::Instant;
@@ -53,6 +54,8 @@ pub(super) struct LoadThread {
     pub(super) core: Option<u32>,
     pub(super) subscribers: Vec<Subscriber>,
     pub(super) subscribe: Subscribe,
+    /// How a server that somebody else wrote is subscribed to.
+    pub(super) subscription: Option<Subscription>,
     /// Told once its subscribers could connect.
     pub(super) prepared: Arc<AtomicU64>,
     /// Whether they may.
@@ -64,9 +67,9 @@ pub(super) struct LoadThread {
     pub(super) trouble: Arc<Trouble>,
 }
 
-/// What a load thread found.
+/// What a load thread found, or a part of another [`Audience`](super::Audience).
 #[derive(Debug)]
-pub(super) struct LoadReport {
+pub struct LoadReport {
     /// At the window's begin and end.
     pub(super) edges: [Snapshot; 2],
     /// After the last connection was closed.
@@ -81,6 +84,8 @@ pub(super) struct LoadReport {
     pub(super) trace: Vec<Flight>,
     /// Why the first unreadable message was none.
     pub(super) unreadable: Option<MessageError>,
+    /// Its clock, if it is not `CLOCK_MONOTONIC` itself.
+    pub(super) clock: Option<ClientClock>,
 }
 
 impl LoadThread {
@@ -89,7 +94,7 @@ impl LoadThread {
         let cores = self.core.as_slice();
         os::pin(cores).map_err(|source| TrialError::Pin { cores: cores.to_vec(), source })?;
         let runtime = runtime().map_err(TrialError::Thread)?;
-        let shard = Shard::new(self.shard.clone())?;
+        let shard = Shard::at_target(self.shard.clone(), self.subscription.take())?;
         let local = LocalSet::new();
         let edges = local.block_on(&runtime, self.drive(&shard))?;
         // Whatever task of a technique is left ends here, and closes its connection.
@@ -102,6 +107,7 @@ impl LoadThread {
             heads: shard.heads(),
             trace: shard.take_trace(),
             unreadable: shard.unreadable(),
+            clock: None,
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use schema::bytes_account::Layers;
 use schema::trial::{
-    BytesByPhase, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase, SetUp, TrialOutcome,
+    BytesByPhase, ClientClock, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase, SetUp, TrialOutcome,
     TrialSpec,
 };
 
@@ -46,6 +46,7 @@ struct Sum {
     set_ups: SetUps,
     heads: Vec<RecordedHead>,
     trace: Vec<Flight>,
+    clock: Option<ClientClock>,
 }
 
 impl Findings {
@@ -60,14 +61,8 @@ impl Findings {
             delivery: quantiles(sum.recorder.delivery()),
             service: quantiles(sum.recorder.service()),
             uplink_delivery: quantiles(&self.published.uplink),
-            clock: None,
-            warnings: warnings::of(
-                &spec.load_cores,
-                &spec.server_cores,
-                &counts,
-                &messages(&sum),
-                &instrument,
-            ),
+            clock: sum.clock.clone(),
+            warnings: warnings::of(spec, &counts, &messages(&sum), &instrument),
             histograms: self.histograms(&sum.recorder),
             set_up: self.set_up(&sum.set_ups),
             segments: segments(&sum),
@@ -168,6 +163,7 @@ impl Sum {
                 }
             }
             sum.trace.append(&mut report.trace);
+            sum.clock = sum.clock.or(report.clock.take());
         }
         from_the_first(&mut sum.trace);
         sum

@@ -3,14 +3,15 @@
 use schema::settings::{Uplink, UplinkTo};
 use schema::trial::{TrialOutcome, TrialSpec};
 
-use super::edge::{Edge, Held, cost};
-use super::load::Load;
+use super::audience::Audience;
+use super::edge::{Edge, Held, Watched, cost};
 use super::outcome::Findings;
 use super::stall::Staller;
 use super::{LOOK_NS, TrialError};
 use crate::feed_link::FeedError;
 use crate::hiccup::Hiccups;
 use crate::os;
+use crate::post_link::PostError;
 use crate::publisher::{Publisher, PublisherError};
 use crate::roster::Roster;
 use crate::timing::Timing;
@@ -23,7 +24,7 @@ const LAST_BREATH_NS: u64 = 500_000_000;
 pub(super) struct Running<'a> {
     pub(super) stall: Option<Staller>,
     pub(super) publisher: Publisher,
-    pub(super) load: Load,
+    pub(super) load: Box<dyn Audience>,
     pub(super) hiccups_load: Hiccups,
     pub(super) hiccups_server: Option<Hiccups>,
     pub(super) spec: &'a TrialSpec,
@@ -35,9 +36,10 @@ impl Running<'_> {
     /// Waits for both edges of the window, and reads the costs there.
     pub(super) fn pass_window(&mut self) -> Result<[Edge; 2], TrialError> {
         self.wait(self.timing.window_start_ns, |_| false)?;
-        let first = Edge::now(self.spec.server_pid)?;
+        let server = Watched::of(self.spec);
+        let first = Edge::now(server)?;
         self.wait(self.timing.window_end_ns, |_| false)?;
-        Ok([first, Edge::now(self.spec.server_pid)?])
+        Ok([first, Edge::now(server)?])
     }
 
     /// Waits until everything has arrived, at most until the drain's end.
@@ -57,8 +59,8 @@ impl Running<'_> {
             threads: roster.threads(),
             published,
             reports,
-            reconnects: load.trouble().reconnects(),
-            trouble: load.trouble().last(),
+            reconnects: load.reconnects(),
+            trouble: load.trouble(),
             hiccups_load: hiccups_load.finish(),
             hiccups_server: hiccups_server.map(Hiccups::finish),
         };
@@ -101,20 +103,23 @@ impl Running<'_> {
     /// A server that has ended is told as that, and not as a feed that was closed.
     fn why_publisher_gave_up(&mut self) -> TrialError {
         let error = self.publisher.finish().err().unwrap_or(PublisherError::Panicked);
-        if matches!(error, PublisherError::Feed(FeedError::Closed)) && self.server_ends() {
-            return TrialError::ServerEnded { pid: self.spec.server_pid };
-        }
-        TrialError::Publisher(error)
+        let closed = matches!(
+            error,
+            PublisherError::Feed(FeedError::Closed)
+                | PublisherError::Post(PostError::Closed | PostError::Broken(_))
+        );
+        let ended = if closed { self.server_ends() } else { None };
+        ended.unwrap_or(TrialError::Publisher(error))
     }
 
-    fn server_ends(&self) -> bool {
-        let limit_ns = os::now_ns() + LAST_BREATH_NS;
+    fn server_ends(&self) -> Option<TrialError> {
+        let (server, limit_ns) = (Watched::of(self.spec), os::now_ns() + LAST_BREATH_NS);
         while os::now_ns() < limit_ns {
-            if os::has_ended(self.spec.server_pid) {
-                return true;
+            if let Err(ended) = server.check() {
+                return Some(ended);
             }
             os::sleep_until_ns(os::now_ns() + LOOK_NS);
         }
-        false
+        None
     }
 }

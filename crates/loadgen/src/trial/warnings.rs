@@ -1,6 +1,6 @@
 //! What a reader of a trial's figures must know.
 
-use schema::trial::{Counts, Instrument, Quantiles};
+use schema::trial::{Counts, Instrument, Quantiles, TrialSpec};
 use schema::warning::Warning;
 
 /// From here on the load generator's own queueing is part of the latency.
@@ -20,8 +20,22 @@ pub(super) struct MessageBytes {
     pub(super) received: u64,
 }
 
-/// The warnings that a trial's findings call for, given the cores of the load generator and of the server.
+/// The warnings that the findings of the trial that `spec` describes call for.
 pub(super) fn of(
+    spec: &TrialSpec,
+    counts: &Counts,
+    messages: &MessageBytes,
+    instrument: &Instrument,
+) -> Vec<Warning> {
+    let mut warnings = on_cores(&spec.load_cores, &spec.server_cores, counts, messages, instrument);
+    if spec.server_pid.is_none() {
+        warnings.push(Warning::ServerCostUnknown);
+    }
+    warnings
+}
+
+/// The same, given the cores of the load generator and of the server.
+fn on_cores(
     load_cores: &[u32],
     server_cores: &[u32],
     counts: &Counts,
@@ -86,7 +100,7 @@ mod tests {
         instrument: &Instrument,
     ) -> Vec<Warning> {
         let counts = Counts { reconnects, ..Counts::default() };
-        of(cores[0], cores[1], &counts, messages, instrument)
+        on_cores(cores[0], cores[1], &counts, messages, instrument)
     }
 
     #[test]
@@ -133,7 +147,7 @@ mod tests {
     #[test]
     fn broken_connections_and_events_out_of_order_are_told() {
         let counts = Counts { reconnects: 2, duplicate: 3, reordered: 1, ..Counts::default() };
-        let found = of(&[1], &[0], &counts, &MessageBytes::default(), &Instrument::default());
+        let found = on_cores(&[1], &[0], &counts, &MessageBytes::default(), &Instrument::default());
         let expected = [Warning::Reconnects { count: 2 }, Warning::Disordered { duplicate: 3, reordered: 1 }];
         assert_eq!(found, expected);
     }

@@ -47,8 +47,9 @@ fn run_trusting(
         technique: "raw-tcp".to_owned(),
         address: server.address,
         certificate: certificate.map(str::to_owned),
-        feed: server.feed.to_str().unwrap().to_owned(),
-        server_pid: std::process::id(),
+        feed: server.feed.to_str().map(str::to_owned),
+        server_pid: Some(std::process::id()),
+        target: None,
         load_cores: Vec::new(),
         server_cores: Vec::new(),
         settings,
@@ -175,8 +176,9 @@ fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_told_at_once()
         technique: String::new(),
         address: ([127, 0, 0, 1], 1).into(),
         certificate: None,
-        feed: "/nowhere/feed".to_owned(),
-        server_pid: std::process::id(),
+        feed: Some("/nowhere/feed".to_owned()),
+        server_pid: Some(std::process::id()),
+        target: None,
         load_cores: Vec::new(),
         server_cores: Vec::new(),
         settings: settings(),
@@ -185,7 +187,7 @@ fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_told_at_once()
     let subscribe: trial::Subscribe = |session| Box::pin(subscriber::raw_tcp::subscribe(session));
     let error = trial::run(&spec, subscribe).unwrap_err();
     assert_eq!(error.to_string(), "connect to the feed /nowhere/feed");
-    let error = trial::run(&TrialSpec { server_pid: u32::MAX, ..spec }, subscribe).unwrap_err();
+    let error = trial::run(&TrialSpec { server_pid: Some(u32::MAX), ..spec }, subscribe).unwrap_err();
     assert!(matches!(error, TrialError::ServerEnded { .. }), "{error}");
 }
 

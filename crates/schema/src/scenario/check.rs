@@ -5,7 +5,7 @@ use toml::de::DeTable;
 use super::error::Fault;
 use super::tree::span_of;
 use crate::quantity::{show_duration, show_size};
-use crate::settings::{HttpVersion, Payload, Settings, ShortPolling};
+use crate::settings::{HttpVersion, Payload, Publisher, Settings, ShortPolling, UplinkTo};
 
 /// Bytes of the smallest chat payload, `{"content":"","timestamp":1234567890123}`.
 pub const SMALLEST_CHAT_BYTES: u32 = 40;
@@ -25,6 +25,7 @@ pub(super) fn settings(settings: &Settings, tree: &DeTable<'_>) -> Result<(), Fa
     payloads(settings, &at)?;
     channels(settings, &at)?;
     transport(settings, &at)?;
+    publisher(settings, &at)?;
     phases(settings, &at)?;
     stall(settings, &at)
 }
@@ -115,6 +116,26 @@ fn transport(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
         ));
     }
     Ok(())
+}
+
+/// The publisher's requests are plain HTTP/1.1, are counted nowhere, and are answered as a subscriber's own are.
+fn publisher(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
+    let transport = &settings.transport;
+    let to = settings.uplink.as_ref().map(|uplink| uplink.to);
+    let cannot = if settings.publisher == Publisher::Feed {
+        None
+    } else if transport.tls || transport.http == HttpVersion::Http2 {
+        Some("the publisher posts over plain HTTP/1.1, and the server is asked for something else")
+    } else if to == Some(UplinkTo::Application) {
+        Some("what is posted goes to the application, the publisher's events, too")
+    } else if settings.observed {
+        Some("the kernel would count the publisher's requests, which are in no account")
+    } else {
+        None
+    };
+    cannot.map_or(Ok(()), |found| {
+        Err(at("publisher", found.to_owned()).help("write publisher = \"feed\", or leave it out"))
+    })
 }
 
 fn phases(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
