@@ -93,9 +93,12 @@ fn findings_are_told_in_words_that_can_be_acted_on() {
     assert!(browsers.contains("a browser leaves all but 6 waiting** (Long polling)"), "{browsers}");
     assert!(browsers.contains("held back** (Chromium each 1.00 s for 100 ms; Firefox each"), "{browsers}");
     assert!(browsers.contains("without them the clock is coarser in Chromium."), "{browsers}");
-    // Request line, field and empty line, each with its line end.
-    assert!(browsers.contains("| `fetch` | 1 fields, 37 B | 1 fields, 37 B |"), "{browsers}");
-    assert!(browsers.contains("```http\nGET /events HTTP/1.1\naccept: */*\n```"), "{browsers}");
+    // Request line, two fields and empty line, each with its line end: 22 + 17 + 13 + 2.
+    assert!(browsers.contains("| `fetch` | 54 B in 2 fields | 54 B in 2 fields |"), "{browsers}");
+    assert!(
+        browsers.contains("```http\nGET /events HTTP/1.1\nhost: localhost\naccept: */*\n```"),
+        "{browsers}"
+    );
 }
 
 #[test]

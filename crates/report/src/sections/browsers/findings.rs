@@ -151,7 +151,7 @@ fn heads(findings: &[BrowserFindings]) -> String {
             let head = found.heads.iter().find(|head| head.kind == *kind);
             head.map_or_else(
                 || NOTHING.to_owned(),
-                |head| format!("{} fields, {} B", head.fields.len(), bytes(head)),
+                |head| format!("{} B in {} fields", bytes(head), head.fields.len()),
             )
         });
         [format!("`{}`", inline(kind))].into_iter().chain(cells).collect()
