@@ -11,14 +11,11 @@
 
 use memchr::memchr;
 use schema::bytes_account::Layers;
+use wire::engine_io::SEPARATOR;
+use wire::socket_io::BEFORE_MESSAGE;
 
 use super::ledger::{Layer, settle};
 use super::message::{Mask, Meter};
-
-/// Between packets of a poll (Engine.IO protocol, "Packet encoding", "HTTP long-polling").
-const SEPARATOR: u8 = 0x1e;
-/// What stands before the one argument of an event of ours.
-const NAME: &[u8] = b"[\"message\",";
 
 /// What the packets of an exchange were, at the most. It decides what the exchange's heads are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -111,7 +108,7 @@ enum Place {
     Event,
     Namespace,
     AckId,
-    /// So many bytes of [`NAME`] have come.
+    /// So many bytes of the name have come, the bracket before it and the comma behind it included.
     Name(usize),
     /// The argument of an event of ours, and the bracket behind it.
     Argument,
@@ -178,6 +175,11 @@ impl Packet {
     }
 }
 
+/// What stands before the one argument of an event of ours, behind namespace and acknowledgement id.
+fn name() -> &'static [u8] {
+    &BEFORE_MESSAGE[1..]
+}
+
 impl Place {
     /// What a packet that ends here carries.
     fn carried(self) -> Carried {
@@ -203,8 +205,8 @@ impl Place {
             (Self::Namespace, b',') | (Self::Event | Self::AckId, b'0'..=b'9') => Self::AckId,
             (Self::Event, b'/') | (Self::Namespace, _) => Self::Namespace,
             (Self::Event | Self::AckId, b'[') => Self::Name(1),
-            (Self::Name(known), byte) if NAME.get(known) == Some(&byte) => {
-                if known + 1 == NAME.len() {
+            (Self::Name(known), byte) if name().get(known) == Some(&byte) => {
+                if known + 1 == name().len() {
                     Self::Argument
                 } else {
                     Self::Name(known + 1)

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
-use wire::{Message, frame, lines, sse};
+use wire::{Message, engine_io, frame, lines, socket_io, sse};
 
 use super::encode::{message, websocket_frame};
 
@@ -44,6 +44,14 @@ pub(crate) fn groups(criterion: &mut Criterion) {
         let mut socket =
             WebSocket::from_raw_socket(Endless::new(websocket_frame(&message)), Role::Client, Some(config));
         bencher.iter(|| socket.read().expect("the frames are good"));
+    });
+    group.bench_function("socketio: a frame's text", |bencher| {
+        let text = engine_io::Packet::Text(engine_io::Kind::Message, socket_io::encode_message(&message));
+        let text = text.to_frame();
+        bencher.iter(|| match engine_io::Packet::from_frame(black_box(&text)) {
+            Ok(engine_io::Packet::Text(_, text)) => socket_io::message(&text).expect("it is a message").len(),
+            other => unreachable!("{other:?}"),
+        });
     });
     group.finish();
 }

@@ -7,10 +7,12 @@ use loadgen::position::Position;
 use loadgen::recorder::Recorder;
 use loadgen::tap::{Classifier, Protocol};
 use schema::bytes_account::Account;
-use wire::{Stamp, frame, lines};
+use wire::{Stamp, engine_io, frame, lines, socket_io};
 
 use super::encode::message;
 
+const PACKET_REQUEST: &[u8] =
+    b"GET /socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA HTTP/1.1\r\nhost: 127.0.0.1:4000\r\n\r\n";
 const REQUEST: &[u8] = b"GET /events?channel=0&after=41 HTTP/1.1\r\nhost: 127.0.0.1:4000\r\n\r\n";
 
 pub(crate) fn groups(criterion: &mut Criterion) {
@@ -40,6 +42,16 @@ pub(crate) fn groups(criterion: &mut Criterion) {
         });
         assert_eq!((account.up.unfinished, account.down.unfinished), (0, 0), "the tap understood every poll");
     });
+    group.bench_function("tap: a poll of Socket.IO and its answer", |bencher| {
+        let (mut tap, mut account) = (Classifier::new(Protocol::Http), Account::default());
+        let answer = packets();
+        bencher.iter(|| {
+            tap.up(black_box(PACKET_REQUEST), &mut account);
+            tap.down(black_box(&answer), &mut account);
+        });
+        assert_eq!((account.up.unfinished, account.down.unfinished), (0, 0), "the tap understood every poll");
+        assert!(account.down.socket_io > 0, "the tap found the packets");
+    });
     group.finish();
 }
 
@@ -49,6 +61,17 @@ fn answer() -> Vec<u8> {
         "HTTP/1.1 200 OK\r\ncontent-type: {}\r\ncache-control: no-store\r\ncontent-length: {}\r\n\
          date: Sun, 22 Nov 2026 18:00:00 GMT\r\n\r\n",
         lines::MEDIA_TYPE,
+        body.len()
+    );
+    [head.as_bytes(), &body].concat()
+}
+
+fn packets() -> Vec<u8> {
+    let text = socket_io::encode_message(&message());
+    let body = engine_io::Packet::Text(engine_io::Kind::Message, text).to_frame();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\ncontent-type: text/plain; charset=UTF-8\r\n\
+         date: Sun, 22 Nov 2026 18:00:00 GMT\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), &body].concat()
