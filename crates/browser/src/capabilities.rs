@@ -4,7 +4,7 @@ use fantoccini::wd::Capabilities;
 use serde_json::{Value, json};
 
 use crate::found::{Found, Kind};
-use crate::session::{PAGE_LIMIT, Scheme};
+use crate::session::{Certificates, PAGE_LIMIT, Preferences, Scheme};
 
 const CHROMIUM: [&str; 13] = [
     "--headless=new",
@@ -25,14 +25,15 @@ const CHROMIUM: [&str; 13] = [
 ];
 
 /// What the driver is told to start.
-pub(crate) fn of(found: &Found, scheme: Scheme, is_root: bool) -> Capabilities {
+pub(crate) fn of(found: &Found, preferences: Preferences, is_root: bool) -> Capabilities {
     let limit_ms = u64::try_from(PAGE_LIMIT.as_millis()).unwrap_or(u64::MAX);
+    let Preferences { scheme, certificates } = preferences;
     let (key, options) = match found.kind {
         Kind::Chromium => ("goog:chromeOptions", chromium(found, scheme, is_root)),
         Kind::Firefox => ("moz:firefoxOptions", firefox(found, scheme)),
     };
     let mut capabilities = Capabilities::new();
-    capabilities.insert("acceptInsecureCerts".to_owned(), json!(true));
+    capabilities.insert("acceptInsecureCerts".to_owned(), json!(certificates == Certificates::Any));
     capabilities.insert("timeouts".to_owned(), json!({ "pageLoad": limit_ms, "script": limit_ms }));
     capabilities.insert(key.to_owned(), options);
     capabilities

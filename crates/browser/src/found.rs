@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::BrowserError;
-use crate::session::{Browser, Scheme};
+use crate::session::{Browser, Preferences, Scheme};
 
 /// A browser that can be driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,7 +108,16 @@ impl Found {
     ///
     /// Like [`Found::start`].
     pub async fn start_in(&self, scheme: Scheme) -> Result<Browser, BrowserError> {
-        Browser::start(self, scheme).await
+        self.start_with(Preferences { scheme, ..Preferences::default() }).await
+    }
+
+    /// The same, as these preferences have it.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Found::start`].
+    pub async fn start_with(&self, preferences: Preferences) -> Result<Browser, BrowserError> {
+        Browser::start(self, preferences).await
     }
 }
 

@@ -22,4 +22,4 @@ pub use fantoccini::wd::WindowHandle;
 
 pub use error::BrowserError;
 pub use found::{Found, Kind, Missing, find};
-pub use session::{Browser, Scheme};
+pub use session::{Browser, Certificates, Preferences, Scheme};

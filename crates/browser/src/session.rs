@@ -33,6 +33,30 @@ pub enum Scheme {
     Dark,
 }
 
+/// What a browser does about a server's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Certificates {
+    /// It takes every one.
+    #[default]
+    Any,
+    /// Only what an authority that it knows vouches for.
+    Trusted,
+}
+
+/// How a browser is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Preferences {
+    /// Its colours.
+    pub scheme: Scheme,
+    /// Which servers it speaks to.
+    pub certificates: Certificates,
+}
+
+impl Preferences {
+    /// Light colours, any certificate.
+    pub const DEFAULT: Self = Self { scheme: Scheme::Light, certificates: Certificates::Any };
+}
+
 /// A running browser. Dropping it ends all its processes and removes its profile.
 #[derive(Debug)]
 pub struct Browser {
@@ -44,11 +68,11 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub(crate) async fn start(found: &Found, scheme: Scheme) -> Result<Self, BrowserError> {
+    pub(crate) async fn start(found: &Found, preferences: Preferences) -> Result<Self, BrowserError> {
         let kind = found.kind;
         let driver = Driver::start(found).await?;
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities::of(found, scheme, rustix::process::geteuid().is_root()));
+        builder.capabilities(capabilities::of(found, preferences, rustix::process::geteuid().is_root()));
         let address = format!("http://127.0.0.1:{}", driver.port);
         let client = timeout(START_LIMIT, builder.connect(&address))
             .await
