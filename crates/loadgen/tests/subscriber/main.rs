@@ -5,6 +5,7 @@
 //! - `rig`: a subscriber's session, and a server that follows a script
 //! - `refusals`: what a subscriber says of a server that lets it go
 //! - `requests`: what a subscriber asks for, and on how many connections
+//! - `socketio`: Socket.IO by each of its ways
 //! - `stops`: how a subscriber ends when it is told to
 
 mod deflate;
@@ -12,4 +13,5 @@ mod extended_connect;
 mod refusals;
 mod requests;
 mod rig;
+mod socketio;
 mod stops;
