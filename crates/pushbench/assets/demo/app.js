@@ -115,7 +115,7 @@ class Page {
 
   show(now_ms, words) {
     const { values } = this.controls;
-    const summaries = this.lanes.map((lane) => lane.summary(now_ms, this.stall, values.payload_bytes));
+    const summaries = this.lanes.map((lane) => lane.summary(now_ms, this.stall));
     const most = Math.max(1, ...summaries.map(({ total }) => total));
     const least = Math.min(...summaries.map(({ each }) => each).filter(Number.isFinite));
     summaries.forEach((summary, nth) => this.lanes[nth].show(summary, this.layers, most, least));

@@ -1,6 +1,6 @@
 // The sliders and buttons: what they ask the server for, and what the page is told about it.
 
-import { bytes, said, time } from './figures.js';
+import { bytes, said, span } from './figures.js';
 
 const SLIDERS = [
   {
@@ -13,11 +13,11 @@ const SLIDERS = [
   },
   {
     key: 'poll_ms', label: 'Short polling asks', stops: [100, 200, 500, 1000, 2000, 5000, 10_000],
-    text: (value) => `every ${said(time(value).map((part) => part.replace(/\.0+$/, '')))}`,
+    text: (value) => `every ${span(value)}`,
   },
   {
     key: 'delay_ms', label: 'Added delay', stops: [0, 5, 10, 20, 50, 100, 200, 500],
-    text: (value) => (value === 0 ? 'none' : `${said(time(value).map((part) => part.replace(/\.0$/, '')))} each way`),
+    text: (value) => (value === 0 ? 'none' : `${span(value)} each way`),
   },
 ];
 const SETTLED_MS = 150;

@@ -36,10 +36,10 @@ export function time(ms) {
   return [(ms / 1000).toFixed(ms < 9950 ? 2 : 1), 's'];
 }
 
-/** Bytes as a number and its unit. */
-export function bytes(count) {
-  if (count === undefined || Number.isNaN(count)) return ['–', ''];
-  if (count < 9999.5) return [count.toFixed(0), 'B'];
+/** Bytes as a number and its unit; thousands from `thousands` on. */
+export function bytes(count, thousands = 9999.5) {
+  if (!Number.isFinite(count)) return ['–', ''];
+  if (count < thousands) return [count.toFixed(0), 'B'];
   if (count < 999_500) return [(count / 1000).toFixed(count < 99_950 ? 1 : 0), 'kB'];
   return [(count / 1e6).toFixed(count < 9.995e6 ? 2 : 1), 'MB'];
 }
@@ -52,6 +52,12 @@ export function ratio(value) {
 /** Number and unit in one piece, with a space that does not break. */
 export function said([number, unit]) {
   return unit ? `${number}\u00a0${unit}` : number;
+}
+
+/** Milliseconds as they stand in a sentence: without zeros that say nothing. */
+export function span(ms) {
+  const [number, unit] = time(ms);
+  return said([number.includes('.') ? number.replace(/\.?0+$/, '') : number, unit]);
 }
 
 /** The median of numbers; none of none. */

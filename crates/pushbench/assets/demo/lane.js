@@ -45,14 +45,15 @@ export class Lane {
     this.base = this.latest;
   }
 
-  /** What the worker heard. Returns the notes, for whoever tells them. */
+  /** What the worker heard. */
   hear({ arrivals, reads, empties, notes }, stall) {
     this.reads += reads;
     this.empties += empties;
     this.events += arrivals.length / 2;
     this.track.add(arrivals);
-    for (let at = 0; at < arrivals.length; at += 2) this.arrived(arrivals[at], arrivals[at + 1], stall);
+    // A connection is back before what it brings.
     for (const note of notes) this.note(note);
+    for (let at = 0; at < arrivals.length; at += 2) this.arrived(arrivals[at], arrivals[at + 1], stall);
   }
 
   arrived(sent_ms, received_ms, stall) {
@@ -78,13 +79,14 @@ export class Lane {
   }
 
   /** Everything about this lane that words and numbers are made of. */
-  summary(now_ms, stall, payload) {
+  summary(now_ms, stall) {
     const requests = this.latest.requests - this.base.requests;
     const total = this.latest.bytes - this.base.bytes;
     return {
-      slug: this.slug, label: this.label, now_ms, stall, requests, total, payload,
-      // The stamp is the instrument's, so it counts as payload here.
-      each: this.events > 0 ? (total - this.layer('stamp')) / this.events : NaN,
+      slug: this.slug, label: this.label, now_ms, stall, requests, total,
+      each: total / this.events,
+      // What is neither the application's nor the instrument's.
+      extra: (total - this.layer('payload') - this.layer('stamp')) / this.events,
       events: this.events, reads: this.reads, empties: this.empties,
       now: this.latencyNow(now_ms), p50: this.latencies.quantile(0.5), p99: this.latencies.quantile(0.99),
       connections: this.latest.connections, connected: this.connected, close: this.close,
@@ -115,7 +117,7 @@ export class Lane {
     this.figure('.open', [String(summary.connections), '']);
     const times = summary.each / least;
     this.part('.times').textContent = !Number.isFinite(times) ? '' : times < 1.05 ? 'the least' : `${ratio(times)} × the least`;
-    this.part('.total').textContent = said(bytes(summary.total));
+    this.part('.total').textContent = said(bytes(summary.total, 1000));
     this.stack(layers, summary.total, most);
   }
 
