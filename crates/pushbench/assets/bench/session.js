@@ -43,6 +43,8 @@ export class Session {
     this.#position = after;
     this.#isGreeted = after !== null;
     this.phase = phase_ms;
+    stopped.addEventListener("abort", () => this.#wake());
+    /** Resolves when it is connected, to how long that took in ms. */
     this.connection = new Promise((connected) => (this.#connected = connected));
   }
 
@@ -110,8 +112,13 @@ export class Session {
   async pause(ms) {
     if (ms <= 0 || this.stopped.aborted) return;
     await new Promise((done) => {
-      const timer = setTimeout(done, ms);
-      this.stopped.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
+      const end = () => {
+        clearTimeout(timer);
+        this.stopped.removeEventListener("abort", end);
+        done();
+      };
+      const timer = setTimeout(end, ms);
+      this.stopped.addEventListener("abort", end);
     });
   }
 
@@ -128,10 +135,7 @@ export class Session {
   async outgoing() {
     while (this.#outgoing.length === 0) {
       if (this.stopped.aborted) return null;
-      await new Promise((wake) => {
-        this.#wake = wake;
-        this.stopped.addEventListener("abort", wake, { once: true });
-      });
+      await new Promise((wake) => (this.#wake = wake));
     }
     return this.#outgoing.shift();
   }

@@ -5,6 +5,7 @@ const EVENT = "message";
 export async function subscribe(session) {
   const transports = { polling: ["polling"], upgrade: ["polling", "websocket"], websocket: ["websocket"] };
   const ways = transports[session.settings.transports];
+  session.request();
   const socket = globalThis.io({
     transports: ways,
     forceNew: true,
@@ -53,10 +54,11 @@ function watch(session, engine) {
     isPolling = transport.name === "polling";
     if (!isPolling) return;
     transport.on("poll", () => session.request());
-    transport.on("pollComplete", () => {
+    // The library hands an answer's events on after this, in microtasks.
+    transport.on("pollComplete", () => setTimeout(() => {
       session.response(events);
       events = 0;
-    });
+    }));
   };
   follow(engine.transport);
   engine.on("upgrade", follow);

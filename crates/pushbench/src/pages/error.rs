@@ -1,0 +1,28 @@
+//! Why pages of a browser could not subscribe.
+
+use std::io;
+
+use loadgen::payload::PayloadError;
+
+/// Why pages of a browser could not subscribe.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PagesError {
+    #[error(transparent)]
+    Missing(#[from] browser::Missing),
+    #[error(transparent)]
+    Browser(#[from] browser::BrowserError),
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    #[error("the page's answer cannot be read")]
+    Rubbish(#[from] serde_json::Error),
+    #[error("the page could not read what it received: {0:?}")]
+    Unreadable(String),
+    #[error("the page told nothing of the server's clock")]
+    NoClock,
+    #[error("start the browser's thread")]
+    Thread(#[source] io::Error),
+    #[error("the browser's thread panicked")]
+    Panicked,
+    #[error("the trial was abandoned")]
+    Abandoned,
+}

@@ -1,0 +1,215 @@
+//! Which trials a browser takes part in, and what `--client` makes of a scenario.
+
+use browser::Missing;
+use schema::manifest::Skipped;
+use schema::scenario::{Point, Scenario};
+use schema::settings::{Client, HeaderProfile, HttpVersion, Settings};
+
+use super::browser_of;
+use crate::registry;
+
+/// A browser opens six HTTP/1.1 connections to an origin at most, and each subscriber that also posts wants a second one
+/// now and then. For all clients of a scenario, since they are compared.
+pub(crate) const MOST_SUBSCRIBERS: u32 = 4;
+/// The key that is swept.
+const KEY: &str = "client";
+
+/// What is left of the scenarios once `clients` are swept, and once browsers that are missing, and what no browser can do,
+/// are left out by name. Without `clients`, each scenario keeps those of its file.
+pub(crate) fn fit(scenarios: Vec<Scenario>, clients: &[Client]) -> (Vec<Scenario>, Vec<Skipped>) {
+    fit_with(scenarios, clients, |kind| browser::find(kind).err())
+}
+
+fn fit_with(
+    scenarios: Vec<Scenario>,
+    clients: &[Client],
+    missing: impl Fn(browser::Kind) -> Option<Missing>,
+) -> (Vec<Scenario>, Vec<Skipped>) {
+    let mut skipped = Vec::new();
+    let mut fitting = Vec::new();
+    for scenario in scenarios {
+        let mut scenario = swept(scenario, clients);
+        if scenario.points.iter().any(|point| browser_of(point.settings.client).is_some()) {
+            leave_out(&mut scenario, &missing, &mut skipped);
+        }
+        if !scenario.points.is_empty() {
+            fitting.push(scenario);
+        }
+    }
+    (fitting, skipped)
+}
+
+/// The scenario at each of `clients`. A scenario that sweeps clients itself keeps those of them that it has.
+fn swept(mut scenario: Scenario, clients: &[Client]) -> Scenario {
+    if clients.is_empty() {
+        return scenario;
+    }
+    if scenario.sweeps.iter().any(|key| key == KEY) {
+        scenario.points.retain(|point| clients.contains(&point.settings.client));
+        return scenario;
+    }
+    let at = |client: Client, point: &Point| {
+        let mut point = point.clone();
+        point.settings.client = client;
+        point.values.insert(KEY.to_owned(), name(client).to_owned());
+        point
+    };
+    let points = &scenario.points;
+    scenario.points =
+        clients.iter().flat_map(|&client| points.iter().map(move |point| at(client, point))).collect();
+    scenario.sweeps.push(KEY.to_owned());
+    scenario
+}
+
+/// Takes out what cannot be run, and the subscribers that are too many for a browser.
+fn leave_out(
+    scenario: &mut Scenario,
+    missing: &impl Fn(browser::Kind) -> Option<Missing>,
+    skipped: &mut Vec<Skipped>,
+) {
+    let name_of_scenario = scenario.name.clone();
+    let mut tell = |what: String, why: String| {
+        if skipped.iter().all(|earlier| earlier.what != what || earlier.why != why) {
+            skipped.push(Skipped { what, why });
+        }
+    };
+    scenario.points.retain(|point| {
+        let client = point.settings.client;
+        let Some(kind) = browser_of(client) else { return true };
+        let point_of = || format!("{} with {}{}", name_of_scenario, name(client), others(point));
+        match (missing(kind), why_not(&point.settings)) {
+            (Some(missing), _) => tell(format!("client {}", name(client)), missing.to_string()),
+            (None, Some(why)) => tell(point_of(), why.to_owned()),
+            (None, None) => return true,
+        }
+        false
+    });
+    for point in &mut scenario.points {
+        limit(&mut point.settings);
+        if browser_of(point.settings.client).is_some() {
+            point.techniques = known_to_a_page(&point.techniques);
+            tell(
+                format!("raw-tcp with {}", name(point.settings.client)),
+                "a page has no raw sockets".to_owned(),
+            );
+        }
+    }
+}
+
+/// The other swept values of a point, for people.
+fn others(point: &Point) -> String {
+    let others = point.values.iter().filter(|(key, _)| *key != KEY);
+    others.map(|(_, value)| format!(", {value}")).collect()
+}
+
+/// Why a browser cannot run a trial with these settings; none if it can.
+fn why_not(settings: &Settings) -> Option<&'static str> {
+    let Settings { transport, subscribers, http, .. } = settings;
+    let shared = transport.per_connection >= subscribers.count.min(MOST_SUBSCRIBERS);
+    if transport.http == HttpVersion::Http2 && !transport.tls {
+        Some("browsers speak HTTP/2 over TLS only")
+    } else if transport.http == HttpVersion::Http2 && !shared {
+        Some("a page has one HTTP/2 connection to its origin, which all of its subscribers share")
+    } else if subscribers.added_delay_ns > 0 {
+        Some("what a page receives cannot be held back")
+    } else if !http.keep_alive {
+        Some("a page cannot have a connection for each request")
+    } else if http.headers != HeaderProfile::Browser {
+        Some("a browser sends the headers that it sends")
+    } else if settings.observed || settings.traced {
+        Some("nobody stands at a browser's socket")
+    } else {
+        None
+    }
+}
+
+fn limit(settings: &mut Settings) {
+    let subscribers = &mut settings.subscribers;
+    subscribers.count = subscribers.count.min(MOST_SUBSCRIBERS);
+    subscribers.channels = subscribers.channels.min(subscribers.count);
+}
+
+/// Of the techniques that take part, or of all if none is named, those that a page can speak.
+fn known_to_a_page(named: &[String]) -> Vec<String> {
+    let known = registry::TECHNIQUES.iter().filter(|technique| !technique.floor);
+    let takes_part = |slug: &str| named.is_empty() || named.iter().any(|other| other == slug);
+    known.filter(|technique| takes_part(technique.slug)).map(|technique| technique.slug.to_owned()).collect()
+}
+
+/// How a client is called on the command line and in scenario files.
+pub(crate) fn name(client: Client) -> &'static str {
+    browser_of(client).map_or("native", browser::Kind::name)
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::scenario::Extent;
+
+    use super::*;
+
+    const ALL: [Client; 3] = [Client::Chromium, Client::Firefox, Client::Native];
+
+    fn scenario(rest: &str) -> Scenario {
+        let text = format!("question = \"What?\"\nreading = \"Look.\"\n{rest}\n[events]\nrate = \"10/s\"\n");
+        Scenario::parse(&text, "test.toml", "test", &registry::slugs(), Extent::Full).unwrap()
+    }
+
+    fn everybody_is_here(_: browser::Kind) -> Option<Missing> {
+        None
+    }
+
+    fn clients(scenario: &Scenario) -> Vec<Client> {
+        scenario.points.iter().map(|point| point.settings.client).collect()
+    }
+
+    #[test]
+    fn a_scenario_is_run_at_each_client_with_the_same_few_subscribers() {
+        let many = scenario("subscribers = { count = 200, channels = 200 }");
+        let (fitting, _) = fit_with(vec![many], &ALL, everybody_is_here);
+        assert_eq!(clients(&fitting[0]), ALL);
+        assert_eq!(fitting[0].sweeps, ["client"]);
+        for point in &fitting[0].points {
+            assert_eq!((point.settings.subscribers.count, point.settings.subscribers.channels), (4, 4));
+            let raw = point.techniques.is_empty() || point.techniques.iter().any(|slug| slug == "raw-tcp");
+            assert_eq!(raw, point.settings.client == Client::Native);
+        }
+    }
+
+    #[test]
+    fn without_browsers_nothing_is_limited() {
+        let many = scenario("subscribers = { count = 200 }");
+        for clients in [&[][..], &[Client::Native]] {
+            let (fitting, skipped) = fit_with(vec![many.clone()], clients, everybody_is_here);
+            assert_eq!((fitting[0].points[0].settings.subscribers.count, skipped.len()), (200, 0));
+        }
+    }
+
+    #[test]
+    fn a_scenario_that_sweeps_clients_keeps_those_that_are_asked_for() {
+        let own = scenario("[[sweep]]\nkey = \"client\"\nvalues = [\"native\", \"chromium\", \"firefox\"]");
+        let (fitting, _) = fit_with(vec![own], &[Client::Firefox], everybody_is_here);
+        assert_eq!(clients(&fitting[0]), [Client::Firefox]);
+    }
+
+    #[test]
+    fn a_missing_browser_is_skipped_by_name_with_what_to_install() {
+        let missing =
+            |kind| (kind == browser::Kind::Firefox).then_some(Missing { kind, program: "geckodriver" });
+        let (fitting, skipped) = fit_with(vec![scenario("")], &ALL, missing);
+        assert_eq!(clients(&fitting[0]), [Client::Chromium, Client::Native]);
+        let firefox = skipped.iter().find(|skipped| skipped.what == "client firefox").unwrap();
+        assert!(firefox.why.contains("install firefox-esr"), "{}", firefox.why);
+        let (none, _) = fit_with(vec![scenario("")], &[Client::Firefox], missing);
+        assert_eq!(none, []);
+    }
+
+    #[test]
+    fn what_no_browser_speaks_is_skipped_by_name() {
+        let plain = scenario("transport = { http = \"2\", per_connection = 4 }");
+        let (fitting, skipped) = fit_with(vec![plain], &ALL, everybody_is_here);
+        assert_eq!(clients(&fitting[0]), [Client::Native]);
+        let told: Vec<_> = skipped.iter().map(|skipped| (&*skipped.what, &*skipped.why)).collect();
+        let why = "browsers speak HTTP/2 over TLS only";
+        assert_eq!(told, [("test with chromium", why), ("test with firefox", why)]);
+    }
+}
