@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use schema::SCHEMA_VERSION;
 use schema::manifest::{Manifest, Skipped};
-use schema::settings::{Uplink, UplinkTo};
+use schema::settings::{Client, Uplink, UplinkTo};
 use schema::trial::{Counts, Failure, Side, TrialOutcome, TrialRecord, TrialResult};
 
 use crate::climb::Climbs;
@@ -16,7 +16,8 @@ use crate::plan::{Plan, Trial};
 use crate::progress::Progress;
 use crate::registry;
 use crate::replay;
-use crate::store::{SKIPPED_TRIAL, Store};
+use crate::store::{SKIPPED_TRIAL, Store, Surveys};
+use crate::survey;
 use crate::trial::Stage;
 
 /// A run under way.
@@ -78,7 +79,25 @@ impl Runner<'_> {
                 climbs.note(&trial, &result);
             }
         }
+        self.survey(plan, progress).await?;
         self.measure_floor().await
+    }
+
+    /// Once in a run in which browsers take part. A survey that fails is told, and fails no run.
+    async fn survey(&mut self, plan: &Plan, progress: &Progress) -> anyhow::Result<()> {
+        let surveys = Surveys::in_folder(self.store.dir());
+        let clients = surveyed_clients(plan);
+        if clients.is_empty() || surveys.is_kept() {
+            return Ok(());
+        }
+        progress.note("survey: how WebSockets end in each client, and what the browsers do");
+        let surveyed = survey::survey(&clients).await;
+        for (client, why) in &surveyed.failed {
+            let what = format!("survey of {}", survey::name(*client));
+            progress.note(&format!("skipped: {what}: {why}"));
+            self.manifest.skipped.push(Skipped { what, why: why.clone() });
+        }
+        surveys.keep(&surveyed).context("keep the survey")
     }
 
     async fn one(&mut self, trial: &Trial<'_>, progress: &mut Progress) -> anyhow::Result<TrialResult> {
@@ -128,6 +147,18 @@ impl Runner<'_> {
             self.manifest.skipped.push(Skipped { what, why: why.to_owned() });
         }
     }
+}
+
+/// The browsers of the plan with the native client beside them; nobody in a plan without a browser.
+fn surveyed_clients(plan: &Plan) -> Vec<Client> {
+    let mut clients: Vec<_> = plan.trials().map(|trial| trial.point.settings.client).collect();
+    clients.sort_unstable();
+    clients.dedup();
+    clients.retain(|&client| client != Client::Native);
+    if !clients.is_empty() {
+        clients.insert(0, Client::Native);
+    }
+    clients
 }
 
 /// The outcome with its histograms apart: they have a file of their own.

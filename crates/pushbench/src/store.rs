@@ -3,6 +3,7 @@
 
 mod atomic;
 mod runs;
+mod surveys;
 mod table;
 
 use std::fs;
@@ -20,6 +21,7 @@ use crate::histograms::{self, Tagged};
 use crate::plan::{Plan, Trial};
 
 pub(crate) use runs::{newest, newest_unfinished};
+pub(crate) use surveys::Surveys;
 
 const MANIFEST: &str = "manifest.json";
 const PLAN: &str = "plan.json";
