@@ -1,15 +1,17 @@
 //! Why a session ends, and how the client is told: close code and reason (RFC 6455 §7.4).
 //!
 //! The libraries report an error and leave the closing to their caller. A socket that is dropped then, with input
-//! unread, is reset before the client has read the close frame; so the frame is sent, the write side shut down, and
-//! the input drained for a while.
+//! unread, is reset before the client has read the close frame; so the frame is sent, the client's own awaited, the write
+//! side shut down, and the input drained for a while.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use server_kit::hub::{Dismissal, LONGEST_REASON, PublishError};
+use server_kit::stream::Stream;
 use server_kit::{Lagged, linger};
+use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -20,6 +22,11 @@ use crate::socket::Socket;
 
 /// A client that does not read its close frame in this time is not told.
 const LONGEST: Duration = Duration::from_secs(1);
+/// How long the client's own close frame is awaited.
+const ANSWER: Duration = Duration::from_millis(500);
+/// Where what the client sends cannot be read any more, it has answered once it was silent for so long.
+const SILENCE: Duration = Duration::from_millis(100);
+const READ_BYTES: usize = 4 * 1024;
 
 /// Why a session ends.
 #[derive(Debug, thiserror::Error)]
@@ -46,16 +53,45 @@ pub(crate) enum End {
 
 /// Tells the client, if it can be told anything, and closes. Whether or not it took it, the connection is over.
 pub(crate) async fn say(mut socket: impl Socket, end: End) {
-    let _ = match (end.code(), &end) {
-        (Some(code), end) => timeout(LONGEST, socket.close(code, shortened(end.reason()))).await,
-        // The answer to the client's close is queued.
-        (None, End::Closed) => timeout(LONGEST, socket.flush()).await,
+    match (end.code(), &end) {
+        (Some(code), _) => {
+            let told = timeout(LONGEST, socket.close(code, shortened(end.reason()))).await;
+            if matches!(told, Ok(Ok(()))) {
+                return part(socket, &end).await;
+            }
+        }
+        // The answer to the client's close is queued; if it cannot be sent, there is nobody to tell.
+        (None, End::Closed) => _ = timeout(LONGEST, socket.flush()).await,
         (None, _) => return linger::end(socket.into_stream()).await,
-    };
+    }
     linger::close(socket.into_stream()).await;
 }
 
+/// Ends the connection once the client has closed, too (RFC 6455 §7.1.1). Firefox, which finds the connection ended before
+/// it has answered, shows the code, but calls the end unclean.
+async fn part(mut socket: impl Socket, end: &End) {
+    if end.is_readable() {
+        let answered = async { while socket.next().await.is_ok() {} };
+        // However the wait ends, the connection does now.
+        let _ = timeout(ANSWER, answered).await;
+        return linger::close(socket.into_stream()).await;
+    }
+    let mut stream = socket.into_stream();
+    let _ = timeout(ANSWER, silence(&mut stream)).await;
+    linger::close(stream).await;
+}
+
+async fn silence(stream: &mut Stream) {
+    let mut read = [0; READ_BYTES];
+    while let Ok(Ok(1..)) = timeout(SILENCE, stream.read(&mut read)).await {}
+}
+
 impl End {
+    /// Whether the client's frames can still be told apart.
+    fn is_readable(&self) -> bool {
+        !matches!(self, Self::Socket(_) | Self::Deflated(_))
+    }
+
     fn code(&self) -> Option<u16> {
         let code = match self {
             Self::Dismissed(dismissal) => return Some(dismissal.code),

@@ -2,12 +2,15 @@
 
 mod support;
 
+use std::time::Duration;
+
 use server_kit::Settings;
 use server_kit::hub::Dismissal;
 use server_kit::settings::Limits;
 use server_kit::testing::{message, numbered};
 use support::{close, frame, join, server, text};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
 
 fn limited(limits: Limits) -> Settings {
     Settings { limits, ..Settings::default() }
@@ -23,6 +26,28 @@ async fn a_stop_says_going_away() {
     peer.stream.shutdown().await.unwrap();
     peer.expect_end().await;
     server.ended().await;
+}
+
+#[tokio::test]
+async fn who_was_told_why_has_time_to_answer_before_the_connection_ends() {
+    let limits = Limits { message_bytes: 1_000, ..Limits::default() };
+    for (bytes, code) in [
+        (text(b"hello"), 1008),
+        (text(&[b'x'; 5_000]), 1009),
+        (frame(0xc1, b"a"), 1002),
+        (text(b"\xff\xfe"), 1007),
+    ] {
+        let server = server(limited(limits.clone())).await;
+        let mut peer = join(&server, "/ws").await;
+        peer.send(bytes).await;
+        let said = peer.take(2).await;
+        let said = peer.take(usize::from(said[1])).await;
+        assert_eq!(said[..2], u16::to_be_bytes(code));
+        let silent = timeout(Duration::from_millis(20), peer.stream.read(&mut [0])).await;
+        assert!(silent.is_err(), "{code}: the connection ended before the client could close: {silent:?}");
+        peer.send(frame(0x88, &said[..2])).await;
+        peer.expect_end().await;
+    }
 }
 
 #[tokio::test]
