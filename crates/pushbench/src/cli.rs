@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Load,
     /// Remake the report from stored results
     Report(Report),
+    /// See what browsers do: how WebSockets end in them by every close code, their clocks, limits, timers and headers
+    Survey(Survey),
     /// Run everything tiny in real processes, and check counts and files; no times
     Verify,
     /// Print a shell's completions
@@ -62,6 +64,12 @@ pub(crate) enum Command {
     /// Answer one exchange that was printed somewhere: the far end of a replay
     #[command(hide = true)]
     ReplayAnswer,
+    /// Hold a target until standard input ends: one line of JSON with its address as soon as it is there
+    #[command(hide = true)]
+    KeepTarget(KeepTarget),
+    /// Become a target, and end with the process that asked for it
+    #[command(hide = true)]
+    BecomeTarget(BecomeTarget),
     /// Run one trial in a network namespace of its own: one line of JSON on standard input, one on standard output
     #[command(hide = true)]
     ObservedTrial(ObservedTrial),
@@ -86,6 +94,8 @@ Examples:
   pushbench run --quick                                     the same, too short to cite
   pushbench run --scenario chat --repetitions 10            one question, more trials
   pushbench run --scenario my/own.toml --technique websocket --technique raw-tcp --seed 7
+  pushbench run --scenario chat --client chromium,native    the same question to a page in a browser
+  pushbench run --scenario notifications --target nchan     a server that somebody else wrote beside our own
   pushbench run --resume                                    go on with the newest run that was interrupted
 
 A scenario gives its own times, with units: window = \"2s\", rate = \"100/s\", payload = \"16 KiB\".
@@ -100,6 +110,14 @@ pub(crate) struct Run {
     /// A technique's slug; may be repeated [default: all]
     #[arg(long = "technique", value_name = "SLUG", value_parser = PossibleValuesParser::new(registry::slugs()))]
     pub(crate) techniques: Vec<String>,
+    /// Who subscribes; several are compared with each other, by at most four subscribers each if there is a browser among
+    /// them [default: what the scenario says]
+    #[arg(long = "client", value_enum, value_name = "CLIENT", value_delimiter = ',')]
+    pub(crate) clients: Vec<Client>,
+    /// A server that somebody else wrote: the name of a file in targets, or the path of one; may be repeated. It takes part
+    /// in all scenarios as far as it can, and all servers are then published to by POST
+    #[arg(long = "target", value_name = "NAME|PATH")]
+    pub(crate) targets: Vec<String>,
     /// How often each trial is repeated [default: what the scenario says]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) repetitions: Option<u32>,
@@ -108,7 +126,7 @@ pub(crate) struct Run {
     pub(crate) seed: Option<u64>,
     /// Go on with an interrupted run: the one in DIR, or the newest
     #[arg(long, value_name = "DIR",
-          conflicts_with_all = ["quick", "scenarios", "techniques", "repetitions", "seed"])]
+          conflicts_with_all = ["quick", "scenarios", "techniques", "clients", "targets", "repetitions", "seed"])]
     pub(crate) resume: Option<Option<PathBuf>>,
     /// Where run folders are kept [default: results, beside the folder of the scenarios]
     #[arg(long, value_name = "DIR")]
@@ -171,6 +189,9 @@ pub(crate) struct Serve {
     /// Greet a new subscriber with a message
     #[arg(long)]
     pub(crate) greeting: bool,
+    /// Serve the page that subscribes in a browser's trial at /, and the clock for it at /clock
+    #[arg(long)]
+    pub(crate) pages: bool,
     /// Speak TLS 1.3; the ready line tells the certificate
     #[arg(long)]
     pub(crate) tls: bool,
@@ -210,6 +231,30 @@ pub(crate) struct Report {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// Arguments of `keep-target`.
+#[derive(Debug, Args)]
+pub(crate) struct KeepTarget {
+    /// The target's file
+    #[arg(long)]
+    pub(crate) file: PathBuf,
+    /// The technique that the ready line names
+    #[arg(long)]
+    pub(crate) technique: String,
+    /// A folder to be made for its configuration
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) cores: Cores,
+}
+
+/// Arguments of `become-target`.
+#[derive(Debug, Args)]
+pub(crate) struct BecomeTarget {
+    /// Program and arguments
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<String>,
+}
+
 /// Arguments of `floor-ping`.
 #[derive(Debug, Args)]
 pub(crate) struct FloorPing {
@@ -237,6 +282,27 @@ pub(crate) struct Nanoseconds(pub(crate) u64);
 
 fn duration(text: &str) -> Result<Nanoseconds, quantity::QuantityError> {
     quantity::duration_ns(text).map(Nanoseconds)
+}
+
+/// `--client`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Client {
+    /// pushbench's own load generator
+    Native,
+    /// A page in Chromium
+    Chromium,
+    /// A page in Firefox
+    Firefox,
+}
+
+impl From<Client> for schema::settings::Client {
+    fn from(client: Client) -> Self {
+        match client {
+            Client::Native => Self::Native,
+            Client::Chromium => Self::Chromium,
+            Client::Firefox => Self::Firefox,
+        }
+    }
 }
 
 /// `--empty`.
@@ -309,6 +375,20 @@ impl From<Uplink> for UplinkTo {
             Uplink::Application => Self::Application,
         }
     }
+}
+
+/// Arguments of `survey`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A run with a sweep over `client` does this by itself, and keeps it in its folder.
+Exit codes: 0 all well, 1 a client failed, 2 usage or set-up.")]
+pub(crate) struct Survey {
+    /// A client; may be repeated [default: native, and the browsers that are here]
+    #[arg(long = "client", value_enum, value_name = "CLIENT", value_delimiter = ',')]
+    pub(crate) clients: Vec<Client>,
+    /// Where closings.json and browsers/CLIENT.json are written
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
 }
 
 /// `--http`.

@@ -8,11 +8,14 @@
 //! - [`project`]: where scenarios, results and report lie
 //! - [`plan`], [`climb`]: which trials in which order; where a sweep has seen enough
 //! - [`runner`], [`trial`], [`processes`]: goes through the plan; one trial, and the children that make it
+//! - [`target`]: servers that somebody else wrote
 //! - [`namespace`]: a trial alone in a network, where the kernel's counters see nothing else
+//! - [`pages`]: subscribers that are pages of a real browser
 //! - [`store`], [`histograms`]: a run's folder
 //! - [`host`], [`provenance`], [`floor`]: the machine, the program, and what a bare socket costs here
 //! - [`claims`]: what people say, and the scenarios that decide it
 //! - [`literature`], [`replay`]: published comparisons that this run measures, and their printed exchanges
+//! - [`survey`]: what browsers do beside the trials: how WebSockets end in them, their clock, their limits
 //! - [`demo`]: one live feed by every technique, on a page
 //! - [`progress`], [`summary`], [`interrupt`]: what is shown, and Ctrl-C
 
@@ -27,6 +30,7 @@ mod host;
 mod interrupt;
 mod literature;
 mod namespace;
+mod pages;
 mod plan;
 mod processes;
 mod progress;
@@ -37,7 +41,9 @@ mod replay;
 mod runner;
 mod store;
 mod summary;
+mod survey;
 mod tail;
+mod target;
 mod trial;
 
 use std::io::Write as _;

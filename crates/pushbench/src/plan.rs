@@ -2,14 +2,25 @@
 //! that was interrupted goes on with exactly what was planned.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use schema::manifest::Skipped;
 use schema::scenario::{Point, Rung, Scenario};
 use schema::settings::{Settings, ShortPolling};
 use schema::trial::TrialKey;
 use serde::{Deserialize, Serialize};
 
+use crate::pages::browser_of;
+use crate::target::{Foreign, entries};
+
+/// What the start of a server that somebody else wrote takes. Measured: 60 ms for nginx, 300 ms for Node.
+const TARGET_NS: u64 = 200_000_000;
+
 /// What a trial takes beyond its phases: two processes, the connections, and the drain. Measured: 0.1 to 0.2 s.
 const AROUND_NS: u64 = 150_000_000;
+
+/// A browser's start and end, and the comparison of clocks. Measured: 2 s for Chromium, 4 s for Firefox.
+const BROWSER_NS: u64 = 3_000_000_000;
 
 /// All trials of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +32,9 @@ pub(crate) struct Plan {
     pub(crate) scenarios: Vec<PlannedScenario>,
     /// In the order in which they run.
     pub(crate) trials: Vec<PlannedTrial>,
+    /// The files of the targets that take part.
+    #[serde(default)]
+    pub(crate) targets: Vec<PathBuf>,
 }
 
 /// A scenario's points.
@@ -55,6 +69,9 @@ pub(crate) struct PlannedTrial {
     pub(crate) point: usize,
     /// The technique's slug.
     pub(crate) technique: String,
+    /// The server that somebody else wrote; none for our own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
     /// From 0.
     pub(crate) repetition: u32,
     /// Decides send times and payloads; the same for all techniques, so that each meets the same events.
@@ -79,6 +96,8 @@ pub(crate) struct Trial<'a> {
 pub(crate) struct Choice<'a> {
     /// The techniques that take part, in the order of the registry.
     pub(crate) techniques: &'a [&'a str],
+    /// Servers that somebody else wrote, for the scenarios that name them.
+    pub(crate) targets: &'a [Foreign],
     /// How often, if not as the scenarios say.
     pub(crate) repetitions: Option<u32>,
     /// Decides the order, and each trial's own seed.
@@ -103,6 +122,7 @@ impl Plan {
             schema_version: schema::SCHEMA_VERSION,
             scenarios: scenarios.iter().map(planned_scenario).collect(),
             trials,
+            targets: choice.targets.iter().map(|foreign| foreign.file.clone()).collect(),
         }
     }
 
@@ -125,22 +145,70 @@ fn most_repetitions(scenario: &Scenario) -> u32 {
 }
 
 fn round(index: usize, scenario: &Scenario, repetition: u32, choice: &Choice<'_>) -> Vec<PlannedTrial> {
-    let takes_part = |restricted: &[String], slug: &str| {
-        restricted.is_empty() || restricted.iter().any(|other| other == slug)
-    };
-    let mut round = Vec::new();
     let again = |point: &Point| choice.repetitions.unwrap_or(point.repetitions) > repetition;
-    let points = scenario.points.iter().enumerate().filter(|(_, point)| again(point));
-    for (point, techniques) in points.map(|(index, point)| (index, &point.techniques)) {
-        for slug in choice.techniques {
-            if takes_part(&scenario.techniques, slug) && takes_part(techniques, slug) {
-                let seed = trial_seed(choice.seed, &scenario.name, point, repetition);
-                let technique = (*slug).to_owned();
-                round.push(PlannedTrial { scenario: index, point, technique, repetition, seed });
+    let mut round = Vec::new();
+    for (point, of_point) in scenario.points.iter().enumerate().filter(|(_, point)| again(point)) {
+        let seed = trial_seed(choice.seed, &scenario.name, point, repetition);
+        for Contestant { technique, target } in contestants(scenario, of_point, choice) {
+            if cannot(technique, target, &of_point.settings).is_none() {
+                let (technique, target) = (technique.to_owned(), target.map(str::to_owned));
+                round.push(PlannedTrial { scenario: index, point, technique, target, repetition, seed });
             }
         }
     }
     round
+}
+
+/// Who would run a point: a technique, of our own server or of somebody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Contestant<'a> {
+    target: Option<&'a str>,
+    technique: &'a str,
+}
+
+fn contestants<'a>(scenario: &'a Scenario, point: &'a Point, choice: &Choice<'a>) -> Vec<Contestant<'a>> {
+    let among = |restricted: &[String], slug: &str| {
+        restricted.is_empty() || restricted.iter().any(|other| other == slug)
+    };
+    let takes_part = |slug: &&&str| among(&scenario.techniques, slug) && among(&point.techniques, slug);
+    let techniques: Vec<&str> = choice.techniques.iter().filter(takes_part).copied().collect();
+    let own = techniques.iter().map(|&technique| Contestant { target: None, technique });
+    let named = choice.targets.iter().filter(|foreign| scenario.targets.contains(&foreign.target.name));
+    let others = named.flat_map(|foreign| {
+        let has = techniques.iter().filter(|&&slug| foreign.target.techniques.contains_key(slug));
+        has.map(|&technique| Contestant { target: Some(foreign.target.name.as_str()), technique })
+    });
+    own.chain(others).collect()
+}
+
+fn cannot(technique: &str, target: Option<&str>, settings: &Settings) -> Option<&'static str> {
+    match target {
+        None => entries::own_cannot(technique, settings),
+        Some(_) => entries::cannot(settings),
+    }
+}
+
+/// Who would take part in `scenarios` and cannot with their settings, once for each reason.
+pub(crate) fn left_out(scenarios: &[Scenario], choice: &Choice<'_>) -> Vec<Skipped> {
+    let mut found: BTreeMap<(String, &str), Vec<&str>> = BTreeMap::new();
+    for scenario in scenarios {
+        for point in &scenario.points {
+            for Contestant { technique, target } in contestants(scenario, point, choice) {
+                let Some(why) = cannot(technique, target, &point.settings) else { continue };
+                // A target is left out as a whole.
+                let who = target.map_or_else(|| format!("technique {technique}"), |name| format!("target {name}"));
+                let names = found.entry((who, why)).or_default();
+                if !names.contains(&scenario.name.as_str()) {
+                    names.push(&scenario.name);
+                }
+            }
+        }
+    }
+    let skipped = |((who, why), names): ((String, &str), Vec<&str>)| Skipped {
+        what: format!("{who} in {}", names.join(", ")),
+        why: why.to_owned(),
+    };
+    found.into_iter().map(skipped).collect()
 }
 
 /// FNV-1a over what names the trial; the technique is left out on purpose.
@@ -180,7 +248,7 @@ impl Trial<'_> {
             scenario: self.scenario.to_owned(),
             point: self.point.values.clone(),
             technique: self.planned.technique.clone(),
-            target: None,
+            target: self.planned.target.clone(),
             repetition: self.planned.repetition,
         }
     }
@@ -189,20 +257,25 @@ impl Trial<'_> {
     pub(crate) fn file_stem(&self) -> String {
         let point: String =
             self.point.values.values().map(|value| format!("-{}", file_part(value))).collect();
-        let PlannedTrial { technique, repetition, .. } = self.planned;
-        format!("{:04}-{}{point}-{technique}-r{repetition}", self.index, self.scenario)
+        let PlannedTrial { technique, target, repetition, .. } = self.planned;
+        let target = target.as_ref().map_or_else(String::new, |name| format!("-{name}"));
+        format!("{:04}-{}{point}-{technique}{target}-r{repetition}", self.index, self.scenario)
     }
 
     /// What it is for people: `notifications websocket r2`, with the point's values.
     pub(crate) fn title(&self) -> String {
         let values: String = self.point.values.values().map(|value| format!(" {value}")).collect();
-        format!("{}{values} {} r{}", self.scenario, self.planned.technique, self.planned.repetition)
+        let PlannedTrial { technique, target, repetition, .. } = self.planned;
+        let target = target.as_ref().map_or_else(String::new, |name| format!(" of {name}"));
+        format!("{}{values} {technique}{target} r{repetition}", self.scenario)
     }
 
     /// How long it will take, in nanoseconds.
     pub(crate) fn expected_ns(&self) -> u64 {
         let phases = &self.point.settings.phases;
-        phases.warm_up_ns + phases.window_ns + self.last_wait_ns() + AROUND_NS
+        let browser_ns = browser_of(self.point.settings.client).map_or(0, |_| BROWSER_NS);
+        let target_ns = self.planned.target.as_ref().map_or(0, |_| TARGET_NS);
+        phases.warm_up_ns + phases.window_ns + self.last_wait_ns() + AROUND_NS + browser_ns + target_ns
     }
 
     /// How long the window's last events wait for a poll: the mean of one wait, or of the longest of so many.
@@ -230,7 +303,7 @@ mod tests {
     }
 
     fn plan(body: &str, seed: u64) -> Plan {
-        Plan::new(&[scenario(body)], &Choice { techniques: &SLUGS, repetitions: None, seed })
+        Plan::new(&[scenario(body)], &Choice { techniques: &SLUGS, targets: &[], repetitions: None, seed })
     }
 
     #[test]
@@ -274,7 +347,7 @@ mod tests {
 
     #[test]
     fn only_chosen_techniques_take_part_as_often_as_asked() {
-        let chosen = Choice { techniques: &["c"], repetitions: Some(2), seed: 1 };
+        let chosen = Choice { techniques: &["c"], targets: &[], repetitions: Some(2), seed: 1 };
         let plan = Plan::new(&[scenario("techniques = [\"b\", \"c\"]")], &chosen);
         let found: Vec<_> = plan.trials.iter().map(|t| (t.technique.as_str(), t.repetition)).collect();
         assert_eq!(found, [("c", 0), ("c", 1)]);
@@ -285,7 +358,7 @@ mod tests {
         let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\nsubscribers.count = 9\n";
         let slugs = ["short-polling", "websocket"];
         let scenario = Scenario::parse(text, "x.toml", "x", &slugs, Extent::Full).unwrap();
-        let choice = Choice { techniques: &slugs, repetitions: Some(1), seed: 7 };
+        let choice = Choice { techniques: &slugs, targets: &[], repetitions: Some(1), seed: 7 };
         let plan = Plan::new(&[scenario], &choice);
         let of = |slug: &str| plan.trials().find(|trial| trial.planned.technique == slug).unwrap();
         let longer_ns = of("short-polling").expected_ns() - of("websocket").expected_ns();

@@ -20,8 +20,10 @@ struct Row {
     trials: u32,
     failed: u32,
     missing: u64,
-    wire_bytes: u64,
-    server_cpu_ns: u64,
+    /// None where a trial's bytes were not counted.
+    wire_bytes: Option<u64>,
+    /// None where it is not known of a trial.
+    server_cpu_ns: Option<u64>,
     events: u64,
 }
 
@@ -44,8 +46,8 @@ pub(crate) fn table(store: &Store) -> anyhow::Result<String> {
 }
 
 /// A row's place within its scenario. The point's texts tell apart what [`sortable`] knows nothing of.
-fn place(record: &TrialRecord) -> (Vec<u64>, &BTreeMap<String, String>, u32) {
-    (sortable(record), &record.key.point, record.technique_order)
+fn place(record: &TrialRecord) -> (Vec<u64>, &BTreeMap<String, String>, Option<&str>, u32) {
+    (sortable(record), &record.key.point, record.key.target.as_deref(), record.technique_order)
 }
 
 /// Points in rising order of what was swept, by the settings: as texts, `5s` would stand after `10s`.
@@ -64,17 +66,17 @@ impl Row {
     fn new(record: &TrialRecord) -> Self {
         let values: String = record.key.point.values().map(|value| format!(" {value}")).collect();
         let technique = registry::find(&record.key.technique);
+        let label = technique.map_or(record.key.technique.as_str(), |(_, technique)| technique.label);
+        let target = record.key.target.as_ref().map_or_else(String::new, |target| format!(" of {target}"));
         Self {
             title: format!("{}{values}", record.key.scenario),
-            technique: technique
-                .map_or(record.key.technique.as_str(), |(_, technique)| technique.label)
-                .to_owned(),
+            technique: format!("{label}{target}"),
             latency: loadgen::histogram::empty(),
             trials: 0,
             failed: 0,
             missing: 0,
-            wire_bytes: 0,
-            server_cpu_ns: 0,
+            wire_bytes: Some(0),
+            server_cpu_ns: Some(0),
             events: 0,
         }
     }
@@ -93,8 +95,10 @@ impl Row {
 
     fn add_outcome(&mut self, outcome: &TrialOutcome) {
         self.missing += outcome.counts.missing;
-        self.wire_bytes += outcome.bytes.window.wire();
-        self.server_cpu_ns += outcome.cost.server_cpu_ns;
+        // A client with a clock of its own is a browser, at whose socket nobody stands.
+        let counted = outcome.clock.is_none().then(|| outcome.bytes.window.wire());
+        self.wire_bytes = self.wire_bytes.zip(counted).map(|(sum, bytes)| sum + bytes);
+        self.server_cpu_ns = self.server_cpu_ns.zip(outcome.cost.known_server_cpu_ns()).map(|(sum, ns)| sum + ns);
         self.events += outcome.counts.events_between_edges;
     }
 
@@ -106,8 +110,8 @@ impl Row {
             self.technique.clone(),
             quantile(P50),
             quantile(P99),
-            per_event(self.wire_bytes).map_or("–".to_owned(), |bytes| format!("{bytes:.1} B")),
-            per_event(self.server_cpu_ns).map_or("–".to_owned(), |ns| format!("{:.2} µs", ns / 1e3)),
+            self.wire_bytes.and_then(per_event).map_or("–".to_owned(), |bytes| format!("{bytes:.1} B")),
+            self.server_cpu_ns.and_then(per_event).map_or("–".to_owned(), |ns| format!("{:.2} µs", ns / 1e3)),
             self.trials.to_string(),
             self.faults(),
         ]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use schema::settings::{
     Compression, EmptyAnswer, Frames, HttpVersion, Publisher, Settings, Transport, UplinkTo,
 };
+use loadgen::os;
 use schema::trial::{Failure, Observed, Side, TrialOutcome, TrialSpec};
 use serde::{Deserialize, Serialize};
 use wire::ready::ReadyLine;
@@ -14,6 +15,7 @@ use crate::host::Pinning;
 use crate::{namespace, pages};
 use crate::plan::Trial;
 use crate::processes::{Ending, Process, ProcessError};
+use crate::target::{Foreign, keeper};
 
 /// How long a server may take until it listens.
 const READY: Duration = Duration::from_secs(10);
@@ -21,6 +23,9 @@ const READY: Duration = Duration::from_secs(10);
 const MARGIN: Duration = Duration::from_secs(60);
 /// The same for a browser, on top: 30 s to start, and time to hand over what its page found.
 const BROWSER_MARGIN: Duration = Duration::from_secs(90);
+/// How long a target may take to go after its keeper was killed.
+const LEAVE: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(5);
 /// Events that a channel retains: some seconds of a busy one, so that a subscriber that is merely slow gets them late
 /// and is not cut off.
 const REPLAY_EVENTS: u32 = 65_536;
@@ -35,8 +40,11 @@ pub(crate) struct Stage {
     pub(crate) load_program: PathBuf,
     /// Which cores each side gets.
     pub(crate) pinning: Pinning,
-    /// A folder for the feeds' sockets.
+    /// A folder for the feeds' sockets and the targets' configurations.
     pub(crate) sockets: PathBuf,
+    /// Servers that somebody else wrote. None of them takes part in an observed trial.
+    #[serde(skip)]
+    pub(crate) targets: Vec<Foreign>,
 }
 
 /// A trial that ran to its end.
@@ -84,6 +92,10 @@ impl Stage {
             outcome = self.load(&spec) => outcome,
         };
         let note = note(&server.end().await);
+        if self.foreign(trial).is_some() {
+            // The keeper has ended it, unless it was killed itself; then the kernel has asked the target to go.
+            end_what_is_left(&ready).await;
+        }
         // It was made by the server, which may have been killed; the next trial has one of its own.
         let _ = std::fs::remove_file(&feed);
         match outcome {
@@ -92,12 +104,21 @@ impl Stage {
         }
     }
 
+    /// The server that somebody else wrote and that this trial is about, if it is about one.
+    fn foreign(&self, trial: &Trial<'_>) -> Option<&Foreign> {
+        let name = trial.planned.target.as_ref()?;
+        self.targets.iter().find(|foreign| foreign.target.name == *name)
+    }
+
     async fn start_server(&self, trial: &Trial<'_>, feed: &Path) -> Result<(Process, ReadyLine), String> {
         let technique = &trial.planned.technique;
-        let arguments = server_arguments(technique, &trial.point.settings, feed, &self.pinning.server);
-        let mut server =
-            Process::start("server", &self.server_program, arguments).map_err(|error| error.to_string())?;
-        let line = server.line(READY).await.map_err(|error| error.to_string())?;
+        let (started, limit) = match (self.foreign(trial), &trial.planned.target) {
+            (Some(foreign), _) => (self.start_foreign(foreign, trial), ready_limit(foreign)),
+            (None, Some(name)) => return Err(format!("the target {name} is not there")),
+            (None, None) => (self.start_own(trial, feed), READY),
+        };
+        let mut server = started.map_err(|error| error.to_string())?;
+        let line = server.line(limit).await.map_err(|error| error.to_string())?;
         let ready = ReadyLine::parse(&line)
             .map_err(|error| format!("the server's first line is not its ready line: {line:?} ({error})"))?;
         if ready.technique != *technique {
@@ -111,6 +132,19 @@ impl Stage {
         Ok((server, ready))
     }
 
+    fn start_own(&self, trial: &Trial<'_>, feed: &Path) -> Result<Process, ProcessError> {
+        let (technique, settings) = (&trial.planned.technique, &trial.point.settings);
+        let arguments = server_arguments(technique, settings, feed, &self.pinning.server);
+        Process::start("server", &self.server_program, arguments)
+    }
+
+    fn start_foreign(&self, foreign: &Foreign, trial: &Trial<'_>) -> Result<Process, ProcessError> {
+        let dir = self.sockets.join(format!("target-{}", trial.index));
+        let arguments = keeper::arguments(foreign, &trial.planned.technique, &dir, &self.pinning.server);
+        // Its keeper is a sub-command of ours, whatever is tried out as a server.
+        Process::start_keeper("server", &self.load_program, arguments)
+    }
+
     async fn load(&self, spec: &TrialSpec) -> Result<TrialOutcome, Failure> {
         let failed = |error: ProcessError| on(Side::Load, &error);
         let mut load = Process::start("load generator", &self.load_program, ["load"]).map_err(failed)?;
@@ -122,18 +156,32 @@ impl Stage {
     }
 
     fn spec(&self, trial: &Trial<'_>, ready: &ReadyLine, feed: &Path) -> TrialSpec {
+        let foreign = self.foreign(trial);
         TrialSpec {
             technique: trial.planned.technique.clone(),
             address: ready.address,
             certificate: ready.certificate.clone(),
             feed: is_fed(&trial.point.settings).then(|| feed.display().to_string()),
-            server_pid: Some(ready.pid),
-            target: None,
+            server_pid: foreign.is_none_or(Foreign::is_started).then_some(ready.pid),
+            target: foreign.and_then(|foreign| foreign.spec(&trial.planned.technique, trial.planned.seed)),
             load_cores: self.pinning.load.clone(),
             server_cores: self.pinning.server.clone(),
             settings: trial.point.settings.clone(),
             seed: trial.planned.seed,
         }
+    }
+}
+
+/// What a target may take to be there, and its keeper to say why it is not.
+fn ready_limit(foreign: &Foreign) -> Duration {
+    Duration::from_nanos(foreign.target.ready.within_ns) + READY
+}
+
+/// Waits for what the kernel has asked to go, and says no more than that it must.
+async fn end_what_is_left(ready: &ReadyLine) {
+    let deadline = tokio::time::Instant::now() + LEAVE;
+    while !os::has_ended(ready.pid) && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -8,7 +8,7 @@ use loadgen::trial;
 use schema::trial::TrialSpec;
 
 use super::print;
-use crate::registry;
+use crate::{pages, registry};
 
 const LONGEST_LINE: u64 = 1024 * 1024;
 
@@ -18,7 +18,13 @@ pub(super) fn load() -> anyhow::Result<ExitCode> {
         bail!("there is no technique {}; there are: {}", spec.technique, registry::slugs().join(", "));
     };
     std::thread::spawn(end_with_the_input);
-    let outcome = trial::run(&spec, technique.subscribe).context("run the trial")?;
+    let outcome = match pages::browser_of(spec.settings.client) {
+        None => trial::run(&spec, technique.subscribe),
+        Some(kind) => trial::run_with(&spec, |spec, roster, outgoing| {
+            pages::audience::gather(kind, spec, roster, outgoing)
+        }),
+    };
+    let outcome = outcome.context("run the trial")?;
     print(&(serde_json::to_string(&outcome).context("encode the outcome")? + "\n"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,15 +9,19 @@ use schema::SCHEMA_VERSION;
 use schema::manifest::{Manifest, ScenarioInfo, Skipped};
 use schema::quantity::show_duration;
 use schema::scenario::{Extent, Scenario};
+use schema::settings::Client;
+use schema::target::Target;
 use schema::trial::{TrialRecord, TrialResult};
 
 use super::{print, report};
 use crate::cli::Run;
 use crate::host::{self, Pinning};
 use crate::interrupt::{self, Interrupt};
-use crate::plan::{Choice, Plan};
+use crate::pages::taking_part;
+use crate::plan::{self, Choice, Plan};
 use crate::runner::{Ended, Runner, unix_s};
 use crate::store::{self, Store};
+use crate::target::{Foreign, entries};
 use crate::trial::Stage;
 use crate::{claims, floor, literature, namespace, project, provenance, registry, summary};
 
@@ -48,13 +52,24 @@ pub(super) struct Begun {
     pub(super) store: Store,
     pub(super) plan: Plan,
     manifest: Manifest,
+    targets: Vec<Foreign>,
 }
 
 /// Plans a run, and makes its folder.
 pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let extent = if arguments.quick { Extent::Quick } else { Extent::Full };
     let (scenarios, unobservable) = namespace::runnable(project::scenarios(&arguments.scenarios, extent)?)?;
-    for Skipped { what, why } in &unobservable {
+    let clients: Vec<Client> = arguments.clients.iter().map(|&client| client.into()).collect();
+    let (scenarios, not_by_browsers) = taking_part::fit(scenarios, &clients);
+    if !not_by_browsers.is_empty() {
+        say(&format!("with a browser among the clients, all have at most {} subscribers", taking_part::MOST_SUBSCRIBERS));
+    }
+    let mut scenarios = scenarios;
+    let entries = entries::gather(&mut scenarios, &arguments.targets)?;
+    for name in &entries.posted {
+        say(&format!("{name}: events are published by POST to every server, since targets take part"));
+    }
+    for Skipped { what, why } in unobservable.iter().chain(&not_by_browsers).chain(&entries.skipped) {
         say(&format!("skipped: {what}: {why}"));
     }
     let techniques: Vec<&str> = registry::slugs()
@@ -65,8 +80,13 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
         .collect();
     // Half of the bits, so that it can be typed again.
     let seed = arguments.seed.unwrap_or_else(|| u64::from(fastrand::u32(..)));
-    let choice = Choice { techniques: &techniques, repetitions: arguments.repetitions, seed };
+    let targets = &entries.targets;
+    let choice = Choice { techniques: &techniques, targets, repetitions: arguments.repetitions, seed };
     let plan = Plan::new(&scenarios, &choice);
+    let unsupported = plan::left_out(&scenarios, &choice);
+    for Skipped { what, why } in &unsupported {
+        say(&format!("skipped: {what}: {why}"));
+    }
     if plan.trials.is_empty() && scenarios.is_empty() {
         bail!("there is nothing to run: no scenario is left");
     }
@@ -75,11 +95,15 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     }
     let mut manifest = manifest(arguments, &scenarios, &techniques, &plan, seed);
     skip_as_unobservable(&mut manifest.skipped, unobservable);
+    manifest.skipped.extend(not_by_browsers);
+    skip_as_unobservable(&mut manifest.skipped, entries.skipped);
+    manifest.skipped.extend(unsupported);
+    manifest.targets = entries.targets.iter().map(Foreign::info).collect();
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     manifest.literature = literature::measured_by(&names)?;
     manifest.claims = claims::decided_by(&scenarios)?;
     let store = Store::create(results, &manifest, &plan)?;
-    Ok(Begun { store, manifest, plan })
+    Ok(Begun { store, manifest, plan, targets: entries.targets })
 }
 
 fn resume(dir: &Path) -> anyhow::Result<Begun> {
@@ -88,7 +112,12 @@ fn resume(dir: &Path) -> anyhow::Result<Begun> {
     if let Some(trial) = plan.trials().find(|trial| registry::find(&trial.planned.technique).is_none()) {
         bail!("its plan has the technique {}, which this pushbench does not know", trial.planned.technique);
     }
-    Ok(Begun { store, manifest, plan })
+    let targets: Vec<_> = plan.targets.iter().map(|file| Foreign::read(file)).collect::<Result<_, _>>()?;
+    let known = |target: &Target| manifest.targets.iter().any(|known| known.name == target.name && known.text == target.text);
+    if let Some(changed) = targets.iter().find(|foreign| !known(&foreign.target)) {
+        bail!("the target {} has changed since the run began; start a new run", changed.target.name);
+    }
+    Ok(Begun { store, manifest, plan, targets })
 }
 
 /// One run is one machine and one program; half of it from another would be compared with the first half.
@@ -126,6 +155,7 @@ impl Begun {
                 load: self.manifest.host.load_cores.clone(),
             },
             sockets: sockets.path().to_owned(),
+            targets: self.targets.clone(),
         };
         let left_ns = announce(&self.plan, &self.store, &self.manifest);
         let pings = floor::pings_beside(left_ns);

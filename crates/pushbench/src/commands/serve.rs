@@ -19,7 +19,7 @@ use wire::ready::ReadyLine;
 
 use crate::cli::Serve;
 use crate::host;
-use crate::registry;
+use crate::{pages, registry};
 
 pub(super) fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
     os::pin(&arguments.cores.cores).with_context(|| format!("keep to cores {:?}", arguments.cores.cores))?;
@@ -96,6 +96,7 @@ fn settings(arguments: &Serve) -> anyhow::Result<Settings> {
         frames: arguments.frames.into(),
         uplink: arguments.uplink.into(),
         greeting: arguments.greeting,
+        pages: arguments.pages.then(|| Arc::new(pages::of_the_bench())),
         ..Settings::default()
     })
 }
