@@ -129,6 +129,8 @@ pub enum Figure {
     P99,
     /// Wire bytes of both directions until a subscriber is connected.
     SetUp,
+    /// The time until a subscriber is connected, the mean over subscribers.
+    FirstEvent,
 }
 
 /// Why a file is no claim.

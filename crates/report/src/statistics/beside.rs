@@ -1,5 +1,7 @@
 //! One row beside another: what one takes ÷ what the other takes, in pairs where both have the same repetitions.
 
+use schema::trial::SetUp;
+
 use super::bootstrap::Estimate;
 use super::group::{self, Group};
 use super::quantile::Quantile;
@@ -19,6 +21,8 @@ pub(crate) struct Ratios {
     pub batch: Option<Estimate>,
     /// Wire bytes of both directions until a subscriber is connected.
     pub set_up: Option<Estimate>,
+    /// The time that this takes, the mean over subscribers.
+    pub first_event: Option<Estimate>,
 }
 
 impl Ratios {
@@ -32,7 +36,10 @@ impl Ratios {
             p50: group::latency_ratio(own, others, Quantile::P50),
             p99: group::latency_ratio(own, others, Quantile::P99),
             batch: batch_ratio(own, others),
-            set_up: set_up_ratio(own, others),
+            set_up: set_up_ratio(own, others, |set_up| {
+                (set_up.subscribers > 0).then(|| set_up.account.wire() as f64 / set_up.subscribers as f64)
+            }),
+            first_event: set_up_ratio(own, others, |set_up| Some(set_up.elapsed.as_ref()?.mean_ns)),
         }
     }
 }
@@ -51,18 +58,14 @@ fn batch_ratio(own: &Group<'_>, other: &Group<'_>) -> Option<Estimate> {
     )
 }
 
-fn set_up_ratio(own: &Group<'_>, other: &Group<'_>) -> Option<Estimate> {
-    let bytes = |group: &Group<'_>| -> Option<Vec<f64>> {
-        let set_ups = group.outcomes().into_iter().map(|outcome| &outcome.set_up);
-        let each = set_ups.map(|set_up| {
-            (set_up.subscribers > 0).then(|| set_up.account.wire() as f64 / set_up.subscribers as f64)
-        });
-        each.collect()
+fn set_up_ratio(own: &Group<'_>, other: &Group<'_>, of: fn(&SetUp) -> Option<f64>) -> Option<Estimate> {
+    let values = |group: &Group<'_>| -> Option<Vec<f64>> {
+        group.outcomes().into_iter().map(|outcome| of(&outcome.set_up)).collect()
     };
-    let (own_bytes, other_bytes) = (bytes(own)?, bytes(other)?);
+    let (own_values, other_values) = (values(own)?, values(other)?);
     group::ratio(
         [own, other],
-        |weights| group::weighted_mean(&own_bytes, weights),
-        |weights| group::weighted_mean(&other_bytes, weights),
+        |weights| group::weighted_mean(&own_values, weights),
+        |weights| group::weighted_mean(&other_values, weights),
     )
 }

@@ -157,3 +157,31 @@ fn unknown_technique_and_unknown_head_are_passed_over() {
     let text = report(root.path(), &super::fixture::runs::small());
     assert!(section(&text, "theory").contains("Theory says nothing"), "{text}");
 }
+
+#[test]
+fn rate_chart_has_a_thin_line_where_the_standards_fix_an_event_that_comes_alone() {
+    let root = folder();
+    let chart = |run: &Run| {
+        let report = report(root.path(), run);
+        let chart = std::fs::read_to_string(root.path().join("results/run/charts/rate-rates.svg"));
+        (report, chart.expect("chart is there"))
+    };
+    let rates = |slug: &'static str| {
+        let contestant = Contestant { slug, ..six()[4] };
+        let mut run = Run::new(&[contestant]);
+        run.scenario("rates", &["events.rate"], "");
+        for rate in [1, 10, 100] {
+            let mut at = at("rates");
+            at.settings.events.rate_per_s = f64::from(rate);
+            at.point = vec![("events.rate", format!("{rate}/s"))];
+            run.trial(&at, 0, &contestant, 0);
+        }
+        run
+    };
+    let lines = |chart: &str| chart.matches("<polyline").count();
+    let (known, with) = chart(&rates("websocket"));
+    let (unknown, without) = chart(&rates("frames"));
+    assert!(known.contains("Thin dashes are theory") && !unknown.contains("Thin dashes"), "{known}");
+    // Dashes of ten pixels, from one end of the plot to the other.
+    assert!(lines(&with) > lines(&without) + 50, "{} and {}", lines(&with), lines(&without));
+}

@@ -117,6 +117,7 @@ fn ratio(study: &Study<'_>, scenario: &str, figure: Figure, sides: [&Trials; 2])
         Figure::P50 => ratios.p50,
         Figure::P99 => ratios.p99,
         Figure::SetUp => ratios.set_up,
+        Figure::FirstEvent => ratios.first_event,
     }
 }
 
