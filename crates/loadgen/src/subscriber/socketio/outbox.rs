@@ -80,18 +80,21 @@ impl Outbox {
         }
     }
 
-    /// As many packets as wait by now and fit into `max_bytes`, the first in any case, as a polling body.
+    /// As many packets as wait by now and fit into `max_bytes`, the first in any case, as a polling body. The last
+    /// farewell has one of its own, as the official client's: its server leaves no namespace once that is read.
     pub(super) fn gather(&self, first: Packet, max_bytes: usize) -> Batch {
         let mut body = BytesMut::new();
         let (mut has_event, mut closes) = (false, false);
         let mut next = Some(first);
         while let Some(packet) = next {
-            if !body.is_empty() && body.len() + 1 + packet.record_len() > max_bytes {
+            let is_last = matches!(packet, Packet::Text(Kind::Close, _));
+            let is_full = body.len() + 1 + packet.record_len() > max_bytes;
+            if !body.is_empty() && (is_last || is_full) {
                 self.queued.borrow_mut().push_front(packet);
                 break;
             }
             has_event |= is_event(&packet);
-            closes |= matches!(packet, Packet::Text(Kind::Close, _));
+            closes |= is_last;
             packet.push_record(&mut body);
             next = self.take_queued().or_else(|| self.outgoing_now());
         }
