@@ -95,7 +95,13 @@ class Page {
     }
   }
 
-  /** Draws by the clock: tracks as they move, numbers four times a second, words once. */
+  /** Whether words shall follow at once: in a stall and right after, and while a connection is away. */
+  isEventful(now_ms) {
+    const stalled = this.stall && now_ms < this.stall.until_ms + WORDS_MS;
+    return stalled || this.lanes.some(({ close }) => close && (close.back_ms === undefined || now_ms < close.back_ms + WORDS_MS));
+  }
+
+  /** Draws by the clock: tracks as they move, numbers four times a second, words once or when something is up. */
   run(at, last = { frame: 0, numbers: 0, words: 0 }) {
     const now_ms = this.now_ms();
     const moving = still.matches ? WORDS_MS : FRAME_MS;
@@ -105,7 +111,7 @@ class Page {
       next.frame = at;
     }
     if (at - last.numbers >= NUMBERS_MS) {
-      const words = at - last.words >= WORDS_MS;
+      const words = this.isEventful(now_ms) || at - last.words >= WORDS_MS;
       this.show(now_ms, words);
       next.numbers = at;
       if (words) next.words = at;

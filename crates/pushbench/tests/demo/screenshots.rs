@@ -35,8 +35,8 @@ const CLOSE: &str = "
     await pause(5500);";
 
 const PICTURES: [Picture; 3] = [
-    Picture { name: "demo-light.png", scheme: Scheme::Light, width: 1400, height: 1000, scene: STALL },
-    Picture { name: "demo-dark.png", scheme: Scheme::Dark, width: 1400, height: 1000, scene: CLOSE },
+    Picture { name: "demo-light.png", scheme: Scheme::Light, width: 1400, height: 1010, scene: STALL },
+    Picture { name: "demo-dark.png", scheme: Scheme::Dark, width: 1400, height: 1010, scene: CLOSE },
     Picture { name: "demo-phone.png", scheme: Scheme::Light, width: 390, height: 1060, scene: STALL },
 ];
 
