@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use server_kit::http::{Connection, Lent, Refusal};
 use server_kit::{Hub, Stop, linger};
 use socketioxide::socket::Sid;
 use tokio::time::timeout;
+use wire::engine_io::SEPARATOR;
 
 use crate::library::Library;
 use crate::session::{Session, Sessions};
@@ -21,8 +22,8 @@ use crate::watched::{Owner, Watched};
 
 /// Engine.IO's close packet.
 const CLOSE: &[u8] = b"1";
-/// Its noop packet: what a poll is answered that takes nothing out of the buffer.
-const NOOP: &[u8] = b"6";
+/// A message of it that is an event of Socket.IO.
+const EVENT: &[u8] = b"42";
 
 /// A library of Engine.IO behind our HTTP.
 pub(crate) struct Engine<L> {
@@ -31,7 +32,7 @@ pub(crate) struct Engine<L> {
     pub(crate) hub: Hub,
     /// How long a body may take.
     pub(crate) idle: Duration,
-    /// The most that the library takes or gives in a body, unless a single packet is longer.
+    /// The most that the library takes in a body.
     pub(crate) max_payload: usize,
     /// Given once the library has closed its sessions.
     pub(crate) closed: Stop,
@@ -44,16 +45,17 @@ impl<L: Library> Engine<L> {
         connection: &Connection,
     ) -> Result<Response<Full<Bytes>>, Refusal> {
         if value_of(request.uri(), "transport") == Some("websocket") {
-            return self.upgrade(request, connection).await;
+            return Ok(self.upgrade(request, connection).await?.map(Full::new));
         }
         match *request.method() {
             Method::GET => Ok(self.poll(request).await),
             _ => self.post(request).await,
         }
+        .map(|answer| answer.map(Full::new))
     }
 
     /// Without a session's id, it begins one.
-    async fn poll(&self, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn poll(&self, mut request: Request<Incoming>) -> Response<Bytes> {
         let id = session_of(request.uri());
         if id.is_none() {
             request.extensions_mut().insert(Session::default());
@@ -65,22 +67,13 @@ impl<L: Library> Engine<L> {
             () = self.closed.requested() => goodbye(),
         };
         // Joined while the poll was held, maybe.
-        if let Some(session) = id.and_then(|id| self.sessions.find(id))
-            && self.has_emptied(answer.body())
-        {
-            session.emptied();
+        if let Some(session) = id.and_then(|id| self.sessions.find(id)) {
+            session.taken(events(&answer));
         }
         answer
     }
 
-    /// Whether the library's buffer of the session is empty, since the next packet would have found room. There is
-    /// room for the longest in half of a body.
-    fn has_emptied(&self, body: &Full<Bytes>) -> bool {
-        let len = body.size_hint().lower() as usize;
-        len > NOOP.len() && len <= self.max_payload / 2
-    }
-
-    async fn post(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Refusal> {
+    async fn post(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Refusal> {
         let limit = self.max_payload;
         let answered = timeout(self.idle, self.library.answer(request)).await;
         let answer = answered.map_err(|_| Refusal::TimedOut)?;
@@ -97,19 +90,29 @@ impl<L: Library> Engine<L> {
         &self,
         request: Request<Incoming>,
         connection: &Connection,
-    ) -> Result<Response<Full<Bytes>>, Refusal> {
-        if request.version() != Version::HTTP_11 {
+    ) -> Result<Response<Bytes>, Refusal> {
+        if request.version() == Version::HTTP_2 {
             return Err(Refusal::BadRequest("WebSocket is spoken here on HTTP/1.1 only".to_owned()));
         }
-        let (owner, handshake) = self.handshake(&request);
+        // The library looks at nothing but the key.
+        if !request.headers().get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        {
+            return Err(Refusal::NotWebSocket);
+        }
+        let id = session_of(request.uri());
+        let (owner, handshake) = self.handshake(id, &request);
         let answer = self.library.answer(request).await;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let (library, hub) = (self.library.clone(), self.hub.clone());
+            let (library, hub, closed) = (self.library.clone(), self.hub.clone(), self.closed.clone());
             connection.upgrade(move |stream, read| async move {
                 let (lent, returned) = Lent::new(stream, read, &hub);
-                library.take(Watched::new(lent, owner), handshake);
+                library.take(Watched::new(lent, owner, closed), handshake);
                 if let Ok(stream) = returned.await {
                     linger::close(stream).await;
+                }
+                // Half upgraded, it would neither be polled nor closed: only hyper's upgrade minds.
+                if let Some(id) = id {
+                    library.end_polling(id).await;
                 }
             });
         }
@@ -117,11 +120,11 @@ impl<L: Library> Engine<L> {
     }
 
     /// The request again, for the library to take the stream by, and whose stream it will be.
-    fn handshake(&self, request: &Request<Incoming>) -> (Owner, Request<()>) {
+    fn handshake(&self, id: Option<Sid>, request: &Request<Incoming>) -> (Owner, Request<()>) {
         let mut handshake = Request::new(());
         *handshake.uri_mut() = request.uri().clone();
         *handshake.headers_mut() = request.headers().clone();
-        let owner = match session_of(request.uri()) {
+        let owner = match id {
             Some(id) => Owner::Of(id, self.sessions.clone()),
             None => {
                 let session = Session::default();
@@ -133,9 +136,16 @@ impl<L: Library> Engine<L> {
     }
 }
 
+/// How many events a poll's answer holds: they come in packets of the main namespace.
+fn events(answer: &Response<Bytes>) -> u64 {
+    let body = answer.body();
+    let later = memchr::memchr_iter(SEPARATOR, body).filter(|at| body[at + 1..].starts_with(EVENT)).count();
+    u64::from(body.starts_with(EVENT)) + later as u64
+}
+
 /// The answer to a poll that is held when the server stops.
-fn goodbye() -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::from(CLOSE));
+fn goodbye() -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from_static(CLOSE));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     answer
 }

@@ -28,7 +28,7 @@ use subscriber::Join;
 
 /// What the WebSocket server's connections read into, too.
 const READ_BUFFER: usize = 4 * 1024;
-/// Longer than every head and tail of a message: both packets', an event's name, a namespace and an id.
+/// Longer than what stands round a message: the digits of both packets, an id, the event's name.
 const FRAMING: usize = 64;
 /// How long a client may take to answer a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -80,7 +80,6 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
 
 fn library(settings: &Settings) -> (SocketIoService<NotFoundService>, SocketIo) {
     let limits = &settings.limits;
-    let message_bytes = limits.message_bytes + FRAMING;
     SocketIo::builder()
         .ping_interval(if settings.heartbeat.is_zero() { NEVER } else { settings.heartbeat.min(NEVER) })
         .ping_timeout(PING_TIMEOUT)
@@ -89,14 +88,14 @@ fn library(settings: &Settings) -> (SocketIoService<NotFoundService>, SocketIo) 
         .max_buffer_size(BUFFER)
         .max_payload(max_payload(limits) as u64)
         .ws_read_buffer_size(READ_BUFFER)
-        .ws_max_message_size(message_bytes)
-        .ws_max_frame_size(message_bytes)
+        .ws_max_message_size(max_payload(limits))
+        .ws_max_frame_size(max_payload(limits))
         .build_svc()
 }
 
-/// Room for two of the longest messages, so that a body that is no more than half full has taken all there was.
+/// A body holds the longest message at least.
 fn max_payload(limits: &Limits) -> usize {
-    2 * (limits.message_bytes + FRAMING)
+    limits.message_bytes + FRAMING
 }
 
 struct Main(Engine<SocketIoService<NotFoundService>>);

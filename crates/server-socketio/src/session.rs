@@ -2,9 +2,9 @@
 //! has joined by it.
 //!
 //! The library's buffer of a session can be asked whether it has room, and not be waited for. A [`Session`] stands for
-//! it: whoever empties the buffer, a poll's answer or a flush of the WebSocket, says so, and [`Room`] gives out so many
-//! places between two such signs. A sign may come late, by one round of places, hence the buffer never holds more than
-//! three rounds of events.
+//! it: a poll's answer says how many events it took, a flush of the WebSocket that it left none, and [`Room`] gives out
+//! a round of places for events that have not been taken. A flush may be noticed late, by one round, hence the buffer
+//! never holds more than three rounds of events.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,8 +14,8 @@ use server_kit::{Event, Subscription};
 use socketioxide::socket::Sid;
 use tokio::sync::Notify;
 
-/// Events that go into the buffer before it must have been empty once.
-const ROUND: u32 = 64;
+/// Events that go into the buffer before any must have been taken.
+const ROUND: u64 = 64;
 
 /// One Engine.IO session. Clones share it.
 #[derive(Clone, Default)]
@@ -23,6 +23,7 @@ pub(crate) struct Session(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
+    taken: AtomicU64,
     emptied: AtomicU64,
     moved: Notify,
     joined: Mutex<Option<Joined>>,
@@ -35,6 +36,12 @@ pub(crate) struct Joined {
 }
 
 impl Session {
+    /// So many events of the buffer are on their way.
+    pub(crate) fn taken(&self, events: u64) {
+        self.0.taken.fetch_add(events, Ordering::Release);
+        self.0.moved.notify_one();
+    }
+
     /// All that was in the buffer is on its way.
     pub(crate) fn emptied(&self) {
         self.0.emptied.fetch_add(1, Ordering::Release);
@@ -60,28 +67,33 @@ impl Session {
 /// Room in a session's buffer.
 pub(crate) struct Room {
     session: Session,
-    seen: u64,
-    left: u32,
+    taken: u64,
+    emptied: u64,
+    left: u64,
 }
 
 impl Room {
     pub(crate) fn new(session: Session) -> Self {
-        Self { session, seen: 0, left: ROUND }
+        Self { session, taken: 0, emptied: 0, left: ROUND }
     }
 
     /// Takes a place for an event; waits until there is one.
     pub(crate) async fn take(&mut self) {
         loop {
-            let emptied = self.session.0.emptied.load(Ordering::Acquire);
-            if emptied != self.seen {
-                (self.seen, self.left) = (emptied, ROUND);
-            }
+            self.look();
             if let Some(left) = self.left.checked_sub(1) {
                 self.left = left;
                 return;
             }
             self.session.moved().await;
         }
+    }
+
+    fn look(&mut self) {
+        let taken = self.session.0.taken.load(Ordering::Acquire);
+        let emptied = self.session.0.emptied.load(Ordering::Acquire);
+        self.left = if emptied == self.emptied { self.left + (taken - self.taken) } else { ROUND };
+        (self.taken, self.emptied) = (taken, emptied);
     }
 }
 
@@ -117,6 +129,16 @@ mod tests {
 
     fn is_given(room: &mut Room) -> bool {
         pin!(room.take()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn as_many_places_are_given_as_events_were_taken() {
+        let session = Session::default();
+        let mut room = Room::new(session.clone());
+        while is_given(&mut room) {}
+        session.taken(7);
+        session.taken(2);
+        assert_eq!((0..1000).take_while(|_| is_given(&mut room)).count(), 9);
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! A WebSocket's stream that says when the library has written all that it had.
+//! A WebSocket's stream that says when the library has written all that it had, and ends with the server.
 //!
-//! The library flushes once its buffer is empty, and only a flush that wrote everything reaches the stream.
+//! The library flushes once its buffer is empty, and only a flush that wrote everything reaches the stream. A session
+//! that never joined is not known to those who close; its input ends once all others are closed.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use server_kit::Stop;
 use server_kit::http::Lent;
 use socketioxide::socket::Sid;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -23,11 +25,12 @@ pub(crate) enum Owner {
 pub(crate) struct Watched {
     stream: Lent,
     owner: Owner,
+    closed: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Watched {
-    pub(crate) fn new(stream: Lent, owner: Owner) -> Self {
-        Self { stream, owner }
+    pub(crate) fn new(stream: Lent, owner: Owner, closed: Stop) -> Self {
+        Self { stream, owner, closed: Box::pin(async move { closed.requested().await }) }
     }
 
     fn flushed(&mut self) {
@@ -48,7 +51,11 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        match Pin::new(&mut self.stream).poll_read(cx, buf) {
+            // Nothing read: the end.
+            Poll::Pending => self.closed.as_mut().poll(cx).map(Ok),
+            read => read,
+        }
     }
 }
 

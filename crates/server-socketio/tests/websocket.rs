@@ -1,0 +1,272 @@
+//! Literal frames to the Socket.IO server and back: WebSocket from the begin, and the upgrade to it.
+
+mod support;
+
+use std::time::Duration;
+
+use server_kit::Settings;
+use server_kit::settings::Limits;
+use server_kit::testing::{message, numbered};
+use support::{
+    Polling, accepted, event, frame, get, handshake, join, open, packet, server, text, unknown, wrong,
+};
+use tokio::io::AsyncReadExt as _;
+
+/// A close frame without a code: all that the library ever sends.
+const CLOSED: &[u8] = b"\x88\0";
+
+fn limited(limits: Limits) -> Settings {
+    Settings { limits, ..Settings::default() }
+}
+
+#[tokio::test]
+async fn a_session_begins_with_an_open_packet_and_a_ping() {
+    let server = server(Settings::default()).await;
+    let mut peer = server.send(handshake(None)).await;
+    peer.expect(accepted()).await;
+    peer.expect(b"\x81\x650{\"sid\":\"").await;
+    peer.take(16).await;
+    peer.expect(r#"","upgrades":[],"pingInterval":15000,"pingTimeout":20000,"maxPayload":65600}"#).await;
+    peer.expect(packet("2")).await;
+}
+
+#[tokio::test]
+async fn events_go_both_ways_and_acknowledgements_back() {
+    let server = server(Settings::default()).await;
+    let mut peer = join(&server, "").await;
+    server.publish("down");
+    peer.expect(packet(&event(numbered(1, "down")))).await;
+    peer.send(text(event(message("up")))).await;
+    peer.expect(packet(&event(numbered(2, "up")))).await;
+    peer.send(text(format!("427{}", &event(message("asked"))[2..]))).await;
+    let told = [packet("437[]"), packet(&event(numbered(3, "asked")))];
+    let got = peer.take(told.concat().len()).await;
+    assert!(got == told.concat() || got == [&told[1][..], &told[0]].concat(), "{}", got.escape_ascii());
+}
+
+#[tokio::test]
+async fn a_joins_answer_comes_before_what_it_resumes_behind() {
+    let server = server(Settings::default()).await;
+    for _ in 0..5_000 {
+        server.publish("x");
+    }
+    let mut peer = join(&server, r#"{"after":1000}"#).await;
+    for seq in 1_001..=5_000 {
+        peer.expect(packet(&event(numbered(seq, "x")))).await;
+    }
+}
+
+#[tokio::test]
+async fn what_would_break_its_packet_is_sent_as_a_string() {
+    let server = server(Settings::default()).await;
+    let mut peer = join(&server, "").await;
+    let mut broken = message("x");
+    let last = broken.len() - 2;
+    broken[last] = b'[';
+    broken[last - 2] = b'[';
+    server.hub.publish(0, broken).expect("the hub looks at the stamp only");
+    let told = r#"42["message","[\"0000000100000000000000010000000000000002\",[x[]"]"#;
+    peer.expect(packet(told)).await;
+}
+
+#[tokio::test]
+async fn silence_is_broken_by_a_ping_and_a_client_that_answers_stays() {
+    let server = server(Settings { heartbeat: Duration::from_millis(100), ..Settings::default() }).await;
+    let mut peer = join(&server, "").await;
+    for _ in 0..3 {
+        peer.send(text("3")).await;
+        peer.expect(packet("2")).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_the_protocol_ends_its_session() {
+    let server = server(limited(Limits { message_bytes: 1_000, ..Limits::default() })).await;
+    let long = "x".repeat(2_000);
+    for (said, told) in [
+        (text("zz"), CLOSED.to_vec()),
+        (text(""), CLOSED.to_vec()),
+        (text("6"), CLOSED.to_vec()),
+        (text(format!("4{long}")), CLOSED.to_vec()),
+        (frame(0x81, b"4\xff"), CLOSED.to_vec()),
+        (text("4x"), [&packet("1"), CLOSED].concat()),
+        (frame(0x82, b"not awaited"), [&packet("1"), CLOSED].concat()),
+    ] {
+        let mut peer = join(&server, "").await;
+        server.until_waiting(1).await;
+        peer.send(said).await;
+        peer.expect(told).await;
+        peer.expect_end().await;
+        server.until_waiting(0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_leaves_by_a_close_packet_a_close_frame_or_not_at_all() {
+    let server = server(Settings::default()).await;
+    for farewell in [text("1"), frame(0x88, b"")] {
+        let mut peer = join(&server, "").await;
+        server.until_waiting(1).await;
+        peer.send(farewell).await;
+        peer.expect(CLOSED).await;
+        peer.expect_end().await;
+        server.until_waiting(0).await;
+    }
+    let peer = join(&server, "").await;
+    server.until_waiting(1).await;
+    drop(peer);
+    server.until_waiting(0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_told_so_once_it_does_and_delays_nobody() {
+    let server = server(limited(Limits { replay_events: 8, ..Limits::default() })).await;
+    let mut slow = join(&server, "").await;
+    let mut quick = join(&server, "").await;
+    // More than any socket buffer holds.
+    let payload = "x".repeat(60_000);
+    for seq in 1..=400 {
+        server.publish(&payload);
+        quick.expect(packet(&event(numbered(seq, &payload)))).await;
+    }
+    let mut received = Vec::new();
+    while !received.ends_with(&packet("41")) {
+        let mut part = vec![0; 64 * 1024];
+        let len = slow.stream.read(&mut part).await.expect("the server lives");
+        assert!(len > 0, "the session is not over");
+        received.extend_from_slice(&part[..len]);
+    }
+    let last = received[received.len() - 60..].escape_ascii().to_string();
+    assert!(last.contains(r#"42[\"dismissed\",\"too slow, missed "#), "{last}");
+}
+
+#[tokio::test]
+async fn a_handshake_without_its_fields_is_refused() {
+    let server = server(Settings::default()).await;
+    let good = handshake(None);
+    let mut peer = server.send(good.replace("upgrade: websocket\r\n", "")).await;
+    peer.expect("HTTP/1.1 426 Upgrade Required\r\n").await;
+    let mut peer = server.send(good.replace("sec-websocket-key", "x-key")).await;
+    peer.expect("HTTP/1.1 400 Bad Request\r\n").await;
+}
+
+#[tokio::test]
+async fn an_unknown_session_is_accepted_and_closed() {
+    let server = server(Settings::default()).await;
+    // No protocol error to the library as long as it is spelled well; it looks for it behind the handshake.
+    let mut peer = server.send(handshake(Some("AAAAAAAAAAAAAAAA"))).await;
+    peer.expect(accepted()).await;
+    peer.expect_end().await;
+    let mut peer = server.send(handshake(Some("short"))).await;
+    peer.expect(unknown()).await;
+}
+
+#[tokio::test]
+async fn a_session_is_upgraded_and_loses_nothing() {
+    let server = server(Settings::default()).await;
+    let mut session = Polling::join(&server, "").await;
+    session.ask().await;
+    let mut socket = server.send(handshake(Some(&session.sid))).await;
+    socket.expect(accepted()).await;
+    socket.send(text("2probe")).await;
+    socket.expect(packet("3probe")).await;
+    assert_eq!(session.answer().await, "6", "the held poll is let go");
+    for _ in 0..1_000 {
+        server.publish("x");
+    }
+    socket.send(text("5")).await;
+    for seq in 1..=1_000 {
+        socket.expect(packet(&event(numbered(seq, "x")))).await;
+    }
+    session.ask().await;
+    session.peer.expect(wrong(r#"{"code":"3","message":"Bad request"}"#)).await;
+    server.publish("x");
+    socket.expect(packet(&event(numbered(1_001, "x")))).await;
+}
+
+#[tokio::test]
+async fn a_second_socket_of_a_session_is_closed_and_the_first_stays() {
+    let server = server(Settings::default()).await;
+    let session = Polling::join(&server, "").await;
+    let mut socket = server.send(handshake(Some(&session.sid))).await;
+    socket.expect(accepted()).await;
+    socket.send(text("2probe")).await;
+    socket.expect(packet("3probe")).await;
+    socket.send(text("5")).await;
+    server.publish("x");
+    socket.expect(packet(&event(numbered(1, "x")))).await;
+    let mut second = server.send(handshake(Some(&session.sid))).await;
+    second.expect(accepted()).await;
+    second.expect_end().await;
+    server.publish("x");
+    socket.expect(packet(&event(numbered(2, "x")))).await;
+}
+
+#[tokio::test]
+async fn an_upgrade_that_is_begun_and_abandoned_ends_its_session() {
+    let server = server(limited(Limits { idle: Duration::from_millis(300), ..Limits::default() })).await;
+    for said in [None, Some(text("2probe")), Some(text("hello")), Some(text("5"))] {
+        let mut session = Polling::open(&server).await;
+        session.post("40").await;
+        server.until_waiting(1).await;
+        let mut socket = server.send(handshake(Some(&session.sid))).await;
+        socket.expect(accepted()).await;
+        if let Some(said) = said {
+            socket.send(said).await;
+        }
+        server.until_waiting(0).await;
+        server.send(get(Some(&session.sid))).await.expect(unknown()).await;
+        socket.rest().await;
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_whose_socket_is_cut_ends_its_session() {
+    let server = server(Settings::default()).await;
+    let session = Polling::join(&server, "").await;
+    server.until_waiting(1).await;
+    let mut socket = server.send(handshake(Some(&session.sid))).await;
+    socket.expect(accepted()).await;
+    drop(socket);
+    server.until_waiting(0).await;
+    server.send(get(Some(&session.sid))).await.expect(unknown()).await;
+}
+
+#[tokio::test]
+async fn a_stop_closes_every_session_joined_or_not_and_ends_at_once() {
+    let server = server(Settings::default()).await;
+    let mut joined = join(&server, "").await;
+    let bare = open(&server).await;
+    server.stop();
+    joined.expect([&packet("1"), CLOSED].concat()).await;
+    joined.send(frame(0x88, b"")).await;
+    joined.expect_end().await;
+    bare.expect_end().await;
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_client_that_does_not_read() {
+    let server = server(Settings::default()).await;
+    let deaf = join(&server, "").await;
+    let payload = "x".repeat(60_000);
+    for _ in 0..300 {
+        server.publish(&payload);
+        tokio::task::yield_now().await;
+    }
+    server.stop();
+    server.ended().await;
+    drop(deaf);
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_is_refused_and_a_session_that_ended_frees_its_place() {
+    let server = server(limited(Limits { connections: 1, ..Limits::default() })).await;
+    let mut first = join(&server, "").await;
+    server.send(handshake(None)).await.expect("HTTP/1.1 503 Service Unavailable\r\n").await;
+    first.send(text("1")).await;
+    first.expect(CLOSED).await;
+    first.expect_end().await;
+    server.until_waiting(0).await;
+    join(&server, "").await;
+}
