@@ -65,7 +65,11 @@ pub(super) async fn begin<'a>(
 ) -> Result<Begun<'a>, Break> {
     let mut poller = Poller { session, keeper: Keeper::new(), requests: Requests::polls(session) };
     let mut packets = Vec::new();
-    poller.poll(|packet| Ok(packets.push(packet))).await?;
+    let hold = |packet| {
+        packets.push(packet);
+        Ok(())
+    };
+    poller.poll(hold).await?;
     let mut packets = packets.into_iter();
     // A body has one packet at least.
     let first = packets.next().ok_or(wire::engine_io::PacketError::Empty)?;
