@@ -24,6 +24,9 @@ const CHROMIUM: [&str; 13] = [
     "--disable-breakpad",
 ];
 
+/// Added by the driver, and not what users have: it lets pages in the background go on as if they were seen.
+const EXCLUDED: [&str; 1] = ["disable-background-timer-throttling"];
+
 /// What the driver is told to start.
 pub(crate) fn of(found: &Found, preferences: Preferences, is_root: bool) -> Capabilities {
     let limit_ms = u64::try_from(PAGE_LIMIT.as_millis()).unwrap_or(u64::MAX);
@@ -51,7 +54,7 @@ fn chromium(found: &Found, scheme: Scheme, is_root: bool) -> Value {
         // Its sandbox refuses to work for root.
         arguments.push("--no-sandbox".to_owned());
     }
-    json!({ "binary": found.program, "args": arguments })
+    json!({ "binary": found.program, "args": arguments, "excludeSwitches": EXCLUDED })
 }
 
 fn firefox(found: &Found, scheme: Scheme) -> Value {

@@ -29,6 +29,8 @@ pub(crate) struct Runner<'a> {
     pub(crate) interrupt: &'a Interrupt,
     /// Pings of the floor at the begin, and again at the end.
     pub(crate) pings: u32,
+    /// Whether browsers are surveyed, where they take part.
+    pub(crate) surveys: bool,
 }
 
 /// How a run ended.
@@ -87,7 +89,7 @@ impl Runner<'_> {
     async fn survey(&mut self, plan: &Plan, progress: &Progress) -> anyhow::Result<()> {
         let surveys = Surveys::in_folder(self.store.dir());
         let clients = surveyed_clients(plan);
-        if clients.is_empty() || surveys.is_kept() {
+        if !self.surveys || clients.is_empty() || surveys.is_kept() {
             return Ok(());
         }
         progress.note("survey: how WebSockets end in each client, and what the browsers do");

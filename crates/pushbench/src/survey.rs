@@ -59,9 +59,6 @@ pub(crate) async fn survey(clients: &[Client]) -> Surveyed {
     Surveyed { closings, findings, failed }
 }
 
-/// The clients by their [`name`].
-pub(crate) const NAMES: [&str; 3] = ["native", "chromium", "firefox"];
-
 const ALL: [Client; 3] = [Client::Native, Client::Chromium, Client::Firefox];
 
 /// The clients that can be asked here, and why the others cannot.
@@ -76,14 +73,9 @@ pub(crate) fn here() -> (Vec<Client>, Vec<browser::Missing>) {
     (here, missing)
 }
 
-/// The client of this name.
-pub(crate) fn named(name: &str) -> Option<Client> {
-    ALL.into_iter().zip(NAMES).find(|(_, other)| *other == name).map(|(client, _)| client)
-}
-
 /// A client's name in file names and messages.
 pub(crate) fn name(client: Client) -> &'static str {
-    kind(client).map_or(NAMES[0], Kind::name)
+    kind(client).map_or("native", Kind::name)
 }
 
 /// Which browser it is, if it is one.

@@ -27,7 +27,7 @@ pub(super) fn survey(arguments: &Survey) -> anyhow::Result<ExitCode> {
 /// Those that are asked for; or all that are here, and the others skipped by name.
 fn clients(arguments: &Survey) -> Vec<Client> {
     if !arguments.clients.is_empty() {
-        return arguments.clients.iter().filter_map(|name| survey::named(name)).collect();
+        return arguments.clients.iter().map(|&client| client.into()).collect();
     }
     let (here, missing) = survey::here();
     for why in missing {

@@ -94,7 +94,7 @@ async fn all(
 }
 
 async fn one(client: Client, situation: &Situation, observer: &mut impl Observer) -> anyhow::Result<Closing> {
-    let stage = Stage::set(situation).await?;
+    let mut stage = Stage::set(situation).await?;
     observer.open(situation.is_secure(), stage.address).await?;
     if let Ending::ByClient { act, .. } = &situation.ending {
         observer.act(act).await?;

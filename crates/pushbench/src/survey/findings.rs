@@ -24,10 +24,11 @@ use schema::settings::Client;
 ///
 /// When the browser does not do what it is told.
 pub(super) async fn of(client: Client, browser: &mut Browser) -> anyhow::Result<BrowserFindings> {
+    let watch = timers::Watch::begin(browser).await.context("start a timer")?;
     let clock = clock::of(browser).await.context("read its clock")?;
     let connections = connections::of(browser).await.context("count its connections")?;
     let heads = heads::of(browser).await.context("look at its requests")?;
-    let timers = timers::of(browser).await.context("watch its timers")?;
+    let timers = watch.end(browser).await.context("watch its timers")?;
     let agent = browser.call("return navigator.userAgent;", Vec::new()).await?;
     Ok(BrowserFindings {
         schema_version: SCHEMA_VERSION,

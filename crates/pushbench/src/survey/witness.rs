@@ -2,7 +2,7 @@
 //!
 //! | path | answer |
 //! |---|---|
-//! | `/isolated`, `/plain` | a page that is cross-origin isolated, and one that is not |
+//! | `/isolated`, `/` | a page that is cross-origin isolated, and one that is not |
 //! | `/clock` | `CLOCK_MONOTONIC`, nanoseconds |
 //! | `/hold…`, `/events…`, `/ws…` | a response, a stream of events, a WebSocket that stays open and says nothing |
 //! | `/client.js` | the official Socket.IO client |
@@ -176,7 +176,7 @@ fn answer(head: &Head) -> Answer {
     match path {
         _ if head.is_post() => ok("text/plain", "", "ok"),
         "/isolated" => ok("text/html; charset=utf-8", ISOLATED, PAGE),
-        "/plain" => ok("text/html; charset=utf-8", "", PAGE),
+        "/" => ok("text/html; charset=utf-8", "", PAGE),
         "/client.js" => ok("text/javascript; charset=utf-8", "", CLIENT),
         "/clock" => ok("text/plain", "", &os::now_ns().to_string()),
         _ if path.starts_with("/hold") => held(""),

@@ -1,4 +1,4 @@
-//! A server of no manners: a handshake as it should be, then whatever the situation says, in bytes.
+//! A server of no manners: a handshake as it should be, then, on its cue, whatever the situation says, in bytes.
 
 use std::io;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use schema::closing::CloseFrame;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::situation::Going;
@@ -17,9 +18,12 @@ const MASKED: u8 = 0x80;
 /// How long the client may take to answer.
 const LONGEST: Duration = Duration::from_secs(4);
 
+/// Comes once the client has seen its socket open.
+pub(super) type Cue = oneshot::Receiver<()>;
+
 /// Sends these bytes, and hands back the close frame that the client sends then, if it does before it goes.
-pub(super) async fn sends(listener: TcpListener, bytes: &[u8]) -> io::Result<Option<CloseFrame>> {
-    let mut stream = accept(&listener).await?;
+pub(super) async fn sends(listener: TcpListener, cue: Cue, bytes: &[u8]) -> io::Result<Option<CloseFrame>> {
+    let mut stream = accept(&listener, cue).await?;
     stream.write_all(bytes).await?;
     // A client that only goes away, or resets the connection, has said nothing.
     let said = timeout(LONGEST, said(&mut stream)).await.ok().and_then(Result::ok).flatten();
@@ -29,8 +33,8 @@ pub(super) async fn sends(listener: TcpListener, bytes: &[u8]) -> io::Result<Opt
 }
 
 /// Goes without a word.
-pub(super) async fn goes(listener: TcpListener, going: Going) -> io::Result<Option<CloseFrame>> {
-    let stream = accept(&listener).await?;
+pub(super) async fn goes(listener: TcpListener, cue: Cue, going: Going) -> io::Result<Option<CloseFrame>> {
+    let stream = accept(&listener, cue).await?;
     if going == Going::Reset {
         stream.set_zero_linger()?;
     }
@@ -46,11 +50,14 @@ pub(super) fn close_frame(body: &[u8]) -> CloseFrame {
     }
 }
 
-async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+/// Waits for the cue behind the handshake: Firefox shows no `open` of a socket that ends in the moment in which it opens.
+async fn accept(listener: &TcpListener, cue: Cue) -> io::Result<TcpStream> {
     let (mut stream, _) = listener.accept().await?;
     let head = witness::read_head(&mut stream).await?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let answer = witness::switching(&head).ok_or(io::ErrorKind::InvalidData)?;
     stream.write_all(answer.as_bytes()).await?;
+    // Without a cue, nobody looks on any more.
+    let _ = cue.await;
     Ok(stream)
 }
 

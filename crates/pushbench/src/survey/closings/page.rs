@@ -45,7 +45,7 @@ pub(super) struct Page<'a> {
 impl<'a> Page<'a> {
     pub(super) async fn open(browser: &'a mut Browser) -> anyhow::Result<Self> {
         let witness = Witness::start().await?;
-        browser.open(&witness.url("/plain")).await?;
+        browser.open(&witness.url("/")).await?;
         Ok(Self { browser, _witness: witness })
     }
 }

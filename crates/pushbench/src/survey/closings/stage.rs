@@ -11,6 +11,7 @@ use server_kit::hub::Dismissal;
 use server_kit::settings::{Limits, Transport};
 use server_kit::tls::{Certificate, Resumption, TlsServer};
 use server_kit::{Hub, Settings, Stopper, lifetime};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::breaker::{self, CLOSE};
@@ -33,16 +34,22 @@ pub(super) struct Stage {
 
 enum Server {
     Ours { hub: Hub, stopper: Stopper, _task: Task<io::Result<()>> },
-    Breaker { task: Task<io::Result<Option<CloseFrame>>> },
+    Breaker { cue: Option<oneshot::Sender<()>>, task: Task<io::Result<Option<CloseFrame>>> },
 }
 
 impl Stage {
     /// Starts what the situation needs.
     pub(super) async fn set(situation: &Situation) -> anyhow::Result<Self> {
         let (listener, address) = listener().await.context("listen for a client")?;
+        let (cue, heard) = oneshot::channel();
+        let cue = Some(cue);
         let server = match situation.ending {
-            Ending::Sends(bytes) => Server::Breaker { task: Task::spawn(breaker::sends(listener, bytes)) },
-            Ending::Gone(going) => Server::Breaker { task: Task::spawn(breaker::goes(listener, going)) },
+            Ending::Sends(bytes) => {
+                Server::Breaker { cue, task: Task::spawn(breaker::sends(listener, heard, bytes)) }
+            }
+            Ending::Gone(going) => {
+                Server::Breaker { cue, task: Task::spawn(breaker::goes(listener, heard, going)) }
+            }
             _ => {
                 let settings = settings(situation.is_secure())?;
                 let hub = Hub::new(server_websocket::encode, &settings);
@@ -54,14 +61,16 @@ impl Stage {
         Ok(Self { address, server })
     }
 
-    /// Brings the end about where it is our server's to do so.
-    pub(super) fn play(&self, situation: &Situation) -> anyhow::Result<()> {
-        if let Server::Ours { hub, stopper, .. } = &self.server {
-            match situation.ending {
-                Ending::Stopped => stopper.stop(),
-                Ending::Told => hub.dismiss(Dismissal { code: situation.code, reason: REASON.to_owned() })?,
-                _ => {}
+    /// Brings the end about where it is the server's to do so.
+    pub(super) fn play(&mut self, situation: &Situation) -> anyhow::Result<()> {
+        match (&mut self.server, &situation.ending) {
+            (Server::Ours { stopper, .. }, Ending::Stopped) => stopper.stop(),
+            (Server::Ours { hub, .. }, Ending::Told) => {
+                hub.dismiss(Dismissal { code: situation.code, reason: REASON.to_owned() })?;
             }
+            (Server::Ours { .. }, _) => {}
+            // A server that has gone already is found out by what the client sees.
+            (Server::Breaker { cue, .. }, _) => _ = cue.take().map(|cue| cue.send(())),
         }
         Ok(())
     }
@@ -81,7 +90,7 @@ impl Stage {
 
     /// What the client said to a server that broke the rules.
     async fn heard(self) -> anyhow::Result<Option<CloseFrame>> {
-        let Server::Breaker { task } = self.server else { return Ok(None) };
+        let Server::Breaker { task, .. } = self.server else { return Ok(None) };
         let heard = timeout(LONGEST, task.outcome()).await.context("the client neither closed nor went")?;
         heard.context("the server broke down")?.context("serve a client")
     }

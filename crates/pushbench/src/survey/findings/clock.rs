@@ -43,7 +43,7 @@ struct Resolution {
 
 pub(super) async fn of(browser: &mut Browser) -> anyhow::Result<BrowserClock> {
     let witness = Witness::start().await?;
-    let plain_resolution_ns = resolution(browser, &witness, "/plain").await?;
+    let plain_resolution_ns = resolution(browser, &witness, "/").await?;
     let isolated_resolution_ns = resolution(browser, &witness, "/isolated").await?;
     let quickest_ms = browser.call(QUICKEST, vec![json!(EXCHANGES)]).await?;
     let quickest_ns = ns(quickest_ms.as_f64().context("read how long an exchange took")?);

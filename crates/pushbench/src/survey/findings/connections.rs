@@ -26,7 +26,7 @@ pub(super) async fn of(browser: &mut Browser) -> anyhow::Result<Vec<OpenedAtOnce
     for (technique, open) in KINDS {
         // An origin of its own, so that nothing is open to it yet.
         let witness = Witness::start().await?;
-        browser.open(&witness.url("/plain")).await?;
+        browser.open(&witness.url("/")).await?;
         let script = format!(
             "window.opened = []; for (let n = 0; n < arguments[0]; n += 1) window.opened.push({open});"
         );

@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// What asks, how its request begins, and what makes it.
 const KINDS: [(&str, &str, &str); 7] = [
-    ("fetch", "GET /clock", "await (await fetch('/clock', { cache: 'no-store' })).text();"),
+    ("fetch", "GET /clock", "await (await fetch('/clock')).text();"),
     ("fetch-stream", "GET /events/read", "(await fetch('/events/read')).body.getReader().read();"),
     ("event-source", "GET /events/source", "window.source = new EventSource('/events/source');"),
     ("websocket", "GET /ws", "window.socket = new WebSocket(`ws://${location.host}/ws`);"),
@@ -40,7 +40,7 @@ window.client = window.io({ transports: ['polling'] });
 
 pub(super) async fn of(browser: &mut Browser) -> anyhow::Result<Vec<SeenHead>> {
     let witness = Witness::start().await?;
-    browser.open(&witness.url("/plain")).await?;
+    browser.open(&witness.url("/")).await?;
     let mut heads = Vec::new();
     for (kind, begin, script) in KINDS {
         browser.call(script, Vec::new()).await.with_context(|| format!("ask by {kind}"))?;
