@@ -29,7 +29,7 @@ export class Controls {
     this.changed = changed;
     this.status = document.querySelector('#status');
     this.inputs = SLIDERS.map((slider) => this.slider(slider));
-    this.button('#stall', { stall_ms: 1000 }, 'The server stands still for a second; events keep falling due.');
+    this.button('#stall', { stall_ms: 1000 }, 'The server stands still; events keep falling due.');
     document.querySelector('#close').addEventListener('click', () => this.closeSocket());
     document.querySelector('#controls').addEventListener('submit', (event) => event.preventDefault());
   }
@@ -43,6 +43,7 @@ export class Controls {
     const show = () => {
       output.textContent = text(stops[input.value]);
       input.setAttribute('aria-valuetext', output.textContent);
+      input.style.setProperty('--fill', `${(100 * input.value) / input.max}%`);
     };
     let settling;
     input.addEventListener('input', () => {

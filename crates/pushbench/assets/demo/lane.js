@@ -155,7 +155,7 @@ function markup(marker) {
       ${figure('now', 'latency now')}${figure('half', 'p50')}${figure('most', 'p99')}
       ${figure('each', 'bytes per event', '<span class="times"></span>')}
       <div class="bytes"><dt>bytes so far, by layer</dt><dd><div class="stack" role="img"></div><div class="total"></div></dd></div>
-      ${figure('requests', 'requests')}${figure('open', 'open')}
+      ${figure('requests', 'requests')}${figure('open', 'connections')}
     </dl>
     <p class="says"></p>`;
 }

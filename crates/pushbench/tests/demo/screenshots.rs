@@ -4,9 +4,12 @@
 //! and `demo-phone.png` in the folder that it names, seen from the repository's root; the other browser's go beside them
 //! as `firefox-*`. Without it, pictures are only made and looked at for their size.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use browser::{Browser, Kind, Scheme};
+use serde_json::json;
 
 use crate::demo::Demo;
 use crate::presence;
@@ -25,13 +28,13 @@ struct Picture {
 const STALL: &str = "
     set('rate_per_s', '10 a second');
     await pause(9000);
-    document.querySelector('#stall').click();
+    inner().querySelector('#stall').click();
     await pause(4600);";
 const CLOSE: &str = "
     set('rate_per_s', '20 a second');
     set('delay_ms', '50\u{a0}ms each way');
     await pause(8000);
-    document.querySelector('#close').click();
+    inner().querySelector('#close').click();
     await pause(5500);";
 
 const PICTURES: [Picture; 3] = [
@@ -44,7 +47,7 @@ const PICTURES: [Picture; 3] = [
 const TOOLS: &str = "
     const pause = (ms) => new Promise((done) => setTimeout(done, ms));
     const set = (id, text) => {
-        const slider = document.getElementById(id);
+        const slider = inner().getElementById(id);
         for (slider.value = 0; ; slider.stepUp()) {
             slider.dispatchEvent(new Event('input'));
             if (slider.getAttribute('aria-valuetext') === text) return;
@@ -71,33 +74,42 @@ async fn the_pictures_can_be_taken() {
             );
             if let Some(folder) = &folder {
                 let prefix = if kind == Kind::Chromium { "" } else { "firefox-" };
-                std::fs::write(folder.join(format!("{prefix}{}", picture.name)), png).unwrap();
+                let path = folder.join(format!("{prefix}{}", picture.name));
+                keep(&mut browser, &png, picture, &path).await;
             }
             browser.quit().await.unwrap();
         }
     }
 }
 
-/// The whole scene takes a while; a look at the lanes is enough where nobody keeps the picture.
+/// The whole scene takes a while; a look at the lanes is enough where nobody keeps the picture. The page is in a frame,
+/// since no window is as narrow as a phone.
 async fn take(browser: &mut Browser, picture: &Picture, keep: bool) -> Vec<u8> {
     let demo = Demo::start();
-    browser.resize(picture.width, picture.height).await.unwrap();
-    browser.open(&demo.url()).await.unwrap();
-    fit(browser, picture).await;
-    let heard = "while (!(parseFloat(document.querySelector('.lane:last-child .each b')?.textContent) > 0)) await pause(50);";
+    let Picture { width, height, .. } = *picture;
+    browser.open(&format!("{}clock", demo.url())).await.unwrap();
+    let border = "return [outerWidth - innerWidth, outerHeight - innerHeight]";
+    let border = browser.call(border, Vec::new()).await.unwrap();
+    let border = |at: usize| border[at].as_u64().and_then(|border| u32::try_from(border).ok()).unwrap_or(0);
+    browser.resize(width + border(0), height + border(1)).await.unwrap();
+    let frame = format!(
+        "document.body.innerHTML = '<iframe src=\"/\" style=\"border: 0; width: {width}px; height: {height}px\"></iframe>';
+         document.body.style.margin = 0; document.documentElement.style.overflow = 'hidden';
+         const inner = () => document.querySelector('iframe').contentDocument;
+         while (!(parseFloat(inner()?.querySelector('.lane:last-child .each b')?.textContent) > 0)) await pause(50);
+         inner().documentElement.style.scrollbarWidth = 'none';"
+    );
     let scene = if keep { picture.scene } else { "" };
-    browser.call(&format!("{TOOLS}{heard}{scene}"), Vec::new()).await.unwrap();
+    browser.call(&format!("{TOOLS}{frame}{scene}"), Vec::new()).await.unwrap();
     browser.screenshot().await.unwrap()
 }
 
-/// The window's borders are not the page's.
-async fn fit(browser: &mut Browser, picture: &Picture) {
-    let inner = browser
-        .call("return [outerWidth - innerWidth, outerHeight - innerHeight]", Vec::new())
-        .await
-        .unwrap();
-    let border = |at: usize| inner[at].as_i64().and_then(|border| u32::try_from(border).ok()).unwrap_or(0);
-    browser.resize(picture.width + border(0), picture.height + border(1)).await.unwrap();
+/// Cuts what lies beside the frame, and takes a palette.
+async fn keep(browser: &mut Browser, png: &[u8], picture: &Picture, path: &Path) {
+    let arguments = vec![json!(BASE64_STANDARD.encode(png)), json!(picture.width), json!(picture.height)];
+    let small = browser.call(include_str!("palette.js"), arguments).await.unwrap();
+    let small = BASE64_STANDARD.decode(small.as_str().unwrap()).unwrap();
+    std::fs::write(path, small).unwrap();
 }
 
 #[test]
