@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use loadgen::subscriber;
 use loadgen::trial::Subscribe;
 use schema::manifest::TechniqueInfo;
-use schema::settings::ShortPolling;
+use schema::settings::{Compression, HttpVersion, ShortPolling, SocketIo, SocketIoTransports};
 use server_kit::hub::Encode;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
@@ -26,6 +26,8 @@ pub(crate) struct Technique {
     pub(crate) about: &'static str,
     /// Whether it is the floor that the others' figures are a multiple of.
     pub(crate) floor: bool,
+    /// Why it takes no part in trials of these settings; none where it does.
+    pub(crate) unsupported: fn(&schema::settings::Settings) -> Option<&'static str>,
     /// The server half's encoding, once per event.
     pub(crate) encode: Encode,
     /// The server half.
@@ -35,12 +37,13 @@ pub(crate) struct Technique {
 }
 
 /// All techniques, in the order of tables and charts; the floor is last.
-pub(crate) static TECHNIQUES: [Technique; 6] = [
+pub(crate) static TECHNIQUES: [Technique; 7] = [
     Technique {
         slug: ShortPolling::TECHNIQUE,
         label: "Short polling",
         about: "the client asks every interval; an empty answer when nothing is new (RFC 9110)",
         floor: false,
+        unsupported: |_| None,
         encode: server_short_polling::encode,
         serve: |listener, hub, settings, stop| {
             server_short_polling::serve(listener, hub, settings, stop).boxed()
@@ -52,6 +55,7 @@ pub(crate) static TECHNIQUES: [Technique; 6] = [
         label: "Long polling",
         about: "the server holds the request until there is an event or a time-out (RFC 6202)",
         floor: false,
+        unsupported: |_| None,
         encode: server_long_polling::encode,
         serve: |listener, hub, settings, stop| {
             server_long_polling::serve(listener, hub, settings, stop).boxed()
@@ -63,6 +67,7 @@ pub(crate) static TECHNIQUES: [Technique; 6] = [
         label: "HTTP streaming (NDJSON)",
         about: "one response that never ends, a line and a chunk per event (RFC 9112 §7.1)",
         floor: false,
+        unsupported: |_| None,
         encode: server_http_streaming::ndjson::encode,
         serve: |listener, hub, settings, stop| {
             server_http_streaming::ndjson::serve(listener, hub, settings, stop).boxed()
@@ -74,6 +79,7 @@ pub(crate) static TECHNIQUES: [Technique; 6] = [
         label: "Server-Sent Events",
         about: "one response that never ends, as browsers' EventSource reads it (WHATWG HTML §9.2)",
         floor: false,
+        unsupported: |_| None,
         encode: server_http_streaming::sse::encode,
         serve: |listener, hub, settings, stop| {
             server_http_streaming::sse::serve(listener, hub, settings, stop).boxed()
@@ -85,20 +91,44 @@ pub(crate) static TECHNIQUES: [Technique; 6] = [
         label: "WebSocket",
         about: "an HTTP upgrade, then frames both ways (RFC 6455)",
         floor: false,
+        unsupported: |_| None,
         encode: server_websocket::encode,
         serve: |listener, hub, settings, stop| server_websocket::serve(listener, hub, settings, stop).boxed(),
         subscribe: |session| subscriber::websocket::subscribe(session).boxed_local(),
+    },
+    Technique {
+        slug: SocketIo::TECHNIQUE,
+        label: "Socket.IO",
+        about: "named events over Engine.IO: by polling, by WebSocket, or from one to the other (protocol 5)",
+        floor: false,
+        unsupported: without_socketio,
+        encode: server_socketio::encode,
+        serve: |listener, hub, settings, stop| server_socketio::serve(listener, hub, settings, stop).boxed(),
+        subscribe: |session| subscriber::socketio::subscribe(session).boxed_local(),
     },
     Technique {
         slug: "raw-tcp",
         label: "Raw TCP",
         about: "length-prefixed frames on a bare socket; not for the web, but the floor of all figures",
         floor: true,
+        unsupported: |_| None,
         encode: server_raw_tcp::encode,
         serve: |listener, hub, settings, stop| server_raw_tcp::serve(listener, hub, settings, stop).boxed(),
         subscribe: |session| subscriber::raw_tcp::subscribe(session).boxed_local(),
     },
 ];
+
+/// Where the server's library cannot follow.
+fn without_socketio(settings: &schema::settings::Settings) -> Option<&'static str> {
+    let transport = &settings.transport;
+    match (transport.http, transport.compression) {
+        (_, Compression::Deflate) => Some("socketioxide compresses neither frames nor bodies"),
+        (HttpVersion::Http2, _) if settings.socketio.transports != SocketIoTransports::Polling => {
+            Some("socketioxide opens no WebSocket on HTTP/2 (RFC 8441)")
+        }
+        _ => None,
+    }
+}
 
 /// All slugs, in order.
 pub(crate) fn slugs() -> Vec<&'static str> {

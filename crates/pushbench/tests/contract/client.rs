@@ -3,6 +3,7 @@
 mod http;
 mod poll;
 mod raw_tcp;
+mod socketio;
 mod stream;
 mod tcp;
 mod websocket;
@@ -14,6 +15,7 @@ use wire::{Message, Resume, Stamp, Start};
 
 use poll::{Manner, Poll};
 use raw_tcp::RawTcp;
+use socketio::SocketIo;
 use stream::{Format, Stream};
 use websocket::WebSocket;
 
@@ -100,6 +102,7 @@ pub(crate) fn join(technique: &str, address: SocketAddr, resume: Resume) -> Box<
         "http-streaming-ndjson" => Box::new(Stream::open(address, resume, Format::Ndjson)),
         "http-streaming-sse" => Box::new(Stream::open(address, resume, Format::Sse)),
         "websocket" => Box::new(WebSocket::open(address, resume)),
+        "socketio" => Box::new(SocketIo::open(address, resume)),
         "raw-tcp" => Box::new(RawTcp::open(address, resume)),
         other => panic!("the contract tests have no client for {other}"),
     }

@@ -10,6 +10,7 @@ fn farewell(technique: &str) -> Heard {
         "long-polling" => "204, then closed",
         "http-streaming-ndjson" | "http-streaming-sse" => "stream ended",
         "websocket" => "1001 going away",
+        "socketio" => "engine closed",
         _ => "closed",
     })
 }

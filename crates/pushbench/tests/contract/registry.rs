@@ -9,7 +9,7 @@ use crate::process::PUSHBENCH;
 /// Tries a property on every technique of the registry, each in a thread that is named after it.
 pub(crate) fn every_technique(property: impl Fn(&str) + Sync) {
     let techniques = registry();
-    assert!(techniques.len() >= 6, "the registry is known: {techniques:?}");
+    assert!(techniques.len() >= 7, "the registry is known: {techniques:?}");
     let broken: Vec<String> = thread::scope(|scope| {
         let spawn = |technique: &String| {
             let (technique, property) = (technique.clone(), &property);

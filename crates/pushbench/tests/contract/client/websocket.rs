@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use wire::Resume;
 
-use super::http::{Head, get};
+use super::http::Head;
 use super::tcp::Tcp;
 use super::{Client, Heard, Said, missed};
 use crate::process::LONGEST;
@@ -16,21 +16,22 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// RFC 6455 §5.7, the example.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-const TEXT: u8 = 0x81;
-const CLOSE: u8 = 0x88;
+pub(super) const TEXT: u8 = 0x81;
+pub(super) const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 
-/// A subscriber behind the handshake, whose answer is read with the first frame.
-pub(super) struct WebSocket {
+/// A connection that speaks in frames behind the handshake, whose answer is read with the first frame.
+pub(super) struct Frames {
     tcp: Tcp,
     accepted: bool,
 }
 
-impl WebSocket {
-    pub(super) fn open(address: SocketAddr, resume: Resume) -> Self {
+impl Frames {
+    /// Asks for WebSocket at this path and query.
+    pub(super) fn open(address: SocketAddr, target: &str) -> Self {
         let mut tcp = Tcp::connect(address);
-        tcp.send(get(wire::paths::WEBSOCKET, resume, HANDSHAKE).as_bytes());
+        tcp.send(format!("GET {target} HTTP/1.1\r\nhost: contract.test\r\n{HANDSHAKE}\r\n").as_bytes());
         Self { tcp, accepted: false }
     }
 
@@ -41,8 +42,20 @@ impl WebSocket {
         }
     }
 
-    /// The first byte of a frame, and its payload.
-    fn frame(&mut self) -> (u8, Vec<u8>) {
+    /// The first byte of a frame, and its payload. Pings are answered.
+    pub(super) fn frame(&mut self) -> (u8, Vec<u8>) {
+        let begun = Instant::now();
+        self.expect_accepted();
+        while begun.elapsed() < LONGEST {
+            match self.any_frame() {
+                (PING, payload) => self.send(PONG, &payload),
+                frame => return frame,
+            }
+        }
+        panic!("nothing but pings for {LONGEST:?}");
+    }
+
+    fn any_frame(&mut self) -> (u8, Vec<u8>) {
         let head = self.tcp.exactly(2).expect("a close frame before the end");
         let len = match head[1] {
             126 => number(&self.tcp.whole(2)),
@@ -54,20 +67,17 @@ impl WebSocket {
         (head[0], self.tcp.whole(len))
     }
 
-    /// Answers a close as the standard wants it, after which the server closes the socket.
-    fn close(&mut self, payload: &[u8]) -> Heard {
+    /// Answers a close as the standard wants it, after which the server closes the socket. Its code and reason.
+    pub(super) fn close(&mut self, payload: &[u8]) -> (Option<u16>, String) {
         let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
         let reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
         self.send(CLOSE, &payload[..2.min(payload.len())]);
         assert_eq!(self.tcp.exactly(1), None, "nothing comes after a close frame");
-        match code {
-            Some(1001) => Heard::End("1001 going away"),
-            Some(1013) => Heard::TooSlow { missed: missed(&reason) },
-            other => panic!("closed with {other:?}: {reason}"),
-        }
+        (code, reason)
     }
 
-    fn send(&mut self, first: u8, payload: &[u8]) {
+    /// Sends a frame. A client that has been accepted may.
+    pub(super) fn send(&mut self, first: u8, payload: &[u8]) {
         let mut frame = vec![first];
         match u16::try_from(payload.len()).expect("messages here are short") {
             len @ ..126 => frame.push(0x80 | len as u8),
@@ -80,33 +90,44 @@ impl WebSocket {
         frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
         self.tcp.send(&frame);
     }
+
+    pub(super) fn local_address(&self) -> SocketAddr {
+        self.tcp.local_address()
+    }
+}
+
+/// A subscriber behind the handshake.
+pub(super) struct WebSocket(Frames);
+
+impl WebSocket {
+    pub(super) fn open(address: SocketAddr, resume: Resume) -> Self {
+        Self(Frames::open(address, &format!("{}?{resume}", wire::paths::WEBSOCKET)))
+    }
 }
 
 impl Client for WebSocket {
     fn hear(&mut self) -> Heard {
-        let begun = Instant::now();
-        self.expect_accepted();
-        while begun.elapsed() < LONGEST {
-            match self.frame() {
-                (TEXT, payload) => return Heard::Message(Said::decode(&payload)),
-                (CLOSE, payload) => return self.close(&payload),
-                (PING, payload) => self.send(PONG, &payload),
-                (first, _) => panic!("an unexpected frame begins with {first:#04x}"),
-            }
+        match self.0.frame() {
+            (TEXT, payload) => Heard::Message(Said::decode(&payload)),
+            (CLOSE, payload) => match self.0.close(&payload) {
+                (Some(1001), _) => Heard::End("1001 going away"),
+                (Some(1013), reason) => Heard::TooSlow { missed: missed(&reason) },
+                (other, reason) => panic!("closed with {other:?}: {reason}"),
+            },
+            (first, _) => panic!("an unexpected frame begins with {first:#04x}"),
         }
-        panic!("nothing but pings for {LONGEST:?}");
     }
 
     fn say(&mut self, message: &[u8]) {
-        self.expect_accepted();
-        self.send(TEXT, message);
+        self.0.expect_accepted();
+        self.0.send(TEXT, message);
     }
 
     /// The handshake has asked, for good.
     fn ask_and_look_away(&mut self) {}
 
     fn local_address(&self) -> SocketAddr {
-        self.tcp.local_address()
+        self.0.local_address()
     }
 }
 
