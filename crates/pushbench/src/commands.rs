@@ -9,6 +9,7 @@ mod replay;
 mod report;
 mod run;
 mod serve;
+mod survey;
 mod verify;
 
 use std::io::Write as _;
@@ -18,6 +19,7 @@ use anyhow::Context as _;
 use clap::CommandFactory as _;
 
 use crate::cli::{Cli, Command};
+use crate::target::keeper;
 
 /// Does what was asked for.
 ///
@@ -32,6 +34,7 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Load => load::load(),
         Command::Report(arguments) => report::report(&arguments),
+        Command::Survey(arguments) => survey::survey(&arguments),
         Command::Verify => verify::verify(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "pushbench", &mut std::io::stdout());
@@ -40,6 +43,8 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::FloorEcho(arguments) => floor::echo(&arguments),
         Command::FloorPing(arguments) => floor::ping(&arguments),
         Command::ReplayAnswer => replay::answer(),
+        Command::KeepTarget(arguments) => keeper::keep(&arguments),
+        Command::BecomeTarget(arguments) => keeper::become_target(&arguments),
         Command::ObservedTrial(arguments) => observed_trial::observed_trial(&arguments),
     }
 }
