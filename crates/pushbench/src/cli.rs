@@ -134,6 +134,9 @@ pub(crate) struct Run {
     /// Keep the results and leave REPORT.md as it is
     #[arg(long)]
     pub(crate) no_report: bool,
+    /// Where browsers take part, do not see beside the trials what they do (`pushbench survey`)
+    #[arg(long)]
+    pub(crate) no_survey: bool,
     /// The program that is started as `PROGRAM serve …`, for tests of what a bad server leads to
     #[arg(long, value_name = "PATH", hide = true)]
     pub(crate) server_program: Option<PathBuf>,

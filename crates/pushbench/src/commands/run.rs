@@ -161,7 +161,7 @@ impl Begun {
         let pings = floor::pings_beside(left_ns);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (store, manifest) = (&mut self.store, &mut self.manifest);
-        let mut runner = Runner { stage: &stage, store, manifest, interrupt, pings };
+        let mut runner = Runner { stage: &stage, store, manifest, interrupt, pings, surveys: !arguments.no_survey };
         runtime.context("start the supervisor's runtime")?.block_on(runner.run(&self.plan))
     }
 

@@ -50,7 +50,7 @@ fn failure(place: &Place) -> (Side, String) {
 #[test]
 fn a_browser_that_is_missing_is_skipped_by_name_with_what_to_install() {
     let place = place(SHORT);
-    let arguments = ["run", "--scenario", "own", "--client", "firefox,native", "--no-report"];
+    let arguments = ["run", "--scenario", "own", "--client", "firefox,native", "--no-report", "--no-survey"];
     let output = place.pushbench(&arguments).env("PATH", place.path("")).output().expect("pushbench starts");
     let told = crate::command::Told::of(output);
     told.expect(0, &["skipped: client firefox: there is no firefox-esr on the PATH; install firefox-esr"]);
@@ -65,7 +65,7 @@ fn a_browser_that_is_missing_is_skipped_by_name_with_what_to_install() {
 #[test]
 fn a_run_without_any_client_that_is_here_says_so() {
     let place = place(SHORT);
-    let arguments = ["run", "--scenario", "own", "--client", "chromium", "--no-report"];
+    let arguments = ["run", "--scenario", "own", "--client", "chromium", "--no-report", "--no-survey"];
     let output = place.pushbench(&arguments).env("PATH", place.path("")).output().expect("pushbench starts");
     let told = crate::command::Told::of(output);
     told.expect(2, &["install chromium and chromium-driver", "there is nothing to run"]);
@@ -77,7 +77,7 @@ fn what_no_browser_speaks_is_skipped_by_name() {
         return;
     }
     let place = place(&format!("transport = {{ http = \"2\" }}\n{SHORT}"));
-    let arguments = ["run", "--scenario", "own", "--client", "chromium,native", "--no-report"];
+    let arguments = ["run", "--scenario", "own", "--client", "chromium,native", "--no-report", "--no-survey"];
     place.output(&arguments).expect(0, &["skipped: own with chromium: browsers speak HTTP/2 over TLS only"]);
 }
 
@@ -128,7 +128,15 @@ fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
         }
         for (victim, words) in [("pushbench load", "load generator"), ("pushbench serve", "server")] {
             let place = place(LONG);
-            let running = place.start(&["run", "--scenario", "own", "--client", kind.name(), "--no-report"]);
+            let running = place.start(&[
+                "run",
+                "--scenario",
+                "own",
+                "--client",
+                kind.name(),
+                "--no-report",
+                "--no-survey",
+            ]);
             let victim = place.descendant(victim);
             crate::command::until("the browser has started", || left::has_browser(&place));
             victim.kill();
@@ -144,7 +152,7 @@ fn run_with_the_page_of(place: &Place, page: SocketAddr, kind: Kind) -> crate::c
     let elsewhere = format!("s/\"address\":\"[^\"]*\"/\"address\":\"{page}\"/");
     let script = format!("\"{pushbench}\" \"$@\" | sed -u '{elsewhere}'");
     let program = place.script("server", &script);
-    let arguments = ["run", "--scenario", "own", "--no-report", "--server-program", &program];
+    let arguments = ["run", "--scenario", "own", "--no-report", "--no-survey", "--server-program", &program];
     place.output(&[&arguments[..], &["--client", kind.name()]].concat())
 }
 

@@ -35,7 +35,7 @@ phases = { warm_up = "200ms", window = "800ms", drain = "10s" }
 fn run(kind: Kind, scenario: &str, more: &[&str]) -> Vec<(String, TrialOutcome)> {
     let place = Place::new();
     place.scenario("own", scenario);
-    let mut arguments = vec!["run", "--scenario", "own", "--repetitions", "1", "--no-report"];
+    let mut arguments = vec!["run", "--scenario", "own", "--repetitions", "1", "--no-report", "--no-survey"];
     arguments.extend(["--client", kind.name()]);
     arguments.extend(more);
     place.output(&arguments).expect(0, &[]);
