@@ -68,12 +68,14 @@ async fn every_lane_hears_the_feed_and_says_what_it_costs(demo: &Demo, browser: 
     let heard = run(
         browser,
         "await until(() => lanes().every((lane) => number(lane, '.half b') > 0 && text(lane, '.says').includes('event')));
+         const stack = (lane) => lane.querySelector('.stack').getAttribute('aria-label');
+         await until(() => lanes().every((lane) => stack(lane).includes('payload')));
          await until(() => /brings each in/.test($('#gist').textContent) && /agree to ± [0-9.]+ ms/.test($('#clock').textContent));
          return {
             isolated: crossOriginIsolated,
             open: lanes().map((lane) => number(lane, '.open b')),
             slugs: lanes().map((lane) => lane.dataset.slug),
-            stacks: lanes().map((lane) => lane.querySelector('.stack').getAttribute('aria-label')),
+            stacks: lanes().map(stack),
          };",
     )
     .await;
