@@ -248,7 +248,7 @@ fn open(address: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// What bytes that are no answer look like, for people.
-pub(crate) fn looks_like(bytes: &[u8]) -> String {
+pub fn looks_like(bytes: &[u8]) -> String {
     // The frame's header of RFC 9113 §4.1: 24 bits of length, the type, the flags; SETTINGS is 4, GOAWAY is 7.
     if matches!(bytes, [0, _, _, 4 | 7, _, 0, 0, 0, 0, ..]) {
         return "a frame of HTTP/2".to_owned();

@@ -196,7 +196,8 @@ pub(crate) fn left_out(scenarios: &[Scenario], choice: &Choice<'_>) -> Vec<Skipp
             for Contestant { technique, target } in contestants(scenario, point, choice) {
                 let Some(why) = cannot(technique, target, &point.settings) else { continue };
                 // A target is left out as a whole.
-                let who = target.map_or_else(|| format!("technique {technique}"), |name| format!("target {name}"));
+                let who =
+                    target.map_or_else(|| format!("technique {technique}"), |name| format!("target {name}"));
                 let names = found.entry((who, why)).or_default();
                 if !names.contains(&scenario.name.as_str()) {
                     names.push(&scenario.name);

@@ -25,6 +25,13 @@ const GRACE: Duration = Duration::from_secs(5);
 const LONGEST_LINE: u64 = 64 * 1024;
 const LONGEST_OUTPUT: u64 = 256 * 1024 * 1024;
 
+/// What becomes of a child that is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OnDrop {
+    Kill,
+    EndLifeline,
+}
+
 /// A running child.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -46,6 +53,28 @@ impl Process {
         program: &Path,
         arguments: impl IntoIterator<Item = S>,
     ) -> Result<Self, ProcessError> {
+        Self::spawn(name, program, arguments, OnDrop::Kill)
+    }
+
+    /// The same for one that ends what it has started itself: dropped, it is only told that its lifeline has ended.
+    ///
+    /// # Errors
+    ///
+    /// As of [`start`](Self::start).
+    pub(crate) fn start_keeper<S: AsRef<OsStr>>(
+        name: &'static str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ProcessError> {
+        Self::spawn(name, program, arguments, OnDrop::EndLifeline)
+    }
+
+    fn spawn<S: AsRef<OsStr>>(
+        name: &'static str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = S>,
+        on_drop: OnDrop,
+    ) -> Result<Self, ProcessError> {
         let failed = |cause| ProcessError::Start { program: program.to_owned(), cause };
         let mut child = Command::new(program)
             .args(arguments)
@@ -53,7 +82,7 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(true)
+            .kill_on_drop(on_drop == OnDrop::Kill)
             .spawn()
             .map_err(failed)?;
         let pipe = |what: &str| failed(io::Error::other(format!("it has no standard {what}")));

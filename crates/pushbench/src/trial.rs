@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use loadgen::os;
 use schema::settings::{
     Compression, EmptyAnswer, Frames, HttpVersion, Publisher, Settings, Transport, UplinkTo,
 };
-use loadgen::os;
 use schema::trial::{Failure, Observed, Side, TrialOutcome, TrialSpec};
 use serde::{Deserialize, Serialize};
 use wire::ready::ReadyLine;
 
 use crate::host::Pinning;
-use crate::{namespace, pages};
 use crate::plan::Trial;
 use crate::processes::{Ending, Process, ProcessError};
 use crate::target::{Foreign, keeper};
+use crate::{namespace, pages};
 
 /// How long a server may take until it listens.
 const READY: Duration = Duration::from_secs(10);

@@ -28,7 +28,7 @@
 //! empty = 304                    # left out: 204 and 304 both
 //! answers = "one"                # one, all: how many of the waiting messages an answer brings
 //! newline = true                 # the publisher ends a message with a newline, since the server adds none
-//! headers = { te = "chunked" }
+//! headers = { te = "chunked" }   # beside the profile's, or in their place; "" leaves one out
 //! ```
 
 mod read;
@@ -139,7 +139,7 @@ pub struct Subscription {
     pub answers: Answers,
     /// Whether the publisher ends a message with a newline.
     pub newline: bool,
-    /// Header fields beside the profile's.
+    /// Header fields beside the profile's, or in their place; an empty value leaves one out.
     pub headers: BTreeMap<String, String>,
 }
 

@@ -34,13 +34,19 @@ impl RequestHeaders {
         }
     }
 
-    /// The same with these fields in all requests that subscribe.
+    /// The same with these fields in all requests that subscribe; without those whose value is empty.
     pub(super) fn with<'a>(mut self, fields: impl Iterator<Item = (&'a String, &'a String)>) -> Self {
         for (name, value) in fields {
             // A target's file has been checked for names and values that are none.
-            let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else { continue };
+            let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
+                continue;
+            };
             for headers in [&mut self.poll, &mut self.stream, &mut self.event_source, &mut self.web_socket] {
-                headers.insert(name.clone(), value.clone());
+                if value.is_empty() {
+                    headers.remove(&name);
+                } else {
+                    headers.insert(name.clone(), value.clone());
+                }
             }
         }
         self

@@ -114,8 +114,8 @@ fn figures(outcome: &TrialOutcome) -> Vec<String> {
         window.up.wire(),
         window.down.wire(),
         window.overhead(),
-        outcome.cost.server_cpu_ns,
     ];
+    let cpu = outcome.cost.known_server_cpu_ns().map_or_else(String::new, |ns| ns.to_string());
     let text = |value: &u64| value.to_string();
-    counted.iter().map(text).chain(latency).chain(work.iter().map(text)).collect()
+    counted.iter().map(text).chain(latency).chain(work.iter().map(text)).chain([cpu]).collect()
 }

@@ -144,7 +144,7 @@ fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
             .read("answers", word(&[("one", Answers::One), ("all", Answers::All)]))?
             .unwrap_or(Answers::All),
         newline: table.read("newline", yes_or_no)?.unwrap_or(false),
-        headers: table.read("headers", texts)?.unwrap_or_default(),
+        headers: table.read("headers", headers)?.unwrap_or_default(),
     };
     table.finish()?;
     agree(&subscription, tree)?;
@@ -259,5 +259,24 @@ fn texts(value: &Value<'_>) -> Result<BTreeMap<String, String>, Fault> {
     let DeValue::Table(table) = value.get_ref() else {
         return Err(unexpected(value.span(), "a table of texts", value.get_ref()));
     };
-    table.iter().map(|(key, value)| Ok((key.get_ref().to_string(), field_value(value)?))).collect()
+    table.iter().map(|(key, value)| Ok((key.get_ref().to_string(), text(value)?))).collect()
+}
+
+/// Header fields by their names; an empty value is one, too.
+fn headers(value: &Value<'_>) -> Result<BTreeMap<String, String>, Fault> {
+    let fields = texts(value)?;
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let is_value = |value: &str| value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    match fields.iter().find(|(name, value)| !is_name(name) || !is_value(value)) {
+        None => Ok(fields),
+        Some((name, found)) => Err(Fault::new(
+            value.span(),
+            format!("`{name}: {found}` is not a header field"),
+        )
+        .help(
+            "names are small letters, digits and hyphens, such as te; values have no letters beyond ASCII",
+        )),
+    }
 }

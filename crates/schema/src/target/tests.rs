@@ -71,6 +71,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_allowed() {
         ("\"/poll?c={channel}\"", "\"/poll?c={channel}&a={after}\"", "write resume = \"query\""),
         ("path = \"/ws?c={channel}\"", "path = \"ws\"", "`ws` is not a path"),
         ("path = \"/pub?c={channel}\"", "path = \"/pub me\"", "`/pub me` is not a path"),
+        ("te = \"chunked\"", "TE = \"chunked\"", "`TE: chunked` is not a header field"),
         ("program = \"nginx\"", "programme = \"nginx\"", "a requirement is a program or files"),
         ("as = \"module\"", "as = \"port\"", "cannot be a placeholder's name"),
         ("within = \"3s\"", "within = \"3\"", "3"),
