@@ -106,7 +106,7 @@ fn unclean(code: u16) -> SeenEvent {
 }
 
 fn is_of_tls(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.is::<tokio_rustls::rustls::Error>())
+    error.get_ref().and_then(|error| error.downcast_ref::<tokio_rustls::rustls::Error>()).is_some()
 }
 
 fn trusting_nobody() -> anyhow::Result<TlsConnector> {
