@@ -90,7 +90,7 @@ fn findings_are_told_in_words_that_can_be_acted_on() {
         browsers.contains("a timer of 100 ms in the background | every 1.00 s (5 intervals)"),
         "{browsers}"
     );
-    assert!(browsers.contains("a browser leaves all but 6 waiting** (Long polling)"), "{browsers}");
+    assert!(browsers.contains("a browser leaves all but 6 waiting** (Long polling):"), "{browsers}");
     assert!(browsers.contains("held back** (Chromium each 1.00 s for 100 ms; Firefox each"), "{browsers}");
     assert!(browsers.contains("without them the clock is coarser in Chromium."), "{browsers}");
     // Request line, two fields and empty line, each with its line end: 22 + 17 + 13 + 2.

@@ -75,7 +75,7 @@ fn trials_of_others_decide_no_claim() {
     let mut theirs = contest();
     theirs.trials.retain(|(record, _)| record.key.target.is_some());
     let open = verdict(theirs, "other-servers", &rule);
-    assert!(open.contains("**not measurable here**: not measured in this run"), "{open}");
+    assert!(open.contains("**not measurable here**: not measured in this run: other-servers |"), "{open}");
 }
 
 #[test]

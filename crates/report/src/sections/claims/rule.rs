@@ -38,11 +38,12 @@ impl Told {
 
 /// The rule's answer; `scenario` is meant where it names none.
 pub(super) fn answer(study: &Study<'_>, scenario: &str, rule: &Rule) -> Answered {
+    let missing = || format!("not measured in this run: {}", named(rule, scenario));
     match rule {
         Rule::Figure { measure: rule, at_least, at_most } => {
             let measured = measure(study.run, &Source { id: "", scenario }, rule);
             let value = measured.map(|value| Estimate { value, interval: None });
-            bounded(value, Bounds { least: *at_least, most: *at_most }, plain)
+            bounded(value, Bounds { least: *at_least, most: *at_most }, plain, missing)
         }
         Rule::Ratio { figure, of, to, at_least, at_most } => {
             let ratio = ratio(study, scenario, *figure, [of, to]);
@@ -52,15 +53,23 @@ pub(super) fn answer(study: &Study<'_>, scenario: &str, rule: &Rule) -> Answered
                     bounds.words(),
                     format!("× {}, and too few trials for an interval", significant(ratio.value)),
                 ),
-                None => bounded(ratio, bounds, |_| String::new()),
+                None => bounded(ratio, bounds, |_| String::new(), missing),
             }
         }
-        Rule::Complete { at } => complete(study, scenario, at),
+        Rule::Complete { at } => complete(study, scenario, at, missing),
         Rule::Browsers { techniques } => browsers(study, techniques),
         Rule::Closings { codes } => closings(study, codes),
         Rule::Events { events } => seen(study, events),
         Rule::Nothing { why } => open("–".to_owned(), inline(why)),
     }
+}
+
+/// The scenarios that it asks for, each once.
+fn named(rule: &Rule, scenario: &str) -> String {
+    let mut names: Vec<String> =
+        rule.trials().iter().map(|at| inline(at.scenario.as_deref().unwrap_or(scenario))).collect();
+    names.dedup();
+    names.join(", ")
 }
 
 fn open(wanted: String, found: String) -> Answered {
@@ -87,8 +96,13 @@ impl Bounds {
 }
 
 /// An interval that holds a bound leaves it open on which side of it the figure lies.
-fn bounded(value: Option<Estimate>, bounds: Bounds, exact: impl Fn(f64) -> String) -> Answered {
-    let Some(value) = value else { return open(bounds.words(), "not measured in this run".to_owned()) };
+fn bounded(
+    value: Option<Estimate>,
+    bounds: Bounds,
+    exact: impl Fn(f64) -> String,
+    missing: impl Fn() -> String,
+) -> Answered {
+    let Some(value) = value else { return open(bounds.words(), missing()) };
     let Some(interval) = value.interval else {
         return Answered {
             told: Told::when(bounds.hold(value.value)),
@@ -140,13 +154,13 @@ fn rows<'s>(
     })
 }
 
-fn complete(study: &Study<'_>, scenario: &str, at: &Trials) -> Answered {
+fn complete(study: &Study<'_>, scenario: &str, at: &Trials, missing: impl Fn() -> String) -> Answered {
     let answer = study.answer(at.scenario.as_deref().unwrap_or(scenario));
     let rows: Vec<&Row<'_>> = answer.map_or_else(Vec::new, |answer| rows(study, answer, at).collect());
     let (all, whole_ones) = completeness(&rows);
     let wanted = "every trial complete".to_owned();
     match all {
-        0 => open(wanted, "not measured in this run".to_owned()),
+        0 => open(wanted, missing()),
         all => Answered { told: Told::when(all == whole_ones), wanted, found: of(whole_ones, all) },
     }
 }
