@@ -1,6 +1,5 @@
 //! One direction of a relayed connection.
 
-use std::future::Future;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -71,14 +70,12 @@ async fn give(
 }
 
 /// Waits for a time that may be put off meanwhile.
-fn until(due_ns: impl Fn() -> u64) -> impl Future<Output = ()> {
-    async move {
-        loop {
-            let left_ns = due_ns().saturating_sub(os::now_ns());
-            if left_ns == 0 {
-                return;
-            }
-            sleep(Duration::from_nanos(left_ns)).await;
+async fn until(due_ns: impl Fn() -> u64) {
+    loop {
+        let left_ns = due_ns().saturating_sub(os::now_ns());
+        if left_ns == 0 {
+            return;
         }
+        sleep(Duration::from_nanos(left_ns)).await;
     }
 }
