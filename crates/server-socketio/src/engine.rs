@@ -3,6 +3,7 @@
 //! The library answers; what it cannot know is done here: how long a body may take, that a connection is closed so
 //! that its last bytes are read, and that nobody is kept waiting by a server that stops.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,13 +12,15 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use server_kit::http::{Connection, Lent, Refusal};
+use server_kit::stream::Stream;
 use server_kit::{Hub, Stop, linger};
 use socketioxide::socket::Sid;
 use tokio::time::timeout;
 use wire::engine_io::SEPARATOR;
 
+use crate::begin::{self, Host};
 use crate::library::Library;
-use crate::session::{Session, Sessions};
+use crate::session::Sessions;
 use crate::watched::{Owner, Watched};
 
 /// Engine.IO's close packet.
@@ -27,7 +30,7 @@ const EVENT: &[u8] = b"42";
 
 /// A library of Engine.IO behind our HTTP.
 pub(crate) struct Engine<L> {
-    pub(crate) library: L,
+    pub(crate) host: Arc<Host<L>>,
     pub(crate) sessions: Sessions,
     pub(crate) hub: Hub,
     /// How long a body may take.
@@ -55,14 +58,14 @@ impl<L: Library> Engine<L> {
     }
 
     /// Without a session's id, it begins one.
-    async fn poll(&self, mut request: Request<Incoming>) -> Response<Bytes> {
+    async fn poll(&self, request: Request<Incoming>) -> Response<Bytes> {
         let id = session_of(request.uri());
-        if id.is_none() {
-            request.extensions_mut().insert(Session::default());
+        if value_of(request.uri(), "sid").is_none() {
+            return self.host.begin(request).await.0;
         }
         let answer = tokio::select! {
             biased;
-            answer = self.library.answer(request) => answer,
+            answer = self.host.library.answer(request) => answer,
             // A session that never joined is not known to those who close.
             () = self.closed.requested() => goodbye(),
         };
@@ -75,7 +78,7 @@ impl<L: Library> Engine<L> {
 
     async fn post(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Refusal> {
         let limit = self.max_payload;
-        let answered = timeout(self.idle, self.library.answer(request)).await;
+        let answered = timeout(self.idle, self.host.library.answer(request)).await;
         let answer = answered.map_err(|_| Refusal::TimedOut)?;
         match answer.status() {
             // What is left of the body is read then, so that the answer arrives.
@@ -99,41 +102,62 @@ impl<L: Library> Engine<L> {
         {
             return Err(Refusal::NotWebSocket);
         }
-        let id = session_of(request.uri());
-        let (owner, handshake) = self.handshake(id, &request);
-        let answer = self.library.answer(request).await;
+        let (id, handshake) = (session_of(request.uri()), again(&request));
+        let answer = self.host.library.answer(request).await;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let (library, hub, closed) = (self.library.clone(), self.hub.clone(), self.closed.clone());
-            connection.upgrade(move |stream, read| async move {
-                let (lent, returned) = Lent::new(stream, read, &hub);
-                library.take(Watched::new(lent, owner, closed), handshake);
-                if let Ok(stream) = returned.await {
-                    linger::close(stream).await;
-                }
-                // Half upgraded, it would neither be polled nor closed: only hyper's upgrade minds.
-                if let Some(id) = id {
-                    library.end_polling(id).await;
-                }
-            });
+            let taking = Taking {
+                host: self.host.clone(),
+                sessions: self.sessions.clone(),
+                hub: self.hub.clone(),
+                closed: self.closed.clone(),
+            };
+            connection.upgrade(move |stream, read| taking.run(stream, read, id, handshake));
         }
         Ok(answer)
     }
+}
 
-    /// The request again, for the library to take the stream by, and whose stream it will be.
-    fn handshake(&self, id: Option<Sid>, request: &Request<Incoming>) -> (Owner, Request<()>) {
-        let mut handshake = Request::new(());
-        *handshake.uri_mut() = request.uri().clone();
-        *handshake.headers_mut() = request.headers().clone();
-        let owner = match id {
-            Some(id) => Owner::Of(id, self.sessions.clone()),
+/// What a stream needs to be given to the library.
+struct Taking<L> {
+    host: Arc<Host<L>>,
+    sessions: Sessions,
+    hub: Hub,
+    closed: Stop,
+}
+
+impl<L: Library> Taking<L> {
+    /// Returns once the session on the stream is over. It may have begun by polls already.
+    async fn run(self, stream: Stream, read: Bytes, polled: Option<Sid>, mut handshake: Request<()>) {
+        let (id, owner, first, read) = match polled {
+            Some(id) => (id, Owner::Of(id, self.sessions), None, read),
             None => {
-                let session = Session::default();
-                handshake.extensions_mut().insert(session.clone());
-                Owner::Known(session)
+                let Some((id, session, open)) = self.host.begin_upgraded().await else { return };
+                name(&mut handshake, id);
+                (id, Owner::Known(session), Some(open), [begin::UPGRADE, &read].concat().into())
             }
         };
-        (owner, handshake)
+        let (lent, returned) = Lent::new(stream, read, &self.hub);
+        self.host.library.take(Watched::new(lent, owner, first, self.closed), handshake);
+        if let Ok(stream) = returned.await {
+            linger::close(stream).await;
+        }
+        // Half upgraded, it would neither be polled nor closed: the library minds only behind hyper's upgrade.
+        self.host.end_polling(id).await;
     }
+}
+
+/// The request once more, for the library to take the stream by.
+fn again(request: &Request<Incoming>) -> Request<()> {
+    let mut handshake = Request::new(());
+    *handshake.uri_mut() = request.uri().clone();
+    *handshake.headers_mut() = request.headers().clone();
+    handshake
+}
+
+/// Has the handshake ask for the session of this id.
+fn name(handshake: &mut Request<()>, id: Sid) {
+    let target = format!("{}&sid={id}", handshake.uri());
+    *handshake.uri_mut() = target.parse().expect("an id is made of what a query may hold");
 }
 
 /// How many events a poll's answer holds: they come in packets of the main namespace.

@@ -1,5 +1,6 @@
 //! The Socket.IO server.
 
+mod begin;
 mod engine;
 mod event;
 mod library;
@@ -8,6 +9,7 @@ mod subscriber;
 mod watched;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +24,7 @@ use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
 use tokio::net::TcpListener;
 
+use begin::Host;
 use engine::Engine;
 use session::Sessions;
 use subscriber::Join;
@@ -57,7 +60,7 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
     let (closer, closed) = lifetime::channel();
     let limits = &settings.limits;
     let engine = Engine {
-        library,
+        host: Arc::new(Host { library, path: wire::paths::SOCKETIO }),
         sessions,
         hub: hub.clone(),
         idle: limits.idle,

@@ -1,17 +1,20 @@
-//! A WebSocket's stream that says when the library has written all that it had, and ends with the server.
+//! A WebSocket's stream that says when the library has written all that it had, and ends with the server. Where its
+//! session was begun in the client's place, what the library says first is replaced ([`begin`](crate::begin)).
 //!
 //! The library flushes once its buffer is empty, and only a flush that wrote everything reaches the stream. A session
 //! that never joined is not known to those who close; its input ends once all others are closed.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use bytes::{Buf as _, Bytes};
 use server_kit::Stop;
 use server_kit::http::Lent;
 use socketioxide::socket::Sid;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::begin::UPGRADED;
 use crate::session::{Session, Sessions};
 
 /// Whose stream it is.
@@ -25,12 +28,14 @@ pub(crate) enum Owner {
 pub(crate) struct Watched {
     stream: Lent,
     owner: Owner,
+    /// Goes out in place of the library's first frame.
+    first: Option<Bytes>,
     closed: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Watched {
-    pub(crate) fn new(stream: Lent, owner: Owner, closed: Stop) -> Self {
-        Self { stream, owner, closed: Box::pin(async move { closed.requested().await }) }
+    pub(crate) fn new(stream: Lent, owner: Owner, first: Option<Bytes>, closed: Stop) -> Self {
+        Self { stream, owner, first, closed: Box::pin(async move { closed.requested().await }) }
     }
 
     fn flushed(&mut self) {
@@ -61,19 +66,17 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        let this = &mut *self;
+        while let Some(first) = &mut this.first {
+            if first.is_empty() {
+                this.first = None;
+                // It is alone in the library's first write.
+                return Poll::Ready(Ok(UPGRADED.len().min(buf.len())));
+            }
+            let written = ready!(Pin::new(&mut this.stream).poll_write(cx, first))?;
+            first.advance(written);
+        }
+        Pin::new(&mut this.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
