@@ -3,7 +3,7 @@
 //! Driver and browser are one process group, and write into one folder only. The guard is a shell that waits for the end of
 //! its standard input, which comes when this process is no more, however it went.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::error::BrowserError;
 use crate::found::{Found, Kind};
 
+const SHELL: &str = "/bin/sh";
 /// Until then the driver must have named its port.
 const PORT_LIMIT: Duration = Duration::from_secs(20);
 /// A line of a driver, and how many of them may come before the one with the port.
@@ -25,13 +26,17 @@ const MOST_LINES: usize = 50;
 /// How often a folder is removed in which a browser that was just killed may still be writing.
 const REMOVALS: u32 = 20;
 
-const GUARD: &str = r#"while read -r _; do :; done; kill -s KILL -- "-$1"; sleep 1; rm -rf -- "$2""#;
+/// Its first line names the process group. What was just killed may be about to make one more file.
+const GUARD: &str = r#"
+read -r group; while read -r _; do :; done
+[ -n "$group" ] && kill -s KILL -- "-$group"
+for _ in 1 2 3 4 5; do sleep 1; rm -rf -- "$1" && break; done"#;
 
 /// A running driver. Dropping it ends it, its browser, and their folder.
 #[derive(Debug)]
 pub(crate) struct Driver {
     child: Child,
-    guard: Option<Child>,
+    guard: Guard,
     folder: Option<TempDir>,
     /// Where it listens.
     pub(crate) port: u16,
@@ -48,12 +53,14 @@ impl Driver {
             .prefix("pushbench-browser-")
             .tempdir()
             .map_err(|source| BrowserError::Folder { kind: found.kind, source })?;
+        // It is there before there is anything to end.
+        let guard = Guard::start(folder.path())?;
         let mut child = command(found, folder.path())
             .spawn()
             .map_err(|source| BrowserError::Start { program: found.driver.display().to_string(), source })?;
         let output = child.stdout.take();
-        let mut driver = Self { child, guard: None, folder: Some(folder), port: 0 };
-        driver.guard = Some(driver.guarded()?);
+        let mut driver = Self { child, guard, folder: Some(folder), port: 0 };
+        driver.guard.tell(driver.child.id())?;
         driver.port = port(found.kind, output).await?;
         Ok(driver)
     }
@@ -62,28 +69,46 @@ impl Driver {
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
+}
 
-    fn guarded(&self) -> Result<Child, BrowserError> {
-        let folder = self.folder.as_ref().map_or(Path::new(""), TempDir::path);
-        Command::new("/bin/sh")
-            .args(["-c", GUARD, "pushbench-browser-guard", &self.child.id().to_string()])
+/// What ends the driver's process group, and removes the folder, once this process is no more. Dropping it calls that off.
+#[derive(Debug)]
+struct Guard(Child);
+
+impl Guard {
+    fn start(folder: &Path) -> Result<Self, BrowserError> {
+        let shell = Command::new(SHELL)
+            .args(["-c", GUARD, "pushbench-browser-guard"])
             .arg(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
-            .spawn()
-            .map_err(|source| BrowserError::Start { program: "/bin/sh".to_owned(), source })
+            .spawn();
+        Ok(Self(shell.map_err(no_guard)?))
     }
+
+    fn tell(&mut self, group: u32) -> Result<(), BrowserError> {
+        let input = self.0.stdin.as_mut().ok_or_else(|| no_guard(ErrorKind::BrokenPipe.into()))?;
+        writeln!(input, "{group}").map_err(no_guard)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Errors say that it has gone already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn no_guard(source: io::Error) -> BrowserError {
+    BrowserError::Start { program: SHELL.to_owned(), source }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // The guard first: later the group's number may be somebody else's. Errors say that somebody has gone already.
-        if let Some(mut guard) = self.guard.take() {
-            let _ = guard.kill();
-            let _ = guard.wait();
-        }
+        // The group keeps its number until the driver is waited for. Errors say that somebody has gone already.
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -138,7 +163,7 @@ fn listen(output: ChildStdout, tell: oneshot::Sender<Result<u16, String>>) {
         if let Some(port) = port_of(&line) {
             // Nobody listens any more when it came too late.
             let _ = tell.send(Ok(port));
-            let _ = std::io::copy(&mut output, &mut std::io::sink());
+            let _ = io::copy(&mut output, &mut io::sink());
             return;
         }
         said.push(line);
@@ -158,7 +183,7 @@ fn port_of(line: &str) -> Option<u16> {
 fn remove(folder: &Path) {
     for _ in 0..REMOVALS {
         match std::fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 thread::sleep(Duration::from_millis(50));
             }
             _ => return,

@@ -275,7 +275,7 @@ fn wrapped(script: &str) -> String {
         "const done = arguments[arguments.length - 1];
 (async function () {{ {script}\n }}).apply(null, Array.prototype.slice.call(arguments, 0, -1)).then(
     (value) => done({{ value: value === undefined ? null : value }}),
-    (error) => done({{ error: `${{error}}${{error && error.stack ? `\\n${{error.stack}}` : ''}}` }}),
+    (error) => done({{ error: String(error) }}),
 );"
     )
 }

@@ -12,10 +12,10 @@ pub(crate) fn nothing_of(place: &Place) {
     until("every profile is removed", || fs::read_dir(&tmp).expect("a folder").next().is_none());
 }
 
-/// Whether a browser has been started from `place`: its profile lies in the folder for temporary files.
+/// Whether a browser has been started from `place`: some process was told of a profile of its own.
 pub(crate) fn has_browser(place: &Place) -> bool {
-    let entries = fs::read_dir(place.path("tmp")).expect("a folder").flatten();
-    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("pushbench-browser-"))
+    let profile = format!("HOME={}", place.path("tmp/pushbench-browser-").display());
+    processes_that_know(&profile).len() > 1
 }
 
 fn processes_that_know(mark: &str) -> Vec<u32> {
