@@ -158,7 +158,10 @@ pub(crate) struct Demo {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Prints one line of JSON with the address as soon as it listens. It stops when its standard input ends, so it never
-outlives whoever started it; to keep it by hand:  sleep infinity | pushbench serve websocket --listen 127.0.0.1:4000")]
+outlives whoever started it; to keep it by hand:  sleep infinity | pushbench serve websocket --listen 127.0.0.1:4000
+
+For Engine.IO's and Socket.IO's official protocol test suites, which look for their server there:
+  sleep infinity | pushbench serve socketio --application protocol-tests --listen 127.0.0.1:3000")]
 pub(crate) struct Serve {
     /// The technique's slug
     #[arg(value_name = "SLUG", value_parser = PossibleValuesParser::new(registry::slugs()))]
@@ -166,6 +169,9 @@ pub(crate) struct Serve {
     /// Address and port; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
+    /// What is served by the technique
+    #[arg(long, value_enum, default_value = "events")]
+    pub(crate) application: Application,
     /// Path of the Unix socket by which events are handed over; left out, only subscribers send
     #[arg(long, value_name = "PATH")]
     pub(crate) feed: Option<PathBuf>,
@@ -360,6 +366,15 @@ impl From<FrameKind> for Frames {
             FrameKind::Binary => Self::Binary,
         }
     }
+}
+
+/// `--application`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Application {
+    /// What is published by the feed or by subscribers
+    Events,
+    /// socketio: what the official protocol test suites of Engine.IO and Socket.IO expect, at /engine.io/ and /socket.io/
+    ProtocolTests,
 }
 
 /// `--uplink`.

@@ -4,6 +4,7 @@ mod begin;
 mod engine;
 mod event;
 mod library;
+pub mod protocol_tests;
 mod session;
 mod subscriber;
 mod watched;
@@ -19,7 +20,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use server_kit::http::{self, Connection, Endpoint, Reach, Refusal};
 use server_kit::settings::Limits;
-use server_kit::{Hub, Settings, Stop, lifetime};
+use server_kit::{Hub, Settings, Stop, Stopper, lifetime};
 use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
 use tokio::net::TcpListener;
@@ -68,6 +69,16 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
         closed,
     };
     let serving = http::serve(listener, hub, &settings, stop.clone(), Main(engine));
+    closing(serving, &stop, &io, closer).await
+}
+
+/// Serves, and closes all sessions once that is asked for; `closer` says that it is done.
+async fn closing(
+    serving: impl Future<Output = io::Result<()>>,
+    stop: &Stop,
+    io: &SocketIo,
+    closer: Stopper,
+) -> io::Result<()> {
     let closing = async {
         stop.requested().await;
         io.close().await;

@@ -6,20 +6,24 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use futures_util::FutureExt as _;
 use loadgen::os;
+use schema::settings::SocketIo;
 use server_kit::settings::{Limits, Transport};
 use server_kit::tls::{Certificate, Resumption, TlsServer};
 use server_kit::{Hub, Settings, feed, lifetime};
+use server_socketio::protocol_tests;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 use wire::ready::ReadyLine;
 
-use crate::cli::Serve;
+use crate::cli::{Application, Serve};
 use crate::host;
-use crate::{pages, registry};
+use crate::pages;
+use crate::registry::{self, Technique};
 
 pub(super) fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
     os::pin(&arguments.cores.cores).with_context(|| format!("keep to cores {:?}", arguments.cores.cores))?;
@@ -38,6 +42,7 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 async fn run(arguments: &Serve) -> anyhow::Result<()> {
     let (_, technique) = registry::find(&arguments.technique).context("find the technique")?;
+    let serve = server(technique, arguments.application)?;
     let settings = settings(arguments)?;
     let hub = Hub::new(technique.encode, &settings);
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
@@ -51,7 +56,7 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
         tokio::spawn(feed::serve(feed, hub.clone(), stop.clone()));
     }
     say_ready(technique.slug, &listener, arguments.feed.as_deref(), settings.transport.tls.as_deref())?;
-    let serving = (technique.serve)(listener, hub.clone(), settings, stop);
+    let serving = serve(listener, hub.clone(), settings, stop);
     tokio::pin!(serving);
     tokio::select! {
         served = &mut serving => return served.context("serve"),
@@ -63,6 +68,17 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
     tell_losses(&hub);
     tell_refusals(&hub);
     Ok(())
+}
+
+/// What serves this application.
+fn server(technique: &Technique, application: Application) -> anyhow::Result<registry::Serve> {
+    match application {
+        Application::Events => Ok(technique.serve),
+        Application::ProtocolTests if technique.slug == SocketIo::TECHNIQUE => {
+            Ok(|listener, hub, settings, stop| protocol_tests::serve(listener, hub, settings, stop).boxed())
+        }
+        Application::ProtocolTests => bail!("--application protocol-tests is for socketio only"),
+    }
 }
 
 /// On standard error, if connections were refused: a client that does not speak what is served here.

@@ -1,0 +1,121 @@
+//! What the official protocol test suites expect of a server (`socketio/socket.io`, folders
+//! `docs/engine.io-protocol/v4-test-suite` and `docs/socket.io-protocol/v5-test-suite`), on the same engine as the
+//! measured server.
+//!
+//! - Pings every 300 ms, to be answered within 200 ms; bodies of 1,000,000 bytes.
+//! - `/engine.io/` says each Engine.IO message back, text and binary.
+//! - `/socket.io/` has the namespaces `/` and `/custom`. Who joins gets its `auth` back as the event `auth`; the event
+//!   `message` is answered by `message-back` with the same arguments, `message-with-ack` is acknowledged with them.
+//!
+//! # Layout
+//!
+//! - `echo`: who says things back
+//! - `arguments`: an event's arguments, to be said back
+
+mod arguments;
+mod echo;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use engineioxide::config::EngineIoConfig;
+use engineioxide::service::{EngineIoService, NotFoundService};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use server_kit::http::{self, Connection, Endpoint, Reach, Refusal};
+use server_kit::{Hub, Settings, Stop, lifetime};
+use socketioxide::SocketIo;
+use socketioxide::service::SocketIoService;
+use tokio::net::TcpListener;
+
+use crate::begin::Host;
+use crate::engine::Engine;
+use crate::session::Sessions;
+use crate::{READ_BUFFER, closing};
+use echo::{Echo, Joining};
+
+const ENGINE: &str = "/engine.io/";
+const PING_INTERVAL: Duration = Duration::from_millis(300);
+const PING_TIMEOUT: Duration = Duration::from_millis(200);
+const MAX_PAYLOAD: usize = 1_000_000;
+
+/// Serves until `stop`; events of the hub are not sent.
+///
+/// # Errors
+///
+/// When accepting fails for good.
+pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
+    let (socket_io, io) = socket_io();
+    io.ns("/", Joining);
+    io.ns("/custom", Joining);
+    let (closer, closed) = lifetime::channel();
+    let suites = Suites {
+        socket_io: engine(socket_io, wire::paths::SOCKETIO, &hub, &settings, &closed),
+        engine_io: engine(engine_io(), ENGINE, &hub, &settings, &closed),
+    };
+    let serving = http::serve(listener, hub, &settings, stop.clone(), suites);
+    closing(serving, &stop, &io, closer).await
+}
+
+fn engine<L>(library: L, path: &'static str, hub: &Hub, settings: &Settings, closed: &Stop) -> Engine<L> {
+    Engine {
+        host: Arc::new(Host { library, path }),
+        sessions: Sessions::default(),
+        hub: hub.clone(),
+        idle: settings.limits.idle,
+        max_payload: MAX_PAYLOAD,
+        closed: closed.clone(),
+    }
+}
+
+fn socket_io() -> (SocketIoService<NotFoundService>, SocketIo) {
+    SocketIo::builder()
+        .ping_interval(PING_INTERVAL)
+        .ping_timeout(PING_TIMEOUT)
+        .max_payload(MAX_PAYLOAD as u64)
+        .ws_read_buffer_size(READ_BUFFER)
+        .ws_max_message_size(MAX_PAYLOAD)
+        .ws_max_frame_size(MAX_PAYLOAD)
+        .build_svc()
+}
+
+fn engine_io() -> EngineIoService<Echo> {
+    let config = EngineIoConfig::builder()
+        .req_path("/engine.io")
+        .ping_interval(PING_INTERVAL)
+        .ping_timeout(PING_TIMEOUT)
+        .max_payload(MAX_PAYLOAD as u64)
+        .ws_read_buffer_size(READ_BUFFER)
+        .ws_max_message_size(MAX_PAYLOAD)
+        .ws_max_frame_size(MAX_PAYLOAD)
+        .build();
+    EngineIoService::with_config(Arc::new(Echo), config)
+}
+
+struct Suites {
+    socket_io: Engine<SocketIoService<NotFoundService>>,
+    engine_io: Engine<EngineIoService<Echo>>,
+}
+
+impl Endpoint for Suites {
+    const PATH: &'static str = "/";
+    const REACH: Reach = Reach::Below;
+    type Body = Full<Bytes>;
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        connection: &Connection,
+    ) -> Result<Response<Self::Body>, Refusal> {
+        match request.uri().path() {
+            path if path.starts_with(wire::paths::SOCKETIO) => {
+                self.socket_io.answer(request, connection).await
+            }
+            path if path.starts_with(ENGINE) => self.engine_io.answer(request, connection).await,
+            _ => Err(Refusal::NotFound),
+        }
+    }
+}

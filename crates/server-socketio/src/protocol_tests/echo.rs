@@ -1,0 +1,68 @@
+//! Who says things back: messages of Engine.IO, events of Socket.IO.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use engineioxide::handler::EngineIoHandler;
+use engineioxide::{DisconnectReason, Str};
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::AckSender;
+use socketioxide::handler::{ConnectHandler, FromMessageParts, MessageHandler, Value};
+use socketioxide::socket::Socket;
+
+use super::arguments::Arguments;
+use crate::event::{self, Encoded};
+
+/// Engine.IO's side.
+#[derive(Debug)]
+pub(super) struct Echo;
+
+impl EngineIoHandler for Echo {
+    type Data = ();
+
+    fn on_connect(self: Arc<Self>, _: Arc<engineioxide::Socket<()>>) {}
+
+    fn on_disconnect(&self, _: Arc<engineioxide::Socket<()>>, _: DisconnectReason) {}
+
+    fn on_message(self: &Arc<Self>, message: Str, socket: Arc<engineioxide::Socket<()>>) {
+        // Whoever does not take what it asks for does without.
+        let _ = socket.emit(message);
+    }
+
+    fn on_binary(self: &Arc<Self>, data: Bytes, socket: Arc<engineioxide::Socket<()>>) {
+        let _ = socket.emit_binary(data);
+    }
+}
+
+/// Socket.IO's side.
+#[derive(Clone)]
+pub(super) struct Joining;
+
+impl ConnectHandler<LocalAdapter, Joining> for Joining {
+    fn call(&self, socket: Arc<Socket>, auth: Option<Value>) {
+        socket.on("message", Back::ByEvent);
+        socket.on("message-with-ack", Back::ByAcknowledgement);
+        let auth = auth.as_ref().and_then(Value::as_str).map_or("{}", |auth| auth.as_str());
+        let auth = event::encode(&Bytes::copy_from_slice(auth.as_bytes()));
+        let _ = socket.emit("auth", &Encoded(str::from_utf8(&auth).unwrap_or("{}")));
+    }
+}
+
+enum Back {
+    ByEvent,
+    ByAcknowledgement,
+}
+
+impl MessageHandler<LocalAdapter, Back> for Back {
+    fn call(&self, socket: Arc<Socket>, mut value: Value, id: Option<i64>) {
+        // An array, for the library has found the event's name in it; a placeholder may stand for nothing.
+        let Some(arguments) = Arguments::of(&value) else { return };
+        let _ = match self {
+            Self::ByEvent => socket.emit("message-back", &arguments),
+            Self::ByAcknowledgement => {
+                let Ok(ack) = AckSender::from_message_parts(&socket, &mut value, &id);
+                ack.send(&arguments)
+            }
+        };
+    }
+}
