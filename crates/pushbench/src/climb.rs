@@ -75,7 +75,10 @@ mod tests {
     fn one_value_past_the_first_that_broke_is_run_and_no_more() {
         let text = "question = \"?\"\nreading = \"!\"\nrepetitions = 1\nbound.p99 = \"1ms\"\n[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\", \"2/s\", \"3/s\", \"4/s\"]\nuntil = \"bound\"";
         let scenario = Scenario::parse(text, "x.toml", "x", &["a", "b"], Extent::Full).unwrap();
-        let plan = Plan::new(&[scenario], &Choice { techniques: &["a", "b"], targets: &[], repetitions: None, seed: 1 });
+        let plan = Plan::new(
+            &[scenario],
+            &Choice { techniques: &["a", "b"], targets: &[], repetitions: None, seed: 1 },
+        );
         let failed = TrialResult::Failed(Failure { side: Side::Server, reason: "it broke".to_owned() });
         let mut climbs = Climbs::default();
         for trial in plan.trials().filter(|trial| trial.planned.technique == "a") {

@@ -153,7 +153,7 @@ fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
 
 /// `{after}` and `resume = "query"` need each other.
 fn agree(subscription: &Subscription, tree: &DeTable<'_>) -> Result<(), Fault> {
-    let span = |key: &str| tree.get(key).map_or(0..0, |value| value.span());
+    let span = |key: &str| tree.get(key).map_or(0..0, toml::Spanned::span);
     match (subscription.resumes == Resumes::Query, subscription.path.contains("{after}")) {
         (true, false) => {
             Err(Fault::new(span("resume"), "it resumes by the query, and the path does not say after what")
