@@ -27,6 +27,10 @@ key = "transport.http"
 values = ["1.1", "2"]
 techniques = ["short-polling", "long-polling", "http-streaming-ndjson", "http-streaming-sse", "websocket"]
 [[sweep]]
+key = "socketio.transports"
+values = ["polling", "upgrade", "websocket"]
+techniques = ["socketio"]
+[[sweep]]
 key = "transport.tls"
 values = [false, true]
 "#;
@@ -95,7 +99,11 @@ fn the_layers_of_every_technique_and_transport_add_up_to_what_the_kernel_counted
     place.scenario("all", ALL);
     place.output(&["run", "--scenario", "all", "--no-report"]).expect(0, &[]);
     let records = place.records();
-    assert_eq!(records.len(), 2 * (5 * 2 + 1), "five techniques of HTTP on two versions, and raw TCP");
+    assert_eq!(
+        records.len(),
+        2 * (5 * 2 + 3 + 1),
+        "five techniques of HTTP on two versions, three ways of Socket.IO, and raw TCP"
+    );
     for record in &records {
         adds_up(record);
         // Each segment fits a packet here. What is missing was sent when a socket had been closed: an end (FIN) and its
@@ -115,6 +123,7 @@ fn compressed_messages_both_ways_and_a_connection_for_each_request_add_up_too() 
     place.scenario("more", MORE);
     place.output(&["run", "--scenario", "more", "--no-report"]).expect(0, &[]);
     let records = place.records();
+    // Socket.IO's upgrade knows neither HTTP/2 nor compression.
     assert_eq!(records.len(), 2 * 6);
     records.iter().for_each(adds_up);
     let compressed = |record: &&TrialRecord| observed(record).0.bytes.total.down.compressed > 0;

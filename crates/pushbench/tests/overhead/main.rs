@@ -4,6 +4,7 @@
 //! - `rig`: server and subscriber in one process, and the account of what passed between them
 //! - `heads`: the heads of requests and answers, literally
 //! - `down`, `up`: an event to the subscriber; a message from it
+//! - `socketio`: Socket.IO by each of its ways
 //! - `profiles`: what the header profiles add
 //! - `ways`: each technique as theory is asked about it
 //! - `equality`, `transports`: all of it against the crate `theory`, on HTTP/1.1; over TLS and HTTP/2
@@ -16,6 +17,7 @@ mod profiles;
 #[allow(dead_code, reason = "only the two halves of a technique are used here")]
 mod registry;
 mod rig;
+mod socketio;
 mod transports;
 mod up;
 mod ways;

@@ -10,7 +10,8 @@ use loadgen::transport::Trust;
 use schema::bytes_account::Account;
 use schema::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, HttpVersion, LongPolling, Pace, Payload, Phases,
-    Settings, ShortPolling, Subscribers, Transport, Uplink, UplinkTo, WebSocket,
+    Settings, ShortPolling, SocketIo, SocketIoTransports, Subscribers, Transport, Uplink, UplinkTo,
+    WebSocket,
 };
 use server_kit::Hub;
 use server_kit::tls::{Certificate, Resumption, TlsServer};
@@ -48,7 +49,10 @@ pub(crate) struct Exchange {
     pub(crate) done: Done,
     /// What lies between the technique and TCP.
     pub(crate) transport: Transport,
-    /// An event that is published only when all of that has come, and what is awaited of it.
+    /// The way of Socket.IO.
+    pub(crate) transports: SocketIoTransports,
+    /// An event that is published only when all of that has come and the subscriber is connected, and what is awaited of
+    /// it.
     pub(crate) then: Option<(usize, Done)>,
 }
 
@@ -60,6 +64,8 @@ pub(crate) struct Found {
     pub(crate) account: Account,
     /// The same when all had come that was awaited first.
     pub(crate) before: Account,
+    /// The same when all had come, and the subscriber had not parted yet.
+    pub(crate) after: Account,
 }
 
 impl Exchange {
@@ -75,6 +81,7 @@ impl Exchange {
             interval_ns: HOUR_NS,
             done,
             transport: Transport::default(),
+            transports: SocketIoTransports::default(),
             then: None,
         }
     }
@@ -126,17 +133,19 @@ impl Exchange {
         }
         let subscription = (technique.subscribe)(shard.session(0, 0, Some(outgoing)));
         let subscriber = tokio::task::spawn_local(subscription);
+        let is_due = |done: Done| done(&shard.snapshot()) && (self.then.is_none() || shard.connected() == 1);
         let until = async |done: Done| {
-            while !done(&shard.snapshot()) {
+            while !is_due(done) {
                 assert!(!subscriber.is_finished(), "the subscriber ended");
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             shard.snapshot().account
         };
         let before = until(self.done).await;
+        let mut after = before;
         if let Some((payload_bytes, done)) = self.then {
             hub.publish(0, event(payload_bytes)).expect("the hub takes the event");
-            until(done).await;
+            after = until(done).await;
         }
         stopper.stop();
         subscriber.await.expect("the subscriber does not panic").expect("the subscriber ends well");
@@ -144,7 +153,7 @@ impl Exchange {
         let found = shard.snapshot();
         assert_eq!(found.account.up.wire(), found.socket_written);
         assert_eq!(found.account.down.wire(), found.socket_read);
-        Found { address, account: found.account, before }
+        Found { address, account: found.account, before, after }
     }
 
     fn settings(&self) -> Settings {
@@ -168,6 +177,7 @@ impl Exchange {
             long_polling: LongPolling { hold_ns: HOUR_NS },
             websocket: WebSocket { frames: Frames::Text },
             transport: self.transport.clone(),
+            socketio: SocketIo { transports: self.transports },
             greeting: false,
             phases: Phases { warm_up_ns: 0, window_ns: HOUR_NS, drain_ns: 0 },
             bound: None,

@@ -168,6 +168,7 @@ fn answered(kind: Kind, http: HttpVersion) -> (u16, Vec<(&'static str, &'static 
     const EVENTS: (&str, &str) = ("content-type", "text/event-stream");
     const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");
     match (kind, http) {
+        (Kind::EnginePoll | Kind::EnginePost, _) => unreachable!("Socket.IO has a file of its own"),
         (Kind::Poll, _) => (200, vec![LINES, NO_STORE, ("content-length", "0"), DATE]),
         (Kind::Stream, _) => (200, vec![LINES, NO_STORE, CHUNKED, DATE]),
         (Kind::EventSource, _) => (200, vec![EVENTS, NO_STORE, CHUNKED, DATE]),
