@@ -1,4 +1,53 @@
-//! The Socket.IO server.
+//! The Socket.IO server (protocol 5) over Engine.IO (protocol 4), on socketioxide.
+//!
+//! `GET /socket.io/?EIO=4&transport=polling` or `=websocket` begins a session; which one, and whether it goes over from
+//! the first to the second, is the client's choice. A client joins the namespace `/` with `{"channel":N,"after":SEQ}` as
+//! its `auth`, and is answered by CONNECT, or CONNECT_ERROR with the reason: a channel that is not there, a resume that
+//! is no longer retained, an `auth` that says something else. From then on each event is the event `message` with one
+//! argument, the message as it is, and each event `message` of the client's a message of its own, acknowledged with no
+//! arguments if it asks for that. Other events are passed over. Who fell out of the replay window, or sends what is no
+//! message, is told why by the event `dismissed`, and disconnected from the namespace; the session goes on.
+//!
+//! A stop is a close packet and, on WebSocket, a close frame. Sessions that have not joined end with the others.
+//!
+//! # What is not the protocol's
+//!
+//! | what comes | what is answered | the session |
+//! |---|---|---|
+//! | an unknown or malformed session id | `400` and `{"code":"1",…}` | – |
+//! | the same in a WebSocket handshake | malformed: the same; unknown: `101`, then the connection closes | – |
+//! | another version, transport or method | `400`, with a code but for a method of a session | goes on |
+//! | a second poll beside a held one | `400`, and to the held one a close packet | ends |
+//! | a poll or a post after the upgrade | `400` and `{"code":"3",…}` | goes on |
+//! | a second WebSocket after the upgrade | `101`, then the connection closes | goes on |
+//! | bytes that are no Engine.IO packet | `400`; a close frame | ends |
+//! | a packet that a client does not send | `400`; a close frame | goes on; by WebSocket it ends |
+//! | a message that is no packet of Socket.IO | `ok`; a close packet and a close frame | ends |
+//! | a body over `maxPayload` | `413` | ends |
+//! | a body that does not come in time | `408` | goes on |
+//! | a WebSocket message over `maxPayload`, or not UTF-8 | a close frame | ends |
+//! | an upgrade that breaks off, or is not completed in 10 s | – | ends |
+//! | nobody who joins within 45 s, or no pong within 20 s | a close packet | ends |
+//!
+//! Where this is the library's answer and not the protocol documents', or the reference's: its close frames have no code
+//! (the reference's WebSocket sends 1009 and 1007), an unknown session is noticed behind the `101` (the reference answers
+//! `400`), a half-done upgrade ends its session (the reference goes on polling), and of a body, the packets before a bad
+//! one are taken. Its first ping at once is held back (`begin`).
+//!
+//! # Back-pressure
+//!
+//! A subscriber is a cursor of the hub; what the library buffers of a session is 192 events at most (`session`).
+//! A client that does not read lags in the hub, and is told so.
+//!
+//! # Layout
+//!
+//! - `engine`: Engine.IO as an endpoint of our HTTP servers
+//! - `begin`: how a session begins
+//! - `library`: what is needed of the library's services
+//! - `subscriber`: who has joined: events down, messages up
+//! - `session`, `watched`: how far a session's packets have gone
+//! - `event`: an event's argument
+//! - [`protocol_tests`]: what the official protocol test suites expect
 
 mod begin;
 mod engine;
@@ -38,7 +87,7 @@ const FRAMING: usize = 64;
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Stands for never. With the time-out it is the longest that a browser's timer takes, 2³¹ − 1 ms (WHATWG HTML §8.6).
 const NEVER: Duration = Duration::from_millis(i32::MAX as u64 - 20_000);
-/// Packets that a session's buffer takes. Events do not fill it (see [`session`]); a client that asks for
+/// Packets that a session's buffer takes. Events do not fill it (see `session`); a client that asks for
 /// acknowledgements and does not fetch them does, and is cut at its next ping.
 const BUFFER: usize = 16 * 1024;
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
