@@ -13,7 +13,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use server_kit::http::{Connection, Lent, Refusal};
 use server_kit::stream::Stream;
-use server_kit::{Hub, Stop, linger};
+use server_kit::{Hub, Stop, Stopper, linger};
 use socketioxide::socket::Sid;
 use tokio::time::timeout;
 use wire::engine_io::SEPARATOR;
@@ -21,6 +21,7 @@ use wire::engine_io::SEPARATOR;
 use crate::begin::{self, Host};
 use crate::library::Library;
 use crate::session::Sessions;
+use crate::upgrade::{Upgrade, Upgrades};
 use crate::watched::{Owner, Watched};
 
 /// Engine.IO's close packet.
@@ -32,6 +33,7 @@ const EVENT: &[u8] = b"42";
 pub(crate) struct Engine<L> {
     pub(crate) host: Arc<Host<L>>,
     pub(crate) sessions: Sessions,
+    pub(crate) upgrades: Upgrades,
     pub(crate) hub: Hub,
     /// How long a body may take.
     pub(crate) idle: Duration,
@@ -62,6 +64,9 @@ impl<L: Library> Engine<L> {
         let id = session_of(request.uri());
         if value_of(request.uri(), "sid").is_none() {
             return self.host.begin(request).await.0;
+        }
+        if let Some(id) = id {
+            self.upgrades.hold(id).await;
         }
         let answer = tokio::select! {
             biased;
@@ -105,13 +110,14 @@ impl<L: Library> Engine<L> {
         let (id, handshake) = (session_of(request.uri()), again(&request));
         let answer = self.host.library.answer(request).await;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let polled = id.map(|id| (id, self.upgrades.begin(id)));
             let taking = Taking {
                 host: self.host.clone(),
                 sessions: self.sessions.clone(),
                 hub: self.hub.clone(),
                 closed: self.closed.clone(),
             };
-            connection.upgrade(move |stream, read| taking.run(stream, read, id, handshake));
+            connection.upgrade(move |stream, read| taking.run(stream, read, polled, handshake));
         }
         Ok(answer)
     }
@@ -127,9 +133,19 @@ struct Taking<L> {
 
 impl<L: Library> Taking<L> {
     /// Returns once the session on the stream is over. It may have begun by polls already.
-    async fn run(self, stream: Stream, read: Bytes, polled: Option<Sid>, mut handshake: Request<()>) {
+    async fn run(
+        self,
+        stream: Stream,
+        read: Bytes,
+        polled: Option<(Sid, (Upgrade, Stopper))>,
+        mut handshake: Request<()>,
+    ) {
+        let mut upgrade = None;
         let (id, owner, first, read) = match polled {
-            Some(id) => (id, Owner::Of(id, self.sessions), None, read),
+            Some((id, (begun, probe))) => {
+                upgrade = Some(begun);
+                (id, Owner::Of(id, self.sessions, Some(probe)), None, read)
+            }
             None => {
                 let Some((id, session, open)) = self.host.begin_upgraded().await else { return };
                 name(&mut handshake, id);
@@ -143,6 +159,7 @@ impl<L: Library> Taking<L> {
         }
         // Half upgraded, it would neither be polled nor closed: the library minds only behind hyper's upgrade.
         self.host.end_polling(id).await;
+        drop(upgrade);
     }
 }
 

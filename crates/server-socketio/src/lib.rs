@@ -46,6 +46,7 @@
 //! - `library`: what is needed of the library's services
 //! - `subscriber`: who has joined: events down, messages up
 //! - `session`, `watched`: how far a session's packets have gone
+//! - `upgrade`: polls that come while their session goes over to WebSocket
 //! - `event`: an event's argument
 //! - [`protocol_tests`]: what the official protocol test suites expect
 
@@ -56,6 +57,7 @@ mod library;
 pub mod protocol_tests;
 mod session;
 mod subscriber;
+mod upgrade;
 mod watched;
 
 use std::io;
@@ -78,6 +80,7 @@ use begin::Host;
 use engine::Engine;
 use session::Sessions;
 use subscriber::Join;
+use upgrade::Upgrades;
 
 /// What the WebSocket server's connections read into, too.
 const READ_BUFFER: usize = 4 * 1024;
@@ -112,6 +115,7 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
     let engine = Engine {
         host: Arc::new(Host { library, path: wire::paths::SOCKETIO }),
         sessions,
+        upgrades: Upgrades::default(),
         hub: hub.clone(),
         idle: limits.idle,
         max_payload: max_payload(limits),

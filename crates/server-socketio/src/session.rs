@@ -97,21 +97,35 @@ impl Room {
     }
 }
 
-/// The sessions that have joined, by their id. Clones share them.
-#[derive(Clone, Default)]
-pub(crate) struct Sessions(Arc<Mutex<HashMap<Sid, Session>>>);
+/// The sessions that have joined.
+pub(crate) type Sessions = ById<Session>;
 
-impl Sessions {
-    pub(crate) fn insert(&self, id: Sid, session: Session) {
-        lock(&self.0).insert(id, session);
+/// What is known of sessions, by their id. Clones share it.
+pub(crate) struct ById<T>(Arc<Mutex<HashMap<Sid, T>>>);
+
+impl<T: Clone> ById<T> {
+    pub(crate) fn insert(&self, id: Sid, known: T) {
+        lock(&self.0).insert(id, known);
     }
 
     pub(crate) fn remove(&self, id: Sid) {
         lock(&self.0).remove(&id);
     }
 
-    pub(crate) fn find(&self, id: Sid) -> Option<Session> {
+    pub(crate) fn find(&self, id: Sid) -> Option<T> {
         lock(&self.0).get(&id).cloned()
+    }
+}
+
+impl<T> Default for ById<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Clone for ById<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
     }
 }
 

@@ -9,8 +9,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use server_kit::Stop;
 use server_kit::http::Lent;
+use server_kit::{Stop, Stopper};
 use socketioxide::socket::Sid;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -21,8 +21,8 @@ use crate::session::{Session, Sessions};
 pub(crate) enum Owner {
     /// A session that began on it.
     Known(Session),
-    /// A session that began by polling, and may not have joined yet.
-    Of(Sid, Sessions),
+    /// A session that began by polling, and may not have joined yet. The probe's answer is the first that is written.
+    Of(Sid, Sessions, Option<Stopper>),
 }
 
 pub(crate) struct Watched {
@@ -39,10 +39,13 @@ impl Watched {
     }
 
     fn flushed(&mut self) {
-        if let Owner::Of(id, sessions) = &self.owner
-            && let Some(session) = sessions.find(*id)
-        {
-            self.owner = Owner::Known(session);
+        if let Owner::Of(id, sessions, probe) = &mut self.owner {
+            if let Some(answered) = probe.take() {
+                answered.stop();
+            }
+            if let Some(session) = sessions.find(*id) {
+                self.owner = Owner::Known(session);
+            }
         }
         if let Owner::Known(session) = &self.owner {
             session.emptied();

@@ -1,6 +1,7 @@
 //! Who says things back: messages of Engine.IO, events of Socket.IO.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use engineioxide::handler::EngineIoHandler;
@@ -9,6 +10,7 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::AckSender;
 use socketioxide::handler::{ConnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::Socket;
+use tokio::time::sleep;
 
 use super::arguments::Arguments;
 use crate::event::{self, Encoded};
@@ -34,6 +36,10 @@ impl EngineIoHandler for Echo {
     }
 }
 
+/// The suites listen anew for each message, and lose one that is read together with the message before it. The
+/// reference sends them apart, since it waits for each write.
+const APART: Duration = Duration::from_millis(20);
+
 /// Socket.IO's side.
 #[derive(Clone)]
 pub(super) struct Joining;
@@ -44,7 +50,10 @@ impl ConnectHandler<LocalAdapter, Joining> for Joining {
         socket.on("message-with-ack", Back::ByAcknowledgement);
         let auth = auth.as_ref().and_then(Value::as_str).map_or("{}", |auth| auth.as_str());
         let auth = event::encode(&Bytes::copy_from_slice(auth.as_bytes()));
-        let _ = socket.emit("auth", &Encoded(str::from_utf8(&auth).unwrap_or("{}")));
+        tokio::spawn(async move {
+            sleep(APART).await;
+            let _ = socket.emit("auth", &Encoded(str::from_utf8(&auth).unwrap_or("{}")));
+        });
     }
 }
 
