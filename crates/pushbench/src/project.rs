@@ -132,8 +132,8 @@ mod tests {
 
     #[test]
     fn the_default_set_takes_no_more_time_than_is_promised() {
-        assert!(expected_s(Extent::Full) <= 27 * 60, "{} s", expected_s(Extent::Full));
-        assert!(expected_s(Extent::Quick) <= 150, "{} s", expected_s(Extent::Quick));
+        assert!(expected_s(Extent::Full) <= 42 * 60, "{} s", expected_s(Extent::Full));
+        assert!(expected_s(Extent::Quick) <= 200, "{} s", expected_s(Extent::Quick));
     }
 
     #[test]
