@@ -184,6 +184,31 @@ async fn a_session_is_upgraded_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_poll_finds_done_what_was_said_before_it() {
+    let server = server(Settings::default()).await;
+    for _ in 0..20 {
+        let mut session = Polling::open(&server).await;
+        let mut socket = server.send(handshake(Some(&session.sid))).await;
+        socket.expect(accepted()).await;
+        socket.send([text("2probe"), text("5")].concat()).await;
+        session.ask().await;
+        session.peer.expect(wrong(r#"{"code":"3","message":"Bad request"}"#)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_poll_during_an_upgrade_is_answered_that_there_is_nothing() {
+    let server = server(Settings::default()).await;
+    let mut session = Polling::open(&server).await;
+    let mut socket = server.send(handshake(Some(&session.sid))).await;
+    socket.expect(accepted()).await;
+    assert_eq!(session.poll().await, "6");
+    socket.send(text("2probe")).await;
+    socket.expect(packet("3probe")).await;
+    assert_eq!(session.poll().await, "6");
+}
+
+#[tokio::test]
 async fn a_second_socket_of_a_session_is_closed_and_the_first_stays() {
     let server = server(Settings::default()).await;
     let session = Polling::join(&server, "").await;

@@ -24,6 +24,12 @@ fn flags_that_need_another_say_so() {
 }
 
 #[test]
+fn what_the_protocol_suites_expect_is_served_by_socketio_only() {
+    let flags = ["serve", "websocket", "--application", "protocol-tests"];
+    Place::new().output(&flags).expect(2, &["--application protocol-tests is for socketio only"]);
+}
+
+#[test]
 fn a_certificate_that_cannot_be_had_is_named_with_reason_and_remedy() {
     let place = Place::new();
     let serve = |certificate: &str| {

@@ -2,6 +2,11 @@
 //!
 //! - `node`: a script on Node, if there is one
 //! - `our_client`: our client against the official servers
+//! - `our_server`: the official clients against our server
 
 mod node;
 mod our_client;
+mod our_server;
+#[allow(dead_code)] // A part of it is used here.
+#[path = "../contract/process.rs"]
+mod process;

@@ -48,11 +48,17 @@ fn packages() -> PathBuf {
 impl Script {
     /// Runs a script of this folder, which finds the packages by `PACKAGES`, a file beside `node_modules`.
     pub(crate) fn run(name: &str, arguments: &[&str]) -> Self {
+        Self::run_with(name, arguments, None)
+    }
+
+    /// The same; `authority` is a certificate that it trusts, PEM.
+    pub(crate) fn run_with(name: &str, arguments: &[&str], authority: Option<&str>) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/official").join(name);
         let mut child = Command::new("node")
             .arg(script)
             .args(arguments)
             .env("PACKAGES", packages().join("package.json"))
+            .envs(authority.map(|authority| ("AUTHORITY", authority)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
