@@ -214,6 +214,7 @@ impl Session {
         self.0.shard.received(&mut self.0.position.borrow_mut(), message, now_ns);
         if !self.0.greeted.get() && matches!(self.resume().start, wire::Start::After(_)) {
             self.0.greeted.set(true);
+            self.0.shard.one_more_greeted(&self.0.beginning);
             self.settle();
         }
     }

@@ -17,6 +17,8 @@ pub struct SetUps {
     pub account: Account,
     /// From a subscriber's begin until it was connected, in nanoseconds: one value each.
     pub elapsed: Histogram<u64>,
+    /// From a subscriber's begin to its greeting, in nanoseconds: one value each; empty where nobody is greeted.
+    pub first_message: Histogram<u64>,
 }
 
 /// The byte counter of a subscriber, or of those that share a connection.
@@ -37,19 +39,25 @@ pub(crate) struct Beginning {
 impl SetUps {
     /// No subscribers yet.
     pub fn new() -> Self {
-        Self { account: Account::default(), elapsed: histogram::empty() }
+        Self { account: Account::default(), elapsed: histogram::empty(), first_message: histogram::empty() }
     }
 
     /// Takes in those of another thread.
     pub fn merge(&mut self, other: &Self) {
         self.account += other.account;
         histogram::merge(&mut self.elapsed, &other.elapsed);
+        histogram::merge(&mut self.first_message, &other.first_message);
     }
 
     /// Takes in a subscriber that is connected now.
     pub(crate) fn add(&mut self, beginning: &Beginning) {
         self.account += beginning.place.not_counted();
         self.elapsed.saturating_record(os::now_ns() - beginning.begun_ns);
+    }
+
+    /// Takes in that a subscriber is greeted now.
+    pub(crate) fn greeted(&mut self, beginning: &Beginning) {
+        self.first_message.saturating_record(os::now_ns() - beginning.begun_ns);
     }
 }
 

@@ -298,6 +298,10 @@ impl Shard {
         message
     }
 
+    pub(crate) fn one_more_greeted(&self, beginning: &Beginning) {
+        self.set_ups.borrow_mut().greeted(beginning);
+    }
+
     pub(crate) fn one_more_connected(&self, beginning: &Beginning) {
         self.set_ups.borrow_mut().add(beginning);
         self.connected.set(self.connected.get() + 1);

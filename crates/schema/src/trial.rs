@@ -178,6 +178,10 @@ pub struct SetUp {
     pub account: Account,
     /// From a subscriber's begin until it was connected.
     pub elapsed: Option<Quantiles>,
+    /// From a subscriber's begin to the server's greeting, its first message, which can come before it is connected for good
+    /// (Socket.IO's upgrade); none where nobody is greeted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_message: Option<Quantiles>,
     /// CPU time of the server from before the first connection until all were connected.
     pub server_cpu_ns: u64,
 }

@@ -66,7 +66,7 @@ impl From<Uncounted> for LoadReport {
             edges: found.edges.map(snapshot),
             total,
             recorder: found.recorder,
-            set_ups: SetUps { account: Account::default(), elapsed: found.set_ups },
+            set_ups: SetUps { elapsed: found.set_ups, ..SetUps::new() },
             heads: Vec::new(),
             trace: Vec::new(),
             unreadable: found.unreadable,

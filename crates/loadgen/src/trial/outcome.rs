@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use schema::bytes_account::Layers;
 use schema::trial::{
-    BytesByPhase, ClientClock, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase, SetUp, TrialOutcome,
-    TrialSpec,
+    BytesByPhase, ClientClock, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase, SetUp,
+    TrialOutcome, TrialSpec,
 };
 
 use super::TrialError;
@@ -115,6 +115,7 @@ impl Findings {
             subscribers: set_ups.elapsed.len(),
             account: set_ups.account,
             elapsed: quantiles(&set_ups.elapsed),
+            first_message: quantiles(&set_ups.first_message),
             server_cpu_ns: self.set_up_cpu_ns,
         }
     }

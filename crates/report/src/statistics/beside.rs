@@ -5,6 +5,7 @@ use schema::trial::SetUp;
 use super::bootstrap::Estimate;
 use super::group::{self, Group};
 use super::quantile::Quantile;
+use super::set_up::until_first_message;
 use super::{Row, figures};
 
 /// Quotients of two rows, each with its 95 % interval between trials; none where one of the two has no such figure.
@@ -21,7 +22,7 @@ pub(crate) struct Ratios {
     pub batch: Option<Estimate>,
     /// Wire bytes of both directions until a subscriber is connected.
     pub set_up: Option<Estimate>,
-    /// The time that this takes, the mean over subscribers.
+    /// The time until the first message, the mean over subscribers.
     pub first_event: Option<Estimate>,
 }
 
@@ -39,7 +40,7 @@ impl Ratios {
             set_up: set_up_ratio(own, others, |set_up| {
                 (set_up.subscribers > 0).then(|| set_up.account.wire() as f64 / set_up.subscribers as f64)
             }),
-            first_event: set_up_ratio(own, others, |set_up| Some(set_up.elapsed.as_ref()?.mean_ns)),
+            first_event: set_up_ratio(own, others, |set_up| Some(until_first_message(set_up)?.mean_ns)),
         }
     }
 }

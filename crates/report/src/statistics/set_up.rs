@@ -2,7 +2,7 @@
 
 use schema::bytes_account::Account;
 use schema::settings::Settings;
-use schema::trial::{Quantiles, TrialOutcome};
+use schema::trial::{Quantiles, SetUp, TrialOutcome};
 
 use super::bootstrap::Estimate;
 use super::group::weighted_mean;
@@ -17,7 +17,10 @@ pub(crate) struct SetUpCost {
     pub wire: Estimate,
     /// How long the quickest and the slowest of all trials took until it was connected, nanoseconds.
     pub elapsed: Option<(f64, f64)>,
-    /// How long it took on average over subscribers, nanoseconds.
+    /// How long it took until the first message on average over subscribers, nanoseconds; until it was connected where nobody
+    /// is greeted.
+    pub first_message: Option<Estimate>,
+    /// How long it took until it was connected on average over subscribers, nanoseconds.
     pub mean_elapsed: Option<Estimate>,
     /// Round trips, TCP's own among them; none when no delay was added that would tell them.
     pub round_trips: Option<u64>,
@@ -51,7 +54,8 @@ impl SetUpCost {
             stack: Stack::of(&account, None, subscribers)?,
             wire: Estimate::of(bytes.len(), |weights| weighted_mean(&bytes, weights))?,
             elapsed: elapsed(outcomes),
-            mean_elapsed: mean_elapsed(outcomes),
+            first_message: mean(outcomes, until_first_message),
+            mean_elapsed: mean(outcomes, |set_up| set_up.elapsed.as_ref()),
             round_trips: round_trips(outcomes, settings),
             cpu: Estimate::of(cpu.len(), |weights| weighted_mean(&cpu, weights)),
             trials,
@@ -94,8 +98,13 @@ fn elapsed(outcomes: &[&TrialOutcome]) -> Option<(f64, f64)> {
     Some((quickest, all.iter().map(|elapsed| elapsed.max_ns as f64).fold(0.0, f64::max)))
 }
 
-fn mean_elapsed(outcomes: &[&TrialOutcome]) -> Option<Estimate> {
-    let means = outcomes.iter().map(|outcome| Some(outcome.set_up.elapsed.as_ref()?.mean_ns));
+/// Until the server's greeting; a subscriber that is not greeted has nothing to wait for but its connection.
+pub(super) fn until_first_message(set_up: &SetUp) -> Option<&Quantiles> {
+    set_up.first_message.as_ref().or(set_up.elapsed.as_ref())
+}
+
+fn mean(outcomes: &[&TrialOutcome], of: fn(&SetUp) -> Option<&Quantiles>) -> Option<Estimate> {
+    let means = outcomes.iter().map(|outcome| Some(of(&outcome.set_up)?.mean_ns));
     let means = means.collect::<Option<Vec<f64>>>()?;
     Estimate::of(means.len(), |weights| weighted_mean(&means, weights))
 }
