@@ -10,8 +10,8 @@ let sessions = [];
 let stopper = new AbortController();
 
 /** How the page's clock compares with the server's. Times are `performance.now()` in ms, the server's are ns in digits. */
-async function clock(exchanges) {
-  const asked = await ask(exchanges);
+async function clock({ exchanges, budget_ms }) {
+  const asked = await ask(exchanges, budget_ms);
   return { isolated: crossOriginIsolated, resolution_ms: resolution(), exchanges: asked };
 }
 
