@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 
 use crate::exchange::{Step, down, event, up};
 use crate::frames::{FIN, TEXT, frame};
+use crate::socketio::{packet, packets};
 
 pub(crate) type Body = Full<Bytes>;
 
@@ -62,13 +63,18 @@ impl AsyncWrite for Recorder {
     }
 }
 
-/// Three events, an empty answer, a POST that is taken, and WebSocket that says one thing and hears one.
+/// Three events, packets of Engine.IO, an empty answer, a POST that is taken, and WebSocket that says one thing and hears one.
 async fn serve(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let (status, media_type, body) = match (request.method(), request.uri().path()) {
         (&Method::CONNECT, _) => {
             tokio::spawn(converse(request));
             (StatusCode::OK, None, Vec::new())
         }
+        (&Method::POST, wire::paths::SOCKETIO) => {
+            let _packets = request.into_body().collect().await;
+            (StatusCode::OK, Some("text/plain"), b"ok".to_vec())
+        }
+        (_, wire::paths::SOCKETIO) => (StatusCode::OK, Some("text/plain"), three_packets()),
         (&Method::POST, _) => {
             let _message = request.into_body().collect().await;
             (StatusCode::NO_CONTENT, None, Vec::new())
@@ -85,6 +91,10 @@ async fn serve(request: Request<Incoming>) -> Result<Response<Body>, Infallible>
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     }
     Ok(response)
+}
+
+fn three_packets() -> Vec<u8> {
+    packets(&[5, 100, 40_000].map(|len| packet(&event(len))).each_ref().map(Vec::as_slice))
 }
 
 fn each(encode: impl Fn(&[u8]) -> Bytes) -> Vec<u8> {

@@ -16,6 +16,7 @@ use crate::exchange::{Step, account, bytes_of, event, like};
 use crate::frames::{FIN, KEY, TEXT, frame};
 use crate::h2::{CONTINUATION, DATA, HEADERS, PREFACE};
 use crate::hyper_pair::{Body, record};
+use crate::socketio::packet;
 
 fn request(method: Method, path: &str, body: Vec<u8>) -> Request<Body> {
     let mut request = Request::new(Full::from(body));
@@ -172,6 +173,45 @@ async fn websocket_of_hyper_in_a_stream_is_accounted_to_the_byte() {
                 payload: 5 + 100 + 40_000 + 2 * 9,
                 stamp: 5 * 47,
                 message_framing: 3 + 2 * 2,
+                ..answered
+            },
+        },
+    );
+}
+
+#[tokio::test]
+async fn polls_and_posts_of_engine_io_are_accounted_to_the_byte() {
+    let path = wire::paths::SOCKETIO;
+    let steps = record(async |mut sender| {
+        for _ in 0..3 {
+            assert_eq!(ask(&mut sender, request(Method::GET, path, vec![])).await.0, StatusCode::OK);
+            let taken = ask(&mut sender, request(Method::POST, path, packet(&event(20)))).await;
+            assert_eq!(taken, (StatusCode::OK, Bytes::from_static(b"ok")));
+        }
+    })
+    .await;
+    let (of_client, of_server) = (joined(&steps, true), joined(&steps, false));
+    let (asked, answered) =
+        (framing(&frames_of(&of_client[PREFACE.len()..])), framing(&frames_of(&of_server)));
+    assert_any_cut(
+        &steps,
+        Account {
+            up: Layers {
+                request_head: asked.response_head,
+                response_head: 0,
+                http2_control: asked.http2_control + PREFACE.len() as u64,
+                payload: 3 * 20,
+                stamp: 3 * 47,
+                engine_io: 3,
+                socket_io: 3 * 13,
+                ..asked
+            },
+            down: Layers {
+                payload: 3 * (5 + 100 + 40_000),
+                stamp: 9 * 47,
+                // Types and separators, and `ok`.
+                engine_io: 3 * (3 + 2 + 2),
+                socket_io: 9 * 13,
                 ..answered
             },
         },

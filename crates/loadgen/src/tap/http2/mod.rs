@@ -19,10 +19,11 @@
 //! - `frames`: where frames begin and end
 //! - `block`: header blocks, from HEADERS to the last CONTINUATION
 //! - `hpack`, `huffman`, `static_table`: what a block says
-//! - `streams`: requests and their answers
+//! - `streams`, `half`: requests and their answers, and one side of either
 
 mod block;
 mod frames;
+mod half;
 mod hpack;
 mod huffman;
 mod static_table;

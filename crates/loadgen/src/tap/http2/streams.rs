@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use schema::bytes_account::{Account, Layers};
 
-use super::block::{Block, Head, HeadBytes};
+use super::block::{Block, Head};
+use super::half::{CONTROL, HANDSHAKE, Half, Heads, REQUEST, RESPONSE};
 use super::{Malformed, Side};
 use crate::tap::content::Content;
-use crate::tap::engine_io::Carried;
 use crate::tap::head::Method;
 use crate::tap::ledger::{Layer, settle};
 use crate::tap::websocket::Frames;
@@ -30,34 +30,6 @@ struct Stream {
     down: Half,
 }
 
-#[derive(Debug)]
-struct Half {
-    content: Content,
-    heads: Heads,
-    /// What waits for its heads to be known.
-    held: Held,
-    /// What of Engine.IO's packets came.
-    carried: Carried,
-    ended: bool,
-}
-
-/// What the heads of one side are.
-#[derive(Debug, Clone, Copy)]
-enum Heads {
-    /// None has come.
-    Awaited,
-    /// It cannot be told yet.
-    Held,
-    Known(HeadLayers),
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Held {
-    head: HeadBytes,
-    /// Frame headers and padding of DATA.
-    data_framing: u64,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Request {
     /// A poll: what it was is held.
@@ -75,22 +47,6 @@ enum Request {
     /// The same to Engine.IO.
     WebSocketOfPackets,
 }
-
-/// What header blocks and their frames are settled as, and the framing of DATA that had to wait for it.
-#[derive(Debug, Clone, Copy)]
-struct HeadLayers {
-    block: Layer,
-    framing: Layer,
-    data_framing: Layer,
-}
-
-const REQUEST: HeadLayers =
-    HeadLayers { block: Layer::RequestHead, framing: Layer::FrameHeaders, data_framing: Layer::DataFraming };
-const RESPONSE: HeadLayers = HeadLayers { block: Layer::ResponseHead, ..REQUEST };
-const HANDSHAKE: HeadLayers =
-    HeadLayers { block: Layer::Handshake, framing: Layer::FrameHeaders, data_framing: Layer::Handshake };
-const CONTROL: HeadLayers =
-    HeadLayers { block: Layer::Control, framing: Layer::Control, data_framing: Layer::Control };
 
 impl Streams {
     /// A header block of the client: a request, or a request's trailers.
@@ -130,8 +86,7 @@ impl Streams {
     /// Frame header and padding of DATA on this stream.
     pub(super) fn take_data_framing(&mut self, side: Side, number: u32, bytes: u64, layers: &mut Layers) {
         match self.open.get_mut(&number).map(|stream| stream.half(side)) {
-            Some(half) if half.awaits_packets() => half.held.data_framing += bytes,
-            Some(half) => settle(layers, half.content.data_framing(), bytes),
+            Some(half) => half.take_data_framing(bytes, layers),
             None => settle(layers, Layer::Control, bytes),
         }
     }
@@ -241,62 +196,6 @@ impl Stream {
     }
 }
 
-impl Half {
-    fn carrying(content: Content, heads: Heads) -> Self {
-        Self { content, heads, held: Held::default(), carried: Carried::default(), ended: false }
-    }
-
-    fn take_head(&mut self, bytes: HeadBytes, layers: &mut Layers) {
-        match self.heads {
-            Heads::Known(heads) => heads.settle(bytes, layers),
-            Heads::Awaited | Heads::Held => self.held.head += bytes,
-        }
-    }
-
-    fn take_data(&mut self, bytes: &[u8], layers: &mut Layers) {
-        self.content.take(bytes, layers);
-        self.carried = self.carried.max(self.content.carried());
-    }
-
-    fn awaits_packets(&self) -> bool {
-        matches!((self.heads, &self.content), (Heads::Held, Content::Packets(_) | Content::Compressed))
-    }
-
-    /// What the packets were, if that is settled: they are over, or there was an event.
-    fn told(&self) -> Option<Carried> {
-        let is_told = matches!(self.heads, Heads::Held) && (self.ended || self.carried == Carried::Events);
-        is_told.then_some(self.carried)
-    }
-
-    /// Settles what waited for this, if anything did.
-    fn know(&mut self, heads: HeadLayers, layers: &mut Layers) {
-        let held = std::mem::take(&mut self.held);
-        heads.settle(held.head, layers);
-        settle(layers, heads.data_framing, held.data_framing);
-        if !matches!(self.heads, Heads::Known(_)) {
-            self.heads = Heads::Known(heads);
-        }
-    }
-
-    /// What comes behind the end has no right to, and carries nothing.
-    fn end(&mut self, layers: &mut Layers) {
-        self.content.end(layers);
-        self.carried = self.carried.max(self.content.carried());
-        self.content = Content::Control;
-        self.ended = true;
-    }
-}
-
-impl Carried {
-    fn heads(self, of_events: HeadLayers) -> HeadLayers {
-        match self {
-            Self::Nothing => CONTROL,
-            Self::Handshake => HANDSHAKE,
-            Self::Events => of_events,
-        }
-    }
-}
-
 impl Request {
     fn of(head: &Head) -> Result<Self, Malformed> {
         Ok(match head.method.ok_or(Malformed)? {
@@ -332,16 +231,10 @@ impl Request {
     }
 }
 
-impl HeadLayers {
-    fn settle(self, bytes: HeadBytes, layers: &mut Layers) {
-        settle(layers, self.block, bytes.block);
-        settle(layers, self.framing, bytes.framing);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tap::http2::block::HeadBytes;
 
     fn block(stream: u32, head: Head) -> Block {
         Block { stream, ends_stream: true, bytes: HeadBytes::default(), head }
