@@ -236,7 +236,7 @@ async fn a_body_over_the_limit_is_refused_and_ends_its_session() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_given_up_and_its_session_goes_on() {
-    let server = server(limited(Limits { idle: Duration::from_millis(300), ..Limits::default() })).await;
+    let server = server(limited(Limits { idle: Duration::from_secs(1), ..Limits::default() })).await;
     let session = Polling::join(&server, "").await;
     let whole = post(&session.sid, &event(message("never")));
     let mut peer = server.send(&whole[..whole.len() - 5]).await;
@@ -264,7 +264,7 @@ async fn a_second_poll_at_a_time_is_refused_and_ends_the_session_with_the_first(
 
 #[tokio::test]
 async fn a_session_that_never_joins_is_closed() {
-    let server = server(limited(Limits { idle: Duration::from_millis(300), ..Limits::default() })).await;
+    let server = server(limited(Limits { idle: Duration::from_secs(1), ..Limits::default() })).await;
     let mut session = Polling::open(&server).await;
     assert_eq!(session.poll().await, "1");
 }

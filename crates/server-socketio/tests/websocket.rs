@@ -228,7 +228,7 @@ async fn a_second_socket_of_a_session_is_closed_and_the_first_stays() {
 
 #[tokio::test]
 async fn an_upgrade_that_is_begun_and_abandoned_ends_its_session() {
-    let server = server(limited(Limits { idle: Duration::from_millis(300), ..Limits::default() })).await;
+    let server = server(limited(Limits { idle: Duration::from_secs(1), ..Limits::default() })).await;
     for said in [None, Some(text("2probe")), Some(text("hello")), Some(text("5"))] {
         let mut session = Polling::open(&server).await;
         session.post("40").await;
