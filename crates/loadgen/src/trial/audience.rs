@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt;
 
 use hdrhistogram::Histogram;
-use schema::bytes_account::Account;
 use schema::trial::ClientClock;
 use wire::message::MessageError;
 
