@@ -55,8 +55,8 @@ fn socketio_frames() -> impl Strategy<Value = Vec<Step>> {
     let frame = (packet(), 0..300usize, 1..3u8, key).prop_map(|(packet, cut, opcode, key)| {
         let (front, back) = packet.split_at(cut.min(packet.len()));
         let first = frames::frame(opcode, front, key);
-        let ping = frames::frame(frames::FIN | frames::PING, b"!", key);
-        let last = frames::frame(frames::FIN | frames::CONTINUATION, back, key);
+        let ping = frames::frame(FIN | frames::PING, b"!", key);
+        let last = frames::frame(FIN | frames::CONTINUATION, back, key);
         let bytes = [first, ping, last].concat();
         if key.is_some() { up(bytes) } else { down(bytes) }
     });
