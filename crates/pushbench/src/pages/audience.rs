@@ -177,7 +177,7 @@ impl Driver {
         self.stop.requested().await;
         let is_over = self.timing.borrow().is_some_and(|timing| os::now_ns() >= timing.window_end_ns);
         if is_over {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

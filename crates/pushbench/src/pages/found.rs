@@ -213,8 +213,8 @@ mod tests {
     fn what_is_no_message_is_told() {
         let mut broken = subscriber(Vec::new());
         broken.unreadable = vec!["[\"17\"]".to_owned()];
-        let found = found(&[broken]).unwrap().uncounted;
-        assert_eq!((found.unreadable, found.recorder.counters.unreadable), (Some(MessageError::Short(6)), 1));
-        assert!(super::tests::found(&[subscriber(vec![(1.0, "xyz".to_owned())])]).is_err());
+        let told = found(&[broken]).unwrap().uncounted;
+        assert_eq!((told.unreadable, told.recorder.counters.unreadable), (Some(MessageError::Short(6)), 1));
+        assert!(found(&[subscriber(vec![(1.0, "xyz".to_owned())])]).is_err());
     }
 }
