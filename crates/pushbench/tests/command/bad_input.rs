@@ -52,7 +52,7 @@ fn an_unknown_technique_is_answered_with_the_nearest() {
     place
         .output(&["run", "--technique", "websockets"])
         .expect(2, &["invalid value 'websockets'", "a similar value exists: 'websocket'"]);
-    place.output(&["serve", "socketio"]).expect(2, &["possible values: short-polling, long-polling"]);
+    place.output(&["serve", "pigeon"]).expect(2, &["possible values: short-polling, long-polling"]);
 }
 
 #[test]
