@@ -20,7 +20,7 @@ use wire::engine_io::SEPARATOR;
 
 use crate::begin::{self, Host};
 use crate::library::Library;
-use crate::session::Sessions;
+use crate::session::{Sessions, frame_len};
 use crate::upgrade::{Upgrade, Upgrades};
 use crate::watched::{Owner, Watched};
 
@@ -76,7 +76,7 @@ impl<L: Library> Engine<L> {
         };
         // Joined while the poll was held, maybe.
         if let Some(session) = id.and_then(|id| self.sessions.find(id)) {
-            session.taken(events(&answer));
+            session.left(events(&answer));
         }
         answer
     }
@@ -177,11 +177,10 @@ fn name(handshake: &mut Request<()>, id: Sid) {
     *handshake.uri_mut() = target.parse().expect("an id is made of what a query may hold");
 }
 
-/// How many events a poll's answer holds: they come in packets of the main namespace.
+/// The length of a poll's events as frames: they come in packets of the main namespace.
 fn events(answer: &Response<Bytes>) -> u64 {
-    let body = answer.body();
-    let later = memchr::memchr_iter(SEPARATOR, body).filter(|at| body[at + 1..].starts_with(EVENT)).count();
-    u64::from(body.starts_with(EVENT)) + later as u64
+    let packets = answer.body().split(|&byte| byte == SEPARATOR);
+    packets.filter(|packet| packet.starts_with(EVENT)).map(|event| frame_len(event.len())).sum()
 }
 
 /// The answer to a poll that is held when the server stops.

@@ -36,7 +36,8 @@
 //!
 //! # Back-pressure
 //!
-//! A subscriber is a cursor of the hub; what the library buffers of a session is 192 events at most (`session`).
+//! A subscriber is a cursor of the hub; what the library buffers of a session is 64 KiB of events at most, or one
+//! event (`session`).
 //! A client that does not read lags in the hub, and is told so.
 //!
 //! # Layout
@@ -84,8 +85,8 @@ use upgrade::Upgrades;
 
 /// What the WebSocket server's connections read into, too.
 const READ_BUFFER: usize = 4 * 1024;
-/// Longer than what stands round a message: the digits of both packets, an id, the event's name.
-const FRAMING: usize = 64;
+/// For what stands round a message, and before it in a body: the answer to a join, a ping, some 100 acknowledgements.
+const FRAMING: usize = 1024;
 /// How long a client may take to answer a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Stands for never. With the time-out it is the longest that a browser's timer takes, 2³¹ − 1 ms (WHATWG HTML §8.6).

@@ -2,9 +2,12 @@
 //! has joined by it.
 //!
 //! The library's buffer of a session can be asked whether it has room, and not be waited for. A [`Session`] stands for
-//! it: a poll's answer says how many events it took, a flush of the WebSocket that it left none, and [`Room`] gives out
-//! a round of places for events that have not been taken. A flush may be noticed late, by one round, hence the buffer
-//! never holds more than three rounds of events.
+//! it: it counts the bytes that left, by a poll's answer or into the WebSocket's stream, and a [`Room`] lets events in
+//! by the same measure, their length as frames. Packets that carry no event leave without having been let in, so that
+//! the buffer may hold a little more than the room is large, never less.
+//!
+//! What is buffered for a session must fit one poll's answer. The library sets aside the first packet that does not
+//! (engineioxide 0.17.9, `peeked_packet`), and forgets it when the session goes over to WebSocket.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,17 +17,13 @@ use server_kit::{Event, Subscription};
 use socketioxide::socket::Sid;
 use tokio::sync::Notify;
 
-/// Events that go into the buffer before any must have been taken.
-const ROUND: u64 = 64;
-
 /// One Engine.IO session. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct Session(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    taken: AtomicU64,
-    emptied: AtomicU64,
+    left: AtomicU64,
     moved: Notify,
     joined: Mutex<Option<Joined>>,
 }
@@ -36,15 +35,9 @@ pub(crate) struct Joined {
 }
 
 impl Session {
-    /// So many events of the buffer are on their way.
-    pub(crate) fn taken(&self, events: u64) {
-        self.0.taken.fetch_add(events, Ordering::Release);
-        self.0.moved.notify_one();
-    }
-
-    /// All that was in the buffer is on its way.
-    pub(crate) fn emptied(&self) {
-        self.0.emptied.fetch_add(1, Ordering::Release);
+    /// So many bytes are on their way, frame headers included.
+    pub(crate) fn left(&self, bytes: u64) {
+        self.0.left.fetch_add(bytes, Ordering::Release);
         self.0.moved.notify_one();
     }
 
@@ -67,34 +60,47 @@ impl Session {
 /// Room in a session's buffer.
 pub(crate) struct Room {
     session: Session,
-    taken: u64,
-    emptied: u64,
-    left: u64,
+    size: u64,
+    /// Bytes that were let in.
+    entered: u64,
+    /// Bytes that left without having been let in.
+    extra: u64,
 }
 
 impl Room {
-    pub(crate) fn new(session: Session) -> Self {
-        Self { session, taken: 0, emptied: 0, left: ROUND }
+    /// Room for so many bytes.
+    pub(crate) fn new(session: Session, size: usize) -> Self {
+        Self { session, size: size as u64, entered: 0, extra: 0 }
     }
 
-    /// Takes a place for an event; waits until there is one.
-    pub(crate) async fn take(&mut self) {
+    /// Lets in an event of this length as a frame; waits until it fits. One that never does is let in alone.
+    pub(crate) async fn enter(&mut self, bytes: u64) {
         loop {
-            self.look();
-            if let Some(left) = self.left.checked_sub(1) {
-                self.left = left;
+            let inside = self.inside();
+            if inside == 0 || inside + bytes <= self.size {
+                self.entered += bytes;
                 return;
             }
             self.session.moved().await;
         }
     }
 
-    fn look(&mut self) {
-        let taken = self.session.0.taken.load(Ordering::Acquire);
-        let emptied = self.session.0.emptied.load(Ordering::Acquire);
-        self.left = if emptied == self.emptied { self.left + (taken - self.taken) } else { ROUND };
-        (self.taken, self.emptied) = (taken, emptied);
+    /// Bytes that have not left.
+    fn inside(&mut self) -> u64 {
+        let left = self.session.0.left.load(Ordering::Acquire) - self.extra;
+        self.extra += left.saturating_sub(self.entered);
+        self.entered.saturating_sub(left)
     }
+}
+
+/// How long a packet of this length is as a frame that is not masked (RFC 6455 §5.2).
+pub(crate) fn frame_len(packet: usize) -> u64 {
+    let header = match packet {
+        ..126 => 2,
+        ..65_536 => 4,
+        _ => 10,
+    };
+    packet as u64 + header
 }
 
 /// The sessions that have joined.
@@ -141,37 +147,54 @@ mod tests {
 
     use super::*;
 
-    fn is_given(room: &mut Room) -> bool {
-        pin!(room.take()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    fn enters(room: &mut Room, bytes: u64) -> bool {
+        pin!(room.enter(bytes)).poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     #[test]
-    fn as_many_places_are_given_as_events_were_taken() {
+    fn as_many_bytes_are_let_in_as_fit_and_then_as_have_left() {
         let session = Session::default();
-        let mut room = Room::new(session.clone());
-        while is_given(&mut room) {}
-        session.taken(7);
-        session.taken(2);
-        assert_eq!((0..1000).take_while(|_| is_given(&mut room)).count(), 9);
+        let mut room = Room::new(session.clone(), 1_000);
+        assert_eq!((0..1_000).take_while(|_| enters(&mut room, 100)).count(), 10);
+        session.left(99);
+        assert!(!enters(&mut room, 100));
+        session.left(201);
+        assert_eq!((0..1_000).take_while(|_| enters(&mut room, 100)).count(), 3);
     }
 
     #[test]
-    fn a_round_of_places_is_given_each_time_that_the_buffer_was_emptied() {
+    fn what_is_larger_than_the_room_is_let_in_alone() {
         let session = Session::default();
-        let mut room = Room::new(session.clone());
-        for _ in 0..3 {
-            assert_eq!((0..1000).take_while(|_| is_given(&mut room)).count(), ROUND as usize);
-            session.emptied();
-        }
+        let mut room = Room::new(session.clone(), 1_000);
+        assert!(enters(&mut room, 5_000));
+        assert!(!enters(&mut room, 1));
+        session.left(4_999);
+        assert!(!enters(&mut room, 5_000));
+        session.left(1);
+        assert!(enters(&mut room, 5_000));
+    }
+
+    #[test]
+    fn what_leaves_without_having_been_let_in_makes_no_room() {
+        let session = Session::default();
+        let mut room = Room::new(session.clone(), 1_000);
+        session.left(10_000);
+        assert_eq!((0..1_000).take_while(|_| enters(&mut room, 100)).count(), 10);
     }
 
     #[tokio::test]
-    async fn who_waits_for_a_place_gets_it_once_the_buffer_is_emptied() {
+    async fn who_waits_is_let_in_once_enough_has_left() {
         let session = Session::default();
-        let mut room = Room::new(session.clone());
-        while is_given(&mut room) {}
-        let waiting = tokio::spawn(async move { room.take().await });
-        session.emptied();
+        let mut room = Room::new(session.clone(), 1_000);
+        room.enter(1_000).await;
+        let waiting = tokio::spawn(async move { room.enter(500).await });
+        session.left(400);
+        session.left(100);
         waiting.await.expect("a place");
+    }
+
+    #[test]
+    fn a_frames_header_grows_with_its_payload() {
+        assert_eq!([125, 126, 65_535, 65_536].map(frame_len), [127, 130, 65_539, 65_546]);
     }
 }

@@ -20,10 +20,12 @@ use wire::Resume;
 use wire::socket_io::{self, Argument, Auth, AuthError, DISMISSED, Kind, MESSAGE, Packet};
 
 use crate::event::Encoded;
-use crate::session::{Joined, Room, Session, Sessions};
+use crate::session::{Joined, Room, Session, Sessions, frame_len};
 
 /// Events are taken from the hub up to this many bytes at a time.
 const BATCH_BYTES: usize = 64 * 1024;
+/// What stands round a message in a packet; the first digit is Engine.IO's.
+const AROUND: usize = 1 + socket_io::BEFORE_MESSAGE.len() + socket_io::BEHIND_MESSAGE.len();
 
 /// Lets clients join.
 #[derive(Clone)]
@@ -53,6 +55,11 @@ impl Join {
         socket.on(MESSAGE, Uplink { hub: self.hub.clone(), channel: resume.channel });
         Ok(())
     }
+
+    /// As much as a poll's answer holds elsewhere, or here.
+    fn room(&self, session: &Session) -> Room {
+        Room::new(session.clone(), BATCH_BYTES.min(self.hub.message_bytes()))
+    }
 }
 
 impl ConnectHandler<LocalAdapter, Join> for Join {
@@ -70,7 +77,7 @@ impl ConnectHandler<LocalAdapter, Join> for Join {
         let session = session(&socket);
         let Some(joined) = session.take() else { return };
         self.sessions.insert(socket.id, session.clone());
-        let pump = Pump { socket: socket.clone(), room: Room::new(session.clone()), session };
+        let pump = Pump { socket: socket.clone(), room: self.room(&session), session };
         let pump = tokio::spawn(pump.run(joined)).abort_handle();
         let leave = Leave { pump, sessions: self.sessions.clone() };
         socket.on_disconnect(leave.clone());
@@ -149,7 +156,7 @@ impl Pump {
     async fn send(&mut self, encoded: &Bytes) -> Result<(), End> {
         // The hub has seen that it is.
         let text = std::str::from_utf8(encoded).unwrap_or_default();
-        self.room.take().await;
+        self.room.enter(frame_len(AROUND + encoded.len())).await;
         loop {
             match self.socket.emit(MESSAGE, &Encoded(text)) {
                 Ok(()) => return Ok(()),

@@ -1,8 +1,8 @@
-//! A WebSocket's stream that says when the library has written all that it had, and ends with the server. Where its
+//! A WebSocket's stream that says how many of the library's bytes it has taken, and ends with the server. Where its
 //! session was begun in the client's place, what the library says first is replaced ([`begin`](crate::begin)).
 //!
-//! The library flushes once its buffer is empty, and only a flush that wrote everything reaches the stream. A session
-//! that never joined is not known to those who close; its input ends once all others are closed.
+//! That the library flushes says nothing: it does so before each frame, too, once the stream was full. A session that
+//! never joined is not known to those who close; its input ends once all others are closed.
 
 use std::io;
 use std::pin::Pin;
@@ -38,7 +38,8 @@ impl Watched {
         Self { stream, owner, first, closed: Box::pin(async move { closed.requested().await }) }
     }
 
-    fn flushed(&mut self) {
+    /// So many bytes of the library's were taken.
+    fn took(&mut self, bytes: usize) {
         if let Owner::Of(id, sessions, probe) = &mut self.owner {
             if let Some(answered) = probe.take() {
                 answered.stop();
@@ -48,7 +49,7 @@ impl Watched {
             }
         }
         if let Owner::Known(session) = &self.owner {
-            session.emptied();
+            session.left(bytes as u64);
         }
     }
 }
@@ -79,15 +80,13 @@ impl AsyncWrite for Watched {
             let written = ready!(Pin::new(&mut this.stream).poll_write(cx, first))?;
             first.advance(written);
         }
-        Pin::new(&mut this.stream).poll_write(cx, buf)
+        let taken = ready!(Pin::new(&mut this.stream).poll_write(cx, buf))?;
+        this.took(taken);
+        Poll::Ready(Ok(taken))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        if matches!(flushed, Poll::Ready(Ok(()))) {
-            self.flushed();
-        }
-        flushed
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -20,7 +20,7 @@ async fn a_session_begins_with_what_the_server_keeps_to() {
     let mut peer = server.send(get(None)).await;
     peer.expect(format!("HTTP/1.1 200 OK\r\ncontent-length: 111\r\ncontent-type: text/plain; charset=UTF-8\r\ndate: {DATE}\r\n\r\n0{{\"sid\":\"")).await;
     peer.take(16).await;
-    peer.expect(r#"","upgrades":["websocket"],"pingInterval":7000,"pingTimeout":20000,"maxPayload":65600}"#)
+    peer.expect(r#"","upgrades":["websocket"],"pingInterval":7000,"pingTimeout":20000,"maxPayload":66560}"#)
         .await;
 }
 
@@ -228,8 +228,8 @@ async fn an_engine_message_that_is_no_packet_of_socket_io_ends_its_session() {
 async fn a_body_over_the_limit_is_refused_and_ends_its_session() {
     let server = server(limited(Limits { message_bytes: 100, ..Limits::default() })).await;
     let mut session = Polling::open(&server).await;
-    session.peer.send(post(&session.sid, &"4".repeat(400))).await;
-    session.peer.expect(format!("HTTP/1.1 413 Payload Too Large\r\ncontent-type: text/plain\r\ncache-control: no-store\r\nconnection: close\r\ncontent-length: 40\r\ndate: {DATE}\r\n\r\nthe body is over the limit of 164 bytes\n")).await;
+    session.peer.send(post(&session.sid, &"4".repeat(1_200))).await;
+    session.peer.expect(format!("HTTP/1.1 413 Payload Too Large\r\ncontent-type: text/plain\r\ncache-control: no-store\r\nconnection: close\r\ncontent-length: 41\r\ndate: {DATE}\r\n\r\nthe body is over the limit of 1124 bytes\n")).await;
     session.peer.expect_end().await;
     server.send(get(Some(&session.sid))).await.expect(unknown()).await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use server_kit::Settings;
 use server_kit::settings::Limits;
-use server_kit::testing::{message, numbered};
+use server_kit::testing::{Peer, message, numbered};
 use support::{
     Polling, accepted, event, frame, get, handshake, join, open, packet, server, text, unknown, wrong,
 };
@@ -14,6 +14,14 @@ use tokio::io::AsyncReadExt as _;
 
 /// A close frame without a code: all that the library ever sends.
 const CLOSED: &[u8] = b"\x88\0";
+
+/// Reads so many bytes at most.
+async fn read_some(peer: &mut Peer, received: &mut Vec<u8>, most: usize) {
+    let mut part = vec![0; most];
+    let len = peer.stream.read(&mut part).await.expect("the server lives");
+    assert!(len > 0, "the session is not over");
+    received.extend_from_slice(&part[..len]);
+}
 
 fn limited(limits: Limits) -> Settings {
     Settings { limits, ..Settings::default() }
@@ -26,7 +34,7 @@ async fn a_session_begins_with_what_the_server_keeps_to() {
     peer.expect(accepted()).await;
     peer.expect(b"\x81\x650{\"sid\":\"").await;
     peer.take(16).await;
-    peer.expect(r#"","upgrades":[],"pingInterval":15000,"pingTimeout":20000,"maxPayload":65600}"#).await;
+    peer.expect(r#"","upgrades":[],"pingInterval":15000,"pingTimeout":20000,"maxPayload":66560}"#).await;
 }
 
 #[tokio::test]
@@ -81,7 +89,7 @@ async fn silence_is_broken_by_a_ping_and_a_client_that_answers_stays() {
 #[tokio::test]
 async fn what_is_not_the_protocol_ends_its_session() {
     let server = server(limited(Limits { message_bytes: 1_000, ..Limits::default() })).await;
-    let long = "x".repeat(2_000);
+    let long = "x".repeat(3_000);
     for (said, told) in [
         (text("zz"), CLOSED.to_vec()),
         (text(""), CLOSED.to_vec()),
@@ -130,13 +138,33 @@ async fn a_client_that_does_not_read_is_told_so_once_it_does_and_delays_nobody()
     }
     let mut received = Vec::new();
     while !received.ends_with(&packet("41")) {
-        let mut part = vec![0; 64 * 1024];
-        let len = slow.stream.read(&mut part).await.expect("the server lives");
-        assert!(len > 0, "the session is not over");
-        received.extend_from_slice(&part[..len]);
+        read_some(&mut slow, &mut received, 64 * 1024).await;
     }
     let last = received[received.len() - 60..].escape_ascii().to_string();
     assert!(last.contains(r#"42[\"dismissed\",\"too slow, missed "#), "{last}");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_too_slowly_is_let_go_and_not_buffered_for() {
+    let server = server(limited(Limits { replay_events: 8, ..Limits::default() })).await;
+    let mut slow = join(&server, "").await;
+    let mut quick = join(&server, "").await;
+    let payload = "x".repeat(60_000);
+    let mut received = Vec::new();
+    for seq in 1..=800 {
+        server.publish(&payload);
+        quick.expect(packet(&event(numbered(seq, &payload)))).await;
+        if !received.ends_with(&packet("41")) {
+            read_some(&mut slow, &mut received, 30 * 1024).await;
+        }
+    }
+    while !received.ends_with(&packet("41")) {
+        read_some(&mut slow, &mut received, 64 * 1024).await;
+    }
+    let last = received[received.len() - 60..].escape_ascii().to_string();
+    assert!(last.contains(r#"42[\"dismissed\",\"too slow, missed "#), "{last}");
+    // What it read, the sockets' buffers (some 10 MB at most), and the room.
+    assert!(received.len() < 40_000_000, "{} bytes of 48 MB", received.len());
 }
 
 #[tokio::test]
@@ -181,6 +209,35 @@ async fn a_session_is_upgraded_and_loses_nothing() {
     session.peer.expect(wrong(r#"{"code":"3","message":"Bad request"}"#)).await;
     server.publish("x");
     socket.expect(packet(&event(numbered(1_001, "x")))).await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_one_poll_is_not_lost_at_the_upgrade() {
+    let payload = "x".repeat(2_000);
+    for polls in 0..=2 {
+        let server = server(Settings::default()).await;
+        for _ in 0..60 {
+            server.publish(&payload);
+        }
+        let mut session = Polling::open(&server).await;
+        session.post(r#"40{"channel":0,"after":0}"#).await;
+        let mut polled = String::new();
+        for _ in 0..polls {
+            polled += &session.poll().await;
+        }
+        let mut socket = server.send(handshake(Some(&session.sid))).await;
+        socket.expect(accepted()).await;
+        socket.send([text("2probe"), text("5")].concat()).await;
+        socket.expect(packet("3probe")).await;
+        if polls == 0 {
+            socket.expect(packet(&format!("40{{\"sid\":\"{}\"}}", session.sid))).await;
+        }
+        for seq in polled.matches("42[").count() as u64 + 1..=60 {
+            socket.expect(packet(&event(numbered(seq, &payload)))).await;
+        }
+        server.publish("last");
+        socket.expect(packet(&event(numbered(61, "last")))).await;
+    }
 }
 
 #[tokio::test]
