@@ -91,19 +91,20 @@ pub enum Rule {
         /// Which.
         at: Trials,
     },
-    /// In every known browser, all trials of these techniques delivered everything.
+    /// In every known browser, each of these techniques took part and all of its trials delivered everything.
     Browsers {
-        /// Slugs; left out, those of all techniques that took part.
+        /// Slugs; left out, those of all techniques that pushbench knows but the floor, which no page can speak: it stands right
+        /// on TCP.
         #[serde(default)]
         techniques: Vec<String>,
     },
-    /// All clients saw these codes' ways of ending as the standards demand.
+    /// The native client and every known browser saw these codes' ways of ending as the standards demand.
     Closings {
         /// The codes; left out, all that were tried.
         #[serde(default)]
         codes: Vec<u16>,
     },
-    /// Every client saw each of these events in some way of ending.
+    /// The native client and every known browser saw each of these events in some way of ending.
     Events {
         /// Which.
         events: Vec<EventKind>,

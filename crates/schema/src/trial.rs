@@ -392,8 +392,8 @@ pub struct Instrument {
     pub load_busy: f64,
 }
 
-/// A page's clock, and how far it can be off the server's. Its receive times are `performance.timeOrigin +
-/// performance.now()` less the offset that was found by asking the server for its time (Cristian's algorithm).
+/// A page's clock, and how far it can be off the server's. Its receive times are `performance.now()` plus the offset to
+/// the server's `CLOCK_MONOTONIC`, found by asking the server for its time (Cristian's algorithm).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientClock {

@@ -1,4 +1,5 @@
-//! The answer in one table: the scenarios without a sweep, three figures each.
+//! The answer in one table: the scenarios without a sweep, three figures each. Those whose events are posted are not among
+//! them, since their figures have a publish call in them that the others' have not.
 
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
@@ -24,10 +25,10 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
         .study
         .scenarios
         .iter()
-        .filter(|answer| answer.is_single() && !charts::is_traced(answer))
+        .filter(|answer| answer.is_single() && !charts::is_traced(answer) && chapter.study.is_fed(answer))
         .collect();
     if answers.is_empty() {
-        return "*No scenario without a sweep was measured; see the answers below.*\n".to_owned();
+        return "*No scenario without a sweep, browsers or other people's servers was measured; see below.*\n".to_owned();
     }
     let names = answers.iter().map(|answer| {
         let (name, tail) = (inline(&answer.info.name), answer.tail().label());

@@ -230,9 +230,11 @@ pub(super) fn cpu(outcome: &TrialOutcome) -> Option<f64> {
     (events > 0 && outcome.cost.server_cpu_ns > 0).then(|| outcome.cost.server_cpu_ns as f64 / events as f64)
 }
 
+/// None of a server whose process is not known: no process has none.
 fn memory(outcome: &TrialOutcome, subscribers: u32) -> Option<f64> {
+    let is_known = outcome.cost.server_rss_connected_bytes > 0;
     let grown = outcome.cost.server_rss_connected_bytes.saturating_sub(outcome.cost.server_rss_start_bytes);
-    (subscribers > 0).then(|| grown as f64 / f64::from(subscribers))
+    (is_known && subscribers > 0).then(|| grown as f64 / f64::from(subscribers))
 }
 
 fn delivered_per_s(outcome: &TrialOutcome) -> Option<f64> {

@@ -32,8 +32,8 @@ pub(crate) use sweep::{Coordinate, Reach, Unit};
 pub(crate) use transport::{Comparison, name as transport_name};
 
 use schema::manifest::{ScenarioInfo, TargetInfo, TechniqueInfo};
-use schema::settings::{Client, Settings};
-use schema::trial::TrialKey;
+use schema::settings::{Client, Publisher, Settings};
+use schema::trial::{TrialKey, TrialRecord};
 
 use crate::load::{Run, Trial};
 use group::Group;
@@ -46,7 +46,7 @@ pub(crate) struct Study<'a> {
     pub scenarios: Vec<Answer<'a>>,
     /// Scenarios that servers of others took part in.
     pub contests: Vec<Contest<'a>>,
-    /// Scenarios that are swept over clients, with all of them.
+    /// Scenarios that browsers subscribe in, with all of their clients.
     pub clients: Vec<Answer<'a>>,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Study<'a> {
     /// Analyses a run.
     pub(crate) fn of(run: &'a Run) -> Self {
         let infos = || run.manifest.scenarios.iter();
-        let (asks_clients, others): (Vec<_>, Vec<_>) = infos().partition(|info| sweeps_clients(info));
+        let (asks_clients, others): (Vec<_>, Vec<_>) = infos().partition(|info| asks_clients(run, info));
         let own = others.iter().map(|info| Answer::of(run, info, is_own));
         let clients = asks_clients.iter().map(|info| Answer::of(run, info, |key, _| key.target.is_none()));
         let contests = infos().map(|info| Contest::of(run, info));
@@ -95,6 +95,13 @@ impl<'a> Study<'a> {
         &self.run.manifest.techniques[order]
     }
 
+    /// Whether events come to pushbench's own servers of this scenario as they do everywhere, and nobody else's took part:
+    /// only such figures stand beside those of other scenarios.
+    pub(crate) fn is_fed(&self, answer: &Answer<'_>) -> bool {
+        let is_contest = self.contests.iter().any(|contest| contest.info.name == answer.info.name);
+        !is_contest && answer.rows.iter().all(Row::is_fed)
+    }
+
     /// The contestants that took part in any scenario, by their place in the registry.
     pub(crate) fn contestants(&self) -> Vec<usize> {
         let rows = self.scenarios.iter().flat_map(|answer| &answer.rows);
@@ -105,13 +112,22 @@ impl<'a> Study<'a> {
     }
 }
 
-fn sweeps_clients(info: &ScenarioInfo) -> bool {
+/// A file can name a browser without a sweep.
+fn asks_clients(run: &Run, info: &ScenarioInfo) -> bool {
+    let mut records = run.trials.iter().map(|trial| &trial.record);
     info.sweeps.iter().any(|key| key == CLIENT)
+        || records.any(|record| record.key.scenario == info.name && record.settings.client != Client::Native)
 }
 
 /// Whether a trial is one of pushbench's own server with its own client: figures of others never mix with these.
 pub(crate) fn is_own(key: &TrialKey, settings: &Settings) -> bool {
     key.target.is_none() && settings.client == Client::Native
+}
+
+/// Whether a trial can stand for what a scenario is about: its subscribers are as many as the scenario asks for, and not
+/// the few that a browser can have beside it, and its events come by the feed, without a publish call.
+pub(crate) fn is_usual(record: &TrialRecord) -> bool {
+    record.settings.publisher == Publisher::Feed && !record.key.point.contains_key(CLIENT)
 }
 
 impl<'a> Contest<'a> {

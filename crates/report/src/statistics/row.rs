@@ -1,6 +1,6 @@
 //! One row of a table: scenario × point × technique, over its trials.
 
-use schema::settings::Settings;
+use schema::settings::{Publisher, Settings};
 
 use super::figures::Figures;
 use super::group::Group;
@@ -22,6 +22,11 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// Whether its events came by the feed.
+    pub(crate) fn is_fed(&self) -> bool {
+        self.settings.publisher == Publisher::Feed
+    }
+
     /// Its trials as they were grouped.
     pub(super) fn group(&self) -> Group<'a> {
         Group { technique: self.technique, point: self.point.clone(), trials: self.trials.clone() }

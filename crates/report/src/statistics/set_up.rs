@@ -24,7 +24,7 @@ pub(crate) struct SetUpCost {
     pub mean_elapsed: Option<Estimate>,
     /// Round trips, TCP's own among them; none when no delay was added that would tell them.
     pub round_trips: Option<u64>,
-    /// CPU nanoseconds of the server.
+    /// CPU nanoseconds of the server; none of one whose process is not known.
     pub cpu: Option<Estimate>,
     trials: Vec<Trial>,
 }
@@ -49,7 +49,7 @@ impl SetUpCost {
             subscribers += set_up.subscribers;
         }
         let bytes: Vec<f64> = trials.iter().map(|trial| trial.set_up).collect();
-        let cpu: Vec<f64> = outcomes.iter().map(|outcome| cpu(outcome)).collect();
+        let cpu: Option<Vec<f64>> = outcomes.iter().map(|outcome| cpu(outcome)).collect();
         Some(Self {
             stack: Stack::of(&account, None, subscribers)?,
             wire: Estimate::of(bytes.len(), |weights| weighted_mean(&bytes, weights))?,
@@ -57,7 +57,7 @@ impl SetUpCost {
             first_message: mean(outcomes, until_first_message),
             mean_elapsed: mean(outcomes, |set_up| set_up.elapsed.as_ref()),
             round_trips: round_trips(outcomes, settings),
-            cpu: Estimate::of(cpu.len(), |weights| weighted_mean(&cpu, weights)),
+            cpu: cpu.and_then(|cpu| Estimate::of(cpu.len(), |weights| weighted_mean(&cpu, weights))),
             trials,
         })
     }
@@ -85,8 +85,9 @@ fn trial(outcome: &TrialOutcome) -> Option<Trial> {
     })
 }
 
-fn cpu(outcome: &TrialOutcome) -> f64 {
-    outcome.set_up.server_cpu_ns as f64 / outcome.set_up.subscribers.max(1) as f64
+fn cpu(outcome: &TrialOutcome) -> Option<f64> {
+    let SetUp { server_cpu_ns, subscribers, .. } = &outcome.set_up;
+    (*server_cpu_ns > 0).then(|| *server_cpu_ns as f64 / (*subscribers).max(1) as f64)
 }
 
 /// Extremes were measured whatever the number of subscribers, which may be too small to bound a quantile.

@@ -47,6 +47,20 @@ fn trials_of_browsers_are_in_no_other_section() {
 }
 
 #[test]
+fn scenario_of_one_browser_needs_no_sweep_to_be_shown() {
+    let root = folder();
+    let mut run = clients();
+    run.manifest.scenarios[0].sweeps.clear();
+    run.trials.retain(|(record, _)| record.settings.client == Client::Chromium);
+    run.trials.iter_mut().for_each(|(record, _)| record.key.point.clear());
+    let report = report(root.path(), &run);
+    let browsers = section(&report, "browsers");
+    assert_eq!(line(browsers, "| technique |"), "| technique | Chromium |");
+    assert!(line(browsers, "| WebSocket |").starts_with("| WebSocket | 1600 of 1600<br>p50 "), "{browsers}");
+    assert!(!section(&report, "answers").contains("clients-plain"), "{report}");
+}
+
+#[test]
 fn missing_events_and_failed_trials_stand_out() {
     let root = folder();
     let mut run = clients();

@@ -70,12 +70,78 @@ fn limit_applies_where_its_rule_does_not_hold() {
 
 #[test]
 fn trials_of_others_decide_no_claim() {
-    let rule = must("{ from = \"complete\", at = { technique = \"frames\" } }");
+    let rule = must("{ from = \"complete\", at = { scenario = \"other-servers\", technique = \"frames\" } }");
     assert!(verdict(contest(), "other-servers", &rule).ends_with("| **holds** |"));
     let mut theirs = contest();
     theirs.trials.retain(|(record, _)| record.key.target.is_some());
     let open = verdict(theirs, "other-servers", &rule);
     assert!(open.contains("**not measurable here**: not measured in this run: other-servers |"), "{open}");
+}
+
+/// A figure that is 100 B whoever subscribes, and a ratio; of a scenario that is named or not.
+fn rules(scenario: &str) -> [String; 3] {
+    let at = |slug: &str| format!("{{ {scenario}technique = \"{slug}\" }}");
+    [
+        format!(
+            "{{ from = \"figure\", at_least = 100, measure = {{ from = \"trials\", at = {}, layers = [\"payload\"], per = \"event\" }} }}",
+            at("frames")
+        ),
+        format!("{{ from = \"complete\", at = {} }}", at("frames")),
+        format!(
+            "{{ from = \"ratio\", figure = \"cpu\", of = {}, to = {}, at_least = 2 }}",
+            at("held"),
+            at("frames")
+        ),
+    ]
+}
+
+#[test]
+fn posted_events_decide_only_claims_that_name_their_scenario() {
+    for rule in rules("") {
+        let open = verdict(contest(), "other-servers", &must(&rule));
+        assert!(open.contains("**not measurable here**: not measured in this run"), "{rule}: {open}");
+    }
+    for rule in rules("scenario = \"other-servers\", ") {
+        let holds = verdict(contest(), "other-servers", &must(&rule));
+        assert!(holds.ends_with("| **holds** |"), "{rule}: {holds}");
+    }
+}
+
+#[test]
+fn figures_of_subscribers_that_were_limited_for_browsers_decide_only_where_they_are_named() {
+    let [figure, ..] = rules("");
+    let open = verdict(clients(), "clients-plain", &must(&figure));
+    assert!(open.contains("**not measurable here**: not measured in this run: clients-plain |"), "{open}");
+    let [figure, ..] = rules("scenario = \"clients-plain\", ");
+    let named = verdict(clients(), "clients-plain", &must(&figure));
+    assert!(named.ends_with("| **holds** |"), "{named}");
+}
+
+#[test]
+fn browsers_must_have_taken_part_by_each_technique() {
+    let without = |slug: &str, clients_kept: &[Client]| {
+        let mut run = clients();
+        run.trials.retain(|(record, _)| {
+            record.key.technique != slug || clients_kept.contains(&record.settings.client)
+        });
+        run
+    };
+    let named = must("{ from = \"browsers\", techniques = [\"frames\"] }");
+    assert!(verdict(clients(), "clients-plain", &named).ends_with("| **holds** |"));
+    let native = verdict(without("frames", &[Client::Native]), "clients-plain", &named);
+    assert!(native.contains("**not measurable here**: Chromium took no part"), "{native}");
+    let all = must("{ from = \"browsers\" }");
+    let one = verdict(without("held", &[Client::Native, Client::Chromium]), "clients-plain", &all);
+    let reason =
+        "Chromium: 10 of 10 trials complete; Firefox: 8 of 8 trials complete, and none by Long polling |";
+    assert!(one.contains("**not measurable here**") && one.ends_with(reason), "{one}");
+    let mut alone = clients();
+    alone.trials.retain(|(record, _)| record.key.technique == "frames");
+    let open = verdict(alone, "clients-plain", &all);
+    assert!(
+        open.contains("**not measurable here**: Chromium: 2 of 2 trials complete, and none by"),
+        "{open}"
+    );
 }
 
 #[test]
@@ -121,6 +187,22 @@ fn closings_are_judged_by_code() {
     assert!(none.contains("**not measurable here**: the ways of ending were not tried"), "{none}");
     let events = must("{ from = \"events\", events = [\"open\", \"message\", \"error\", \"close\"] }");
     assert!(verdict(with(&ALL), "plain", &events).ends_with("| **holds** |"));
+    for judged in [&events, &rule("[1000]"), &rule("[1000, 1011]")] {
+        let browsers = verdict(with(&ALL[1..]), "plain", judged);
+        assert!(browsers.contains("**not measurable here**: pushbench's client took no part"), "{browsers}");
+        let one = verdict(with(&ALL[..2]), "plain", judged);
+        assert!(one.contains("**not measurable here**: Firefox took no part"), "{one}");
+    }
+}
+
+#[test]
+fn client_that_was_there_and_did_not_try_a_code_decides_nothing() {
+    let mut run = small();
+    let mut ends = closings(&ALL);
+    ends.closings.retain(|closing| closing.client != Client::Firefox || closing.code != 1_011);
+    run.closings = Some(ends);
+    let open = verdict(run, "plain", &must("{ from = \"closings\", codes = [1000, 1011] }"));
+    assert!(open.contains("**not measurable here**: 1011 was not tried with Firefox"), "{open}");
 }
 
 #[test]

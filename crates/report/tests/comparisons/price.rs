@@ -38,7 +38,10 @@ fn added_delay_tells_the_time_to_the_first_event() {
         .expect("it is there");
     assert!(price.starts_with(", the server's greeting, with 20 ms of delay"), "{price}");
     // One answer is waited for, and the connection is opened: 20 ms and a little, twice that in the median.
-    assert!(line(price, "| – | WebSocket |").starts_with("| – | WebSocket | 21.2 ms | 42.4 ms | 2 | "), "{price}");
+    assert!(
+        line(price, "| – | WebSocket |").starts_with("| – | WebSocket | 21.2 ms | 42.4 ms | 2 | "),
+        "{price}"
+    );
 }
 
 #[test]

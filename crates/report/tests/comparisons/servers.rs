@@ -3,7 +3,7 @@
 use std::fs;
 
 use schema::settings::Publisher;
-use schema::trial::TrialResult;
+use schema::trial::{TrialRecord, TrialResult};
 
 use super::fixture::contests::contest;
 use super::fixture::runs::small;
@@ -104,4 +104,48 @@ fn target_that_the_manifest_does_not_know_is_broken() {
     run.manifest.targets.pop();
     let report = report(root.path(), &run);
     assert!(section(&report, "not-measured").contains("target node is not in the manifest"), "{report}");
+}
+
+#[test]
+fn figures_with_a_publish_call_in_them_are_not_at_a_glance() {
+    let alone = folder();
+    let plain = report(alone.path(), &small());
+    let others = |change: fn(&mut TrialRecord), keeps: fn(&TrialRecord) -> bool| {
+        let mut run = small();
+        let mut contest = contest();
+        contest.trials.retain(|(record, _)| keeps(record));
+        run.manifest.scenarios.extend(contest.manifest.scenarios);
+        run.manifest.targets = contest.manifest.targets;
+        for (mut record, histograms) in contest.trials {
+            change(&mut record);
+            record.index = run.trials.len() as u32;
+            record.histograms = Some(format!("trials/{:04}.hlog", record.index));
+            run.trials.push((record, histograms));
+        }
+        let root = folder();
+        report(root.path(), &run)
+    };
+    let posted_alone = others(|_| (), |record| record.key.target.is_none());
+    let fed_beside = others(|record| record.settings.publisher = Publisher::Feed, |_| true);
+    for both in [posted_alone, fed_beside] {
+        assert!(section(&both, "answers").contains("other-servers"), "{both}");
+        assert_eq!(section(&both, "at-a-glance"), section(&plain, "at-a-glance"));
+    }
+}
+
+#[test]
+fn memory_of_a_server_that_cannot_be_read_is_no_figure() {
+    let root = folder();
+    let mut run = small();
+    let frames = run.trials.iter_mut().filter(|(record, _)| record.key.technique == "frames");
+    for (record, _) in frames {
+        let TrialResult::Complete(outcome) = &mut record.result else { panic!("model loses nothing here") };
+        let cost = &mut outcome.cost;
+        (cost.server_rss_start_bytes, cost.server_rss_connected_bytes, cost.server_rss_end_bytes) = (0, 0, 0);
+    }
+    let report = report(root.path(), &run);
+    let (_, costs) =
+        section(&report, "answers").split_once("| server memory/subscriber |").expect("a column");
+    assert!(line(costs, "| WebSocket |").ends_with(" | – |"), "{costs}");
+    assert!(line(costs, "| Long polling |").ends_with(" KiB |"), "{costs}");
 }

@@ -1,16 +1,15 @@
 //! A claim's rule, applied to a run.
 
+mod clients;
+
 use schema::claim::{Figure, Rule};
-use schema::closing::EventKind;
 use schema::literature::Trials;
-use schema::settings::Client;
 use schema::trial::TrialResult;
 
 use crate::numbers::{estimate, plain, significant, whole};
-use crate::sections::browsers::name;
 use crate::sections::markdown::inline;
 use crate::sections::published::measure::{Source, measure};
-use crate::statistics::{Answer, Estimate, Ratios, Row, Study};
+use crate::statistics::{Answer, Estimate, Ratios, Row, Study, is_usual};
 
 /// What a rule found.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,9 +56,9 @@ pub(super) fn answer(study: &Study<'_>, scenario: &str, rule: &Rule) -> Answered
             }
         }
         Rule::Complete { at } => complete(study, scenario, at, missing),
-        Rule::Browsers { techniques } => browsers(study, techniques),
-        Rule::Closings { codes } => closings(study, codes),
-        Rule::Events { events } => seen(study, events),
+        Rule::Browsers { techniques } => clients::browsers(study, techniques),
+        Rule::Closings { codes } => clients::closings(study, codes),
+        Rule::Events { events } => clients::seen(study, events),
         Rule::Nothing { why } => open("–".to_owned(), inline(why)),
     }
 }
@@ -148,8 +147,10 @@ fn rows<'s>(
     at: &'s Trials,
 ) -> impl Iterator<Item = &'s Row<'s>> {
     answer.rows.iter().filter(|row| {
-        let key = &row.trials[0].record.key;
-        study.technique(row.technique).slug == at.technique
+        let record = &row.trials[0].record;
+        let key = &record.key;
+        (at.scenario.is_some() || is_usual(record))
+            && study.technique(row.technique).slug == at.technique
             && at.point.iter().all(|(name, value)| key.point.get(name) == Some(value))
     })
 }
@@ -174,79 +175,4 @@ fn completeness(rows: &[&Row<'_>]) -> (u64, u64) {
 
 fn of(complete: u64, all: u64) -> String {
     format!("{} of {} trials complete", whole(complete), whole(all))
-}
-
-const BROWSERS: [Client; 2] = [Client::Chromium, Client::Firefox];
-
-fn browsers(study: &Study<'_>, techniques: &[String]) -> Answered {
-    let wanted = format!("every trial complete in {}", BROWSERS.map(name).join(" and "));
-    let slug = |row: &Row<'_>| &study.technique(row.technique).slug;
-    let is_meant = |row: &Row<'_>| techniques.is_empty() || techniques.contains(slug(row));
-    let all = || study.clients.iter().flat_map(|answer| &answer.rows).filter(|row| is_meant(row));
-    let of_client = |client: Client| all().filter(|row| row.settings.client == client).collect::<Vec<_>>();
-    let counts = BROWSERS.map(|client| completeness(&of_client(client)));
-    let found: Vec<String> = BROWSERS
-        .iter()
-        .zip(counts)
-        .map(|(client, (all, complete))| match all {
-            0 => format!("{} took no part in this run", name(*client)),
-            all => format!("{}: {}", name(*client), of(complete, all)),
-        })
-        .collect();
-    let told = if counts.iter().any(|(all, complete)| complete < all) {
-        Told::No
-    } else if counts.iter().any(|(all, _)| *all == 0)
-        || techniques.iter().any(|wanted| !all().any(|row| slug(row) == wanted))
-    {
-        Told::Open
-    } else {
-        Told::Yes
-    };
-    Answered { told, wanted, found: found.join("; ") }
-}
-
-fn closings(study: &Study<'_>, codes: &[u16]) -> Answered {
-    let wanted = "as the standards demand, for every client".to_owned();
-    let Some(closings) = &study.run.closings else {
-        return open(wanted, "the ways of ending were not tried in this run".to_owned());
-    };
-    let is_meant = |code: u16| codes.is_empty() || codes.contains(&code);
-    let tried = || closings.closings.iter().filter(|closing| is_meant(closing.code));
-    let missing: Vec<String> = codes
-        .iter()
-        .filter(|code| !tried().any(|closing| closing.code == **code))
-        .map(ToString::to_string)
-        .collect();
-    if tried().next().is_none() || !missing.is_empty() {
-        return open(wanted, format!("not tried: {}", missing.join(", ")));
-    }
-    if let Some(client) = BROWSERS.iter().find(|client| !closings.clients.contains(client)) {
-        return open(wanted, format!("{} took no part in this run", name(*client)));
-    }
-    let conforming = tried().filter(|closing| closing.conforms).count();
-    let all = tried().count();
-    Answered {
-        told: Told::when(conforming == all),
-        wanted,
-        found: format!("{conforming} of {all} observations"),
-    }
-}
-
-fn seen(study: &Study<'_>, events: &[EventKind]) -> Answered {
-    let names: Vec<&str> = events.iter().map(|event| event.name()).collect();
-    let wanted = format!("{} seen by every client", names.join(", "));
-    let Some(closings) = &study.run.closings else {
-        return open(wanted, "the ways of ending were not tried in this run".to_owned());
-    };
-    let sees = |client: Client, kind: EventKind| {
-        let own = closings.closings.iter().filter(|closing| closing.client == client);
-        own.flat_map(|closing| &closing.events).any(|event| event.kind() == kind)
-    };
-    let lacks = closings.clients.iter().flat_map(|client| {
-        let missing = events.iter().filter(|kind| !sees(*client, **kind));
-        missing.map(|kind| format!("{} saw no {}", name(*client), kind.name())).collect::<Vec<_>>()
-    });
-    let lacks: Vec<String> = lacks.collect();
-    let found = if lacks.is_empty() { "all were seen".to_owned() } else { lacks.join("; ") };
-    Answered { told: Told::when(lacks.is_empty()), wanted, found }
 }

@@ -89,9 +89,11 @@ impl Pool {
     }
 }
 
+/// A rule that names its scenario means all of it; others mean [usual](statistics::is_usual) trials.
 fn is_at(record: &TrialRecord, source: &Source<'_>, at: &Trials) -> bool {
     let key = &record.key;
     statistics::is_own(key, &record.settings)
+        && (at.scenario.is_some() || statistics::is_usual(record))
         && key.scenario == *at.scenario.as_deref().unwrap_or(source.scenario)
         && key.technique == at.technique
         && at.point.iter().all(|(name, value)| key.point.get(name) == Some(value))
