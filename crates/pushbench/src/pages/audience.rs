@@ -167,7 +167,7 @@ impl Driver {
         self.shared.delivered.store(delivered, Ordering::Relaxed);
         self.stop.requested().await;
         let (subscribers, later) = page.finish().await?;
-        let found = Found::of(&subscribers, &set_ups, timing, &clock, &clock.until(&later));
+        let found = Found::of(&subscribers, &set_ups, timing, &clock.until(&later));
         page.close().await?;
         found
     }

@@ -36,7 +36,8 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// What the page's subscribers found in a trial of these phases, and how long each took to connect, in ms.
+    /// What the page's subscribers found in a trial of these phases, and how long each took to connect, in ms. The clock is
+    /// that of the whole trial: what it is bounded by holds for every time here.
     ///
     /// # Errors
     ///
@@ -46,7 +47,6 @@ impl Found {
         set_ups_ms: &[f64],
         timing: Timing,
         clock: &Clock,
-        clock_all_the_time: &Clock,
     ) -> Result<Self, PagesError> {
         let mut recorder = Recorder::default();
         recorder.open(timing.window());
@@ -66,7 +66,7 @@ impl Found {
                 recorder,
                 set_ups: set_ups(set_ups_ms),
                 unreadable,
-                clock: clock_all_the_time.described(),
+                clock: clock.described(),
             },
             reconnects: subscribers.iter().map(|subscriber| subscriber.reconnects).sum(),
             trouble: subscribers.iter().find_map(|subscriber| subscriber.trouble.clone()),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn found(subscribers: &[Subscriber]) -> Result<Found, PagesError> {
-        Found::of(subscribers, &[2.0], timing(), &clock(), &clock())
+        Found::of(subscribers, &[2.0], timing(), &clock())
     }
 
     #[test]

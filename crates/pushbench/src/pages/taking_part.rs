@@ -6,7 +6,7 @@ use schema::scenario::{Point, Scenario};
 use schema::settings::{Client, HeaderProfile, HttpVersion, Settings};
 
 use super::browser_of;
-use crate::registry;
+use crate::registry::{self, Technique};
 
 /// A browser opens six HTTP/1.1 connections to an origin at most, and each subscriber that also posts wants a second one
 /// now and then. For all clients of a scenario, since they are compared.
@@ -84,14 +84,18 @@ fn leave_out(
         }
         false
     });
+    let named = scenario.techniques.clone();
     for point in &mut scenario.points {
         limit(&mut point.settings);
         if browser_of(point.settings.client).is_some() {
-            point.techniques = known_to_a_page(&point.techniques);
-            tell(
-                format!("raw-tcp with {}", name(point.settings.client)),
-                "a page has no raw sockets".to_owned(),
-            );
+            let taking_part = if point.techniques.is_empty() { &named } else { &point.techniques };
+            for floor in unknown_to_a_page(taking_part) {
+                tell(
+                    format!("{floor} with {}", name(point.settings.client)),
+                    "a page has no raw sockets".to_owned(),
+                );
+            }
+            point.techniques = known_to_a_page(taking_part);
         }
     }
 }
@@ -131,9 +135,19 @@ fn limit(settings: &mut Settings) {
 
 /// Of the techniques that take part, or of all if none is named, those that a page can speak.
 fn known_to_a_page(named: &[String]) -> Vec<String> {
-    let known = registry::TECHNIQUES.iter().filter(|technique| !technique.floor);
+    slugs(named, |technique| !technique.floor)
+}
+
+/// The others of them.
+fn unknown_to_a_page(named: &[String]) -> Vec<String> {
+    slugs(named, |technique| technique.floor)
+}
+
+fn slugs(named: &[String], of: fn(&Technique) -> bool) -> Vec<String> {
     let takes_part = |slug: &str| named.is_empty() || named.iter().any(|other| other == slug);
-    known.filter(|technique| takes_part(technique.slug)).map(|technique| technique.slug.to_owned()).collect()
+    let taking_part =
+        registry::TECHNIQUES.iter().filter(|technique| of(technique) && takes_part(technique.slug));
+    taking_part.map(|technique| technique.slug.to_owned()).collect()
 }
 
 /// How a client is called on the command line and in scenario files.
