@@ -10,8 +10,8 @@ use crate::plan::Trial;
 #[derive(Debug, Default)]
 pub(crate) struct Climbs(BTreeMap<Climb, Break>);
 
-/// A technique's way up in one repetition: scenario, technique, repetition, and the values of the other sweeps.
-type Climb = (String, String, u32, Vec<(String, String)>);
+/// A technique's way up in one repetition: scenario, technique, whose server, repetition, and the values of the other sweeps.
+type Climb = (String, String, Option<String>, u32, Vec<(String, String)>);
 
 /// The first value at which events went missing, came later than the bound, or nothing came out at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,7 @@ fn place(trial: &Trial<'_>) -> Option<(Climb, Break)> {
     let climb = (
         trial.scenario.to_owned(),
         trial.planned.technique.clone(),
+        trial.planned.target.clone(),
         trial.planned.repetition,
         others.into_iter().collect(),
     );
