@@ -6,13 +6,16 @@
 //! then upgraded in the client's place, too: its stream seems to begin with what a client says for that, and the
 //! library's answer to the probe is where the open packet goes.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Request, Response, StatusCode};
 use socketioxide::socket::Sid;
+use tokio::time::sleep;
 
 use crate::library::{Asking, Library};
-use crate::session::Session;
+use crate::session::{Session, Sessions};
 
 /// A client's frames `2probe` and `5`, under a mask of zeros.
 pub(crate) const UPGRADE: &[u8] = b"\x81\x86\0\0\0\x002probe\x81\x81\0\0\0\x005";
@@ -24,31 +27,48 @@ pub(crate) struct Host<L> {
     pub(crate) library: L,
     /// With a slash at its end.
     pub(crate) path: &'static str,
+    pub(crate) sessions: Sessions,
 }
 
 impl<L: Library> Host<L> {
-    /// Lets the library begin a session by this poll; its answer, and what is shared with the session if it began.
+    /// Lets the library begin a session by this poll; its answer, and the session's id if it began.
     pub(crate) async fn begin<B: Asking>(
         &self,
         mut poll: Request<B>,
-    ) -> (Response<Bytes>, Option<(Sid, Session)>) {
-        let session = Session::default();
+        session: &Session,
+    ) -> (Response<Bytes>, Option<Sid>) {
         poll.extensions_mut().insert(session.clone());
         let answer = self.library.answer(poll).await;
         let id = (answer.status() == StatusCode::OK).then(|| id(answer.body())).flatten();
         if let Some(id) = id {
+            self.sessions.insert(id, session);
             self.library.answer(self.request(Method::GET, &format!("&sid={id}"), "")).await;
             self.library.answer(self.request(Method::POST, &format!("&sid={id}"), "3")).await;
         }
-        (answer, id.map(|id| (id, session)))
+        (answer, id)
     }
 
     /// Begins a session for a client that has asked by WebSocket: the frame with its open packet.
     pub(crate) async fn begin_upgraded(&self) -> Option<(Sid, Session, Bytes)> {
-        let (answer, begun) = self.begin(self.request(Method::GET, "", "")).await;
-        let (id, session) = begun?;
+        let session = Session::default();
+        let (answer, id) = self.begin(self.request(Method::GET, "", ""), &session).await;
         let open = str::from_utf8(answer.body()).ok()?.replace(r#"["websocket"]"#, "[]");
-        Some((id, session, text_frame(&open)))
+        Some((id?, session, text_frame(&open)))
+    }
+
+    /// What the library answers to a session that it does not know.
+    pub(crate) async fn unknown(&self, id: Sid) -> Response<Bytes> {
+        self.library.answer(self.request(Method::GET, &format!("&sid={id}"), "")).await
+    }
+
+    /// Ends sessions that nobody has polled for so long, and nobody again for as long at most.
+    pub(crate) async fn end_silent(&self, after: Duration) {
+        loop {
+            sleep(after).await;
+            for id in self.sessions.silent() {
+                self.end_polling(id).await;
+            }
+        }
     }
 
     /// Ends a session that is still polled, as if its client had said so. Others are left alone.

@@ -20,9 +20,9 @@ use wire::engine_io::SEPARATOR;
 
 use crate::begin::{self, Host};
 use crate::library::Library;
-use crate::session::{Sessions, frame_len};
+use crate::session::{Session, frame_len};
 use crate::upgrade::{Upgrade, Upgrades};
-use crate::watched::{Owner, Watched};
+use crate::watched::Watched;
 
 /// Engine.IO's close packet.
 const CLOSE: &[u8] = b"1";
@@ -32,7 +32,6 @@ const EVENT: &[u8] = b"42";
 /// A library of Engine.IO behind our HTTP.
 pub(crate) struct Engine<L> {
     pub(crate) host: Arc<Host<L>>,
-    pub(crate) sessions: Sessions,
     pub(crate) upgrades: Upgrades,
     pub(crate) hub: Hub,
     /// How long a body may take.
@@ -53,18 +52,21 @@ impl<L: Library> Engine<L> {
             return Ok(self.upgrade(request, connection).await?.map(Full::new));
         }
         match *request.method() {
-            Method::GET => Ok(self.poll(request).await),
+            Method::GET => self.poll(request).await,
             _ => self.post(request).await,
         }
         .map(|answer| answer.map(Full::new))
     }
 
     /// Without a session's id, it begins one.
-    async fn poll(&self, request: Request<Incoming>) -> Response<Bytes> {
-        let id = session_of(request.uri());
+    async fn poll(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Refusal> {
         if value_of(request.uri(), "sid").is_none() {
-            return self.host.begin(request).await.0;
+            let session = self.host.sessions.polled().ok_or(Refusal::Unavailable)?;
+            return Ok(self.host.begin(request, &session).await.0);
         }
+        let id = session_of(request.uri());
+        let session = id.and_then(|id| self.host.sessions.find(id));
+        let _attendance = session.as_ref().map(Session::attend);
         if let Some(id) = id {
             self.upgrades.hold(id).await;
         }
@@ -74,11 +76,10 @@ impl<L: Library> Engine<L> {
             // A session that never joined is not known to those who close.
             () = self.closed.requested() => goodbye(),
         };
-        // Joined while the poll was held, maybe.
-        if let Some(session) = id.and_then(|id| self.sessions.find(id)) {
+        if let Some(session) = session {
             session.left(events(&answer));
         }
-        answer
+        Ok(answer)
     }
 
     async fn post(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Refusal> {
@@ -108,52 +109,61 @@ impl<L: Library> Engine<L> {
             return Err(Refusal::NotWebSocket);
         }
         let (id, handshake) = (session_of(request.uri()), again(&request));
+        let polled = id.map(|id| (id, self.host.sessions.find(id)));
+        if let Some((id, None)) = polled {
+            return Ok(self.host.unknown(id).await);
+        }
         let answer = self.host.library.answer(request).await;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let polled = id.map(|id| (id, self.upgrades.begin(id)));
-            let taking = Taking {
-                host: self.host.clone(),
-                sessions: self.sessions.clone(),
-                hub: self.hub.clone(),
-                closed: self.closed.clone(),
-            };
-            connection.upgrade(move |stream, read| taking.run(stream, read, polled, handshake));
+            self.take(connection, polled.and_then(|(id, session)| Some((id, session?))), handshake);
         }
         Ok(answer)
     }
+
+    /// Takes the stream behind the answer; by it, `polled` is upgraded.
+    fn take(&self, connection: &Connection, polled: Option<(Sid, Session)>, handshake: Request<()>) {
+        let begun = match polled {
+            Some((id, session)) => match self.upgrades.begin(id) {
+                Some((upgrade, probe)) => Begun::ByPolls { id, session, upgrade, probe },
+                // The session has its WebSocket already; as the reference does.
+                None => return connection.upgrade(|stream, _| linger::close(stream)),
+            },
+            None => Begun::Not,
+        };
+        let taking = Taking { host: self.host.clone(), hub: self.hub.clone(), closed: self.closed.clone() };
+        connection.upgrade(move |stream, read| taking.run(stream, read, begun, handshake));
+    }
+}
+
+/// How far the session on a stream is.
+enum Begun {
+    Not,
+    ByPolls { id: Sid, session: Session, upgrade: Upgrade, probe: Stopper },
 }
 
 /// What a stream needs to be given to the library.
 struct Taking<L> {
     host: Arc<Host<L>>,
-    sessions: Sessions,
     hub: Hub,
     closed: Stop,
 }
 
 impl<L: Library> Taking<L> {
-    /// Returns once the session on the stream is over. It may have begun by polls already.
-    async fn run(
-        self,
-        stream: Stream,
-        read: Bytes,
-        polled: Option<(Sid, (Upgrade, Stopper))>,
-        mut handshake: Request<()>,
-    ) {
-        let mut upgrade = None;
-        let (id, owner, first, read) = match polled {
-            Some((id, (begun, probe))) => {
-                upgrade = Some(begun);
-                (id, Owner::Of(id, self.sessions, Some(probe)), None, read)
+    /// Returns once the session on the stream is over.
+    async fn run(self, stream: Stream, read: Bytes, begun: Begun, mut handshake: Request<()>) {
+        let (id, session, first, read, upgrade) = match begun {
+            Begun::ByPolls { id, session, upgrade, probe } => {
+                (id, session, None, read, Some((upgrade, probe)))
             }
-            None => {
+            Begun::Not => {
                 let Some((id, session, open)) = self.host.begin_upgraded().await else { return };
                 name(&mut handshake, id);
-                (id, Owner::Known(session), Some(open), [begin::UPGRADE, &read].concat().into())
+                (id, session, Some(open), [begin::UPGRADE, &read].concat().into(), None)
             }
         };
+        let (upgrade, probe) = upgrade.unzip();
         let (lent, returned) = Lent::new(stream, read, &self.hub);
-        self.host.library.take(Watched::new(lent, owner, first, self.closed), handshake);
+        self.host.library.take(Watched::new(lent, session, probe, first, self.closed), handshake);
         if let Ok(stream) = returned.await {
             linger::close(stream).await;
         }

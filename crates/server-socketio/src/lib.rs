@@ -15,11 +15,11 @@
 //! | what comes | what is answered | the session |
 //! |---|---|---|
 //! | an unknown or malformed session id | `400` and `{"code":"1",…}` | – |
-//! | the same in a WebSocket handshake | malformed: the same; unknown: `101`, then the connection closes | – |
+//! | the same in a WebSocket handshake | the same | – |
 //! | another version, transport or method | `400`, with a code but for a method of a session | goes on |
 //! | a second poll beside a held one | `400`, and to the held one a close packet | ends |
 //! | a poll or a post after the upgrade | `400` and `{"code":"3",…}` | goes on |
-//! | a second WebSocket after the upgrade | `101`, then the connection closes | goes on |
+//! | a second WebSocket, during an upgrade or after | `101`, then the connection closes | goes on |
 //! | bytes that are no Engine.IO packet | `400`; a close frame | ends |
 //! | a packet that a client does not send | `400`; a close frame | goes on; by WebSocket it ends |
 //! | a message that is no packet of Socket.IO | `ok`; a close packet and a close frame | ends |
@@ -27,11 +27,12 @@
 //! | a body that does not come in time | `408` | goes on |
 //! | a WebSocket message over `maxPayload`, or not UTF-8 | a close frame | ends |
 //! | an upgrade that breaks off, or is not completed in 10 s | – | ends |
+//! | one polled session more than connections may be | `503` | does not begin |
+//! | no poll for as long as a connection may be idle, without heartbeat | – | ends |
 //! | nobody who joins within 45 s, or no pong within 20 s | a close packet | ends |
 //!
 //! Where this is the library's answer and not the protocol documents', or the reference's: its close frames have no code
-//! (the reference's WebSocket sends 1009 and 1007), an unknown session is noticed behind the `101` (the reference answers
-//! `400`), a half-done upgrade ends its session (the reference goes on polling), and of a body, the packets before a bad
+//! (the reference's WebSocket sends 1009 and 1007), a half-done upgrade ends its session (the reference goes on polling), and of a body, the packets before a bad
 //! one are taken. Its first ping at once is held back (`begin`).
 //!
 //! # Back-pressure
@@ -108,14 +109,14 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 ///
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
-    let sessions = Sessions::default();
     let (library, io) = library(&settings);
-    io.ns("/", Join { hub: hub.clone(), sessions: sessions.clone() });
+    io.ns("/", Join { hub: hub.clone() });
     let (closer, closed) = lifetime::channel();
     let limits = &settings.limits;
+    let sessions = Sessions::new(limits.connections);
+    let host = Arc::new(Host { library, path: wire::paths::SOCKETIO, sessions });
     let engine = Engine {
-        host: Arc::new(Host { library, path: wire::paths::SOCKETIO }),
-        sessions,
+        host: host.clone(),
         upgrades: Upgrades::default(),
         hub: hub.clone(),
         idle: limits.idle,
@@ -123,7 +124,11 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
         closed,
     };
     let serving = http::serve(listener, hub, &settings, stop.clone(), Main(engine));
-    closing(serving, &stop, &io, closer).await
+    tokio::select! {
+        served = closing(serving, &stop, &io, closer) => served,
+        // Otherwise its next ping ends it.
+        () = host.end_silent(limits.idle), if settings.heartbeat.is_zero() => Ok(()),
+    }
 }
 
 /// Serves, and closes all sessions once that is asked for; `closer` says that it is done.

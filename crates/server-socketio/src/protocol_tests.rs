@@ -66,8 +66,7 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
 
 fn engine<L>(library: L, path: &'static str, hub: &Hub, settings: &Settings, closed: &Stop) -> Engine<L> {
     Engine {
-        host: Arc::new(Host { library, path }),
-        sessions: Sessions::default(),
+        host: Arc::new(Host { library, path, sessions: Sessions::new(settings.limits.connections) }),
         upgrades: Upgrades::default(),
         hub: hub.clone(),
         idle: settings.limits.idle,

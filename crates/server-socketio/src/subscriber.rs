@@ -6,6 +6,7 @@
 use std::fmt::Display;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use server_kit::hub::{PublishError, UnknownChannel};
@@ -20,7 +21,7 @@ use wire::Resume;
 use wire::socket_io::{self, Argument, Auth, AuthError, DISMISSED, Kind, MESSAGE, Packet};
 
 use crate::event::Encoded;
-use crate::session::{Joined, Room, Session, Sessions, frame_len};
+use crate::session::{Joined, Room, Session, frame_len};
 
 /// Events are taken from the hub up to this many bytes at a time.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -31,7 +32,6 @@ const AROUND: usize = 1 + socket_io::BEFORE_MESSAGE.len() + socket_io::BEHIND_ME
 #[derive(Clone)]
 pub(crate) struct Join {
     pub(crate) hub: Hub,
-    pub(crate) sessions: Sessions,
 }
 
 /// Why a client may not join; the message of its CONNECT_ERROR.
@@ -76,14 +76,17 @@ impl ConnectHandler<LocalAdapter, Join> for Join {
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
         let session = session(&socket);
         let Some(joined) = session.take() else { return };
-        self.sessions.insert(socket.id, session.clone());
         let pump = Pump { socket: socket.clone(), room: self.room(&session), session };
-        let pump = tokio::spawn(pump.run(joined)).abort_handle();
-        let leave = Leave { pump, sessions: self.sessions.clone() };
+        let mut pump = Box::pin(pump.run(joined));
+        // What is there already can be fetched together with the answer to the join.
+        if pump.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            return;
+        }
+        let leave = Leave { pump: tokio::spawn(pump).abort_handle() };
         socket.on_disconnect(leave.clone());
         // The session may have ended meanwhile, and nobody have been told.
         if !socket.connected() {
-            leave.run(&socket);
+            leave.pump.abort();
         }
     }
 }
@@ -97,19 +100,11 @@ fn session(socket: &Socket) -> Session {
 #[derive(Clone)]
 struct Leave {
     pump: AbortHandle,
-    sessions: Sessions,
-}
-
-impl Leave {
-    fn run(&self, socket: &Socket) {
-        self.pump.abort();
-        self.sessions.remove(socket.id);
-    }
 }
 
 impl DisconnectHandler<LocalAdapter, Leave> for Leave {
     fn call_with_defer(&self, socket: Arc<Socket>, _: DisconnectReason, defer: fn(Arc<Socket>)) {
-        self.run(&socket);
+        self.pump.abort();
         defer(socket);
     }
 }

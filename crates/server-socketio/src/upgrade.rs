@@ -21,18 +21,18 @@ const MOMENT: Duration = Duration::from_millis(5);
 #[derive(Clone, Default)]
 pub(crate) struct Upgrades(ById<Stop>);
 
-/// An upgrade, until this is dropped.
+/// An upgrade, and the session on its stream, until this is dropped.
 pub(crate) struct Upgrade {
     id: Sid,
     upgrades: Upgrades,
 }
 
 impl Upgrades {
-    /// Notes that the session is upgraded. The probe is answered once the other half says so.
-    pub(crate) fn begin(&self, id: Sid) -> (Upgrade, Stopper) {
+    /// Notes that the session is upgraded. The probe is answered once the other half says so. None if it was noted
+    /// before.
+    pub(crate) fn begin(&self, id: Sid) -> Option<(Upgrade, Stopper)> {
         let (answered, probe) = lifetime::channel();
-        self.0.insert(id, probe);
-        (Upgrade { id, upgrades: self.clone() }, answered)
+        self.0.insert(id, probe).then(|| (Upgrade { id, upgrades: self.clone() }, answered))
     }
 
     /// Holds a poll of a session that is being upgraded.

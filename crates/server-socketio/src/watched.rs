@@ -11,46 +11,40 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use server_kit::http::Lent;
 use server_kit::{Stop, Stopper};
-use socketioxide::socket::Sid;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::begin::UPGRADED;
-use crate::session::{Session, Sessions};
-
-/// Whose stream it is.
-pub(crate) enum Owner {
-    /// A session that began on it.
-    Known(Session),
-    /// A session that began by polling, and may not have joined yet. The probe's answer is the first that is written.
-    Of(Sid, Sessions, Option<Stopper>),
-}
+use crate::session::{Attendance, Session};
 
 pub(crate) struct Watched {
     stream: Lent,
-    owner: Owner,
+    session: Session,
+    /// To say that the probe is answered: that is the first that is written.
+    probe: Option<Stopper>,
+    _attendance: Attendance,
     /// Goes out in place of the library's first frame.
     first: Option<Bytes>,
     closed: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Watched {
-    pub(crate) fn new(stream: Lent, owner: Owner, first: Option<Bytes>, closed: Stop) -> Self {
-        Self { stream, owner, first, closed: Box::pin(async move { closed.requested().await }) }
+    pub(crate) fn new(
+        stream: Lent,
+        session: Session,
+        probe: Option<Stopper>,
+        first: Option<Bytes>,
+        closed: Stop,
+    ) -> Self {
+        let closed = Box::pin(async move { closed.requested().await });
+        Self { stream, _attendance: session.attend(), session, probe, first, closed }
     }
 
     /// So many bytes of the library's were taken.
     fn took(&mut self, bytes: usize) {
-        if let Owner::Of(id, sessions, probe) = &mut self.owner {
-            if let Some(answered) = probe.take() {
-                answered.stop();
-            }
-            if let Some(session) = sessions.find(*id) {
-                self.owner = Owner::Known(session);
-            }
+        if let Some(answered) = self.probe.take() {
+            answered.stop();
         }
-        if let Owner::Known(session) = &self.owner {
-            session.left(bytes as u64);
-        }
+        self.session.left(bytes as u64);
     }
 }
 

@@ -306,6 +306,37 @@ async fn a_connection_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
+async fn as_many_sessions_are_polled_as_connections_may_be_and_one_that_ended_makes_place() {
+    let server = server(limited(Limits { connections: 3, ..Limits::default() })).await;
+    let mut session = Polling::join(&server, "").await;
+    for _ in 0..2 {
+        session.peer.send(get(None)).await;
+        session.peer.until(b"}").await;
+    }
+    let mut peer = server.send(get(None)).await;
+    peer.expect("HTTP/1.1 503 Service Unavailable\r\n").await;
+    peer.rest().await;
+    session.post("1").await;
+    server.until_waiting(0).await;
+    // The library drops it in a task of its own.
+    while !server.send(get(None)).await.until(b"\r\n").await.starts_with(b"HTTP/1.1 200 OK") {}
+}
+
+#[tokio::test]
+async fn without_heartbeat_a_session_that_nobody_polls_ends_and_one_whose_poll_is_held_does_not() {
+    let limits = Limits { idle: Duration::from_secs(1), ..Limits::default() };
+    let server = server(Settings { heartbeat: Duration::ZERO, limits, ..Settings::default() }).await;
+    let mut held = Polling::join(&server, "").await;
+    held.ask().await;
+    let left = Polling::join(&server, "").await;
+    server.until_waiting(2).await;
+    server.until_waiting(1).await;
+    server.send(get(Some(&left.sid))).await.expect(unknown()).await;
+    server.publish("x");
+    held.peer.expect(ok(&event(numbered(1, "x")))).await;
+}
+
+#[tokio::test]
 async fn a_message_may_be_posted_beside_the_session_as_everywhere() {
     let server = server(Settings::default()).await;
     let mut session = Polling::join(&server, "").await;

@@ -178,14 +178,12 @@ async fn a_handshake_without_its_fields_is_refused() {
 }
 
 #[tokio::test]
-async fn an_unknown_session_is_accepted_and_closed() {
+async fn an_unknown_session_is_not_upgraded() {
     let server = server(Settings::default()).await;
-    // No protocol error to the library as long as it is spelled well; it looks for it behind the handshake.
-    let mut peer = server.send(handshake(Some("AAAAAAAAAAAAAAAA"))).await;
-    peer.expect(accepted()).await;
-    peer.expect_end().await;
-    let mut peer = server.send(handshake(Some("short"))).await;
-    peer.expect(unknown()).await;
+    for sid in ["AAAAAAAAAAAAAAAA", "short"] {
+        let mut peer = server.send(handshake(Some(sid))).await;
+        peer.expect(unknown()).await;
+    }
 }
 
 #[tokio::test]
@@ -281,6 +279,22 @@ async fn a_second_socket_of_a_session_is_closed_and_the_first_stays() {
     second.expect_end().await;
     server.publish("x");
     socket.expect(packet(&event(numbered(2, "x")))).await;
+}
+
+#[tokio::test]
+async fn a_second_socket_during_an_upgrade_is_closed_and_the_first_goes_on() {
+    let server = server(Settings::default()).await;
+    let session = Polling::join(&server, "").await;
+    let mut socket = server.send(handshake(Some(&session.sid))).await;
+    socket.expect(accepted()).await;
+    let mut second = server.send(handshake(Some(&session.sid))).await;
+    second.expect(accepted()).await;
+    second.expect_end().await;
+    socket.send(text("2probe")).await;
+    socket.expect(packet("3probe")).await;
+    socket.send(text("5")).await;
+    server.publish("x");
+    socket.expect(packet(&event(numbered(1, "x")))).await;
 }
 
 #[tokio::test]
