@@ -72,6 +72,9 @@ pub enum PublishError {
     /// A line cannot carry it.
     #[error("not a message: it holds a line break")]
     LineBreak,
+    /// The technique cannot carry it ([`Hub::admit_only`]).
+    #[error("not a message: it is not JSON")]
+    NotJson,
     /// The channel's sequence numbers are used up.
     #[error("the channel has used up its {MAX_SEQ} sequence numbers")]
     Exhausted,
@@ -95,6 +98,7 @@ struct Shared {
     outlet: Outlet,
     refusals: Refusals,
     dismissals: Dismissals,
+    is_json: OnceLock<fn(&[u8]) -> bool>,
 }
 
 impl Hub {
@@ -113,6 +117,7 @@ impl Hub {
             outlet: Outlet::default(),
             refusals: Refusals::default(),
             dismissals: Dismissals::default(),
+            is_json: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -136,6 +141,9 @@ impl Hub {
     /// As [`publish`](Self::publish). An application that is not there or does not keep up is none: the message is
     /// counted in [`undelivered`](Self::undelivered).
     pub fn uplink(&self, channel: u32, message: &[u8]) -> Result<(), PublishError> {
+        if self.shared.is_json.get().is_some_and(|is_json| !is_json(message)) {
+            return Err(PublishError::NotJson);
+        }
         match self.shared.uplink {
             UplinkTo::Channel => self.publish(channel, BytesMut::from(message)).map(|_| ()),
             UplinkTo::Application => {
@@ -145,6 +153,12 @@ impl Hub {
                 Ok(())
             }
         }
+    }
+
+    /// From now on, a subscriber's own message must be JSON by this measure: for a technique whose packets it would
+    /// break otherwise. What the application publishes is not looked at.
+    pub fn admit_only(&self, is_json: fn(&[u8]) -> bool) {
+        self.shared.is_json.get_or_init(|| is_json);
     }
 
     /// Begins to read a channel.

@@ -1,6 +1,5 @@
 //! An event's argument, as the library is given it: JSON that is written down already.
 
-use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
@@ -8,15 +7,12 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 /// as it is. A `RawValue` itself can only be had by parsing the text, for each subscriber anew.
 const RAW: &str = "$serde_json::private::RawValue";
 
-/// The message as JSON: what is none, and would break the packet that it stands in, becomes a string.
-pub(crate) fn encode(message: &Bytes) -> Bytes {
-    match serde_json::from_slice::<IgnoredAny>(message) {
-        Ok(_) => message.clone(),
-        Err(_) => serde_json::Value::from(String::from_utf8_lossy(message)).to_string().into(),
-    }
+/// What is none would break the packet that it stands in.
+pub(crate) fn is_json(message: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(message).is_ok()
 }
 
-/// What [`encode`] made, as an argument.
+/// JSON as an argument.
 pub(crate) struct Encoded<'a>(pub(crate) &'a str);
 
 impl Serialize for Encoded<'_> {
@@ -39,9 +35,10 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_what_it_is_and_what_is_none_becomes_a_string() {
-        let message = Bytes::from_static(br#"["00",{"a": 1}]"#);
-        assert_eq!(encode(&message), message);
-        assert_eq!(encode(&Bytes::from_static(br#"["00",{{]"#)), r#""[\"00\",{{]""#);
+    fn what_would_break_a_packet_is_no_json() {
+        assert!(is_json(br#"["00",{"a": 1}]"#));
+        for broken in [&br#"["00",{{]"#[..], br#"["00"],["01"]"#, b""] {
+            assert!(!is_json(broken));
+        }
     }
 }

@@ -100,7 +100,7 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The message itself: its packet is the library's.
 pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
-    event::encode(message)
+    message.clone()
 }
 
 /// Serves until `stop`; sessions are closed then.
@@ -110,6 +110,7 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let (library, io) = library(&settings);
+    hub.admit_only(event::is_json);
     io.ns("/", Join { hub: hub.clone() });
     let (closer, closed) = lifetime::channel();
     let limits = &settings.limits;

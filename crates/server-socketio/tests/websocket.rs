@@ -64,16 +64,22 @@ async fn a_joins_answer_comes_before_what_it_resumes_behind() {
 }
 
 #[tokio::test]
-async fn what_would_break_its_packet_is_sent_as_a_string() {
+async fn what_would_break_the_packets_of_others_is_not_taken() {
     let server = server(Settings::default()).await;
-    let mut peer = join(&server, "").await;
+    let mut listener = join(&server, "").await;
     let mut broken = message("x");
     let last = broken.len() - 2;
     broken[last] = b'[';
     broken[last - 2] = b'[';
-    server.hub.publish(0, broken).expect("the hub looks at the stamp only");
-    let told = r#"42["message","[\"0000000100000000000000010000000000000002\",[x[]"]"#;
-    peer.expect(packet(told)).await;
+    let mut peer = join(&server, "").await;
+    peer.send(text(event(&broken))).await;
+    peer.rest().await;
+    let head = format!("POST /messages HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", broken.len());
+    let mut peer = server.send([head.as_bytes(), &broken].concat()).await;
+    peer.expect("HTTP/1.1 400 Bad Request\r\n").await;
+    peer.until(b"not a message: it is not JSON\n").await;
+    server.publish("x");
+    listener.expect(packet(&event(numbered(1, "x")))).await;
 }
 
 #[tokio::test]

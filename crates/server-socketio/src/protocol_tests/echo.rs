@@ -49,10 +49,10 @@ impl ConnectHandler<LocalAdapter, Joining> for Joining {
         socket.on("message", Back::ByEvent);
         socket.on("message-with-ack", Back::ByAcknowledgement);
         let auth = auth.as_ref().and_then(Value::as_str).map_or("{}", |auth| auth.as_str());
-        let auth = event::encode(&Bytes::copy_from_slice(auth.as_bytes()));
+        let auth = if event::is_json(auth.as_bytes()) { auth.to_owned() } else { "{}".to_owned() };
         tokio::spawn(async move {
             sleep(APART).await;
-            let _ = socket.emit("auth", &Encoded(str::from_utf8(&auth).unwrap_or("{}")));
+            let _ = socket.emit("auth", &Encoded(&auth));
         });
     }
 }
