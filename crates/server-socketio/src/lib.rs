@@ -32,14 +32,24 @@
 //! | nobody who joins within 45 s, or no pong within 20 s | a close packet | ends |
 //!
 //! Where this is the library's answer and not the protocol documents', or the reference's: its close frames have no code
-//! (the reference's WebSocket sends 1009 and 1007), a half-done upgrade ends its session (the reference goes on polling), and of a body, the packets before a bad
-//! one are taken. Its first ping at once is held back (`begin`).
+//! (the reference's WebSocket sends 1009 and 1007), a half-done upgrade ends its session (the reference goes on polling),
+//! and of a body, the packets before a bad one are taken. Its first ping at once is held back (`begin`).
 //!
 //! # Back-pressure
 //!
-//! A subscriber is a cursor of the hub; what the library buffers of a session is 64 KiB of events at most, or one
-//! event (`session`).
-//! A client that does not read lags in the hub, and is told so.
+//! A subscriber is a cursor of the hub; what the library buffers of a session is 64 KiB of events at most, or one event
+//! (`session`). A client that does not read lags in the hub, and is told so.
+//!
+//! What waits for a client that polls fits one answer, lest it be lost at the upgrade (`session`); only of
+//! acknowledgements, a client may ask for more than fits, and lose events by not fetching them.
+//!
+//! # Cost
+//!
+//! The library encodes an event for each subscriber anew. Its broadcast to a room would encode once, but fills each
+//! session's buffer whether or not there is room, so that nobody could be held back.
+//!
+//! To hold back the library's first ping, a session's begin costs a poll and a post within this process (`begin`); on
+//! WebSocket alone, another poll and an upgrade.
 //!
 //! # Layout
 //!
@@ -47,7 +57,7 @@
 //! - `begin`: how a session begins
 //! - `library`: what is needed of the library's services
 //! - `subscriber`: who has joined: events down, messages up
-//! - `session`, `watched`: how far a session's packets have gone
+//! - `session`, `watched`: the sessions that there are, and how far their packets have gone
 //! - `upgrade`: polls that come while their session goes over to WebSocket
 //! - `event`: an event's argument
 //! - [`protocol_tests`]: what the official protocol test suites expect
