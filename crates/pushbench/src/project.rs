@@ -125,8 +125,10 @@ mod tests {
 
     fn expected_s(extent: Extent) -> u64 {
         let scenarios = scenarios(&[], extent).unwrap();
-        let plan =
-            Plan::new(&scenarios, &Choice { techniques: &registry::slugs(), targets: &[], repetitions: None, seed: 7 });
+        let plan = Plan::new(
+            &scenarios,
+            &Choice { techniques: &registry::slugs(), targets: &[], repetitions: None, seed: 7 },
+        );
         plan.trials().map(|trial| trial.expected_ns()).sum::<u64>() / 1_000_000_000
     }
 

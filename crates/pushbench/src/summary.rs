@@ -98,7 +98,8 @@ impl Row {
         // A client with a clock of its own is a browser, at whose socket nobody stands.
         let counted = outcome.clock.is_none().then(|| outcome.bytes.window.wire());
         self.wire_bytes = self.wire_bytes.zip(counted).map(|(sum, bytes)| sum + bytes);
-        self.server_cpu_ns = self.server_cpu_ns.zip(outcome.cost.known_server_cpu_ns()).map(|(sum, ns)| sum + ns);
+        self.server_cpu_ns =
+            self.server_cpu_ns.zip(outcome.cost.known_server_cpu_ns()).map(|(sum, ns)| sum + ns);
         self.events += outcome.counts.events_between_edges;
     }
 
@@ -111,7 +112,9 @@ impl Row {
             quantile(P50),
             quantile(P99),
             self.wire_bytes.and_then(per_event).map_or("–".to_owned(), |bytes| format!("{bytes:.1} B")),
-            self.server_cpu_ns.and_then(per_event).map_or("–".to_owned(), |ns| format!("{:.2} µs", ns / 1e3)),
+            self.server_cpu_ns
+                .and_then(per_event)
+                .map_or("–".to_owned(), |ns| format!("{:.2} µs", ns / 1e3)),
             self.trials.to_string(),
             self.faults(),
         ]

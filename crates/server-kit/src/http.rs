@@ -102,14 +102,30 @@ pub async fn serve<E: Endpoint>(
         HttpVersion::Http1 => {
             let door = Door::new(settings, &hub, Some(tls::HTTP_1));
             let http = http1::builder(&limits);
-            let site = Arc::new(Site { endpoint, hub, http, limits, pages: settings.pages.clone(), cross_origin, stop });
+            let site = Arc::new(Site {
+                endpoint,
+                hub,
+                http,
+                limits,
+                pages: settings.pages.clone(),
+                cross_origin,
+                stop,
+            });
             let serve = move |stream, admission| http1::connection(site.clone(), stream, admission);
             listener::accept(listener, door, &stopped, serve).await
         }
         HttpVersion::Http2 => {
             let door = Door::new(settings, &hub, Some(tls::HTTP_2));
             let http = http2::builder(&limits);
-            let site = Arc::new(Site { endpoint, hub, http, limits, pages: settings.pages.clone(), cross_origin, stop });
+            let site = Arc::new(Site {
+                endpoint,
+                hub,
+                http,
+                limits,
+                pages: settings.pages.clone(),
+                cross_origin,
+                stop,
+            });
             let serve = move |stream, admission| http2::connection(site.clone(), stream, admission);
             listener::accept(listener, door, &stopped, serve).await
         }

@@ -62,7 +62,10 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let clients: Vec<Client> = arguments.clients.iter().map(|&client| client.into()).collect();
     let (scenarios, not_by_browsers) = taking_part::fit(scenarios, &clients);
     if !not_by_browsers.is_empty() {
-        say(&format!("with a browser among the clients, all have at most {} subscribers", taking_part::MOST_SUBSCRIBERS));
+        say(&format!(
+            "with a browser among the clients, all have at most {} subscribers",
+            taking_part::MOST_SUBSCRIBERS
+        ));
     }
     let mut scenarios = scenarios;
     let entries = entries::gather(&mut scenarios, &arguments.targets)?;
@@ -113,7 +116,9 @@ fn resume(dir: &Path) -> anyhow::Result<Begun> {
         bail!("its plan has the technique {}, which this pushbench does not know", trial.planned.technique);
     }
     let targets: Vec<_> = plan.targets.iter().map(|file| Foreign::read(file)).collect::<Result<_, _>>()?;
-    let known = |target: &Target| manifest.targets.iter().any(|known| known.name == target.name && known.text == target.text);
+    let known = |target: &Target| {
+        manifest.targets.iter().any(|known| known.name == target.name && known.text == target.text)
+    };
     if let Some(changed) = targets.iter().find(|foreign| !known(&foreign.target)) {
         bail!("the target {} has changed since the run began; start a new run", changed.target.name);
     }
@@ -161,7 +166,8 @@ impl Begun {
         let pings = floor::pings_beside(left_ns);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (store, manifest) = (&mut self.store, &mut self.manifest);
-        let mut runner = Runner { stage: &stage, store, manifest, interrupt, pings, surveys: !arguments.no_survey };
+        let mut runner =
+            Runner { stage: &stage, store, manifest, interrupt, pings, surveys: !arguments.no_survey };
         runtime.context("start the supervisor's runtime")?.block_on(runner.run(&self.plan))
     }
 
