@@ -20,7 +20,8 @@ use wire::engine_io::SEPARATOR;
 
 use crate::begin::{self, Host};
 use crate::library::Library;
-use crate::session::{Session, frame_len};
+use crate::room::frame_len;
+use crate::session::Session;
 use crate::upgrade::{Upgrade, Upgrades};
 use crate::watched::Watched;
 

@@ -38,9 +38,9 @@
 //! # Back-pressure
 //!
 //! A subscriber is a cursor of the hub; what the library buffers of a session is 64 KiB of events at most, or one event
-//! (`session`). A client that does not read lags in the hub, and is told so.
+//! (`room`). A client that does not read lags in the hub, and is told so.
 //!
-//! What waits for a client that polls fits one answer, lest it be lost at the upgrade (`session`); only of
+//! What waits for a client that polls fits one answer, lest it be lost at the upgrade (`room`); only of
 //! acknowledgements, a client may ask for more than fits, and lose events by not fetching them.
 //!
 //! # Cost
@@ -57,7 +57,8 @@
 //! - `begin`: how a session begins
 //! - `library`: what is needed of the library's services
 //! - `subscriber`: who has joined: events down, messages up
-//! - `session`, `watched`: the sessions that there are, and how far their packets have gone
+//! - `session`, `watched`: the sessions that there are, and how much of each has left
+//! - `room`: how many events wait in a session's buffer
 //! - `upgrade`: polls that come while their session goes over to WebSocket
 //! - `event`: an event's argument
 //! - [`protocol_tests`]: what the official protocol test suites expect
@@ -67,6 +68,7 @@ mod engine;
 mod event;
 mod library;
 pub mod protocol_tests;
+mod room;
 mod session;
 mod subscriber;
 mod upgrade;
@@ -102,7 +104,7 @@ const FRAMING: usize = 1024;
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Stands for never. With the time-out it is the longest that a browser's timer takes, 2³¹ − 1 ms (WHATWG HTML §8.6).
 const NEVER: Duration = Duration::from_millis(i32::MAX as u64 - 20_000);
-/// Packets that a session's buffer takes. Events do not fill it (see `session`); a client that asks for
+/// Packets that a session's buffer takes. Events do not fill it (see `room`); a client that asks for
 /// acknowledgements and does not fetch them does, and is cut at its next ping.
 const BUFFER: usize = 16 * 1024;
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -21,7 +21,8 @@ use wire::Resume;
 use wire::socket_io::{self, Argument, Auth, AuthError, DISMISSED, Kind, MESSAGE, Packet};
 
 use crate::event::Encoded;
-use crate::session::{Joined, Room, Session, frame_len};
+use crate::room::{Room, frame_len};
+use crate::session::{Joined, Session};
 
 /// Events are taken from the hub up to this many bytes at a time.
 const BATCH_BYTES: usize = 64 * 1024;
