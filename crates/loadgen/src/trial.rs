@@ -73,7 +73,10 @@ pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, Trial
 /// # Errors
 ///
 /// Like [`run`].
-pub fn run_with(spec: &TrialSpec, gather: impl FnOnce(&TrialSpec, Roster, Outgoing) -> Gathered) -> Result<TrialOutcome, TrialError> {
+pub fn run_with(
+    spec: &TrialSpec,
+    gather: impl FnOnce(&TrialSpec, Roster, Outgoing) -> Gathered,
+) -> Result<TrialOutcome, TrialError> {
     check_payloads(&spec.settings)?;
     os::pin(&spec.load_cores).map_err(|source| TrialError::Pin { cores: spec.load_cores.clone(), source })?;
     let server = Watched::of(spec);

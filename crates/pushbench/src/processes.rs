@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -40,6 +41,8 @@ pub(crate) struct Process {
     lifeline: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     complaints: Complaints,
+    /// The group of a keeper's processes: were it killed itself, what it kept would be left.
+    leaves: Option<Pid>,
 }
 
 impl Process {
@@ -88,7 +91,10 @@ impl Process {
         let pipe = |what: &str| failed(io::Error::other(format!("it has no standard {what}")));
         let output = child.stdout.take().ok_or_else(|| pipe("output"))?;
         let complaints = Complaints::collect(child.stderr.take().ok_or_else(|| pipe("error"))?);
-        Ok(Self { name, lifeline: child.stdin.take(), child, output: BufReader::new(output), complaints })
+        let leaves = (on_drop == OnDrop::EndLifeline).then(|| child.id()).flatten();
+        let leaves = leaves.and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        let output = BufReader::new(output);
+        Ok(Self { name, lifeline: child.stdin.take(), child, output, complaints, leaves })
     }
 
     /// Writes a line to the lifeline, which stays open.
@@ -164,6 +170,10 @@ impl Process {
         if !is_orderly {
             // It can only fail because the child has gone.
             let _ = self.child.kill().await;
+        }
+        if let Some(group) = self.leaves {
+            // An error says that nobody is left.
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
         let said = self.complaints.last_words().await;
         if is_orderly { Ending::Orderly(said) } else { Ending::Killed(said) }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use loadgen::os;
 use schema::settings::{
     Compression, EmptyAnswer, Frames, HttpVersion, Publisher, Settings, Transport, UplinkTo,
 };
@@ -23,9 +22,6 @@ const READY: Duration = Duration::from_secs(10);
 const MARGIN: Duration = Duration::from_secs(60);
 /// The same for a browser, on top: 30 s to start, and time to hand over what its page found.
 const BROWSER_MARGIN: Duration = Duration::from_secs(90);
-/// How long a target may take to go after its keeper was killed.
-const LEAVE: Duration = Duration::from_secs(2);
-const LOOK: Duration = Duration::from_millis(5);
 /// Events that a channel retains: some seconds of a busy one, so that a subscriber that is merely slow gets them late
 /// and is not cut off.
 const REPLAY_EVENTS: u32 = 65_536;
@@ -92,10 +88,6 @@ impl Stage {
             outcome = self.load(&spec) => outcome,
         };
         let note = note(&server.end().await);
-        if self.foreign(trial).is_some() {
-            // The keeper has ended it, unless it was killed itself; then the kernel has asked the target to go.
-            end_what_is_left(&ready).await;
-        }
         // It was made by the server, which may have been killed; the next trial has one of its own.
         let _ = std::fs::remove_file(&feed);
         match outcome {
@@ -175,14 +167,6 @@ impl Stage {
 /// What a target may take to be there, and its keeper to say why it is not.
 fn ready_limit(foreign: &Foreign) -> Duration {
     Duration::from_nanos(foreign.target.ready.within_ns) + READY
-}
-
-/// Waits for what the kernel has asked to go, and says no more than that it must.
-async fn end_what_is_left(ready: &ReadyLine) {
-    let deadline = tokio::time::Instant::now() + LEAVE;
-    while !os::has_ended(ready.pid) && tokio::time::Instant::now() < deadline {
-        tokio::time::sleep(LOOK).await;
-    }
 }
 
 /// How long a trial with these settings may take.

@@ -44,7 +44,11 @@ impl Answer {
         if matches!(status, 100..=199 | 204 | 304) {
             framing = Framing { length: 0, is_chunked: false, ..framing };
         }
-        let body = if framing.is_chunked { chunks(bytes, head_len)? } else { plain(bytes, head_len, framing.length) };
+        let body = if framing.is_chunked {
+            chunks(bytes, head_len)?
+        } else {
+            plain(bytes, head_len, framing.length)
+        };
         Ok(body.map(|(body, len)| Self { status, body, len, closes: framing.closes }))
     }
 }
@@ -75,7 +79,8 @@ fn plain(bytes: &[u8], head_len: usize, length: usize) -> Option<(Range<usize>, 
 fn chunks(bytes: &[u8], head_len: usize) -> Result<Option<(Range<usize>, usize)>, NotHttp> {
     let (mut at, mut first) = (head_len, None);
     loop {
-        let httparse::Status::Complete((size_len, size)) = httparse::parse_chunk_size(&bytes[at..]).map_err(|_| NotHttp)?
+        let httparse::Status::Complete((size_len, size)) =
+            httparse::parse_chunk_size(&bytes[at..]).map_err(|_| NotHttp)?
         else {
             return Ok(None);
         };
@@ -106,7 +111,10 @@ mod tests {
         for (text, expected) in [
             ("HTTP/1.1 202 Accepted\r\nContent-Length: 3\r\n\r\nyes", answer(202, 44..47, 47, false)),
             ("HTTP/1.1 204 No Content\r\n\r\n", answer(204, 27..27, 27, false)),
-            ("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", answer(200, 57..57, 57, true)),
+            (
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+                answer(200, 57..57, 57, true),
+            ),
             ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", answer(200, 38..38, 38, true)),
             (
                 "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nyes\r\n2\r\n!!\r\n0\r\n\r\n",

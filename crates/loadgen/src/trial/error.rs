@@ -116,7 +116,9 @@ impl TrialError {
             | Self::NothingDelivered { .. }
             | Self::Unreadable { .. }
             | Self::Trust(_)
-            | Self::Publisher(PublisherError::Feed(_) | PublisherError::Post(_) | PublisherError::NotAMessage(_)) => Side::Server,
+            | Self::Publisher(
+                PublisherError::Feed(_) | PublisherError::Post(_) | PublisherError::NotAMessage(_),
+            ) => Side::Server,
             Self::Publisher(_)
             | Self::Payload(_)
             | Self::Pin { .. }

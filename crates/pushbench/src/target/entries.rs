@@ -53,6 +53,11 @@ pub(crate) struct Entries {
 pub(crate) fn gather(scenarios: &mut Vec<Scenario>, asked: &[String]) -> anyhow::Result<Entries> {
     let mut entries = Entries::default();
     let mut missing = BTreeMap::new();
+    let about_targets: Vec<_> = scenarios
+        .iter()
+        .filter(|scenario| !scenario.targets.is_empty())
+        .map(|scenario| scenario.name.clone())
+        .collect();
     for name in asked {
         let target = entries.enter(Foreign::named(name)?, &mut missing);
         for scenario in scenarios.iter_mut().filter(|scenario| !scenario.targets.contains(&target)) {
@@ -64,7 +69,7 @@ pub(crate) fn gather(scenarios: &mut Vec<Scenario>, asked: &[String]) -> anyhow:
             entries.enter(Foreign::named(&name)?, &mut missing);
         }
     }
-    entries.leave_out(scenarios, missing);
+    entries.leave_out(scenarios, missing, &about_targets);
     entries.post(scenarios);
     Ok(entries)
 }
@@ -80,11 +85,16 @@ impl Entries {
         name
     }
 
-    fn leave_out(&mut self, scenarios: &mut Vec<Scenario>, missing: BTreeMap<String, String>) {
+    /// A scenario that is about targets is nothing without them; any other one is.
+    fn leave_out(
+        &mut self,
+        scenarios: &mut Vec<Scenario>,
+        missing: BTreeMap<String, String>,
+        about: &[String],
+    ) {
         scenarios.retain_mut(|scenario| {
-            let had_targets = !scenario.targets.is_empty();
             scenario.targets.retain(|name| !missing.contains_key(name));
-            let keeps = !had_targets || !scenario.targets.is_empty();
+            let keeps = !scenario.targets.is_empty() || !about.contains(&scenario.name);
             if !keeps {
                 self.skip(format!("scenario {}", scenario.name), "none of its targets can be run here");
             }

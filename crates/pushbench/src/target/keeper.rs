@@ -80,7 +80,7 @@ fn keep_started(foreign: &Foreign, arguments: &KeepTarget) -> anyhow::Result<Exi
     let launch = Launch::prepare(foreign, &arguments.dir)?.context("a target without a command")?;
     let root = start(&launch)?;
     let watched = watch(foreign, arguments, &launch, root);
-    tree::end(root);
+    tree::end();
     watched.map(|()| ExitCode::SUCCESS)
 }
 

@@ -33,10 +33,12 @@ pub(super) fn ended(root: Pid) -> Option<WaitStatus> {
     found
 }
 
-/// Asks the process `root` to go, and kills whatever is left below this process.
-pub(super) fn end(root: Pid) {
-    // It may have gone already.
-    let _ = rustix::process::kill_process(root, Signal::TERM);
+/// Asks every process below this one to go, and kills whatever is left then.
+pub(super) fn end() {
+    // Whoever has gone already is no error.
+    for pid in below() {
+        let _ = rustix::process::kill_process(pid, Signal::TERM);
+    }
     if !is_empty_within(GRACE, |_| {}) {
         is_empty_within(LAST, |pid| {
             let _ = rustix::process::kill_process(pid, Signal::KILL);
