@@ -6,7 +6,7 @@
 //! - [`conformance`]: what the standards have a client see of them
 //! - [`stage`]: the server of a situation: ours, or one that breaks the rules
 //! - [`breaker`]: that one
-//! - [`native`], [`page`]: what looks on
+//! - [`mod@native`], [`page`]: what looks on
 
 mod breaker;
 mod conformance;
