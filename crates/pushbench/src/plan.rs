@@ -354,6 +354,61 @@ mod tests {
         assert_eq!(found, [("c", 0), ("c", 1)]);
     }
 
+    /// A server that somebody else wrote, with two of the registry's techniques.
+    fn foreign(name: &str) -> Foreign {
+        let text = "label = \"x\"\nabout = \"y\"\naddress = \"127.0.0.1:1\"\n[publish]\npath = \"/p\"\n\
+                    [techniques.websocket]\npath = \"/w\"\n[techniques.long-polling]\npath = \"/l\"\n";
+        let known = ["long-polling", "websocket"];
+        let target = schema::target::Target::parse(text, "x.toml", name, &known);
+        Foreign { target: target.unwrap_or_else(|error| panic!("{error}")), file: "x.toml".into() }
+    }
+
+    /// With these lines in the scenario, who is planned, and what is said to be left out.
+    fn with_targets(lines: &str) -> (Vec<(String, Option<String>)>, Vec<String>) {
+        let slugs = ["long-polling", "websocket", "raw-tcp"];
+        let text = format!(
+            "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\ntargets = [\"other\"]\n{lines}"
+        );
+        let scenario = Scenario::parse(&text, "x.toml", "x", &slugs, Extent::Full);
+        let scenarios = [scenario.unwrap_or_else(|error| panic!("{error}"))];
+        let targets = [foreign("other"), foreign("not-named-here")];
+        let choice = Choice { techniques: &slugs, targets: &targets, repetitions: Some(1), seed: 3 };
+        let plan = Plan::new(&scenarios, &choice);
+        let mut planned: Vec<_> =
+            plan.trials.iter().map(|trial| (trial.technique.clone(), trial.target.clone())).collect();
+        planned.sort();
+        let said = left_out(&scenarios, &choice);
+        (planned, said.into_iter().map(|skipped| format!("{}: {}", skipped.what, skipped.why)).collect())
+    }
+
+    #[test]
+    fn a_target_runs_in_the_same_rounds_what_it_has_and_our_own_what_can_be_posted_to() {
+        let (planned, said) = with_targets("publisher = \"post\"");
+        let other = Some("other".to_owned());
+        let expected = [
+            ("long-polling".to_owned(), None),
+            ("long-polling".to_owned(), other.clone()),
+            ("websocket".to_owned(), None),
+            ("websocket".to_owned(), other),
+        ];
+        assert_eq!(planned, expected);
+        assert_eq!(said, ["technique raw-tcp in x: events are published by POST, and it speaks no HTTP"]);
+    }
+
+    #[test]
+    fn a_target_takes_no_part_in_what_it_cannot_and_is_named_once() {
+        for (lines, why) in [
+            ("greeting = true", "targets greet nobody"),
+            ("transport.tls = true", "targets are measured without TLS only"),
+            ("transport.http = \"2\"", "targets are measured over HTTP/1.1 only"),
+            ("uplink.rate = \"1/s\"", "subscribers of a target send nothing"),
+        ] {
+            let (planned, said) = with_targets(lines);
+            assert!(planned.iter().all(|(_, target)| target.is_none()), "{lines}: {planned:?}");
+            assert_eq!(said, [format!("target other in x: {why}")], "{lines}");
+        }
+    }
+
     #[test]
     fn short_polling_waits_for_its_last_polls() {
         let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\nsubscribers.count = 9\n";

@@ -21,7 +21,7 @@ use schema::target::Server;
 use wire::ready::ReadyLine;
 
 use super::launch::Launch;
-use super::{Foreign, readiness, tree};
+use super::{Foreign, readiness, requirement, tree};
 use crate::cli::{BecomeTarget, KeepTarget};
 
 /// The hidden sub-command that holds a target.
@@ -92,6 +92,7 @@ fn start(launch: &Launch) -> anyhow::Result<Pid> {
         .args([BECOME, "--"])
         .args(&launch.command)
         .current_dir(&launch.folder)
+        .env("PATH", requirement::search_path())
         .stdin(Stdio::null())
         .stdout(output()?)
         .stderr(output()?)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use schema::target::Needed;
@@ -36,10 +37,20 @@ pub(super) fn places(foreign: &Foreign) -> Result<Places, String> {
     Ok(places)
 }
 
-/// The program of this name that a shell would find.
+/// Where servers lie that an ordinary user's `PATH` leaves out.
+const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
+
+/// The `PATH` by which a target's programs are found.
+pub(super) fn search_path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(SYSTEM_FOLDERS.map(PathBuf::from));
+    // A folder whose name holds a colon could not have been in it.
+    env::join_paths(folders).unwrap_or(path.clone())
+}
+
+/// The program of this name that is found there.
 fn on_path(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| is_program(file))
+    env::split_paths(&search_path()).map(|folder| folder.join(program)).find(|file| is_program(file))
 }
 
 fn is_program(file: &Path) -> bool {

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::Foreign;
+use super::{Foreign, requirement};
 
 const LIMIT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(10);
@@ -18,6 +18,7 @@ pub(super) fn of(foreign: &Foreign) -> Option<String> {
     let mut child = Command::new(program)
         .args(arguments)
         .current_dir(foreign.folder())
+        .env("PATH", requirement::search_path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
