@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use crate::found::{Found, Kind};
 use crate::session::{Certificates, PAGE_LIMIT, Preferences, Scheme};
 
-const CHROMIUM: [&str; 13] = [
+const CHROMIUM: [&str; 14] = [
     "--headless=new",
     "--disable-gpu",
+    // A container's shared memory is too small for it.
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--no-default-browser-check",

@@ -9,6 +9,7 @@ mod answer;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use schema::target::Publish;
@@ -20,6 +21,8 @@ use crate::os;
 /// Longer answers to a message that was posted are not taken.
 const ANSWER_LIMIT: usize = 64 * 1024;
 const READ_BYTES: usize = 4 * 1024;
+/// A server whose backlog is full leaves connecting unanswered.
+const CONNECT: Duration = Duration::from_secs(5);
 /// How much of what a server says about itself is told.
 const TOLD_BYTES: usize = 120;
 
@@ -241,7 +244,7 @@ fn broken(error: io::Error) -> PostError {
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address)?;
+    let stream = TcpStream::connect_timeout(&address, CONNECT)?;
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)?;
     Ok(stream)

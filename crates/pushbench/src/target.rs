@@ -96,7 +96,7 @@ impl Foreign {
     pub(crate) fn spec(&self, technique: &str, seed: u64) -> Option<TargetSpec> {
         let mut subscription = self.target.techniques.get(technique)?.clone();
         let mut publish = self.target.publish.clone();
-        if !self.is_started() {
+        if !self.is_started() && subscription.path.contains("{channel}") {
             let own = format!("{seed:x}-{:x}-{{channel}}", os::now_ns());
             publish.path = publish.path.replace("{channel}", &own);
             subscription.path = subscription.path.replace("{channel}", &own);

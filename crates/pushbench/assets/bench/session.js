@@ -137,7 +137,9 @@ export class Session {
       if (this.stopped.aborted) return null;
       await new Promise((wake) => (this.#wake = wake));
     }
-    return this.#outgoing.shift();
+    const [message, offset] = this.#outgoing.shift();
+    const actual = (BigInt(Math.round(performance.now() * 1e6)) + offset).toString(16).padStart(16, "0");
+    return message.slice(0, ACTUAL_AT) + actual + message.slice(ACTUAL_AT + 16);
   }
 
   #read(message) {
@@ -171,9 +173,8 @@ export class Session {
       await this.pause(Math.floor(due - performance.now() - AWAKE_MS));
       if (this.stopped.aborted) return;
       while (performance.now() < due);
-      const actual = (BigInt(Math.round(performance.now() * 1e6)) + offset).toString(16).padStart(16, "0");
       this.found.sent.push(message.slice(2 + INTENDED[0], 2 + INTENDED[1]));
-      this.#outgoing.push(message.slice(0, ACTUAL_AT) + actual + message.slice(ACTUAL_AT + 16));
+      this.#outgoing.push([message, offset]);
       this.#wake();
     }
   }

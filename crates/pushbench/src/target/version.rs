@@ -1,8 +1,11 @@
 //! What a target says of its version.
 
 use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{Foreign, requirement};
 
@@ -19,6 +22,7 @@ pub(super) fn of(foreign: &Foreign) -> Option<String> {
         .args(arguments)
         .current_dir(foreign.folder())
         .env("PATH", requirement::search_path())
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -28,8 +32,8 @@ pub(super) fn of(foreign: &Foreign) -> Option<String> {
     while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
         std::thread::sleep(LOOK);
     }
-    // It has ended, or has to.
-    let _ = child.kill();
+    // It has ended, or has to, with whatever it started and left its outputs to.
+    let _ = Pid::from_raw(child.id().cast_signed()).map(|group| kill_process_group(group, Signal::KILL));
     let _ = child.wait();
     let outputs = (child.stdout.take()?, child.stderr.take()?);
     first_line(outputs.0).or_else(|| first_line(outputs.1))

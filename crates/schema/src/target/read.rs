@@ -241,9 +241,15 @@ fn field_value(value: &Value<'_>) -> Result<String, Fault> {
 
 fn address(value: &Value<'_>) -> Result<SocketAddr, Fault> {
     let found = text(value)?;
-    found.parse().map_err(|_| {
+    let address: SocketAddr = found.parse().map_err(|_| {
         Fault::new(value.span(), format!("`{found}` is not an address")).help("write \"127.0.0.1:8080\"")
-    })
+    })?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    // Load goes to this machine alone, whoever wrote the file.
+    Err(Fault::new(value.span(), format!("{} is not on this machine", address.ip()))
+        .help("write a loopback address, such as \"127.0.0.1:8080\""))
 }
 
 fn start_limit(value: &Value<'_>) -> Result<u64, Fault> {

@@ -82,6 +82,11 @@ fn a_mistake_is_told_with_its_place_and_what_is_allowed() {
             "started or has an address, not both",
         ),
         ("about = \"for a test\"", "about = \"x\"\naddress = \"nowhere\"", "`nowhere` is not an address"),
+        (
+            "about = \"for a test\"",
+            "about = \"x\"\naddress = \"10.0.0.1:80\"",
+            "10.0.0.1 is not on this machine",
+        ),
         ("command = [\"nginx\", \"{dir}/a.conf\"]", "command = []", "a command without a program"),
         ("[ready]", "[reddy]", "`reddy` is not a key of a target"),
         ("[publish]\npath = \"/pub?c={channel}\"\n", "", "`publish` is missing"),
