@@ -1,4 +1,4 @@
-//! The body of a response that never ends.
+//! The body of a response that never ends, for hyper: on HTTP/2, compressed, or to a request that is not plain.
 //!
 //! It reads the hub only when the connection asks for more, so that nothing is buffered ahead of the socket: a slow
 //! client's cursor falls behind, and its memory stays what it is.
@@ -14,18 +14,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use server_kit::heartbeat::Heartbeat;
-use server_kit::{Lagged, Stop, Subscription};
+use server_kit::{Stop, Subscription};
 
-/// What a format says beside the events.
-pub(crate) trait Format: Unpin + Send + 'static {
-    /// What a client passes over.
-    const HEARTBEAT: &'static [u8];
+use crate::format::{Format, RUN_BYTES};
 
-    /// The last that a subscriber is told which fell out of the replay window.
-    fn too_slow(lagged: Lagged) -> Bytes;
-}
-
-/// The events of a subscription, a data frame each.
+/// The events of a subscription; those that are there together are a data frame.
 pub(crate) struct Events<F> {
     /// What goes before the first event, in order.
     first: VecDeque<Bytes>,
@@ -59,10 +52,10 @@ impl<F: Format> Events<F> {
             return Poll::Ready(Some(first));
         }
         let Some(subscription) = &mut self.subscription else { return Poll::Ready(None) };
-        match subscription.poll_next(cx) {
-            Poll::Ready(Ok(event)) => {
+        match subscription.poll_run(cx, RUN_BYTES) {
+            Poll::Ready(Ok(run)) => {
                 self.heartbeat.sent();
-                Poll::Ready(Some(event.encoded))
+                Poll::Ready(Some(run.bytes))
             }
             Poll::Ready(Err(lagged)) => {
                 self.subscription = None;

@@ -1,13 +1,18 @@
 //! The HTTP-streaming servers: one response that never ends, as chunked NDJSON or as Server-Sent Events.
 //!
-//! `GET /stream?channel=N&after=SEQ`. Each event is one chunk (RFC 9112 §7.1), so that its bytes can be foretold.
+//! `GET /stream?channel=N&after=SEQ`. An event is one chunk (RFC 9112 §7.1), so that its bytes can be foretold; several that are
+//! there together when the connection can take more are one chunk together, and cost one write.
 //!
 //! # Layout
 //!
 //! - [`ndjson`]: a line a message
 //! - [`sse`]: Server-Sent Events (WHATWG HTML §9.2)
-//! - `body`: the body that both share
+//! - `format`: what differs between them
+//! - `pump`: the stream on plain HTTP/1.1
+//! - `body`: the same as a body for hyper
 
 mod body;
+mod format;
 pub mod ndjson;
+mod pump;
 pub mod sse;

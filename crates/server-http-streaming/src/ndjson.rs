@@ -7,11 +7,14 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use server_kit::gzip::{Encoded, Encoding};
-use server_kit::http::{self, Connection, Endpoint, Refusal};
-use server_kit::{Hub, Lagged, Settings, Stop};
+use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Refusal, Wire};
+use server_kit::settings::Compression;
+use server_kit::{Hub, Lagged, Settings, Stop, Subscription};
 use tokio::net::TcpListener;
 
-use crate::body::{Events, Format};
+use crate::body::Events;
+use crate::format::Format;
+use crate::pump::Pump;
 
 /// The message as a line.
 pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
@@ -24,11 +27,13 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 ///
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
-    let lines = Lines { hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
-    http::serve(listener, hub, &settings, stop, lines).await
+    let head = Head::new(&http::answer(wire::lines::MEDIA_TYPE, Encoding::Identity, ()));
+    let lines = Lines { head, hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
+    http::serve_direct(listener, hub, &settings, stop, lines).await
 }
 
 struct Lines {
+    head: Head,
     hub: Hub,
     settings: Settings,
     stop: Stop,
@@ -47,6 +52,19 @@ impl Endpoint for Lines {
         let body = Events::new(None, subscription, self.settings.heartbeat, self.stop.clone());
         let encoding = Encoding::new(self.settings.transport.compression, request.headers());
         Ok(http::answer(wire::lines::MEDIA_TYPE, encoding, Encoded::new(body, encoding)))
+    }
+}
+
+impl Direct for Lines {
+    type Wish = Subscription;
+
+    fn wish(&self, ask: &Ask<'_>) -> Option<Subscription> {
+        let resume = ask.resume().filter(|_| self.settings.transport.compression == Compression::None)?;
+        self.hub.subscribe(resume).ok()
+    }
+
+    async fn grant(&self, subscription: Subscription, wire: &mut Wire) -> io::Result<Next> {
+        Pump::<Ndjson>::new(wire, subscription, self.settings.heartbeat).run(&self.head, None).await
     }
 }
 

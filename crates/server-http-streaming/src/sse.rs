@@ -7,14 +7,18 @@ use std::io;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::{Request, Response};
 use server_kit::gzip::{Encoded, Encoding};
-use server_kit::http::{self, Connection, Endpoint, Refusal};
-use server_kit::{Hub, Lagged, Settings, Stop};
+use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Refusal, Wire};
+use server_kit::settings::Compression;
+use server_kit::{Hub, Lagged, Settings, Stop, Subscription};
 use tokio::net::TcpListener;
 use wire::{Resume, Start};
 
-use crate::body::{Events, Format};
+use crate::body::Events;
+use crate::format::Format;
+use crate::pump::Pump;
 
 const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -29,11 +33,13 @@ pub fn encode(seq: u64, message: &Bytes) -> Bytes {
 ///
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
-    let sources = Sources { hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
-    http::serve(listener, hub, &settings, stop, sources).await
+    let head = Head::new(&http::answer(wire::sse::MEDIA_TYPE, Encoding::Identity, ()));
+    let sources = Sources { head, hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
+    http::serve_direct(listener, hub, &settings, stop, sources).await
 }
 
 struct Sources {
+    head: Head,
     hub: Hub,
     settings: Settings,
     stop: Stop,
@@ -48,24 +54,42 @@ impl Endpoint for Sources {
         request: Request<Incoming>,
         _: &Connection,
     ) -> Result<Response<Self::Body>, Refusal> {
-        let subscription = self.hub.subscribe(resume(&request)?)?;
-        let retry_ms = self.settings.retry.as_millis() as u64;
-        let retry = (retry_ms > 0).then(|| wire::sse::encode_retry(retry_ms));
-        let body = Events::new(retry, subscription, self.settings.heartbeat, self.stop.clone());
+        let id = request.headers().get(LAST_EVENT_ID).map(HeaderValue::as_bytes);
+        let no_number = || Refusal::BadRequest("last-event-id takes a whole number".to_owned());
+        let resume = with_last_event_id(http::resume(&request)?, id).ok_or_else(no_number)?;
+        let subscription = self.hub.subscribe(resume)?;
+        let body = Events::new(self.retry(), subscription, self.settings.heartbeat, self.stop.clone());
         let encoding = Encoding::new(self.settings.transport.compression, request.headers());
         Ok(http::answer(wire::sse::MEDIA_TYPE, encoding, Encoded::new(body, encoding)))
     }
 }
 
-/// An empty `Last-Event-ID` is none: a client is not to send it so, but some do.
-fn resume(request: &Request<Incoming>) -> Result<Resume, Refusal> {
-    let mut resume = http::resume(request)?;
-    if let Some(id) = request.headers().get(LAST_EVENT_ID).filter(|id| !id.is_empty()) {
-        let seq = id.to_str().ok().and_then(|id| id.parse().ok());
-        let no_number = || Refusal::BadRequest("last-event-id takes a whole number".to_owned());
-        resume.start = Start::After(seq.ok_or_else(no_number)?);
+impl Direct for Sources {
+    type Wish = Subscription;
+
+    fn wish(&self, ask: &Ask<'_>) -> Option<Subscription> {
+        let resume = ask.resume().filter(|_| self.settings.transport.compression == Compression::None)?;
+        self.hub.subscribe(with_last_event_id(resume, ask.header(LAST_EVENT_ID))?).ok()
     }
-    Ok(resume)
+
+    async fn grant(&self, subscription: Subscription, wire: &mut Wire) -> io::Result<Next> {
+        Pump::<Sse>::new(wire, subscription, self.settings.heartbeat).run(&self.head, self.retry()).await
+    }
+}
+
+impl Sources {
+    fn retry(&self) -> Option<Bytes> {
+        let retry_ms = self.settings.retry.as_millis() as u64;
+        (retry_ms > 0).then(|| wire::sse::encode_retry(retry_ms))
+    }
+}
+
+/// None where the id is no number. An empty one is no id: a client is not to send it so, but some do.
+fn with_last_event_id(mut resume: Resume, id: Option<&[u8]>) -> Option<Resume> {
+    if let Some(id) = id.filter(|id| !id.is_empty()) {
+        resume.start = Start::After(std::str::from_utf8(id).ok()?.parse().ok()?);
+    }
+    Some(resume)
 }
 
 pub(crate) struct Sse;

@@ -1,4 +1,4 @@
-//! Literal requests to the streaming servers and their literal streams: one event is one chunk.
+//! Literal requests to the streaming servers and their literal streams: what is there together is one chunk.
 
 use std::time::Duration;
 
@@ -29,6 +29,19 @@ fn chunk(data: &str) -> String {
     format!("{:X}\r\n{data}\r\n", data.len())
 }
 
+/// The data of the chunks that come, this much of it.
+async fn data(peer: &mut Peer, len: usize) -> String {
+    let mut data = Vec::new();
+    while data.len() < len {
+        let size = peer.until(b"\r\n").await;
+        let size = usize::from_str_radix(std::str::from_utf8(&size[..size.len() - 2]).unwrap(), 16).unwrap();
+        assert_ne!(size, 0, "the stream ended");
+        data.extend(peer.take(size).await);
+        peer.expect("\r\n").await;
+    }
+    String::from_utf8(data).unwrap()
+}
+
 async fn lines_from(server: &Running, target: &str) -> Peer {
     let mut peer = server.send(get(target)).await;
     peer.expect(head("application/x-ndjson")).await;
@@ -43,15 +56,69 @@ async fn events_from(server: &Running, request: impl AsRef<[u8]>) -> Peer {
 }
 
 #[tokio::test]
-async fn a_line_is_a_chunk() {
+async fn a_line_is_a_chunk_and_several_that_are_there_are_one() {
     let server = lines(Settings::default()).await;
     server.publish("one");
     let mut peer = lines_from(&server, "/stream?channel=0&after=0").await;
     peer.expect("33\r\n[\"0000000100000000000000010000000000000002\",\"one\"]\n\r\n").await;
     server.publish("two");
     server.publish("three");
-    peer.expect(chunk(&(numbered(2, "two") + "\n"))).await;
-    peer.expect(chunk(&(numbered(3, "three") + "\n"))).await;
+    peer.expect(chunk(&format!("{}\n{}\n", numbered(2, "two"), numbered(3, "three")))).await;
+    server.until_waiting(1).await;
+    server.publish("four");
+    peer.expect(chunk(&(numbered(4, "four") + "\n"))).await;
+}
+
+/// A target in absolute form (RFC 9112 §3.2.2) is nothing plain, so that hyper answers.
+#[tokio::test]
+async fn a_request_that_is_not_plain_is_answered_by_the_same_bytes() {
+    let (lines, events) = (lines(Settings::default()).await, events(Settings::default()).await);
+    for server in [&lines, &events] {
+        server.publish("one");
+    }
+    let mut peer = lines_from(&lines, "http://x/stream?after=0").await;
+    peer.expect(chunk(&(numbered(1, "one") + "\n"))).await;
+    let mut event_peer = events_from(&events, get("http://x/stream?after=0")).await;
+    event_peer.expect(chunk(&format!("id: 1\ndata: {}\n\n", numbered(1, "one")))).await;
+    lines.publish("two");
+    lines.publish("three");
+    peer.expect(chunk(&format!("{}\n{}\n", numbered(2, "two"), numbered(3, "three")))).await;
+    lines.stop();
+    peer.expect("0\r\n\r\n").await;
+    peer.expect_end().await;
+}
+
+#[tokio::test]
+async fn a_request_may_come_in_pieces_and_another_behind_a_stream_that_ended() {
+    let limits = Limits { replay_events: 1, ..Limits::default() };
+    let server = lines(Settings { limits, ..Settings::default() }).await;
+    for _ in 0..3 {
+        server.publish("x");
+    }
+    let mut peer = server.connect().await;
+    for part in get("/stream?after=1").as_bytes().chunks(7) {
+        peer.send(part).await;
+        tokio::task::yield_now().await;
+    }
+    peer.expect(head("application/x-ndjson")).await;
+    peer.expect("20\r\n{\"error\":\"too slow\",\"missed\":1}\n\r\n0\r\n\r\n").await;
+    peer.send(get("/stream?after=2")).await;
+    peer.expect(head("application/x-ndjson")).await;
+    peer.expect(chunk(&(numbered(3, "x") + "\n"))).await;
+}
+
+#[tokio::test]
+async fn a_run_of_many_large_events_comes_whole_and_in_order() {
+    let server = lines(Settings::default()).await;
+    let payloads: Vec<_> = (1..=60).map(|n| "x".repeat(n * 997)).collect();
+    let mut peer = lines_from(&server, "/stream?after=0").await;
+    server.until_waiting(1).await;
+    let mut expected = String::new();
+    for (payload, seq) in payloads.iter().zip(1..) {
+        server.publish(payload);
+        expected += &(numbered(seq, payload) + "\n");
+    }
+    assert_eq!(data(&mut peer, expected.len()).await, expected);
 }
 
 #[tokio::test]
@@ -153,12 +220,12 @@ async fn a_client_that_does_not_read_is_told_so_once_it_does_and_delays_nobody()
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn on_many_threads_everybody_gets_everything_once_and_in_order() {
     let server = lines(Settings::default()).await;
-    let expected: String = (1..=500).map(|seq| chunk(&(numbered(seq, "x") + "\n"))).collect();
+    let expected: String = (1..=500).map(|seq| numbered(seq, "x") + "\n").collect();
     let mut reading = Vec::new();
     for _ in 0..20 {
         let mut peer = lines_from(&server, "/stream?after=0").await;
         let expected = expected.clone();
-        reading.push(tokio::spawn(async move { peer.expect(expected).await }));
+        reading.push(tokio::spawn(async move { assert_eq!(data(&mut peer, expected.len()).await, expected) }));
     }
     for _ in 0..500 {
         server.publish("x");

@@ -5,14 +5,15 @@ use http_body_util::Full;
 use hyper::Response;
 
 use crate::gzip::{self, Encoding};
-use crate::{Lagged, Subscription, http};
+use crate::http::Head;
+use crate::{Lagged, Run, Subscription, http};
 
-/// The most of a body; what is over it waits for the next poll.
+/// Once a body holds so much, the rest waits for the next poll.
 const MOST_BYTES: usize = 1 << 20;
 
 /// What a subscription has to say at once: its greeting alone, or the events that are there. None when there is nothing.
 ///
-/// A single message is shared with all other subscribers; several are copied into one buffer.
+/// What lies together in the hub is shared with all other subscribers; else it is copied into one buffer.
 ///
 /// # Errors
 ///
@@ -21,18 +22,19 @@ pub fn pending(subscription: &mut Subscription) -> Result<Option<Bytes>, Lagged>
     if let Some(greeting) = subscription.greeting() {
         return Ok(Some(greeting));
     }
-    let mut events = Vec::new();
-    subscription.pending(&mut events, MOST_BYTES)?;
-    Ok(match &events[..] {
-        [] => None,
-        [event] => Some(event.encoded.clone()),
-        events => {
-            let len = events.iter().map(|event| event.encoded.len()).sum();
-            let mut body = BytesMut::with_capacity(len);
-            events.iter().for_each(|event| body.extend_from_slice(&event.encoded));
-            Some(body.freeze())
+    let Some(Run { bytes: first, .. }) = subscription.run(MOST_BYTES)? else { return Ok(None) };
+    let (mut body, mut left) = (BytesMut::new(), MOST_BYTES.saturating_sub(first.len()));
+    // Who falls behind meanwhile is told so by its next poll.
+    while left > 0
+        && let Ok(Some(run)) = subscription.run(left)
+    {
+        if body.is_empty() {
+            body.extend_from_slice(&first);
         }
-    })
+        body.extend_from_slice(&run.bytes);
+        left = left.saturating_sub(run.bytes.len());
+    }
+    Ok(Some(if body.is_empty() { first } else { body.freeze() }))
 }
 
 /// `200` with such a body, in this encoding.
@@ -42,4 +44,9 @@ pub fn answer(body: Bytes, encoding: Encoding) -> Response<Full<Bytes>> {
         Encoding::Gzip => gzip::whole(&body),
     };
     http::answer(wire::lines::MEDIA_TYPE, encoding, Full::new(body))
+}
+
+/// The head of such an answer as it is, for who answers without hyper.
+pub fn head() -> Head {
+    Head::new(&http::answer(wire::lines::MEDIA_TYPE, Encoding::Identity, ()))
 }

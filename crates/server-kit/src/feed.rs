@@ -12,7 +12,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use wire::frame::{DISMISSAL, Decoder, FEED_HEAD_LEN, Oversize, decode_dismissal, decode_feed};
+use wire::frame::{
+    DISMISSAL, Decoder, FEED_HEAD_LEN, LOG, Oversize, decode_dismissal, decode_feed, encode_listening,
+};
 
 use crate::hub::{DismissError, Dismissal, PublishError};
 use crate::{Hub, Stop};
@@ -33,12 +35,76 @@ const MOST_FAILURES: u32 = 1_000;
 ///
 /// When accepting fails a thousand times in a row. A connection that sends rubbish is closed, which is no error here.
 pub async fn serve(listener: UnixListener, hub: Hub, stop: Stop) -> io::Result<()> {
+    serve_behind(None, listener, hub, stop).await
+}
+
+/// The same, with the connection of an application that has given its log.
+///
+/// # Errors
+///
+/// As of [`serve`].
+pub async fn serve_behind(
+    log: Option<GivenLog>,
+    listener: UnixListener,
+    hub: Hub,
+    stop: Stop,
+) -> io::Result<()> {
     // Dropped on the way out, which ends the connections.
     let mut connections = JoinSet::new();
+    if let Some(GivenLog { stream, decoder }) = log {
+        connections.spawn(connection(stream, decoder, hub.clone()));
+    }
     tokio::select! {
         accepted = accept_all(&listener, &hub, &mut connections) => accepted,
         () = stop.requested() => Ok(()),
     }
+}
+
+/// The connection of an application that has given its log, and may go on publishing.
+#[derive(Debug)]
+pub struct GivenLog {
+    stream: UnixStream,
+    decoder: Decoder,
+}
+
+impl GivenLog {
+    /// Says to the application that the server listens, since this time of `CLOCK_MONOTONIC`.
+    ///
+    /// # Errors
+    ///
+    /// When the application is gone.
+    pub async fn tell_listening(&mut self, since_ns: u64) -> io::Result<()> {
+        self.stream.write_all(&encode_listening(since_ns)).await
+    }
+}
+
+/// Waits for an application, and publishes what it sends until it says that this was its log.
+///
+/// # Errors
+///
+/// When it goes before it has said so, or sends rubbish.
+pub async fn take_log(listener: &UnixListener, hub: &Hub) -> io::Result<GivenLog> {
+    let (mut stream, _) = listener.accept().await?;
+    let mut decoder = decoder(hub);
+    match publish_all(&mut stream, &mut decoder, hub).await.map_err(io::Error::other)? {
+        Came::Log => Ok(GivenLog { stream, decoder }),
+        Came::End => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the application went before it had given its log",
+        )),
+    }
+}
+
+/// What came behind the messages.
+enum Came {
+    /// The word that they were the whole log.
+    Log,
+    /// The connection's end.
+    End,
+}
+
+fn decoder(hub: &Hub) -> Decoder {
+    Decoder::new(FEED_HEAD_LEN + hub.message_bytes())
 }
 
 async fn accept_all(
@@ -53,7 +119,7 @@ async fn accept_all(
                 failures = 0;
                 while connections.try_join_next().is_some() {}
                 if connections.len() < CONNECTIONS {
-                    connections.spawn(connection(stream, hub.clone()));
+                    connections.spawn(connection(stream, decoder(hub), hub.clone()));
                 }
             }
             Err(error) if failures == MOST_FAILURES => return Err(error),
@@ -81,27 +147,36 @@ enum FeedError {
     Publish(#[from] PublishError),
 }
 
-async fn connection(mut stream: UnixStream, hub: Hub) -> Result<(), FeedError> {
+async fn connection(mut stream: UnixStream, mut decoder: Decoder, hub: Hub) -> Result<(), FeedError> {
     let from_subscribers = hub.application(QUEUE);
-    let (reader, writer) = stream.split();
+    let (mut reader, writer) = stream.split();
+    let published = async {
+        // To a server that listens already, a log's end says nothing.
+        while let Came::Log = publish_all(&mut reader, &mut decoder, &hub).await? {}
+        Ok(())
+    };
     tokio::select! {
-        published = publish_all(reader, &hub) => published,
+        published = published => published,
         written = write_all(writer, from_subscribers) => written,
     }
 }
 
-async fn publish_all(mut reader: impl AsyncRead + Unpin, hub: &Hub) -> Result<(), FeedError> {
-    let mut decoder = Decoder::new(FEED_HEAD_LEN + hub.message_bytes());
+async fn publish_all(
+    reader: &mut (impl AsyncRead + Unpin),
+    decoder: &mut Decoder,
+    hub: &Hub,
+) -> Result<Came, FeedError> {
     loop {
-        decoder.buffer().reserve(READ_BYTES);
-        if reader.read_buf(decoder.buffer()).await? == 0 {
-            return Ok(());
-        }
         while let Some(body) = decoder.next_body()? {
             match decode_feed(body).ok_or(FeedError::Short)? {
                 (DISMISSAL, word) => dismiss(&word, hub)?,
+                (LOG, _) => return Ok(Came::Log),
                 (channel, message) => _ = hub.publish(channel, BytesMut::from(&message[..]))?,
             }
+        }
+        decoder.buffer().reserve(READ_BYTES);
+        if reader.read_buf(decoder.buffer()).await? == 0 {
+            return Ok(Came::End);
         }
     }
 }

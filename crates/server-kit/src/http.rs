@@ -1,23 +1,28 @@
 //! The connection loop of the HTTP servers: limits, idle time-out, graceful stop, `POST /messages`.
 //!
 //! hyper's connection per accepted stream, of the one version that [`Settings::transport`] names, with nothing in
-//! between. A technique is an [`Endpoint`]: one path, or all below it, and what it answers there, in whichever version.
+//! between. A technique is an [`Endpoint`]: one path, or all below it, and what it answers there, in whichever version. One that
+//! is [`Direct`] answers plain requests on HTTP/1.1 by itself, and all others by hyper.
 //!
 //! # Layout
 //!
 //! - `http1`, `http2`: a connection of that version, from its first byte to its last
 //! - `connection`: what an answer can ask of its connection
+//! - `direct`: what nearly all requests are, without hyper
 //! - `lent`: a connection's stream in a library's hands, and back
+//! - `rewound`: a stream some bytes of which were read already
 //! - `answer`, `refusal`: heads that say yes and no
 //! - `messages`: `POST /messages`
 
 mod answer;
 mod connection;
+mod direct;
 mod http1;
 mod http2;
 mod lent;
 mod messages;
 mod refusal;
+mod rewound;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -32,13 +37,15 @@ use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue};
 use hyper::{Method, Request, Response};
 use tokio::net::TcpListener;
 
-use crate::listener::{self, Door};
+use crate::listener::{self, Admission, Door};
 use crate::pages::Pages;
 use crate::settings::{HttpVersion, Limits};
+use crate::stream::Stream;
 use crate::{Hub, Settings, Stop, tls};
 
 pub use answer::{NO_STORE, answer, no_content, resume};
 pub use connection::Connection;
+pub use direct::{Ask, Direct, Head, Next, Wire};
 pub use lent::Lent;
 pub use refusal::Refusal;
 
@@ -96,40 +103,55 @@ pub async fn serve<E: Endpoint>(
     stop: Stop,
     endpoint: E,
 ) -> io::Result<()> {
-    let (limits, cross_origin) = (settings.limits.clone(), settings.cross_origin);
-    let stopped = stop.clone();
     match settings.transport.http {
-        HttpVersion::Http1 => {
-            let door = Door::new(settings, &hub, Some(tls::HTTP_1));
-            let http = http1::builder(&limits);
-            let site = Arc::new(Site {
-                endpoint,
-                hub,
-                http,
-                limits,
-                pages: settings.pages.clone(),
-                cross_origin,
-                stop,
-            });
-            let serve = move |stream, admission| http1::connection(site.clone(), stream, admission);
-            listener::accept(listener, door, &stopped, serve).await
-        }
+        HttpVersion::Http1 => on_http1(listener, hub, settings, stop, endpoint, http1::connection).await,
         HttpVersion::Http2 => {
-            let door = Door::new(settings, &hub, Some(tls::HTTP_2));
-            let http = http2::builder(&limits);
-            let site = Arc::new(Site {
-                endpoint,
-                hub,
-                http,
-                limits,
-                pages: settings.pages.clone(),
-                cross_origin,
-                stop,
-            });
+            let (door, stopped) = (Door::new(settings, &hub, Some(tls::HTTP_2)), stop.clone());
+            let http = http2::builder(&settings.limits);
+            let site = Arc::new(Site::new(endpoint, hub, http, settings, stop));
             let serve = move |stream, admission| http2::connection(site.clone(), stream, admission);
             listener::accept(listener, door, &stopped, serve).await
         }
     }
+}
+
+/// As [`serve`], and what the endpoint answers by itself does not pass through hyper.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_direct<E: Direct>(
+    listener: TcpListener,
+    hub: Hub,
+    settings: &Settings,
+    stop: Stop,
+    endpoint: E,
+) -> io::Result<()> {
+    // The header field for other origins is added to hyper's answers only.
+    if settings.transport.http == HttpVersion::Http1 && !settings.cross_origin {
+        on_http1(listener, hub, settings, stop, endpoint, direct::connection).await
+    } else {
+        serve(listener, hub, settings, stop, endpoint).await
+    }
+}
+
+async fn on_http1<E, Fut>(
+    listener: TcpListener,
+    hub: Hub,
+    settings: &Settings,
+    stop: Stop,
+    endpoint: E,
+    connection: fn(Arc<Site<E, http1::Builder>>, Stream, Admission) -> Fut,
+) -> io::Result<()>
+where
+    E: Endpoint,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let (door, stopped) = (Door::new(settings, &hub, Some(tls::HTTP_1)), stop.clone());
+    let http = http1::builder(&settings.limits);
+    let site = Arc::new(Site::new(endpoint, hub, http, settings, stop));
+    let serve = move |stream, admission| connection(site.clone(), stream, admission);
+    listener::accept(listener, door, &stopped, serve).await
 }
 
 /// What all connections share; `H` is hyper's builder of the version.
@@ -146,6 +168,11 @@ struct Site<E, H> {
 type Reply<B> = Response<Either<Full<Bytes>, B>>;
 
 impl<E: Endpoint, H> Site<E, H> {
+    fn new(endpoint: E, hub: Hub, http: H, settings: &Settings, stop: Stop) -> Self {
+        let (limits, pages) = (settings.limits.clone(), settings.pages.clone());
+        Self { endpoint, hub, http, limits, pages, cross_origin: settings.cross_origin, stop }
+    }
+
     async fn respond(
         &self,
         request: Request<Incoming>,

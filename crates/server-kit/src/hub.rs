@@ -1,18 +1,30 @@
 //! The hub: numbers messages, keeps each channel's replay window, and wakes the subscribers.
 //!
-//! A message is encoded once, when it is published, and its bytes are shared by all subscribers. A [`Subscription`]
-//! is a cursor into the shared window, so that a slow subscriber costs no memory: it falls out of the window and is
-//! told so ([`Lagged`]), or skips the gap ([`LagPolicy::Skip`]). Publishing never waits for a subscriber.
+//! A message is encoded once, when it is published, and its bytes are shared by all subscribers. They lie one behind another,
+//! so that all that a subscriber has pending is one [`Run`]. A [`Subscription`] is a cursor into the shared window, so that a
+//! slow subscriber costs no memory: it falls out of the window and is told so ([`Lagged`]), or skips the gap
+//! ([`LagPolicy::Skip`]). Publishing never waits for a subscriber.
+//!
+//! With [`Settings::coalescing`], events are held for so long from the first one on, and released together: one wake-up and one
+//! run for all of them. They are numbered and retained as they come; a subscriber cannot read what is held.
+//!
+//! # Layout
+//!
+//! - `log`: the replay window, in shared segments
+//! - `channel`: a log, how far it is released, and who waits for more
+//! - `subscription`: a cursor
+//! - `outlet`, `refusals`, `dismissal`: what goes to the application; who was sent away; sessions that are ended
 
 mod channel;
 mod dismissal;
+mod log;
 mod outlet;
 mod refusals;
 mod subscription;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
@@ -23,6 +35,7 @@ use crate::settings::{LagPolicy, Settings, UplinkTo};
 use channel::Channel;
 use dismissal::Dismissals;
 pub use dismissal::{DismissError, Dismissal, Dismissed, LONGEST_REASON};
+pub use log::Run;
 use outlet::Outlet;
 use refusals::Refusals;
 pub use subscription::{Lagged, Subscription};
@@ -30,15 +43,20 @@ pub use subscription::{Lagged, Subscription};
 /// What of a message goes on the wire: a technique's framing of the message with this sequence number.
 pub type Encode = fn(u64, &Bytes) -> Bytes;
 
-/// A published message.
+/// A published message, by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Its position in the channel; 1 is the first.
     pub seq: u64,
-    /// The message itself.
-    pub message: Bytes,
     /// What of it goes on the wire.
     pub encoded: Bytes,
+}
+
+/// A run of one event.
+impl From<Run> for Event {
+    fn from(run: Run) -> Self {
+        Self { seq: run.last, encoded: run.bytes }
+    }
 }
 
 /// A channel that the server does not have.
@@ -93,6 +111,7 @@ struct Shared {
     uplink: UplinkTo,
     message_bytes: usize,
     replay_events: usize,
+    coalescing: Duration,
     channels: Box<[OnceLock<Arc<Channel>>]>,
     skipped: AtomicU64,
     outlet: Outlet,
@@ -112,6 +131,7 @@ impl Hub {
             uplink: settings.uplink,
             message_bytes: limits.message_bytes,
             replay_events: limits.replay_events.max(1),
+            coalescing: settings.coalescing,
             channels: (0..limits.channels).map(|_| OnceLock::new()).collect(),
             skipped: AtomicU64::new(0),
             outlet: Outlet::default(),
@@ -122,16 +142,17 @@ impl Hub {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Numbers the message in place, encodes it, retains it and wakes the channel's subscribers. Returns its
-    /// sequence number.
+    /// Numbers the message in place, encodes it, retains it and wakes the channel's subscribers, now or when the coalescing
+    /// window is over. Returns its sequence number.
+    ///
+    /// With [`Settings::coalescing`], it must be called inside of a tokio runtime, and panics elsewhere.
     ///
     /// # Errors
     ///
     /// When the bytes are no message, are too long, or the channel cannot take it.
     pub fn publish(&self, channel: u32, message: BytesMut) -> Result<u64, PublishError> {
         self.check(&message)?;
-        let shared = &*self.shared;
-        self.channel(channel)?.publish(message, shared.encode, shared.replay_events)
+        self.channel(channel)?.publish(message, &self.shared)
     }
 
     /// Takes a subscriber's own message, and sends it where [`Settings::uplink`] says.

@@ -36,6 +36,6 @@ pub mod stream;
 pub mod testing;
 pub mod tls;
 
-pub use hub::{Event, Hub, Lagged, Subscription};
+pub use hub::{Event, Hub, Lagged, Run, Subscription};
 pub use lifetime::{Stop, Stopper};
 pub use settings::Settings;

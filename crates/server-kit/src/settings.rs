@@ -15,6 +15,9 @@ pub struct Settings {
     pub limits: Limits,
     /// What becomes of a subscriber that fell out of the replay window.
     pub lag_policy: LagPolicy,
+    /// How long a channel's events are held, from the first one on, to be sent together; zero to send each at once. The timer
+    /// ticks in milliseconds, and none early.
+    pub coalescing: Duration,
     /// Long polling: how long a request is held before it is answered that there is nothing.
     pub hold: Duration,
     /// Streams and WebSocket: after how much silence a sign of life is sent; zero for never.
@@ -41,6 +44,7 @@ impl Default for Settings {
             transport: Transport::default(),
             limits: Limits::default(),
             lag_policy: LagPolicy::Disconnect,
+            coalescing: Duration::ZERO,
             hold: Duration::from_secs(25),
             heartbeat: Duration::from_secs(15),
             retry: Duration::from_secs(1),
@@ -103,8 +107,8 @@ pub struct Limits {
     /// How long a client may take for a TLS handshake, a request or a hello, leave what was sent to it unread, and an HTTP connection
     /// may lie idle.
     pub idle: Duration,
-    /// Events that a channel retains for subscribers that resume or are slow. It bounds a channel's memory to this
-    /// many times `message_bytes`, twice where the technique's encoding is not the message itself.
+    /// Events that a channel retains for subscribers that resume or are slow, as they go on the wire. It bounds a channel's
+    /// memory to about this many times `message_bytes`, and 128 KiB more.
     pub replay_events: usize,
     /// Channels are numbered from 0 to one below this.
     pub channels: u32,

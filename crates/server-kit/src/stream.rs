@@ -1,5 +1,6 @@
 //! A connection's bytes, whatever carries them: TCP, TLS over it, or a stream of an HTTP/2 connection.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -12,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// Room for a read. Reserved only once there is something to read, so that a quiet connection holds none.
+/// Room for a read, on the stack: a quiet connection holds none.
 const READ_BYTES: usize = 4 * 1024;
 
 /// Bytes both ways.
@@ -42,35 +43,25 @@ impl Stream {
     ///
     /// What the socket, TLS or HTTP/2 reports.
     pub async fn read_into(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => read_socket(socket, buffer).await,
-            Self::Tls(tls) => read_layered(tls, buffer).await,
-            Self::Http2(upgraded) => read_layered(upgraded, buffer).await,
-        }
+        poll_fn(|cx| self.poll_read_into(cx, buffer)).await
     }
-}
 
-async fn read_socket(socket: &TcpStream, buffer: &mut BytesMut) -> io::Result<usize> {
-    loop {
-        socket.readable().await?;
-        buffer.reserve(READ_BYTES);
-        match socket.try_read_buf(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            read => return read,
-        }
-    }
-}
-
-/// What lies above a socket cannot say that it is readable without giving bytes, so they go through the stack.
-async fn read_layered(stream: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<usize> {
-    std::future::poll_fn(|cx| {
+    /// As [`read_into`](Self::read_into).
+    ///
+    /// # Errors
+    ///
+    /// As [`read_into`](Self::read_into).
+    pub fn poll_read_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
         let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut read = ReadBuf::uninit(&mut space);
-        let polled = Pin::new(&mut *stream).poll_read(cx, &mut read);
+        let polled = Pin::new(self).poll_read(cx, &mut read);
         buffer.extend_from_slice(read.filled());
         polled.map_ok(|()| read.filled().len())
-    })
-    .await
+    }
 }
 
 /// Calls the same method of whichever stream it is.

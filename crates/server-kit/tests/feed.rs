@@ -35,7 +35,7 @@ impl Fixture {
     async fn payload(&self, channel: u32, seq: u64) -> String {
         let resume = Resume { channel, start: Start::After(seq - 1) };
         let event = self.hub.subscribe(resume).unwrap().next().await.unwrap();
-        String::from_utf8(wire::Message::decode(&event.message).unwrap().payload.to_vec()).unwrap()
+        String::from_utf8(wire::Message::decode(&event.encoded).unwrap().payload.to_vec()).unwrap()
     }
 }
 

@@ -4,7 +4,9 @@
 //! there is one; `204` when none came within [`Settings::hold`], or when the server stops. `410` tells a client that
 //! the events it asks for are no longer retained. A fresh client that is greeted is answered at once.
 
+use std::future::poll_fn;
 use std::io;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +14,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use server_kit::gzip::Encoding;
-use server_kit::http::{self, Connection, Endpoint, Refusal, no_content};
+use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Refusal, Wire, no_content};
 use server_kit::settings::Compression;
 use server_kit::{Hub, Settings, Stop, Subscription, batch};
 use tokio::net::TcpListener;
@@ -30,11 +32,20 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let compression = settings.transport.compression;
-    let polls = Polls { hub: hub.clone(), hold: settings.hold, compression, stop: stop.clone() };
-    http::serve(listener, hub, &settings, stop, polls).await
+    let polls = Polls {
+        events: batch::head(),
+        nothing: Head::new(&no_content()),
+        hub: hub.clone(),
+        hold: settings.hold,
+        compression,
+        stop: stop.clone(),
+    };
+    http::serve_direct(listener, hub, &settings, stop, polls).await
 }
 
 struct Polls {
+    events: Head,
+    nothing: Head,
     hub: Hub,
     hold: Duration,
     compression: Compression,
@@ -68,5 +79,68 @@ impl Polls {
             () = self.stop.requested() => Ok(None),
             () = sleep(self.hold) => Ok(None),
         }
+    }
+}
+
+/// A poll, and what is there for it already.
+struct Poller {
+    subscription: Subscription,
+    body: Option<Bytes>,
+}
+
+/// Why a poll is held no longer.
+enum Held {
+    Ready,
+    Stopped,
+    ForTooLong,
+    Gone(io::Result<()>),
+}
+
+impl Direct for Polls {
+    type Wish = Poller;
+
+    fn wish(&self, ask: &Ask<'_>) -> Option<Poller> {
+        let resume = ask.resume().filter(|_| self.compression == Compression::None)?;
+        let mut subscription = self.hub.subscribe(resume).ok()?;
+        let body = batch::pending(&mut subscription).ok()?;
+        Some(Poller { subscription, body })
+    }
+
+    async fn grant(&self, poller: Poller, wire: &mut Wire) -> io::Result<Next> {
+        let Poller { mut subscription, body } = poller;
+        if let Some(body) = body {
+            return wire.answer(&self.events, &body).await;
+        }
+        wire.hold(self.hold);
+        match poll_fn(|cx| self.poll_held(&mut subscription, wire, cx)).await {
+            Held::Ready => match batch::pending(&mut subscription) {
+                Ok(Some(body)) => wire.answer(&self.events, &body).await,
+                Ok(None) => wire.answer_nothing(&self.nothing, Next::Request).await,
+                Err(lagged) => wire.refuse(&lagged.into()).await,
+            },
+            Held::ForTooLong => wire.answer_nothing(&self.nothing, Next::Request).await,
+            Held::Stopped => wire.answer_nothing(&self.nothing, Next::Close).await,
+            Held::Gone(gone) => gone.map(|()| Next::Close),
+        }
+    }
+}
+
+impl Polls {
+    fn poll_held(
+        &self,
+        subscription: &mut Subscription,
+        wire: &mut Wire,
+        cx: &mut Context<'_>,
+    ) -> Poll<Held> {
+        if subscription.poll_ready(cx).is_ready() {
+            return Poll::Ready(Held::Ready);
+        }
+        if wire.poll_stop(cx).is_ready() {
+            return Poll::Ready(Held::Stopped);
+        }
+        if self.hold.is_zero() || wire.poll_hold(cx).is_ready() {
+            return Poll::Ready(Held::ForTooLong);
+        }
+        wire.poll_gone(cx).map(Held::Gone)
     }
 }

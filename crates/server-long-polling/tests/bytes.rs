@@ -46,6 +46,46 @@ async fn everything_that_is_there_goes_into_one_answer_at_once() {
     peer.expect(ok(&format!("{}\n{}\n", numbered(1, "one"), numbered(2, "two")))).await;
 }
 
+/// A target in absolute form (RFC 9112 §3.2.2) is nothing plain, so that hyper answers, from then on.
+#[tokio::test]
+async fn a_request_that_is_not_plain_is_answered_by_the_same_bytes() {
+    let server = server(Settings { hold: Duration::from_millis(50), ..Settings::default() }).await;
+    let mut peer = server.send(get("http://x/events?after=0")).await;
+    peer.expect(reply(NOTHING)).await;
+    peer.send(get("/events?after=0")).await;
+    server.until_waiting(1).await;
+    server.publish("one");
+    peer.expect(ok(&(numbered(1, "one") + "\n"))).await;
+}
+
+#[tokio::test]
+async fn requests_that_come_together_are_answered_one_behind_another() {
+    let server = server(Settings::default()).await;
+    server.publish("one");
+    let requests = [get("/events?after=0"), get("/events?after=1"), get("/nothing")].concat();
+    let mut peer = server.send(requests).await;
+    peer.expect(ok(&(numbered(1, "one") + "\n"))).await;
+    server.until_waiting(1).await;
+    server.publish("two");
+    peer.expect(ok(&(numbered(2, "two") + "\n"))).await;
+    peer.expect("HTTP/1.1 404 Not Found\r\n").await;
+}
+
+#[tokio::test]
+async fn a_poll_that_falls_out_of_the_window_while_it_is_held_is_told_so() {
+    let limits = Limits { replay_events: 2, ..Limits::default() };
+    let server = server(Settings { limits, ..Settings::default() }).await;
+    let mut peer = server.send(get("/events")).await;
+    server.until_waiting(1).await;
+    for _ in 0..5 {
+        server.publish("x");
+    }
+    peer.expect("HTTP/1.1 410 Gone\r\n").await;
+    peer.until(b"too slow, missed 3\n").await;
+    peer.send(get("/events?after=4")).await;
+    peer.expect(ok(&(numbered(5, "x") + "\n"))).await;
+}
+
 #[tokio::test]
 async fn a_poll_without_an_event_is_answered_after_the_hold() {
     let hold = Duration::from_millis(50);

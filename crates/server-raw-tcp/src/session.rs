@@ -1,22 +1,20 @@
 //! One connection: hello, then events down and messages up, in one task.
 
 use std::convert::Infallible;
-use std::io::{self, IoSlice};
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
 use server_kit::hub::{PublishError, UnknownChannel};
 use server_kit::stream::Stream;
-use server_kit::{Event, Hub, Lagged, Stop, Subscription, linger, tls};
+use server_kit::{Hub, Lagged, Run, Stop, linger, tls};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 use wire::Resume;
 use wire::frame::{Decoder, Oversize};
 
-/// Events that wait are written together up to this many bytes.
-const BATCH_BYTES: usize = 64 * 1024;
-/// Linux takes up to 1,024 slices a call; 64 cover a batch of small events in few calls.
-const SLICES: usize = 64;
+/// Events that are there together are written together, up to about so many bytes.
+const RUN_BYTES: usize = 64 * 1024;
 
 pub(crate) struct Session {
     stream: Stream,
@@ -79,13 +77,12 @@ impl Session {
             self.stream.flush().await?;
         }
         self.take_messages(resume.channel)?;
-        let mut events = Vec::new();
         let stopped = stop.requested();
         tokio::pin!(stopped);
         loop {
             // By turns: events that never end must hold up neither what the client sends nor the stop.
             tokio::select! {
-                () = subscription.ready() => self.deliver(&mut subscription, &mut events).await?,
+                run = subscription.next_run(RUN_BYTES) => self.deliver(run?).await?,
                 read = self.read() => {
                     read?;
                     self.take_messages(resume.channel)?;
@@ -105,17 +102,11 @@ impl Session {
         }
     }
 
-    /// Sends all events that are there; one call to the system where the socket takes it.
-    async fn deliver(&mut self, subscription: &mut Subscription, events: &mut Vec<Event>) -> Result<(), End> {
-        subscription.pending(events, BATCH_BYTES)?;
-        match &events[..] {
-            [event] => self.stream.write_all(&event.encoded).await?,
-            events => write_all(&mut self.stream, events).await?,
-        }
+    /// Sends events that are there together; one call to the system where the socket takes it.
+    async fn deliver(&mut self, run: Run) -> Result<(), End> {
+        self.stream.write_all(&run.bytes).await?;
         // TLS may hold back the end of what it took; a socket has nothing to flush.
-        self.stream.flush().await?;
-        events.clear();
-        Ok(())
+        Ok(self.stream.flush().await?)
     }
 
     /// Cancel-safe.
@@ -132,29 +123,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-async fn write_all(stream: &mut Stream, mut events: &[Event]) -> io::Result<()> {
-    let mut written = 0;
-    while let Some(first) = events.first() {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let first = first.encoded.slice(written..);
-        slices[0] = IoSlice::new(&first);
-        let mut count = 1;
-        for (slice, event) in slices[1..].iter_mut().zip(&events[1..]) {
-            *slice = IoSlice::new(&event.encoded);
-            count += 1;
-        }
-        let mut rest = written + stream.write_vectored(&slices[..count]).await?;
-        while let Some(event) = events.first()
-            && event.encoded.len() <= rest
-        {
-            rest -= event.encoded.len();
-            events = &events[1..];
-        }
-        written = rest;
-    }
-    Ok(())
 }
 
 impl End {

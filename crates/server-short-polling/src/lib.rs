@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::{Request, Response, StatusCode};
 use server_kit::gzip::Encoding;
-use server_kit::http::{self, Connection, Endpoint, Refusal, no_content};
+use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Refusal, Wire, no_content};
 use server_kit::settings::{Compression, EmptyAnswer};
 use server_kit::{Hub, Settings, Stop, batch};
 use tokio::net::TcpListener;
@@ -33,11 +33,14 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let compression = settings.transport.compression;
-    let polls = Polls { hub: hub.clone(), empty: settings.empty, compression };
-    http::serve(listener, hub, &settings, stop, polls).await
+    let (events, nothing) = (batch::head(), Head::new(&no_content()));
+    let polls = Polls { events, nothing, hub: hub.clone(), empty: settings.empty, compression };
+    http::serve_direct(listener, hub, &settings, stop, polls).await
 }
 
 struct Polls {
+    events: Head,
+    nothing: Head,
     hub: Hub,
     empty: EmptyAnswer,
     compression: Compression,
@@ -61,6 +64,25 @@ impl Endpoint for Polls {
             EmptyAnswer::NoContent => answer,
             EmptyAnswer::NotModified => tagged(answer, position, request.headers().get(IF_NONE_MATCH)),
         })
+    }
+}
+
+/// Only without tags, which differ by position.
+impl Direct for Polls {
+    /// What is there.
+    type Wish = Option<Bytes>;
+
+    fn wish(&self, ask: &Ask<'_>) -> Option<Option<Bytes>> {
+        let is_plain = self.compression == Compression::None && self.empty == EmptyAnswer::NoContent;
+        let resume = ask.resume().filter(|_| is_plain)?;
+        batch::pending(&mut self.hub.subscribe(resume).ok()?).ok()
+    }
+
+    async fn grant(&self, body: Option<Bytes>, wire: &mut Wire) -> io::Result<Next> {
+        match body {
+            Some(body) => wire.answer(&self.events, &body).await,
+            None => wire.answer_nothing(&self.nothing, Next::Request).await,
+        }
     }
 }
 

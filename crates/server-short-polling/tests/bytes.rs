@@ -119,6 +119,29 @@ async fn a_posted_message_is_published() {
     peer.expect(ok(&(numbered(1, "up") + "\n"))).await;
 }
 
+/// A target in absolute form (RFC 9112 §3.2.2) is nothing plain, so that hyper answers, from then on.
+#[tokio::test]
+async fn a_request_that_is_not_plain_is_answered_by_the_same_bytes() {
+    let server = server(Settings::default()).await;
+    let mut peer = server.send(get("http://x/events?after=0")).await;
+    peer.expect(reply(NOTHING)).await;
+    server.publish("one");
+    peer.send(get("/events?after=0")).await;
+    peer.expect(ok(&(numbered(1, "one") + "\n"))).await;
+}
+
+#[tokio::test]
+async fn all_that_is_retained_is_one_answer_however_it_lies_in_memory() {
+    let server = server(Settings::default()).await;
+    let mut expected = String::new();
+    for (n, seq) in (1..=60).zip(1..) {
+        let payload = "x".repeat(n * 331);
+        server.publish(&payload);
+        expected += &(numbered(seq, &payload) + "\n");
+    }
+    server.send(get("/events?after=0")).await.expect(ok(&expected)).await;
+}
+
 #[tokio::test]
 async fn what_is_not_understood_is_refused_with_a_line_and_the_connection_stays() {
     let server = server(Settings::default()).await;

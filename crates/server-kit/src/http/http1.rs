@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::server::conn::http1::Builder;
+pub(super) use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 
 use super::connection::{After, Connection};
+use super::rewound::Rewound;
 use super::{Endpoint, Site};
 use crate::listener::Admission;
 use crate::settings::Limits;
@@ -39,8 +40,20 @@ pub(super) async fn connection<E: Endpoint>(
     stream: Stream,
     admission: Admission,
 ) {
+    rest(site, stream, Bytes::new(), admission).await;
+}
+
+/// A connection of which these bytes were read already.
+pub(super) async fn rest<E: Endpoint>(
+    site: Arc<Site<E, Builder>>,
+    stream: Stream,
+    read: Bytes,
+    admission: Admission,
+) {
     let connection = Arc::new(Connection::default());
-    let (read, stream, ended) = speak(&site, &connection, stream, &admission).await;
+    let stream = Rewound::new(stream, read);
+    // In a box of its own, which goes with HTTP: an upgraded connection is no larger than it has to be.
+    let (read, stream, ended) = Box::pin(speak(&site, &connection, stream, &admission)).await;
     match connection.take() {
         After::Upgrade(session) if ended.is_ok() => session(stream, read).await,
         After::Linger => linger::close(stream).await,
@@ -55,7 +68,7 @@ pub(super) async fn connection<E: Endpoint>(
 async fn speak<E: Endpoint>(
     site: &Arc<Site<E, Builder>>,
     connection: &Arc<Connection>,
-    stream: Stream,
+    stream: Rewound,
     admission: &Admission,
 ) -> (Bytes, Stream, hyper::Result<()>) {
     let admitted = matches!(admission, Admission::Admitted(_));
@@ -79,7 +92,8 @@ async fn speak<E: Endpoint>(
         }
     };
     let parts = http.into_parts();
-    (parts.read_buf, parts.io.into_inner(), ended)
+    let (stream, read) = parts.io.into_inner().into_parts(parts.read_buf);
+    (read, stream, ended)
 }
 
 async fn give_up<E: Endpoint>(site: &Site<E, Builder>, mut stream: Stream, ended: hyper::Result<()>) {

@@ -1,86 +1,104 @@
-//! A channel: the replay window and the wakers of those who wait for more.
+//! A channel: its replay window, how far that is released, and the wakers of those who wait for more.
 //!
 //! The lock is held for a few moves of pointers, never across a wake-up or an await.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::time::{Instant, sleep_until};
 use wire::message::{MAX_SEQ, set_seq};
 
-use super::{Encode, Event, PublishError};
+use super::log::Log;
+use super::{Encode, PublishError, Shared};
 
 #[derive(Default)]
 pub(super) struct Channel {
-    log: Mutex<Log>,
+    state: Mutex<State>,
 }
 
 impl Channel {
     /// Nothing under the lock can leave it half changed, so a panic elsewhere does not spoil it.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn publish(
-        &self,
-        message: BytesMut,
-        encode: Encode,
-        capacity: usize,
-    ) -> Result<u64, PublishError> {
-        let (seq, woken) = {
-            let mut log = self.lock();
-            let seq = log.append(message, encode, capacity)?;
-            (seq, log.waiting.take_all())
+    pub(super) fn publish(self: &Arc<Self>, message: BytesMut, shared: &Shared) -> Result<u64, PublishError> {
+        let (seq, next) = {
+            let mut state = self.lock();
+            let seq = state.append(message, shared.encode, shared.replay_events)?;
+            (seq, state.after_append(shared.coalescing, shared.replay_events))
         };
-        woken.into_iter().for_each(Waker::wake);
+        match next {
+            Next::Wake(woken) => woken.into_iter().for_each(Waker::wake),
+            Next::Release => {
+                let window_end = Instant::now() + shared.coalescing;
+                tokio::spawn(self.clone().release_at(window_end, seq));
+            }
+            Next::Hold => {}
+        }
         Ok(seq)
     }
+
+    /// Releases what is held since `first`, unless that has been done meanwhile.
+    async fn release_at(self: Arc<Self>, window_end: Instant, first: u64) {
+        sleep_until(window_end).await;
+        let woken = {
+            let mut state = self.lock();
+            if state.released >= first { Vec::new() } else { state.release() }
+        };
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// What is to be done about an event that was appended.
+enum Next {
+    /// It is released: those who waited are woken.
+    Wake(Vec<Waker>),
+    /// It is the first one that is held: it is released once the coalescing window is over.
+    Release,
+    /// It is released together with those that are held already.
+    Hold,
 }
 
 /// The newest events of a channel, and who waits for the next.
 #[derive(Default)]
-pub(super) struct Log {
-    head: u64,
-    events: VecDeque<Event>,
+pub(super) struct State {
+    pub(super) log: Log,
+    /// Events up to this one may be read; those behind it are held, to be read together.
+    pub(super) released: u64,
     pub(super) waiting: Waiting,
 }
 
-impl Log {
-    /// Sequence number of the newest event; 0 when there has been none.
-    pub(super) fn head(&self) -> u64 {
-        self.head
-    }
-
-    /// The sequence number before the oldest event that is retained.
-    pub(super) fn floor(&self) -> u64 {
-        self.head - self.events.len() as u64
-    }
-
-    /// The events after `position`, which lies between floor and head.
-    pub(super) fn after(&self, position: u64) -> impl Iterator<Item = &Event> {
-        self.events.range((position - self.floor()) as usize..)
-    }
-
+impl State {
     fn append(
         &mut self,
         mut message: BytesMut,
         encode: Encode,
         capacity: usize,
     ) -> Result<u64, PublishError> {
-        if self.head >= MAX_SEQ {
+        let seq = self.log.head() + 1;
+        if seq > MAX_SEQ {
             return Err(PublishError::Exhausted);
         }
-        let seq = self.head + 1;
         set_seq(&mut message, seq)?;
-        if self.events.len() == capacity {
-            self.events.pop_front();
-        }
-        let message = message.freeze();
-        let encoded = encode(seq, &message);
-        self.events.push_back(Event { seq, message, encoded });
-        self.head = seq;
+        self.log.append(encode(seq, &message.freeze()), capacity);
         Ok(seq)
+    }
+
+    fn after_append(&mut self, window: Duration, capacity: usize) -> Next {
+        match self.log.head() - self.released {
+            // What is held must not fall out of the replay window before anybody could read it.
+            held if window.is_zero() || held >= capacity as u64 => Next::Wake(self.release()),
+            1 => Next::Release,
+            _ => Next::Hold,
+        }
+    }
+
+    fn release(&mut self) -> Vec<Waker> {
+        self.released = self.log.head();
+        self.waiting.take_all()
     }
 }
 
@@ -100,7 +118,7 @@ impl Waiting {
         })
     }
 
-    /// Has the slot's subscription woken at the next event.
+    /// Has the slot's subscription woken at the next release.
     pub(super) fn set(&mut self, slot: usize, waker: &Waker) {
         match &mut self.slots[slot] {
             Some(known) => known.clone_from(waker),
@@ -124,6 +142,8 @@ impl Waiting {
     }
 
     fn take_all(&mut self) -> Vec<Waker> {
-        self.slots.iter_mut().filter_map(Option::take).collect()
+        let mut woken = Vec::with_capacity(self.slots.len());
+        woken.extend(self.slots.iter_mut().filter_map(Option::take));
+        woken
     }
 }

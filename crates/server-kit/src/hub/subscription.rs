@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use wire::Start;
 
-use super::channel::{Channel, Log};
+use super::channel::{Channel, State};
+use super::log::Run;
 use super::{Event, Shared};
 use crate::settings::LagPolicy;
 
@@ -39,8 +40,8 @@ pub struct Subscription {
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, channel: Arc<Channel>, start: Start) -> Self {
         let (head, floor) = {
-            let log = channel.lock();
-            (log.head(), log.floor())
+            let state = channel.lock();
+            (state.log.head(), state.log.floor())
         };
         let (position, greeting) = match start {
             Start::Fresh => (head, shared.greeting(head)),
@@ -63,40 +64,59 @@ impl Subscription {
 
     /// The sequence number of the channel's newest event; 0 when there has been none.
     pub fn head(&self) -> u64 {
-        self.channel.lock().head()
+        self.channel.lock().log.head()
     }
 
-    /// The next event, if it is there. Never waits.
+    /// All events that are there, as they go on the wire, up to `max_bytes`, but one at least; the rest is there for the next
+    /// call, also where the hub's memory parts. None if there is nothing. Never waits.
     ///
     /// # Errors
     ///
-    /// [`Lagged`] when it is no longer retained and the policy is to disconnect.
-    pub fn try_next(&mut self) -> Result<Option<Event>, Lagged> {
-        let channel = self.channel.clone();
-        self.read(&channel.lock())
+    /// [`Lagged`] when they are no longer retained and the policy is to disconnect.
+    pub fn run(&mut self, max_bytes: usize) -> Result<Option<Run>, Lagged> {
+        let Self { shared, channel, position, .. } = self;
+        read(&mut channel.lock(), shared, position, max_bytes)
     }
 
-    /// The next event, as soon as it is there. Cancel-safe: what was not returned is not read.
+    /// As [`run`](Self::run), as soon as there is something. Cancel-safe: what was not returned is not read.
     ///
     /// # Errors
     ///
-    /// As [`try_next`](Self::try_next).
-    pub async fn next(&mut self) -> Result<Event, Lagged> {
-        poll_fn(|cx| self.poll_next(cx)).await
+    /// As [`run`](Self::run).
+    pub async fn next_run(&mut self, max_bytes: usize) -> Result<Run, Lagged> {
+        poll_fn(|cx| self.poll_run(cx, max_bytes)).await
     }
 
-    /// As [`next`](Self::next), for a body or a stream; the task is woken once an event is there.
+    /// As [`next_run`](Self::next_run), for a body or a stream; the task is woken once something is there.
     ///
     /// # Errors
     ///
-    /// As [`try_next`](Self::try_next).
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Lagged>> {
-        let channel = self.channel.clone();
-        let mut log = channel.lock();
-        match self.read(&log).transpose() {
-            Some(event) => Poll::Ready(event),
-            None => self.wait(&mut log, cx),
+    /// As [`run`](Self::run).
+    pub fn poll_run(&mut self, cx: &Context<'_>, max_bytes: usize) -> Poll<Result<Run, Lagged>> {
+        let Self { shared, channel, position, slot, .. } = self;
+        let mut state = channel.lock();
+        match read(&mut state, shared, position, max_bytes).transpose() {
+            Some(run) => Poll::Ready(run),
+            None => wait(&mut state, slot, cx),
         }
+    }
+
+    /// The next event by itself, if it is there. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn try_next(&mut self) -> Result<Option<Event>, Lagged> {
+        Ok(self.run(0)?.map(Event::from))
+    }
+
+    /// The next event by itself, as soon as it is there. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn next(&mut self) -> Result<Event, Lagged> {
+        self.next_run(0).await.map(Event::from)
     }
 
     /// Resolves once there is something to read, be it that events were missed. Cancel-safe, reads nothing.
@@ -105,61 +125,74 @@ impl Subscription {
     }
 
     /// As [`ready`](Self::ready).
-    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let channel = self.channel.clone();
-        let mut log = channel.lock();
-        if log.head() > self.position { Poll::Ready(()) } else { self.wait(&mut log, cx) }
+    pub fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Self { channel, position, slot, .. } = self;
+        let mut state = channel.lock();
+        if state.released > *position { Poll::Ready(()) } else { wait(&mut state, slot, cx) }
     }
 
-    /// Appends the events that are there, up to `max_bytes` of encoded bytes, but one at least.
+    /// Appends the events that are there, each by itself, up to `max_bytes` of encoded bytes, but one at least.
     ///
     /// # Errors
     ///
-    /// As [`try_next`](Self::try_next); nothing is appended then.
+    /// As [`run`](Self::run); nothing is appended then.
     pub fn pending(&mut self, events: &mut Vec<Event>, max_bytes: usize) -> Result<(), Lagged> {
-        let channel = self.channel.clone();
-        let log = channel.lock();
-        self.catch_up(&log)?;
-        let mut bytes = 0;
-        for event in log.after(self.position) {
-            if bytes > 0 && bytes + event.encoded.len() > max_bytes {
+        let Self { shared, channel, position, .. } = self;
+        let mut state = channel.lock();
+        catch_up(&state, shared, position)?;
+        let (mut left, mut is_first) = (max_bytes, true);
+        while state.released > *position {
+            let until = state.released;
+            let all = state.log.run(*position, until, left);
+            if all.bytes.len() > left && !is_first {
                 break;
             }
-            bytes += event.encoded.len();
-            self.position = event.seq;
-            events.push(event.clone());
+            (left, is_first) = (left.saturating_sub(all.bytes.len()), false);
+            while *position < all.last {
+                // A slice of what was just read.
+                let event = Event::from(state.log.run(*position, all.last, 0));
+                *position = event.seq;
+                events.push(event);
+            }
         }
         Ok(())
     }
+}
 
-    fn read(&mut self, log: &Log) -> Result<Option<Event>, Lagged> {
-        self.catch_up(log)?;
-        let event = log.after(self.position).next().cloned();
-        if let Some(event) = &event {
-            self.position = event.seq;
+/// Reads what is there behind the position, and moves it.
+fn read(
+    state: &mut State,
+    shared: &Shared,
+    position: &mut u64,
+    max_bytes: usize,
+) -> Result<Option<Run>, Lagged> {
+    catch_up(state, shared, position)?;
+    if state.released <= *position {
+        return Ok(None);
+    }
+    let run = state.log.run(*position, state.released, max_bytes);
+    *position = run.last;
+    Ok(Some(run))
+}
+
+/// Leaves the position inside the window, or says that it is not.
+fn catch_up(state: &State, shared: &Shared, position: &mut u64) -> Result<(), Lagged> {
+    let missed = state.log.floor().saturating_sub(*position);
+    match shared.lag_policy {
+        _ if missed == 0 => Ok(()),
+        LagPolicy::Disconnect => Err(Lagged { missed }),
+        LagPolicy::Skip => {
+            shared.skipped.fetch_add(missed, Ordering::Relaxed);
+            *position = state.log.floor();
+            Ok(())
         }
-        Ok(event)
     }
+}
 
-    /// Leaves the position inside the window, or says that it is not.
-    fn catch_up(&mut self, log: &Log) -> Result<(), Lagged> {
-        let missed = log.floor().saturating_sub(self.position);
-        match self.shared.lag_policy {
-            _ if missed == 0 => Ok(()),
-            LagPolicy::Disconnect => Err(Lagged { missed }),
-            LagPolicy::Skip => {
-                self.shared.skipped.fetch_add(missed, Ordering::Relaxed);
-                self.position = log.floor();
-                Ok(())
-            }
-        }
-    }
-
-    fn wait<T>(&mut self, log: &mut Log, cx: &Context<'_>) -> Poll<T> {
-        let slot = *self.slot.get_or_insert_with(|| log.waiting.claim());
-        log.waiting.set(slot, cx.waker());
-        Poll::Pending
-    }
+fn wait<T>(state: &mut State, slot: &mut Option<usize>, cx: &Context<'_>) -> Poll<T> {
+    let slot = *slot.get_or_insert_with(|| state.waiting.claim());
+    state.waiting.set(slot, cx.waker());
+    Poll::Pending
 }
 
 impl Drop for Subscription {

@@ -43,9 +43,8 @@ fn each_channel_numbers_its_messages_from_one_and_in_place() {
     assert_eq!(hub.publish(0, message("b")), Ok(2));
     assert_eq!(hub.publish(7, message("c")), Ok(1));
     let event = from(&hub, Start::After(1)).try_next().unwrap().unwrap();
-    let decoded = Message::decode(&event.message).unwrap();
+    let decoded = Message::decode(event.encoded.strip_prefix(b"2:").unwrap()).unwrap();
     assert_eq!((event.seq, decoded.stamp.seq, decoded.payload), (2, 2, &b"b"[..]));
-    assert_eq!(&event.encoded[..], [b"2:", &event.message[..]].concat());
 }
 
 #[test]
@@ -54,6 +53,64 @@ fn all_subscribers_share_the_encoded_bytes() {
     publish(&hub, 1);
     let encoded = || from(&hub, Start::After(0)).try_next().unwrap().unwrap().encoded;
     assert_eq!(encoded().as_ptr(), encoded().as_ptr());
+}
+
+#[test]
+fn all_that_is_there_is_one_run() {
+    let hub = hub(&Settings::default());
+    publish(&hub, 5);
+    let mut subscription = from(&hub, Start::After(2));
+    let run = subscription.run(usize::MAX).unwrap().unwrap();
+    assert_eq!((run.events, run.last, subscription.position()), (3, 5, 5));
+    let mut one_by_one = Vec::new();
+    from(&hub, Start::After(2)).pending(&mut one_by_one, usize::MAX).unwrap();
+    assert_eq!(run.bytes, one_by_one.iter().flat_map(|event| event.encoded.to_vec()).collect::<Vec<_>>());
+    assert_eq!(subscription.run(usize::MAX), Ok(None));
+}
+
+fn coalescing(window: Duration, replay_events: usize) -> Hub {
+    hub(&Settings {
+        coalescing: window,
+        limits: Limits { replay_events, ..Limits::default() },
+        ..Settings::default()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_held_from_the_first_on_and_released_together() {
+    let window = Duration::from_millis(20);
+    let hub = coalescing(window, 100);
+    let mut subscription = from(&hub, Start::Fresh);
+    for _ in 0..2 {
+        let begun = tokio::time::Instant::now();
+        publish(&hub, 1);
+        tokio::time::sleep(window / 2).await;
+        publish(&hub, 2);
+        assert_eq!(subscription.run(usize::MAX), Ok(None));
+        assert_eq!(subscription.next_run(usize::MAX).await.unwrap().events, 3);
+        assert!(begun.elapsed() >= window && begun.elapsed() < 2 * window, "{:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_while_events_are_held_begins_behind_them() {
+    let hub = coalescing(Duration::from_millis(20), 100);
+    publish(&hub, 1);
+    let (mut fresh, mut resumed) = (from(&hub, Start::Fresh), from(&hub, Start::After(0)));
+    assert_eq!(fresh.position(), 1);
+    assert_eq!(resumed.next().await.unwrap().seq, 1);
+    publish(&hub, 1);
+    assert_eq!(fresh.next().await.unwrap().seq, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn held_events_are_released_before_the_first_would_be_lost() {
+    let hub = coalescing(Duration::from_secs(3_600), 3);
+    let mut subscription = from(&hub, Start::Fresh);
+    publish(&hub, 2);
+    assert_eq!(subscription.run(usize::MAX), Ok(None));
+    publish(&hub, 1);
+    assert_eq!(sequence(&mut subscription), [1, 2, 3]);
 }
 
 #[test]
@@ -170,9 +227,9 @@ fn who_gives_up_waiting_leaves_nothing_behind() {
     let hub = hub(&Settings::default());
     for _ in 0..3 {
         let mut subscription = from(&hub, Start::Fresh);
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(subscription.poll_ready(&mut cx).is_pending());
-        assert!(subscription.poll_next(&mut cx).is_pending());
+        let cx = Context::from_waker(Waker::noop());
+        assert!(subscription.poll_ready(&cx).is_pending());
+        assert!(subscription.poll_run(&cx, 0).is_pending());
         assert_eq!(hub.waiting(0), 1);
     }
     assert_eq!(hub.waiting(0), 0);

@@ -1,0 +1,16 @@
+//! What a format says beside the events, and how many of these it says at once.
+
+use bytes::Bytes;
+use server_kit::Lagged;
+
+/// Events that are there together are sent together, up to about so many bytes.
+pub(crate) const RUN_BYTES: usize = 64 * 1024;
+
+/// What a format says beside the events.
+pub(crate) trait Format: Unpin + Send + 'static {
+    /// What a client passes over.
+    const HEARTBEAT: &'static [u8];
+
+    /// The last that a subscriber is told which fell out of the replay window.
+    fn too_slow(lagged: Lagged) -> Bytes;
+}

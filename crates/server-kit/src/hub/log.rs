@@ -1,0 +1,214 @@
+//! A channel's replay window: its newest events as they go on the wire, one behind another in shared segments.
+//!
+//! What a subscriber has pending is a slice of a segment, however many events that are, and no single one of them is touched. A
+//! full segment is closed and shared as it is. Of the one that is still filled an *image* is made when somebody reads, of
+//! what that subscriber has pending; everybody who keeps up has the same pending, and takes a slice of the same image.
+//!
+//! Positions are sequence numbers: what a position has pending begins with the event behind it.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+/// A segment is closed before it grows beyond this. Who is slow may hold one.
+const SEGMENT_BYTES: usize = 64 * 1024;
+/// An event of so many bytes is a segment by itself, so that it is not copied.
+const LARGE: usize = 16 * 1024;
+
+/// Whole events that a subscriber has pending, one behind another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// What goes on the wire, shared with everybody who has the same pending.
+    pub bytes: Bytes,
+    /// How many events these are; at least 1.
+    pub events: usize,
+    /// The sequence number of the last one.
+    pub last: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Log {
+    /// The position before the oldest event that is retained.
+    floor: u64,
+    closed: VecDeque<Segment<Bytes>>,
+    open: Segment<Vec<u8>>,
+    image: Image,
+}
+
+impl Log {
+    /// Sequence number of the newest event; 0 when there has been none.
+    pub(super) fn head(&self) -> u64 {
+        self.open.last()
+    }
+
+    /// The position before the oldest event that is retained.
+    pub(super) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// Puts the next event behind the others, of which `capacity` are retained with it.
+    pub(super) fn append(&mut self, encoded: Bytes, capacity: usize) {
+        if self.open.bytes.len() + encoded.len() > SEGMENT_BYTES {
+            self.close();
+        }
+        if encoded.len() >= LARGE {
+            self.close();
+            let after = self.open.after;
+            self.closed.push_back(Segment { after, ends: vec![encoded.len() as u32], bytes: encoded });
+            self.open.after += 1;
+        } else {
+            self.image.start = self.open.bytes.len();
+            self.open.bytes.extend_from_slice(&encoded);
+            self.open.ends.push(self.open.bytes.len() as u32);
+            self.image.bytes = encoded;
+        }
+        self.floor = self.floor.max(self.head().saturating_sub(capacity as u64));
+        while self.closed.front().is_some_and(|segment| segment.last() <= self.floor) {
+            self.closed.pop_front();
+        }
+    }
+
+    /// Events behind `position`, up to and with `until`, of at most `max_bytes`, but one at least. There may be more behind
+    /// them. The position lies between floor and `until`, and this not beyond the head.
+    pub(super) fn run(&mut self, position: u64, until: u64, max_bytes: usize) -> Run {
+        if let Some(segment) = self.closed_behind(position) {
+            let (range, last) = segment.stretch(position, until, max_bytes);
+            return Run { bytes: segment.bytes.slice(range), events: (last - position) as usize, last };
+        }
+        let (range, last) = self.open.stretch(position, until, max_bytes);
+        let bytes = self.image.slice(range, &self.open.bytes);
+        Run { bytes, events: (last - position) as usize, last }
+    }
+
+    fn closed_behind(&self, position: u64) -> Option<&Segment<Bytes>> {
+        if position >= self.open.after {
+            return None;
+        }
+        self.closed.get(self.closed.partition_point(|segment| segment.last() <= position))
+    }
+
+    fn close(&mut self) {
+        let after = self.open.last();
+        let open = std::mem::replace(&mut self.open, Segment { after, ..Segment::default() });
+        if !open.ends.is_empty() {
+            self.closed.push_back(Segment { after: open.after, ends: open.ends, bytes: open.bytes.into() });
+        }
+        self.image = Image::default();
+    }
+}
+
+/// Events one behind another.
+#[derive(Default)]
+struct Segment<B> {
+    /// The position before its first event.
+    after: u64,
+    /// Where each event ends in the bytes.
+    ends: Vec<u32>,
+    bytes: B,
+}
+
+impl<B> Segment<B> {
+    /// Sequence number of its last event; the position before it where it holds none.
+    fn last(&self) -> u64 {
+        self.after + self.ends.len() as u64
+    }
+
+    /// Where the events behind `position` lie, and the number of the last of them, as [`Log::run`] has it.
+    fn stretch(&self, position: u64, until: u64, max_bytes: usize) -> (Range<usize>, u64) {
+        let first = (position - self.after) as usize;
+        let ends = &self.ends[first..(until.min(self.last()) - self.after) as usize];
+        let start = first.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        let fitting = ends.partition_point(|&end| end as usize - start <= max_bytes).max(1);
+        (start..ends[fitting - 1] as usize, position + fitting as u64)
+    }
+}
+
+/// Bytes of the open segment that are shared already; at first those of its newest event.
+#[derive(Default)]
+struct Image {
+    start: usize,
+    bytes: Bytes,
+}
+
+impl Image {
+    fn slice(&mut self, range: Range<usize>, open: &[u8]) -> Bytes {
+        if range.start < self.start || range.end > self.start + self.bytes.len() {
+            *self = Self { start: range.start, bytes: Bytes::copy_from_slice(&open[range.clone()]) };
+        }
+        self.bytes.slice(range.start - self.start..range.end - self.start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An event whose length and content follow from its number: of so many lengths that segments end anywhere.
+    fn event(seq: u64) -> Bytes {
+        let len = match seq % 7 {
+            0 => LARGE + seq as usize,
+            other => (other * other * 97) as usize,
+        };
+        Bytes::from(vec![seq as u8; len])
+    }
+
+    fn bytes(events: std::ops::RangeInclusive<u64>) -> Vec<u8> {
+        events.flat_map(event).collect()
+    }
+
+    fn log(events: u64, capacity: usize) -> Log {
+        let mut log = Log::default();
+        (1..=events).for_each(|seq| log.append(event(seq), capacity));
+        log
+    }
+
+    #[test]
+    fn runs_one_behind_another_are_the_events_that_were_appended() {
+        let mut log = log(300, 200);
+        assert_eq!((log.floor(), log.head()), (100, 300));
+        for (from, until, max_bytes) in [(100, 300, usize::MAX), (100, 300, 5_000), (231, 299, 0), (299, 300, 1)] {
+            let (mut position, mut got) = (from, Vec::new());
+            while position < until {
+                let run = log.run(position, until, max_bytes);
+                assert_eq!(run.last, position + run.events as u64);
+                assert!(run.events == 1 || run.bytes.len() <= max_bytes);
+                got.extend_from_slice(&run.bytes);
+                position = run.last;
+            }
+            assert!(got == bytes(from + 1..=until), "{from}..={until} by {max_bytes}");
+        }
+    }
+
+    #[test]
+    fn everybody_who_keeps_up_shares_the_same_bytes() {
+        let mut log = Log::default();
+        for seq in 1..=3 {
+            log.append(event(seq), 100);
+        }
+        let (first, second) = (log.run(0, 3, usize::MAX), log.run(0, 3, usize::MAX));
+        assert_eq!((first.events, first.bytes.as_ptr()), (3, second.bytes.as_ptr()));
+        let behind = event(1).len();
+        assert_eq!(log.run(1, 3, usize::MAX).bytes.as_ptr(), first.bytes[behind..].as_ptr());
+    }
+
+    #[test]
+    fn the_newest_event_and_a_large_one_are_not_copied() {
+        let mut log = Log::default();
+        for seq in [6, 7] {
+            let encoded = event(seq);
+            log.append(encoded.clone(), 100);
+            assert_eq!(log.run(seq - 6, seq - 5, 0).bytes.as_ptr(), encoded.as_ptr());
+        }
+    }
+
+    #[test]
+    fn what_is_not_retained_takes_up_one_segment_at_most() {
+        let mut log = Log::default();
+        for _ in 0..100_000 {
+            log.append(Bytes::from_static(&[0; 100]), 10);
+        }
+        assert_eq!((log.floor(), log.head()), (99_990, 100_000));
+        assert!(log.closed.len() <= 1, "{} segments", log.closed.len());
+    }
+}
