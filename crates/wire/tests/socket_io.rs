@@ -175,6 +175,14 @@ fn a_connect_says_where_a_subscriber_begins_in_these_bytes() {
 }
 
 #[test]
+fn a_connect_says_it_as_an_object_and_not_as_a_list_of_its_values() {
+    for bad in [&b"[3,17]"[..], b" [3]", b"[]", b"3", b"null", b"\"{}\""] {
+        assert!(Auth::decode(bad).is_err(), "{}", String::from_utf8_lossy(bad));
+    }
+    assert_eq!(Auth::decode(b" {\n\"channel\":3}").unwrap(), Auth { channel: 3, after: None });
+}
+
+#[test]
 fn a_message_with_an_id_a_namespace_or_another_name_is_no_plain_one() {
     for text in [r#"21["message",[1]]"#, r#"2/a,["message",[1]]"#, r#"2["dismissed","x"]"#, "2", ""] {
         assert_eq!(socket_io::message(text.as_bytes()), None, "{text}");

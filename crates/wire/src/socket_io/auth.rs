@@ -1,5 +1,6 @@
 //! A [`Resume`] as what a CONNECT carries ("Connection to a namespace"): `{"channel":3,"after":17}`.
 
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
 use crate::{Resume, Start};
@@ -28,7 +29,14 @@ impl Auth {
     ///
     /// When it is no JSON object, or a known key's value is not a whole number in range.
     pub fn decode(data: &[u8]) -> Result<Self, AuthError> {
-        if data.is_empty() { Ok(Self::default()) } else { Ok(serde_json::from_slice(data)?) }
+        if data.is_empty() {
+            return Ok(Self::default());
+        }
+        // A derived reader takes an array for the fields in their order, too.
+        if !data.trim_ascii_start().starts_with(b"{") {
+            return Err(serde_json::Error::custom("it is no object").into());
+        }
+        Ok(serde_json::from_slice(data)?)
     }
 
     /// A CONNECT's data.
