@@ -28,8 +28,8 @@ pub(crate) struct Technique {
     pub(crate) floor: bool,
     /// Why it takes no part in trials of these settings; none where it does.
     pub(crate) unsupported: fn(&schema::settings::Settings) -> Option<&'static str>,
-    /// The server half's encoding, once per event.
-    pub(crate) encode: Encode,
+    /// The server half's encoding by these settings, once per event.
+    pub(crate) encode: fn(&Settings) -> Encode,
     /// The server half.
     pub(crate) serve: Serve,
     /// The client half.
@@ -44,7 +44,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         about: "the client asks every interval; an empty answer when nothing is new (RFC 9110)",
         floor: false,
         unsupported: |_| None,
-        encode: server_short_polling::encode,
+        encode: |_| server_short_polling::encode,
         serve: |listener, hub, settings, stop| {
             server_short_polling::serve(listener, hub, settings, stop).boxed()
         },
@@ -56,7 +56,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         about: "the server holds the request until there is an event or a time-out (RFC 6202)",
         floor: false,
         unsupported: |_| None,
-        encode: server_long_polling::encode,
+        encode: |_| server_long_polling::encode,
         serve: |listener, hub, settings, stop| {
             server_long_polling::serve(listener, hub, settings, stop).boxed()
         },
@@ -68,7 +68,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         about: "one response that never ends, a line and a chunk per event (RFC 9112 §7.1)",
         floor: false,
         unsupported: |_| None,
-        encode: server_http_streaming::ndjson::encode,
+        encode: |_| server_http_streaming::ndjson::encode,
         serve: |listener, hub, settings, stop| {
             server_http_streaming::ndjson::serve(listener, hub, settings, stop).boxed()
         },
@@ -80,7 +80,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         about: "one response that never ends, as browsers' EventSource reads it (WHATWG HTML §9.2)",
         floor: false,
         unsupported: |_| None,
-        encode: server_http_streaming::sse::encode,
+        encode: |_| server_http_streaming::sse::encode,
         serve: |listener, hub, settings, stop| {
             server_http_streaming::sse::serve(listener, hub, settings, stop).boxed()
         },
@@ -92,7 +92,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         about: "an HTTP upgrade, then frames both ways (RFC 6455)",
         floor: false,
         unsupported: |_| None,
-        encode: server_websocket::encode,
+        encode: |settings| server_websocket::encode(settings.frames),
         serve: |listener, hub, settings, stop| server_websocket::serve(listener, hub, settings, stop).boxed(),
         subscribe: |session| subscriber::websocket::subscribe(session).boxed_local(),
     },
@@ -102,7 +102,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         about: "named events over Engine.IO: by polling, by WebSocket, or from one to the other (protocol 5)",
         floor: false,
         unsupported: without_socketio,
-        encode: server_socketio::encode,
+        encode: |_| server_socketio::encode,
         serve: |listener, hub, settings, stop| server_socketio::serve(listener, hub, settings, stop).boxed(),
         subscribe: |session| subscriber::socketio::subscribe(session).boxed_local(),
     },
@@ -112,7 +112,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         about: "length-prefixed frames on a bare socket; not for the web, but the floor of all figures",
         floor: true,
         unsupported: |_| None,
-        encode: server_raw_tcp::encode,
+        encode: |_| server_raw_tcp::encode,
         serve: |listener, hub, settings, stop| server_raw_tcp::serve(listener, hub, settings, stop).boxed(),
         subscribe: |session| subscriber::raw_tcp::subscribe(session).boxed_local(),
     },

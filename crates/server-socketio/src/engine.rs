@@ -9,26 +9,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue, UPGRADE};
+use hyper::header::UPGRADE;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use server_kit::http::{Connection, Lent, Refusal};
 use server_kit::stream::Stream;
 use server_kit::{Hub, Stop, Stopper, linger};
 use socketioxide::socket::Sid;
 use tokio::time::timeout;
-use wire::engine_io::SEPARATOR;
 
 use crate::begin::{self, Host};
 use crate::library::Library;
-use crate::room::frame_len;
+use crate::polled;
 use crate::session::Session;
 use crate::upgrade::{Upgrade, Upgrades};
 use crate::watched::Watched;
 
 /// Engine.IO's close packet.
 const CLOSE: &[u8] = b"1";
-/// A message of it that is an event of Socket.IO.
-const EVENT: &[u8] = b"42";
 
 /// A library of Engine.IO behind our HTTP.
 pub(crate) struct Engine<L> {
@@ -71,16 +68,13 @@ impl<L: Library> Engine<L> {
         if let Some(id) = id {
             self.upgrades.hold(id).await;
         }
-        let answer = tokio::select! {
+        let answer = self.host.library.answer(request);
+        Ok(tokio::select! {
             biased;
-            answer = self.host.library.answer(request) => answer,
+            answer = polled::answer(answer, session.as_ref().map(Session::lane)) => answer,
             // A session that never joined is not known to those who close.
-            () = self.closed.requested() => goodbye(),
-        };
-        if let Some(session) = session {
-            session.left(events(&answer));
-        }
-        Ok(answer)
+            () = self.closed.requested() => polled::packets(Bytes::from_static(CLOSE)),
+        })
     }
 
     async fn post(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Refusal> {
@@ -186,19 +180,6 @@ fn again(request: &Request<Incoming>) -> Request<()> {
 fn name(handshake: &mut Request<()>, id: Sid) {
     let target = format!("{}&sid={id}", handshake.uri());
     *handshake.uri_mut() = target.parse().expect("an id is made of what a query may hold");
-}
-
-/// The length of a poll's events as frames: they come in packets of the main namespace.
-fn events(answer: &Response<Bytes>) -> u64 {
-    let packets = answer.body().split(|&byte| byte == SEPARATOR);
-    packets.filter(|packet| packet.starts_with(EVENT)).map(|event| frame_len(event.len())).sum()
-}
-
-/// The answer to a poll that is held when the server stops.
-fn goodbye() -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from_static(CLOSE));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
-    answer
 }
 
 fn session_of(uri: &Uri) -> Option<Sid> {

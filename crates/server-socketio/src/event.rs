@@ -1,4 +1,4 @@
-//! An event's argument, as the library is given it: JSON that is written down already.
+//! JSON that is written down already.
 
 use serde::de::IgnoredAny;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
@@ -12,7 +12,7 @@ pub(crate) fn is_json(message: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(message).is_ok()
 }
 
-/// JSON as an argument.
+/// JSON as an event's argument, as the library is given it.
 pub(crate) struct Encoded<'a>(pub(crate) &'a str);
 
 impl Serialize for Encoded<'_> {

@@ -35,18 +35,19 @@
 //! (the reference's WebSocket sends 1009 and 1007), a half-done upgrade ends its session (the reference goes on polling),
 //! and of a body, the packets before a bad one are taken. Its first ping at once is held back (`begin`).
 //!
-//! # Back-pressure
+//! # Events
 //!
-//! A subscriber is a cursor of the hub; what the library buffers of a session is 64 KiB of events at most, or one event
-//! (`room`). A client that does not read lags in the hub, and is told so.
-//!
-//! What waits for a client that polls fits one answer, lest it be lost at the upgrade (`room`); only of
-//! acknowledgements, a client may ask for more than fits, and lose events by not fetching them.
+//! What the library does is everything but the events. Given to it, an event would be encoded for each subscriber anew and
+//! pass a buffer of its session, which can be full, and of which it forgets what does not fit a poll when the session goes
+//! over to WebSocket (engineioxide 0.17.9, `peeked_packet`). So events stay in the hub, encoded once as a frame that holds
+//! their packet, until they are written between two of the library's frames, or behind its packets in a poll's answer
+//! (`lane`). A subscriber is a cursor of the hub; who does not read lags there, and is told so. Only of acknowledgements a
+//! client may ask for more than fits, and lose them by not fetching them.
 //!
 //! # Cost
 //!
-//! The library encodes an event for each subscriber anew. Its broadcast to a room would encode once, but fills each
-//! session's buffer whether or not there is room, so that nobody could be held back.
+//! By WebSocket, an event costs what it does there, and the library's wake-up of its reader. A poll costs the library's
+//! look for packets of its own, in which there are mostly none.
 //!
 //! To hold back the library's first ping, a session's begin costs a poll and a post within this process (`begin`); on
 //! WebSocket alone, another poll and an upgrade.
@@ -56,19 +57,21 @@
 //! - `engine`: Engine.IO as an endpoint of our HTTP servers
 //! - `begin`: how a session begins
 //! - `library`: what is needed of the library's services
-//! - `subscriber`: who has joined: events down, messages up
-//! - `session`, `watched`: the sessions that there are, and how much of each has left
-//! - `room`: how many events wait in a session's buffer
+//! - `subscriber`: who has joined, and its messages
+//! - `lane`: its events, past the library
+//! - `polled`, `watched`: a poll's answer, and a WebSocket's stream under the library
+//! - `session`: the sessions that there are
 //! - `upgrade`: polls that come while their session goes over to WebSocket
-//! - `event`: an event's argument
+//! - `event`: what is JSON, and how the library is given it
 //! - [`protocol_tests`]: what the official protocol test suites expect
 
 mod begin;
 mod engine;
 mod event;
+mod lane;
 mod library;
+mod polled;
 pub mod protocol_tests;
-mod room;
 mod session;
 mod subscriber;
 mod upgrade;
@@ -89,6 +92,8 @@ use server_kit::{Hub, Settings, Stop, Stopper, lifetime};
 use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
 use tokio::net::TcpListener;
+use wire::socket_io::{BEFORE_MESSAGE, BEHIND_MESSAGE};
+use wire::websocket::{self, Kind};
 
 use begin::Host;
 use engine::Engine;
@@ -104,15 +109,15 @@ const FRAMING: usize = 1024;
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Stands for never. With the time-out it is the longest that a browser's timer takes, 2³¹ − 1 ms (WHATWG HTML §8.6).
 const NEVER: Duration = Duration::from_millis(i32::MAX as u64 - 20_000);
-/// Packets that a session's buffer takes. Events do not fill it (see `room`); a client that asks for
-/// acknowledgements and does not fetch them does, and is cut at its next ping.
+/// Packets that a session's buffer takes. Events are none of them; a client that asks for acknowledgements and does not
+/// fetch them fills it, and is cut at its next ping.
 const BUFFER: usize = 16 * 1024;
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 const JOIN_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// The message itself: its packet is the library's.
+/// The event `message` in an Engine.IO packet, in a WebSocket frame. Polls take the packet out of it.
 pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
-    message.clone()
+    websocket::encode_parts(Kind::Text, &[b"4", BEFORE_MESSAGE, message, BEHIND_MESSAGE])
 }
 
 /// Serves until `stop`; sessions are closed then.

@@ -1,14 +1,15 @@
-//! What server and library share of an Engine.IO session: how much of it has left the library's buffer, who has joined by
-//! it, and whether anybody still polls it.
+//! What server and library share of an Engine.IO session: the events of who has joined by it, and whether anybody still
+//! polls it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use server_kit::{Event, Subscription};
 use socketioxide::socket::Sid;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::lane::Lane;
 
 /// One Engine.IO session. Clones share it.
 #[derive(Clone, Default)]
@@ -16,9 +17,7 @@ pub(crate) struct Session(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    left: AtomicU64,
-    moved: Notify,
-    joined: Mutex<Option<Joined>>,
+    lane: Lane,
     attended: AtomicUsize,
     silent: AtomicBool,
     listed: OnceLock<Listed>,
@@ -26,37 +25,10 @@ struct Shared {
     _place: Option<OwnedSemaphorePermit>,
 }
 
-/// A place in a channel, and the events that are there already.
-pub(crate) struct Joined {
-    pub(crate) subscription: Subscription,
-    pub(crate) events: Vec<Event>,
-}
-
 impl Session {
-    /// So many bytes are on their way, frame headers included.
-    pub(crate) fn left(&self, bytes: u64) {
-        self.0.left.fetch_add(bytes, Ordering::Release);
-        self.0.moved.notify_one();
-    }
-
-    /// The bytes of all such signs.
-    pub(crate) fn total(&self) -> u64 {
-        self.0.left.load(Ordering::Acquire)
-    }
-
-    /// Resolves at the next such sign; at once if there was one since the last wait.
-    pub(crate) async fn moved(&self) {
-        self.0.moved.notified().await;
-    }
-
-    /// Keeps a place until the client knows that it has joined.
-    pub(crate) fn keep(&self, joined: Joined) {
-        *lock(&self.0.joined) = Some(joined);
-    }
-
-    /// The place that was kept.
-    pub(crate) fn take(&self) -> Option<Joined> {
-        lock(&self.0.joined).take()
+    /// The way of its events.
+    pub(crate) fn lane(&self) -> &Lane {
+        &self.0.lane
     }
 }
 

@@ -1,4 +1,4 @@
-//! A subscriber: a client that has joined the main namespace. Events down, messages up.
+//! A subscriber: a client that has joined the main namespace. Messages up; its events go by the [`lane`](crate::lane).
 //!
 //! Its place in the channel is taken before it is told that it has joined, and its handlers are in place by then: what
 //! it sends at once is heard, and an event that is published at once is sent.
@@ -6,28 +6,19 @@
 use std::fmt::Display;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use server_kit::hub::{PublishError, UnknownChannel};
-use server_kit::{Event, Hub, Lagged, Subscription};
+use server_kit::{Hub, Lagged};
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::AckSender;
 use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
-use socketioxide::{SendError, SocketError};
-use tokio::task::AbortHandle;
 use wire::Resume;
 use wire::socket_io::{self, Argument, Auth, AuthError, DISMISSED, Kind, MESSAGE, Packet};
 
-use crate::event::Encoded;
-use crate::room::{Room, frame_len};
-use crate::session::{Joined, Session};
-
-/// Events are taken from the hub up to this many bytes at a time.
-const BATCH_BYTES: usize = 64 * 1024;
-/// What stands round a message in a packet; the first digit is Engine.IO's.
-const AROUND: usize = 1 + socket_io::BEFORE_MESSAGE.len() + socket_io::BEHIND_MESSAGE.len();
+use crate::lane::{Place, RUN_BYTES};
+use crate::session::Session;
 
 /// Lets clients join.
 #[derive(Clone)]
@@ -50,16 +41,11 @@ impl Join {
     fn admit(&self, socket: &Socket, auth: Option<&Value>) -> Result<(), Refused> {
         let auth = auth.and_then(Value::as_str).map_or(&[][..], |auth| auth.as_bytes());
         let resume = Resume::from(Auth::decode(auth)?);
-        let (mut subscription, mut events) = (self.hub.subscribe(resume)?, Vec::new());
-        subscription.pending(&mut events, BATCH_BYTES)?;
-        session(socket).keep(Joined { subscription, events });
+        let mut subscription = self.hub.subscribe(resume)?;
+        let first = subscription.run(RUN_BYTES)?.map(|run| run.bytes);
+        session(socket).lane().admit(Place { subscription, first });
         socket.on(MESSAGE, Uplink { hub: self.hub.clone(), channel: resume.channel });
         Ok(())
-    }
-
-    /// As much as a poll's answer holds elsewhere, or here.
-    fn room(&self, session: &Session) -> Room {
-        Room::new(session.clone(), BATCH_BYTES.min(self.hub.message_bytes()))
     }
 }
 
@@ -73,21 +59,14 @@ impl ConnectHandler<LocalAdapter, Join> for Join {
         Box::pin(std::future::ready(admitted))
     }
 
-    /// The CONNECT that says so is in the buffer.
+    /// The CONNECT that says so is in the library's buffer.
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
         let session = session(&socket);
-        let Some(joined) = session.take() else { return };
-        let pump = Pump { socket: socket.clone(), room: self.room(&session), session };
-        let mut pump = Box::pin(pump.run(joined));
-        // What is there already can be fetched together with the answer to the join.
-        if pump.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
-            return;
-        }
-        let leave = Leave { pump: tokio::spawn(pump).abort_handle() };
-        socket.on_disconnect(leave.clone());
+        session.lane().join(&socket);
+        socket.on_disconnect(Leave { session: session.clone() });
         // The session may have ended meanwhile, and nobody have been told.
         if !socket.connected() {
-            leave.pump.abort();
+            session.lane().leave();
         }
     }
 }
@@ -100,72 +79,18 @@ fn session(socket: &Socket) -> Session {
 /// What is left to do once a client has gone.
 #[derive(Clone)]
 struct Leave {
-    pump: AbortHandle,
+    session: Session,
 }
 
 impl DisconnectHandler<LocalAdapter, Leave> for Leave {
     fn call_with_defer(&self, socket: Arc<Socket>, _: DisconnectReason, defer: fn(Arc<Socket>)) {
-        self.pump.abort();
+        self.session.lane().leave();
         defer(socket);
     }
 }
 
-/// Takes a subscriber's events from the hub to the library. Aborted when it goes.
-struct Pump {
-    socket: Arc<Socket>,
-    session: Session,
-    room: Room,
-}
-
-/// Why no more events are sent.
-enum End {
-    Gone,
-    Lagged(Lagged),
-}
-
-impl From<Lagged> for End {
-    fn from(lagged: Lagged) -> Self {
-        Self::Lagged(lagged)
-    }
-}
-
-impl Pump {
-    async fn run(mut self, joined: Joined) {
-        if let Err(End::Lagged(lagged)) = self.deliver(joined.subscription, joined.events).await {
-            dismiss(self.socket, &lagged);
-        }
-    }
-
-    async fn deliver(&mut self, mut subscription: Subscription, mut events: Vec<Event>) -> Result<(), End> {
-        if let Some(greeting) = subscription.greeting() {
-            self.send(&greeting).await?;
-        }
-        loop {
-            for event in events.drain(..) {
-                self.send(&event.encoded).await?;
-            }
-            subscription.ready().await;
-            subscription.pending(&mut events, BATCH_BYTES)?;
-        }
-    }
-
-    async fn send(&mut self, encoded: &Bytes) -> Result<(), End> {
-        // The hub has seen that it is.
-        let text = std::str::from_utf8(encoded).unwrap_or_default();
-        self.room.enter(frame_len(AROUND + encoded.len())).await;
-        loop {
-            match self.socket.emit(MESSAGE, &Encoded(text)) {
-                Ok(()) => return Ok(()),
-                // By acknowledgements that the client asks for and does not fetch.
-                Err(SendError::Socket(SocketError::InternalChannelFull)) => self.session.moved().await,
-                Err(_) => return Err(End::Gone),
-            }
-        }
-    }
-}
-
 /// Tells a subscriber why it is let go.
-fn dismiss(socket: Arc<Socket>, reason: &impl ToString) {
+pub(crate) fn dismiss(socket: Arc<Socket>, reason: &impl ToString) {
     // If its buffer is full, it has not taken anything for long; nor does it now.
     let _ = socket.emit(DISMISSED, &reason.to_string());
     let _ = socket.disconnect();

@@ -1,9 +1,10 @@
-//! A WebSocket's stream that says how many of the library's bytes it has taken, and ends with the server. Where its
-//! session was begun in the client's place, what the library says first is replaced ([`begin`](crate::begin)).
+//! A WebSocket's stream under the library: events go out between the library's frames, and it ends with the server. Where
+//! its session was begun in the client's place, what the library says first is replaced ([`begin`](crate::begin)).
 //!
-//! That the library flushes says nothing: it does so before each frame, too, once the stream was full. A session that
-//! never joined is not known to those who close; its input ends once all others are closed.
+//! Whoever reads writes the events ([`lane`](crate::lane)), so that one wake-up is enough for it. A session that never
+//! joined is not known to those who close; its input ends once all others are closed.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,9 +12,12 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use server_kit::http::Lent;
 use server_kit::{Stop, Stopper};
+use socketioxide::TransportType;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use wire::websocket;
 
 use crate::begin::UPGRADED;
+use crate::lane::RUN_BYTES;
 use crate::session::{Attendance, Session};
 
 pub(crate) struct Watched {
@@ -24,6 +28,14 @@ pub(crate) struct Watched {
     _attendance: Attendance,
     /// Goes out in place of the library's first frame.
     first: Option<Bytes>,
+    /// Events that are not written yet.
+    events: Bytes,
+    /// Whether all events that were written have left the layers below.
+    flushed: bool,
+    /// Bytes that the library has offered and that were not taken: it is within a frame until there are none.
+    offered: usize,
+    /// Whether events wait for that.
+    held_up: bool,
     closed: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -36,15 +48,68 @@ impl Watched {
         closed: Stop,
     ) -> Self {
         let closed = Box::pin(async move { closed.requested().await });
-        Self { stream, _attendance: session.attend(), session, probe, first, closed }
+        Self {
+            stream,
+            _attendance: session.attend(),
+            session,
+            probe,
+            first,
+            events: Bytes::new(),
+            flushed: true,
+            offered: 0,
+            held_up: false,
+            closed,
+        }
+    }
+
+    /// Writes events for as long as there are any. What it ends with is waiting: for more of them, for the stream, or for
+    /// the library to end its frame.
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Infallible>> {
+        loop {
+            ready!(self.poll_written(cx))?;
+            self.held_up = self.offered > 0;
+            if self.held_up {
+                return Poll::Pending;
+            }
+            let lane = self.session.lane();
+            self.events = ready!(lane.poll_frames(TransportType::Websocket, RUN_BYTES, cx));
+        }
+    }
+
+    /// Ready once the events that were taken from the hub are written.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.events.is_empty() {
+            self.flushed = false;
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.events))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.events.advance(written);
+        }
+        if !self.flushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.flushed = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The library offers these bytes, of which the first were offered before.
+    fn note(&mut self, offered: &[u8]) {
+        // It offers whole frames only, and what was not taken again.
+        self.session.lane().note(websocket::messages(&offered[self.offered.min(offered.len())..]));
+        self.offered = offered.len();
     }
 
     /// So many bytes of the library's were taken.
-    fn took(&mut self, bytes: usize) {
+    fn took(&mut self, bytes: usize, cx: &Context<'_>) {
         if let Some(answered) = self.probe.take() {
             answered.stop();
         }
-        self.session.left(bytes as u64);
+        self.offered -= bytes;
+        if self.held_up && self.offered == 0 {
+            // The reader, who writes the events.
+            cx.waker().wake_by_ref();
+        }
     }
 }
 
@@ -54,6 +119,9 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Poll::Ready(Err(error)) = self.poll_events(cx) {
+            return Poll::Ready(Err(error));
+        }
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             // Nothing read: the end.
             Poll::Pending => self.closed.as_mut().poll(cx).map(Ok),
@@ -74,8 +142,10 @@ impl AsyncWrite for Watched {
             let written = ready!(Pin::new(&mut this.stream).poll_write(cx, first))?;
             first.advance(written);
         }
+        ready!(this.poll_written(cx))?;
+        this.note(buf);
         let taken = ready!(Pin::new(&mut this.stream).poll_write(cx, buf))?;
-        this.took(taken);
+        this.took(taken, cx);
         Poll::Ready(Ok(taken))
     }
 

@@ -274,6 +274,7 @@ async fn a_session_whose_client_is_gone_frees_its_place() {
     session.post("41").await;
     server.until_waiting(0).await;
     session.post("40").await;
+    session.until(&format!("40{{\"sid\":\"{}\"}}", session.sid.clone())).await;
     server.until_waiting(1).await;
     session.post("1").await;
     server.until_waiting(0).await;

@@ -11,6 +11,7 @@ use support::{
     Polling, accepted, event, frame, get, handshake, join, open, packet, server, text, unknown, wrong,
 };
 use tokio::io::AsyncReadExt as _;
+use wire::websocket;
 
 /// A close frame without a code: all that the library ever sends.
 const CLOSED: &[u8] = b"\x88\0";
@@ -152,7 +153,9 @@ async fn a_client_that_does_not_read_is_told_so_once_it_does_and_delays_nobody()
 
 #[tokio::test]
 async fn a_client_that_reads_too_slowly_is_let_go_and_not_buffered_for() {
-    let server = server(limited(Limits { replay_events: 8, ..Limits::default() })).await;
+    let limits = Limits { replay_events: 8, ..Limits::default() };
+    // No ping among the events, however long it takes.
+    let server = server(Settings { limits, heartbeat: Duration::ZERO, ..Settings::default() }).await;
     let mut slow = join(&server, "").await;
     let mut quick = join(&server, "").await;
     let payload = "x".repeat(60_000);
@@ -169,8 +172,29 @@ async fn a_client_that_reads_too_slowly_is_let_go_and_not_buffered_for() {
     }
     let last = received[received.len() - 60..].escape_ascii().to_string();
     assert!(last.contains(r#"42[\"dismissed\",\"too slow, missed "#), "{last}");
-    // What it read, the sockets' buffers (some 10 MB at most), and the room.
+    // What it read, and the sockets' buffers (some 10 MB at most).
     assert!(received.len() < 40_000_000, "{} bytes of 48 MB", received.len());
+}
+
+#[tokio::test]
+async fn events_and_acknowledgements_never_cut_each_others_frames() {
+    const MESSAGES: u64 = 1_500;
+    let server = server(Settings { heartbeat: Duration::ZERO, ..Settings::default() }).await;
+    let mut peer = join(&server, "").await;
+    let payload = "x".repeat(6_000);
+    let (mut acknowledged, mut events) = (Vec::new(), Vec::new());
+    // More than the sockets' buffers hold, so that frames of both kinds are left half written.
+    for seq in 1..=MESSAGES {
+        peer.send(text(format!("42{seq}{}", &event(message(&payload))[2..]))).await;
+        acknowledged.push(format!("43{seq}[]"));
+        events.push(event(numbered(seq, &payload)));
+    }
+    let len = acknowledged.iter().chain(&events).map(|said| packet(said).len()).sum();
+    let heard = peer.take(len).await;
+    let packets = websocket::messages(&heard).map(|packet| str::from_utf8(packet).expect("text"));
+    let (events_heard, others): (Vec<_>, Vec<_>) = packets.partition(|packet| packet.starts_with("42"));
+    assert!(others == acknowledged, "{} acknowledgements", others.len());
+    assert!(events_heard == events, "{} events", events_heard.len());
 }
 
 #[tokio::test]
@@ -307,8 +331,7 @@ async fn a_second_socket_during_an_upgrade_is_closed_and_the_first_goes_on() {
 async fn an_upgrade_that_is_begun_and_abandoned_ends_its_session() {
     let server = server(limited(Limits { idle: Duration::from_secs(1), ..Limits::default() })).await;
     for said in [None, Some(text("2probe")), Some(text("hello")), Some(text("5"))] {
-        let mut session = Polling::open(&server).await;
-        session.post("40").await;
+        let session = Polling::join(&server, "").await;
         server.until_waiting(1).await;
         let mut socket = server.send(handshake(Some(&session.sid))).await;
         socket.expect(accepted()).await;

@@ -13,18 +13,23 @@
 //! | 1013 | `too slow, missed N`: the subscriber fell out of the replay window and may try again later |
 //! | any other that may be sent | the application [dismissed](Hub::dismiss) the sessions with it |
 //!
+//! # Cost
+//!
+//! A frame is made once for all sessions, and whatever a session has pending is one slice of the hub's and one write to its
+//! stream. tungstenite sees only what the client sends, and says the answers to it (`socket`).
+//!
 //! # Compression
 //!
 //! Where the settings say so and the client offers it, messages of both directions are compressed by permessage-deflate
-//! (RFC 7692), each with the window that the messages before it left. So an event that other techniques encode once is
-//! compressed once for each subscriber, and each session holds a compressor and two windows: 331 KiB. A client that does
+//! (RFC 7692), each with the window that the messages before it left. So an event that is encoded once elsewhere is
+//! unpacked and compressed once for each subscriber, and each session holds a compressor and two windows: 331 KiB. A client that does
 //! not offer it is served without.
 //!
 //! # Layout
 //!
 //! - `handshake`: the request that asks for WebSocket, and its answer
 //! - `session`: events down, messages up
-//! - `socket`: frames of a session, by tungstenite or, compressed, by the codec of [`wire::deflate`]
+//! - `socket`: a session's socket, by tungstenite or, compressed, by the codec of [`wire::deflate`]
 //! - `farewell`: why a session ends, and how the client is told
 
 mod farewell;
@@ -39,17 +44,24 @@ use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use server_kit::http::{self, Connection, Endpoint, Refusal};
+use server_kit::hub::Encode;
+use server_kit::settings::Frames;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
+use wire::websocket::{self, Kind};
 
 use session::Session;
 
-/// The message itself: its frame is the WebSocket layer's.
-pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
-    message.clone()
+/// How a message goes on the wire where data frames have this opcode: as a frame, with its header.
+pub fn encode(frames: Frames) -> Encode {
+    match frames {
+        Frames::Text => |_, message| websocket::encode(Kind::Text, message),
+        Frames::Binary => |_, message| websocket::encode(Kind::Binary, message),
+    }
 }
 
-/// Serves until `stop`; sessions are closed with 1001 then.
+/// Serves until `stop`; sessions are closed with 1001 then. The hub encodes as [`encode`] has it for
+/// [`Settings::frames`].
 ///
 /// # Errors
 ///
@@ -57,6 +69,13 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let sockets = Sockets { hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
     http::serve(listener, hub, &settings, stop, sockets).await
+}
+
+fn kind(frames: Frames) -> Kind {
+    match frames {
+        Frames::Text => Kind::Text,
+        Frames::Binary => Kind::Binary,
+    }
 }
 
 struct Sockets {
@@ -80,7 +99,7 @@ impl Endpoint for Sockets {
         let subscription = self.hub.subscribe(resume)?;
         let session = Session::new(self.hub.clone(), resume.channel, subscription, &self.settings);
         let stop = self.stop.clone();
-        connection.upgrade(|stream, read| session.run(stream, read, agreement, stop));
+        connection.upgrade(move |stream, read| session.run(stream, &read, agreement, stop));
         Ok(response)
     }
 }

@@ -1,26 +1,29 @@
 //! One session: events down and messages up, in one task.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 
-use bytes::Bytes;
 use server_kit::heartbeat::Heartbeat;
 use server_kit::hub::Dismissed;
-use server_kit::settings::Frames;
 use server_kit::stream::Stream;
-use server_kit::{Event, Hub, Settings, Stop, Subscription, tls};
+use server_kit::{Hub, Settings, Stop, Subscription, tls};
 use wire::deflate::Agreement;
+use wire::websocket::Kind;
 
 use crate::farewell::{self, End};
+use crate::kind;
 use crate::socket::{Deflated, Plain, Socket};
 
 /// Events are taken from the hub up to this many bytes at a time.
-const BATCH_BYTES: usize = 64 * 1024;
+const RUN_BYTES: usize = 64 * 1024;
+/// After so many runs of events, everything else has its turn.
+const RUNS_IN_A_ROW: u32 = 16;
 
 pub(crate) struct Session {
     hub: Hub,
     channel: u32,
     subscription: Subscription,
-    frames: Frames,
+    kind: Kind,
     message_bytes: usize,
     heartbeat: Heartbeat,
     dismissed: Dismissed,
@@ -29,59 +32,63 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(hub: Hub, channel: u32, subscription: Subscription, settings: &Settings) -> Self {
         let heartbeat = Heartbeat::new(settings.heartbeat);
-        let (frames, message_bytes) = (settings.frames, settings.limits.message_bytes);
+        let (kind, message_bytes) = (kind(settings.frames), settings.limits.message_bytes);
         let dismissed = hub.dismissed();
-        Self { hub, channel, subscription, frames, message_bytes, heartbeat, dismissed }
+        Self { hub, channel, subscription, kind, message_bytes, heartbeat, dismissed }
     }
 
     /// Runs the session to its end, compressed if that was agreed on. `read` was read from the stream behind the
-    /// handshake.
-    pub(crate) async fn run(self, stream: Stream, read: Bytes, agreement: Option<Agreement>, stop: Stop) {
-        let (frames, limit) = (self.frames, self.message_bytes);
+    /// handshake; what there is of it is copied, so that HTTP's buffer can go.
+    pub(crate) fn run(
+        self,
+        stream: Stream,
+        read: &[u8],
+        agreement: Option<Agreement>,
+        stop: Stop,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (kind, limit) = (self.kind, self.message_bytes);
+        // Each boxed by itself, so that a plain session takes no room for a compressed one.
         match agreement {
-            None => self.run_on(Plain::new(stream, read, frames, limit).await, &stop).await,
+            None => Box::pin(self.run_on(Plain::new(stream, read, limit), stop)),
             Some(agreement) => {
-                self.run_on(Deflated::new(stream, &read, frames, limit, agreement), &stop).await;
+                Box::pin(self.run_on(Deflated::new(stream, read, kind, limit, agreement), stop))
             }
         }
     }
 
-    async fn run_on(mut self, mut socket: impl Socket, stop: &Stop) {
-        let Err(end) = self.talk(&mut socket, stop).await;
+    async fn run_on(mut self, mut socket: impl Socket, stop: Stop) {
+        let Err(end) = self.talk(&mut socket, &stop).await;
         tls::count_broken(&self.hub, &end);
-        farewell::say(socket, end).await;
+        // Boxed, so that its buffers take no room before.
+        Box::pin(farewell::say(socket, end)).await;
     }
 
     async fn talk(&mut self, socket: &mut impl Socket, stop: &Stop) -> Result<Infallible, End> {
         if let Some(greeting) = self.subscription.greeting() {
-            socket.feed(greeting).await?;
-            socket.flush().await?;
+            socket.send(greeting).await?;
         }
-        let mut events = Vec::new();
         let stopped = stop.requested();
         let mut dismissed = self.dismissed.clone();
         let dismissed = dismissed.heard();
         tokio::pin!(stopped, dismissed);
+        let mut runs = 0;
         loop {
-            // By turns: events that never end must hold up neither what the client sends nor the stop.
+            // Events first, since they are what wakes a session; but events that never end must hold up neither what the
+            // client sends nor the stop.
+            let events_first = runs < RUNS_IN_A_ROW;
+            runs = if events_first { runs + 1 } else { 0 };
             tokio::select! {
-                () = self.subscription.ready() => self.deliver(socket, &mut events).await?,
-                message = socket.next() => self.hub.uplink(self.channel, &message?)?,
-                () = self.heartbeat.due() => socket.ping().await?,
+                biased;
+                run = self.subscription.next_run(RUN_BYTES), if events_first => {
+                    socket.send(run?.bytes).await?;
+                    self.heartbeat.sent();
+                }
                 () = &mut stopped => return Err(End::Stopped),
                 dismissal = &mut dismissed => return Err(End::Dismissed(dismissal)),
+                () = self.heartbeat.due() => socket.ping().await?,
+                message = socket.next() => self.hub.uplink(self.channel, &message?)?,
+                () = std::future::ready(()), if !events_first => {}
             }
         }
-    }
-
-    /// Sends all events that are there, and flushes once.
-    async fn deliver(&mut self, socket: &mut impl Socket, events: &mut Vec<Event>) -> Result<(), End> {
-        self.subscription.pending(events, BATCH_BYTES)?;
-        for event in events.drain(..) {
-            socket.feed(event.encoded).await?;
-        }
-        socket.flush().await?;
-        self.heartbeat.sent();
-        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! A session's socket: events and pings out, messages in.
 //!
 //! Two libraries stand behind it. tungstenite does everything but compress; where compression was agreed on, the codec
-//! of [`wire::deflate`] does.
+//! of [`wire::deflate`] does. Neither touches the socket: they read and write memory.
 
 mod deflated;
 mod plain;
@@ -18,11 +18,9 @@ pub(crate) use plain::Plain;
 
 /// A WebSocket behind its handshake, on the server's side.
 pub(crate) trait Socket: Send {
-    /// Puts an event behind those that wait to be written, as a frame.
-    fn feed(&mut self, event: Bytes) -> impl Future<Output = Result<(), End>> + Send;
-
-    /// Writes what waits, in one write where the stream takes it.
-    fn flush(&mut self) -> impl Future<Output = Result<(), End>> + Send;
+    /// Sends events, given as [`encode`](crate::encode) has them: whole frames, one behind the other. In one write, where
+    /// the stream takes it.
+    fn send(&mut self, frames: Bytes) -> impl Future<Output = Result<(), End>> + Send;
 
     /// Sends a ping.
     fn ping(&mut self) -> impl Future<Output = Result<(), End>> + Send;
@@ -33,6 +31,9 @@ pub(crate) trait Socket: Send {
 
     /// Sends a close frame, behind what waits.
     fn close(&mut self, code: u16, reason: String) -> impl Future<Output = Result<(), End>> + Send;
+
+    /// Writes what waits.
+    fn flush(&mut self) -> impl Future<Output = Result<(), End>> + Send;
 
     /// The stream below.
     fn into_stream(self) -> Stream;

@@ -14,7 +14,7 @@ use support::handshake;
 #[tokio::test]
 async fn events_come_behind_tls_and_a_broken_record_is_counted() {
     let settings = Settings { transport: secure::transport(Resumption::Off), ..Settings::default() };
-    let server = start(server_websocket::encode, settings, server_websocket::serve).await;
+    let server = start(server_websocket::encode(settings.frames), settings, server_websocket::serve).await;
     let mut peer = server.connect_tls(&["http/1.1"]).await;
     peer.send(handshake("/ws", "dGhlIHNhbXBsZSBub25jZQ==")).await;
     assert!(peer.until(b"\r\n\r\n").await.starts_with(b"HTTP/1.1 101 "));
@@ -33,7 +33,7 @@ async fn events_come_behind_tls_and_a_broken_record_is_counted() {
 #[tokio::test]
 async fn a_client_that_ends_tls_is_answered_by_its_end() {
     let settings = Settings { transport: secure::transport(Resumption::Off), ..Settings::default() };
-    let server = start(server_websocket::encode, settings, server_websocket::serve).await;
+    let server = start(server_websocket::encode(settings.frames), settings, server_websocket::serve).await;
     let mut peer = server.connect_tls(&["http/1.1"]).await;
     peer.send(handshake("/ws", "dGhlIHNhbXBsZSBub25jZQ==")).await;
     peer.until(b"\r\n\r\n").await;
@@ -64,7 +64,7 @@ fn connect() -> Vec<u8> {
 async fn a_broken_record_below_sessions_on_http_2_is_counted_once() {
     let transport = Transport { http: HttpVersion::Http2, ..secure::transport(Resumption::Off) };
     let settings = Settings { transport, ..Settings::default() };
-    let server = start(server_websocket::encode, settings, server_websocket::serve).await;
+    let server = start(server_websocket::encode(settings.frames), settings, server_websocket::serve).await;
     let mut peer = server.connect_tls(&["h2"]).await;
     peer.send([preface(), frame(SETTINGS, ACK, 0, b"")].concat()).await;
     for stream in [1, 3] {

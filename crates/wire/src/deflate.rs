@@ -17,6 +17,7 @@ use sockudo_ws::error::CloseReason;
 use sockudo_ws::frame::{Frame, FrameParser, OpCode, encode_frame_with_rsv};
 use sockudo_ws::mask::generate_mask;
 
+pub use crate::websocket::Kind;
 pub use agreement::{Agreement, Disagreement, OFFER};
 
 /// Which side of the connection this is.
@@ -26,15 +27,6 @@ pub enum Role {
     Client,
     /// Masks none.
     Server,
-}
-
-/// What a message's bytes are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// UTF-8, opcode 1.
-    Text,
-    /// Anything, opcode 2.
-    Binary,
 }
 
 /// What comes in.

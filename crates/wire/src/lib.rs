@@ -8,6 +8,7 @@
 //! - [`message`]: the application message, the same bytes in every technique
 //! - [`lines`]: newline-delimited messages, for poll batches and NDJSON streams
 //! - [`sse`]: Server-Sent Events (WHATWG HTML §9.2)
+//! - [`websocket`]: frames as a WebSocket server writes them (RFC 6455)
 //! - [`deflate`]: WebSocket messages compressed by permessage-deflate (RFC 7692)
 //! - [`engine_io`], [`socket_io`]: packets of Engine.IO 4 and of Socket.IO 5
 //! - [`frame`]: length-prefixed frames, for raw TCP and the feed
@@ -25,6 +26,7 @@ pub mod ready;
 pub mod resume;
 pub mod socket_io;
 pub mod sse;
+pub mod websocket;
 
 pub use message::{Message, Stamp};
 pub use resume::{Resume, Start};

@@ -60,7 +60,7 @@ pub(super) async fn open(
     let (behind, before) = (port(IpAddr::from([127, 0, 0, 1])).await?, port(address).await?);
     let (server, front) = (behind.local_addr()?, before.local_addr()?);
     let settings = settings();
-    let hub = Hub::new(technique.encode, &settings);
+    let hub = Hub::new((technique.encode)(&settings), &settings);
     let serving = (technique.serve)(behind, hub.clone(), settings, stop);
     servers.spawn(async move { serving.await.with_context(|| format!("serve {}", technique.label)) });
     let lane = Lane {

@@ -101,7 +101,7 @@ impl Exchange {
     async fn between_server_and_subscriber(self) -> Found {
         let (_, technique) = registry::find(self.technique).expect("the technique is registered");
         let (settings, trust) = server_settings(&self.transport);
-        let hub = Hub::new(technique.encode, &settings);
+        let hub = Hub::new((technique.encode)(&settings), &settings);
         for &payload_bytes in &self.published {
             hub.publish(0, event(payload_bytes)).expect("the hub takes the event");
         }

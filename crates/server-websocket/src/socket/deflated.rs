@@ -1,10 +1,10 @@
 //! A socket with permessage-deflate, by the codec of [`wire::deflate`].
 
 use bytes::{Bytes, BytesMut};
-use server_kit::settings::Frames;
 use server_kit::stream::Stream;
 use tokio::io::AsyncWriteExt as _;
 use wire::deflate::{Agreement, Codec, Farewell, Kind, Message, Role};
+use wire::websocket;
 
 use super::Socket;
 use crate::farewell::End;
@@ -23,36 +23,22 @@ impl Deflated {
     pub(crate) fn new(
         stream: Stream,
         read: &[u8],
-        frames: Frames,
+        kind: Kind,
         message_bytes: usize,
         agreement: Agreement,
     ) -> Self {
         let mut codec = Codec::new(Role::Server, agreement, message_bytes);
         codec.buffer().extend_from_slice(read);
-        let kind = match frames {
-            Frames::Text => Kind::Text,
-            Frames::Binary => Kind::Binary,
-        };
         Self { stream, codec, kind, output: BytesMut::new(), flushed: true }
     }
 }
 
 impl Socket for Deflated {
-    async fn feed(&mut self, event: Bytes) -> Result<(), End> {
-        self.codec.data(self.kind, &event, &mut self.output);
-        Ok(())
-    }
-
-    async fn flush(&mut self) -> Result<(), End> {
-        while !self.output.is_empty() {
-            self.flushed = false;
-            self.stream.write_buf(&mut self.output).await?;
+    async fn send(&mut self, frames: Bytes) -> Result<(), End> {
+        for message in websocket::messages(&frames) {
+            self.codec.data(self.kind, message, &mut self.output);
         }
-        if !self.flushed {
-            self.stream.flush().await?;
-            self.flushed = true;
-        }
-        Ok(())
+        self.flush().await
     }
 
     async fn ping(&mut self) -> Result<(), End> {
@@ -80,6 +66,18 @@ impl Socket for Deflated {
     async fn close(&mut self, code: u16, reason: String) -> Result<(), End> {
         self.codec.close(Some(&Farewell { code, reason }), &mut self.output);
         self.flush().await
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        while !self.output.is_empty() {
+            self.flushed = false;
+            self.stream.write_buf(&mut self.output).await?;
+        }
+        if !self.flushed {
+            self.stream.flush().await?;
+            self.flushed = true;
+        }
+        Ok(())
     }
 
     fn into_stream(self) -> Stream {

@@ -9,7 +9,7 @@ use server_kit::testing::{DATE, Peer, Running, start};
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 pub(crate) async fn server(settings: Settings) -> Running {
-    start(server_websocket::encode, settings, server_websocket::serve).await
+    start(server_websocket::encode(settings.frames), settings, server_websocket::serve).await
 }
 
 pub(crate) fn handshake(target: &str, key: &str) -> String {

@@ -6,9 +6,10 @@ use std::io::{self, Read, Write};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
+use wire::websocket::{self, Kind};
 use wire::{Message, engine_io, frame, lines, socket_io, sse};
 
-use super::encode::{message, websocket_frame};
+use super::encode::message;
 
 pub(crate) fn groups(criterion: &mut Criterion) {
     let message = message();
@@ -39,10 +40,10 @@ pub(crate) fn groups(criterion: &mut Criterion) {
         });
     });
     group.bench_function("websocket", |bencher| {
-        // The read buffer that both halves use; its size matters, see ARCHITECTURE.md.
+        // The client's read buffer; its size matters, see ARCHITECTURE.md.
         let config = WebSocketConfig::default().read_buffer_size(4096);
-        let mut socket =
-            WebSocket::from_raw_socket(Endless::new(websocket_frame(&message)), Role::Client, Some(config));
+        let frames = Endless::new(websocket::encode(Kind::Text, &message));
+        let mut socket = WebSocket::from_raw_socket(frames, Role::Client, Some(config));
         bencher.iter(|| socket.read().expect("the frames are good"));
     });
     group.bench_function("socketio: a frame's text", |bencher| {

@@ -4,8 +4,7 @@ use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, Throughput};
-use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use server_kit::Settings;
 use wire::message::PayloadKind;
 use wire::{Message, Stamp};
 
@@ -16,14 +15,6 @@ const STAMP: Stamp = Stamp { seq: 42, intended_ns: 1_000_000_000_000, actual_ns:
 /// A message with a payload of 100 bytes.
 pub(crate) fn message() -> Bytes {
     Message { stamp: STAMP, payload: &[b'x'; 100], kind: PayloadKind::Text }.to_bytes()
-}
-
-/// A WebSocket frame as the server sends it.
-pub(crate) fn websocket_frame(message: &Bytes) -> Bytes {
-    let mut out = Vec::with_capacity(message.len() + 10);
-    let frame = Frame::message(message.clone(), OpCode::Data(Data::Text), true);
-    frame.format(&mut out).expect("memory takes every frame");
-    Bytes::from(out)
 }
 
 pub(crate) fn groups(criterion: &mut Criterion) {
@@ -39,12 +30,10 @@ pub(crate) fn groups(criterion: &mut Criterion) {
         });
     });
     for technique in &TECHNIQUES {
+        let encode = (technique.encode)(&Settings::default());
         group.bench_function(technique.slug, |bencher| {
-            bencher.iter(|| (technique.encode)(black_box(42), black_box(&message)));
+            bencher.iter(|| encode(black_box(42), black_box(&message)));
         });
     }
-    // What the server's encoding leaves to the library, which frames once per subscriber.
-    group
-        .bench_function("a websocket frame", |bencher| bencher.iter(|| websocket_frame(black_box(&message))));
     group.finish();
 }

@@ -54,7 +54,7 @@ impl Pair {
         let (due, outgoing) = mpsc::unbounded_channel();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("a bound address");
-        let hub = Hub::new(technique.encode, &settings);
+        let hub = Hub::new((technique.encode)(&settings), &settings);
         runtime.spawn((technique.serve)(listener, hub, settings, server_stop));
         let spec = ShardSpec {
             address,

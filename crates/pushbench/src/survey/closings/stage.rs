@@ -52,7 +52,7 @@ impl Stage {
             }
             _ => {
                 let settings = settings(situation.is_secure())?;
-                let hub = Hub::new(server_websocket::encode, &settings);
+                let hub = Hub::new(server_websocket::encode(settings.frames), &settings);
                 let (stopper, stop) = lifetime::channel();
                 let serving = server_websocket::serve(listener, hub.clone(), settings, stop);
                 Server::Ours { hub, stopper, _task: Task::spawn(serving) }

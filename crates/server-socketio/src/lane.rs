@@ -1,0 +1,156 @@
+//! Events on their way past the library: from the hub into a poll's answer, or between two frames of a session's
+//! WebSocket.
+//!
+//! Given to the library, each event would be encoded for each subscriber anew and go through a buffer and another task.
+//! Here it stays in the hub, encoded once, until it is written: nothing of it is buffered for a session, and nothing can
+//! be lost when the session goes over from polls to a WebSocket.
+//!
+//! Events come behind the CONNECT by which a client learns that it has joined. The library writes that, so what it
+//! writes is looked at.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use server_kit::{Lagged, Subscription};
+use socketioxide::TransportType;
+use socketioxide::socket::Socket;
+
+use crate::subscriber::dismiss;
+
+/// Events are taken from the hub up to this many bytes at a time.
+pub(crate) const RUN_BYTES: usize = 64 * 1024;
+/// A CONNECT of the main namespace, that says yes.
+const CONNECT: &[u8] = b"40{";
+
+/// A place in a channel, and the events that are there already.
+pub(crate) struct Place {
+    pub(crate) subscription: Subscription,
+    pub(crate) first: Option<Bytes>,
+}
+
+/// The events of one session.
+#[derive(Default)]
+pub(crate) struct Lane(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Of a client that the library has not let in.
+    admitted: Option<Place>,
+    joined: Option<Joined>,
+    /// How often the client has joined, and how often it was told so.
+    joins: u64,
+    told: u64,
+    /// The WebSocket's reader, if it waits for the client to join or to be told.
+    waiting: Option<Waker>,
+}
+
+struct Joined {
+    place: Place,
+    /// The session is in the socket's keeping.
+    socket: Weak<Socket>,
+}
+
+impl Lane {
+    /// Keeps a place until the client has joined.
+    pub(crate) fn admit(&self, place: Place) {
+        self.lock().admitted = Some(place);
+    }
+
+    /// The client has joined, by this socket; the CONNECT that says so is in the library's buffer.
+    pub(crate) fn join(&self, socket: &Arc<Socket>) {
+        let mut state = self.lock();
+        let place = state.admitted.take();
+        state.joined = place.map(|place| Joined { place, socket: Arc::downgrade(socket) });
+        state.joins += 1;
+        state.wake();
+    }
+
+    /// The client has left.
+    pub(crate) fn leave(&self) {
+        self.lock().joined = None;
+    }
+
+    /// The library writes these packets.
+    pub(crate) fn note<'a>(&self, packets: impl Iterator<Item = &'a [u8]>) {
+        let told = packets.filter(|packet| packet.starts_with(CONNECT)).count() as u64;
+        if told > 0 {
+            let mut state = self.lock();
+            state.told += told;
+            state.wake();
+        }
+    }
+
+    /// Events that are there, up to `most` bytes but one at least, if these are the means by which the client is told of
+    /// them. To be asked by polls only after the library has been; by a WebSocket it says itself what must come before.
+    ///
+    /// A subscriber that has fallen behind is dismissed.
+    pub(crate) fn poll_frames(&self, by: TransportType, most: usize, cx: &Context<'_>) -> Poll<Bytes> {
+        let mut state = self.lock();
+        match state.poll_frames(by, most, cx) {
+            Poll::Ready(Ok(frames)) => Poll::Ready(frames),
+            Poll::Ready(Err(lagged)) => {
+                let socket = state.joined.take().and_then(|joined| joined.socket.upgrade());
+                state.wait(by, cx);
+                // It comes back here by the client's leave.
+                drop(state);
+                if let Some(socket) = socket {
+                    dismiss(socket, &lagged);
+                }
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Nothing under the lock can leave it half changed.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn poll_frames(
+        &mut self,
+        by: TransportType,
+        most: usize,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Bytes, Lagged>> {
+        let is_told = by == TransportType::Polling || self.told >= self.joins;
+        match &mut self.joined {
+            Some(joined) if is_told && joined.transport() == Some(by) => joined.place.poll(most, cx),
+            _ => {
+                self.wait(by, cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// A poll is woken by the library's CONNECT.
+    fn wait(&mut self, by: TransportType, cx: &Context<'_>) {
+        if by == TransportType::Websocket {
+            self.waiting = Some(cx.waker().clone());
+        }
+    }
+
+    fn wake(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            waiting.wake();
+        }
+    }
+}
+
+impl Joined {
+    fn transport(&self) -> Option<TransportType> {
+        Some(self.socket.upgrade()?.transport_type())
+    }
+}
+
+impl Place {
+    fn poll(&mut self, most: usize, cx: &Context<'_>) -> Poll<Result<Bytes, Lagged>> {
+        match self.subscription.greeting().or_else(|| self.first.take()) {
+            Some(first) => Poll::Ready(Ok(first)),
+            None => self.subscription.poll_run(cx, most).map_ok(|run| run.bytes),
+        }
+    }
+}
