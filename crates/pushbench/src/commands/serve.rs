@@ -44,7 +44,7 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
     let (_, technique) = registry::find(&arguments.technique).context("find the technique")?;
     let serve = server(technique, arguments.application)?;
     let settings = settings(arguments)?;
-    let hub = Hub::new(technique.encode, &settings);
+    let hub = Hub::new((technique.encode)(&settings), &settings);
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
         format!("listen on {}; name another port with --listen, or 0 for a free one", arguments.listen)
     })?;
