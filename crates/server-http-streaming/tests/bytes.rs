@@ -167,7 +167,9 @@ async fn the_last_event_id_wins_over_the_url() {
     let mut peer = events_from(&server, request("2")).await;
     peer.expect(chunk(&format!("id: 3\ndata: {}\n\n", numbered(3, "three")))).await;
     let mut peer = events_from(&server, request("")).await;
-    peer.expect(chunk(&format!("id: 1\ndata: {}\n\n", numbered(1, "one")))).await;
+    let all = [(1, "one"), (2, "two"), (3, "three")];
+    let all = all.map(|(seq, payload)| format!("id: {seq}\ndata: {}\n\n", numbered(seq, payload)));
+    peer.expect(chunk(&all.concat())).await;
     let mut peer = server.send(request("x")).await;
     peer.expect("HTTP/1.1 400 Bad Request\r\n").await;
 }

@@ -105,13 +105,14 @@ fn whole(
     in_records(case, head.add(layers, turn, of_head), one_write(case))
 }
 
-/// A response that never ends: its heads open it, and each message is a chunk or a DATA frame.
+/// A response that never ends: its heads open it, and the messages that are there together are a chunk or a DATA frame.
 pub(super) fn streamed(case: &Case<'_>, framing: Framing) -> Option<Prediction> {
     let head = case.head?;
     let set_up = opened_by(case, &head, layer::REQUEST_HEAD, layer::RESPONSE_HEAD)?;
     let mut layers = messages::layers(case, framing);
-    for unit in messages::units(case, framing) {
-        layers = chunked(case, layers, unit);
+    let together = messages::units(case, framing).sum();
+    if together > 0 {
+        layers = chunked(case, layers, together);
     }
     let down = in_records(case, layers, one_write(case));
     Some(steady(case, set_up, Both { up: Layers::default(), down }))
