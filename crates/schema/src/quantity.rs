@@ -131,6 +131,11 @@ pub fn show_rate(per_s: f64) -> String {
     format!("{}/s", trimmed(per_s))
 }
 
+/// A share of one for people: `125%`.
+pub fn show_share(share: f64) -> String {
+    format!("{}%", trimmed(share * 100.0))
+}
+
 impl Kind {
     fn parse(&self, text: &str) -> Result<f64, QuantityError> {
         let text = text.trim();
@@ -228,5 +233,6 @@ mod tests {
             assert_eq!(rate_per_s(&show_rate(rate)), Ok(rate));
         }
         assert_eq!(show_duration(250_000_000_000), "4 min 10 s");
+        assert_eq!([0.5, 1.25, 0.001].map(show_share), ["50%", "125%", "0.1%"]);
     }
 }

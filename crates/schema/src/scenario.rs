@@ -5,10 +5,11 @@
 //! reading = "Look at p99 first …"
 //! techniques = []                # the slugs; empty or left out for all
 //! repetitions = 5
-//! runs = "by-default"            # by-default, when-named (only when it is asked for by name)
+//! runs = "by-default"            # by-default, capacity (with --capacity), when-named (only when it is asked for by name)
 //! greeting = false               # whether the server greets a new subscriber
 //! observed = false               # in a network namespace of its own, against the kernel's counters
 //! traced = false                 # every flight at the sockets with its time
+//! counted = "nothing"            # nothing, or by a tool that slows the server down: instructions, system-calls
 //! client = "native"              # native, chromium, firefox
 //! publisher = "feed"             # feed, post (as servers that others wrote take events)
 //! targets = []                   # names of files in the folder targets, measured beside our own
@@ -53,12 +54,29 @@
 //! [stall]                        # left out: undisturbed
 //! at = "1s"
 //! for = "500ms"
+//! [restart]                      # left out: undisturbed
+//! at = "500ms"
+//! backoff = "none"               # none, jittered
+//! [sluggards]                    # left out: everybody keeps up
+//! share = "1%"
+//! reads = "never"                # never, or "4 KiB/s"
+//! patience = "60s"               # the server cuts who takes nothing for so long
+//! retained = 65536               # events; the server lets go who falls further behind
+//! [coalescing]
+//! window = "0ms"                 # the server holds events so long, to send them together
+//! [processes]
+//! server = 1
+//! load = 1
+//! [search]                       # left out: the rate is given; with it, the highest one within the bound is searched for
+//! from = "1000/s"                # instead of events.rate
+//! precision = "5%"
+//! most = "1000000/s"
+//! then = ["50%", "100%", "150%"] # runs at these shares of it
 //! [[sweep]]                      # several multiply
 //! key = "short_polling.interval"
 //! values = ["10ms", "100ms"]
 //! techniques = ["short-polling"] # the others run once, at the file's own value
-//! until = "bound"                # values rise; one more after the bound is passed, then no more
-//! with = { "phases.window" = ["1s", "2s"], repetitions = [5, 1] }
+//! with = { "phases.window" = ["1s", "2s"], repetitions = [5, 1] }   # what changes along; `search.from` may, too
 //! [[sweep]]
 //! name = "transport"             # instead of a key: the values are names for what `with` sets
 //! values = ["plain", "TLS"]
@@ -69,6 +87,7 @@
 
 mod check;
 pub(crate) mod error;
+mod limits;
 pub(crate) mod reader;
 mod settings;
 mod sweep;
@@ -78,14 +97,14 @@ mod tree;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
 pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES, SMALLEST_JSON_BYTES};
 use self::error::Fault;
 pub use self::error::ScenarioError;
+pub use self::limits::Search;
 use self::reader::{Table, count, list, text, word};
-use self::sweep::{Choice, NOT_SWEPT, Sweep, Until, combinations, technique};
+use self::sweep::{Choice, NOT_SWEPT, Sweep, combinations, technique};
 use crate::settings::Settings;
 
 const MOST_REPETITIONS: u32 = 1_000;
@@ -121,6 +140,8 @@ pub struct Scenario {
 pub enum Runs {
     /// Whenever nobody names scenarios.
     ByDefault,
+    /// With those that look for limits.
+    Capacity,
     /// Only when it is asked for by name.
     WhenNamed,
 }
@@ -136,17 +157,8 @@ pub struct Point {
     pub techniques: Vec<String>,
     /// How often its trials are repeated.
     pub repetitions: u32,
-    /// The point's place on the way to the bound; none when all points are run whatever comes.
-    pub rung: Option<Rung>,
-}
-
-/// A place in a sweep that ends one value past the bound.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rung {
-    /// The rising key.
-    pub key: String,
-    /// The value's place in the sweep, from 0.
-    pub step: u32,
+    /// How its rate is searched for; none when the settings give it.
+    pub search: Option<Search>,
 }
 
 /// How much of a scenario is run.
@@ -194,7 +206,11 @@ fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Sce
         .copied()
         .filter(|slug| techniques.is_empty() || techniques.iter().any(|t| t == slug))
         .collect();
-    let runs = word(&[("by-default", Runs::ByDefault), ("when-named", Runs::WhenNamed)]);
+    let runs = word(&[
+        ("by-default", Runs::ByDefault),
+        ("capacity", Runs::Capacity),
+        ("when-named", Runs::WhenNamed),
+    ]);
     Ok(Scenario {
         name: root.read("name", text)?.map_or_else(|| file_name(name), |name| own_name(&tree, name))?,
         runs: root.read("runs", runs)?.unwrap_or(Runs::ByDefault),
@@ -277,24 +293,21 @@ fn point(
 ) -> Result<Point, Fault> {
     let mut tree = tree.clone();
     let mut values = BTreeMap::new();
-    let mut rung = None;
     for (sweep, value) in sweeps.iter().zip(choice).filter_map(|(sweep, value)| Some((sweep, (*value)?))) {
         sweep.apply(value, &mut tree)?;
         values.insert(sweep.key.get_ref().clone(), sweep.written(value));
-        if sweep.until == Until::Bound {
-            rung = Some(Rung { key: sweep.key.get_ref().clone(), step: value as u32 });
-        }
     }
-    let settings = settings_of(&tree)?;
+    let search = limits::search(&Table::root(&tree))?;
+    let mut settings = settings_of(&tree)?;
+    if let Some(search) = &search {
+        check::search(&settings, &tree)?;
+        settings.events.rate_per_s = search.from_per_s;
+    }
     check::settings(&settings, &tree)?;
     check::warm_up(&settings, techniques, &tree)?;
-    if rung.is_some() && settings.bound.is_none() {
-        return Err(Fault::new(tree::span_of(&tree, "sweep"), "a sweep until the bound, and there is none")
-            .help("write [bound] with p99 = \"50ms\""));
-    }
     let restricted = techniques.len() < participants.len();
     let techniques = techniques.iter().filter(|_| restricted).map(|&slug| slug.to_owned()).collect();
-    Ok(Point { values, settings, techniques, repetitions: repetitions(&tree)?, rung })
+    Ok(Point { values, settings, techniques, repetitions: repetitions(&tree)?, search })
 }
 
 /// How often trials are repeated: the scenario's, or what a sweep puts in its place.

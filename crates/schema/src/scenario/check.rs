@@ -1,9 +1,11 @@
 //! Combinations of settings that cannot be run, each with its place and its remedy.
 
+mod limits;
+
 use toml::de::DeTable;
 
 use super::error::Fault;
-use super::tree::span_of;
+use super::tree::{holds, span_of};
 use crate::quantity::{show_duration, show_size};
 use crate::settings::{HttpVersion, Payload, Publisher, Settings, ShortPolling, UplinkTo};
 
@@ -27,7 +29,18 @@ pub(super) fn settings(settings: &Settings, tree: &DeTable<'_>) -> Result<(), Fa
     transport(settings, &at)?;
     publisher(settings, &at)?;
     phases(settings, &at)?;
-    stall(settings, &at)
+    stall(settings, &at)?;
+    limits::check(settings, &at)
+}
+
+/// Refuses a search that cannot be judged, or whose rate is given as well. `settings` are those without the search.
+pub(super) fn search(settings: &Settings, tree: &DeTable<'_>) -> Result<(), Fault> {
+    let at = |path: &str, found: String| Fault::new(span_of(tree, path), found);
+    if holds(tree, "events.rate") {
+        return Err(at("events.rate", "the rate is given, and there is a [search] for it".to_owned())
+            .help("leave events.rate out, in sweeps, too: the search begins at search.from; or leave [search] out"));
+    }
+    limits::search(settings, &at)
 }
 
 /// Refuses a warm-up in which not every subscriber polls. Events flow from its begin, so the first poll of the window
@@ -155,11 +168,13 @@ fn phases(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
                 .help("write \"60min\" or less"));
         }
     }
-    let slowest = settings.short_polling.interval_ns + settings.subscribers.added_delay_ns;
+    let slowest = settings.short_polling.interval_ns
+        + settings.subscribers.added_delay_ns
+        + settings.coalescing.window_ns;
     if phases.drain_ns < slowest {
         return Err(at("phases.drain", format!("a drain of {} loses events", show_duration(phases.drain_ns))).help(
             format!(
-                "the last event waits up to {} for the next poll (short_polling.interval + subscribers.added_delay); raise phases.drain",
+                "the last event waits up to {} (short_polling.interval + subscribers.added_delay + coalescing.window); raise phases.drain",
                 show_duration(slowest)
             ),
         ));

@@ -144,6 +144,16 @@ pub(crate) fn rate(value: &Value<'_>) -> Result<f64, Fault> {
     with_unit(value, quantity::rate_per_s)
 }
 
+/// `5%`, as a share of one.
+pub(crate) fn per_cent(value: &Value<'_>) -> Result<f64, Fault> {
+    let found = text(value)?;
+    let number = found.strip_suffix('%').and_then(|number| number.trim_end().parse::<f64>().ok());
+    match number {
+        Some(number) if (0.0..=1_000.0).contains(&number) => Ok(number / 100.0),
+        _ => Err(Fault::new(value.span(), format!("`{found}` is not a share")).help("write \"5%\"; up to 1000%")),
+    }
+}
+
 fn with_unit<T>(value: &Value<'_>, parse: fn(&str) -> Result<T, QuantityError>) -> Result<T, Fault> {
     let text = match value.get_ref() {
         DeValue::String(text) => text.as_ref(),

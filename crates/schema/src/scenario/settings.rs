@@ -1,6 +1,7 @@
 //! The settings tables of a scenario file into [`Settings`], with the defaults.
 
 use super::error::Fault;
+use super::limits;
 use super::reader::{Table, Value, count, duration, rate, size, text, word, yes_or_no};
 use crate::settings::{
     Bound, Client, Compression, EmptyAnswer, Events, Frames, HeaderProfile, Http, HttpVersion, LongPolling,
@@ -8,8 +9,8 @@ use crate::settings::{
     Subscribers, Transport, Uplink, UplinkTo, WebSocket,
 };
 
-/// A subscriber is a connection or two; more do not fit the ports of one loopback address.
-const MOST_SUBSCRIBERS: u32 = 10_000;
+/// A subscriber is a connection or two; a server process's port takes some 28,000 of one address.
+const MOST_SUBSCRIBERS: u32 = 100_000;
 /// What the servers hold at most.
 const MOST_CHANNELS: u32 = 1_024;
 
@@ -36,6 +37,11 @@ pub(super) fn read(root: &Table<'_>) -> Result<Settings, Fault> {
         phases: phases(root, &plain.phases)?,
         bound: bound(root)?,
         stall: stall(root)?,
+        restart: limits::restart(root)?,
+        sluggards: limits::sluggards(root)?,
+        coalescing: limits::coalescing(root)?,
+        processes: limits::processes(root)?,
+        counted: limits::counted(root)?,
         observed: root.read("observed", yes_or_no)?.unwrap_or(plain.observed),
         traced: root.read("traced", yes_or_no)?.unwrap_or(plain.traced),
     })

@@ -1,4 +1,4 @@
-//! Sweeps: which key takes which values, for whom, and how long.
+//! Sweeps: which key takes which values, and for whom.
 //!
 //! Several sweeps multiply. A technique that a sweep leaves out runs once there, at the file's own value. A sweep of
 //! variants has a name instead of a key: its values are names, too, and what they mean stands in `with`.
@@ -9,13 +9,12 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::error::{Fault, choices};
-use super::reader::{Table, Value, as_written, list, text, unexpected, word};
+use super::reader::{Table, Value, as_written, list, text, unexpected};
 use super::tree::set;
-use crate::quantity;
 
 /// Keys that say what a scenario is, not what a trial is told.
-pub(super) const NOT_SWEPT: [&str; 9] =
-    ["name", "runs", "question", "reading", "techniques", "targets", "repetitions", "sweep", "quick"];
+pub(super) const NOT_SWEPT: [&str; 10] =
+    ["name", "runs", "question", "reading", "techniques", "targets", "repetitions", "sweep", "search", "quick"];
 
 /// One `[[sweep]]`.
 pub(super) struct Sweep<'i> {
@@ -24,9 +23,7 @@ pub(super) struct Sweep<'i> {
     kind: Kind,
     /// Who takes all values; everybody when empty.
     pub(super) techniques: Vec<String>,
-    pub(super) until: Until,
     along: Vec<Along<'i>>,
-    span: Range<usize>,
 }
 
 /// What a sweep's values are.
@@ -36,15 +33,6 @@ enum Kind {
     Values,
     /// Names for what goes along with them.
     Variants,
-}
-
-/// How far a sweep goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Until {
-    /// Through all values.
-    End,
-    /// To one value past the bound.
-    Bound,
 }
 
 /// Another key that changes with the swept one, value by value.
@@ -66,11 +54,7 @@ pub(super) fn read_all<'i>(value: Option<&Value<'i>>, known: &[&str]) -> Result<
                 .help("put all of its values into one sweep"));
         }
     }
-    match sweeps.iter().filter(|sweep| sweep.until == Until::Bound).nth(1) {
-        Some(second) => Err(Fault::new(second.span.clone(), "a second sweep goes until the bound")
-            .help("only one sweep of a scenario can have until = \"bound\"")),
-        None => Ok(sweeps),
-    }
+    Ok(sweeps)
 }
 
 fn read<'i>(value: &Value<'i>, known: &[&str]) -> Result<Sweep<'i>, Fault> {
@@ -90,15 +74,10 @@ fn read<'i>(value: &Value<'i>, known: &[&str]) -> Result<Sweep<'i>, Fault> {
         kind,
         values: scalars(values)?,
         techniques: table.read("techniques", list(technique(known)))?.unwrap_or_default(),
-        until: table.read("until", word(&[("bound", Until::Bound)]))?.unwrap_or(Until::End),
         along: along(tree, values)?,
-        span: value.span(),
     };
     table.value("with");
     table.finish()?;
-    if sweep.until == Until::Bound {
-        rises(&sweep.values)?;
-    }
     Ok(sweep)
 }
 
@@ -116,22 +95,6 @@ fn subject(
         (Some(_), Some(name)) => Err(Fault::new(name.span(), "a sweep has a key or a name, not both")
             .help("take the name out, or the key if only `with` gives the values a meaning")),
     }
-}
-
-/// On the way to the bound, each value must ask for more than the one before.
-fn rises(values: &[Value<'_>]) -> Result<(), Fault> {
-    let magnitude = |value: &Value<'_>| {
-        let text = as_written(value.get_ref());
-        let units = || quantity::rate_per_s(&text).or_else(|_| quantity::size_bytes(&text).map(f64::from));
-        text.parse().ok().or_else(|| units().ok()).or_else(|| Some(quantity::duration_ns(&text).ok()? as f64))
-    };
-    for pair in values.windows(2) {
-        if magnitude(&pair[0]).zip(magnitude(&pair[1])).is_none_or(|(before, after)| before >= after) {
-            return Err(Fault::new(pair[1].span(), "this value is not above the one before")
-                .help("with until = \"bound\", the values must rise"));
-        }
-    }
-    Ok(())
 }
 
 fn swept_key(value: &Value<'_>) -> Result<Spanned<String>, Fault> {
@@ -158,9 +121,10 @@ fn settable(key: String, span: Range<usize>) -> Result<Spanned<String>, Fault> {
     Ok(Spanned::new(span, key))
 }
 
-/// Beside what can be swept, a point can have repetitions of its own.
+/// Beside what can be swept, a point can have repetitions and a search of its own.
 fn goes_along(key: String, span: Range<usize>) -> Result<Spanned<String>, Fault> {
-    if key == "repetitions" { Ok(Spanned::new(span, key)) } else { settable(key, span) }
+    let is_of_a_point = key == "repetitions" || key.starts_with("search.");
+    if is_of_a_point { Ok(Spanned::new(span, key)) } else { settable(key, span) }
 }
 
 fn scalars<'i>(value: &Value<'i>) -> Result<Vec<Value<'i>>, Fault> {
