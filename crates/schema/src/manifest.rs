@@ -26,7 +26,7 @@ pub struct Manifest {
     pub started_unix_s: u64,
     /// Shuffles the techniques, and decides every trial's own seed.
     pub seed: u64,
-    /// Trials planned.
+    /// Trials planned: of a search those that it took, or, while it is under way, as many as it may take.
     pub planned_trials: u32,
     /// What was left out, by name, and why.
     pub skipped: Vec<Skipped>,

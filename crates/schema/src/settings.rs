@@ -1,8 +1,14 @@
 //! Everything that one trial is told: the same structure reaches the server's command line, the load generator and
 //! the trial's record. Axes are values.
 
+mod disturbance;
+mod scale;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::disturbance::{Backoff, Restart, Sluggards, Stall};
+pub use self::scale::{Coalescing, Counter, Processes};
 
 /// The settings of one trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +47,21 @@ pub struct Settings {
     pub bound: Option<Bound>,
     /// A pause of the whole server process in the window; none in an undisturbed trial.
     pub stall: Option<Stall>,
+    /// A restart of the server in the window; none in an undisturbed trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
+    /// Subscribers that read slowly, or stop; none when everybody keeps up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sluggards: Option<Sluggards>,
+    /// How long the server holds events to send them together.
+    #[serde(default)]
+    pub coalescing: Coalescing,
+    /// Over how many processes both sides are spread.
+    #[serde(default)]
+    pub processes: Processes,
+    /// What is counted of the server by a tool that slows it down; none in a trial whose times mean something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counter>,
     /// Whether the trial runs in a network namespace of its own, where the kernel's counters see nothing else.
     pub observed: bool,
     /// Whether every flight at the subscribers' sockets is recorded with its time.
@@ -73,6 +94,11 @@ impl Default for Settings {
             phases: Phases { warm_up_ns: S, window_ns: 2 * S, drain_ns: 5 * S },
             bound: None,
             stall: None,
+            restart: None,
+            sluggards: None,
+            coalescing: Coalescing::default(),
+            processes: Processes::default(),
+            counted: None,
             observed: false,
             traced: false,
         }
@@ -347,14 +373,4 @@ pub struct Phases {
 pub struct Bound {
     /// The p99 delivery latency at most.
     pub p99_ns: u64,
-}
-
-/// A pause of the server process (SIGSTOP … SIGCONT).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Stall {
-    /// From the window's begin.
-    pub at_ns: u64,
-    /// How long.
-    pub for_ns: u64,
 }

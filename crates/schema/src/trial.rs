@@ -3,6 +3,8 @@
 //! The supervisor gives a [`TrialSpec`] to `pushbench load` on its standard input, gets a [`TrialOutcome`] on its
 //! standard output, and stores a [`TrialRecord`].
 
+mod capacity;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::{AddAssign, Sub};
@@ -15,20 +17,19 @@ use crate::settings::Settings;
 use crate::target::{Publish, Subscription};
 use crate::warning::Warning;
 
+pub use self::capacity::{Counted, KernelMemory, SearchStep, Sluggish, Storm, Verdict};
+
 /// What `pushbench load` is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialSpec {
     /// The technique's slug.
     pub technique: String,
-    /// Where the server listens.
-    pub address: SocketAddr,
-    /// The server's certificate, DER in base64; none without TLS. Exactly it is trusted.
-    pub certificate: Option<String>,
-    /// The feed's Unix socket; none where events are published by POST.
-    pub feed: Option<String>,
-    /// The server process: for its CPU clock, its memory, and the stall. None of a server whose processes cannot be read.
-    pub server_pid: Option<u32>,
+    /// The server.
+    pub server: ServerSpec,
+    /// Further processes of it. Each gets every event; a subscriber is at one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_servers: Vec<ServerSpec>,
     /// How to publish to a server that somebody else wrote, and how to subscribe there; none for pushbench's own.
     pub target: Option<TargetSpec>,
     /// Cores of the load generator; empty when nothing is pinned.
@@ -41,8 +42,29 @@ pub struct TrialSpec {
     pub seed: u64,
 }
 
-/// What a server is told and asked that somebody else wrote. It may be several processes, all below the one of the
-/// spec's `server_pid`.
+impl TrialSpec {
+    /// All server processes, at least one.
+    pub fn servers(&self) -> impl Iterator<Item = &ServerSpec> {
+        std::iter::once(&self.server).chain(&self.further_servers)
+    }
+}
+
+/// A server process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSpec {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its certificate, DER in base64; none without TLS. Exactly it is trusted.
+    pub certificate: Option<String>,
+    /// The feed's Unix socket; none where events are published by POST.
+    pub feed: Option<String>,
+    /// Its number: for its CPU clock, its memory, and the stall. None of a server whose processes cannot be read.
+    pub pid: Option<u32>,
+}
+
+/// What a server is told and asked that somebody else wrote. It may be several processes, all below the one that the
+/// spec's server names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetSpec {
@@ -83,6 +105,12 @@ pub struct TrialOutcome {
     /// The clock of a client that has one of its own: a browser's page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClientClock>,
+    /// How a server's restart went; none in a trial without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<Storm>,
+    /// What became of the subscribers that did not keep up; none in a trial without such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sluggish: Option<Sluggish>,
     /// What a reader must know.
     pub warnings: Vec<Warning>,
     /// Histograms, HdrHistogram V2 + deflate in base64, by their tag: `delivery`, `service`, `uplink`,
@@ -184,6 +212,9 @@ pub struct SetUp {
     pub first_message: Option<Quantiles>,
     /// CPU time of the server from before the first connection until all were connected.
     pub server_cpu_ns: u64,
+    /// From when all were allowed to connect until all were connected.
+    #[serde(default)]
+    pub all_ns: u64,
 }
 
 /// Segments, by phase.
@@ -345,18 +376,18 @@ pub struct Observed {
 pub struct Cost {
     /// The time between the readings.
     pub elapsed_ns: u64,
-    /// CPU time of the server process.
+    /// CPU time of all server processes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub server_cpu_ns: u64,
-    /// CPU time of the load generator process.
+    /// CPU time of all load generator processes.
     pub load_cpu_ns: u64,
-    /// Resident memory of the server before the first connection.
+    /// Anonymous resident memory of the server (heap and stacks, not its program's pages) before the first connection.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub server_rss_start_bytes: u64,
-    /// Resident memory of the server with all subscribers connected, before the first event.
+    /// The same with all subscribers connected, before the first event.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub server_rss_connected_bytes: u64,
-    /// Resident memory of the server at the window's end, retained events included.
+    /// The same at the window's end, retained events included.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub server_rss_end_bytes: u64,
     /// Voluntary context switches of the server.
@@ -365,6 +396,12 @@ pub struct Cost {
     /// Involuntary context switches of the server.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub server_involuntary_switches: u64,
+    /// Kernel memory before the first connection and with all subscribers connected; none where it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_memory: Option<KernelMemory>,
+    /// What a tool counted of the server; none in a trial whose times mean something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
 }
 
 impl Cost {
@@ -413,7 +450,7 @@ pub struct ClientClock {
 pub struct TrialRecord {
     /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
     pub schema_version: u32,
-    /// Position in the plan, from 0.
+    /// Position in the plan, from 0; the trials of a search share one.
     pub index: u32,
     /// Which trial this is.
     pub key: TrialKey,
@@ -433,6 +470,12 @@ pub struct TrialRecord {
     pub result: TrialResult,
     /// What the kernel counted of an observed trial; none of any other.
     pub observed: Option<Observed>,
+    /// Which step of a search for the capacity this was; none of a trial whose rate the scenario gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchStep>,
+    /// Offered rate ÷ the technique's own capacity, where the scenario asks for a share of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
     /// The file with the histograms, relative to the run's folder; none in a failed trial without any.
     pub histograms: Option<String>,
 }
