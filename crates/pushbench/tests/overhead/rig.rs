@@ -66,6 +66,8 @@ pub(crate) struct Found {
     pub(crate) before: Account,
     /// The same when all had come, and the subscriber had not parted yet.
     pub(crate) after: Account,
+    /// The date of the first answer, if there was one: Huffman's code makes one longer than another.
+    pub(crate) date: Option<String>,
 }
 
 impl Exchange {
@@ -153,7 +155,7 @@ impl Exchange {
         let found = shard.snapshot();
         assert_eq!(found.account.up.wire(), found.socket_written);
         assert_eq!(found.account.down.wire(), found.socket_read);
-        Found { address, account: found.account, before, after }
+        Found { address, account: found.account, before, after, date: date(&shard) }
     }
 
     fn settings(&self) -> Settings {
@@ -212,4 +214,10 @@ fn event(payload_bytes: usize) -> BytesMut {
     let mut bytes = BytesMut::new();
     Message { stamp, payload: &payload, kind: PayloadKind::Text }.encode(&mut bytes);
     bytes
+}
+
+fn date(shard: &Shard) -> Option<String> {
+    let heads = shard.heads();
+    let fields = &heads.first()?.response;
+    fields.iter().find(|(name, _)| name == "date").map(|(_, value)| value.clone())
 }

@@ -87,6 +87,11 @@ fn asked_of(transport: &Transport, payload: u64) -> Asked {
     Asked { transport: transport.clone(), ..Asked::one(payload) }
 }
 
+/// With the date that the answer gave.
+fn answered_like(found: &Found, asked: Asked) -> Asked {
+    Asked { answered_at: found.date.clone().expect("every answer has a date"), ..asked }
+}
+
 /// The record of the poll that is held.
 fn with_held(way: Way, mut predicted: Both) -> Both {
     if way.technique == LONG_POLL.technique {
@@ -156,7 +161,7 @@ fn over_http_2_a_connection_with_one_event_costs_what_theory_says() {
         for way in HTTP {
             for payload in PAYLOADS {
                 let found = first(way, HeaderProfile::Minimal, &transport, payload);
-                let asked = asked_of(&transport, payload);
+                let asked = answered_like(&found, asked_of(&transport, payload));
                 let predicted = way.predicted(&asked, found.address).total(1);
                 let predicted = with_reset(way, &asked, &found, predicted);
                 let of = format!("{}, TLS {}, a payload of {payload}", way.technique, transport.tls);
@@ -172,7 +177,7 @@ fn over_http_2_first_header_blocks_of_every_profile_cost_what_theory_says() {
     for way in HTTP {
         for profile in [HeaderProfile::Browser, HeaderProfile::BrowserSession] {
             let found = first(way, profile, &transport, 100);
-            let asked = Asked { profile, ..asked_of(&transport, 100) };
+            let asked = answered_like(&found, Asked { profile, ..asked_of(&transport, 100) });
             let predicted = way.predicted(&asked, found.address).total(1);
             let predicted = with_reset(way, &asked, &found, predicted);
             let of = format!("{}, {profile:?}", way.technique);

@@ -58,20 +58,23 @@ pub(crate) struct Asked {
     pub(crate) seq: u64,
     pub(crate) batch: u64,
     pub(crate) date: Date,
+    /// What the answer gives as its date.
+    pub(crate) answered_at: String,
 }
 
 impl Asked {
     /// One first message with the minimal profile on HTTP/1.1.
     pub(crate) fn one(payload: u64) -> Self {
         let (profile, transport) = (HeaderProfile::Minimal, Transport::default());
-        Self { profile, transport, payload, seq: 1, batch: 1, date: Date::Unknown }
+        let answered_at = "Sun, 22 Nov 2026 18:47:06 GMT".to_owned();
+        Self { profile, transport, payload, seq: 1, batch: 1, date: Date::Unknown, answered_at }
     }
 }
 
 impl Way {
     /// What theory says of it.
     pub(crate) fn predicted(self, asked: &Asked, address: SocketAddr) -> Prediction {
-        let said = self.kind.map(|kind| (sent(asked, kind, address), answered(kind, asked.transport.http)));
+        let said = self.kind.map(|kind| (sent(asked, kind, address), answered(asked, kind)));
         let request: Vec<_> = said.iter().flat_map(|(request, _)| request).map(borrowed).collect();
         let head = said.as_ref().map(|(_, (status, response))| Head {
             method: self.method(asked.transport.http),
@@ -161,23 +164,23 @@ fn borrowed(field: &(String, String)) -> (&str, &str) {
 }
 
 /// What our servers answer to it.
-fn answered(kind: Kind, http: HttpVersion) -> (u16, Vec<(&'static str, &'static str)>) {
-    const DATE: (&str, &str) = ("date", "Sun, 22 Nov 2026 18:47:06 GMT");
+fn answered(asked: &Asked, kind: Kind) -> (u16, Vec<(&'static str, &str)>) {
     const NO_STORE: (&str, &str) = ("cache-control", "no-store");
     const LINES: (&str, &str) = ("content-type", "application/x-ndjson");
     const EVENTS: (&str, &str) = ("content-type", "text/event-stream");
     const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");
-    match (kind, http) {
+    let date = ("date", asked.answered_at.as_str());
+    match (kind, asked.transport.http) {
         (Kind::EnginePoll | Kind::EnginePost, _) => unreachable!("Socket.IO has a file of its own"),
-        (Kind::Poll, _) => (200, vec![LINES, NO_STORE, ("content-length", "0"), DATE]),
-        (Kind::Stream, _) => (200, vec![LINES, NO_STORE, CHUNKED, DATE]),
-        (Kind::EventSource, _) => (200, vec![EVENTS, NO_STORE, CHUNKED, DATE]),
-        (Kind::Post, _) => (204, vec![NO_STORE, DATE]),
+        (Kind::Poll, _) => (200, vec![LINES, NO_STORE, ("content-length", "0"), date]),
+        (Kind::Stream, _) => (200, vec![LINES, NO_STORE, CHUNKED, date]),
+        (Kind::EventSource, _) => (200, vec![EVENTS, NO_STORE, CHUNKED, date]),
+        (Kind::Post, _) => (204, vec![NO_STORE, date]),
         (Kind::WebSocket, HttpVersion::Http1) => {
             let accept = ("sec-websocket-accept", heads::ACCEPT);
-            (101, vec![("connection", "upgrade"), ("upgrade", "websocket"), accept, DATE])
+            (101, vec![("connection", "upgrade"), ("upgrade", "websocket"), accept, date])
         }
-        (Kind::WebSocket, HttpVersion::Http2) => (200, vec![DATE]),
+        (Kind::WebSocket, HttpVersion::Http2) => (200, vec![date]),
     }
 }
 
