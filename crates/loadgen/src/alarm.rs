@@ -1,4 +1,4 @@
-//! Waits for a moment to the microsecond, and for a socket at the same time.
+//! Waits for a moment to the microsecond, and for sockets at the same time.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,6 +15,9 @@ use crate::os;
 const AWAKE_NS: u64 = 150_000;
 /// At most this part of a wait is spent awake, so that a dense schedule does not use up the core.
 const AWAKE_PART: u64 = 20;
+
+/// More sockets are not watched: one for each server process, of which a trial has so many at most.
+pub(crate) const MOST_SOCKETS: usize = 16;
 
 /// What a wait is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,27 +42,40 @@ impl Alarm {
         Ok(Self { timer: rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)? })
     }
 
-    /// Waits until a time of `CLOCK_MONOTONIC` in ns, or until one of `wanted` is true of `socket`. Returns what is true
-    /// of the socket; nothing when the time has come first.
-    pub(crate) fn wait(
-        &self,
+    /// Waits until a time of `CLOCK_MONOTONIC` in ns, or until what is wanted of one of `sockets` is true, of which the first
+    /// [`MOST_SOCKETS`] are watched. Returns what is true of any; nothing when the time has come first.
+    pub(crate) fn wait<'a>(
+        &'a self,
         until: Until,
-        socket: BorrowedFd<'_>,
-        wanted: PollFlags,
+        sockets: impl IntoIterator<Item = (BorrowedFd<'a>, PollFlags)>,
     ) -> io::Result<PollFlags> {
+        let (mut sockets, mut count) = (sockets.into_iter().take(MOST_SOCKETS), 0);
+        let mut watched: [PollFd<'a>; MOST_SOCKETS + 1] = std::array::from_fn(|_| match sockets.next() {
+            Some((socket, wanted)) => {
+                count += 1;
+                PollFd::from_borrowed_fd(socket, wanted)
+            }
+            None => PollFd::new(&self.timer, PollFlags::IN),
+        });
+        self.wait_for(until, &mut watched[..=count])
+    }
+
+    /// The last of `watched` is the timer.
+    fn wait_for(&self, until: Until, watched: &mut [PollFd<'_>]) -> io::Result<PollFlags> {
         let (Until::Due(at_ns) | Until::Look(at_ns)) = until;
         let left_ns = at_ns.saturating_sub(os::now_ns());
+        let sockets = watched.len() - 1;
         if left_ns == 0 {
-            return poll_now(socket, wanted);
+            interruptible(rustix::event::poll(&mut watched[..sockets], Some(&os::timespec(0))))?;
+            return Ok(found(&watched[..sockets]));
         }
         let awake_ns = match until {
             Until::Due(_) => AWAKE_NS.min(left_ns / AWAKE_PART),
             Until::Look(_) => 0,
         };
         self.set(at_ns - awake_ns)?;
-        let mut watched = [PollFd::from_borrowed_fd(socket, wanted), PollFd::new(&self.timer, PollFlags::IN)];
-        interruptible(rustix::event::poll(&mut watched, None))?;
-        let found = watched[0].revents();
+        interruptible(rustix::event::poll(watched, None))?;
+        let found = found(&watched[..sockets]);
         if found.is_empty() {
             stay_awake_until(at_ns);
         }
@@ -74,10 +90,8 @@ impl Alarm {
     }
 }
 
-fn poll_now(socket: BorrowedFd<'_>, wanted: PollFlags) -> io::Result<PollFlags> {
-    let mut watched = [PollFd::from_borrowed_fd(socket, wanted)];
-    interruptible(rustix::event::poll(&mut watched, Some(&os::timespec(0))))?;
-    Ok(watched[0].revents())
+fn found(sockets: &[PollFd<'_>]) -> PollFlags {
+    sockets.iter().fold(PollFlags::empty(), |found, socket| found | socket.revents())
 }
 
 /// A signal only ends the wait early.
@@ -112,18 +126,22 @@ mod tests {
         for gap_ns in [0, 1_000, 100_000, 5_000_000] {
             let due_ns = os::now_ns() + gap_ns;
             for until in [Until::Due(due_ns), Until::Look(due_ns)] {
-                let found = alarm.wait(until, socket.as_fd(), PollFlags::IN).unwrap();
+                let found = alarm.wait(until, [(socket.as_fd(), PollFlags::IN)]).unwrap();
                 assert!(os::now_ns() >= due_ns && found.is_empty(), "{until:?}");
             }
         }
     }
 
     #[test]
-    fn a_socket_that_is_ready_ends_the_wait() {
-        let (alarm, (socket, mut peer)) = (Alarm::new().unwrap(), UnixStream::pair().unwrap());
-        peer.write_all(b"x").unwrap();
-        let far_ns = os::now_ns() + 3_600_000_000_000;
-        assert_eq!(alarm.wait(Until::Due(far_ns), socket.as_fd(), PollFlags::IN).unwrap(), PollFlags::IN);
-        assert_eq!(alarm.wait(Until::Look(0), socket.as_fd(), PollFlags::IN).unwrap(), PollFlags::IN);
+    fn any_socket_that_is_ready_ends_the_wait() {
+        let (alarm, far_ns) = (Alarm::new().unwrap(), os::now_ns() + 3_600_000_000_000);
+        for ready in [0, 1, MOST_SOCKETS - 1] {
+            let mut pairs: Vec<_> = (0..MOST_SOCKETS).map(|_| UnixStream::pair().unwrap()).collect();
+            pairs[ready].1.write_all(b"x").unwrap();
+            for until in [Until::Due(far_ns), Until::Look(0)] {
+                let sockets = pairs.iter().map(|(socket, _)| (socket.as_fd(), PollFlags::IN));
+                assert_eq!(alarm.wait(until, sockets).unwrap(), PollFlags::IN, "socket {ready}, {until:?}");
+            }
+        }
     }
 }

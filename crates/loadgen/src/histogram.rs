@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use schema::trial::Quantiles;
 
 /// The longest time that a histogram tells from a longer one: an hour.
@@ -41,6 +41,32 @@ pub fn to_base64(histogram: &Histogram<u64>) -> String {
     STANDARD.encode(bytes)
 }
 
+/// What [`to_base64`] wrote; none of anything else.
+pub fn from_base64(text: &str) -> Option<Histogram<u64>> {
+    let bytes = STANDARD.decode(text).ok()?;
+    let read: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).ok()?;
+    // Into the bounds that everything else is merged with; whatever does not fit them is not ours.
+    let mut histogram = empty();
+    histogram.add(&read).ok()?;
+    Some(histogram)
+}
+
+/// For `#[serde(with = "histogram::in_base64")]`: from one load process to another nothing is lost.
+pub(crate) mod in_base64 {
+    use hdrhistogram::Histogram;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(histogram: &Histogram<u64>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::to_base64(histogram))
+    }
+
+    pub(crate) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Histogram<u64>, D::Error> {
+        let text = String::deserialize(from)?;
+        super::from_base64(&text).ok_or_else(|| D::Error::custom("this is no histogram"))
+    }
+}
+
 /// Adds `other` to `sum`. Both are of [`empty`]'s bounds, so that nothing is lost.
 pub fn merge(sum: &mut Histogram<u64>, other: &Histogram<u64>) {
     sum.add(other).expect("all histograms have the same bounds");
@@ -48,8 +74,6 @@ pub fn merge(sum: &mut Histogram<u64>, other: &Histogram<u64>) {
 
 #[cfg(test)]
 mod tests {
-    use hdrhistogram::serialization::Deserializer;
-
     use super::*;
 
     #[test]
@@ -58,10 +82,10 @@ mod tests {
         for value in [1, 30_000, 30_001, 5_000_000_000, HIGHEST_NS] {
             histogram.record(value).unwrap();
         }
-        let bytes = STANDARD.decode(to_base64(&histogram)).unwrap();
-        let read: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
+        let read = from_base64(&to_base64(&histogram)).unwrap();
         assert_eq!(read, histogram);
-        assert_eq!(read.len(), 5);
+        assert_eq!((read.len(), read.min(), read.max()), (5, histogram.min(), histogram.max()));
+        assert_eq!(from_base64("no histogram"), None);
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! What is asked of the operating system: clocks, cores, signals, a process's memory and context switches.
+//! What is asked of the operating system: clocks, cores, signals, memory, context switches, open files.
 //!
-//! The only module of this crate with `unsafe`: the CPU clock of another process, the kernel's counters of a TCP connection
-//! and a network of one's own have no safe wrapper.
+//! The only module of this crate with `unsafe`: the CPU clock of another process, the kernel's counters of a TCP connection,
+//! the size of a page and a network of one's own have no safe wrapper.
 #![allow(unsafe_code)]
 
+mod descriptors;
+mod memory;
 mod network;
 mod tcp;
 mod tree;
@@ -19,8 +21,10 @@ use rustix::time::Timespec;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+pub use descriptors::{most_open_files, raise_open_files};
+pub use memory::{KernelMemory, kernel_memory};
 pub use network::{NetworkCounters, enter_own_network, network_counters, network_is_silent_within};
-pub use tcp::{TcpInfo, limit_segment, tcp_info};
+pub use tcp::{TcpInfo, is_established, limit_segment, tcp_info};
 pub use tree::{process_tree, tree_cost};
 
 /// Nanoseconds of `CLOCK_MONOTONIC`, the one clock of all processes of a host.
@@ -96,14 +100,15 @@ pub fn pin(cores: &[u32]) -> io::Result<()> {
     Ok(rustix::thread::sched_setaffinity(None, &set)?)
 }
 
-/// Resident memory of process `pid`, in bytes.
+/// Anonymous resident memory of process `pid`, in bytes: heap and stacks. The pages of its program are left out; they come
+/// in as they are first used, and would look like what the first connections cost.
 ///
 /// # Errors
 ///
 /// When there is no such process.
 pub fn resident_bytes(pid: u32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    Ok(status_field(&text, "VmRSS:") * 1024)
+    Ok(status_field(&text, "RssAnon:") * 1024)
 }
 
 /// How often a process gave up its core, and how often it was taken.
@@ -155,6 +160,15 @@ pub fn suspend(pid: u32) -> io::Result<()> {
 /// When there is no such process or it belongs to somebody else.
 pub fn resume(pid: u32) -> io::Result<()> {
     send(pid, Signal::CONT)
+}
+
+/// Ends process `pid` at once, without a word to it.
+///
+/// # Errors
+///
+/// When there is no such process or it belongs to somebody else.
+pub fn kill(pid: u32) -> io::Result<()> {
+    send(pid, Signal::KILL)
 }
 
 /// Lets the runtime of this thread tell when `descriptor` can be read.
@@ -219,7 +233,7 @@ mod tests {
         assert!(process_cpu_ns(gone).is_err());
         assert!(resident_bytes(gone).is_err());
         assert!(switches(gone).is_err());
-        assert!(suspend(gone).is_err());
+        assert!(suspend(gone).is_err() && kill(gone).is_err());
         assert!(resume(0).is_err());
         assert!(has_ended(gone));
     }

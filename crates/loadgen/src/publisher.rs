@@ -4,6 +4,7 @@
 //! publisher, so a stopped server delays the hand-over and not the schedule. The same thread tells the subscribers
 //! when to send, and takes in what the server hands back to the application.
 
+mod feeds;
 mod link;
 mod work;
 
@@ -17,6 +18,7 @@ use schema::settings::Settings;
 use tokio::sync::mpsc;
 use wire::message::{MessageError, TEXT_STAMP_LEN};
 
+pub use self::feeds::Feeds;
 pub use self::link::{Link, Numbering};
 use self::work::Work;
 pub use self::work::{events_schedule, uplink_schedule};

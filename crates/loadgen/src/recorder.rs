@@ -3,6 +3,7 @@
 use std::ops::{AddAssign, Range, Sub};
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 use wire::message::Stamp;
 
 use crate::histogram;
@@ -11,7 +12,7 @@ use crate::position::{Arrival, Position};
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
         /// What is counted; no counter ever falls.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
         pub struct Counters {
             $($(#[doc = $doc])+ pub $name: u64,)+
         }
@@ -62,10 +63,12 @@ counters! {
 }
 
 /// Records the events of the window. Times are nanoseconds of `CLOCK_MONOTONIC`.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Recorder {
     window: Range<u64>,
+    #[serde(with = "histogram::in_base64")]
     delivery: Histogram<u64>,
+    #[serde(with = "histogram::in_base64")]
     service: Histogram<u64>,
     /// What was counted so far.
     pub counters: Counters,

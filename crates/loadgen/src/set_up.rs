@@ -5,20 +5,25 @@ use std::rc::Rc;
 
 use hdrhistogram::Histogram;
 use schema::bytes_account::{Account, Layers};
+use serde::{Deserialize, Serialize};
 
 use crate::histogram;
 use crate::os;
 use crate::tap::SharedTally;
 
 /// The set-ups of many subscribers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SetUps {
     /// Bytes of all of them together, whatever could not be attributed by then left out.
     pub account: Account,
     /// From a subscriber's begin until it was connected, in nanoseconds: one value each.
+    #[serde(with = "histogram::in_base64")]
     pub elapsed: Histogram<u64>,
     /// From a subscriber's begin to its greeting, in nanoseconds: one value each; empty where nobody is greeted.
+    #[serde(with = "histogram::in_base64")]
     pub first_message: Histogram<u64>,
+    /// When the last one was connected, ns of `CLOCK_MONOTONIC`; 0 before the first.
+    pub last_ns: u64,
 }
 
 /// The byte counter of a subscriber, or of those that share a connection.
@@ -39,7 +44,12 @@ pub(crate) struct Beginning {
 impl SetUps {
     /// No subscribers yet.
     pub fn new() -> Self {
-        Self { account: Account::default(), elapsed: histogram::empty(), first_message: histogram::empty() }
+        Self {
+            account: Account::default(),
+            elapsed: histogram::empty(),
+            first_message: histogram::empty(),
+            last_ns: 0,
+        }
     }
 
     /// Takes in those of another thread.
@@ -47,12 +57,14 @@ impl SetUps {
         self.account += other.account;
         histogram::merge(&mut self.elapsed, &other.elapsed);
         histogram::merge(&mut self.first_message, &other.first_message);
+        self.last_ns = self.last_ns.max(other.last_ns);
     }
 
     /// Takes in a subscriber that is connected now.
     pub(crate) fn add(&mut self, beginning: &Beginning) {
         self.account += beginning.place.not_counted();
-        self.elapsed.saturating_record(os::now_ns() - beginning.begun_ns);
+        self.last_ns = os::now_ns();
+        self.elapsed.saturating_record(self.last_ns - beginning.begun_ns);
     }
 
     /// Takes in that a subscriber is greeted now.

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use schema::settings::Phases;
+use serde::{Deserialize, Serialize};
 
 /// The edges between the phases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
     /// The schedule's begin: from here on events are sent.
     pub start_ns: u64,

@@ -1,7 +1,9 @@
 //! A trial: connect → warm-up → window → drain → close, from a [`TrialSpec`] to a [`TrialOutcome`].
 //!
 //! The thread that runs it only waits and reads counters; load threads receive, the publisher keeps the schedule.
-//! Everything is bounded in time: connecting by [`CONNECT_LIMIT`], the phases by the settings, closing by seconds.
+//! A process has a limited number of descriptors, so the load threads may be spread over several ([`run_in_parts`]), and so
+//! may the server.
+//! Everything is bounded in time: connecting by [`connect_limit`], the phases by the settings, closing by [`close_limit`].
 
 mod audience;
 mod connected;
@@ -10,12 +12,16 @@ mod error;
 mod load;
 mod load_thread;
 mod outcome;
+mod parts;
+mod restart;
 mod running;
 mod stall;
 mod subscription;
 mod trouble;
+mod unreadable;
 mod warnings;
 
+use std::process::Command;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
@@ -25,10 +31,12 @@ use tokio::sync::mpsc;
 
 pub use self::audience::{Audience, AudienceError, Uncounted};
 use self::connected::Connected;
-use self::edge::{Held, ServerReading, Watched};
+use self::edge::{Held, Rest, Watched};
 pub use self::error::TrialError;
 use self::load::Load;
+use self::parts::Parts;
 pub use self::load_thread::LoadReport;
+pub use self::parts::{PartError, PartFault, run_part};
 pub use self::stall::release_server;
 use crate::os;
 use crate::payload::{PayloadError, PayloadSource};
@@ -47,11 +55,18 @@ pub type Outgoing = Vec<mpsc::UnboundedReceiver<u64>>;
 /// Subscribers that were brought, or why they could not be.
 pub type Gathered = Result<Box<dyn Audience>, TrialError>;
 
-/// Within this time every subscriber must be connected.
+/// Within this time, and a little more for each of them, every subscriber must be connected.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+/// The little more: a TLS handshake takes both sides about 1 ms.
+const CONNECT_LIMIT_EACH: Duration = Duration::from_millis(2);
+/// Sessions that have not ended this long after the end, and a little more for each of them, are cut off.
+const CLOSE_LIMIT: Duration = Duration::from_secs(3);
+const CLOSE_LIMIT_EACH: Duration = Duration::from_micros(200);
 
 /// From the last connection to the schedule's begin.
 const LEAD_NS: u64 = 20_000_000;
+/// A server may still be about to accept the last connections; what each of them may take.
+const SETTLE_EACH_NS: u64 = 10_000;
 /// How often the waiting thread looks whether something went wrong. It runs on the load generator's cores.
 const LOOK_NS: u64 = 10_000_000;
 
@@ -63,8 +78,32 @@ const LOOK_NS: u64 = 10_000_000;
 /// cannot be met. Missing events are no error; they are counted.
 pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, TrialError> {
     run_with(spec, |spec, roster, outgoing| {
-        Ok(Box::new(Load::of(spec, roster, subscribe, outgoing)?) as Box<dyn Audience>)
+        let threads = 0..roster.threads();
+        Ok(Box::new(Load::of(spec, roster, threads, subscribe, outgoing)?) as Box<dyn Audience>)
     })
+}
+
+/// The same with the subscribers in processes of their own, as many as the settings say. Each is a child of `command`, is
+/// told on its standard input and answers on its standard output, as [`run_part`] does.
+///
+/// # Errors
+///
+/// Like [`run`], and when one of the processes ends or hangs.
+pub fn run_in_parts(
+    spec: &TrialSpec,
+    command: impl FnMut() -> Command,
+) -> Result<TrialOutcome, TrialError> {
+    run_with(spec, |spec, _, _| Ok(Box::new(Parts::start(spec, command)?) as Box<dyn Audience>))
+}
+
+/// How long all subscribers of a trial with these settings may take to connect.
+pub fn connect_limit(settings: &Settings) -> Duration {
+    CONNECT_LIMIT + CONNECT_LIMIT_EACH * settings.subscribers.count
+}
+
+/// How long they may take to end.
+pub fn close_limit(settings: &Settings) -> Duration {
+    CLOSE_LIMIT + CLOSE_LIMIT_EACH * settings.subscribers.count
 }
 
 /// The same with subscribers that `gather` brings once this thread is on the load generator's cores. They are told who
@@ -78,24 +117,26 @@ pub fn run_with(
     gather: impl FnOnce(&TrialSpec, Roster, Outgoing) -> Gathered,
 ) -> Result<TrialOutcome, TrialError> {
     check_payloads(&spec.settings)?;
+    os::raise_open_files().map_err(TrialError::OpenFiles)?;
     os::pin(&spec.load_cores).map_err(|source| TrialError::Pin { cores: spec.load_cores.clone(), source })?;
     let server = Watched::of(spec);
     server.check()?;
     let prepared = Connected::prepare(spec, gather)?;
-    let before_connections = settled(server)?;
+    let before_connections = settled(server, 0)?;
     let connected = prepared.connect()?;
-    let held = Held { before_connections, with_connections: settled(server)? };
+    let subscribers = u64::from(spec.settings.subscribers.count);
+    let held = Held { before_connections, with_connections: settled(server, subscribers)? };
     let mut running = connected.start(Timing::new(os::now_ns() + LEAD_NS, &spec.settings.phases))?;
     let edges = running.pass_window()?;
     running.drain()?;
     running.close(&held, &edges)
 }
 
-/// What the server has cost, a moment later: it may still be about to accept, or to close, what is connected or closed on
-/// our side.
-fn settled(server: Watched) -> Result<ServerReading, TrialError> {
-    os::sleep_until_ns(os::now_ns() + LEAD_NS);
-    ServerReading::of(server)
+/// What is held, a moment later: the server may still be about to accept, or to close, what is connected or closed on our
+/// side.
+fn settled(server: Watched<'_>, subscribers: u64) -> Result<Rest, TrialError> {
+    os::sleep_until_ns(os::now_ns() + LEAD_NS + SETTLE_EACH_NS * subscribers);
+    Rest::now(server)
 }
 
 /// Before any thread of a trial is started, so that an impossible payload has one message.

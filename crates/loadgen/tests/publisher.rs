@@ -65,7 +65,7 @@ fn start(settings: Settings) -> Rig {
     let timing = Timing::new(os::now_ns() + MS, &settings.phases);
     let settings = Arc::new(settings);
     let spec =
-        PublisherSpec { link: Link::Feed(feed), settings, seed: SEED, timing, roster, outgoing: senders };
+        PublisherSpec { link: Link::Feed(feed.into()), settings, seed: SEED, timing, roster, outgoing: senders };
     Rig { publisher: Publisher::start(spec).unwrap(), server, outgoing, timing }
 }
 

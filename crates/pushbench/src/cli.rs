@@ -14,7 +14,7 @@ use crate::registry;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    all well
-  1    a trial failed or lost events (not in a sweep that looks for the rate at which they are lost)
+  1    a trial failed, or lost events (which is no fault in a search for a capacity, and at shares of it)
   2    wrong usage, or something could not be set up
   130  interrupted; what was measured is kept, and `pushbench run --resume` goes on
 
@@ -41,6 +41,9 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Be the load generator of one trial: a TrialSpec (one line of JSON) on standard input, the outcome on standard output
     Load,
+    /// Bring a part of the subscribers of one trial: orders on standard input, what is found on standard output, lines of JSON
+    #[command(hide = true)]
+    LoadPart,
     /// Remake the report from stored results
     Report(Report),
     /// See what browsers do: how WebSockets end in them by every close code, their clocks, limits, timers and headers
@@ -92,6 +95,7 @@ pub(crate) struct List {
 Examples:
   pushbench run                                             every scenario of the default set
   pushbench run --quick                                     the same, too short to cite
+  pushbench run --capacity                                  the scenarios that look for limits
   pushbench run --scenario chat --repetitions 10            one question, more trials
   pushbench run --scenario my/own.toml --technique websocket --technique raw-tcp --seed 7
   pushbench run --scenario chat --client chromium,native    the same question to a page in a browser
@@ -104,7 +108,11 @@ pub(crate) struct Run {
     /// Shorter and fewer trials, as the table `quick` of each scenario says; about a minute in all
     #[arg(long)]
     pub(crate) quick: bool,
-    /// A scenario's name, or the path of a file; may be repeated [default: all but those that run only when named]
+    /// The scenarios that look for limits: capacity, overload, connections; the expected time is said at the begin. A report of
+    /// several runs is made by `pushbench report RUN_DIR RUN_DIR`
+    #[arg(long, conflicts_with = "scenarios")]
+    pub(crate) capacity: bool,
+    /// A scenario's name, or the path of a file; may be repeated [default: the default set, or that of --capacity]
     #[arg(long = "scenario", value_name = "NAME|PATH")]
     pub(crate) scenarios: Vec<String>,
     /// A technique's slug; may be repeated [default: all]
@@ -126,7 +134,7 @@ pub(crate) struct Run {
     pub(crate) seed: Option<u64>,
     /// Go on with an interrupted run: the one in DIR, or the newest
     #[arg(long, value_name = "DIR",
-          conflicts_with_all = ["quick", "scenarios", "techniques", "clients", "targets", "repetitions", "seed"])]
+          conflicts_with_all = ["quick", "capacity", "scenarios", "techniques", "clients", "targets", "repetitions", "seed"])]
     pub(crate) resume: Option<Option<PathBuf>>,
     /// Where run folders are kept [default: results, beside the folder of the scenarios]
     #[arg(long, value_name = "DIR")]
@@ -180,6 +188,9 @@ pub(crate) struct Serve {
     /// Long polling: how long a request is held, such as 25s
     #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
     pub(crate) hold: Nanoseconds,
+    /// How long a channel's events are held, from the first one on, to be sent together, such as 20ms
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub(crate) coalesce: Nanoseconds,
     /// Short polling: what an answer without events looks like
     #[arg(long, value_enum, default_value = "no-content")]
     pub(crate) empty: Empty,
@@ -195,6 +206,12 @@ pub(crate) struct Serve {
     /// What becomes of a subscriber that is slower than the retained events last
     #[arg(long, value_enum, default_value = "disconnect")]
     pub(crate) lag: Lag,
+    /// How long a client may take for a request, or leave unread what was sent to it, until its connection is cut
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub(crate) idle: Nanoseconds,
+    /// Take up where another server ended: listen only when the application has given its whole log by the feed
+    #[arg(long, requires = "feed")]
+    pub(crate) after_feed: bool,
     /// Greet a new subscriber with a message
     #[arg(long)]
     pub(crate) greeting: bool,

@@ -4,6 +4,7 @@ mod demo;
 mod floor;
 mod list;
 mod load;
+mod load_part;
 mod observed_trial;
 mod replay;
 mod report;
@@ -33,6 +34,7 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Load => load::load(),
+        Command::LoadPart => load_part::load_part(),
         Command::Report(arguments) => report::report(&arguments),
         Command::Survey(arguments) => survey::survey(&arguments),
         Command::Verify => verify::verify(),

@@ -1,30 +1,33 @@
-//! One trial: a fresh server process, a fresh load process, and what came of it.
+//! One trial: a fresh server process or several, a fresh load process, and what came of it.
+
+mod restart;
+mod room;
+mod servers;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schema::settings::{
-    Compression, EmptyAnswer, Frames, HttpVersion, Publisher, Settings, Transport, UplinkTo,
+    Compression, EmptyAnswer, Frames, HttpVersion, Publisher, Settings, Sluggards, Transport, UplinkTo,
 };
-use schema::trial::{Failure, Observed, Side, TrialOutcome, TrialSpec};
+use schema::trial::{Failure, Observed, ServerSpec, Side, TrialOutcome, TrialSpec};
 use serde::{Deserialize, Serialize};
 use wire::ready::ReadyLine;
 
 use crate::host::Pinning;
 use crate::plan::Trial;
-use crate::processes::{Ending, Process, ProcessError};
+use crate::processes::{Process, ProcessError};
 use crate::target::{Foreign, keeper};
-use crate::{namespace, pages};
+use crate::{counters, namespace, pages};
+use restart::Begin;
+use servers::{Running, Servers};
 
 /// How long a server may take until it listens.
 const READY: Duration = Duration::from_secs(10);
-/// What the load generator may take beyond the phases: 30 s to connect, and time to close.
-const MARGIN: Duration = Duration::from_secs(60);
+/// What the load generator may take beyond the phases, to connect and to close: to start, and to hand over what it found.
+const MARGIN: Duration = Duration::from_secs(27);
 /// The same for a browser, on top: 30 s to start, and time to hand over what its page found.
 const BROWSER_MARGIN: Duration = Duration::from_secs(90);
-/// Events that a channel retains: some seconds of a busy one, so that a subscriber that is merely slow gets them late
-/// and is not cut off.
-const REPLAY_EVENTS: u32 = 65_536;
 
 /// What all trials of a run share.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,33 +66,32 @@ impl Stage {
     ///
     /// Which side failed, and why.
     pub(crate) async fn run(&self, trial: &Trial<'_>) -> Result<Ran, Failure> {
-        if trial.point.settings.observed {
+        if let Some(counter) = trial.point.settings.counted {
+            counters::count(self, trial, counter).await
+        } else if trial.point.settings.observed {
             namespace::observe(self, trial).await
         } else {
             self.run_here(trial).await
         }
     }
 
-    /// Runs one trial in the network that this process is in. When the returned future is dropped, both processes are
+    /// Runs one trial in the network that this process is in. When the returned future is dropped, all its processes are
     /// killed.
     ///
     /// # Errors
     ///
     /// Which side failed, and why.
     pub(crate) async fn run_here(&self, trial: &Trial<'_>) -> Result<Ran, Failure> {
-        let feed = self.sockets.join(format!("feed-{}.sock", trial.index));
-        let (mut server, ready) =
-            self.start_server(trial, &feed).await.map_err(|reason| on(Side::Server, &reason))?;
-        let spec = self.spec(trial, &ready, &feed);
+        room::check(&trial.point.settings).map_err(|reason| on(Side::Supervisor, &reason))?;
+        let mut servers = Servers::start(self, trial).await.map_err(|reason| on(Side::Server, &reason))?;
+        let spec = self.spec(trial, &servers);
         let outcome = tokio::select! {
             // A dead server makes the load generator fail, too; the cause is looked at first.
             biased;
-            death = server.died() => Err(on(Side::Server, &death)),
+            death = servers.died(self, trial) => Err(on(Side::Server, &death)),
             outcome = self.load(&spec) => outcome,
         };
-        let note = note(&server.end().await);
-        // It was made by the server, which may have been killed; the next trial has one of its own.
-        let _ = std::fs::remove_file(&feed);
+        let note = servers.end().await;
         match outcome {
             Ok(outcome) => Ok(Ran { outcome, note, observed: None }),
             Err(failure) => Err(noted(failure, note)),
@@ -102,12 +104,17 @@ impl Stage {
         self.targets.iter().find(|foreign| foreign.target.name == *name)
     }
 
-    async fn start_server(&self, trial: &Trial<'_>, feed: &Path) -> Result<(Process, ReadyLine), String> {
+    async fn start_server(
+        &self,
+        trial: &Trial<'_>,
+        feed: &Path,
+        begin: Begin,
+    ) -> Result<(Process, ReadyLine), String> {
         let technique = &trial.planned.technique;
         let (started, limit) = match (self.foreign(trial), &trial.planned.target) {
             (Some(foreign), _) => (self.start_foreign(foreign, trial), ready_limit(foreign)),
             (None, Some(name)) => return Err(format!("the target {name} is not there")),
-            (None, None) => (self.start_own(trial, feed), READY),
+            (None, None) => (self.start_own(trial, feed, begin), own_ready_limit(trial)),
         };
         let mut server = started.map_err(|error| error.to_string())?;
         let line = server.line(limit).await.map_err(|error| error.to_string())?;
@@ -124,10 +131,19 @@ impl Stage {
         Ok((server, ready))
     }
 
-    fn start_own(&self, trial: &Trial<'_>, feed: &Path) -> Result<Process, ProcessError> {
+    fn start_own(&self, trial: &Trial<'_>, feed: &Path, begin: Begin) -> Result<Process, ProcessError> {
         let (technique, settings) = (&trial.planned.technique, &trial.point.settings);
-        let arguments = server_arguments(technique, settings, feed, &self.pinning.server);
-        Process::start("server", &self.server_program, arguments)
+        let mut arguments = server_arguments(technique, settings, feed, &self.pinning.server);
+        arguments.extend(begin.arguments());
+        match settings.counted {
+            Some(counter) => counters::start(counter, &self.server_program, arguments, &self.counts(trial)),
+            None => Process::start("server", &self.server_program, arguments),
+        }
+    }
+
+    /// Where the tool of a counted trial leaves its counts.
+    pub(crate) fn counts(&self, trial: &Trial<'_>) -> PathBuf {
+        self.sockets.join(format!("counts-{}", trial.index))
     }
 
     fn start_foreign(&self, foreign: &Foreign, trial: &Trial<'_>) -> Result<Process, ProcessError> {
@@ -147,14 +163,20 @@ impl Stage {
             .map_err(|error| on(Side::Load, &format!("the load generator's outcome cannot be read: {error}")))
     }
 
-    fn spec(&self, trial: &Trial<'_>, ready: &ReadyLine, feed: &Path) -> TrialSpec {
+    fn spec(&self, trial: &Trial<'_>, servers: &Servers) -> TrialSpec {
         let foreign = self.foreign(trial);
+        let fed = is_fed(&trial.point.settings);
+        let is_readable = foreign.is_none_or(Foreign::is_started);
+        let server = |server: &Running| ServerSpec {
+            address: server.ready.address,
+            certificate: server.ready.certificate.clone(),
+            feed: fed.then(|| server.feed.display().to_string()),
+            pid: is_readable.then_some(server.ready.pid),
+        };
         TrialSpec {
             technique: trial.planned.technique.clone(),
-            address: ready.address,
-            certificate: ready.certificate.clone(),
-            feed: is_fed(&trial.point.settings).then(|| feed.display().to_string()),
-            server_pid: foreign.is_none_or(Foreign::is_started).then_some(ready.pid),
+            server: server(&servers.first),
+            further_servers: servers.further.iter().map(server).collect(),
             target: foreign.and_then(|foreign| foreign.spec(&trial.planned.technique, trial.planned.seed)),
             load_cores: self.pinning.load.clone(),
             server_cores: self.pinning.server.clone(),
@@ -169,21 +191,18 @@ fn ready_limit(foreign: &Foreign) -> Duration {
     Duration::from_nanos(foreign.target.ready.within_ns) + READY
 }
 
+/// What one of our own may take until it listens.
+fn own_ready_limit(trial: &Trial<'_>) -> Duration {
+    if trial.point.settings.counted.is_some() { counters::READY } else { READY }
+}
+
 /// How long a trial with these settings may take.
 pub(crate) fn limit(settings: &Settings) -> Duration {
     let phases = &settings.phases;
     let browser = pages::browser_of(settings.client).map_or(Duration::ZERO, |_| BROWSER_MARGIN);
-    Duration::from_nanos(phases.warm_up_ns + phases.window_ns + phases.drain_ns) + MARGIN + browser
-}
-
-/// What is worth telling of a server's end.
-fn note(ending: &Ending) -> Option<String> {
-    match ending {
-        Ending::Orderly(said) => said.words().map(|words| format!("the server said: {words}")),
-        Ending::Killed(said) => {
-            Some(format!("the server did not end when it was asked to, and was killed{said}"))
-        }
-    }
+    let phases = Duration::from_nanos(phases.warm_up_ns + phases.window_ns + phases.drain_ns);
+    let around = loadgen::trial::connect_limit(settings) + loadgen::trial::close_limit(settings) + MARGIN;
+    phases + around + browser
 }
 
 /// The failure with what the server had to say, which may be its cause.
@@ -220,14 +239,20 @@ fn server_arguments(technique: &str, settings: &Settings, feed: &Path, cores: &[
     };
     let hold = format!("{}ns", settings.long_polling.hold_ns);
     let mut arguments: Vec<String> =
-        ["serve", technique, "--listen", "127.0.0.1:0"].map(str::to_owned).into();
+        ["serve", technique].map(str::to_owned).into();
     if is_fed(settings) {
         arguments.extend(["--feed".to_owned(), feed.display().to_string()]);
     }
     for (name, value) in [("--empty", empty), ("--frames", frames), ("--uplink", uplink), ("--hold", &hold)] {
         arguments.extend([name.to_owned(), value.to_owned()]);
     }
-    arguments.extend(["--replay".to_owned(), REPLAY_EVENTS.to_string()]);
+    let (retained, idle_ns) = settings.sluggards.as_ref().map_or(
+        (Sluggards::RETAINED_EVENTS, Sluggards::PATIENCE_NS),
+        |sluggards| (sluggards.retained_events, sluggards.patience_ns),
+    );
+    arguments.extend(["--replay".to_owned(), retained.to_string()]);
+    arguments.extend(["--idle".to_owned(), format!("{idle_ns}ns")]);
+    arguments.extend(["--coalesce".to_owned(), format!("{}ns", settings.coalescing.window_ns)]);
     if settings.greeting {
         arguments.push("--greeting".to_owned());
     }

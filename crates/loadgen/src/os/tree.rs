@@ -29,8 +29,8 @@ pub fn process_tree(root: u32) -> io::Result<Vec<u32>> {
     Ok(tree)
 }
 
-/// CPU time, resident memory and context switches of `root` and every process below it; memory that processes share is
-/// counted for each. What a process cost that has ended since is not in it.
+/// CPU time, anonymous resident memory and context switches of `root` and every process below it; memory that processes
+/// share since a fork is counted for each. What a process cost that has ended since is not in it.
 ///
 /// # Errors
 ///

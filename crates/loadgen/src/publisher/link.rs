@@ -1,19 +1,24 @@
 //! How messages leave the publisher: by the feed, or by HTTP requests. One at a time.
 
+use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::event::PollFlags;
 
 use super::PublisherError;
-use crate::feed_link::FeedLink;
+use super::feeds::Feeds;
 use crate::post_link::PostLink;
+use crate::storm::{KeptFeed, Storm, Successor};
 
-/// A connection to a server that takes events.
+/// How a server takes events.
 #[derive(Debug)]
 pub enum Link {
-    /// The feed; the server numbers what comes in.
-    Feed(FeedLink),
+    /// The feeds of its processes; each numbers what comes in.
+    Feed(Feeds),
+    /// The feed of a server that is restarted.
+    Kept(KeptFeed),
     /// HTTP requests.
     Post {
         /// The connection.
@@ -37,45 +42,67 @@ pub enum Numbering {
 impl Link {
     pub(super) fn numbering(&self) -> Numbering {
         match self {
-            Self::Feed(_) => Numbering::Server,
+            Self::Feed(_) | Self::Kept(_) => Numbering::Server,
             Self::Post { numbering, .. } => *numbering,
         }
     }
 
-    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+    /// What to wait for, given whether messages wait to be handed over.
+    pub(super) fn wanted(&self, is_waited_for: bool) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        let (feeds, other) = match self {
+            Self::Feed(feeds) => (Some(feeds.wanted(is_waited_for)), None),
+            Self::Kept(kept) => (None, Some((kept.socket(), wanted_of_kept(kept, is_waited_for)))),
+            Self::Post { link, .. } => (None, Some((link.socket(), wanted_of_post(link, is_waited_for)))),
+        };
+        feeds.into_iter().flatten().chain(other)
+    }
+
+    /// The same feed with what leaves by it kept for another server, and whoever gives it to that one; none where there is
+    /// not exactly one feed.
+    ///
+    /// # Errors
+    ///
+    /// When no pair of sockets can be had.
+    pub(crate) fn kept(self, storm: Arc<Storm>) -> io::Result<(Self, Option<Successor>)> {
         match self {
-            Self::Feed(feed) => feed.socket(),
-            Self::Post { link, .. } => link.socket(),
+            Self::Feed(feeds) => match feeds.single() {
+                Ok(feed) => {
+                    let (kept, successor) = KeptFeed::new(feed, storm)?;
+                    Ok((Self::Kept(kept), Some(successor)))
+                }
+                Err(feeds) => Ok((Self::Feed(feeds), None)),
+            },
+            other => Ok((other, None)),
         }
     }
 
-    /// What to wait for, given whether messages wait to be handed over.
-    pub(super) fn wanted(&self, is_waited_for: bool) -> PollFlags {
-        match self {
-            // Room for the next message is not what is missing.
-            Self::Post { link, .. } if link.is_awaiting() => PollFlags::IN,
-            _ if is_waited_for => PollFlags::IN | PollFlags::OUT,
-            _ => PollFlags::IN,
+    /// Takes in that an event of this channel is due.
+    pub(super) fn due(&self, channel: u32) {
+        if let Self::Kept(kept) = self {
+            kept.due(channel);
         }
     }
 
     pub(super) fn is_blocked(&self) -> bool {
         match self {
-            Self::Feed(feed) => feed.is_blocked(),
+            Self::Kept(kept) => kept.is_blocked(),
+            Self::Feed(feeds) => feeds.is_blocked(),
             Self::Post { link, .. } => link.is_blocked(),
         }
     }
 
     pub(super) fn begin(&mut self, channel: u32, message: &[u8]) {
         match self {
-            Self::Feed(feed) => feed.begin(channel, message),
+            Self::Feed(feeds) => feeds.begin(channel, message),
+            Self::Kept(kept) => kept.begin(channel, message),
             Self::Post { link, newline, .. } => link.begin(channel, message, *newline),
         }
     }
 
     pub(super) fn flush(&mut self) -> Result<bool, PublisherError> {
         match self {
-            Self::Feed(feed) => Ok(feed.flush()?),
+            Self::Feed(feeds) => Ok(feeds.flush()?),
+            Self::Kept(kept) => Ok(kept.flush()?),
             Self::Post { link, .. } => Ok(link.flush()?),
         }
     }
@@ -83,8 +110,19 @@ impl Link {
     /// Hands every message that came back to `take`; a server that is posted to sends none back.
     pub(super) fn receive(&mut self, take: impl FnMut(Bytes)) -> Result<(), PublisherError> {
         match self {
-            Self::Feed(feed) => Ok(feed.receive(take)?),
+            Self::Feed(feeds) => Ok(feeds.receive(take)?),
+            Self::Kept(kept) => Ok(kept.receive(take)?),
             Self::Post { link, .. } => Ok(link.receive()?),
         }
     }
+}
+
+fn wanted_of_kept(kept: &KeptFeed, is_waited_for: bool) -> PollFlags {
+    // Where there is no server, there is always room in what tells of the next one.
+    if is_waited_for && !kept.is_away() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
+}
+
+fn wanted_of_post(link: &PostLink, is_waited_for: bool) -> PollFlags {
+    // Room for the next message is not what is missing while an answer is.
+    if is_waited_for && !link.is_awaiting() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
 }

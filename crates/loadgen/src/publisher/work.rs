@@ -72,8 +72,7 @@ impl Work {
             self.pick_up();
             self.hand_over()?;
             progress.tell(&self.found, self.next_due_ns().is_none());
-            let socket = self.link.socket();
-            let found = self.alarm.wait(self.next_look(), socket, self.link.wanted(!self.backlog.is_empty()));
+            let found = self.alarm.wait(self.next_look(), self.link.wanted(!self.backlog.is_empty()));
             // An end or an error of the connection is found by reading, too.
             if found
                 .map_err(PublisherError::Clock)?
@@ -88,6 +87,7 @@ impl Work {
     fn pick_up(&mut self) {
         while let Some((due, intended_ns)) = next_due(&mut self.events, self.timing.start_ns) {
             self.backlog.push_back(due);
+            self.link.due(due.source);
             if self.counts(intended_ns) {
                 let lag_ns = os::now_ns().saturating_sub(intended_ns);
                 self.found.schedule_lag.saturating_record(lag_ns);

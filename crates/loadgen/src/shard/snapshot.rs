@@ -4,11 +4,12 @@ use std::ops::AddAssign;
 
 use schema::bytes_account::{Account, Layers};
 use schema::trial::Segments;
+use serde::{Deserialize, Serialize};
 
 use crate::recorder::Counters;
 
 /// A reading of a thread's counters.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     /// What was counted.
     pub counters: Counters,

@@ -1,7 +1,9 @@
-//! Who subscribes in a trial: our own load threads, or subscribers that somebody else brings, such as pages of a browser.
+//! Who subscribes in a trial: our own load threads, in this process or in several, or subscribers that somebody else brings,
+//! such as pages of a browser.
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use schema::trial::ClientClock;
@@ -12,6 +14,7 @@ use super::load_thread::LoadReport;
 use crate::recorder::{Counters, Recorder};
 use crate::set_up::SetUps;
 use crate::shard::Snapshot;
+use crate::storm::Storm;
 use crate::timing::Timing;
 
 /// Subscribers of a trial. None of these waits but [`finish`](Self::finish), and dropping it ends it.
@@ -26,6 +29,14 @@ pub trait Audience: fmt::Debug {
     fn open(&self, timing: Timing);
     /// Events of the window that were delivered; may be 0 until the window has ended.
     fn delivered(&self) -> u64;
+    /// Other processes of the load generator, by their numbers: their CPU time is its own.
+    fn processes(&self) -> Vec<u32> {
+        Vec::new()
+    }
+    /// What its subscribers share of a restart that is to come; none where none is, or nobody brings such subscribers.
+    fn storm(&self) -> Option<Arc<Storm>> {
+        None
+    }
     /// How many connections broke and were made anew.
     fn reconnects(&self) -> u64;
     /// The last thing that went wrong with a connection, as the end of a sentence.
@@ -66,10 +77,9 @@ impl From<Uncounted> for LoadReport {
             total,
             recorder: found.recorder,
             set_ups: SetUps { elapsed: found.set_ups, ..SetUps::new() },
-            heads: Vec::new(),
-            trace: Vec::new(),
             unreadable: found.unreadable,
             clock: Some(found.clock),
+            ..Self::default()
         }
     }
 }

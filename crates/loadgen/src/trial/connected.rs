@@ -3,22 +3,24 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use schema::settings::{Publisher as By, Settings};
+use schema::settings::{Client, Publisher as By, Settings};
 use schema::target::Publish;
-use schema::trial::TrialSpec;
+use schema::trial::{ServerSpec, TrialSpec};
 use tokio::sync::mpsc;
 
 use super::audience::Audience;
 use super::edge::Watched;
+use super::restart::Restarter;
 use super::running::Running;
 use super::stall::Staller;
-use super::{CONNECT_LIMIT, Gathered, LOOK_NS, Outgoing, TrialError};
+use super::{Gathered, LOOK_NS, Outgoing, TrialError, connect_limit};
 use crate::feed_link::FeedLink;
 use crate::hiccup::Hiccups;
 use crate::os;
 use crate::post_link::PostLink;
 use crate::publisher::{self, Link, Numbering, Publisher, PublisherSpec};
 use crate::roster::Roster;
+use crate::set_up::SetUps;
 use crate::timing::Timing;
 
 /// A trial whose subscribers are connected, or, as [`prepare`](Self::prepare) leaves it, could connect now.
@@ -30,6 +32,22 @@ pub(super) struct Connected<'a> {
     link: Link,
     outgoing: Vec<mpsc::UnboundedSender<u64>>,
     load: Box<dyn Audience>,
+    connecting: Connecting,
+}
+
+/// When all subscribers were allowed to connect, and when it was seen that all were connected: ns of `CLOCK_MONOTONIC`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Connecting {
+    allowed_ns: u64,
+    seen_ns: u64,
+}
+
+impl Connecting {
+    /// How long it took, by the subscribers' own time where they tell it: it is looked only now and then.
+    pub(super) fn all_ns(self, set_ups: &SetUps) -> u64 {
+        let told_ns = set_ups.last_ns.checked_sub(self.allowed_ns);
+        told_ns.unwrap_or_else(|| self.seen_ns.saturating_sub(self.allowed_ns))
+    }
 }
 
 impl<'a> Connected<'a> {
@@ -40,41 +58,56 @@ impl<'a> Connected<'a> {
     ) -> Result<Self, TrialError> {
         let settings = Arc::new(spec.settings.clone());
         let link = connect_publisher(spec)?;
-        let roster = Roster::new(&settings.subscribers, spec.load_cores.len());
+        let roster = roster(spec);
         let (outgoing, queues) = outgoing_queues(&settings);
         let load = gather(spec, roster, queues)?;
-        let mut connected = Self { spec, settings, roster, link, outgoing, load };
+        let connecting = Connecting::default();
+        let mut connected = Self { spec, settings, roster, link, outgoing, load, connecting };
         connected.wait_until(|load| load.prepared().0 >= load.prepared().1)?;
         Ok(connected)
     }
 
     /// Connects all subscribers.
     pub(super) fn connect(mut self) -> Result<Self, TrialError> {
+        self.connecting.allowed_ns = os::now_ns();
         self.load.connect();
         let all = u64::from(self.roster.subscribers());
         self.wait_until(|load| load.connected() >= all)?;
+        self.connecting.seen_ns = os::now_ns();
         Ok(self)
     }
 
     /// Fixes the phases and starts what measures in them.
     pub(super) fn start(self, timing: Timing) -> Result<Running<'a>, TrialError> {
-        let Self { spec, settings, roster, link, outgoing, load } = self;
+        let Self { spec, settings, roster, link, outgoing, load, connecting } = self;
         load.open(timing);
         let watch = |core| Hiccups::watch(core, timing.window()).map_err(TrialError::Thread);
         let hiccups_load = watch(spec.load_cores.first().copied())?;
         let hiccups_server = spec.server_cores.first().map(|&core| watch(Some(core))).transpose()?;
-        let stall = spec.settings.stall.as_ref().zip(spec.server_pid);
+        let stall = spec.settings.stall.as_ref().zip(spec.server.pid);
         let stall = stall.map(|(stall, pid)| Staller::start(pid, stall, timing.window_start_ns));
         let stall = stall.transpose()?;
+        let (link, restart) = restart(spec, link, &*load, timing)?;
         let publisher = PublisherSpec { link, settings, seed: spec.seed, timing, roster, outgoing };
         let publisher = Publisher::start(publisher).map_err(TrialError::Publisher)?;
-        Ok(Running { spec, timing, roster, stall, publisher, load, hiccups_load, hiccups_server })
+        Ok(Running {
+            spec,
+            connecting,
+            timing,
+            roster,
+            stall,
+            restart,
+            publisher,
+            load,
+            hiccups_load,
+            hiccups_server,
+        })
     }
 
     /// Waits until it is `done`, as long as nothing goes wrong.
     fn wait_until(&mut self, done: impl Fn(&dyn Audience) -> bool) -> Result<(), TrialError> {
         let begin_ns = os::now_ns();
-        let limit_ns = begin_ns + CONNECT_LIMIT.as_nanos() as u64;
+        let limit_ns = begin_ns + connect_limit(&self.settings).as_nanos() as u64;
         while !done(&*self.load) {
             Watched::of(self.spec).check()?;
             if self.load.has_given_up() {
@@ -99,18 +132,51 @@ impl<'a> Connected<'a> {
     }
 }
 
+/// Has the server restarted, if it shall be and there are subscribers who know what that means; the feed is kept then.
+fn restart(
+    spec: &TrialSpec,
+    link: Link,
+    load: &dyn Audience,
+    timing: Timing,
+) -> Result<(Link, Option<Restarter>), TrialError> {
+    let (Some(restart), Some(storm)) = (&spec.settings.restart, load.storm()) else {
+        return Ok((link, None));
+    };
+    let (link, successor) = link.kept(Arc::clone(&storm)).map_err(TrialError::Thread)?;
+    let successor = successor.ok_or(TrialError::NotRestartable)?;
+    let restarter = Restarter::start(spec, restart, timing.window_start_ns, storm, successor)?;
+    Ok((link, Some(restarter)))
+}
+
+/// Who subscribes where in the trial that `spec` describes. Every load process has a thread for each core; a browser's pages
+/// are no processes of ours.
+pub(super) fn roster(spec: &TrialSpec) -> Roster {
+    let processes = match spec.settings.client {
+        Client::Native => spec.settings.processes.load.max(1) as usize,
+        Client::Chromium | Client::Firefox => 1,
+    };
+    let threads = spec.load_cores.len().max(1) * processes;
+    let sluggards = spec.settings.sluggards.as_ref();
+    Roster::new(&spec.settings.subscribers, threads)
+        .with_sluggards(sluggards.map_or(0, |sluggards| sluggards.of(spec.settings.subscribers.count)))
+        .at_servers(spec.servers().count(), spec.settings.transport.per_connection)
+}
+
 fn connect_publisher(spec: &TrialSpec) -> Result<Link, TrialError> {
-    match (spec.settings.publisher, &spec.feed) {
-        (By::Post, _) => connect_post(spec),
-        (By::Feed, Some(path)) => connect_feed(&spec.settings, path),
-        (By::Feed, None) => Err(TrialError::NoFeed),
+    match spec.settings.publisher {
+        By::Post => connect_post(spec),
+        By::Feed => {
+            let feeds = spec.servers().map(|server| connect_feed(&spec.settings, server));
+            Ok(Link::Feed(feeds.collect::<Result<_, _>>()?))
+        }
     }
 }
 
-fn connect_feed(settings: &Settings, path: &str) -> Result<Link, TrialError> {
+fn connect_feed(settings: &Settings, server: &ServerSpec) -> Result<FeedLink, TrialError> {
+    let path = server.feed.as_ref().ok_or(TrialError::NoFeed)?;
     let (sent, most) = (publisher::message_bytes(settings), publisher::uplink_message_bytes(settings));
     let feed = FeedLink::connect(Path::new(path), sent, most);
-    feed.map(Link::Feed).map_err(|source| TrialError::Feed { path: path.to_owned(), source })
+    feed.map_err(|source| TrialError::Feed { path: path.clone(), source })
 }
 
 fn connect_post(spec: &TrialSpec) -> Result<Link, TrialError> {
@@ -118,7 +184,7 @@ fn connect_post(spec: &TrialSpec) -> Result<Link, TrialError> {
         None => (Publish::own(), Numbering::Server, false),
         Some(target) => (target.publish.clone(), Numbering::Publisher, target.subscription.newline),
     };
-    let address = spec.address;
+    let address = spec.server.address;
     let link = PostLink::connect(address, publish).map_err(|source| TrialError::Post { address, source })?;
     Ok(Link::Post { link, numbering, newline })
 }
@@ -127,4 +193,16 @@ fn connect_post(spec: &TrialSpec) -> Result<Link, TrialError> {
 fn outgoing_queues(settings: &Settings) -> (Vec<mpsc::UnboundedSender<u64>>, Outgoing) {
     let senders = if settings.uplink.is_some() { settings.subscribers.count } else { 0 };
     (0..senders).map(|_| mpsc::unbounded_channel()).unzip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_to_connect_is_the_subscribers_own_where_they_tell_it() {
+        let connecting = Connecting { allowed_ns: 100, seen_ns: 190 };
+        assert_eq!(connecting.all_ns(&SetUps { last_ns: 150, ..SetUps::new() }), 50);
+        assert_eq!(connecting.all_ns(&SetUps::new()), 90);
+    }
 }

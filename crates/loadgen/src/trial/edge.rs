@@ -1,47 +1,58 @@
-//! What is read at the window's two edges: the server's costs and our own.
+//! What is read before the first connection, after the last, and at the window's two edges: the server's costs, the
+//! kernel's memory and our own CPU time.
 
 use std::io;
+use std::ops::AddAssign;
 
-use schema::trial::{Cost, TrialSpec};
+use schema::trial::{Cost, KernelMemory, TrialSpec};
 
 use super::TrialError;
 use crate::os::{self, Switches};
 
-/// The processes that a server is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Watched {
-    /// It is known by its address only.
-    Nothing,
-    /// One process.
-    Process(u32),
-    /// One process and all below it.
-    Tree(u32),
+/// The processes that a server is; none of one that is known by its address only.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watched<'a> {
+    spec: &'a TrialSpec,
+    /// Where the first server was killed: the process in its place, once there is one.
+    second: Option<Option<u32>>,
 }
 
-impl Watched {
+impl<'a> Watched<'a> {
     /// Those of the trial that `spec` describes.
-    pub(super) fn of(spec: &TrialSpec) -> Self {
-        match (spec.server_pid, &spec.target) {
-            (None, _) => Self::Nothing,
-            (Some(pid), None) => Self::Process(pid),
-            (Some(pid), Some(_)) => Self::Tree(pid),
-        }
+    pub(super) fn of(spec: &'a TrialSpec) -> Self {
+        Self { spec, second: None }
     }
 
-    /// The process that all others come from.
-    pub(super) fn root(self) -> Option<u32> {
-        match self {
-            Self::Nothing => None,
-            Self::Process(pid) | Self::Tree(pid) => Some(pid),
-        }
+    /// Those of a trial whose first server was killed; nothing as long as there is no other.
+    pub(super) fn behind(spec: &'a TrialSpec, second: Option<u32>) -> Self {
+        Self { spec, second: Some(second) }
     }
 
-    /// Checks that it has not ended, as far as that can be known.
+    /// The processes that all others come from.
+    fn roots(self) -> impl Iterator<Item = u32> + use<'a> {
+        let first = self.second.is_none().then(|| self.spec.servers().filter_map(|server| server.pid));
+        first.into_iter().flatten().chain(self.second.flatten())
+    }
+
+    /// Checks that none has ended, as far as that can be known.
     pub(super) fn check(self) -> Result<(), TrialError> {
-        match self.root() {
-            Some(pid) if os::has_ended(pid) => Err(TrialError::ServerEnded { pid }),
-            _ => Ok(()),
+        match self.roots().find(|&pid| os::has_ended(pid)) {
+            Some(pid) => Err(TrialError::ServerEnded { pid }),
+            None => Ok(()),
         }
+    }
+
+    /// What they have cost so far.
+    pub(super) fn read(self) -> Result<ServerReading, TrialError> {
+        let mut sum = ServerReading::default();
+        for pid in self.roots() {
+            // Of a server that somebody else wrote, all processes below count, too.
+            let read = if self.spec.target.is_some() { ServerReading::of_tree } else { ServerReading::of_process };
+            let reading = read(pid);
+            self.check()?;
+            sum += reading.map_err(|source| TrialError::Server { what: "read the cost of", pid, source })?;
+        }
+        Ok(sum)
     }
 }
 
@@ -54,16 +65,6 @@ pub(super) struct ServerReading {
 }
 
 impl ServerReading {
-    pub(super) fn of(server: Watched) -> Result<Self, TrialError> {
-        let (pid, reading) = match server {
-            Watched::Nothing => return Ok(Self::default()),
-            Watched::Process(pid) => (pid, Self::of_process(pid)),
-            Watched::Tree(pid) => (pid, Self::of_tree(pid)),
-        };
-        server.check()?;
-        reading.map_err(|source| TrialError::Server { what: "read the cost of", pid, source })
-    }
-
     fn of_process(pid: u32) -> io::Result<Self> {
         // The clock first: reading it costs 1 µs, and /proc thirty times as much.
         Ok(Self {
@@ -79,18 +80,50 @@ impl ServerReading {
     }
 }
 
-/// What a server holds before the first event.
+impl AddAssign for ServerReading {
+    fn add_assign(&mut self, other: Self) {
+        self.cpu_ns += other.cpu_ns;
+        self.resident_bytes += other.resident_bytes;
+        self.switches.voluntary += other.switches.voluntary;
+        self.switches.involuntary += other.switches.involuntary;
+    }
+}
+
+/// What is held while nothing flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Rest {
+    server: ServerReading,
+    kernel: Option<os::KernelMemory>,
+}
+
+impl Rest {
+    pub(super) fn now(server: Watched<'_>) -> Result<Self, TrialError> {
+        Ok(Self { server: server.read()?, kernel: os::kernel_memory() })
+    }
+}
+
+/// What is held before the first event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Held {
-    pub(super) before_connections: ServerReading,
-    pub(super) with_connections: ServerReading,
+    pub(super) before_connections: Rest,
+    pub(super) with_connections: Rest,
 }
 
 impl Held {
     /// CPU time of the server from before the first connection until all were there.
     pub(super) fn set_up_cpu_ns(&self) -> u64 {
         // A process that ended in between took its time with it.
-        self.with_connections.cpu_ns.saturating_sub(self.before_connections.cpu_ns)
+        self.with_connections.server.cpu_ns.saturating_sub(self.before_connections.server.cpu_ns)
+    }
+
+    fn kernel_memory(&self) -> Option<KernelMemory> {
+        let (start, connected) = self.before_connections.kernel.zip(self.with_connections.kernel)?;
+        Some(KernelMemory {
+            slab_start_bytes: start.slab_bytes,
+            slab_connected_bytes: connected.slab_bytes,
+            tcp_start_bytes: start.tcp_bytes,
+            tcp_connected_bytes: connected.tcp_bytes,
+        })
     }
 }
 
@@ -100,16 +133,35 @@ pub(super) struct Edge {
     at_ns: u64,
     load_cpu_ns: u64,
     server: ServerReading,
+    /// Buffers of TCP, of the whole machine.
+    tcp_bytes: Option<u64>,
 }
 
 impl Edge {
-    pub(super) fn now(server: Watched) -> Result<Self, TrialError> {
-        Ok(Self { at_ns: os::now_ns(), load_cpu_ns: os::own_cpu_ns(), server: ServerReading::of(server)? })
+    /// Reads everything now; `load` are the load generator's processes beside this one.
+    pub(super) fn now(server: Watched<'_>, load: &[u32]) -> Result<Self, TrialError> {
+        // One that has ended is found by its silence.
+        let others_ns: u64 = load.iter().flat_map(|&pid| os::process_cpu_ns(pid)).sum();
+        let (at_ns, load_cpu_ns) = (os::now_ns(), os::own_cpu_ns() + others_ns);
+        let tcp_bytes = os::kernel_memory().map(|memory| memory.tcp_bytes);
+        Ok(Self { at_ns, load_cpu_ns, server: server.read()?, tcp_bytes })
+    }
+
+    /// By how much the buffers of TCP have grown since an earlier edge; 0 where the kernel does not tell.
+    pub(super) fn tcp_grown_bytes(&self, since: &Self) -> i64 {
+        let grown = self.tcp_bytes.zip(since.tcp_bytes);
+        grown.map_or(0, |(now, then)| now.cast_signed() - then.cast_signed())
+    }
+
+    /// The same with what a server had cost that has ended since; it holds no memory any more.
+    pub(super) fn behind(mut self, ended: ServerReading) -> Self {
+        self.server += ServerReading { resident_bytes: 0, ..ended };
+        self
     }
 }
 
 /// What the work cost between two edges, given what the server held before the first connection and after the last.
-pub(super) fn cost(rest: &Held, first: &Edge, second: &Edge) -> Cost {
+pub(super) fn cost(held: &Held, first: &Edge, second: &Edge) -> Cost {
     let switches = |which: fn(&Switches) -> u64| {
         // A thread that ended in between took its count with it.
         which(&second.server.switches).saturating_sub(which(&first.server.switches))
@@ -117,17 +169,25 @@ pub(super) fn cost(rest: &Held, first: &Edge, second: &Edge) -> Cost {
     Cost {
         elapsed_ns: second.at_ns - first.at_ns,
         server_cpu_ns: second.server.cpu_ns.saturating_sub(first.server.cpu_ns),
-        load_cpu_ns: second.load_cpu_ns - first.load_cpu_ns,
-        server_rss_start_bytes: rest.before_connections.resident_bytes,
-        server_rss_connected_bytes: rest.with_connections.resident_bytes,
+        load_cpu_ns: second.load_cpu_ns.saturating_sub(first.load_cpu_ns),
+        server_rss_start_bytes: held.before_connections.server.resident_bytes,
+        server_rss_connected_bytes: held.with_connections.server.resident_bytes,
         server_rss_end_bytes: second.server.resident_bytes,
         server_voluntary_switches: switches(|switches| switches.voluntary),
         server_involuntary_switches: switches(|switches| switches.involuntary),
+        kernel_memory: held.kernel_memory(),
+        counted: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use schema::settings::Settings;
+    use schema::target::{Answers, Publish, Resumes, Subscription};
+    use schema::trial::{ServerSpec, TargetSpec};
+
     use super::*;
 
     #[test]
@@ -135,15 +195,18 @@ mod tests {
         let edge = |nth: u64| Edge {
             at_ns: 100 * nth,
             load_cpu_ns: 20 * nth,
+            tcp_bytes: Some(10 * nth),
             server: ServerReading {
                 cpu_ns: 30 * nth,
                 resident_bytes: 1000 * nth,
                 switches: Switches { voluntary: 5 * nth, involuntary: 10 - nth },
             },
         };
-        let holding =
-            |resident_bytes, cpu_ns| ServerReading { resident_bytes, cpu_ns, ..ServerReading::default() };
-        let held = Held { before_connections: holding(7, 5), with_connections: holding(9, 25) };
+        let holding = |resident_bytes, cpu_ns, slab_bytes| Rest {
+            server: ServerReading { resident_bytes, cpu_ns, ..ServerReading::default() },
+            kernel: Some(os::KernelMemory { slab_bytes, tcp_bytes: 1 }),
+        };
+        let held = Held { before_connections: holding(7, 5, 50), with_connections: holding(9, 25, 70) };
         let expected = Cost {
             elapsed_ns: 200,
             server_cpu_ns: 60,
@@ -153,20 +216,81 @@ mod tests {
             server_rss_end_bytes: 3000,
             server_voluntary_switches: 10,
             server_involuntary_switches: 0,
+            kernel_memory: Some(KernelMemory {
+                slab_start_bytes: 50,
+                slab_connected_bytes: 70,
+                tcp_start_bytes: 1,
+                tcp_connected_bytes: 1,
+            }),
+            counted: None,
         };
         assert_eq!(cost(&held, &edge(1), &edge(3)), expected);
+        assert_eq!((edge(3).tcp_grown_bytes(&edge(1)), edge(1).tcp_grown_bytes(&edge(3))), (20, -20));
+        let ended = holding(1 << 30, 7, 0).server;
+        let both = Cost { server_cpu_ns: 67, ..expected };
+        assert_eq!(cost(&held, &edge(1), &edge(3).behind(ended)), both, "an ended server holds no memory");
         assert_eq!(held.set_up_cpu_ns(), 20);
     }
 
     #[test]
-    fn a_server_that_is_not_there_is_told_as_ended() {
-        for gone in [Watched::Process(u32::MAX), Watched::Tree(u32::MAX)] {
-            assert!(matches!(Edge::now(gone), Err(TrialError::ServerEnded { pid: u32::MAX })));
+    fn what_cannot_be_read_of_the_kernel_is_left_out() {
+        let unread = Rest::default();
+        let read = Rest { kernel: Some(os::KernelMemory::default()), ..unread };
+        for held in [
+            Held { before_connections: read, with_connections: unread },
+            Held { before_connections: unread, with_connections: read },
+        ] {
+            assert_eq!(held.kernel_memory(), None);
         }
-        for there in
-            [Watched::Process(std::process::id()), Watched::Tree(std::process::id()), Watched::Nothing]
-        {
-            assert!(Edge::now(there).is_ok());
+    }
+
+    fn spec(pids: [Option<u32>; 2], target: Option<TargetSpec>) -> TrialSpec {
+        let server = |pid| ServerSpec { address: ([127, 0, 0, 1], 1).into(), certificate: None, feed: None, pid };
+        TrialSpec {
+            technique: String::new(),
+            server: server(pids[0]),
+            further_servers: vec![server(pids[1])],
+            target,
+            load_cores: Vec::new(),
+            server_cores: Vec::new(),
+            settings: Settings::default(),
+            seed: 0,
         }
+    }
+
+    #[test]
+    fn the_cost_of_all_server_processes_is_one_sum() {
+        let own = std::process::id();
+        let one = Watched::of(&spec([Some(own), None], None)).read().unwrap();
+        let two = Watched::of(&spec([Some(own), Some(own)], None)).read().unwrap();
+        assert!(two.resident_bytes > one.resident_bytes * 3 / 2 && two.cpu_ns >= one.cpu_ns * 2);
+        assert_eq!(Watched::of(&spec([None, None], None)).read().unwrap(), ServerReading::default());
+    }
+
+    #[test]
+    fn a_server_process_that_is_not_there_is_told_as_ended() {
+        let (own, gone) = (Some(std::process::id()), Some(u32::MAX));
+        let subscription = Subscription {
+            path: "/".to_owned(),
+            resumes: Resumes::None,
+            empty: None,
+            answers: Answers::All,
+            newline: false,
+            headers: BTreeMap::new(),
+        };
+        let target = TargetSpec { publish: Publish::own(), subscription };
+        for target in [None, Some(target)] {
+            assert!(Edge::now(Watched::of(&spec([own, None], target.clone())), &[]).is_ok());
+            let found = Edge::now(Watched::of(&spec([own, gone], target)), &[]);
+            assert!(matches!(found, Err(TrialError::ServerEnded { pid: u32::MAX })), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn the_load_generators_other_processes_are_in_its_cpu_time() {
+        let (spec, own) = (spec([None, None], None), std::process::id());
+        let alone = Edge::now(Watched::of(&spec), &[]).unwrap();
+        let three = Edge::now(Watched::of(&spec), &[own, own, u32::MAX]).unwrap();
+        assert!(three.load_cpu_ns >= alone.load_cpu_ns * 3);
     }
 }

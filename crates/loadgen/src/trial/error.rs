@@ -7,6 +7,7 @@ use schema::trial::Side;
 use wire::message::MessageError;
 
 use super::audience::AudienceError;
+use super::parts::PartError;
 use crate::payload::PayloadError;
 use crate::publisher::PublisherError;
 use crate::transport::TrustError;
@@ -37,6 +38,15 @@ pub enum TrialError {
         path: String,
         /// What the system said.
         source: io::Error,
+    },
+    /// The server is to be restarted, and it has no process of its own that is known.
+    #[error("the settings ask for a restart, and the server is no process of its own that could be killed")]
+    NotRestartable,
+    /// The server was to be restarted, and no new one listened before the trial's end.
+    #[error("the server was to be restarted, and none is back at the end of the drain; {trouble}")]
+    NotBack {
+        /// The last thing that went wrong.
+        trouble: String,
     },
     /// The publisher shall use the feed, and the server was started without one.
     #[error("the settings ask for the feed, and the server has none")]
@@ -92,6 +102,17 @@ pub enum TrialError {
         /// What the system said.
         source: io::Error,
     },
+    /// This process cannot have as many connections as it might.
+    #[error("raise the number of open files")]
+    OpenFiles(#[source] io::Error),
+    /// A load process that brought a part of the subscribers had to give up.
+    #[error("part {part} of the load generator")]
+    Part {
+        /// Which, from 0.
+        part: u32,
+        /// Why.
+        source: PartError,
+    },
     /// Subscribers that somebody else brought had to give up.
     #[error(transparent)]
     Audience(AudienceError),
@@ -110,6 +131,8 @@ impl TrialError {
             Self::ServerEnded { .. }
             | Self::Server { .. }
             | Self::Feed { .. }
+            | Self::NotRestartable
+            | Self::NotBack { .. }
             | Self::NoFeed
             | Self::Post { .. }
             | Self::Connect { .. }
@@ -119,9 +142,11 @@ impl TrialError {
             | Self::Publisher(
                 PublisherError::Feed(_) | PublisherError::Post(_) | PublisherError::NotAMessage(_),
             ) => Side::Server,
+            Self::Part { source, .. } => source.side(),
             Self::Publisher(_)
             | Self::Payload(_)
             | Self::Pin { .. }
+            | Self::OpenFiles(_)
             | Self::Audience(_)
             | Self::Thread(_)
             | Self::Panicked => Side::Load,

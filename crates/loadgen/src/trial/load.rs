@@ -1,38 +1,48 @@
-//! All load threads of a trial.
+//! All load threads of a process.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use schema::settings::Settings;
 use schema::target::Subscription;
-use schema::trial::TrialSpec;
+use schema::trial::{ServerSpec, TrialSpec};
 use tokio::sync::watch;
 
 use super::load_thread::{LoadReport, LoadThread, Subscriber};
 use super::trouble::Trouble;
-use super::{Audience, Outgoing, Subscribe, TrialError};
+use super::{Audience, Outgoing, Subscribe, TrialError, close_limit};
 use crate::roster::Roster;
 use crate::shard::ShardSpec;
 use crate::stop::{self, Stop, Stopper};
+use crate::storm::Storm;
 use crate::timing::Timing;
 use crate::transport::{Trust, TrustError};
 
 /// What the load threads are told.
 #[derive(Debug)]
 pub(super) struct LoadSpec {
-    pub(super) address: SocketAddr,
-    pub(super) trust: Option<Trust>,
+    pub(super) servers: Vec<Server>,
     pub(super) settings: Arc<Settings>,
     pub(super) seed: u64,
     pub(super) cores: Vec<u32>,
     pub(super) roster: Roster,
+    /// The threads of the roster that are started here.
+    pub(super) threads: Range<u32>,
     pub(super) subscribe: Subscribe,
     /// How a server that somebody else wrote is subscribed to.
     pub(super) subscription: Option<Subscription>,
     /// By the subscriber's number; empty when nobody sends.
     pub(super) outgoing: Outgoing,
+}
+
+/// A server process as its subscribers see it.
+#[derive(Debug)]
+pub(super) struct Server {
+    address: SocketAddr,
+    trust: Option<Trust>,
 }
 
 /// Running load threads. Dropping them ends them.
@@ -46,30 +56,33 @@ pub(super) struct Load {
     connected: Arc<AtomicU64>,
     delivered: Vec<Arc<AtomicU64>>,
     trouble: Arc<Trouble>,
+    storm: Option<Arc<Storm>>,
 }
 
 impl Load {
-    /// The load threads of the trial that `spec` describes.
+    /// These of the roster's load threads, in the trial that `spec` describes.
     pub(super) fn of(
         spec: &TrialSpec,
         roster: Roster,
+        threads: Range<u32>,
         subscribe: Subscribe,
         outgoing: Outgoing,
     ) -> Result<Self, TrialError> {
+        let servers = spec.servers().map(|server| Server::of(server, spec.settings.transport.tls));
         Self::start(LoadSpec {
-            address: spec.address,
-            trust: trust(spec)?,
+            servers: servers.collect::<Result<_, _>>()?,
             settings: Arc::new(spec.settings.clone()),
             seed: spec.seed,
             cores: spec.load_cores.clone(),
             roster,
+            threads,
             subscribe,
             subscription: spec.target.as_ref().map(|target| target.subscription.clone()),
             outgoing,
         })
     }
 
-    /// Starts a thread for each core, at least one, which prepare to connect.
+    /// Starts the threads, each on a core, by turns; they prepare to connect.
     pub(super) fn start(spec: LoadSpec) -> Result<Self, TrialError> {
         let (stopper, stop) = stop::channel();
         let (timing, told) = watch::channel(None);
@@ -82,17 +95,21 @@ impl Load {
             connected: Arc::default(),
             delivered: Vec::new(),
             trouble: Arc::default(),
+            storm: spec.settings.restart.as_ref().map(|restart| {
+                Arc::new(Storm::new(restart.backoff, spec.roster.channels()))
+            }),
         };
         let mut outgoing = spec.outgoing.into_iter();
-        for index in 0..spec.roster.threads() {
+        for index in spec.threads.clone() {
             let subscribers = spec.roster.of_thread(index).map(|index| Subscriber {
                 index,
                 channel: spec.roster.channel_of(index),
+                server: spec.roster.server_of(index) as usize,
                 outgoing: outgoing.next(),
             });
-            let shard = ShardSpec {
-                address: spec.address,
-                trust: spec.trust.clone(),
+            let shard = |server: &Server| ShardSpec {
+                address: server.address,
+                trust: server.trust.clone(),
                 settings: Arc::clone(&spec.settings),
                 seed: spec.seed,
                 index,
@@ -100,8 +117,11 @@ impl Load {
                 connected: Arc::clone(&load.connected),
             };
             load.spawn(LoadThread {
-                shard,
-                core: spec.cores.get(index as usize).copied(),
+                shards: spec.servers.iter().map(shard).collect(),
+                stop: Stop::clone(&stop),
+                core: spec.cores.iter().copied().cycle().nth(index as usize),
+                all_threads: spec.roster.threads(),
+                index,
                 subscribers: subscribers.collect(),
                 subscribe: spec.subscribe,
                 subscription: spec.subscription.clone(),
@@ -110,6 +130,9 @@ impl Load {
                 timing: told.clone(),
                 delivered: Arc::default(),
                 trouble: Arc::clone(&load.trouble),
+                storm: load.storm.clone(),
+                settings: Arc::clone(&spec.settings),
+                close_limit: close_limit(&spec.settings),
             })?;
         }
         Ok(load)
@@ -117,7 +140,7 @@ impl Load {
 
     fn spawn(&mut self, thread: LoadThread) -> Result<(), TrialError> {
         self.delivered.push(Arc::clone(&thread.delivered));
-        let name = format!("load-{}", thread.shard.index);
+        let name = format!("load-{}", thread.index);
         let started = thread::Builder::new().name(name).spawn(move || thread.run());
         self.threads.push(started.map_err(TrialError::Thread)?);
         Ok(())
@@ -143,6 +166,10 @@ impl Audience for Load {
 
     fn delivered(&self) -> u64 {
         self.delivered.iter().map(|delivered| delivered.load(Ordering::Relaxed)).sum()
+    }
+
+    fn storm(&self) -> Option<Arc<Storm>> {
+        self.storm.clone()
     }
 
     fn reconnects(&self) -> u64 {
@@ -177,11 +204,10 @@ impl Drop for Load {
     }
 }
 
-/// Whom to trust, if TLS is spoken.
-fn trust(spec: &TrialSpec) -> Result<Option<Trust>, TrustError> {
-    if !spec.settings.transport.tls {
-        return Ok(None);
+impl Server {
+    /// Whom to trust is known where TLS is spoken.
+    fn of(server: &ServerSpec, speaks_tls: bool) -> Result<Self, TrustError> {
+        let trust = || Trust::from_base64(server.certificate.as_ref().ok_or(TrustError::Missing)?);
+        Ok(Self { address: server.address, trust: speaks_tls.then(trust).transpose()? })
     }
-    let certificate = spec.certificate.as_ref().ok_or(TrustError::Missing)?;
-    Ok(Some(Trust::from_base64(certificate)?))
 }

@@ -1,5 +1,5 @@
-//! A load thread: one core, one single-threaded runtime, its share of the subscribers. It reads its own counters at
-//! the window's edges, so that nobody else ever touches them.
+//! A load thread: one core, one single-threaded runtime, its share of the subscribers, with a shard for each server process.
+//! It reads its own counters at the window's edges, so that nobody else ever touches them.
 
 use std::io;
 use std::rc::Rc;
@@ -10,32 +10,37 @@ use std::time::Duration;
 use schema::settings::Settings;
 use schema::target::Subscription;
 use schema::trial::{ClientClock, Flight, RecordedHead};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::Instant;
 use wire::message::MessageError;
 
+use super::outcome::keep_first;
 use super::trouble::Trouble;
-use super::{Subscribe, TrialError, subscription};
+use super::{Subscribe, TrialError, subscription, unreadable};
 use crate::os;
 use crate::recorder::Recorder;
 use crate::set_up::SetUps;
 use crate::shard::{Shard, ShardSpec, Snapshot};
+use crate::sluggard::Sluggards;
+use crate::stop::Stop;
+use crate::storm::{Comebacks, Storm};
 use crate::timing::Timing;
 
-/// Subscribers of a thread that connect at the same time. A listener's queue is finite; who does not fit it is tried
-/// again by the kernel after a whole second.
+/// Subscribers of a thread that connect at the same time, at most.
 const CONNECTING: u64 = 64;
 /// As many where set-ups are measured, so that none waits for another's, and where TLS sessions are resumed: a ticket
 /// serves once, and the next ones come with the connection.
 const ONE_AFTER_ANOTHER: u64 = 1;
+/// Subscribers of all threads together that connect at the same time for each server process. A listener's queue is finite;
+/// who does not fit it is tried again by the kernel after a whole second.
+const CONNECTING_AT_A_SERVER: u64 = 256;
 /// How often it looks whether there is room for the next one.
 const CONNECT_LOOK: Duration = Duration::from_millis(1);
 /// How often the delivered events are told after the window.
 const TELL: Duration = Duration::from_millis(5);
-/// Sessions that have not ended this long after the stop are cut off.
-const CLOSE_LIMIT: Duration = Duration::from_secs(3);
-/// Their connections, after that.
+/// Connections that a server has not closed so long after the last session's end are cut off.
 const LAST_LIMIT: Duration = Duration::from_secs(1);
 
 /// A subscriber to be.
@@ -43,13 +48,22 @@ const LAST_LIMIT: Duration = Duration::from_secs(1);
 pub(super) struct Subscriber {
     pub(super) index: u32,
     pub(super) channel: u32,
+    /// Its server process.
+    pub(super) server: usize,
     pub(super) outgoing: Option<mpsc::UnboundedReceiver<u64>>,
 }
 
 /// What a load thread is told.
 #[derive(Debug)]
 pub(super) struct LoadThread {
-    pub(super) shard: ShardSpec,
+    /// By the server process.
+    pub(super) shards: Vec<ShardSpec>,
+    /// The trial's end.
+    pub(super) stop: Stop,
+    /// Its number, from 0.
+    pub(super) index: u32,
+    /// How many there are in all load processes.
+    pub(super) all_threads: u32,
     /// Its core; none leaves it where it is.
     pub(super) core: Option<u32>,
     pub(super) subscribers: Vec<Subscriber>,
@@ -65,10 +79,15 @@ pub(super) struct LoadThread {
     /// Told from the window's end on: what this thread's subscribers were delivered.
     pub(super) delivered: Arc<AtomicU64>,
     pub(super) trouble: Arc<Trouble>,
+    /// The restart that is to come.
+    pub(super) storm: Option<Arc<Storm>>,
+    pub(super) settings: Arc<Settings>,
+    /// Sessions that have not ended this long after the stop are cut off.
+    pub(super) close_limit: Duration,
 }
 
 /// What a load thread found, or a part of another [`Audience`](super::Audience).
-#[derive(Debug)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct LoadReport {
     /// At the window's begin and end.
     pub(super) edges: [Snapshot; 2],
@@ -83,41 +102,57 @@ pub struct LoadReport {
     /// Every flight at the sockets, if the trial is traced; times are those of `CLOCK_MONOTONIC`.
     pub(super) trace: Vec<Flight>,
     /// Why the first unreadable message was none.
+    #[serde(with = "unreadable")]
     pub(super) unreadable: Option<MessageError>,
     /// Its clock, if it is not `CLOCK_MONOTONIC` itself.
     pub(super) clock: Option<ClientClock>,
+    /// How its subscribers came back after a restart of the server.
+    pub(super) comebacks: Comebacks,
+    /// What became of those that do not keep up.
+    pub(super) sluggards: Sluggards,
+}
+
+impl LoadReport {
+    fn of(edges: [Snapshot; 2], shards: &[Rc<Shard>]) -> Self {
+        let mut report = Self { edges, total: read(shards), ..Self::default() };
+        for shard in shards {
+            report.recorder.merge(&shard.take_recorder());
+            report.set_ups.merge(&shard.take_set_ups());
+            keep_first(&mut report.heads, shard.heads());
+            report.trace.append(&mut shard.take_trace());
+            report.unreadable = report.unreadable.or(shard.unreadable());
+            report.comebacks.merge(&shard.comebacks());
+            report.sluggards.merge(&shard.sluggards());
+        }
+        report
+    }
 }
 
 impl LoadThread {
-    /// Runs until the shard is stopped.
+    /// Runs until it is stopped.
     pub(super) fn run(mut self) -> Result<LoadReport, TrialError> {
         let cores = self.core.as_slice();
         os::pin(cores).map_err(|source| TrialError::Pin { cores: cores.to_vec(), source })?;
         let runtime = runtime().map_err(TrialError::Thread)?;
-        let shard = Shard::at_target(self.shard.clone(), self.subscription.take())?;
+        let shards = self.shards.drain(..).map(|spec| Shard::at_target(spec, self.subscription.clone()));
+        let shards: Vec<_> = shards.collect::<Result<_, _>>()?;
+        for (shard, storm) in shards.iter().zip(self.storm.iter().cycle()) {
+            Shard::expect(shard, Arc::clone(storm));
+        }
         let local = LocalSet::new();
-        let edges = local.block_on(&runtime, self.drive(&shard))?;
+        let edges = local.block_on(&runtime, self.drive(&shards))?;
         // Whatever task of a technique is left ends here, and closes its connection.
         drop(local);
-        Ok(LoadReport {
-            edges,
-            total: shard.snapshot(),
-            recorder: shard.take_recorder(),
-            set_ups: shard.take_set_ups(),
-            heads: shard.heads(),
-            trace: shard.take_trace(),
-            unreadable: shard.unreadable(),
-            clock: None,
-        })
+        Ok(LoadReport::of(edges, &shards))
     }
 
-    async fn drive(&mut self, shard: &Rc<Shard>) -> Result<[Snapshot; 2], TrialError> {
+    async fn drive(&mut self, shards: &[Rc<Shard>]) -> Result<[Snapshot; 2], TrialError> {
         let mut sessions = JoinSet::new();
-        let stop = shard.stop();
+        let stop = self.stop.clone();
         let measured = async {
-            self.prepare(shard).await;
-            self.connect(shard, &mut sessions).await;
-            self.measure(shard).await
+            self.prepare(shards).await;
+            self.connect(shards, &mut sessions).await;
+            self.measure(shards).await
         };
         let edges = tokio::select! {
             edges = measured => edges,
@@ -125,47 +160,73 @@ impl LoadThread {
             () = stop.requested() => [Snapshot::default(); 2],
         };
         stop.requested().await;
-        close(sessions).await?;
+        close(sessions, self.close_limit).await?;
         // A connection that a server does not end is cut off.
-        let _ = tokio::time::timeout(LAST_LIMIT, shard.all_closed()).await;
+        let all_closed = futures_util::future::join_all(shards.iter().map(|shard| shard.all_closed()));
+        let _ = tokio::time::timeout(LAST_LIMIT, all_closed).await;
         Ok(edges)
     }
 
     /// What is needed before the first connection is nobody's set-up.
-    async fn prepare(&mut self, shard: &Shard) {
-        // What goes wrong here goes wrong again, and is told, when a session connects.
-        let _ = shard.prime().await;
+    async fn prepare(&mut self, shards: &[Rc<Shard>]) {
+        for shard in shards {
+            // What goes wrong here goes wrong again, and is told, when a session connects.
+            let _ = shard.prime().await;
+        }
         self.prepared.fetch_add(1, Ordering::Relaxed);
         told(&mut self.go, |go| *go).await;
     }
 
-    async fn connect(&mut self, shard: &Rc<Shard>, sessions: &mut JoinSet<()>) {
-        let one_after_another = shard.resumes() || measures_set_ups(&self.shard.settings);
-        let at_a_time = if one_after_another { ONE_AFTER_ANOTHER } else { CONNECTING };
+    async fn connect(&mut self, shards: &[Rc<Shard>], sessions: &mut JoinSet<()>) {
+        let at_a_time = self.at_a_time(shards);
         for (started, subscriber) in (0..).zip(std::mem::take(&mut self.subscribers)) {
-            while started >= shard.connected() + at_a_time {
+            while started >= connected(shards) + at_a_time {
                 tokio::time::sleep(CONNECT_LOOK).await;
             }
-            let Subscriber { index, channel, outgoing } = subscriber;
-            let session = shard.session(index, channel, outgoing);
+            let Subscriber { index, channel, server, outgoing } = subscriber;
+            let session = shards[server].session(index, channel, outgoing);
             let (subscribe, trouble) = (self.subscribe, Arc::clone(&self.trouble));
             sessions.spawn_local(async move { subscription::keep(session, subscribe, &trouble).await });
         }
     }
 
+    /// How many subscribers of this thread connect at the same time.
+    fn at_a_time(&self, shards: &[Rc<Shard>]) -> u64 {
+        if shards.iter().any(|shard| shard.resumes()) || measures_set_ups(&self.settings) {
+            return ONE_AFTER_ANOTHER;
+        }
+        let room = CONNECTING_AT_A_SERVER * shards.len() as u64;
+        (room / u64::from(self.all_threads.max(1))).clamp(1, CONNECTING)
+    }
+
     /// Reads the counters at both edges, then tells what was delivered until it is cut off.
-    async fn measure(&mut self, shard: &Rc<Shard>) -> [Snapshot; 2] {
+    async fn measure(&mut self, shards: &[Rc<Shard>]) -> [Snapshot; 2] {
         let Some(timing) = told(&mut self.timing, Option::is_some).await else {
             return [Snapshot::default(); 2];
         };
-        shard.open(timing.window());
+        for shard in shards {
+            shard.open(timing.window());
+        }
         sleep_until(timing.window_start_ns).await;
-        let first = shard.snapshot();
+        let first = read(shards);
         sleep_until(timing.window_end_ns).await;
-        let edges = [first, shard.snapshot()];
-        tokio::task::spawn_local(tell(Rc::clone(shard), Arc::clone(&self.delivered)));
+        let edges = [first, read(shards)];
+        tokio::task::spawn_local(tell(shards.to_vec(), Arc::clone(&self.delivered)));
         edges
     }
+}
+
+/// The counters of all shards, as they stand.
+fn read(shards: &[Rc<Shard>]) -> Snapshot {
+    let mut sum = Snapshot::default();
+    for shard in shards {
+        sum += shard.snapshot();
+    }
+    sum
+}
+
+fn connected(shards: &[Rc<Shard>]) -> u64 {
+    shards.iter().map(|shard| shard.connected()).sum()
 }
 
 /// Greetings tell when a set-up has ended, and an added delay tells its round trips.
@@ -182,15 +243,16 @@ async fn told<T: Copy>(by: &mut watch::Receiver<T>, wanted: fn(&T) -> bool) -> T
     }
 }
 
-async fn tell(shard: Rc<Shard>, delivered: Arc<AtomicU64>) {
+async fn tell(shards: Vec<Rc<Shard>>, delivered: Arc<AtomicU64>) {
     loop {
-        delivered.store(shard.recorder().counters.delivered, Ordering::Relaxed);
+        let all = shards.iter().map(|shard| shard.recorder().counters.delivered).sum();
+        delivered.store(all, Ordering::Relaxed);
         tokio::time::sleep(TELL).await;
     }
 }
 
-/// Waits for the sessions to end.
-async fn close(mut sessions: JoinSet<()>) -> Result<(), TrialError> {
+/// Waits for the sessions to end, at most for so long.
+async fn close(mut sessions: JoinSet<()>, limit: Duration) -> Result<(), TrialError> {
     let all = async {
         while let Some(ended) = sessions.join_next().await {
             if ended.as_ref().is_err_and(JoinError::is_panic) {
@@ -200,7 +262,7 @@ async fn close(mut sessions: JoinSet<()>) -> Result<(), TrialError> {
         Ok(())
     };
     // Whoever has not ended by then is cut off as the set is dropped.
-    tokio::time::timeout(CLOSE_LIMIT, all).await.unwrap_or(Ok(()))
+    tokio::time::timeout(limit, all).await.unwrap_or(Ok(()))
 }
 
 async fn sleep_until(deadline_ns: u64) {

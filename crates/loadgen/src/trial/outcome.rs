@@ -1,15 +1,16 @@
-//! From what each thread found to the trial's outcome.
+//! From what each load thread found, in whatever process, to the trial's outcome.
 
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 use schema::bytes_account::Layers;
 use schema::trial::{
-    BytesByPhase, ClientClock, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase, SetUp,
-    TrialOutcome, TrialSpec,
+    BytesByPhase, ClientClock, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase, SetUp, Sluggish,
+    Storm, TrialOutcome, TrialSpec,
 };
 
 use super::TrialError;
+use super::connected::Connecting;
 use super::load_thread::LoadReport;
 use super::warnings::{self, MessageBytes};
 use crate::histogram::{quantiles, to_base64};
@@ -18,6 +19,8 @@ use crate::publisher::Published;
 use crate::recorder::Recorder;
 use crate::set_up::SetUps;
 use crate::shard::Snapshot;
+use crate::sluggard::Sluggards;
+use crate::storm::Comebacks;
 
 /// What a trial's threads found.
 #[derive(Debug)]
@@ -25,10 +28,15 @@ pub(super) struct Findings {
     pub(super) cost: Cost,
     /// CPU time of the server until all subscribers were connected.
     pub(super) set_up_cpu_ns: u64,
-    /// Load threads.
-    pub(super) threads: u32,
+    pub(super) connecting: Connecting,
+    /// Cores that the load threads have.
+    pub(super) cores: u32,
     pub(super) published: Published,
     pub(super) reports: Vec<LoadReport>,
+    /// From the server's end until another one listened, if it was to be restarted; none within if there is no other.
+    pub(super) down_ns: Option<Option<u64>>,
+    /// By how much the kernel's buffers of TCP grew in the window.
+    pub(super) tcp_grown_bytes: i64,
     pub(super) reconnects: u64,
     /// The last thing that went wrong with a connection.
     pub(super) trouble: Option<String>,
@@ -47,6 +55,8 @@ struct Sum {
     heads: Vec<RecordedHead>,
     trace: Vec<Flight>,
     clock: Option<ClientClock>,
+    comebacks: Comebacks,
+    sluggards: Sluggards,
 }
 
 impl Findings {
@@ -62,7 +72,9 @@ impl Findings {
             service: quantiles(sum.recorder.service()),
             uplink_delivery: quantiles(&self.published.uplink),
             clock: sum.clock.clone(),
-            warnings: warnings::of(spec, &counts, &messages(&sum), &instrument),
+            storm: self.storm(&sum.comebacks)?,
+            sluggish: spec.settings.sluggards.is_some().then(|| self.sluggish(&sum.sluggards)),
+            warnings: warnings::of(spec, &counts, sum.comebacks.excused, &messages(&sum), &instrument),
             histograms: self.histograms(&sum.recorder),
             set_up: self.set_up(&sum.set_ups),
             segments: segments(&sum),
@@ -110,6 +122,28 @@ impl Findings {
         }
     }
 
+    fn storm(&self, comebacks: &Comebacks) -> Result<Option<Storm>, TrialError> {
+        let Some(down_ns) = self.down_ns else { return Ok(None) };
+        let trouble = || self.trouble.clone().unwrap_or_else(|| "nothing went wrong before".to_owned());
+        Ok(Some(Storm {
+            down_ns: down_ns.ok_or_else(|| TrialError::NotBack { trouble: trouble() })?,
+            connected: quantiles(&comebacks.connected).map(Box::new),
+            whole: quantiles(&comebacks.whole).map(Box::new),
+            whole_again: comebacks.whole.len(),
+            failed_attempts: comebacks.failed_attempts,
+        }))
+    }
+
+    fn sluggish(&self, sluggards: &Sluggards) -> Sluggish {
+        Sluggish {
+            subscribers: sluggards.subscribers,
+            cut_off: sluggards.cut_off_after.len(),
+            delivered: sluggards.delivered,
+            cut_off_after: quantiles(&sluggards.cut_off_after).map(Box::new),
+            tcp_grown_bytes: self.tcp_grown_bytes,
+        }
+    }
+
     fn set_up(&self, set_ups: &SetUps) -> SetUp {
         SetUp {
             subscribers: set_ups.elapsed.len(),
@@ -117,11 +151,12 @@ impl Findings {
             elapsed: quantiles(&set_ups.elapsed),
             first_message: quantiles(&set_ups.first_message),
             server_cpu_ns: self.set_up_cpu_ns,
+            all_ns: self.connecting.all_ns(set_ups),
         }
     }
 
     fn instrument(&self) -> Instrument {
-        let available_ns = self.cost.elapsed_ns as f64 * f64::from(self.threads);
+        let available_ns = self.cost.elapsed_ns as f64 * f64::from(self.cores);
         Instrument {
             schedule_lag: quantiles(&self.published.schedule_lag),
             hiccup_load: quantiles(&self.hiccups_load),
@@ -158,16 +193,23 @@ impl Sum {
             sum.total += report.total;
             sum.recorder.merge(&report.recorder);
             sum.set_ups.merge(&report.set_ups);
-            for head in report.heads.drain(..) {
-                if sum.heads.iter().all(|kept| kept.exchange != head.exchange) {
-                    sum.heads.push(head);
-                }
-            }
+            keep_first(&mut sum.heads, report.heads.drain(..));
             sum.trace.append(&mut report.trace);
             sum.clock = sum.clock.or(report.clock.take());
+            sum.comebacks.merge(&report.comebacks);
+            sum.sluggards.merge(&report.sluggards);
         }
         from_the_first(&mut sum.trace);
         sum
+    }
+}
+
+/// Adds such heads as there is none of their kind of exchange yet.
+pub(super) fn keep_first(heads: &mut Vec<RecordedHead>, more: impl IntoIterator<Item = RecordedHead>) {
+    for head in more {
+        if heads.iter().all(|kept| kept.exchange != head.exchange) {
+            heads.push(head);
+        }
     }
 }
 

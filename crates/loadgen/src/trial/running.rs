@@ -4,8 +4,10 @@ use schema::settings::{Uplink, UplinkTo};
 use schema::trial::{TrialOutcome, TrialSpec};
 
 use super::audience::Audience;
+use super::connected::Connecting;
 use super::edge::{Edge, Held, Watched, cost};
 use super::outcome::Findings;
+use super::restart::{Now, Restarter};
 use super::stall::Staller;
 use super::{LOOK_NS, TrialError};
 use crate::feed_link::FeedError;
@@ -23,11 +25,13 @@ const LAST_BREATH_NS: u64 = 500_000_000;
 #[derive(Debug)]
 pub(super) struct Running<'a> {
     pub(super) stall: Option<Staller>,
+    pub(super) restart: Option<Restarter>,
     pub(super) publisher: Publisher,
     pub(super) load: Box<dyn Audience>,
     pub(super) hiccups_load: Hiccups,
     pub(super) hiccups_server: Option<Hiccups>,
     pub(super) spec: &'a TrialSpec,
+    pub(super) connecting: Connecting,
     pub(super) timing: Timing,
     pub(super) roster: Roster,
 }
@@ -36,10 +40,21 @@ impl Running<'_> {
     /// Waits for both edges of the window, and reads the costs there.
     pub(super) fn pass_window(&mut self) -> Result<[Edge; 2], TrialError> {
         self.wait(self.timing.window_start_ns, |_| false)?;
-        let server = Watched::of(self.spec);
-        let first = Edge::now(server)?;
+        let load = self.load.processes();
+        let first = Edge::now(Watched::of(self.spec), &load)?;
         self.wait(self.timing.window_end_ns, |_| false)?;
-        Ok([first, Edge::now(server)?])
+        let second = Edge::now(self.watched(), &load)?;
+        let ended = self.restart.as_ref().and_then(Restarter::old);
+        Ok([first, ended.map_or(second, |ended| second.behind(ended))])
+    }
+
+    /// The server as it is now.
+    fn watched(&self) -> Watched<'_> {
+        match self.restart.as_ref().map(Restarter::server) {
+            None | Some(Now::First) => Watched::of(self.spec),
+            Some(Now::Nobody) => Watched::behind(self.spec, None),
+            Some(Now::Second(pid)) => Watched::behind(self.spec, Some(pid)),
+        }
     }
 
     /// Waits until everything has arrived, at most until the drain's end.
@@ -49,16 +64,21 @@ impl Running<'_> {
 
     /// Ends everything and puts together what was found.
     pub(super) fn close(self, held: &Held, edges: &[Edge; 2]) -> Result<TrialOutcome, TrialError> {
-        let Self { spec, roster, stall, mut publisher, mut load, hiccups_load, hiccups_server, .. } = self;
+        let down_ns = self.restart.as_ref().map(Restarter::down_ns);
+        let Self { spec, roster, connecting, stall, mut publisher, mut load, hiccups_load, hiccups_server, .. } =
+            self;
         drop(stall);
         let published = publisher.finish().map_err(TrialError::Publisher)?;
         let reports = load.finish()?;
         let findings = Findings {
             cost: cost(held, &edges[0], &edges[1]),
             set_up_cpu_ns: held.set_up_cpu_ns(),
-            threads: roster.threads(),
+            connecting,
+            cores: cores(spec, &roster),
             published,
             reports,
+            down_ns,
+            tcp_grown_bytes: edges[1].tcp_grown_bytes(&edges[0]),
             reconnects: load.reconnects(),
             trouble: load.trouble(),
             hiccups_load: hiccups_load.finish(),
@@ -113,7 +133,7 @@ impl Running<'_> {
     }
 
     fn server_ends(&self) -> Option<TrialError> {
-        let (server, limit_ns) = (Watched::of(self.spec), os::now_ns() + LAST_BREATH_NS);
+        let (server, limit_ns) = (self.watched(), os::now_ns() + LAST_BREATH_NS);
         while os::now_ns() < limit_ns {
             if let Err(ended) = server.check() {
                 return Some(ended);
@@ -122,4 +142,10 @@ impl Running<'_> {
         }
         None
     }
+}
+
+/// Cores that the load threads have; where nothing is pinned, each thread may have one.
+fn cores(spec: &TrialSpec, roster: &Roster) -> u32 {
+    let fixed = u32::try_from(spec.load_cores.len()).unwrap_or(u32::MAX);
+    if fixed == 0 { roster.threads() } else { fixed }
 }

@@ -20,18 +20,31 @@ pub(super) struct MessageBytes {
     pub(super) received: u64,
 }
 
-/// The warnings that the findings of the trial that `spec` describes call for.
+/// The warnings that the findings of the trial that `spec` describes call for. So many connections broke because the server
+/// was restarted, which is what was asked for.
 pub(super) fn of(
     spec: &TrialSpec,
     counts: &Counts,
+    excused: u64,
     messages: &MessageBytes,
     instrument: &Instrument,
 ) -> Vec<Warning> {
     let mut warnings = on_cores(&spec.load_cores, &spec.server_cores, counts, messages, instrument);
-    if spec.server_pid.is_none() {
+    if spec.servers().any(|server| server.pid.is_none()) {
         warnings.push(Warning::ServerCostUnknown);
     }
+    excuse(&mut warnings, excused);
     warnings
+}
+
+fn excuse(warnings: &mut Vec<Warning>, excused: u64) {
+    warnings.retain_mut(|warning| match warning {
+        Warning::Reconnects { count } => {
+            *count = count.saturating_sub(excused);
+            *count > 0
+        }
+        _ => true,
+    });
 }
 
 /// The same, given the cores of the load generator and of the server.
@@ -150,6 +163,17 @@ mod tests {
         let found = on_cores(&[1], &[0], &counts, &MessageBytes::default(), &Instrument::default());
         let expected = [Warning::Reconnects { count: 2 }, Warning::Disordered { duplicate: 3, reordered: 1 }];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn connections_that_a_restart_broke_are_no_reason_to_worry_and_others_are() {
+        let told = |excused| {
+            let mut warnings = vec![Warning::NotPinned, Warning::Reconnects { count: 200 }];
+            excuse(&mut warnings, excused);
+            warnings
+        };
+        assert_eq!(told(200), [Warning::NotPinned]);
+        assert_eq!(told(197), [Warning::NotPinned, Warning::Reconnects { count: 3 }]);
     }
 
     #[test]

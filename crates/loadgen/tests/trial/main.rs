@@ -10,7 +10,7 @@ use schema::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
     ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
 };
-use schema::trial::{Side, TrialOutcome, TrialSpec};
+use schema::trial::{ServerSpec, Side, TrialOutcome, TrialSpec};
 use schema::warning::Warning;
 use server::{Content, Script, Server};
 
@@ -45,10 +45,13 @@ fn run_trusting(
     let server = Server::start(script);
     let spec = TrialSpec {
         technique: "raw-tcp".to_owned(),
-        address: server.address,
-        certificate: certificate.map(str::to_owned),
-        feed: server.feed.to_str().map(str::to_owned),
-        server_pid: Some(std::process::id()),
+        server: ServerSpec {
+            address: server.address,
+            certificate: certificate.map(str::to_owned),
+            feed: server.feed.to_str().map(str::to_owned),
+            pid: Some(std::process::id()),
+        },
+        further_servers: Vec::new(),
         target: None,
         load_cores: Vec::new(),
         server_cores: Vec::new(),
@@ -174,10 +177,13 @@ fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_told_at_once()
 
     let spec = TrialSpec {
         technique: String::new(),
-        address: ([127, 0, 0, 1], 1).into(),
-        certificate: None,
-        feed: Some("/nowhere/feed".to_owned()),
-        server_pid: Some(std::process::id()),
+        server: ServerSpec {
+            address: ([127, 0, 0, 1], 1).into(),
+            certificate: None,
+            feed: Some("/nowhere/feed".to_owned()),
+            pid: Some(std::process::id()),
+        },
+        further_servers: Vec::new(),
         target: None,
         load_cores: Vec::new(),
         server_cores: Vec::new(),
@@ -187,7 +193,8 @@ fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_told_at_once()
     let subscribe: trial::Subscribe = |session| Box::pin(subscriber::raw_tcp::subscribe(session));
     let error = trial::run(&spec, subscribe).unwrap_err();
     assert_eq!(error.to_string(), "connect to the feed /nowhere/feed");
-    let error = trial::run(&TrialSpec { server_pid: Some(u32::MAX), ..spec }, subscribe).unwrap_err();
+    let server = ServerSpec { pid: Some(u32::MAX), ..spec.server.clone() };
+    let error = trial::run(&TrialSpec { server, ..spec }, subscribe).unwrap_err();
     assert!(matches!(error, TrialError::ServerEnded { .. }), "{error}");
 }
 

@@ -1,13 +1,13 @@
 //! `pushbench load`: the load generator of one trial, in a process of its own.
 
 use std::io::{self, BufRead as _, Read as _};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail};
 use loadgen::trial;
 use schema::trial::TrialSpec;
 
-use super::print;
+use super::{load_part, print};
 use crate::{pages, registry};
 
 const LONGEST_LINE: u64 = 1024 * 1024;
@@ -18,7 +18,14 @@ pub(super) fn load() -> anyhow::Result<ExitCode> {
         bail!("there is no technique {}; there are: {}", spec.technique, registry::slugs().join(", "));
     };
     std::thread::spawn(end_with_the_input);
+    let own = std::env::current_exe().context("find the own program")?;
+    let part = || {
+        let mut command = Command::new(&own);
+        command.arg(load_part::SUB_COMMAND);
+        command
+    };
     let outcome = match pages::browser_of(spec.settings.client) {
+        None if spec.settings.processes.load > 1 => trial::run_in_parts(&spec, part),
         None => trial::run(&spec, technique.subscribe),
         Some(kind) => trial::run_with(&spec, |spec, roster, outgoing| {
             pages::audience::gather(kind, spec, roster, outgoing)

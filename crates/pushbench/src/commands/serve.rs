@@ -1,6 +1,7 @@
 //! `pushbench serve`: one technique's server in a process of its own.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,9 +15,9 @@ use loadgen::os;
 use schema::settings::SocketIo;
 use server_kit::settings::{Limits, Transport};
 use server_kit::tls::{Certificate, Resumption, TlsServer};
-use server_kit::{Hub, Settings, feed, lifetime};
+use server_kit::{Hub, Settings, Stop, feed, lifetime};
 use server_socketio::protocol_tests;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 use wire::ready::ReadyLine;
 
@@ -26,6 +27,7 @@ use crate::pages;
 use crate::registry::{self, Technique};
 
 pub(super) fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
+    os::raise_open_files().context("raise the number of open files")?;
     os::pin(&arguments.cores.cores).with_context(|| format!("keep to cores {:?}", arguments.cores.cores))?;
     runtime()?.block_on(run(arguments))?;
     Ok(ExitCode::SUCCESS)
@@ -45,29 +47,70 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
     let serve = server(technique, arguments.application)?;
     let settings = settings(arguments)?;
     let hub = Hub::new((technique.encode)(&settings), &settings);
-    let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
-        format!("listen on {}; name another port with --listen, or 0 for a free one", arguments.listen)
-    })?;
+    let ended = async {
+        tokio::select! {
+            () = lifetime::end_of_input() => Ok(()),
+            interrupted = tokio::signal::ctrl_c() => interrupted.context("listen for Ctrl-C"),
+        }
+    };
+    tokio::pin!(ended);
     let (stopper, stop) = lifetime::channel();
-    if let Some(path) = &arguments.feed {
-        let feed = UnixListener::bind(path).with_context(|| {
-            format!("listen on the feed {}; the path must be free and short", path.display())
-        })?;
-        tokio::spawn(feed::serve(feed, hub.clone(), stop.clone()));
-    }
+    let listener = tokio::select! {
+        listener = open(arguments, &hub, &stop) => listener?,
+        ended = &mut ended => return ended,
+    };
     say_ready(technique.slug, &listener, arguments.feed.as_deref(), settings.transport.tls.as_deref())?;
     let serving = serve(listener, hub.clone(), settings, stop);
     tokio::pin!(serving);
     tokio::select! {
         served = &mut serving => return served.context("serve"),
-        () = lifetime::end_of_input() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("listen for Ctrl-C")?,
+        ended = ended => ended?,
     }
     stopper.stop();
     serving.await.context("serve")?;
     tell_losses(&hub);
     tell_refusals(&hub);
     Ok(())
+}
+
+/// Listens, and serves the feed: beside each other, or when the application has given its log.
+async fn open(arguments: &Serve, hub: &Hub, stop: &Stop) -> anyhow::Result<TcpListener> {
+    let bind = || {
+        listen(arguments.listen).with_context(|| {
+            format!("listen on {}; name another port with --listen, or 0 for a free one", arguments.listen)
+        })
+    };
+    let (listener, log, feed) = match &arguments.feed {
+        None => return bind(),
+        Some(path) if arguments.after_feed => {
+            let feed = bind_feed(path)?;
+            let mut log = feed::take_log(&feed, hub).await.context("take the application's log")?;
+            // Before: whoever connects as soon as there is somebody to connect to comes behind it.
+            let since_ns = os::now_ns();
+            let listener = bind()?;
+            log.tell_listening(since_ns).await.context("tell the application that this listens")?;
+            (listener, Some(log), feed)
+        }
+        Some(path) => (bind()?, None, bind_feed(path)?),
+    };
+    tokio::spawn(feed::serve_behind(log, feed, hub.clone(), stop.clone()));
+    Ok(listener)
+}
+
+/// With the longest queue of connections to be accepted that the kernel allows: whoever does not fit it tries again after a
+/// second.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server may come back to its port at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(u32::MAX >> 1)
+}
+
+fn bind_feed(path: &Path) -> anyhow::Result<UnixListener> {
+    UnixListener::bind(path).with_context(|| {
+        format!("listen on the feed {}; the path must be free and short", path.display())
+    })
 }
 
 /// What serves this application.
@@ -105,8 +148,13 @@ fn tell_losses(hub: &Hub) {
 fn settings(arguments: &Serve) -> anyhow::Result<Settings> {
     Ok(Settings {
         transport: transport(arguments)?,
-        limits: Limits { replay_events: arguments.replay as usize, ..Limits::default() },
+        limits: Limits {
+            replay_events: arguments.replay as usize,
+            idle: Duration::from_nanos(arguments.idle.0),
+            ..Limits::default()
+        },
         lag_policy: arguments.lag.into(),
+        coalescing: Duration::from_nanos(arguments.coalesce.0),
         hold: Duration::from_nanos(arguments.hold.0),
         empty: arguments.empty.into(),
         frames: arguments.frames.into(),

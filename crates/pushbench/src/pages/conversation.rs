@@ -37,7 +37,7 @@ impl Page {
     pub(crate) async fn open(kind: browser::Kind, spec: &TrialSpec) -> Result<Self, PagesError> {
         let mut browser = browser::find(kind)?.start().await?;
         let scheme = if spec.settings.transport.tls { "https" } else { "http" };
-        browser.open(&format!("{scheme}://{}/", spec.address)).await?;
+        browser.open(&format!("{scheme}://{}/", spec.server.address)).await?;
         Ok(Self { browser })
     }
 

@@ -150,6 +150,11 @@ impl Descendant {
         send(self.pid, Signal::KILL);
     }
 
+    /// Stops it where it is.
+    pub(crate) fn stop(&self) {
+        send(self.pid, Signal::STOP);
+    }
+
     /// Whether it is stopped by a signal.
     pub(crate) fn is_stopped(&self) -> bool {
         let text = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::fs;
 
 use rustix::process::Signal;
+use schema::trial::Verdict;
 
 use crate::command::{Place, files, until};
 
@@ -105,4 +106,39 @@ fn a_run_of_another_version_is_not_gone_on_with() {
         2,
         &["error: go on with results/", "caused by: the version of pushbench is", "start a new run"],
     );
+}
+
+/// Searches of three rates, or of two in the second repetition, and a load each.
+const SEARCH: &str = r#"
+question = "How many?"
+reading = "As many as are allowed."
+repetitions = 2
+techniques = ["raw-tcp", "long-polling"]
+phases = { warm_up = "50ms", window = "200ms" }
+bound.p99 = "4s"
+search = { from = "20/s", most = "80/s", then = ["50%"] }
+"#;
+
+#[test]
+fn an_interrupted_search_goes_on_with_the_step_that_it_was_at() {
+    let place = Place::new();
+    place.scenario("search", SEARCH);
+    let mut running = place.start(&["run", "--scenario", "search", "--seed", "5", "--no-report"]);
+    running.until_it_says("[2/4] search 40/s");
+    running.signal(Signal::INT);
+    running.told().expect(130, &["interrupted after 1 of 4 trials and searches; go on with"]);
+    place.until_nobody_is_left();
+
+    let first = files(&place.only_run().join("trials"), "json");
+    assert!((6..8).contains(&first.len()), "{first:?}");
+    let before: Vec<_> = first.iter().map(|path| (path, fs::read(path).unwrap())).collect();
+    place.output(&["run", "--resume", "--no-report"]).expect(0, &["search: 3 searches, seed 5"]);
+    for (path, bytes) in before {
+        assert_eq!(fs::read(path).unwrap(), bytes, "{} was not run again", path.display());
+    }
+    let records = place.records();
+    assert_eq!(records.len(), 2 * (4 + 3), "{records:#?}");
+    let steps: Vec<_> = records.iter().filter_map(|record| record.search.as_ref()).collect();
+    assert!(steps.iter().all(|step| step.attempt == 0 && step.verdict == Verdict::Passed), "{steps:?}");
+    place.output(&["run", "--resume"]).expect(2, &["there is no interrupted run in results"]);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use schema::scenario::{Extent, Scenario};
 use schema::settings::{Settings, UplinkTo};
-use schema::trial::{TrialOutcome, TrialSpec};
+use schema::trial::{ServerSpec, TrialOutcome, TrialSpec};
 
 use crate::process::{PUSHBENCH, Serving, kill};
 use crate::registry::registry;
@@ -73,10 +73,13 @@ impl Load {
         let ready = server.ready();
         let spec = TrialSpec {
             technique: ready.technique.clone(),
-            address,
-            certificate: None,
-            feed: Some(server.feed().to_owned()),
-            server_pid: Some(ready.pid),
+            server: ServerSpec {
+                address,
+                certificate: None,
+                feed: Some(server.feed().to_owned()),
+                pid: Some(ready.pid),
+            },
+            further_servers: Vec::new(),
             target: None,
             load_cores: Vec::new(),
             server_cores: Vec::new(),

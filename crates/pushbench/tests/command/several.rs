@@ -1,0 +1,154 @@
+//! Several server processes and several load processes for one trial: all of them together are one, and when one of them dies
+//! or hangs, that is told and nobody is left behind.
+
+use rustix::process::Signal;
+use schema::trial::{Side, TrialRecord, TrialResult};
+use schema::warning::Warning;
+
+use crate::command::{Place, until};
+
+const SUBSCRIBERS: u64 = 13;
+
+/// Neither the channels nor the processes divide the subscribers evenly.
+const ALL: &str = r#"
+question = "Is it one trial?"
+reading = "It is."
+repetitions = 1
+events.rate = "50/s"
+[subscribers]
+count = 13
+channels = 3
+[short_polling]
+interval = "20ms"
+[processes]
+server = 2
+load = 3
+[phases]
+warm_up = "100ms"
+window = "400ms"
+"#;
+
+/// One trial, long enough to do something to it.
+const ONE: &str = r#"
+question = "What if it breaks?"
+reading = "Look at the reason."
+repetitions = 1
+techniques = ["raw-tcp"]
+events.rate = "50/s"
+subscribers.count = 6
+phases.window = "60s"
+[processes]
+server = 2
+load = 3
+"#;
+
+fn reason(place: &Place) -> (Side, String) {
+    let TrialResult::Failed(failure) = &place.records()[0].result else { panic!("it did not fail") };
+    (failure.side, failure.reason.clone())
+}
+
+#[test]
+fn every_technique_delivers_everything_once_over_two_servers_and_three_load_processes() {
+    let place = Place::new();
+    place.scenario("all", ALL);
+    place.output(&["run", "--scenario", "all", "--no-report"]).expect(0, &[]);
+    let records = place.records();
+    assert!(records.len() > 5, "every technique takes part");
+    for record in &records {
+        is_whole(record);
+    }
+    place.until_nobody_is_left();
+}
+
+#[track_caller]
+fn is_whole(record: &TrialRecord) {
+    let technique = &record.key.technique;
+    let outcome = record.result.outcome().unwrap_or_else(|| panic!("{technique}: {:?}", record.result));
+    let counts = &outcome.counts;
+    // A constant schedule has exactly 20 events in the window of each channel.
+    assert_eq!((counts.published, counts.expected), (3 * 20, 20 * SUBSCRIBERS), "{technique}");
+    assert_eq!((counts.delivered, counts.missing), (20 * SUBSCRIBERS, 0), "{technique}");
+    assert_eq!((counts.duplicate, counts.reordered, counts.reconnects), (0, 0, 0), "{technique}");
+    assert_eq!(outcome.delivery.as_ref().unwrap().count, 20 * SUBSCRIBERS, "{technique}");
+    assert_eq!(outcome.set_up.subscribers, SUBSCRIBERS, "{technique}");
+    let slowest_ns = outcome.set_up.elapsed.as_ref().unwrap().max_ns;
+    assert!(outcome.set_up.all_ns >= slowest_ns / 1_001 * 1_000, "{technique}: {:?}", outcome.set_up);
+    let bytes = &outcome.bytes;
+    assert_eq!((bytes.total.down.wire(), bytes.total.up.wire()), (bytes.socket_read, bytes.socket_written));
+    assert!(outcome.segments.total.down.with_data > 0 && outcome.cost.server_cpu_ns > 0, "{technique}");
+    assert!(outcome.cost.load_cpu_ns > 0 && outcome.cost.kernel_memory.is_some(), "{technique}");
+    let wrong = |warning: &Warning| {
+        matches!(warning, Warning::BytesDoNotAddUp { .. } | Warning::Disordered { .. } | Warning::Reconnects { .. })
+    };
+    assert!(!outcome.warnings.iter().any(wrong), "{technique}: {:?}", outcome.warnings);
+}
+
+#[test]
+fn a_load_process_that_is_killed_fails_its_trial() {
+    let place = Place::new();
+    place.scenario("one", ONE);
+    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    place.descendant("pushbench load-part").kill();
+    running.told().expect(1, &["FAILED: the load generator ended with"]);
+    let (side, reason) = reason(&place);
+    assert_eq!(side, Side::Load);
+    assert!(reason.contains(" of the load generator | caused by: it ended with signal: 9"), "{reason}");
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn a_load_process_that_hangs_fails_its_trial_and_is_killed() {
+    let place = Place::new();
+    place.scenario("one", ONE);
+    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    place.descendant("pushbench load-part").stop();
+    running.told().expect(1, &["FAILED: the load generator ended with"]);
+    let (side, reason) = reason(&place);
+    assert_eq!(side, Side::Load);
+    assert!(reason.contains(" of the load generator | caused by: it said nothing for 1"), "{reason}");
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn one_of_several_servers_that_dies_fails_its_trial() {
+    let place = Place::new();
+    place.scenario("one", ONE);
+    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    place.descendant("pushbench load-part");
+    place.descendant("pushbench serve").kill();
+    running.told().expect(1, &["FAILED: the server ended with signal: 9 (SIGKILL)"]);
+    assert_eq!(reason(&place).0, Side::Server);
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn a_trial_of_several_processes_ends_at_once_when_it_is_interrupted() {
+    let place = Place::new();
+    place.scenario("one", ONE);
+    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    place.descendant("pushbench load-part");
+    running.signal(Signal::INT);
+    running.told().expect(130, &["interrupted after 0 of 1 trial"]);
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn a_stopped_load_process_does_not_outlive_a_supervisor_that_is_killed() {
+    let place = Place::new();
+    place.scenario("one", ONE);
+    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    let part = place.descendant("pushbench load-part");
+    part.stop();
+    until("it stands still", || part.is_stopped());
+    running.signal(Signal::KILL);
+    assert_eq!(running.told().code, Some(128 + 9));
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn more_subscribers_than_a_server_holds_are_refused_with_the_remedy() {
+    let place = Place::new();
+    place.scenario("one", &ONE.replace("count = 6", "count = 90000"));
+    place.output(&["run", "--scenario", "one", "--no-report"]).expect(1, &["FAILED: it takes ", "raise "]);
+    assert_eq!(reason(&place).0, Side::Supervisor);
+}
