@@ -42,7 +42,7 @@ impl<L: Library> Host<L> {
         let id = (answer.status() == StatusCode::OK).then(|| id(answer.body())).flatten();
         if let Some(id) = id {
             self.sessions.insert(id, session);
-            self.library.answer(self.request(Method::GET, &format!("&sid={id}"), "")).await;
+            self.library.answer(self.poll(id)).await;
             self.library.answer(self.request(Method::POST, &format!("&sid={id}"), "3")).await;
         }
         (answer, id)
@@ -56,9 +56,14 @@ impl<L: Library> Host<L> {
         Some((id?, session, text_frame(&open)))
     }
 
+    /// A poll of a session.
+    pub(crate) fn poll(&self, id: Sid) -> Request<Full<Bytes>> {
+        self.request(Method::GET, &format!("&sid={id}"), "")
+    }
+
     /// What the library answers to a session that it does not know.
     pub(crate) async fn unknown(&self, id: Sid) -> Response<Bytes> {
-        self.library.answer(self.request(Method::GET, &format!("&sid={id}"), "")).await
+        self.library.answer(self.poll(id)).await
     }
 
     /// Ends sessions that nobody has polled for so long, and nobody again for as long at most.

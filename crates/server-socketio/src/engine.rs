@@ -18,7 +18,7 @@ use socketioxide::socket::Sid;
 use tokio::time::timeout;
 
 use crate::begin::{self, Host};
-use crate::library::Library;
+use crate::library::{Asking, Library};
 use crate::polled;
 use crate::session::Session;
 use crate::upgrade::{Upgrade, Upgrades};
@@ -53,7 +53,7 @@ impl<L: Library> Engine<L> {
             Method::GET => self.poll(request).await,
             _ => self.post(request).await,
         }
-        .map(|answer| answer.map(Full::new))
+        .map(|answer| in_our_words(answer).map(Full::new))
     }
 
     /// Without a session's id, it begins one.
@@ -63,18 +63,23 @@ impl<L: Library> Engine<L> {
             return Ok(self.host.begin(request, &session).await.0);
         }
         let id = session_of(request.uri());
+        Ok(self.held(id, request).await)
+    }
+
+    /// The answer to a poll of a session, once there is something.
+    pub(crate) async fn held<B: Asking>(&self, id: Option<Sid>, request: Request<B>) -> Response<Bytes> {
         let session = id.and_then(|id| self.host.sessions.find(id));
         let _attendance = session.as_ref().map(Session::attend);
         if let Some(id) = id {
             self.upgrades.hold(id).await;
         }
         let answer = self.host.library.answer(request);
-        Ok(tokio::select! {
+        tokio::select! {
             biased;
-            answer = polled::answer(answer, session.as_ref().map(Session::lane)) => answer,
+            answer = polled::answer(answer, session.as_ref().map(Session::lane)) => in_our_words(answer),
             // A session that never joined is not known to those who close.
             () = self.closed.requested() => polled::packets(Bytes::from_static(CLOSE)),
-        })
+        }
     }
 
     async fn post(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Refusal> {
@@ -182,11 +187,24 @@ fn name(handshake: &mut Request<()>, id: Sid) {
     *handshake.uri_mut() = target.parse().expect("an id is made of what a query may hold");
 }
 
+/// Answers that say yes have the same header fields in the same order, whoever gives them.
+fn in_our_words(answer: Response<Bytes>) -> Response<Bytes> {
+    match answer.status() {
+        StatusCode::OK => polled::packets(answer.into_body()),
+        _ => answer,
+    }
+}
+
 fn session_of(uri: &Uri) -> Option<Sid> {
     value_of(uri, "sid")?.parse().ok()
 }
 
 fn value_of<'a>(uri: &'a Uri, key: &str) -> Option<&'a str> {
-    let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    value_in(uri.query().unwrap_or_default(), key)
+}
+
+/// The value of a query's key.
+pub(crate) fn value_in<'a>(query: &'a str, key: &str) -> Option<&'a str> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
 }

@@ -47,7 +47,7 @@
 //! # Cost
 //!
 //! By WebSocket, an event costs what it does there, and the library's wake-up of its reader. A poll costs the library's
-//! look for packets of its own, in which there are mostly none.
+//! look for packets of its own, in which there are mostly none, and does not pass through hyper (`direct`).
 //!
 //! To hold back the library's first ping, a session's begin costs a poll and a post within this process (`begin`); on
 //! WebSocket alone, another poll and an upgrade.
@@ -55,6 +55,7 @@
 //! # Layout
 //!
 //! - `engine`: Engine.IO as an endpoint of our HTTP servers
+//! - `direct`: polls of sessions that there are, without hyper
 //! - `begin`: how a session begins
 //! - `library`: what is needed of the library's services
 //! - `subscriber`: who has joined, and its messages
@@ -66,6 +67,7 @@
 //! - [`protocol_tests`]: what the official protocol test suites expect
 
 mod begin;
+mod direct;
 mod engine;
 mod event;
 mod lane;
@@ -86,11 +88,12 @@ use engineioxide::service::NotFoundService;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use server_kit::http::{self, Connection, Endpoint, Reach, Refusal};
+use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Reach, Refusal, Wire};
 use server_kit::settings::Limits;
 use server_kit::{Hub, Settings, Stop, Stopper, lifetime};
 use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
+use socketioxide::socket::Sid;
 use tokio::net::TcpListener;
 use wire::socket_io::{BEFORE_MESSAGE, BEHIND_MESSAGE};
 use wire::websocket::{self, Kind};
@@ -141,7 +144,8 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
         max_payload: max_payload(limits),
         closed,
     };
-    let serving = http::serve(listener, hub, &settings, stop.clone(), Main(engine));
+    let main = Main { engine, head: direct::head(), stop: stop.clone() };
+    let serving = http::serve_direct(listener, hub, &settings, stop.clone(), main);
     tokio::select! {
         served = closing(serving, &stop, &io, closer) => served,
         // Otherwise its next ping ends it.
@@ -189,7 +193,12 @@ fn max_payload(limits: &Limits) -> usize {
     limits.message_bytes + FRAMING
 }
 
-struct Main(Engine<SocketIoService<NotFoundService>>);
+struct Main {
+    engine: Engine<SocketIoService<NotFoundService>>,
+    /// Of a poll's answer.
+    head: Head,
+    stop: Stop,
+}
 
 impl Endpoint for Main {
     const PATH: &'static str = wire::paths::SOCKETIO;
@@ -201,6 +210,18 @@ impl Endpoint for Main {
         request: Request<Incoming>,
         connection: &Connection,
     ) -> Result<Response<Self::Body>, Refusal> {
-        self.0.answer(request, connection).await
+        self.engine.answer(request, connection).await
+    }
+}
+
+impl Direct for Main {
+    type Wish = Sid;
+
+    fn wish(&self, ask: &Ask<'_>) -> Option<Sid> {
+        direct::polled_session(&self.engine, ask)
+    }
+
+    async fn grant(&self, id: Sid, wire: &mut Wire) -> io::Result<Next> {
+        direct::grant(&self.engine, &self.head, id, &self.stop, wire).await
     }
 }

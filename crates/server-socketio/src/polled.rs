@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use socketioxide::TransportType;
 use wire::engine_io::SEPARATOR;
@@ -51,11 +51,9 @@ pub(crate) async fn answer(
 
 /// The answer that brings these packets.
 pub(crate) fn packets(body: Bytes) -> Response<Bytes> {
-    let len = HeaderValue::from(body.len());
     let mut answer = Response::new(body);
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_LENGTH, len);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
+    let text = HeaderValue::from_static("text/plain; charset=UTF-8");
+    answer.headers_mut().insert(CONTENT_TYPE, text);
     answer
 }
 

@@ -18,7 +18,7 @@ async fn a_session_begins_with_what_the_server_keeps_to() {
     let heartbeat = Duration::from_secs(7);
     let server = server(Settings { heartbeat, ..Settings::default() }).await;
     let mut peer = server.send(get(None)).await;
-    peer.expect(format!("HTTP/1.1 200 OK\r\ncontent-length: 111\r\ncontent-type: text/plain; charset=UTF-8\r\ndate: {DATE}\r\n\r\n0{{\"sid\":\"")).await;
+    peer.expect(format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\ncontent-length: 111\r\ndate: {DATE}\r\n\r\n0{{\"sid\":\"")).await;
     peer.take(16).await;
     peer.expect(r#"","upgrades":["websocket"],"pingInterval":7000,"pingTimeout":20000,"maxPayload":66560}"#)
         .await;

@@ -45,7 +45,7 @@ pub(crate) fn accepted() -> String {
 pub(crate) fn ok(body: &str) -> String {
     let len = body.len();
     format!(
-        "HTTP/1.1 200 OK\r\ncontent-length: {len}\r\ncontent-type: text/plain; charset=UTF-8\r\ndate: {DATE}\r\n\r\n{body}"
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\ncontent-length: {len}\r\ndate: {DATE}\r\n\r\n{body}"
     )
 }
 

@@ -19,6 +19,11 @@ impl<'a> Ask<'a> {
         (is_get && request.headers.iter().all(is_harmless)).then_some(Self { query, headers: request.headers })
     }
 
+    /// What stands behind the path, without its question mark.
+    pub fn query(&self) -> &'a str {
+        self.query
+    }
+
     /// Where the client wants to begin; none if the query cannot be understood.
     pub fn resume(&self) -> Option<Resume> {
         Resume::from_query(self.query).ok()

@@ -85,10 +85,19 @@ impl Wire {
     ///
     /// As all that write: the connection's.
     pub async fn answer(&mut self, head: &Head, body: &[u8]) -> io::Result<Next> {
-        let head = head.complete(Length::Bytes(body.len()), false);
+        self.answer_before(head, body, Next::Request).await
+    }
+
+    /// Answers with this body, and says if that is the last answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`answer`](Self::answer).
+    pub async fn answer_before(&mut self, head: &Head, body: &[u8], next: Next) -> io::Result<Next> {
+        let head = head.complete(Length::Bytes(body.len()), next == Next::Close);
         self.send(&[&head, body]).await?;
         self.idle.sent();
-        Ok(Next::Request)
+        Ok(next)
     }
 
     /// Answers without a body, and says if that is the last answer.
