@@ -227,7 +227,8 @@ async fn on_many_threads_everybody_gets_everything_once_and_in_order() {
     for _ in 0..20 {
         let mut peer = lines_from(&server, "/stream?after=0").await;
         let expected = expected.clone();
-        reading.push(tokio::spawn(async move { assert_eq!(data(&mut peer, expected.len()).await, expected) }));
+        reading
+            .push(tokio::spawn(async move { assert_eq!(data(&mut peer, expected.len()).await, expected) }));
     }
     for _ in 0..500 {
         server.publish("x");

@@ -51,11 +51,7 @@ impl Stream {
     /// # Errors
     ///
     /// As [`read_into`](Self::read_into).
-    pub fn poll_read_into(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut BytesMut,
-    ) -> Poll<io::Result<usize>> {
+    pub fn poll_read_into(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut read = ReadBuf::uninit(&mut space);
         let polled = Pin::new(self).poll_read(cx, &mut read);

@@ -8,7 +8,7 @@ use server_kit::{Hub, Settings, Stopper, feed, lifetime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
-use wire::frame::{DISMISSAL, encode_dismissal, encode_feed};
+use wire::frame::{DISMISSAL, encode_dismissal, encode_feed, encode_listening, encode_log_end};
 use wire::{Resume, Start};
 
 struct Fixture {
@@ -107,4 +107,59 @@ async fn a_stop_closes_the_connections() {
     fixture.stopper.stop();
     fixture.task.await.unwrap().unwrap();
     assert_eq!(publisher.read(&mut [0; 8]).await.unwrap(), 0);
+}
+
+/// A hub, and the address of a feed that takes a log before anything else.
+fn before_the_log() -> (Hub, UnixListener, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(folder.path().join("feed")).unwrap();
+    (Hub::new(|_, message: &Bytes| message.clone(), &Settings::default()), listener, folder)
+}
+
+#[tokio::test]
+async fn a_log_is_numbered_on_and_what_follows_it_comes_by_the_same_connection() {
+    let (hub, listener, folder) = before_the_log();
+    let mut application = UnixStream::connect(folder.path().join("feed")).await.unwrap();
+    let log = [encode_feed(0, &message("a")), encode_feed(3, &message("b")), encode_feed(0, &message("c"))];
+    let all = [log.concat(), encode_log_end().to_vec(), encode_feed(0, &message("d")).to_vec()].concat();
+    // Cut in the middle of the log, and sent on in a word with what follows it.
+    application.write_all(&all[..70]).await.unwrap();
+    let (taken, ()) = tokio::join!(feed::take_log(&listener, &hub), async {
+        application.write_all(&all[70..]).await.unwrap();
+    });
+    let mut taken = taken.unwrap();
+    let head = |channel| hub.subscribe(Resume { channel, start: Start::Fresh }).unwrap().head();
+    assert_eq!((head(0), head(3)), (2, 1), "what follows the log is not of it");
+
+    taken.tell_listening(77).await.unwrap();
+    let mut told = vec![0; encode_listening(77).len()];
+    application.read_exact(&mut told).await.unwrap();
+    assert_eq!(told, encode_listening(77));
+    let (_stopper, stop) = lifetime::channel();
+    tokio::spawn(feed::serve_behind(Some(taken), listener, hub.clone(), stop));
+    let mut subscription = hub.subscribe(Resume { channel: 0, start: Start::After(2) }).unwrap();
+    assert_eq!(subscription.next().await.unwrap().seq, 3);
+}
+
+#[tokio::test]
+async fn an_application_that_goes_before_its_logs_end_or_sends_rubbish_is_told() {
+    for (sent, expected) in [
+        (encode_feed(0, &message("a")).to_vec(), "the application went before it had given its log"),
+        (b"\xff\xff\xff\xff".to_vec(), "a frame of 4294967295 bytes is over the limit of 65540"),
+    ] {
+        let (hub, listener, folder) = before_the_log();
+        let mut application = UnixStream::connect(folder.path().join("feed")).await.unwrap();
+        application.write_all(&sent).await.unwrap();
+        drop(application);
+        assert_eq!(feed::take_log(&listener, &hub).await.unwrap_err().to_string(), expected);
+    }
+}
+
+#[tokio::test]
+async fn to_a_server_that_listens_already_a_logs_end_says_nothing() {
+    let fixture = Fixture::start(&Settings::default());
+    let mut application = fixture.connect().await;
+    let frames = [encode_log_end(), encode_feed(0, &message("x")), encode_log_end()].concat();
+    application.write_all(&frames).await.unwrap();
+    assert_eq!(fixture.payload(0, 1).await, "x");
 }

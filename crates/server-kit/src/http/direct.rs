@@ -45,11 +45,7 @@ pub trait Direct: Endpoint {
     fn grant(&self, wish: Self::Wish, wire: &mut Wire) -> impl Future<Output = io::Result<Next>> + Send;
 }
 
-pub(super) async fn connection<E: Direct>(
-    site: Arc<Site<E, Builder>>,
-    stream: Stream,
-    admission: Admission,
-) {
+pub(super) async fn connection<E: Direct>(site: Arc<Site<E, Builder>>, stream: Stream, admission: Admission) {
     let mut wire = Wire::new(stream, &site.stop, site.limits.idle);
     let talked = match admission {
         Admission::Admitted(_) => talk(&site, &mut wire).await,

@@ -167,7 +167,9 @@ mod tests {
     fn runs_one_behind_another_are_the_events_that_were_appended() {
         let mut log = log(300, 200);
         assert_eq!((log.floor(), log.head()), (100, 300));
-        for (from, until, max_bytes) in [(100, 300, usize::MAX), (100, 300, 5_000), (231, 299, 0), (299, 300, 1)] {
+        for (from, until, max_bytes) in
+            [(100, 300, usize::MAX), (100, 300, 5_000), (231, 299, 0), (299, 300, 1)]
+        {
             let (mut position, mut got) = (from, Vec::new());
             while position < until {
                 let run = log.run(position, until, max_bytes);

@@ -16,7 +16,8 @@ impl<'a> Ask<'a> {
         let target = request.path?;
         let (asked, query) = target.split_once('?').unwrap_or((target, ""));
         let is_get = request.method == Some("GET") && request.version == Some(1) && asked == path;
-        (is_get && request.headers.iter().all(is_harmless)).then_some(Self { query, headers: request.headers })
+        (is_get && request.headers.iter().all(is_harmless))
+            .then_some(Self { query, headers: request.headers })
     }
 
     /// What stands behind the path, without its question mark.

@@ -101,9 +101,6 @@ mod tests {
             text(Length::Bytes(7), true),
             "HTTP/1.1 204 No Content\r\nconnection: close\r\ncontent-length: 7\r\n"
         );
-        assert_eq!(
-            text(Length::Chunked, false),
-            "HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n"
-        );
+        assert_eq!(text(Length::Chunked, false), "HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n");
     }
 }
