@@ -33,8 +33,8 @@ pub fn encode_parts(kind: Kind, parts: &[&[u8]]) -> Bytes {
     };
     out.put_u8(FINAL | opcode);
     match len {
-        ..126 => out.put_u8(len as u8),
-        ..65_536 => {
+        0..126 => out.put_u8(len as u8),
+        126..65_536 => {
             out.put_u8(126);
             out.put_u16(len as u16);
         }
