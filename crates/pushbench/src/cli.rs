@@ -105,7 +105,7 @@ Examples:
 A scenario gives its own times, with units: window = \"2s\", rate = \"100/s\", payload = \"16 KiB\".
 Exit codes: 0 all well, 1 a trial failed or lost events, 2 usage or set-up, 130 interrupted.")]
 pub(crate) struct Run {
-    /// Shorter and fewer trials, as the table `quick` of each scenario says; about a minute in all
+    /// Shorter and fewer trials, as the table `quick` of each scenario says; about four minutes in all
     #[arg(long)]
     pub(crate) quick: bool,
     /// The scenarios that look for limits: capacity, overload, connections; the expected time is said at the begin. A report of

@@ -6,9 +6,10 @@
 //! - [`cli`], [`commands`]: what can be asked for, and what is done about it
 //! - [`registry`]: the techniques, once and in order
 //! - [`project`]: where scenarios, results and report lie
-//! - [`plan`], [`climb`]: which trials in which order; where a sweep has seen enough
+//! - [`plan`], [`search`]: which trials in which order; how a technique's capacity is searched for
 //! - [`runner`], [`trial`], [`processes`]: goes through the plan; one trial, and the children that make it
 //! - [`target`]: servers that somebody else wrote
+//! - [`counters`]: trials whose server runs under a tool that counts
 //! - [`namespace`]: a trial alone in a network, where the kernel's counters see nothing else
 //! - [`pages`]: subscribers that are pages of a real browser
 //! - [`store`], [`histograms`]: a run's folder
@@ -21,9 +22,11 @@
 
 mod claims;
 mod cli;
-mod climb;
 mod commands;
+mod counters;
 mod demo;
+#[cfg(test)]
+mod fixture;
 mod floor;
 mod histograms;
 mod host;
@@ -39,6 +42,7 @@ mod provenance;
 mod registry;
 mod replay;
 mod runner;
+mod search;
 mod store;
 mod summary;
 mod survey;

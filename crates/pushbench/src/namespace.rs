@@ -16,7 +16,7 @@ use schema::scenario::Scenario;
 use schema::trial::{Failure, Observed, Side};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{PlannedPoint, PlannedTrial, Trial};
+use crate::plan::{Part, PlannedPoint, PlannedTrial, Trial};
 use crate::processes::{Process, ProcessError};
 use crate::trial::{Ran, Stage, limit};
 
@@ -146,6 +146,13 @@ impl Order {
     }
 
     fn trial(&self) -> Trial<'_> {
-        Trial { index: self.index, scenario: &self.scenario, point: &self.point, planned: &self.planned }
+        Trial {
+            index: self.index,
+            scenario: &self.scenario,
+            point: &self.point,
+            planned: &self.planned,
+            // Its record is written by whoever gave the order.
+            part: Part::Whole,
+        }
     }
 }

@@ -1,26 +1,25 @@
 //! The plan of a run: which trials, in which order, with which seeds. Pure; it is stored with the run, so that a run
-//! that was interrupted goes on with exactly what was planned.
+//! that was interrupted goes on with exactly what was planned. A search is one place in it, however many trials it takes.
+
+mod time;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schema::manifest::Skipped;
-use schema::scenario::{Point, Rung, Scenario};
-use schema::settings::{Settings, ShortPolling};
-use schema::trial::TrialKey;
+use schema::quantity::{show_rate, show_share};
+use schema::scenario::{Point, Scenario, Search};
+use schema::settings::Settings;
+use schema::trial::{TrialKey, TrialRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::pages::browser_of;
+use crate::search::{self, Step};
 use crate::target::{Foreign, entries};
 
-/// What the start of a server that somebody else wrote takes. Measured: 60 ms for nginx, 300 ms for Node.
-const TARGET_NS: u64 = 200_000_000;
-
-/// What a trial takes beyond its phases: two processes, the connections, and the drain. Measured: 0.1 to 0.2 s.
-const AROUND_NS: u64 = 150_000_000;
-
-/// A browser's start and end, and the comparison of clocks. Measured: 2 s for Chromium, 4 s for Firefox.
-const BROWSER_NS: u64 = 3_000_000_000;
+/// How a searched rate is called among a trial's values.
+const RATE: &str = "events.rate";
+/// How a share of the capacity is called there.
+const LOAD: &str = "load";
 
 /// All trials of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,11 +54,12 @@ pub(crate) struct PlannedPoint {
     pub(crate) values: BTreeMap<String, String>,
     /// What is told.
     pub(crate) settings: Settings,
-    /// The place on the way to the bound.
-    pub(crate) rung: Option<Rung>,
+    /// How its rate is searched for; none when the settings give it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) search: Option<Search>,
 }
 
-/// A trial to come.
+/// A trial to come, or a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlannedTrial {
@@ -78,6 +78,22 @@ pub(crate) struct PlannedTrial {
     pub(crate) seed: u64,
 }
 
+/// Which of the trials that share a place in the plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Part {
+    /// The only one; or, at a place that is a search, the search as a whole.
+    Whole,
+    /// A step of a search.
+    Step {
+        /// Which rate, from 0.
+        step: u32,
+        /// Which trial at this rate, from 0.
+        attempt: u32,
+    },
+    /// At a share of the capacity that was found.
+    Load(f64),
+}
+
 /// A trial of the plan with all that belongs to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trial<'a> {
@@ -89,6 +105,8 @@ pub(crate) struct Trial<'a> {
     pub(crate) point: &'a PlannedPoint,
     /// The rest.
     pub(crate) planned: &'a PlannedTrial,
+    /// Which one of this place.
+    pub(crate) part: Part,
 }
 
 /// What limits a plan from outside of the scenario files.
@@ -106,7 +124,7 @@ pub(crate) struct Choice<'a> {
 
 impl Plan {
     /// Plans `scenarios` in their order. Within a scenario all techniques are gone through once before any is
-    /// repeated, in an order shuffled anew for each repetition; rungs to a bound are climbed in their order.
+    /// repeated, in an order shuffled anew for each repetition.
     pub(crate) fn new(scenarios: &[Scenario], choice: &Choice<'_>) -> Self {
         let mut rng = fastrand::Rng::with_seed(choice.seed);
         let mut trials = Vec::new();
@@ -114,7 +132,6 @@ impl Plan {
             for repetition in 0..choice.repetitions.unwrap_or(most_repetitions(scenario)) {
                 let mut round = round(index, scenario, repetition, choice);
                 rng.shuffle(&mut round);
-                round.sort_by_key(|trial| scenario.points[trial.point].rung.as_ref().map(|rung| rung.step));
                 trials.append(&mut round);
             }
         }
@@ -135,8 +152,14 @@ impl Plan {
                 scenario: &scenario.name,
                 point: scenario.points.get(planned.point)?,
                 planned,
+                part: Part::Whole,
             })
         })
+    }
+
+    /// About how many trials are run from this place on.
+    pub(crate) fn expected_trials_from(&self, index: usize) -> u64 {
+        self.trials().skip(index).map(|trial| trial.expected_trials()).sum()
     }
 }
 
@@ -224,7 +247,7 @@ fn planned_scenario(scenario: &Scenario) -> PlannedScenario {
     let point = |point: &Point| PlannedPoint {
         values: point.values.clone(),
         settings: point.settings.clone(),
-        rung: point.rung.clone(),
+        search: point.search.clone(),
     };
     PlannedScenario { name: scenario.name.clone(), points: scenario.points.iter().map(point).collect() }
 }
@@ -260,7 +283,12 @@ impl Trial<'_> {
             self.point.values.values().map(|value| format!("-{}", file_part(value))).collect();
         let PlannedTrial { technique, target, repetition, .. } = self.planned;
         let target = target.as_ref().map_or_else(String::new, |name| format!("-{name}"));
-        format!("{:04}-{}{point}-{technique}{target}-r{repetition}", self.index, self.scenario)
+        let step = match self.part {
+            Part::Step { step, attempt: 0 } => format!("-step{step:02}"),
+            Part::Step { step, .. } => format!("-step{step:02}-again"),
+            Part::Whole | Part::Load(_) => String::new(),
+        };
+        format!("{:04}-{}{point}-{technique}{target}-r{repetition}{step}", self.index, self.scenario)
     }
 
     /// What it is for people: `notifications websocket r2`, with the point's values.
@@ -271,160 +299,49 @@ impl Trial<'_> {
         format!("{}{values} {technique}{target} r{repetition}", self.scenario)
     }
 
-    /// How long it will take, in nanoseconds.
-    pub(crate) fn expected_ns(&self) -> u64 {
-        let phases = &self.point.settings.phases;
-        let browser_ns = browser_of(self.point.settings.client).map_or(0, |_| BROWSER_NS);
-        let target_ns = self.planned.target.as_ref().map_or(0, |_| TARGET_NS);
-        phases.warm_up_ns + phases.window_ns + self.last_wait_ns() + AROUND_NS + browser_ns + target_ns
+    /// About how many trials this place takes.
+    pub(crate) fn expected_trials(&self) -> u64 {
+        let repetition = self.planned.repetition;
+        self.point
+            .search
+            .as_ref()
+            .map_or(1, |terms| search::expected_trials(terms, repetition).0 + terms.then.len() as u64)
     }
 
-    /// How long the window's last events wait for a poll: the mean of one wait, or of the longest of so many.
-    fn last_wait_ns(&self) -> u64 {
-        if self.planned.technique != ShortPolling::TECHNIQUE {
-            return 0;
+    /// The trial of this place that a record is of.
+    pub(crate) fn has(&self, record: &TrialRecord) -> bool {
+        record.index as usize == self.index && Part::of(record) == self.part
+    }
+
+    /// A point of this trial's at the rate of a search's step.
+    pub(crate) fn at_step(&self, step: &Step) -> PlannedPoint {
+        self.point.at(step.rate_per_s, RATE, show_rate(step.rate_per_s))
+    }
+
+    /// A point of this trial's at a share of a capacity.
+    pub(crate) fn at_load(&self, share: f64, capacity_per_s: f64) -> PlannedPoint {
+        self.point.at(search::rounded(share * capacity_per_s), LOAD, show_share(share))
+    }
+}
+
+impl PlannedPoint {
+    fn at(&self, rate_per_s: f64, key: &str, value: String) -> Self {
+        let mut point = Self { search: None, ..self.clone() };
+        point.settings.events.rate_per_s = rate_per_s;
+        point.values.insert(key.to_owned(), value);
+        point
+    }
+}
+
+impl Part {
+    fn of(record: &TrialRecord) -> Self {
+        match (&record.search, record.load) {
+            (Some(step), _) => Self::Step { step: step.step, attempt: step.attempt },
+            (None, Some(share)) => Self::Load(share),
+            (None, None) => Self::Whole,
         }
-        let Settings { short_polling, subscribers, .. } = &self.point.settings;
-        let count = u64::from(subscribers.count);
-        short_polling.interval_ns / (count + 1) * count
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use schema::scenario::Extent;
-
-    use super::*;
-
-    const SLUGS: [&str; 3] = ["a", "b", "c"];
-
-    fn scenario(body: &str) -> Scenario {
-        let text = format!("question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\n{body}");
-        Scenario::parse(&text, "x.toml", "x", &SLUGS, Extent::Full).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    fn plan(body: &str, seed: u64) -> Plan {
-        Plan::new(&[scenario(body)], &Choice { techniques: &SLUGS, targets: &[], repetitions: None, seed })
-    }
-
-    #[test]
-    fn every_round_has_each_technique_once_in_an_order_of_its_own() {
-        let plan = plan("repetitions = 20", 7);
-        let rounds: Vec<Vec<&str>> = plan
-            .trials
-            .chunks(3)
-            .map(|round| round.iter().map(|trial| trial.technique.as_str()).collect())
-            .collect();
-        assert_eq!(rounds.len(), 20);
-        for round in &rounds {
-            let mut sorted = round.clone();
-            sorted.sort_unstable();
-            assert_eq!(sorted, SLUGS);
-        }
-        assert!(rounds.iter().any(|round| *round != rounds[0]), "{rounds:?}");
-    }
-
-    #[test]
-    fn the_seed_decides_the_plan() {
-        assert_eq!(plan("repetitions = 5", 7), plan("repetitions = 5", 7));
-        assert_ne!(plan("repetitions = 5", 7), plan("repetitions = 5", 8));
-    }
-
-    #[test]
-    fn all_techniques_of_a_round_meet_the_same_events() {
-        let plan = plan("repetitions = 2", 7);
-        let seeds: Vec<u64> = plan.trials.iter().map(|trial| trial.seed).collect();
-        assert!(seeds[..3].iter().all(|seed| *seed == seeds[0]));
-        assert_ne!(seeds[0], seeds[3]);
-    }
-
-    #[test]
-    fn rungs_are_climbed_in_order() {
-        let body = "repetitions = 1\nbound.p99 = \"1ms\"\n[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\", \"2/s\", \"3/s\"]\nuntil = \"bound\"";
-        let plan = plan(body, 7);
-        let points: Vec<usize> = plan.trials.iter().map(|trial| trial.point).collect();
-        assert_eq!(points, [0, 0, 0, 1, 1, 1, 2, 2, 2]);
-    }
-
-    #[test]
-    fn only_chosen_techniques_take_part_as_often_as_asked() {
-        let chosen = Choice { techniques: &["c"], targets: &[], repetitions: Some(2), seed: 1 };
-        let plan = Plan::new(&[scenario("techniques = [\"b\", \"c\"]")], &chosen);
-        let found: Vec<_> = plan.trials.iter().map(|t| (t.technique.as_str(), t.repetition)).collect();
-        assert_eq!(found, [("c", 0), ("c", 1)]);
-    }
-
-    /// A server that somebody else wrote, with two of the registry's techniques.
-    fn foreign(name: &str) -> Foreign {
-        let text = "label = \"x\"\nabout = \"y\"\naddress = \"127.0.0.1:1\"\n[publish]\npath = \"/p\"\n\
-                    [techniques.websocket]\npath = \"/w\"\n[techniques.long-polling]\npath = \"/l\"\n";
-        let known = ["long-polling", "websocket"];
-        let target = schema::target::Target::parse(text, "x.toml", name, &known);
-        Foreign { target: target.unwrap_or_else(|error| panic!("{error}")), file: "x.toml".into() }
-    }
-
-    /// With these lines in the scenario, who is planned, and what is said to be left out.
-    fn with_targets(lines: &str) -> (Vec<(String, Option<String>)>, Vec<String>) {
-        let slugs = ["long-polling", "websocket", "raw-tcp"];
-        let text = format!(
-            "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\ntargets = [\"other\"]\n{lines}"
-        );
-        let scenario = Scenario::parse(&text, "x.toml", "x", &slugs, Extent::Full);
-        let scenarios = [scenario.unwrap_or_else(|error| panic!("{error}"))];
-        let targets = [foreign("other"), foreign("not-named-here")];
-        let choice = Choice { techniques: &slugs, targets: &targets, repetitions: Some(1), seed: 3 };
-        let plan = Plan::new(&scenarios, &choice);
-        let mut planned: Vec<_> =
-            plan.trials.iter().map(|trial| (trial.technique.clone(), trial.target.clone())).collect();
-        planned.sort();
-        let said = left_out(&scenarios, &choice);
-        (planned, said.into_iter().map(|skipped| format!("{}: {}", skipped.what, skipped.why)).collect())
-    }
-
-    #[test]
-    fn a_target_runs_in_the_same_rounds_what_it_has_and_our_own_what_can_be_posted_to() {
-        let (planned, said) = with_targets("publisher = \"post\"");
-        let other = Some("other".to_owned());
-        let expected = [
-            ("long-polling".to_owned(), None),
-            ("long-polling".to_owned(), other.clone()),
-            ("websocket".to_owned(), None),
-            ("websocket".to_owned(), other),
-        ];
-        assert_eq!(planned, expected);
-        assert_eq!(said, ["technique raw-tcp in x: events are published by POST, and it speaks no HTTP"]);
-    }
-
-    #[test]
-    fn a_target_takes_no_part_in_what_it_cannot_and_is_named_once() {
-        for (lines, why) in [
-            ("greeting = true", "targets greet nobody"),
-            ("transport.tls = true", "targets are measured without TLS only"),
-            ("transport.http = \"2\"", "targets are measured over HTTP/1.1 only"),
-            ("uplink.rate = \"1/s\"", "subscribers of a target send nothing"),
-        ] {
-            let (planned, said) = with_targets(lines);
-            assert!(planned.iter().all(|(_, target)| target.is_none()), "{lines}: {planned:?}");
-            assert_eq!(said, [format!("target other in x: {why}")], "{lines}");
-        }
-    }
-
-    #[test]
-    fn short_polling_waits_for_its_last_polls() {
-        let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\nsubscribers.count = 9\n";
-        let slugs = ["short-polling", "websocket"];
-        let scenario = Scenario::parse(text, "x.toml", "x", &slugs, Extent::Full).unwrap();
-        let choice = Choice { techniques: &slugs, targets: &[], repetitions: Some(1), seed: 7 };
-        let plan = Plan::new(&[scenario], &choice);
-        let of = |slug: &str| plan.trials().find(|trial| trial.planned.technique == slug).unwrap();
-        let longer_ns = of("short-polling").expected_ns() - of("websocket").expected_ns();
-        assert_eq!(longer_ns, 900_000_000, "the longest of nine waits of up to a second");
-    }
-
-    #[test]
-    fn a_trials_files_are_named_after_it() {
-        let plan = plan("repetitions = 1\n[[sweep]]\nkey = \"events.payload\"\nvalues = [\"16 KiB\"]", 7);
-        let trial = plan.trials().next().unwrap();
-        assert_eq!(trial.file_stem(), format!("0000-x-16-kib-{}-r0", trial.planned.technique));
-    }
-}
+mod tests;

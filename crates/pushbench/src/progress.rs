@@ -7,9 +7,10 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 use schema::quantity::show_duration;
-use schema::trial::{Counts, TrialOutcome, TrialResult};
+use schema::trial::{Counts, TrialOutcome, TrialResult, Verdict};
 
 use crate::plan::{Plan, Trial};
+use crate::search::Found;
 use crate::tail::{OneIn, P50, P99};
 
 /// Shows the trials of a run as they end.
@@ -39,7 +40,7 @@ impl Progress {
     /// For all trials of `plan`, of which those that are still to run are expected to take `planned_ns`.
     pub(crate) fn new(plan: &Plan, planned_ns: u64) -> Self {
         let total = plan.trials.len();
-        let title_width = plan.trials().map(|trial| trial.title().chars().count()).max().unwrap_or(0);
+        let title_width = plan.trials().map(|trial| width(&trial)).max().unwrap_or(0);
         let shown = if std::io::stderr().is_terminal() { Shown::Bar(bar(total)) } else { Shown::Lines };
         Self { shown, total, title_width, left: TimeLeft { planned_ns, ..TimeLeft::default() } }
     }
@@ -71,14 +72,39 @@ impl Progress {
         }
     }
 
-    /// A trial is not run.
-    pub(crate) fn skip(&mut self, trial: &Trial<'_>, why: &str) {
-        self.left.drop(trial.expected_ns());
+    /// A step of a search has ended.
+    pub(crate) fn step(
+        &self,
+        trial: &Trial<'_>,
+        result: &TrialResult,
+        delivery: Option<&Histogram<u64>>,
+        verdict: &Verdict,
+    ) {
+        if let Shown::Lines = self.shown {
+            let figures =
+                result.outcome().map_or_else(String::new, |outcome| figures(outcome, delivery) + "  ");
+            self.note(&self.line(trial, &format!("{figures}{}", judged(verdict))));
+        }
+    }
+
+    /// A trial at a share of the capacity has ended.
+    pub(crate) fn load(&self, trial: &Trial<'_>, result: &TrialResult, delivery: Option<&Histogram<u64>>) {
+        if let Shown::Lines = self.shown {
+            self.note(&self.line(trial, &told(result, delivery)));
+        }
+    }
+
+    /// A search has ended, with all that was run behind it. `took_ns` is none when a part of it was run before.
+    pub(crate) fn found(&mut self, trial: &Trial<'_>, found: &Found, took_ns: Option<u64>) {
+        match took_ns {
+            Some(took_ns) => self.left.done(trial.expected_ns(), took_ns),
+            None => self.left.drop(trial.expected_ns()),
+        }
+        let line = self.line(trial, &format!("CAPACITY {}", found.show()));
         if let Shown::Bar(bar) = &self.shown {
             bar.inc(1);
-        } else {
-            self.note(&self.line(trial, &format!("skipped: {why}")));
         }
+        self.note(&line);
     }
 
     /// A trial was run before.
@@ -135,6 +161,12 @@ impl TimeLeft {
     }
 }
 
+/// Of the longest title at this place: a search's trials name their rates.
+fn width(trial: &Trial<'_>) -> usize {
+    const LONGEST_RATE: usize = " 123400/s".len();
+    trial.title().chars().count() + if trial.point.search.is_some() { LONGEST_RATE } else { 0 }
+}
+
 fn bar(total: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("[{pos}/{len}] {bar:24} {wide_msg}");
     let bar = ProgressBar::new(total as u64).with_style(style.expect("the template is a constant"));
@@ -147,6 +179,14 @@ fn show_left(ns: u64) -> String {
     match ns.div_ceil(1_000_000_000) {
         0 => "done".to_owned(),
         seconds => format!("{} left", show_duration(seconds * 1_000_000_000)),
+    }
+}
+
+fn judged(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Passed => "passed".to_owned(),
+        Verdict::Failed { why } => format!("failed: {why}"),
+        Verdict::NotJudged { why } => format!("not judged: {why}"),
     }
 }
 

@@ -52,15 +52,15 @@ pub(crate) fn all_scenarios(extent: Extent) -> anyhow::Result<Vec<Scenario>> {
     scenario_files()?.iter().map(|path| read(path, extent)).collect()
 }
 
-/// The scenarios that were asked for, in that order; without any, those that run by default.
+/// The scenarios that were asked for, in that order; without any, those of `set`.
 ///
 /// # Errors
 ///
 /// When one does not exist, or cannot be read or understood.
-pub(crate) fn scenarios(names: &[String], extent: Extent) -> anyhow::Result<Vec<Scenario>> {
+pub(crate) fn scenarios(names: &[String], set: Runs, extent: Extent) -> anyhow::Result<Vec<Scenario>> {
     if names.is_empty() {
         let mut all = all_scenarios(extent)?;
-        all.retain(|scenario| scenario.runs == Runs::ByDefault);
+        all.retain(|scenario| scenario.runs == set);
         return Ok(all);
     }
     let scenarios: Vec<_> = names.iter().map(|name| named(name, extent)).collect::<Result<_, _>>()?;
@@ -123,8 +123,8 @@ mod tests {
     use super::*;
     use crate::plan::{Choice, Plan};
 
-    fn expected_s(extent: Extent) -> u64 {
-        let scenarios = scenarios(&[], extent).unwrap();
+    fn expected_s(set: Runs, extent: Extent) -> u64 {
+        let scenarios = scenarios(&[], set, extent).unwrap();
         let plan = Plan::new(
             &scenarios,
             &Choice { techniques: &registry::slugs(), targets: &[], repetitions: None, seed: 7 },
@@ -134,8 +134,15 @@ mod tests {
 
     #[test]
     fn the_default_set_takes_no_more_time_than_is_promised() {
-        assert!(expected_s(Extent::Full) <= 42 * 60, "{} s", expected_s(Extent::Full));
-        assert!(expected_s(Extent::Quick) <= 200, "{} s", expected_s(Extent::Quick));
+        let of = |extent| expected_s(Runs::ByDefault, extent);
+        assert!(of(Extent::Full) <= 52 * 60, "{} s", of(Extent::Full));
+        assert!(of(Extent::Quick) <= 260, "{} s", of(Extent::Quick));
+    }
+
+    #[test]
+    fn the_search_for_limits_takes_no_more_time_than_is_promised() {
+        let of = |extent| expected_s(Runs::Capacity, extent);
+        assert!(of(Extent::Full) <= 60 * 60, "{} s", of(Extent::Full));
     }
 
     #[test]

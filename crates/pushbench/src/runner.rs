@@ -1,14 +1,16 @@
 //! Goes through a plan: runs each trial that has no record yet, and keeps what came out of it as it ends.
 
+mod searching;
+
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use hdrhistogram::Histogram;
 use schema::SCHEMA_VERSION;
 use schema::manifest::{Manifest, Skipped};
 use schema::settings::{Client, Uplink, UplinkTo};
-use schema::trial::{Counts, Failure, Side, TrialOutcome, TrialRecord, TrialResult};
+use schema::trial::{Counts, Failure, Observed, Side, TrialOutcome, TrialRecord, TrialResult};
 
-use crate::climb::Climbs;
 use crate::floor;
 use crate::histograms::{self, Tagged};
 use crate::interrupt::Interrupt;
@@ -16,9 +18,10 @@ use crate::plan::{Plan, Trial};
 use crate::progress::Progress;
 use crate::registry;
 use crate::replay;
-use crate::store::{SKIPPED_TRIAL, Store, Surveys};
-use crate::survey;
+use crate::store::{Store, Surveys};
+use crate::survey::{self, Surveyed};
 use crate::trial::Stage;
+use searching::Earlier;
 
 /// A run under way.
 #[derive(Debug)]
@@ -31,6 +34,15 @@ pub(crate) struct Runner<'a> {
     pub(crate) pings: u32,
     /// Whether browsers are surveyed, where they take part.
     pub(crate) surveys: bool,
+}
+
+/// A trial that has ended, before it is kept.
+struct Measured {
+    result: TrialResult,
+    histograms: Tagged,
+    observed: Option<Observed>,
+    started_unix_s: u64,
+    took_ns: u64,
 }
 
 /// How a run ended.
@@ -50,7 +62,7 @@ impl Runner<'_> {
     /// When results cannot be kept, or the floor cannot be measured. A trial that fails is a result.
     pub(crate) async fn run(&mut self, plan: &Plan) -> anyhow::Result<Ended> {
         let left_ns =
-            plan.trials().filter(|trial| !self.has_record(trial)).map(|trial| trial.expected_ns()).sum();
+            plan.trials().filter(|trial| !self.store.is_done(trial)).map(|trial| trial.expected_ns()).sum();
         let mut progress = Progress::new(plan, left_ns);
         let interrupt = self.interrupt.clone();
         let ended = tokio::select! {
@@ -60,6 +72,9 @@ impl Runner<'_> {
         };
         progress.finish();
         let ended = ended?;
+        if ended == Ended::Done {
+            self.manifest.planned_trials = self.store.records().len() as u32;
+        }
         self.store.write_manifest(self.manifest)?;
         Ok(ended)
     }
@@ -67,18 +82,11 @@ impl Runner<'_> {
     async fn all(&mut self, plan: &Plan, progress: &mut Progress) -> anyhow::Result<()> {
         self.measure_floor().await?;
         self.replay_literature().await?;
-        let mut climbs = Climbs::default();
+        let mut earlier = Earlier::default();
         for trial in plan.trials() {
-            if let Some(record) = self.store.record_of(&trial)? {
-                climbs.note(&trial, &record.result);
-                progress.already_there();
-            } else if let Some(broke) = climbs.ended_before(&trial) {
-                let why = format!("past the bound since {}", broke.value);
-                self.skip(&trial, &why);
-                progress.skip(&trial, &why);
-            } else {
-                let result = self.one(&trial, progress).await?;
-                climbs.note(&trial, &result);
+            match &trial.point.search {
+                Some(terms) => self.search(plan, &trial, terms, &mut earlier, progress).await?,
+                None => self.once(&trial, progress).await?,
             }
         }
         self.survey(plan, progress).await?;
@@ -94,34 +102,46 @@ impl Runner<'_> {
         }
         progress.note("survey: how WebSockets end in each client, and what the browsers do");
         let surveyed = survey::survey(&clients).await;
-        for (client, why) in &surveyed.failed {
-            let what = format!("survey of {}", survey::name(*client));
-            progress.note(&format!("skipped: {what}: {why}"));
-            self.manifest.skipped.push(Skipped { what, why: why.clone() });
+        for skipped in left_out(&surveyed) {
+            progress.note(&format!("skipped: {}: {}", skipped.what, skipped.why));
+            self.manifest.skipped.push(skipped);
         }
         surveys.keep(&surveyed).context("keep the survey")
     }
 
-    async fn one(&mut self, trial: &Trial<'_>, progress: &mut Progress) -> anyhow::Result<TrialResult> {
+    /// A trial whose rate the scenario gives.
+    async fn once(&mut self, trial: &Trial<'_>, progress: &mut Progress) -> anyhow::Result<()> {
+        if self.store.record_of(trial)?.is_some() {
+            progress.already_there();
+            return Ok(());
+        }
         progress.begin(trial);
+        let measured = self.measure(trial, progress).await;
+        self.keep(trial, measured.record(trial), &measured.histograms)?;
+        progress.end(trial, &measured.result, measured.delivery(), measured.took_ns);
+        Ok(())
+    }
+
+    async fn measure(&self, trial: &Trial<'_>, progress: &Progress) -> Measured {
         let started_unix_s = unix_s();
         let started = Instant::now();
-        let mut observed = None;
-        let (result, histograms) = match self.stage.run(trial).await {
+        let ran = self.stage.run(trial).await;
+        let took_ns = started.elapsed().as_nanos() as u64;
+        let (result, histograms, observed) = match ran {
             Ok(ran) => {
                 if let Some(note) = ran.note {
                     progress.note(&format!("{}: {note}", trial.title()));
                 }
-                observed = ran.observed;
-                parted(trial, ran.outcome)
+                let (result, histograms) = parted(trial, ran.outcome);
+                (result, histograms, ran.observed)
             }
-            Err(failure) => (TrialResult::Failed(failure), Tagged::new()),
+            Err(failure) => (TrialResult::Failed(failure), Tagged::new(), None),
         };
-        let took_ns = started.elapsed().as_nanos() as u64;
-        let record = TrialRecord { observed, ..record(trial, result.clone(), started_unix_s, took_ns) };
-        self.store.keep(&trial.file_stem(), record, &histograms).context("keep a trial's results")?;
-        progress.end(trial, &result, histograms.get("delivery"), took_ns);
-        Ok(result)
+        Measured { result, histograms, observed, started_unix_s, took_ns }
+    }
+
+    fn keep(&mut self, trial: &Trial<'_>, record: TrialRecord, histograms: &Tagged) -> anyhow::Result<()> {
+        self.store.keep(&trial.file_stem(), record, histograms).context("keep a trial's results")
     }
 
     async fn measure_floor(&mut self) -> anyhow::Result<()> {
@@ -138,17 +158,43 @@ impl Runner<'_> {
         }
         self.store.write_manifest(self.manifest)
     }
+}
 
-    fn has_record(&self, trial: &Trial<'_>) -> bool {
-        self.store.records().iter().any(|record| record.index as usize == trial.index)
+impl Measured {
+    /// The delivery latencies, in nanoseconds.
+    fn delivery(&self) -> Option<&Histogram<u64>> {
+        self.histograms.get("delivery")
     }
 
-    fn skip(&mut self, trial: &Trial<'_>, why: &str) {
-        let what = format!("{SKIPPED_TRIAL}{}", trial.title());
-        if self.manifest.skipped.iter().all(|skipped| skipped.what != what) {
-            self.manifest.skipped.push(Skipped { what, why: why.to_owned() });
+    fn record(&self, trial: &Trial<'_>) -> TrialRecord {
+        let technique = registry::find(&trial.planned.technique);
+        TrialRecord {
+            schema_version: SCHEMA_VERSION,
+            index: trial.index as u32,
+            key: trial.key(),
+            technique_label: technique
+                .map_or(&*trial.planned.technique, |(_, technique)| technique.label)
+                .to_owned(),
+            technique_order: technique.map_or(u32::MAX, |(order, _)| order as u32),
+            settings: trial.point.settings.clone(),
+            seed: trial.planned.seed,
+            started_unix_s: self.started_unix_s,
+            took_ns: self.took_ns,
+            observed: self.observed,
+            search: None,
+            load: None,
+            result: self.result.clone(),
+            histograms: None,
         }
     }
+}
+
+/// The clients that a survey failed with.
+fn left_out(surveyed: &Surveyed) -> impl Iterator<Item = Skipped> {
+    surveyed.failed.iter().map(|(client, why)| Skipped {
+        what: format!("survey of {}", survey::name(*client)),
+        why: why.clone(),
+    })
 }
 
 /// The browsers of the plan with the native client beside them; nobody in a plan without a browser.
@@ -183,26 +229,6 @@ fn parted(trial: &Trial<'_>, mut outcome: TrialOutcome) -> (TrialResult, Tagged)
 fn is_complete(uplink: Option<&Uplink>, counts: &Counts) -> bool {
     let to_application = uplink.is_some_and(|uplink| uplink.to == UplinkTo::Application);
     counts.missing == 0 && (!to_application || counts.uplink_received >= counts.uplink_due)
-}
-
-fn record(trial: &Trial<'_>, result: TrialResult, started_unix_s: u64, took_ns: u64) -> TrialRecord {
-    let technique = registry::find(&trial.planned.technique);
-    TrialRecord {
-        schema_version: SCHEMA_VERSION,
-        index: trial.index as u32,
-        key: trial.key(),
-        technique_label: technique
-            .map_or(&*trial.planned.technique, |(_, technique)| technique.label)
-            .to_owned(),
-        technique_order: technique.map_or(u32::MAX, |(order, _)| order as u32),
-        settings: trial.point.settings.clone(),
-        seed: trial.planned.seed,
-        started_unix_s,
-        took_ns,
-        observed: None,
-        result,
-        histograms: None,
-    }
 }
 
 /// Seconds since 1970.

@@ -18,7 +18,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::histograms::{self, Tagged};
-use crate::plan::{Plan, Trial};
+use crate::plan::{Part, Plan, Trial};
+use crate::search::{CapacitySearch, Found, Next};
 
 pub(crate) use runs::{newest, newest_unfinished};
 pub(crate) use surveys::Surveys;
@@ -88,7 +89,7 @@ impl Store {
                 )
             })?);
         }
-        records.sort_by_key(|record: &TrialRecord| record.index);
+        records.sort_by_key(|record: &TrialRecord| (record.index, record.started_unix_s));
         Ok((Self { dir: dir.to_owned(), records }, manifest, plan))
     }
 
@@ -108,7 +109,7 @@ impl Store {
     ///
     /// When a record stands at its place that is another trial's.
     pub(crate) fn record_of(&self, trial: &Trial<'_>) -> anyhow::Result<Option<&TrialRecord>> {
-        let Some(record) = self.records.iter().find(|record| record.index as usize == trial.index) else {
+        let Some(record) = self.records.iter().find(|record| trial.has(record)) else {
             return Ok(None);
         };
         if record.key != trial.key()
@@ -122,6 +123,32 @@ impl Store {
             );
         }
         Ok(Some(record))
+    }
+
+    /// Whether nothing is left to run at this place of the plan.
+    pub(crate) fn is_done(&self, trial: &Trial<'_>) -> bool {
+        let Some(terms) = &trial.point.search else {
+            return self.records.iter().any(|record| trial.has(record));
+        };
+        let loaded = |share: &f64| {
+            let load = Trial { part: Part::Load(*share), ..*trial };
+            self.records.iter().any(|record| load.has(record))
+        };
+        match self.found(trial) {
+            None => false,
+            Some(found) => found.capacity_per_s.is_none() || terms.then.iter().all(loaded),
+        }
+    }
+
+    /// What the search at this place of the plan has found, once its records tell.
+    pub(crate) fn found(&self, trial: &Trial<'_>) -> Option<Found> {
+        let terms = trial.point.search.as_ref()?;
+        let of_place = self.records.iter().filter(|record| record.index as usize == trial.index);
+        let steps = of_place.filter_map(|record| record.search.as_ref());
+        match CapacitySearch::replay(terms, steps).next() {
+            Next::Try(_) => None,
+            Next::End(found) => Some(found),
+        }
     }
 
     /// Keeps what came out of a trial: histograms first, so that a record that is there is whole.
@@ -200,9 +227,6 @@ impl Store {
         format!("write {}", self.dir.join(name).display())
     }
 }
-
-/// What a manifest's entry of a skipped trial begins with.
-pub(crate) const SKIPPED_TRIAL: &str = "trial ";
 
 fn files(folder: &Path, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("read the folder {}", folder.display()))?;

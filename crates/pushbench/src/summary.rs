@@ -1,4 +1,5 @@
-//! The table at a run's end: a row for each scenario, point and technique, from merged histograms and summed counts.
+//! The tables at a run's end: a row for each scenario, point and technique, from merged histograms and summed counts; and what
+//! searches found, a row for each search's repetitions.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,6 +7,7 @@ use std::fmt::Write as _;
 use hdrhistogram::Histogram;
 use schema::trial::{TrialOutcome, TrialRecord, TrialResult};
 
+use crate::plan::{Plan, Trial};
 use crate::progress::show_quantile;
 use crate::registry;
 use crate::store::Store;
@@ -27,22 +29,69 @@ struct Row {
     events: u64,
 }
 
-/// The table, in the order of the plan and the registry.
+/// The tables, in the order of the plan and the registry; none where there is nothing to show.
 ///
 /// # Errors
 ///
 /// When a histogram cannot be read.
-pub(crate) fn table(store: &Store) -> anyhow::Result<String> {
+pub(crate) fn tables(store: &Store, plan: &Plan) -> anyhow::Result<String> {
+    let tables = [table(store)?, capacities(store, plan)];
+    Ok(tables.into_iter().filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n"))
+}
+
+/// Of all trials but the steps of searches, which have a rate of their own each.
+fn table(store: &Store) -> anyhow::Result<String> {
     let mut rows: BTreeMap<_, Row> = BTreeMap::new();
     let mut scenarios: Vec<&str> = Vec::new();
-    for record in store.records() {
+    for record in store.records().iter().filter(|record| record.search.is_none()) {
         if !scenarios.contains(&record.key.scenario.as_str()) {
             scenarios.push(&record.key.scenario);
         }
         let scenario = scenarios.iter().position(|name| *name == record.key.scenario);
         rows.entry((scenario, place(record))).or_insert_with(|| Row::new(record)).add(store, record)?;
     }
-    Ok(aligned(rows.values()))
+    let lines: Vec<_> = rows.values().map(Row::cells).collect();
+    Ok(if lines.is_empty() && !store.records().is_empty() {
+        String::new()
+    } else {
+        aligned(HEAD, &lines, LEFT)
+    })
+}
+
+/// What the searches found, each repetition's in its order.
+fn capacities(store: &Store, plan: &Plan) -> String {
+    let mut rows: Vec<([String; 2], String)> = Vec::new();
+    let found = plan.trials().filter_map(|trial| Some((names(&trial), store.found(&trial)?.show())));
+    for (names, capacity) in found {
+        match rows.iter_mut().find(|(known, _)| *known == names) {
+            Some((_, capacities)) => capacities.extend([", ", &capacity]),
+            None => rows.push((names, capacity)),
+        }
+    }
+    let lines: Vec<_> =
+        rows.into_iter().map(|([title, technique], found)| [title, technique, found]).collect();
+    match lines.is_empty() {
+        true => String::new(),
+        false => {
+            aligned(["scenario", "technique", "capacity per channel, by repetition"], &lines, &[0, 1, 2])
+        }
+    }
+}
+
+/// Scenario with its point, and technique with its server.
+fn names(trial: &Trial<'_>) -> [String; 2] {
+    let key = trial.key();
+    [title(&key.scenario, &key.point), contestant(&key.technique, key.target.as_deref())]
+}
+
+fn title(scenario: &str, point: &BTreeMap<String, String>) -> String {
+    let values: String = point.values().map(|value| format!(" {value}")).collect();
+    format!("{scenario}{values}")
+}
+
+fn contestant(technique: &str, target: Option<&str>) -> String {
+    let label = registry::find(technique).map_or(technique, |(_, technique)| technique.label);
+    target.map_or_else(|| label.to_owned(), |target| format!("{label} of {target}"))
 }
 
 /// A row's place within its scenario. The point's texts tell apart what [`sortable`] knows nothing of.
@@ -57,20 +106,18 @@ fn sortable(record: &TrialRecord) -> Vec<u64> {
         record.key.point.len() as u64,
         settings.http.headers as u64,
         u64::from(settings.events.payload_bytes),
-        settings.events.rate_per_s.to_bits(),
+        // At a share of the capacity, each repetition has a rate of its own.
+        record.load.unwrap_or(settings.events.rate_per_s).to_bits(),
         settings.short_polling.interval_ns,
     ]
 }
 
 impl Row {
     fn new(record: &TrialRecord) -> Self {
-        let values: String = record.key.point.values().map(|value| format!(" {value}")).collect();
-        let technique = registry::find(&record.key.technique);
-        let label = technique.map_or(record.key.technique.as_str(), |(_, technique)| technique.label);
-        let target = record.key.target.as_ref().map_or_else(String::new, |target| format!(" of {target}"));
+        let key = &record.key;
         Self {
-            title: format!("{}{values}", record.key.scenario),
-            technique: format!("{label}{target}"),
+            title: title(&key.scenario, &key.point),
+            technique: contestant(&key.technique, key.target.as_deref()),
             latency: loadgen::histogram::empty(),
             trials: 0,
             failed: 0,
@@ -133,21 +180,24 @@ impl Row {
 const HEAD: [&str; 8] =
     ["scenario", "technique", "p50", "p99", "bytes/event", "server CPU/event", "trials", "faults"];
 
-/// Text columns to the left, figures to the right.
-fn aligned<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
-    let lines: Vec<[String; 8]> =
-        std::iter::once(HEAD.map(str::to_owned)).chain(rows.map(Row::cells)).collect();
+/// The columns that hold text.
+const LEFT: &[usize] = &[0, 1, 7];
+
+/// The columns of `left` to the left, the others, figures, to the right.
+fn aligned<const N: usize>(head: [&str; N], rows: &[[String; N]], left: &[usize]) -> String {
+    let head = head.map(str::to_owned);
+    let lines: Vec<&[String; N]> = std::iter::once(&head).chain(rows).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let widths: Vec<usize> = (0..N).map(width).collect();
     let mut text = String::new();
     for line in &lines {
         let mut row = String::new();
         for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
             let gap = if column == 0 { "" } else { "  " };
             // Writing to a String does not fail.
-            let _ = match column {
-                0 | 1 | 7 => write!(row, "{gap}{cell:<width$}"),
-                _ => write!(row, "{gap}{cell:>width$}"),
+            let _ = match left.contains(&column) {
+                true => write!(row, "{gap}{cell:<width$}"),
+                false => write!(row, "{gap}{cell:>width$}"),
             };
         }
         text.push_str(row.trim_end());
@@ -159,9 +209,10 @@ fn aligned<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
 #[cfg(test)]
 mod tests {
     use schema::scenario::{Extent, Scenario};
-    use schema::trial::{Failure, Side, TrialKey};
+    use schema::trial::{Failure, Side};
 
     use super::*;
+    use crate::fixture;
 
     /// A failed trial at each point of a sweep.
     fn records(key: &str, values: &str) -> Vec<TrialRecord> {
@@ -170,25 +221,11 @@ mod tests {
         );
         let scenario = Scenario::parse(&text, "x.toml", "x", &["raw-tcp"], Extent::Full)
             .unwrap_or_else(|error| panic!("{error}"));
-        let record = |point: schema::scenario::Point| TrialRecord {
-            schema_version: schema::SCHEMA_VERSION,
-            index: 0,
-            key: TrialKey {
-                scenario: scenario.name.clone(),
-                point: point.values,
-                technique: "raw-tcp".to_owned(),
-                target: None,
-                repetition: 0,
-            },
-            technique_label: "Raw TCP".to_owned(),
-            technique_order: 0,
-            settings: point.settings,
-            seed: 1,
-            started_unix_s: 0,
-            took_ns: 1,
-            observed: None,
-            result: TrialResult::Failed(Failure { side: Side::Load, reason: "a test".to_owned() }),
-            histograms: None,
+        let failed = || TrialResult::Failed(Failure { side: Side::Load, reason: "a test".to_owned() });
+        let record = |point: schema::scenario::Point| {
+            let mut record = fixture::record(failed());
+            record.key.point = point.values;
+            TrialRecord { settings: point.settings, ..record }
         };
         scenario.points.into_iter().map(record).collect()
     }
@@ -206,5 +243,16 @@ mod tests {
     fn intervals_stand_in_the_order_of_their_length() {
         let records = records("short_polling.interval", r#"["500ms", "1s"]"#);
         assert!(place(&records[0]) < place(&records[1]));
+    }
+
+    #[test]
+    fn repetitions_at_a_share_of_their_own_capacities_are_one_row() {
+        let records = records("events.rate", r#"["100/s", "200/s"]"#);
+        let at = |record: &TrialRecord| {
+            let mut record = TrialRecord { load: Some(1.5), ..record.clone() };
+            record.key.point = BTreeMap::from([("load".to_owned(), "150%".to_owned())]);
+            record
+        };
+        assert_eq!(place(&at(&records[0])), place(&at(&records[1])));
     }
 }

@@ -31,6 +31,7 @@ fn described(scenarios: &[Scenario]) -> String {
     for scenario in scenarios {
         let only = match scenario.runs {
             Runs::ByDefault => "",
+            Runs::Capacity => " (with --capacity)",
             Runs::WhenNamed => " (only when named)",
         };
         let _ = writeln!(text, "  {:<22}  {}{only}", scenario.name, scenario.question);

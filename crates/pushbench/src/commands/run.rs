@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use schema::SCHEMA_VERSION;
 use schema::manifest::{Manifest, ScenarioInfo, Skipped};
 use schema::quantity::show_duration;
-use schema::scenario::{Extent, Scenario};
+use schema::scenario::{Extent, Runs, Scenario};
 use schema::settings::Client;
 use schema::target::Target;
 use schema::trial::{TrialRecord, TrialResult};
@@ -18,12 +18,12 @@ use crate::cli::Run;
 use crate::host::{self, Pinning};
 use crate::interrupt::{self, Interrupt};
 use crate::pages::taking_part;
-use crate::plan::{self, Choice, Plan};
+use crate::plan::{self, Choice, Plan, Trial};
 use crate::runner::{Ended, Runner, unix_s};
 use crate::store::{self, Store};
 use crate::target::{Foreign, entries};
 use crate::trial::Stage;
-use crate::{claims, floor, literature, namespace, project, provenance, registry, summary};
+use crate::{claims, counters, floor, literature, namespace, project, provenance, registry, summary};
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     };
     let ended = begun.go_on(arguments, &interrupt);
     let ended = ended.with_context(|| begun.how_to_go_on())?;
-    print(&summary::table(&begun.store)?)?;
+    print(&summary::tables(&begun.store, &begun.plan)?)?;
     print(&format!("results: {}\n", begun.store.dir().display()))?;
     if ended == Ended::Interrupted {
         return begun.say_how_to_resume();
@@ -58,7 +58,8 @@ pub(super) struct Begun {
 /// Plans a run, and makes its folder.
 pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let extent = if arguments.quick { Extent::Quick } else { Extent::Full };
-    let (scenarios, unobservable) = namespace::runnable(project::scenarios(&arguments.scenarios, extent)?)?;
+    let (scenarios, unobservable) = namespace::runnable(asked_for(arguments, extent)?)?;
+    let (scenarios, uncountable) = counters::runnable(scenarios);
     let clients: Vec<Client> = arguments.clients.iter().map(|&client| client.into()).collect();
     let (scenarios, not_by_browsers) = taking_part::fit(scenarios, &clients);
     if !not_by_browsers.is_empty() {
@@ -72,7 +73,8 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     for name in &entries.posted {
         say(&format!("{name}: events are published by POST to every server, since targets take part"));
     }
-    for Skipped { what, why } in unobservable.iter().chain(&not_by_browsers).chain(&entries.skipped) {
+    let unusable = unobservable.iter().chain(&uncountable);
+    for Skipped { what, why } in unusable.chain(&not_by_browsers).chain(&entries.skipped) {
         say(&format!("skipped: {what}: {why}"));
     }
     let techniques: Vec<&str> = registry::slugs()
@@ -98,6 +100,7 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     }
     let mut manifest = manifest(arguments, &scenarios, &techniques, &plan, seed);
     skip_as_unobservable(&mut manifest.skipped, unobservable);
+    skip_as_unobservable(&mut manifest.skipped, uncountable);
     manifest.skipped.extend(not_by_browsers);
     skip_as_unobservable(&mut manifest.skipped, entries.skipped);
     manifest.skipped.extend(unsupported);
@@ -107,6 +110,12 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     manifest.claims = claims::decided_by(&scenarios)?;
     let store = Store::create(results, &manifest, &plan)?;
     Ok(Begun { store, manifest, plan, targets: entries.targets })
+}
+
+/// The scenarios that are named, or one of the two sets.
+fn asked_for(arguments: &Run, extent: Extent) -> anyhow::Result<Vec<Scenario>> {
+    let set = if arguments.capacity { Runs::Capacity } else { Runs::ByDefault };
+    project::scenarios(&arguments.scenarios, set, extent)
 }
 
 fn resume(dir: &Path) -> anyhow::Result<Begun> {
@@ -179,23 +188,19 @@ impl Begun {
     }
 
     fn say_how_to_resume(&self) -> anyhow::Result<ExitCode> {
-        let done = self.store.records().len();
+        let done = self.plan.trials().filter(|trial| self.store.is_done(trial)).count();
+        let places = self.plan.trials.len();
+        let searches = self.plan.trials().any(|trial| trial.point.search.is_some());
         say(&format!(
-            "interrupted after {done} of {} trials; go on with: pushbench run --resume {}",
-            self.plan.trials.len(),
+            "interrupted after {done} of {places} {}; go on with: pushbench run --resume {}",
+            if searches { "trials and searches" } else { "trials" },
             self.store.dir().display()
         ));
         Ok(ExitCode::from(interrupt::EXIT_CODE))
     }
 
-    /// In a climb to the bound, lost events are the answer; anywhere else they are a fault.
     fn verdict(&self) -> ExitCode {
-        let climbs = |record: &TrialRecord| {
-            self.plan.trials().nth(record.index as usize).is_some_and(|trial| trial.point.rung.is_some())
-        };
-        let faulty =
-            |record: &&TrialRecord| !matches!(record.result, TrialResult::Complete(_)) && !climbs(record);
-        match self.store.records().iter().filter(faulty).count() {
+        match self.store.records().iter().filter(|record| is_faulty(record)).count() {
             0 => ExitCode::SUCCESS,
             count => {
                 let trials = if count == 1 { "1 trial".to_owned() } else { format!("{count} trials") };
@@ -222,7 +227,7 @@ fn manifest(
         command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
         started_unix_s: unix_s(),
         seed,
-        planned_trials: plan.trials.len() as u32,
+        planned_trials: plan.expected_trials_from(0) as u32,
         skipped: left_out(arguments, scenarios, techniques),
         techniques: registry::infos(),
         scenarios: scenarios.iter().map(info).collect(),
@@ -248,13 +253,16 @@ fn info(scenario: &Scenario) -> ScenarioInfo {
 
 /// What this run does not run, so that nobody takes its absence for a result.
 fn left_out(arguments: &Run, scenarios: &[Scenario], techniques: &[&str]) -> Vec<Skipped> {
-    let why =
-        if arguments.scenarios.is_empty() { "it runs only when it is named" } else { "it was not asked for" };
+    let why = |scenario: &Scenario| match (arguments.scenarios.is_empty(), scenario.runs) {
+        (true, Runs::WhenNamed) => "it runs only when it is named",
+        (true, Runs::Capacity) => "it runs with --capacity",
+        (false, _) | (true, Runs::ByDefault) => "it was not asked for",
+    };
     let skipped = |what: String, why: &str| Skipped { what, why: why.to_owned() };
     // A folder of scenarios that is not there, or is broken, leaves nothing out of a run that named its files.
     let known = project::all_scenarios(Extent::Full).unwrap_or_default();
     let left = known.iter().filter(|known| scenarios.iter().all(|scenario| scenario.name != known.name));
-    let scenarios = left.map(|scenario| skipped(format!("scenario {}", scenario.name), why));
+    let scenarios = left.map(|scenario| skipped(format!("scenario {}", scenario.name), why(scenario)));
     let others = registry::slugs().into_iter().filter(|slug| !techniques.contains(slug));
     scenarios.chain(others.map(|slug| skipped(format!("technique {slug}"), "it was not asked for"))).collect()
 }
@@ -267,12 +275,8 @@ fn skip_as_unobservable(skipped: &mut Vec<Skipped>, unobservable: Vec<Skipped>) 
 
 /// Says what will be run and how long it will take; the expected time of the trials in nanoseconds.
 fn announce(plan: &Plan, store: &Store, manifest: &Manifest) -> u64 {
-    let left: Vec<_> = plan
-        .trials()
-        .filter(|trial| store.records().iter().all(|record| record.index as usize != trial.index))
-        .map(|trial| trial.expected_ns())
-        .collect();
-    let left_ns: u64 = left.iter().sum();
+    let left: Vec<_> = plan.trials().filter(|trial| !store.is_done(trial)).collect();
+    let left_ns: u64 = left.iter().map(|trial| trial.expected_ns()).sum();
     let total_ns = left_ns + 2 * floor::expected_ns(floor::pings_beside(left_ns));
     let cores = match (&manifest.host.server_cores[..], &manifest.host.load_cores[..]) {
         ([], _) => "not pinned, since there is only one core".to_owned(),
@@ -280,13 +284,34 @@ fn announce(plan: &Plan, store: &Store, manifest: &Manifest) -> u64 {
     };
     let names: Vec<_> = plan.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     say(&format!(
-        "{}: {} trials, seed {}, {cores}; about {}",
+        "{}: {}, seed {}, {cores}; about {}",
         names.join(", "),
-        left.len(),
+        counted(&left),
         manifest.seed,
         show_duration(total_ns.div_ceil(1_000_000_000) * 1_000_000_000)
     ));
     left_ns
+}
+
+/// In a search for a capacity, and at shares of it, lost events are the answer; anywhere else they are a fault. A process that
+/// dies always is one.
+fn is_faulty(record: &TrialRecord) -> bool {
+    match record.result {
+        TrialResult::Complete(_) => false,
+        TrialResult::Incomplete(_) => record.search.is_none() && record.load.is_none(),
+        TrialResult::Failed(_) => true,
+    }
+}
+
+/// `12 trials`, `7 searches`, or both.
+fn counted(left: &[Trial<'_>]) -> String {
+    let searches = left.iter().filter(|trial| trial.point.search.is_some()).count();
+    let trials = left.len() - searches;
+    match (trials, searches) {
+        (trials, 0) => format!("{trials} trials"),
+        (0, searches) => format!("{searches} searches"),
+        (trials, searches) => format!("{trials} trials and {searches} searches"),
+    }
 }
 
 fn listed(cores: &[u32]) -> String {
@@ -301,4 +326,26 @@ fn report_of(run: &Path) -> PathBuf {
 fn say(line: &str) {
     // A reader that has gone away is no reason to fail.
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::trial::{Failure, SearchStep, Side, Verdict};
+
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn lost_events_are_a_fault_but_where_the_limit_is_looked_for() {
+        let lossy = || TrialResult::Incomplete(Box::new(fixture::outcome()));
+        let dead = || TrialResult::Failed(Failure { side: Side::Server, reason: "it died".to_owned() });
+        let verdict = Verdict::Failed { why: "3 of 9 missing".to_owned() };
+        let step = Some(SearchStep { step: 0, attempt: 0, rate_per_s: 1.0, verdict });
+        let plain = |result| fixture::record(result);
+        assert!(is_faulty(&plain(lossy())));
+        assert!(!is_faulty(&TrialRecord { search: step.clone(), ..plain(lossy()) }));
+        assert!(!is_faulty(&TrialRecord { load: Some(1.5), ..plain(lossy()) }));
+        assert!(is_faulty(&TrialRecord { search: step, ..plain(dead()) }));
+        assert!(!is_faulty(&plain(TrialResult::Complete(Box::new(fixture::outcome())))));
+    }
 }

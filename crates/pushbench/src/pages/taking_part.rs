@@ -3,7 +3,7 @@
 use browser::Missing;
 use schema::manifest::Skipped;
 use schema::scenario::{Point, Scenario};
-use schema::settings::{Client, HeaderProfile, HttpVersion, Settings};
+use schema::settings::{Client, HeaderProfile, HttpVersion, Processes, Settings};
 
 use super::browser_of;
 use crate::registry::{self, Technique};
@@ -77,7 +77,7 @@ fn leave_out(
         let client = point.settings.client;
         let Some(kind) = browser_of(client) else { return true };
         let point_of = || format!("{} with {}{}", name_of_scenario, name(client), others(point));
-        match (missing(kind), why_not(&point.settings)) {
+        match (missing(kind), why_not(point)) {
             (Some(missing), _) => tell(format!("client {}", name(client)), missing.to_string()),
             (None, Some(why)) => tell(point_of(), why.to_owned()),
             (None, None) => return true,
@@ -106,8 +106,9 @@ fn others(point: &Point) -> String {
     others.map(|(_, value)| format!(", {value}")).collect()
 }
 
-/// Why a browser cannot run a trial with these settings; none if it can.
-fn why_not(settings: &Settings) -> Option<&'static str> {
+/// Why a browser cannot run a trial of this point; none if it can.
+fn why_not(point: &Point) -> Option<&'static str> {
+    let settings = &point.settings;
     let Settings { transport, subscribers, http, .. } = settings;
     let shared = transport.per_connection >= subscribers.count.min(MOST_SUBSCRIBERS);
     if transport.http == HttpVersion::Http2 && !transport.tls {
@@ -122,6 +123,12 @@ fn why_not(settings: &Settings) -> Option<&'static str> {
         Some("a browser sends the headers that it sends")
     } else if settings.observed || settings.traced {
         Some("nobody stands at a browser's socket")
+    } else if settings.restart.is_some() || settings.sluggards.is_some() {
+        Some("how a page reads and reconnects is its browser's own affair")
+    } else if settings.processes != Processes::default() {
+        Some("one page holds all subscribers, of one server")
+    } else if point.search.is_some() {
+        Some("nobody knows how busy a page is, so a search could not tell which side did not keep up")
     } else {
         None
     }

@@ -1,11 +1,11 @@
 //! `trials.csv`: a row a trial, for spreadsheets. Units stand in the columns' names; a cell is empty when there is no
-//! such figure. Quantiles are of the delivered events only, whatever is missing, and of every sample, however small: they
+//! such figure: bytes of a browser's trial, which nobody counted, are not 0. Quantiles are of the delivered events only, whatever is missing, and of every sample, however small: they
 //! stand beside their counts.
 
 use schema::settings::Client;
-use schema::trial::{Quantiles, TrialOutcome, TrialRecord, TrialResult};
+use schema::trial::{Quantiles, TrialOutcome, TrialRecord, TrialResult, Verdict};
 
-const COLUMNS: [&str; 29] = [
+const COLUMNS: [&str; 34] = [
     "index",
     "scenario",
     "point",
@@ -13,6 +13,11 @@ const COLUMNS: [&str; 29] = [
     "target",
     "client",
     "repetition",
+    "rate_per_s",
+    "search_step",
+    "search_attempt",
+    "search_verdict",
+    "load",
     "status",
     "published",
     "expected",
@@ -66,13 +71,27 @@ fn row(record: &TrialRecord) -> Vec<String> {
         record.key.target.clone().unwrap_or_default(),
         client(record.settings.client).to_owned(),
         record.key.repetition.to_string(),
-        status.to_owned(),
+        record.settings.events.rate_per_s.to_string(),
     ];
+    row.extend(search(record));
+    row.push(status.to_owned());
     match record.result.outcome() {
         Some(outcome) => row.extend(figures(outcome)),
         None => row.resize(COLUMNS.len(), String::new()),
     }
     row
+}
+
+/// A trial's place in a search, or behind it.
+fn search(record: &TrialRecord) -> [String; 4] {
+    let load = record.load.map_or_else(String::new, |load| load.to_string());
+    let Some(step) = &record.search else { return [String::new(), String::new(), String::new(), load] };
+    let verdict = match step.verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed { .. } => "failed",
+        Verdict::NotJudged { .. } => "not judged",
+    };
+    [step.step.to_string(), step.attempt.to_string(), verdict.to_owned(), load]
 }
 
 fn client(client: Client) -> &'static str {
@@ -106,16 +125,60 @@ fn figures(outcome: &TrialOutcome) -> Vec<String> {
         of(&outcome.service, |q| q.p50_ns),
         of(&outcome.service, |q| q.p99_ns),
     ];
-    let work = [
-        counts.events_between_edges,
-        counts.responses,
-        counts.empty_responses,
-        counts.requests,
-        window.up.wire(),
-        window.down.wire(),
-        window.overhead(),
-    ];
-    let cpu = outcome.cost.known_server_cpu_ns().map_or_else(String::new, |ns| ns.to_string());
-    let text = |value: &u64| value.to_string();
-    counted.iter().map(text).chain(latency).chain(work.iter().map(text)).chain([cpu]).collect()
+    let work =
+        [counts.events_between_edges, counts.responses, counts.empty_responses, counts.requests].map(Some);
+    // A client with a clock of its own is a browser, at whose socket nobody stands.
+    let is_tapped = outcome.clock.is_none();
+    let bytes =
+        [window.up.wire(), window.down.wire(), window.overhead()].map(|bytes| is_tapped.then_some(bytes));
+    let cpu = [outcome.cost.known_server_cpu_ns()];
+    let text = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
+    let work = work.into_iter().chain(bytes).chain(cpu).map(text);
+    counted.iter().map(u64::to_string).chain(latency).chain(work).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use schema::trial::{ClientClock, SearchStep};
+
+    use super::*;
+    use crate::fixture;
+
+    fn record(outcome: TrialOutcome) -> TrialRecord {
+        fixture::record(TrialResult::Complete(Box::new(outcome)))
+    }
+
+    /// The only row's cells, by their columns.
+    fn cells(record: TrialRecord) -> BTreeMap<String, String> {
+        let table = csv(&[record]).unwrap();
+        let mut reader = csv::Reader::from_reader(table.as_slice());
+        let row = reader.deserialize().next().expect("a row");
+        row.unwrap()
+    }
+
+    const BYTES: [&str; 3] = ["wire_up_bytes", "wire_down_bytes", "overhead_bytes"];
+
+    #[test]
+    fn bytes_that_nobody_counted_are_empty_and_not_0() {
+        let native = cells(record(fixture::outcome()));
+        assert_eq!(BYTES.map(|column| native[column].as_str()), ["0", "0", "0"]);
+        let clock = ClientClock { resolution_ns: 5_000, offset_bound_ns: 1, exchanges: 9, isolated: true };
+        let browser = cells(record(TrialOutcome { clock: Some(clock), ..fixture::outcome() }));
+        assert_eq!(BYTES.map(|column| browser[column].as_str()), ["", "", ""]);
+        assert_eq!((browser["requests"].as_str(), browser["server_cpu_ns"].as_str()), ("0", ""));
+    }
+
+    #[test]
+    fn a_step_of_a_search_stands_there_with_what_it_said() {
+        let verdict = Verdict::NotJudged { why: "busy".to_owned() };
+        let step = SearchStep { step: 4, attempt: 1, rate_per_s: 100.0, verdict };
+        let searched = cells(TrialRecord { search: Some(step), ..record(fixture::outcome()) });
+        let of = |column: &str| searched[column].clone();
+        let found = ["search_step", "search_attempt", "search_verdict", "load", "status"].map(of);
+        assert_eq!(found, ["4", "1", "not judged", "", "complete"]);
+        let loaded = cells(TrialRecord { load: Some(1.25), ..record(fixture::outcome()) });
+        assert_eq!((loaded["search_step"].as_str(), loaded["load"].as_str()), ("", "1.25"));
+    }
 }

@@ -81,6 +81,29 @@ fn what_no_browser_speaks_is_skipped_by_name() {
     place.output(&arguments).expect(0, &["skipped: own with chromium: browsers speak HTTP/2 over TLS only"]);
 }
 
+#[test]
+fn a_survey_that_fails_is_told_and_fails_no_run() {
+    if !presence::is_here(Kind::Chromium, "a_survey_that_fails_is_told_and_fails_no_run") {
+        return;
+    }
+    let place = place(SHORT);
+    place
+        .output(&["run", "--scenario", "own", "--client", "chromium,native", "--no-report", "--no-survey"])
+        .expect(0, &[]);
+    // Nothing is left of that run but its survey, and by now the browser is broken.
+    place.script("chromium", "exit 1");
+    place.script("chromedriver", "echo it is broken >&2; exit 1");
+    let run = place.only_run().display().to_string();
+    let mut resumed = place.pushbench(&["run", "--resume", &run, "--no-report"]);
+    let output = resumed.env("PATH", place.path("")).output().expect("pushbench starts");
+    crate::command::Told::of(output).expect(0, &["own: 0 trials", "skipped: survey of chromium: start the browser"]);
+    let skipped = manifest(&place).skipped;
+    assert!(skipped.iter().any(|it| it.what == "survey of chromium"), "{skipped:?}");
+    let closings = std::fs::read_to_string(place.only_run().join("closings.json")).expect("a survey is kept");
+    assert!(closings.contains("native") && !closings.contains("chromium"), "{closings}");
+    left::nothing_of(&place);
+}
+
 /// A server whose page never hands anything back.
 #[test]
 fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {

@@ -24,9 +24,9 @@ fn manifest(place: &Place) -> Manifest {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Rate, and what was searched or loaded there, in the order of the files.
+/// Rate, rounded, and what was searched or loaded there, in the order of the files.
 fn shown(record: &TrialRecord) -> String {
-    let rate = record.settings.events.rate_per_s;
+    let rate = record.settings.events.rate_per_s.round();
     match (&record.search, record.load) {
         (Some(step), None) => format!("r{} step {} at {rate}", record.key.repetition, step.step),
         (None, Some(load)) => format!("r{} load {load} at {rate}", record.key.repetition),
@@ -53,13 +53,14 @@ fn a_search_leaves_a_record_a_step_and_a_load_and_says_what_it_found() {
         "r0 step 2 at 80",
         "r1 load 0.5 at 40",
         "r1 load 1.5 at 120",
-        "r1 step 0 at 40",
-        "r1 step 1 at 80",
+        "r1 step 0 at 39",
+        "r1 step 1 at 78",
+        "r1 step 2 at 80",
     ];
     assert_eq!(found, expected);
-    assert_eq!(manifest(&place).planned_trials, 9);
+    assert_eq!(manifest(&place).planned_trials, 10);
     let table = fs::read_to_string(place.only_run().join("trials.csv")).unwrap();
-    assert_eq!(table.lines().count(), 1 + 9);
+    assert_eq!(table.lines().count(), 1 + 10);
     place.until_nobody_is_left();
 }
 
@@ -73,9 +74,8 @@ fn without_a_capacity_there_are_no_shares_of_it_and_no_fault() {
     told.expect(0, &["not judged: the publisher came", "CAPACITY not known"]);
     let records = place.records();
     assert_eq!(records.len(), 22, "eleven rates, each twice");
-    let not_judged = |record: &TrialRecord| {
-        matches!(record.search.as_ref().unwrap().verdict, Verdict::NotJudged { .. })
-    };
+    let not_judged =
+        |record: &TrialRecord| matches!(record.search.as_ref().unwrap().verdict, Verdict::NotJudged { .. });
     assert!(records.iter().all(not_judged));
     let skipped = manifest(&place).skipped;
     assert!(skipped.iter().any(|skipped| skipped.what == "loads of hard raw-tcp r0"), "{skipped:?}");
@@ -107,5 +107,12 @@ fn a_search_and_a_rate_in_one_scenario_are_refused_with_place_and_remedy() {
     let place = Place::new();
     place.scenario("both", &format!("{SHORT}\n[bound]\np99 = \"1s\"\n[search]\nfrom = \"20/s\"\n"));
     let told = place.output(&["run", "--scenario", "both"]);
-    told.expect(2, &["scenarios/both.toml:", "the rate is given, and there is a [search] for it", "leave events.rate out"]);
+    told.expect(
+        2,
+        &[
+            "scenarios/both.toml:",
+            "the rate is given, and there is a [search] for it",
+            "leave events.rate out",
+        ],
+    );
 }

@@ -37,8 +37,9 @@ pub(super) fn settings(settings: &Settings, tree: &DeTable<'_>) -> Result<(), Fa
 pub(super) fn search(settings: &Settings, tree: &DeTable<'_>) -> Result<(), Fault> {
     let at = |path: &str, found: String| Fault::new(span_of(tree, path), found);
     if holds(tree, "events.rate") {
-        return Err(at("events.rate", "the rate is given, and there is a [search] for it".to_owned())
-            .help("leave events.rate out, in sweeps, too: the search begins at search.from; or leave [search] out"));
+        return Err(at("events.rate", "the rate is given, and there is a [search] for it".to_owned()).help(
+            "leave events.rate out, in sweeps, too: the search begins at search.from; or leave [search] out",
+        ));
     }
     limits::search(settings, &at)
 }

@@ -38,8 +38,9 @@ pub(super) fn search(root: &Table<'_>) -> Result<Option<Search>, Fault> {
     if search.from_per_s > 0.0 && search.from_per_s <= search.most_per_s && search.precision > 0.0 {
         return Ok(Some(search));
     }
-    Err(Fault::new(at, "a search that cannot find anything")
-        .help("from is above 0 and not above most, precision is above 0: from = \"1000/s\", precision = \"5%\""))
+    Err(Fault::new(at, "a search that cannot find anything").help(
+        "from is above 0 and not above most, precision is above 0: from = \"1000/s\", precision = \"5%\"",
+    ))
 }
 
 /// Shares of the capacity: each has a trial, so none can be 0, and none stands there twice.
@@ -47,8 +48,11 @@ fn shares(value: &Value<'_>) -> Result<Vec<f64>, Fault> {
     let shares = list(per_cent)(value)?;
     let twice = shares.iter().enumerate().any(|(i, share)| shares[..i].contains(share));
     if twice || shares.contains(&0.0) {
-        return Err(Fault::new(value.span(), "shares of the capacity are above 0%, and each stands there once")
-            .help("write then = [\"50%\", \"100%\", \"150%\"]"));
+        return Err(Fault::new(
+            value.span(),
+            "shares of the capacity are above 0%, and each stands there once",
+        )
+        .help("write then = [\"50%\", \"100%\", \"150%\"]"));
     }
     Ok(shares)
 }

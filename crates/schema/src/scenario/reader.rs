@@ -150,7 +150,10 @@ pub(crate) fn per_cent(value: &Value<'_>) -> Result<f64, Fault> {
     let number = found.strip_suffix('%').and_then(|number| number.trim_end().parse::<f64>().ok());
     match number {
         Some(number) if (0.0..=1_000.0).contains(&number) => Ok(number / 100.0),
-        _ => Err(Fault::new(value.span(), format!("`{found}` is not a share")).help("write \"5%\"; up to 1000%")),
+        _ => {
+            Err(Fault::new(value.span(), format!("`{found}` is not a share"))
+                .help("write \"5%\"; up to 1000%"))
+        }
     }
 }
 

@@ -13,8 +13,18 @@ use super::reader::{Table, Value, as_written, list, text, unexpected};
 use super::tree::set;
 
 /// Keys that say what a scenario is, not what a trial is told.
-pub(super) const NOT_SWEPT: [&str; 10] =
-    ["name", "runs", "question", "reading", "techniques", "targets", "repetitions", "sweep", "search", "quick"];
+pub(super) const NOT_SWEPT: [&str; 10] = [
+    "name",
+    "runs",
+    "question",
+    "reading",
+    "techniques",
+    "targets",
+    "repetitions",
+    "sweep",
+    "search",
+    "quick",
+];
 
 /// One `[[sweep]]`.
 pub(super) struct Sweep<'i> {

@@ -17,7 +17,11 @@ pub(super) fn check(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
 /// Refuses a search whose trials could not be judged.
 pub(super) fn search(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
     let rules = [
-        (settings.bound.is_none(), "a search for the bound, and there is none", "write [bound] with p99 = \"100ms\""),
+        (
+            settings.bound.is_none(),
+            "a search for the bound, and there is none",
+            "write [bound] with p99 = \"100ms\"",
+        ),
         (settings.stall.is_some(), "a search, and a stall in each of its trials", "leave [stall] out"),
         (settings.restart.is_some(), "a search, and a restart in each of its trials", "leave [restart] out"),
         (
@@ -25,7 +29,11 @@ pub(super) fn search(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
             "a search, and a tool that slows the server down",
             "leave `counted` out: the rate that is found would be the tool's",
         ),
-        (settings.traced, "a search whose trials are traced", "leave `traced` out: their flights are too many to be kept"),
+        (
+            settings.traced,
+            "a search whose trials are traced",
+            "leave `traced` out: their flights are too many to be kept",
+        ),
         (
             settings.client != Client::Native,
             "a search by a browser's page",
@@ -43,7 +51,8 @@ fn coalescing(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
     }
     let (window, warm_up) = (show_duration(window_ns), show_duration(warm_up_ns));
     let found = format!("events are held for {window}, longer than the warm-up of {warm_up}");
-    Err(at("coalescing.window", found).help("the window would begin with too few of them; raise phases.warm_up"))
+    Err(at("coalescing.window", found)
+        .help("the window would begin with too few of them; raise phases.warm_up"))
 }
 
 fn processes(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
@@ -93,8 +102,11 @@ fn restart(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
     }
     if restart.at_ns >= settings.phases.window_ns {
         let (when, window) = (show_duration(restart.at_ns), show_duration(settings.phases.window_ns));
-        return Err(at("restart.at", format!("the restart comes at {when}, and the window ends at {window}"))
-            .help("restart.at must lie before the end of phases.window"));
+        return Err(at(
+            "restart.at",
+            format!("the restart comes at {when}, and the window ends at {window}"),
+        )
+        .help("restart.at must lie before the end of phases.window"));
     }
     let rules = [
         (
@@ -107,7 +119,11 @@ fn restart(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
             "a restart, and events that are posted",
             "write publisher = \"feed\": by it a new server is given what it missed",
         ),
-        (settings.processes.server > 1, "a restart of one server, and there are several", "leave processes.server out"),
+        (
+            settings.processes.server > 1,
+            "a restart of one server, and there are several",
+            "leave processes.server out",
+        ),
         (
             settings.transport.tls,
             "a restart over TLS",
@@ -184,7 +200,11 @@ fn counted(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
     let is = settings.counted.is_some();
     let rules = [
         (is && settings.stall.is_some(), "a counting tool, and a stall", "leave [stall] out, or `counted`"),
-        (is && settings.restart.is_some(), "a counting tool, and a restart", "leave [restart] out, or `counted`"),
+        (
+            is && settings.restart.is_some(),
+            "a counting tool, and a restart",
+            "leave [restart] out, or `counted`",
+        ),
         (
             is && settings.processes.server > 1,
             "a tool that counts one server, and there are several",

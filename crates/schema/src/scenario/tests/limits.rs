@@ -48,7 +48,8 @@ fn each_point_of_a_sweep_can_begin_its_search_elsewhere() {
 
 #[test]
 fn a_quick_search_can_be_coarser() {
-    let search = quick(&format!("{SEARCH}[quick]\nsearch.precision = \"50%\"")).points[0].search.clone().unwrap();
+    let search =
+        quick(&format!("{SEARCH}[quick]\nsearch.precision = \"50%\"")).points[0].search.clone().unwrap();
     assert_eq!((search.from_per_s, search.precision), (500.0, 0.5));
 }
 
@@ -69,15 +70,12 @@ fn the_keys_of_scale_and_disturbance_are_taken_over() {
     assert_eq!(settings.processes, Processes { server: 2, load: 3 });
     assert_eq!(settings.coalescing.window_ns, 300_000_000);
     let sluggards = settings.sluggards.unwrap();
-    let expected = Sluggards {
-        share: 0.01,
-        reads_bytes_per_s: 4_096,
-        patience_ns: 2_000_000_000,
-        retained_events: 64,
-    };
+    let expected =
+        Sluggards { share: 0.01, reads_bytes_per_s: 4_096, patience_ns: 2_000_000_000, retained_events: 64 };
     assert_eq!((sluggards.of(200), sluggards.of(240), sluggards.of(260)), (2, 2, 3));
     assert_eq!(sluggards, expected);
-    let nobody = parse("events.rate = \"1/s\"\nsluggards.share = \"0%\"").points[0].settings.sluggards.clone();
+    let nobody =
+        parse("events.rate = \"1/s\"\nsluggards.share = \"0%\"").points[0].settings.sluggards.clone();
     let expected = Sluggards {
         share: 0.0,
         reads_bytes_per_s: 0,
@@ -85,7 +83,8 @@ fn the_keys_of_scale_and_disturbance_are_taken_over() {
         retained_events: Sluggards::RETAINED_EVENTS,
     };
     assert_eq!(nobody, Some(expected), "a share of nobody is what the others are compared with");
-    let settings = parse("events.rate = \"1/s\"\nrestart = { at = \"500ms\", backoff = \"jittered\" }").points[0]
+    let settings = parse("events.rate = \"1/s\"\nrestart = { at = \"500ms\", backoff = \"jittered\" }")
+        .points[0]
         .settings
         .clone();
     assert_eq!(settings.restart, Some(Restart { at_ns: 500_000_000, backoff: Backoff::Jittered }));
@@ -100,7 +99,8 @@ fn the_rate_is_searched_for_or_given_and_a_sweep_gives_it_too() {
     assert!(given.contains("leave events.rate out, in sweeps, too"), "{given}");
     let swept = message(&format!("{SEARCH}[[sweep]]\nkey = \"events.rate\"\nvalues = [\"5/s\"]"));
     assert!(swept.starts_with("x.toml:7:11: the rate is given"), "{swept}");
-    let along = "[[sweep]]\nkey = \"subscribers.count\"\nvalues = [1]\nwith = { \"events.rate\" = [\"5/s\"] }";
+    let along =
+        "[[sweep]]\nkey = \"subscribers.count\"\nvalues = [1]\nwith = { \"events.rate\" = [\"5/s\"] }";
     assert!(message(&format!("{SEARCH}{along}")).contains("the rate is given"));
 }
 
@@ -113,7 +113,10 @@ fn a_search_that_cannot_find_or_judge_anything_is_refused_with_the_remedy() {
         ("bound.p99 = \"1ms\"\nsearch = { from = \"9/s\", most = \"5/s\" }", "not above most"),
         ("bound.p99 = \"1ms\"\nsearch = { from = \"9/s\", precision = \"0%\" }", "precision is above 0"),
         ("bound.p99 = \"1ms\"\nsearch = { from = \"9/s\", precision = \"a lot\" }", "`a lot` is not a share"),
-        ("bound.p99 = \"1ms\"\nsearch = { from = \"9/s\", then = [\"50%\", \"50%\"] }", "each stands there once"),
+        (
+            "bound.p99 = \"1ms\"\nsearch = { from = \"9/s\", then = [\"50%\", \"50%\"] }",
+            "each stands there once",
+        ),
         ("bound.p99 = \"1ms\"\nsearch = { from = \"9/s\", then = [\"0%\"] }", "are above 0%"),
         ("[[sweep]]\nkey = \"search.from\"\nvalues = [\"1/s\"]", "`search.from` cannot be swept"),
     ] {
@@ -151,7 +154,10 @@ fn limits_that_contradict_themselves_are_refused_with_place_and_remedy() {
         ("restart.at = \"0s\"", "the restart comes with the window's begin"),
         ("restart.at = \"1s\"\nprocesses.load = 2", "a restart, and subscribers in several processes"),
         ("restart.at = \"1s\"\ntransport.tls = true", "leave transport.tls out"),
-        ("restart.at = \"1s\"\nuplink = { rate = \"1/s\" }", "a restart, and what subscribers say to their channel"),
+        (
+            "restart.at = \"1s\"\nuplink = { rate = \"1/s\" }",
+            "a restart, and what subscribers say to their channel",
+        ),
         ("sluggards.share = \"50%\"\nuplink = { rate = \"1/s\" }", "sluggards that send"),
         ("sluggards.share = \"1%\"", "less than one subscriber"),
         ("sluggards.share = \"99%\"", "leaves nobody who keeps up"),

@@ -1,0 +1,68 @@
+//! Outcomes and records for tests.
+
+use std::collections::BTreeMap;
+
+use schema::settings::Settings;
+use schema::trial::{Quantiles, TrialKey, TrialOutcome, TrialRecord, TrialResult};
+use serde_json::json;
+
+/// A trial in which nothing happened. From JSON, so that a field with a default needs no mention here.
+pub(crate) fn outcome() -> TrialOutcome {
+    let json = json!({
+        "counts": schema::trial::Counts::default(),
+        "delivery": null,
+        "service": null,
+        "uplink_delivery": null,
+        "bytes": schema::trial::BytesByPhase::default(),
+        "set_up": schema::trial::SetUp::default(),
+        "segments": schema::trial::SegmentsByPhase::default(),
+        "payload": null,
+        "heads": [],
+        "trace": [],
+        "cost": schema::trial::Cost::default(),
+        "instrument": schema::trial::Instrument::default(),
+        "warnings": [],
+        "histograms": {},
+    });
+    serde_json::from_value(json).expect("an outcome")
+}
+
+/// A thousand values of `ns`.
+pub(crate) fn quantiles(ns: u64) -> Quantiles {
+    Quantiles {
+        count: 1_000,
+        min_ns: ns,
+        mean_ns: ns as f64,
+        p50_ns: ns,
+        p90_ns: ns,
+        p99_ns: ns,
+        p99_9_ns: ns,
+        max_ns: ns,
+    }
+}
+
+/// A record of WebSocket in the scenario `x`.
+pub(crate) fn record(result: TrialResult) -> TrialRecord {
+    TrialRecord {
+        schema_version: schema::SCHEMA_VERSION,
+        index: 0,
+        key: TrialKey {
+            scenario: "x".to_owned(),
+            point: BTreeMap::new(),
+            technique: "websocket".to_owned(),
+            target: None,
+            repetition: 0,
+        },
+        technique_label: "WebSocket".to_owned(),
+        technique_order: 0,
+        settings: Settings::default(),
+        seed: 1,
+        started_unix_s: 0,
+        took_ns: 1,
+        observed: None,
+        search: None,
+        load: None,
+        result,
+        histograms: None,
+    }
+}

@@ -1,0 +1,226 @@
+//! The search for a capacity: the highest rate that passes. Pure: verdicts in, the next rate out, so that what is on disk
+//! says how a search goes on that was interrupted.
+//!
+//! The rate is doubled until one does not pass, and then halved in between (by ratio) until the lowest that did not pass is
+//! close enough to the highest that did. A rate that does not pass is tried once more. Where already the first one does
+//! not pass, it is halved until one does. Above a rate at which the load generator did not keep up nothing is known, so it ends
+//! the way up like one that failed; what is found then is a lower bound.
+
+mod verdict;
+
+use schema::quantity::show_rate;
+use schema::scenario::Search;
+use schema::trial::{SearchStep, Verdict};
+
+pub(crate) use verdict::Judge;
+
+/// Trials at a rate that does not pass.
+const ATTEMPTS: usize = 2;
+/// How often the first rate is halved when it does not pass: to a thousandth.
+const MOST_HALVINGS: usize = 10;
+/// How often a search's first rate is doubled until what is found lies above, for the expected time: scenarios begin at about a
+/// quarter of it.
+const EXPECTED_DOUBLINGS: f64 = 2.0;
+
+/// A search under way.
+#[derive(Debug, Clone)]
+pub(crate) struct CapacitySearch<'t> {
+    terms: &'t Search,
+    begin_per_s: f64,
+    /// The rates in the order in which they were tried; only the last may be open.
+    tried: Vec<Tried>,
+}
+
+#[derive(Debug, Clone)]
+struct Tried {
+    rate_per_s: f64,
+    verdicts: Vec<Verdict>,
+}
+
+/// What is known of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It is to be tried once more.
+    Open,
+    Passed,
+    Failed,
+    NotJudged,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Next {
+    /// A trial.
+    Try(Step),
+    /// Nothing any more.
+    End(Found),
+}
+
+/// A trial of a search.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Step {
+    /// Which rate, from 0.
+    pub(crate) step: u32,
+    /// Which trial at this rate, from 0.
+    pub(crate) attempt: u32,
+    /// Events per second and channel.
+    pub(crate) rate_per_s: f64,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Found {
+    /// The highest rate that passed, events per second and channel; none when none did.
+    pub(crate) capacity_per_s: Option<f64>,
+    /// Whether it may be higher: the load generator, or the highest rate allowed, came first.
+    pub(crate) is_lower_bound: bool,
+    /// The lowest rate that was tried and did not pass.
+    ceiling_per_s: Option<f64>,
+}
+
+impl<'t> CapacitySearch<'t> {
+    /// Begins at the first rate of `terms`; a later repetition at about half of what an earlier one found.
+    pub(crate) fn new(terms: &'t Search, repetition: u32, earlier_per_s: Option<f64>) -> Self {
+        let half = earlier_per_s.map(|found| near_half(found, terms.precision, repetition));
+        Self { terms, begin_per_s: half.unwrap_or(terms.from_per_s), tried: Vec::new() }
+    }
+
+    /// A search as far as `steps` tell of it, whatever their order.
+    pub(crate) fn replay<'s>(terms: &'t Search, steps: impl Iterator<Item = &'s SearchStep> + Clone) -> Self {
+        let first = steps.clone().find(|step| (step.step, step.attempt) == (0, 0));
+        let begin_per_s = first.map_or(terms.from_per_s, |step| step.rate_per_s);
+        let mut search = Self { terms, begin_per_s, tried: Vec::new() };
+        while let Next::Try(next) = search.next() {
+            let mut steps = steps.clone();
+            let Some(step) = steps.find(|step| (step.step, step.attempt) == (next.step, next.attempt)) else {
+                break;
+            };
+            search.note(&next, step.verdict.clone());
+        }
+        search
+    }
+
+    /// What comes next.
+    pub(crate) fn next(&self) -> Next {
+        if let Some(last) = self.tried.last().filter(|last| last.standing() == Standing::Open) {
+            let (step, attempt) = (self.tried.len() as u32 - 1, last.verdicts.len() as u32);
+            return Next::Try(Step { step, attempt, rate_per_s: last.rate_per_s });
+        }
+        match self.next_rate() {
+            Some(rate_per_s) => Next::Try(Step { step: self.tried.len() as u32, attempt: 0, rate_per_s }),
+            None => Next::End(self.found()),
+        }
+    }
+
+    /// Takes in what the trial of the step said that [`next`](Self::next) asked for.
+    pub(crate) fn note(&mut self, step: &Step, verdict: Verdict) {
+        match self.tried.get_mut(step.step as usize) {
+            Some(tried) => tried.verdicts.push(verdict),
+            None => self.tried.push(Tried { rate_per_s: step.rate_per_s, verdicts: vec![verdict] }),
+        }
+    }
+
+    fn next_rate(&self) -> Option<f64> {
+        let most = self.terms.most_per_s;
+        match (self.floor(), self.ceiling()) {
+            (None, None) => Some(self.begin_per_s.min(most)),
+            (Some(floor), None) => (floor < most).then(|| (2.0 * floor).min(most)),
+            (None, Some(ceiling)) => {
+                (self.tried.len() <= MOST_HALVINGS).then(|| rounded(ceiling.rate_per_s / 2.0))
+            }
+            (Some(floor), Some(ceiling)) => between(floor, ceiling.rate_per_s, self.terms.precision),
+        }
+    }
+
+    fn found(&self) -> Found {
+        let (floor, ceiling) = (self.floor(), self.ceiling());
+        Found {
+            capacity_per_s: floor,
+            is_lower_bound: ceiling.is_none_or(|ceiling| ceiling.standing() == Standing::NotJudged),
+            ceiling_per_s: ceiling.map(|ceiling| ceiling.rate_per_s),
+        }
+    }
+
+    /// The highest rate that passed.
+    fn floor(&self) -> Option<f64> {
+        let passed = self.tried.iter().filter(|tried| tried.standing() == Standing::Passed);
+        passed.map(|tried| tried.rate_per_s).max_by(f64::total_cmp)
+    }
+
+    /// The lowest rate that did not pass. No rate above it is ever tried.
+    fn ceiling(&self) -> Option<&Tried> {
+        let not_passed = |tried: &&Tried| matches!(tried.standing(), Standing::Failed | Standing::NotJudged);
+        let not_passed = self.tried.iter().filter(not_passed);
+        not_passed.min_by(|a, b| a.rate_per_s.total_cmp(&b.rate_per_s))
+    }
+}
+
+impl Tried {
+    fn standing(&self) -> Standing {
+        if self.verdicts.contains(&Verdict::Passed) {
+            Standing::Passed
+        } else if self.verdicts.len() < ATTEMPTS {
+            Standing::Open
+        } else if self.verdicts.iter().all(|verdict| matches!(verdict, Verdict::Failed { .. })) {
+            Standing::Failed
+        } else {
+            Standing::NotJudged
+        }
+    }
+}
+
+impl Found {
+    /// For people: `12400/s`, `at least 12400/s`, `under 60/s`.
+    pub(crate) fn show(&self) -> String {
+        match (self.capacity_per_s, self.is_lower_bound) {
+            (Some(capacity), false) => show_rate(capacity),
+            (Some(capacity), true) => format!("at least {}", show_rate(capacity)),
+            (None, false) => format!("under {}", self.ceiling_per_s.map_or_else(String::new, show_rate)),
+            (None, true) => "not known: the load generator kept up with no rate".to_owned(),
+        }
+    }
+}
+
+/// Each repetition's rates lie between those of the others: if all tried the same few, their agreeing would be the search's own.
+fn near_half(found_per_s: f64, precision: f64, repetition: u32) -> f64 {
+    // The golden ratio's multiples spread evenly, however many there are.
+    const GOLDEN: f64 = 0.618_033_988_749_895;
+    let part = (f64::from(repetition) * GOLDEN).fract();
+    rounded(found_per_s / 2.0 / (1.0 + precision).powf(part))
+}
+
+/// The rate in the middle, by ratio; none when the two are close enough.
+fn between(floor: f64, ceiling: f64, precision: f64) -> Option<f64> {
+    let middle = rounded((floor * ceiling).sqrt());
+    (ceiling / floor - 1.0 > precision && middle > floor && middle < ceiling).then_some(middle)
+}
+
+/// Four digits: what is shown is what was offered.
+pub(crate) fn rounded(rate_per_s: f64) -> f64 {
+    let digits = 3 - rate_per_s.log10().floor() as i32;
+    let factor = 10f64.powi(digits.abs());
+    if digits >= 0 { (rate_per_s * factor).round() / factor } else { (rate_per_s / factor).round() * factor }
+}
+
+/// About how many trials a search takes, and how many of them do not pass.
+pub(crate) fn expected_trials(terms: &Search, repetition: u32) -> (u64, u64) {
+    let room = (terms.most_per_s / terms.from_per_s).log2();
+    let doublings = if repetition == 0 { EXPECTED_DOUBLINGS.min(room) } else { 1.0 };
+    // Half of the rates in between pass; each of the others is tried twice.
+    let (passing, failing) = (halvings(terms) / 2.0, ATTEMPTS as f64 * (halvings(terms) / 2.0 + 1.0));
+    ((1.0 + doublings + passing + failing).round() as u64, failing.round() as u64)
+}
+
+/// More trials than any search takes.
+pub(crate) fn most_trials(terms: &Search) -> u64 {
+    let doublings = (terms.most_per_s / terms.from_per_s).log2().ceil() + 2.0 * MOST_HALVINGS as f64;
+    (ATTEMPTS as f64 * (2.0 + doublings + halvings(terms))) as u64
+}
+
+/// Halvings of a doubling until the precision is reached.
+fn halvings(terms: &Search) -> f64 {
+    (2f64.ln() / terms.precision.ln_1p()).log2().ceil().max(0.0)
+}
+
+#[cfg(test)]
+mod tests;

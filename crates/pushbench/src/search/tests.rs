@@ -1,0 +1,194 @@
+//! Searches against models of servers, step by step.
+
+use super::*;
+
+fn terms() -> Search {
+    Search { from_per_s: 100.0, precision: 0.1, most_per_s: 1e6, then: Vec::new() }
+}
+
+fn failed() -> Verdict {
+    Verdict::Failed { why: "late".to_owned() }
+}
+
+fn not_judged() -> Verdict {
+    Verdict::NotJudged { why: "busy".to_owned() }
+}
+
+/// What passes up to `capacity` and fails above.
+fn up_to(capacity: f64) -> impl Fn(&Step) -> Verdict {
+    move |step| if step.rate_per_s <= capacity { Verdict::Passed } else { failed() }
+}
+
+/// Runs a search to its end; the rates with their attempts, and what was found.
+fn run(mut search: CapacitySearch<'_>, judge: impl Fn(&Step) -> Verdict) -> (Vec<Step>, Found) {
+    let mut steps = Vec::new();
+    loop {
+        match search.next() {
+            Next::End(found) => return (steps, found),
+            Next::Try(step) => {
+                search.note(&step, judge(&step));
+                steps.push(step);
+            }
+        }
+        assert!(steps.len() as u64 <= most_trials(&terms()), "it does not end: {steps:?}");
+    }
+}
+
+fn rates(steps: &[Step]) -> Vec<f64> {
+    steps.iter().map(|step| step.rate_per_s).collect()
+}
+
+#[test]
+fn it_doubles_until_one_fails_twice_and_halves_in_between() {
+    let terms = terms();
+    let (steps, found) = run(CapacitySearch::new(&terms, 0, None), up_to(500.0));
+    let expected = [100.0, 200.0, 400.0, 800.0, 800.0, 565.7, 565.7, 475.7, 518.8, 518.8];
+    assert_eq!(rates(&steps), expected);
+    assert_eq!((steps[3].step, steps[3].attempt, steps[4].step, steps[4].attempt), (3, 0, 3, 1));
+    assert_eq!((found.capacity_per_s, found.is_lower_bound), (Some(475.7), false));
+    assert_eq!(found.show(), "475.7/s");
+}
+
+#[test]
+fn what_is_found_is_within_the_precision_whatever_the_capacity() {
+    for precision in [0.01, 0.05, 0.25, 1.0] {
+        for capacity in [3.0, 99.9, 100.0, 101.0, 777.0, 12_345.6, 999_999.0] {
+            let terms = Search { precision, ..terms() };
+            let (_, found) = run(CapacitySearch::new(&terms, 0, None), up_to(capacity));
+            let floor = found.capacity_per_s.unwrap();
+            assert!(
+                floor <= capacity && capacity <= floor * (1.0 + precision) * 1.001,
+                "{capacity}: {found:?}"
+            );
+            assert!(!found.is_lower_bound, "{capacity}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_rate_that_passes_the_second_time_has_passed() {
+    let terms = terms();
+    let (steps, found) = run(CapacitySearch::new(&terms, 0, None), |step| {
+        if step.rate_per_s > 800.0 || (step.attempt == 0 && step.rate_per_s > 100.0) {
+            failed()
+        } else {
+            Verdict::Passed
+        }
+    });
+    assert_eq!(rates(&steps)[..7], [100.0, 200.0, 200.0, 400.0, 400.0, 800.0, 800.0]);
+    assert_eq!(found.capacity_per_s, Some(800.0));
+}
+
+#[test]
+fn a_first_rate_that_fails_is_halved_until_one_passes() {
+    let terms = terms();
+    let (steps, found) = run(CapacitySearch::new(&terms, 0, None), up_to(30.0));
+    assert_eq!(rates(&steps)[..5], [100.0, 100.0, 50.0, 50.0, 25.0]);
+    assert_eq!(found.capacity_per_s, Some(29.73));
+}
+
+#[test]
+fn where_nothing_passes_it_gives_up_at_a_thousandth() {
+    let terms = terms();
+    let (steps, found) = run(CapacitySearch::new(&terms, 0, None), |_| failed());
+    assert_eq!(steps.len(), 2 * (MOST_HALVINGS + 1));
+    assert_eq!((found.capacity_per_s, found.is_lower_bound), (None, false));
+    assert_eq!(found.show(), "under 0.098/s");
+    let (_, found) = run(CapacitySearch::new(&terms, 0, None), |_| not_judged());
+    assert_eq!(found.show(), "not known: the load generator kept up with no rate");
+}
+
+#[test]
+fn a_load_generator_that_cannot_keep_up_ends_the_way_up_and_leaves_a_lower_bound() {
+    let terms = terms();
+    let judge = |step: &Step| if step.rate_per_s > 500.0 { not_judged() } else { Verdict::Passed };
+    let (steps, found) = run(CapacitySearch::new(&terms, 0, None), judge);
+    assert!(steps.iter().all(|step| step.rate_per_s <= 800.0), "{steps:?}");
+    assert_eq!((found.capacity_per_s, found.is_lower_bound), (Some(475.7), true));
+    assert_eq!(found.show(), "at least 475.7/s");
+}
+
+#[test]
+fn a_server_that_fails_below_what_the_load_generator_manages_is_found_exactly() {
+    let terms = terms();
+    let judge = |step: &Step| match step.rate_per_s {
+        ..500.0 => Verdict::Passed,
+        500.0..600.0 => failed(),
+        _ => not_judged(),
+    };
+    let (_, found) = run(CapacitySearch::new(&terms, 0, None), judge);
+    assert_eq!((found.capacity_per_s, found.is_lower_bound), (Some(475.7), false));
+}
+
+#[test]
+fn one_failure_and_one_trial_that_says_nothing_are_no_failure() {
+    let terms = terms();
+    let judge = |step: &Step| match (step.rate_per_s > 100.0, step.attempt) {
+        (false, _) => Verdict::Passed,
+        (true, 0) => failed(),
+        (true, _) => not_judged(),
+    };
+    let (_, found) = run(CapacitySearch::new(&terms, 0, None), judge);
+    assert!(found.is_lower_bound, "{found:?}");
+}
+
+#[test]
+fn the_highest_rate_allowed_is_tried_and_ends_it() {
+    let terms = Search { most_per_s: 300.0, ..terms() };
+    let (steps, found) = run(CapacitySearch::new(&terms, 0, None), |_| Verdict::Passed);
+    assert_eq!(rates(&steps), [100.0, 200.0, 300.0]);
+    assert_eq!(found.show(), "at least 300/s");
+}
+
+#[test]
+fn a_later_repetition_begins_at_half_of_what_was_found() {
+    let terms = terms();
+    let begins: Vec<f64> = (0..4)
+        .map(|repetition| match CapacitySearch::new(&terms, repetition, Some(475.7)).next() {
+            Next::Try(step) => step.rate_per_s,
+            Next::End(found) => panic!("{found:?}"),
+        })
+        .collect();
+    assert!(begins.iter().all(|begin| (237.85 / 1.1..=237.9).contains(begin)), "{begins:?}");
+    assert!((1..4).all(|i| !begins[..i].contains(&begins[i])), "they try other rates: {begins:?}");
+    let (steps, found) = run(CapacitySearch::new(&terms, 1, Some(475.7)), up_to(500.0));
+    assert_eq!(rates(&steps)[..2], [begins[1], begins[1] * 2.0]);
+    assert!((500.0 / 1.1..=500.0).contains(&found.capacity_per_s.unwrap()), "{found:?}");
+}
+
+#[test]
+fn an_interrupted_search_goes_on_where_it_was_and_ends_the_same() {
+    let terms = terms();
+    let judge = up_to(500.0);
+    let (steps, found) = run(CapacitySearch::new(&terms, 2, Some(300.0)), &judge);
+    let record = |step: &Step| SearchStep {
+        step: step.step,
+        attempt: step.attempt,
+        rate_per_s: step.rate_per_s,
+        verdict: judge(step),
+    };
+    let mut records: Vec<_> = steps.iter().map(record).collect();
+    records.reverse();
+    for cut in 1..=records.len() {
+        let kept = &records[records.len() - cut..];
+        let (rest, again) = run(CapacitySearch::replay(&terms, kept.iter()), &judge);
+        assert_eq!((rates(&rest), again), (rates(&steps[cut..]), found));
+    }
+}
+
+#[test]
+fn rates_have_four_digits() {
+    let rates = [0.123456, 1.0, 475.6828, 12_345.6, 150_000.0];
+    assert_eq!(rates.map(rounded), [0.1235, 1.0, 475.7, 12_350.0, 150_000.0]);
+}
+
+#[test]
+fn the_expected_trials_are_near_those_of_a_search_that_begins_at_a_quarter() {
+    let terms = terms();
+    let (expected, failing) = expected_trials(&terms, 0);
+    let counts: Vec<_> = (40..80)
+        .map(|tenth| run(CapacitySearch::new(&terms, 0, None), up_to(f64::from(tenth) * 10.0)).0.len() as u64)
+        .collect();
+    let mean = counts.iter().sum::<u64>() / counts.len() as u64;
+    assert!(mean.abs_diff(expected) <= 1, "expected {expected}, of these {failing} failing; {counts:?}");
+}
