@@ -28,6 +28,9 @@ pub enum FeedError {
     /// What came from the server is not a frame of the feed.
     #[error("the server sent something else than a frame on the feed")]
     NotAFrame,
+    /// The server was killed, and no other has taken its place.
+    #[error("no other server has come: {0}")]
+    NotBack(String),
 }
 
 /// A connection to a server's feed that never blocks.
@@ -35,6 +38,9 @@ pub enum FeedError {
 pub struct FeedLink {
     stream: UnixStream,
     leaving: Option<Leaving>,
+    /// Every frame that has left, one behind another, for a server that takes this one's place; none where none will.
+    log: Option<BytesMut>,
+    message_bytes: usize,
     decoder: Decoder,
     read: Box<[u8]>,
 }
@@ -54,10 +60,38 @@ impl FeedLink {
     /// When nobody listens there.
     pub fn connect(path: &Path, message_bytes: usize, most_bytes: usize) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
-        stream.set_nonblocking(true)?;
-        rustix::net::sockopt::set_socket_send_buffer_size(&stream, send_buffer(message_bytes))?;
+        prepare(&stream, message_bytes)?;
         let decoder = Decoder::new(FEED_HEAD_LEN + most_bytes);
-        Ok(Self { stream, leaving: None, decoder, read: vec![0; READ_BYTES].into_boxed_slice() })
+        let read = vec![0; READ_BYTES].into_boxed_slice();
+        Ok(Self { stream, leaving: None, log: None, message_bytes, decoder, read })
+    }
+
+    /// Keeps what leaves from now on.
+    pub fn keep_log(&mut self) {
+        self.log.get_or_insert_default();
+    }
+
+    /// Takes what was kept: whole frames, stamped.
+    pub fn take_log(&mut self) -> BytesMut {
+        self.log.take().unwrap_or_default()
+    }
+
+    /// Goes on at another server, which has `log` already and nothing else; it is kept on. What was on its way to the old
+    /// one leaves once more, from its begin.
+    ///
+    /// # Errors
+    ///
+    /// When the socket cannot be set up.
+    pub fn move_to(&mut self, stream: UnixStream, log: BytesMut) -> io::Result<()> {
+        prepare(&stream, self.message_bytes)?;
+        self.stream = stream;
+        self.log = Some(log);
+        // Half a frame of the old server's is followed by none.
+        self.decoder.buffer().clear();
+        if let Some(leaving) = &mut self.leaving {
+            leaving.written = 0;
+        }
+        Ok(())
     }
 
     /// For waiting until it can be read or written.
@@ -94,6 +128,9 @@ impl FeedLink {
                 Err(error) => return Err(broken(error)),
             }
         }
+        if let Some(log) = &mut self.log {
+            log.extend_from_slice(&leaving.frame);
+        }
         self.leaving = None;
         Ok(true)
     }
@@ -118,6 +155,11 @@ impl FeedLink {
             }
         }
     }
+}
+
+fn prepare(stream: &UnixStream, message_bytes: usize) -> io::Result<()> {
+    stream.set_nonblocking(true)?;
+    Ok(rustix::net::sockopt::set_socket_send_buffer_size(stream, send_buffer(message_bytes))?)
 }
 
 fn stamp(frame: &mut [u8]) {

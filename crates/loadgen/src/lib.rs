@@ -14,11 +14,14 @@
 //! - [`subscriber`]: the client half of each technique
 //! - [`transport`]: TCP, TLS and HTTP/2 connections, and how they end
 //! - [`tap`], [`headers`]: bytes by layer, under the protocol's code; the request headers by profile
+//! - [`storm`], `backoff`, `sluggard`: a restart of the server under its subscribers, and when they try again; subscribers that
+//!   do not keep up
 //! - [`set_up`], `heads`: what it takes to connect; what requests and answers say
 //! - [`recorder`], [`position`], [`histogram`]: latency, completeness, and how they are kept
 //! - [`hiccup`]: how late a waiting thread wakes; [`payload`], [`seed`], [`os`]: what the rest is made of
 
 mod alarm;
+mod backoff;
 pub mod feed_link;
 pub mod headers;
 mod heads;
@@ -37,7 +40,9 @@ pub mod seed;
 pub mod session;
 pub mod set_up;
 pub mod shard;
+mod sluggard;
 pub mod stop;
+pub mod storm;
 pub mod subscriber;
 pub mod tap;
 pub mod timing;

@@ -16,6 +16,8 @@ pub enum Purpose {
     UplinkPayload = 4,
     /// Where in the interval a subscriber's polls lie.
     PollPhase = 5,
+    /// When a subscriber whose connection broke tries again.
+    Backoff = 6,
 }
 
 /// The stream for `purpose`; `index` parts streams of the same purpose. The same numbers on every platform.

@@ -16,14 +16,17 @@ use schema::target::Subscription;
 use tokio::sync::{Notify, mpsc};
 use wire::Resume;
 
+use crate::backoff::Pauses;
 use crate::headers::Exchange;
 use crate::heads::Kind;
-use crate::os;
 use crate::poll_grid::PollGrid;
 use crate::position::Position;
+use crate::recorder::Recorder;
 use crate::seed::{self, Purpose};
 use crate::set_up::Beginning;
 use crate::shard::Shard;
+use crate::sluggard::Sluggard;
+use crate::storm::{Comeback, Ended};
 use crate::subscriber::{Bookmark, SubscribeError};
 use crate::tap::{ConnectionTrace, Protocol, SharedTally, Tapped, TappedTls, TlsTap};
 use crate::transport::{Http2, Socket, Stream, Tls, alpn};
@@ -48,6 +51,10 @@ struct Subscriber {
     greeted: Cell<bool>,
     said: Cell<bool>,
     connected: Cell<bool>,
+    /// If it does not keep up.
+    sluggard: Option<Rc<Sluggard>>,
+    /// If the server is to be restarted.
+    comeback: Option<Rc<Comeback>>,
 }
 
 impl Session {
@@ -60,12 +67,16 @@ impl Session {
         let settings = &shard.spec().settings;
         let rng = seed::rng(shard.spec().seed, Purpose::PollPhase, u64::from(index));
         let position = if settings.greeting { Position::unknown() } else { Position::beginning() };
+        let (sluggard, comeback) = (shard.sluggard(index), shard.comeback(channel));
+        // What a sluggard leaves unread would be missing in everybody's account.
+        let place =
+            if sluggard.is_some() { Rc::default() } else { shard.place(place(settings, index)) };
         Self(Rc::new(Subscriber {
             grid: PollGrid::new(settings.short_polling.interval_ns, rng),
             position: RefCell::new(position),
             bookmark: RefCell::default(),
             greeted: Cell::new(!settings.greeting),
-            beginning: Beginning::now(shard.place(place(settings, index))),
+            beginning: Beginning::now(place),
             index,
             channel,
             outgoing: RefCell::new(outgoing),
@@ -73,6 +84,8 @@ impl Session {
             opened: Notify::new(),
             said: Cell::new(false),
             connected: Cell::new(false),
+            sluggard,
+            comeback,
             shard,
         }))
     }
@@ -120,10 +133,17 @@ impl Session {
         if let Some(tls) = shard.tls() {
             tls.prime(protocol).await?;
         }
+        if self.is_cut_off() {
+            return Err(SubscribeError::Dismissed("it did not keep up, and stays away".to_owned()));
+        }
         let trace = shard.trace(self.0.index, protocol);
         let socket = shard.sockets().connect(address).await;
-        let socket = socket.map_err(|source| SubscribeError::Connect { address, source })?;
-        shard.count(|recorder| recorder.counters.connections += 1);
+        let mut socket = socket.map_err(|source| SubscribeError::Connect { address, source })?;
+        self.count(|recorder| recorder.counters.connections += 1);
+        self.opened();
+        if let Some(sluggard) = &self.0.sluggard {
+            socket.read_slowly(Rc::clone(sluggard))?;
+        }
         if let Some(tls) = shard.tls() {
             return self.secure(tls, socket, protocol, trace).await;
         }
@@ -165,7 +185,9 @@ impl Session {
     /// As of [`connect`](Self::connect).
     pub(crate) async fn http2(&self) -> Result<Http2, SubscribeError> {
         let place = place(self.settings(), self.0.index);
-        self.0.shard.http2_connections().at(place, self.new_http2()).await
+        let connection = self.0.shard.http2_connections().at(place, self.new_http2()).await?;
+        self.opened();
+        Ok(connection)
     }
 
     /// An HTTP/2 connection that nobody else gets.
@@ -190,6 +212,9 @@ impl Session {
     pub fn connected(&self) {
         self.0.said.set(true);
         self.settle();
+        if let Some(comeback) = &self.0.comeback {
+            comeback.connected(self.received_up_to());
+        }
     }
 
     fn settle(&self) {
@@ -205,13 +230,17 @@ impl Session {
 
     /// Counts an HTTP request.
     pub fn request(&self) {
-        self.0.shard.count(|recorder| recorder.counters.requests += 1);
+        self.count(|recorder| recorder.counters.requests += 1);
     }
 
-    /// Takes in one whole message, and takes the receive time itself, first thing.
+    /// Takes in one whole message. Its receive time is that of the latest read from the sockets of this subscriber's
+    /// place, so messages that one read brought have the same, whatever it takes to tell them apart.
     pub fn received(&self, message: &[u8]) {
-        let now_ns = os::now_ns();
-        self.0.shard.received(&mut self.0.position.borrow_mut(), message, now_ns);
+        let read_ns = self.0.beginning.place.tally.borrow().read_ns;
+        self.0.shard.received(self.keeps_up(), &mut self.0.position.borrow_mut(), message, read_ns);
+        if let Some(comeback) = &self.0.comeback {
+            comeback.received(self.received_up_to(), read_ns);
+        }
         if !self.0.greeted.get() && matches!(self.resume().start, wire::Start::After(_)) {
             self.0.greeted.set(true);
             self.0.shard.one_more_greeted(&self.0.beginning);
@@ -224,9 +253,60 @@ impl Session {
         self.0.position.borrow_mut().dismissed();
     }
 
+    /// Takes in that its subscription has ended, given whether the server could be reached at all, and tells how.
+    pub(crate) fn ended(&self, was_reached: bool) -> Ended {
+        if let Some(sluggard) = &self.0.sluggard {
+            sluggard.cut_off();
+        }
+        match &self.0.comeback {
+            Some(comeback) => comeback.ended(was_reached),
+            None if was_reached => Ended::Broke,
+            None => Ended::Failed,
+        }
+    }
+
+    /// Whether the server has cut it off because it does not keep up, and it shall not come back.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.0.sluggard.as_ref().is_some_and(|sluggard| sluggard.is_cut_off())
+    }
+
+    /// Whether the server was killed, and another one is to come, or came.
+    pub(crate) fn awaits_successor(&self) -> bool {
+        self.0.comeback.as_ref().is_some_and(|comeback| comeback.storm().killed_ns().is_some())
+    }
+
+    /// When it tries again after its connection broke: by random numbers of its own.
+    pub(crate) fn pauses(&self) -> Pauses {
+        let rng = seed::rng(self.0.shard.spec().seed, Purpose::Backoff, u64::from(self.0.index));
+        Pauses::new(self.0.comeback.as_ref().map(|comeback| comeback.storm().backoff()), rng)
+    }
+
+    fn keeps_up(&self) -> bool {
+        self.0.sluggard.is_none()
+    }
+
+    /// The last event that it has received of all up to there; 0 for none.
+    fn received_up_to(&self) -> u64 {
+        match self.resume().start {
+            wire::Start::After(seq) => seq,
+            wire::Start::Fresh => 0,
+        }
+    }
+
+    /// Tells of a connection of its own, or one that it shares.
+    fn opened(&self) {
+        if let Some(comeback) = &self.0.comeback {
+            comeback.opened();
+        }
+    }
+
+    fn count(&self, add: impl FnOnce(&mut Recorder)) {
+        self.0.shard.count(self.keeps_up(), add);
+    }
+
     /// Counts the end of an answer, frame or chunk that carried so many events; 0 for an empty one.
     pub fn response(&self, events: usize) {
-        self.0.shard.count(|recorder| recorder.response(events));
+        self.count(|recorder| recorder.response(events));
     }
 
     /// Whether [`record_head`](Self::record_head) would keep an exchange of this kind.

@@ -6,7 +6,7 @@
 mod request_headers;
 mod snapshot;
 
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -32,7 +32,9 @@ use crate::recorder::Recorder;
 use crate::seed::{self, Purpose};
 use crate::session::Session;
 use crate::set_up::{Beginning, Place, SetUps};
+use crate::sluggard::{Sluggard, Sluggards};
 use crate::stop::Stop;
+use crate::storm::{Comeback, Comebacks, Storm};
 use crate::subscriber::SubscribeError;
 use crate::tap::{ConnectionTrace, Protocol, Tracer};
 use crate::transport::{Http2Pool, Sockets, Tls, Trust};
@@ -75,6 +77,13 @@ pub struct Shard {
     tracer: Option<Rc<Tracer>>,
     opened: watch::Sender<bool>,
     recorder: RefCell<Recorder>,
+    /// What those found that do not keep up, who they are, and when they begin to be slow.
+    recorder_of_sluggards: RefCell<Recorder>,
+    sluggards: RefCell<Vec<Rc<Sluggard>>>,
+    slow_from_ns: Rc<Cell<u64>>,
+    /// The restart that is to come, and who comes back after it.
+    storm: OnceCell<Arc<Storm>>,
+    comebacks: RefCell<Vec<Rc<Comeback>>>,
     uplink_payload: RefCell<PayloadSource>,
     unreadable: Cell<Option<MessageError>>,
     connected: Cell<u64>,
@@ -110,6 +119,11 @@ impl Shard {
             tracer: spec.settings.traced.then(|| Tracer::new(spec.settings.events.payload)),
             opened: watch::Sender::new(false),
             recorder: RefCell::default(),
+            recorder_of_sluggards: RefCell::default(),
+            sluggards: RefCell::default(),
+            slow_from_ns: Rc::new(Cell::new(u64::MAX)),
+            storm: OnceCell::new(),
+            comebacks: RefCell::default(),
             uplink_payload: RefCell::new(uplink_payload),
             unreadable: Cell::new(None),
             connected: Cell::new(0),
@@ -129,9 +143,16 @@ impl Shard {
         Session::new(Rc::clone(self), index, channel, outgoing)
     }
 
+    /// Takes in that the server will be restarted; only sessions that begin later know of it.
+    pub fn expect(&self, storm: Arc<Storm>) {
+        self.storm.get_or_init(|| storm);
+    }
+
     /// From now on, messages whose intended send time lies in `window` (ns of `CLOCK_MONOTONIC`) are recorded, and
     /// those who rest until all are connected go on.
     pub fn open(&self, window: Range<u64>) {
+        self.slow_from_ns.set(window.start);
+        self.recorder_of_sluggards.borrow_mut().open(window.clone());
         self.recorder.borrow_mut().open(window);
         self.opened.send_replace(true);
     }
@@ -205,6 +226,21 @@ impl Shard {
         self.recorder.take()
     }
 
+    /// What became of the sessions that do not keep up.
+    pub(crate) fn sluggards(&self) -> Sluggards {
+        let delivered = self.recorder_of_sluggards.borrow().counters.delivered;
+        let mut all = Sluggards { delivered, ..Sluggards::default() };
+        self.sluggards.borrow().iter().for_each(|sluggard| all.add(sluggard));
+        all
+    }
+
+    /// How the sessions came back after a restart of the server.
+    pub(crate) fn comebacks(&self) -> Comebacks {
+        let mut all = Comebacks::default();
+        self.comebacks.borrow().iter().for_each(|comeback| all.add(comeback));
+        all
+    }
+
     /// Why the first unreadable message was none, if one came.
     pub fn unreadable(&self) -> Option<MessageError> {
         self.unreadable.get()
@@ -273,12 +309,34 @@ impl Shard {
         Duration::from_nanos(self.spec.settings.subscribers.added_delay_ns)
     }
 
-    pub(crate) fn count(&self, add: impl FnOnce(&mut Recorder)) {
-        add(&mut self.recorder.borrow_mut());
+    /// The part of subscriber `index`, if it is one of those that do not keep up: the last ones of all.
+    pub(crate) fn sluggard(&self, index: u32) -> Option<Rc<Sluggard>> {
+        let settings = &self.spec.settings;
+        let sluggards = settings.sluggards.as_ref()?;
+        let count = settings.subscribers.count;
+        let speed = (index >= count - sluggards.of(count)).then_some(sluggards.reads_bytes_per_s)?;
+        let sluggard = Rc::new(Sluggard::new(speed, Rc::clone(&self.slow_from_ns), self.stop()));
+        self.sluggards.borrow_mut().push(Rc::clone(&sluggard));
+        Some(sluggard)
     }
 
-    pub(crate) fn received(&self, position: &mut Position, bytes: &[u8], now_ns: u64) {
-        let mut recorder = self.recorder.borrow_mut();
+    /// The way back of a subscriber of this channel, if the server is to be restarted.
+    pub(crate) fn comeback(&self, channel: u32) -> Option<Rc<Comeback>> {
+        let comeback = Rc::new(Comeback::new(Arc::clone(self.storm.get()?), channel));
+        self.comebacks.borrow_mut().push(Rc::clone(&comeback));
+        Some(comeback)
+    }
+
+    fn recorder_of(&self, keeps_up: bool) -> RefMut<'_, Recorder> {
+        if keeps_up { self.recorder.borrow_mut() } else { self.recorder_of_sluggards.borrow_mut() }
+    }
+
+    pub(crate) fn count(&self, keeps_up: bool, add: impl FnOnce(&mut Recorder)) {
+        add(&mut self.recorder_of(keeps_up));
+    }
+
+    pub(crate) fn received(&self, keeps_up: bool, position: &mut Position, bytes: &[u8], now_ns: u64) {
+        let mut recorder = self.recorder_of(keeps_up);
         match Message::decode(bytes) {
             Ok(message) => recorder.received(position, message.stamp, bytes.len(), now_ns),
             Err(error) => {

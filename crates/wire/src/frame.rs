@@ -1,7 +1,8 @@
 //! Length-prefixed frames: four bytes of length, big-endian, then that many bytes.
 //!
 //! Raw TCP carries a message a frame. On the feed, a frame's body begins with the channel, four bytes big-endian; where
-//! that is [`DISMISSAL`], it is no message, but the application's word that the sessions are over.
+//! that is [`DISMISSAL`], it is no message, but the application's word that the sessions are over, and where it is [`LOG`],
+//! a word about a server that takes up where another one ended.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -51,6 +52,25 @@ pub fn encode_dismissal(code: u16, reason: &str) -> BytesMut {
 pub fn decode_dismissal(body: &[u8]) -> Option<(u16, &str)> {
     let (code, reason) = body.split_first_chunk()?;
     Some((u16::from_be_bytes(*code), std::str::from_utf8(reason).ok()?))
+}
+
+/// In the place of the channel. From the application: it has given everything that it ever published, so the server may
+/// listen. From the server: it listens since the time that follows, eight bytes big-endian, ns of `CLOCK_MONOTONIC`.
+pub const LOG: u32 = u32::MAX - 1;
+
+/// The feed's frame behind the last message of an application's log.
+pub fn encode_log_end() -> BytesMut {
+    encode_feed(LOG, &[])
+}
+
+/// The feed's frame that says since when a server that was given a log listens.
+pub fn encode_listening(since_ns: u64) -> BytesMut {
+    encode_feed(LOG, &since_ns.to_be_bytes())
+}
+
+/// What follows [`LOG`] from a server; none when it is no time.
+pub fn decode_listening(body: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(body.try_into().ok()?))
 }
 
 /// A frame that announces more bytes than the reader takes.
@@ -110,6 +130,14 @@ mod tests {
         assert_eq!(&encode_feed(7, b"abc")[..], b"\0\0\0\x07\0\0\0\x07abc");
         assert_eq!(decode_feed(Bytes::from_static(b"\0\0\0\x07abc")), Some((7, Bytes::from_static(b"abc"))));
         assert_eq!(decode_feed(Bytes::from_static(b"\0\0\0")), None);
+    }
+
+    #[test]
+    fn the_words_about_a_log_are_these_bytes() {
+        assert_eq!(&encode_log_end()[..], b"\0\0\0\x04\xff\xff\xff\xfe");
+        assert_eq!(&encode_listening(0x102)[..], b"\0\0\0\x0c\xff\xff\xff\xfe\0\0\0\0\0\0\x01\x02");
+        assert_eq!(decode_listening(&0x102u64.to_be_bytes()), Some(0x102));
+        assert_eq!((decode_listening(b""), decode_listening(b"123456789")), (None, None));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::os::fd::{AsFd, AsRawFd};
 const SEGMENT_OF_1500: libc::c_int = 1460;
 /// `TCPI_OPT_TIMESTAMPS`, linux/tcp.h.
 const OPT_TIMESTAMPS: u8 = 1;
+/// `TCP_ESTABLISHED`, net/tcp_states.h.
+const ESTABLISHED: u8 = 1;
 
 /// Counters of one TCP connection since it was opened, as its own kernel keeps them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +34,19 @@ pub struct TcpInfo {
 ///
 /// When `socket` is not a TCP socket, or the kernel is older than these counters (Linux 4.6).
 pub fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
+    let (info, len) = prefix(socket)?;
+    if len < COUNTERS_END {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "the kernel counts no segments"));
+    }
+    Ok(info.into())
+}
+
+/// Whether both directions of a connection are open: neither side has closed it, reset it, or given it up.
+pub fn is_established(socket: impl AsFd) -> bool {
+    prefix(socket).is_ok_and(|(info, _)| info.state_to_backoff[0] == ESTABLISHED)
+}
+
+fn prefix(socket: impl AsFd) -> io::Result<(Prefix, usize)> {
     let mut info = Prefix::default();
     let mut len = size_of::<Prefix>() as libc::socklen_t;
     // SAFETY: `info` is plain numbers, valid for writes of `len` bytes for the whole call; `len` says its size.
@@ -44,13 +59,7 @@ pub fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
             &raw mut len,
         )
     };
-    if failed != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    if (len as usize) < COUNTERS_END {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "the kernel counts no segments"));
-    }
-    Ok(info.into())
+    if failed != 0 { Err(io::Error::last_os_error()) } else { Ok((info, len as usize)) }
 }
 
 /// Limits both directions of a connection that is not opened yet to segments of 1460 bytes, options included: what a
@@ -137,6 +146,7 @@ mod tests {
         }
 
         let opened = tcp_info(&client).unwrap();
+        assert!(is_established(&client));
         assert_eq!((opened.data_segments_out, opened.data_segments_in), (0, 0));
         let per_segment = if opened.timestamps { 1448 } else { 1460 };
         server.write_all(&vec![7; 3 * per_segment]).unwrap();
@@ -152,7 +162,7 @@ mod tests {
     #[test]
     fn what_is_no_tcp_socket_is_an_error() {
         let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
-        assert!(tcp_info(&one).is_err());
+        assert!(tcp_info(&one).is_err() && !is_established(&one));
         assert!(limit_segment(&one).is_err());
     }
 }

@@ -22,6 +22,8 @@ async fn poll(session: &Session) -> Result<(), SubscribeError> {
     session.connected();
     loop {
         poller.poll(session).await?;
+        // It may have been by another connection than the last.
+        session.connected();
         session.rest().await;
     }
 }

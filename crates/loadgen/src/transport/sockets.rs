@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use rustix::net::sockopt;
 use schema::trial::Segments;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
@@ -16,6 +18,10 @@ use tokio::sync::Notify;
 
 use super::segments;
 use crate::os;
+use crate::sluggard::{SlowReading, Sluggard};
+
+/// How often a subscriber that does not keep up asks whether its connection is still there: the least that there is.
+const ASK: Duration = Duration::from_secs(1);
 
 /// The sockets of a load thread.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +54,8 @@ pub struct Socket {
     connection: Rc<Connection>,
     sockets: Sockets,
     number: u64,
+    /// How it is read, if not at once.
+    slow: Option<Box<SlowReading>>,
 }
 
 impl Sockets {
@@ -66,7 +74,7 @@ impl Sockets {
         let number = known.next;
         known.next += 1;
         known.open.insert(number, Rc::downgrade(&connection));
-        Socket { connection, sockets: self.clone(), number }
+        Socket { connection, sockets: self.clone(), number, slow: None }
     }
 
     /// The segments of all sockets so far, by the kernel.
@@ -93,6 +101,20 @@ impl Connection {
     }
 }
 
+impl Socket {
+    /// From now on it is read as by a subscriber that does not keep up. A kernel that cuts a connection which takes nothing
+    /// (`TCP_USER_TIMEOUT`) does not tell the other end; that asks each second, therefore.
+    pub(crate) fn read_slowly(&mut self, sluggard: Rc<Sluggard>) -> io::Result<()> {
+        let stream = self.connection.stream.borrow();
+        sockopt::set_socket_keepalive(&*stream, true)?;
+        sockopt::set_tcp_keepidle(&*stream, ASK)?;
+        sockopt::set_tcp_keepintvl(&*stream, ASK)?;
+        drop(stream);
+        self.slow = Some(Box::new(SlowReading::new(sluggard)));
+        Ok(())
+    }
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
         let mut known = self.sockets.0.known.borrow_mut();
@@ -103,8 +125,13 @@ impl Drop for Socket {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.connection.stream.borrow_mut()).poll_read(cx, buf)
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Self { connection, slow, .. } = &mut *self;
+        let mut stream = connection.stream.borrow_mut();
+        match slow {
+            None => Pin::new(&mut *stream).poll_read(cx, buf),
+            Some(slow) => slow.poll_read(&mut stream, cx, buf),
+        }
     }
 }
 

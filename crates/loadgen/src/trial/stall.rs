@@ -78,7 +78,7 @@ impl Drop for Stopped {
 }
 
 /// Waits until `deadline_ns`; false when the trial was abandoned before.
-fn wait(deadline_ns: u64, abandoned: &AtomicBool) -> bool {
+pub(super) fn wait(deadline_ns: u64, abandoned: &AtomicBool) -> bool {
     loop {
         if abandoned.load(Ordering::Relaxed) {
             return false;

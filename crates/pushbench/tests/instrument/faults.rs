@@ -72,6 +72,19 @@ fn a_server_that_dies_ends_the_trial_with_the_reason() {
 }
 
 #[test]
+fn a_server_that_never_comes_back_from_a_restart_is_told_in_bounded_time() {
+    let settings = endless("restart.at = \"100ms\"");
+    let server = serve("websocket", &settings);
+    let begun = Instant::now();
+    let output = Load::start(&server, server.ready().address, &settings).finish();
+    // It is given 10 s.
+    assert!(begun.elapsed() < 2 * LONGEST, "the trial went on for {:?}", begun.elapsed());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+    assert!(said.contains("no other server has come: not within 10 s; nobody serves the feed"), "{said}");
+}
+
+#[test]
 fn a_load_generator_that_nobody_awaits_ends_and_leaves_no_server_stopped() {
     let settings = endless(r#"stall = { at = "0ms", for = "4min" }"#);
     every_technique(|technique| {

@@ -1,0 +1,125 @@
+//! When a subscriber whose connection broke tries again.
+//!
+//! Pure: how often it has failed and a random number in, a pause out.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use schema::settings::Backoff;
+
+/// The pause of somebody who does not back off.
+const FIXED: Duration = Duration::from_millis(10);
+
+/// The upper end of the first jittered pause; it doubles with each failure.
+const FIRST_JITTER: Duration = Duration::from_millis(50);
+/// No jittered pause is longer.
+const MOST_JITTER: Duration = Duration::from_secs(2);
+
+/// After a connection that broke, where no restart is part of the trial; it doubles with each failure.
+const FIRST_PATIENT: Duration = Duration::from_millis(50);
+/// No such pause is longer.
+const MOST_PATIENT: Duration = Duration::from_millis(800);
+
+/// From this many doublings on, every pause has reached its longest.
+const MOST_DOUBLINGS: u32 = 16;
+
+/// The pauses of one subscriber.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    backoff: Option<Backoff>,
+    rng: Rng,
+    /// Attempts in a row that failed.
+    failures: u32,
+}
+
+impl Pauses {
+    /// Those of a trial with this way to come back after a restart; none where no restart is part of it.
+    pub(crate) fn new(backoff: Option<Backoff>, rng: Rng) -> Self {
+        Self { backoff, rng, failures: 0 }
+    }
+
+    /// The next pause, given whether the last attempt failed or led to a connection that broke later.
+    pub(crate) fn next(&mut self, has_failed: bool) -> Duration {
+        self.failures = if has_failed { self.failures.saturating_add(1) } else { 0 };
+        pause(self.backoff, self.failures, &mut self.rng)
+    }
+}
+
+/// The pause after so many failed attempts in a row.
+fn pause(backoff: Option<Backoff>, failures: u32, rng: &mut Rng) -> Duration {
+    match backoff {
+        None => doubled(FIRST_PATIENT, failures, MOST_PATIENT),
+        Some(Backoff::None) => FIXED,
+        // "Full jitter" of M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015: uniform from 0.
+        Some(Backoff::Jittered) => doubled(FIRST_JITTER, failures, MOST_JITTER).mul_f64(rng.f64()),
+    }
+}
+
+fn doubled(first: Duration, times: u32, most: Duration) -> Duration {
+    first.saturating_mul(1 << times.min(MOST_DOUBLINGS)).min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn pauses(backoff: Option<Backoff>, seed: u64, count: usize) -> Vec<Duration> {
+        let mut pauses = Pauses::new(backoff, Rng::with_seed(seed));
+        (0..count).map(|nth| pauses.next(nth > 0)).collect()
+    }
+
+    #[test]
+    fn without_back_off_every_pause_is_the_same() {
+        assert_eq!(pauses(Some(Backoff::None), 1, 50), vec![10 * MS; 50]);
+    }
+
+    #[test]
+    fn without_a_restart_pauses_double_up_to_their_longest() {
+        assert_eq!(pauses(None, 1, 7), [50, 100, 200, 400, 800, 800, 800].map(|ms| ms * MS));
+    }
+
+    #[test]
+    fn jittered_pauses_lie_below_a_doubling_limit() {
+        let limits = [50, 100, 200, 400, 800, 1_600, 2_000, 2_000].map(|ms| ms * MS);
+        for seed in 0..200 {
+            for (pause, limit) in pauses(Some(Backoff::Jittered), seed, limits.len()).into_iter().zip(limits)
+            {
+                assert!(pause < limit, "{pause:?} is not below {limit:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn jitter_spreads_subscribers_evenly() {
+        let firsts: Vec<_> = (0..2_000).map(|seed| pauses(Some(Backoff::Jittered), seed, 1)[0]).collect();
+        for tenth in 0..10 {
+            let bounds = tenth * 5 * MS..(tenth + 1) * 5 * MS;
+            let within = firsts.iter().filter(|pause| bounds.contains(pause)).count();
+            // 200 are expected; four standard deviations of a binomial count are 54.
+            assert!((146..=254).contains(&within), "{within} of 2,000 in {bounds:?}");
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_pauses_again() {
+        let of = |seed| pauses(Some(Backoff::Jittered), seed, 20);
+        assert_eq!(of(7), of(7));
+        assert_ne!(of(7), of(8));
+    }
+
+    #[test]
+    fn who_was_connected_begins_anew() {
+        let mut pauses = Pauses::new(None, Rng::with_seed(1));
+        let found: Vec<_> = [true, true, false, true].map(|failed| pauses.next(failed)).into();
+        assert_eq!(found, [100, 200, 50, 100].map(|ms| ms * MS));
+    }
+
+    #[test]
+    fn a_server_that_stays_away_for_ever_changes_nothing_any_more() {
+        let mut rng = Rng::with_seed(1);
+        assert_eq!(pause(None, u32::MAX, &mut rng), MOST_PATIENT);
+        assert!(pause(Some(Backoff::Jittered), u32::MAX, &mut rng) < MOST_JITTER);
+    }
+}
