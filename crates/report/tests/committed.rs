@@ -52,12 +52,20 @@ fn has_runs(root: &Path) -> bool {
 fn copied(root: &Path, copy: &Path, run: &str) -> PathBuf {
     let (from, to) = (root.join(run), copy.join(run));
     assert!(from.join("manifest.json").exists(), "REPORT.md is made from {run}, which is not there");
-    fs::create_dir_all(to.join("trials")).expect("temporary folder is writable");
-    fs::copy(from.join("manifest.json"), to.join("manifest.json")).expect("manifest can be copied");
-    for file in fs::read_dir(from.join("trials")).expect("run has trials").flatten() {
-        fs::copy(file.path(), to.join("trials").join(file.file_name())).expect("trial can be copied");
-    }
+    copy_folder(&from, &to);
     to
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("temporary folder is writable");
+    for entry in fs::read_dir(from).expect("run can be read").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_file() {
+            fs::copy(from, to).expect("file can be copied");
+        } else if entry.file_name() != "charts" {
+            copy_folder(&from, &to);
+        }
+    }
 }
 
 fn charts(run: &Path) -> BTreeMap<String, String> {
