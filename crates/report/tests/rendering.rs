@@ -13,9 +13,8 @@ use fixture::runs::{at, from_zero, full, rates_and_payloads, small};
 use fixture::{Contestant, Histograms, Run};
 use report::{Rendered, ReportError, render};
 use schema::bytes_account::Layers;
-use schema::settings::{Bound, Pace, Uplink, UplinkTo};
+use schema::settings::{Pace, Uplink, UplinkTo};
 use schema::trial::{TrialOutcome, TrialResult};
-use schema::warning::Warning;
 
 #[test]
 fn same_results_give_the_same_bytes() {
@@ -288,48 +287,6 @@ fn swept_zero_is_in_the_table_and_not_in_the_chart() {
     let report = &files[0].1;
     assert!(report.contains("| 0 µs | Long polling |"), "{report}");
     assert!(report.contains("A value of 0 has no place on a logarithmic axis"), "{report}");
-}
-
-#[test]
-fn saturation_is_the_highest_rate_kept_and_at_least_that_where_nothing_broke_it() {
-    let root = folder();
-    // 10 subscribers for 2 s: 20 deliveries for each event/s, none of them late in the model at these rates.
-    let mut run = rates_and_payloads(&[100, 200, 500], &[100]);
-    run.manifest.scenarios[0].sweeps.pop();
-    for (record, _) in &mut run.trials {
-        record.settings.bound = Some(Bound { p99_ns: 10_000_000_000 });
-        record.key.point.remove("events.payload");
-        let TrialResult::Complete(outcome) = &mut record.result else { panic!("model loses nothing here") };
-        match (record.key.technique.as_str(), record.key.point["events.rate"].as_str()) {
-            // It breaks, with a stopwatch that had time.
-            ("frames", "500/s") => (outcome.counts.missing, outcome.counts.delivered) = (1, 9_999),
-            // The load generator is the limit, whatever goes wrong then.
-            ("fields", "500/s") => {
-                outcome.counts.missing = 1;
-                outcome.warnings.push(Warning::LoadGeneratorBusy { busy: 0.99 });
-            }
-            ("lines", rate) if rate != "500/s" => {
-                outcome.warnings.push(Warning::LoadGeneratorBusy { busy: 0.99 });
-            }
-            ("lines", _) => outcome.counts.missing = 1,
-            _ => {}
-        }
-    }
-    let files = written(root.path(), &run);
-    let (report, chart) = (&files[0].1, &files[1].1);
-    assert_eq!(files[1].0, "throughput-both.svg");
-    let rows = ["WebSocket", "Server-Sent Events", "HTTP streaming (NDJSON)", "Long polling"].map(|label| {
-        let begin = format!("| {label} | ");
-        let (_, table) =
-            report.split_once("| saturation throughput, deliveries/s |").expect("table is there");
-        let row = table.lines().find(|line| line.starts_with(&begin)).expect("row is there");
-        let cells: Vec<&str> = row.trim_matches(['|', ' ']).split(" | ").collect();
-        [cells[1], cells[2], cells[4]].map(str::to_owned).join("; ")
-    });
-    let expected = ["2000; 200/s; 500/s", "≥ 2000; 200/s; –", "–; –; 500/s", "≥ 5000; 500/s; –"];
-    assert_eq!(rows, expected);
-    // Three warned points, each in both plots.
-    assert_eq!(chart.matches("r=\"32\"").count(), 6, "{chart}");
 }
 
 #[test]

@@ -20,6 +20,12 @@
 //! measure = { from = "replay", exchange = "poll", count = "wire" }      # left out: it cannot be measured here
 //! why = "the sum leaves out the line ends"                              # what a difference comes from
 //! expected = [909, 909]           # from where to where it then lies; left out: no arithmetic tells
+//! [[figure]]
+//! what = "p99 of pushing ÷ of polling past capacity"
+//! value = 1
+//! is = "above"                    # the publication says only on which side of the value it lies: above, below
+//! unit = "×"
+//! measure = { from = "ratio", of = { from = "figure", at = { technique = "x" }, load = 1.5, figure = "p99" }, to = {…} }
 //! [[table]]                       # overhead bytes of the scenario's points
 //! title = "the same today"
 //! down = ["http.headers"]
@@ -83,7 +89,11 @@ pub struct Published {
     pub value: f64,
     /// Its unit.
     pub unit: String,
-    /// How far the measured one may lie from it, either way, and still be the same.
+    /// Whether the publication gives the figure itself, or only a bound that it lies above or below of.
+    #[serde(default, rename = "is")]
+    pub relation: Relation,
+    /// How far the measured one may lie from it, either way, and still be the same. A bound has none.
+    #[serde(default)]
     pub tolerance: f64,
     /// How it is measured here; none when it cannot be.
     pub measure: Option<Measure>,
@@ -92,6 +102,19 @@ pub struct Published {
     pub why: String,
     /// From where to where the measured one lies if that is why; none where no arithmetic tells. In the same unit.
     pub expected: Option<[f64; 2]>,
+}
+
+/// What a publication says of its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Relation {
+    /// It is the figure.
+    #[default]
+    Equal,
+    /// The figure lies above it.
+    Above,
+    /// The figure lies below it.
+    Below,
 }
 
 /// A rule by which a figure is measured.
@@ -129,6 +152,37 @@ pub enum Measure {
         /// Which.
         at: Trials,
     },
+    /// Deliveries for each second at the capacity that searches found.
+    Capacity {
+        /// Which.
+        at: Trials,
+    },
+    /// A figure that chance has a part in, repetition by repetition.
+    Figure {
+        /// Which.
+        at: Trials,
+        /// Trials at this share of the technique's capacity; left out, trials whose rate the scenario gives.
+        load: Option<f64>,
+        /// What of them.
+        figure: Figure,
+    },
+    /// What one technique costs ÷ what another one costs, where both keep the same latency: read off their lines.
+    EqualLatency {
+        /// Trials of the one, at one rate.
+        of: Trials,
+        /// Trials of the other, at the same rate.
+        to: Trials,
+        /// The latency, in milliseconds; of the quantile that the scenario's samples bound.
+        within_ms: f64,
+    },
+    /// The most subscribers with a p95 within a limit, by a scenario whose steps have ever more of them; linear on
+    /// logarithms between two steps.
+    Steps {
+        /// Which; the steps are the points.
+        at: Trials,
+        /// The limit, in milliseconds.
+        p95_ms: f64,
+    },
     /// One figure over another.
     Ratio {
         /// The dividend.
@@ -152,6 +206,24 @@ pub enum Measure {
 
 fn once() -> f64 {
     1.0
+}
+
+/// What is looked at in a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Figure {
+    /// The p99 delivery latency, milliseconds; infinite where more than one event in a hundred is missing.
+    P99,
+    /// Events of an answer, frame or chunk.
+    EventsPerResponse,
+    /// What was delivered within the window ÷ what was due in it.
+    Delivered,
+    /// CPU time of the server, milliseconds for each second.
+    CpuPerSecond,
+    /// CPU time of the server, microseconds for each event.
+    CpuPerEvent,
+    /// Answers without an event, for each event.
+    EmptyPerEvent,
 }
 
 /// Trials by technique and point; several repetitions are taken together.
@@ -320,7 +392,12 @@ impl Measure {
     pub fn exchanges(&self) -> Vec<&str> {
         match self {
             Self::Replay { exchange, .. } => vec![exchange],
-            Self::Trials { .. } | Self::Requests { .. } => Vec::new(),
+            Self::Trials { .. }
+            | Self::Requests { .. }
+            | Self::Capacity { .. }
+            | Self::Figure { .. }
+            | Self::EqualLatency { .. }
+            | Self::Steps { .. } => Vec::new(),
             Self::Ratio { of, to, .. } => [of.exchanges(), to.exchanges()].concat(),
             Self::Bandwidth { of, .. } => of.exchanges(),
         }
@@ -330,7 +407,12 @@ impl Measure {
     pub fn trials(&self) -> Vec<&Trials> {
         match self {
             Self::Replay { .. } => Vec::new(),
-            Self::Trials { at, .. } | Self::Requests { at } => vec![at],
+            Self::Trials { at, .. }
+            | Self::Requests { at }
+            | Self::Capacity { at }
+            | Self::Figure { at, .. }
+            | Self::Steps { at, .. } => vec![at],
+            Self::EqualLatency { of, to, .. } => vec![of, to],
             Self::Ratio { of, to, .. } => [of.trials(), to.trials()].concat(),
             Self::Bandwidth { of, .. } => of.trials(),
         }
@@ -368,6 +450,17 @@ mod tests {
         };
         assert!(matches!(**of, Measure::Trials { per: Per::Session(5), way: Way::Down, less: 8.0, .. }));
         assert_eq!(measure.trials()[0].point["http.headers"], "minimal");
+    }
+
+    #[test]
+    fn bounds_and_figures_at_a_load_are_read() {
+        let text = r#"{ from = "figure", at = { technique = "x" }, load = 1.5, figure = "p99" }
+            is = "above""#;
+        let figure = &with(text).expect("it is whole").figures[0];
+        assert_eq!(figure.relation, Relation::Above);
+        assert!(matches!(figure.measure, Some(Measure::Figure { load: Some(1.5), figure: Figure::P99, .. })));
+        let plain = with(r#"{ from = "capacity", at = { technique = "x" } }"#).expect("it is whole");
+        assert_eq!(plain.figures[0].relation, Relation::Equal);
     }
 
     #[test]

@@ -41,21 +41,6 @@ pub(super) fn draw(
     Ok(())
 }
 
-/// Draws names in their own order from `top` on, for lines that end anywhere.
-pub(super) fn list<'t>(
-    canvas: &Canvas<'_>,
-    names: impl Iterator<Item = (Look, &'t str)>,
-    right: f64,
-    top: f64,
-) -> Result<(), DrawError> {
-    for (place, (look, text)) in names.enumerate() {
-        let at = (right + AWAY, top + GAP * (place as f64 + 0.5));
-        canvas.marker(at, look.marker, 4.5, look.ink, Body::Filled)?;
-        canvas.text((at.0 + 10.0, at.1), text, LABEL)?;
-    }
-    Ok(())
-}
-
 /// Draws names side by side from `at` on, in as many lines as they need up to `right`; gives the last line's place.
 pub(super) fn along<'t>(
     canvas: &Canvas<'_>,

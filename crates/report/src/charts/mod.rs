@@ -5,6 +5,9 @@ mod bars;
 mod bytes;
 mod bytes_against_rate;
 mod canvas;
+mod capacity;
+mod connections;
+mod counters;
 mod cpu;
 mod frontier;
 mod grid;
@@ -14,17 +17,20 @@ mod lanes;
 mod latency;
 mod layers;
 mod legend;
+mod marked_lanes;
+mod overload;
 mod palette;
 mod percentiles;
 mod servers;
+mod sluggards;
 mod stall;
+mod storm;
 mod svg;
-mod throughput;
 mod timeline;
 mod transport;
 
 use crate::ReportError;
-use crate::statistics::{Answer, Contest, Estimate, Study, Subject};
+use crate::statistics::{Answer, Contest, Estimate, Limits, Reach, Row, Study, Subject, Topic};
 use canvas::DrawError;
 use palette::Look;
 
@@ -47,6 +53,14 @@ pub(crate) enum Place {
     Timelines,
     /// Beside servers that others wrote.
     OtherServers,
+    /// What an event costs at equal latency.
+    Frontier,
+    /// With what each technique can carry.
+    Saturation,
+    /// With what becomes of it beyond that.
+    Overload,
+    /// With a scenario that has a part of the report to itself.
+    Topics,
 }
 
 /// A chart as its kind makes it.
@@ -76,29 +90,59 @@ pub(crate) struct Stage<'a> {
 pub(crate) fn draw(study: &Study<'_>) -> Result<Vec<Figure>, ReportError> {
     let mut figures = Vec::new();
     for answer in &study.scenarios {
+        let place = match answer.subject() {
+            Subject::Frontier => Place::Frontier,
+            _ => Place::Answers,
+        };
         for (name, chart) in kinds(answer) {
-            let file = format!("{name}-{}.svg", answer.info.name);
-            let picture = chart(&Stage { study, answer })
-                .map_err(|reason| ReportError::Draw { chart: file.clone(), reason })?;
-            let scenario = answer.info.name.clone();
-            figures.extend(picture.map(|picture| Figure { scenario, place: Place::Answers, file, picture }));
+            let draw = || chart(&Stage { study, answer });
+            figures.extend(figure(name, &answer.info.name, place, draw)?);
         }
         figures.extend(timelines(&Stage { study, answer })?);
     }
     for contest in &study.contests {
         figures.extend(servers(study, contest)?);
     }
+    for answer in &study.topics {
+        for (name, chart) in of_topic(answer) {
+            let draw = || chart(&Stage { study, answer });
+            figures.extend(figure(name, &answer.info.name, Place::Topics, draw)?);
+        }
+    }
+    for limits in &study.limits {
+        for (name, place, chart) in OF_LIMITS {
+            figures.extend(figure(name, &limits.info.name, place, || chart(study, limits))?);
+        }
+    }
     Ok(figures)
+}
+
+type LimitsChart = fn(&Study<'_>, &Limits<'_>) -> Result<Option<Picture>, DrawError>;
+
+/// What is drawn of a scenario that looks for limits.
+const OF_LIMITS: [(&str, Place, LimitsChart); 3] = [
+    ("capacity", Place::Saturation, capacity::draw),
+    ("overload", Place::Overload, overload::draw),
+    ("servers", Place::OtherServers, servers::at_saturation),
+];
+
+/// `<name>-<scenario>.svg`; none where it would be empty.
+fn figure(
+    name: &str,
+    scenario: &str,
+    place: Place,
+    draw: impl FnOnce() -> Result<Option<Picture>, DrawError>,
+) -> Result<Option<Figure>, ReportError> {
+    let file = format!("{name}-{scenario}.svg");
+    let picture = draw().map_err(|reason| ReportError::Draw { chart: file.clone(), reason })?;
+    Ok(picture.map(|picture| Figure { scenario: scenario.to_owned(), place, file, picture }))
 }
 
 /// `servers-<scenario>.svg`; none where pushbench's own took no part, since there is nothing to compare with.
 fn servers(study: &Study<'_>, contest: &Contest<'_>) -> Result<Option<Figure>, ReportError> {
-    let scenario = contest.info.name.clone();
-    let file = format!("servers-{scenario}.svg");
-    let Some(answer) = study.answer(&scenario) else { return Ok(None) };
-    let picture = servers::draw(&Stage { study, answer }, contest)
-        .map_err(|reason| ReportError::Draw { chart: file.clone(), reason })?;
-    Ok(picture.map(|picture| Figure { scenario, place: Place::OtherServers, file, picture }))
+    let Some(answer) = study.answer(&contest.info.name) else { return Ok(None) };
+    let draw = || servers::draw(&Stage { study, answer }, contest);
+    figure("servers", &contest.info.name, Place::OtherServers, draw)
 }
 
 /// Whether a scenario's trials were recorded flight by flight: to be looked at one by one, and too few to compare.
@@ -130,12 +174,33 @@ fn kinds(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
             ("bytes", bytes::by_technique),
             ("cpu", cpu::draw),
         ],
-        Subject::Time => vec![("interval", interval::draw), ("frontier", frontier::draw)],
-        Subject::Saturation => vec![("throughput", throughput::draw)],
+        Subject::Time => {
+            vec![
+                ("interval", interval::draw),
+                ("frontier", frontier::cpu),
+                ("frontier-bytes", frontier::bytes),
+            ]
+        }
+        Subject::Frontier => vec![("frontier", frontier::cpu), ("frontier-bytes", frontier::bytes)],
         Subject::Rate => vec![("rate", bytes_against_rate::draw)],
         Subject::SetUp => vec![("handshake", handshake::bytes), ("amortised", handshake::amortised)],
         Subject::Transport => vec![("bytes", bytes::by_point), ("transport", transport::draw)],
         Subject::Bytes => vec![("bytes", bytes::by_point)],
+    }
+}
+
+/// What is drawn of a scenario that has a part of the report to itself.
+fn of_topic(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
+    match answer.topic() {
+        Some(Topic::Connections) => {
+            vec![("connections", connections::plain), ("connections-tls", connections::over_tls)]
+        }
+        Some(Topic::Storms) => vec![("storm", storm::draw)],
+        Some(Topic::Sluggards) => vec![("sluggards", sluggards::draw)],
+        Some(Topic::Counters) => {
+            vec![("instructions", counters::instructions), ("system-calls", counters::system_calls)]
+        }
+        None => Vec::new(),
     }
 }
 
@@ -145,17 +210,38 @@ impl Stage<'_> {
     }
 
     fn look(&self, order: usize) -> Look {
-        palette::look(order, self.study.technique(order).floor)
+        look_of(self.study, order)
     }
 
     fn labels(&self) -> Vec<&str> {
         self.answer.contestants().into_iter().map(|order| self.label(order)).collect()
     }
 
+    /// Rows of the same technique side by side.
+    fn by_technique(&self) -> Vec<&Row<'_>> {
+        self.answer.contestants().into_iter().flat_map(|order| self.answer.rows_of(order)).collect()
+    }
+
+    /// The technique, and the row's values with the last words of their keys: `WebSocket, backoff jittered`.
+    fn lane_name(&self, row: &Row<'_>) -> String {
+        let coordinates = self.answer.info.sweeps.iter().zip(&row.point);
+        let values = coordinates.filter(|(_, coordinate)| coordinate.reach == Reach::Swept).map(
+            |(key, coordinate)| {
+                let name = key.rsplit_once('.').map_or(key.as_str(), |(_, name)| name);
+                format!(", {name} {}", coordinate.text)
+            },
+        );
+        format!("{}{}", self.label(row.technique), values.collect::<String>())
+    }
+
     /// `… in *chat*`, as a title.
     fn titled(&self, what: &str) -> String {
         format!("{what}: {}", self.answer.info.name)
     }
+}
+
+fn look_of(study: &Study<'_>, order: usize) -> Look {
+    palette::look(order, study.technique(order).floor)
 }
 
 /// The figure and both ends of its interval, for the extent of an axis.

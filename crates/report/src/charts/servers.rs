@@ -5,9 +5,9 @@ use plotters::style::text_anchor::HPos;
 use super::axis::Axis;
 use super::canvas::{self, Body, DrawError, LABEL};
 use super::lanes::{self, Entry, Lanes, WIDTH};
-use super::{Picture, Stage, extent, palette};
+use super::{Picture, Stage, extent, look_of, palette};
 use crate::numbers;
-use crate::statistics::{Contest, Estimate, Ratios, Row, Unit};
+use crate::statistics::{Contest, Estimate, Limits, Ratios, Row, Study, Unit};
 
 const RIGHT: f64 = 170.0;
 
@@ -22,15 +22,28 @@ struct Lane<'s> {
 
 /// None when the scenario has a sweep: then a point is one of many, and the table has them.
 pub(super) fn draw(stage: &Stage<'_>, contest: &Contest<'_>) -> Result<Option<Picture>, DrawError> {
-    let lanes = lanes(stage, contest);
+    if !stage.answer.is_single() {
+        return Ok(None);
+    }
+    let title = stage.titled("Server CPU per delivered event, ours and theirs");
+    picture(stage.study, title, &lanes(stage, contest))
+}
+
+/// The same at each server's own capacity; none where nobody else took part.
+pub(super) fn at_saturation(study: &Study<'_>, limits: &Limits<'_>) -> Result<Option<Picture>, DrawError> {
+    let title =
+        format!("Server CPU per delivered event at saturation, ours and theirs: {}", limits.info.name);
+    picture(study, title, &saturated(study, limits))
+}
+
+fn picture(study: &Study<'_>, title: String, lanes: &[Lane<'_>]) -> Result<Option<Picture>, DrawError> {
     let values: Vec<f64> = lanes.iter().filter_map(cpu).flat_map(extent).collect();
-    if !stage.answer.is_single() || values.is_empty() {
+    if values.is_empty() {
         return Ok(None);
     }
     let frame = Lanes::new(lanes.iter().map(|lane| lane.name.as_str()).collect(), RIGHT);
     let axis = Axis::logarithmic(values.into_iter(), Unit::Nanoseconds, frame.pixels());
-    let title = stage.titled("Server CPU per delivered event, ours and theirs");
-    let description = describe(&lanes);
+    let description = describe(lanes);
     let svg = canvas::paint(frame.size(), &title, &description, |canvas| {
         frame.draw(canvas, &title, &axis, "CPU time per delivered event, logarithmic")?;
         let entry =
@@ -38,7 +51,7 @@ pub(super) fn draw(stage: &Stage<'_>, contest: &Contest<'_>) -> Result<Option<Pi
         lanes::legend_line(canvas, &[entry(Body::Filled, "ours"), entry(Body::Hollow, "theirs")])?;
         canvas.text((WIDTH - 20.0, 56.0), "ours ÷ theirs", LABEL.quiet().anchored(HPos::Right))?;
         for (place, lane) in lanes.iter().enumerate() {
-            let (look, y) = (stage.look(lane.row.technique), frame.y(place));
+            let (look, y) = (look_of(study, lane.row.technique), frame.y(place));
             match cpu(lane) {
                 Some(cpu) => lanes::whisker(canvas, &axis, y, cpu, (look.marker, look.ink, lane.body))?,
                 None => frame.nothing(canvas, place)?,
@@ -73,6 +86,36 @@ fn lanes<'s>(stage: &'s Stage<'_>, contest: &'s Contest<'_>) -> Vec<Lane<'s>> {
         let own =
             own.map(|row| Lane { name: stage.label(order).to_owned(), row, body: Body::Filled, ratio: None });
         lanes.extend(own.into_iter().chain(theirs));
+    }
+    lanes
+}
+
+/// Ours, and under each those of others at the same point.
+fn saturated<'s>(study: &'s Study<'_>, limits: &'s Limits<'_>) -> Vec<Lane<'s>> {
+    let mut lanes = Vec::new();
+    for own in limits.own() {
+        let Some(row) = &own.row else { continue };
+        let (label, way) = (&study.technique(own.whose.technique).label, limits.way(&own.whose));
+        let name = if way.is_empty() { label.clone() } else { format!("{label}, {way}") };
+        let theirs = limits.saturations.iter().filter_map(|other| {
+            let target = other
+                .whose
+                .target
+                .filter(|_| limits.ours(other).is_some_and(|ours| ours.whose == own.whose))?;
+            Some((target, other.row.as_ref()?))
+        });
+        let theirs: Vec<Lane<'s>> = theirs
+            .map(|(target, theirs)| Lane {
+                name: format!("{name} of {}", target.label),
+                row: theirs,
+                body: Body::Hollow,
+                ratio: Ratios::of(row, theirs).cpu,
+            })
+            .collect();
+        if !theirs.is_empty() {
+            lanes.push(Lane { name, row, body: Body::Filled, ratio: None });
+            lanes.extend(theirs);
+        }
     }
     lanes
 }

@@ -1,14 +1,17 @@
 //! Scenario by scenario: the question, how to read the answer, tables, charts.
 
 use super::markdown::{anchor, inline, table};
-use super::{Chapter, crossings, handshake, price, saturation, transport_cost};
+use super::{Chapter, crossings, handshake, price, transport_cost};
 use crate::charts::{Figure, Picture, Place};
 use crate::numbers::{self, Scale, optional, significant};
 use crate::statistics::{Answer, Figures, Quantile, Row};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    if chapter.study.scenarios.is_empty() {
-        return "*No trial has ended yet.*\n".to_owned();
+    let study = chapter.study;
+    if study.scenarios.is_empty() {
+        let none = study.topics.is_empty() && study.limits.is_empty();
+        let why = if none { "No trial has ended yet." } else { "All scenarios of this run have sections of their own." };
+        return format!("*{why}*\n");
     }
     let answers = chapter.study.scenarios.iter().map(|answer| scenario(chapter, answer));
     format!("{NOTE}\n\n{}", answers.collect::<Vec<_>>().join("\n"))
@@ -52,13 +55,7 @@ fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
 
 /// What follows from a sweep beyond its charts; each is empty where the scenario asks something else.
 fn extras(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
-    let extras = [
-        saturation::section,
-        handshake::section,
-        crossings::section,
-        transport_cost::section,
-        price::section,
-    ];
+    let extras = [handshake::section, crossings::section, transport_cost::section, price::section];
     extras.map(|section| section(chapter, answer)).concat()
 }
 

@@ -10,6 +10,7 @@ use super::Chapter;
 use super::markdown::{inline, word_table};
 use crate::load::Trial;
 use crate::numbers;
+use crate::statistics::is_searched;
 
 /// Skipped parts, broken records, failed and incomplete trials.
 pub(super) fn not_measured(chapter: &Chapter<'_>) -> String {
@@ -57,6 +58,7 @@ fn failed(chapter: &Chapter<'_>) -> Option<String> {
 
 fn incomplete(chapter: &Chapter<'_>) -> Option<String> {
     let rows: Vec<Vec<String>> = trials(chapter)
+        .filter(|trial| !is_searched(&trial.record))
         .filter_map(|trial| match &trial.record.result {
             TrialResult::Incomplete(outcome) => {
                 Some([vec![name(chapter, trial)], losses(trial, outcome)].concat())
@@ -64,6 +66,7 @@ fn incomplete(chapter: &Chapter<'_>) -> Option<String> {
             TrialResult::Complete(_) | TrialResult::Failed(_) => None,
         })
         .collect();
+    // In a search, and past the capacity that it found, losses are the answer.
     let text = "Trials that lost events or subscribers' messages; their figures stand above, with everything missing counted \
         as slower than all that came:";
     let head = ["trial", "events missing", "of", "messages up missing", "of"];

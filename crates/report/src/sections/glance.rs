@@ -1,8 +1,8 @@
 //! The answer in one table: the scenarios without a sweep, three figures each. Those whose events are posted are not among
 //! them, since their figures have a publish call in them that the others' have not.
 
-use super::Chapter;
 use super::markdown::{anchor, inline, table};
+use super::{Chapter, frontier, saturation};
 use crate::charts;
 use crate::numbers::{NOTHING, significant, time};
 use crate::statistics::{Answer, Estimate, Figures, Quantile};
@@ -21,6 +21,15 @@ const MEASURES: [Measure; 3] = [
 ];
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
+    let told: String = [frontier::glance(chapter), saturation::glance(chapter)]
+        .into_iter()
+        .flatten()
+        .map(|line| format!("\n- {line}"))
+        .collect();
+    format!("{}{told}\n", by_scenario(chapter))
+}
+
+fn by_scenario(chapter: &Chapter<'_>) -> String {
     let answers: Vec<&Answer<'_>> = chapter
         .study
         .scenarios

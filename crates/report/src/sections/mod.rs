@@ -4,20 +4,27 @@ mod answers;
 mod browsers;
 mod claims;
 mod closings;
+mod connections;
+mod counters;
 mod crossings;
 mod doubts;
 mod floor;
+mod frontier;
 mod glance;
 mod handshake;
 mod machine;
 mod markdown;
 mod observer;
 mod other_servers;
+mod overload;
 mod price;
 mod published;
 mod saturation;
+mod sluggards;
+mod storms;
 mod theory;
 mod timeline;
+mod topic;
 mod transport_cost;
 
 use std::path::{Component, Path, PathBuf};
@@ -39,12 +46,19 @@ pub(crate) struct Chapter<'a> {
 type Section = fn(&Chapter<'_>) -> String;
 
 /// Every section with its marker's name, in the order of the template.
-const SECTIONS: [(&str, Section); 14] = [
+const SECTIONS: &[(&str, Section)] = &[
     ("at-a-glance", glance::section),
+    ("frontier", frontier::section),
     ("claims", claims::section),
     ("machine", machine::section),
     ("floor", floor::section),
     ("answers", answers::section),
+    ("saturation", saturation::section),
+    ("overload", overload::section),
+    ("connections", connections::section),
+    ("storms", storms::section),
+    ("sluggards", sluggards::section),
+    ("counters", counters::section),
     ("other-servers", other_servers::section),
     ("browsers", browsers::section),
     ("closings", closings::section),
@@ -69,7 +83,7 @@ pub(crate) fn generate(studies: &[Study<'_>], figures: &[Vec<Figure>], home: &Pa
             suffix: if several { format!("-{}", study.run.name) } else { String::new() },
         })
         .collect();
-    SECTIONS.map(|(name, section)| Part { name, text: text(&chapters, section) }).into()
+    SECTIONS.iter().map(|(name, section)| Part { name, text: text(&chapters, *section) }).collect()
 }
 
 fn text(chapters: &[Chapter<'_>], section: Section) -> String {

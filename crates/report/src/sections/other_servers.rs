@@ -6,20 +6,23 @@ use schema::settings::Publisher;
 use super::Chapter;
 use super::answers::figure;
 use super::markdown::{anchor, inline, table, word_table};
+use super::saturation::{capacity, name};
 use crate::charts::Place;
 use crate::numbers::{self, NOTHING, optional, significant};
-use crate::statistics::{Answer, Contest, Estimate, Figures, Quantile, Ratios, Row};
+use crate::statistics::{Answer, Contest, Estimate, Figures, Limits, Quantile, Ratios, Row, Saturation};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let study = chapter.study;
-    if study.contests.is_empty() {
+    let contests = study.contests.iter().map(|contest| one(chapter, contest));
+    let saturated = study.limits.iter().filter(|limits| limits.is_contest());
+    let parts: Vec<String> = contests.chain(saturated.map(|limits| at_saturation(chapter, limits))).collect();
+    if parts.is_empty() {
         return format!(
             "*No server that others wrote took part in this run.*\n{}",
             chapter.left_out(&["target ", "targets"])
         );
     }
-    let contests = study.contests.iter().map(|contest| one(chapter, contest));
-    format!("{NOTE}\n\n{}\n{}", contests.collect::<Vec<_>>().join("\n"), servers(chapter))
+    format!("{NOTE}\n\n{}\n{}", parts.join("\n"), servers(chapter))
 }
 
 const NOTE: &str = "Servers that nobody here wrote, started by pushbench with the configurations below, subscribed to by the same client and measured in \
@@ -53,6 +56,57 @@ fn one(chapter: &Chapter<'_>, contest: &Contest<'_>) -> String {
         table(contest.info.sweeps.len() + 2, &head, rows.into_iter().map(|(_, line)| line)),
         charts.map(|chart| figure(chapter, chart)).collect::<String>(),
     )
+}
+
+/// Every server at its own capacity, so that nobody pays for waking an idle core.
+fn at_saturation(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
+    let info = limits.info;
+    let head = ["technique", "theirs", "CPU/event", "capacity, deliveries/s", "p99 there", "events/response"];
+    let theirs = limits.saturations.iter().filter(|found| found.whose.target.is_some());
+    let rows = theirs.map(|theirs| saturated(chapter, limits, theirs));
+    let charts = chapter
+        .figures
+        .iter()
+        .filter(|figure| figure.place == Place::OtherServers && figure.scenario == info.name);
+    format!(
+        "<a id=\"scenario-{}{}\"></a>\n\n### {}: at saturation\n\n**{}**\n\n{}\n\n{}\n{SATURATED}\n\n{}",
+        anchor(&info.name),
+        chapter.suffix,
+        inline(&info.name),
+        inline(&info.question),
+        inline(&info.reading),
+        table(2, &head.map(str::to_owned), rows),
+        charts.map(|chart| figure(chapter, chart)).collect::<String>(),
+    )
+}
+
+const SATURATED: &str = "Each at its own capacity, which was searched for in the same repetition; CPU is that of the whole process group for each event \
+    that was delivered. **≥**: it was not the server that gave in, so it may come further.";
+
+fn saturated(chapter: &Chapter<'_>, limits: &Limits<'_>, theirs: &Saturation<'_>) -> Vec<String> {
+    let own = limits.ours(theirs);
+    let rows = own.and_then(|own| own.row.as_ref()).zip(theirs.row.as_ref());
+    let ratios = rows.map(|(own, theirs)| Ratios::of(own, theirs));
+    let ratio = |of: fn(&Ratios) -> Option<Estimate>| ratios.as_ref().and_then(of);
+    let both = |of: fn(&Figures) -> Option<Estimate>, show: fn(f64) -> String| {
+        let of = |row: Option<&Row<'_>>| {
+            optional(row.and_then(|row| of(row.figures.as_ref()?)), |it| show(it.value))
+        };
+        format!("{} : {}", of(own.and_then(|own| own.row.as_ref())), of(theirs.row.as_ref()))
+    };
+    let capacities = own.and_then(|own| own.capacities()?.over(&theirs.capacities()?));
+    // A quotient of what is at least so much with what is at least so much says nothing.
+    let is_exact = !theirs.is_at_least() && own.is_some_and(|own| !own.is_at_least());
+    let own_capacity = own.map_or_else(|| NOTHING.to_owned(), capacity);
+    let p99 = |figures: &Figures| figures.delivery_at(Quantile::P99).estimate();
+    vec![
+        name(chapter, limits, &theirs.whose),
+        theirs.whose.target.map_or_else(String::new, |target| inline(&target.label)),
+        cell(ratio(|ratios| ratios.cpu), &both(|figures| figures.cpu, numbers::time)),
+        cell(capacities.filter(|_| is_exact), &format!("{own_capacity} : {}", capacity(theirs))),
+        cell(ratio(|ratios| ratios.p99), &both(p99, numbers::time)),
+        cell(ratio(|ratios| ratios.batch), &both(events_per_response, significant)),
+    ]
 }
 
 /// How ours get their events, which is half of what the comparison is worth.
@@ -111,7 +165,9 @@ fn events_per_response(figures: &Figures) -> Option<Estimate> {
 fn servers(chapter: &Chapter<'_>) -> String {
     let took_part = |target: &&TargetInfo| {
         let mut theirs = chapter.study.contests.iter().flat_map(|contest| &contest.theirs);
+        let mut saturations = chapter.study.limits.iter().flat_map(|limits| &limits.saturations);
         theirs.any(|(other, _)| other.name == target.name)
+            || saturations.any(|found| found.whose.target.is_some_and(|other| other.name == target.name))
     };
     let targets: Vec<&TargetInfo> = chapter.study.run.manifest.targets.iter().filter(took_part).collect();
     let rows = targets.iter().map(|target| {

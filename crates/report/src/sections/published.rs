@@ -1,14 +1,16 @@
 //! Published figures beside the same ones measured here, each with a verdict that is computed.
 
+mod limits;
 pub(super) mod measure;
 mod today;
 
-use schema::literature::{Publication, Published};
+use schema::literature::{Publication, Published, Relation};
 use schema::manifest::LiteratureInfo;
 
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
 use crate::numbers;
+use limits::{Found, Side};
 use measure::Source;
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
@@ -59,31 +61,60 @@ const ROUNDING: f64 = 1e-9;
 /// A published figure, and what became of it.
 struct Verdict<'p> {
     figure: &'p Published,
-    measured: Option<f64>,
+    found: Option<Found>,
+}
+
+/// Whether a figure is the published one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Same,
+    Other,
+    /// What was measured does not tell.
+    Open,
+    Nothing,
 }
 
 impl<'p> Verdict<'p> {
     fn of(chapter: &Chapter<'_>, publication: &Publication, figure: &'p Published) -> Self {
         let rule = figure.measure.as_ref();
         let source = Source { id: &publication.id, scenario: &publication.scenario };
-        let measured = rule.and_then(|rule| measure::measure(chapter.study.run, &source, rule));
-        Self { figure, measured }
+        let found = rule.and_then(|rule| limits::find(chapter.study, &source, rule));
+        Self { figure, found }
     }
 
-    /// None when nothing was measured.
-    fn is_reproduced(&self) -> Option<bool> {
-        let Published { value, tolerance, .. } = self.figure;
-        self.measured.map(|measured| (measured - value).abs() <= tolerance + value.abs() * ROUNDING)
+    fn told(&self) -> Told {
+        let Published { value, tolerance, relation, .. } = self.figure;
+        let Some(Found { estimate, side, varies }) = self.found else { return Told::Nothing };
+        let away = tolerance + value.abs() * ROUNDING;
+        let near = |found: f64| (found - value).abs() <= away;
+        let ends = match (estimate.interval, varies) {
+            (Some(interval), _) => [interval.low, interval.high],
+            (None, false) => [estimate.value; 2],
+            (None, true) if *relation == Relation::Equal => [estimate.value; 2],
+            (None, true) => return Told::Open,
+        };
+        let is_over = ends[0] > value + away && side != Side::Most;
+        let is_under = ends[1] < value - away && side != Side::Least;
+        match relation {
+            Relation::Equal if side == Side::Exact && near(estimate.value) => Told::Same,
+            Relation::Above if is_over => Told::Same,
+            Relation::Below if is_under => Told::Same,
+            _ if is_over || is_under => Told::Other,
+            _ => Told::Open,
+        }
     }
 
     fn words(&self) -> String {
         let why = inline(&self.figure.why);
-        match self.is_reproduced() {
-            Some(true) => "**reproduced**".to_owned(),
-            Some(false) => self.difference(&why),
-            None if self.figure.measure.is_some() => "*not measured* in this run".to_owned(),
-            None if why.is_empty() => "*not measured*: there is no rule for it".to_owned(),
-            None => format!("*not measured*: {why}"),
+        match self.told() {
+            Told::Same => "**reproduced**".to_owned(),
+            Told::Other => self.difference(&why),
+            Told::Open => {
+                "*too close to tell*: what was measured lies on both sides, or has too few trials".to_owned()
+            }
+            Told::Nothing if self.figure.measure.is_some() => "*not measured* in this run".to_owned(),
+            Told::Nothing if why.is_empty() => "*not measured*: there is no rule for it".to_owned(),
+            Told::Nothing => format!("*not measured*: {why}"),
         }
     }
 
@@ -102,24 +133,44 @@ impl<'p> Verdict<'p> {
     /// Whether the measured figure is what the cause of its difference makes of the published one; none where the
     /// publication's file does not say what that is.
     fn is_expected(&self) -> Option<bool> {
-        let ([low, high], measured) = (self.figure.expected?, self.measured?);
+        let ([low, high], measured) = (self.figure.expected?, self.found?.estimate.value);
         Some(low - low.abs() * ROUNDING <= measured && measured <= high + high.abs() * ROUNDING)
     }
 
     fn line(&self) -> Vec<String> {
-        let Published { what, value, unit, tolerance, .. } = self.figure;
+        let Published { what, value, unit, tolerance, relation, .. } = self.figure;
         let with_unit = |number: String| inline(format!("{number} {unit}").trim());
+        let side = match relation {
+            Relation::Equal => "",
+            Relation::Above => "above ",
+            Relation::Below => "below ",
+        };
         let allowed = match *tolerance {
             0.0 => String::new(),
             tolerance => format!(" ± {tolerance}"),
         };
         vec![
             inline(what),
-            format!("{}{allowed}", with_unit(value.to_string())),
-            numbers::optional(self.measured, |measured| with_unit(numbers::plain(measured))),
+            format!("{side}{}{allowed}", with_unit(value.to_string())),
+            numbers::optional(self.found, |found| with_unit(shown(found))),
             self.words(),
         ]
     }
+}
+
+/// What chance has a part in bears its interval.
+fn shown(Found { estimate, side, varies }: Found) -> String {
+    let side = match side {
+        Side::Exact => "",
+        Side::Least => "≥ ",
+        Side::Most => "≤ ",
+    };
+    let number = match estimate.value {
+        value if value.is_infinite() => "∞".to_owned(),
+        _ if varies => numbers::estimate(estimate),
+        value => numbers::plain(value),
+    };
+    format!("{side}{number}")
 }
 
 /// Verdicts are read from the left, as the first column is.
@@ -128,9 +179,12 @@ fn words_last(table: &str) -> String {
 }
 
 fn count(verdicts: &[Verdict<'_>]) -> String {
-    let of = |state: Option<bool>| verdicts.iter().filter(|verdict| verdict.is_reproduced() == state).count();
-    let (same, other, none) = (of(Some(true)), of(Some(false)), of(None));
+    let of = |told: Told| verdicts.iter().filter(|verdict| verdict.told() == told).count();
+    let (same, other, open, none) = (of(Told::Same), of(Told::Other), of(Told::Open), of(Told::Nothing));
     let mut words = vec![format!("{same} reproduced"), format!("{other} differ")];
+    if open > 0 {
+        words.push(format!("{open} too close to tell"));
+    }
     if none > 0 {
         words.push(format!("{none} not measured"));
     }

@@ -1,42 +1,177 @@
-//! Up to which rate each technique keeps up, beside the throughput chart.
+//! What each technique can carry: the highest rate within the bound, with what it costs there and what gave in.
+
+use schema::trial::TrialOutcome;
 
 use super::Chapter;
-use super::markdown::{inline, table};
-use crate::numbers::{self, NOTHING, significant};
-use crate::statistics::{Answer, Saturation};
+use super::answers::figure;
+use super::markdown::{anchor, inline, table};
+use crate::charts::Place;
+use crate::numbers::{self, NOTHING, optional, significant};
+use crate::statistics::{
+    End, Estimate, LEAST_TRIALS, Limits, Quantile, Saturation, Whose, batch, server_busy,
+};
 
-/// Nothing when the scenario does not sweep a rate alone.
-pub(super) fn section(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
-    let saturations = answer.saturations();
-    let Some(key) = answer.info.sweeps.first().filter(|_| !saturations.is_empty()) else {
-        return String::new();
-    };
-    let key = inline(key);
-    let head = [
-        "technique".to_owned(),
-        "saturation throughput, deliveries/s".to_owned(),
-        format!("at {key}"),
-        "p99 there".to_owned(),
-        format!("{key} that broke it"),
-    ];
-    let rows = saturations.iter().map(|saturation| line(chapter, saturation));
-    format!("{NOTE}\n\n{}\n", table(1, &head, rows))
+pub(super) fn section(chapter: &Chapter<'_>) -> String {
+    let own = chapter.study.limits.iter().filter(|limits| !limits.is_contest());
+    let parts: Vec<String> = own.map(|limits| one(chapter, limits)).collect();
+    if parts.is_empty() {
+        return "*No scenario of this run searched for a capacity.*\n".to_owned();
+    }
+    format!("{NOTE}\n\n{}", parts.join("\n"))
 }
 
-const NOTE: &str = "Saturation throughput: the highest offered rate of the sweep at which nothing was missing, p99 was within the \
-    scenario's bound, and the load generator was not the limit. ≥ where no higher rate broke the technique: the sweep, or the \
-    load generator, ended before it did.";
+const NOTE: &str = "*Capacity* is the highest offered rate at which nothing was missing and p99 was within the scenario's bound, in deliveries a \
+    second: rate × subscribers. It is searched for by doubling and then halving, anew in each repetition, each rate with fresh processes, and tried \
+    once more where it does not pass; the interval is of 95 % between repetitions. **≥**: in at least one repetition it was not the server that \
+    gave in, so it may come further; what gave in stands in the last column. Everything else in a row is from the trials at that capacity: \
+    CPU and events per response belong beside any throughput, since who delivers in lumps delivers more. The ratio to the floor is \
+    drawn in pairs.";
 
-fn line(chapter: &Chapter<'_>, saturation: &Saturation<'_>) -> Vec<String> {
-    let broke = saturation.broke.map_or_else(|| NOTHING.to_owned(), |row| inline(&row.point[0].text));
-    let at_least = if saturation.broke.is_some() { "" } else { "≥ " };
-    let kept = saturation.kept.as_ref().map(|kept| {
-        [
-            format!("{at_least}{}", significant(kept.offered_per_s)),
-            inline(&kept.row.point[0].text),
-            numbers::time_estimate(kept.p99),
-        ]
-    });
-    let kept = kept.unwrap_or_else(|| [NOTHING; 3].map(str::to_owned));
-    [chapter.label(saturation.technique)].into_iter().chain(kept).chain([broke]).collect()
+fn one(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
+    let info = limits.info;
+    let charts = chapter
+        .figures
+        .iter()
+        .filter(|figure| figure.place == Place::Saturation && figure.scenario == info.name)
+        .map(|chart| figure(chapter, chart));
+    format!(
+        "<a id=\"scenario-{}{}\"></a>\n\n### {}\n\n**{}**\n\n{}\n\n{}{}\n{}",
+        anchor(&info.name),
+        chapter.suffix,
+        inline(&info.name),
+        inline(&info.question),
+        inline(&info.reading),
+        charts.collect::<String>(),
+        capacities(chapter, limits),
+        searches(limits),
+    )
+}
+
+fn capacities(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
+    let head = [
+        "technique",
+        "to",
+        "payload",
+        "capacity, deliveries/s",
+        "× floor",
+        "p99 there",
+        "server CPU/event",
+        "events per response",
+        "server busy",
+        "load generator busy",
+        "what gave in",
+    ];
+    let rows = limits.own().map(|found| line(chapter, limits, found));
+    table(1, &head.map(str::to_owned), rows)
+}
+
+fn line(chapter: &Chapter<'_>, limits: &Limits<'_>, found: &Saturation<'_>) -> Vec<String> {
+    let figures = found.row.as_ref().and_then(|row| row.figures.as_ref());
+    let p99 = figures.and_then(|figures| figures.delivery_at(Quantile::P99).estimate());
+    vec![
+        name(chapter, limits, &found.whose),
+        numbers::whole(found.settings.subscribers.count.into()),
+        numbers::bytes(found.settings.events.payload_bytes.into()),
+        capacity(found),
+        to_floor(chapter, limits, found),
+        optional(p99, numbers::time_estimate),
+        optional(figures.and_then(|figures| figures.cpu), numbers::time_estimate),
+        optional(mean(found, batch), |batch| significant(batch.value)),
+        optional(server(chapter, found), share),
+        optional(mean(found, |outcome| Some(outcome.instrument.load_busy)), share),
+        ends(found),
+    ]
+}
+
+/// A technique, and which of its own ways this is.
+pub(super) fn name(chapter: &Chapter<'_>, limits: &Limits<'_>, whose: &Whose<'_>) -> String {
+    let (label, way) = (chapter.label(whose.technique), limits.way(whose));
+    if way.is_empty() { label } else { format!("{label} ({})", inline(&way)) }
+}
+
+/// The figure with its interval; at least that where something else than the server gave in.
+pub(super) fn capacity(found: &Saturation<'_>) -> String {
+    let at_least = if found.is_at_least() { "≥ " } else { "" };
+    let mean = found.capacities().and_then(|capacities| capacities.mean());
+    mean.map_or_else(
+        || "the first rate failed".to_owned(),
+        |mean| format!("{at_least}{}", numbers::estimate(mean)),
+    )
+}
+
+/// Where either may come further, the ratio is one-sided; where both may, it says nothing.
+fn to_floor(chapter: &Chapter<'_>, limits: &Limits<'_>, found: &Saturation<'_>) -> String {
+    let is_floor = |other: &&Saturation<'_>| {
+        chapter.study.technique(other.whose.technique).floor && other.whose.point == found.whose.point
+    };
+    let Some(floor) = limits.own().find(is_floor) else { return NOTHING.to_owned() };
+    let ratio = found.capacities().zip(floor.capacities()).and_then(|(own, floor)| own.over(&floor));
+    let side = match (found.is_at_least(), floor.is_at_least()) {
+        _ if found.whose == floor.whose => "",
+        (false, false) => "",
+        (true, false) => "≥ ",
+        (false, true) => "≤ ",
+        (true, true) => return "not told".to_owned(),
+    };
+    optional(ratio, |ratio| format!("{side}{}", numbers::estimate(ratio)))
+}
+
+fn mean(found: &Saturation<'_>, of: impl Fn(&TrialOutcome) -> Option<f64>) -> Option<Estimate> {
+    found.row.as_ref()?.mean(|_, outcome| of(outcome))
+}
+
+fn server(chapter: &Chapter<'_>, found: &Saturation<'_>) -> Option<Estimate> {
+    let cores = chapter.study.run.manifest.host.server_cores.len();
+    mean(found, |outcome| server_busy(outcome, cores))
+}
+
+fn share(share: Estimate) -> String {
+    format!("{} %", significant(share.value * 100.0))
+}
+
+/// What gave in, and in how many of the searches where they differ.
+fn ends(found: &Saturation<'_>) -> String {
+    let of = |end: fn(&End<'_>) -> bool| found.searches.iter().filter(|search| end(&search.end)).count();
+    let kinds = [
+        ("server", of(|end| matches!(end, End::Server(_)))),
+        ("**load generator**", of(|end| matches!(end, End::LoadGenerator))),
+        ("end of the search", of(|end| matches!(end, End::Nothing))),
+    ];
+    let told = kinds.iter().filter(|(_, count)| *count > 0);
+    let all = found.searches.len();
+    let words = told
+        .map(|(kind, count)| if *count == all { (*kind).to_owned() } else { format!("{kind} × {count}") });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// How many searches and trials stand behind the table.
+fn searches(limits: &Limits<'_>) -> String {
+    let all = || limits.own().map(|found| found.searches.len());
+    let (least, most) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
+    let count = if least == most { format!("{most}") } else { format!("{least} to {most}") };
+    let without = if least < LEAST_TRIALS {
+        " With fewer than three there is no interval, and none is printed."
+    } else {
+        ""
+    };
+    format!("Searches behind a row: {count}.{without}\n")
+}
+
+/// One line of the answer in short: what each technique carries to the most subscribers.
+pub(super) fn glance(chapter: &Chapter<'_>) -> Option<String> {
+    let limits = chapter.study.limits.iter().filter(|limits| !limits.is_contest());
+    let widest = |limits: &&Limits<'_>| limits.own().map(|found| found.settings.subscribers.count).max();
+    let limits = limits.max_by_key(widest)?;
+    let most = widest(&limits)?;
+    let of_most = limits.own().filter(|found| found.settings.subscribers.count == most);
+    let carried =
+        of_most.map(|found| format!("{} {}", chapter.label(found.whose.technique), capacity(found)));
+    let carried: Vec<String> = carried.collect();
+    Some(format!(
+        "**[Capacity](#scenario-{}{})**, deliveries a second to {} subscribers with nothing missing and p99 within the bound: {}.",
+        anchor(&limits.info.name),
+        chapter.suffix,
+        numbers::whole(most.into()),
+        carried.join("; "),
+    ))
 }

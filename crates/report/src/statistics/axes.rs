@@ -12,8 +12,8 @@ pub(crate) enum Subject {
     Single,
     /// A swept time, such as an interval.
     Time,
-    /// A rate that rises to a bound.
-    Saturation,
+    /// Times that buy latency, at several rates: what an event costs at equal latency.
+    Frontier,
     /// A rate, and what an event costs at it.
     Rate,
     /// Transports, and what it takes to open them: a delay was added that tells round trips.
@@ -47,11 +47,12 @@ impl<'a> Answer<'a> {
     pub(crate) fn subject(&self) -> Subject {
         let others = self.other_keys();
         let units: Vec<Unit> = others.iter().map(|key| self.rows[0].point[*key].unit).collect();
-        let is_bounded = self.rows.iter().any(|row| row.settings.bound.is_some());
+        let is_paced = |unit: &Unit| matches!(unit, Unit::Nanoseconds | Unit::PerSecond);
+        let buys_latency = units.contains(&Unit::Nanoseconds) && units.iter().all(is_paced);
         match (self.info.sweeps.len(), units.as_slice()) {
             (0, _) => Subject::Single,
             (1, [Unit::Nanoseconds]) => Subject::Time,
-            (1, [Unit::PerSecond]) if is_bounded => Subject::Saturation,
+            (all, units) if buys_latency && all == units.len() => Subject::Frontier,
             (_, [Unit::PerSecond]) => Subject::Rate,
             (_, []) if self.rows.iter().any(|row| row.settings.subscribers.added_delay_ns > 0) => {
                 Subject::SetUp

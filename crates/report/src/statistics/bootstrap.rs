@@ -48,6 +48,12 @@ impl Estimate {
         Some(Self { value, interval: interval([trials], |[weights]| statistic(weights)) })
     }
 
+    /// So many times as much.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        let both = |interval: Interval| Interval { low: interval.low * factor, high: interval.high * factor };
+        Self { value: self.value * factor, interval: self.interval.map(both) }
+    }
+
     /// The statistic over two groups of trials that have nothing to do with each other.
     pub(crate) fn of_two(
         trials: [usize; 2],

@@ -46,9 +46,8 @@ pub(crate) struct Figures {
     pub cpu: Option<Estimate>,
     /// Resident memory that the server grew by for each subscriber when all had connected.
     pub memory_per_subscriber: Option<Estimate>,
-    /// Deliveries for each second of the window: due, and received between the edges.
+    /// Deliveries for each second of the window that were due.
     pub offered_per_s: f64,
-    pub delivered_per_s: Option<Estimate>,
     /// Multiples of the floor's p50 and CPU.
     pub p50_to_floor: Option<Estimate>,
     pub cpu_to_floor: Option<Estimate>,
@@ -99,7 +98,6 @@ impl Figures {
             cpu: mean(&outcomes, cpu),
             memory_per_subscriber: mean(&outcomes, |outcome| memory(outcome, subscribers)),
             offered_per_s: counts.expected as f64 / outcomes.len() as f64 / window_s,
-            delivered_per_s: mean(&outcomes, delivered_per_s),
             p50_to_floor: floor.and_then(|floor| group::latency_ratio(group, floor, Quantile::P50)),
             cpu_to_floor: floor.and_then(|floor| group::cpu_ratio(group, floor)),
             counts,
@@ -235,11 +233,6 @@ fn memory(outcome: &TrialOutcome, subscribers: u32) -> Option<f64> {
     let is_known = outcome.cost.server_rss_connected_bytes > 0;
     let grown = outcome.cost.server_rss_connected_bytes.saturating_sub(outcome.cost.server_rss_start_bytes);
     (is_known && subscribers > 0).then(|| grown as f64 / f64::from(subscribers))
-}
-
-fn delivered_per_s(outcome: &TrialOutcome) -> Option<f64> {
-    let elapsed_s = outcome.cost.elapsed_ns as f64 / 1e9;
-    (elapsed_s > 0.0).then(|| outcome.counts.events_between_edges as f64 / elapsed_s)
 }
 
 /// The mean over trials, none when a trial has no value.

@@ -3,16 +3,23 @@
 mod axes;
 mod beside;
 mod bootstrap;
+mod counting;
 mod crossing;
+mod distribution;
 mod figures;
+mod fit;
+mod frontier;
 mod group;
+mod growth;
 mod quantile;
 mod row;
 mod sample;
 mod saturation;
+mod series;
 mod set_up;
 mod stack;
 mod sweep;
+mod topic;
 mod transport;
 
 pub(crate) use axes::{Slice, Subject};
@@ -20,16 +27,26 @@ pub(crate) use beside::Ratios;
 #[cfg(test)]
 pub(crate) use bootstrap::Interval;
 pub(crate) use bootstrap::{Estimate, LEAST_TRIALS};
+pub(crate) use counting::{Count, Counting};
 pub(crate) use crossing::{Mark, Pair, Standing};
 pub(crate) use figures::{Figures, Shown, shown_at};
+pub(crate) use fit::{Fit, Shape};
+pub(crate) use frontier::{Frontier, Line, Meeting, Panel, Point, Price, Rivals};
+pub(crate) use growth::{Growing, Growth, connections};
 pub(crate) use quantile::{LEAST_IN_TAIL, Quantile};
 pub(crate) use row::Row;
-pub(crate) use sample::Sample;
-pub(crate) use saturation::Saturation;
+pub(crate) use sample::{Pool, Sample};
+pub(crate) use saturation::{
+    End, Limits, Load, Overload, Saturation, Whose, batch, is_searched, server_busy,
+};
+pub(crate) use series::Series;
 pub(crate) use set_up::SetUpCost;
 pub(crate) use stack::Stack;
 pub(crate) use sweep::{Coordinate, Reach, Unit};
+pub(crate) use topic::Topic;
 pub(crate) use transport::{Comparison, name as transport_name};
+
+use std::collections::BTreeMap;
 
 use schema::manifest::{ScenarioInfo, TargetInfo, TechniqueInfo};
 use schema::settings::{Client, Publisher, Settings};
@@ -44,10 +61,16 @@ pub(crate) struct Study<'a> {
     pub run: &'a Run,
     /// What pushbench's own servers did for its own client: only scenarios with records, in the order of the manifest.
     pub scenarios: Vec<Answer<'a>>,
+    /// The same of scenarios that have a part of the report to themselves.
+    pub topics: Vec<Answer<'a>>,
     /// Scenarios that servers of others took part in.
     pub contests: Vec<Contest<'a>>,
     /// Scenarios that browsers subscribe in, with all of their clients.
     pub clients: Vec<Answer<'a>>,
+    /// Scenarios that look for limits; none of their trials is in any of the others.
+    pub limits: Vec<Limits<'a>>,
+    /// What keeping a latency costs, by the scenario's name.
+    pub frontiers: BTreeMap<&'a str, Frontier>,
 }
 
 /// What a scenario's trials say.
@@ -75,19 +98,27 @@ impl<'a> Study<'a> {
         let infos = || run.manifest.scenarios.iter();
         let (asks_clients, others): (Vec<_>, Vec<_>) = infos().partition(|info| asks_clients(run, info));
         let own = others.iter().map(|info| Answer::of(run, info, is_own));
+        let own = own.filter(|answer| !answer.rows.is_empty());
+        let (topics, scenarios) = own.partition(|answer| answer.topic().is_some());
         let clients = asks_clients.iter().map(|info| Answer::of(run, info, |key, _| key.target.is_none()));
         let contests = infos().map(|info| Contest::of(run, info));
+        let scenarios: Vec<Answer<'a>> = scenarios;
+        let is_floor = |order: usize| run.manifest.techniques[order].floor;
+        let frontier = |answer: &Answer<'a>| Some((answer.info.name.as_str(), answer.frontier(is_floor)?));
         Self {
             run,
-            scenarios: own.filter(|answer| !answer.rows.is_empty()).collect(),
+            frontiers: scenarios.iter().filter_map(frontier).collect(),
+            scenarios,
+            topics,
             contests: contests.filter(|contest| !contest.theirs.is_empty()).collect(),
             clients: clients.filter(|answer| !answer.rows.is_empty()).collect(),
+            limits: infos().filter_map(|info| Limits::of(run, info)).collect(),
         }
     }
 
     /// What pushbench's own servers did in a scenario.
     pub(crate) fn answer(&self, scenario: &str) -> Option<&Answer<'a>> {
-        self.scenarios.iter().find(|answer| answer.info.name == scenario)
+        self.scenarios.iter().chain(&self.topics).find(|answer| answer.info.name == scenario)
     }
 
     /// The contestant at this place of the registry.
@@ -127,7 +158,9 @@ pub(crate) fn is_own(key: &TrialKey, settings: &Settings) -> bool {
 /// Whether a trial can stand for what a scenario is about: its subscribers are as many as the scenario asks for, and not
 /// the few that a browser can have beside it, and its events come by the feed, without a publish call.
 pub(crate) fn is_usual(record: &TrialRecord) -> bool {
-    record.settings.publisher == Publisher::Feed && !record.key.point.contains_key(CLIENT)
+    record.settings.publisher == Publisher::Feed
+        && !record.key.point.contains_key(CLIENT)
+        && !is_searched(record)
 }
 
 impl<'a> Contest<'a> {
@@ -145,6 +178,7 @@ impl<'a> Answer<'a> {
     fn of(run: &'a Run, info: &'a ScenarioInfo, belongs: impl Fn(&TrialKey, &Settings) -> bool) -> Self {
         let mut groups: Vec<Group<'a>> = Vec::new();
         let of_scenario = run.trials.iter().filter(|trial| trial.record.key.scenario == info.name);
+        let of_scenario = of_scenario.filter(|trial| !is_searched(&trial.record));
         for trial in of_scenario.filter(|trial| belongs(&trial.record.key, &trial.record.settings)) {
             let technique = order(run, trial);
             let point = sweep::point(info, &trial.record);

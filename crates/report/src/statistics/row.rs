@@ -1,9 +1,11 @@
 //! One row of a table: scenario × point × technique, over its trials.
 
 use schema::settings::{Publisher, Settings};
+use schema::trial::{TrialOutcome, TrialRecord};
 
+use super::bootstrap::Estimate;
 use super::figures::Figures;
-use super::group::Group;
+use super::group::{Group, weighted_mean};
 use super::sweep::Coordinate;
 use crate::load::Trial;
 
@@ -25,6 +27,14 @@ impl<'a> Row<'a> {
     /// Whether its events came by the feed.
     pub(crate) fn is_fed(&self) -> bool {
         self.settings.publisher == Publisher::Feed
+    }
+
+    /// The mean over the trials that ran to their end; none when one of them has no value.
+    pub(crate) fn mean(&self, of: impl Fn(&TrialRecord, &TrialOutcome) -> Option<f64>) -> Option<Estimate> {
+        let records = self.trials.iter().map(|trial| &trial.record);
+        let ended = records.filter_map(|record| Some((record, record.result.outcome()?)));
+        let values: Vec<f64> = ended.map(|(record, outcome)| of(record, outcome)).collect::<Option<_>>()?;
+        Estimate::of(values.len(), |weights| weighted_mean(&values, weights))
     }
 
     /// Its trials as they were grouped.

@@ -1,73 +1,276 @@
-//! Saturation throughput: the highest offered rate that a technique keeps up with.
+//! Saturation: what searches for the highest rate within the bound found, and what became of a technique at shares of it.
 
+use schema::manifest::{ScenarioInfo, TargetInfo};
+use schema::settings::Settings;
+use schema::trial::{SearchStep, TrialOutcome, TrialRecord, Verdict};
+
+use super::Row;
 use super::bootstrap::Estimate;
-use super::figures::Figures;
-use super::quantile::Quantile;
-use super::row::Row;
-use super::{Answer, Shown, Subject};
+use super::group::Group;
+use super::series::Series;
+use super::sweep::{self, Coordinate, Reach};
+use crate::load::{Run, Trial};
 
-/// How far up a sweep of rates one technique comes.
+/// A scenario that looks for limits.
 #[derive(Debug)]
-pub(crate) struct Saturation<'r> {
+pub(crate) struct Limits<'a> {
+    pub info: &'a ScenarioInfo,
+    /// Point by point, in the order of the registry, ours before theirs.
+    pub saturations: Vec<Saturation<'a>>,
+    /// The same order.
+    pub overloads: Vec<Overload<'a>>,
+}
+
+/// Whose trials: a technique at a point, by one server.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Whose<'a> {
     /// The technique's place in the registry.
     pub technique: usize,
-    /// The highest rate that it kept up with; none when it kept up with none.
-    pub kept: Option<Kept<'r>>,
-    /// The first rate above that broke it; none when the sweep, or the load generator, ended before the technique did.
-    pub broke: Option<&'r Row<'r>>,
+    /// None for pushbench's own server.
+    pub target: Option<&'a TargetInfo>,
+    pub point: Vec<Coordinate>,
 }
 
-/// A rate at which nothing was missing, p99 was within the bound, and the load generator was not the limit.
+/// What the searches of all repetitions found.
 #[derive(Debug)]
-pub(crate) struct Kept<'r> {
-    pub row: &'r Row<'r>,
-    /// Deliveries for each second that were due.
-    pub offered_per_s: f64,
-    pub p99: Estimate,
+pub(crate) struct Saturation<'a> {
+    pub whose: Whose<'a>,
+    pub settings: &'a Settings,
+    /// One for each repetition.
+    pub searches: Vec<Search<'a>>,
+    /// The trials at capacity, one of each repetition: those that were run at all of it behind the search, else those of the
+    /// search itself; none when nothing passed.
+    pub row: Option<Row<'a>>,
 }
 
-impl Answer<'_> {
-    /// One for each contestant, none when the scenario does not sweep a rate up to a bound.
-    pub(crate) fn saturations(&self) -> Vec<Saturation<'_>> {
-        let climbs = self.subject() == Subject::Saturation;
-        let orders = if climbs { self.contestants() } else { Vec::new() };
-        orders.into_iter().map(|order| self.saturation(order)).collect()
+/// A search of one repetition.
+#[derive(Debug)]
+pub(crate) struct Search<'a> {
+    pub repetition: u32,
+    /// The trial at the highest rate that passed; none when not even the first one did.
+    pub passed: Option<&'a Trial>,
+    /// Why it went no further up.
+    pub end: End<'a>,
+}
+
+/// Why a search went no further up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End<'a> {
+    /// The server broke, at its lowest rate that did.
+    Server(&'a str),
+    /// The load generator did not keep up, so the server may come further.
+    LoadGenerator,
+    /// No higher rate was tried.
+    Nothing,
+}
+
+/// A technique at shares of its own capacity.
+#[derive(Debug)]
+pub(crate) struct Overload<'a> {
+    pub whose: Whose<'a>,
+    /// By rising share.
+    pub loads: Vec<Load<'a>>,
+}
+
+/// The trials at one share.
+#[derive(Debug)]
+pub(crate) struct Load<'a> {
+    /// Offered rate ÷ capacity.
+    pub share: f64,
+    pub row: Row<'a>,
+}
+
+/// Whether a trial's rate comes of a search: its figures mean something only beside that search.
+pub(crate) fn is_searched(record: &TrialRecord) -> bool {
+    record.search.is_some() || record.load.is_some()
+}
+
+impl<'a> Limits<'a> {
+    /// None when the scenario searched for nothing.
+    pub(super) fn of(run: &'a Run, info: &'a ScenarioInfo) -> Option<Self> {
+        let trials = || run.trials.iter().filter(|trial| trial.record.key.scenario == info.name);
+        let searched = grouped(run, info, trials().filter(|trial| trial.record.search.is_some()));
+        let loaded = grouped(run, info, trials().filter(|trial| trial.record.load.is_some()));
+        let whole =
+            |whose: &Whose<'_>| loaded.iter().find(|(other, _)| other == whose).map(|(_, loaded)| loaded);
+        let found = |(whose, steps): (Whose<'a>, Vec<&'a Trial>)| {
+            let full = whole(&whose).into_iter().flatten().filter(|trial| trial.record.load == Some(1.0));
+            let full = full.copied().collect();
+            Saturation::of(whose, steps, full)
+        };
+        let saturations: Vec<Saturation<'a>> = searched.into_iter().map(found).collect();
+        let overloads = loaded.iter().cloned().map(|(whose, loaded)| Overload::of(whose, loaded)).collect();
+        (!saturations.is_empty()).then_some(Self { info, saturations, overloads })
     }
 
-    fn saturation(&self, technique: usize) -> Saturation<'_> {
-        let rows: Vec<&Row<'_>> = self.rows_of(technique).collect();
-        let last = rows.iter().rposition(|row| kept(row).is_some());
-        let above = &rows[last.map_or(0, |last| last + 1)..];
-        Saturation {
-            technique,
-            kept: last.and_then(|last| kept(rows[last])),
-            broke: above.iter().copied().find(|row| is_broken(row)),
+    /// Of pushbench's own servers.
+    pub(crate) fn own(&self) -> impl Iterator<Item = &Saturation<'a>> {
+        self.saturations.iter().filter(|found| found.whose.target.is_none())
+    }
+
+    /// Whether servers that others wrote took part.
+    pub(crate) fn is_contest(&self) -> bool {
+        self.saturations.iter().any(|found| found.whose.target.is_some())
+    }
+
+    /// The same technique at the same point by pushbench's own server.
+    pub(crate) fn ours(&self, theirs: &Saturation<'_>) -> Option<&Saturation<'a>> {
+        let is_same = |own: &&Saturation<'_>| {
+            own.whose.technique == theirs.whose.technique && own.whose.point == theirs.whose.point
+        };
+        self.own().find(is_same)
+    }
+
+    /// Which of a technique's own ways this is: values of keys that others are not swept over; empty without such.
+    pub(crate) fn way(&self, whose: &Whose<'_>) -> String {
+        let is_untouched = |key: usize| {
+            self.saturations.iter().any(|other| other.whose.point[key].reach == Reach::Untouched)
+        };
+        let values = whose.point.iter().enumerate();
+        let own = values.filter(|(key, value)| value.reach == Reach::Swept && is_untouched(*key));
+        own.map(|(_, value)| value.text.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Pushbench's own servers, offered several shares of their capacity.
+    pub(crate) fn overloaded(&self) -> Vec<&Overload<'a>> {
+        let is_asked = |overload: &&Overload<'_>| overload.whose.target.is_none() && overload.loads.len() > 1;
+        self.overloads.iter().filter(is_asked).collect()
+    }
+}
+
+/// Point by point, in the order of the registry, ours before theirs.
+fn grouped<'a>(
+    run: &'a Run,
+    info: &'a ScenarioInfo,
+    trials: impl Iterator<Item = &'a Trial>,
+) -> Vec<(Whose<'a>, Vec<&'a Trial>)> {
+    let mut groups: Vec<(Whose<'a>, Vec<&'a Trial>)> = Vec::new();
+    for trial in trials {
+        let whose = Whose::of(run, info, trial);
+        match groups.iter_mut().find(|(other, _)| *other == whose) {
+            Some((_, group)) => group.push(trial),
+            None => groups.push((whose, vec![trial])),
         }
     }
-}
-
-fn kept<'r>(row: &'r Row<'r>) -> Option<Kept<'r>> {
-    let figures = row.figures.as_ref().filter(|figures| figures.load_limited == 0)?;
-    let p99 = figures.delivery_at(Quantile::P99).estimate()?;
-    let kept = Kept { row, offered_per_s: figures.offered_per_s, p99 };
-    (is_whole(row, figures) && !is_late(row, p99)).then_some(kept)
-}
-
-/// What goes wrong while the load generator is the limit is not laid to the technique.
-fn is_broken(row: &Row<'_>) -> bool {
-    let Some(figures) = &row.figures else { return true };
-    let is_late = match figures.delivery_at(Quantile::P99) {
-        Shown::At(p99) => is_late(row, p99),
-        Shown::Missing => true,
-        Shown::TooFew => false,
+    let place = |whose: &Whose<'_>| {
+        run.manifest
+            .targets
+            .iter()
+            .position(|target| Some(target) == whose.target)
+            .map_or(0, |place| place + 1)
     };
-    figures.load_limited == 0 && (is_late || !is_whole(row, figures))
+    groups.sort_by(|(a, _), (b, _)| {
+        let rank = |whose: &Whose<'_>| (whose.technique, place(whose));
+        sweep::compare(&a.point, &b.point).then(rank(a).cmp(&rank(b)))
+    });
+    groups
 }
 
-fn is_whole(row: &Row<'_>, figures: &Figures) -> bool {
-    figures.counts.missing == 0 && figures.trials == row.trials.len()
+impl<'a> Whose<'a> {
+    fn of(run: &'a Run, info: &'a ScenarioInfo, trial: &Trial) -> Self {
+        let (name, targets) = (trial.record.key.target.as_deref(), &run.manifest.targets);
+        Self {
+            technique: super::order(run, trial),
+            target: targets.iter().find(|target| Some(target.name.as_str()) == name),
+            point: sweep::point(info, &trial.record),
+        }
+    }
+
+    /// Its trials as a row of a table; none without any.
+    fn row(&self, trials: Vec<&'a Trial>) -> Option<Row<'a>> {
+        let mut group = Group { technique: self.technique, point: self.point.clone(), trials };
+        group.order_trials();
+        (!group.trials.is_empty()).then(|| Row::of(&group, None))
+    }
 }
 
-fn is_late(row: &Row<'_>, p99: Estimate) -> bool {
-    row.settings.bound.as_ref().is_some_and(|bound| p99.value > bound.p99_ns as f64)
+fn searches(mut steps: Vec<&Trial>) -> Vec<Search<'_>> {
+    steps.sort_by_key(|trial| trial.record.key.repetition);
+    let repetitions = steps.chunk_by(|a, b| a.record.key.repetition == b.record.key.repetition);
+    repetitions.map(|steps| search(steps)).collect()
+}
+
+/// A rate passes when one of its attempts does; the last attempt at the next rate above says why it went no further.
+fn search<'a>(steps: &[&'a Trial]) -> Search<'a> {
+    let step = |trial: &'a Trial| Some((trial, trial.record.search.as_ref()?));
+    let steps: Vec<_> = steps.iter().copied().filter_map(step).collect();
+    let passed = steps.iter().filter(|(_, step)| step.verdict == Verdict::Passed);
+    let passed = passed.max_by(|(_, a), (_, b)| a.rate_per_s.total_cmp(&b.rate_per_s));
+    let reached = passed.map_or(0.0, |(_, step)| step.rate_per_s);
+    let above = steps.iter().map(|(_, step)| *step).filter(|step| step.rate_per_s > reached);
+    let lowest = |a: &&SearchStep, b: &&SearchStep| {
+        a.rate_per_s.total_cmp(&b.rate_per_s).then(b.attempt.cmp(&a.attempt))
+    };
+    let end = match above.min_by(lowest).map(|step| &step.verdict) {
+        Some(Verdict::Failed { why }) => End::Server(why),
+        Some(Verdict::NotJudged { .. }) => End::LoadGenerator,
+        Some(Verdict::Passed) | None => End::Nothing,
+    };
+    let repetition = steps.first().map_or(0, |(trial, _)| trial.record.key.repetition);
+    Search { repetition, passed: passed.map(|(trial, _)| *trial), end }
+}
+
+impl<'a> Saturation<'a> {
+    fn of(whose: Whose<'a>, steps: Vec<&'a Trial>, full: Vec<&'a Trial>) -> Self {
+        let settings = &steps[0].record.settings;
+        let searches = searches(steps);
+        let passed = || searches.iter().filter_map(|search| search.passed).collect();
+        let row = whose.row(if full.is_empty() { passed() } else { full });
+        Self { settings, row, searches, whose }
+    }
+
+    /// Deliveries for each second, repetition by repetition; none when one of the searches found nothing.
+    pub(crate) fn capacities(&self) -> Option<Series> {
+        // Every subscriber gets the events of its channel, whose rate it is.
+        let each = f64::from(self.settings.subscribers.count);
+        let rate = |search: &Search<'_>| Some(search.passed?.record.search.as_ref()?.rate_per_s);
+        self.searches.iter().map(|search| Some((search.repetition, rate(search)? * each))).collect()
+    }
+
+    /// Whether it was not the server that ended one of the searches, so that it may come further.
+    pub(crate) fn is_at_least(&self) -> bool {
+        self.searches.iter().any(|search| !matches!(search.end, End::Server(_)))
+    }
+}
+
+impl<'a> Overload<'a> {
+    fn of(whose: Whose<'a>, mut trials: Vec<&'a Trial>) -> Self {
+        let share = |trial: &Trial| trial.record.load.unwrap_or(0.0);
+        trials.sort_by(|a, b| share(a).total_cmp(&share(b)));
+        let same = trials.chunk_by(|a, b| a.record.load == b.record.load);
+        let load =
+            |trials: &[&'a Trial]| Some(Load { share: share(trials[0]), row: whose.row(trials.to_vec())? });
+        let loads = same.filter_map(load).collect();
+        Self { loads, whose }
+    }
+}
+
+impl Load<'_> {
+    /// What was delivered within the window ÷ what was due in it, 0–1 and a little more.
+    pub(crate) fn kept_up(&self) -> Option<Estimate> {
+        self.row.mean(|record, outcome| {
+            let offered = outcome.counts.expected as f64 / record.settings.phases.window_ns as f64;
+            let delivered = outcome.counts.events_between_edges as f64 / outcome.cost.elapsed_ns as f64;
+            Some(delivered / offered).filter(|share| share.is_finite())
+        })
+    }
+
+    /// Resident memory of the server at the window's end, bytes.
+    pub(crate) fn memory(&self) -> Option<Estimate> {
+        let known = |bytes: u64| (bytes > 0).then_some(bytes as f64);
+        self.row.mean(|_, outcome| known(outcome.cost.server_rss_end_bytes))
+    }
+}
+
+/// Events of an answer, frame or chunk; none where there was none.
+pub(crate) fn batch(outcome: &TrialOutcome) -> Option<f64> {
+    let counts = &outcome.counts;
+    (counts.responses > 0).then(|| counts.events_between_edges as f64 / counts.responses as f64)
+}
+
+/// How busy the server's cores were, 0–1; none of a server whose processes are not known.
+pub(crate) fn server_busy(outcome: &TrialOutcome, cores: usize) -> Option<f64> {
+    let elapsed_ns = outcome.cost.elapsed_ns as f64 * cores.max(1) as f64;
+    let cpu_ns = outcome.cost.known_server_cpu_ns()? as f64;
+    (elapsed_ns > 0.0).then(|| cpu_ns / elapsed_ns)
 }

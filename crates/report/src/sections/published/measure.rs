@@ -27,6 +27,11 @@ pub(in crate::sections) fn measure(run: &Run, source: &Source<'_>, rule: &Measur
             let pool = Pool::of(run, source, at)?;
             over(pool.requests, pool.events)?
         }
+        // These have intervals: `limits` finds them.
+        Measure::Capacity { .. }
+        | Measure::Figure { .. }
+        | Measure::EqualLatency { .. }
+        | Measure::Steps { .. } => return None,
         Measure::Ratio { of, to, times } => {
             let (of, to) = (measure(run, source, of)?, measure(run, source, to)?);
             of / to * times
