@@ -9,12 +9,13 @@ use schema::manifest::Host;
 use serde::{Deserialize, Serialize};
 
 /// Kernel settings that change latency or throughput of sockets.
-const SYSCTLS: [&str; 8] = [
+const SYSCTLS: [&str; 9] = [
     "net.core.busy_poll",
     "net.core.default_qdisc",
     "net.core.rmem_default",
     "net.core.somaxconn",
     "net.core.wmem_default",
+    "net.ipv4.ip_local_port_range",
     "net.ipv4.tcp_congestion_control",
     "net.ipv4.tcp_rmem",
     "net.ipv4.tcp_wmem",

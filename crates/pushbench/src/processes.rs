@@ -30,6 +30,7 @@ const LONGEST_OUTPUT: u64 = 256 * 1024 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OnDrop {
     Kill,
+    KillGroup,
     EndLifeline,
 }
 
@@ -41,8 +42,9 @@ pub(crate) struct Process {
     lifeline: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     complaints: Complaints,
-    /// The group of a keeper's processes: were it killed itself, what it kept would be left.
+    /// The group of a child that starts others: were it killed itself, these would be left.
     leaves: Option<Pid>,
+    on_drop: OnDrop,
 }
 
 impl Process {
@@ -72,6 +74,19 @@ impl Process {
         Self::spawn(name, program, arguments, OnDrop::EndLifeline)
     }
 
+    /// The same for a tool that starts the child proper and does not end it: dropped, its whole group is killed.
+    ///
+    /// # Errors
+    ///
+    /// As of [`start`](Self::start).
+    pub(crate) fn start_tool<S: AsRef<OsStr>>(
+        name: &'static str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ProcessError> {
+        Self::spawn(name, program, arguments, OnDrop::KillGroup)
+    }
+
     fn spawn<S: AsRef<OsStr>>(
         name: &'static str,
         program: &Path,
@@ -85,16 +100,16 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(on_drop == OnDrop::Kill)
+            .kill_on_drop(on_drop != OnDrop::EndLifeline)
             .spawn()
             .map_err(failed)?;
         let pipe = |what: &str| failed(io::Error::other(format!("it has no standard {what}")));
         let output = child.stdout.take().ok_or_else(|| pipe("output"))?;
         let complaints = Complaints::collect(child.stderr.take().ok_or_else(|| pipe("error"))?);
-        let leaves = (on_drop == OnDrop::EndLifeline).then(|| child.id()).flatten();
+        let leaves = (on_drop != OnDrop::Kill).then(|| child.id()).flatten();
         let leaves = leaves.and_then(|pid| Pid::from_raw(pid.cast_signed()));
         let output = BufReader::new(output);
-        Ok(Self { name, lifeline: child.stdin.take(), child, output, complaints, leaves })
+        Ok(Self { name, lifeline: child.stdin.take(), child, output, complaints, leaves, on_drop })
     }
 
     /// Writes a line to the lifeline, which stays open.
@@ -171,12 +186,16 @@ impl Process {
             // It can only fail because the child has gone.
             let _ = self.child.kill().await;
         }
-        if let Some(group) = self.leaves {
+        self.kill_what_it_leaves();
+        let said = self.complaints.last_words().await;
+        if is_orderly { Ending::Orderly(said) } else { Ending::Killed(said) }
+    }
+
+    fn kill_what_it_leaves(&mut self) {
+        if let Some(group) = self.leaves.take() {
             // An error says that nobody is left.
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
-        let said = self.complaints.last_words().await;
-        if is_orderly { Ending::Orderly(said) } else { Ending::Killed(said) }
     }
 
     async fn ended(&mut self) -> ProcessError {
@@ -202,6 +221,14 @@ impl Process {
     fn rubbish(&self, found: &str) -> ProcessError {
         let found = format!("{:?}", found.chars().take(120).collect::<String>());
         ProcessError::Rubbish { name: self.name, found, said: self.complaints.so_far() }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.on_drop == OnDrop::KillGroup {
+            self.kill_what_it_leaves();
+        }
     }
 }
 
@@ -279,6 +306,19 @@ mod tests {
         let mut process = shell("echo $$; exec sleep 60");
         let pid: u32 = process.line(LIMIT).await.unwrap().parse().unwrap();
         drop(process);
+        await_end(pid).await;
+    }
+
+    #[tokio::test]
+    async fn what_a_dropped_tool_started_is_killed_with_it() {
+        let script = "sleep 60 & echo $!; wait";
+        let mut tool = Process::start_tool("server", Path::new("/bin/sh"), ["-c", script]).unwrap();
+        let pid: u32 = tool.line(LIMIT).await.unwrap().parse().unwrap();
+        drop(tool);
+        await_end(pid).await;
+    }
+
+    async fn await_end(pid: u32) {
         let deadline = std::time::Instant::now() + LIMIT;
         while !loadgen::os::has_ended(pid) {
             assert!(std::time::Instant::now() < deadline, "process {pid} is still there");

@@ -28,6 +28,8 @@ use schema::manifest::TargetInfo;
 use schema::target::{Server, Target};
 use schema::trial::TargetSpec;
 
+pub(crate) use requirement::on_path;
+
 use crate::{project, registry};
 
 /// The folder of the targets that are named without a path.

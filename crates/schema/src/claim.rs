@@ -86,6 +86,17 @@ pub enum Rule {
         /// Its most.
         at_most: Option<f64>,
     },
+    /// What a subscriber takes lies between two bounds, both included, in each of these trials.
+    Subscriber {
+        /// Which.
+        at: Trials,
+        /// What.
+        takes: Taken,
+        /// Its least.
+        at_least: Option<f64>,
+        /// Its most.
+        at_most: Option<f64>,
+    },
     /// All of these trials delivered everything.
     Complete {
         /// Which.
@@ -114,6 +125,20 @@ pub enum Rule {
         /// Why.
         why: String,
     },
+}
+
+/// What a subscriber takes, whether or not events come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Taken {
+    /// TCP connections that were opened in the whole trial.
+    Connections,
+    /// Wire bytes of both directions between the window's edges.
+    Bytes,
+    /// Bytes of resident memory that the server grew by until all were connected.
+    Memory,
+    /// Server processes, for all subscribers together.
+    Servers,
 }
 
 /// What of two techniques is compared.
@@ -193,7 +218,7 @@ impl Rule {
         match self {
             Self::Figure { measure, .. } => measure.trials(),
             Self::Ratio { of, to, .. } => vec![of, to],
-            Self::Complete { at } => vec![at],
+            Self::Complete { at } | Self::Subscriber { at, .. } => vec![at],
             Self::Browsers { .. } | Self::Closings { .. } | Self::Events { .. } | Self::Nothing { .. } => {
                 Vec::new()
             }
@@ -207,9 +232,9 @@ impl Rule {
 
     fn is_bounded(&self) -> bool {
         match self {
-            Self::Figure { at_least, at_most, .. } | Self::Ratio { at_least, at_most, .. } => {
-                at_least.or(*at_most).is_some()
-            }
+            Self::Figure { at_least, at_most, .. }
+            | Self::Ratio { at_least, at_most, .. }
+            | Self::Subscriber { at_least, at_most, .. } => at_least.or(*at_most).is_some(),
             _ => true,
         }
     }

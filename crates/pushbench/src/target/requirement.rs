@@ -49,7 +49,7 @@ pub(super) fn search_path() -> OsString {
 }
 
 /// The program of this name that is found there.
-fn on_path(program: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&search_path()).map(|folder| folder.join(program)).find(|file| is_program(file))
 }
 

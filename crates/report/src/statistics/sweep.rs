@@ -102,6 +102,16 @@ fn lookup<'v>(settings: &'v Value, key: &str) -> (Option<&'v Value>, Unit) {
 }
 
 impl Unit {
+    /// A measured number with this unit: three significant digits.
+    pub(crate) fn show_measured(self, number: f64) -> String {
+        match self {
+            Self::Nanoseconds => crate::numbers::time(number),
+            Self::PerSecond => format!("{}/s", crate::numbers::significant(number)),
+            Self::Bytes => format!("{} B", crate::numbers::significant(number)),
+            Self::None => crate::numbers::significant(number),
+        }
+    }
+
     /// A number with this unit, for people.
     pub(crate) fn show(self, number: f64) -> String {
         match self {

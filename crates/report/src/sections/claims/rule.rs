@@ -1,6 +1,7 @@
 //! A claim's rule, applied to a run.
 
 mod clients;
+mod subscriber;
 
 use schema::claim::{Figure, Rule};
 use schema::literature::Trials;
@@ -54,6 +55,10 @@ pub(super) fn answer(study: &Study<'_>, scenario: &str, rule: &Rule) -> Answered
                 ),
                 None => bounded(ratio, bounds, |_| String::new(), missing),
             }
+        }
+        Rule::Subscriber { at, takes, at_least, at_most } => {
+            let rows = all_rows(study, scenario, at);
+            subscriber::takes(&rows, *takes, Bounds { least: *at_least, most: *at_most }, missing)
         }
         Rule::Complete { at } => complete(study, scenario, at, missing),
         Rule::Browsers { techniques } => clients::browsers(study, techniques),
@@ -155,9 +160,13 @@ fn rows<'s>(
     })
 }
 
-fn complete(study: &Study<'_>, scenario: &str, at: &Trials, missing: impl Fn() -> String) -> Answered {
+fn all_rows<'s>(study: &'s Study<'_>, scenario: &str, at: &'s Trials) -> Vec<&'s Row<'s>> {
     let answer = study.answer(at.scenario.as_deref().unwrap_or(scenario));
-    let rows: Vec<&Row<'_>> = answer.map_or_else(Vec::new, |answer| rows(study, answer, at).collect());
+    answer.map_or_else(Vec::new, |answer| rows(study, answer, at).collect())
+}
+
+fn complete(study: &Study<'_>, scenario: &str, at: &Trials, missing: impl Fn() -> String) -> Answered {
+    let rows = all_rows(study, scenario, at);
     let (all, whole_ones) = completeness(&rows);
     let wanted = "every trial complete".to_owned();
     match all {

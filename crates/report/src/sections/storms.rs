@@ -1,0 +1,87 @@
+//! A restarted server: how long it takes until everybody is back, and has everything.
+
+use schema::trial::{Quantiles, Storm, TrialOutcome};
+
+use super::Chapter;
+use super::markdown::{inline, table};
+use super::topic::{self, Said};
+use crate::numbers::{self, NOTHING, optional, whole};
+use crate::statistics::{Answer, Estimate, Row, Topic};
+
+pub(super) fn section(chapter: &Chapter<'_>) -> String {
+    topic::section(chapter, Topic::Storms, "No server was restarted in this run.", |chapter, answer| Said {
+        above: format!("{NOTE}\n\n{}", lines(chapter, answer)),
+        below: String::new(),
+    })
+}
+
+const NOTE: &str = "The server was killed in the middle of the window and started anew at the same address, with all events that it had been given \
+    before. Times run from the old server's end. *Back* is a subscriber that the new server knows of; *whole* is one that has received every event \
+    that was due until then. Means over trials, with 95 % intervals between them; *the last* is the last of all subscribers. Where not all \
+    were whole by the end of the drain, it is the last of those that were.";
+
+fn lines(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+    let columns = [
+        "server away",
+        "half are back",
+        "the last is back",
+        "half are whole",
+        "p99 whole",
+        "the last is whole",
+        "whole again",
+        "missing / duplicate",
+        "failed attempts",
+    ];
+    let mut head = topic::keys(answer, None);
+    head.push("technique".to_owned());
+    head.extend(columns.map(str::to_owned));
+    let rows = answer.rows.iter().map(|row| {
+        let point = row.point.iter().map(|coordinate| inline(&coordinate.text));
+        point.chain([chapter.label(row.technique)]).chain(cells(row)).collect()
+    });
+    table(answer.info.sweeps.len() + 1, &head, rows)
+}
+
+fn cells(row: &Row<'_>) -> Vec<String> {
+    let outcomes = row.outcomes();
+    let storms: Vec<&Storm> = outcomes.iter().filter_map(|outcome| outcome.storm.as_ref()).collect();
+    if storms.is_empty() {
+        return vec!["no trial ended".to_owned(); 1].into_iter().chain(vec![String::new(); 8]).collect();
+    }
+    let time = |of: fn(&Storm) -> Option<u64>| optional(mean(row, of), numbers::time_estimate);
+    let sum = |of: fn(&TrialOutcome) -> u64| outcomes.iter().map(|outcome| of(outcome)).sum::<u64>();
+    vec![
+        time(|storm| Some(storm.down_ns)),
+        time(|storm| back(storm).map(|times| times.p50_ns)),
+        time(|storm| back(storm).map(|times| times.max_ns)),
+        time(|storm| healed(storm).map(|times| times.p50_ns)),
+        time(|storm| healed(storm).map(|times| times.p99_ns)),
+        time(|storm| healed(storm).map(|times| times.max_ns)),
+        again(row, &storms),
+        format!("{} / {}", whole(sum(|it| it.counts.missing)), whole(sum(|it| it.counts.duplicate))),
+        whole(storms.iter().map(|storm| storm.failed_attempts).sum()),
+    ]
+}
+
+fn mean(row: &Row<'_>, of: fn(&Storm) -> Option<u64>) -> Option<Estimate> {
+    row.mean(|_, outcome| of(outcome.storm.as_ref()?).map(|ns| ns as f64))
+}
+
+fn back(storm: &Storm) -> Option<&Quantiles> {
+    storm.connected.as_deref()
+}
+
+fn healed(storm: &Storm) -> Option<&Quantiles> {
+    storm.whole.as_deref()
+}
+
+/// Of all trials together; bold when somebody is not.
+fn again(row: &Row<'_>, storms: &[&Storm]) -> String {
+    let healed: u64 = storms.iter().map(|storm| storm.whole_again).sum();
+    let all = u64::from(row.settings.subscribers.count) * storms.len() as u64;
+    match all {
+        0 => NOTHING.to_owned(),
+        all if healed >= all => format!("all {}", whole(all)),
+        all => format!("**{} of {}**", whole(healed), whole(all)),
+    }
+}

@@ -1,0 +1,63 @@
+//! Scenarios that ask about limits have parts of the report to themselves: what is compared elsewhere means little there.
+
+use schema::settings::Settings;
+
+use super::{Answer, Row, Study};
+
+/// What such a scenario is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// How cost grows with connections.
+    Connections,
+    /// A restarted server, to which everybody comes back.
+    Storms,
+    /// Subscribers that do not keep up.
+    Sluggards,
+    /// A server under a tool that counts.
+    Counters,
+}
+
+/// The key that says how many subscribers there are.
+const SUBSCRIBERS: &str = "subscribers.count";
+
+impl Answer<'_> {
+    /// What it is about, if it asks about a limit.
+    pub(crate) fn topic(&self) -> Option<Topic> {
+        let asks = |asks: fn(&Settings) -> bool| self.rows.iter().any(|row| asks(row.settings));
+        if asks(|settings| settings.counted.is_some()) {
+            return Some(Topic::Counters);
+        }
+        if asks(|settings| settings.restart.is_some()) {
+            return Some(Topic::Storms);
+        }
+        if asks(|settings| settings.sluggards.is_some()) {
+            return Some(Topic::Sluggards);
+        }
+        self.counts_subscribers().then_some(Topic::Connections)
+    }
+
+    /// The same technique where everybody keeps up, and everything else is the same.
+    pub(crate) fn without_sluggards(&self, row: &Row<'_>) -> Option<&Row<'_>> {
+        let everything_else = |row: &Row<'_>| Settings { sluggards: None, ..row.settings.clone() };
+        let wanted = everything_else(row);
+        self.rows_of(row.technique).find(|other| !other.has_sluggards() && everything_else(other) == wanted)
+    }
+
+    fn counts_subscribers(&self) -> bool {
+        self.info.sweeps.iter().any(|key| key == SUBSCRIBERS)
+    }
+}
+
+impl Row<'_> {
+    /// Whether some of its subscribers do not keep up.
+    pub(crate) fn has_sluggards(&self) -> bool {
+        self.settings.sluggards.as_ref().is_some_and(|sluggards| sluggards.share > 0.0)
+    }
+}
+
+impl<'a> Study<'a> {
+    /// The scenarios about something.
+    pub(crate) fn about(&self, topic: Topic) -> impl Iterator<Item = &Answer<'a>> {
+        self.topics.iter().filter(move |answer| answer.topic() == Some(topic))
+    }
+}

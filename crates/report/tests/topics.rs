@@ -1,0 +1,175 @@
+//! Sections and charts of scenarios about limits, on synthetic runs.
+
+#[path = "fixture/mod.rs"]
+mod fixture;
+
+use std::fs;
+use std::path::Path;
+
+use fixture::Run;
+use fixture::runs::small;
+use fixture::scale::{connections, counts, sluggards, storms};
+
+fn report(root: &Path, run: &Run) -> String {
+    let dir = run.write(root, "run");
+    report::render(&[dir], &root.join("REPORT.md")).expect("renders");
+    fs::read_to_string(root.join("REPORT.md")).expect("report is there")
+}
+
+fn section<'r>(report: &'r str, name: &str) -> &'r str {
+    let (_, rest) = report.split_once(&format!("<!-- pushbench:begin {name} -->")).expect("section begins");
+    rest.split_once(&format!("<!-- pushbench:end {name} -->")).expect("section ends").0.trim()
+}
+
+/// The first line after `title` that begins so.
+fn line<'t>(text: &'t str, title: &str, begin: &str) -> &'t str {
+    let (_, rest) = text.split_once(title).unwrap_or_else(|| panic!("there is no {title}: {text}"));
+    let found = rest.lines().find(|line| line.starts_with(begin));
+    found.unwrap_or_else(|| panic!("no line begins with {begin}: {rest}"))
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("there is a temporary folder")
+}
+
+#[test]
+fn cost_of_connections_is_a_line_with_intervals() {
+    let root = folder();
+    let report = report(root.path(), &connections(&[1_000, 2_000, 5_000, 10_000]));
+    let text = section(&report, "connections");
+    let memory = "**Resident memory of the server**";
+    // 8,000 B each and 1 MiB without any, with pages of noise.
+    let row = line(text, memory, "| WebSocket | HTTP/1.1 |");
+    assert!(row.starts_with("| WebSocket | HTTP/1.1 | 7.8") && row.contains(" KiB ["), "{row}");
+    assert!(row.contains("] | 1.1") && row.contains("| yes (p = "), "{row}");
+    let bent = line(text, memory, "| Raw TCP | HTTP/1.1 |");
+    assert!(bent.contains("**bent** (p < 0.001; farthest off "), "{bent}");
+    let idle = line(text, "**Server CPU for each second", "| WebSocket | HTTP/1.1 |");
+    // 200 ns + 4 × 100 ns in a second; trials with events do not count.
+    assert!(idle.starts_with("| WebSocket | HTTP/1.1 | 0.6") || idle.contains("| 0.59"), "{idle}");
+    assert!(line(text, "**Time until all", "| WebSocket | HTTP/1.1 |").contains("| 70.0 µs"), "{text}");
+}
+
+#[test]
+fn a_million_is_foretold_with_what_breaks_first() {
+    let root = folder();
+    let report = report(root.path(), &connections(&[1_000, 2_000, 5_000, 10_000]));
+    let (_, text) =
+        section(&report, "connections").split_once("**A million connections").expect("it is there");
+    // 8,000 B × 1,000,000 + 1 MiB = 7.45 GiB; half of 9,000 B × 1,000,000 = 4.19 GiB.
+    let row = line(text, "on paper**", "| WebSocket | HTTP/1.1 |");
+    assert!(row.starts_with("| WebSocket | HTTP/1.1 | 7.4") && row.contains(" GiB ["), "{row}");
+    assert!(row.contains("| 4.19 GiB") || row.contains("| 4.20 GiB"), "{row}");
+    assert!(line(text, "on paper**", "| Raw TCP | HTTP/1.1 |").contains("\\* |"), "{text}");
+    assert!(text.contains("1,000,000 ÷ 20,000 = 50 server processes"), "{text}");
+    assert!(text.contains("An address") || text.contains("an address has 28,232 for"), "{text}");
+    assert!(text.contains("1,000,000 ÷ 28,232 = 36 client addresses"), "{text}");
+    let breaks = line(text, "*Where it will break.*", "| WebSocket | HTTP/1.1 |");
+    // (8 GiB − 1 MiB) ÷ 12,500 B, within what noise makes of it.
+    assert!(
+        breaks.contains("(8 GiB − ")
+            && breaks.contains(" = 68")
+            && breaks.ends_with("| descriptors, at 20,000 |"),
+        "{breaks}"
+    );
+}
+
+#[test]
+fn what_a_trickle_brought_stands_by_the_number_of_connections() {
+    let root = folder();
+    let mut run = connections(&[1_000, 50_000]);
+    let record =
+        run.trials.iter_mut().map(|(record, _)| record).filter(|record| record.key.technique == "frames");
+    for record in record.filter(|record| record.settings.subscribers.count == 50_000) {
+        if let schema::trial::TrialResult::Complete(outcome) = &mut record.result {
+            outcome.counts.reconnects = 3;
+        }
+    }
+    let report = report(root.path(), &run);
+    let text = section(&report, "connections");
+    let head = line(text, "Held at once", "| technique |");
+    assert_eq!(head, "| technique | transport | 1000 | 50,000 |");
+    let row = line(text, "Held at once", "| WebSocket | HTTP/1.1 |");
+    assert!(row.contains(" µs") && row.ends_with("<br>**12 made anew** |"), "{row}");
+    assert!(line(text, "Held at once", "| WebSocket | HTTP/1.1 + TLS |").contains("| idle |"), "{text}");
+    for chart in ["connections-connections", "connections-tls-connections"] {
+        assert!(root.path().join(format!("results/run/charts/{chart}.svg")).exists(), "{chart}");
+    }
+}
+
+#[test]
+fn a_storm_tells_the_last_one_and_who_never_came() {
+    let root = folder();
+    let report = report(root.path(), &storms());
+    let text = section(&report, "storms");
+    // Of three repetitions 200, 201 and 202 ms, five times that and more for the last of them.
+    let row = line(text, "server away", "| none | Short polling |");
+    assert!(row.starts_with("| none | Short polling | 21.0 ms [20.0–22.0] | 101 ms [100–102] |"), "{row}");
+    assert!(row.contains("| 1.00 s") || row.contains("| 1.01 s"), "{row}");
+    assert!(row.ends_with("| all 30,000 | 0 / 0 | 21 |"), "{row}");
+    assert!(
+        line(text, "server away", "| jittered | Raw TCP |").contains("| **29,999 of 30,000** |"),
+        "{text}"
+    );
+    assert!(root.path().join("results/run/charts/storm-storm.svg").exists());
+}
+
+#[test]
+fn sluggards_are_compared_with_their_absence() {
+    let root = folder();
+    let report = report(root.path(), &sluggards());
+    let text = section(&report, "sluggards");
+    let row = line(text, "| sluggards | technique |", "| 1% stop | WebSocket |");
+    assert!(row.starts_with("| 1% stop | WebSocket | 30 | "), "{row}");
+    assert!(row.ends_with(" | 0 | 3.00 MiB | 1.00 MiB | 8.00 MiB | 6 | 2.00 s | 150 |"), "{row}");
+    assert!(row.contains(" | × "), "{row}");
+    assert!(!text.contains("| nobody |"), "{text}");
+    assert!(root.path().join("results/run/charts/sluggards-sluggards.svg").exists());
+}
+
+#[test]
+fn counts_stand_for_each_delivery_and_as_multiples_of_the_floor() {
+    let root = folder();
+    let report = report(root.path(), &counts());
+    let text = section(&report, "counters");
+    let row = line(text, "| technique |", "| WebSocket |");
+    // 8,000 instructions and a little against 4,000, two system calls and a rare one against one.
+    assert!(row.starts_with("| WebSocket | 8001 [8000–8002]<br>× 2.00 | 2.00<br>× 2.00 | 1.00"), "{row}");
+    assert!(text.contains("Counted by: strace 3.4; valgrind-1.2."), "{text}");
+    assert!(text.contains("| WebSocket | epoll_wait 1.00, write 1.00 |"), "{text}");
+    assert!(!text.contains("brk"), "{text}");
+    assert!(
+        text.contains("- counter system-calls in cost-counters: strace is missing; install strace"),
+        "{text}"
+    );
+    assert!(root.path().join("results/run/charts/instructions-cost-counters.svg").exists());
+}
+
+#[test]
+fn scenarios_about_limits_are_in_no_other_table() {
+    let root = folder();
+    for run in [connections(&[1_000, 2_000]), storms(), sluggards(), counts()] {
+        let report = report(root.path(), &run);
+        assert_eq!(
+            section(&report, "answers"),
+            "*All scenarios of this run have sections of their own.*",
+            "{report}"
+        );
+        fs::remove_dir_all(root.path().join("results")).expect("there are results");
+        fs::remove_file(root.path().join("REPORT.md")).expect("there is a report");
+    }
+}
+
+#[test]
+fn runs_without_limits_say_so() {
+    let root = folder();
+    let report = report(root.path(), &small());
+    for (name, words) in [
+        ("connections", "did not count how cost grows"),
+        ("storms", "No server was restarted"),
+        ("sluggards", "All subscribers of this run kept up"),
+        ("counters", "Nothing was counted by a tool"),
+    ] {
+        assert!(section(&report, name).contains(words), "{name}: {report}");
+    }
+}
