@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -149,10 +149,7 @@ impl Successor {
     /// What the publisher has handed over so far, as soon as it has noticed that its server is gone; none when that takes
     /// longer than `patience`.
     pub fn log(&self, patience: Duration) -> Option<BytesMut> {
-        match self.log.recv_timeout(patience) {
-            Ok(log) => Some(log),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.log.recv_timeout(patience).ok()
     }
 
     /// Gives the log to a new server, and waits until it listens, for `patience` at most each time that it must wait.

@@ -64,8 +64,8 @@ pub(super) fn span_of(tree: &DeTable<'_>, path: &str) -> Range<usize> {
 /// Whether the file, or a sweep, says what stands at `path`.
 pub(super) fn holds(tree: &DeTable<'_>, path: &str) -> bool {
     let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
-    let below = table.split('.').filter(|part| !part.is_empty());
-    let table = below.fold(Some(tree), |table, part| table?.get(part)?.get_ref().as_table());
+    let mut below = table.split('.').filter(|part| !part.is_empty());
+    let table = below.try_fold(tree, |table, part| table.get(part)?.get_ref().as_table());
     table.is_some_and(|table| table.contains_key(key))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{message, parse, quick};
 use crate::scenario::{Runs, Search};
-use crate::settings::{Backoff, Counter, Processes, Restart};
+use crate::settings::{Backoff, Counter, Processes, Restart, Sluggards};
 
 /// A search that can be run.
 const SEARCH: &str = "bound.p99 = \"100ms\"\nsearch.from = \"500/s\"\n";
