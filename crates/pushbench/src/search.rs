@@ -134,6 +134,9 @@ impl<'t> CapacitySearch<'t> {
 
     fn found(&self) -> Found {
         let (floor, ceiling) = (self.floor(), self.ceiling());
+        // Where nothing passed, the lowest rate that failed says more than those below it that say nothing.
+        let failed = self.lowest(|standing| standing == Standing::Failed).filter(|_| floor.is_none());
+        let ceiling = failed.or(ceiling);
         Found {
             capacity_per_s: floor,
             is_lower_bound: ceiling.is_none_or(|ceiling| ceiling.standing() == Standing::NotJudged),
@@ -149,9 +152,12 @@ impl<'t> CapacitySearch<'t> {
 
     /// The lowest rate that did not pass. No rate above it is ever tried.
     fn ceiling(&self) -> Option<&Tried> {
-        let not_passed = |tried: &&Tried| matches!(tried.standing(), Standing::Failed | Standing::NotJudged);
-        let not_passed = self.tried.iter().filter(not_passed);
-        not_passed.min_by(|a, b| a.rate_per_s.total_cmp(&b.rate_per_s))
+        self.lowest(|standing| matches!(standing, Standing::Failed | Standing::NotJudged))
+    }
+
+    fn lowest(&self, is: impl Fn(Standing) -> bool) -> Option<&Tried> {
+        let such = self.tried.iter().filter(|tried| is(tried.standing()));
+        such.min_by(|a, b| a.rate_per_s.total_cmp(&b.rate_per_s))
     }
 }
 

@@ -94,6 +94,9 @@ fn where_nothing_passes_it_gives_up_at_a_thousandth() {
     assert_eq!(steps.len(), 2 * (MOST_HALVINGS + 1));
     assert_eq!((found.capacity_per_s, found.is_lower_bound), (None, false));
     assert_eq!(found.show(), "under 0.098/s");
+    let empty = |step: &Step| if step.rate_per_s < 10.0 { not_judged() } else { failed() };
+    let (_, found) = run(CapacitySearch::new(&terms, 0, None), empty);
+    assert_eq!(found.show(), "under 12.5/s");
     let (_, found) = run(CapacitySearch::new(&terms, 0, None), |_| not_judged());
     assert_eq!(found.show(), "not known: the load generator kept up with no rate");
 }

@@ -38,6 +38,9 @@ impl Judge {
             TrialResult::Incomplete(outcome) => (outcome, Some(missing(outcome))),
             TrialResult::Complete(outcome) => (outcome, self.late(outcome)),
         };
+        if outcome.counts.expected == 0 {
+            return Verdict::NotJudged { why: "nothing was due in the window".to_owned() };
+        }
         let Some(fault) = fault else { return Verdict::Passed };
         match self.overstrained(outcome) {
             Some(why) => Verdict::NotJudged { why },
@@ -173,8 +176,9 @@ mod tests {
     #[test]
     fn a_trial_in_which_nothing_was_due_has_not_passed() {
         let mut empty = outcome(5, 0, 0.1, 0.1);
+        empty.counts.expected = 0;
         empty.delivery = None;
         let verdict = JUDGE.verdict(&TrialResult::Complete(Box::new(empty)));
-        assert_eq!(why(verdict), "failed: nothing was delivered");
+        assert_eq!(why(verdict), "not judged: nothing was due in the window");
     }
 }
