@@ -1,0 +1,99 @@
+//! What an event to each of a thousand subscribers costs the server, ours and nchan's, in one interleaved run.
+//!
+//! Events of 64 bytes come by `POST`, one or several of them in flight: the next is published once so many are left that not
+//! everybody has. Subscribers are bare sockets that count what comes, on one core; the server has another. CPU time of
+//! the server process is compared, with the reads that an event took beside it: who sends several events together pays less.
+//!
+//! ```text
+//! cargo build --release && cargo run --release --example fan_out [ROUNDS [SUBSCRIBERS]]
+//! ```
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a small program whose figures are for the terminal"
+)]
+
+mod audience;
+mod dialect;
+mod server;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use audience::Board;
+use dialect::Dialect;
+use loadgen::os;
+use server::Server;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+const WARM_UP: Duration = Duration::from_millis(700);
+const WINDOW: Duration = Duration::from_millis(1_500);
+const FLIGHTS: [u64; 2] = [1, 8];
+const TECHNIQUES: [&str; 4] = ["http-streaming-ndjson", "http-streaming-sse", "websocket", "long-polling"];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, or| arguments.get(at).map_or(Ok(or), |text| text.parse::<usize>());
+    let outcome = match (number(0, 3), number(1, 1_000)) {
+        (Ok(rounds), Ok(subscribers)) => run(rounds.max(1), subscribers.max(1)),
+        _ => Err("usage: fan_out [ROUNDS [SUBSCRIBERS]]".into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(rounds: usize, subscribers: usize) -> Outcome<()> {
+    os::pin(&[1])?;
+    let only = std::env::var("FAN_OUT_TECHNIQUE").ok();
+    for technique in TECHNIQUES.into_iter().filter(|slug| only.as_ref().is_none_or(|only| only == slug)) {
+        let dialects = [Dialect::ours(technique), Dialect::nchan(technique)];
+        for flight in FLIGHTS {
+            let mut found = vec![Vec::new(); dialects.len()];
+            for _ in 0..rounds {
+                for (dialect, found) in dialects.iter().zip(&mut found) {
+                    found.push(measure(dialect, subscribers, flight)?);
+                }
+            }
+            for (dialect, found) in dialects.iter().zip(found) {
+                show(&format!("{technique}, {}, {flight} in flight", dialect.server), found);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// CPU of the server in µs, and reads of the subscribers, per delivered event.
+type Found = (f64, f64);
+
+fn measure(dialect: &Dialect, subscribers: usize, flight: u64) -> Outcome<Found> {
+    let server = Server::start(dialect)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        let board = Board::new(subscribers as u64, flight);
+        audience::connect(dialect, server.address, &board).await?;
+        audience::publish(dialect, server.address, &board);
+        tokio::time::sleep(WARM_UP).await;
+        let (cpu, delivered, reads) = (server.cpu_ns()?, board.delivered(), board.reads());
+        tokio::time::sleep(WINDOW).await;
+        let (cpu, delivered, reads) =
+            (server.cpu_ns()? - cpu, board.delivered() - delivered, board.reads() - reads);
+        if delivered == 0 {
+            return Err(format!("{} by {} delivered nothing", dialect.technique, dialect.server).into());
+        }
+        Ok((cpu as f64 / 1e3 / delivered as f64, reads as f64 / delivered as f64))
+    })
+}
+
+fn show(name: &str, mut found: Vec<Found>) {
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (least, median, most) = (found[0].0, found[found.len() / 2], found[found.len() - 1].0);
+    println!("{name:50} {:6.2} µs   ({least:.2} … {most:.2})   {:.2} reads", median.0, median.1);
+}

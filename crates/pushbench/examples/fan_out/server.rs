@@ -1,0 +1,103 @@
+//! A server process on a core of its own.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use wire::ready::ReadyLine;
+
+use crate::Outcome;
+use crate::dialect::Dialect;
+
+const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+
+/// It ends when this is dropped.
+pub(crate) struct Server {
+    process: Child,
+    worker: u32,
+    pub(crate) address: SocketAddr,
+    _dir: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    pub(crate) fn start(dialect: &Dialect) -> Outcome<Self> {
+        if dialect.server == "pushbench" { ours(dialect.technique) } else { nchan() }
+    }
+
+    /// CPU time of all its threads.
+    pub(crate) fn cpu_ns(&self) -> Outcome<u64> {
+        let mut total = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.worker))? {
+            let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+            total += text.split_ascii_whitespace().next().ok_or("an empty schedstat")?.parse::<u64>()?;
+        }
+        Ok(total)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The end of its input stops ours; nginx is asked by its signal.
+        drop(self.process.stdin.take());
+        let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        let _ = self.process.wait();
+    }
+}
+
+fn ours(technique: &str) -> Outcome<Server> {
+    let program = match std::env::var_os("FAN_OUT_PROGRAM") {
+        Some(path) => PathBuf::from(path),
+        None => beside()?,
+    };
+    let mut process = Command::new(program)
+        .args(["serve", technique, "--cores", "0", "--replay", "65536"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().ok_or("no standard output")?).read_line(&mut line)?;
+    let address = ReadyLine::parse(&line)?.address;
+    Ok(Server { worker: process.id(), process, address, _dir: None })
+}
+
+/// `pushbench`, built beside this example.
+fn beside() -> Outcome<PathBuf> {
+    let examples = std::env::current_exe()?;
+    let build = examples.parent().and_then(Path::parent).ok_or("no build folder")?;
+    Ok(build.join("pushbench"))
+}
+
+fn nchan() -> Outcome<Server> {
+    let dir = tempfile::tempdir()?;
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let config = include_str!("../../../../targets/nchan/nginx.conf")
+        .replace("{module}", MODULE)
+        .replace("{port}", &port.to_string())
+        .replace("{dir}", &dir.path().display().to_string());
+    let file = dir.path().join("nginx.conf");
+    fs::write(&file, config)?;
+    let process = Command::new("taskset")
+        .args(["-c", "0", "nginx", "-p"])
+        .arg(dir.path())
+        .arg("-c")
+        .arg(&file)
+        .spawn()?;
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let begun = Instant::now();
+    let mut server = Server { worker: process.id(), process, address, _dir: Some(dir) };
+    // The worker is there later than the socket.
+    while begun.elapsed() < Duration::from_secs(10) {
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.worker))?;
+        if let Some(worker) = children.split_ascii_whitespace().next()
+            && TcpStream::connect(address).is_ok()
+        {
+            server.worker = worker.parse()?;
+            return Ok(server);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Err("nginx does not listen".into())
+}
