@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use fixture::Run;
+use fixture::contests::claim;
 use fixture::runs::small;
 use fixture::scale::{connections, counts, sluggards, storms};
 
@@ -143,6 +144,28 @@ fn counts_stand_for_each_delivery_and_as_multiples_of_the_floor() {
         "{text}"
     );
     assert!(root.path().join("results/run/charts/instructions-cost-counters.svg").exists());
+}
+
+#[test]
+fn claims_about_what_a_subscriber_takes_are_decided_trial_by_trial() {
+    let judged = |bounds: &str, takes: &str| {
+        let root = folder();
+        let mut run = connections(&[1_000, 20_000]);
+        let at = "{ technique = \"frames\", point = { \"subscribers.count\" = \"20000\" } }";
+        let rule = format!("{{ from = \"subscriber\", takes = \"{takes}\", {bounds}, at = {at} }}");
+        claim(&mut run, "C0", "connections", &format!("[[must]]\nwhat = \"it\"\nrule = {rule}\n"));
+        let report = report(root.path(), &run);
+        line(section(&report, "claims"), "| claim | verdict |", "| [C0]").to_owned()
+    };
+    // 8,000 B and its share of 1 MiB, and noise.
+    let little = judged("at_most = 8192", "memory");
+    assert!(little.ends_with("| **holds** |"), "{little}");
+    let less = judged("at_most = 8000", "memory");
+    assert!(less.contains("**fails**: not so: it (80"), "{less}");
+    let servers = judged("at_most = 1", "servers");
+    assert!(servers.contains("**fails**: not so: it (2.00)"), "{servers}");
+    let once = judged("at_least = 1, at_most = 1", "connections");
+    assert!(once.ends_with("| **holds** |"), "{once}");
 }
 
 #[test]
