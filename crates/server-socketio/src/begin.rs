@@ -51,9 +51,14 @@ impl<L: Library> Host<L> {
     /// Begins a session for a client that has asked by WebSocket: the frame with its open packet.
     pub(crate) async fn begin_upgraded(&self) -> Option<(Sid, Session, Bytes)> {
         let session = Session::default();
-        let (answer, id) = self.begin(self.request(Method::GET, "", ""), &session).await;
+        let (answer, id) = self.begin(self.first_poll(), &session).await;
         let open = str::from_utf8(answer.body()).ok()?.replace(r#"["websocket"]"#, "[]");
         Some((id?, session, text_frame(&open)))
+    }
+
+    /// A poll that begins a session.
+    pub(crate) fn first_poll(&self) -> Request<Full<Bytes>> {
+        self.request(Method::GET, "", "")
     }
 
     /// A poll of a session.

@@ -1,4 +1,4 @@
-//! Polls of sessions that there are, answered without hyper: the requests that nearly all others are.
+//! Polls, answered without hyper: the first of a session, which it is begun by, and those that nearly all requests are.
 
 use std::future::poll_fn;
 use std::io;
@@ -15,12 +15,27 @@ use socketioxide::socket::Sid;
 use crate::engine::{Engine, value_in};
 use crate::library::Library;
 use crate::polled;
+use crate::session::Session;
 
-/// The session that is polled, if there is one, and the request says nothing else.
-pub(crate) fn polled_session<L: Library>(engine: &Engine<L>, ask: &Ask<'_>) -> Option<Sid> {
+/// A poll that says nothing else.
+pub(crate) enum Wish {
+    /// It begins a session.
+    Begin(Session),
+    /// It asks for what a session holds.
+    Poll(Sid),
+}
+
+/// What the request wishes; none if it is another, is refused, or names a session that is not there.
+pub(crate) fn wish<L: Library>(engine: &Engine<L>, ask: &Ask<'_>) -> Option<Wish> {
     let is = |key, value| value_in(ask.query(), key) == Some(value);
-    let id = value_in(ask.query(), "sid")?.parse().ok()?;
-    (is("EIO", "4") && is("transport", "polling") && engine.host.sessions.find(id).is_some()).then_some(id)
+    if !is("EIO", "4") || !is("transport", "polling") {
+        return None;
+    }
+    let Some(id) = value_in(ask.query(), "sid") else {
+        return engine.host.sessions.polled().map(Wish::Begin);
+    };
+    let id = id.parse().ok()?;
+    engine.host.sessions.find(id).is_some().then_some(Wish::Poll(id))
 }
 
 /// What the head of a poll's answer always is.
@@ -28,16 +43,16 @@ pub(crate) fn head() -> Head {
     Head::new(&polled::packets(Bytes::new()))
 }
 
-/// Holds the poll until there is something, or the client has gone.
+/// Answers, once there is something, unless the client has gone meanwhile.
 pub(crate) async fn grant<L: Library>(
     engine: &Engine<L>,
     head: &Head,
-    id: Sid,
+    wish: Wish,
     stop: &Stop,
     wire: &mut Wire,
 ) -> io::Result<Next> {
-    let mut held = pin!(engine.held(Some(id), engine.host.poll(id)));
-    let answer = poll_fn(|cx| match held.as_mut().poll(cx) {
+    let mut answer = pin!(answer(engine, wish));
+    let answer = poll_fn(|cx| match answer.as_mut().poll(cx) {
         Poll::Ready(answer) => Poll::Ready(Ok(Some(answer))),
         Poll::Pending => wire.poll_gone(cx).map_ok(|()| None),
     });
@@ -46,6 +61,13 @@ pub(crate) async fn grant<L: Library>(
     match answer.status() {
         StatusCode::OK => wire.answer_before(head, answer.body(), next).await,
         _ => wire.answer_before(&Head::new(&without_length(&answer)), answer.body(), next).await,
+    }
+}
+
+async fn answer<L: Library>(engine: &Engine<L>, wish: Wish) -> Response<Bytes> {
+    match wish {
+        Wish::Begin(session) => engine.host.begin(engine.host.first_poll(), &session).await.0,
+        Wish::Poll(id) => engine.held(Some(id), engine.host.poll(id)).await,
     }
 }
 

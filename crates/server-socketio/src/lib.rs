@@ -55,7 +55,7 @@
 //! # Layout
 //!
 //! - `engine`: Engine.IO as an endpoint of our HTTP servers
-//! - `direct`: polls of sessions that there are, without hyper
+//! - `direct`: polls without hyper
 //! - `begin`: how a session begins
 //! - `library`: what is needed of the library's services
 //! - `subscriber`: who has joined, and its messages
@@ -93,12 +93,12 @@ use server_kit::settings::Limits;
 use server_kit::{Hub, Settings, Stop, Stopper, lifetime};
 use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
-use socketioxide::socket::Sid;
 use tokio::net::TcpListener;
 use wire::socket_io::{BEFORE_MESSAGE, BEHIND_MESSAGE};
 use wire::websocket::{self, Kind};
 
 use begin::Host;
+use direct::Wish;
 use engine::Engine;
 use session::Sessions;
 use subscriber::Join;
@@ -215,13 +215,13 @@ impl Endpoint for Main {
 }
 
 impl Direct for Main {
-    type Wish = Sid;
+    type Wish = Wish;
 
-    fn wish(&self, ask: &Ask<'_>) -> Option<Sid> {
-        direct::polled_session(&self.engine, ask)
+    fn wish(&self, ask: &Ask<'_>) -> Option<Wish> {
+        direct::wish(&self.engine, ask)
     }
 
-    async fn grant(&self, id: Sid, wire: &mut Wire) -> io::Result<Next> {
-        direct::grant(&self.engine, &self.head, id, &self.stop, wire).await
+    async fn grant(&self, wish: Wish, wire: &mut Wire) -> io::Result<Next> {
+        direct::grant(&self.engine, &self.head, wish, &self.stop, wire).await
     }
 }
