@@ -15,6 +15,7 @@
 //! - [`gzip`]: bodies, compressed for whoever asks for it
 //! - [`feed`]: the Unix socket by which the application hands over events
 //! - [`heartbeat`]: when a quiet connection is due for a sign of life
+//! - [`seldom`]: futures that seldom have anything to say
 //! - [`stream`]: a connection's bytes, whatever carries them
 //! - [`tls`]: the certificate, and what the server agrees to
 //! - [`linger`]: closes a connection so that its last bytes are read
@@ -30,6 +31,7 @@ pub mod lifetime;
 pub mod linger;
 pub mod listener;
 pub mod pages;
+pub mod seldom;
 pub mod settings;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]

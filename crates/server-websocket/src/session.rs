@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use server_kit::heartbeat::Heartbeat;
 use server_kit::hub::Dismissed;
+use server_kit::seldom::Seldom;
 use server_kit::stream::Stream;
 use server_kit::{Hub, Settings, Stop, Subscription, tls};
 use wire::deflate::Agreement;
@@ -67,10 +68,8 @@ impl Session {
         if let Some(greeting) = self.subscription.greeting() {
             socket.send(greeting).await?;
         }
-        let stopped = stop.requested();
-        let mut dismissed = self.dismissed.clone();
-        let dismissed = dismissed.heard();
-        tokio::pin!(stopped, dismissed);
+        // Two locks less for each event.
+        let mut ended = Seldom::new(ended(stop, self.dismissed.clone()));
         let mut runs = 0;
         loop {
             // Events first, since they are what wakes a session; but events that never end must hold up neither what the
@@ -83,12 +82,19 @@ impl Session {
                     socket.send(run?.bytes).await?;
                     self.heartbeat.sent();
                 }
-                () = &mut stopped => return Err(End::Stopped),
-                dismissal = &mut dismissed => return Err(End::Dismissed(dismissal)),
+                end = &mut ended => return Err(end),
                 () = self.heartbeat.due() => socket.ping().await?,
                 message = socket.next() => self.hub.uplink(self.channel, &message?)?,
                 () = std::future::ready(()), if !events_first => {}
             }
         }
+    }
+}
+
+/// Resolves once the server has the session end.
+async fn ended(stop: &Stop, mut dismissed: Dismissed) -> End {
+    tokio::select! {
+        () = stop.requested() => End::Stopped,
+        dismissal = dismissed.heard() => End::Dismissed(dismissal),
     }
 }

@@ -1,0 +1,107 @@
+//! Futures that seldom have anything to say, in tasks that are woken often.
+//!
+//! Whoever waits for several things polls all of them whenever one has woken the task. A stop, which comes once, is polled
+//! with each event then, and takes a lock each time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Polls a future only when it has asked for that itself, and not when something else has woken the task.
+pub struct Seldom<F> {
+    future: Pin<Box<F>>,
+    bell: Arc<Bell>,
+    /// Rings the bell.
+    ringer: Waker,
+    /// The task that the bell wakes.
+    task: Waker,
+}
+
+struct Bell {
+    rung: AtomicBool,
+    task: Mutex<Waker>,
+}
+
+impl<F: Future> Seldom<F> {
+    /// Such a future; it is polled when this is polled first.
+    pub fn new(future: F) -> Self {
+        let task = Waker::noop().clone();
+        let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: Mutex::new(task.clone()) });
+        Self { future: Box::pin(future), ringer: bell.clone().into(), bell, task }
+    }
+}
+
+impl<F: Future> Future for Seldom<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        // Told before the bell is looked at: whoever rings it afterwards wakes this task.
+        if !this.task.will_wake(cx.waker()) {
+            this.task.clone_from(cx.waker());
+            this.bell.task.lock().unwrap_or_else(PoisonError::into_inner).clone_from(cx.waker());
+        }
+        if !this.bell.rung.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        this.future.as_mut().poll(&mut Context::from_waker(&this.ringer))
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).wake_by_ref();
+    }
+}
+
+impl<F> std::fmt::Debug for Seldom<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seldom").field("rung", &self.bell.rung).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::poll_fn;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_is_polled_first_and_then_when_it_has_asked_for_that() {
+        let (sender, mut receiver) = oneshot::channel();
+        let polls = Cell::new(0);
+        let mut seldom = Seldom::new(poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            Pin::new(&mut receiver).poll(cx)
+        }));
+        for _ in 0..10 {
+            let mut woken_otherwise = Context::from_waker(Waker::noop());
+            assert!(Pin::new(&mut seldom).poll(&mut woken_otherwise).is_pending());
+        }
+        assert_eq!(polls.get(), 1);
+        sender.send(7).unwrap();
+        assert_eq!(seldom.await, Ok(7));
+        assert_eq!(polls.get(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_came_to_it_later_is_woken() {
+        let (sender, receiver) = oneshot::channel();
+        let mut seldom = Seldom::new(receiver);
+        assert!(Pin::new(&mut seldom).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let task = tokio::spawn(seldom);
+        tokio::task::yield_now().await;
+        sender.send(()).unwrap();
+        assert_eq!(task.await.unwrap(), Ok(()));
+    }
+}
