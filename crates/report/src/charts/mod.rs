@@ -222,7 +222,7 @@ impl Stage<'_> {
         self.answer.contestants().into_iter().flat_map(|order| self.answer.rows_of(order)).collect()
     }
 
-    /// The technique, and the row's values with the last words of their keys: `WebSocket, backoff jittered`.
+    /// The technique, and the row's values with the last words of their keys: `Frames, backoff jittered`.
     fn lane_name(&self, row: &Row<'_>) -> String {
         let coordinates = self.answer.info.sweeps.iter().zip(&row.point);
         let values = coordinates.filter(|(_, coordinate)| coordinate.reach == Reach::Swept).map(
