@@ -118,7 +118,11 @@ mod tests {
             let keep_up = count.saturating_sub(sluggards);
             for channel in 0..channels {
                 let members = (0..keep_up).filter(|&subscriber| roster.channel_of(subscriber) == channel);
-                assert_eq!(roster.members(channel), members.count() as u64, "{count}, {channels}, {sluggards}");
+                assert_eq!(
+                    roster.members(channel),
+                    members.count() as u64,
+                    "{count}, {channels}, {sluggards}"
+                );
             }
             assert_eq!(roster.subscribers(), count);
         }

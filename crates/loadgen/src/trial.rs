@@ -57,8 +57,8 @@ pub type Gathered = Result<Box<dyn Audience>, TrialError>;
 
 /// Within this time, and a little more for each of them, every subscriber must be connected.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(30);
-/// The little more: a TLS handshake takes both sides about 1 ms.
-const CONNECT_LIMIT_EACH: Duration = Duration::from_millis(2);
+/// The little more: a TLS handshake takes both sides about 1 ms each, and they may share a core.
+const CONNECT_LIMIT_EACH: Duration = Duration::from_millis(5);
 /// Sessions that have not ended this long after the end, and a little more for each of them, are cut off.
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 const CLOSE_LIMIT_EACH: Duration = Duration::from_micros(200);

@@ -64,8 +64,14 @@ fn start(settings: Settings) -> Rig {
     let (senders, outgoing) = (0..roster.subscribers()).map(|_| mpsc::unbounded_channel()).unzip();
     let timing = Timing::new(os::now_ns() + MS, &settings.phases);
     let settings = Arc::new(settings);
-    let spec =
-        PublisherSpec { link: Link::Feed(feed.into()), settings, seed: SEED, timing, roster, outgoing: senders };
+    let spec = PublisherSpec {
+        link: Link::Feed(feed.into()),
+        settings,
+        seed: SEED,
+        timing,
+        roster,
+        outgoing: senders,
+    };
     Rig { publisher: Publisher::start(spec).unwrap(), server, outgoing, timing }
 }
 

@@ -36,8 +36,10 @@ fn page_bytes() -> Option<u64> {
 mod tests {
     use super::*;
 
-    const MEMORY: &str = "MemTotal:       24000000 kB\nSlab:             635684 kB\nSReclaimable:     500000 kB\n";
-    const SOCKETS: &str = "sockets: used 111\nTCP: inuse 26 orphan 0 tw 108 alloc 27 mem 97\nUDP: inuse 0 mem 5\n";
+    const MEMORY: &str =
+        "MemTotal:       24000000 kB\nSlab:             635684 kB\nSReclaimable:     500000 kB\n";
+    const SOCKETS: &str =
+        "sockets: used 111\nTCP: inuse 26 orphan 0 tw 108 alloc 27 mem 97\nUDP: inuse 0 mem 5\n";
 
     #[test]
     fn slabs_are_told_in_kib_and_tcps_buffers_in_pages() {

@@ -47,7 +47,8 @@ impl<'a> Watched<'a> {
         let mut sum = ServerReading::default();
         for pid in self.roots() {
             // Of a server that somebody else wrote, all processes below count, too.
-            let read = if self.spec.target.is_some() { ServerReading::of_tree } else { ServerReading::of_process };
+            let read =
+                if self.spec.target.is_some() { ServerReading::of_tree } else { ServerReading::of_process };
             let reading = read(pid);
             self.check()?;
             sum += reading.map_err(|source| TrialError::Server { what: "read the cost of", pid, source })?;
@@ -245,7 +246,8 @@ mod tests {
     }
 
     fn spec(pids: [Option<u32>; 2], target: Option<TargetSpec>) -> TrialSpec {
-        let server = |pid| ServerSpec { address: ([127, 0, 0, 1], 1).into(), certificate: None, feed: None, pid };
+        let server =
+            |pid| ServerSpec { address: ([127, 0, 0, 1], 1).into(), certificate: None, feed: None, pid };
         TrialSpec {
             technique: String::new(),
             server: server(pids[0]),

@@ -95,9 +95,11 @@ impl Load {
             connected: Arc::default(),
             delivered: Vec::new(),
             trouble: Arc::default(),
-            storm: spec.settings.restart.as_ref().map(|restart| {
-                Arc::new(Storm::new(restart.backoff, spec.roster.channels()))
-            }),
+            storm: spec
+                .settings
+                .restart
+                .as_ref()
+                .map(|restart| Arc::new(Storm::new(restart.backoff, spec.roster.channels()))),
         };
         let mut outgoing = spec.outgoing.into_iter();
         for index in spec.threads.clone() {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use schema::bytes_account::Layers;
 use schema::trial::{
-    BytesByPhase, ClientClock, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase, SetUp, Sluggish,
-    Storm, TrialOutcome, TrialSpec,
+    BytesByPhase, ClientClock, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase, SetUp,
+    Sluggish, Storm, TrialOutcome, TrialSpec,
 };
 
 use super::TrialError;

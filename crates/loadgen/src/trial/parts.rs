@@ -120,7 +120,8 @@ impl Audience for Parts {
         self.tell(&Order::Finish);
         let (mut reports, mut failed) = (Vec::new(), None);
         // All are ended, also behind one that failed.
-        for (part, (process, limit_ns)) in (0..).zip(std::mem::take(&mut self.parts).into_iter().zip(limits)) {
+        for (part, (process, limit_ns)) in (0..).zip(std::mem::take(&mut self.parts).into_iter().zip(limits))
+        {
             match process.end(limit_ns) {
                 Ok(found) => reports.extend(self.take_in(found)),
                 Err(source) => failed = failed.or(Some(TrialError::Part { part, source })),

@@ -65,8 +65,17 @@ impl Running<'_> {
     /// Ends everything and puts together what was found.
     pub(super) fn close(self, held: &Held, edges: &[Edge; 2]) -> Result<TrialOutcome, TrialError> {
         let down_ns = self.restart.as_ref().map(Restarter::down_ns);
-        let Self { spec, roster, connecting, stall, mut publisher, mut load, hiccups_load, hiccups_server, .. } =
-            self;
+        let Self {
+            spec,
+            roster,
+            connecting,
+            stall,
+            mut publisher,
+            mut load,
+            hiccups_load,
+            hiccups_server,
+            ..
+        } = self;
         drop(stall);
         let published = publisher.finish().map_err(TrialError::Publisher)?;
         let reports = load.finish()?;

@@ -20,7 +20,8 @@ pub(super) fn load_part() -> anyhow::Result<ExitCode> {
     let (sender, orders) = mpsc::channel();
     thread::spawn(move || relay(&sender));
     let subscribe = |slug: &str| Some(registry::find(slug)?.1.subscribe);
-    trial::run_part(&orders, &mut io::stdout().lock(), subscribe).context("bring a part of the subscribers")?;
+    trial::run_part(&orders, &mut io::stdout().lock(), subscribe)
+        .context("bring a part of the subscribers")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -49,13 +49,20 @@ fn fits(settings: &Settings, most: Most) -> Result<(), String> {
         connections.div_ceil(settings.processes.load.max(1).into()),
     );
     let all = [
-        (at_server + SPARE, most.files, "open files for a server process", "raise ulimit -Hn or processes.server"),
+        (
+            at_server + SPARE,
+            most.files,
+            "open files for a server process",
+            "raise ulimit -Hn or processes.server",
+        ),
         (at_load + SPARE, most.files, "open files for a load process", "raise ulimit -Hn or processes.load"),
         (at_server, most.ports, "ports towards a server process", "raise processes.server"),
         (at_server, most.connections, "connections for a server process", "raise processes.server"),
     ];
     match all.into_iter().find(|(wanted, most, ..)| wanted > most) {
-        Some((wanted, most, what, remedy)) => Err(format!("it takes {wanted} {what}, and there are {most}: {remedy}")),
+        Some((wanted, most, what, remedy)) => {
+            Err(format!("it takes {wanted} {what}, and there are {most}: {remedy}"))
+        }
         None => Ok(()),
     }
 }
@@ -68,8 +75,7 @@ mod tests {
 
     fn found(count: u32, server: u32, load: u32) -> Option<String> {
         let subscribers = Subscribers { count, channels: 1, added_delay_ns: 0 };
-        let settings =
-            Settings { subscribers, processes: Processes { server, load }, ..Settings::default() };
+        let settings = Settings { subscribers, processes: Processes { server, load }, ..Settings::default() };
         fits(&settings, Most { files: 20_000, ports: 28_232, connections: 16_384 }).err()
     }
 
@@ -82,9 +88,24 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_told_with_its_remedy() {
         for (count, server, load, words) in [
-            (50_000, 2, 4, "it takes 25512 open files for a server process, and there are 20000: raise ulimit -Hn or processes.server"),
-            (50_000, 4, 2, "it takes 25512 open files for a load process, and there are 20000: raise ulimit -Hn or processes.load"),
-            (17_000, 1, 1, "it takes 17000 connections for a server process, and there are 16384: raise processes.server"),
+            (
+                50_000,
+                2,
+                4,
+                "it takes 25512 open files for a server process, and there are 20000: raise ulimit -Hn or processes.server",
+            ),
+            (
+                50_000,
+                4,
+                2,
+                "it takes 25512 open files for a load process, and there are 20000: raise ulimit -Hn or processes.load",
+            ),
+            (
+                17_000,
+                1,
+                1,
+                "it takes 17000 connections for a server process, and there are 16384: raise processes.server",
+            ),
         ] {
             assert_eq!(found(count, server, load).as_deref(), Some(words));
         }

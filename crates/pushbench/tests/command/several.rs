@@ -78,7 +78,10 @@ fn is_whole(record: &TrialRecord) {
     assert!(outcome.segments.total.down.with_data > 0 && outcome.cost.server_cpu_ns > 0, "{technique}");
     assert!(outcome.cost.load_cpu_ns > 0 && outcome.cost.kernel_memory.is_some(), "{technique}");
     let wrong = |warning: &Warning| {
-        matches!(warning, Warning::BytesDoNotAddUp { .. } | Warning::Disordered { .. } | Warning::Reconnects { .. })
+        matches!(
+            warning,
+            Warning::BytesDoNotAddUp { .. } | Warning::Disordered { .. } | Warning::Reconnects { .. }
+        )
     };
     assert!(!outcome.warnings.iter().any(wrong), "{technique}: {:?}", outcome.warnings);
 }

@@ -110,9 +110,7 @@ fn state(load: &Load) -> State {
 
 fn found(load: &mut Load) -> Word {
     match load.finish() {
-        Ok(reports) => {
-            Word::Found(Found { reports, reconnects: load.reconnects(), trouble: load.trouble() })
-        }
+        Ok(reports) => Word::Found(Found { reports, reconnects: load.reconnects(), trouble: load.trouble() }),
         Err(error) => failed(&error),
     }
 }
@@ -134,8 +132,5 @@ fn order(line: &str) -> Result<Order, PartFault> {
 
 fn say(output: &mut dyn Write, word: &Word) -> Result<(), PartFault> {
     let written = serde_json::to_writer(&mut *output, word).map_err(io::Error::from);
-    written
-        .and_then(|()| output.write_all(b"\n"))
-        .and_then(|()| output.flush())
-        .map_err(PartFault::Unheard)
+    written.and_then(|()| output.write_all(b"\n")).and_then(|()| output.flush()).map_err(PartFault::Unheard)
 }

@@ -55,9 +55,8 @@ impl Part {
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let heard = Arc::new(Heard { state: Mutex::default(), at_ns: AtomicU64::new(os::now_ns()) });
         let told = Arc::clone(&heard);
-        let listen = |output| {
-            thread::Builder::new().name("part".to_owned()).spawn(move || listen(output, &told)).ok()
-        };
+        let listen =
+            |output| thread::Builder::new().name("part".to_owned()).spawn(move || listen(output, &told)).ok();
         let listener = output.and_then(listen);
         let Some((input, listener)) = input.zip(listener) else {
             end(&mut child, 0).map_err(PartError::Start)?;
