@@ -133,6 +133,8 @@ pub enum Rule {
 pub enum Taken {
     /// TCP connections that were opened in the whole trial.
     Connections,
+    /// Greetings that it received in the whole trial.
+    Greetings,
     /// Wire bytes of both directions between the window's edges.
     Bytes,
     /// Bytes of resident memory that the server grew by until all were connected.

@@ -38,6 +38,7 @@ fn taken(what: Taken, settings: &Settings, outcome: &TrialOutcome) -> Option<f64
     let cost = &outcome.cost;
     let sum = match what {
         Taken::Connections => outcome.counts.connections,
+        Taken::Greetings => outcome.counts.greetings,
         Taken::Bytes => outcome.bytes.window.wire(),
         Taken::Memory if cost.server_rss_connected_bytes == 0 => return None,
         Taken::Memory => cost.server_rss_connected_bytes.saturating_sub(cost.server_rss_start_bytes),
