@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn points_whose_tool_is_missing_are_left_out_by_name() {
-        let text = "question = \"?\"\nreading = \"!\"\n[[sweep]]\nkey = \"counted\"\n\
+        let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\n[[sweep]]\nkey = \"counted\"\n\
             values = [\"nothing\", \"instructions\", \"system-calls\"]\n";
         let scenario = Scenario::parse(text, "x.toml", "x", &["a"], Extent::Full).unwrap();
         let mut skipped = Vec::new();
