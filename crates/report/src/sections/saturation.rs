@@ -93,10 +93,7 @@ pub(super) fn name(chapter: &Chapter<'_>, limits: &Limits<'_>, whose: &Whose<'_>
 pub(super) fn capacity(found: &Saturation<'_>) -> String {
     let at_least = if found.is_at_least() { "≥ " } else { "" };
     let mean = found.capacities().and_then(|capacities| capacities.mean());
-    mean.map_or_else(
-        || "the first rate failed".to_owned(),
-        |mean| format!("{at_least}{}", numbers::estimate(mean)),
-    )
+    mean.map_or_else(|| "no rate passed".to_owned(), |mean| format!("{at_least}{}", numbers::estimate(mean)))
 }
 
 /// Where either may come further, the ratio is one-sided; where both may, it says nothing.

@@ -47,7 +47,7 @@ pub(crate) struct Saturation<'a> {
 #[derive(Debug)]
 pub(crate) struct Search<'a> {
     pub repetition: u32,
-    /// The trial at the highest rate that passed; none when not even the first one did.
+    /// The trial at the highest rate that passed; none when none did.
     pub passed: Option<&'a Trial>,
     /// Why it went no further up.
     pub end: End<'a>,

@@ -83,7 +83,7 @@ fn second_attempt_that_passes_is_a_pass_and_a_search_that_finds_nothing_says_so(
     let row = cells(saturation, "| WebSocket | 1000 | 64 B |");
     assert!((number(row[3]) / 202_372.0 - 1.0).abs() < 0.01, "1.6 instead of 0.8: {row:?}");
     assert_eq!(row.last(), Some(&"end of the search"), "{row:?}");
-    assert_eq!(cells(saturation, "| Server-Sent Events | 1000 |")[3], "the first rate failed");
+    assert_eq!(cells(saturation, "| Server-Sent Events | 1000 |")[3], "no rate passed");
 }
 
 #[test]
