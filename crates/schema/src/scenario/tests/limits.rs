@@ -156,7 +156,7 @@ fn limits_that_contradict_themselves_are_refused_with_place_and_remedy() {
         ("restart.at = \"1s\"\ntransport.tls = true", "leave transport.tls out"),
         (
             "restart.at = \"1s\"\nuplink = { rate = \"1/s\" }",
-            "a restart, and what subscribers say to their channel",
+            "a restart, and subscribers that send",
         ),
         ("sluggards.share = \"50%\"\nuplink = { rate = \"1/s\" }", "sluggards that send"),
         ("sluggards.share = \"1%\"", "less than one subscriber"),
