@@ -86,7 +86,10 @@ impl<'t> CapacitySearch<'t> {
     }
 
     /// A search as far as `steps` tell of it, whatever their order.
-    pub(crate) fn replay<'s>(terms: &'t Search, steps: impl Iterator<Item = &'s SearchStep> + Clone) -> Self {
+    pub(crate) fn replay<'s>(
+        terms: &'t Search,
+        steps: &(impl Iterator<Item = &'s SearchStep> + Clone),
+    ) -> Self {
         let first = steps.clone().find(|step| (step.step, step.attempt) == (0, 0));
         let begin_per_s = first.map_or(terms.from_per_s, |step| step.rate_per_s);
         let mut search = Self { terms, begin_per_s, tried: Vec::new() };

@@ -145,7 +145,7 @@ impl Store {
         let terms = trial.point.search.as_ref()?;
         let of_place = self.records.iter().filter(|record| record.index as usize == trial.index);
         let steps = of_place.filter_map(|record| record.search.as_ref());
-        match CapacitySearch::replay(terms, steps).next() {
+        match CapacitySearch::replay(terms, &steps).next() {
             Next::Try(_) => None,
             Next::End(found) => Some(found),
         }

@@ -276,7 +276,7 @@ fn skip_as_unobservable(skipped: &mut Vec<Skipped>, unobservable: Vec<Skipped>) 
 /// Says what will be run and how long it will take; the expected time of the trials in nanoseconds.
 fn announce(plan: &Plan, store: &Store, manifest: &Manifest) -> u64 {
     let left: Vec<_> = plan.trials().filter(|trial| !store.is_done(trial)).collect();
-    let left_ns: u64 = left.iter().map(|trial| trial.expected_ns()).sum();
+    let left_ns: u64 = left.iter().map(Trial::expected_ns).sum();
     let total_ns = left_ns + 2 * floor::expected_ns(floor::pings_beside(left_ns));
     let cores = match (&manifest.host.server_cores[..], &manifest.host.load_cores[..]) {
         ([], _) => "not pinned, since there is only one core".to_owned(),

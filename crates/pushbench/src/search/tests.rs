@@ -174,7 +174,7 @@ fn an_interrupted_search_goes_on_where_it_was_and_ends_the_same() {
     records.reverse();
     for cut in 1..=records.len() {
         let kept = &records[records.len() - cut..];
-        let (rest, again) = run(CapacitySearch::replay(&terms, kept.iter()), &judge);
+        let (rest, again) = run(CapacitySearch::replay(&terms, &kept.iter()), &judge);
         assert_eq!((rates(&rest), again), (rates(&steps[cut..]), found));
     }
 }
