@@ -46,7 +46,12 @@ struct Open(usize);
 impl Content {
     /// As the answer's head says.
     pub(super) fn of<B>(answer: &Response<B>) -> Result<Self, SubscribeError> {
-        let coding = match answer.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        Self::coded(answer.headers().get(CONTENT_ENCODING))
+    }
+
+    /// As this value of `content-encoding` says.
+    pub(super) fn coded(coding: Option<&HeaderValue>) -> Result<Self, SubscribeError> {
+        let coding = match coding.map(HeaderValue::as_bytes) {
             None | Some(b"identity") => Coding::Identity,
             Some(b"gzip") => Coding::Gzip(Box::new(GzDecoder::new(Vec::new()))),
             Some(other) => {

@@ -1,17 +1,19 @@
 //! What short and long polling share: a request for what is new, and an answer with all of it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{HeaderValue, IF_NONE_MATCH};
+use hyper::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, Request, Response, StatusCode};
-use schema::settings::EmptyAnswer;
+use schema::settings::{EmptyAnswer, HttpVersion};
 use schema::target::Answers;
 use wire::{Start, lines};
 
-use super::SubscribeError;
 use super::content::Content;
-use super::http::{Keeper, Template, unexpected};
+use super::http::{Direct, Head, Keeper, Template, unexpected, write_head};
+use super::{SubscribeError, TOLD_BYTES};
 use crate::headers::Exchange;
 use crate::heads::Kind;
 use crate::session::Session;
@@ -29,61 +31,175 @@ pub(super) enum Found {
 
 /// A subscriber that polls.
 pub(super) struct Poller {
+    requests: Requests,
+    /// The connection of ordinary answers, on HTTP/1.1 where connections are kept.
+    direct: Option<Direct>,
+    /// That of all others.
     keeper: Keeper,
+}
+
+/// What a subscriber asks for.
+struct Requests {
     template: Template,
     empty: EmptyAnswer,
+}
+
+/// The head of an answer; who has read it has its body.
+enum Answer {
+    Direct(Head),
+    Hyper(Response<Incoming>),
 }
 
 impl Poller {
     /// A poller that lets the server say "nothing new" as `empty` has it.
     pub(super) fn new(session: &Session, empty: EmptyAnswer) -> Self {
         let template = Template::new(session, Method::GET, wire::paths::EVENTS, Exchange::Poll);
-        Self { keeper: Keeper::new(), template, empty }
+        Self { requests: Requests { template, empty }, direct: None, keeper: Keeper::new() }
     }
 
     /// Opens the connection before the first poll.
     pub(super) async fn open(&mut self, session: &Session) -> Result<(), SubscribeError> {
+        if goes_direct(session) {
+            self.direct = Some(Direct::open(session).await?);
+            return Ok(());
+        }
         self.keeper.open(session).await
     }
 
     /// Asks once, and hands on what has come.
     pub(super) async fn poll(&mut self, session: &Session) -> Result<Found, SubscribeError> {
-        let request = self.request(session)?;
-        let answer = self.keeper.exchange(session, request).await?;
+        let answer = self.ask(session).await?;
         match answer.status() {
             StatusCode::OK => {
                 // What was asked for by somebody who knows nothing yet is not what is asked for again and again.
                 if matches!(session.resume().start, Start::After(_)) {
                     self.record(session, Kind::Poll, &answer)?;
                 }
-                mark(session, &answer);
-                deliver(session, answer).await
+                self.mark(session, &answer);
+                self.deliver(session, answer).await
             }
             status if is_empty(session, status) => {
                 self.record(session, Kind::EmptyPoll, &answer)?;
-                mark(session, &answer);
+                self.mark(session, &answer);
                 session.response(0);
                 Ok(Found::Nothing)
             }
-            _ => Err(unexpected(answer).await),
+            status => match answer {
+                Answer::Hyper(answer) => Err(unexpected(answer).await),
+                Answer::Direct(_) => Err(self.unexpected(status).await),
+            },
+        }
+    }
+
+    async fn ask(&mut self, session: &Session) -> Result<Answer, SubscribeError> {
+        if !goes_direct(session) || self.keeper.is_open() {
+            let request = self.requests.next(session)?;
+            return Ok(Answer::Hyper(self.keeper.exchange(session, request).await?));
+        }
+        if let Some(direct) = &mut self.direct
+            && direct.is_over().await
+        {
+            // The server may have closed a connection that lay idle.
+            self.direct = None;
+        }
+        let direct = match &mut self.direct {
+            Some(direct) => direct,
+            none => none.insert(Direct::open(session).await?),
+        };
+        session.request();
+        match direct.exchange(&self.requests.written(session)?).await {
+            Ok(head) => Ok(Answer::Direct(head)),
+            Err(stuck) => {
+                let request = self.requests.next(session)?;
+                let Some(direct) = self.direct.take() else { unreachable!("it is stuck") };
+                Ok(Answer::Hyper(self.keeper.take_up(direct.hand_over(stuck), request).await?))
+            }
         }
     }
 
     /// Records what was asked and answered, if it is the first of its kind. As long as nothing of the answer has been
     /// handed on, the same request can be made again.
-    fn record(
-        &mut self,
-        session: &Session,
-        kind: Kind,
-        answer: &Response<Incoming>,
-    ) -> Result<(), SubscribeError> {
+    fn record(&mut self, session: &Session, kind: Kind, answer: &Answer) -> Result<(), SubscribeError> {
         if session.wants_head(kind) {
-            session.record_head(kind, &self.request(session)?, answer);
+            let mut response = Response::new(());
+            *response.status_mut() = answer.status();
+            *response.headers_mut() = self.headers(answer).into_owned();
+            session.record_head(kind, &self.requests.next(session)?, &response);
         }
         Ok(())
     }
 
-    fn request(&mut self, session: &Session) -> Result<Request<Full<Bytes>>, SubscribeError> {
+    fn mark(&self, session: &Session, answer: &Answer) {
+        if session.subscription().is_some() {
+            session.bookmark().take_answer(&self.headers(answer));
+        }
+    }
+
+    /// The fields of an answer whose body was not touched yet.
+    fn headers<'a>(&self, answer: &'a Answer) -> Cow<'a, HeaderMap> {
+        match answer {
+            Answer::Hyper(answer) => Cow::Borrowed(answer.headers()),
+            Answer::Direct(_) => Cow::Owned(self.direct.as_ref().map(Direct::headers).unwrap_or_default()),
+        }
+    }
+
+    async fn deliver(&mut self, session: &Session, answer: Answer) -> Result<Found, SubscribeError> {
+        let mut batch = Batch::of(session, &answer)?;
+        match answer {
+            Answer::Direct(_) => while self.next_part(|part| batch.push(part)).await? {},
+            Answer::Hyper(answer) => {
+                let mut body = answer.into_body();
+                while let Some(frame) = body.frame().await {
+                    if let Ok(data) = frame?.into_data() {
+                        batch.push(&data)?;
+                    }
+                }
+            }
+        }
+        batch.finish()?;
+        let brings_one =
+            session.subscription().is_some_and(|subscription| subscription.answers == Answers::One);
+        Ok(if brings_one { Found::MaybeMore } else { Found::All })
+    }
+
+    /// The error that an answer with this status is.
+    async fn unexpected(&mut self, status: StatusCode) -> SubscribeError {
+        let mut told = Vec::new();
+        let take = |told: &mut Vec<u8>, part: &[u8]| {
+            told.extend_from_slice(part);
+            Ok(())
+        };
+        while told.len() < TOLD_BYTES
+            && matches!(self.next_part(|part| take(&mut told, part)).await, Ok(true))
+        {}
+        SubscribeError::status(status, &told)
+    }
+
+    /// Hands on the next part of a body that is read here, and says whether there was one.
+    async fn next_part(
+        &mut self,
+        take: impl FnOnce(&[u8]) -> Result<(), SubscribeError>,
+    ) -> Result<bool, SubscribeError> {
+        let Some(direct) = &mut self.direct else { return Ok(false) };
+        match direct.body().await {
+            Ok([]) => Ok(false),
+            Ok(part) => {
+                let len = part.len();
+                take(part)?;
+                direct.consume(len);
+                Ok(true)
+            }
+            Err(broke) => match self.direct.take() {
+                Some(direct) => Err(direct.broken_body(broke).await),
+                None => Ok(false),
+            },
+        }
+    }
+}
+
+impl Requests {
+    /// What is to be asked for next.
+    fn next(&mut self, session: &Session) -> Result<Request<Full<Bytes>>, SubscribeError> {
         let resume = session.resume();
         let mut request = self.template.request(resume, Bytes::new())?;
         if let Some(subscription) = session.subscription() {
@@ -96,6 +212,67 @@ impl Poller {
         }
         Ok(request)
     }
+
+    /// The same as it stands on the wire of HTTP/1.1.
+    fn written(&mut self, session: &Session) -> Result<Cow<'_, [u8]>, SubscribeError> {
+        let has_more_fields = session.subscription().is_some() || self.empty == EmptyAnswer::NotModified;
+        if has_more_fields {
+            return Ok(Cow::Owned(write_head(&self.next(session)?)));
+        }
+        Ok(Cow::Borrowed(self.template.written(session.resume())?))
+    }
+}
+
+impl Answer {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Direct(head) => head.status,
+            Self::Hyper(answer) => answer.status(),
+        }
+    }
+
+    fn coding(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::Direct(head) => head.coding.as_ref(),
+            Self::Hyper(answer) => answer.headers().get(CONTENT_ENCODING),
+        }
+    }
+}
+
+/// The messages of an answer, a line each.
+struct Batch<'a> {
+    session: &'a Session,
+    content: Content,
+    lines: lines::Decoder,
+    events: usize,
+}
+
+impl<'a> Batch<'a> {
+    fn of(session: &'a Session, answer: &Answer) -> Result<Self, SubscribeError> {
+        let content = Content::coded(answer.coding())?;
+        Ok(Self { session, content, lines: lines::Decoder::default(), events: 0 })
+    }
+
+    /// Hands on what is whole with the next bytes of the body.
+    fn push(&mut self, part: &[u8]) -> Result<(), SubscribeError> {
+        let Self { session, content, lines, events } = self;
+        *events += content.push(part, |text| {
+            lines.push(text);
+            Ok(lines.map(|line| session.received(&line)).count())
+        })?;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), SubscribeError> {
+        self.content.finish()?;
+        self.session.response(self.events);
+        Ok(())
+    }
+}
+
+/// Whether ordinary answers are read without hyper: HTTP/2, and a connection for each request, are hyper's.
+fn goes_direct(session: &Session) -> bool {
+    session.settings().transport.http == HttpVersion::Http1 && session.settings().http.keep_alive
 }
 
 /// Whether this status says that there is nothing new.
@@ -104,29 +281,4 @@ fn is_empty(session: &Session, status: StatusCode) -> bool {
         Some(empty) => status == empty,
         None => matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED),
     }
-}
-
-fn mark(session: &Session, answer: &Response<Incoming>) {
-    if session.subscription().is_some() {
-        session.bookmark().take_answer(answer.headers());
-    }
-}
-
-async fn deliver(session: &Session, answer: Response<Incoming>) -> Result<Found, SubscribeError> {
-    let mut content = Content::of(&answer)?;
-    let mut body = answer.into_body();
-    let mut lines = lines::Decoder::default();
-    let mut events = 0;
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            events += content.push(&data, |text| {
-                lines.push(text);
-                Ok((&mut lines).map(|line| session.received(&line)).count())
-            })?;
-        }
-    }
-    content.finish()?;
-    session.response(events);
-    let brings_one = session.subscription().is_some_and(|subscription| subscription.answers == Answers::One);
-    Ok(if brings_one { Found::MaybeMore } else { Found::All })
 }

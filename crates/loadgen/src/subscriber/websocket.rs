@@ -2,12 +2,15 @@
 //! the settings say so.
 //!
 //! - `handshake`: what is asked for, and what the server's answer must be
-//! - `plain`: frames by tungstenite
+//! - `plain`, `frame`: frames without extensions
+//! - `judge`: what tungstenite says of frames that are not a message each
 //! - `deflated`: compressed frames, by the codec of [`wire::deflate`]
 
 mod deflated;
+mod frame;
 pub(super) mod handshake;
-pub(super) mod plain;
+mod judge;
+mod plain;
 
 use std::io;
 use std::time::Duration;
@@ -16,7 +19,6 @@ use bytes::Bytes;
 use schema::settings::HttpVersion;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
 
 use super::{SubscribeError, dialect};
 use crate::session::Session;
@@ -26,8 +28,7 @@ use deflated::Deflated;
 use handshake::Opened;
 use plain::Plain;
 
-/// A subscriber's socket on HTTP/1.1, without extensions.
-pub type Socket = WebSocketStream<Stream>;
+pub use plain::Socket;
 
 /// How long a close may take, the server's own included.
 pub(super) const CLOSING: Duration = Duration::from_millis(500);
@@ -61,10 +62,10 @@ pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
 /// # Errors
 ///
 /// When the server cannot be reached or refuses, or the settings ask for compression.
-pub async fn connect(session: &Session) -> Result<Socket, SubscribeError> {
+pub async fn connect(session: &Session) -> Result<Socket<Stream>, SubscribeError> {
     let opened = handshake::upgrade(session, &target(session)).await?;
     match opened.agreement {
-        None => Ok(plain::socket(opened.stream, opened.read).await),
+        None => Ok(Socket::new(opened.stream, opened.read)),
         Some(_) => Err(SubscribeError::Extensions("permessage-deflate".into())),
     }
 }
@@ -86,7 +87,7 @@ where
     };
     let frames = session.settings().websocket.frames;
     match agreement {
-        None => run(session, Plain::new(plain::socket(stream, read).await, frames)).await,
+        None => run(session, Plain::new(Socket::new(stream, read), frames)).await,
         Some(agreement) => run(session, Deflated::new(stream, &read, frames, agreement)).await,
     }
 }
@@ -96,8 +97,9 @@ trait Frames {
     /// What carries the frames.
     type Stream: AsyncRead + AsyncWrite + Unpin;
 
-    /// The next message; none at the connection's end. Pings and closes are answered on the way. Cancel-safe.
-    async fn next(&mut self) -> Result<Option<Bytes>, SubscribeError>;
+    /// Waits for messages, and hands on all that are whole with one read of the stream. False at the connection's end.
+    /// Pings and closes are answered on the way. Cancel-safe.
+    async fn read(&mut self, take: impl FnMut(&[u8])) -> Result<bool, SubscribeError>;
 
     /// Sends a message.
     async fn send(&mut self, message: Bytes) -> Result<(), SubscribeError>;
@@ -127,14 +129,14 @@ async fn talk(session: &Session, socket: &mut impl Frames) -> Result<(), Subscri
     session.connected();
     let stopped = session.stopped();
     tokio::pin!(stopped);
+    let take = |message: &[u8]| {
+        session.received(message);
+        session.response(1);
+    };
     loop {
         tokio::select! {
-            message = socket.next() => match message? {
-                None => return Ok(()),
-                Some(message) => {
-                    session.received(&message);
-                    session.response(1);
-                }
+            goes_on = socket.read(take) => if !goes_on? {
+                return Ok(());
             },
             message = session.outgoing() => socket.send(message).await?,
             () = &mut stopped => return Ok(()),
@@ -145,7 +147,7 @@ async fn talk(session: &Session, socket: &mut impl Frames) -> Result<(), Subscri
 /// Closes, and waits for the server's answer.
 async fn part(socket: &mut impl Frames) -> Result<(), SubscribeError> {
     socket.close().await?;
-    while socket.next().await?.is_some() {}
+    while socket.read(|_| {}).await? {}
     Ok(())
 }
 

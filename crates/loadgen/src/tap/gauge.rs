@@ -51,7 +51,8 @@ impl<S> Gauge<S> {
 }
 
 impl<S: AsyncRead + Unpin> Gauge<S> {
-    /// Reads; `show` is shown the bytes when the socket gives them.
+    /// Reads; `show` is shown the bytes when the socket gives them. When they were handed on is noted once for all of
+    /// them: it is the receive time of every message that ends among them.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -59,14 +60,20 @@ impl<S: AsyncRead + Unpin> Gauge<S> {
         mut show: impl FnMut(&[u8], &mut Account),
     ) -> Poll<io::Result<()>> {
         let Self { stream, tally, delay_line, trace } = self;
-        delay_line::poll_read(delay_line, stream, cx, buf, |bytes| {
+        let before = buf.filled().len();
+        let arrived = |bytes: &[u8]| {
             let mut tally = tally.borrow_mut();
             tally.socket_read += bytes.len() as u64;
             show(bytes, &mut tally.account);
             if let Some(trace) = trace {
                 trace.came(bytes);
             }
-        })
+        };
+        ready!(delay_line::poll_read(delay_line, stream, cx, buf, arrived))?;
+        if buf.filled().len() > before {
+            tally.borrow_mut().read_ns = os::now_ns();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Tally {
     pub socket_read: u64,
     /// Bytes that were written to the sockets.
     pub socket_written: u64,
+    /// When the latest bytes that were read were handed on, in nanoseconds of `CLOCK_MONOTONIC`; 0 before the first.
+    pub read_ns: u64,
 }
 
 /// Shared by all connections of one load thread.

@@ -1,5 +1,6 @@
 //! Subscribers against servers of the test's own, which say literal bytes.
 //!
+//! - `answers`: answers to polls, whoever reads them
 //! - `deflate`: WebSocket with permessage-deflate
 //! - `extended_connect`: WebSocket on HTTP/2
 //! - `rig`: a subscriber's session, and a server that follows a script
@@ -8,6 +9,7 @@
 //! - `socketio`: Socket.IO by each of its ways
 //! - `stops`: how a subscriber ends when it is told to
 
+mod answers;
 mod deflate;
 mod extended_connect;
 mod refusals;

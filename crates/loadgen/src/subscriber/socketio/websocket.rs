@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use wire::deflate::Kind as FrameKind;
 use wire::engine_io::{Handshake, Kind, PROBE, Packet};
 
 use super::inbox::{Application, Inbox, handshake, unexpected};
@@ -14,8 +13,8 @@ use super::trouble::{Break, SocketIoError};
 use crate::session::Session;
 use crate::subscriber::SubscribeError;
 use crate::subscriber::websocket::handshake::upgrade;
-use crate::subscriber::websocket::plain::socket;
-use crate::subscriber::websocket::{CLOSING, Socket, dismissal, end};
+use crate::subscriber::websocket::{CLOSING, Socket, end};
+use crate::transport::Stream;
 
 /// Opens a session by WebSocket, and talks until the server ends it or the trial does.
 pub(super) async fn run(session: &Session, inbox: &mut Inbox<'_, impl Application>) -> Result<(), Break> {
@@ -35,14 +34,14 @@ pub(super) async fn run(session: &Session, inbox: &mut Inbox<'_, impl Applicatio
 }
 
 /// A WebSocket that carries packets.
-pub(super) struct Frames(Socket);
+pub(super) struct Frames(Socket<Stream>);
 
 impl Frames {
     /// Opens one, for a session that is there already or for a new one.
     pub(super) async fn open(session: &Session, sid: Option<&str>) -> Result<Self, SubscribeError> {
         let opened = upgrade(session, &websocket_target(sid)).await?;
         match opened.agreement {
-            None => Ok(Self(socket(opened.stream, opened.read).await)),
+            None => Ok(Self(Socket::new(opened.stream, opened.read))),
             Some(_) => Err(SubscribeError::Extensions("permessage-deflate".into())),
         }
     }
@@ -115,29 +114,18 @@ impl Frames {
 
     /// The next packet; none when the server has closed.
     async fn next(&mut self) -> Result<Option<Packet>, SubscribeError> {
-        loop {
-            match self.0.next().await.transpose()? {
-                None => return Ok(None),
-                Some(Message::Text(text)) => return Ok(Some(Packet::from_frame(&text.into())?)),
-                Some(Message::Binary(bytes)) => return Ok(Some(Packet::Binary(bytes))),
-                Some(Message::Close(Some(frame))) => {
-                    self.0.flush().await?;
-                    dismissal(frame.code.into(), &frame.reason)?;
-                }
-                // tungstenite answers pings and closes by itself, at the next read or flush.
-                Some(Message::Ping(_) | Message::Pong(_) | Message::Close(None) | Message::Frame(_)) => {}
-            }
+        match self.0.next().await? {
+            None => Ok(None),
+            Some((FrameKind::Text, text)) => Ok(Some(Packet::from_frame(&text)?)),
+            Some((FrameKind::Binary, bytes)) => Ok(Some(Packet::Binary(bytes))),
         }
     }
 
     pub(super) async fn send(&mut self, packet: &Packet) -> Result<(), SubscribeError> {
-        let frame = packet.to_frame();
-        let message = match packet {
-            Packet::Text(..) => {
-                Message::Text(Utf8Bytes::try_from(frame).map_err(|error| Error::Utf8(error.to_string()))?)
-            }
-            Packet::Binary(_) => Message::Binary(frame),
+        let kind = match packet {
+            Packet::Text(..) => FrameKind::Text,
+            Packet::Binary(_) => FrameKind::Binary,
         };
-        Ok(self.0.send(message).await?)
+        self.0.send(kind, &packet.to_frame()).await
     }
 }

@@ -64,12 +64,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Deflated<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Deflated<S> {
     type Stream = S;
 
-    async fn next(&mut self) -> Result<Option<Bytes>, SubscribeError> {
+    async fn read(&mut self, mut take: impl FnMut(&[u8])) -> Result<bool, SubscribeError> {
+        let mut messages = 0;
         loop {
             self.flush().await?;
             match self.codec.next_message() {
                 Err(broken) => return Err(self.fail(broken).await),
-                Ok(Some(Message::Data(_, payload))) => return Ok(Some(payload)),
+                Ok(Some(Message::Data(_, payload))) => {
+                    take(&payload);
+                    messages += 1;
+                }
                 Ok(Some(Message::Ping(content))) if !self.closed => {
                     self.codec.pong(&content, &mut self.output);
                 }
@@ -79,11 +83,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Deflated<S> {
                     self.flush().await?;
                     said.map_or(Ok(()), |said| dismissal(said.code, &said.reason))?;
                 }
+                Ok(None) if messages > 0 => return Ok(true),
                 Ok(None) => {
                     let buffer = self.codec.buffer();
                     buffer.reserve(READ_BUFFER);
                     if self.stream.read_buf(buffer).await? == 0 {
-                        return Ok(None);
+                        return Ok(false);
                     }
                 }
             }

@@ -1,78 +1,274 @@
-//! Frames without extensions, by tungstenite.
+//! Frames without extensions.
+//!
+//! A message in a frame of its own is read where it lies and written as it goes. Of every other frame tungstenite says
+//! what it is, [in memory](Judge), so that what is answered, refused and told is what tungstenite has for it.
 
-use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use std::ops::Range;
+
+use bytes::{Buf, Bytes, BytesMut};
 use schema::settings;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::WebSocketStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use wire::deflate::Kind;
 
+use super::frame::{Front, front, write};
+use super::judge::{End, Judge};
 use super::{Frames, dismissal};
-use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
+use crate::subscriber::SubscribeError;
 
-/// tungstenite fills this with zeros on every read, so its default of 128 KiB costs more than the read itself:
-/// 7.4 µs of CPU for a 125-byte echo against 4.4 µs.
-const READ_BUFFER: usize = 4096;
+/// Room for a read, as long as reads do not fill it.
+const READ_BYTES: usize = 4 * 1024;
+/// Room for a read where they do.
+const MOST_READ_BYTES: usize = 64 * 1024;
 
-/// tungstenite's client side of a stream, `read` being what came behind the handshake.
-pub(in crate::subscriber) async fn socket<S>(stream: S, read: Bytes) -> WebSocketStream<S>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .max_message_size(Some(MESSAGE_LIMIT))
-        .max_frame_size(Some(MESSAGE_LIMIT));
-    WebSocketStream::from_partially_read(stream, read.into(), Role::Client, Some(config)).await
+/// The client's end of a WebSocket behind its handshake.
+pub struct Socket<S> {
+    stream: S,
+    /// What was read and not taken.
+    input: BytesMut,
+    room: usize,
+    output: BytesMut,
+    /// Whether all that was written has left the layers below.
+    flushed: bool,
+    judge: Option<Box<Judge>>,
 }
 
+/// What is at the front of the input.
+enum Next {
+    /// A message, and where it lies.
+    Message(Kind, Range<usize>),
+    /// What tungstenite made of it, which is no part of the input any more.
+    Judged(Option<Message>),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    /// `read` is what came behind the handshake.
+    pub(in crate::subscriber) fn new(stream: S, read: Bytes) -> Self {
+        let (input, output) = (read.into(), BytesMut::new());
+        Self { stream, input, room: READ_BYTES, output, flushed: true, judge: None }
+    }
+
+    /// Waits for messages, and hands on all that are whole with one read of the stream. False at the connection's end.
+    /// Pings and closes are answered on the way. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks, what comes is no WebSocket, or the server closes with an error's code.
+    pub async fn read(&mut self, mut take: impl FnMut(&[u8])) -> Result<bool, SubscribeError> {
+        let mut messages = 0;
+        loop {
+            match self.next_in_input()? {
+                Some(Next::Message(_, place)) => {
+                    take(&self.input[place.clone()]);
+                    self.input.advance(place.end);
+                    messages += 1;
+                }
+                Some(Next::Judged(message)) => {
+                    if let Some((_, message)) = self.heed(message).await? {
+                        take(&message);
+                        messages += 1;
+                    }
+                }
+                None if messages > 0 => return Ok(true),
+                None if !self.fill().await? => return Ok(false),
+                None => {}
+            }
+        }
+    }
+
+    /// Waits for one message; none at the connection's end. Otherwise as [`read`](Self::read).
+    ///
+    /// # Errors
+    ///
+    /// As of [`read`](Self::read).
+    pub async fn next(&mut self) -> Result<Option<(Kind, Bytes)>, SubscribeError> {
+        loop {
+            match self.next_in_input()? {
+                Some(Next::Message(kind, place)) => {
+                    self.input.advance(place.start);
+                    return Ok(Some((kind, self.input.split_to(place.len()).freeze())));
+                }
+                Some(Next::Judged(message)) => {
+                    if let Some(message) = self.heed(message).await? {
+                        return Ok(Some(message));
+                    }
+                }
+                None if !self.fill().await? => return Ok(None),
+                None => {}
+            }
+        }
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks or is closed, or a text is not UTF-8.
+    pub async fn send(&mut self, kind: Kind, message: &[u8]) -> Result<(), SubscribeError> {
+        if kind == Kind::Text {
+            std::str::from_utf8(message).map_err(Error::from)?;
+        }
+        match &mut self.judge {
+            // It says why not.
+            Some(judge) if !judge.can_write() => {
+                judge.write(Message::binary(Bytes::new()), &mut self.output)?;
+            }
+            _ => {
+                // Nobody here has to be kept from guessing it (RFC 6455 §10.3).
+                let key = fastrand::u32(..).to_ne_bytes();
+                write(kind, message, key, &mut self.output);
+            }
+        }
+        self.flush().await
+    }
+
+    /// Says that nothing follows, and perhaps why.
+    pub(in crate::subscriber) async fn close(
+        &mut self,
+        farewell: Option<CloseFrame>,
+    ) -> Result<(), SubscribeError> {
+        let judge = self.judge.get_or_insert_with(|| Box::new(Judge::new()));
+        judge.close(farewell, &mut self.output)?;
+        self.flush().await
+    }
+
+    /// What carries the frames.
+    pub(in crate::subscriber) fn into_inner(self) -> S {
+        self.stream
+    }
+
+    /// What is whole at the front of the input; a message stays there.
+    fn next_in_input(&mut self) -> Result<Option<Next>, Error> {
+        if self.judge.as_ref().is_none_or(|judge| judge.is_idle()) {
+            match front(&self.input) {
+                Front::Message(kind, place) if is_sound(kind, &self.input[place.clone()]) => {
+                    return Ok(Some(Next::Message(kind, place)));
+                }
+                Front::Partial(missing) => {
+                    self.input.reserve(missing);
+                    return Ok(None);
+                }
+                Front::Message(..) | Front::Other { .. } => {}
+            }
+        }
+        self.judge_next()
+    }
+
+    /// Lets tungstenite judge what is there of the frame at the front of the input.
+    fn judge_next(&mut self) -> Result<Option<Next>, Error> {
+        let Self { input, output, judge, .. } = self;
+        let judge = judge.get_or_insert_with(|| Box::new(Judge::new()));
+        let message = match judge.left() {
+            0 => match announced(input) {
+                None => return Ok(None),
+                Some((header, len)) => judge.begin(&input.split_to(header), len, output)?,
+            },
+            _ if input.is_empty() => return Ok(None),
+            left => {
+                let there = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
+                judge.go_on(&input.split_to(there), output)?
+            }
+        };
+        Ok(Some(Next::Judged(message)))
+    }
+
+    /// Hands back a message; closes are told, and all that was answered is sent before.
+    async fn heed(&mut self, judged: Option<Message>) -> Result<Option<(Kind, Bytes)>, SubscribeError> {
+        match judged {
+            Some(Message::Text(text)) => return Ok(Some((Kind::Text, text.into()))),
+            Some(Message::Binary(bytes)) => return Ok(Some((Kind::Binary, bytes))),
+            Some(Message::Close(Some(frame))) => {
+                self.flush().await?;
+                dismissal(frame.code.into(), &frame.reason)?;
+            }
+            Some(Message::Ping(_) | Message::Pong(_) | Message::Close(None) | Message::Frame(_)) | None => {}
+        }
+        Ok(None)
+    }
+
+    /// Reads once. False at the connection's end, if it may end here.
+    async fn fill(&mut self) -> Result<bool, SubscribeError> {
+        self.flush().await?;
+        self.input.reserve(self.room);
+        let room = self.input.capacity() - self.input.len();
+        let end = match self.stream.read_buf(&mut self.input).await {
+            Ok(read @ 1..) => {
+                self.room = if read == room { MOST_READ_BYTES } else { READ_BYTES };
+                return Ok(true);
+            }
+            Ok(0) => End::Closed,
+            Err(error) => End::Broken(error),
+        };
+        let judge = self.judge.get_or_insert_with(|| Box::new(Judge::new()));
+        match judge.end(end, &mut self.output) {
+            Ok(_) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), SubscribeError> {
+        if self.output.is_empty() && self.flushed {
+            return Ok(());
+        }
+        self.flushed = false;
+        self.stream.write_all_buf(&mut self.output).await.map_err(Error::Io)?;
+        self.stream.flush().await.map_err(Error::Io)?;
+        self.flushed = true;
+        Ok(())
+    }
+}
+
+fn is_sound(kind: Kind, message: &[u8]) -> bool {
+    kind == Kind::Binary || std::str::from_utf8(message).is_ok()
+}
+
+/// The header that bytes begin with, once it is whole, and the length that it announces.
+fn announced(bytes: &[u8]) -> Option<(usize, u64)> {
+    match front(bytes) {
+        Front::Other { header, len } => Some((header, len)),
+        Front::Message(_, place) => Some((place.start, place.len() as u64)),
+        Front::Partial(_) => None,
+    }
+}
+
+/// A socket whose messages are sent with one opcode.
 pub(super) struct Plain<S> {
-    socket: WebSocketStream<S>,
-    frames: settings::Frames,
+    socket: Socket<S>,
+    kind: Kind,
 }
 
-impl<S> Plain<S> {
-    pub(super) fn new(socket: WebSocketStream<S>, frames: settings::Frames) -> Self {
-        Self { socket, frames }
+impl<S: AsyncRead + AsyncWrite + Unpin> Plain<S> {
+    pub(super) fn new(socket: Socket<S>, frames: settings::Frames) -> Self {
+        let kind = match frames {
+            settings::Frames::Text => Kind::Text,
+            settings::Frames::Binary => Kind::Binary,
+        };
+        Self { socket, kind }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Plain<S> {
     type Stream = S;
 
-    async fn next(&mut self) -> Result<Option<Bytes>, SubscribeError> {
-        loop {
-            match self.socket.next().await.transpose()? {
-                None => return Ok(None),
-                Some(Message::Text(text)) => return Ok(Some(text.into())),
-                Some(Message::Binary(bytes)) => return Ok(Some(bytes)),
-                Some(Message::Close(Some(frame))) => {
-                    self.socket.flush().await?;
-                    dismissal(frame.code.into(), &frame.reason)?;
-                }
-                // tungstenite answers pings and closes by itself, at the next read or flush.
-                Some(Message::Ping(_) | Message::Pong(_) | Message::Close(None) | Message::Frame(_)) => {}
-            }
-        }
+    async fn read(&mut self, take: impl FnMut(&[u8])) -> Result<bool, SubscribeError> {
+        self.socket.read(take).await
     }
 
     async fn send(&mut self, message: Bytes) -> Result<(), SubscribeError> {
-        let message = match self.frames {
-            settings::Frames::Text => {
-                Message::Text(Utf8Bytes::try_from(message).map_err(|error| Error::Utf8(error.to_string()))?)
-            }
-            settings::Frames::Binary => Message::Binary(message),
-        };
-        Ok(self.socket.send(message).await?)
+        self.socket.send(self.kind, &message).await
     }
 
     async fn close(&mut self) -> Result<(), SubscribeError> {
         let farewell = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
-        Ok(self.socket.close(Some(farewell)).await?)
+        self.socket.close(Some(farewell)).await
     }
+
     fn into_stream(self) -> S {
         self.socket.into_inner()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! Exchanges on HTTP/1.1 (RFC 9112), one after another on a connection that is kept: what a poll needs, and no more.
+//!
+//! An ordinary answer is read here: it says how long its body is, and the connection stays. Whatever else a server does
+//! is hyper's to judge: it [takes up](TakenUp) the exchange where it stands, and keeps the connection. So what an odd answer
+//! is taken for does not depend on who reads the ordinary ones.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::Poll;
+
+use bytes::{Buf, BytesMut};
+use hyper::header::HeaderMap;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+
+use super::super::SubscribeError;
+use super::head::{Head, Look, fields};
+use super::lend;
+use super::taken_up::{Broke, TakenUp};
+use crate::session::Session;
+use crate::tap::Protocol;
+use crate::transport::Lent;
+
+/// Room for a read, unless a body is known to be longer.
+const READ_BYTES: usize = 4 * 1024;
+/// Room for a read of a long body.
+const MOST_READ_BYTES: usize = 64 * 1024;
+
+/// A connection on which one exchange is under way at most.
+pub(in crate::subscriber) struct Direct {
+    stream: Lent,
+    /// What was read and not handed on. The answer's head stays at its front until its body is asked for.
+    read: BytesMut,
+    head_len: usize,
+    /// Bytes of the body that were not handed on yet.
+    left: u64,
+}
+
+/// Why an exchange cannot go on here.
+pub(in crate::subscriber) struct Stuck {
+    /// So many bytes of the request were written.
+    written: usize,
+    broke: Option<Broke>,
+}
+
+impl Direct {
+    /// Opens a connection of `session`'s.
+    pub(in crate::subscriber) async fn open(session: &Session) -> Result<Self, SubscribeError> {
+        let stream = lend(session.connect(Protocol::Http).await?);
+        Ok(Self { stream, read: BytesMut::new(), head_len: 0, left: 0 })
+    }
+
+    /// Whether the server has ended the connection since the last exchange, or said something unasked.
+    pub(in crate::subscriber) async fn is_over(&mut self) -> bool {
+        self.skip_head();
+        if !self.read.is_empty() {
+            return true;
+        }
+        let mut room = [0];
+        poll_fn(|cx| {
+            let mut room = ReadBuf::new(&mut room);
+            Poll::Ready(Pin::new(&mut self.stream).poll_read(cx, &mut room).is_ready())
+        })
+        .await
+    }
+
+    /// Sends a request, which is all of `request`, and reads the head of its answer.
+    pub(in crate::subscriber) async fn exchange(&mut self, request: &[u8]) -> Result<Head, Stuck> {
+        self.skip_head();
+        self.send(request).await?;
+        loop {
+            match Head::look(&self.read) {
+                Look::Ordinary(head) => {
+                    (self.head_len, self.left) = (head.len, head.body);
+                    return Ok(head);
+                }
+                Look::Other => return Err(Stuck { written: request.len(), broke: None }),
+                Look::Partial => match self.fill().await {
+                    Ok(()) => {}
+                    Err(broke) => return Err(Stuck { written: request.len(), broke: Some(broke) }),
+                },
+            }
+        }
+    }
+
+    /// The fields of the answer's head. Only before its body is asked for.
+    pub(in crate::subscriber) fn headers(&self) -> HeaderMap {
+        fields(&self.read[..self.head_len])
+    }
+
+    /// What is there of the body, waiting for it if it is nothing; nothing when the body is over. What was made use of is
+    /// to be [consumed](Self::consume).
+    pub(in crate::subscriber) async fn body(&mut self) -> Result<&[u8], Broke> {
+        self.skip_head();
+        if self.read.is_empty() && self.left > 0 {
+            self.fill().await?;
+        }
+        let there = usize::try_from(self.left).map_or(self.read.len(), |left| left.min(self.read.len()));
+        Ok(&self.read[..there])
+    }
+
+    /// Takes so many bytes of the body as handed on.
+    pub(in crate::subscriber) fn consume(&mut self, bytes: usize) {
+        self.read.advance(bytes);
+        self.left -= bytes as u64;
+    }
+
+    /// Hands an exchange over to hyper that is stuck in its request or in its answer's head.
+    pub(in crate::subscriber) fn hand_over(self, stuck: Stuck) -> TakenUp {
+        TakenUp::new(self.stream, stuck.written, self.read.freeze(), stuck.broke)
+    }
+
+    /// What hyper says of a body that breaks off like this one: it is given an answer that is what was left.
+    pub(in crate::subscriber) async fn broken_body(self, broke: Broke) -> SubscribeError {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", self.left);
+        TakenUp::new(self.stream, usize::MAX, head.into(), Some(broke)).body_error().await
+    }
+
+    /// Frees the buffer of the last answer's head.
+    fn skip_head(&mut self) {
+        self.read.advance(std::mem::take(&mut self.head_len));
+    }
+
+    async fn send(&mut self, request: &[u8]) -> Result<(), Stuck> {
+        let mut rest = request;
+        let sent = async {
+            self.stream.write_all_buf(&mut rest).await?;
+            // TLS may hold back what the socket has no room for.
+            self.stream.flush().await
+        };
+        let sent: io::Result<()> = sent.await;
+        sent.map_err(|error| Stuck { written: request.len() - rest.len(), broke: Some(Broke::Write(error)) })
+    }
+
+    async fn fill(&mut self) -> Result<(), Broke> {
+        let wanted = usize::try_from(self.left).unwrap_or(MOST_READ_BYTES);
+        self.read.reserve(wanted.clamp(READ_BYTES, MOST_READ_BYTES));
+        match self.stream.read_buf(&mut self.read).await {
+            Ok(0) => Err(Broke::End),
+            Ok(_) => Ok(()),
+            Err(error) => Err(Broke::Read(error)),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The same request again and again; only where to read on changes.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Uri, Version};
+use schema::settings::HttpVersion;
+use schema::target::Subscription;
+use wire::Resume;
+
+use super::super::{SubscribeError, dialect};
+use crate::headers::Exchange;
+use crate::session::Session;
+
+/// Makes requests, and makes anew only what has changed.
+pub(in crate::subscriber) struct Template {
+    method: Method,
+    path: &'static str,
+    subscription: Option<Subscription>,
+    /// What stands before the path: on HTTP/2 scheme and authority (RFC 9113 §8.3.1).
+    origin: String,
+    version: Version,
+    headers: HeaderMap,
+    built: Option<(Resume, Uri)>,
+    written: Option<(Resume, Vec<u8>)>,
+}
+
+impl Template {
+    /// Requests for `path` with the profile's headers of `exchange`.
+    pub(in crate::subscriber) fn new(
+        session: &Session,
+        method: Method,
+        path: &'static str,
+        exchange: Exchange,
+    ) -> Self {
+        let mut headers = session.request_headers(exchange).clone();
+        let (origin, version) = match session.settings().transport.http {
+            HttpVersion::Http1 => (String::new(), Version::HTTP_11),
+            HttpVersion::Http2 => (session.origin(), Version::HTTP_2),
+        };
+        // HTTP/2 has no such field (RFC 9113 §8.2.2); there, the connection just ends.
+        let is_kept = session.settings().http.keep_alive || exchange.is_stream();
+        if !is_kept && version == Version::HTTP_11 {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let subscription = session.subscription().cloned();
+        Self { method, path, subscription, origin, version, headers, built: None, written: None }
+    }
+
+    /// The request that asks for `resume`.
+    pub(in crate::subscriber) fn request(
+        &mut self,
+        resume: Resume,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, SubscribeError> {
+        let length = body.len();
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri(resume)?;
+        *request.version_mut() = self.version;
+        request.headers_mut().clone_from(&self.headers);
+        if self.method == Method::POST {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        Ok(request)
+    }
+
+    /// The request without a body that asks for `resume`, as it stands on the wire of HTTP/1.1.
+    pub(in crate::subscriber) fn written(&mut self, resume: Resume) -> Result<&[u8], SubscribeError> {
+        if self.written.as_ref().is_none_or(|(written, _)| *written != resume) {
+            let uri = self.uri(resume)?;
+            let mut text = self.written.take().map(|(_, text)| text).unwrap_or_default();
+            text.clear();
+            write(&self.method, &uri, &self.headers, &mut text);
+            self.written = Some((resume, text));
+        }
+        Ok(self.written.as_ref().map_or(&[], |(_, text)| text))
+    }
+
+    fn uri(&mut self, resume: Resume) -> Result<Uri, SubscribeError> {
+        if let Some((built, uri)) = &self.built
+            && *built == resume
+        {
+            return Ok(uri.clone());
+        }
+        let target = dialect::target(self.subscription.as_ref(), self.path, resume);
+        let uri = Uri::try_from(format!("{}{target}", self.origin)).map_err(hyper::http::Error::from)?;
+        self.built = Some((resume, uri.clone()));
+        Ok(uri)
+    }
+}
+
+/// A request's head as it stands on the wire of HTTP/1.1 (RFC 9112 §3), byte for byte as hyper writes it.
+pub(in crate::subscriber) fn write_head<B>(request: &Request<B>) -> Vec<u8> {
+    let mut head = Vec::new();
+    write(request.method(), request.uri(), request.headers(), &mut head);
+    head
+}
+
+fn write(method: &Method, uri: &Uri, headers: &HeaderMap, out: &mut Vec<u8>) {
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    for part in [method.as_str(), " ", target, " HTTP/1.1\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    for (name, value) in headers {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+    use schema::settings::{HeaderProfile, Transport};
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+    use crate::headers::headers;
+
+    /// What hyper writes of this request.
+    async fn by_hyper(request: Request<Full<Bytes>>) -> Vec<u8> {
+        let (near, mut far) = tokio::io::duplex(16 * 1024);
+        let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
+        let mut written = Vec::new();
+        let read = async {
+            while !written.ends_with(b"\r\n\r\n") {
+                written.push(far.read_u8().await.unwrap());
+            }
+        };
+        tokio::select! {
+            _ = connection => panic!("the connection ended"),
+            _ = sender.send_request(request) => panic!("nobody answers"),
+            () = read => {}
+        }
+        written
+    }
+
+    #[tokio::test]
+    async fn a_head_is_what_hyper_writes() {
+        let address = ([127, 0, 0, 1], 59871).into();
+        for profile in [HeaderProfile::Minimal, HeaderProfile::Browser, HeaderProfile::BrowserSession] {
+            for target in ["/events?channel=0&after=12", "/sub/3", "/"] {
+                let mut request = Request::new(Full::default());
+                *request.uri_mut() = Uri::from_static(target);
+                *request.headers_mut() = headers(profile, Exchange::Poll, &Transport::default(), address);
+                request.headers_mut().insert(hyper::header::IF_NONE_MATCH, HeaderValue::from_static("\"7\""));
+                let head = write_head(&request);
+                assert_eq!(head, by_hyper(request).await, "{profile:?} {target}");
+            }
+        }
+    }
+}

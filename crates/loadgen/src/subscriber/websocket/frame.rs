@@ -1,0 +1,165 @@
+//! Frames (RFC 6455 §5.2) that are a message each: read where they lie, and written as they go.
+
+use std::ops::Range;
+
+use bytes::{BufMut, BytesMut};
+use wire::deflate::Kind;
+
+use crate::subscriber::MESSAGE_LIMIT;
+
+const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
+const MASKED: u8 = 0x80;
+/// Two bytes, eight of length, four of mask.
+const LONGEST_HEADER: usize = 14;
+
+/// What bytes begin with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Front {
+    /// A message in a frame of its own, of which at least so many bytes are to come.
+    Partial(usize),
+    /// The same, and where the message lies.
+    Message(Kind, Range<usize>),
+    /// Another frame, or one that is longer than what is taken: its header, and the length that it announces.
+    Other { header: usize, len: u64 },
+}
+
+/// Looks at frames of a server.
+pub(super) fn front(bytes: &[u8]) -> Front {
+    let &[first, second, ..] = bytes else { return Front::Partial(2 - bytes.len()) };
+    let mask = if second & MASKED == 0 { 0 } else { 4 };
+    let length = match second & !MASKED {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    let header = 2 + length + mask;
+    if bytes.len() < header {
+        return Front::Partial(header - bytes.len());
+    }
+    let len = match length {
+        0 => u64::from(second & !MASKED),
+        _ => bytes[2..2 + length].iter().fold(0, |len, &byte| len << 8 | u64::from(byte)),
+    };
+    let kind = match first {
+        TEXT => Kind::Text,
+        BINARY => Kind::Binary,
+        _ => return Front::Other { header, len },
+    };
+    match usize::try_from(len) {
+        Ok(message) if message <= MESSAGE_LIMIT && mask == 0 => {
+            let end = header + message;
+            if bytes.len() < end {
+                Front::Partial(end - bytes.len())
+            } else {
+                Front::Message(kind, header..end)
+            }
+        }
+        _ => Front::Other { header, len },
+    }
+}
+
+/// Whether the frame with this first byte is one of a message that goes on behind it; none for a control frame, which
+/// changes nothing.
+pub(super) fn goes_on(first: u8) -> Option<bool> {
+    let is_control = first & 0x08 != 0;
+    (!is_control).then_some(first & 0x80 == 0)
+}
+
+/// Appends `message` in one frame, masked by `key` as a client must.
+pub(super) fn write(kind: Kind, message: &[u8], key: [u8; 4], out: &mut BytesMut) {
+    out.reserve(LONGEST_HEADER + message.len());
+    out.put_u8(match kind {
+        Kind::Text => TEXT,
+        Kind::Binary => BINARY,
+    });
+    match message.len() {
+        len @ ..126 => out.put_u8(MASKED | len as u8),
+        len @ ..65_536 => {
+            out.put_u8(MASKED | 126);
+            out.put_u16(len as u16);
+        }
+        len => {
+            out.put_u8(MASKED | 127);
+            out.put_u64(len as u64);
+        }
+    }
+    out.put_slice(&key);
+    let begin = out.len();
+    out.put_slice(message);
+    mask(&mut out[begin..], key);
+}
+
+fn mask(bytes: &mut [u8], key: [u8; 4]) {
+    let word = u32::from_ne_bytes(key);
+    let mut words = bytes.chunks_exact_mut(4);
+    for four in &mut words {
+        if let Ok(clear) = <[u8; 4]>::try_from(&*four) {
+            four.copy_from_slice(&(u32::from_ne_bytes(clear) ^ word).to_ne_bytes());
+        }
+    }
+    for (byte, key) in words.into_remainder().iter_mut().zip(key) {
+        *byte ^= key;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(len: usize) -> Vec<u8> {
+        wire::websocket::encode(Kind::Text, &vec![b'x'; len]).to_vec()
+    }
+
+    #[test]
+    fn a_message_in_one_frame_is_found_and_waited_for_at_any_cut() {
+        for len in [0, 1, 125, 126, 65_535, 65_536] {
+            let whole = frame(len);
+            let header = whole.len() - len;
+            assert_eq!(front(&whole), Front::Message(Kind::Text, header..whole.len()));
+            for cut in (0..whole.len()).filter(|cut| cut % 97 < 15) {
+                let Front::Partial(missing) = front(&whole[..cut]) else { panic!("{cut} of {len}") };
+                assert!((1..=whole.len() - cut).contains(&missing), "{cut} of {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_else_is_told_by_its_header_alone() {
+        for (header, len) in [
+            (&b"\x01\x05"[..], 5),
+            (b"\x80\x05", 5),
+            (b"\x89\x7d", 125),
+            (b"\x88\x7e\x00\x80", 128),
+            (b"\xc1\x03", 3),
+            (b"\x83\x03", 3),
+            (b"\x81\x83\x01\x02\x03\x04", 3),
+            (b"\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x01", MESSAGE_LIMIT as u64 + 1),
+            (b"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", u64::MAX),
+        ] {
+            assert_eq!(front(header), Front::Other { header: header.len(), len }, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn only_data_frames_tell_whether_their_message_goes_on() {
+        assert_eq!((goes_on(0x01), goes_on(0x00), goes_on(0x80)), (Some(true), Some(true), Some(false)));
+        assert_eq!((goes_on(0x89), goes_on(0x88), goes_on(0x08)), (None, None, None));
+    }
+
+    #[test]
+    fn what_is_written_is_the_frame_of_the_standard() {
+        // RFC 6455 §5.7: a single-frame masked text message.
+        let mut out = BytesMut::new();
+        write(Kind::Text, b"Hello", [0x37, 0xfa, 0x21, 0x3d], &mut out);
+        assert_eq!(out[..], [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+        for (len, header) in
+            [(126, &[0x82, 0xfe, 0, 126][..]), (65_536, &[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0])]
+        {
+            let mut out = BytesMut::new();
+            write(Kind::Binary, &vec![1; len], [1, 2, 3, 4], &mut out);
+            assert_eq!((&out[..header.len()], out.len()), (header, header.len() + 4 + len));
+            assert_eq!(out[header.len() + 4..][..5], [0, 3, 2, 5, 0]);
+        }
+    }
+}
