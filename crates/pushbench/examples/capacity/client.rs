@@ -1,67 +1,57 @@
-//! The clients: pushbench's own subscribers, and a raw socket.
+//! pushbench's own clients, as a trial has them: one thread, a task for each subscriber.
 
-use std::error::Error;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
-use futures_util::{SinkExt, StreamExt};
 use loadgen::session::Session;
 use loadgen::shard::{Shard, ShardSpec};
 use loadgen::stop;
-use loadgen::subscriber::{short_polling, websocket};
+use loadgen::subscriber::{SubscribeError, http_streaming, raw_tcp, short_polling, websocket};
 use schema::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
     ShortPolling, Subscribers, WebSocket,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio::task::{JoinSet, LocalSet, spawn_local};
+use wire::Stamp;
+use wire::deflate::Kind;
 use wire::message::PayloadKind;
-use wire::{Resume, Stamp};
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use super::flood;
+use super::{CONNECTIONS, OPERATIONS, Outcome};
 
-/// Connections at a time.
-pub(crate) const CONNECTIONS: u32 = 32;
-/// Operations of all connections together.
-pub(crate) const OPERATIONS: u64 = 200_000;
-const EACH: u64 = OPERATIONS / CONNECTIONS as u64;
+/// How often it is looked whether all is done.
+const LOOK: Duration = Duration::from_millis(2);
 const PAYLOAD: [u8; 78] = [b'x'; 78];
 
-/// Does [`OPERATIONS`] operations of `kind` against the server at `address`.
+/// Does [`OPERATIONS`] operations of `kind` against the server at `address`, or takes a whole flood.
 pub(crate) fn run(kind: &str, address: &str) -> Outcome<()> {
     let address: SocketAddr = address.parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, async {
+    let (stopper, stop) = stop::channel();
+    let shard = shard(address, stop)?;
+    LocalSet::new().block_on(&runtime, async {
         match kind {
-            "poll" => poll(address).await,
-            "websocket" => all(address, echo).await,
-            "raw" => all(address, echo_raw).await,
+            "poll" => poll(&shard, stopper).await,
+            "echo" => echoes(&shard).await,
+            "websocket" => take(&shard, stopper, websocket::subscribe).await,
+            "ndjson" => take(&shard, stopper, http_streaming::ndjson::subscribe).await,
+            "sse" => take(&shard, stopper, http_streaming::sse::subscribe).await,
+            "raw-tcp" => take(&shard, stopper, raw_tcp::subscribe).await,
             _ => Err(format!("there is no client `{kind}`").into()),
         }
     })
 }
 
-async fn all<F: Future<Output = Outcome<()>>>(address: SocketAddr, one: fn(Session) -> F) -> Outcome<()> {
-    let (_stopper, stop) = stop::channel();
-    let shard = shard(address, stop)?;
-    let clients = (0..CONNECTIONS).map(|index| one(shard.session(index, index, None)));
-    join_all(clients).await.into_iter().collect()
-}
-
 /// Polls as fast as the answers come, until as many requests are counted as were asked for.
-async fn poll(address: SocketAddr) -> Outcome<()> {
-    let (stopper, stop) = stop::channel();
-    let shard = shard(address, stop)?;
+async fn poll(shard: &Rc<Shard>, stopper: stop::Stopper) -> Outcome<()> {
     let clients: Vec<_> = (0..CONNECTIONS)
-        .map(|index| tokio::task::spawn_local(short_polling::subscribe(shard.session(index, 0, None))))
+        .map(|index| spawn_local(short_polling::subscribe(shard.session(index, 0, None))))
         .collect();
     while shard.recorder().counters.requests < OPERATIONS {
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        tokio::time::sleep(LOOK).await;
     }
     stopper.stop();
     for client in clients {
@@ -70,60 +60,50 @@ async fn poll(address: SocketAddr) -> Outcome<()> {
     Ok(())
 }
 
-/// A channel of its own, so that a message comes back to its sender only.
-async fn echo(session: Session) -> Outcome<()> {
+/// Subscribes until all events of a flood have come.
+async fn take<F>(shard: &Rc<Shard>, stopper: stop::Stopper, subscribe: fn(Session) -> F) -> Outcome<()>
+where
+    F: Future<Output = Result<(), SubscribeError>> + 'static,
+{
+    let clients: Vec<_> =
+        (0..flood::CONNECTIONS).map(|index| spawn_local(subscribe(shard.session(index, 0, None)))).collect();
+    for client in clients {
+        client.await??;
+    }
+    drop(stopper);
+    let events = shard.recorder().counters.events;
+    if events == flood::EVENTS { Ok(()) } else { Err(format!("{events} events came of the flood").into()) }
+}
+
+/// A channel for each client, so that a message comes back to its sender only.
+async fn echoes(shard: &Rc<Shard>) -> Outcome<()> {
+    let mut clients = JoinSet::new();
+    for index in 0..CONNECTIONS {
+        clients.spawn_local(echo(shard.session(index, index, None)));
+    }
+    while let Some(ended) = clients.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
+async fn echo(session: Session) -> Result<(), SubscribeError> {
     let mut socket = websocket::connect(&session).await?;
-    let text = Utf8Bytes::try_from(message())?;
-    for _ in 0..EACH {
-        socket.send(Message::Text(text.clone())).await?;
-        match socket.next().await.ok_or("the server closed")?? {
-            Message::Text(text) => session.received(text.as_bytes()),
-            other => return Err(format!("an echo came back as {other:?}").into()),
-        }
-    }
-    Ok(())
-}
-
-/// The least that a client can do: a ready-made frame out, as many bytes as its echo has in.
-async fn echo_raw(session: Session) -> Outcome<()> {
-    let mut stream = TcpStream::connect(session.address()).await?;
-    stream.set_nodelay(true)?;
-    upgrade(&mut stream, session.resume()).await?;
     let message = message();
-    let frame = masked_frame(&message);
-    // RFC 6455 §5.2: an unmasked frame of up to 125 bytes has a header of 2, of up to 65,535 one of 4.
-    let mut echo = vec![0; message.len() + if message.len() <= 125 { 2 } else { 4 }];
-    for _ in 0..EACH {
-        stream.write_all(&frame).await?;
-        stream.read_exact(&mut echo).await?;
+    let mut left = OPERATIONS / u64::from(CONNECTIONS);
+    socket.send(Kind::Text, &message).await?;
+    while socket.read(|message| session.received(message)).await? {
+        left -= 1;
+        if left == 0 {
+            break;
+        }
+        socket.send(Kind::Text, &message).await?;
     }
     Ok(())
-}
-
-async fn upgrade(stream: &mut TcpStream, resume: Resume) -> Outcome<()> {
-    let request = format!(
-        "GET {}?{resume} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        wire::paths::WEBSOCKET
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await?);
-    }
-    if head.starts_with(b"HTTP/1.1 101") { Ok(()) } else { Err("the upgrade was refused".into()) }
-}
-
-/// A text frame with the mask 0, which leaves the bytes as they are (RFC 6455 §5.3).
-fn masked_frame(message: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0x81, 0x80 | u8::try_from(message.len()).expect("the message is short")];
-    frame.extend([0; 4]);
-    frame.extend(message);
-    frame
 }
 
 /// A message of 125 bytes.
-fn message() -> Bytes {
+pub(crate) fn message() -> Bytes {
     let stamp = Stamp { seq: 0, intended_ns: 1, actual_ns: 1 };
     wire::Message { stamp, payload: &PAYLOAD, kind: PayloadKind::Text }.to_bytes()
 }
@@ -138,7 +118,10 @@ fn shard(address: SocketAddr, stop: stop::Stop) -> Outcome<Rc<Shard>> {
         stop,
         connected: Arc::default(),
     };
-    Ok(Shard::new(spec)?)
+    let shard = Shard::new(spec)?;
+    // All that comes is recorded, as in a trial's window.
+    shard.open(0..u64::MAX);
+    Ok(shard)
 }
 
 fn settings() -> Settings {

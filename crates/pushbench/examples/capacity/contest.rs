@@ -1,106 +1,179 @@
 //! The contest: servers and clients as processes, in turn, and their CPU per operation.
 
-use std::error::Error;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use loadgen::os;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use wire::ready::ReadyLine;
 
-use super::client::{CONNECTIONS, OPERATIONS};
+use super::tools::{TOOLS, Tool};
+use super::{OPERATIONS, Outcome, flood};
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+/// How often, and after how long each time, it is looked whether a server that shall end has.
+const LOOKS: u32 = 500;
+const LOOK: Duration = Duration::from_millis(10);
 
-/// The kernel's tick, in which it tells the CPU time of a child that has ended: 10 ms of about a second.
-const TICK_NS: u64 = 10_000_000;
-
+/// A client; the first of a group is ours.
 struct Contestant {
-    name: &'static str,
-    technique: &'static str,
-    command: fn(address: &str) -> Command,
+    name: String,
+    client: Client,
 }
 
-const POLLING: [Contestant; 2] = [
-    Contestant {
-        name: "pushbench, a short-polling request",
-        technique: "short-polling",
-        command: |to| own("poll", to),
-    },
-    Contestant { name: "oha, a request", technique: "short-polling", command: oha },
-];
+enum Client {
+    /// This example with these arguments, the address behind them.
+    Own([&'static str; 2]),
+    Tool(&'static Tool),
+}
 
-const ECHO: [Contestant; 2] = [
-    Contestant {
-        name: "pushbench, a WebSocket echo",
-        technique: "websocket",
-        command: |to| own("websocket", to),
-    },
-    Contestant { name: "raw socket, a WebSocket echo", technique: "websocket", command: |to| own("raw", to) },
-];
+/// What all clients of a group are compared at.
+struct Group {
+    /// What is counted.
+    operation: &'static str,
+    operations: u64,
+    server: fn() -> Outcome<Command>,
+    contestants: Vec<Contestant>,
+}
 
-/// Runs both pairs, prints each client's CPU per operation and the ratio round by round.
+/// Runs all groups, prints each client's CPU per operation, and the ratios of ours to it round by round.
 pub(crate) fn run(rounds: usize) -> Outcome<()> {
-    if Command::new("oha").arg("--version").stdout(Stdio::null()).status().is_ok() {
-        compare(&POLLING, rounds)?;
-    } else {
-        println!("skipped: polling against oha, which is not installed (cargo install oha --locked)");
+    if rounds == 0 {
+        return Err("no rounds, no figures".into());
     }
-    compare(&ECHO, rounds)
-}
-
-fn compare(pair: &[Contestant; 2], rounds: usize) -> Outcome<()> {
-    let mut costs = [Vec::new(), Vec::new()];
-    for _ in 0..rounds {
-        for (contestant, costs) in pair.iter().zip(&mut costs) {
-            costs.push(measure(contestant)?);
-        }
+    for group in [polls(), echoes()] {
+        compare(&group, rounds)?;
     }
-    let ratios = costs[0].iter().zip(&costs[1]).map(|(ours, theirs)| ours / theirs).collect();
-    for (contestant, costs) in pair.iter().zip(costs) {
-        show(contestant.name, "µs of CPU", costs);
+    for format in ["websocket", "ndjson", "sse", "raw-tcp"] {
+        compare(&events(format), rounds)?;
     }
-    show("ratio, round by round", "×", ratios);
     Ok(())
 }
 
-fn show(name: &str, unit: &str, mut values: Vec<f64>) {
+fn polls() -> Group {
+    let mut contestants = vec![Contestant::own("pushbench", ["client", "poll"])];
+    for tool in &TOOLS {
+        if tool.is_installed() {
+            contestants.push(Contestant { name: tool.name.to_owned(), client: Client::Tool(tool) });
+        } else {
+            println!("skipped: {}: not installed; install {}", tool.name, tool.install);
+        }
+    }
+    Group {
+        operation: "short-polling request",
+        operations: OPERATIONS,
+        server: || serve("short-polling"),
+        contestants,
+    }
+}
+
+fn echoes() -> Group {
+    let contestants = vec![
+        Contestant::own("pushbench", ["client", "echo"]),
+        Contestant::own("raw socket", ["raw", "echo"]),
+    ];
+    Group { operation: "WebSocket echo", operations: OPERATIONS, server: || serve("websocket"), contestants }
+}
+
+/// Events of a flood in this format.
+fn events(format: &'static str) -> Group {
+    let server: fn() -> Outcome<Command> = match format {
+        "websocket" => || own(&["flood", "websocket"]),
+        "ndjson" => || own(&["flood", "ndjson"]),
+        "sse" => || own(&["flood", "sse"]),
+        _ => || own(&["flood", "raw-tcp"]),
+    };
+    let contestants =
+        vec![Contestant::own(format, ["client", format]), Contestant::own("raw socket", ["raw", "flood"])];
+    Group { operation: "event of many in a read", operations: flood::EVENTS, server, contestants }
+}
+
+impl Contestant {
+    fn own(name: &str, arguments: [&'static str; 2]) -> Self {
+        Self { name: name.to_owned(), client: Client::Own(arguments) }
+    }
+}
+
+fn compare(group: &Group, rounds: usize) -> Outcome<()> {
+    let mut costs = vec![Vec::new(); group.contestants.len()];
+    for _ in 0..rounds {
+        for (contestant, costs) in group.contestants.iter().zip(&mut costs) {
+            costs.push(measure(group, contestant)?);
+        }
+    }
+    println!("{}, {rounds} rounds: µs of CPU, and ours ÷ theirs", group.operation);
+    for (contestant, theirs) in group.contestants.iter().zip(&costs) {
+        let ratios = costs[0].iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+        println!("  {:12} {}   {}", contestant.name, spread(theirs.clone()), spread(ratios));
+    }
+    Ok(())
+}
+
+/// The median, and the least and the most.
+fn spread(mut values: Vec<f64>) -> String {
     values.sort_by(f64::total_cmp);
     let (least, median, most) = (values[0], values[values.len() / 2], values[values.len() - 1]);
-    println!("{name:36} median {median:6.2} {unit}   ({least:.2} … {most:.2}, {} rounds)", values.len());
+    format!("{median:7.3} ({least:.3} … {most:.3})")
 }
 
 /// CPU per operation in µs, of one client process against a fresh server.
-fn measure(contestant: &Contestant) -> Outcome<f64> {
-    let server = Server::start(contestant.technique)?;
+fn measure(group: &Group, contestant: &Contestant) -> Outcome<f64> {
+    os::pin(&[0])?;
+    let server = Server::start((group.server)()?)?;
     os::pin(&[1])?;
-    let before = children_cpu_ns()?;
-    let status = (contestant.command)(&server.address).stdout(Stdio::null()).status()?;
+    let mut command = match contestant.client {
+        Client::Own(arguments) => {
+            let mut command = own(&arguments)?;
+            command.arg(&server.address);
+            command
+        }
+        Client::Tool(tool) => {
+            tool.command(&format!("http://{}{}?channel=0&after=0", server.address, wire::paths::EVENTS))
+        }
+    };
+    let mut client = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut printed = String::new();
+    if let Some(mut output) = client.stdout.take() {
+        output.read_to_string(&mut printed)?;
+    }
+    let cpu_ns = cpu_ns_at_its_end(&client)?;
+    let status = client.wait()?;
     if !status.success() {
         return Err(format!("{} ended with {status}", contestant.name).into());
     }
-    Ok((children_cpu_ns()? - before) as f64 / 1e3 / OPERATIONS as f64)
+    let operations = match contestant.client {
+        Client::Tool(tool) => (tool.requests)(&printed).unwrap_or(group.operations),
+        Client::Own(_) => group.operations,
+    };
+    Ok(cpu_ns as f64 / 1e3 / operations as f64)
 }
 
-/// CPU time of this process's children that have ended and been waited for, user and system.
-fn children_cpu_ns() -> Outcome<u64> {
-    let text = std::fs::read_to_string("/proc/self/stat")?;
-    let fields = text.rsplit_once(')').ok_or("a stat line without a name")?.1;
-    let ticks = fields.split_ascii_whitespace().skip(13).take(2).map(str::parse::<u64>);
-    Ok(ticks.sum::<Result<u64, _>>()? * TICK_NS)
+/// CPU time of a child when it has ended, all its threads together. It is still to be waited for.
+fn cpu_ns_at_its_end(child: &Child) -> Outcome<u64> {
+    let pid = Pid::from_child(child);
+    waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
+    Ok(os::process_cpu_ns(child.id())?)
 }
 
-fn own(kind: &str, address: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-    command.args(["client", kind, address]);
-    command
+fn own(arguments: &[&str]) -> Outcome<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(arguments);
+    Ok(command)
 }
 
-fn oha(address: &str) -> Command {
-    let mut command = Command::new("oha");
-    command.args(["--no-tui", "-c", &CONNECTIONS.to_string(), "-n", &OPERATIONS.to_string()]);
-    command.arg(format!("http://{address}{}?channel=0&after=0", wire::paths::EVENTS));
-    command
+/// `pushbench serve`, built beside this example.
+fn serve(technique: &str) -> Outcome<Command> {
+    let mut command = Command::new(program()?);
+    command.args(["serve", technique, "--cores", "0", "--uplink", "channel"]);
+    Ok(command)
+}
+
+fn program() -> Outcome<PathBuf> {
+    let examples = std::env::current_exe()?;
+    let path =
+        examples.parent().and_then(|examples| examples.parent()).ok_or("no build folder")?.join("pushbench");
+    if path.exists() { Ok(path) } else { Err("build the program first: cargo build --release".into()) }
 }
 
 /// A server process; it ends when this is dropped.
@@ -110,33 +183,37 @@ struct Server {
 }
 
 impl Server {
-    fn start(technique: &str) -> Outcome<Self> {
-        let mut process = Command::new(program()?)
-            .args(["serve", technique, "--cores", "0", "--uplink", "channel"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+    /// Starts it, and waits for the line that says where it listens.
+    fn start(mut command: Command) -> Outcome<Self> {
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
-        BufReader::new(process.stdout.take().ok_or("no standard output")?).read_line(&mut line)?;
-        let address = ReadyLine::parse(&line)?.address.to_string();
-        Ok(Self { process, address })
+        let read = match process.stdout.take() {
+            Some(output) => BufReader::new(output).read_line(&mut line),
+            None => Ok(0),
+        };
+        let mut server = Self { process, address: String::new() };
+        read?;
+        server.address = match ReadyLine::parse(&line) {
+            Ok(ready) => ready.address.to_string(),
+            Err(_) => line.trim().to_owned(),
+        };
+        Ok(server)
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The end of its input is its stop.
+        // The end of its input is the stop of `pushbench serve`; a flood ends with its clients.
         drop(self.process.stdin.take());
-        if let Err(error) = self.process.wait() {
-            eprintln!("warning: wait for the server: {error}");
+        for _ in 0..LOOKS {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(LOOK);
+        }
+        eprintln!("warning: the server did not end, and is killed");
+        if let Err(error) = self.process.kill().and_then(|()| self.process.wait()) {
+            eprintln!("warning: kill the server: {error}");
         }
     }
-}
-
-/// `pushbench`, built beside this example.
-fn program() -> Outcome<PathBuf> {
-    let examples = std::env::current_exe()?;
-    let path =
-        examples.parent().and_then(|examples| examples.parent()).ok_or("no build folder")?.join("pushbench");
-    if path.exists() { Ok(path) } else { Err("build the program first: cargo build --release".into()) }
 }
