@@ -79,7 +79,7 @@ fn grown(row: &Row<'_>) -> String {
     let window = |outcome: &TrialOutcome| {
         let cost = &outcome.cost;
         let is_known = cost.server_rss_connected_bytes > 0;
-        is_known.then(|| cost.server_rss_end_bytes as f64 - cost.server_rss_connected_bytes as f64)
+        is_known.then_some(cost.server_rss_end_bytes as f64 - cost.server_rss_connected_bytes as f64)
     };
     optional(row.mean(|_, outcome| window(outcome)), |bytes| numbers::estimate_in(MIB, bytes))
 }

@@ -29,14 +29,14 @@ impl Growth {
         let cost = &outcome.cost;
         match self {
             Self::UserMemory => (cost.server_rss_connected_bytes > 0)
-                .then(|| cost.server_rss_connected_bytes as f64 - cost.server_rss_start_bytes as f64),
+                .then_some(cost.server_rss_connected_bytes as f64 - cost.server_rss_start_bytes as f64),
             Self::KernelMemory => cost.kernel_memory.as_ref().map(kernel),
             Self::IdleCpu => {
                 // An idle server may have needed none; whether it is known at all its memory tells.
                 let is_known = cost.server_rss_connected_bytes > 0 && cost.elapsed_ns > 0;
                 let is_idle = is_known && outcome.counts.events_between_edges == 0;
                 let seconds = cost.elapsed_ns as f64 / 1e9;
-                is_idle.then(|| cost.server_cpu_ns as f64 / seconds)
+                is_idle.then_some(cost.server_cpu_ns as f64 / seconds)
             }
             Self::Connecting => (outcome.set_up.all_ns > 0).then_some(outcome.set_up.all_ns as f64),
         }
