@@ -1,6 +1,6 @@
 //! Server-Sent Events, as WHATWG HTML §9.2 has them: the encoder, and a decoder that any cut of the stream suits.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// The media type of such a stream.
 pub const MEDIA_TYPE: &str = "text/event-stream";
@@ -51,6 +51,12 @@ pub struct Decoder {
     scanned: usize,
     begun: bool,
     after_cr: bool,
+    fields: Fields,
+}
+
+/// What the lines so far have said.
+#[derive(Debug, Default)]
+struct Fields {
     data: BytesMut,
     has_data: bool,
     name: String,
@@ -66,32 +72,40 @@ impl Decoder {
 
     /// The last event id, to resume from.
     pub fn last_event_id(&self) -> &str {
-        &self.id
+        &self.fields.id
     }
 
     /// The reconnection time that the stream asked for, in milliseconds.
     pub fn retry_ms(&self) -> Option<u64> {
-        self.retry_ms
+        self.fields.retry_ms
     }
 
     /// The data of the next event that is whole by now, for who wants neither its type nor its id: nothing is
     /// allocated for these.
     pub fn next_data(&mut self) -> Option<Bytes> {
-        while let Some(line) = self.next_line() {
-            if !line.is_empty() {
-                self.take_field(&line);
-                continue;
-            }
-            self.name.clear();
-            if std::mem::take(&mut self.has_data) {
-                return Some(self.data.split().freeze());
+        while self.next_block() {
+            self.fields.name.clear();
+            if let Some(data) = self.fields.take_data() {
+                return Some(data);
             }
         }
         None
     }
 
-    /// The next line without its end (LF, CR or CRLF), if it is whole.
-    fn next_line(&mut self) -> Option<BytesMut> {
+    /// Takes lines to the next empty one. False when there is none.
+    fn next_block(&mut self) -> bool {
+        while let Some(end) = self.line_end() {
+            self.fields.take(&self.buffer[..end]);
+            self.buffer.advance(end + 1);
+            if end == 0 {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Where the line at the buffer's front ends (in LF, CR or CRLF), if it is whole.
+    fn line_end(&mut self) -> Option<usize> {
         if !self.skip_prefix() {
             return None;
         }
@@ -101,10 +115,8 @@ impl Decoder {
         };
         let end = self.scanned + found;
         self.scanned = 0;
-        let mut line = self.buffer.split_to(end + 1);
-        self.after_cr = line[end] == b'\r';
-        line.truncate(end);
-        Some(line)
+        self.after_cr = self.buffer[end] == b'\r';
+        Some(end)
     }
 
     /// Drops a byte order mark at the stream's begin and the LF of a CRLF. False while that cannot be told yet.
@@ -115,20 +127,22 @@ impl Decoder {
                 return false;
             }
             if self.buffer.starts_with(BOM) {
-                let _ = self.buffer.split_to(BOM.len());
+                self.buffer.advance(BOM.len());
             }
             self.begun = true;
         }
         if self.after_cr && !self.buffer.is_empty() {
             if self.buffer[0] == b'\n' {
-                let _ = self.buffer.split_to(1);
+                self.buffer.advance(1);
             }
             self.after_cr = false;
         }
         true
     }
+}
 
-    fn take_field(&mut self, line: &[u8]) {
+impl Fields {
+    fn take(&mut self, line: &[u8]) {
         let (field, value) = match memchr::memchr(b':', line) {
             Some(0) => return,
             Some(colon) => (&line[..colon], &line[colon + 1..]),
@@ -155,13 +169,9 @@ impl Decoder {
         }
     }
 
-    fn dispatch(&mut self) -> Option<Event> {
-        let name = std::mem::take(&mut self.name);
-        if !std::mem::take(&mut self.has_data) {
-            return None;
-        }
-        let name = if name.is_empty() { "message".to_owned() } else { name };
-        Some(Event { name, data: self.data.split().freeze(), id: self.id.clone() })
+    /// The data, if there was a line of it.
+    fn take_data(&mut self) -> Option<Bytes> {
+        std::mem::take(&mut self.has_data).then(|| self.data.split().freeze())
     }
 }
 
@@ -170,11 +180,11 @@ impl Iterator for Decoder {
     type Item = Event;
 
     fn next(&mut self) -> Option<Event> {
-        while let Some(line) = self.next_line() {
-            if !line.is_empty() {
-                self.take_field(&line);
-            } else if let Some(event) = self.dispatch() {
-                return Some(event);
+        while self.next_block() {
+            let name = std::mem::take(&mut self.fields.name);
+            if let Some(data) = self.fields.take_data() {
+                let name = if name.is_empty() { "message".to_owned() } else { name };
+                return Some(Event { name, data, id: self.fields.id.clone() });
             }
         }
         None
