@@ -75,7 +75,7 @@ pub(super) fn write(kind: Kind, message: &[u8], key: [u8; 4], out: &mut BytesMut
     });
     match message.len() {
         len @ ..126 => out.put_u8(MASKED | len as u8),
-        len @ ..65_536 => {
+        len @ 126..65_536 => {
             out.put_u8(MASKED | 126);
             out.put_u16(len as u16);
         }
