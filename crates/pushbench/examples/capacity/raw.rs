@@ -79,7 +79,7 @@ fn take(address: &str) -> Outcome<()> {
         epoll::wait(&poll, spare_capacity(&mut events), None)?;
         for event in events.drain(..) {
             let stream = &mut streams[usize::try_from(event.data.u64())?];
-            if read(stream, &mut room)? == None {
+            if read(stream, &mut room)?.is_none() {
                 epoll::delete(&poll, &*stream)?;
                 running -= 1;
             }
