@@ -69,8 +69,7 @@ impl Session {
         let position = if settings.greeting { Position::unknown() } else { Position::beginning() };
         let (sluggard, comeback) = (shard.sluggard(index), shard.comeback(channel));
         // What a sluggard leaves unread would be missing in everybody's account.
-        let place =
-            if sluggard.is_some() { Rc::default() } else { shard.place(place(settings, index)) };
+        let place = if sluggard.is_some() { Rc::default() } else { shard.place(place(settings, index)) };
         Self(Rc::new(Subscriber {
             grid: PollGrid::new(settings.short_polling.interval_ns, rng),
             position: RefCell::new(position),

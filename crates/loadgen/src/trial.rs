@@ -34,8 +34,8 @@ use self::connected::Connected;
 use self::edge::{Held, Rest, Watched};
 pub use self::error::TrialError;
 use self::load::Load;
-use self::parts::Parts;
 pub use self::load_thread::LoadReport;
+use self::parts::Parts;
 pub use self::parts::{PartError, PartFault, run_part};
 pub use self::stall::release_server;
 use crate::os;
@@ -89,10 +89,7 @@ pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, Trial
 /// # Errors
 ///
 /// Like [`run`], and when one of the processes ends or hangs.
-pub fn run_in_parts(
-    spec: &TrialSpec,
-    command: impl FnMut() -> Command,
-) -> Result<TrialOutcome, TrialError> {
+pub fn run_in_parts(spec: &TrialSpec, command: impl FnMut() -> Command) -> Result<TrialOutcome, TrialError> {
     run_with(spec, |spec, _, _| Ok(Box::new(Parts::start(spec, command)?) as Box<dyn Audience>))
 }
 

@@ -238,18 +238,19 @@ fn server_arguments(technique: &str, settings: &Settings, feed: &Path, cores: &[
         Some(UplinkTo::Channel) | None => "channel",
     };
     let hold = format!("{}ns", settings.long_polling.hold_ns);
-    let mut arguments: Vec<String> =
-        ["serve", technique].map(str::to_owned).into();
+    let mut arguments: Vec<String> = ["serve", technique].map(str::to_owned).into();
     if is_fed(settings) {
         arguments.extend(["--feed".to_owned(), feed.display().to_string()]);
     }
     for (name, value) in [("--empty", empty), ("--frames", frames), ("--uplink", uplink), ("--hold", &hold)] {
         arguments.extend([name.to_owned(), value.to_owned()]);
     }
-    let (retained, idle_ns) = settings.sluggards.as_ref().map_or(
-        (Sluggards::RETAINED_EVENTS, Sluggards::PATIENCE_NS),
-        |sluggards| (sluggards.retained_events, sluggards.patience_ns),
-    );
+    let (retained, idle_ns) = settings
+        .sluggards
+        .as_ref()
+        .map_or((Sluggards::RETAINED_EVENTS, Sluggards::PATIENCE_NS), |sluggards| {
+            (sluggards.retained_events, sluggards.patience_ns)
+        });
     arguments.extend(["--replay".to_owned(), retained.to_string()]);
     arguments.extend(["--idle".to_owned(), format!("{idle_ns}ns")]);
     arguments.extend(["--coalesce".to_owned(), format!("{}ns", settings.coalescing.window_ns)]);

@@ -108,9 +108,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn bind_feed(path: &Path) -> anyhow::Result<UnixListener> {
-    UnixListener::bind(path).with_context(|| {
-        format!("listen on the feed {}; the path must be free and short", path.display())
-    })
+    UnixListener::bind(path)
+        .with_context(|| format!("listen on the feed {}; the path must be free and short", path.display()))
 }
 
 /// What serves this application.

@@ -27,7 +27,10 @@ pub(crate) fn cannot(settings: &Settings) -> Option<&'static str> {
         (settings.uplink.is_some(), "subscribers of a target send nothing"),
         (settings.greeting, "targets greet nobody"),
         (settings.stall.is_some(), "a target may be several processes, which are not stopped as one"),
-        (settings.restart.is_some(), "a target keeps no log of its application's that it could be given again"),
+        (
+            settings.restart.is_some(),
+            "a target keeps no log of its application's that it could be given again",
+        ),
         (settings.coalescing.window_ns > 0, "targets send each event at once"),
         (settings.processes.server > 1, "a target is started once"),
         (settings.counted.is_some(), "the tools count pushbench's own servers only"),

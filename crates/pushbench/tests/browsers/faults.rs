@@ -96,7 +96,8 @@ fn a_survey_that_fails_is_told_and_fails_no_run() {
     let run = place.only_run().display().to_string();
     let mut resumed = place.pushbench(&["run", "--resume", &run, "--no-report"]);
     let output = resumed.env("PATH", place.path("")).output().expect("pushbench starts");
-    crate::command::Told::of(output).expect(0, &["own: 0 trials", "skipped: survey of chromium: start the browser"]);
+    crate::command::Told::of(output)
+        .expect(0, &["own: 0 trials", "skipped: survey of chromium: start the browser"]);
     let skipped = manifest(&place).skipped;
     assert!(skipped.iter().any(|it| it.what == "survey of chromium"), "{skipped:?}");
     let closings = std::fs::read_to_string(place.only_run().join("closings.json")).expect("a survey is kept");

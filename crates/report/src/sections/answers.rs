@@ -10,7 +10,11 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let study = chapter.study;
     if study.scenarios.is_empty() {
         let none = study.topics.is_empty() && study.limits.is_empty();
-        let why = if none { "No trial has ended yet." } else { "All scenarios of this run have sections of their own." };
+        let why = if none {
+            "No trial has ended yet."
+        } else {
+            "All scenarios of this run have sections of their own."
+        };
         return format!("*{why}*\n");
     }
     let answers = chapter.study.scenarios.iter().map(|answer| scenario(chapter, answer));
