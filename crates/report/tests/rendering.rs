@@ -282,8 +282,10 @@ fn swept_zero_is_in_the_table_and_not_in_the_chart() {
     let files = written(with.path(), &run);
     run.trials.remove(0);
     let fewer = written(without.path(), &run);
-    assert_eq!(files[2].0, "interval-hold.svg");
-    assert!(files[2] == fewer[2], "a value of 0 changes the chart");
+    let chart = |files: &[(String, String)]| {
+        files.iter().find(|(name, _)| name == "interval-hold.svg").expect("the chart is there").1.clone()
+    };
+    assert!(chart(&files) == chart(&fewer), "a value of 0 changes the chart");
     let report = &files[0].1;
     assert!(report.contains("| 0 µs | Long polling |"), "{report}");
     assert!(report.contains("A value of 0 has no place on a logarithmic axis"), "{report}");

@@ -73,8 +73,9 @@ pub(crate) async fn connect(dialect: &Dialect, address: SocketAddr, board: &Rc<B
         if dialect.polls {
             spawn_local(poll(Rc::new(dialect.clone()), stream, board.clone()));
         } else {
-            if dialect.technique == "websocket" {
-                stream.read(&mut [0; 1_024]).await?;
+            // The handshake's answer; nothing is published before.
+            if dialect.technique == "websocket" && stream.read(&mut [0; 1_024]).await? == 0 {
+                return Err("the server closed during a handshake".into());
             }
             spawn_local(read(stream, board.clone()));
         }
