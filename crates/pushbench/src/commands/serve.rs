@@ -56,6 +56,8 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
     tokio::pin!(ended);
     let (stopper, stop) = lifetime::channel();
     let listener = tokio::select! {
+        // A port that is taken is told, also where the input has ended already.
+        biased;
         listener = open(arguments, &hub, &stop) => listener?,
         ended = &mut ended => return ended,
     };
