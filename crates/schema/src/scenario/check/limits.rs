@@ -140,16 +140,6 @@ fn restart(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
             "leave processes.load out: only one process knows when the server was killed",
         ),
         (
-            settings.transport.tls,
-            "a restart, and a certificate that each server makes for itself",
-            "leave transport.tls out",
-        ),
-        (
-            settings.uplink.as_ref().is_some_and(|uplink| uplink.to == UplinkTo::Channel),
-            "a restart, and what subscribers say to their channel, which is in no log",
-            "write to = \"application\" in [uplink], or leave it out",
-        ),
-        (
             settings.client != Client::Native,
             "a restart under a browser's page",
             "write client = \"native\": a page's reconnecting is the browser's own",
