@@ -1,6 +1,7 @@
 //! Scenario by scenario: the question, how to read the answer, tables, charts.
 
 use super::markdown::{anchor, inline, table};
+use super::scenario::{charts, heading};
 use super::{Chapter, crossings, handshake, price, transport_cost};
 use crate::charts::{Figure, Picture, Place};
 use crate::numbers::{self, Scale, optional, significant};
@@ -35,19 +36,10 @@ fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
     } else {
         format!("<details>\n<summary>Every point as a table</summary>\n\n{tables}\n</details>\n")
     };
-    let charts: String = chapter
-        .figures
-        .iter()
-        .filter(|figure| figure.scenario == info.name && figure.place == Place::Answers)
-        .map(|figure| self::figure(chapter, figure))
-        .collect();
+    let charts = charts(chapter, Place::Answers, info);
     format!(
-        "<a id=\"scenario-{}{}\"></a>\n\n### {}\n\n**{}**\n\n{}\n\n{}\n\n{}",
-        anchor(&info.name),
-        chapter.suffix,
-        inline(&info.name),
-        inline(&info.question),
-        inline(&info.reading),
+        "{}\n\n{}\n\n{}",
+        heading(chapter, "scenario", info),
         trials(answer),
         if answer.is_single() {
             format!("{tables}\n{charts}")

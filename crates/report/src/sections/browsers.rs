@@ -5,7 +5,8 @@ mod findings;
 use schema::settings::Client;
 
 use super::Chapter;
-use super::markdown::{anchor, inline, table};
+use super::markdown::{inline, table};
+use super::scenario::heading;
 use crate::load::Trial;
 use crate::numbers::{self, NOTHING, time, whole};
 use crate::statistics::{Answer, CLIENT, Figures, Quantile, Reach, Row};
@@ -53,15 +54,7 @@ fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
         let point = others.iter().map(|key| inline(&first.point[*key].text));
         point.chain([chapter.label(first.technique)]).chain(cells).collect()
     });
-    format!(
-        "<a id=\"scenario-{}{}\"></a>\n\n### {}\n\n**{}**\n\n{}\n\n{}",
-        anchor(&answer.info.name),
-        chapter.suffix,
-        inline(&answer.info.name),
-        inline(&answer.info.question),
-        inline(&answer.info.reading),
-        table(head.len(), &head, rows),
-    )
+    format!("{}\n\n{}", heading(chapter, "scenario", answer.info), table(head.len(), &head, rows),)
 }
 
 fn clients(answer: &Answer<'_>) -> Vec<Client> {

@@ -1,8 +1,8 @@
 //! What an event costs at equal latency: the charts, who is cheapest within which bound, and where lines meet.
 
 use super::Chapter;
-use super::answers::figure;
 use super::markdown::{anchor, inline, table};
+use super::scenario::{charts, heading};
 use crate::charts::Place;
 use crate::numbers::{self, NOTHING, optional, significant};
 use crate::statistics::{
@@ -30,21 +30,11 @@ fn panels<'c>(chapter: &Chapter<'c>, answer: &Answer<'_>, price: Price) -> &'c [
 }
 
 fn one(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
-    let info = answer.info;
-    let charts = chapter
-        .figures
-        .iter()
-        .filter(|figure| figure.place == Place::Frontier && figure.scenario == info.name)
-        .map(|chart| figure(chapter, chart));
     let parts = [Price::Cpu, Price::Wire].map(|price| meetings(chapter, answer, price));
     format!(
-        "<a id=\"frontier-{}{}\"></a>\n\n### {}\n\n**{}**\n\n{}\n\n{}{}\n{}{}",
-        anchor(&info.name),
-        chapter.suffix,
-        inline(&info.name),
-        inline(&info.question),
-        inline(&info.reading),
-        charts.collect::<String>(),
+        "{}\n\n{}{}\n{}{}",
+        heading(chapter, "frontier", answer.info),
+        charts(chapter, Place::Frontier, answer.info),
         cheapest(chapter, answer),
         parts.concat(),
         every(chapter, answer),

@@ -20,6 +20,7 @@ mod overload;
 mod price;
 mod published;
 mod saturation;
+mod scenario;
 mod sluggards;
 mod storms;
 mod theory;

@@ -4,9 +4,9 @@ use schema::manifest::TargetInfo;
 use schema::settings::Publisher;
 
 use super::Chapter;
-use super::answers::figure;
 use super::markdown::{anchor, inline, table, word_table};
 use super::saturation::{capacity, name};
+use super::scenario::{charts, heading};
 use crate::charts::Place;
 use crate::numbers::{self, NOTHING, optional, significant};
 use crate::statistics::{Answer, Contest, Estimate, Figures, Limits, Quantile, Ratios, Row, Saturation};
@@ -41,20 +41,12 @@ fn one(chapter: &Chapter<'_>, contest: &Contest<'_>) -> String {
         rows.extend(theirs.rows.iter().map(|row| (row.technique, line(chapter, target, row, ours))));
     }
     rows.sort_by_key(|(technique, _)| *technique);
-    let charts = chapter
-        .figures
-        .iter()
-        .filter(|figure| figure.place == Place::OtherServers && figure.scenario == contest.info.name);
     format!(
-        "<a id=\"servers-{}{}\"></a>\n\n### {}\n\n**{}**\n\n{}{}\n\n{}\n{}",
-        anchor(&contest.info.name),
-        chapter.suffix,
-        inline(&contest.info.name),
-        inline(&contest.info.question),
-        inline(&contest.info.reading),
+        "{}{}\n\n{}\n{}",
+        heading(chapter, "servers", contest.info),
         ours.map_or_else(String::new, |ours| published(ours)),
         table(contest.info.sweeps.len() + 2, &head, rows.into_iter().map(|(_, line)| line)),
-        charts.map(|chart| figure(chapter, chart)).collect::<String>(),
+        charts(chapter, Place::OtherServers, contest.info),
     )
 }
 
@@ -64,10 +56,6 @@ fn at_saturation(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
     let head = ["technique", "theirs", "CPU/event", "capacity, deliveries/s", "p99 there", "events/response"];
     let theirs = limits.saturations.iter().filter(|found| found.whose.target.is_some());
     let rows = theirs.map(|theirs| saturated(chapter, limits, theirs));
-    let charts = chapter
-        .figures
-        .iter()
-        .filter(|figure| figure.place == Place::OtherServers && figure.scenario == info.name);
     format!(
         "<a id=\"scenario-{}{}\"></a>\n\n### {}: at saturation\n\n**{}**\n\n{}\n\n{}\n{SATURATED}\n\n{}",
         anchor(&info.name),
@@ -76,7 +64,7 @@ fn at_saturation(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
         inline(&info.question),
         inline(&info.reading),
         table(2, &head.map(str::to_owned), rows),
-        charts.map(|chart| figure(chapter, chart)).collect::<String>(),
+        charts(chapter, Place::OtherServers, info),
     )
 }
 

@@ -1,9 +1,9 @@
 //! What becomes of each technique at shares of its own capacity: whether it queues, batches or loses.
 
 use super::Chapter;
-use super::answers::figure;
-use super::markdown::{inline, table};
+use super::markdown::table;
 use super::saturation::name;
+use super::scenario::{charts, question};
 use crate::charts::Place;
 use crate::numbers::{self, Scale, optional, significant};
 use crate::statistics::{Limits, Load, Overload, Quantile, Shown, batch};
@@ -22,19 +22,11 @@ const NOTE: &str = "Every technique is offered shares of the capacity that was f
     is *missing*. Memory is the server's, resident, at the window's end, what it holds for replay included.";
 
 fn one(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
-    let info = limits.info;
-    let charts = chapter
-        .figures
-        .iter()
-        .filter(|figure| figure.place == Place::Overload && figure.scenario == info.name)
-        .map(|chart| figure(chapter, chart));
     let overloads = limits.overloaded();
     format!(
-        "### {}\n\n**{}**\n\n{}\n\n{}{}\n<details>\n<summary>Every load as a table</summary>\n\n{}\n</details>\n",
-        inline(&info.name),
-        inline(&info.question),
-        inline(&info.reading),
-        charts.collect::<String>(),
+        "{}\n\n{}{}\n<details>\n<summary>Every load as a table</summary>\n\n{}\n</details>\n",
+        question(limits.info),
+        charts(chapter, Place::Overload, limits.info),
         ends(chapter, limits, &overloads),
         every(chapter, limits, &overloads),
     )

@@ -3,8 +3,8 @@
 use schema::trial::TrialOutcome;
 
 use super::Chapter;
-use super::answers::figure;
 use super::markdown::{anchor, inline, table};
+use super::scenario::{charts, heading};
 use crate::charts::Place;
 use crate::numbers::{self, NOTHING, optional, significant};
 use crate::statistics::{
@@ -28,20 +28,10 @@ const NOTE: &str = "*Capacity* is the highest offered rate at which nothing was 
     drawn in pairs.";
 
 fn one(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
-    let info = limits.info;
-    let charts = chapter
-        .figures
-        .iter()
-        .filter(|figure| figure.place == Place::Saturation && figure.scenario == info.name)
-        .map(|chart| figure(chapter, chart));
     format!(
-        "<a id=\"scenario-{}{}\"></a>\n\n### {}\n\n**{}**\n\n{}\n\n{}{}\n{}",
-        anchor(&info.name),
-        chapter.suffix,
-        inline(&info.name),
-        inline(&info.question),
-        inline(&info.reading),
-        charts.collect::<String>(),
+        "{}\n\n{}{}\n{}",
+        heading(chapter, "scenario", limits.info),
+        charts(chapter, Place::Saturation, limits.info),
         capacities(chapter, limits),
         searches(limits),
     )

@@ -1,8 +1,8 @@
 //! The frame of every section about a limit: scenario by scenario its question, its charts, and what the section says.
 
 use super::Chapter;
-use super::answers::figure;
-use super::markdown::{anchor, inline};
+use super::markdown::inline;
+use super::scenario::{charts, heading};
 use crate::charts::Place;
 use crate::statistics::{Answer, Topic};
 
@@ -25,18 +25,11 @@ pub(super) fn section(
 }
 
 fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>, said: &Said) -> String {
-    let info = answer.info;
-    let charts = chapter.figures.iter();
-    let charts = charts.filter(|chart| chart.scenario == info.name && chart.place == Place::Topics);
     format!(
-        "<a id=\"scenario-{}{}\"></a>\n\n### {}\n\n**{}**\n\n{}\n\n{}\n\n{}{}",
-        anchor(&info.name),
-        chapter.suffix,
-        inline(&info.name),
-        inline(&info.question),
-        inline(&info.reading),
+        "{}\n\n{}\n\n{}{}",
+        heading(chapter, "scenario", answer.info),
         said.above.trim_end(),
-        charts.map(|chart| figure(chapter, chart)).collect::<String>(),
+        charts(chapter, Place::Topics, answer.info),
         said.below,
     )
 }
