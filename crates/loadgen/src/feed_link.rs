@@ -1,4 +1,5 @@
-//! The publisher's end of the feed: frames out, one at a time and stamped as they leave; subscribers' messages in.
+//! The publisher's end of the feed: frames out, as many as are due in one write and stamped as they leave; subscribers'
+//! messages in.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -37,7 +38,7 @@ pub enum FeedError {
 #[derive(Debug)]
 pub struct FeedLink {
     stream: UnixStream,
-    leaving: Option<Leaving>,
+    leaving: Leaving,
     /// Every frame that has left, one behind another, for a server that takes this one's place; none where none will.
     log: Option<BytesMut>,
     message_bytes: usize,
@@ -45,11 +46,36 @@ pub struct FeedLink {
     read: Box<[u8]>,
 }
 
-/// A frame on its way out.
-#[derive(Debug)]
+/// Frames on their way out, one behind another.
+#[derive(Debug, Default)]
 struct Leaving {
-    frame: BytesMut,
+    frames: BytesMut,
+    /// Where each of them begins.
+    begins: Vec<usize>,
     written: usize,
+    is_blocked: bool,
+}
+
+impl Leaving {
+    /// Stamps the frames of which nothing has left.
+    fn stamp(&mut self) {
+        let now_ns = os::now_ns();
+        for begin in self.begins.iter().filter(|begin| **begin >= self.written) {
+            let message = &mut self.frames[begin + FRAMING_LEN + FEED_HEAD_LEN..];
+            message::set_actual_ns(message, now_ns).expect("the publisher sends messages");
+        }
+    }
+
+    /// From the first frame on once more.
+    fn start_over(&mut self) {
+        (self.written, self.is_blocked) = (0, false);
+    }
+
+    fn clear(&mut self) {
+        self.frames.clear();
+        self.begins.clear();
+        self.start_over();
+    }
 }
 
 impl FeedLink {
@@ -63,7 +89,7 @@ impl FeedLink {
         prepare(&stream, message_bytes)?;
         let decoder = Decoder::new(FEED_HEAD_LEN + most_bytes);
         let read = vec![0; READ_BYTES].into_boxed_slice();
-        Ok(Self { stream, leaving: None, log: None, message_bytes, decoder, read })
+        Ok(Self { stream, leaving: Leaving::default(), log: None, message_bytes, decoder, read })
     }
 
     /// Keeps what leaves from now on.
@@ -88,9 +114,7 @@ impl FeedLink {
         self.log = Some(log);
         // Half a frame of the old server's is followed by none.
         self.decoder.buffer().clear();
-        if let Some(leaving) = &mut self.leaving {
-            leaving.written = 0;
-        }
+        self.leaving.start_over();
         Ok(())
     }
 
@@ -99,15 +123,17 @@ impl FeedLink {
         self.stream.as_fd()
     }
 
-    /// Whether a frame is on its way out; no other can be begun then.
+    /// Whether the socket did not take all frames that were begun; no other can be begun then.
     pub fn is_blocked(&self) -> bool {
-        self.leaving.is_some()
+        self.leaving.is_blocked
     }
 
-    /// Begins to send `message` to `channel`. Only when [not blocked](Self::is_blocked).
+    /// Begins to send `message` to `channel`, behind those that were begun since the last flush. Only when
+    /// [not blocked](Self::is_blocked).
     pub fn begin(&mut self, channel: u32, message: &[u8]) {
-        debug_assert!(!self.is_blocked(), "one frame at a time");
-        self.leaving = Some(Leaving { frame: frame::encode_feed(channel, message), written: 0 });
+        debug_assert!(!self.is_blocked(), "what has begun to leave is not added to");
+        self.leaving.begins.push(self.leaving.frames.len());
+        frame::put_feed(&mut self.leaving.frames, channel, message);
     }
 
     /// Goes on sending. True when there is nothing left to send, false when the socket takes no more now.
@@ -116,22 +142,23 @@ impl FeedLink {
     ///
     /// When the server is gone.
     pub fn flush(&mut self) -> Result<bool, FeedError> {
-        let Some(leaving) = &mut self.leaving else { return Ok(true) };
-        while leaving.written < leaving.frame.len() {
-            if leaving.written == 0 {
-                stamp(&mut leaving.frame);
-            }
-            match self.stream.write(&leaving.frame[leaving.written..]) {
+        let leaving = &mut self.leaving;
+        while leaving.written < leaving.frames.len() {
+            leaving.stamp();
+            match self.stream.write(&leaving.frames[leaving.written..]) {
                 Ok(written) => leaving.written += written,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    leaving.is_blocked = true;
+                    return Ok(false);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(broken(error)),
             }
         }
         if let Some(log) = &mut self.log {
-            log.extend_from_slice(&leaving.frame);
+            log.extend_from_slice(&leaving.frames);
         }
-        self.leaving = None;
+        leaving.clear();
         Ok(true)
     }
 
@@ -160,11 +187,6 @@ impl FeedLink {
 fn prepare(stream: &UnixStream, message_bytes: usize) -> io::Result<()> {
     stream.set_nonblocking(true)?;
     Ok(rustix::net::sockopt::set_socket_send_buffer_size(stream, send_buffer(message_bytes))?)
-}
-
-fn stamp(frame: &mut [u8]) {
-    let message = &mut frame[FRAMING_LEN + FEED_HEAD_LEN..];
-    message::set_actual_ns(message, os::now_ns()).expect("the publisher sends messages");
 }
 
 fn broken(error: io::Error) -> FeedError {

@@ -177,6 +177,23 @@ fn what_comes_back_to_the_application_is_timed() {
 }
 
 #[test]
+fn what_is_due_together_leaves_together_and_a_dense_schedule_is_not_waited_for_event_by_event() {
+    let mut settings = settings(30_000.0, None);
+    settings.phases.window_ns = 200 * MS;
+    let Rig { publisher, server, timing, .. } = start(settings.clone());
+    let wanted = wanted(&settings, timing);
+    let mut feed = FeedReader::of(server);
+    let stamps: Vec<(u32, Stamp)> = wanted.iter().map(|_| feed.stamp()).collect();
+    finish(publisher);
+    let seen: Vec<(u32, u64)> = stamps.iter().map(|(channel, stamp)| (*channel, stamp.intended_ns)).collect();
+    assert_eq!(seen, wanted, "in order and whole");
+    assert!(stamps.iter().all(|(_, stamp)| stamp.actual_ns >= stamp.intended_ns), "never before it is due");
+    let mut left: Vec<u64> = stamps.iter().map(|(_, stamp)| stamp.actual_ns).collect();
+    left.dedup();
+    assert!(left.len() * 2 < wanted.len(), "{} writes for {} events", left.len(), wanted.len());
+}
+
+#[test]
 fn a_server_that_goes_ends_the_publisher_with_the_reason() {
     let Rig { mut publisher, server, .. } = start(settings(100.0, None));
     drop(server);

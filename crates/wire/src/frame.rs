@@ -4,6 +4,8 @@
 //! that is [`DISMISSAL`], it is no message, but the application's word that the sessions are over, and where it is [`LOG`],
 //! a word about a server that takes up where another one ended.
 
+use std::ops::Range;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// Bytes that the framing adds to each message.
@@ -20,10 +22,19 @@ pub fn encode(body: &[u8]) -> Bytes {
 /// A message with its channel as a frame of the feed.
 pub fn encode_feed(channel: u32, message: &[u8]) -> BytesMut {
     let mut out = BytesMut::with_capacity(FRAMING_LEN + FEED_HEAD_LEN + message.len());
+    put_feed(&mut out, channel, message);
+    out
+}
+
+/// Puts a feed frame behind what is in `out`.
+///
+/// # Panics
+///
+/// As of [`encode_feed`].
+pub fn put_feed(out: &mut BytesMut, channel: u32, message: &[u8]) {
     out.put_u32(u32::try_from(FEED_HEAD_LEN + message.len()).expect("a frame is under 4 GiB"));
     out.put_u32(channel);
     out.put_slice(message);
-    out
 }
 
 /// Bytes of a feed frame's body before the message.
@@ -107,16 +118,35 @@ impl Decoder {
     ///
     /// When a frame announces more than the limit; the stream cannot be read on then.
     pub fn next_body(&mut self) -> Result<Option<Bytes>, Oversize> {
+        Ok(self.front()?.map(|place| {
+            self.buffer.advance(place.start);
+            self.buffer.split_to(place.len()).freeze()
+        }))
+    }
+
+    /// Hands every body that is whole by now to `take`, where it lies.
+    ///
+    /// # Errors
+    ///
+    /// The first one of `take`, and as of [`next_body`](Self::next_body). The decoder is of no use then.
+    pub fn drain<E: From<Oversize>>(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        while let Some(place) = self.front()? {
+            let end = place.end;
+            take(&self.buffer[place])?;
+            self.buffer.advance(end);
+        }
+        Ok(())
+    }
+
+    /// Where the next body lies in the buffer, if it is whole.
+    fn front(&self) -> Result<Option<Range<usize>>, Oversize> {
         let Some(head) = self.buffer.first_chunk::<FRAMING_LEN>() else { return Ok(None) };
         let announced = u32::from_be_bytes(*head) as usize;
         if announced > self.limit {
             return Err(Oversize { announced, limit: self.limit });
         }
-        if self.buffer.len() < FRAMING_LEN + announced {
-            return Ok(None);
-        }
-        self.buffer.advance(FRAMING_LEN);
-        Ok(Some(self.buffer.split_to(announced).freeze()))
+        let end = FRAMING_LEN + announced;
+        Ok((end <= self.buffer.len()).then_some(FRAMING_LEN..end))
     }
 }
 

@@ -1,4 +1,4 @@
-//! How messages leave the publisher: by the feed, or by HTTP requests. One at a time.
+//! How messages leave the publisher: by the feed, all that are due at once, or by HTTP requests, one at a time.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -11,6 +11,9 @@ use super::PublisherError;
 use super::feeds::Feeds;
 use crate::post_link::PostLink;
 use crate::storm::{KeptFeed, Storm, Successor};
+
+/// Messages that a feed is given in one write at most: they are stamped alike.
+const AT_ONCE: usize = 32;
 
 /// How a server takes events.
 #[derive(Debug)]
@@ -88,6 +91,14 @@ impl Link {
             Self::Kept(kept) => kept.is_blocked(),
             Self::Feed(feeds) => feeds.is_blocked(),
             Self::Post { link, .. } => link.is_blocked(),
+        }
+    }
+
+    /// Messages that may be begun before they are flushed.
+    pub(super) fn at_once(&self) -> usize {
+        match self {
+            Self::Feed(_) | Self::Kept(_) => AT_ONCE,
+            Self::Post { .. } => 1,
         }
     }
 

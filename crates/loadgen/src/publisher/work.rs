@@ -24,8 +24,11 @@ use crate::timing::Timing;
 const STOP_CHECK_NS: u64 = 100_000_000;
 /// The same after the schedule's end, when there is hardly anything else to do.
 const IDLE_STOP_CHECK_NS: u64 = 5_000_000;
-/// Events that are handed over before it looks again what is due.
-const TURN: usize = 16;
+/// Sends that are due more densely than this on average are not waited for one by one: each wait costs some 5 µs of the
+/// core that the subscribers run on.
+const DENSE_NS: f64 = 25_000.0;
+/// How far apart it looks then what is due; so much later at most is an event sent.
+const TICK_NS: u64 = 50_000;
 
 #[derive(Debug)]
 pub(super) struct Work {
@@ -39,8 +42,13 @@ pub(super) struct Work {
     events: Schedule,
     uplink: Schedule,
     outgoing: Vec<mpsc::UnboundedSender<u64>>,
-    /// Picked up and not handed over yet; the first one may be on its way.
+    /// Picked up and not handed over yet.
     backlog: VecDeque<Due>,
+    /// So many of them, from the first one on, are on their way.
+    begun: usize,
+    /// At least so long after a look comes the next one at what is due.
+    tick_ns: u64,
+    looked_ns: u64,
     payload: PayloadSource,
     message: BytesMut,
     found: Published,
@@ -56,6 +64,9 @@ impl Work {
             uplink: uplink_schedule(&settings, &roster, timing, seed),
             payload: PayloadSource::new(settings.events.payload, settings.events.payload_bytes, rng)?,
             backlog: VecDeque::new(),
+            begun: 0,
+            tick_ns: tick_ns(&settings, &roster),
+            looked_ns: 0,
             message: BytesMut::new(),
             found: Published::default(),
             numbered: vec![0; roster.channels() as usize],
@@ -85,20 +96,20 @@ impl Work {
     }
 
     fn pick_up(&mut self) {
-        while let Some((due, intended_ns)) = next_due(&mut self.events, self.timing.start_ns) {
+        self.looked_ns = os::now_ns();
+        while let Some((due, intended_ns, lag_ns)) = next_due(&mut self.events, self.timing.start_ns) {
             self.backlog.push_back(due);
             self.link.due(due.source);
             if self.counts(intended_ns) {
-                let lag_ns = os::now_ns().saturating_sub(intended_ns);
                 self.found.schedule_lag.saturating_record(lag_ns);
                 self.found.expected += self.roster.members(due.source);
             }
         }
-        while let Some((due, intended_ns)) = next_due(&mut self.uplink, self.timing.start_ns) {
+        while let Some((due, intended_ns, lag_ns)) = next_due(&mut self.uplink, self.timing.start_ns) {
             // Nobody takes it when the trial is being abandoned.
             let _ = self.outgoing[due.source as usize].send(intended_ns);
             if self.counts(intended_ns) {
-                self.found.schedule_lag.saturating_record(os::now_ns().saturating_sub(intended_ns));
+                self.found.schedule_lag.saturating_record(lag_ns);
                 self.found.uplink_due += 1;
                 self.found.expected += self.deliveries_of_uplink(due.source);
             }
@@ -117,17 +128,19 @@ impl Work {
     }
 
     fn hand_over(&mut self) -> Result<(), PublisherError> {
-        for _ in 0..TURN {
-            let Some(&due) = self.backlog.front() else { return Ok(()) };
-            let intended_ns = self.timing.start_ns + due.offset_ns;
-            if !self.link.is_blocked() {
-                self.begin(due.source, intended_ns);
+        if self.begun == 0 && !self.link.is_blocked() {
+            self.begun = self.link.at_once().min(self.backlog.len());
+            for at in 0..self.begun {
+                let due = self.backlog[at];
+                self.begin(due.source, self.timing.start_ns + due.offset_ns);
             }
-            if !self.link.flush()? {
-                return Ok(());
-            }
-            self.backlog.pop_front();
-            self.found.handed_over += u64::from(self.counts(intended_ns));
+        }
+        if self.begun == 0 || !self.link.flush()? {
+            return Ok(());
+        }
+        let window = self.timing.window();
+        for due in self.backlog.drain(..std::mem::take(&mut self.begun)) {
+            self.found.handed_over += u64::from(window.contains(&(self.timing.start_ns + due.offset_ns)));
         }
         Ok(())
     }
@@ -176,7 +189,7 @@ impl Work {
 
     fn next_look(&self) -> Until {
         let now_ns = os::now_ns();
-        match self.next_due_ns() {
+        match self.next_due_ns().map(|due_ns| due_ns.max(self.looked_ns + self.tick_ns)) {
             Some(due_ns) if due_ns <= now_ns + STOP_CHECK_NS => Until::Due(due_ns),
             Some(_) => Until::Look(now_ns + STOP_CHECK_NS),
             None => Until::Look(now_ns + IDLE_STOP_CHECK_NS),
@@ -184,11 +197,19 @@ impl Work {
     }
 }
 
-/// The next time that has come, and as a time of `CLOCK_MONOTONIC`.
-fn next_due(schedule: &mut Schedule, start_ns: u64) -> Option<(Due, u64)> {
+/// The next time that has come, the same as a time of `CLOCK_MONOTONIC`, and how long ago it was, in ns.
+fn next_due(schedule: &mut Schedule, start_ns: u64) -> Option<(Due, u64, u64)> {
     let offset_ns = os::now_ns().checked_sub(start_ns)?;
     let due = schedule.next_until(offset_ns)?;
-    Some((due, start_ns + due.offset_ns))
+    Some((due, start_ns + due.offset_ns, offset_ns - due.offset_ns))
+}
+
+/// Nothing where sends are sparse enough to be waited for one by one.
+fn tick_ns(settings: &Settings, roster: &Roster) -> u64 {
+    let uplink_per_s = settings.uplink.as_ref().map_or(0.0, |uplink| uplink.rate_per_s);
+    let per_s = settings.events.rate_per_s * f64::from(roster.channels())
+        + uplink_per_s * f64::from(roster.subscribers());
+    if per_s * DENSE_NS > 1e9 { TICK_NS } else { 0 }
 }
 
 /// When events are sent, by channel.
