@@ -1,5 +1,6 @@
 //! Published figures beside the same ones measured here, each with a verdict that is computed.
 
+mod found;
 mod limits;
 pub(super) mod measure;
 mod today;
@@ -10,7 +11,7 @@ use schema::manifest::LiteratureInfo;
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
 use crate::numbers;
-use limits::{Found, Side};
+use found::{Found, Side, Unclear};
 use measure::Source;
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
@@ -70,7 +71,7 @@ enum Told {
     Same,
     Other,
     /// What was measured does not tell.
-    Open,
+    Open(Unclear),
     Nothing,
 }
 
@@ -84,14 +85,16 @@ impl<'p> Verdict<'p> {
 
     fn told(&self) -> Told {
         let Published { value, tolerance, relation, .. } = self.figure;
-        let Some(Found { estimate, side, varies }) = self.found else { return Told::Nothing };
+        let Some(Found { estimate, side, varies, unclear }) = self.found else { return Told::Nothing };
+        if let Some(unclear) = unclear {
+            return Told::Open(unclear);
+        }
         let away = tolerance + value.abs() * ROUNDING;
         let near = |found: f64| (found - value).abs() <= away;
         let ends = match (estimate.interval, varies) {
             (Some(interval), _) => [interval.low, interval.high],
             (None, false) => [estimate.value; 2],
-            (None, true) if *relation == Relation::Equal => [estimate.value; 2],
-            (None, true) => return Told::Open,
+            (None, true) => return Told::Open(Unclear::BothSides),
         };
         let is_over = ends[0] > value + away && side != Side::Most;
         let is_under = ends[1] < value - away && side != Side::Least;
@@ -100,7 +103,8 @@ impl<'p> Verdict<'p> {
             Relation::Above if is_over => Told::Same,
             Relation::Below if is_under => Told::Same,
             _ if is_over || is_under => Told::Other,
-            _ => Told::Open,
+            _ if side == Side::Exact => Told::Open(Unclear::BothSides),
+            _ => Told::Open(Unclear::OneSided),
         }
     }
 
@@ -109,9 +113,7 @@ impl<'p> Verdict<'p> {
         match self.told() {
             Told::Same => "**reproduced**".to_owned(),
             Told::Other => self.difference(&why),
-            Told::Open => {
-                "*too close to tell*: what was measured lies on both sides, or has too few trials".to_owned()
-            }
+            Told::Open(unclear) => format!("*too close to tell*: {}", unclear.words()),
             Told::Nothing if self.figure.measure.is_some() => "*not measured* in this run".to_owned(),
             Told::Nothing if why.is_empty() => "*not measured*: there is no rule for it".to_owned(),
             Told::Nothing => format!("*not measured*: {why}"),
@@ -159,7 +161,7 @@ impl<'p> Verdict<'p> {
 }
 
 /// What chance has a part in bears its interval.
-fn shown(Found { estimate, side, varies }: Found) -> String {
+fn shown(Found { estimate, side, varies, .. }: Found) -> String {
     let side = match side {
         Side::Exact => "",
         Side::Least => "≥ ",
@@ -179,8 +181,9 @@ fn words_last(table: &str) -> String {
 }
 
 fn count(verdicts: &[Verdict<'_>]) -> String {
-    let of = |told: Told| verdicts.iter().filter(|verdict| verdict.told() == told).count();
-    let (same, other, open, none) = (of(Told::Same), of(Told::Other), of(Told::Open), of(Told::Nothing));
+    let of = |is: fn(&Told) -> bool| verdicts.iter().filter(|verdict| is(&verdict.told())).count();
+    let [same, other] = [of(|told| *told == Told::Same), of(|told| *told == Told::Other)];
+    let [open, none] = [of(|told| matches!(told, Told::Open(_))), of(|told| *told == Told::Nothing)];
     let mut words = vec![format!("{same} reproduced"), format!("{other} differ")];
     if open > 0 {
         words.push(format!("{open} too close to tell"));

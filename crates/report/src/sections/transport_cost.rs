@@ -24,7 +24,7 @@ fn is_about_compression(answer: &Answer<'_>) -> bool {
 const RATIOS: &str = "Server CPU per delivered event, as a multiple of the same technique's over plain HTTP/1.1, with 95 % intervals \
     between trials, paired by repetition; under it wire bytes per event, likewise. In the first column what plain costs.";
 
-const FEW: &str = "Ratios to plain HTTP/1.1 need three trials or more: without an interval nobody can tell what chance made of them.\n\n";
+const FEW: &str = "Ratios to plain HTTP/1.1 need two trials or more: without an interval nobody can tell what chance made of them.\n\n";
 
 /// A line for each technique, a column for each transport.
 fn ratios(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {

@@ -2,7 +2,7 @@
 
 use schema::trial::SetUp;
 
-use super::bootstrap::Estimate;
+use super::estimate::Estimate;
 use super::group::{self, Group};
 use super::quantile::Quantile;
 use super::set_up::until_first_message;

@@ -3,7 +3,7 @@
 use schema::settings::Counter;
 use schema::trial::TrialOutcome;
 
-use super::bootstrap::Estimate;
+use super::estimate::Estimate;
 use super::{Answer, Row};
 
 /// Something that can be counted.

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use schema::trial::TrialOutcome;
 
-use super::bootstrap::{Interval, LEAST_TRIALS, resampled};
+use super::bootstrap::{LEAST_TRIALS, resampled};
+use super::estimate::Interval;
 use super::{Answer, Row, Slice, Unit};
 
 /// A crossing that fewer of the resamplings find is none that can be relied on.

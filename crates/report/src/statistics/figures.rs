@@ -5,7 +5,7 @@ use schema::settings::{Settings, UplinkTo};
 use schema::trial::{Counts, Segments, TrialOutcome};
 use schema::warning::Warning;
 
-use super::bootstrap::Estimate;
+use super::estimate::Estimate;
 use super::group::{self, Group};
 use super::quantile::Quantile;
 use super::sample::Pool;
@@ -128,7 +128,7 @@ fn quantiles(pool: &Pool) -> [Shown; 4] {
             return Shown::TooFew;
         }
         let at = |weights: &[u32]| pool.at(quantile, weights).map(|value| value as f64);
-        Estimate::of(pool.trials(), at).map_or(Shown::Missing, Shown::At)
+        Estimate::pooled(pool.trials(), at).map_or(Shown::Missing, Shown::At)
     })
 }
 

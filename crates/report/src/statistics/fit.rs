@@ -4,8 +4,8 @@
 //! The formulas are those of every textbook: Kutner, Nachtsheim, Neter & Li, *Applied Linear Statistical Models*, 5th edition,
 //! §1.6 (fit), §2.1–2.2 (intervals), §2.5 (prediction), §3.7 (lack of fit), §8.1 (curvature).
 
-use super::bootstrap::{Estimate, Interval};
 use super::distribution::{f_tail, t_at_95_percent};
+use super::estimate::{Estimate, Interval};
 
 /// Chance alone would bend a straight line so rarely that it is called none.
 const UNLIKELY: f64 = 0.05;

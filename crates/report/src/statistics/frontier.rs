@@ -6,7 +6,8 @@
 
 use schema::trial::TrialOutcome;
 
-use super::bootstrap::{Estimate, Interval, LEAST_TRIALS, resampled};
+use super::bootstrap::{LEAST_TRIALS, resampled};
+use super::estimate::{Estimate, Interval};
 use super::figures::{self, Figures};
 use super::group::weighted_mean;
 use super::quantile::Quantile;
@@ -76,7 +77,7 @@ pub(crate) struct Point {
 pub(crate) struct Rivals {
     /// Their places in the registry.
     pub techniques: [usize; 2],
-    /// The tightest bound that both can keep, nanoseconds.
+    /// The tightest bound that both keep in nearly all drawings of the trials, nanoseconds.
     pub from_ns: f64,
     /// Who is cheaper there; none where the trials do not tell.
     pub cheaper_first: Option<usize>,
@@ -304,26 +305,36 @@ impl Panel {
     fn pair(&self, [a, b]: [usize; 2]) -> Option<Rivals> {
         let lines = [&self.lines[a], &self.lines[b]];
         let [own, other] = lines.map(|line| &line.envelope);
-        let from = own.first()?.max(other.first()?);
+        let from = self.begin([a, b], own.first()?.max(other.first()?));
         let drawn: Vec<Vec<Crossed>> =
             self.drawn.iter().map(|drawn| crossings(&drawn[a], &drawn[b])).collect();
         let techniques = lines.map(|line| line.technique);
         let has_trials = lines.iter().all(|line| line.has_trials);
-        let meeting = |crossed: Crossed| meeting(crossed, techniques, &drawn, has_trials);
-        let meetings = crossings(own, other).into_iter().map(meeting).collect();
-        let first = if own.at(from)? < other.at(from)? { 0 } else { 1 };
+        let found = crossings(own, other);
+        let meeting = |crossed: &Crossed| meeting(*crossed, &found, techniques, (&drawn, has_trials));
+        let meetings = found.iter().map(meeting).collect();
+        let first = usize::from(own.at(from)? >= other.at(from)?);
         let is_sure = has_trials && self.is_sure([a, b], from, first);
         let cheaper_first = is_sure.then_some(techniques[first]);
         Some(Rivals { techniques, from_ns: from.exp(), cheaper_first, meetings })
     }
 
-    /// Whether nearly every drawing of the trials has this one of both the cheaper.
+    /// The upper end of where both lines begin; where that was `measured` when drawings have no such place.
+    fn begin(&self, [a, b]: [usize; 2], measured: f64) -> f64 {
+        let begin = |drawn: &Vec<Envelope>| Some(drawn[a].first()?.max(drawn[b].first()?));
+        let begins = self.drawn.iter().map(|drawn| begin(drawn).unwrap_or(f64::INFINITY));
+        let upper = Interval::holding(begins.collect()).map(|begins| begins.high);
+        upper.filter(|upper| upper.is_finite()).map_or(measured, |upper| upper.max(measured))
+    }
+
+    /// Whether nearly every drawing of the trials has this one of both the cheaper. One without a price has not.
     fn is_sure(&self, [a, b]: [usize; 2], latency: f64, cheaper: usize) -> bool {
-        let prices = self.drawn.iter().filter_map(|drawn| drawn[a].at(latency).zip(drawn[b].at(latency)));
-        let agree = prices.map(|(a, b)| usize::from(b < a) == cheaper);
-        let (yes, all) = agree.fold((0, 0), |(yes, all), agrees| (yes + usize::from(agrees), all + 1));
-        // Where a tighter drawing leaves one of both without a price, it says nothing of this latency.
-        all > 0 && f64::from(yes as u32) >= RELIABLE * f64::from(all as u32)
+        let agrees = |drawn: &&Vec<Envelope>| {
+            let prices = drawn[a].at(latency).zip(drawn[b].at(latency));
+            prices.is_some_and(|(a, b)| usize::from(a >= b) == cheaper)
+        };
+        let agreeing = self.drawn.iter().filter(agrees).count();
+        agreeing as f64 >= RELIABLE * self.drawn.len() as f64
     }
 
     /// What the one costs ÷ what the other costs where both keep this latency, with its 95 % interval; none where one
@@ -365,15 +376,20 @@ impl Panel {
     }
 }
 
+/// A drawn crossing stands for the nearest `found` one of its direction, and for no other.
 fn meeting(
     (latency, tighter): Crossed,
+    found: &[Crossed],
     techniques: [usize; 2],
-    drawn: &[Vec<Crossed>],
-    has_trials: bool,
+    (drawn, has_trials): (&[Vec<Crossed>], bool),
 ) -> Meeting {
     let distance = |other: &&Crossed| (other.0 - latency).abs();
+    let alike = || found.iter().filter(|found| found.1 == tighter);
+    let is_it = |other: &&Crossed| {
+        other.1 == tighter && alike().all(|found| distance(other) <= (other.0 - found.0).abs())
+    };
     let nearest = |crossed: &Vec<Crossed>| {
-        let same = crossed.iter().filter(|other| other.1 == tighter);
+        let same = crossed.iter().filter(is_it);
         same.min_by(|a, b| distance(a).total_cmp(&distance(b))).map(|other| other.0.exp())
     };
     let found: Vec<f64> = drawn.iter().filter_map(nearest).collect();
@@ -428,5 +444,38 @@ mod tests {
         assert!((latency.exp() - 20.0).abs() < 1e-9, "{}", latency.exp());
         assert_eq!(cheaper, 1);
         assert_eq!(crossings(&falling, &envelope(&[(200.0, 5.0)])), []);
+    }
+
+    #[test]
+    fn crossings_of_one_direction_do_not_vouch_for_each_other() {
+        let found = [(0.0, 0), (2.0, 1), (4.0, 0)];
+        let drawn = vec![vec![(4.1, 0)]; 100];
+        let standing = |place: usize| meeting(found[place], &found, [7, 9], (&drawn, true)).standing;
+        assert_eq!([0, 1, 2].map(standing), [Standing::Scattered, Standing::Scattered, Standing::Reliable]);
+    }
+
+    #[test]
+    fn drawings_without_a_price_are_not_left_out() {
+        let line = |technique, points: &[(f64, f64)]| Line {
+            technique,
+            is_floor: false,
+            points: Vec::new(),
+            envelope: envelope(points),
+            has_trials: true,
+        };
+        let level = [(0.5, 5.0)];
+        let (quick, slow) = ([(1.0, 1.0)], [(2.0, 10.0)]);
+        // Where its quickest point is seldom reached, all that reach it agree, and the others have it dearer.
+        let panel = |slower: usize| {
+            let drawn = |place| vec![envelope(&level), envelope(if place < slower { &slow } else { &quick })];
+            Panel {
+                name: String::new(),
+                lines: vec![line(7, &level), line(9, &quick)],
+                drawn: (0..100).map(drawn).collect(),
+            }
+        };
+        let [sure, open] = [0, 40].map(|slower| panel(slower).rivals().remove(0));
+        assert_eq!((sure.cheaper_first, sure.from_ns.round()), (Some(9), 1.0));
+        assert_eq!((open.cheaper_first, open.from_ns.round()), (None, 2.0));
     }
 }

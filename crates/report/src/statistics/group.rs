@@ -2,7 +2,7 @@
 
 use schema::trial::{Counts, TrialOutcome};
 
-use super::bootstrap::Estimate;
+use super::estimate::{Estimate, quotient};
 use super::quantile::Quantile;
 use super::sample::{Pool, Sample};
 use super::sweep::Coordinate;
@@ -69,7 +69,12 @@ pub(super) fn latency_ratio(group: &Group<'_>, other: &Group<'_>, quantile: Quan
         return None;
     }
     let at = |pool: &Pool, weights: &[u32]| pool.at(quantile, weights).map(|value| value as f64);
-    ratio([group, other], |weights| at(&pool, weights), |weights| at(&other_pool, weights))
+    let divide = |a: &[u32], b: &[u32]| quotient(at(&pool, a)?, at(&other_pool, b)?);
+    if group.repetitions() == other.repetitions() {
+        Estimate::pooled(pool.trials(), |weights| divide(weights, weights))
+    } else {
+        Estimate::pooled_of_two([pool.trials(), other_pool.trials()], divide)
+    }
 }
 
 /// The quotient of the mean CPU times per event.
@@ -94,21 +99,17 @@ pub(super) fn wire_ratio(group: &Group<'_>, other: &Group<'_>) -> Option<Estimat
     ratio([group, other], |weights| wire(&outcomes, weights), |weights| wire(&other_outcomes, weights))
 }
 
-/// Repetitions ran side by side, so they are drawn as pairs where both have the same ones.
+/// The quotient of two figures. Repetitions ran side by side, so they are pairs where both have the same ones.
 pub(super) fn ratio(
     groups: [&Group<'_>; 2],
     of: impl Fn(&[u32]) -> Option<f64>,
     of_floor: impl Fn(&[u32]) -> Option<f64>,
 ) -> Option<Estimate> {
-    let divide = |a: &[u32], b: &[u32]| {
-        let floor = of_floor(b)?;
-        Some(of(a)? / floor).filter(|_| floor > 0.0)
-    };
     let [repetitions, floor_repetitions] = groups.map(Group::repetitions);
     if repetitions == floor_repetitions {
-        Estimate::of(repetitions.len(), |weights| divide(weights, weights))
+        Estimate::of_pairs(repetitions.len(), of, of_floor)
     } else {
-        Estimate::of_two([repetitions.len(), floor_repetitions.len()], divide)
+        Estimate::of_two([repetitions.len(), floor_repetitions.len()], of, of_floor)
     }
 }
 

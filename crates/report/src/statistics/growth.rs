@@ -3,7 +3,7 @@
 use schema::settings::Transport;
 use schema::trial::{KernelMemory, TrialOutcome};
 
-use super::bootstrap::Estimate;
+use super::estimate::Estimate;
 use super::fit::Fit;
 use super::group::weighted_mean;
 use super::{Answer, Row};

@@ -6,6 +6,7 @@ mod bootstrap;
 mod counting;
 mod crossing;
 mod distribution;
+mod estimate;
 mod figures;
 mod fit;
 mod frontier;
@@ -15,20 +16,23 @@ mod quantile;
 mod row;
 mod sample;
 mod saturation;
+mod search;
 mod series;
 mod set_up;
 mod stack;
+mod student;
 mod sweep;
 mod topic;
 mod transport;
 
 pub(crate) use axes::{Slice, Subject};
 pub(crate) use beside::Ratios;
-#[cfg(test)]
-pub(crate) use bootstrap::Interval;
-pub(crate) use bootstrap::{Estimate, LEAST_TRIALS};
+pub(crate) use bootstrap::LEAST_TRIALS;
 pub(crate) use counting::{Count, Counting};
 pub(crate) use crossing::{Mark, Pair, Standing};
+pub(crate) use estimate::Estimate;
+#[cfg(test)]
+pub(crate) use estimate::Interval;
 pub(crate) use figures::{Figures, Shown, shown_at};
 pub(crate) use fit::{Fit, Shape};
 pub(crate) use frontier::{Frontier, Line, Meeting, Panel, Point, Price, Rivals};
@@ -36,9 +40,8 @@ pub(crate) use growth::{Growing, Growth, connections};
 pub(crate) use quantile::{LEAST_IN_TAIL, Quantile};
 pub(crate) use row::Row;
 pub(crate) use sample::{Pool, Sample};
-pub(crate) use saturation::{
-    End, Limits, Load, Overload, Saturation, Whose, batch, is_searched, server_busy,
-};
+pub(crate) use saturation::{Limits, Load, Overload, Saturation, Whose, batch, is_searched, server_busy};
+pub(crate) use search::End;
 pub(crate) use series::Series;
 pub(crate) use set_up::SetUpCost;
 pub(crate) use stack::Stack;

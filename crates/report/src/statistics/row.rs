@@ -3,7 +3,7 @@
 use schema::settings::{Publisher, Settings};
 use schema::trial::{TrialOutcome, TrialRecord};
 
-use super::bootstrap::Estimate;
+use super::estimate::Estimate;
 use super::figures::Figures;
 use super::group::{Group, weighted_mean};
 use super::sweep::Coordinate;

@@ -2,11 +2,12 @@
 
 use schema::manifest::{ScenarioInfo, TargetInfo};
 use schema::settings::Settings;
-use schema::trial::{SearchStep, TrialOutcome, TrialRecord, Verdict};
+use schema::trial::{TrialOutcome, TrialRecord};
 
 use super::Row;
-use super::bootstrap::Estimate;
+use super::estimate::Estimate;
 use super::group::Group;
+use super::search::{Search, searches};
 use super::series::Series;
 use super::sweep::{self, Coordinate, Reach};
 use crate::load::{Run, Trial};
@@ -43,27 +44,6 @@ pub(crate) struct Saturation<'a> {
     pub row: Option<Row<'a>>,
 }
 
-/// A search of one repetition.
-#[derive(Debug)]
-pub(crate) struct Search<'a> {
-    pub repetition: u32,
-    /// The trial at the highest rate that passed; none when none did.
-    pub passed: Option<&'a Trial>,
-    /// Why it went no further up.
-    pub end: End<'a>,
-}
-
-/// Why a search went no further up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End<'a> {
-    /// The server broke, at its lowest rate that did.
-    Server(&'a str),
-    /// The load generator did not keep up, so the server may come further.
-    LoadGenerator,
-    /// No higher rate was tried.
-    Nothing,
-}
-
 /// A technique at shares of its own capacity.
 #[derive(Debug)]
 pub(crate) struct Overload<'a> {
@@ -96,7 +76,7 @@ impl<'a> Limits<'a> {
         let found = |(whose, steps): (Whose<'a>, Vec<&'a Trial>)| {
             let full = whole(&whose).into_iter().flatten().filter(|trial| trial.record.load == Some(1.0));
             let full = full.copied().collect();
-            Saturation::of(whose, steps, full)
+            Saturation::of(whose, steps, full, run.manifest.host.server_cores.len())
         };
         let saturations: Vec<Saturation<'a>> = searched.into_iter().map(found).collect();
         let overloads = loaded.iter().cloned().map(|(whose, loaded)| Overload::of(whose, loaded)).collect();
@@ -119,6 +99,11 @@ impl<'a> Limits<'a> {
             own.whose.technique == theirs.whose.technique && own.whose.point == theirs.whose.point
         };
         self.own().find(is_same)
+    }
+
+    /// Whether what was found for it is only known to be no less, and so shares of it are no more than that share.
+    pub(crate) fn is_at_least(&self, whose: &Whose<'_>) -> bool {
+        self.saturations.iter().any(|found| found.whose == *whose && found.is_at_least())
     }
 
     /// Which of a technique's own ways this is: values of keys that others are not swept over; empty without such.
@@ -184,52 +169,34 @@ impl<'a> Whose<'a> {
     }
 }
 
-fn searches(mut steps: Vec<&Trial>) -> Vec<Search<'_>> {
-    steps.sort_by_key(|trial| trial.record.key.repetition);
-    let repetitions = steps.chunk_by(|a, b| a.record.key.repetition == b.record.key.repetition);
-    repetitions.map(|steps| search(steps)).collect()
-}
-
-/// A rate passes when one of its attempts does; the last attempt at the next rate above says why it went no further.
-fn search<'a>(steps: &[&'a Trial]) -> Search<'a> {
-    let step = |trial: &'a Trial| Some((trial, trial.record.search.as_ref()?));
-    let steps: Vec<_> = steps.iter().copied().filter_map(step).collect();
-    let passed = steps.iter().filter(|(_, step)| step.verdict == Verdict::Passed);
-    let passed = passed.max_by(|(_, a), (_, b)| a.rate_per_s.total_cmp(&b.rate_per_s));
-    let reached = passed.map_or(0.0, |(_, step)| step.rate_per_s);
-    let above = steps.iter().map(|(_, step)| *step).filter(|step| step.rate_per_s > reached);
-    let lowest = |a: &&SearchStep, b: &&SearchStep| {
-        a.rate_per_s.total_cmp(&b.rate_per_s).then(b.attempt.cmp(&a.attempt))
-    };
-    let end = match above.min_by(lowest).map(|step| &step.verdict) {
-        Some(Verdict::Failed { why }) => End::Server(why),
-        Some(Verdict::NotJudged { .. }) => End::LoadGenerator,
-        Some(Verdict::Passed) | None => End::Nothing,
-    };
-    let repetition = steps.first().map_or(0, |(trial, _)| trial.record.key.repetition);
-    Search { repetition, passed: passed.map(|(trial, _)| *trial), end }
-}
-
 impl<'a> Saturation<'a> {
-    fn of(whose: Whose<'a>, steps: Vec<&'a Trial>, full: Vec<&'a Trial>) -> Self {
+    fn of(whose: Whose<'a>, steps: Vec<&'a Trial>, full: Vec<&'a Trial>, server_cores: usize) -> Self {
         let settings = &steps[0].record.settings;
-        let searches = searches(steps);
+        let searches = searches(steps, server_cores);
         let passed = || searches.iter().filter_map(|search| search.passed).collect();
         let row = whose.row(if full.is_empty() { passed() } else { full });
         Self { settings, row, searches, whose }
     }
 
-    /// Deliveries for each second, repetition by repetition; none when one of the searches found nothing.
+    /// Deliveries for each second, repetition by repetition; those left out that found [nothing](Self::without), none where all
+    /// did. Each is known to half of what its search left open, by ratio.
     pub(crate) fn capacities(&self) -> Option<Series> {
         // Every subscriber gets the events of its channel, whose rate it is.
         let each = f64::from(self.settings.subscribers.count);
-        let rate = |search: &Search<'_>| Some(search.passed?.record.search.as_ref()?.rate_per_s);
-        self.searches.iter().map(|search| Some((search.repetition, rate(search)? * each))).collect()
+        let rate = |search: &Search<'_>| Some((search.repetition, search.capacity_per_s()? * each));
+        let series: Series = self.searches.iter().filter_map(rate).collect();
+        let off = self.searches.iter().map(Search::off).fold(0.0, f64::max);
+        (series.len() > 0).then(|| series.known_to(off).at_least(self.is_at_least()))
     }
 
-    /// Whether it was not the server that ended one of the searches, so that it may come further.
+    /// How many of its searches found no rate that passes.
+    pub(crate) fn without(&self) -> usize {
+        self.searches.iter().filter(|search| search.passed.is_none()).count()
+    }
+
+    /// Whether one of the searches ended without the server's having failed, so that it may come further.
     pub(crate) fn is_at_least(&self) -> bool {
-        self.searches.iter().any(|search| !matches!(search.end, End::Server(_)))
+        self.searches.iter().any(|search| !search.end.is_judged())
     }
 }
 

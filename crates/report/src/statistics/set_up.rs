@@ -4,7 +4,7 @@ use schema::bytes_account::Account;
 use schema::settings::Settings;
 use schema::trial::{Quantiles, SetUp, TrialOutcome};
 
-use super::bootstrap::Estimate;
+use super::estimate::Estimate;
 use super::group::weighted_mean;
 use super::stack::Stack;
 

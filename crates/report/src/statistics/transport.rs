@@ -2,7 +2,7 @@
 
 use schema::settings::{Compression, HttpVersion, Settings, Transport};
 
-use super::bootstrap::Estimate;
+use super::estimate::Estimate;
 use super::{Answer, Row, group};
 
 /// A row beside the plain one of the same technique at the same point.

@@ -5,38 +5,30 @@ use schema::settings::Settings;
 use schema::trial::{TrialOutcome, TrialRecord};
 use schema::warning::Warning;
 
+use super::found::{Found, Side, Unclear};
 use super::measure::{Source, measure};
 use crate::load::Trial;
-use crate::statistics::{self, Estimate, Panel, Pool, Price, Quantile, Saturation, Series, Study, batch};
+use crate::statistics::{
+    self, Estimate, LEAST_TRIALS, Panel, Pool, Price, Quantile, Saturation, Series, Study, batch,
+};
 
-/// A figure as it was found.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Found {
-    pub estimate: Estimate,
-    pub side: Side,
-    /// Whether chance has a part in it, so that only an interval tells.
-    pub varies: bool,
+/// A figure repetition by repetition.
+struct Course {
+    series: Series,
+    side: Side,
+    /// Why it tells nothing, however many repetitions there are.
+    unclear: Option<Unclear>,
 }
 
-/// What a found figure is of the one that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Exact,
-    /// It is at least this.
-    Least,
-    /// It is at most this.
-    Most,
-}
+impl Course {
+    fn new(series: Series, side: Side) -> Self {
+        Self { series, side, unclear: None }
+    }
 
-impl Side {
-    /// Of a quotient; none where nothing can be said of it.
-    fn over(self, other: Self) -> Option<Self> {
-        match (self, other) {
-            (side, Self::Exact) => Some(side),
-            (Self::Exact | Self::Least, Self::Most) => Some(Self::Least),
-            (Self::Exact | Self::Most, Self::Least) => Some(Self::Most),
-            (Self::Least, Self::Least) | (Self::Most, Self::Most) => None,
-        }
+    /// That of `estimate`, which is made of it.
+    fn found(&self, estimate: Estimate, side: Side) -> Found {
+        let too_few = (self.series.len() < LEAST_TRIALS).then_some(Unclear::TooFewTrials);
+        Found { estimate, side, varies: true, unclear: self.unclear.or(too_few) }
     }
 }
 
@@ -44,34 +36,34 @@ impl Side {
 pub(super) fn find(study: &Study<'_>, source: &Source<'_>, rule: &Measure) -> Option<Found> {
     if let Measure::EqualLatency { of, to, within_ms } = rule {
         let estimate = equal_latency(study, source, [of, to], within_ms * 1e6)?;
-        return Some(Found { estimate, side: Side::Exact, varies: true });
+        let unclear = estimate.interval.is_none().then_some(Unclear::TooFewTrials);
+        return Some(Found { estimate, side: Side::Exact, varies: true, unclear });
     }
     if let Measure::Ratio { of, to, times } = rule
-        && let Some((of, to)) = series(study, source, of).zip(series(study, source, to))
+        && let Some((of, to)) = course(study, source, of).zip(course(study, source, to))
     {
-        let side = of.1.over(to.1)?;
-        return Some(Found { estimate: of.0.over(&to.0)?.times(*times), side, varies: true });
+        let (estimate, side) = (of.series.over(&to.series)?.times(*times), of.side.over(to.side)?);
+        let [of, to] = [of, to].map(|course| course.found(estimate, side));
+        return Some(Found { unclear: of.unclear.or(to.unclear), ..of });
     }
-    if let Some((series, side)) = series(study, source, rule) {
-        return Some(Found { estimate: series.mean()?, side, varies: true });
+    if let Some(course) = course(study, source, rule) {
+        return Some(course.found(course.series.mean()?, course.side));
     }
-    let value = measure(study.run, source, rule)?;
-    Some(Found { estimate: Estimate { value, interval: None }, side: Side::Exact, varies: false })
+    let estimate = Estimate { value: measure(study.run, source, rule)?, interval: None };
+    Some(Found { estimate, side: Side::Exact, varies: false, unclear: None })
 }
 
 /// Repetition by repetition; none for a rule that has none.
-fn series(study: &Study<'_>, source: &Source<'_>, rule: &Measure) -> Option<(Series, Side)> {
+fn course(study: &Study<'_>, source: &Source<'_>, rule: &Measure) -> Option<Course> {
     match rule {
-        Measure::Capacity { at } => {
-            let found = saturation(study, source, at)?;
-            let side = if found.is_at_least() { Side::Least } else { Side::Exact };
-            Some((found.capacities()?, side))
-        }
+        Measure::Capacity { at } => capacity(saturation(study, source, at)?),
         Measure::Figure { at, load, figure } => {
             let trials = trials(study, source, at, *load);
             let value = |trial: &&Trial| Some((trial.record.key.repetition, of_trial(trial, *figure)?));
-            let series: Series = trials.iter().map(value).collect::<Option<_>>()?;
-            (!trials.is_empty()).then_some((series, Side::Exact))
+            let series = trials.iter().map(value).collect::<Option<Series>>()?;
+            let is_of_bound = load.is_some() && is_bounded(study, source, at);
+            let unclear = is_of_bound.then_some(Unclear::LowerBound);
+            (!trials.is_empty()).then_some(Course { unclear, ..Course::new(series, Side::Exact) })
         }
         Measure::Steps { at, p95_ms } => steps(trials(study, source, at, None), p95_ms * 1e6),
         Measure::Replay { .. }
@@ -81,6 +73,13 @@ fn series(study: &Study<'_>, source: &Source<'_>, rule: &Measure) -> Option<(Ser
         | Measure::Ratio { .. }
         | Measure::Bandwidth { .. } => None,
     }
+}
+
+/// Without those repetitions in which nothing passed it would be too high.
+fn capacity(found: &Saturation<'_>) -> Option<Course> {
+    let side = if found.is_at_least() { Side::Least } else { Side::Exact };
+    let unclear = (found.without() > 0).then_some(Unclear::NothingPassed);
+    Some(Course { unclear, ..Course::new(found.capacities()?, side) })
 }
 
 fn scenario<'s>(source: &Source<'s>, at: &'s Trials) -> &'s str {
@@ -96,12 +95,25 @@ fn is_meant(record: &TrialRecord, at: &Trials) -> bool {
 
 /// The one that is meant; none where several could be.
 fn saturation<'s>(study: &'s Study<'_>, source: &Source<'_>, at: &Trials) -> Option<&'s Saturation<'s>> {
-    let limits = study.limits.iter().find(|limits| limits.info.name == scenario(source, at))?;
-    let is_asked = |found: &&Saturation<'_>| {
-        found.searches.iter().filter_map(|search| search.passed).any(|trial| is_meant(&trial.record, at))
-    };
-    let mut found = limits.own().filter(is_asked);
+    let mut found = saturations(study, source, at);
     found.next().filter(|_| found.next().is_none())
+}
+
+/// All that could be.
+fn saturations<'s>(
+    study: &'s Study<'_>,
+    source: &Source<'_>,
+    at: &Trials,
+) -> impl Iterator<Item = &'s Saturation<'s>> {
+    let limits = study.limits.iter().filter(move |limits| limits.info.name == scenario(source, at));
+    limits.flat_map(statistics::Limits::own).filter(move |found| {
+        found.searches.iter().filter_map(|search| search.passed).any(|trial| is_meant(&trial.record, at))
+    })
+}
+
+/// Whether loads there are shares of what is only known to be no less.
+fn is_bounded(study: &Study<'_>, source: &Source<'_>, at: &Trials) -> bool {
+    saturations(study, source, at).any(Saturation::is_at_least)
 }
 
 fn trials<'s>(study: &'s Study<'_>, source: &Source<'_>, at: &Trials, load: Option<f64>) -> Vec<&'s Trial> {
@@ -138,14 +150,14 @@ fn delivered(settings: &Settings, outcome: &TrialOutcome) -> Option<f64> {
     Some(delivered / offered).filter(|share| share.is_finite())
 }
 
-/// Both must have a line at the rate that is meant.
+/// Both must have a line at the rate that is meant, and that by p99: a run with few events has less than that.
 fn equal_latency(
     study: &Study<'_>,
     source: &Source<'_>,
     sides: [&Trials; 2],
     latency_ns: f64,
 ) -> Option<Estimate> {
-    let answer = study.answer(scenario(source, sides[0]))?;
+    let answer = study.answer(scenario(source, sides[0])).filter(|answer| answer.tail() == Quantile::P99)?;
     let place = |at: &Trials| study.run.manifest.techniques.iter().position(|info| info.slug == at.technique);
     let techniques = [place(sides[0])?, place(sides[1])?];
     let panels = study.frontiers.get(answer.info.name.as_str())?.panels(Price::Cpu);
@@ -158,20 +170,21 @@ fn equal_latency(
 }
 
 /// Where p95 passes the limit, repetition by repetition.
-fn steps(mut trials: Vec<&Trial>, limit_ns: f64) -> Option<(Series, Side)> {
+fn steps(mut trials: Vec<&Trial>, limit_ns: f64) -> Option<Course> {
     trials.sort_by_key(|trial| (trial.record.key.repetition, trial.record.settings.subscribers.count));
     let repetitions = trials.chunk_by(|a, b| a.record.key.repetition == b.record.key.repetition);
     let found: Vec<(u32, Passing)> = repetitions
         .map(|steps| Some((steps[0].record.key.repetition, passing(steps, limit_ns)?)))
         .collect::<Option<_>>()?;
     let is_exact = found.iter().all(|(_, passing)| passing.by_server);
-    let series = found.iter().map(|(repetition, passing)| (*repetition, passing.subscribers)).collect();
-    (!found.is_empty()).then_some((series, if is_exact { Side::Exact } else { Side::Least }))
+    let series = found.iter().map(|(repetition, passing)| (*repetition, passing.subscribers));
+    let series = series.collect::<Series>().at_least(!is_exact);
+    (!found.is_empty()).then_some(Course::new(series, if is_exact { Side::Exact } else { Side::Least }))
 }
 
 struct Passing {
     subscribers: f64,
-    /// Whether the load generator had time when the limit was passed.
+    /// Whether the load generator had time when the limit was passed, in a trial that ran to its end.
     by_server: bool,
 }
 
@@ -190,23 +203,10 @@ fn passing(steps: &[&Trial], limit_ns: f64) -> Option<Passing> {
     };
     let share = (limit_ns / p95(last)).ln() / (p95(next) / p95(last)).ln();
     let way = count(last).ln() + share * (count(next) / count(last)).ln();
-    Some(Passing { subscribers: way.exp(), by_server: !is_limited(next) })
+    Some(Passing { subscribers: way.exp(), by_server: next.record.result.outcome().is_some_and(had_time) })
 }
 
-fn is_limited(trial: &Trial) -> bool {
-    let outcome = trial.record.result.outcome();
-    let mut warnings = outcome.into_iter().flat_map(|outcome| &outcome.warnings);
-    warnings.any(|warning| matches!(warning, Warning::LoadGeneratorBusy { .. }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Side;
-
-    #[test]
-    fn quotient_of_two_lower_bounds_says_nothing() {
-        assert_eq!(Side::Least.over(Side::Least), None);
-        assert_eq!(Side::Exact.over(Side::Least), Some(Side::Most));
-        assert_eq!(Side::Least.over(Side::Exact), Some(Side::Least));
-    }
+/// Whether the load generator had.
+fn had_time(outcome: &TrialOutcome) -> bool {
+    !outcome.warnings.iter().any(|warning| matches!(warning, Warning::LoadGeneratorBusy { .. }))
 }
