@@ -23,23 +23,25 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that a delayed connection reads at a time.
 const DELAYED_READ: usize = 16 * 1024;
 
-/// Reads `stream`, through `line` if there is one. `arrived` is told of the bytes when the socket gives them, the line
-/// hands them on later.
+/// Reads `stream`, through `line` if there is one. `arrived` is told of the bytes, and when the socket gave them; the line
+/// hands them on later. Returns when that was: both in nanoseconds of `CLOCK_MONOTONIC`.
 pub(super) fn poll_read<S: AsyncRead + Unpin>(
     line: &mut Option<Box<DelayLine>>,
     stream: &mut S,
     cx: &mut Context<'_>,
     buf: &mut ReadBuf<'_>,
-    mut arrived: impl FnMut(&[u8]),
-) -> Poll<io::Result<()>> {
+    mut arrived: impl FnMut(&[u8], u64),
+) -> Poll<io::Result<u64>> {
     if let Some(line) = line {
         line.poll_fill(stream, cx, arrived);
         return line.poll_due(cx, buf);
     }
     let before = buf.filled().len();
     ready!(Pin::new(stream).poll_read(cx, buf))?;
-    arrived(&buf.filled()[before..]);
-    Poll::Ready(Ok(()))
+    // Before anybody looks at the bytes, which takes the longer the more came at once.
+    let now_ns = os::now_ns();
+    arrived(&buf.filled()[before..], now_ns);
+    Poll::Ready(Ok(now_ns))
 }
 
 /// Bytes that were read, and are not due yet.
@@ -77,35 +79,34 @@ impl DelayLine {
         &mut self,
         stream: &mut S,
         cx: &mut Context<'_>,
-        mut arrived: impl FnMut(&[u8]),
+        mut arrived: impl FnMut(&[u8], u64),
     ) {
         let mut room = [0; DELAYED_READ];
         while !self.ended && self.held_bytes < MOST_BYTES {
             let mut buf = ReadBuf::new(&mut room);
-            match Pin::new(&mut *stream).poll_read(cx, &mut buf) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(())) => {
-                    arrived(buf.filled());
-                    self.hold(Ok(Bytes::copy_from_slice(buf.filled())));
-                }
-                Poll::Ready(Err(error)) => self.hold(Err(error)),
+            let Poll::Ready(read) = Pin::new(&mut *stream).poll_read(cx, &mut buf) else { return };
+            let now_ns = os::now_ns();
+            if read.is_ok() {
+                arrived(buf.filled(), now_ns);
             }
+            self.hold(read.map(|()| Bytes::copy_from_slice(buf.filled())), now_ns);
         }
     }
 
-    /// Takes in what the socket gave just now: bytes, none for its end, or its error.
-    fn hold(&mut self, what: io::Result<Bytes>) {
+    /// Takes in what the socket gave now: bytes, none for its end, or its error.
+    fn hold(&mut self, what: io::Result<Bytes>, now_ns: u64) {
         let len = what.as_ref().map_or(0, Bytes::len);
         self.ended = len == 0;
         self.held_bytes += len;
-        self.held.push_back(Held { due_ns: os::now_ns().saturating_add(self.delay_ns), what });
+        self.held.push_back(Held { due_ns: now_ns.saturating_add(self.delay_ns), what });
     }
 
-    /// Hands on what is due; waits when nothing is.
-    fn poll_due(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    /// Hands on what is due, and says when; waits when nothing is.
+    fn poll_due(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<u64>> {
         while let Some(due_ns) = self.held.front().map(|held| held.due_ns) {
-            if due_ns <= os::now_ns() {
-                return Poll::Ready(self.release(buf));
+            let now_ns = os::now_ns();
+            if due_ns <= now_ns {
+                return Poll::Ready(self.release(buf, now_ns).map(|()| now_ns));
             }
             let timer = self.arm(due_ns)?;
             ready!(timer.poll_read_ready(cx))?.clear_ready();
@@ -113,8 +114,8 @@ impl DelayLine {
         Poll::Pending
     }
 
-    fn release(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
-        let (now_ns, before) = (os::now_ns(), buf.filled().len());
+    fn release(&mut self, buf: &mut ReadBuf<'_>, now_ns: u64) -> io::Result<()> {
+        let before = buf.filled().len();
         while let Some(Held { what, .. }) = self.held.front_mut().filter(|held| held.due_ns <= now_ns) {
             let Ok(bytes) = what else { break };
             let fits = bytes.len().min(buf.remaining());

@@ -52,7 +52,7 @@ impl<S> Gauge<S> {
 
 impl<S: AsyncRead + Unpin> Gauge<S> {
     /// Reads; `show` is shown the bytes when the socket gives them. When they were handed on is noted once for all of
-    /// them: it is the receive time of every message that ends among them.
+    /// them: it is the receive time of every message that ends among them, and what `show` takes is not in it.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -61,17 +61,17 @@ impl<S: AsyncRead + Unpin> Gauge<S> {
     ) -> Poll<io::Result<()>> {
         let Self { stream, tally, delay_line, trace } = self;
         let before = buf.filled().len();
-        let arrived = |bytes: &[u8]| {
+        let arrived = |bytes: &[u8], now_ns: u64| {
             let mut tally = tally.borrow_mut();
             tally.socket_read += bytes.len() as u64;
             show(bytes, &mut tally.account);
             if let Some(trace) = trace {
-                trace.came(bytes);
+                trace.came(bytes, now_ns);
             }
         };
-        ready!(delay_line::poll_read(delay_line, stream, cx, buf, arrived))?;
+        let handed_on_ns = ready!(delay_line::poll_read(delay_line, stream, cx, buf, arrived))?;
         if buf.filled().len() > before {
-            tally.borrow_mut().read_ns = os::now_ns();
+            tally.borrow_mut().read_ns = handed_on_ns;
         }
         Poll::Ready(Ok(()))
     }
@@ -135,9 +135,8 @@ impl Traced {
         self.connection.flight(Direction::Up, now_ns, now_ns, bytes);
     }
 
-    /// The socket gave bytes, or none: its end.
-    fn came(&mut self, bytes: &[u8]) {
-        let now_ns = os::now_ns();
+    /// The socket gave bytes now, or none: its end.
+    fn came(&mut self, bytes: &[u8], now_ns: u64) {
         let handed_ns = now_ns.saturating_add(self.added_delay_ns);
         if bytes.is_empty() {
             self.connection.closed(Direction::Down, now_ns, handed_ns);
@@ -154,4 +153,30 @@ pub(super) fn taken<'a>(slices: &'a [IoSlice<'_>], written: usize) -> impl Itera
         *left -= part.len();
         Some(part)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_it_takes_to_look_at_bytes_is_not_in_their_receive_time() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let tally = SharedTally::default();
+        let mut gauge = Gauge::new(near, SharedTally::clone(&tally), Duration::ZERO, None);
+        far.write_all(b"bytes").await.unwrap();
+        let (mut room, mut looked_ns) = ([0; 8], 0);
+        let mut buf = ReadBuf::new(&mut room);
+        let mut look = |_: &[u8], _: &mut Account| {
+            looked_ns = os::now_ns();
+            while os::now_ns() < looked_ns + 1_000_000 {}
+        };
+        poll_fn(|cx| gauge.poll_read(cx, &mut buf, &mut look)).await.unwrap();
+        let read_ns = tally.borrow().read_ns;
+        assert!((1..=looked_ns).contains(&read_ns), "{read_ns} is behind {looked_ns}");
+    }
 }

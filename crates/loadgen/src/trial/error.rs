@@ -42,6 +42,12 @@ pub enum TrialError {
     /// The server is to be restarted, and it has no process of its own that is known.
     #[error("the settings ask for a restart, and the server is no process of its own that could be killed")]
     NotRestartable,
+    /// The server was to be restarted, and the old one could not be killed.
+    #[error("the server was to be restarted, and was not killed: {why}")]
+    NotKilled {
+        /// What was tried, and what the system said.
+        why: String,
+    },
     /// The server was to be restarted, and no new one listened before the trial's end.
     #[error("the server was to be restarted, and none is back at the end of the drain; {trouble}")]
     NotBack {
@@ -132,6 +138,7 @@ impl TrialError {
             | Self::Server { .. }
             | Self::Feed { .. }
             | Self::NotRestartable
+            | Self::NotKilled { .. }
             | Self::NotBack { .. }
             | Self::NoFeed
             | Self::Post { .. }

@@ -34,9 +34,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Restarter {
     storm: Arc<Storm>,
     abandoned: Arc<AtomicBool>,
-    /// What the old server had cost just before it was killed.
-    old: Arc<OnceLock<ServerReading>>,
+    told: Arc<Told>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread tells the trial.
+#[derive(Debug, Default)]
+struct Told {
+    /// What the old server had cost just before it was killed.
+    old: OnceLock<ServerReading>,
+    /// Why it was not killed.
+    failed: OnceLock<String>,
 }
 
 impl Restarter {
@@ -49,7 +57,7 @@ impl Restarter {
         successor: Successor,
     ) -> Result<Self, TrialError> {
         let feed = PathBuf::from(spec.server.feed.as_ref().ok_or(TrialError::NoFeed)?);
-        let (abandoned, old) = (Arc::new(AtomicBool::new(false)), Arc::new(OnceLock::new()));
+        let (abandoned, told) = (Arc::new(AtomicBool::new(false)), Arc::new(Told::default()));
         // A server in this process cannot be killed without this one.
         let pid = spec.server.pid.filter(|&pid| pid != std::process::id());
         let work = Work {
@@ -59,11 +67,11 @@ impl Restarter {
             storm: Arc::clone(&storm),
             successor,
             abandoned: Arc::clone(&abandoned),
-            old: Arc::clone(&old),
+            told: Arc::clone(&told),
         };
         let at_ns = window_start_ns + restart.at_ns;
         let thread = thread::Builder::new().name("restart".to_owned()).spawn(move || work.run(at_ns));
-        Ok(Self { storm, abandoned, old, thread: Some(thread.map_err(TrialError::Thread)?) })
+        Ok(Self { storm, abandoned, told, thread: Some(thread.map_err(TrialError::Thread)?) })
     }
 
     /// Which process is the server now.
@@ -75,9 +83,18 @@ impl Restarter {
         }
     }
 
-    /// What the old server had cost, once it was killed.
-    pub(super) fn old(&self) -> Option<ServerReading> {
-        self.old.get().copied()
+    /// What the old server had cost, for whom the server is `now` another one or none: what it costs is then in no other
+    /// reading.
+    pub(super) fn old(&self, now: Now) -> Option<ServerReading> {
+        self.told.old.get().copied().filter(|_| now != Now::First)
+    }
+
+    /// Checks that the server could be killed, if it was to be by now.
+    pub(super) fn check(&self) -> Result<(), TrialError> {
+        match self.told.failed.get() {
+            Some(why) => Err(TrialError::NotKilled { why: why.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// From the old server's end until the new one listened.
@@ -114,7 +131,7 @@ struct Work {
     storm: Arc<Storm>,
     successor: Successor,
     abandoned: Arc<AtomicBool>,
-    old: Arc<OnceLock<ServerReading>>,
+    told: Arc<Told>,
 }
 
 impl Work {
@@ -122,16 +139,19 @@ impl Work {
         if !wait(at_ns, &self.abandoned) {
             return;
         }
-        let renewed = self.kill().and_then(|()| self.renew());
-        self.successor.tell(renewed);
+        match self.kill() {
+            Ok(()) => self.successor.tell(self.renew()),
+            // The feed is not away, and so nobody would listen there.
+            Err(why) => drop(self.told.failed.set(why)),
+        }
     }
 
     fn kill(&self) -> Result<(), String> {
         let reading = Watched::of(&self.spec).read().map_err(|error| error.to_string())?;
-        let _ = self.old.set(reading);
+        let _ = self.told.old.set(reading);
         // Told before it is done: whoever sees the server go must know why.
         self.storm.kill(os::now_ns());
-        os::kill(self.pid).map_err(|error| format!("the old one cannot be killed: {error}"))
+        os::kill(self.pid).map_err(|error| error.to_string())
     }
 
     /// Gives the log to the first server that takes it whole.
@@ -182,4 +202,68 @@ impl From<FeedError> for Refusal {
 fn peer(stream: &UnixStream) -> io::Result<u32> {
     let credentials = rustix::net::sockopt::socket_peercred(stream)?;
     Ok(credentials.pid.as_raw_nonzero().get().cast_unsigned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::time::Instant;
+
+    use schema::settings::{Backoff, Settings};
+    use schema::trial::ServerSpec;
+
+    use super::*;
+    use crate::feed_link::FeedLink;
+    use crate::storm::KeptFeed;
+
+    const LONGEST: Duration = Duration::from_secs(20);
+
+    fn restarter(told: Told) -> Restarter {
+        let storm = Arc::new(Storm::new(Backoff::None, 1));
+        Restarter { storm, abandoned: Arc::default(), told: Arc::new(told), thread: None }
+    }
+
+    #[test]
+    fn the_old_servers_cost_is_added_only_where_another_ones_was_read() {
+        let told = Told::default();
+        told.old.set(ServerReading::default()).unwrap();
+        let restarter = restarter(told);
+        // As at an edge that was read just before the kill.
+        assert_eq!(restarter.old(Now::First), None);
+        assert_eq!(restarter.old(Now::Nobody), Some(ServerReading::default()));
+        assert_eq!(restarter.old(Now::Second(7)), Some(ServerReading::default()));
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_killed_is_told_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("feed");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let storm = Arc::new(Storm::new(Backoff::None, 1));
+        let feed = FeedLink::connect(&path, 100, 100).unwrap();
+        let (_kept, successor) = KeptFeed::new(feed, Arc::clone(&storm)).unwrap();
+        let restart = Restart { at_ns: 1, backoff: Backoff::None };
+        let spec = spec(u32::MAX, path.display().to_string());
+        let restarter = Restarter::start(&spec, &restart, 0, storm, successor).unwrap();
+        let begun = Instant::now();
+        while restarter.check().is_ok() {
+            assert!(begun.elapsed() < LONGEST, "nobody hears of it");
+            thread::yield_now();
+        }
+        assert_eq!(restarter.server(), Now::First, "nobody was killed");
+    }
+
+    fn spec(pid: u32, feed: String) -> TrialSpec {
+        let address = ([127, 0, 0, 1], 1).into();
+        TrialSpec {
+            technique: String::new(),
+            server: ServerSpec { address, certificate: None, feed: Some(feed), pid: Some(pid) },
+            further_servers: Vec::new(),
+            target: None,
+            load_cores: Vec::new(),
+            server_cores: Vec::new(),
+            settings: Settings::default(),
+            seed: 0,
+        }
+    }
 }

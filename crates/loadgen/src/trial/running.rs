@@ -43,17 +43,22 @@ impl Running<'_> {
         let load = self.load.processes();
         let first = Edge::now(Watched::of(self.spec), &load)?;
         self.wait(self.timing.window_end_ns, |_| false)?;
-        let second = Edge::now(self.watched(), &load)?;
-        let ended = self.restart.as_ref().and_then(Restarter::old);
+        // Asked once: it may be killed just now.
+        let server = self.server();
+        let second = Edge::now(self.watched(server), &load)?;
+        let ended = self.restart.as_ref().and_then(|restart| restart.old(server));
         Ok([first, ended.map_or(second, |ended| second.behind(ended))])
     }
 
-    /// The server as it is now.
-    fn watched(&self) -> Watched<'_> {
-        match self.restart.as_ref().map(Restarter::server) {
-            None | Some(Now::First) => Watched::of(self.spec),
-            Some(Now::Nobody) => Watched::behind(self.spec, None),
-            Some(Now::Second(pid)) => Watched::behind(self.spec, Some(pid)),
+    fn server(&self) -> Now {
+        self.restart.as_ref().map_or(Now::First, Restarter::server)
+    }
+
+    fn watched(&self, server: Now) -> Watched<'_> {
+        match server {
+            Now::First => Watched::of(self.spec),
+            Now::Nobody => Watched::behind(self.spec, None),
+            Now::Second(pid) => Watched::behind(self.spec, Some(pid)),
         }
     }
 
@@ -126,7 +131,7 @@ impl Running<'_> {
         if self.publisher.has_given_up() {
             return Err(self.why_publisher_gave_up());
         }
-        Ok(())
+        self.restart.as_ref().map_or(Ok(()), Restarter::check)
     }
 
     /// A server that has ended is told as that, and not as a feed that was closed.
@@ -142,7 +147,7 @@ impl Running<'_> {
     }
 
     fn server_ends(&self) -> Option<TrialError> {
-        let (server, limit_ns) = (self.watched(), os::now_ns() + LAST_BREATH_NS);
+        let (server, limit_ns) = (self.watched(self.server()), os::now_ns() + LAST_BREATH_NS);
         while os::now_ns() < limit_ns {
             if let Err(ended) = server.check() {
                 return Some(ended);

@@ -149,6 +149,11 @@ fn restart(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
             "a restart under the kernel's counters",
             "leave `observed` out: what a killed server had still to send is in no account",
         ),
+        (
+            settings.sluggards.is_some(),
+            "a restart, and subscribers that do not keep up",
+            "leave [sluggards] or [restart] out: nobody could tell the kill from being cut off",
+        ),
     ];
     refuse(at, "restart", &rules)
 }
@@ -199,6 +204,11 @@ fn counted(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
             is && settings.processes.server > 1,
             "a tool that counts one server, and there are several",
             "leave processes.server out, or `counted`",
+        ),
+        (
+            is && settings.observed,
+            "a counting tool, and the kernel's counters",
+            "leave `observed` out, or `counted`: each runs the trial in its own way",
         ),
     ];
     refuse(at, "counted", &rules)

@@ -150,11 +150,13 @@ fn limits_that_contradict_themselves_are_refused_with_place_and_remedy() {
         ("restart.at = \"1s\"\nclient = \"firefox\"", "a restart under a browser's page"),
         ("restart.at = \"1s\"\nobserved = true", "leave `observed` out"),
         ("restart.at = \"1s\"\ntransport.tls = true", "leave transport.tls out"),
-        ("restart.at = \"1s\"\nuplink.rate = \"1/s\"", "leave [uplink] out"),
         ("restart.at = \"0s\"", "the restart comes with the window's begin"),
         ("restart.at = \"1s\"\nprocesses.load = 2", "a restart, and subscribers in several processes"),
-        ("restart.at = \"1s\"\ntransport.tls = true", "leave transport.tls out"),
         ("restart.at = \"1s\"\nuplink = { rate = \"1/s\" }", "a restart, and subscribers that send"),
+        (
+            "restart.at = \"1s\"\nsluggards.share = \"50%\"",
+            "a restart, and subscribers that do not keep up",
+        ),
         ("sluggards.share = \"50%\"\nuplink = { rate = \"1/s\" }", "sluggards that send"),
         ("sluggards.share = \"1%\"", "less than one subscriber"),
         ("sluggards.share = \"99%\"", "leaves nobody who keeps up"),
@@ -173,6 +175,7 @@ fn limits_that_contradict_themselves_are_refused_with_place_and_remedy() {
         ("counted = \"instructions\"\nstall = { at = \"1s\", for = \"1s\" }", "a counting tool, and a stall"),
         ("counted = \"instructions\"\nrestart.at = \"1s\"", "a counting tool, and a restart"),
         ("counted = \"instructions\"\nprocesses.server = 2", "a tool that counts one server"),
+        ("counted = \"instructions\"\nobserved = true", "a counting tool, and the kernel's counters"),
     ] {
         refused(&format!("events.rate = \"1/s\"\nsubscribers.count = 10\n{more}"), wanted);
     }
