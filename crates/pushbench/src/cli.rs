@@ -188,6 +188,9 @@ pub(crate) struct Serve {
     /// Long polling: how long a request is held, such as 25s
     #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
     pub(crate) hold: Nanoseconds,
+    /// Streams, WebSocket and Socket.IO: after how much silence a sign of life is sent, such as 15s; 0s for never
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration)]
+    pub(crate) heartbeat: Nanoseconds,
     /// How long a channel's events are held, from the first one on, to be sent together, such as 20ms
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
     pub(crate) coalesce: Nanoseconds,

@@ -7,6 +7,7 @@
 //! repetitions = 5
 //! runs = "by-default"            # by-default, capacity (with --capacity), when-named (only when it is asked for by name)
 //! greeting = false               # whether the server greets a new subscriber
+//! heartbeat = "15s"              # after so much silence the server sends a sign of life; "0s" for never
 //! observed = false               # in a network namespace of its own, against the kernel's counters
 //! traced = false                 # every flight at the sockets with its time
 //! counted = "nothing"            # nothing, or by a tool that slows the server down: instructions, system-calls

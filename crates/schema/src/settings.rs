@@ -41,6 +41,9 @@ pub struct Settings {
     pub publisher: Publisher,
     /// Whether the server greets a new subscriber with a message of its own.
     pub greeting: bool,
+    /// After how much silence a server sends a sign of life; 0 for never.
+    #[serde(default = "heartbeat_ns")]
+    pub heartbeat_ns: u64,
     /// How long each phase lasts.
     pub phases: Phases,
     /// What the scenario calls good enough; none when it does not judge.
@@ -91,6 +94,7 @@ impl Default for Settings {
             client: Client::default(),
             publisher: Publisher::default(),
             greeting: false,
+            heartbeat_ns: heartbeat_ns(),
             phases: Phases { warm_up_ns: S, window_ns: 2 * S, drain_ns: 5 * S },
             bound: None,
             stall: None,
@@ -103,6 +107,11 @@ impl Default for Settings {
             traced: false,
         }
     }
+}
+
+/// What records mean that do not say it.
+fn heartbeat_ns() -> u64 {
+    15_000_000_000
 }
 
 /// What the publisher sends through the feed.

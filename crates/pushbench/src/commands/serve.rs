@@ -157,6 +157,7 @@ fn settings(arguments: &Serve) -> anyhow::Result<Settings> {
         lag_policy: arguments.lag.into(),
         coalescing: Duration::from_nanos(arguments.coalesce.0),
         hold: Duration::from_nanos(arguments.hold.0),
+        heartbeat: Duration::from_nanos(arguments.heartbeat.0),
         empty: arguments.empty.into(),
         frames: arguments.frames.into(),
         uplink: arguments.uplink.into(),

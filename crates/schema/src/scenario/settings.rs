@@ -34,6 +34,7 @@ pub(super) fn read(root: &Table<'_>) -> Result<Settings, Fault> {
         client: root.read("client", word(&CLIENTS))?.unwrap_or(plain.client),
         publisher: root.read("publisher", word(&PUBLISHERS))?.unwrap_or(plain.publisher),
         greeting: root.read("greeting", yes_or_no)?.unwrap_or(plain.greeting),
+        heartbeat_ns: root.read("heartbeat", duration)?.unwrap_or(plain.heartbeat_ns),
         phases: phases(root, &plain.phases)?,
         bound: bound(root)?,
         stall: stall(root)?,

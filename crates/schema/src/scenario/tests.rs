@@ -32,6 +32,7 @@ fn every_key_is_taken_over() {
         repetitions = 3
         runs = "when-named"
         greeting = true
+        heartbeat = "3s"
         [events]
         rate = "100/s"
         pace = "burst 10"
@@ -78,6 +79,7 @@ fn every_key_is_taken_over() {
     assert_eq!(settings.transport, transport);
     assert_eq!(settings.stall.as_ref().unwrap().for_ns, 500_000_000);
     assert!(settings.greeting);
+    assert_eq!(settings.heartbeat_ns, 3_000_000_000);
 }
 
 #[test]
