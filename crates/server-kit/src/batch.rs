@@ -8,12 +8,12 @@ use crate::gzip::{self, Encoding};
 use crate::http::Head;
 use crate::{Lagged, Run, Subscription, http};
 
-/// Once a body holds so much, the rest waits for the next poll.
-const MOST_BYTES: usize = 1 << 20;
+/// Once a body holds so much, the rest waits for the next poll: each poller that is far behind has a body of its own.
+const MOST_BYTES: usize = 256 * 1024;
 
 /// What a subscription has to say at once: its greeting alone, or the events that are there. None when there is nothing.
 ///
-/// What lies together in the hub is shared with all other subscribers; else it is copied into one buffer.
+/// What the hub gives in one piece is shared with all other subscribers; more is copied into one buffer.
 ///
 /// # Errors
 ///
@@ -29,6 +29,7 @@ pub fn pending(subscription: &mut Subscription) -> Result<Option<Bytes>, Lagged>
         && let Ok(Some(run)) = subscription.run(left)
     {
         if body.is_empty() {
+            body.reserve(first.len() + left);
             body.extend_from_slice(&first);
         }
         body.extend_from_slice(&run.bytes);

@@ -1,8 +1,8 @@
 //! The hub: numbers messages, keeps each channel's replay window, and wakes the subscribers.
 //!
 //! A message is encoded once, when it is published, and its bytes are shared by all subscribers. They lie one behind another,
-//! so that all that a subscriber has pending is one [`Run`]. A [`Subscription`] is a cursor into the shared window, so that a
-//! slow subscriber costs no memory: it falls out of the window and is told so ([`Lagged`]), or skips the gap
+//! so that all that a subscriber has pending, up to 64 KiB, is one [`Run`]. A [`Subscription`] is a cursor into the shared
+//! window, so that a slow subscriber costs no memory: it falls out of the window and is told so ([`Lagged`]), or skips the gap
 //! ([`LagPolicy::Skip`]). Publishing never waits for a subscriber.
 //!
 //! With [`Settings::coalescing`], events are held for so long from the first one on, and released together: one wake-up and one
@@ -42,22 +42,6 @@ pub use subscription::{Lagged, Subscription};
 
 /// What of a message goes on the wire: a technique's framing of the message with this sequence number.
 pub type Encode = fn(u64, &Bytes) -> Bytes;
-
-/// A published message, by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Its position in the channel; 1 is the first.
-    pub seq: u64,
-    /// What of it goes on the wire.
-    pub encoded: Bytes,
-}
-
-/// A run of one event.
-impl From<Run> for Event {
-    fn from(run: Run) -> Self {
-        Self { seq: run.last, encoded: run.bytes }
-    }
-}
 
 /// A channel that the server does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

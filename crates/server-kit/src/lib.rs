@@ -38,6 +38,6 @@ pub mod stream;
 pub mod testing;
 pub mod tls;
 
-pub use hub::{Event, Hub, Lagged, Run, Subscription};
+pub use hub::{Hub, Lagged, Run, Subscription};
 pub use lifetime::{Stop, Stopper};
 pub use settings::Settings;

@@ -108,7 +108,7 @@ pub struct Limits {
     /// may lie idle.
     pub idle: Duration,
     /// Events that a channel retains for subscribers that resume or are slow, as they go on the wire. It bounds a channel's
-    /// memory to about this many times `message_bytes`, and 128 KiB more.
+    /// memory to about this many times `message_bytes`, and 192 KiB more.
     pub replay_events: usize,
     /// Channels are numbered from 0 to one below this.
     pub channels: u32,

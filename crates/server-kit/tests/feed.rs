@@ -34,8 +34,8 @@ impl Fixture {
 
     async fn payload(&self, channel: u32, seq: u64) -> String {
         let resume = Resume { channel, start: Start::After(seq - 1) };
-        let event = self.hub.subscribe(resume).unwrap().next().await.unwrap();
-        String::from_utf8(wire::Message::decode(&event.encoded).unwrap().payload.to_vec()).unwrap()
+        let event = self.hub.subscribe(resume).unwrap().next_run(0).await.unwrap();
+        String::from_utf8(wire::Message::decode(&event.bytes).unwrap().payload.to_vec()).unwrap()
     }
 }
 
@@ -128,7 +128,7 @@ async fn a_log_is_numbered_on_and_what_follows_it_comes_by_the_same_connection()
         application.write_all(&all[70..]).await.unwrap();
     });
     let mut taken = taken.unwrap();
-    let head = |channel| hub.subscribe(Resume { channel, start: Start::Fresh }).unwrap().head();
+    let head = |channel| hub.subscribe(Resume { channel, start: Start::Fresh }).unwrap().position();
     assert_eq!((head(0), head(3)), (2, 1), "what follows the log is not of it");
 
     taken.tell_listening(77).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_log_is_numbered_on_and_what_follows_it_comes_by_the_same_connection()
     let (_stopper, stop) = lifetime::channel();
     tokio::spawn(feed::serve_behind(Some(taken), listener, hub.clone(), stop));
     let mut subscription = hub.subscribe(Resume { channel: 0, start: Start::After(2) }).unwrap();
-    assert_eq!(subscription.next().await.unwrap().seq, 3);
+    assert_eq!(subscription.next_run(0).await.unwrap().last, 3);
 }
 
 #[tokio::test]

@@ -131,15 +131,31 @@ async fn a_request_that_is_not_plain_is_answered_by_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn all_that_is_retained_is_one_answer_however_it_lies_in_memory() {
+async fn all_that_is_there_is_one_answer_however_it_lies_in_memory() {
     let server = server(Settings::default()).await;
     let mut expected = String::new();
-    for (n, seq) in (1..=60).zip(1..) {
+    for (n, seq) in (35..=50).zip(1..) {
         let payload = "x".repeat(n * 331);
         server.publish(&payload);
         expected += &(numbered(seq, &payload) + "\n");
     }
     server.send(get("/events?after=0")).await.expect(ok(&expected)).await;
+}
+
+#[tokio::test]
+async fn what_is_over_256_kib_waits_for_the_next_poll() {
+    let server = server(Settings::default()).await;
+    let payload = "x".repeat(32 * 1024 - 48);
+    for _ in 0..20 {
+        server.publish(&payload);
+    }
+    let lines = |range: std::ops::RangeInclusive<u64>| -> String {
+        range.map(|seq| numbered(seq, &payload) + "\n").collect()
+    };
+    for (after, last) in [(0, 8), (8, 16), (16, 20)] {
+        let mut peer = server.send(get(&format!("/events?after={after}"))).await;
+        peer.expect(ok(&lines(after + 1..=last))).await;
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A channel: its replay window, how far that is released, and the wakers of those who wait for more.
 //!
-//! The lock is held for a few moves of pointers, never across a wake-up or an await.
+//! The lock is held while a message is encoded and laid behind the others, and while what somebody has pending is sliced, or
+//! copied once for all who have the same: 64 KiB at most. Never across a wake-up or an await.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;

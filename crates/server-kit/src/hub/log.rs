@@ -2,7 +2,9 @@
 //!
 //! What a subscriber has pending is a slice of a segment, however many events that are, and no single one of them is touched. A
 //! full segment is closed and shared as it is. Of the one that is still filled an *image* is made when somebody reads, of
-//! what that subscriber has pending; everybody who keeps up has the same pending, and takes a slice of the same image.
+//! what that subscriber has pending; everybody who keeps up has the same pending, and takes a slice of the same image. What lies in
+//! several segments, and is no more than one of them could hold, is put together once in the same way: only who has fallen
+//! far behind sees where segments part.
 //!
 //! Positions are sequence numbers: what a position has pending begins with the event behind it.
 
@@ -34,6 +36,7 @@ pub(super) struct Log {
     closed: VecDeque<Segment<Bytes>>,
     open: Segment<Vec<u8>>,
     image: Image,
+    joint: Joint,
 }
 
 impl Log {
@@ -69,23 +72,43 @@ impl Log {
         }
     }
 
-    /// Events behind `position`, up to and with `until`, of at most `max_bytes`, but one at least. There may be more behind
-    /// them. The position lies between floor and `until`, and this not beyond the head.
+    /// Events behind `position`, up to and with `until`, of at most `max_bytes`, but one at least: all of them, if they are of at
+    /// most [`SEGMENT_BYTES`], too. The position lies between floor and `until`, and this not beyond the head.
     pub(super) fn run(&mut self, position: u64, until: u64, max_bytes: usize) -> Run {
-        if let Some(segment) = self.closed_behind(position) {
-            let (range, last) = segment.stretch(position, until, max_bytes);
-            return Run { bytes: segment.bytes.slice(range), events: (last - position) as usize, last };
-        }
-        let (range, last) = self.open.stretch(position, until, max_bytes);
-        let bytes = self.image.slice(range, &self.open.bytes);
+        let (bytes, last) = if position < self.open.after {
+            self.run_of_closed(position, until, max_bytes)
+        } else {
+            let (range, last) = self.open.stretch(position, until, max_bytes);
+            (self.image.slice(range, &self.open.bytes), last)
+        };
         Run { bytes, events: (last - position) as usize, last }
     }
 
-    fn closed_behind(&self, position: u64) -> Option<&Segment<Bytes>> {
-        if position >= self.open.after {
-            return None;
+    /// The position lies in a closed segment.
+    fn run_of_closed(&mut self, position: u64, until: u64, max_bytes: usize) -> (Bytes, u64) {
+        let first = self.closed.partition_point(|segment| segment.last() <= position);
+        if self.closed[first].last() < until
+            && let Some(all) = self.join(first, position, until, max_bytes.min(SEGMENT_BYTES))
+        {
+            return (all, until);
         }
-        self.closed.get(self.closed.partition_point(|segment| segment.last() <= position))
+        let segment = &self.closed[first];
+        let (range, last) = segment.stretch(position, until, max_bytes);
+        (segment.bytes.slice(range), last)
+    }
+
+    /// All events behind `position`, which lies in this closed segment; none if they are of more than `max_bytes`.
+    fn join(&mut self, first: usize, position: u64, until: u64, max_bytes: usize) -> Option<Bytes> {
+        let closed = self.closed.range(first..).map(|segment| segment.part(position, until));
+        let parts = closed.chain([self.open.part(position, until)]);
+        let fitting = |len: usize, part: &[u8]| Some(len + part.len()).filter(|&len| len <= max_bytes);
+        let len = parts.clone().try_fold(0, fitting)?;
+        if self.joint.last != until || self.joint.bytes.len() < len {
+            let mut bytes = Vec::with_capacity(len);
+            parts.for_each(|part| bytes.extend_from_slice(part));
+            self.joint = Joint { last: until, bytes: bytes.into() };
+        }
+        Some(self.joint.bytes.slice(self.joint.bytes.len() - len..))
     }
 
     fn close(&mut self) {
@@ -108,7 +131,7 @@ struct Segment<B> {
     bytes: B,
 }
 
-impl<B> Segment<B> {
+impl<B: AsRef<[u8]>> Segment<B> {
     /// Sequence number of its last event; the position before it where it holds none.
     fn last(&self) -> u64 {
         self.after + self.ends.len() as u64
@@ -121,6 +144,15 @@ impl<B> Segment<B> {
         let start = first.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         let fitting = ends.partition_point(|&end| end as usize - start <= max_bytes).max(1);
         (start..ends[fitting - 1] as usize, position + fitting as u64)
+    }
+
+    /// What of the events behind `position`, up to and with `until`, is here.
+    fn part(&self, position: u64, until: u64) -> &[u8] {
+        let [start, end] = [position, until].map(|seq| {
+            let events = seq.clamp(self.after, self.last()) - self.after;
+            events.checked_sub(1).map_or(0, |last| self.ends[last as usize] as usize)
+        });
+        &self.bytes.as_ref()[start..end]
     }
 }
 
@@ -140,6 +172,13 @@ impl Image {
     }
 }
 
+/// Events of several segments, put together; stale ones are known by their end.
+#[derive(Default)]
+struct Joint {
+    last: u64,
+    bytes: Bytes,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,7 +193,7 @@ mod tests {
     }
 
     fn bytes(events: std::ops::RangeInclusive<u64>) -> Vec<u8> {
-        events.flat_map(event).collect()
+        events.map(event).collect::<Vec<_>>().concat()
     }
 
     fn log(events: u64, capacity: usize) -> Log {
@@ -192,6 +231,29 @@ mod tests {
         assert_eq!((first.events, first.bytes.as_ptr()), (3, second.bytes.as_ptr()));
         let behind = event(1).len();
         assert_eq!(log.run(1, 3, usize::MAX).bytes.as_ptr(), first.bytes[behind..].as_ptr());
+    }
+
+    #[test]
+    fn what_a_segment_could_hold_is_one_run_wherever_segments_part_and_shared() {
+        let mut log = Log::default();
+        for seq in 1..=100 {
+            log.append(event(seq), 100);
+            let fits = |after: &u64| bytes(after + 1..=seq).len() <= SEGMENT_BYTES;
+            for after in (seq.saturating_sub(40)..seq).filter(fits) {
+                let run = log.run(after, seq, usize::MAX);
+                assert!(run.last == seq && run.bytes == bytes(after + 1..=seq), "{after}..={seq}");
+                let again = log.run(after, seq, SEGMENT_BYTES);
+                assert_eq!(again.bytes.as_ptr(), run.bytes.as_ptr(), "{after}..={seq}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_further_behind_takes_segments_as_they_are() {
+        let mut log = log(300, 300);
+        let run = log.run(0, 300, SEGMENT_BYTES);
+        let first = &log.closed[0];
+        assert_eq!((run.bytes.as_ptr(), run.last), (first.bytes.as_ptr(), first.last()));
     }
 
     #[test]

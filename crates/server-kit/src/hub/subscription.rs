@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use wire::Start;
 
+use super::Shared;
 use super::channel::{Channel, State};
 use super::log::Run;
-use super::{Event, Shared};
 use crate::settings::LagPolicy;
 
 /// The subscriber was too slow, or away for too long: events after its position are no longer retained.
@@ -62,13 +62,8 @@ impl Subscription {
         self.position
     }
 
-    /// The sequence number of the channel's newest event; 0 when there has been none.
-    pub fn head(&self) -> u64 {
-        self.channel.lock().log.head()
-    }
-
-    /// All events that are there, as they go on the wire, up to `max_bytes`, but one at least; the rest is there for the next
-    /// call, also where the hub's memory parts. None if there is nothing. Never waits.
+    /// All events that are there, as they go on the wire, up to `max_bytes`, but one at least; over 64 KiB, up to where the hub's
+    /// memory parts. The rest is there for the next call. None if there is nothing. Never waits.
     ///
     /// # Errors
     ///
@@ -101,24 +96,6 @@ impl Subscription {
         }
     }
 
-    /// The next event by itself, if it is there. Never waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn try_next(&mut self) -> Result<Option<Event>, Lagged> {
-        Ok(self.run(0)?.map(Event::from))
-    }
-
-    /// The next event by itself, as soon as it is there. Cancel-safe.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub async fn next(&mut self) -> Result<Event, Lagged> {
-        self.next_run(0).await.map(Event::from)
-    }
-
     /// Resolves once there is something to read, be it that events were missed. Cancel-safe, reads nothing.
     pub async fn ready(&mut self) {
         poll_fn(|cx| self.poll_ready(cx)).await;
@@ -129,33 +106,6 @@ impl Subscription {
         let Self { channel, position, slot, .. } = self;
         let mut state = channel.lock();
         if state.released > *position { Poll::Ready(()) } else { wait(&mut state, slot, cx) }
-    }
-
-    /// Appends the events that are there, each by itself, up to `max_bytes` of encoded bytes, but one at least.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run); nothing is appended then.
-    pub fn pending(&mut self, events: &mut Vec<Event>, max_bytes: usize) -> Result<(), Lagged> {
-        let Self { shared, channel, position, .. } = self;
-        let mut state = channel.lock();
-        catch_up(&state, shared, position)?;
-        let (mut left, mut is_first) = (max_bytes, true);
-        while state.released > *position {
-            let until = state.released;
-            let all = state.log.run(*position, until, left);
-            if all.bytes.len() > left && !is_first {
-                break;
-            }
-            (left, is_first) = (left.saturating_sub(all.bytes.len()), false);
-            while *position < all.last {
-                // A slice of what was just read.
-                let event = Event::from(state.log.run(*position, all.last, 0));
-                *position = event.seq;
-                events.push(event);
-            }
-        }
-        Ok(())
     }
 }
 

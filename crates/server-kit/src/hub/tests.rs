@@ -30,10 +30,13 @@ fn from(hub: &Hub, start: Start) -> Subscription {
     hub.subscribe(Resume { channel: 0, start }).unwrap()
 }
 
+/// What is there, one by one.
+fn events(subscription: &mut Subscription) -> Vec<Run> {
+    std::iter::from_fn(|| subscription.run(0).unwrap()).collect()
+}
+
 fn sequence(subscription: &mut Subscription) -> Vec<u64> {
-    let mut events = Vec::new();
-    subscription.pending(&mut events, usize::MAX).unwrap();
-    events.iter().map(|event| event.seq).collect()
+    events(subscription).iter().map(|event| event.last).collect()
 }
 
 #[test]
@@ -42,16 +45,16 @@ fn each_channel_numbers_its_messages_from_one_and_in_place() {
     assert_eq!(hub.publish(0, message("a")), Ok(1));
     assert_eq!(hub.publish(0, message("b")), Ok(2));
     assert_eq!(hub.publish(7, message("c")), Ok(1));
-    let event = from(&hub, Start::After(1)).try_next().unwrap().unwrap();
-    let decoded = Message::decode(event.encoded.strip_prefix(b"2:").unwrap()).unwrap();
-    assert_eq!((event.seq, decoded.stamp.seq, decoded.payload), (2, 2, &b"b"[..]));
+    let event = from(&hub, Start::After(1)).run(0).unwrap().unwrap();
+    let decoded = Message::decode(event.bytes.strip_prefix(b"2:").unwrap()).unwrap();
+    assert_eq!((event.last, decoded.stamp.seq, decoded.payload), (2, 2, &b"b"[..]));
 }
 
 #[test]
 fn all_subscribers_share_the_encoded_bytes() {
     let hub = hub(&Settings::default());
     publish(&hub, 1);
-    let encoded = || from(&hub, Start::After(0)).try_next().unwrap().unwrap().encoded;
+    let encoded = || from(&hub, Start::After(0)).run(0).unwrap().unwrap().bytes;
     assert_eq!(encoded().as_ptr(), encoded().as_ptr());
 }
 
@@ -62,9 +65,8 @@ fn all_that_is_there_is_one_run() {
     let mut subscription = from(&hub, Start::After(2));
     let run = subscription.run(usize::MAX).unwrap().unwrap();
     assert_eq!((run.events, run.last, subscription.position()), (3, 5, 5));
-    let mut one_by_one = Vec::new();
-    from(&hub, Start::After(2)).pending(&mut one_by_one, usize::MAX).unwrap();
-    assert_eq!(run.bytes, one_by_one.iter().flat_map(|event| event.encoded.to_vec()).collect::<Vec<_>>());
+    let one_by_one = events(&mut from(&hub, Start::After(2)));
+    assert_eq!(run.bytes, one_by_one.iter().flat_map(|event| event.bytes.to_vec()).collect::<Vec<_>>());
     assert_eq!(subscription.run(usize::MAX), Ok(None));
 }
 
@@ -98,9 +100,9 @@ async fn who_comes_while_events_are_held_begins_behind_them() {
     publish(&hub, 1);
     let (mut fresh, mut resumed) = (from(&hub, Start::Fresh), from(&hub, Start::After(0)));
     assert_eq!(fresh.position(), 1);
-    assert_eq!(resumed.next().await.unwrap().seq, 1);
+    assert_eq!(resumed.next_run(0).await.unwrap().last, 1);
     publish(&hub, 1);
-    assert_eq!(fresh.next().await.unwrap().seq, 2);
+    assert_eq!(fresh.next_run(0).await.unwrap().last, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,9 +122,9 @@ fn a_subscriber_begins_where_it_wants_to() {
     assert_eq!(sequence(&mut from(&hub, Start::After(0))), [1, 2, 3, 4, 5]);
     assert_eq!(sequence(&mut from(&hub, Start::After(3))), [4, 5]);
     let mut late = from(&hub, Start::Fresh);
-    assert_eq!((late.position(), late.try_next()), (5, Ok(None)));
+    assert_eq!((late.position(), late.run(0)), (5, Ok(None)));
     publish(&hub, 1);
-    assert_eq!(late.try_next().unwrap().map(|event| event.seq), Some(6));
+    assert_eq!(late.run(0).unwrap().map(|event| event.last), Some(6));
 }
 
 #[test]
@@ -139,9 +141,8 @@ fn a_subscriber_that_fell_out_of_the_window_is_told_what_it_missed() {
     let hub = retaining(3, LagPolicy::Disconnect);
     let mut slow = from(&hub, Start::Fresh);
     publish(&hub, 5);
-    assert_eq!(slow.try_next(), Err(Lagged { missed: 2 }));
-    assert_eq!(slow.pending(&mut Vec::new(), 100), Err(Lagged { missed: 2 }));
-    assert_eq!(from(&hub, Start::After(1)).try_next(), Err(Lagged { missed: 1 }));
+    assert_eq!(slow.run(0), Err(Lagged { missed: 2 }));
+    assert_eq!(from(&hub, Start::After(1)).run(0), Err(Lagged { missed: 1 }));
     assert_eq!(sequence(&mut from(&hub, Start::After(2))), [3, 4, 5]);
     assert_eq!(sequence(&mut from(&hub, Start::After(0))), [3, 4, 5]);
 }
@@ -156,16 +157,14 @@ fn a_subscriber_that_may_skip_goes_on_and_the_gap_is_counted() {
 }
 
 #[test]
-fn a_batch_stops_at_its_bytes_but_holds_one_event_at_least() {
+fn a_run_stops_at_its_bytes_but_holds_one_event_at_least() {
     let hub = hub(&Settings::default());
-    publish(&hub, 3);
+    publish(&hub, 4);
     let mut subscription = from(&hub, Start::After(0));
-    let mut events = Vec::new();
-    subscription.pending(&mut events, 1).unwrap();
-    assert_eq!((events.len(), subscription.position()), (1, 1));
-    let two = 2 * events[0].encoded.len();
-    subscription.pending(&mut events, two).unwrap();
-    assert_eq!((events.len(), subscription.position()), (3, 3));
+    let first = subscription.run(1).unwrap().unwrap();
+    assert_eq!((first.events, subscription.position()), (1, 1));
+    let next = subscription.run(2 * first.bytes.len()).unwrap().unwrap();
+    assert_eq!((next.events, subscription.position()), (2, 3));
 }
 
 #[test]
@@ -210,7 +209,7 @@ async fn everybody_who_waits_is_woken() {
     let waiting: Vec<_> = (0..3)
         .map(|_| {
             let mut subscription = from(&hub, Start::Fresh);
-            tokio::spawn(async move { subscription.next().await.unwrap().seq })
+            tokio::spawn(async move { subscription.next_run(0).await.unwrap().last })
         })
         .collect();
     while hub.waiting(0) < 3 {
