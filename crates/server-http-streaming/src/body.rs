@@ -16,7 +16,7 @@ use hyper::body::{Body, Frame};
 use server_kit::heartbeat::Heartbeat;
 use server_kit::{Stop, Subscription};
 
-use crate::format::{Format, RUN_BYTES};
+use crate::format::{Format, RUN_BYTES, RUNS_IN_A_ROW};
 
 /// The events of a subscription; those that are there together are a data frame.
 pub(crate) struct Events<F> {
@@ -25,6 +25,8 @@ pub(crate) struct Events<F> {
     subscription: Option<Subscription>,
     heartbeat: Heartbeat,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Without a pause.
+    runs: u32,
     format: PhantomData<F>,
 }
 
@@ -42,6 +44,7 @@ impl<F: Format> Events<F> {
             subscription: Some(subscription),
             heartbeat: Heartbeat::new(heartbeat),
             stopped: Box::pin(async move { stop.requested().await }),
+            runs: 0,
             format: PhantomData,
         }
     }
@@ -51,10 +54,15 @@ impl<F: Format> Events<F> {
         if let Some(first) = self.first.pop_front() {
             return Poll::Ready(Some(first));
         }
+        if self.runs == RUNS_IN_A_ROW {
+            self.runs = 0;
+            self.look_for_stop(cx);
+        }
         let Some(subscription) = &mut self.subscription else { return Poll::Ready(None) };
         match subscription.poll_run(cx, RUN_BYTES) {
             Poll::Ready(Ok(run)) => {
                 self.heartbeat.sent();
+                self.runs += 1;
                 Poll::Ready(Some(run.bytes))
             }
             Poll::Ready(Err(lagged)) => {
@@ -67,11 +75,19 @@ impl<F: Format> Events<F> {
 
     /// There is no event: it may be the end, or time for a sign of life.
     fn poll_quiet(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.stopped.as_mut().poll(cx).is_ready() {
-            self.subscription = None;
+        self.runs = 0;
+        self.look_for_stop(cx);
+        if self.subscription.is_none() {
             return Poll::Ready(None);
         }
         self.heartbeat.poll_due(cx).map(|()| Some(Bytes::from_static(F::HEARTBEAT)))
+    }
+
+    /// At a stop, the stream ends.
+    fn look_for_stop(&mut self, cx: &mut Context<'_>) {
+        if self.stopped.as_mut().poll(cx).is_ready() {
+            self.subscription = None;
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use server_kit::Lagged;
 
 /// Events that are there together are sent together, up to about so many bytes.
 pub(crate) const RUN_BYTES: usize = 64 * 1024;
+/// After so many runs of events without a pause, a stream looks for the stop: events that never end must not hold it up.
+pub(crate) const RUNS_IN_A_ROW: u32 = 16;
 
 /// What a format says beside the events.
 pub(crate) trait Format: Unpin + Send + 'static {

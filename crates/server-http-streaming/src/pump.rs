@@ -14,13 +14,15 @@ use server_kit::heartbeat::Heartbeat;
 use server_kit::http::{Head, Next, Wire};
 use server_kit::{Lagged, Run, Subscription};
 
-use crate::format::{Format, RUN_BYTES};
+use crate::format::{Format, RUN_BYTES, RUNS_IN_A_ROW};
 
 /// Takes a subscription's events to a connection.
 pub(crate) struct Pump<'a, F> {
     wire: &'a mut Wire,
     subscription: Subscription,
     heartbeat: Heartbeat,
+    /// Without a pause.
+    runs: u32,
     format: PhantomData<F>,
 }
 
@@ -35,7 +37,8 @@ enum Due {
 
 impl<'a, F: Format> Pump<'a, F> {
     pub(crate) fn new(wire: &'a mut Wire, subscription: Subscription, heartbeat: Duration) -> Self {
-        Self { wire, subscription, heartbeat: Heartbeat::new(heartbeat), format: PhantomData }
+        let heartbeat = Heartbeat::new(heartbeat);
+        Self { wire, subscription, heartbeat, runs: 0, format: PhantomData }
     }
 
     /// The head, `preamble`, the greeting if there is one, then events until the server stops or the client goes.
@@ -60,11 +63,19 @@ impl<'a, F: Format> Pump<'a, F> {
         }
     }
 
-    /// Events first: a stop ends the stream behind them, and a client that has gone is found out by them, too.
+    /// Events first: a stop ends the stream behind them, unless they do not end, and a client that has gone is found out by them, too.
     fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
+        if self.runs == RUNS_IN_A_ROW {
+            self.runs = 0;
+            if self.wire.poll_stop(cx).is_ready() {
+                return Poll::Ready(Due::Stop);
+            }
+        }
         if let Poll::Ready(read) = self.subscription.poll_run(cx, RUN_BYTES) {
+            self.runs += 1;
             return Poll::Ready(read.map_or_else(Due::Lagged, Due::Run));
         }
+        self.runs = 0;
         if self.wire.poll_stop(cx).is_ready() {
             return Poll::Ready(Due::Stop);
         }

@@ -273,6 +273,53 @@ async fn a_client_that_goes_away_frees_its_place() {
     server.until_waiting(0).await;
 }
 
+/// Once by the server itself, and once by hyper, which a request that is not plain goes to.
+#[tokio::test]
+async fn a_stop_ends_a_stream_that_has_events_without_a_pause() {
+    for target in ["/stream?after=0", "http://x/stream?after=0"] {
+        let server = lines(Settings::default()).await;
+        let mut peer = lines_from(&server, target).await;
+        server.until_waiting(1).await;
+        // Each is a run by itself.
+        let payload = "x".repeat(60_000);
+        for _ in 0..40 {
+            server.publish(&payload);
+        }
+        server.stop();
+        let expected: String = (1..=16).map(|seq| chunk(&(numbered(seq, &payload) + "\n"))).collect();
+        peer.expect(expected + "0\r\n\r\n").await;
+        peer.expect_end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_released_together_is_one_chunk_wherever_the_hubs_memory_parts() {
+    let server = lines(Settings::default()).await;
+    let mut peer = lines_from(&server, "/stream").await;
+    let mut seq = 0;
+    for _ in 0..20 {
+        server.until_waiting(1).await;
+        let events: String = (0..100)
+            .map(|_| {
+                seq = server.publish("a payload of some bytes");
+                numbered(seq, "a payload of some bytes") + "\n"
+            })
+            .collect();
+        peer.expect(chunk(&events)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_behind_stray_bytes_frees_its_place() {
+    let server = lines(Settings::default()).await;
+    let mut peer = lines_from(&server, "/stream").await;
+    server.until_waiting(1).await;
+    peer.send("X").await;
+    tokio::task::yield_now().await;
+    drop(peer);
+    server.until_waiting(0).await;
+}
+
 #[tokio::test]
 async fn a_stop_ends_the_streams_properly() {
     let settings = Settings::default();

@@ -72,6 +72,17 @@ async fn requests_that_come_together_are_answered_one_behind_another() {
 }
 
 #[tokio::test]
+async fn a_stop_is_heard_between_requests_that_came_together() {
+    let server = server(Settings::default()).await;
+    let mut peer = server.send(get("/events?after=0").repeat(40)).await;
+    server.until_waiting(1).await;
+    server.publish("one");
+    server.stop();
+    peer.expect(ok(&(numbered(1, "one") + "\n"))).await;
+    peer.expect_end().await;
+}
+
+#[tokio::test]
 async fn a_poll_that_falls_out_of_the_window_while_it_is_held_is_told_so() {
     let limits = Limits { replay_events: 2, ..Limits::default() };
     let server = server(Settings { limits, ..Settings::default() }).await;

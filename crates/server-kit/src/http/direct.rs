@@ -46,7 +46,7 @@ pub trait Direct: Endpoint {
 }
 
 pub(super) async fn connection<E: Direct>(site: Arc<Site<E, Builder>>, stream: Stream, admission: Admission) {
-    let mut wire = Wire::new(stream, &site.stop, site.limits.idle);
+    let mut wire = Wire::new(stream, &site.stop, &site.limits);
     let talked = match admission {
         Admission::Admitted(_) => talk(&site, &mut wire).await,
         Admission::Full(_) => Ok(End::Hyper),
@@ -72,7 +72,11 @@ enum End {
 async fn talk<E: Direct>(site: &Site<E, Builder>, wire: &mut Wire) -> io::Result<End> {
     loop {
         let next = match parse(site, wire) {
-            Parsed::Wish(wish) => site.endpoint.grant(wish, wire).await?,
+            Parsed::Wish(wish) => match site.endpoint.grant(wish, wire).await? {
+                // Requests that come without an end, before they are asked for, must not hold up the stop.
+                Next::Request if !wire.read().is_empty() && site.stop.is_requested() => Next::Close,
+                next => next,
+            },
             Parsed::Partial => wire.more().await?,
             Parsed::Other => return Ok(End::Hyper),
         };

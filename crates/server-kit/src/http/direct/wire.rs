@@ -14,6 +14,7 @@ use super::head::{Head, Length};
 use crate::Stop;
 use crate::heartbeat::Heartbeat;
 use crate::http::Refusal;
+use crate::settings::Limits;
 use crate::stream::Stream;
 
 /// Up to so many bytes, parts are put together for one plain write; a vectored one costs more than the copy.
@@ -33,6 +34,8 @@ pub struct Wire {
     stream: Stream,
     /// What came behind the last head.
     read: BytesMut,
+    /// So much of it is kept while a request is held.
+    most: usize,
     /// Never polled again once it was ready: whoever hears it closes.
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Since the last answer.
@@ -42,10 +45,11 @@ pub struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream, stop: &Stop, idle: Duration) -> Self {
+    pub(super) fn new(stream: Stream, stop: &Stop, limits: &Limits) -> Self {
         let stop = stop.clone();
         let stop = Box::pin(async move { stop.requested().await });
-        Self { stream, read: BytesMut::new(), stop, idle: Heartbeat::new(idle), hold: None }
+        let (read, most, idle) = (BytesMut::new(), limits.header_bytes, Heartbeat::new(limits.idle));
+        Self { stream, read, most, stop, idle, hold: None }
     }
 
     pub(super) fn into_parts(self) -> (Stream, Bytes) {
@@ -173,19 +177,19 @@ impl Wire {
         self.stop.as_mut().poll(cx)
     }
 
-    /// Ready once the client has closed. What it sends meanwhile is kept for later, up to a read; then it is not looked at.
+    /// Ready once the client has closed. What it sends meanwhile is kept for later, up to about
+    /// [`Limits::header_bytes`]; then it is not looked at.
     ///
     /// # Errors
     ///
     /// As [`answer`](Self::answer).
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.read.is_empty() {
-            return Poll::Pending;
+        while self.read.len() < self.most {
+            if ready!(self.stream.poll_read_into(cx, &mut self.read))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
         }
-        match ready!(self.stream.poll_read_into(cx, &mut self.read))? {
-            0 => Poll::Ready(Ok(())),
-            _ => Poll::Pending,
-        }
+        Poll::Pending
     }
 
     async fn send(&mut self, parts: &[&[u8]]) -> io::Result<()> {
