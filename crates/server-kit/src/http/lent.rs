@@ -6,19 +6,19 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
+use super::rewound::Rewound;
 use crate::stream::Stream;
 use crate::{Hub, tls};
 
 /// The borrower's side. Dropped, it gives the stream back.
 #[derive(Debug)]
 pub struct Lent {
-    read: Bytes,
     /// Taken by the drop alone.
-    stream: Option<Stream>,
+    stream: Option<Rewound>,
     lender: Option<oneshot::Sender<Stream>>,
     /// Where a broken stream is counted; none once it was.
     hub: Option<Hub>,
@@ -28,7 +28,8 @@ impl Lent {
     /// Lends the stream; the receiver gets it back. A broken TLS record is counted ([`Hub::refused`]).
     pub fn new(stream: Stream, read: Bytes, hub: &Hub) -> (Self, oneshot::Receiver<Stream>) {
         let (lender, returned) = oneshot::channel();
-        (Self { read, stream: Some(stream), lender: Some(lender), hub: Some(hub.clone()) }, returned)
+        let stream = Some(Rewound::new(stream, read));
+        (Self { stream, lender: Some(lender), hub: Some(hub.clone()) }, returned)
     }
 
     fn count_broken(&mut self, error: &io::Error) {
@@ -37,7 +38,7 @@ impl Lent {
         }
     }
 
-    fn stream(self: Pin<&mut Self>) -> Pin<&mut Stream> {
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut Rewound> {
         Pin::new(self.get_mut().stream.as_mut().expect("only the drop takes it"))
     }
 }
@@ -46,7 +47,7 @@ impl Drop for Lent {
     fn drop(&mut self) {
         if let (Some(stream), Some(lender)) = (self.stream.take(), self.lender.take()) {
             // Nobody waits for it if the server is being cut off.
-            let _ = lender.send(stream);
+            let _ = lender.send(stream.into_parts(Bytes::new()).0);
         }
     }
 }
@@ -57,17 +58,11 @@ impl AsyncRead for Lent {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.read.is_empty() {
-            let polled = self.as_mut().stream().poll_read(cx, buf);
-            if let Poll::Ready(Err(error)) = &polled {
-                self.count_broken(error);
-            }
-            return polled;
+        let polled = self.as_mut().stream().poll_read(cx, buf);
+        if let Poll::Ready(Err(error)) = &polled {
+            self.count_broken(error);
         }
-        let len = buf.remaining().min(self.read.len());
-        buf.put_slice(&self.read[..len]);
-        self.read.advance(len);
-        Poll::Ready(Ok(()))
+        polled
     }
 }
 

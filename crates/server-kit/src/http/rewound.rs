@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::stream::Stream;
 
+#[derive(Debug)]
 pub(super) struct Rewound {
     read: Bytes,
     stream: Stream,
