@@ -65,7 +65,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
     Technique {
         slug: "http-streaming-ndjson",
         label: "HTTP streaming (NDJSON)",
-        about: "one response that never ends, a line and a chunk per event (RFC 9112 §7.1)",
+        about: "one response that never ends, a line per event, in chunks (RFC 9112 §7.1)",
         floor: false,
         unsupported: |_| None,
         encode: |_| server_http_streaming::ndjson::encode,
