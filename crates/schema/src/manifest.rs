@@ -54,6 +54,13 @@ pub struct Manifest {
     pub claims: Vec<ClaimInfo>,
 }
 
+impl Manifest {
+    /// Trials that a climb to a bound left out: they were decided about, and not missed.
+    pub fn skipped_trials(&self) -> usize {
+        self.skipped.iter().filter(|skipped| skipped.what.starts_with("trial ")).count()
+    }
+}
+
 /// Something that was left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -9,8 +9,6 @@ use schema::manifest::Manifest;
 
 use super::{MANIFEST, PLAN, TRIALS, files, read_json};
 
-/// What a manifest's entry of a trial begins with that a run before searches left out, past the bound.
-const SKIPPED_TRIAL: &str = "trial ";
 /// Runs of one day on one host.
 const MOST_RUNS: u32 = 1_000;
 
@@ -24,7 +22,7 @@ pub(crate) fn newest_unfinished(results: &Path) -> anyhow::Result<PathBuf> {
         let manifest: Option<Manifest> = read_json(&dir.join(MANIFEST)).ok();
         let done = files(&dir.join(TRIALS), "json").map_or(0, |records| records.len());
         manifest.is_some_and(|manifest| {
-            dir.join(PLAN).exists() && done + skipped(&manifest) < manifest.planned_trials as usize
+            dir.join(PLAN).exists() && done + manifest.skipped_trials() < manifest.planned_trials as usize
         })
     };
     let newest = runs(results)?.into_iter().rev().find(unfinished);
@@ -56,10 +54,6 @@ fn runs(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
         .collect();
     runs.sort();
     Ok(runs.into_iter().map(|(_, dir)| dir).collect())
-}
-
-fn skipped(manifest: &Manifest) -> usize {
-    manifest.skipped.iter().filter(|skipped| skipped.what.starts_with(SKIPPED_TRIAL)).count()
 }
 
 /// Makes the folder of a new run; the second of a name gets a `-2`, and so on.

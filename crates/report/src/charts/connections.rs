@@ -16,7 +16,7 @@ const ROWS: [(f64, f64); 2] = [(322.0, 130.0), (582.0, 390.0)];
 
 /// A panel's name and unit.
 const PANELS: [(Growth, &str, Unit); 4] = [
-    (Growth::UserMemory, "server's resident memory", Unit::Bytes),
+    (Growth::UserMemory, "server's memory (heap and stacks)", Unit::Bytes),
     (Growth::KernelMemory, "kernel's memory, both ends", Unit::Bytes),
     (Growth::IdleCpu, "server CPU for an idle second", Unit::Nanoseconds),
     (Growth::Connecting, "time until all are connected ÷ connections", Unit::Nanoseconds),

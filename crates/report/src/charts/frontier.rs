@@ -5,7 +5,7 @@ use super::axis::{Axis, Frame};
 use super::canvas::{self, At, Body, Canvas, DrawError, LABEL};
 use super::lanes::{self, Entry, WIDTH, heading};
 use super::legend::{self, EndLabel};
-use super::{Picture, Stage, palette};
+use super::{Picture, RING, Stage, palette};
 use crate::numbers;
 use crate::statistics::{Line, Panel, Point, Price, Unit};
 
@@ -16,7 +16,6 @@ const FOOT: f64 = 76.0;
 const LEFT: f64 = 92.0;
 /// How thick the line is under the points that nothing beats.
 const BAND: f64 = 13.0;
-const RING: f64 = 9.0;
 
 /// What an event takes of the server.
 pub(super) fn cpu(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
@@ -50,7 +49,8 @@ struct Words {
 
 const CAPTION: &str = "Further left is quicker, further down is cheaper, both axes are logarithmic: the lower left corner is best. Each line is a \
     technique; along it, to the right, it waits longer to send or to ask, and so saves work. Read up from the latency that you need to the lowest \
-    line. The grey band joins the filled points: nothing measured is both quicker and cheaper than these (Pareto). Dashes go on \
+    line. The grey band joins the filled points: nothing measured is both quicker and cheaper than these (Pareto), by the means: \
+    where intervals overlap, neighbours may change places. Dashes go on \
     level behind a line's cheapest point, since a looser bound is kept as well. Upright bars are 95 % intervals between trials. The floor, \
     which no browser speaks, does not compete.";
 
@@ -114,7 +114,7 @@ fn costs(panel: &Panel) -> impl Iterator<Item = f64> {
 }
 
 fn is_limited(stage: &Stage<'_>, point: &Point) -> bool {
-    stage.answer.rows[point.row].figures.as_ref().is_some_and(|figures| figures.load_limited > 0)
+    super::is_limited(&stage.answer.rows[point.row])
 }
 
 fn legend_lines(canvas: &Canvas<'_>) -> Result<(), DrawError> {

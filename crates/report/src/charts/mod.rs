@@ -6,6 +6,7 @@ mod bytes;
 mod bytes_against_rate;
 mod canvas;
 mod capacity;
+mod clients;
 mod connections;
 mod counters;
 mod cpu;
@@ -31,7 +32,7 @@ mod transport;
 
 use crate::ReportError;
 use crate::statistics::{Answer, Contest, Estimate, Limits, Reach, Row, Study, Subject, Topic};
-use canvas::DrawError;
+use canvas::{Body, DrawError};
 use palette::Look;
 
 /// A chart and what stands around it in the report.
@@ -185,6 +186,7 @@ fn kinds(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
         Subject::Rate => vec![("rate", bytes_against_rate::draw)],
         Subject::SetUp => vec![("handshake", handshake::bytes), ("amortised", handshake::amortised)],
         Subject::Transport => vec![("bytes", bytes::by_point), ("transport", transport::draw)],
+        Subject::Bytes if clients::are_swept(answer) => vec![("clients", clients::draw)],
         Subject::Bytes => vec![("bytes", bytes::by_point)],
     }
 }
@@ -234,6 +236,16 @@ impl Stage<'_> {
         format!("{}{}", self.label(row.technique), values.collect::<String>())
     }
 
+    /// What marks and lines of a chart are of trials: of a single one there are no means.
+    fn means(&self) -> &'static str {
+        let most =
+            self.answer.rows.iter().filter_map(|row| row.figures.as_ref()).map(|figures| figures.trials);
+        match most.max() {
+            Some(1) => "One trial each, so without intervals.",
+            _ => "Means over trials; thick lines are their 95 % intervals.",
+        }
+    }
+
     /// `… in *chat*`, as a title.
     fn titled(&self, what: &str) -> String {
         format!("{what}: {}", self.answer.info.name)
@@ -242,6 +254,20 @@ impl Stage<'_> {
 
 fn look_of(study: &Study<'_>, order: usize) -> Look {
     palette::look(order, study.technique(order).floor)
+}
+
+/// Around points at which the load generator was nearly out of its cores.
+const RING: f64 = 9.0;
+
+/// Whether the load generator was nearly out of its cores in one of a row's trials.
+fn is_limited(row: &Row<'_>) -> bool {
+    row.figures.as_ref().is_some_and(|figures| figures.load_limited > 0)
+}
+
+/// Hollow where events went missing.
+fn body(row: &Row<'_>) -> Body {
+    let is_whole = row.figures.as_ref().is_some_and(|figures| figures.counts.missing == 0);
+    if is_whole { Body::Filled } else { Body::Hollow }
 }
 
 /// The figure and both ends of its interval, for the extent of an axis.

@@ -1,12 +1,13 @@
 //! Overload: what becomes of latency, delivery, batches and memory at shares of a technique's own capacity.
 
 use super::axis::{Axis, Frame};
-use super::canvas::{self, At, Body, Canvas, DrawError};
+use super::canvas::{self, At, Canvas, DrawError};
 use super::lanes::{WIDTH, heading};
 use super::legend::{self, EndLabel};
-use super::{Picture, look_of, palette};
+use super::palette::{self, Look};
+use super::{Picture, RING, body, extent, is_limited, look_of};
 use crate::numbers;
-use crate::statistics::{Limits, Load, Overload, Quantile, Study, Unit, batch};
+use crate::statistics::{Estimate, Limits, Load, Overload, Quantile, Study, Unit, batch};
 
 const HEAD: f64 = 52.0;
 const HEIGHT: f64 = 190.0;
@@ -18,7 +19,15 @@ const MIB: f64 = 1_048_576.0;
 struct Plot {
     y_name: &'static str,
     unit: Unit,
-    of: fn(&Load<'_>) -> Option<f64>,
+    of: fn(&Load<'_>) -> Option<Estimate>,
+}
+
+/// One line of a plot.
+struct Line<'s> {
+    look: Look,
+    name: String,
+    overload: &'s Overload<'s>,
+    is_floor: bool,
 }
 
 const PLOTS: [Plot; 4] = [
@@ -26,18 +35,18 @@ const PLOTS: [Plot; 4] = [
     Plot {
         y_name: "delivered ÷ offered, %",
         unit: Unit::None,
-        of: |load| Some(load.kept_up()?.value * 100.0),
+        of: |load| Some(load.kept_up()?.times(100.0)),
     },
     Plot {
         y_name: "events per response",
         unit: Unit::None,
-        of: |load| Some(load.row.mean(|_, outcome| batch(outcome))?.value),
+        of: |load| load.row.mean(|_, outcome| batch(outcome)),
     },
-    Plot { y_name: "server memory, MiB", unit: Unit::None, of: |load| Some(load.memory()?.value / MIB) },
+    Plot { y_name: "server memory, MiB", unit: Unit::None, of: |load| Some(load.memory()?.times(1.0 / MIB)) },
 ];
 
-fn p99(load: &Load<'_>) -> Option<f64> {
-    Some(load.row.figures.as_ref()?.delivery_at(Quantile::P99).estimate()?.value)
+fn p99(load: &Load<'_>) -> Option<Estimate> {
+    load.row.figures.as_ref()?.delivery_at(Quantile::P99).estimate()
 }
 
 /// None where the loads lie at several points, which the table has.
@@ -49,14 +58,14 @@ pub(super) fn draw(study: &Study<'_>, limits: &Limits<'_>) -> Result<Option<Pict
     }
     let title = format!("At and past each technique's own capacity: {}", limits.info.name);
     let description = describe(study, &overloads);
-    let labels = overloads.iter().map(|overload| study.technique(overload.whose.technique).label.as_str());
-    let right = WIDTH - legend::margin(labels);
+    let lines = lines(study, limits, &overloads);
+    let right = WIDTH - legend::margin(lines.iter().map(|line| line.name.as_str()));
     let height = HEAD + PLOTS.len() as f64 * (HEIGHT + FOOT) - 12.0;
     let svg = canvas::paint((WIDTH, height), &title, &description, |canvas| {
         heading(canvas, &title)?;
         for (place, plot) in PLOTS.iter().enumerate() {
             let top = HEAD + place as f64 * (HEIGHT + FOOT);
-            plot.draw(study, canvas, &overloads, (right, top))?;
+            plot.draw(canvas, &lines, (right, top))?;
         }
         Ok(())
     })?;
@@ -64,54 +73,75 @@ pub(super) fn draw(study: &Study<'_>, limits: &Limits<'_>) -> Result<Option<Pict
 }
 
 const CAPTION: &str = "From left to right more is offered, as a share of what each technique could keep up with itself; the dashed line is all of that. \
-    Who pushes each event on its own queues behind it; who asks, or sends together what has come, does the same work for more events. \
-    A hollow marker: events went missing; where more than one in a hundred did, there is no p99.";
+    Who pushes each event on its own queues behind it; who asks, or sends together what has come, does the same work for more events; a frame holds one event by \
+    definition. Upright bars are 95 % intervals between trials. \
+    A hollow marker: events went missing; where more than one in a hundred did, there is no p99. A ring around a point: the load generator was nearly out \
+    of its cores there, so that part of it is its own queue. **(≤)** behind a name: that capacity is a lower bound, so shares of the true one are no more than these.";
+
+/// The floor lies behind the others: it is what they are compared with.
+fn lines<'s>(study: &Study<'_>, limits: &Limits<'_>, overloads: &[&'s Overload<'s>]) -> Vec<Line<'s>> {
+    let line = |overload: &&'s Overload<'s>| {
+        let technique = study.technique(overload.whose.technique);
+        let at_most = if limits.is_at_least(&overload.whose) { " (≤)" } else { "" };
+        Line {
+            look: look_of(study, overload.whose.technique),
+            name: format!("{}{at_most}", technique.label),
+            overload,
+            is_floor: technique.floor,
+        }
+    };
+    let mut lines: Vec<Line<'_>> = overloads.iter().map(line).collect();
+    lines.sort_by_key(|line| !line.is_floor);
+    lines
+}
 
 impl Plot {
     fn draw(
         &self,
-        study: &Study<'_>,
         canvas: &Canvas<'_>,
-        overloads: &[&Overload<'_>],
+        lines: &[Line<'_>],
         (right, top): (f64, f64),
     ) -> Result<(), DrawError> {
-        let loads = || overloads.iter().flat_map(|overload| &overload.loads);
+        let loads = || lines.iter().flat_map(|line| &line.overload.loads);
+        let values = loads().filter_map(self.of).flat_map(extent);
         let frame = Frame {
             x: shares(loads().map(|load| load.share), (LEFT, right)),
-            y: Axis::logarithmic(loads().filter_map(self.of), self.unit, (top + HEIGHT, top)),
+            y: Axis::logarithmic(values, self.unit, (top + HEIGHT, top)),
             x_name: "offered rate, share of the technique's own capacity",
             y_name: self.y_name,
         };
         frame.draw(canvas)?;
         let whole = frame.x.at(1.0);
         canvas.dashed((whole, top), (whole, top + HEIGHT), palette::QUIET, 1.2)?;
-        // The floor lies behind the others: it is what they are compared with.
-        let is_floor = |overload: &&&Overload<'_>| study.technique(overload.whose.technique).floor;
-        let (floor, others): (Vec<&&Overload<'_>>, Vec<_>) = overloads.iter().partition(is_floor);
-        let lines =
-            floor.into_iter().chain(others).map(|overload| self.line(study, canvas, &frame, overload));
-        let labels: Vec<EndLabel<'_>> = lines.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let labels = lines.iter().map(|line| self.line(canvas, &frame, line));
+        let labels: Vec<EndLabel<'_>> =
+            labels.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         legend::draw(canvas, &labels, right, (top + 4.0, top + HEIGHT))
     }
 
     fn line<'s>(
         &self,
-        study: &'s Study<'_>,
         canvas: &Canvas<'_>,
         frame: &Frame<'_>,
-        overload: &Overload<'_>,
+        line: &'s Line<'_>,
     ) -> Result<Option<EndLabel<'s>>, DrawError> {
-        let order = overload.whose.technique;
-        let look = look_of(study, order);
-        let place = |load: &Load<'_>| Some(frame.at(load.share, (self.of)(load)?));
-        let points: Vec<(At, Body)> =
-            overload.loads.iter().filter_map(|load| Some((place(load)?, body(load)))).collect();
-        canvas.line(&points.iter().map(|(at, _)| *at).collect::<Vec<_>>(), look.ink, 2.0)?;
-        for (at, body) in &points {
-            canvas.marker(*at, look.marker, 4.0, look.ink, *body)?;
+        let look = line.look;
+        let found = |load: &'s Load<'s>| Some((load, (self.of)(load)?));
+        let found: Vec<(&Load<'_>, Estimate)> = line.overload.loads.iter().filter_map(found).collect();
+        let place = |(load, value): &(&Load<'_>, Estimate)| frame.at(load.share, value.value);
+        let places: Vec<At> = found.iter().map(place).collect();
+        canvas.line(&places, look.ink, 2.0)?;
+        for ((load, value), at) in found.iter().zip(&places) {
+            if let Some(interval) = value.interval {
+                let ends = [interval.low, interval.high].map(|end| frame.at(load.share, end));
+                canvas.line(&ends, look.ink, 1.2)?;
+            }
+            canvas.marker(*at, look.marker, 4.0, look.ink, body(&load.row))?;
+            if is_limited(&load.row) {
+                canvas.ring(*at, RING, look.ink)?;
+            }
         }
-        let text = study.technique(order).label.as_str();
-        Ok(points.last().map(|(end, _)| EndLabel { end: *end, look, text }))
+        Ok(places.last().map(|end| EndLabel { end: *end, look, text: &line.name }))
     }
 }
 
@@ -125,11 +155,6 @@ fn shares(values: impl Iterator<Item = f64>, pixels: (f64, f64)) -> Axis {
     Axis::with_ticks(ends[0] / 1.03, ends[1] * 1.03, ticks.collect(), pixels)
 }
 
-fn body(load: &Load<'_>) -> Body {
-    let is_whole = load.row.figures.as_ref().is_some_and(|figures| figures.counts.missing == 0);
-    if is_whole { Body::Filled } else { Body::Hollow }
-}
-
 fn describe(study: &Study<'_>, overloads: &[&Overload<'_>]) -> String {
     let lines = overloads.iter().filter_map(|overload| {
         let last = overload.loads.last()?;
@@ -138,7 +163,7 @@ fn describe(study: &Study<'_>, overloads: &[&Overload<'_>]) -> String {
             "{}: at {} % of its capacity {kept_up} % delivered, p99 {}.",
             study.technique(overload.whose.technique).label,
             numbers::plain(last.share * 100.0),
-            numbers::optional(p99(last), numbers::time),
+            numbers::optional(p99(last), numbers::time_estimate),
         ))
     });
     lines.collect::<Vec<_>>().join(" ")

@@ -12,7 +12,7 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let lanes: Vec<Marked> = rows.map(|row| lane(stage, row)).collect();
     let words = Words {
         title: stage.titled("What the others see of sluggards"),
-        caption: CAPTION.to_owned(),
+        caption: format!("{CAPTION} {}", stage.means()),
         legend: vec![(Body::Hollow, "everybody keeps up"), (Body::Filled, "beside sluggards")],
         bar: None,
         axis: "p99 delivery latency of those that keep up, logarithmic",
@@ -22,8 +22,7 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     marked_lanes::draw(&lanes, words)
 }
 
-const CAPTION: &str = "Where both marks lie upon each other, the others see nothing of it. Thick lines are 95 % intervals between trials; the right column \
-    is the multiple, paired by repetition.";
+const CAPTION: &str = "Where both marks lie upon each other, the others see nothing of it. The right column is the multiple, paired by repetition.";
 
 fn lane(stage: &Stage<'_>, row: &Row<'_>) -> Marked {
     let without = stage.answer.without_sluggards(row);

@@ -13,7 +13,7 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let lanes: Vec<Marked> = stage.by_technique().into_iter().map(|row| lane(stage, row)).collect();
     let words = Words {
         title: stage.titled("Until everybody is whole again"),
-        caption: CAPTION.to_owned(),
+        caption: format!("{CAPTION} {}", stage.means()),
         legend: vec![(Body::Hollow, "half are whole"), (Body::Filled, "the last is whole")],
         bar: Some("the new server listens"),
         axis: "since the old server's end, logarithmic",
@@ -23,8 +23,8 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     marked_lanes::draw(&lanes, words)
 }
 
-const CAPTION: &str = "Further left is sooner. A subscriber is whole when it has received every event that was due until then. Means over \
-    trials; thick lines are their 95 % intervals.";
+const CAPTION: &str =
+    "Further left is sooner. A subscriber is whole when it has received every event that was due until then.";
 
 fn lane(stage: &Stage<'_>, row: &Row<'_>) -> Marked {
     let time = |of: fn(&Storm) -> Option<u64>| {

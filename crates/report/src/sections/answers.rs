@@ -1,7 +1,7 @@
 //! Scenario by scenario: the question, how to read the answer, tables, charts.
 
 use super::markdown::{anchor, inline, table};
-use super::scenario::{charts, heading};
+use super::scenario::{charts, few, heading};
 use super::{Chapter, crossings, handshake, price, transport_cost};
 use crate::charts::{Figure, Picture, Place};
 use crate::numbers::{self, Scale, optional, significant};
@@ -25,7 +25,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 const NOTE: &str = "*Set-up* is what each subscriber's connection took from its first byte until it was connected, both directions, counted once and in \
     no other figure but the layers before the window; for a technique that asks, its first request and answer are in it. *TCP/IP headers* \
     are those of all segments in the window as the kernel counted them, both directions, pure acknowledgements included; wire bytes are those of the TCP \
-    stream and do not hold them. *Server memory/subscriber* is the server's resident memory with everybody connected and no event sent yet, less \
+    stream and do not hold them. *Server memory/subscriber* is the server's anonymous resident memory (heap and stacks) with everybody connected and no event sent yet, less \
     that before the first connection, ÷ subscribers; pages that the allocator had at hand make it small where subscribers are few.";
 
 fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
@@ -56,21 +56,16 @@ fn extras(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
 }
 
 /// How many trials stand behind a row, and how many failed.
-fn trials(answer: &Answer<'_>) -> String {
+pub(super) fn trials(answer: &Answer<'_>) -> String {
     let ended = answer.rows.iter().map(|row| row.figures.as_ref().map_or(0, |figures| figures.trials));
     let (least, most) = (ended.clone().min().unwrap_or(0), ended.max().unwrap_or(0));
     let count = if least == most { format!("{most}") } else { format!("{least} to {most}") };
     let all: usize = answer.rows.iter().map(|row| row.trials.len()).sum();
     let failed: usize =
         all - answer.rows.iter().filter_map(|row| row.figures.as_ref()).map(|f| f.trials).sum::<usize>();
-    let without = if least < crate::statistics::LEAST_TRIALS {
-        " With fewer than three there is no interval between trials, and none is printed."
-    } else {
-        ""
-    };
     let failed =
         if failed == 0 { String::new() } else { format!(" **{failed} more did not run to their end.**") };
-    format!("Trials behind a row: {count}.{without}{failed}")
+    format!("Trials behind a row: {count}.{}{failed}", few(least))
 }
 
 fn latency_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {

@@ -84,7 +84,12 @@ const MICROSECONDS: Scale = Scale { name: "µs", size: 1e3 };
 const MILLISECONDS: Scale = Scale { name: "ms", size: 1e6 };
 
 const WORDS: [Words; 4] = [
-    Words { growth: Growth::UserMemory, title: "Resident memory of the server", each: KIB, all: MIB },
+    Words {
+        growth: Growth::UserMemory,
+        title: "Memory of the server: anonymous and resident, that is heap and stacks",
+        each: KIB,
+        all: MIB,
+    },
     Words {
         growth: Growth::KernelMemory,
         title: "Memory of the kernel, both ends of every connection",

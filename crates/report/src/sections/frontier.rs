@@ -13,15 +13,20 @@ use crate::statistics::{
 const BOUNDS_NS: [f64; 5] = [1e6, 1e7, 5e7, 2e8, 1e9];
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let parts: Vec<String> = asked(chapter).map(|answer| one(chapter, answer)).collect();
+    let parts: Vec<String> = asked(chapter).into_iter().map(|answer| one(chapter, answer)).collect();
     if parts.is_empty() {
         return "*No scenario of this run asks what an event costs at equal latency.*\n".to_owned();
     }
     parts.join("\n")
 }
 
-fn asked<'c>(chapter: &'c Chapter<'_>) -> impl Iterator<Item = &'c Answer<'c>> {
-    chapter.study.scenarios.iter().filter(|answer| answer.subject() == Subject::Frontier)
+/// Those that compare lines before the others.
+fn asked<'c>(chapter: &'c Chapter<'_>) -> Vec<&'c Answer<'c>> {
+    let scenarios = chapter.study.scenarios.iter();
+    let mut asked: Vec<&Answer<'_>> =
+        scenarios.filter(|answer| answer.subject() == Subject::Frontier).collect();
+    asked.sort_by_key(|answer| !compares_lines(chapter, answer));
+    asked
 }
 
 fn panels<'c>(chapter: &Chapter<'c>, answer: &Answer<'_>, price: Price) -> &'c [Panel] {
@@ -29,16 +34,25 @@ fn panels<'c>(chapter: &Chapter<'c>, answer: &Answer<'_>, price: Price) -> &'c [
     frontier.map_or(&[], |frontier| frontier.panels(price))
 }
 
+/// What there is to compare at equal latency stands open; what has lines of one technique only is below a fold.
 fn one(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+    let info = answer.info;
+    let heading = heading(chapter, "frontier", info);
+    let (charts, every) = (charts(chapter, Place::Frontier, info), every(chapter, answer));
+    if !compares_lines(chapter, answer) {
+        return format!(
+            "{heading}\n\n{every}\n<details>\n<summary>The same as charts</summary>\n\n{charts}\n</details>\n"
+        );
+    }
     let parts = [Price::Cpu, Price::Wire].map(|price| meetings(chapter, answer, price));
-    format!(
-        "{}\n\n{}{}\n{}{}",
-        heading(chapter, "frontier", answer.info),
-        charts(chapter, Place::Frontier, answer.info),
-        cheapest(chapter, answer),
-        parts.concat(),
-        every(chapter, answer),
-    )
+    format!("{heading}\n\n{charts}{}\n{}{every}", cheapest(chapter, answer), parts.concat())
+}
+
+/// Whether several techniques trade latency for work: a technique without a swept time is a point, and no line.
+fn compares_lines(chapter: &Chapter<'_>, answer: &Answer<'_>) -> bool {
+    let lines =
+        |panel: &Panel| panel.lines.iter().filter(|line| !line.is_floor && line.points.len() > 1).count();
+    panels(chapter, answer, Price::Cpu).iter().any(|panel| lines(panel) > 1)
 }
 
 /// Who keeps which bound with the least CPU of the server.
@@ -104,7 +118,8 @@ fn meetings(chapter: &Chapter<'_>, answer: &Answer<'_>, price: Price) -> String 
 }
 
 const CROSSINGS: &str = "A line is straight between its measured points where both axes are logarithmic, and level behind its cheapest one. Two of them cross where \
-    both take the same for an event; intervals are of 95 %, by drawing the trials of each measured point anew. A crossing counts when all points of \
+    both take the same for an event; intervals are of 95 %, by drawing the trials of each measured point anew, each line for itself although repetitions \
+    ran side by side, so that they are rather too wide. A crossing counts when all points of \
     both lines have three or more trials and at least 95 % of the drawings have it in the same direction.";
 
 fn lines(chapter: &Chapter<'_>, panel: &Panel, rivals: &[Rivals]) -> Vec<Vec<String>> {
@@ -191,7 +206,7 @@ fn cells(chapter: &Chapter<'_>, panel: &Panel, point: &Point, row: &Row<'_>) -> 
 
 /// The answer in short: who keeps a bound with the least work, at the middle one of the rates.
 pub(super) fn glance(chapter: &Chapter<'_>) -> Option<String> {
-    let answer = asked(chapter).next()?;
+    let answer = asked(chapter).into_iter().find(|answer| compares_lines(chapter, answer))?;
     let panels = panels(chapter, answer, Price::Cpu);
     let panel = panels.get(panels.len() / 2)?;
     let told = [1e7, 2e8].into_iter().filter_map(|bound| {

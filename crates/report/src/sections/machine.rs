@@ -10,9 +10,6 @@ use super::markdown::{inline, word_table};
 use crate::load::Run;
 use crate::numbers;
 
-/// What a manifest's entry of a trial begins with that its climb did not reach.
-const SKIPPED_TRIAL: &str = "trial ";
-
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let run = chapter.study.run;
     let facts = run_facts(chapter, run).into_iter().chain(host_facts(&run.manifest.host));
@@ -49,8 +46,7 @@ fn commit(manifest: &Manifest) -> String {
 /// What a climb to the bound left out was decided, not missed.
 fn trials(run: &Run) -> String {
     let (read, planned) = (run.trials.len(), run.manifest.planned_trials);
-    let skipped =
-        run.manifest.skipped.iter().filter(|skipped| skipped.what.starts_with(SKIPPED_TRIAL)).count();
+    let skipped = run.manifest.skipped_trials();
     let past = if skipped == 0 { String::new() } else { format!(", {skipped} skipped past the bound") };
     let is_whole = read + skipped >= planned as usize;
     let state = if is_whole { "" } else { ": **the run is not complete**" };

@@ -4,8 +4,8 @@ use schema::manifest::TargetInfo;
 use schema::settings::Publisher;
 
 use super::Chapter;
-use super::markdown::{anchor, inline, table, word_table};
-use super::saturation::{capacity, name};
+use super::markdown::{inline, table, word_table};
+use super::saturation::{capacity, ends, load_generator, name, server, share};
 use super::scenario::{charts, heading};
 use crate::charts::Place;
 use crate::numbers::{self, NOTHING, optional, significant};
@@ -53,23 +53,30 @@ fn one(chapter: &Chapter<'_>, contest: &Contest<'_>) -> String {
 /// Every server at its own capacity, so that nobody pays for waking an idle core.
 fn at_saturation(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
     let info = limits.info;
-    let head = ["technique", "theirs", "CPU/event", "capacity, deliveries/s", "p99 there", "events/response"];
+    let head = [
+        "technique",
+        "theirs",
+        "CPU/event",
+        "capacity, deliveries/s",
+        "p99 there",
+        "events/response",
+        "server busy",
+        "load generator busy",
+        "what gave in",
+    ];
     let theirs = limits.saturations.iter().filter(|found| found.whose.target.is_some());
     let rows = theirs.map(|theirs| saturated(chapter, limits, theirs));
     format!(
-        "<a id=\"scenario-{}{}\"></a>\n\n### {}: at saturation\n\n**{}**\n\n{}\n\n{}\n{SATURATED}\n\n{}",
-        anchor(&info.name),
-        chapter.suffix,
-        inline(&info.name),
-        inline(&info.question),
-        inline(&info.reading),
+        "{}\n\n{}\n{SATURATED}\n\n{}",
+        heading(chapter, "scenario", info),
         table(2, &head.map(str::to_owned), rows),
         charts(chapter, Place::OtherServers, info),
     )
 }
 
 const SATURATED: &str = "Each at its own capacity, which was searched for in the same repetition; CPU is that of the whole process group for each event \
-    that was delivered. **≥**: it was not the server that gave in, so it may come further.";
+    that was delivered. **≥**: it was not the server that gave in, so it may come further. The last three columns are ours : theirs, too: \
+    CPU per event of two servers that are not equally busy is not that of two at their limit.";
 
 fn saturated(chapter: &Chapter<'_>, limits: &Limits<'_>, theirs: &Saturation<'_>) -> Vec<String> {
     let own = limits.ours(theirs);
@@ -94,7 +101,19 @@ fn saturated(chapter: &Chapter<'_>, limits: &Limits<'_>, theirs: &Saturation<'_>
         cell(capacities.filter(|_| is_exact), &format!("{own_capacity} : {}", capacity(theirs))),
         cell(ratio(|ratios| ratios.p99), &both(p99, numbers::time)),
         cell(ratio(|ratios| ratios.batch), &both(events_per_response, significant)),
+        beside(own, theirs, |found| optional(server(chapter, found), share)),
+        beside(own, theirs, |found| optional(load_generator(found), share)),
+        beside(own, theirs, ends),
     ]
+}
+
+/// Ours : theirs.
+fn beside(
+    own: Option<&Saturation<'_>>,
+    theirs: &Saturation<'_>,
+    say: impl Fn(&Saturation<'_>) -> String,
+) -> String {
+    format!("{} : {}", optional(own, &say), say(theirs))
 }
 
 /// How ours get their events, which is half of what the comparison is worth.

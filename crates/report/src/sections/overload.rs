@@ -2,7 +2,7 @@
 
 use super::Chapter;
 use super::markdown::table;
-use super::saturation::name;
+use super::saturation::{name, share};
 use super::scenario::{charts, question};
 use crate::charts::Place;
 use crate::numbers::{self, Scale, optional, significant};
@@ -18,8 +18,9 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 }
 
 const NOTE: &str = "Every technique is offered shares of the capacity that was found for it in the same repetition, so equal rows are equally loaded and \
-    not equally fast. *Delivered ÷ offered* counts what came within the window; what came later, in the drain, is late, and what never came \
-    is *missing*. Memory is the server's, resident, at the window's end, what it holds for replay included.";
+    not equally fast. **≤**: that capacity is itself a lower bound, since it was not the server that gave in, so the share of the true one is no more than \
+    this, and what looks like overload may be the load generator's own queue: its busy share stands beside. *Delivered ÷ offered* counts what came within the window; what came later, in the drain, is late, and what never came \
+    is *missing*. Memory is the server's (anonymous and resident: heap and stacks) at the window's end, what it holds for replay included.";
 
 fn one(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
     let overloads = limits.overloaded();
@@ -42,17 +43,19 @@ fn ends(chapter: &Chapter<'_>, limits: &Limits<'_>, overloads: &[&Overload<'_>])
         "events per response",
         "server memory",
         "missing",
+        "load generator busy",
     ];
     let rows = overloads.iter().filter_map(|overload| {
         let (first, last) = (overload.loads.first()?, overload.loads.last()?);
         let both = |show: &dyn Fn(&Load<'_>) -> String| format!("{} → {}", show(first), show(last));
         let cells = [
-            both(&|load| numbers::plain(load.share * 100.0)),
+            format!("{}{}", at_most(limits, overload), both(&|load| numbers::plain(load.share * 100.0))),
             both(&p99),
             both(&kept_up),
             both(&batches),
             both(&memory),
             both(&missing),
+            both(&load_busy),
         ];
         Some([name(chapter, limits, &overload.whose)].into_iter().chain(cells).collect())
     });
@@ -71,20 +74,26 @@ fn every(chapter: &Chapter<'_>, limits: &Limits<'_>, overloads: &[&Overload<'_>]
         "server CPU/event",
         "server memory",
         "missing",
+        "load generator busy",
     ];
     let rows = overloads.iter().flat_map(|overload| {
-        let name = name(chapter, limits, &overload.whose);
-        overload.loads.iter().map(move |load| line(name.clone(), load))
+        let begin = (name(chapter, limits, &overload.whose), at_most(limits, overload));
+        overload.loads.iter().map(move |load| line((&begin.0, begin.1), load))
     });
     table(1, &head.map(str::to_owned), rows)
 }
 
-fn line(name: String, load: &Load<'_>) -> Vec<String> {
+/// What stands before its shares.
+fn at_most(limits: &Limits<'_>, overload: &Overload<'_>) -> &'static str {
+    if limits.is_at_least(&overload.whose) { "≤ " } else { "" }
+}
+
+fn line((name, at_most): (&str, &str), load: &Load<'_>) -> Vec<String> {
     let figures = load.row.figures.as_ref();
     let at = |quantile| optional(figures, |figures| numbers::shown(figures.delivery_at(quantile)));
     vec![
-        name,
-        numbers::plain(load.share * 100.0),
+        name.to_owned(),
+        format!("{at_most}{}", numbers::plain(load.share * 100.0)),
         figures.map_or(0, |figures| figures.trials).to_string(),
         at(Quantile::P50),
         at(Quantile::P99),
@@ -93,6 +102,7 @@ fn line(name: String, load: &Load<'_>) -> Vec<String> {
         optional(figures.and_then(|figures| figures.cpu), numbers::time_estimate),
         memory(load),
         missing(load),
+        load_busy(load),
     ]
 }
 
@@ -116,6 +126,10 @@ fn batches(load: &Load<'_>) -> String {
 
 fn memory(load: &Load<'_>) -> String {
     optional(load.memory(), |memory| numbers::bytes(memory.value))
+}
+
+fn load_busy(load: &Load<'_>) -> String {
+    optional(load.row.mean(|_, outcome| Some(outcome.instrument.load_busy)), share)
 }
 
 /// As a share of what was due.

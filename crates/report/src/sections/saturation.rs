@@ -4,12 +4,10 @@ use schema::trial::TrialOutcome;
 
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
-use super::scenario::{charts, heading};
+use super::scenario::{charts, few, heading};
 use crate::charts::Place;
 use crate::numbers::{self, NOTHING, optional, significant};
-use crate::statistics::{
-    End, Estimate, LEAST_TRIALS, Limits, Quantile, Saturation, Whose, batch, server_busy,
-};
+use crate::statistics::{End, Estimate, Limits, Quantile, Saturation, Whose, batch, server_busy};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let own = chapter.study.limits.iter().filter(|limits| !limits.is_contest());
@@ -22,8 +20,10 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 
 const NOTE: &str = "*Capacity* is the highest offered rate at which nothing was missing and p99 was within the scenario's bound, in deliveries a \
     second: rate × subscribers. It is searched for by doubling and then halving, anew in each repetition, each rate with fresh processes, and tried \
-    once more where it does not pass; the interval is of 95 % between repetitions. **≥**: in at least one repetition it was not the server that \
-    gave in, so it may come further; what gave in stands in the last column. Everything else in a row is from the trials at that capacity: \
+    once more where it does not pass. It lies between the highest rate that passed and the lowest that did not: their geometric mean is told, and the \
+    interval, of 95 % between repetitions, holds the half of that step besides. **≥**: in at least one repetition it was not the server that \
+    gave in, so it may come further; what gave in stands in the last column. *Neither was busy*: the server failed with its cores idle for part of \
+    the time, and so did not lack CPU. Everything else in a row is from the trials at that capacity: \
     CPU and events per response belong beside any throughput, since who delivers in lumps delivers more. The ratio to the floor is \
     drawn in pairs.";
 
@@ -68,7 +68,7 @@ fn line(chapter: &Chapter<'_>, limits: &Limits<'_>, found: &Saturation<'_>) -> V
         optional(figures.and_then(|figures| figures.cpu), numbers::time_estimate),
         optional(mean(found, batch), |batch| significant(batch.value)),
         optional(server(chapter, found), share),
-        optional(mean(found, |outcome| Some(outcome.instrument.load_busy)), share),
+        optional(load_generator(found), share),
         ends(found),
     ]
 }
@@ -79,11 +79,18 @@ pub(super) fn name(chapter: &Chapter<'_>, limits: &Limits<'_>, whose: &Whose<'_>
     if way.is_empty() { label } else { format!("{label} ({})", inline(&way)) }
 }
 
-/// The figure with its interval; at least that where something else than the server gave in.
+/// The figure with its interval; at least that where something else than the server gave in, and in how many of the
+/// searches no rate passed at all.
 pub(super) fn capacity(found: &Saturation<'_>) -> String {
     let at_least = if found.is_at_least() { "≥ " } else { "" };
-    let mean = found.capacities().and_then(|capacities| capacities.mean());
-    mean.map_or_else(|| "no rate passed".to_owned(), |mean| format!("{at_least}{}", numbers::estimate(mean)))
+    let Some(mean) = found.capacities().and_then(|capacities| capacities.mean()) else {
+        return "no rate passed".to_owned();
+    };
+    let none = match found.without() {
+        0 => String::new(),
+        none => format!("<br>no rate passed in {none} of {}", found.searches.len()),
+    };
+    format!("{at_least}{}{none}", numbers::estimate(mean))
 }
 
 /// Where either may come further, the ratio is one-sided; where both may, it says nothing.
@@ -107,20 +114,26 @@ fn mean(found: &Saturation<'_>, of: impl Fn(&TrialOutcome) -> Option<f64>) -> Op
     found.row.as_ref()?.mean(|_, outcome| of(outcome))
 }
 
-fn server(chapter: &Chapter<'_>, found: &Saturation<'_>) -> Option<Estimate> {
+pub(super) fn server(chapter: &Chapter<'_>, found: &Saturation<'_>) -> Option<Estimate> {
     let cores = chapter.study.run.manifest.host.server_cores.len();
     mean(found, |outcome| server_busy(outcome, cores))
 }
 
-fn share(share: Estimate) -> String {
+pub(super) fn share(share: Estimate) -> String {
     format!("{} %", significant(share.value * 100.0))
 }
 
+/// How busy the load generator's cores were, 0–1.
+pub(super) fn load_generator(found: &Saturation<'_>) -> Option<Estimate> {
+    mean(found, |outcome| Some(outcome.instrument.load_busy))
+}
+
 /// What gave in, and in how many of the searches where they differ.
-fn ends(found: &Saturation<'_>) -> String {
+pub(super) fn ends(found: &Saturation<'_>) -> String {
     let of = |end: fn(&End<'_>) -> bool| found.searches.iter().filter(|search| end(&search.end)).count();
     let kinds = [
         ("server", of(|end| matches!(end, End::Server(_)))),
+        ("server, and neither was busy", of(|end| matches!(end, End::Neither(_)))),
         ("**load generator**", of(|end| matches!(end, End::LoadGenerator))),
         ("end of the search", of(|end| matches!(end, End::Nothing))),
     ];
@@ -136,12 +149,7 @@ fn searches(limits: &Limits<'_>) -> String {
     let all = || limits.own().map(|found| found.searches.len());
     let (least, most) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
     let count = if least == most { format!("{most}") } else { format!("{least} to {most}") };
-    let without = if least < LEAST_TRIALS {
-        " With fewer than three there is no interval, and none is printed."
-    } else {
-        ""
-    };
-    format!("Searches behind a row: {count}.{without}\n")
+    format!("Searches behind a row: {count}.{}\n", few(least))
 }
 
 /// One line of the answer in short: what each technique carries to the most subscribers.

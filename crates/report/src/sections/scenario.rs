@@ -22,3 +22,12 @@ pub(super) fn charts(chapter: &Chapter<'_>, place: Place, info: &ScenarioInfo) -
     let here = chapter.figures.iter().filter(|chart| chart.place == place && chart.scenario == info.name);
     here.map(|chart| figure(chapter, chart)).collect()
 }
+
+/// What so few trials or searches say of chance; nothing where they are enough.
+pub(super) fn few(least: usize) -> &'static str {
+    match least {
+        1 => " **One trial** has no interval between trials: what chance did in it is not told.",
+        2 => " Two give a quantile no interval, and other figures a wide one.",
+        _ => "",
+    }
+}

@@ -18,7 +18,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 
 const NOTE: &str = "Some subscribers stop reading, or read slowly, from the window's begin on. They count neither among the expected deliveries nor in the \
     latency, so that p99 is the others'. Beside it stand its multiple of the same technique's where everybody keeps up (with its 95 % interval between trials, \
-    paired by repetition) and what the server's resident memory grew by in the window, in both cases. *Cut off* are those whose connection the server had \
+    paired by repetition) and what the server's anonymous resident memory (heap and stacks) grew by in the window, in both cases. *Cut off* are those whose connection the server had \
     ended by the end of the drain, *the last of them after* runs from the window's begin. What a sluggard does not read lies in the kernel's TCP buffers first, both ends of them, which are not the process's \
     memory: what these grew by in the window, of the whole machine, stands beside it.";
 

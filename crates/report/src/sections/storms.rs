@@ -15,9 +15,9 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
     })
 }
 
-const NOTE: &str = "The server was killed in the middle of the window and started anew at the same address, with all events that it had been given \
+const NOTE: &str = "The server was killed in the window and started anew at the same address, with all events that it had been given \
     before. Times run from the old server's end. *Back* is a subscriber that the new server knows of; *whole* is one that has received every event \
-    that was due until then. Means over trials, with 95 % intervals between them; *the last* is the last of all subscribers. Where not all \
+    that was due until then. Means over trials, with 95 % intervals where there are several; *the last* is the last of all subscribers. Where not all \
     were whole by the end of the drain, it is the last of those that were.";
 
 fn lines(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {

@@ -1,6 +1,7 @@
 //! The frame of every section about a limit: scenario by scenario its question, its charts, and what the section says.
 
 use super::Chapter;
+use super::answers::trials;
 use super::markdown::inline;
 use super::scenario::{charts, heading};
 use crate::charts::Place;
@@ -26,8 +27,9 @@ pub(super) fn section(
 
 fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>, said: &Said) -> String {
     format!(
-        "{}\n\n{}\n\n{}{}",
+        "{}\n\n{}\n\n{}\n\n{}{}",
         heading(chapter, "scenario", answer.info),
+        trials(answer),
         said.above.trim_end(),
         charts(chapter, Place::Topics, answer.info),
         said.below,

@@ -1,7 +1,9 @@
 //! What an event costs at equal latency.
 
+use schema::manifest::LiteratureInfo;
+
 use super::fixture::Run;
-use super::fixture::limits::frontier;
+use super::fixture::limits::{frontier, push_against_pull, shootout};
 use super::fixture::model::six;
 use super::{cells, chart, folder, report, section};
 
@@ -73,4 +75,43 @@ fn points_tell_what_a_poll_pays_for_asking() {
     let empty: f64 = row[8].split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
     assert!((45.0..52.0).contains(&empty), "{row:?}");
     assert_eq!(row[7], "0", "nothing was superseded: {row:?}");
+}
+
+#[test]
+fn lines_of_one_technique_only_are_below_a_fold_and_in_no_headline() {
+    let root = folder();
+    let mut run = Run::new(&six());
+    push_against_pull(&mut run);
+    frontier(&mut run);
+    let report = report(root.path(), &run);
+    let (headline, other) = section(&report, "frontier")
+        .split_once("<a id=\"frontier-push-against-pull\"></a>")
+        .expect("what compares lines comes first");
+    assert!(headline.contains("Least server CPU per event within a bound"), "{headline}");
+    assert!(other.contains("Every point as a table") && !other.contains("within a bound"), "{other}");
+    let (_, fold) = other.split_once("<summary>The same as charts</summary>").expect("there is a fold");
+    assert!(fold.contains("charts/frontier-push-against-pull.svg"), "{fold}");
+    assert!(section(&report, "at-a-glance").contains("(#frontier-frontier)"), "{report}");
+}
+
+#[test]
+fn ever_more_clients_are_drawn_against_p95_and_the_published_limit() {
+    let root = folder();
+    let mut run = Run::new(&six());
+    shootout(&mut run, &[1_000, 2_000, 2_700]);
+    let text = "id = \"F0\"\ntitle = \"t\"\nsource = \"s\"\nset_up = \"u\"\nscenario = \"shootout\"\n\
+        [[figure]]\nwhat = \"clients\"\nvalue = 1\nunit = \"\"\n\
+        measure = { from = \"steps\", at = { technique = \"frames\" }, p95_ms = 500 }\n";
+    run.manifest.literature.push(LiteratureInfo { id: "F0".to_owned(), text: text.to_owned() });
+    let report = report(root.path(), &run);
+    let answers = section(&report, "answers");
+    assert!(
+        answers.contains("charts/clients-shootout.svg") && !answers.contains("bytes-shootout"),
+        "{answers}"
+    );
+    let chart = chart(root.path(), "clients-shootout.svg");
+    for words in [">500 ms</text>", ">WebSocket</text>", ">Raw TCP</text>", ">2000</text>"] {
+        assert!(chart.contains(words), "{words}: {chart}");
+    }
+    assert!(chart.contains("WebSocket, 2700 clients: p95 "), "{chart}");
 }

@@ -113,15 +113,13 @@ fn breaking(chapter: &Chapter<'_>, answer: &Answer<'_>, drawn: &[(&Growing<'_>, 
         let cpu = cpu_ends(fits, cores);
         let ends = [("memory", memory.as_ref()), ("CPU", cpu.as_ref())];
         let ends = ends.into_iter().filter_map(|(name, end)| Some((name, end?.0)));
-        let descriptors = ("descriptors", host.descriptors as f64);
-        let first = ends.chain([descriptors]).min_by(|a, b| a.1.total_cmp(&b.1));
+        let first = ends.min_by(|a, b| a.1.total_cmp(&b.1));
         let said = |end: Option<(f64, String)>| optional(end, |(_, said)| said);
         let first =
             first.map_or_else(|| NOTHING.to_owned(), |(name, at)| format!("{name}, at {}", count(at)));
         begin(chapter, one).into_iter().chain([said(memory), said(cpu), first]).collect()
     });
-    let head =
-        ["technique", "transport", "memory is full at", "idle CPU is used up at", "first, in one process"];
+    let head = ["technique", "transport", "memory is full at", "idle CPU is used up at", "first of both"];
     format!("{}\n\n{}\n", shared(chapter, answer), word_table(&head, rows))
 }
 
