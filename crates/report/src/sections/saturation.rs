@@ -25,7 +25,7 @@ const NOTE: &str = "*Capacity* is the highest offered rate at which nothing was 
     gave in, so it may come further; what gave in stands in the last column. *Neither was busy*: the server failed with its cores idle for part of \
     the time, and so did not lack CPU. Everything else in a row is from the trials at that capacity: \
     CPU and events per response belong beside any throughput, since who delivers in lumps delivers more. The ratio to the floor is \
-    drawn in pairs.";
+    taken in pairs.";
 
 fn one(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
     format!(
@@ -99,9 +99,11 @@ fn to_floor(chapter: &Chapter<'_>, limits: &Limits<'_>, found: &Saturation<'_>) 
         chapter.study.technique(other.whose.technique).floor && other.whose.point == found.whose.point
     };
     let Some(floor) = limits.own().find(is_floor) else { return NOTHING.to_owned() };
+    if found.whose == floor.whose {
+        return significant(1.0);
+    }
     let ratio = found.capacities().zip(floor.capacities()).and_then(|(own, floor)| own.over(&floor));
     let side = match (found.is_at_least(), floor.is_at_least()) {
-        _ if found.whose == floor.whose => "",
         (false, false) => "",
         (true, false) => "≥ ",
         (false, true) => "≤ ",

@@ -34,6 +34,7 @@ fn capacity_lies_between_what_passed_and_what_failed_with_an_interval_that_holds
     assert!((ends[0] / 93_650.0 - 1.0).abs() < 0.002 && (ends[1] / 119_600.0 - 1.0).abs() < 0.002, "{row:?}");
     // Paired repetitions drift alike, so that the ratio of 5.2 to 6.9 has the width of both searches alone.
     assert_eq!(row[4], "0.754 [0.685–0.829]", "{row:?}");
+    assert_eq!(cells(section, "| Raw TCP | 1000 | 64 B |")[4], "1.00", "the floor itself: {section}");
     assert_eq!(row.last(), Some(&"server"), "{row:?}");
     assert!(section.contains("Searches behind a row: 3."), "{section}");
     assert!(
