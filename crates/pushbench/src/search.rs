@@ -4,9 +4,12 @@
 //! The rate is doubled until one does not pass, and then halved in between (by ratio) until the lowest that did not pass is
 //! close enough to the highest that did. A rate that does not pass is tried once more. Where already the first one does
 //! not pass, it is halved until one does. Above a rate at which the load generator did not keep up nothing is known, so it ends
-//! the way up like one that failed; what is found then is a lower bound.
+//! the way up like one that failed; what is found then is a lower bound. A later repetition begins a little below what an
+//! earlier one found, and goes up by shorter strides.
 
 mod verdict;
+
+use std::f64::consts::SQRT_2;
 
 use schema::quantity::show_rate;
 use schema::scenario::Search;
@@ -21,12 +24,18 @@ const MOST_HALVINGS: usize = 10;
 /// How often a search's first rate is doubled until what is found lies above, for the expected time: scenarios begin at about a
 /// quarter of it.
 const EXPECTED_DOUBLINGS: f64 = 2.0;
+/// From a rate that passed to the next one, where nothing is known of the capacity.
+const FIRST_STRIDE: f64 = 2.0;
+/// The same where an earlier repetition has found it. One stride about that is a bracket with one halving less.
+const LATER_STRIDE: f64 = SQRT_2;
 
 /// A search under way.
 #[derive(Debug, Clone)]
 pub(crate) struct CapacitySearch<'t> {
     terms: &'t Search,
     begin_per_s: f64,
+    /// Factor by which the rate goes up until one does not pass.
+    stride: f64,
     /// The rates in the order in which they were tried; only the last may be open.
     tried: Vec<Tried>,
 }
@@ -79,26 +88,28 @@ pub(crate) struct Found {
 }
 
 impl<'t> CapacitySearch<'t> {
-    /// Begins at the first rate of `terms`; a later repetition at about half of what an earlier one found.
+    /// Begins at the first rate of `terms`; a later repetition a little below what an earlier one found.
     pub(crate) fn new(terms: &'t Search, repetition: u32, earlier_per_s: Option<f64>) -> Self {
-        let half = earlier_per_s.map(|found| near_half(found, terms.precision, repetition));
-        Self { terms, begin_per_s: half.unwrap_or(terms.from_per_s), tried: Vec::new() }
+        let (begin_per_s, stride) = match earlier_per_s {
+            None => (terms.from_per_s, FIRST_STRIDE),
+            Some(found_per_s) => (below(found_per_s, terms.precision, repetition), LATER_STRIDE),
+        };
+        Self { terms, begin_per_s, stride, tried: Vec::new() }
     }
 
-    /// A search as far as `steps` tell of it, whatever their order.
+    /// A search as far as `steps` tell of it, whatever their order: whether it has ended, and what it found then. It does not
+    /// know where a later repetition went up to.
     pub(crate) fn replay<'s>(
         terms: &'t Search,
         steps: &(impl Iterator<Item = &'s SearchStep> + Clone),
     ) -> Self {
-        let first = steps.clone().find(|step| (step.step, step.attempt) == (0, 0));
-        let begin_per_s = first.map_or(terms.from_per_s, |step| step.rate_per_s);
-        let mut search = Self { terms, begin_per_s, tried: Vec::new() };
+        let mut search = Self::new(terms, 0, None);
         while let Next::Try(next) = search.next() {
             let mut steps = steps.clone();
             let Some(step) = steps.find(|step| (step.step, step.attempt) == (next.step, next.attempt)) else {
                 break;
             };
-            search.note(&next, step.verdict.clone());
+            search.note(&Step { rate_per_s: step.rate_per_s, ..next }, step.verdict.clone());
         }
         search
     }
@@ -127,7 +138,7 @@ impl<'t> CapacitySearch<'t> {
         let most = self.terms.most_per_s;
         match (self.floor(), self.ceiling()) {
             (None, None) => Some(self.begin_per_s.min(most)),
-            (Some(floor), None) => (floor < most).then(|| (2.0 * floor).min(most)),
+            (Some(floor), None) => (floor < most).then(|| rounded(self.stride * floor).min(most)),
             (None, Some(ceiling)) => {
                 (self.tried.len() <= MOST_HALVINGS).then(|| rounded(ceiling.rate_per_s / 2.0))
             }
@@ -190,12 +201,13 @@ impl Found {
     }
 }
 
-/// Each repetition's rates lie between those of the others: if all tried the same few, their agreeing would be the search's own.
-fn near_half(found_per_s: f64, precision: f64, repetition: u32) -> f64 {
+/// Half a stride below. Each repetition's rates lie between those of the others: if all tried the same few, their agreeing would
+/// be the search's own.
+fn below(found_per_s: f64, precision: f64, repetition: u32) -> f64 {
     // The golden ratio's multiples spread evenly, however many there are.
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let part = (f64::from(repetition) * GOLDEN).fract();
-    rounded(found_per_s / 2.0 / (1.0 + precision).powf(part))
+    rounded(found_per_s / LATER_STRIDE.sqrt() / (1.0 + precision).powf(part))
 }
 
 /// The rate in the middle, by ratio; none when the two are close enough.
@@ -214,21 +226,26 @@ pub(crate) fn rounded(rate_per_s: f64) -> f64 {
 /// About how many trials a search takes, and how many of them do not pass.
 pub(crate) fn expected_trials(terms: &Search, repetition: u32) -> (u64, u64) {
     let room = (terms.most_per_s / terms.from_per_s).log2();
-    let doublings = if repetition == 0 { EXPECTED_DOUBLINGS.min(room) } else { 1.0 };
+    let (up, stride) = match repetition {
+        0 => (EXPECTED_DOUBLINGS.min(room), FIRST_STRIDE),
+        _ => (0.0, LATER_STRIDE),
+    };
     // Half of the rates in between pass; each of the others is tried twice.
-    let (passing, failing) = (halvings(terms) / 2.0, ATTEMPTS as f64 * (halvings(terms) / 2.0 + 1.0));
-    ((1.0 + doublings + passing + failing).round() as u64, failing.round() as u64)
+    let halvings = halvings(terms, stride);
+    let (passing, failing) = (halvings / 2.0, ATTEMPTS as f64 * (halvings / 2.0 + 1.0));
+    ((1.0 + up + passing + failing).round() as u64, failing.round() as u64)
 }
 
 /// More trials than any search takes.
 pub(crate) fn most_trials(terms: &Search) -> u64 {
-    let doublings = (terms.most_per_s / terms.from_per_s).log2().ceil() + 2.0 * MOST_HALVINGS as f64;
-    (ATTEMPTS as f64 * (2.0 + doublings + halvings(terms))) as u64
+    let strides = (terms.most_per_s / terms.from_per_s).log(LATER_STRIDE).ceil();
+    let rates = 2.0 + strides + 3.0 * MOST_HALVINGS as f64 + halvings(terms, FIRST_STRIDE);
+    (ATTEMPTS as f64 * rates) as u64
 }
 
-/// Halvings of a doubling until the precision is reached.
-fn halvings(terms: &Search) -> f64 {
-    (2f64.ln() / terms.precision.ln_1p()).log2().ceil().max(0.0)
+/// Halvings of a stride until the precision is reached.
+fn halvings(terms: &Search, stride: f64) -> f64 {
+    (stride.ln() / terms.precision.ln_1p()).log2().ceil().max(0.0)
 }
 
 #[cfg(test)]

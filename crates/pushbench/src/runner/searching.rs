@@ -101,19 +101,12 @@ impl Runner<'_> {
         }
         progress.begin(&trial);
         let measured = self.measure(&trial, progress).await;
-        let verdict = Judge::new(&point.settings, self.server_cores()).verdict(&measured.result);
+        let verdict = Judge::new(&point.settings).verdict(&measured.result);
         let search = SearchStep { step: number, attempt, rate_per_s, verdict: verdict.clone() };
         let record = TrialRecord { search: Some(search), ..measured.record(&trial) };
         self.keep(&trial, record, &measured.histograms)?;
         progress.step(&trial, &measured.result, measured.delivery(), &verdict);
         Ok(verdict)
-    }
-
-    fn server_cores(&self) -> usize {
-        match self.stage.pinning.server.len() {
-            0 => self.manifest.host.cores as usize,
-            pinned => pinned,
-        }
     }
 
     async fn at_loads(

@@ -144,7 +144,7 @@ fn the_highest_rate_allowed_is_tried_and_ends_it() {
 }
 
 #[test]
-fn a_later_repetition_begins_at_half_of_what_was_found() {
+fn a_later_repetition_begins_below_what_was_found_and_goes_up_by_shorter_strides() {
     let terms = terms();
     let begins: Vec<f64> = (0..4)
         .map(|repetition| match CapacitySearch::new(&terms, repetition, Some(475.7)).next() {
@@ -152,11 +152,21 @@ fn a_later_repetition_begins_at_half_of_what_was_found() {
             Next::End(found) => panic!("{found:?}"),
         })
         .collect();
-    assert!(begins.iter().all(|begin| (237.85 / 1.1..=237.9).contains(begin)), "{begins:?}");
+    assert!(begins.iter().all(|begin| (400.0 / 1.1..=400.1).contains(begin)), "{begins:?}");
     assert!((1..4).all(|i| !begins[..i].contains(&begins[i])), "they try other rates: {begins:?}");
     let (steps, found) = run(CapacitySearch::new(&terms, 1, Some(475.7)), up_to(500.0));
-    assert_eq!(rates(&steps)[..2], [begins[1], begins[1] * 2.0]);
+    assert_eq!(rates(&steps)[..3], [377.1, 533.3, 533.3]);
     assert!((500.0 / 1.1..=500.0).contains(&found.capacity_per_s.unwrap()), "{found:?}");
+}
+
+#[test]
+fn a_later_repetition_finds_a_capacity_that_lies_elsewhere() {
+    let terms = terms();
+    for capacity in [30.0, 200.0, 2_000.0, 900_000.0] {
+        let (_, found) = run(CapacitySearch::new(&terms, 1, Some(475.7)), up_to(capacity));
+        let floor = found.capacity_per_s.unwrap();
+        assert!((capacity / 1.101..=capacity).contains(&floor), "{capacity}: {found:?}");
+    }
 }
 
 #[test]
@@ -174,8 +184,14 @@ fn an_interrupted_search_goes_on_where_it_was_and_ends_the_same() {
     records.reverse();
     for cut in 1..=records.len() {
         let kept = &records[records.len() - cut..];
-        let (rest, again) = run(CapacitySearch::replay(&terms, &kept.iter()), &judge);
-        assert_eq!((rates(&rest), again), (rates(&steps[cut..]), found));
+        let again = CapacitySearch::replay(&terms, &kept.iter()).next();
+        match steps.get(cut) {
+            None => assert_eq!(again, Next::End(found)),
+            Some(next) => assert!(
+                matches!(again, Next::Try(step) if (step.step, step.attempt) == (next.step, next.attempt)),
+                "{again:?}"
+            ),
+        }
     }
 }
 
@@ -194,4 +210,10 @@ fn the_expected_trials_are_near_those_of_a_search_that_begins_at_a_quarter() {
         .collect();
     let mean = counts.iter().sum::<u64>() / counts.len() as u64;
     assert!(mean.abs_diff(expected) <= 1, "expected {expected}, of these {failing} failing; {counts:?}");
+    let counts: Vec<_> = (100..110)
+        .map(|percent| f64::from(percent) * 4.0)
+        .map(|capacity| run(CapacitySearch::new(&terms, 1, Some(400.0)), up_to(capacity)).0.len() as u64)
+        .collect();
+    let mean = counts.iter().sum::<u64>() / counts.len() as u64;
+    assert!(mean.abs_diff(expected_trials(&terms, 1).0) <= 1, "{counts:?}");
 }
