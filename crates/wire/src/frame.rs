@@ -129,7 +129,10 @@ impl Decoder {
     /// # Errors
     ///
     /// The first one of `take`, and as of [`next_body`](Self::next_body). The decoder is of no use then.
-    pub fn drain<E: From<Oversize>>(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    pub fn drain<E: From<Oversize>>(
+        &mut self,
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         while let Some(place) = self.front()? {
             let end = place.end;
             take(&self.buffer[place])?;
@@ -183,13 +186,20 @@ mod tests {
     fn any_cut_gives_the_same_bodies() {
         let stream = [encode(b"one"), encode(b""), encode(b"three")].concat();
         for cut in 0..=stream.len() {
-            let mut decoder = Decoder::new(100);
-            let mut bodies = Vec::new();
+            let (mut decoder, mut drained) = (Decoder::new(100), Decoder::new(100));
+            let (mut bodies, mut in_place) = (Vec::new(), Vec::new());
             for part in [&stream[..cut], &stream[cut..]] {
                 decoder.buffer().extend_from_slice(part);
                 while let Some(body) = decoder.next_body().unwrap() {
                     bodies.push(body);
                 }
+                drained.buffer().extend_from_slice(part);
+                let take = |body: &[u8]| {
+                    in_place.push(body.to_vec());
+                    Ok::<_, Oversize>(())
+                };
+                drained.drain(take).unwrap();
+                assert_eq!(in_place, bodies);
             }
             assert_eq!(bodies, ["one", "", "three"], "cut at {cut}");
         }
@@ -200,5 +210,6 @@ mod tests {
         let mut decoder = Decoder::new(10);
         decoder.buffer().extend_from_slice(b"\0\0\0\x0b");
         assert_eq!(decoder.next_body(), Err(Oversize { announced: 11, limit: 10 }));
+        assert_eq!(decoder.drain(|_| Ok(())), Err(Oversize { announced: 11, limit: 10 }));
     }
 }

@@ -30,6 +30,26 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Hands every message that is whole by now to `take`, where it lies, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// The first one of `take`. The decoder is of no use then.
+    pub fn drain<E>(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<usize, E> {
+        let (mut begin, mut messages) = (0, 0);
+        for found in memchr::memchr_iter(b'\n', &self.buffer[self.scanned..]) {
+            let end = self.scanned + found;
+            if begin < end {
+                take(&self.buffer[begin..end])?;
+                messages += 1;
+            }
+            begin = end + 1;
+        }
+        self.buffer.advance(begin);
+        self.scanned = self.buffer.len();
+        Ok(messages)
+    }
+
     /// Bytes that are waiting for the end of their line.
     pub fn pending(&self) -> usize {
         self.buffer.len()
@@ -77,5 +97,31 @@ mod tests {
             assert_eq!(messages, ["one", "two", "three"], "cut at {cut}");
             assert_eq!(decoder.pending(), 4);
         }
+    }
+
+    #[test]
+    fn drained_at_any_cut_they_are_the_same() {
+        let stream = b"one\n\ntwo\nthree\nrest";
+        for cut in 0..=stream.len() {
+            let (mut decoder, mut messages) = (Decoder::default(), Vec::new());
+            for part in [&stream[..cut], &stream[cut..]] {
+                decoder.push(part);
+                let before = messages.len();
+                let taken = decoder.drain(|message| {
+                    messages.push(message.to_vec());
+                    Ok::<_, ()>(())
+                });
+                assert_eq!(taken, Ok(messages.len() - before));
+            }
+            assert_eq!(messages, [&b"one"[..], b"two", b"three"], "cut at {cut}");
+            assert_eq!(decoder.pending(), 4);
+        }
+    }
+
+    #[test]
+    fn draining_ends_with_the_first_error() {
+        let mut decoder = Decoder::default();
+        decoder.push(b"one\ntwo\n");
+        assert_eq!(decoder.drain(|message| Err(message.to_vec())), Err(b"one".to_vec()));
     }
 }

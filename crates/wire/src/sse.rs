@@ -51,6 +51,8 @@ pub struct Decoder {
     scanned: usize,
     begun: bool,
     after_cr: bool,
+    /// Lines have come since the last empty one.
+    is_open: bool,
     fields: Fields,
 }
 
@@ -75,21 +77,33 @@ impl Decoder {
         &self.fields.id
     }
 
+    /// Whether what has come so far ends with an event's end, or another block's. True only once all that is whole was taken.
+    pub fn is_between_events(&self) -> bool {
+        self.buffer.is_empty() && !self.is_open
+    }
+
     /// The reconnection time that the stream asked for, in milliseconds.
     pub fn retry_ms(&self) -> Option<u64> {
         self.fields.retry_ms
     }
 
-    /// The data of the next event that is whole by now, for who wants neither its type nor its id: nothing is
-    /// allocated for these.
-    pub fn next_data(&mut self) -> Option<Bytes> {
+    /// Hands the data of every event that is whole by now to `take`, and returns how many there were: for who wants neither
+    /// their types nor their ids. Nothing is allocated for an event.
+    ///
+    /// # Errors
+    ///
+    /// The first one of `take`. The decoder is of no use then.
+    pub fn drain<E>(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<usize, E> {
+        let mut events = 0;
         while self.next_block() {
             self.fields.name.clear();
-            if let Some(data) = self.fields.take_data() {
-                return Some(data);
+            if std::mem::take(&mut self.fields.has_data) {
+                take(&self.fields.data)?;
+                self.fields.data.clear();
+                events += 1;
             }
         }
-        None
+        Ok(events)
     }
 
     /// Takes lines to the next empty one. False when there is none.
@@ -97,7 +111,8 @@ impl Decoder {
         while let Some(end) = self.line_end() {
             self.fields.take(&self.buffer[..end]);
             self.buffer.advance(end + 1);
-            if end == 0 {
+            self.is_open = end > 0;
+            if !self.is_open {
                 return true;
             }
         }
@@ -226,7 +241,12 @@ mod tests {
         let mut data = Vec::new();
         for part in parts {
             decoder.push(part);
-            data.extend(std::iter::from_fn(|| decoder.next_data()));
+            let before = data.len();
+            let taken = decoder.drain(|event| {
+                data.push(Bytes::copy_from_slice(event));
+                Ok::<_, ()>(())
+            });
+            assert_eq!(taken, Ok(data.len() - before));
         }
         data
     }
@@ -247,6 +267,18 @@ mod tests {
                 events.extend(decoder.by_ref());
                 assert_eq!(events, expected, "{:?} cut at {cut}", String::from_utf8_lossy(stream));
                 assert_eq!(data_of([&stream[..cut], &stream[cut..]]), data_in(&expected));
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_stands_between_events_behind_an_empty_line_only() {
+        for stream in [&encode(7, b"hello")[..], HEARTBEAT] {
+            for cut in 0..=stream.len() {
+                let mut decoder = Decoder::default();
+                decoder.push(&stream[..cut]);
+                decoder.drain(|_| Ok::<_, ()>(())).unwrap();
+                assert_eq!(decoder.is_between_events(), [0, stream.len()].contains(&cut), "cut at {cut}");
             }
         }
     }

@@ -44,8 +44,13 @@ pub mod sse {
 trait Messages {
     /// Takes in the next bytes of the stream.
     fn push(&mut self, bytes: &[u8]);
-    /// The next message that is whole by now.
-    fn next_message(&mut self) -> Option<Bytes>;
+    /// Hands on every message that is whole by now, and returns how many there were.
+    fn drain(
+        &mut self,
+        take: impl FnMut(&[u8]) -> Result<(), SubscribeError>,
+    ) -> Result<usize, SubscribeError>;
+    /// Whether none is begun and not whole.
+    fn is_between(&self) -> bool;
     /// What the server calls the last one; nothing where messages have no names.
     fn last_id(&self) -> &str {
         ""
@@ -57,8 +62,15 @@ impl Messages for wire::lines::Decoder {
         self.push(bytes);
     }
 
-    fn next_message(&mut self) -> Option<Bytes> {
-        self.next()
+    fn drain(
+        &mut self,
+        take: impl FnMut(&[u8]) -> Result<(), SubscribeError>,
+    ) -> Result<usize, SubscribeError> {
+        self.drain(take)
+    }
+
+    fn is_between(&self) -> bool {
+        self.pending() == 0
     }
 }
 
@@ -67,8 +79,15 @@ impl Messages for wire::sse::Decoder {
         self.push(bytes);
     }
 
-    fn next_message(&mut self) -> Option<Bytes> {
-        self.next_data()
+    fn drain(
+        &mut self,
+        take: impl FnMut(&[u8]) -> Result<(), SubscribeError>,
+    ) -> Result<usize, SubscribeError> {
+        self.drain(take)
+    }
+
+    fn is_between(&self) -> bool {
+        self.is_between_events()
     }
 
     fn last_id(&self) -> &str {
@@ -90,15 +109,16 @@ async fn read(
     let mut content = Content::of(&answer)?;
     let mut body = answer.into_body();
     session.connected();
+    let mut events = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
-        let events = content.push(&data, |text| {
+        events += content.push(&data, |text| {
             messages.push(text);
             deliver_all(session, &mut messages)
         })?;
-        // A heartbeat, or a part of a message, is no empty answer.
-        if events > 0 {
-            session.response(events);
+        // hyper hands on what there is of a chunk; servers end theirs with a message. A heartbeat is no empty answer.
+        if events > 0 && messages.is_between() {
+            session.response(std::mem::take(&mut events));
         }
     }
     Ok(())
@@ -127,11 +147,7 @@ async fn open(
 
 /// Hands on every message that is whole, and returns how many there were.
 fn deliver_all(session: &Session, messages: &mut impl Messages) -> Result<usize, SubscribeError> {
-    let mut events = 0;
-    while let Some(message) = messages.next_message() {
-        deliver(session, &message)?;
-        events += 1;
-    }
+    let events = messages.drain(|message| deliver(session, message))?;
     if events > 0 && session.subscription().is_some() {
         session.bookmark().take_event(messages.last_id());
     }

@@ -258,7 +258,10 @@ impl<'a> Batch<'a> {
         let Self { session, content, lines, events } = self;
         *events += content.push(part, |text| {
             lines.push(text);
-            Ok(lines.map(|line| session.received(&line)).count())
+            lines.drain(|line| {
+                session.received(line);
+                Ok(())
+            })
         })?;
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! Raw TCP: length-prefixed frames on a bare socket, the floor.
 
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wire::frame::{self, Decoder};
 
@@ -45,9 +44,7 @@ async fn run(session: &Session, stream: &mut Stream) -> Result<(), SubscribeErro
                 if read? == 0 {
                     return Ok(());
                 }
-                while let Some(body) = frames.next_body()? {
-                    deliver(session, &body)?;
-                }
+                frames.drain(|body| deliver(session, body))?;
             }
             message = session.outgoing() => send(stream, &message).await?,
             () = &mut stopped => return Ok(()),
@@ -62,7 +59,7 @@ async fn send(stream: &mut Stream, body: &[u8]) -> Result<(), SubscribeError> {
 }
 
 /// A frame that is no message is the server's last word.
-fn deliver(session: &Session, body: &Bytes) -> Result<(), SubscribeError> {
+fn deliver(session: &Session, body: &[u8]) -> Result<(), SubscribeError> {
     if !body.starts_with(b"[") {
         return Err(SubscribeError::dismissed(body));
     }

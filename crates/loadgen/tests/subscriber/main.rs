@@ -8,6 +8,7 @@
 //! - `requests`: what a subscriber asks for, and on how many connections
 //! - `socketio`: Socket.IO by each of its ways
 //! - `stops`: how a subscriber ends when it is told to
+//! - `streams`: what a subscriber makes of a response that never ends
 
 mod answers;
 mod deflate;
@@ -17,3 +18,4 @@ mod requests;
 mod rig;
 mod socketio;
 mod stops;
+mod streams;
