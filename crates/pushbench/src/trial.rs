@@ -254,6 +254,7 @@ fn server_arguments(technique: &str, settings: &Settings, feed: &Path, cores: &[
     arguments.extend(["--replay".to_owned(), retained.to_string()]);
     arguments.extend(["--idle".to_owned(), format!("{idle_ns}ns")]);
     arguments.extend(["--coalesce".to_owned(), format!("{}ns", settings.coalescing.window_ns)]);
+    arguments.extend(["--heartbeat".to_owned(), format!("{}ns", settings.heartbeat_ns)]);
     if settings.greeting {
         arguments.push("--greeting".to_owned());
     }
