@@ -54,7 +54,7 @@ fn draw(stage: &Stage<'_>, tls: bool) -> Result<Option<Picture>, DrawError> {
     Ok(Some(Picture { title, description, caption: CAPTION.to_owned(), svg }))
 }
 
-const CAPTION: &str = "Each panel is what all connections take together ÷ their number, means over trials; both axes are logarithmic. A level line is cost that grows in \
+const CAPTION: &str = "Each panel is what all connections take together ÷ their number, the mean where trials were repeated; both axes are logarithmic. A level line is cost that grows in \
     proportion; a falling one has a fixed part that more connections share; a rising one grows faster than the connections do.";
 
 /// Connections, and what each of them takes; what is not above 0 has no place on a logarithmic axis.

@@ -74,7 +74,7 @@ fn at_saturation(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
     )
 }
 
-const SATURATED: &str = "Each at its own capacity, which was searched for in the same repetition; CPU is that of the whole process group for each event \
+const SATURATED: &str = "Each at its own capacity, which was searched for in the same repetition: trials at the highest rate that passed. CPU is that of the whole process group for each event \
     that was delivered. **≥**: it was not the server that gave in, so it may come further. The last three columns are ours : theirs, too: \
     CPU per event of two servers that are not equally busy is not that of two at their limit.";
 

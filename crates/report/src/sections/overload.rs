@@ -17,7 +17,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
     format!("{NOTE}\n\n{}", parts.join("\n"))
 }
 
-const NOTE: &str = "Every technique is offered shares of the capacity that was found for it in the same repetition, so equal rows are equally loaded and \
+const NOTE: &str = "Every technique is offered shares of its capacity, here the highest rate that its search passed in the same repetition, so equal rows are equally loaded and \
     not equally fast. **≤**: that capacity is itself a lower bound, since it was not the server that gave in, so the share of the true one is no more than \
     this, and what looks like overload may be the load generator's own queue: its busy share stands beside. *Delivered ÷ offered* counts what came within the window; what came later, in the drain, is late, and what never came \
     is *missing*. Memory is the server's (anonymous and resident: heap and stacks) at the window's end, what it holds for replay included.";

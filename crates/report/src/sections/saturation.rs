@@ -23,7 +23,7 @@ const NOTE: &str = "*Capacity* is the highest offered rate at which nothing was 
     once more where it does not pass. It lies between the highest rate that passed and the lowest that did not: their geometric mean is told, and the \
     interval, of 95 % between repetitions, holds the half of that step besides. **≥**: in at least one repetition it was not the server that \
     gave in, so it may come further; what gave in stands in the last column. *Neither was busy*: the server failed with its cores idle for part of \
-    the time, and so did not lack CPU. Everything else in a row is from the trials at that capacity: \
+    the time, and so did not lack CPU. Everything else in a row is from the trials at the highest rate that passed: \
     CPU and events per response belong beside any throughput, since who delivers in lumps delivers more. The ratio to the floor is \
     taken in pairs.";
 
