@@ -1,7 +1,8 @@
 //! Counted trials: the server runs under a tool that counts its instructions or its system calls.
 //!
 //! Such tools count a process from its begin to its end. So a trial runs twice, with half of its window and with the whole,
-//! and the difference is what the second half took: start, connections, warm-up and end are the same in both.
+//! and the difference is what the second half took: start, connections, warm-up and end are in both, and nearly the same. Whoever
+//! polls does so from his connection on, and to connect and to drain takes under a tool as long as it likes: that does not cancel out.
 
 mod callgrind;
 mod strace;

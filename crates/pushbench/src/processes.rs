@@ -23,6 +23,9 @@ pub(crate) use error::ProcessError;
 
 /// How long a child may take to go after its lifeline has ended; then it is killed.
 const GRACE: Duration = Duration::from_secs(5);
+/// The same for a tool: what it runs may be fifty times slower, a server of ours waits 3 s for its connections, and then the tool
+/// writes down what it found.
+const GRACE_OF_TOOLS: Duration = Duration::from_secs(60);
 const LONGEST_LINE: u64 = 64 * 1024;
 const LONGEST_OUTPUT: u64 = 256 * 1024 * 1024;
 
@@ -181,7 +184,8 @@ impl Process {
     /// Asks it to go, and kills it if it does not; says whether it went by itself, and its last words.
     pub(crate) async fn end(mut self) -> Ending {
         drop(self.lifeline.take());
-        let is_orderly = timeout(GRACE, self.child.wait()).await.is_ok();
+        let grace = if self.on_drop == OnDrop::KillGroup { GRACE_OF_TOOLS } else { GRACE };
+        let is_orderly = timeout(grace, self.child.wait()).await.is_ok();
         if !is_orderly {
             // It can only fail because the child has gone.
             let _ = self.child.kill().await;
@@ -283,6 +287,15 @@ mod tests {
         let ending = shell("cat; echo connections refused: 2 >&2").end().await;
         let Ending::Orderly(said) = ending else { panic!("{ending:?}") };
         assert_eq!(said.words(), Some("connections refused: 2"));
+    }
+
+    #[tokio::test]
+    async fn a_tool_may_take_longer_to_write_down_what_it_found() {
+        let script = "cat; sleep 5.5; echo written >&2";
+        let tool = Process::start_tool("server", Path::new("/bin/sh"), ["-c", script]).unwrap();
+        let ending = tool.end().await;
+        let Ending::Orderly(said) = ending else { panic!("{ending:?}") };
+        assert_eq!(said.words(), Some("written"));
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use loadgen::os;
-use schema::settings::Settings;
+use schema::settings::{HttpVersion, Settings, SocketIo, SocketIoTransports};
 use server_kit::settings::Limits;
 
 /// Descriptors that a process takes beside its connections, and those that are about to be closed.
@@ -25,9 +25,9 @@ struct Most {
 /// # Errors
 ///
 /// That, as a sentence.
-pub(super) fn check(settings: &Settings) -> Result<(), String> {
+pub(super) fn check(technique: &str, settings: &Settings) -> Result<(), String> {
     let connections = Limits::default().connections as u64;
-    fits(settings, Most { files: os::most_open_files(), ports: ports(), connections })
+    fits(technique, settings, Most { files: os::most_open_files(), ports: ports(), connections })
 }
 
 /// The kernel's own default where it does not tell.
@@ -40,10 +40,8 @@ fn ports() -> u64 {
     }
 }
 
-fn fits(settings: &Settings, most: Most) -> Result<(), String> {
-    // Whoever sends has a second connection, where the first one is busy.
-    let each = if settings.uplink.is_some() { 2 } else { 1 };
-    let connections = u64::from(settings.subscribers.count) * each;
+fn fits(technique: &str, settings: &Settings, most: Most) -> Result<(), String> {
+    let connections = u64::from(settings.subscribers.count) * each(technique, settings);
     let (at_server, at_load) = (
         connections.div_ceil(settings.processes.server.max(1).into()),
         connections.div_ceil(settings.processes.load.max(1).into()),
@@ -67,16 +65,64 @@ fn fits(settings: &Settings, most: Most) -> Result<(), String> {
     }
 }
 
+/// Connections that all subscribers may have at once, for each of them.
+fn each(technique: &str, settings: &Settings) -> u64 {
+    // Whoever sends has a second connection, where the first one is busy.
+    let sending = if settings.uplink.is_some() { 2 } else { 1 };
+    if technique != SocketIo::TECHNIQUE || settings.transport.http == HttpVersion::Http2 {
+        return sending;
+    }
+    let session = match settings.socketio.transports {
+        // One for the poll that waits, and one for posts.
+        SocketIoTransports::Polling => 2,
+        // All come back at once, and have both beside the WebSocket until that is probed.
+        SocketIoTransports::Upgrade if settings.restart.is_some() => 3,
+        SocketIoTransports::Upgrade | SocketIoTransports::Websocket => 1,
+    };
+    sending.max(session)
+}
+
 #[cfg(test)]
 mod tests {
-    use schema::settings::{Processes, Subscribers};
+    use schema::settings::{Backoff, Pace, Processes, Restart, Subscribers, Uplink, UplinkTo};
 
     use super::*;
 
     fn found(count: u32, server: u32, load: u32) -> Option<String> {
         let subscribers = Subscribers { count, channels: 1, added_delay_ns: 0 };
         let settings = Settings { subscribers, processes: Processes { server, load }, ..Settings::default() };
-        fits(&settings, Most { files: 20_000, ports: 28_232, connections: 16_384 }).err()
+        fits("websocket", &settings, Most { files: 20_000, ports: 28_232, connections: 16_384 }).err()
+    }
+
+    #[test]
+    fn who_polls_by_socketio_takes_two_connections_and_three_where_all_upgrade_at_once() {
+        let restart = Some(Restart { at_ns: 1, backoff: Backoff::None });
+        let uplink =
+            Some(Uplink { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 1, to: UplinkTo::Channel });
+        for (technique, transports, restart, uplink, wanted) in [
+            ("socketio", SocketIoTransports::Polling, None, None, 2),
+            ("socketio", SocketIoTransports::Upgrade, None, None, 1),
+            ("socketio", SocketIoTransports::Upgrade, restart.clone(), None, 3),
+            ("socketio", SocketIoTransports::Websocket, restart.clone(), None, 1),
+            ("long-polling", SocketIoTransports::Polling, restart, None, 1),
+            ("long-polling", SocketIoTransports::Polling, None, uplink, 2),
+        ] {
+            let socketio = SocketIo { transports };
+            let settings = Settings { socketio, restart, uplink, ..Settings::default() };
+            assert_eq!(each(technique, &settings), wanted, "{technique} {transports:?}");
+        }
+    }
+
+    #[test]
+    fn polls_of_socketio_that_a_server_does_not_admit_are_refused() {
+        let subscribers = Subscribers { count: 10_000, channels: 1, added_delay_ns: 0 };
+        let socketio = SocketIo { transports: SocketIoTransports::Polling };
+        let settings = Settings { subscribers, socketio, ..Settings::default() };
+        let most = Most { files: 30_000, ports: 28_232, connections: 16_384 };
+        let words =
+            "it takes 20000 connections for a server process, and there are 16384: raise processes.server";
+        assert_eq!(fits("socketio", &settings, most).unwrap_err(), words);
+        assert_eq!(fits("websocket", &settings, most), Ok(()));
     }
 
     #[test]

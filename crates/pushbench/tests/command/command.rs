@@ -86,6 +86,14 @@ impl Place {
         Running { child, progress: Box::new(progress), seen: String::new() }
     }
 
+    /// One in which the scenario of this text is being run.
+    pub(crate) fn running(text: &str) -> (Self, Running) {
+        let place = Self::new();
+        place.scenario("one", text);
+        let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+        (place, running)
+    }
+
     /// The folder of the only run.
     pub(crate) fn only_run(&self) -> PathBuf {
         let entries = fs::read_dir(self.path("results")).expect("there are results");

@@ -76,9 +76,7 @@ fn a_server_program_that_is_not_there_fails_its_trials() {
 
 #[test]
 fn a_server_that_dies_in_the_window_fails_its_trial() {
-    let place = Place::new();
-    place.scenario("one", ONE);
-    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    let (place, running) = Place::running(ONE);
     place.descendant("pushbench load");
     place.descendant("pushbench serve").kill();
     running.told().expect(1, &["FAILED: the server ended with signal: 9 (SIGKILL)"]);
@@ -88,9 +86,7 @@ fn a_server_that_dies_in_the_window_fails_its_trial() {
 
 #[test]
 fn a_load_generator_that_is_killed_fails_its_trial() {
-    let place = Place::new();
-    place.scenario("one", ONE);
-    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    let (place, running) = Place::running(ONE);
     place.descendant("pushbench load").kill();
     running.told().expect(1, &["FAILED: the load generator ended with signal: 9 (SIGKILL)"]);
     assert_eq!(failure(&place.records()[0]).side, Side::Load);

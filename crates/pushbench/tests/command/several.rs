@@ -88,9 +88,7 @@ fn is_whole(record: &TrialRecord) {
 
 #[test]
 fn a_load_process_that_is_killed_fails_its_trial() {
-    let place = Place::new();
-    place.scenario("one", ONE);
-    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    let (place, running) = Place::running(ONE);
     place.descendant("pushbench load-part").kill();
     running.told().expect(1, &["FAILED: the load generator ended with"]);
     let (side, reason) = reason(&place);
@@ -101,9 +99,7 @@ fn a_load_process_that_is_killed_fails_its_trial() {
 
 #[test]
 fn a_load_process_that_hangs_fails_its_trial_and_is_killed() {
-    let place = Place::new();
-    place.scenario("one", ONE);
-    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    let (place, running) = Place::running(ONE);
     place.descendant("pushbench load-part").stop();
     running.told().expect(1, &["FAILED: the load generator ended with"]);
     let (side, reason) = reason(&place);
@@ -114,9 +110,7 @@ fn a_load_process_that_hangs_fails_its_trial_and_is_killed() {
 
 #[test]
 fn one_of_several_servers_that_dies_fails_its_trial() {
-    let place = Place::new();
-    place.scenario("one", ONE);
-    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    let (place, running) = Place::running(ONE);
     place.descendant("pushbench load-part");
     place.descendant("pushbench serve").kill();
     running.told().expect(1, &["FAILED: the server ended with signal: 9 (SIGKILL)"]);
@@ -126,9 +120,7 @@ fn one_of_several_servers_that_dies_fails_its_trial() {
 
 #[test]
 fn a_trial_of_several_processes_ends_at_once_when_it_is_interrupted() {
-    let place = Place::new();
-    place.scenario("one", ONE);
-    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    let (place, running) = Place::running(ONE);
     place.descendant("pushbench load-part");
     running.signal(Signal::INT);
     running.told().expect(130, &["interrupted after 0 of 1 trial"]);
@@ -137,9 +129,7 @@ fn a_trial_of_several_processes_ends_at_once_when_it_is_interrupted() {
 
 #[test]
 fn a_stopped_load_process_does_not_outlive_a_supervisor_that_is_killed() {
-    let place = Place::new();
-    place.scenario("one", ONE);
-    let running = place.start(&["run", "--scenario", "one", "--no-report"]);
+    let (place, running) = Place::running(ONE);
     let part = place.descendant("pushbench load-part");
     part.stop();
     until("it stands still", || part.is_stopped());
