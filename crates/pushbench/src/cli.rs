@@ -61,6 +61,9 @@ pub(crate) enum Command {
     /// Echo one TCP connection: the far end of the floor's ping
     #[command(hide = true)]
     FloorEcho(Cores),
+    /// Compute until standard input ends: beside it, a server on the same core has half of it
+    #[command(hide = true)]
+    Neighbour(Cores),
     /// Ping the echo at an address: the near end of the floor's ping
     #[command(hide = true)]
     FloorPing(FloorPing),

@@ -5,6 +5,7 @@ mod floor;
 mod list;
 mod load;
 mod load_part;
+mod neighbour;
 mod observed_trial;
 mod replay;
 mod report;
@@ -43,6 +44,7 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::FloorEcho(arguments) => floor::echo(&arguments),
+        Command::Neighbour(cores) => neighbour::compute(&cores),
         Command::FloorPing(arguments) => floor::ping(&arguments),
         Command::ReplayAnswer => replay::answer(),
         Command::KeepTarget(arguments) => keeper::keep(&arguments),

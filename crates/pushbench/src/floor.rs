@@ -118,7 +118,8 @@ fn halved(round_trip: &Quantiles) -> Quantiles {
     }
 }
 
-fn with_cores(arguments: &[&str], cores: &[u32]) -> Vec<String> {
+/// `arguments` of a command that keeps to `cores`; without any, it runs where it likes.
+pub(crate) fn with_cores(arguments: &[&str], cores: &[u32]) -> Vec<String> {
     let list = cores.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     let cores = if cores.is_empty() { Vec::new() } else { vec!["--cores".to_owned(), list] };
     arguments.iter().map(|&argument| argument.to_owned()).chain(cores).collect()

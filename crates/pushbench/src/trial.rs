@@ -1,5 +1,6 @@
 //! One trial: a fresh server process or several, a fresh load process, and what came of it.
 
+mod neighbours;
 mod restart;
 mod room;
 mod servers;
@@ -19,6 +20,7 @@ use crate::plan::Trial;
 use crate::processes::{Process, ProcessError};
 use crate::target::{Foreign, keeper};
 use crate::{counters, namespace, pages};
+use neighbours::Neighbours;
 use restart::Begin;
 use servers::{Running, Servers};
 
@@ -85,6 +87,8 @@ impl Stage {
         let room = room::check(&trial.planned.technique, &trial.point.settings);
         room.map_err(|reason| on(Side::Supervisor, &reason))?;
         let mut servers = Servers::start(self, trial).await.map_err(|reason| on(Side::Server, &reason))?;
+        let neighbours = Neighbours::start(self, &trial.point.settings);
+        let neighbours = neighbours.map_err(|reason| on(Side::Supervisor, &reason))?;
         let spec = self.spec(trial, &servers);
         let outcome = tokio::select! {
             // A dead server makes the load generator fail, too; the cause is looked at first.
@@ -92,6 +96,7 @@ impl Stage {
             death = servers.died(self, trial) => Err(on(Side::Server, &death)),
             outcome = self.load(&spec) => outcome,
         };
+        neighbours.end().await;
         let note = servers.end().await;
         match outcome {
             Ok(outcome) => Ok(Ran { outcome, note, observed: None }),

@@ -68,6 +68,7 @@
 //! [processes]
 //! server = 1
 //! load = 1
+//! neighbours = 1                 # left out: none; that many computing processes share the server's cores with it
 //! [search]                       # left out: the rate is given; with it, the highest one within the bound is searched for
 //! from = "1000/s"                # instead of events.rate
 //! precision = "5%"

@@ -83,7 +83,9 @@ impl<'a> Connected<'a> {
         load.open(timing);
         let watch = |core| Hiccups::watch(core, timing.window()).map_err(TrialError::Thread);
         let hiccups_load = watch(spec.load_cores.first().copied())?;
-        let hiccups_server = spec.server_cores.first().map(|&core| watch(Some(core))).transpose()?;
+        // Where others compute on that core, that a thread wakes late there is what they are for.
+        let watched = spec.server_cores.first().filter(|_| spec.settings.processes.neighbours == 0);
+        let hiccups_server = watched.map(|&core| watch(Some(core))).transpose()?;
         let stall = spec.settings.stall.as_ref().zip(spec.server.pid);
         let stall = stall.map(|(stall, pid)| Staller::start(pid, stall, timing.window_start_ns));
         let stall = stall.transpose()?;

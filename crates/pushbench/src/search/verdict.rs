@@ -4,7 +4,7 @@ use schema::settings::Settings;
 use schema::trial::{Instrument, Side, TrialOutcome, TrialResult, Verdict};
 use schema::warning::Warning;
 
-/// The publisher may come so late at p99, of the bound.
+/// The publisher may come so late at p99, of the bound; later, if what it adds to the latency decides nothing.
 const LAG: f64 = 0.1;
 
 /// Judges the trials of a search.
@@ -55,7 +55,7 @@ impl Judge {
     fn overstrained(&self, outcome: &TrialOutcome) -> Option<String> {
         let Instrument { schedule_lag, .. } = &outcome.instrument;
         let lag_ns = schedule_lag.as_ref().map_or(0, |lag| lag.p99_ns);
-        if lag_ns as f64 > LAG * self.bound_ns as f64 {
+        if lag_ns as f64 > LAG * self.bound_ns as f64 && self.hangs_on(lag_ns, outcome) {
             return Some(format!("the publisher came {} late at p99", ms(lag_ns)));
         }
         outcome.warnings.iter().find_map(|warning| match warning {
@@ -64,6 +64,13 @@ impl Judge {
             }
             _ => None,
         })
+    }
+
+    /// Whether p99 would be within the bound without the publisher's lag, which is part of it.
+    fn hangs_on(&self, lag_ns: u64, outcome: &TrialOutcome) -> bool {
+        let p99_ns =
+            outcome.delivery.as_ref().filter(|_| outcome.counts.missing == 0).map(|delivery| delivery.p99_ns);
+        lag_ns > self.bound_ns || p99_ns.is_some_and(|p99_ns| p99_ns.saturating_sub(lag_ns) <= self.bound_ns)
     }
 }
 
@@ -144,6 +151,24 @@ mod tests {
         late.instrument.schedule_lag = Some(fixture::quantiles(5_000_000));
         let verdict = complete(late);
         assert!(matches!(verdict, Verdict::Failed { .. }), "{verdict:?}");
+    }
+
+    #[test]
+    fn a_lag_that_decides_nothing_leaves_the_server_its_blame() {
+        let lagging = |mut outcome: TrialOutcome, lag_ms: u64| {
+            outcome.instrument.schedule_lag = Some(fixture::quantiles(lag_ms * 1_000_000));
+            outcome
+        };
+        let is_judged = |verdict: Verdict| matches!(verdict, Verdict::Failed { .. });
+        assert!(!is_judged(complete(lagging(outcome(60, 0, None), 10))), "50 ms without it");
+        assert!(is_judged(complete(lagging(outcome(61, 0, None), 10))), "51 ms without it");
+        assert!(
+            !is_judged(complete(lagging(outcome(400, 0, None), 51))),
+            "a lag that breaks the bound by itself"
+        );
+        let lossy =
+            |lag_ms| JUDGE.verdict(&TrialResult::Incomplete(Box::new(lagging(outcome(5, 3, None), lag_ms))));
+        assert!(is_judged(lossy(50)) && !is_judged(lossy(51)));
     }
 
     #[test]

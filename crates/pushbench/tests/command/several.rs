@@ -42,9 +42,38 @@ server = 2
 load = 3
 "#;
 
+/// One that shares its core, if it has one of its own.
+const BESIDE: &str = r#"
+question = "Who else computes there?"
+reading = "Look at the processes."
+repetitions = 1
+techniques = ["raw-tcp"]
+events.rate = "50/s"
+phases.window = "2s"
+processes.neighbours = 2
+"#;
+
 fn reason(place: &Place) -> (Side, String) {
     let TrialResult::Failed(failure) = &place.records()[0].result else { panic!("it did not fail") };
     (failure.side, failure.reason.clone())
+}
+
+#[test]
+fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
+    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1) {
+        println!(
+            "skipped: neighbours_compute_on_the_servers_core_until_the_trial_ends: a core for the server alone"
+        );
+        return;
+    }
+    let (place, running) = Place::running(BESIDE);
+    let neighbour = place.descendant("pushbench neighbour");
+    until("it has computed for a while", || {
+        loadgen::os::process_cpu_ns(neighbour.pid).is_ok_and(|ns| ns > 100_000_000)
+    });
+    running.told().expect(0, &[]);
+    place.until_nobody_is_left();
+    assert_eq!(place.records()[0].settings.processes.neighbours, 2);
 }
 
 #[test]

@@ -118,7 +118,8 @@ fn mean(found: &Saturation<'_>, of: impl Fn(&TrialOutcome) -> Option<f64>) -> Op
 
 pub(super) fn server(chapter: &Chapter<'_>, found: &Saturation<'_>) -> Option<Estimate> {
     let cores = chapter.study.run.manifest.host.server_cores.len();
-    mean(found, |outcome| server_busy(outcome, cores))
+    let processes = &found.row.as_ref()?.settings.processes;
+    mean(found, |outcome| server_busy(outcome, processes, cores))
 }
 
 pub(super) fn share(share: Estimate) -> String {

@@ -1,7 +1,7 @@
 //! Saturation: what searches for the highest rate within the bound found, and what became of a technique at shares of it.
 
 use schema::manifest::{ScenarioInfo, TargetInfo};
-use schema::settings::Settings;
+use schema::settings::{Processes, Settings};
 use schema::trial::{TrialOutcome, TrialRecord};
 
 use super::Row;
@@ -235,9 +235,9 @@ pub(crate) fn batch(outcome: &TrialOutcome) -> Option<f64> {
     (counts.responses > 0).then(|| counts.events_between_edges as f64 / counts.responses as f64)
 }
 
-/// How busy the server's cores were, 0–1; none of a server whose processes are not known.
-pub(crate) fn server_busy(outcome: &TrialOutcome, cores: usize) -> Option<f64> {
-    let elapsed_ns = outcome.cost.elapsed_ns as f64 * cores.max(1) as f64;
+/// How much a server used of the CPU time that it could get on so many cores, 0–1; none of one whose processes are not known.
+pub(crate) fn server_busy(outcome: &TrialOutcome, processes: &Processes, cores: usize) -> Option<f64> {
+    let within_reach_ns = processes.within_reach_ns(outcome.cost.elapsed_ns, cores);
     let cpu_ns = outcome.cost.known_server_cpu_ns()? as f64;
-    (elapsed_ns > 0.0).then(|| cpu_ns / elapsed_ns)
+    (within_reach_ns > 0.0).then(|| cpu_ns / within_reach_ns)
 }

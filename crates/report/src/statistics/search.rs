@@ -1,6 +1,6 @@
 //! What a search for a capacity found, and why it went no further up: read off the verdicts of its trials.
 
-use schema::trial::{SearchStep, Verdict};
+use schema::trial::{SearchStep, TrialRecord, Verdict};
 
 use super::saturation::server_busy;
 use crate::load::Trial;
@@ -107,6 +107,7 @@ impl<'a> End<'a> {
 
 /// Whether the server is known to have been idle for part of a trial.
 fn had_time(trial: &Trial, server_cores: usize) -> bool {
-    let busy = trial.record.result.outcome().and_then(|outcome| server_busy(outcome, server_cores));
+    let TrialRecord { settings, result, .. } = &trial.record;
+    let busy = result.outcome().and_then(|outcome| server_busy(outcome, &settings.processes, server_cores));
     busy.is_some_and(|busy| busy < BUSY)
 }

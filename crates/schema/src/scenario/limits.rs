@@ -92,6 +92,7 @@ pub(super) fn processes(root: &Table<'_>) -> Result<Processes, Fault> {
     let processes = Processes {
         server: table.read("server", count(MOST_PROCESSES))?.unwrap_or(plain.server),
         load: table.read("load", count(MOST_PROCESSES))?.unwrap_or(plain.load),
+        neighbours: table.read("neighbours", count(MOST_PROCESSES))?.unwrap_or(plain.neighbours),
     };
     table.finish()?;
     Ok(processes)

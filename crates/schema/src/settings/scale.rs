@@ -19,12 +19,26 @@ pub struct Processes {
     pub server: u32,
     /// Load generator processes: each brings an equal part of the subscribers.
     pub load: u32,
+    /// Processes on each of the server's cores that only compute, so that the server has but a share of it.
+    #[serde(default)]
+    pub neighbours: u32,
+}
+
+impl Processes {
+    /// How much CPU time a server can get in the time `elapsed`, both in ns, that has so many cores of its own. Without any,
+    /// there are no neighbours, and it is one.
+    pub fn within_reach_ns(&self, elapsed_ns: u64, cores: usize) -> f64 {
+        match cores {
+            0 => elapsed_ns as f64,
+            cores => elapsed_ns as f64 * cores as f64 / (1.0 + f64::from(self.neighbours)),
+        }
+    }
 }
 
 impl Default for Processes {
-    /// One each.
+    /// One each, and the server alone on its cores.
     fn default() -> Self {
-        Self { server: 1, load: 1 }
+        Self { server: 1, load: 1, neighbours: 0 }
     }
 }
 
@@ -36,4 +50,18 @@ pub enum Counter {
     Instructions,
     /// System calls, by strace.
     SystemCalls,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_neighbour_takes_half_of_each_core_that_the_server_has_of_its_own() {
+        let beside = |neighbours| Processes { neighbours, ..Processes::default() };
+        assert_eq!(beside(0).within_reach_ns(1_000, 1), 1_000.0);
+        assert_eq!(beside(1).within_reach_ns(1_000, 1), 500.0);
+        assert_eq!(beside(3).within_reach_ns(1_000, 2), 500.0);
+        assert_eq!(beside(3).within_reach_ns(1_000, 0), 1_000.0, "where it has none, nobody is started");
+    }
 }

@@ -59,7 +59,7 @@ fn the_keys_of_scale_and_disturbance_are_taken_over() {
         r#"
         events.rate = "1/s"
         subscribers.count = 200
-        processes = { server = 2, load = 3 }
+        processes = { server = 2, load = 3, neighbours = 1 }
         coalescing.window = "300ms"
         sluggards = { share = "1%", reads = "4 KiB/s", patience = "2s", retained = 64 }
         "#,
@@ -67,7 +67,7 @@ fn the_keys_of_scale_and_disturbance_are_taken_over() {
     .points[0]
         .settings
         .clone();
-    assert_eq!(settings.processes, Processes { server: 2, load: 3 });
+    assert_eq!(settings.processes, Processes { server: 2, load: 3, neighbours: 1 });
     assert_eq!(settings.coalescing.window_ns, 300_000_000);
     let sluggards = settings.sluggards.unwrap();
     let expected =
