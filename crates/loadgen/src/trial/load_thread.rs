@@ -149,6 +149,7 @@ impl LoadThread {
     async fn drive(&mut self, shards: &[Rc<Shard>]) -> Result<[Snapshot; 2], TrialError> {
         let mut sessions = JoinSet::new();
         let stop = self.stop.clone();
+        let abandoned = abandoned(stop.clone(), self.timing.clone());
         let measured = async {
             self.prepare(shards).await;
             self.connect(shards, &mut sessions).await;
@@ -156,8 +157,7 @@ impl LoadThread {
         };
         let edges = tokio::select! {
             edges = measured => edges,
-            // Only a trial that is abandoned is stopped before its window has passed.
-            () = stop.requested() => [Snapshot::default(); 2],
+            () = abandoned => [Snapshot::default(); 2],
         };
         stop.requested().await;
         close(sessions, self.close_limit).await?;
@@ -213,6 +213,16 @@ impl LoadThread {
         let edges = [first, read(shards)];
         tokio::task::spawn_local(tell(shards.to_vec(), Arc::clone(&self.delivered)));
         edges
+    }
+}
+
+/// Resolves when a trial is stopped before its window has passed. Where nothing is awaited behind the window, it is stopped at
+/// its very end, when the counters are still to be read.
+async fn abandoned(stop: Stop, timing: watch::Receiver<Option<Timing>>) {
+    stop.requested().await;
+    let has_passed = timing.borrow().is_some_and(|timing| timing.window_end_ns <= os::now_ns());
+    if has_passed {
+        std::future::pending::<()>().await;
     }
 }
 
