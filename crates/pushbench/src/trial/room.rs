@@ -90,7 +90,11 @@ mod tests {
 
     fn found(count: u32, server: u32, load: u32) -> Option<String> {
         let subscribers = Subscribers { count, channels: 1, added_delay_ns: 0 };
-        let settings = Settings { subscribers, processes: Processes { server, load, ..Processes::default() }, ..Settings::default() };
+        let settings = Settings {
+            subscribers,
+            processes: Processes { server, load, ..Processes::default() },
+            ..Settings::default()
+        };
         fits("websocket", &settings, Most { files: 20_000, ports: 28_232, connections: 16_384 }).err()
     }
 

@@ -153,10 +153,7 @@ fn limits_that_contradict_themselves_are_refused_with_place_and_remedy() {
         ("restart.at = \"0s\"", "the restart comes with the window's begin"),
         ("restart.at = \"1s\"\nprocesses.load = 2", "a restart, and subscribers in several processes"),
         ("restart.at = \"1s\"\nuplink = { rate = \"1/s\" }", "a restart, and subscribers that send"),
-        (
-            "restart.at = \"1s\"\nsluggards.share = \"50%\"",
-            "a restart, and subscribers that do not keep up",
-        ),
+        ("restart.at = \"1s\"\nsluggards.share = \"50%\"", "a restart, and subscribers that do not keep up"),
         ("sluggards.share = \"50%\"\nuplink = { rate = \"1/s\" }", "sluggards that send"),
         ("sluggards.share = \"1%\"", "less than one subscriber"),
         ("sluggards.share = \"99%\"", "leaves nobody who keeps up"),
