@@ -61,7 +61,7 @@ fn reason(place: &Place) -> (Side, String) {
 #[test]
 fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
     if std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1) {
-        println!(
+        eprintln!(
             "skipped: neighbours_compute_on_the_servers_core_until_the_trial_ends: a core for the server alone"
         );
         return;
