@@ -1,6 +1,8 @@
 //! Several server processes and several load processes for one trial: all of them together are one, and when one of them dies
 //! or hangs, that is told and nobody is left behind.
 
+use std::io::Write as _;
+
 use rustix::process::Signal;
 use schema::trial::{Side, TrialRecord, TrialResult};
 use schema::warning::Warning;
@@ -61,8 +63,9 @@ fn reason(place: &Place) -> (Side, String) {
 #[test]
 fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
     if std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1) {
-        eprintln!(
-            "skipped: neighbours_compute_on_the_servers_core_until_the_trial_ends: a core for the server alone"
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: neighbours_compute_on_the_servers_core_until_the_trial_ends: there is no core for the server alone"
         );
         return;
     }
