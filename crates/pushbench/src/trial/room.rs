@@ -84,9 +84,14 @@ fn each(technique: &str, settings: &Settings) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use schema::scenario::{Extent, Runs};
     use schema::settings::{Backoff, Pace, Processes, Restart, Subscribers, Uplink, UplinkTo};
 
     use super::*;
+    use crate::plan::{Choice, Plan};
+    use crate::{project, registry};
+
+    const MOST: Most = Most { files: 20_000, ports: 28_232, connections: 16_384 };
 
     fn found(count: u32, server: u32, load: u32) -> Option<String> {
         let subscribers = Subscribers { count, channels: 1, added_delay_ns: 0 };
@@ -95,7 +100,7 @@ mod tests {
             processes: Processes { server, load, ..Processes::default() },
             ..Settings::default()
         };
-        fits("websocket", &settings, Most { files: 20_000, ports: 28_232, connections: 16_384 }).err()
+        fits("websocket", &settings, MOST).err()
     }
 
     #[test]
@@ -133,6 +138,19 @@ mod tests {
     fn fifty_thousand_subscribers_fit_four_processes_on_each_side() {
         assert_eq!(found(50_000, 4, 4), None);
         assert_eq!(found(16_384, 1, 1), None);
+    }
+
+    #[test]
+    fn every_trial_of_the_shipped_scenarios_fits_where_a_process_may_open_20_000_files() {
+        for set in [Runs::ByDefault, Runs::Capacity] {
+            let scenarios = project::scenarios(&[], set, Extent::Full).unwrap();
+            let techniques = registry::slugs();
+            let choice = Choice { techniques: &techniques, targets: &[], repetitions: Some(1), seed: 7 };
+            for trial in Plan::new(&scenarios, &choice).trials() {
+                let found = fits(&trial.planned.technique, &trial.point.settings, MOST);
+                assert_eq!(found, Ok(()), "{} {}", trial.scenario, trial.planned.technique);
+            }
+        }
     }
 
     #[test]

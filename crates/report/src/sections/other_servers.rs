@@ -76,7 +76,8 @@ fn at_saturation(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
 
 const SATURATED: &str = "Each at its own capacity, which was searched for in the same repetition: trials at the highest rate that passed. CPU is that of the whole process group for each event \
     that was delivered. **≥**: it was not the server that gave in, so it may come further. The last three columns are ours : theirs, too: \
-    CPU per event of two servers that are not equally busy is not that of two at their limit.";
+    CPU per event of two servers that are not equally busy is not that of two at their limit. Busy is of the share of its core that a server had, where processes that only \
+    compute took the rest; one whose process has several threads gets more than one share.";
 
 fn saturated(chapter: &Chapter<'_>, limits: &Limits<'_>, theirs: &Saturation<'_>) -> Vec<String> {
     let own = limits.ours(theirs);

@@ -1,5 +1,6 @@
 //! What each technique can carry: the highest rate within the bound, with what it costs there and what gave in.
 
+use schema::settings::Settings;
 use schema::trial::TrialOutcome;
 
 use super::Chapter;
@@ -23,7 +24,9 @@ const NOTE: &str = "*Capacity* is the highest offered rate at which nothing was 
     once more where it does not pass. It lies between the highest rate that passed and the lowest that did not: their geometric mean is told, and the \
     interval, of 95 % between repetitions, holds the half of that step besides. **≥**: in at least one repetition it was not the server that \
     gave in, so it may come further; what gave in stands in the last column. *Neither was busy*: the server failed with its cores idle for part of \
-    the time, and so did not lack CPU. Everything else in a row is from the trials at the highest rate that passed: \
+    the time, and so did not lack CPU. *Of a core*: what the server had of its cores, since processes that only compute shared them; a load generator \
+    has more to do than a server that sends the same bytes to many, and would be at its end first. *Server busy* is of that share. Capacities on \
+    unequal shares do not compare. Everything else in a row is from the trials at the highest rate that passed: \
     CPU and events per response belong beside any throughput, since who delivers in lumps delivers more. The ratio to the floor is \
     taken in pairs.";
 
@@ -42,6 +45,7 @@ fn capacities(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
         "technique",
         "to",
         "payload",
+        "of a core",
         "capacity, deliveries/s",
         "× floor",
         "p99 there",
@@ -62,6 +66,7 @@ fn line(chapter: &Chapter<'_>, limits: &Limits<'_>, found: &Saturation<'_>) -> V
         name(chapter, limits, &found.whose),
         numbers::whole(found.settings.subscribers.count.into()),
         numbers::bytes(found.settings.events.payload_bytes.into()),
+        of_a_core(chapter, found.settings),
         capacity(found),
         to_floor(chapter, limits, found),
         optional(p99, numbers::time_estimate),
@@ -122,6 +127,14 @@ pub(super) fn server(chapter: &Chapter<'_>, found: &Saturation<'_>) -> Option<Es
     mean(found, |outcome| server_busy(outcome, processes, cores))
 }
 
+/// What a server had of each of its cores.
+pub(super) fn of_a_core(chapter: &Chapter<'_>, settings: &Settings) -> String {
+    match settings.processes.to_a_core(chapter.study.run.manifest.host.server_cores.len()) {
+        1 => "all".to_owned(),
+        sharing => format!("1/{sharing}"),
+    }
+}
+
 pub(super) fn share(share: Estimate) -> String {
     format!("{} %", significant(share.value * 100.0))
 }
@@ -165,8 +178,10 @@ pub(super) fn glance(chapter: &Chapter<'_>) -> Option<String> {
     let carried =
         of_most.map(|found| format!("{} {}", chapter.label(found.whose.technique), capacity(found)));
     let carried: Vec<String> = carried.collect();
+    let of_a_core =
+        of_a_core(chapter, limits.own().find(|found| found.settings.subscribers.count == most)?.settings);
     Some(format!(
-        "**[Capacity](#scenario-{}{})**, deliveries a second to {} subscribers with nothing missing and p99 within the bound: {}.",
+        "**[Capacity](#scenario-{}{})**, deliveries a second to {} subscribers with nothing missing and p99 within the bound, the server with {of_a_core} of its core: {}.",
         anchor(&limits.info.name),
         chapter.suffix,
         numbers::whole(most.into()),

@@ -183,10 +183,11 @@ impl<'a> Saturation<'a> {
     pub(crate) fn capacities(&self) -> Option<Series> {
         // Every subscriber gets the events of its channel, whose rate it is.
         let each = f64::from(self.settings.subscribers.count);
-        let rate = |search: &Search<'_>| Some((search.repetition, search.capacity_per_s()? * each));
+        let is_bound = self.is_at_least();
+        let rate = |search: &Search<'_>| Some((search.repetition, search.capacity_per_s(is_bound)? * each));
         let series: Series = self.searches.iter().filter_map(rate).collect();
         let off = self.searches.iter().map(Search::off).fold(0.0, f64::max);
-        (series.len() > 0).then(|| series.known_to(off).at_least(self.is_at_least()))
+        (series.len() > 0).then(|| series.known_to(off).at_least(is_bound))
     }
 
     /// How many of its searches found no rate that passes.

@@ -69,10 +69,11 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Between the rate that passed and the one that failed, by ratio; the former alone where there is no such other.
-    pub(super) fn capacity_per_s(&self) -> Option<f64> {
-        let passed = self.passed_per_s?;
-        Some(self.failed_per_s.map_or(passed, |failed| (passed * failed).sqrt()))
+    /// Between the rate that passed and the one that failed, by ratio; the former alone where there is no such other, and where
+    /// what is looked for is a lower bound.
+    pub(super) fn capacity_per_s(&self, is_bound: bool) -> Option<f64> {
+        let (passed, failed) = (self.passed_per_s?, self.failed_per_s.filter(|_| !is_bound));
+        Some(failed.map_or(passed, |failed| (passed * failed).sqrt()))
     }
 
     /// How far the capacity may lie from that, as a share.
@@ -108,6 +109,10 @@ impl<'a> End<'a> {
 /// Whether the server is known to have been idle for part of a trial.
 fn had_time(trial: &Trial, server_cores: usize) -> bool {
     let TrialRecord { settings, result, .. } = &trial.record;
+    // Beside neighbours, who slept waits for its turn with work to do.
+    if settings.processes.neighbours > 0 {
+        return false;
+    }
     let busy = result.outcome().and_then(|outcome| server_busy(outcome, &settings.processes, server_cores));
     busy.is_some_and(|busy| busy < BUSY)
 }

@@ -26,12 +26,14 @@ pub struct Processes {
 
 impl Processes {
     /// How much CPU time a server can get in the time `elapsed`, both in ns, that has so many cores of its own. Without any,
-    /// there are no neighbours, and it is one.
+    /// it is one core's.
     pub fn within_reach_ns(&self, elapsed_ns: u64, cores: usize) -> f64 {
-        match cores {
-            0 => elapsed_ns as f64,
-            cores => elapsed_ns as f64 * cores as f64 / (1.0 + f64::from(self.neighbours)),
-        }
+        elapsed_ns as f64 * cores.max(1) as f64 / f64::from(self.to_a_core(cores))
+    }
+
+    /// How many processes share each of so many cores, the server among them. Without a core of its own it has no neighbours.
+    pub fn to_a_core(&self, cores: usize) -> u32 {
+        if cores == 0 { 1 } else { 1 + self.neighbours }
     }
 }
 

@@ -71,6 +71,11 @@ fn processes(settings: &Settings, at: &At<'_>) -> Result<(), Fault> {
             "write client = \"native\", or leave [processes] out",
         ),
         (
+            servers && processes.neighbours > 0,
+            "several servers, and neighbours that leave one of them a share of its core",
+            "leave processes.neighbours out, or processes.server",
+        ),
+        (
             servers && settings.publisher == Publisher::Post,
             "several servers, and events are posted to one",
             "write publisher = \"feed\", which every server has, or leave processes.server out",

@@ -59,7 +59,7 @@ fn the_keys_of_scale_and_disturbance_are_taken_over() {
         r#"
         events.rate = "1/s"
         subscribers.count = 200
-        processes = { server = 2, load = 3, neighbours = 1 }
+        processes = { server = 2, load = 3 }
         coalescing.window = "300ms"
         sluggards = { share = "1%", reads = "4 KiB/s", patience = "2s", retained = 64 }
         "#,
@@ -67,7 +67,7 @@ fn the_keys_of_scale_and_disturbance_are_taken_over() {
     .points[0]
         .settings
         .clone();
-    assert_eq!(settings.processes, Processes { server: 2, load: 3, neighbours: 1 });
+    assert_eq!(settings.processes, Processes { server: 2, load: 3, neighbours: 0 });
     assert_eq!(settings.coalescing.window_ns, 300_000_000);
     let sluggards = settings.sluggards.unwrap();
     let expected =
@@ -138,6 +138,7 @@ fn limits_that_contradict_themselves_are_refused_with_place_and_remedy() {
     for (more, wanted) in [
         ("processes.server = 11", "more processes than subscribers"),
         ("processes.load = 2\nclient = \"chromium\"", "one page holds all subscribers"),
+        ("processes = { server = 2, neighbours = 1 }", "several servers, and neighbours"),
         ("processes.server = 2\npublisher = \"post\"", "write publisher = \"feed\""),
         ("processes.server = 2\nuplink = { rate = \"1/s\" }", "write to = \"application\""),
         ("processes.server = 2\nstall = { at = \"1s\", for = \"1s\" }", "several servers, and a stall"),
