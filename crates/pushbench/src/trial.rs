@@ -87,13 +87,14 @@ impl Stage {
         let room = room::check(&trial.planned.technique, &trial.point.settings);
         room.map_err(|reason| on(Side::Supervisor, &reason))?;
         let mut servers = Servers::start(self, trial).await.map_err(|reason| on(Side::Server, &reason))?;
-        let neighbours = Neighbours::start(self, &trial.point.settings);
-        let neighbours = neighbours.map_err(|reason| on(Side::Supervisor, &reason))?;
+        let neighbours = Neighbours::start(self, &trial.point.settings).await;
+        let mut neighbours = neighbours.map_err(|reason| on(Side::Supervisor, &reason))?;
         let spec = self.spec(trial, &servers);
         let outcome = tokio::select! {
             // A dead server makes the load generator fail, too; the cause is looked at first.
             biased;
             death = servers.died(self, trial) => Err(on(Side::Server, &death)),
+            death = neighbours.died() => Err(on(Side::Supervisor, &death)),
             outcome = self.load(&spec) => outcome,
         };
         neighbours.end().await;

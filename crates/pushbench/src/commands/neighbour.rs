@@ -1,7 +1,7 @@
 //! A process that takes its part of a core and does nothing with it: started by `pushbench run`, hidden from the help.
 
 use std::hint;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -11,6 +11,7 @@ use crate::cli::Cores;
 
 pub(super) fn compute(arguments: &Cores) -> anyhow::Result<ExitCode> {
     os::pin(&arguments.cores).context("keep to the server's cores")?;
+    writeln!(io::stdout(), "computing").context("say that it computes")?;
     std::thread::spawn(|| {
         // Whoever started this process holds its input open; an error ends it as surely as its end does.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());

@@ -3,35 +3,55 @@
 //! A load generator must take every delivery apart that a server sends as one lump, so where a server has a whole core, the load
 //! generator on another one is at its end before the server is.
 
+use std::future::pending;
+use std::time::Duration;
+
+use futures_util::future::{join_all, select_all, try_join_all};
+
 use super::Stage;
 use crate::floor::with_cores;
-use crate::processes::Process;
+use crate::processes::{Process, ProcessError};
 use schema::settings::Settings;
+
+/// How long one may take until it computes where it was told to.
+const READY: Duration = Duration::from_secs(10);
 
 /// The neighbours of a trial's server. Dropping them kills them.
 #[derive(Debug)]
 pub(super) struct Neighbours(Vec<Process>);
 
 impl Neighbours {
-    /// Starts as many as the settings say for each core of the server's own; where it has none, none.
+    /// Starts as many as the settings say for each core of the server's own; where it has none, none. All of them compute when
+    /// this returns.
     ///
     /// # Errors
     ///
-    /// Why one of them cannot be started.
-    pub(super) fn start(stage: &Stage, settings: &Settings) -> Result<Self, String> {
+    /// Why one of them does not.
+    pub(super) async fn start(stage: &Stage, settings: &Settings) -> Result<Self, String> {
         let cores = &stage.pinning.server;
         let each = (0..settings.processes.neighbours).flat_map(|_| cores);
-        let started = each.map(|&core| {
-            Process::start("neighbour", &stage.server_program, with_cores(&["neighbour"], &[core]))
-                .map_err(|error| error.to_string())
-        });
-        started.collect::<Result<_, _>>().map(Self)
+        let started = try_join_all(each.map(|&core| compute(stage, core))).await;
+        started.map(Self).map_err(|error| error.to_string())
+    }
+
+    /// Resolves when one of them ends before it is asked to, with the reason: from then on the server had more of its core.
+    pub(super) async fn died(&mut self) -> String {
+        if self.0.is_empty() {
+            return pending().await;
+        }
+        select_all(self.0.iter_mut().map(|process| Box::pin(process.died()))).await.0.to_string()
     }
 
     /// Ends them.
     pub(super) async fn end(self) {
-        for process in self.0 {
-            process.end().await;
-        }
+        join_all(self.0.into_iter().map(Process::end)).await;
     }
+}
+
+/// Starts one on `core`. It is a sub-command of ours, whatever is tried out as a server.
+async fn compute(stage: &Stage, core: u32) -> Result<Process, ProcessError> {
+    let arguments = with_cores(&["neighbour"], &[core]);
+    let mut process = Process::start("neighbour", &stage.load_program, arguments)?;
+    process.line(READY).await?;
+    Ok(process)
 }

@@ -134,11 +134,16 @@ impl Place {
         until("every process has ended", || self.descendants().is_empty());
     }
 
+    /// The processes whose command line holds `words`.
+    pub(crate) fn descendants_called(&self, words: &str) -> Vec<Descendant> {
+        self.descendants().into_iter().filter(|descendant| descendant.command.contains(words)).collect()
+    }
+
     /// The process whose command line holds `words`, once there is one.
     pub(crate) fn descendant(&self, words: &str) -> Descendant {
         let mut found = None;
         until(words, || {
-            found = self.descendants().into_iter().find(|descendant| descendant.command.contains(words));
+            found = self.descendants_called(words).pop();
             found.is_some()
         });
         found.expect("it was awaited")

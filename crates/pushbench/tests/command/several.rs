@@ -70,13 +70,45 @@ fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
         return;
     }
     let (place, running) = Place::running(BESIDE);
-    let neighbour = place.descendant("pushbench neighbour");
-    until("it has computed for a while", || {
-        loadgen::os::process_cpu_ns(neighbour.pid).is_ok_and(|ns| ns > 100_000_000)
+    let mut neighbours = Vec::new();
+    until("both neighbours compute", || {
+        neighbours = place.descendants_called("pushbench neighbour");
+        let computed = |pid| loadgen::os::process_cpu_ns(pid).is_ok_and(|ns| ns > 100_000_000);
+        neighbours.len() == 2 && neighbours.iter().all(|neighbour| computed(neighbour.pid))
     });
+    let server = place.descendant("pushbench serve");
+    for neighbour in &neighbours {
+        assert_eq!(cores_of(neighbour.pid), cores_of(server.pid));
+    }
     running.told().expect(0, &[]);
     place.until_nobody_is_left();
     assert_eq!(place.records()[0].settings.processes.neighbours, 2);
+}
+
+/// The cores that a process may run on, as the kernel lists them.
+fn cores_of(pid: u32) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let cores = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    cores.expect("every process has cores").trim().to_owned()
+}
+
+#[test]
+fn a_neighbour_that_is_killed_fails_its_trial() {
+    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1) {
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: a_neighbour_that_is_killed_fails_its_trial: there is no core for the server alone"
+        );
+        return;
+    }
+    let (place, running) = Place::running(BESIDE);
+    // Once the load generator is there, the neighbours compute, and are watched.
+    place.descendant("pushbench load");
+    place.descendant("pushbench neighbour").kill();
+    running.told().expect(1, &["FAILED: "]);
+    let (side, reason) = reason(&place);
+    assert_eq!((side, reason.as_str()), (Side::Supervisor, "the neighbour ended with signal: 9 (SIGKILL)"));
+    place.until_nobody_is_left();
 }
 
 #[test]

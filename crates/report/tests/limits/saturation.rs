@@ -29,12 +29,12 @@ fn capacity_lies_between_what_passed_and_what_failed_with_an_interval_that_holds
     let row = cells(section, "| WebSocket | 1000 | 64 B |");
     // 0.9e9 / 6,900 / (1 + 64/2048), of which 0.8 passed and 0.88 failed, times 0.97, 1.00 and 1.03: 106,125, 4.303 × 1,838
     // to either side, and that 4.9 % farther.
-    assert!((number(row[3]) / 106_125.0 - 1.0).abs() < 0.001, "{row:?}");
-    let ends: Vec<f64> = row[3].split(['[', '–']).skip(1).map(number).collect();
+    assert!((number(row[4]) / 106_125.0 - 1.0).abs() < 0.001, "{row:?}");
+    let ends: Vec<f64> = row[4].split(['[', '–']).skip(1).map(number).collect();
     assert!((ends[0] / 93_650.0 - 1.0).abs() < 0.002 && (ends[1] / 119_600.0 - 1.0).abs() < 0.002, "{row:?}");
     // Paired repetitions drift alike, so that the ratio of 5.2 to 6.9 has the width of both searches alone.
-    assert_eq!(row[4], "0.754 [0.685–0.829]", "{row:?}");
-    assert_eq!(cells(section, "| Raw TCP | 1000 | 64 B |")[4], "1.00", "the floor itself: {section}");
+    assert_eq!(row[5], "0.754 [0.685–0.829]", "{row:?}");
+    assert_eq!(cells(section, "| Raw TCP | 1000 | 64 B |")[5], "1.00", "the floor itself: {section}");
     assert_eq!(row.last(), Some(&"server"), "{row:?}");
     assert!(section.contains("Searches behind a row: 3."), "{section}");
     assert!(
@@ -60,10 +60,10 @@ fn capacity_that_the_load_generator_ended_is_a_lower_bound_and_drawn_hollow() {
     let report = report(root.path(), &run);
     let saturation = section(&report, "saturation");
     let floor = cells(saturation, "| Raw TCP | 10 | 64 B |");
-    assert!(floor[3].starts_with("≥ ") && floor[3].ends_with("–∞]"), "{floor:?}");
+    assert!(floor[4].starts_with("≥ ") && floor[4].ends_with("–∞]"), "{floor:?}");
     assert_eq!(floor.last(), Some(&"server × 2, **load generator** × 1"), "{floor:?}");
     let row = cells(saturation, "| WebSocket | 10 | 64 B |");
-    assert!(row[4].starts_with("≤ "), "the floor may come further: {row:?}");
+    assert!(row[5].starts_with("≤ "), "the floor may come further: {row:?}");
     let hollow = chart(root.path(), "capacity-capacity.svg");
     assert!(hollow.contains("by fan-out, with a payload of 64 B"), "{hollow}");
     assert!(hollow.contains("by payload, to 100 subscribers"), "{hollow}");
@@ -85,9 +85,9 @@ fn second_attempt_that_passes_is_a_pass_and_a_search_that_finds_nothing_says_so(
     let report = report(root.path(), &run);
     let saturation = section(&report, "saturation");
     let row = cells(saturation, "| WebSocket | 1000 | 64 B |");
-    assert!((number(row[3]) / 111_305.0 - 1.0).abs() < 0.001, "0.88 passed: {row:?}");
+    assert!((number(row[4]) / 111_305.0 - 1.0).abs() < 0.001, "0.88 passed: {row:?}");
     assert_eq!(row.last(), Some(&"end of the search"), "{row:?}");
-    assert_eq!(cells(saturation, "| Server-Sent Events | 1000 |")[3], "no rate passed");
+    assert_eq!(cells(saturation, "| Server-Sent Events | 1000 |")[4], "no rate passed");
 }
 
 /// One technique and the floor, to one number of subscribers.
@@ -107,7 +107,7 @@ fn capacity_is_exact_only_when_both_attempts_above_failed() {
         searches(&mut run, "frames").for_each(change);
         let report = report(root.path(), &run);
         let row = cells(section(&report, "saturation"), "| WebSocket | 1000 | 64 B |");
-        (row[3].starts_with("≥ "), row[row.len() - 1].to_owned())
+        (row[4].starts_with("≥ "), row[row.len() - 1].to_owned())
     };
     let one_says_nothing = |record: &mut TrialRecord| {
         if let Some(step) = record.search.as_mut().filter(|step| (step.step, step.attempt) == (2, 0)) {
@@ -138,10 +138,10 @@ fn search_that_finds_nothing_leaves_those_that_found_something() {
     let report = report(root.path(), &run);
     let row = cells(section(&report, "saturation"), "| WebSocket | 1000 | 64 B |");
     // Of the other two, 1.00 and 1.03.
-    assert!((number(row[3]) / 107_717.0 - 1.0).abs() < 0.001, "{row:?}");
-    assert!(row[3].ends_with("no rate passed in 1 of 3"), "{row:?}");
+    assert!((number(row[4]) / 107_717.0 - 1.0).abs() < 0.001, "{row:?}");
+    assert!(row[4].ends_with("no rate passed in 1 of 3"), "{row:?}");
     // 0.754 × √(1.00 × 1.03) ÷ ∛(0.97 × 1.00 × 1.03).
-    assert!(row[4].starts_with("0.765 ["), "{row:?}");
+    assert!(row[5].starts_with("0.765 ["), "{row:?}");
 }
 
 #[test]
