@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn the_search_for_limits_takes_no_more_time_than_is_promised() {
         let (each_s, all_s) = expected_s(Runs::Capacity, Extent::Full);
-        assert!(all_s <= 50 * 60, "{all_s} s; {each_s:?}");
+        assert!(all_s <= 55 * 60, "{all_s} s; {each_s:?}");
     }
 
     #[test]
