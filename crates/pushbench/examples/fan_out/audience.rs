@@ -10,7 +10,9 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 use crate::Outcome;
+use crate::contest::Way;
 use crate::dialect::Dialect;
+use crate::socketio;
 
 const READ_BYTES: usize = 16 * 1024;
 
@@ -18,34 +20,37 @@ const READ_BYTES: usize = 16 * 1024;
 pub(crate) struct Board {
     subscribers: u64,
     flight: u64,
+    brackets_per_event: u64,
     published: Cell<u64>,
-    delivered: Cell<u64>,
+    brackets: Cell<u64>,
     reads: Cell<u64>,
     moved: Notify,
 }
 
 impl Board {
-    pub(crate) fn new(subscribers: u64, flight: u64) -> Rc<Self> {
+    pub(crate) fn new(way: Way, subscribers: u64, flight: u64) -> Rc<Self> {
         Rc::new(Self {
             subscribers,
             flight,
+            brackets_per_event: way.brackets(),
             published: Cell::new(0),
-            delivered: Cell::new(0),
+            brackets: Cell::new(0),
             reads: Cell::new(0),
             moved: Notify::new(),
         })
     }
 
     pub(crate) fn delivered(&self) -> u64 {
-        self.delivered.get()
+        self.brackets.get() / self.brackets_per_event
     }
 
     pub(crate) fn reads(&self) -> u64 {
         self.reads.get()
     }
 
-    fn received(&self, events: u64) {
-        self.delivered.set(self.delivered.get() + events);
+    fn received(&self, bytes: &[u8]) {
+        let brackets: u64 = bytes.iter().map(|&byte| u64::from(byte == b'[')).sum();
+        self.brackets.set(self.brackets.get() + brackets);
         self.reads.set(self.reads.get() + 1);
         if self.has_room() {
             self.moved.notify_one();
@@ -53,7 +58,7 @@ impl Board {
     }
 
     fn has_room(&self) -> bool {
-        self.published.get() < self.delivered.get() / self.subscribers + self.flight
+        self.published.get() < self.delivered() / self.subscribers + self.flight
     }
 
     async fn publish(&self) {
@@ -70,47 +75,62 @@ pub(crate) async fn connect(dialect: &Dialect, address: SocketAddr, board: &Rc<B
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         stream.write_all(&dialect.hello).await?;
-        if dialect.polls {
-            spawn_local(poll(Rc::new(dialect.clone()), stream, board.clone()));
-        } else {
+        match dialect.way {
+            Way::Ndjson | Way::Sse => {}
             // The handshake's answer; nothing is published before.
-            if dialect.technique == "websocket" && stream.read(&mut [0; 1_024]).await? == 0 {
-                return Err("the server closed during a handshake".into());
+            Way::WebSocket if stream.read(&mut [0; 1_024]).await? > 0 => {}
+            Way::WebSocket => return Err("the server closed during a handshake".into()),
+            Way::SocketIo => socketio::join(&mut stream).await?,
+            Way::LongPolling => {
+                let dialect = dialect.clone();
+                spawn_local(poll(stream, board.clone(), move |answer| dialect.next_poll(answer)));
+                continue;
             }
-            spawn_local(read(stream, board.clone()));
+            Way::SocketIoPolling => {
+                let next = socketio::join_by_polling(&mut stream).await?;
+                stream.write_all(&next).await?;
+                let is_well = |answer: &str| answer.starts_with("HTTP/1.1 200");
+                let next = move |answer: &str| is_well(answer).then(|| next.clone());
+                spawn_local(poll(stream, board.clone(), next));
+                continue;
+            }
         }
+        spawn_local(read(stream, board.clone()));
     }
     // Whoever is not subscribed by now misses the first event, and the board never moves: it would be noticed.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     Ok(())
 }
 
-/// A message begins with a bracket, and nothing else holds one.
-fn events(bytes: &[u8]) -> u64 {
-    bytes.iter().map(|&byte| u64::from(byte == b'[')).sum()
-}
-
 async fn read(mut stream: TcpStream, board: Rc<Board>) {
     let mut buffer = vec![0; READ_BYTES];
     while let Ok(len @ 1..) = stream.read(&mut buffer).await {
-        board.received(events(&buffer[..len]));
+        board.received(&buffer[..len]);
     }
 }
 
-async fn poll(dialect: Rc<Dialect>, mut stream: TcpStream, board: Rc<Board>) {
-    let (mut buffer, mut len) = (vec![0; READ_BYTES], 0);
-    while let Ok(more @ 1..) = stream.read(&mut buffer[len..]).await {
-        len += more;
-        let Some(answer) = std::str::from_utf8(&buffer[..len]).ok().filter(|answer| is_whole(answer)) else {
-            continue;
-        };
-        board.received(events(answer.as_bytes()));
-        let Some(next) = dialect.next_poll(answer) else { return };
-        len = 0;
-        if stream.write_all(&next).await.is_err() {
+/// Asks again behind each answer, as `next` says.
+async fn poll(mut stream: TcpStream, board: Rc<Board>, next: impl Fn(&str) -> Option<Vec<u8>>) {
+    let mut buffer = vec![0; READ_BYTES];
+    while let Some(answer) = whole_answer(&mut stream, &mut buffer).await {
+        board.received(answer.as_bytes());
+        let Some(request) = next(answer) else { return };
+        if stream.write_all(&request).await.is_err() {
             return;
         }
     }
+}
+
+/// The next answer, head and body; none when the server has closed or says something else.
+pub(crate) async fn whole_answer<'a>(stream: &mut TcpStream, buffer: &'a mut [u8]) -> Option<&'a str> {
+    let mut len = 0;
+    while let Ok(more @ 1..) = stream.read(&mut buffer[len..]).await {
+        len += more;
+        if std::str::from_utf8(&buffer[..len]).is_ok_and(is_whole) {
+            return std::str::from_utf8(&buffer[..len]).ok();
+        }
+    }
+    None
 }
 
 fn is_whole(answer: &str) -> bool {

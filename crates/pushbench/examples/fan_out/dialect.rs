@@ -3,48 +3,36 @@
 use wire::Stamp;
 use wire::message::PayloadKind;
 
-#[derive(Clone)]
+use crate::contest::{Contestant, Way};
+
 /// One server's way of speaking one technique.
+#[derive(Clone)]
 pub(crate) struct Dialect {
-    pub(crate) server: &'static str,
-    pub(crate) technique: &'static str,
+    pub(crate) server: Contestant,
+    pub(crate) way: Way,
     /// What a subscriber sends first.
     pub(crate) hello: Vec<u8>,
     /// What is sent for each event.
     pub(crate) post: Vec<u8>,
-    pub(crate) polls: bool,
 }
 
 impl Dialect {
-    pub(crate) fn ours(technique: &'static str) -> Self {
-        let path = match technique {
-            "websocket" => wire::paths::WEBSOCKET,
-            "long-polling" => wire::paths::EVENTS,
-            _ => wire::paths::STREAM,
+    pub(crate) fn new(server: Contestant, way: Way) -> Self {
+        let (target, post) = match server {
+            Contestant::Ours => (ours(way), post(&format!("{}?channel=0", wire::paths::MESSAGES), "")),
+            Contestant::Nchan => (nchan(way), post("/publish?channel=0", "\n")),
+            Contestant::WsNode => ("/ws?channel=0".to_owned(), post("/publish?channel=0", "")),
+            Contestant::SocketIoNode => (engine_io(way), post("/publish?channel=0", "")),
         };
-        let hello = hello(technique, &format!("{path}?channel=0&after=0"));
-        let post = post(&format!("{}?channel=0", wire::paths::MESSAGES), "");
-        Self { server: "pushbench", technique, hello, post, polls: technique == "long-polling" }
-    }
-
-    pub(crate) fn nchan(technique: &'static str) -> Self {
-        let path = match technique {
-            "websocket" => "/ws",
-            "long-polling" => "/long",
-            "http-streaming-sse" => "/sse",
-            _ => "/stream",
-        };
-        let hello = hello(technique, &format!("{path}?channel=0"));
-        let post = post("/publish?channel=0", "\n");
-        Self { server: "nchan", technique, hello, post, polls: technique == "long-polling" }
+        Self { server, way, hello: hello(way, &target), post }
     }
 
     /// The next poll: behind the last event of this answer, as the server tells it.
     pub(crate) fn next_poll(&self, answer: &str) -> Option<Vec<u8>> {
-        if self.server == "pushbench" {
+        if self.server == Contestant::Ours {
             let last = answer.rfind("[\"")? + 2;
             let seq = u64::from_str_radix(answer.get(last..last + 8)?, 16).ok()?;
-            return Some(hello(self.technique, &format!("{}?channel=0&after={seq}", wire::paths::EVENTS)));
+            return Some(hello(self.way, &format!("{}?channel=0&after={seq}", wire::paths::EVENTS)));
         }
         let field = |name: &str| {
             answer.lines().take_while(|line| !line.is_empty()).find_map(|line| {
@@ -60,15 +48,40 @@ impl Dialect {
     }
 }
 
-fn hello(technique: &str, target: &str) -> Vec<u8> {
-    let more = match technique {
-        "websocket" => {
+fn ours(way: Way) -> String {
+    let path = match way {
+        Way::SocketIo | Way::SocketIoPolling => return engine_io(way),
+        Way::WebSocket => wire::paths::WEBSOCKET,
+        Way::LongPolling => wire::paths::EVENTS,
+        Way::Ndjson | Way::Sse => wire::paths::STREAM,
+    };
+    format!("{path}?channel=0&after=0")
+}
+
+fn nchan(way: Way) -> String {
+    let path = match way {
+        Way::WebSocket => "/ws",
+        Way::LongPolling => "/long",
+        Way::Sse => "/sse",
+        _ => "/stream",
+    };
+    format!("{path}?channel=0")
+}
+
+fn engine_io(way: Way) -> String {
+    let transport = if way == Way::SocketIo { "websocket" } else { "polling" };
+    format!("{}?EIO={}&transport={transport}", wire::paths::SOCKETIO, wire::engine_io::VERSION)
+}
+
+fn hello(way: Way, target: &str) -> Vec<u8> {
+    let more = match way {
+        Way::WebSocket | Way::SocketIo => {
             "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
              sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         }
-        "http-streaming-sse" => "accept: text/event-stream\r\n",
-        "http-streaming-ndjson" => "te: chunked\r\n",
-        _ => "",
+        Way::Sse => "accept: text/event-stream\r\n",
+        Way::Ndjson => "te: chunked\r\n",
+        Way::LongPolling | Way::SocketIoPolling => "",
     };
     format!("GET {target} HTTP/1.1\r\nhost: x\r\n{more}\r\n").into_bytes()
 }

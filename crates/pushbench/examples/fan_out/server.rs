@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use wire::ready::ReadyLine;
 
 use crate::Outcome;
-use crate::dialect::Dialect;
+use crate::contest::{Contestant, NCHAN_MODULE, Way, node_file};
 
-const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+/// How long a server may take to listen, and how often it is tried.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// It ends when this is dropped.
 pub(crate) struct Server {
@@ -23,8 +25,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(dialect: &Dialect) -> Outcome<Self> {
-        if dialect.server == "pushbench" { ours(dialect.technique) } else { nchan() }
+    pub(crate) fn start(contestant: Contestant, way: Way) -> Outcome<Self> {
+        match contestant {
+            Contestant::Ours => ours(way.slug()),
+            Contestant::Nchan => nchan(),
+            Contestant::WsNode => node("ws.mjs"),
+            Contestant::SocketIoNode => node("socketio.mjs"),
+        }
     }
 
     /// CPU time of all its threads.
@@ -40,7 +47,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The end of its input stops ours; nginx is asked by its signal.
+        // The end of its input stops ours; the others are asked by their signal.
         drop(self.process.stdin.take());
         let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
         let _ = self.process.wait();
@@ -72,10 +79,10 @@ fn beside() -> Outcome<PathBuf> {
 
 fn nchan() -> Outcome<Server> {
     let dir = tempfile::tempdir()?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let address = free_address()?;
     let config = include_str!("../../../../targets/nchan/nginx.conf")
-        .replace("{module}", MODULE)
-        .replace("{port}", &port.to_string())
+        .replace("{module}", NCHAN_MODULE)
+        .replace("{port}", &address.port().to_string())
         .replace("{dir}", &dir.path().display().to_string());
     let file = dir.path().join("nginx.conf");
     fs::write(&file, config)?;
@@ -85,11 +92,10 @@ fn nchan() -> Outcome<Server> {
         .arg("-c")
         .arg(&file)
         .spawn()?;
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
     let begun = Instant::now();
     let mut server = Server { worker: process.id(), process, address, _dir: Some(dir) };
     // The worker is there later than the socket.
-    while begun.elapsed() < Duration::from_secs(10) {
+    while begun.elapsed() < PATIENCE {
         let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.worker))?;
         if let Some(worker) = children.split_ascii_whitespace().next()
             && TcpStream::connect(address).is_ok()
@@ -97,7 +103,33 @@ fn nchan() -> Outcome<Server> {
             server.worker = worker.parse()?;
             return Ok(server);
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(LOOK_AGAIN);
     }
     Err("nginx does not listen".into())
+}
+
+fn node(file: &str) -> Outcome<Server> {
+    let address = free_address()?;
+    // taskset becomes node, so that its id is node's.
+    let process = Command::new("taskset")
+        .args(["-c", "0", "node"])
+        .arg(node_file(file))
+        .arg(address.port().to_string())
+        .spawn()?;
+    let begun = Instant::now();
+    let mut server = Server { worker: process.id(), process, address, _dir: None };
+    while begun.elapsed() < PATIENCE {
+        if let Some(status) = server.process.try_wait()? {
+            return Err(format!("{file} ended before it listened: {status}").into());
+        }
+        if TcpStream::connect(address).is_ok() {
+            return Ok(server);
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    Err(format!("{file} does not listen").into())
+}
+
+fn free_address() -> Outcome<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
