@@ -24,6 +24,7 @@ pub(crate) struct Board {
     published: Cell<u64>,
     brackets: Cell<u64>,
     reads: Cell<u64>,
+    has_lost: Cell<bool>,
     moved: Notify,
 }
 
@@ -36,6 +37,7 @@ impl Board {
             published: Cell::new(0),
             brackets: Cell::new(0),
             reads: Cell::new(0),
+            has_lost: Cell::new(false),
             moved: Notify::new(),
         })
     }
@@ -46,6 +48,11 @@ impl Board {
 
     pub(crate) fn reads(&self) -> u64 {
         self.reads.get()
+    }
+
+    /// Whether a subscriber's connection has ended.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.has_lost.get()
     }
 
     fn received(&self, bytes: &[u8]) {
@@ -69,7 +76,7 @@ impl Board {
     }
 }
 
-/// Connects the subscribers, and returns once all have been answered, or hold where nothing is answered.
+/// Connects the subscribers, and returns once all have been answered, or have asked where nothing is answered.
 pub(crate) async fn connect(dialect: &Dialect, address: SocketAddr, board: &Rc<Board>) -> Outcome<()> {
     for _ in 0..board.subscribers {
         let mut stream = TcpStream::connect(address).await?;
@@ -97,9 +104,21 @@ pub(crate) async fn connect(dialect: &Dialect, address: SocketAddr, board: &Rc<B
         }
         spawn_local(read(stream, board.clone()));
     }
-    // Whoever is not subscribed by now misses the first event, and the board never moves: it would be noticed.
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     Ok(())
+}
+
+/// Publishes an event by itself, and returns once everybody has it: so all are subscribed, and the number in flight is true.
+pub(crate) async fn publish_one(dialect: &Dialect, address: SocketAddr, board: &Rc<Board>) -> Outcome<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    board.publish().await;
+    stream.write_all(&dialect.post).await?;
+    while board.delivered() < board.subscribers {
+        board.moved.notified().await;
+    }
+    match stream.read(&mut [0; 1_024]).await? {
+        0 => Err("the server closed instead of answering a POST".into()),
+        _ => Ok(()),
+    }
 }
 
 async fn read(mut stream: TcpStream, board: Rc<Board>) {
@@ -107,6 +126,7 @@ async fn read(mut stream: TcpStream, board: Rc<Board>) {
     while let Ok(len @ 1..) = stream.read(&mut buffer).await {
         board.received(&buffer[..len]);
     }
+    board.has_lost.set(true);
 }
 
 /// Asks again behind each answer, as `next` says.
@@ -114,14 +134,15 @@ async fn poll(mut stream: TcpStream, board: Rc<Board>, next: impl Fn(&str) -> Op
     let mut buffer = vec![0; READ_BYTES];
     while let Some(answer) = whole_answer(&mut stream, &mut buffer).await {
         board.received(answer.as_bytes());
-        let Some(request) = next(answer) else { return };
+        let Some(request) = next(answer) else { break };
         if stream.write_all(&request).await.is_err() {
-            return;
+            break;
         }
     }
+    board.has_lost.set(true);
 }
 
-/// The next answer, head and body; none when the server has closed or says something else.
+/// The next answer, head and body; none when the server has closed or it is too long.
 pub(crate) async fn whole_answer<'a>(stream: &mut TcpStream, buffer: &'a mut [u8]) -> Option<&'a str> {
     let mut len = 0;
     while let Ok(more @ 1..) = stream.read(&mut buffer[len..]).await {

@@ -1,5 +1,6 @@
 //! Who takes part in what.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,7 @@ impl Way {
 
     /// Brackets that open in an event: its message's, and that of Socket.IO's packet. Nothing else that is counted holds one.
     pub(crate) fn brackets(self) -> u64 {
-        if self.slug() == "socketio" { 2 } else { 1 }
+        if matches!(self, Self::SocketIo | Self::SocketIoPolling) { 2 } else { 1 }
     }
 }
 
@@ -99,8 +100,14 @@ fn node_remedy(package: &str) -> Option<&'static str> {
 }
 
 fn is_program(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+    std::env::split_paths(&search_path()).any(|folder| folder.join(name).is_file())
+}
+
+/// Where programs are looked for: also where nginx lies, which an ordinary user's `PATH` leaves out.
+pub(crate) fn search_path() -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin");
+    path
 }
 
 /// A file of the servers on Node.

@@ -1,8 +1,8 @@
 //! What an event to each of a thousand subscribers costs the server, ours and others', in one interleaved run: nchan, `ws` and
 //! Socket.IO on Node, each where it has the technique. Who is not installed is left out by name.
 //!
-//! Events of 64 bytes come by `POST`, one or several of them in flight: the next is published once so many are left that not
-//! everybody has. Subscribers are bare sockets that count what comes, on one core; the server has another. CPU time of
+//! Events of 64 bytes come by `POST`, one or several of them in flight on average: the next is published once so many are left that
+//! not everybody has. Subscribers are bare sockets that count what comes, on one core; the server has another. CPU time of
 //! the server process is compared, with the reads that an event took beside it: who sends several events together pays less.
 //! Socket.IO is spoken by either transport. Its pings are not answered: the first comes after 25 s, behind the measurement.
 //!
@@ -35,9 +35,12 @@ use server::Server;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const WARM_UP: Duration = Duration::from_millis(700);
+/// Long enough that Node has compiled what it runs.
+const WARM_UP: Duration = Duration::from_secs(3);
 const WINDOW: Duration = Duration::from_millis(1_500);
 const FLIGHTS: [u64; 2] = [1, 8];
+/// How long it may take until all are subscribed and have one event.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -60,6 +63,11 @@ fn run(rounds: usize, subscribers: usize) -> Outcome<()> {
     let only = std::env::var("FAN_OUT_TECHNIQUE").ok();
     let is_wanted = |way: &Way| only.as_ref().is_none_or(|only| only == way.slug());
     let ways: Vec<Way> = Way::ALL.into_iter().filter(is_wanted).collect();
+    if let (true, Some(only)) = (ways.is_empty(), &only) {
+        return Err(
+            format!("FAN_OUT_TECHNIQUE is {only}, which is no technique that is compared here").into()
+        );
+    }
     let present = present(&ways);
     for way in ways {
         let taking_part = way.contestants().iter().filter(|server| present.contains(server));
@@ -107,15 +115,22 @@ fn measure(dialect: &Dialect, subscribers: usize, flight: u64) -> Outcome<Found>
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
         let board = Board::new(dialect.way, subscribers as u64, flight);
-        audience::connect(dialect, server.address, &board).await?;
+        let begun = async {
+            audience::connect(dialect, server.address, &board).await?;
+            audience::publish_one(dialect, server.address, &board).await
+        };
+        tokio::time::timeout(PATIENCE, begun).await.map_err(|_| {
+            format!("{}, {}: {} have the first event", dialect.way, dialect.server.name(), board.delivered())
+        })??;
         audience::publish(dialect, server.address, &board);
         tokio::time::sleep(WARM_UP).await;
         let (cpu, delivered, reads) = (server.cpu_ns()?, board.delivered(), board.reads());
         tokio::time::sleep(WINDOW).await;
         let (cpu, delivered, reads) =
             (server.cpu_ns()? - cpu, board.delivered() - delivered, board.reads() - reads);
-        if delivered == 0 {
-            return Err(format!("{}, {}: nothing was delivered", dialect.way, dialect.server.name()).into());
+        if delivered == 0 || board.has_lost() {
+            let what = if delivered == 0 { "nothing was delivered" } else { "a subscriber was let go" };
+            return Err(format!("{}, {}: {what}", dialect.way, dialect.server.name()).into());
         }
         Ok((cpu as f64 / 1e3 / delivered as f64, reads as f64 / delivered as f64))
     })

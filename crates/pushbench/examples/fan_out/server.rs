@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use loadgen::os;
 use wire::ready::ReadyLine;
 
 use crate::Outcome;
-use crate::contest::{Contestant, NCHAN_MODULE, Way, node_file};
+use crate::contest::{Contestant, NCHAN_MODULE, Way, node_file, search_path};
 
 /// How long a server may take to listen, and how often it is tried.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,12 +37,7 @@ impl Server {
 
     /// CPU time of all its threads.
     pub(crate) fn cpu_ns(&self) -> Outcome<u64> {
-        let mut total = 0;
-        for thread in fs::read_dir(format!("/proc/{}/task", self.worker))? {
-            let text = fs::read_to_string(thread?.path().join("schedstat"))?;
-            total += text.split_ascii_whitespace().next().ok_or("an empty schedstat")?.parse::<u64>()?;
-        }
-        Ok(total)
+        Ok(os::process_cpu_ns(self.worker)?)
     }
 }
 
@@ -86,12 +82,7 @@ fn nchan() -> Outcome<Server> {
         .replace("{dir}", &dir.path().display().to_string());
     let file = dir.path().join("nginx.conf");
     fs::write(&file, config)?;
-    let process = Command::new("taskset")
-        .args(["-c", "0", "nginx", "-p"])
-        .arg(dir.path())
-        .arg("-c")
-        .arg(&file)
-        .spawn()?;
+    let process = pinned("nginx").arg("-p").arg(dir.path()).arg("-c").arg(&file).spawn()?;
     let begun = Instant::now();
     let mut server = Server { worker: process.id(), process, address, _dir: Some(dir) };
     // The worker is there later than the socket.
@@ -110,12 +101,7 @@ fn nchan() -> Outcome<Server> {
 
 fn node(file: &str) -> Outcome<Server> {
     let address = free_address()?;
-    // taskset becomes node, so that its id is node's.
-    let process = Command::new("taskset")
-        .args(["-c", "0", "node"])
-        .arg(node_file(file))
-        .arg(address.port().to_string())
-        .spawn()?;
+    let process = pinned("node").arg(node_file(file)).arg(address.port().to_string()).spawn()?;
     let begun = Instant::now();
     let mut server = Server { worker: process.id(), process, address, _dir: None };
     while begun.elapsed() < PATIENCE {
@@ -128,6 +114,14 @@ fn node(file: &str) -> Outcome<Server> {
         std::thread::sleep(LOOK_AGAIN);
     }
     Err(format!("{file} does not listen").into())
+}
+
+/// Somebody else's program on the server's core. It ends with this one, however that ends; setpriv and taskset become it, so that their
+/// id is its.
+fn pinned(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "taskset", "-c", "0", program]).env("PATH", search_path());
+    command
 }
 
 fn free_address() -> Outcome<SocketAddr> {

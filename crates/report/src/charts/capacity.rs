@@ -21,9 +21,19 @@ struct Found {
     technique: usize,
     subscribers: u32,
     payload_bytes: u32,
+    terms: Terms,
     capacity: Estimate,
     /// Whether it may come further than this.
     is_at_least: bool,
+}
+
+/// What capacities must have in common to be compared.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Terms {
+    /// How many processes shared each of the server's cores, itself among them.
+    to_a_core: u32,
+    /// The p99 that was allowed, in ns.
+    p99_ns: u64,
 }
 
 /// None where others took part: theirs stand beside ours elsewhere.
@@ -31,7 +41,7 @@ pub(super) fn draw(study: &Study<'_>, limits: &Limits<'_>) -> Result<Option<Pict
     if limits.is_contest() {
         return Ok(None);
     }
-    let found: Vec<Found> = limits.own().filter_map(Found::of).collect();
+    let found: Vec<Found> = limits.own().filter_map(|saturation| Found::of(study, saturation)).collect();
     let plots: Vec<Plot> =
         [Plot::over_subscribers(&found), Plot::over_payload(&found)].into_iter().flatten().collect();
     let shapes = distinct(found.iter().map(|found| (found.subscribers, found.payload_bytes)));
@@ -47,14 +57,20 @@ pub(super) fn draw(study: &Study<'_>, limits: &Limits<'_>) -> Result<Option<Pict
 }
 
 const CAPTION: &str = "Higher rates are better; the axis is logarithmic, bars are 95 % intervals between the searches of several repetitions. \
-    A hollow marker: it was not the server that gave in, so it may come further.";
+    A hollow marker: it was not the server that gave in, so it may come further. Where the server's share of its core or the bound of p99 differs, \
+    it is said below the axis, and no line joins what does not compare.";
 
 impl Found {
-    fn of(saturation: &Saturation<'_>) -> Option<Self> {
+    fn of(study: &Study<'_>, saturation: &Saturation<'_>) -> Option<Self> {
+        let settings = saturation.settings;
         Some(Self {
             technique: saturation.whose.technique,
-            subscribers: saturation.settings.subscribers.count,
-            payload_bytes: saturation.settings.events.payload_bytes,
+            subscribers: settings.subscribers.count,
+            payload_bytes: settings.events.payload_bytes,
+            terms: Terms {
+                to_a_core: settings.processes.to_a_core(study.run.manifest.host.server_cores.len()),
+                p99_ns: settings.bound.as_ref().map_or(0, |bound| bound.p99_ns),
+            },
             capacity: saturation.capacities()?.mean()?,
             is_at_least: saturation.is_at_least(),
         })
@@ -104,14 +120,33 @@ impl Plot {
         })
     }
 
-    /// Ticks at the values that were run.
+    /// Ticks at the values that were run, with the terms where they differ.
     fn axis(&self, pixels: (f64, f64)) -> Axis {
         let values = distinct(self.found.iter().map(self.x));
         let show =
             |value: f64| if self.unit == Unit::Bytes { numbers::bytes(value) } else { numbers::plain(value) };
-        let ticks = values.iter().map(|value| (f64::from(*value), show(f64::from(*value))));
+        let label = |value: u32| format!("{}{}", show(f64::from(value)), self.terms_at(value));
+        let ticks = values.iter().map(|value| (f64::from(*value), label(*value)));
         let ends = [values.first(), values.last()].map(|value| value.copied().map_or(1.0, f64::from));
         Axis::with_ticks(ends[0] / 1.15, ends[1] * 1.15, ticks.collect(), pixels)
+    }
+
+    /// What is not the same everywhere, of the points at this value.
+    fn terms_at(&self, value: u32) -> String {
+        let differ =
+            |of: fn(&Terms) -> u64| distinct(self.found.iter().map(|found| of(&found.terms))).len() > 1;
+        let Some(at) = self.found.iter().find(|found| (self.x)(found) == value) else { return String::new() };
+        let mut text = String::new();
+        if differ(|terms| terms.to_a_core.into()) {
+            text += &match at.terms.to_a_core {
+                1 => ", a whole core".to_owned(),
+                sharing => format!(", 1/{sharing} core"),
+            };
+        }
+        if differ(|terms| terms.p99_ns) {
+            text += &format!(", {}", numbers::duration(at.terms.p99_ns as f64));
+        }
+        text
     }
 }
 
@@ -176,7 +211,13 @@ fn line<'s>(
     found.sort_by_key(|found| (plot.x)(found));
     let x = |found: &Found| f64::from((plot.x)(found));
     let places: Vec<At> = found.iter().map(|found| frame.at(x(found), found.capacity.value)).collect();
-    canvas.line(&places, look.ink, 2.0)?;
+    for pair in found.windows(2).zip(places.windows(2)) {
+        if let ([before, behind], ends) = pair
+            && before.terms == behind.terms
+        {
+            canvas.line(ends, look.ink, 2.0)?;
+        }
+    }
     for (found, place) in found.iter().zip(&places) {
         if let Some(interval) = found.capacity.interval {
             let ends = [interval.low, interval.high].map(|end| frame.at(x(found), end));

@@ -1,5 +1,6 @@
 //! Searches, and loads past what they found.
 
+use schema::settings::Bound;
 use schema::trial::{TrialRecord, TrialResult, Verdict};
 use schema::warning::Warning;
 
@@ -67,6 +68,30 @@ fn capacity_that_the_load_generator_ended_is_a_lower_bound_and_drawn_hollow() {
     let hollow = chart(root.path(), "capacity-capacity.svg");
     assert!(hollow.contains("by fan-out, with a payload of 64 B"), "{hollow}");
     assert!(hollow.contains("by payload, to 100 subscribers"), "{hollow}");
+}
+
+#[test]
+fn capacities_on_unequal_shares_are_told_apart_and_not_joined() {
+    let lines = |run: &Run| {
+        let root = folder();
+        report(root.path(), run);
+        let chart = chart(root.path(), "capacity-capacity.svg");
+        (chart.matches("<polyline").count() + chart.matches("<line").count(), chart)
+    };
+    let mut run = run(capacities);
+    let (joined, equal) = lines(&run);
+    assert!(!equal.contains(" core"), "{equal}");
+    let all = run.trials.iter_mut().map(|(record, _)| record);
+    for record in all.filter(|record| record.key.point["fan-out"] == "100") {
+        record.settings.processes.neighbours = 7;
+        record.settings.bound = Some(Bound { p99_ns: 100_000_000 });
+    }
+    let (apart, unequal) = lines(&run);
+    for tick in ["100, 1/8 core, 100 ms", "1000, a whole core, 50 ms"] {
+        assert!(unequal.contains(&format!(">{tick}</text>")), "{tick}: {unequal}");
+    }
+    // Of each technique: from 10 on, to 1,000, and over payload.
+    assert_eq!(joined - apart, 3 * six().len(), "{unequal}");
 }
 
 #[test]
