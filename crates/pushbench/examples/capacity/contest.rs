@@ -1,5 +1,6 @@
 //! The contest: servers and clients as processes, in turn, and their CPU per operation.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -9,12 +10,15 @@ use loadgen::os;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use wire::ready::ReadyLine;
 
+use super::scripted::{SCRIPTED, Scripted};
 use super::tools::{TOOLS, Tool};
 use super::{OPERATIONS, Outcome, flood};
 
 /// How often, and after how long each time, it is looked whether a server that shall end has.
 const LOOKS: u32 = 500;
 const LOOK: Duration = Duration::from_millis(10);
+/// In what `/proc` counts CPU time, whatever the kernel's own clock does: a hundredth of a second.
+const TICK_NS: u64 = 10_000_000;
 
 /// A client; the first of a group is ours.
 struct Contestant {
@@ -26,6 +30,7 @@ enum Client {
     /// This example with these arguments, the address behind them.
     Own([&'static str; 2]),
     Tool(&'static Tool),
+    Scripted(&'static Scripted),
 }
 
 /// What all clients of a group are compared at.
@@ -57,7 +62,7 @@ fn polls() -> Group {
         if tool.is_installed() {
             contestants.push(Contestant { name: tool.name.to_owned(), client: Client::Tool(tool) });
         } else {
-            println!("skipped: {}: not installed; install {}", tool.name, tool.install);
+            say_skipped(tool.name, tool.install);
         }
     }
     Group {
@@ -69,10 +74,17 @@ fn polls() -> Group {
 }
 
 fn echoes() -> Group {
-    let contestants = vec![
+    let mut contestants = vec![
         Contestant::own("pushbench", ["client", "echo"]),
         Contestant::own("raw socket", ["raw", "echo"]),
     ];
+    for tool in &SCRIPTED {
+        if tool.is_installed() {
+            contestants.push(Contestant { name: tool.name.to_owned(), client: Client::Scripted(tool) });
+        } else {
+            say_skipped(tool.name, tool.install);
+        }
+    }
     Group { operation: "WebSocket echo", operations: OPERATIONS, server: || serve("websocket"), contestants }
 }
 
@@ -87,6 +99,10 @@ fn events(format: &'static str) -> Group {
     let contestants =
         vec![Contestant::own(format, ["client", format]), Contestant::own("raw socket", ["raw", "flood"])];
     Group { operation: "event of many in a read", operations: flood::EVENTS, server, contestants }
+}
+
+fn say_skipped(name: &str, install: &str) {
+    println!("skipped: {name}: not installed; install {install}");
 }
 
 impl Contestant {
@@ -117,11 +133,12 @@ fn spread(mut values: Vec<f64>) -> String {
     format!("{median:7.3} ({least:.3} … {most:.3})")
 }
 
-/// CPU per operation in µs, of one client process against a fresh server.
+/// CPU per operation in µs, of one client and what it starts, against a fresh server.
 fn measure(group: &Group, contestant: &Contestant) -> Outcome<f64> {
     os::pin(&[0])?;
     let server = Server::start((group.server)()?)?;
     os::pin(&[1])?;
+    let folder = tempfile::tempdir()?;
     let mut command = match contestant.client {
         Client::Own(arguments) => {
             let mut command = own(&arguments)?;
@@ -131,6 +148,7 @@ fn measure(group: &Group, contestant: &Contestant) -> Outcome<f64> {
         Client::Tool(tool) => {
             tool.command(&format!("http://{}{}?channel=0&after=0", server.address, wire::paths::EVENTS))
         }
+        Client::Scripted(tool) => tool.run(&server.address, folder.path())?,
     };
     let mut client = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let mut printed = String::new();
@@ -144,16 +162,27 @@ fn measure(group: &Group, contestant: &Contestant) -> Outcome<f64> {
     }
     let operations = match contestant.client {
         Client::Tool(tool) => (tool.requests)(&printed).unwrap_or(group.operations),
+        Client::Scripted(tool) => tool.echoes(&printed)?,
         Client::Own(_) => group.operations,
     };
     Ok(cpu_ns as f64 / 1e3 / operations as f64)
 }
 
-/// CPU time of a child when it has ended, all its threads together. It is still to be waited for.
+/// CPU time of a child when it has ended, all its threads and what it started and waited for together. It is still to be
+/// waited for itself.
 fn cpu_ns_at_its_end(child: &Child) -> Outcome<u64> {
     let pid = Pid::from_child(child);
     waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
-    Ok(os::process_cpu_ns(child.id())?)
+    Ok(os::process_cpu_ns(child.id())? + waited_for_cpu_ns(child.id())?)
+}
+
+/// CPU time of the processes that process `pid` waited for, and of those that they waited for.
+fn waited_for_cpu_ns(pid: u32) -> Outcome<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The program's name, the second field, stands in parentheses and may hold any character; these are fields 16 and 17.
+    let (_, from_third) = stat.rsplit_once(')').ok_or("no name in /proc/PID/stat")?;
+    let ticks = from_third.split_ascii_whitespace().skip(13).take(2).map(str::parse::<u64>);
+    Ok(ticks.sum::<Result<u64, _>>()? * TICK_NS)
 }
 
 fn own(arguments: &[&str]) -> Outcome<Command> {

@@ -2,12 +2,14 @@
 //!
 //! - a short-polling request: pushbench's subscriber against `wrk`, `oha` and whatever else is installed of those that
 //!   [`tools`] knows;
-//! - a WebSocket echo: pushbench's client against a raw socket that writes and reads ready-made frames;
+//! - a WebSocket echo: pushbench's client against a raw socket that writes and reads ready-made frames, and against
+//!   `tsung`, `artillery` and `locust` where they are installed, with the scripts of [`scripted`];
 //! - an event among many in one read: pushbench's subscribers against a raw socket that reads the same bytes and looks
 //!   at none of them. Here the server is this example's own, and writes as fast as it is read.
 //!
 //! All of a group are closed loops over as many connections against a fresh server process each, the server on one core
-//! and the client on another. CPU time, not wall clock, is compared, round by round.
+//! and the client on another. CPU time of the client and all that it starts, not wall clock, is compared, round by round;
+//! a tool's start is in it, so those that start slowly do so much that it is less than a tenth.
 //!
 //! ```text
 //! cargo build --release && cargo run --release --example capacity [ROUNDS]
@@ -22,6 +24,7 @@ mod client;
 mod contest;
 mod flood;
 mod raw;
+mod scripted;
 mod tools;
 
 use std::error::Error;
