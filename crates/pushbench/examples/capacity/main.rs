@@ -9,7 +9,7 @@
 //!
 //! All of a group are closed loops over as many connections against a fresh server process each, the server on one core
 //! and the client on another. CPU time of the client and all that it starts, not wall clock, is compared, round by round;
-//! a tool's start is in it, so those that start slowly do so much that it is less than a tenth.
+//! a tool's start is in it, so those that start slowly do so much that it is about a tenth at most.
 //!
 //! ```text
 //! cargo build --release && cargo run --release --example capacity [ROUNDS]
