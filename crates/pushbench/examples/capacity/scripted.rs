@@ -1,7 +1,7 @@
 //! Other people's load generators, which are told by a script of their own what a WebSocket echo is.
 //!
 //! Each makes a number of echoes of its own, so many that its start is about a tenth of its CPU at most: with one for each
-//! connection, tsung took 0.4 s of 8, artillery 2.9 to 3.5 of 28 to 32, locust 0.8 of 13. The scripts stand beside this file.
+//! connection, tsung took 0.4 s of 8, artillery 3.5 of 28 to 32, locust 0.8 of 13. The scripts stand beside this file.
 
 use std::fs;
 use std::net::SocketAddr;
