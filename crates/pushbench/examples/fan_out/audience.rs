@@ -11,7 +11,7 @@ use tokio::task::spawn_local;
 
 use crate::Outcome;
 use crate::contest::Way;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, field};
 use crate::socketio;
 
 const READ_BYTES: usize = 16 * 1024;
@@ -155,11 +155,8 @@ pub(crate) async fn whole_answer<'a>(stream: &mut TcpStream, buffer: &'a mut [u8
 }
 
 fn is_whole(answer: &str) -> bool {
-    let Some((head, body)) = answer.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(": ")?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.parse().ok())?
-    });
+    let Some((_, body)) = answer.split_once("\r\n\r\n") else { return false };
+    let length = field(answer, "content-length").and_then(|length| length.parse().ok());
     body.len() >= length.unwrap_or(0)
 }
 

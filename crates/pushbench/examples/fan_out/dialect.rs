@@ -34,18 +34,20 @@ impl Dialect {
             let seq = u64::from_str_radix(answer.get(last..last + 8)?, 16).ok()?;
             return Some(hello(self.way, &format!("{}?channel=0&after={seq}", wire::paths::EVENTS)));
         }
-        let field = |name: &str| {
-            answer.lines().take_while(|line| !line.is_empty()).find_map(|line| {
-                let (key, value) = line.split_once(": ")?;
-                key.eq_ignore_ascii_case(name).then(|| value.to_owned())
-            })
-        };
-        let (modified, tag) = (field("last-modified")?, field("etag")?);
+        let (modified, tag) = (field(answer, "last-modified")?, field(answer, "etag")?);
         let request = format!(
             "GET /long?channel=0 HTTP/1.1\r\nhost: x\r\nif-modified-since: {modified}\r\nif-none-match: {tag}\r\n\r\n"
         );
         Some(request.into_bytes())
     }
+}
+
+/// The value of this field in the answer's head.
+pub(crate) fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    answer.lines().take_while(|line| !line.is_empty()).find_map(|line| {
+        let (key, value) = line.split_once(": ")?;
+        key.eq_ignore_ascii_case(name).then_some(value)
+    })
 }
 
 fn ours(way: Way) -> String {

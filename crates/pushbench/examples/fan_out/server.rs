@@ -83,37 +83,40 @@ fn nchan() -> Outcome<Server> {
     let file = dir.path().join("nginx.conf");
     fs::write(&file, config)?;
     let process = pinned("nginx").arg("-p").arg(dir.path()).arg("-c").arg(&file).spawn()?;
-    let begun = Instant::now();
-    let mut server = Server { worker: process.id(), process, address, _dir: Some(dir) };
+    let server = Server { worker: process.id(), process, address, _dir: Some(dir) };
     // The worker is there later than the socket.
-    while begun.elapsed() < PATIENCE {
-        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.worker))?;
-        if let Some(worker) = children.split_ascii_whitespace().next()
-            && TcpStream::connect(address).is_ok()
-        {
-            server.worker = worker.parse()?;
-            return Ok(server);
-        }
-        std::thread::sleep(LOOK_AGAIN);
-    }
-    Err("nginx does not listen".into())
+    listening(server, "nginx", |nginx| {
+        let children = fs::read_to_string(format!("/proc/{nginx}/task/{nginx}/children"))?;
+        Ok(children.split_ascii_whitespace().next().map(str::parse).transpose()?)
+    })
 }
 
 fn node(file: &str) -> Outcome<Server> {
     let address = free_address()?;
     let process = pinned("node").arg(node_file(file)).arg(address.port().to_string()).spawn()?;
+    listening(Server { worker: process.id(), process, address, _dir: None }, file, |node| Ok(Some(node)))
+}
+
+/// Waits until it listens, and the process that serves is there: `worker` finds that by the id of the one that was started.
+fn listening(
+    mut server: Server,
+    name: &str,
+    worker: impl Fn(u32) -> Outcome<Option<u32>>,
+) -> Outcome<Server> {
     let begun = Instant::now();
-    let mut server = Server { worker: process.id(), process, address, _dir: None };
     while begun.elapsed() < PATIENCE {
         if let Some(status) = server.process.try_wait()? {
-            return Err(format!("{file} ended before it listened: {status}").into());
+            return Err(format!("{name} ended before it listened: {status}").into());
         }
-        if TcpStream::connect(address).is_ok() {
+        if let Some(worker) = worker(server.process.id())?
+            && TcpStream::connect(server.address).is_ok()
+        {
+            server.worker = worker;
             return Ok(server);
         }
         std::thread::sleep(LOOK_AGAIN);
     }
-    Err(format!("{file} does not listen").into())
+    Err(format!("{name} does not listen").into())
 }
 
 /// Somebody else's program on the server's core. It ends with this one, however that ends; setpriv and taskset become it, so that their

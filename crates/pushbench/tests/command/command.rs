@@ -143,7 +143,7 @@ impl Place {
     pub(crate) fn descendant(&self, words: &str) -> Descendant {
         let mut found = None;
         until(words, || {
-            found = self.descendants_called(words).pop();
+            found = self.descendants_called(words).into_iter().next();
             found.is_some()
         });
         found.expect("it was awaited")

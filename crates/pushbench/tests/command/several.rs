@@ -66,10 +66,12 @@ fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
         return;
     }
     let (place, running) = Place::running(&BESIDE.replace("60s", "5s"));
-    let cores = cores_of(place.descendant("pushbench serve").pid);
-    let mut neighbours = Vec::new();
+    let server = place.descendant("pushbench serve").pid;
+    let (mut cores, mut neighbours) = (Vec::new(), Vec::new());
     until("two neighbours compute on each of the server's cores", || {
         neighbours = place.descendants_called("pushbench neighbour");
+        // Each process moves to its cores itself, a moment after it is there.
+        cores = cores_of(server);
         let computed = |pid| loadgen::os::process_cpu_ns(pid).is_ok_and(|ns| ns > 50_000_000);
         neighbours.len() == 2 * cores.len() && neighbours.iter().all(|neighbour| computed(neighbour.pid))
     });

@@ -28,7 +28,7 @@ struct Found {
 }
 
 /// What capacities must have in common to be compared.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq)]
 struct Terms {
     /// How many processes shared each of the server's cores, itself among them.
     to_a_core: u32,
@@ -68,7 +68,7 @@ impl Found {
             subscribers: settings.subscribers.count,
             payload_bytes: settings.events.payload_bytes,
             terms: Terms {
-                to_a_core: settings.processes.to_a_core(study.run.manifest.host.server_cores.len()),
+                to_a_core: study.to_a_core(settings),
                 p99_ns: settings.bound.as_ref().map_or(0, |bound| bound.p99_ns),
             },
             capacity: saturation.capacities()?.mean()?,

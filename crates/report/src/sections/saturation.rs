@@ -129,7 +129,7 @@ pub(super) fn server(chapter: &Chapter<'_>, found: &Saturation<'_>) -> Option<Es
 
 /// What a server had of each of its cores.
 pub(super) fn of_a_core(chapter: &Chapter<'_>, settings: &Settings) -> String {
-    match settings.processes.to_a_core(chapter.study.run.manifest.host.server_cores.len()) {
+    match chapter.study.to_a_core(settings) {
         1 => "all".to_owned(),
         sharing => format!("1/{sharing}"),
     }

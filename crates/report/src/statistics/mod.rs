@@ -119,6 +119,11 @@ impl<'a> Study<'a> {
         }
     }
 
+    /// How many processes shared each of the server's cores under these settings, the server among them.
+    pub(crate) fn to_a_core(&self, settings: &Settings) -> u32 {
+        settings.processes.to_a_core(self.run.manifest.host.server_cores.len())
+    }
+
     /// What pushbench's own servers did in a scenario.
     pub(crate) fn answer(&self, scenario: &str) -> Option<&Answer<'a>> {
         self.scenarios.iter().chain(&self.topics).find(|answer| answer.info.name == scenario)
