@@ -126,6 +126,8 @@ impl Process {
         let written = timeout(GRACE, lifeline.write_all(line.as_bytes())).await;
         match written {
             Ok(Ok(())) => Ok(()),
+            // How it ended says more than that it does not read.
+            Ok(Err(source)) if source.kind() == io::ErrorKind::BrokenPipe => Err(self.ended().await),
             Ok(Err(source)) => Err(self.pipe_failed(source).await),
             Err(_) => Err(self.silent(GRACE)),
         }
@@ -280,6 +282,15 @@ mod tests {
         process.tell("hello").await.unwrap();
         assert_eq!(process.line(LIMIT).await.unwrap(), "hello");
         assert_eq!(process.end().await, Ending::Orderly(Said::default()));
+    }
+
+    #[tokio::test]
+    async fn a_child_that_ended_before_it_was_told_is_quoted() {
+        let mut process = shell("echo no such port >&2; exit 3");
+        process.child.wait().await.unwrap();
+        let error = process.tell("hello").await.unwrap_err();
+        assert!(matches!(&error, ProcessError::Ended { status, .. } if status.code() == Some(3)), "{error}");
+        assert!(error.to_string().ends_with("no such port"), "{error}");
     }
 
     #[tokio::test]

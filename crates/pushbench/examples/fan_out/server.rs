@@ -45,7 +45,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         // The end of its input stops ours; the others are asked by their signal.
         drop(self.process.stdin.take());
-        let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        if matches!(self.process.try_wait(), Ok(None)) {
+            let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        }
         let _ = self.process.wait();
     }
 }

@@ -139,7 +139,7 @@ impl Place {
         self.descendants().into_iter().filter(|descendant| descendant.command.contains(words)).collect()
     }
 
-    /// The process whose command line holds `words`, once there is one.
+    /// The first process whose command line holds `words`, once there is one.
     pub(crate) fn descendant(&self, words: &str) -> Descendant {
         let mut found = None;
         until(words, || {
@@ -166,6 +166,11 @@ impl Descendant {
     /// Stops it where it is.
     pub(crate) fn stop(&self) {
         send(self.pid, Signal::STOP);
+    }
+
+    /// How many threads it has.
+    pub(crate) fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.pid)).map_or(0, Iterator::count)
     }
 
     /// Whether it is stopped by a signal.

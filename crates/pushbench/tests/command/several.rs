@@ -198,6 +198,8 @@ fn a_trial_of_several_processes_ends_at_once_when_it_is_interrupted() {
 fn a_stopped_load_process_does_not_outlive_a_supervisor_that_is_killed() {
     let (place, running) = Place::running(ONE);
     let part = place.descendant("pushbench load-part");
+    // It starts threads once it has asked to go with its supervisor.
+    until("it is set up", || part.threads() > 1);
     part.stop();
     until("it stands still", || part.is_stopped());
     running.signal(Signal::KILL);

@@ -1,8 +1,8 @@
 //! The iso-latency frontier: what an event costs at equal latency, as a time sweeps that buys latency with work.
 //!
 //! A technique's line is what keeping a latency costs at least: straight between its measured points where both axes are
-//! logarithmic, level behind its last one, since a looser bound is kept as well. In front of its first one it has no
-//! price: it cannot be so quick.
+//! logarithmic, and level for as long as it would rise and behind its last one, since a looser bound is kept as well. In front of
+//! its first one it has no price: it cannot be so quick.
 
 use schema::trial::TrialOutcome;
 
@@ -245,20 +245,27 @@ fn mark_best(lines: &mut [Line]) {
     }
 }
 
-/// The least that keeping a latency costs: logarithms, latency rising and cost falling.
+/// The least that keeping a latency costs, as the corners of a line: logarithms, latency rising and cost never rising.
 #[derive(Debug, Clone, PartialEq)]
 struct Envelope(Vec<(f64, f64)>);
 
 impl Envelope {
+    /// The least so far of the line through all points: one that is dearer than what is quicker shows what lies around it to
+    /// be dear as well.
     fn of(mut points: Vec<(f64, f64)>) -> Self {
         points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let mut kept: Vec<(f64, f64)> = Vec::new();
-        for point in points {
-            if kept.last().is_none_or(|last| point.1 < last.1) {
-                kept.push(point);
+        let mut corners: Vec<(f64, f64)> = points.first().copied().into_iter().collect();
+        for ends in points.windows(2) {
+            let [(from, before), (to, cost)] = [ends[0], ends[1]];
+            let Some((_, least)) = corners.last().copied().filter(|(_, least)| cost < *least) else {
+                continue;
+            };
+            if before > least {
+                corners.push((from + (to - from) * (before - least) / (before - cost), least));
             }
+            corners.push((to, cost));
         }
-        Self(kept)
+        Self(corners)
     }
 
     /// None for a latency that it cannot keep.
@@ -432,8 +439,12 @@ mod tests {
     fn line_is_straight_on_logarithms_level_behind_and_without_price_in_front() {
         let line = envelope(&[(100.0, 1.0), (1.0, 100.0), (10.0, 500.0)]);
         assert_eq!(cost(&line, 0.9), None);
-        // The point that is dearer and slower than the first is no part of it.
-        assert_eq!([1.0, 10.0, 100.0, 1_000.0].map(|at| cost(&line, at)), [100.0, 10.0, 1.0, 1.0].map(Some));
+        // It does not rise to the point in the middle, and falls from where the way down from there is cheaper than the first.
+        let falls = 10_f64.powf(1.0 + 5_f64.ln() / 500_f64.ln());
+        let costs = [1.0, 10.0, falls, 100.0, 1_000.0].map(|at| cost(&line, at));
+        assert_eq!(costs, [100.0, 100.0, 100.0, 1.0, 1.0].map(Some));
+        let half_way = 10_f64.powf(1.5);
+        assert_eq!(cost(&line, half_way), Some((500_f64.sqrt() * 1e6).round() / 1e6));
     }
 
     #[test]

@@ -63,8 +63,11 @@ impl Part {
             return Err(pipe());
         };
         let part = Self { child, input, heard, listener: Some(listener) };
-        part.tell(order).map_err(PartError::Deaf)?;
-        Ok(part)
+        match part.tell(order) {
+            // It has ended: how, is told when it is looked at.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(part),
+            told => told.map(|()| part).map_err(PartError::Deaf),
+        }
     }
 
     /// Its process's number.
