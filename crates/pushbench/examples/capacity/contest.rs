@@ -58,13 +58,9 @@ pub(crate) fn run(rounds: usize) -> Outcome<()> {
 
 fn polls() -> Group {
     let mut contestants = vec![Contestant::own("pushbench", ["client", "poll"])];
-    for tool in &TOOLS {
-        if tool.is_installed() {
-            contestants.push(Contestant { name: tool.name.to_owned(), client: Client::Tool(tool) });
-        } else {
-            say_skipped(tool.name, tool.install);
-        }
-    }
+    contestants.extend(TOOLS.iter().filter_map(|tool| {
+        Contestant::other(tool.name, tool.install, tool.is_installed(), Client::Tool(tool))
+    }));
     Group {
         operation: "short-polling request",
         operations: OPERATIONS,
@@ -78,13 +74,9 @@ fn echoes() -> Group {
         Contestant::own("pushbench", ["client", "echo"]),
         Contestant::own("raw socket", ["raw", "echo"]),
     ];
-    for tool in &SCRIPTED {
-        if tool.is_installed() {
-            contestants.push(Contestant { name: tool.name.to_owned(), client: Client::Scripted(tool) });
-        } else {
-            say_skipped(tool.name, tool.install);
-        }
-    }
+    contestants.extend(SCRIPTED.iter().filter_map(|tool| {
+        Contestant::other(tool.name, tool.install, tool.is_installed(), Client::Scripted(tool))
+    }));
     Group { operation: "WebSocket echo", operations: OPERATIONS, server: || serve("websocket"), contestants }
 }
 
@@ -101,13 +93,17 @@ fn events(format: &'static str) -> Group {
     Group { operation: "event of many in a read", operations: flood::EVENTS, server, contestants }
 }
 
-fn say_skipped(name: &str, install: &str) {
-    println!("skipped: {name}: not installed; install {install}");
-}
-
 impl Contestant {
     fn own(name: &str, arguments: [&'static str; 2]) -> Self {
         Self { name: name.to_owned(), client: Client::Own(arguments) }
+    }
+
+    /// None, and it is said, where it is not installed.
+    fn other(name: &str, install: &str, is_installed: bool, client: Client) -> Option<Self> {
+        if !is_installed {
+            println!("skipped: {name}: not installed; install {install}");
+        }
+        is_installed.then(|| Self { name: name.to_owned(), client })
     }
 }
 

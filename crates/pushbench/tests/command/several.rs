@@ -72,7 +72,7 @@ fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
         neighbours = place.descendants_called("pushbench neighbour");
         // Each process moves to its cores itself, a moment after it is there.
         cores = cores_of(server);
-        let computed = |pid| loadgen::os::process_cpu_ns(pid).is_ok_and(|ns| ns > 50_000_000);
+        let computed = |pid| loadgen::os::process_cpu_ns(pid).is_ok_and(|ns| ns > 100_000_000);
         neighbours.len() == 2 * cores.len() && neighbours.iter().all(|neighbour| computed(neighbour.pid))
     });
     for neighbour in &neighbours {

@@ -118,7 +118,8 @@ fn meetings(chapter: &Chapter<'_>, answer: &Answer<'_>, price: Price) -> String 
 }
 
 const CROSSINGS: &str = "A line is straight between its measured points where both axes are logarithmic, and level for as long as it would rise and behind its cheapest \
-    one, since a looser bound is kept as well. Two of them cross where both take the same for an event; intervals are of 95 %, by drawing the trials of each measured point anew, each line for itself although repetitions \
+    one, since a looser bound is kept as well. Two of them cross where both take the same for an event; intervals are of 95 %, by drawing the \
+    trials of each measured point anew, each line for itself although repetitions \
     ran side by side, so that they are rather too wide. A crossing counts when all points of \
     both lines have three or more trials and at least 95 % of the drawings have it in the same direction.";
 

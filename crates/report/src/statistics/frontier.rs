@@ -257,13 +257,13 @@ impl Envelope {
         let mut corners: Vec<(f64, f64)> = points.first().copied().into_iter().collect();
         for ends in points.windows(2) {
             let [(from, before), (to, cost)] = [ends[0], ends[1]];
-            let Some((_, least)) = corners.last().copied().filter(|(_, least)| cost < *least) else {
-                continue;
-            };
-            if before > least {
+            let least = corners.last().map_or(f64::INFINITY, |(_, least)| *least);
+            if before > least && least > cost {
                 corners.push((from + (to - from) * (before - least) / (before - cost), least));
             }
-            corners.push((to, cost));
+            if least > cost {
+                corners.push((to, cost));
+            }
         }
         Self(corners)
     }
