@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use schema::settings::Backoff;
+use model::settings::Backoff;
 
 /// The pause of somebody who does not back off.
 const FIXED: Duration = Duration::from_millis(10);

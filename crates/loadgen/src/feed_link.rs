@@ -7,8 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
-use wire::frame::{self, Decoder, FEED_HEAD_LEN, FRAMING_LEN};
-use wire::message;
+use protocol::frame::{self, Decoder, FEED_HEAD_LEN, FRAMING_LEN};
+use protocol::message;
 
 use crate::os;
 
@@ -103,7 +103,7 @@ impl FeedLink {
     }
 
     /// Goes on at another server, which has `log` already and nothing else; it is kept on. What was on its way to the old
-    /// one leaves once more, from its begin.
+    /// one leaves once more, from its start.
     ///
     /// # Errors
     ///

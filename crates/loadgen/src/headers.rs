@@ -14,7 +14,7 @@ use hyper::header::{
     ACCEPT_ENCODING, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN, REFERER,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use schema::settings::{Compression, HeaderProfile, HttpVersion, Transport};
+use model::settings::{Compression, HeaderProfile, HttpVersion, Transport};
 
 /// Bytes of the session cookie's value.
 pub const COOKIE_BYTES: usize = 1_024;

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use hyper::header::HeaderMap;
 use hyper::http::uri::Authority;
 use hyper::{Request, Response, Version};
-use schema::trial::RecordedHead;
+use model::trial::RecordedHead;
 
 /// A kind of exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
-use schema::trial::Quantiles;
+use model::trial::Quantiles;
 
 /// The longest time that a histogram tells from a longer one: an hour.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;

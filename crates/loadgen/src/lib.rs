@@ -5,48 +5,48 @@
 //!
 //! # Layout
 //!
-//! - [`trial`]: connect → warm-up → window → drain → close; from a [`schema::trial::TrialSpec`] to an outcome
-//! - [`timing`], [`roster`]: when the phases begin and end; who reads which channel, on which thread
+//! - [`trial`]: connect → warm-up → window → drain → close; from a [`model::trial::TrialSpec`] to an outcome
+//! - [`timing`], [`assignment`]: when the phases begin and end; who reads which channel, on which thread
 //! - [`schedule`]: the intended send times, fixed in advance by rate, pace and seed
 //! - [`publisher`], [`feed_link`], [`post_link`]: the thread that keeps the schedule and hands events to the server, by
 //!   its feed or by HTTP
-//! - [`session`], [`shard`], [`stop`]: what a technique's client half sees; what the sessions of a thread share; the end
+//! - [`session`], [`worker`], [`stop`]: what a technique's client half sees; what the sessions of a thread share; the end
 //! - [`subscriber`]: the client half of each technique
 //! - [`transport`]: TCP, TLS and HTTP/2 connections, and how they end
-//! - [`tap`], [`headers`]: bytes by layer, under the protocol's code; the request headers by profile
-//! - [`storm`], `backoff`, `sluggard`: a restart of the server under its subscribers, and when they try again; subscribers that
+//! - [`byte_accounting`], [`headers`]: bytes by layer, under the protocol's code; the request headers by profile
+//! - [`server_restart`], `backoff`, `slow_consumer`: a restart of the server under its subscribers, and when they try again; subscribers that
 //!   do not keep up
 //! - [`set_up`], `heads`: what it takes to connect; what requests and answers say
 //! - [`recorder`], [`position`], [`histogram`]: latency, completeness, and how they are kept
-//! - [`hiccup`]: how late a waiting thread wakes; [`payload`], [`seed`], [`os`]: what the rest is made of
+//! - [`scheduling_delay`]: how late a waiting thread wakes; [`payload`], [`seed`], [`os`]: what the rest is made of
 
-mod alarm;
+pub mod assignment;
 mod backoff;
+pub mod byte_accounting;
+pub mod cursor;
 pub mod feed_link;
 pub mod headers;
 mod heads;
-pub mod hiccup;
 pub mod histogram;
 pub mod os;
 pub mod payload;
-mod poll_grid;
-pub mod position;
+mod poll_schedule;
 pub mod post_link;
+mod precise_timer;
 pub mod publisher;
 pub mod recorder;
-pub mod roster;
 pub mod schedule;
+pub mod scheduling_delay;
 pub mod seed;
+pub mod server_restart;
 pub mod session;
 pub mod set_up;
-pub mod shard;
-mod sluggard;
+mod slow_consumer;
 pub mod stop;
-pub mod storm;
 pub mod subscriber;
-pub mod tap;
 pub mod timing;
 pub mod transport;
 pub mod trial;
+pub mod worker_context;
 
 pub use session::Session;

@@ -6,9 +6,9 @@ mod json;
 mod profile;
 
 use fastrand::Rng;
-use schema::scenario::SMALLEST_JSON_BYTES;
-use schema::settings::Payload;
-use wire::message::PayloadKind;
+use model::scenario::SMALLEST_JSON_BYTES;
+use model::settings::Payload;
+use protocol::message::PayloadKind;
 
 pub use self::profile::profile;
 

@@ -12,8 +12,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use schema::target::Publish;
-use wire::message;
+use model::target::Publish;
+use protocol::message;
 
 use self::answer::{Answer, NotHttp};
 use crate::os;
@@ -32,7 +32,7 @@ pub enum PostError {
     /// The server closed the connection instead of answering, or as soon as it was there.
     #[error("the server closed the connection on which events are posted")]
     Closed,
-    /// Reading, writing or connecting anew failed.
+    /// Reading, writing or connecting again failed.
     #[error("the connection on which events are posted broke")]
     Broken(#[source] io::Error),
     /// It did not take the event.
@@ -148,7 +148,7 @@ impl PostLink {
         Ok(self.state == State::Idle)
     }
 
-    /// Takes in that the connection can be read: an answer, or its end, behind which it is opened anew.
+    /// Takes in that the connection can be read: an answer, or its end, behind which it is opened again.
     ///
     /// # Errors
     ///

@@ -14,20 +14,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use hdrhistogram::Histogram;
-use schema::settings::Settings;
+use model::settings::Settings;
+use protocol::message::{MessageError, TEXT_STAMP_LEN};
 use tokio::sync::mpsc;
-use wire::message::{MessageError, TEXT_STAMP_LEN};
 
 pub use self::feeds::Feeds;
 pub use self::link::{Link, Numbering};
 use self::work::Work;
 pub use self::work::{events_schedule, uplink_schedule};
+use crate::assignment::Assignment;
 use crate::feed_link::FeedError;
 use crate::histogram;
 use crate::os;
 use crate::payload::PayloadError;
 use crate::post_link::PostError;
-use crate::roster::Roster;
 use crate::timing::Timing;
 
 /// What a publisher is told.
@@ -42,7 +42,7 @@ pub struct PublisherSpec {
     /// When to begin and to end.
     pub timing: Timing,
     /// Who reads which channel.
-    pub roster: Roster,
+    pub assignment: Assignment,
     /// To each subscriber's session, by its number: when to send. Empty when nobody sends.
     pub outgoing: Vec<mpsc::UnboundedSender<u64>>,
 }

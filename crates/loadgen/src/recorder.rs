@@ -3,11 +3,11 @@
 use std::ops::{AddAssign, Range, Sub};
 
 use hdrhistogram::Histogram;
+use protocol::message::Stamp;
 use serde::{Deserialize, Serialize};
-use wire::message::Stamp;
 
+use crate::cursor::{Arrival, Cursor};
 use crate::histogram;
-use crate::position::{Arrival, Position};
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
@@ -92,16 +92,16 @@ impl Recorder {
         self.window = window;
     }
 
-    /// Takes in a message of so many bytes with this stamp that came at `now_ns` to the subscriber at `position`.
-    pub fn received(&mut self, position: &mut Position, stamp: Stamp, bytes: usize, now_ns: u64) {
+    /// Takes in a message of so many bytes with this stamp that came at `now_ns` to the subscriber at `cursor`.
+    pub fn received(&mut self, cursor: &mut Cursor, stamp: Stamp, bytes: usize, now_ns: u64) {
         if stamp.is_greeting() {
             self.counters.greetings += 1;
-            position.greeted(stamp.seq);
+            cursor.greeted(stamp.seq);
             return;
         }
         self.counters.events += 1;
         self.counters.event_bytes += bytes as u64;
-        let arrival = position.received(stamp.seq);
+        let arrival = cursor.received(stamp.seq);
         if !self.window.contains(&stamp.intended_ns) {
             return;
         }
@@ -168,16 +168,16 @@ mod tests {
     #[test]
     fn latencies_are_from_the_intended_and_from_the_actual_send_time() {
         let mut recorder = recorder();
-        recorder.received(&mut Position::beginning(), stamp(1, 1000), 50, 1100);
+        recorder.received(&mut Cursor::beginning(), stamp(1, 1000), 50, 1100);
         assert_eq!((recorder.delivery().max(), recorder.service().max()), (100, 60));
         assert_eq!((recorder.delivery().len(), recorder.service().len()), (1, 1));
     }
 
     #[test]
     fn only_events_intended_in_the_window_are_recorded() {
-        let (mut recorder, mut position) = (recorder(), Position::beginning());
+        let (mut recorder, mut cursor) = (recorder(), Cursor::beginning());
         for (seq, intended) in [(1, 999), (2, 1000), (3, 1999), (4, 2000)] {
-            recorder.received(&mut position, stamp(seq, intended), 50, 9000);
+            recorder.received(&mut cursor, stamp(seq, intended), 50, 9000);
         }
         assert_eq!((recorder.counters.delivered, recorder.delivery().len()), (2, 2));
         assert_eq!(recorder.counters.events, 4);
@@ -185,9 +185,9 @@ mod tests {
 
     #[test]
     fn what_comes_again_or_late_is_counted_apart() {
-        let (mut recorder, mut position) = (recorder(), Position::beginning());
+        let (mut recorder, mut cursor) = (recorder(), Cursor::beginning());
         for seq in [1, 3, 2, 2, 4] {
-            recorder.received(&mut position, stamp(seq, 1500), 50, 1600);
+            recorder.received(&mut cursor, stamp(seq, 1500), 50, 1600);
         }
         let Counters { delivered, duplicate, reordered, .. } = recorder.counters;
         assert_eq!((delivered, duplicate, reordered), (4, 1, 1));
@@ -196,16 +196,16 @@ mod tests {
 
     #[test]
     fn a_greeting_sets_the_position_and_is_no_event() {
-        let (mut recorder, mut position) = (recorder(), Position::unknown());
-        recorder.received(&mut position, Stamp { seq: 17, intended_ns: 0, actual_ns: 0 }, 50, 1600);
-        assert_eq!(position.resume(), wire::Start::After(17));
+        let (mut recorder, mut cursor) = (recorder(), Cursor::unknown());
+        recorder.received(&mut cursor, Stamp { seq: 17, intended_ns: 0, actual_ns: 0 }, 50, 1600);
+        assert_eq!(cursor.resume(), protocol::Start::After(17));
         assert_eq!((recorder.counters.greetings, recorder.counters.events), (1, 0));
     }
 
     #[test]
     fn an_hour_and_more_is_an_hour() {
         let mut recorder = recorder();
-        recorder.received(&mut Position::beginning(), stamp(1, 1000), 50, u64::MAX);
+        recorder.received(&mut Cursor::beginning(), stamp(1, 1000), 50, u64::MAX);
         assert_eq!(recorder.delivery().len(), 1);
         assert!(recorder.delivery().max() >= histogram::HIGHEST_NS);
     }
@@ -213,8 +213,8 @@ mod tests {
     #[test]
     fn merged_recorders_hold_what_each_found() {
         let (mut one, mut two) = (recorder(), recorder());
-        one.received(&mut Position::beginning(), stamp(1, 1000), 50, 1100);
-        two.received(&mut Position::beginning(), stamp(1, 1000), 50, 1200);
+        one.received(&mut Cursor::beginning(), stamp(1, 1000), 50, 1100);
+        two.received(&mut Cursor::beginning(), stamp(1, 1000), 50, 1200);
         two.response(0);
         one.merge(&two);
         assert_eq!((one.delivery().len(), one.delivery().max()), (2, 200));

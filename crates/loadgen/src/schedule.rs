@@ -1,6 +1,6 @@
 //! The intended send times: fixed in advance by rate, pace and seed, and nobody's slowness moves them.
 //!
-//! Pure: offsets from the schedule's begin, in nanoseconds. Each source (a channel of the feed, a subscriber that
+//! Pure: offsets from the schedule's start, in nanoseconds. Each source (a channel of the feed, a subscriber that
 //! sends) has times of its own; they are merged as they are asked for, so a long schedule takes no more memory than a
 //! short one.
 
@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use fastrand::Rng;
-use schema::settings::Pace;
+use model::settings::Pace;
 
 use crate::seed::{self, Purpose};
 
@@ -32,7 +32,7 @@ pub struct ScheduleSpec {
 /// A time in the schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
-    /// From the schedule's begin.
+    /// From the schedule's start.
     pub offset_ns: u64,
     /// Whose it is: a channel's or a subscriber's number.
     pub source: u32,

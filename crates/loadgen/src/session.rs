@@ -11,25 +11,25 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::{HeaderMap, Request, Response};
-use schema::settings::{HttpVersion, Settings};
-use schema::target::Subscription;
+use model::settings::{HttpVersion, Settings};
+use model::target::Subscription;
+use protocol::Resume;
 use tokio::sync::{Notify, mpsc};
-use wire::Resume;
 
 use crate::backoff::Pauses;
+use crate::byte_accounting::{ConnectionTrace, Protocol, SharedByteCounts, Tapped, TappedTls, TlsTap};
+use crate::cursor::Cursor;
 use crate::headers::Exchange;
 use crate::heads::Kind;
-use crate::poll_grid::PollGrid;
-use crate::position::Position;
+use crate::poll_schedule::PollSchedule;
 use crate::recorder::Recorder;
 use crate::seed::{self, Purpose};
+use crate::server_restart::{Ended, Recovery};
 use crate::set_up::Beginning;
-use crate::shard::Shard;
-use crate::sluggard::Sluggard;
-use crate::storm::{Comeback, Ended};
+use crate::slow_consumer::SlowConsumer;
 use crate::subscriber::{Bookmark, SubscribeError};
-use crate::tap::{ConnectionTrace, Protocol, SharedTally, Tapped, TappedTls, TlsTap};
 use crate::transport::{Http2, Socket, Stream, Tls, alpn};
+use crate::worker_context::WorkerContext;
 
 /// One subscriber in a trial.
 #[derive(Debug, Clone)]
@@ -37,13 +37,13 @@ pub struct Session(Rc<Subscriber>);
 
 #[derive(Debug)]
 struct Subscriber {
-    shard: Rc<Shard>,
+    worker: Rc<WorkerContext>,
     index: u32,
     channel: u32,
     beginning: Beginning,
-    position: RefCell<Position>,
+    cursor: RefCell<Cursor>,
     bookmark: RefCell<Bookmark>,
-    grid: PollGrid,
+    grid: PollSchedule,
     outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
     /// Connections that are being opened.
     opening: Cell<u32>,
@@ -52,27 +52,28 @@ struct Subscriber {
     said: Cell<bool>,
     connected: Cell<bool>,
     /// If it does not keep up.
-    sluggard: Option<Rc<Sluggard>>,
+    slow_consumer: Option<Rc<SlowConsumer>>,
     /// If the server is to be restarted.
-    comeback: Option<Rc<Comeback>>,
+    recovery: Option<Rc<Recovery>>,
 }
 
 impl Session {
     pub(crate) fn new(
-        shard: Rc<Shard>,
+        worker: Rc<WorkerContext>,
         index: u32,
         channel: u32,
         outgoing: Option<mpsc::UnboundedReceiver<u64>>,
     ) -> Self {
-        let settings = &shard.spec().settings;
-        let rng = seed::rng(shard.spec().seed, Purpose::PollPhase, u64::from(index));
-        let position = if settings.greeting { Position::unknown() } else { Position::beginning() };
-        let (sluggard, comeback) = (shard.sluggard(index), shard.comeback(channel));
-        // What a sluggard leaves unread would be missing in everybody's account.
-        let place = if sluggard.is_some() { Rc::default() } else { shard.place(place(settings, index)) };
+        let settings = &worker.spec().settings;
+        let rng = seed::rng(worker.spec().seed, Purpose::PollPhase, u64::from(index));
+        let cursor = if settings.greeting { Cursor::unknown() } else { Cursor::beginning() };
+        let (slow_consumer, recovery) = (worker.slow_consumer(index), worker.recovery(channel));
+        // What a slow consumer leaves unread would be missing in everybody's account.
+        let place =
+            if slow_consumer.is_some() { Rc::default() } else { worker.place(place(settings, index)) };
         Self(Rc::new(Subscriber {
-            grid: PollGrid::new(settings.short_polling.interval_ns, rng),
-            position: RefCell::new(position),
+            grid: PollSchedule::new(settings.short_polling.interval_ns, rng),
+            cursor: RefCell::new(cursor),
             bookmark: RefCell::default(),
             greeted: Cell::new(!settings.greeting),
             beginning: Beginning::now(place),
@@ -83,36 +84,36 @@ impl Session {
             opened: Notify::new(),
             said: Cell::new(false),
             connected: Cell::new(false),
-            sluggard,
-            comeback,
-            shard,
+            slow_consumer,
+            recovery,
+            worker,
         }))
     }
 
     /// Where the server listens.
     pub fn address(&self) -> SocketAddr {
-        self.0.shard.spec().address
+        self.0.worker.spec().address
     }
 
     /// The server's origin (RFC 6454): scheme and address.
     pub fn origin(&self) -> String {
-        self.0.shard.origin()
+        self.0.worker.origin()
     }
 
     /// The trial's settings.
     pub fn settings(&self) -> &Settings {
-        &self.0.shard.spec().settings
+        &self.0.worker.spec().settings
     }
 
     /// What to ask for: the channel, and where to begin. Fresh as long as a greeting is awaited, else after what was
     /// received; after 0 at first, so that nothing published after the connection was asked for can be missed.
     pub fn resume(&self) -> Resume {
-        Resume { channel: self.0.channel, start: self.0.position.borrow().resume() }
+        Resume { channel: self.0.channel, start: self.0.cursor.borrow().resume() }
     }
 
     /// How a server that somebody else wrote is subscribed to; none for pushbench's own.
     pub(crate) fn subscription(&self) -> Option<&Subscription> {
-        self.0.shard.subscription()
+        self.0.worker.subscription()
     }
 
     /// Where this subscriber stands at such a server, across its connections.
@@ -128,26 +129,26 @@ impl Session {
     /// not resume a session that it shall.
     pub async fn connect(&self, protocol: Protocol) -> Result<Stream, SubscribeError> {
         let _opening = Opening::begin(&self.0);
-        let (shard, address) = (&self.0.shard, self.address());
-        if let Some(tls) = shard.tls() {
+        let (worker, address) = (&self.0.worker, self.address());
+        if let Some(tls) = worker.tls() {
             tls.prime(protocol).await?;
         }
         if self.is_cut_off() {
             return Err(SubscribeError::Dismissed("it did not keep up, and stays away".to_owned()));
         }
-        let trace = shard.trace(self.0.index, protocol);
-        let socket = shard.sockets().connect(address).await;
+        let trace = worker.trace(self.0.index, protocol);
+        let socket = worker.sockets().connect(address).await;
         let mut socket = socket.map_err(|source| SubscribeError::Connect { address, source })?;
         self.count(|recorder| recorder.counters.connections += 1);
         self.opened();
-        if let Some(sluggard) = &self.0.sluggard {
-            socket.read_slowly(Rc::clone(sluggard))?;
+        if let Some(slow_consumer) = &self.0.slow_consumer {
+            socket.read_slowly(Rc::clone(slow_consumer))?;
         }
-        if let Some(tls) = shard.tls() {
+        if let Some(tls) = worker.tls() {
             return self.secure(tls, socket, protocol, trace).await;
         }
-        let (tally, added_delay) = (self.tally(), shard.added_delay());
-        Ok(Stream::Plain(Tapped::traced(socket, protocol, tally, added_delay, trace)))
+        let (byte_counts, added_delay) = (self.byte_counts(), worker.added_delay());
+        Ok(Stream::Plain(Tapped::traced(socket, protocol, byte_counts, added_delay, trace)))
     }
 
     /// Shakes hands over a fresh connection.
@@ -160,21 +161,21 @@ impl Session {
     ) -> Result<Stream, SubscribeError> {
         // Others may have taken the ticket meanwhile. Nothing comes between this and the handshake, which takes one.
         tls.prime(protocol).await?;
-        let (tally, added_delay) = (self.tally(), self.0.shard.added_delay());
+        let (byte_counts, added_delay) = (self.byte_counts(), self.0.worker.added_delay());
         let (connector, server, alpn) = (&tls.connector, tls.server(), alpn(protocol));
-        let tap = TlsTap { connector, server, alpn, protocol, tally, added_delay, trace };
+        let tap = TlsTap { connector, server, alpn, protocol, byte_counts, added_delay, trace };
         let stream = TappedTls::open(socket, tap).await.map_err(SubscribeError::Tls)?;
         match (alpn, stream.agreed()) {
             (Some(wanted), got) if got.as_deref() != Some(wanted) => {
                 Err(SubscribeError::Alpn { wanted, got })
             }
-            _ if self.0.shard.resumes() && !stream.is_resumed() => Err(SubscribeError::NotResumed),
+            _ if self.0.worker.resumes() && !stream.is_resumed() => Err(SubscribeError::NotResumed),
             _ => Ok(Stream::Tls(Box::new(stream))),
         }
     }
 
-    fn tally(&self) -> SharedTally {
-        SharedTally::clone(&self.0.beginning.place.tally)
+    fn byte_counts(&self) -> SharedByteCounts {
+        SharedByteCounts::clone(&self.0.beginning.place.byte_counts)
     }
 
     /// The HTTP/2 connection of this subscriber: its own, or the one that it shares with its neighbours.
@@ -184,7 +185,7 @@ impl Session {
     /// As of [`connect`](Self::connect).
     pub(crate) async fn http2(&self) -> Result<Http2, SubscribeError> {
         let place = place(self.settings(), self.0.index);
-        let connection = self.0.shard.http2_connections().at(place, self.new_http2()).await?;
+        let connection = self.0.worker.http2_connections().at(place, self.new_http2()).await?;
         self.opened();
         Ok(connection)
     }
@@ -201,7 +202,7 @@ impl Session {
 
     /// The request headers of `exchange` by the trial's profile.
     pub fn request_headers(&self, exchange: Exchange) -> &HeaderMap {
-        self.0.shard.headers(exchange)
+        self.0.worker.headers(exchange)
     }
 
     /// Says that the server knows of this subscriber: the first request is on its way (polls), the response's head
@@ -211,14 +212,14 @@ impl Session {
     pub fn connected(&self) {
         self.0.said.set(true);
         self.settle();
-        if let Some(comeback) = &self.0.comeback {
-            comeback.connected(self.received_up_to());
+        if let Some(recovery) = &self.0.recovery {
+            recovery.connected(self.received_up_to());
         }
     }
 
     fn settle(&self) {
         if self.0.said.get() && self.0.greeted.get() && !self.0.connected.replace(true) {
-            self.0.shard.one_more_connected(&self.0.beginning);
+            self.0.worker.one_more_connected(&self.0.beginning);
         }
     }
 
@@ -235,30 +236,30 @@ impl Session {
     /// Takes in one whole message. Its receive time is that of the latest read from the sockets of this subscriber's
     /// place, so messages that one read brought have the same, whatever it takes to tell them apart.
     pub fn received(&self, message: &[u8]) {
-        let read_ns = self.0.beginning.place.tally.borrow().read_ns;
-        self.0.shard.received(self.keeps_up(), &mut self.0.position.borrow_mut(), message, read_ns);
-        if let Some(comeback) = &self.0.comeback {
-            comeback.received(self.received_up_to(), read_ns);
+        let read_ns = self.0.beginning.place.byte_counts.borrow().read_ns;
+        self.0.worker.received(self.keeps_up(), &mut self.0.cursor.borrow_mut(), message, read_ns);
+        if let Some(recovery) = &self.0.recovery {
+            recovery.received(self.received_up_to(), read_ns);
         }
-        if !self.0.greeted.get() && matches!(self.resume().start, wire::Start::After(_)) {
+        if !self.0.greeted.get() && matches!(self.resume().start, protocol::Start::After(_)) {
             self.0.greeted.set(true);
-            self.0.shard.one_more_greeted(&self.0.beginning);
+            self.0.worker.one_more_greeted(&self.0.beginning);
             self.settle();
         }
     }
 
     /// Takes in that the server let this subscriber go for being too slow: it goes on at the oldest event that is left.
     pub(crate) fn dismissed(&self) {
-        self.0.position.borrow_mut().dismissed();
+        self.0.cursor.borrow_mut().dismissed();
     }
 
     /// Takes in that its subscription has ended, given whether the server could be reached at all, and tells how.
     pub(crate) fn ended(&self, was_reached: bool) -> Ended {
-        if let Some(sluggard) = &self.0.sluggard {
-            sluggard.cut_off();
+        if let Some(slow_consumer) = &self.0.slow_consumer {
+            slow_consumer.cut_off();
         }
-        match &self.0.comeback {
-            Some(comeback) => comeback.ended(was_reached),
+        match &self.0.recovery {
+            Some(recovery) => recovery.ended(was_reached),
             None if was_reached => Ended::Broke,
             None => Ended::Failed,
         }
@@ -266,41 +267,41 @@ impl Session {
 
     /// Whether the server has cut it off because it does not keep up, and it shall not come back.
     pub(crate) fn is_cut_off(&self) -> bool {
-        self.0.sluggard.as_ref().is_some_and(|sluggard| sluggard.is_cut_off())
+        self.0.slow_consumer.as_ref().is_some_and(|slow_consumer| slow_consumer.is_cut_off())
     }
 
     /// Whether the server was killed, and another one is to come, or came.
     pub(crate) fn awaits_successor(&self) -> bool {
-        self.0.comeback.as_ref().is_some_and(|comeback| comeback.storm().killed_ns().is_some())
+        self.0.recovery.as_ref().is_some_and(|recovery| recovery.server_restart().killed_ns().is_some())
     }
 
     /// When it tries again after its connection broke: by random numbers of its own.
     pub(crate) fn pauses(&self) -> Pauses {
-        let rng = seed::rng(self.0.shard.spec().seed, Purpose::Backoff, u64::from(self.0.index));
-        Pauses::new(self.0.comeback.as_ref().map(|comeback| comeback.storm().backoff()), rng)
+        let rng = seed::rng(self.0.worker.spec().seed, Purpose::Backoff, u64::from(self.0.index));
+        Pauses::new(self.0.recovery.as_ref().map(|recovery| recovery.server_restart().backoff()), rng)
     }
 
     fn keeps_up(&self) -> bool {
-        self.0.sluggard.is_none()
+        self.0.slow_consumer.is_none()
     }
 
     /// The last event that it has received of all up to there; 0 for none.
     fn received_up_to(&self) -> u64 {
         match self.resume().start {
-            wire::Start::After(seq) => seq,
-            wire::Start::Fresh => 0,
+            protocol::Start::After(seq) => seq,
+            protocol::Start::Fresh => 0,
         }
     }
 
     /// Tells of a connection of its own, or one that it shares.
     fn opened(&self) {
-        if let Some(comeback) = &self.0.comeback {
-            comeback.opened();
+        if let Some(recovery) = &self.0.recovery {
+            recovery.opened();
         }
     }
 
     fn count(&self, add: impl FnOnce(&mut Recorder)) {
-        self.0.shard.count(self.keeps_up(), add);
+        self.0.worker.count(self.keeps_up(), add);
     }
 
     /// Counts the end of an answer, frame or chunk that carried so many events; 0 for an empty one.
@@ -310,20 +311,20 @@ impl Session {
 
     /// Whether [`record_head`](Self::record_head) would keep an exchange of this kind.
     pub(crate) fn wants_head(&self, kind: Kind) -> bool {
-        self.0.shard.heads_so_far().wants(kind)
+        self.0.worker.heads_so_far().wants(kind)
     }
 
     /// Keeps what an exchange said, if it is the first of its kind on this load thread. `request` is as it was sent; on
     /// HTTP/2 its version says so.
     pub(crate) fn record_head<A, B>(&self, kind: Kind, request: &Request<A>, answer: &Response<B>) {
-        self.0.shard.heads_so_far().record(kind, request, answer);
+        self.0.worker.heads_so_far().record(kind, request, answer);
     }
 
     /// Where subscribers are greeted, one that has been rests here until all are connected, so that what it asks for
     /// next is in nobody's set-up.
     pub(crate) async fn rest(&self) {
         if self.settings().greeting && self.is_connected() {
-            self.0.shard.opened().await;
+            self.0.worker.opened().await;
         }
     }
 
@@ -338,13 +339,13 @@ impl Session {
     /// scenario. Cancel-safe. One task at a time may wait for it.
     pub async fn outgoing(&self) -> Bytes {
         let intended_ns = poll_fn(|context| self.poll_outgoing(context)).await;
-        self.0.shard.uplink_message(intended_ns)
+        self.0.worker.uplink_message(intended_ns)
     }
 
     /// Resolves when the trial is over, and no connection of this subscriber is just being opened: of one that is given
     /// up in its handshake, nobody would read what the server says meanwhile, and the kernel carries it nevertheless.
     pub async fn stopped(&self) {
-        self.0.shard.spec().stop.requested().await;
+        self.0.worker.spec().stop.requested().await;
         while self.0.opening.get() > 0 {
             self.0.opened.notified().await;
         }
@@ -352,7 +353,7 @@ impl Session {
 
     /// Whether the trial is over.
     pub fn is_stopped(&self) -> bool {
-        self.0.shard.spec().stop.is_requested()
+        self.0.worker.spec().stop.is_requested()
     }
 
     fn poll_outgoing(&self, context: &mut Context<'_>) -> Poll<u64> {

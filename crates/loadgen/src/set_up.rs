@@ -1,25 +1,25 @@
-//! What it takes until a subscriber is connected: its bytes, and the time from its own begin.
+//! What it takes until a subscriber is connected: its bytes, and the time from its own start.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use hdrhistogram::Histogram;
-use schema::bytes_account::{Account, Layers};
+use model::byte_account::{Account, Layers};
 use serde::{Deserialize, Serialize};
 
+use crate::byte_accounting::SharedByteCounts;
 use crate::histogram;
 use crate::os;
-use crate::tap::SharedTally;
 
 /// The set-ups of many subscribers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SetUps {
     /// Bytes of all of them together, whatever could not be attributed by then left out.
     pub account: Account,
-    /// From a subscriber's begin until it was connected, in nanoseconds: one value each.
+    /// From a subscriber's start until it was connected, in nanoseconds: one value each.
     #[serde(with = "histogram::in_base64")]
     pub elapsed: Histogram<u64>,
-    /// From a subscriber's begin to its greeting, in nanoseconds: one value each; empty where nobody is greeted.
+    /// From a subscriber's start to its greeting, in nanoseconds: one value each; empty where nobody is greeted.
     #[serde(with = "histogram::in_base64")]
     pub first_message: Histogram<u64>,
     /// When the last one was connected, ns of `CLOCK_MONOTONIC`; 0 before the first.
@@ -29,7 +29,7 @@ pub struct SetUps {
 /// The byte counter of a subscriber, or of those that share a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Place {
-    pub(crate) tally: SharedTally,
+    pub(crate) byte_counts: SharedByteCounts,
     /// What of it is part of somebody's set-up already.
     counted: Cell<Account>,
 }
@@ -89,7 +89,7 @@ impl Beginning {
 impl Place {
     /// What came since this was last asked.
     fn not_counted(&self) -> Account {
-        let now = settled(self.tally.borrow().account);
+        let now = settled(self.byte_counts.borrow().account);
         let before = self.counted.replace(now);
         Account { up: now.up - before.up, down: now.down - before.down }
     }
@@ -109,10 +109,10 @@ mod tests {
         let place = Rc::<Place>::default();
         let (one, other) = (Beginning::now(Rc::clone(&place)), Beginning::now(Rc::clone(&place)));
         let mut set_ups = SetUps::new();
-        place.tally.borrow_mut().account.up.handshake = 10;
-        place.tally.borrow_mut().account.down.unfinished = 7;
+        place.byte_counts.borrow_mut().account.up.handshake = 10;
+        place.byte_counts.borrow_mut().account.down.unfinished = 7;
         set_ups.add(&one);
-        place.tally.borrow_mut().account.up.control = 5;
+        place.byte_counts.borrow_mut().account.up.control = 5;
         set_ups.add(&other);
         assert_eq!((set_ups.account.up.handshake, set_ups.account.up.control), (10, 5));
         assert_eq!((set_ups.account.wire(), set_ups.elapsed.len()), (15, 2));

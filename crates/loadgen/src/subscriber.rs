@@ -1,6 +1,6 @@
 //! The client half of each technique: one file each, one function each.
 //!
-//! `subscribe` runs until the session is stopped or the connection ends; the caller connects anew. It hands every
+//! `subscribe` runs until the session is stopped or the connection ends; the caller connects again. It hands every
 //! message to the session at once, and touches no clock, histogram or byte counter.
 
 pub mod http_streaming;
@@ -11,9 +11,9 @@ pub mod socketio;
 pub mod websocket;
 
 mod content;
-mod dialect;
 mod http;
 mod polling;
+mod target_adapter;
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,8 +23,8 @@ use tokio_rustls::rustls;
 use tokio_tungstenite::tungstenite;
 
 pub use content::InflateError;
-pub(crate) use dialect::Bookmark;
 pub use socketio::SocketIoError;
+pub(crate) use target_adapter::Bookmark;
 
 /// Why a subscription ended before it was stopped.
 #[derive(Debug, thiserror::Error)]
@@ -76,13 +76,13 @@ pub enum SubscribeError {
     WebSocket(#[source] Box<tungstenite::Error>),
     /// The server does not compress as it was asked to.
     #[error("agree on compression")]
-    Compression(#[from] wire::deflate::Disagreement),
+    Compression(#[from] protocol::deflate::Disagreement),
     /// The server agreed to WebSocket extensions that nobody asked for.
     #[error("the server agreed to extensions that nobody asked for: {0}")]
     Extensions(String),
     /// What the server sent is no frame, or cannot be inflated.
     #[error("read compressed frames")]
-    Deflate(#[from] wire::deflate::Broken),
+    Deflate(#[from] protocol::deflate::Broken),
     /// A body cannot be inflated, or a message in it has no end.
     #[error("read a body")]
     Inflate(#[source] InflateError),
@@ -91,7 +91,7 @@ pub enum SubscribeError {
     Io(#[source] io::Error),
     /// A frame announces more than is taken.
     #[error(transparent)]
-    Oversize(#[from] wire::frame::Oversize),
+    Oversize(#[from] protocol::frame::Oversize),
     /// What a server of Socket.IO does wrong, or does not do.
     #[error(transparent)]
     SocketIo(#[from] SocketIoError),

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use schema::settings::Phases;
+use model::settings::Phases;
 use serde::{Deserialize, Serialize};
 
 /// The edges between the phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
-    /// The schedule's begin: from here on events are sent.
+    /// The schedule's start: from here on events are sent.
     pub start_ns: u64,
     /// The first edge: events that are intended from here on count.
     pub window_start_ns: u64,
@@ -31,7 +31,7 @@ impl Timing {
         self.window_start_ns..self.window_end_ns
     }
 
-    /// From the schedule's begin to its end.
+    /// From the schedule's start to its end.
     pub fn schedule_ns(&self) -> u64 {
         self.window_end_ns - self.start_ns
     }

@@ -1,7 +1,7 @@
 //! What lies between a technique and the kernel: TCP, TLS, HTTP/2 connections, and how they end.
 //!
 //! - [`Stream`]: a tapped connection, plain or under TLS, that ends politely
-//! - [`Socket`]: the TCP connection below the tap; the kernel's segments of all of a thread's sockets
+//! - [`Socket`]: the TCP connection below byte accounting; the kernel's segments of all of a thread's sockets
 //! - [`Trust`]: the one certificate that is trusted; sessions that are resumed
 //! - `Http2`: a connection that several subscribers may share
 

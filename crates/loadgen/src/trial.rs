@@ -25,8 +25,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
-use schema::settings::Settings;
-use schema::trial::{TrialOutcome, TrialSpec};
+use model::settings::Settings;
+use model::trial::{TrialOutcome, TrialSpec};
 use tokio::sync::mpsc;
 
 pub use self::audience::{Audience, AudienceError, Uncounted};
@@ -38,9 +38,9 @@ pub use self::load_thread::LoadReport;
 use self::parts::Parts;
 pub use self::parts::{PartError, PartFault, run_part};
 pub use self::stall::release_server;
+use crate::assignment::Assignment;
 use crate::os;
 use crate::payload::{PayloadError, PayloadSource};
-use crate::roster::Roster;
 use crate::seed::{self, Purpose};
 use crate::session::Session;
 use crate::subscriber::SubscribeError;
@@ -63,7 +63,7 @@ const CONNECT_LIMIT_EACH: Duration = Duration::from_millis(5);
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 const CLOSE_LIMIT_EACH: Duration = Duration::from_micros(200);
 
-/// From the last connection to the schedule's begin.
+/// From the last connection to the schedule's start.
 const LEAD_NS: u64 = 20_000_000;
 /// A server may still be about to accept the last connections; what each of them may take.
 const SETTLE_EACH_NS: u64 = 10_000;
@@ -77,9 +77,9 @@ const LOOK_NS: u64 = 10_000_000;
 /// When the trial did not run to its end: the server is gone or refuses, the subscribers cannot connect, the settings
 /// cannot be met. Missing events are no error; they are counted.
 pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, TrialError> {
-    run_with(spec, |spec, roster, outgoing| {
-        let threads = 0..roster.threads();
-        Ok(Box::new(Load::of(spec, roster, threads, subscribe, outgoing)?) as Box<dyn Audience>)
+    run_with(spec, |spec, assignment, outgoing| {
+        let threads = 0..assignment.threads();
+        Ok(Box::new(Load::of(spec, assignment, threads, subscribe, outgoing)?) as Box<dyn Audience>)
     })
 }
 
@@ -111,7 +111,7 @@ pub fn close_limit(settings: &Settings) -> Duration {
 /// Like [`run`].
 pub fn run_with(
     spec: &TrialSpec,
-    gather: impl FnOnce(&TrialSpec, Roster, Outgoing) -> Gathered,
+    gather: impl FnOnce(&TrialSpec, Assignment, Outgoing) -> Gathered,
 ) -> Result<TrialOutcome, TrialError> {
     check_payloads(&spec.settings)?;
     os::raise_open_files().map_err(TrialError::OpenFiles)?;

@@ -7,20 +7,20 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use loadgen::assignment::Assignment;
 use loadgen::feed_link::{FeedError, FeedLink};
 use loadgen::os;
 use loadgen::publisher::{self, Link, Published, Publisher, PublisherError, PublisherSpec};
-use loadgen::roster::Roster;
 use loadgen::schedule::{Schedule, ScheduleSpec};
 use loadgen::seed::Purpose;
 use loadgen::timing::Timing;
-use schema::settings::{
+use model::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
     ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
 };
+use protocol::frame;
+use protocol::message::{Message, PayloadKind, Stamp};
 use tokio::sync::mpsc;
-use wire::frame;
-use wire::message::{Message, PayloadKind, Stamp};
 
 const SEED: u64 = 5;
 const MS: u64 = 1_000_000;
@@ -60,8 +60,8 @@ fn start(settings: Settings) -> Rig {
     let (sent, most) = (publisher::message_bytes(&settings), publisher::uplink_message_bytes(&settings));
     let feed = FeedLink::connect(&path, sent, most).unwrap();
     let server = listener.accept().unwrap().0;
-    let roster = Roster::new(&settings.subscribers, 1);
-    let (senders, outgoing) = (0..roster.subscribers()).map(|_| mpsc::unbounded_channel()).unzip();
+    let assignment = Assignment::new(&settings.subscribers, 1);
+    let (senders, outgoing) = (0..assignment.subscribers()).map(|_| mpsc::unbounded_channel()).unzip();
     let timing = Timing::new(os::now_ns() + MS, &settings.phases);
     let settings = Arc::new(settings);
     let spec = PublisherSpec {
@@ -69,7 +69,7 @@ fn start(settings: Settings) -> Rig {
         settings,
         seed: SEED,
         timing,
-        roster,
+        assignment,
         outgoing: senders,
     };
     Rig { publisher: Publisher::start(spec).unwrap(), server, outgoing, timing }

@@ -7,35 +7,35 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use loadgen::tap::{Protocol, SharedTally, Tally, Tapped};
+use loadgen::byte_accounting::{ByteCounts, Protocol, SharedByteCounts, Tapped};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::net::{TcpListener, TcpStream};
 
 const DELAY: Duration = Duration::from_millis(30);
 
-fn tapped(added_delay: Duration) -> (Tapped<DuplexStream>, DuplexStream, SharedTally) {
+fn tapped(added_delay: Duration) -> (Tapped<DuplexStream>, DuplexStream, SharedByteCounts) {
     let (near, far) = duplex(1 << 20);
-    let tally: SharedTally = Rc::new(RefCell::new(Tally::default()));
-    (Tapped::new(near, Protocol::RawTcp, Rc::clone(&tally), added_delay), far, tally)
+    let byte_counts: SharedByteCounts = Rc::new(RefCell::new(ByteCounts::default()));
+    (Tapped::new(near, Protocol::RawTcp, Rc::clone(&byte_counts), added_delay), far, byte_counts)
 }
 
 /// A frame of raw TCP with no message in it.
 fn frame(body: &[u8]) -> Vec<u8> {
-    wire::frame::encode(body).to_vec()
+    protocol::frame::encode(body).to_vec()
 }
 
 #[tokio::test]
 async fn what_the_socket_takes_and_gives_is_counted() {
-    let (mut tapped, mut far, tally) = tapped(Duration::ZERO);
+    let (mut tapped, mut far, byte_counts) = tapped(Duration::ZERO);
     tapped.write_all(&frame(b"channel=0")).await.unwrap();
     far.write_all(&frame(b"no message")).await.unwrap();
     let mut read = [0; 14];
     tapped.read_exact(&mut read).await.unwrap();
 
     assert_eq!(read[4..], *b"no message");
-    let tally = tally.borrow();
-    assert_eq!((tally.socket_written, tally.socket_read), (13, 14));
-    assert_eq!((tally.account.up.handshake, tally.account.down.control), (13, 14));
+    let byte_counts = byte_counts.borrow();
+    assert_eq!((byte_counts.socket_written, byte_counts.socket_read), (13, 14));
+    assert_eq!((byte_counts.account.up.handshake, byte_counts.account.down.control), (13, 14));
 }
 
 #[tokio::test]
@@ -43,8 +43,8 @@ async fn a_vectored_write_is_passed_on_as_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (mut far, _) = listener.accept().await.unwrap();
-    let tally = SharedTally::default();
-    let mut tapped = Tapped::new(near, Protocol::RawTcp, Rc::clone(&tally), Duration::ZERO);
+    let byte_counts = SharedByteCounts::default();
+    let mut tapped = Tapped::new(near, Protocol::RawTcp, Rc::clone(&byte_counts), Duration::ZERO);
     assert!(tapped.is_write_vectored());
 
     let hello = frame(b"channel=0");
@@ -53,34 +53,34 @@ async fn a_vectored_write_is_passed_on_as_one() {
     let mut read = [0; 13];
     far.read_exact(&mut read).await.unwrap();
     assert_eq!(read, hello[..]);
-    assert_eq!((tally.borrow().socket_written, tally.borrow().account.up.handshake), (13, 13));
+    assert_eq!((byte_counts.borrow().socket_written, byte_counts.borrow().account.up.handshake), (13, 13));
 }
 
 #[tokio::test]
 async fn a_write_is_counted_as_far_as_it_was_taken() {
     let (near, mut far) = duplex(6);
-    let tally = SharedTally::default();
-    let mut tapped = Tapped::new(near, Protocol::RawTcp, Rc::clone(&tally), Duration::ZERO);
+    let byte_counts = SharedByteCounts::default();
+    let mut tapped = Tapped::new(near, Protocol::RawTcp, Rc::clone(&byte_counts), Duration::ZERO);
     let hello = frame(b"channel=0");
     let slices = [IoSlice::new(&hello[..4]), IoSlice::new(&hello[4..])];
     assert_eq!(tapped.write_vectored(&slices).await.unwrap(), 6);
-    assert_eq!(tally.borrow().socket_written, 6);
+    assert_eq!(byte_counts.borrow().socket_written, 6);
     far.read_exact(&mut [0; 6]).await.unwrap();
     assert_eq!(tapped.write(&hello[6..]).await.unwrap(), 6);
-    assert_eq!((tally.borrow().socket_written, tally.borrow().account.up.unfinished), (12, 12));
+    assert_eq!((byte_counts.borrow().socket_written, byte_counts.borrow().account.up.unfinished), (12, 12));
 }
 
 #[tokio::test]
 async fn the_end_of_a_stream_counts_nothing() {
-    let (mut tapped, far, tally) = tapped(Duration::ZERO);
+    let (mut tapped, far, byte_counts) = tapped(Duration::ZERO);
     drop(far);
     assert_eq!(tapped.read(&mut [0; 8]).await.unwrap(), 0);
-    assert_eq!(*tally.borrow(), Tally::default());
+    assert_eq!(*byte_counts.borrow(), ByteCounts::default());
 }
 
 #[tokio::test]
 async fn an_added_delay_holds_every_byte_back_and_keeps_the_order() {
-    let (mut tapped, mut far, tally) = tapped(DELAY);
+    let (mut tapped, mut far, byte_counts) = tapped(DELAY);
     let sender = async {
         let mut sent = Vec::new();
         for byte in 0..10u8 {
@@ -106,7 +106,7 @@ async fn an_added_delay_holds_every_byte_back_and_keeps_the_order() {
         let took = *received - *sent;
         assert!(took >= DELAY && took < DELAY + Duration::from_secs(2), "{took:?}");
     }
-    assert_eq!(tally.borrow().socket_read, 30);
+    assert_eq!(byte_counts.borrow().socket_read, 30);
 }
 
 #[tokio::test]
@@ -142,7 +142,8 @@ impl AsyncRead for EndsOnce {
 #[tokio::test]
 async fn an_error_is_held_back_and_the_socket_not_asked_again() {
     let begin = Instant::now();
-    let mut tapped = Tapped::new(EndsOnce { ended: false }, Protocol::Http, SharedTally::default(), DELAY);
+    let mut tapped =
+        Tapped::new(EndsOnce { ended: false }, Protocol::Http, SharedByteCounts::default(), DELAY);
     let error = tapped.read(&mut [0; 8]).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     assert!(begin.elapsed() >= DELAY);
@@ -161,7 +162,7 @@ async fn a_reader_with_little_room_gets_all_that_is_due() {
 
 #[tokio::test]
 async fn more_than_the_line_holds_waits_in_the_socket_and_is_not_lost() {
-    let (mut tapped, mut far, tally) = tapped(Duration::from_millis(2));
+    let (mut tapped, mut far, byte_counts) = tapped(Duration::from_millis(2));
     let bytes: Vec<u8> = (0..9_000_000u32).map(|at| (at % 251) as u8).collect();
     let sender = async {
         far.write_all(&bytes).await.unwrap();
@@ -171,5 +172,5 @@ async fn more_than_the_line_holds_waits_in_the_socket_and_is_not_lost() {
     let (_, result) = tokio::join!(sender, tapped.read_to_end(&mut read));
     result.unwrap();
     assert!(read == bytes);
-    assert_eq!(tally.borrow().socket_read, bytes.len() as u64);
+    assert_eq!(byte_counts.borrow().socket_read, bytes.len() as u64);
 }

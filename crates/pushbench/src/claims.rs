@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use schema::claim::Claim;
-use schema::manifest::ClaimInfo;
-use schema::scenario::Scenario;
+use model::claim::Claim;
+use model::manifest::ClaimInfo;
+use model::scenario::Scenario;
 
 use crate::project;
 
@@ -59,9 +59,9 @@ fn files() -> anyhow::Result<Vec<PathBuf>> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use schema::claim::Rule;
-    use schema::literature::Trials;
-    use schema::scenario::Extent;
+    use model::claim::Rule;
+    use model::publication::Trials;
+    use model::scenario::Extent;
 
     use super::*;
     use crate::registry;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use schema::quantity;
+use model::quantity;
 use server_kit::settings::{Compression, EmptyAnswer, Frames, HttpVersion, LagPolicy, UplinkTo};
 
 use crate::registry;
@@ -47,7 +47,7 @@ pub(crate) enum Command {
     /// Remake the report from stored results
     Report(Report),
     /// See what browsers do: how WebSockets end in them by every close code, their clocks, limits, timers and headers
-    Survey(Survey),
+    BrowserProbe(BrowserProbe),
     /// Run everything tiny in real processes, and check counts and files; no times
     Verify,
     /// Print a shell's completions
@@ -60,13 +60,13 @@ pub(crate) enum Command {
     },
     /// Echo one TCP connection: the far end of the floor's ping
     #[command(hide = true)]
-    FloorEcho(Cores),
+    SocketPingEcho(Cores),
     /// Compute until standard input ends: beside it, a server on the same core has half of it
     #[command(hide = true)]
-    Neighbour(Cores),
+    CpuContention(Cores),
     /// Ping the echo at an address: the near end of the floor's ping
     #[command(hide = true)]
-    FloorPing(FloorPing),
+    SocketPing(SocketPing),
     /// Answer one exchange that was printed somewhere: the far end of a replay
     #[command(hide = true)]
     ReplayAnswer,
@@ -111,7 +111,7 @@ pub(crate) struct Run {
     /// Shorter and fewer trials, as the table `quick` of each scenario says; about four minutes in all
     #[arg(long)]
     pub(crate) quick: bool,
-    /// The scenarios that look for limits: capacity, overload, connections; the expected time is said at the begin. A report of
+    /// The scenarios that look for limits: capacity, overload, connections; the expected time is said at the start. A report of
     /// several runs is made by `pushbench report RUN_DIR RUN_DIR`
     #[arg(long, conflicts_with = "scenarios")]
     pub(crate) capacity: bool,
@@ -145,9 +145,9 @@ pub(crate) struct Run {
     /// Keep the results and leave REPORT.md as it is
     #[arg(long)]
     pub(crate) no_report: bool,
-    /// Where browsers take part, do not see beside the trials what they do (`pushbench survey`)
+    /// Where browsers take part, do not see beside the trials what they do (`pushbench browser-probe`)
     #[arg(long)]
-    pub(crate) no_survey: bool,
+    pub(crate) no_browser_probe: bool,
     /// The program that is started as `PROGRAM serve …`, for tests of what a bad server leads to
     #[arg(long, value_name = "PATH", hide = true)]
     pub(crate) server_program: Option<PathBuf>,
@@ -287,9 +287,9 @@ pub(crate) struct BecomeTarget {
     pub(crate) command: Vec<String>,
 }
 
-/// Arguments of `floor-ping`.
+/// Arguments of `socket-ping`.
 #[derive(Debug, Args)]
-pub(crate) struct FloorPing {
+pub(crate) struct SocketPing {
     /// Where the echo listens
     #[arg(long)]
     pub(crate) to: SocketAddr,
@@ -327,7 +327,7 @@ pub(crate) enum Client {
     Firefox,
 }
 
-impl From<Client> for schema::settings::Client {
+impl From<Client> for model::settings::Client {
     fn from(client: Client) -> Self {
         match client {
             Client::Native => Self::Native,
@@ -418,16 +418,16 @@ impl From<Uplink> for UplinkTo {
     }
 }
 
-/// Arguments of `survey`.
+/// Arguments of `browser_probe`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A run with a sweep over `client` does this by itself, and keeps it in its folder.
 Exit codes: 0 all well, 1 a client failed, 2 usage or set-up.")]
-pub(crate) struct Survey {
+pub(crate) struct BrowserProbe {
     /// A client; may be repeated [default: native, and the browsers that are here]
     #[arg(long = "client", value_enum, value_name = "CLIENT", value_delimiter = ',')]
     pub(crate) clients: Vec<Client>,
-    /// Where closings.json and browsers/CLIENT.json are written
+    /// Where close-cases.json and browsers/CLIENT.json are written
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 }

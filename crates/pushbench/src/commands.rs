@@ -1,17 +1,17 @@
 //! What each sub-command does.
 
+mod browser_probe;
+mod cpu_contention;
 mod demo;
-mod floor;
 mod list;
 mod load;
 mod load_part;
-mod neighbour;
 mod observed_trial;
 mod replay;
 mod report;
 mod run;
 mod serve;
-mod survey;
+mod socket_ping;
 mod verify;
 
 use std::io::Write as _;
@@ -37,15 +37,15 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Load => load::load(),
         Command::LoadPart => load_part::load_part(),
         Command::Report(arguments) => report::report(&arguments),
-        Command::Survey(arguments) => survey::survey(&arguments),
+        Command::BrowserProbe(arguments) => browser_probe::browser_probe(&arguments),
         Command::Verify => verify::verify(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "pushbench", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
-        Command::FloorEcho(arguments) => floor::echo(&arguments),
-        Command::Neighbour(cores) => neighbour::compute(&cores),
-        Command::FloorPing(arguments) => floor::ping(&arguments),
+        Command::SocketPingEcho(arguments) => socket_ping::echo(&arguments),
+        Command::CpuContention(cores) => cpu_contention::compute(&cores),
+        Command::SocketPing(arguments) => socket_ping::ping(&arguments),
         Command::ReplayAnswer => replay::answer(),
         Command::KeepTarget(arguments) => keeper::keep(&arguments),
         Command::BecomeTarget(arguments) => keeper::become_target(&arguments),

@@ -1,6 +1,6 @@
 //! Counted trials: the server runs under a tool that counts its instructions or its system calls.
 //!
-//! Such tools count a process from its begin to its end. So a trial runs twice, with half of its window and with the whole,
+//! Such tools count a process from its start to its end. So a trial runs twice, with half of its window and with the whole,
 //! and the difference is what the second half took: start, connections, warm-up and end are in both, and nearly the same. Whoever
 //! polls does so from his connection on, and to connect and to drain takes under a tool as long as it likes: that does not cancel out.
 
@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use schema::manifest::Skipped;
-use schema::scenario::Scenario;
-use schema::settings::Counter;
-use schema::trial::{Counted, Failure, Side};
+use model::manifest::Skipped;
+use model::scenario::Scenario;
+use model::settings::Counter;
+use model::trial::{Counted, Failure, Side};
 
 use crate::plan::{PlannedPoint, Trial};
 use crate::processes::{Process, ProcessError};
@@ -29,7 +29,7 @@ pub(crate) const READY: Duration = Duration::from_secs(60);
 
 /// What a tool counted of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Tally {
+struct ByteCounts {
     total: u64,
     by_name: BTreeMap<String, u64>,
 }
@@ -66,9 +66,9 @@ pub(crate) async fn count(stage: &Stage, trial: &Trial<'_>, counter: Counter) ->
     }
     let half = halved(trial.point);
     let (first, first_tally) = once(stage, &Trial { point: &half, ..*trial }, counter).await?;
-    let (mut ran, tally) = once(stage, trial, counter).await?;
+    let (mut ran, byte_counts) = once(stage, trial, counter).await?;
     let deliveries = ran.outcome.counts.delivered.saturating_sub(first.outcome.counts.delivered);
-    let difference = tally.since(&first_tally).filter(|_| deliveries > 0);
+    let difference = byte_counts.since(&first_tally).filter(|_| deliveries > 0);
     let Some(difference) = difference else {
         return Err(failed("the whole window brought no more than half of it: nothing is left to count for"));
     };
@@ -101,18 +101,19 @@ fn without(mut scenario: Scenario, missing: &[Counter], skipped: &mut Vec<Skippe
     Some(scenario)
 }
 
-async fn once(stage: &Stage, trial: &Trial<'_>, counter: Counter) -> Result<(Ran, Tally), Failure> {
+async fn once(stage: &Stage, trial: &Trial<'_>, counter: Counter) -> Result<(Ran, ByteCounts), Failure> {
     let counts = stage.counts(trial);
     let ran = stage.run_here(trial).await;
     let text = taken(&counts);
     let ran = ran?;
     let text = text.map_err(|error| failed(&format!("{} left no counts: {error}", program(counter))))?;
-    let tally = match counter {
+    let byte_counts = match counter {
         Counter::Instructions => callgrind::read(&text),
         Counter::SystemCalls => strace::read(&text),
     };
-    let tally = tally.ok_or_else(|| failed(&format!("the counts of {} cannot be read", program(counter))))?;
-    Ok((ran, tally))
+    let byte_counts =
+        byte_counts.ok_or_else(|| failed(&format!("the counts of {} cannot be read", program(counter))))?;
+    Ok((ran, byte_counts))
 }
 
 /// Its text; the next trial writes another.
@@ -129,13 +130,13 @@ fn halved(point: &PlannedPoint) -> PlannedPoint {
     half
 }
 
-fn counted(counter: Counter, tally: Tally, deliveries: u64) -> Counted {
-    let of = |which: Counter| (which == counter).then_some(tally.total);
+fn counted(counter: Counter, byte_counts: ByteCounts, deliveries: u64) -> Counted {
+    let of = |which: Counter| (which == counter).then_some(byte_counts.total);
     Counted {
         tool: version(counter),
         instructions: of(Counter::Instructions),
         system_calls: of(Counter::SystemCalls),
-        by_name: tally.by_name,
+        by_name: byte_counts.by_name,
         deliveries,
     }
 }
@@ -167,7 +168,7 @@ fn failed(reason: &str) -> Failure {
     Failure { side: Side::Supervisor, reason: reason.to_owned() }
 }
 
-impl Tally {
+impl ByteCounts {
     /// What came on top of an earlier one; none where it is less. A name may be rarer the second time: then it is 0.
     fn since(&self, earlier: &Self) -> Option<Self> {
         let before = |name: &String| earlier.by_name.get(name).copied().unwrap_or(0);
@@ -182,19 +183,19 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use schema::scenario::Extent;
+    use model::scenario::Extent;
 
     use super::*;
 
-    fn tally(total: u64, by_name: &[(&str, u64)]) -> Tally {
-        Tally { total, by_name: by_name.iter().map(|&(name, count)| (name.to_owned(), count)).collect() }
+    fn byte_counts(total: u64, by_name: &[(&str, u64)]) -> ByteCounts {
+        ByteCounts { total, by_name: by_name.iter().map(|&(name, count)| (name.to_owned(), count)).collect() }
     }
 
     #[test]
     fn what_both_runs_did_cancels_out() {
-        let half = tally(130, &[("mmap", 60), ("write", 50), ("futex", 20)]);
-        let whole = tally(190, &[("mmap", 60), ("write", 110), ("futex", 19), ("brk", 1)]);
-        assert_eq!(whole.since(&half), Some(tally(60, &[("brk", 1), ("write", 60)])));
+        let half = byte_counts(130, &[("mmap", 60), ("write", 50), ("futex", 20)]);
+        let whole = byte_counts(190, &[("mmap", 60), ("write", 110), ("futex", 19), ("brk", 1)]);
+        assert_eq!(whole.since(&half), Some(byte_counts(60, &[("brk", 1), ("write", 60)])));
         assert_eq!(half.since(&whole), None);
     }
 

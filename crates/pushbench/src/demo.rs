@@ -8,7 +8,7 @@
 //!
 //! - [`board`]: what the page's controls set; who wants to know reads it there
 //! - [`wish`]: what a control asks for, checked
-//! - [`publisher`], [`metronome`]: the events, and when they are due
+//! - [`publisher`], [`pacer`]: the events, and when they are due
 //! - [`lane`], [`relay`]: a technique's server, and what stands between it and the page
 //! - [`statistics`]: the figures of all lanes
 //! - [`site`], [`files`]: the page's own origin
@@ -16,7 +16,7 @@
 mod board;
 mod files;
 mod lane;
-mod metronome;
+mod pacer;
 mod publisher;
 mod relay;
 mod site;
@@ -66,7 +66,7 @@ impl Demo {
         let (stopper, stop) = server_kit::lifetime::channel();
         let (mut servers, mut lanes) = (JoinSet::new(), Vec::new());
         let mut relays = Vec::new();
-        for technique in registry::TECHNIQUES.iter().filter(|technique| !technique.floor) {
+        for technique in registry::TECHNIQUES.iter().filter(|technique| !technique.baseline) {
             let (lane, relay) = lane::open(technique, listen.ip(), &mut servers, stop.clone()).await?;
             lanes.push(lane);
             relays.push(relay);

@@ -2,25 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use schema::settings::Settings;
-use schema::trial::{Quantiles, TrialKey, TrialOutcome, TrialRecord, TrialResult};
+use model::settings::Settings;
+use model::trial::{Quantiles, TrialKey, TrialOutcome, TrialRecord, TrialResult};
 use serde_json::json;
 
 /// A trial in which nothing happened. From JSON, so that a field with a default needs no mention here.
 pub(crate) fn outcome() -> TrialOutcome {
     let json = json!({
-        "counts": schema::trial::Counts::default(),
+        "counts": model::trial::Counts::default(),
         "delivery": null,
         "service": null,
         "uplink_delivery": null,
-        "bytes": schema::trial::BytesByPhase::default(),
-        "set_up": schema::trial::SetUp::default(),
-        "segments": schema::trial::SegmentsByPhase::default(),
+        "bytes": model::trial::BytesByPhase::default(),
+        "set_up": model::trial::SetUp::default(),
+        "segments": model::trial::SegmentsByPhase::default(),
         "payload": null,
         "heads": [],
         "trace": [],
-        "cost": schema::trial::Cost::default(),
-        "instrument": schema::trial::Instrument::default(),
+        "cost": model::trial::Cost::default(),
+        "instrument": model::trial::Instrument::default(),
         "warnings": [],
         "histograms": {},
     });
@@ -44,7 +44,7 @@ pub(crate) fn quantiles(ns: u64) -> Quantiles {
 /// A record of WebSocket in the scenario `x`.
 pub(crate) fn record(result: TrialResult) -> TrialRecord {
     TrialRecord {
-        schema_version: schema::SCHEMA_VERSION,
+        schema_version: model::SCHEMA_VERSION,
         index: 0,
         key: TrialKey {
             scenario: "x".to_owned(),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use model::manifest::Host;
 use rustix::process::Resource;
 use rustix::thread::sched_getaffinity;
-use schema::manifest::Host;
 use serde::{Deserialize, Serialize};
 
 /// Kernel settings that change latency or throughput of sockets.

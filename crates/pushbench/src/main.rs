@@ -13,13 +13,14 @@
 //! - [`namespace`]: a trial alone in a network, where the kernel's counters see nothing else
 //! - [`pages`]: subscribers that are pages of a real browser
 //! - [`store`], [`histograms`]: a run's folder
-//! - [`host`], [`provenance`], [`floor`]: the machine, the program, and what a bare socket costs here
+//! - [`host`], [`provenance`], [`socket_ping`]: the machine, the program, and what a bare socket costs here
 //! - [`claims`]: what people say, and the scenarios that decide it
-//! - [`literature`], [`replay`]: published comparisons that this run measures, and their printed exchanges
-//! - [`survey`]: what browsers do beside the trials: how WebSockets end in them, their clock, their limits
+//! - [`publications`], [`replay`]: published comparisons that this run measures, and their printed exchanges
+//! - [`browser_probe`]: what browsers do beside the trials: how WebSockets end in them, their clock, their limits
 //! - [`demo`]: one live feed by every technique, on a page
 //! - [`progress`], [`summary`], [`interrupt`]: what is shown, and Ctrl-C
 
+mod browser_probe;
 mod claims;
 mod cli;
 mod commands;
@@ -27,11 +28,9 @@ mod counters;
 mod demo;
 #[cfg(test)]
 mod fixture;
-mod floor;
 mod histograms;
 mod host;
 mod interrupt;
-mod literature;
 mod namespace;
 mod pages;
 mod plan;
@@ -39,13 +38,14 @@ mod processes;
 mod progress;
 mod project;
 mod provenance;
+mod publications;
 mod registry;
 mod replay;
 mod runner;
 mod search;
+mod socket_ping;
 mod store;
 mod summary;
-mod survey;
 mod tail;
 mod target;
 mod trial;

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use loadgen::os::{self, NetworkCounters};
-use schema::manifest::Skipped;
-use schema::scenario::Scenario;
-use schema::trial::{Failure, Observed, Side};
+use model::manifest::Skipped;
+use model::scenario::Scenario;
+use model::trial::{Failure, Observed, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Part, PlannedPoint, PlannedTrial, Trial};

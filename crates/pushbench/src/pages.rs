@@ -19,7 +19,7 @@ mod found;
 pub(crate) mod taking_part;
 mod told;
 
-use schema::settings::Client;
+use model::settings::Client;
 use server_kit::pages::{File, Pages};
 
 const HTML: &str = "text/html; charset=utf-8";

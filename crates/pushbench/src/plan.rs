@@ -6,11 +6,11 @@ mod time;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use schema::manifest::Skipped;
-use schema::quantity::{show_rate, show_share};
-use schema::scenario::{Point, Scenario, Search};
-use schema::settings::Settings;
-use schema::trial::{TrialKey, TrialRecord};
+use model::manifest::Skipped;
+use model::quantity::{show_rate, show_share};
+use model::scenario::{Point, Scenario, Search};
+use model::settings::Settings;
+use model::trial::{TrialKey, TrialRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::search::{self, Step};
@@ -25,7 +25,7 @@ const LOAD: &str = "load";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
-    /// [`SCHEMA_VERSION`](schema::SCHEMA_VERSION).
+    /// [`SCHEMA_VERSION`](model::SCHEMA_VERSION).
     pub(crate) schema_version: u32,
     /// The scenarios with their points.
     pub(crate) scenarios: Vec<PlannedScenario>,
@@ -124,7 +124,7 @@ pub(crate) struct Choice<'a> {
 
 impl Plan {
     /// Plans `scenarios` in their order. Within a scenario all techniques are gone through once before any is
-    /// repeated, in an order shuffled anew for each repetition.
+    /// repeated, in an order shuffled again for each repetition.
     pub(crate) fn new(scenarios: &[Scenario], choice: &Choice<'_>) -> Self {
         let mut rng = fastrand::Rng::with_seed(choice.seed);
         let mut trials = Vec::new();
@@ -136,7 +136,7 @@ impl Plan {
             }
         }
         Self {
-            schema_version: schema::SCHEMA_VERSION,
+            schema_version: model::SCHEMA_VERSION,
             scenarios: scenarios.iter().map(planned_scenario).collect(),
             trials,
             targets: choice.targets.iter().map(|foreign| foreign.file.clone()).collect(),

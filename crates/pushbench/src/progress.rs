@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
-use schema::quantity::show_duration;
-use schema::trial::{Counts, TrialOutcome, TrialResult, Verdict};
+use model::quantity::show_duration;
+use model::trial::{Counts, TrialOutcome, TrialResult, Verdict};
 
 use crate::plan::{Plan, Trial};
 use crate::search::Found;
@@ -201,7 +201,7 @@ fn told(result: &TrialResult, delivery: Option<&Histogram<u64>>) -> String {
 }
 
 fn missing(counts: &Counts) -> String {
-    match counts.missing {
+    match counts.lost {
         0 => format!(
             "MISSING {} of {} at the application",
             counts.uplink_due.saturating_sub(counts.uplink_received),
@@ -213,7 +213,7 @@ fn missing(counts: &Counts) -> String {
 
 fn figures(outcome: &TrialOutcome, delivery: Option<&Histogram<u64>>) -> String {
     let Some(delivery) = delivery else { return "nothing was delivered".to_owned() };
-    let quantile = |quantile: OneIn| show_quantile(quantile.of(delivery, outcome.counts.missing));
+    let quantile = |quantile: OneIn| show_quantile(quantile.of(delivery, outcome.counts.lost));
     let warned = if outcome.warnings.is_empty() { "" } else { "  (warnings)" };
     format!("p50 {:>9}  p99 {:>9}{warned}", quantile(P50), quantile(P99))
 }

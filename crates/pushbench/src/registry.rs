@@ -6,8 +6,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use loadgen::subscriber;
 use loadgen::trial::Subscribe;
-use schema::manifest::TechniqueInfo;
-use schema::settings::{Compression, HttpVersion, ShortPolling, SocketIo, SocketIoTransports};
+use model::manifest::TechniqueInfo;
+use model::settings::{Compression, HttpVersion, ShortPolling, SocketIo, SocketIoTransports};
 use server_kit::hub::Encode;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
@@ -25,9 +25,9 @@ pub(crate) struct Technique {
     /// What it is, in a line.
     pub(crate) about: &'static str,
     /// Whether it is the floor that the others' figures are a multiple of.
-    pub(crate) floor: bool,
+    pub(crate) baseline: bool,
     /// Why it takes no part in trials of these settings; none where it does.
-    pub(crate) unsupported: fn(&schema::settings::Settings) -> Option<&'static str>,
+    pub(crate) unsupported: fn(&model::settings::Settings) -> Option<&'static str>,
     /// The server half's encoding by these settings, once per event.
     pub(crate) encode: fn(&Settings) -> Encode,
     /// The server half.
@@ -42,7 +42,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         slug: ShortPolling::TECHNIQUE,
         label: "Short polling",
         about: "the client asks every interval; an empty answer when nothing is new (RFC 9110)",
-        floor: false,
+        baseline: false,
         unsupported: |_| None,
         encode: |_| server_short_polling::encode,
         serve: |listener, hub, settings, stop| {
@@ -54,7 +54,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         slug: "long-polling",
         label: "Long polling",
         about: "the server holds the request until there is an event or a time-out (RFC 6202)",
-        floor: false,
+        baseline: false,
         unsupported: |_| None,
         encode: |_| server_long_polling::encode,
         serve: |listener, hub, settings, stop| {
@@ -66,7 +66,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         slug: "http-streaming-ndjson",
         label: "HTTP streaming (NDJSON)",
         about: "one response that never ends, a line per event, in chunks (RFC 9112 §7.1)",
-        floor: false,
+        baseline: false,
         unsupported: |_| None,
         encode: |_| server_http_streaming::ndjson::encode,
         serve: |listener, hub, settings, stop| {
@@ -78,7 +78,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         slug: "http-streaming-sse",
         label: "Server-Sent Events",
         about: "one response that never ends, as browsers' EventSource reads it (WHATWG HTML §9.2)",
-        floor: false,
+        baseline: false,
         unsupported: |_| None,
         encode: |_| server_http_streaming::sse::encode,
         serve: |listener, hub, settings, stop| {
@@ -90,7 +90,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         slug: "websocket",
         label: "WebSocket",
         about: "an HTTP upgrade, then frames both ways (RFC 6455)",
-        floor: false,
+        baseline: false,
         unsupported: |_| None,
         encode: |settings| server_websocket::encode(settings.frames),
         serve: |listener, hub, settings, stop| server_websocket::serve(listener, hub, settings, stop).boxed(),
@@ -100,7 +100,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         slug: SocketIo::TECHNIQUE,
         label: "Socket.IO",
         about: "named events over Engine.IO: by polling, by WebSocket, or from one to the other (protocol 5)",
-        floor: false,
+        baseline: false,
         unsupported: without_socketio,
         encode: |_| server_socketio::encode,
         serve: |listener, hub, settings, stop| server_socketio::serve(listener, hub, settings, stop).boxed(),
@@ -110,7 +110,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         slug: "raw-tcp",
         label: "Raw TCP",
         about: "length-prefixed frames on a bare socket; not for the web, but the floor of all figures",
-        floor: true,
+        baseline: true,
         unsupported: |_| None,
         encode: |_| server_raw_tcp::encode,
         serve: |listener, hub, settings, stop| server_raw_tcp::serve(listener, hub, settings, stop).boxed(),
@@ -119,7 +119,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
 ];
 
 /// Where the server's library cannot follow.
-fn without_socketio(settings: &schema::settings::Settings) -> Option<&'static str> {
+fn without_socketio(settings: &model::settings::Settings) -> Option<&'static str> {
     let transport = &settings.transport;
     match (transport.http, transport.compression) {
         (_, Compression::Deflate) => Some("socketioxide compresses neither frames nor bodies"),
@@ -146,7 +146,7 @@ pub(crate) fn infos() -> Vec<TechniqueInfo> {
         slug: technique.slug.to_owned(),
         label: technique.label.to_owned(),
         about: technique.about.to_owned(),
-        floor: technique.floor,
+        baseline: technique.baseline,
     };
     TECHNIQUES.iter().map(info).collect()
 }

@@ -1,4 +1,4 @@
-//! Printed exchanges of the literature, sent and answered over a loopback connection by two processes, and counted by
+//! Printed exchanges of the publications, sent and answered over a loopback connection by two processes, and counted by
 //! the load generator's tap at the client's socket: what the printed text is on a wire.
 
 use std::cell::RefCell;
@@ -9,9 +9,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use loadgen::tap::{Protocol, SharedTally, Tally, Tapped};
-use schema::literature::{Exchange, Publication};
-use schema::manifest::{LiteratureInfo, Replay, ReplayedBytes};
+use loadgen::byte_accounting::{ByteCounts, Protocol, SharedByteCounts, Tapped};
+use model::manifest::{PublicationInfo, Replay, ReplayedBytes};
+use model::publication::{Exchange, Publication};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -51,9 +51,9 @@ pub(crate) fn answer(listener: &TcpListener, part: &Part) -> io::Result<()> {
 /// # Errors
 ///
 /// When a publication cannot be understood, or when a process or a socket fails.
-pub(crate) async fn all(program: &Path, literature: &[LiteratureInfo]) -> anyhow::Result<Vec<Replay>> {
+pub(crate) async fn all(program: &Path, publications: &[PublicationInfo]) -> anyhow::Result<Vec<Replay>> {
     let mut replays = Vec::new();
-    for info in literature {
+    for info in publications {
         for exchange in Publication::parse(&info.text, &info.id)?.replays {
             let replay = one(program, &info.id, &exchange).await;
             replays.push(replay.with_context(|| format!("replay {} of {}", exchange.exchange, info.id))?);
@@ -70,28 +70,28 @@ async fn one(program: &Path, publication: &str, exchange: &Exchange) -> anyhow::
     peer.tell(&serde_json::to_string(&part)?).await?;
     let address = peer.line(TIMEOUT).await?;
     let exchanged = timeout(TIMEOUT, exchanged(&address, &request, part.answer.len())).await;
-    let (tally, answer) = exchanged.context("the peer is silent")??;
+    let (byte_counts, answer) = exchanged.context("the peer is silent")??;
     peer.end().await;
     ensure!(answer == part.answer.as_bytes(), "the answer is not what was sent");
     let bytes = |socket, text: &str, body| ReplayedBytes { socket, line_ends: line_ends(text), body };
     Ok(Replay {
         publication: publication.to_owned(),
         exchange: exchange.exchange.clone(),
-        up: bytes(tally.socket_written, &request, 0),
-        down: bytes(tally.socket_read, &part.answer, exchange.body.into()),
+        up: bytes(byte_counts.socket_written, &request, 0),
+        down: bytes(byte_counts.socket_read, &part.answer, exchange.body.into()),
     })
 }
 
-/// Sends the request, reads an answer of so many bytes, and says what the tap counted.
-async fn exchanged(address: &str, request: &str, answer_bytes: usize) -> io::Result<(Tally, Vec<u8>)> {
-    let tally: SharedTally = Rc::new(RefCell::new(Tally::default()));
+/// Sends the request, reads an answer of so many bytes, and says what byte accounting counted.
+async fn exchanged(address: &str, request: &str, answer_bytes: usize) -> io::Result<(ByteCounts, Vec<u8>)> {
+    let byte_counts: SharedByteCounts = Rc::new(RefCell::new(ByteCounts::default()));
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let mut tapped = Tapped::new(stream, Protocol::Http, Rc::clone(&tally), Duration::ZERO);
+    let mut tapped = Tapped::new(stream, Protocol::Http, Rc::clone(&byte_counts), Duration::ZERO);
     tapped.write_all(request.as_bytes()).await?;
     let mut answer = vec![0; answer_bytes];
     tapped.read_exact(&mut answer).await?;
-    let counted = *tally.borrow();
+    let counted = *byte_counts.borrow();
     Ok((counted, answer))
 }
 
@@ -118,9 +118,9 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         let answered = part.answer.clone();
         let answering = std::thread::spawn(move || answer(&listener, &part));
-        let (tally, answer) = exchanged(&address, &request, answered.len()).await.unwrap();
+        let (byte_counts, answer) = exchanged(&address, &request, answered.len()).await.unwrap();
         answering.join().unwrap().unwrap();
         assert_eq!(answer, answered.as_bytes());
-        assert_eq!((tally.socket_written, tally.socket_read), (27, 21));
+        assert_eq!((byte_counts.socket_written, byte_counts.socket_read), (27, 21));
     }
 }

@@ -6,20 +6,20 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use hdrhistogram::Histogram;
-use schema::SCHEMA_VERSION;
-use schema::manifest::{Manifest, Skipped};
-use schema::settings::{Client, Uplink, UplinkTo};
-use schema::trial::{Counts, Failure, Observed, Side, TrialOutcome, TrialRecord, TrialResult};
+use model::SCHEMA_VERSION;
+use model::manifest::{Manifest, Skipped};
+use model::settings::{Client, Uplink, UplinkTo};
+use model::trial::{Counts, Failure, Observed, Side, TrialOutcome, TrialRecord, TrialResult};
 
-use crate::floor;
+use crate::browser_probe::{self, BrowserProbeed};
 use crate::histograms::{self, Tagged};
 use crate::interrupt::Interrupt;
 use crate::plan::{Plan, Trial};
 use crate::progress::Progress;
 use crate::registry;
 use crate::replay;
-use crate::store::{Store, Surveys};
-use crate::survey::{self, Surveyed};
+use crate::socket_ping;
+use crate::store::{BrowserProbes, Store};
 use crate::trial::Stage;
 use searching::Earlier;
 
@@ -30,10 +30,10 @@ pub(crate) struct Runner<'a> {
     pub(crate) store: &'a mut Store,
     pub(crate) manifest: &'a mut Manifest,
     pub(crate) interrupt: &'a Interrupt,
-    /// Pings of the floor at the begin, and again at the end.
+    /// Socket pings at the start, and again at the end.
     pub(crate) pings: u32,
     /// Whether browsers are surveyed, where they take part.
-    pub(crate) surveys: bool,
+    pub(crate) browser_probes: bool,
 }
 
 /// A trial that has ended, before it is kept.
@@ -59,7 +59,7 @@ impl Runner<'_> {
     ///
     /// # Errors
     ///
-    /// When results cannot be kept, or the floor cannot be measured. A trial that fails is a result.
+    /// When results cannot be kept, or the socket ping cannot be measured. A trial that fails is a result.
     pub(crate) async fn run(&mut self, plan: &Plan) -> anyhow::Result<Ended> {
         let left_ns =
             plan.trials().filter(|trial| !self.store.is_done(trial)).map(|trial| trial.expected_ns()).sum();
@@ -80,7 +80,7 @@ impl Runner<'_> {
     }
 
     async fn all(&mut self, plan: &Plan, progress: &mut Progress) -> anyhow::Result<()> {
-        self.measure_floor().await?;
+        self.measure_socket_ping().await?;
         self.replay_literature().await?;
         let mut earlier = Earlier::default();
         for trial in plan.trials() {
@@ -89,24 +89,24 @@ impl Runner<'_> {
                 None => self.once(&trial, progress).await?,
             }
         }
-        self.survey(plan, progress).await?;
-        self.measure_floor().await
+        self.browser_probe(plan, progress).await?;
+        self.measure_socket_ping().await
     }
 
-    /// Once in a run in which browsers take part. A survey that fails is told, and fails no run.
-    async fn survey(&mut self, plan: &Plan, progress: &Progress) -> anyhow::Result<()> {
-        let surveys = Surveys::in_folder(self.store.dir());
+    /// Once in a run in which browsers take part. A browser probe that fails is told, and fails no run.
+    async fn browser_probe(&mut self, plan: &Plan, progress: &Progress) -> anyhow::Result<()> {
+        let browser_probes = BrowserProbes::in_folder(self.store.dir());
         let clients = surveyed_clients(plan);
-        if !self.surveys || clients.is_empty() || surveys.is_kept() {
+        if !self.browser_probes || clients.is_empty() || browser_probes.is_kept() {
             return Ok(());
         }
-        progress.note("survey: how WebSockets end in each client, and what the browsers do");
-        let surveyed = survey::survey(&clients).await;
+        progress.note("browser_probe: how WebSockets end in each client, and what the browsers do");
+        let surveyed = browser_probe::browser_probe(&clients).await;
         for skipped in left_out(&surveyed) {
             progress.note(&format!("skipped: {}: {}", skipped.what, skipped.why));
             self.manifest.skipped.push(skipped);
         }
-        surveys.keep(&surveyed).context("keep the survey")
+        browser_probes.keep(&surveyed).context("keep the browser probe")
     }
 
     /// A trial whose rate the scenario gives.
@@ -144,16 +144,16 @@ impl Runner<'_> {
         self.store.keep(&trial.file_stem(), record, histograms).context("keep a trial's results")
     }
 
-    async fn measure_floor(&mut self) -> anyhow::Result<()> {
-        let measured = floor::measure(&self.stage.load_program, &self.stage.pinning, self.pings).await;
-        let pings = self.store.keep_floor(&measured.context("measure the floor")?, unix_s())?;
-        self.manifest.floor = floor::describe(&pings);
+    async fn measure_socket_ping(&mut self) -> anyhow::Result<()> {
+        let measured = socket_ping::measure(&self.stage.load_program, &self.stage.pinning, self.pings).await;
+        let pings = self.store.keep_socket_ping(&measured.context("measure the socket ping")?, unix_s())?;
+        self.manifest.socket_ping = socket_ping::describe(&pings);
         self.store.write_manifest(self.manifest)
     }
 
     async fn replay_literature(&mut self) -> anyhow::Result<()> {
         if self.manifest.replays.is_empty() {
-            let replays = replay::all(&self.stage.load_program, &self.manifest.literature).await;
+            let replays = replay::all(&self.stage.load_program, &self.manifest.publications).await;
             self.manifest.replays = replays.context("replay what was printed")?;
         }
         self.store.write_manifest(self.manifest)
@@ -189,10 +189,10 @@ impl Measured {
     }
 }
 
-/// The clients that a survey failed with.
-fn left_out(surveyed: &Surveyed) -> impl Iterator<Item = Skipped> {
+/// The clients that a browser probe failed with.
+fn left_out(surveyed: &BrowserProbeed) -> impl Iterator<Item = Skipped> {
     surveyed.failed.iter().map(|(client, why)| Skipped {
-        what: format!("survey of {}", survey::name(*client)),
+        what: format!("browser probe of {}", browser_probe::name(*client)),
         why: why.clone(),
     })
 }
@@ -228,7 +228,7 @@ fn parted(trial: &Trial<'_>, mut outcome: TrialOutcome) -> (TrialResult, Tagged)
 /// A message that no session came to send is missing like one that was lost on the way.
 fn is_complete(uplink: Option<&Uplink>, counts: &Counts) -> bool {
     let to_application = uplink.is_some_and(|uplink| uplink.to == UplinkTo::Application);
-    counts.missing == 0 && (!to_application || counts.uplink_received >= counts.uplink_due)
+    counts.lost == 0 && (!to_application || counts.uplink_received >= counts.uplink_due)
 }
 
 /// Seconds since 1970.
@@ -238,7 +238,7 @@ pub(crate) fn unix_s() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use schema::settings::Pace;
+    use model::settings::Pace;
 
     use super::*;
 
@@ -251,6 +251,6 @@ mod tests {
         assert!(is_complete(Some(&to_application), &counts(3)));
         assert!(!is_complete(Some(&to_application), &counts(2)));
         assert!(is_complete(Some(&uplink(UplinkTo::Channel)), &counts(0)));
-        assert!(!is_complete(None, &Counts { missing: 1, ..Counts::default() }));
+        assert!(!is_complete(None, &Counts { lost: 1, ..Counts::default() }));
     }
 }

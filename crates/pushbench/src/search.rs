@@ -11,9 +11,9 @@ mod verdict;
 
 use std::f64::consts::SQRT_2;
 
-use schema::quantity::show_rate;
-use schema::scenario::Search;
-use schema::trial::{SearchStep, Verdict};
+use model::quantity::show_rate;
+use model::scenario::Search;
+use model::trial::{SearchStep, Verdict};
 
 pub(crate) use verdict::Judge;
 

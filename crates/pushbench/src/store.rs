@@ -2,18 +2,18 @@
 //! written whole or not at all, as soon as there is something to write, so a run that was killed is readable.
 
 mod atomic;
+mod browser_probes;
 mod runs;
-mod surveys;
 mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use schema::SCHEMA_VERSION;
-use schema::calendar;
-use schema::manifest::Manifest;
-use schema::trial::TrialRecord;
+use model::SCHEMA_VERSION;
+use model::calendar;
+use model::manifest::Manifest;
+use model::trial::TrialRecord;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,14 +21,14 @@ use crate::histograms::{self, Tagged};
 use crate::plan::{Part, Plan, Trial};
 use crate::search::{CapacitySearch, Found, Next};
 
+pub(crate) use browser_probes::BrowserProbes;
 pub(crate) use runs::{newest, newest_unfinished};
-pub(crate) use surveys::Surveys;
 
 const MANIFEST: &str = "manifest.json";
 const PLAN: &str = "plan.json";
 const TABLE: &str = "trials.csv";
 const SCHEMA: &str = "trial.schema.json";
-const FLOOR: &str = "floor.hlog";
+const FLOOR: &str = "socket-ping.hlog";
 const TRIALS: &str = "trials";
 
 /// A run's folder, and the records that are in it.
@@ -198,7 +198,7 @@ impl Store {
     /// # Errors
     ///
     /// When they cannot be read or written.
-    pub(crate) fn keep_floor(&self, pings: &Tagged, at_unix_s: u64) -> anyhow::Result<Tagged> {
+    pub(crate) fn keep_socket_ping(&self, pings: &Tagged, at_unix_s: u64) -> anyhow::Result<Tagged> {
         let mut all = if self.dir.join(FLOOR).exists() { self.read_log(FLOOR)? } else { Tagged::new() };
         for (tag, histogram) in pings {
             histograms::merge(&mut all, tag, histogram)?;

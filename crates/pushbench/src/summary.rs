@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
-use schema::trial::{TrialOutcome, TrialRecord, TrialResult};
+use model::trial::{TrialOutcome, TrialRecord, TrialResult};
 
 use crate::plan::{Plan, Trial};
 use crate::progress::show_quantile;
@@ -21,7 +21,7 @@ struct Row {
     latency: Histogram<u64>,
     trials: u32,
     failed: u32,
-    missing: u64,
+    lost: u64,
     /// None where a trial's bytes were not counted.
     wire_bytes: Option<u64>,
     /// None where it is not known of a trial.
@@ -121,7 +121,7 @@ impl Row {
             latency: loadgen::histogram::empty(),
             trials: 0,
             failed: 0,
-            missing: 0,
+            lost: 0,
             wire_bytes: Some(0),
             server_cpu_ns: Some(0),
             events: 0,
@@ -141,17 +141,17 @@ impl Row {
     }
 
     fn add_outcome(&mut self, outcome: &TrialOutcome) {
-        self.missing += outcome.counts.missing;
+        self.lost += outcome.counts.lost;
         // A client with a clock of its own is a browser, at whose socket nobody stands.
         let counted = outcome.clock.is_none().then(|| outcome.bytes.window.wire());
         self.wire_bytes = self.wire_bytes.zip(counted).map(|(sum, bytes)| sum + bytes);
         self.server_cpu_ns =
             self.server_cpu_ns.zip(outcome.cost.known_server_cpu_ns()).map(|(sum, ns)| sum + ns);
-        self.events += outcome.counts.events_between_edges;
+        self.events += outcome.counts.events_in_window;
     }
 
     fn cells(&self) -> [String; 8] {
-        let quantile = |quantile: OneIn| show_quantile(quantile.of(&self.latency, self.missing));
+        let quantile = |quantile: OneIn| show_quantile(quantile.of(&self.latency, self.lost));
         let per_event = |sum: u64| (self.events > 0).then(|| sum as f64 / self.events as f64);
         [
             self.title.clone(),
@@ -168,7 +168,7 @@ impl Row {
     }
 
     fn faults(&self) -> String {
-        match (self.failed, self.missing) {
+        match (self.failed, self.lost) {
             (0, 0) => String::new(),
             (0, missing) => format!("{missing} missing"),
             (failed, 0) => format!("{failed} failed"),
@@ -208,8 +208,8 @@ fn aligned<const N: usize>(head: [&str; N], rows: &[[String; N]], left: &[usize]
 
 #[cfg(test)]
 mod tests {
-    use schema::scenario::{Extent, Scenario};
-    use schema::trial::{Failure, Side};
+    use model::scenario::{Extent, Scenario};
+    use model::trial::{Failure, Side};
 
     use super::*;
     use crate::fixture;
@@ -222,7 +222,7 @@ mod tests {
         let scenario = Scenario::parse(&text, "x.toml", "x", &["raw-tcp"], Extent::Full)
             .unwrap_or_else(|error| panic!("{error}"));
         let failed = || TrialResult::Failed(Failure { side: Side::Load, reason: "a test".to_owned() });
-        let record = |point: schema::scenario::Point| {
+        let record = |point: model::scenario::Point| {
             let mut record = fixture::record(failed());
             record.key.point = point.values;
             TrialRecord { settings: point.settings, ..record }

@@ -24,9 +24,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use loadgen::os;
-use schema::manifest::TargetInfo;
-use schema::target::{Server, Target};
-use schema::trial::TargetSpec;
+use model::manifest::TargetInfo;
+use model::target::{Server, Target};
+use model::trial::TargetSpec;
 
 pub(crate) use requirement::on_path;
 
@@ -123,7 +123,11 @@ impl Foreign {
 
 /// The techniques that a web server can be subscribed by.
 fn techniques() -> Vec<&'static str> {
-    registry::TECHNIQUES.iter().filter(|technique| !technique.floor).map(|technique| technique.slug).collect()
+    registry::TECHNIQUES
+        .iter()
+        .filter(|technique| !technique.baseline)
+        .map(|technique| technique.slug)
+        .collect()
 }
 
 fn text(file: &Path) -> anyhow::Result<String> {

@@ -1,6 +1,6 @@
 //! One trial: a fresh server process or several, a fresh load process, and what came of it.
 
-mod neighbours;
+mod cpu_contention;
 mod restart;
 mod room;
 mod servers;
@@ -8,19 +8,19 @@ mod servers;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use schema::settings::{
-    Compression, EmptyAnswer, Frames, HttpVersion, Publisher, Settings, Sluggards, Transport, UplinkTo,
+use model::settings::{
+    Compression, EmptyAnswer, Frames, HttpVersion, Publisher, Settings, SlowConsumers, Transport, UplinkTo,
 };
-use schema::trial::{Failure, Observed, ServerSpec, Side, TrialOutcome, TrialSpec};
+use model::trial::{Failure, Observed, ServerSpec, Side, TrialOutcome, TrialSpec};
+use protocol::ready::ReadyLine;
 use serde::{Deserialize, Serialize};
-use wire::ready::ReadyLine;
 
 use crate::host::Pinning;
 use crate::plan::Trial;
 use crate::processes::{Process, ProcessError};
 use crate::target::{Foreign, keeper};
 use crate::{counters, namespace, pages};
-use neighbours::Neighbours;
+use cpu_contention::CpuContention;
 use restart::Begin;
 use servers::{Running, Servers};
 
@@ -87,17 +87,17 @@ impl Stage {
         let room = room::check(&trial.planned.technique, &trial.point.settings);
         room.map_err(|reason| on(Side::Supervisor, &reason))?;
         let mut servers = Servers::start(self, trial).await.map_err(|reason| on(Side::Server, &reason))?;
-        let neighbours = Neighbours::start(self, &trial.point.settings).await;
-        let mut neighbours = neighbours.map_err(|reason| on(Side::Supervisor, &reason))?;
+        let cpu_contention = CpuContention::start(self, &trial.point.settings).await;
+        let mut cpu_contention = cpu_contention.map_err(|reason| on(Side::Supervisor, &reason))?;
         let spec = self.spec(trial, &servers);
         let outcome = tokio::select! {
             // A dead server makes the load generator fail, too; the cause is looked at first.
             biased;
             death = servers.died(self, trial) => Err(on(Side::Server, &death)),
-            death = neighbours.died() => Err(on(Side::Supervisor, &death)),
+            death = cpu_contention.died() => Err(on(Side::Supervisor, &death)),
             outcome = self.load(&spec) => outcome,
         };
-        neighbours.end().await;
+        cpu_contention.end().await;
         let note = servers.end().await;
         match outcome {
             Ok(outcome) => Ok(Ran { outcome, note, observed: None }),
@@ -253,10 +253,10 @@ fn server_arguments(technique: &str, settings: &Settings, feed: &Path, cores: &[
         arguments.extend([name.to_owned(), value.to_owned()]);
     }
     let (retained, idle_ns) = settings
-        .sluggards
+        .slow_consumers
         .as_ref()
-        .map_or((Sluggards::RETAINED_EVENTS, Sluggards::PATIENCE_NS), |sluggards| {
-            (sluggards.retained_events, sluggards.patience_ns)
+        .map_or((SlowConsumers::RETAINED_EVENTS, SlowConsumers::IDLE_TIMEOUT_NS), |slow_consumers| {
+            (slow_consumers.retained_events, slow_consumers.idle_timeout_ns)
         });
     arguments.extend(["--replay".to_owned(), retained.to_string()]);
     arguments.extend(["--idle".to_owned(), format!("{idle_ns}ns")]);

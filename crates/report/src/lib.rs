@@ -5,17 +5,17 @@
 //!
 //! - `load`: run folders in, records and samples out; what cannot be read is named
 //! - `statistics`: quantiles of merged samples, intervals between trials, ratios to the floor
-//! - `foretold`: what theory says of a row's bytes
+//! - `prediction`: what theory says of a row's bytes
 //! - `charts`: one file per kind of chart, on one canvas
 //! - `sections`: the generated parts of the report, as Markdown
-//! - `splice`: puts them between their markers
+//! - `marker_sections`: puts them between their markers
 
 mod charts;
-mod foretold;
 mod load;
+mod marker_sections;
 mod numbers;
+mod prediction;
 mod sections;
-mod splice;
 mod statistics;
 
 use std::fs;
@@ -25,10 +25,10 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use load::Broken;
-pub use splice::SpliceError;
+pub use marker_sections::MarkerError;
 
 use charts::Figure;
-use statistics::Study;
+use statistics::Analysis;
 
 /// What a new REPORT.md begins as.
 const TEMPLATE: &str = include_str!("template.md");
@@ -82,7 +82,7 @@ pub enum ReportError {
         /// The report.
         path: PathBuf,
         /// Which marker, where, and the remedy.
-        source: SpliceError,
+        source: MarkerError,
     },
     /// A chart could not be drawn.
     #[error("draw {chart}: {reason}")]
@@ -107,12 +107,12 @@ pub fn render(run_dirs: &[PathBuf], out: &Path) -> Result<Rendered, ReportError>
     }
     let current = current_report(out)?;
     let runs = run_dirs.iter().map(|dir| load::run(dir)).collect::<Result<Vec<_>, _>>()?;
-    let studies: Vec<Study<'_>> = runs.iter().map(Study::of).collect();
-    let figures = studies.iter().map(charts::draw).collect::<Result<Vec<_>, _>>()?;
-    let parts = sections::generate(&studies, &figures, &home(out));
-    let text = splice::splice(&current, &parts)
+    let analyses: Vec<Analysis<'_>> = runs.iter().map(Analysis::of).collect();
+    let figures = analyses.iter().map(charts::draw).collect::<Result<Vec<_>, _>>()?;
+    let parts = sections::generate(&analyses, &figures, &home(out));
+    let text = marker_sections::replace_sections(&current, &parts)
         .map_err(|source| ReportError::Markers { path: out.to_owned(), source })?;
-    let charts = write_charts(&studies, &figures)?;
+    let charts = write_charts(&analyses, &figures)?;
     write(out, &text)?;
     Ok(Rendered {
         report: out.to_owned(),
@@ -138,10 +138,10 @@ fn home(out: &Path) -> PathBuf {
     }
 }
 
-fn write_charts(studies: &[Study<'_>], figures: &[Vec<Figure>]) -> Result<Vec<PathBuf>, ReportError> {
+fn write_charts(analyses: &[Analysis<'_>], figures: &[Vec<Figure>]) -> Result<Vec<PathBuf>, ReportError> {
     let mut written = Vec::new();
-    for (study, figures) in studies.iter().zip(figures) {
-        let folder = study.run.dir.join("charts");
+    for (analysis, figures) in analyses.iter().zip(figures) {
+        let folder = analysis.run.dir.join("charts");
         fs::create_dir_all(&folder).map_err(|source| ReportError::Write { path: folder.clone(), source })?;
         for figure in figures {
             let path = folder.join(&figure.file);

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
-use schema::SCHEMA_VERSION;
-use schema::browser::BrowserFindings;
-use schema::closing::Closings;
-use schema::manifest::Manifest;
-use schema::trial::TrialRecord;
+use model::SCHEMA_VERSION;
+use model::browser::BrowserFindings;
+use model::close_case::CloseCases;
+use model::manifest::Manifest;
+use model::trial::TrialRecord;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -30,7 +30,7 @@ pub(crate) struct Run {
     /// What browsers were found to do, in the order of their names.
     pub findings: Vec<BrowserFindings>,
     /// What clients saw of connections' ends.
-    pub closings: Option<Closings>,
+    pub close_cases: Option<CloseCases>,
     pub broken: Vec<Broken>,
 }
 
@@ -66,10 +66,11 @@ pub(crate) fn run(dir: &Path) -> Result<Run, ReportError> {
     }
     let findings = record_paths(&dir.join("browsers"))?.into_iter().map(|path| survey(&path));
     let findings = kept(findings, &mut broken);
-    let closings = Some(dir.join("closings.json")).filter(|path| path.exists()).map(|path| survey(&path));
-    let closings = kept(closings.into_iter(), &mut broken).pop();
+    let close_cases =
+        Some(dir.join("close-cases.json")).filter(|path| path.exists()).map(|path| survey(&path));
+    let close_cases = kept(close_cases.into_iter(), &mut broken).pop();
     trials.sort_by(|a, b| (a.record.index, &a.record.key).cmp(&(b.record.index, &b.record.key)));
-    Ok(Run { name: folder_name(dir), dir: dir.to_owned(), manifest, trials, findings, closings, broken })
+    Ok(Run { name: folder_name(dir), dir: dir.to_owned(), manifest, trials, findings, close_cases, broken })
 }
 
 fn manifest(path: &Path) -> Result<Manifest, ReportError> {

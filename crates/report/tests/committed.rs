@@ -48,7 +48,7 @@ fn has_runs(root: &Path) -> bool {
     folders.into_iter().any(|folder| folder.path().join("manifest.json").exists())
 }
 
-/// Without its charts, which are to be made anew.
+/// Without its charts, which are to be made again.
 fn copied(root: &Path, copy: &Path, run: &str) -> PathBuf {
     let (from, to) = (root.join(run), copy.join(run));
     assert!(from.join("manifest.json").exists(), "REPORT.md is made from {run}, which is not there");

@@ -8,13 +8,13 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use fixture::host::quantiles;
-use fixture::model::six;
+use fixture::records::six;
 use fixture::runs::{at, from_zero, full, rates_and_payloads, small};
 use fixture::{Contestant, Histograms, Run};
+use model::byte_account::Layers;
+use model::settings::{Pace, Uplink, UplinkTo};
+use model::trial::{TrialOutcome, TrialResult};
 use report::{Rendered, ReportError, render};
-use schema::bytes_account::Layers;
-use schema::settings::{Pace, Uplink, UplinkTo};
-use schema::trial::{TrialOutcome, TrialResult};
 
 #[test]
 fn same_results_give_the_same_bytes() {
@@ -91,7 +91,7 @@ fn instrument_s_own_quantiles_are_gated_like_all_others() {
     // A hundred values bound p50 and not p99; the longest was measured whatever their number.
     assert!(report().contains("p50 **31.0 µs**, p99 –; round trip p50 62.0 µs, p99 –."), "{}", report());
     assert!(report().contains("| 9.00 µs / – | – / 290 µs | – / 300 µs |"), "{}", report());
-    run.manifest.floor.as_mut().expect("fixture has a floor").one_way = quantiles(1_000, 31_000);
+    run.manifest.socket_ping.as_mut().expect("fixture has a floor").one_way = quantiles(1_000, 31_000);
     for (record, _) in &mut run.trials {
         let TrialResult::Complete(outcome) = &mut record.result else { continue };
         outcome.instrument.schedule_lag = Some(quantiles(1_000, 9_000));
@@ -127,7 +127,7 @@ fn broken_records_are_named_and_the_rest_is_rendered() {
     fs::write(dir.join("trials/0001.hlog"), "Tag=delivery,0,1,1,notbase64\n").expect("writable");
     fs::remove_file(dir.join("trials/0002.hlog")).expect("is there");
     let future = fs::read_to_string(dir.join("trials/0003.json")).expect("is there");
-    let (now, other) = (format!("\"schema_version\": {}", schema::SCHEMA_VERSION), "\"schema_version\": 99");
+    let (now, other) = (format!("\"schema_version\": {}", model::SCHEMA_VERSION), "\"schema_version\": 99");
     // Of another version, so with other fields.
     let future = future.replacen(&now, other, 1).replacen("\"result\"", "\"outcome\"", 1);
     fs::write(dir.join("trials/0003.json"), future).expect("writable");
@@ -350,7 +350,7 @@ fn folder() -> tempfile::TempDir {
 /// A thousand events in five hundred responses, and bytes that are easy to divide.
 fn measured(contestant: &Contestant, cpu_ns: u64) -> (TrialOutcome, Histograms) {
     let (mut outcome, histograms) = contestant.measure(&at("known"), 0);
-    (outcome.counts.events_between_edges, outcome.counts.responses) = (1_000, 500);
+    (outcome.counts.events_in_window, outcome.counts.responses) = (1_000, 500);
     outcome.cost.server_cpu_ns = cpu_ns;
     let window = &mut outcome.bytes.window;
     window.up = Layers { request_head: 50_000, ..Layers::default() };
@@ -363,7 +363,7 @@ fn measured(contestant: &Contestant, cpu_ns: u64) -> (TrialOutcome, Histograms) 
 /// The same trial with seven events that never came.
 fn lossy(result: &TrialResult) -> TrialResult {
     let mut outcome = result.outcome().expect("ran to its end").clone();
-    (outcome.counts.missing, outcome.counts.delivered) = (7, outcome.counts.expected - 7);
+    (outcome.counts.lost, outcome.counts.delivered) = (7, outcome.counts.expected - 7);
     TrialResult::Incomplete(Box::new(outcome))
 }
 

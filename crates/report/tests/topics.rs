@@ -8,7 +8,7 @@ use std::fs;
 use fixture::contests::claim;
 use fixture::reading::{folder, report, section};
 use fixture::runs::small;
-use fixture::scale::{connections, counts, sluggards, storms};
+use fixture::scale::{connections, counts, server_restarts, slow_consumers};
 
 /// The first line after `title` that begins so.
 fn line<'t>(text: &'t str, title: &str, begin: &str) -> &'t str {
@@ -36,7 +36,7 @@ fn cost_of_connections_is_a_line_with_intervals() {
 }
 
 #[test]
-fn a_million_is_foretold_with_what_breaks_first() {
+fn a_million_is_predicted_with_what_breaks_first() {
     let root = folder();
     let report = report(root.path(), &connections(&[1_000, 2_000, 5_000, 10_000]));
     let (_, text) =
@@ -64,7 +64,7 @@ fn what_a_trickle_brought_stands_by_the_number_of_connections() {
     let record =
         run.trials.iter_mut().map(|(record, _)| record).filter(|record| record.key.technique == "frames");
     for record in record.filter(|record| record.settings.subscribers.count == 50_000) {
-        if let schema::trial::TrialResult::Complete(outcome) = &mut record.result {
+        if let model::trial::TrialResult::Complete(outcome) = &mut record.result {
             outcome.counts.reconnects = 3;
         }
     }
@@ -73,7 +73,7 @@ fn what_a_trickle_brought_stands_by_the_number_of_connections() {
     let head = line(text, "Held at once", "| technique |");
     assert_eq!(head, "| technique | transport | 1000 | 50,000 |");
     let row = line(text, "Held at once", "| WebSocket | HTTP/1.1 |");
-    assert!(row.contains(" µs") && row.ends_with("<br>**12 made anew** |"), "{row}");
+    assert!(row.contains(" µs") && row.ends_with("<br>**12 made again** |"), "{row}");
     assert!(line(text, "Held at once", "| WebSocket | HTTP/1.1 + TLS |").contains("| idle |"), "{text}");
     for chart in ["connections-connections", "connections-tls-connections"] {
         assert!(root.path().join(format!("results/run/charts/{chart}.svg")).exists(), "{chart}");
@@ -83,8 +83,8 @@ fn what_a_trickle_brought_stands_by_the_number_of_connections() {
 #[test]
 fn a_storm_tells_the_last_one_and_who_never_came() {
     let root = folder();
-    let report = report(root.path(), &storms());
-    let text = section(&report, "storms");
+    let report = report(root.path(), &server_restarts());
+    let text = section(&report, "server_restarts");
     // Of three repetitions 200, 201 and 202 ms, five times that and more for the last of them.
     let row = line(text, "server away", "| none | Short polling |");
     assert!(row.starts_with("| none | Short polling | 21.0 ms [18.5–23.5] | 101 ms [98.5–103] |"), "{row}");
@@ -94,20 +94,20 @@ fn a_storm_tells_the_last_one_and_who_never_came() {
         line(text, "server away", "| jittered | Raw TCP |").contains("| **29,999 of 30,000** |"),
         "{text}"
     );
-    assert!(root.path().join("results/run/charts/storm-storm.svg").exists());
+    assert!(root.path().join("results/run/charts/server_restart-server_restart.svg").exists());
 }
 
 #[test]
-fn sluggards_are_compared_with_their_absence() {
+fn slow_consumers_are_compared_with_their_absence() {
     let root = folder();
-    let report = report(root.path(), &sluggards());
-    let text = section(&report, "sluggards");
-    let row = line(text, "| sluggards | technique |", "| 1% stop | WebSocket |");
+    let report = report(root.path(), &slow_consumers());
+    let text = section(&report, "slow_consumers");
+    let row = line(text, "| slow consumers | technique |", "| 1% stop | WebSocket |");
     assert!(row.starts_with("| 1% stop | WebSocket | 30 | "), "{row}");
     assert!(row.ends_with(" | 0 | 3.00 MiB | 1.00 MiB | 8.00 MiB | 6 | 2.00 s | 150 |"), "{row}");
     assert!(row.contains(" | × "), "{row}");
     assert!(!text.contains("| nobody |"), "{text}");
-    assert!(root.path().join("results/run/charts/sluggards-sluggards.svg").exists());
+    assert!(root.path().join("results/run/charts/slow_consumers-slow_consumers.svg").exists());
 }
 
 #[test]
@@ -153,7 +153,9 @@ fn claims_about_what_a_subscriber_takes_are_decided_trial_by_trial() {
 #[test]
 fn one_trial_is_called_one_and_its_chart_says_so() {
     let root = folder();
-    for (mut run, section_name) in [(storms(), "storms"), (connections(&[1_000, 2_000]), "connections")] {
+    for (mut run, section_name) in
+        [(server_restarts(), "server_restarts"), (connections(&[1_000, 2_000]), "connections")]
+    {
         let several = report(root.path(), &run);
         assert!(!section(&several, section_name).contains("One trial"), "{several}");
         fs::remove_dir_all(root.path().join("results")).expect("there are results");
@@ -163,7 +165,7 @@ fn one_trial_is_called_one_and_its_chart_says_so() {
         assert!(text.contains("Trials behind a row: 1. **One trial** has no interval"), "{text}");
         assert_eq!(
             text.contains("One trial each, so without intervals."),
-            section_name == "storms",
+            section_name == "server_restarts",
             "{text}"
         );
         fs::remove_dir_all(root.path().join("results")).expect("there are results");
@@ -174,7 +176,7 @@ fn one_trial_is_called_one_and_its_chart_says_so() {
 #[test]
 fn scenarios_about_limits_are_in_no_other_table() {
     let root = folder();
-    for run in [connections(&[1_000, 2_000]), storms(), sluggards(), counts()] {
+    for run in [connections(&[1_000, 2_000]), server_restarts(), slow_consumers(), counts()] {
         let report = report(root.path(), &run);
         assert_eq!(
             section(&report, "answers"),
@@ -192,8 +194,8 @@ fn runs_without_limits_say_so() {
     let report = report(root.path(), &small());
     for (name, words) in [
         ("connections", "did not count how cost grows"),
-        ("storms", "No server was restarted"),
-        ("sluggards", "All subscribers of this run kept up"),
+        ("server_restarts", "No server was restarted"),
+        ("slow_consumers", "All subscribers of this run kept up"),
         ("counters", "Nothing was counted by a tool"),
     ] {
         assert!(section(&report, name).contains(words), "{name}: {report}");

@@ -6,10 +6,10 @@ use std::fs;
 use std::sync::OnceLock;
 
 use fixture::Run;
-use fixture::model::six;
+use fixture::records::six;
 use fixture::runs::{bytes_against_rate, handshakes, small, transport_cost, transports};
+use model::trial::{TrialOutcome, TrialResult};
 use report::render;
-use schema::trial::{TrialOutcome, TrialResult};
 
 #[test]
 fn layers_of_all_transports_are_merged_by_family_and_the_kernels_headers_stand_apart() {
@@ -97,7 +97,7 @@ fn ratios_of_cpu_are_paired_by_repetition() {
     for (record, _) in &mut run.trials {
         let slow = 1 + u64::from(record.key.repetition);
         let secure = record.settings.transport.tls;
-        // The machine is up to five times slower from repetition to repetition, and TLS is always a quarter dearer.
+        // The machine is up to five times slower from repetition to repetition, and TLS is always a quarter more expensive.
         outcome(&mut record.result).cost.server_cpu_ns = slow * if secure { 12_500_000 } else { 10_000_000 };
     }
     let rendered = rendered(&run);

@@ -1,6 +1,6 @@
 //! The HTTP-streaming servers: one response that never ends, as chunked NDJSON or as Server-Sent Events.
 //!
-//! `GET /stream?channel=N&after=SEQ`. An event is one chunk (RFC 9112 §7.1), so that its bytes can be foretold; several that are
+//! `GET /stream?channel=N&after=SEQ`. An event is one chunk (RFC 9112 §7.1), so that its bytes can be predicted; several that are
 //! there together when the connection can take more are one chunk together, and cost one write.
 //!
 //! # Layout

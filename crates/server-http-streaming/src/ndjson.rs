@@ -18,7 +18,7 @@ use crate::pump::Pump;
 
 /// The message as a line.
 pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
-    wire::lines::encode(message)
+    protocol::lines::encode(message)
 }
 
 /// Serves until `stop`, which ends the streams.
@@ -27,7 +27,7 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 ///
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
-    let head = Head::new(&http::answer(wire::lines::MEDIA_TYPE, Encoding::Identity, ()));
+    let head = Head::new(&http::answer(protocol::lines::MEDIA_TYPE, Encoding::Identity, ()));
     let lines = Lines { head, hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
     http::serve_direct(listener, hub, &settings, stop, lines).await
 }
@@ -40,7 +40,7 @@ struct Lines {
 }
 
 impl Endpoint for Lines {
-    const PATH: &'static str = wire::paths::STREAM;
+    const PATH: &'static str = protocol::paths::STREAM;
     type Body = Encoded<Events<Ndjson>>;
 
     async fn answer(
@@ -51,7 +51,7 @@ impl Endpoint for Lines {
         let subscription = self.hub.subscribe(http::resume(&request)?)?;
         let body = Events::new(None, subscription, self.settings.heartbeat, self.stop.clone());
         let encoding = Encoding::new(self.settings.transport.compression, request.headers());
-        Ok(http::answer(wire::lines::MEDIA_TYPE, encoding, Encoded::new(body, encoding)))
+        Ok(http::answer(protocol::lines::MEDIA_TYPE, encoding, Encoded::new(body, encoding)))
     }
 }
 
@@ -74,6 +74,6 @@ impl Format for Ndjson {
     const HEARTBEAT: &'static [u8] = b"\n";
 
     fn too_slow(lagged: Lagged) -> Bytes {
-        wire::lines::encode(lagged.to_json().as_bytes())
+        protocol::lines::encode(lagged.to_json().as_bytes())
     }
 }

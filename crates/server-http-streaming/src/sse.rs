@@ -1,7 +1,7 @@
 //! Server-Sent Events (WHATWG HTML §9.2): `retry` first, then `id` and `data` of each event; a comment after silence;
 //! `: too slow, missed 7` as the last comment of a subscriber that fell out of the replay window.
 //!
-//! `Last-Event-ID`, which a browser sends when it connects anew, wins over `after`, which is in the URL for ever.
+//! `Last-Event-ID`, which a browser sends when it connects again, wins over `after`, which is in the URL for ever.
 
 use std::io;
 
@@ -9,12 +9,12 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response};
+use protocol::{Resume, Start};
 use server_kit::gzip::{Encoded, Encoding};
 use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Refusal, Wire};
 use server_kit::settings::Compression;
 use server_kit::{Hub, Lagged, Settings, Stop, Subscription};
 use tokio::net::TcpListener;
-use wire::{Resume, Start};
 
 use crate::body::Events;
 use crate::format::Format;
@@ -24,7 +24,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
 
 /// The message as an event: `id` and `data`.
 pub fn encode(seq: u64, message: &Bytes) -> Bytes {
-    wire::sse::encode(seq, message)
+    protocol::sse::encode(seq, message)
 }
 
 /// Serves until `stop`, which ends the streams.
@@ -33,7 +33,7 @@ pub fn encode(seq: u64, message: &Bytes) -> Bytes {
 ///
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
-    let head = Head::new(&http::answer(wire::sse::MEDIA_TYPE, Encoding::Identity, ()));
+    let head = Head::new(&http::answer(protocol::sse::MEDIA_TYPE, Encoding::Identity, ()));
     let sources = Sources { head, hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
     http::serve_direct(listener, hub, &settings, stop, sources).await
 }
@@ -46,7 +46,7 @@ struct Sources {
 }
 
 impl Endpoint for Sources {
-    const PATH: &'static str = wire::paths::STREAM;
+    const PATH: &'static str = protocol::paths::STREAM;
     type Body = Encoded<Events<Sse>>;
 
     async fn answer(
@@ -60,7 +60,7 @@ impl Endpoint for Sources {
         let subscription = self.hub.subscribe(resume)?;
         let body = Events::new(self.retry(), subscription, self.settings.heartbeat, self.stop.clone());
         let encoding = Encoding::new(self.settings.transport.compression, request.headers());
-        Ok(http::answer(wire::sse::MEDIA_TYPE, encoding, Encoded::new(body, encoding)))
+        Ok(http::answer(protocol::sse::MEDIA_TYPE, encoding, Encoded::new(body, encoding)))
     }
 }
 
@@ -80,7 +80,7 @@ impl Direct for Sources {
 impl Sources {
     fn retry(&self) -> Option<Bytes> {
         let retry_ms = self.settings.retry.as_millis() as u64;
-        (retry_ms > 0).then(|| wire::sse::encode_retry(retry_ms))
+        (retry_ms > 0).then(|| protocol::sse::encode_retry(retry_ms))
     }
 }
 
@@ -95,9 +95,9 @@ fn with_last_event_id(mut resume: Resume, id: Option<&[u8]>) -> Option<Resume> {
 pub(crate) struct Sse;
 
 impl Format for Sse {
-    const HEARTBEAT: &'static [u8] = wire::sse::HEARTBEAT;
+    const HEARTBEAT: &'static [u8] = protocol::sse::HEARTBEAT;
 
     fn too_slow(lagged: Lagged) -> Bytes {
-        wire::sse::encode_comment(&lagged.to_string())
+        protocol::sse::encode_comment(&lagged.to_string())
     }
 }

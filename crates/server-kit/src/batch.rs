@@ -44,10 +44,10 @@ pub fn answer(body: Bytes, encoding: Encoding) -> Response<Full<Bytes>> {
         Encoding::Identity => body,
         Encoding::Gzip => gzip::whole(&body),
     };
-    http::answer(wire::lines::MEDIA_TYPE, encoding, Full::new(body))
+    http::answer(protocol::lines::MEDIA_TYPE, encoding, Full::new(body))
 }
 
 /// The head of such an answer as it is, for who answers without hyper.
 pub fn head() -> Head {
-    Head::new(&http::answer(wire::lines::MEDIA_TYPE, Encoding::Identity, ()))
+    Head::new(&http::answer(protocol::lines::MEDIA_TYPE, Encoding::Identity, ()))
 }

@@ -1,6 +1,6 @@
 //! The feed: the Unix socket by which the application hands over its events, and takes the subscribers' messages.
 //!
-//! Frames both ways, each a channel and a message ([`wire::frame`]), or the word that ends the sessions. Several may be connected; all may publish. What
+//! Frames both ways, each a channel and a message ([`protocol::frame`]), or the word that ends the sessions. Several may be connected; all may publish. What
 //! subscribers send to the application goes to the connection that was made first and is still open. It never holds
 //! the server up: what does not fit its queue is dropped and counted by the hub.
 
@@ -8,13 +8,13 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use protocol::frame::{
+    DISMISSAL, Decoder, FEED_HEAD_LEN, LOG, Oversize, decode_dismissal, decode_feed, encode_listening,
+};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use wire::frame::{
-    DISMISSAL, Decoder, FEED_HEAD_LEN, LOG, Oversize, decode_dismissal, decode_feed, encode_listening,
-};
 
 use crate::hub::{DismissError, Dismissal, PublishError};
 use crate::{Hub, Stop};

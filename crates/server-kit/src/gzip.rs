@@ -1,6 +1,6 @@
 //! `content-encoding: gzip` (RFC 1952), at zlib's usual level 6, for a client that names it in `accept-encoding`.
 //!
-//! A poll's answer is compressed by itself, by its thread's one compressor, begun anew. A stream has one compressor for as long as it lasts, so that an event can
+//! A poll's answer is compressed by itself, by its thread's one compressor, begun again. A stream has one compressor for as long as it lasts, so that an event can
 //! refer to what was said before; it holds some hundred KiB of memory. Behind each batch of events that were there
 //! together it is flushed (zlib's sync flush), so that the client can read them at once.
 

@@ -30,7 +30,7 @@ impl Heartbeat {
         }))
     }
 
-    /// Something was sent: silence begins anew.
+    /// Something was sent: silence begins again.
     pub fn sent(&mut self) {
         if let Some(timer) = &mut self.0 {
             timer.last_sent = Instant::now();

@@ -208,10 +208,10 @@ impl<E: Endpoint, H> Site<E, H> {
                 check::<E>(method, &request)?;
                 Ok(self.endpoint.answer(request, connection).await?.map(Either::Right))
             }
-            (wire::paths::MESSAGES, &Method::POST) => {
+            (protocol::paths::MESSAGES, &Method::POST) => {
                 Ok(messages::post(request, &self.hub, &self.limits).await?.map(Either::Left))
             }
-            (wire::paths::MESSAGES, _) => Err(Refusal::MethodNotAllowed { allow: "POST" }),
+            (protocol::paths::MESSAGES, _) => Err(Refusal::MethodNotAllowed { allow: "POST" }),
             _ => Err(Refusal::NotFound),
         }
     }

@@ -27,9 +27,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
+use protocol::message::{MAX_SEQ, PayloadKind};
+use protocol::{Message, Resume, Stamp};
 use tokio::sync::mpsc;
-use wire::message::{MAX_SEQ, PayloadKind};
-use wire::{Message, Resume, Stamp};
 
 use crate::settings::{LagPolicy, Settings, UplinkTo};
 use channel::Channel;
@@ -67,7 +67,7 @@ pub enum PublishError {
     },
     /// It is no message.
     #[error("not a message: {0}")]
-    Malformed(#[from] wire::message::MessageError),
+    Malformed(#[from] protocol::message::MessageError),
     /// A text frame cannot carry it.
     #[error("not a message: it is not UTF-8")]
     NotUtf8,
@@ -154,7 +154,7 @@ impl Hub {
             UplinkTo::Application => {
                 self.check(message)?;
                 self.channel(channel)?;
-                self.shared.outlet.hand_over(wire::frame::encode_feed(channel, message));
+                self.shared.outlet.hand_over(protocol::frame::encode_feed(channel, message));
                 Ok(())
             }
         }

@@ -22,7 +22,7 @@ pub struct Settings {
     pub hold: Duration,
     /// Streams and WebSocket: after how much silence a sign of life is sent; zero for never.
     pub heartbeat: Duration,
-    /// Server-Sent Events: how long a client is told to wait before it connects anew; zero for not told.
+    /// Server-Sent Events: how long a client is told to wait before it connects again; zero for not told.
     pub retry: Duration,
     /// Short polling: what an answer without events looks like.
     pub empty: EmptyAnswer,

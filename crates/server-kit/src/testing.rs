@@ -12,12 +12,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use protocol::message::PayloadKind;
+use protocol::{Message, Stamp};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use wire::message::PayloadKind;
-use wire::{Message, Stamp};
 
 use crate::hub::Encode;
 use crate::lifetime::{self, Stopper};

@@ -1,6 +1,8 @@
 //! The feed over a real Unix socket: publishing, rubbish, several publishers, messages to the application.
 
 use bytes::Bytes;
+use protocol::frame::{DISMISSAL, encode_dismissal, encode_feed, encode_listening, encode_log_end};
+use protocol::{Resume, Start};
 use server_kit::hub::Dismissal;
 use server_kit::settings::UplinkTo;
 use server_kit::testing::message;
@@ -8,8 +10,6 @@ use server_kit::{Hub, Settings, Stopper, feed, lifetime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
-use wire::frame::{DISMISSAL, encode_dismissal, encode_feed, encode_listening, encode_log_end};
-use wire::{Resume, Start};
 
 struct Fixture {
     hub: Hub,
@@ -35,7 +35,7 @@ impl Fixture {
     async fn payload(&self, channel: u32, seq: u64) -> String {
         let resume = Resume { channel, start: Start::After(seq - 1) };
         let event = self.hub.subscribe(resume).unwrap().next_run(0).await.unwrap();
-        String::from_utf8(wire::Message::decode(&event.bytes).unwrap().payload.to_vec()).unwrap()
+        String::from_utf8(protocol::Message::decode(&event.bytes).unwrap().payload.to_vec()).unwrap()
     }
 }
 

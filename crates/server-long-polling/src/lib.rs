@@ -22,7 +22,7 @@ use tokio::time::sleep;
 
 /// The message as a line.
 pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
-    wire::lines::encode(message)
+    protocol::lines::encode(message)
 }
 
 /// Serves until `stop`; requests that are held then are answered `204`.
@@ -53,7 +53,7 @@ struct Polls {
 }
 
 impl Endpoint for Polls {
-    const PATH: &'static str = wire::paths::EVENTS;
+    const PATH: &'static str = protocol::paths::EVENTS;
     type Body = Full<Bytes>;
 
     async fn answer(

@@ -1,7 +1,7 @@
 //! The raw TCP server: length-prefixed frames on a bare socket. Not a web technique but the floor that every figure
 //! is a multiple of.
 //!
-//! A client's first frame is the query text of [`wire::Resume`]; every further one is a message of its own. The server
+//! A client's first frame is the query text of [`protocol::Resume`]; every further one is a message of its own. The server
 //! sends events, a frame each. A subscriber that fell out of the replay window, or a client that is not understood, is
 //! told so in a last frame, `{"error":"too slow","missed":7}` or `{"error":"…"}`.
 
@@ -19,7 +19,7 @@ use session::Session;
 
 /// The message as a frame.
 pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
-    wire::frame::encode(message)
+    protocol::frame::encode(message)
 }
 
 /// Serves until `stop`. A connection over the limit is closed at once.

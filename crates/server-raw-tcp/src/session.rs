@@ -5,13 +5,13 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
+use protocol::Resume;
+use protocol::frame::{Decoder, Oversize};
 use server_kit::hub::{PublishError, UnknownChannel};
 use server_kit::stream::Stream;
 use server_kit::{Hub, Lagged, Run, Stop, linger, tls};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
-use wire::Resume;
-use wire::frame::{Decoder, Oversize};
 
 /// Events that are there together are written together, up to about so many bytes.
 const RUN_BYTES: usize = 64 * 1024;
@@ -134,6 +134,6 @@ impl End {
             // None of the texts holds anything that the client sent, so nothing needs escaping.
             other => format!(r#"{{"error":"{other}"}}"#),
         };
-        Some(wire::frame::encode(text.as_bytes()))
+        Some(protocol::frame::encode(text.as_bytes()))
     }
 }

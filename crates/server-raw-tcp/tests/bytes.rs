@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use protocol::frame;
 use server_kit::Settings;
 use server_kit::settings::{LagPolicy, Limits, UplinkTo};
 use server_kit::testing::{Running, message, numbered, start};
 use server_raw_tcp::{encode, serve};
 use tokio::time::timeout;
-use wire::frame;
 
 async fn server(settings: Settings) -> Running {
     start(encode, settings, serve).await

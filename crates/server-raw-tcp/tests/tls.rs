@@ -1,12 +1,12 @@
 //! The raw TCP server behind TLS.
 
+use protocol::frame;
 use server_kit::Settings;
 use server_kit::settings::{HttpVersion, Transport};
 use server_kit::testing::{Running, message, numbered, secure, start};
 use server_kit::tls::Resumption;
 use server_raw_tcp::{encode, serve};
 use tokio::io::AsyncWriteExt as _;
-use wire::frame;
 
 async fn server() -> Running {
     // The version of HTTP means nothing here, not even to ALPN.

@@ -23,7 +23,7 @@ const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// The message as a line.
 pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
-    wire::lines::encode(message)
+    protocol::lines::encode(message)
 }
 
 /// Serves until `stop`.
@@ -47,7 +47,7 @@ struct Polls {
 }
 
 impl Endpoint for Polls {
-    const PATH: &'static str = wire::paths::EVENTS;
+    const PATH: &'static str = protocol::paths::EVENTS;
     type Body = Full<Bytes>;
 
     async fn answer(

@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 /// The name by which serde_json knows that a struct is a [`RawValue`](serde_json::value::RawValue), and writes its text
-/// as it is. A `RawValue` itself can only be had by parsing the text, for each subscriber anew.
+/// as it is. A `RawValue` itself can only be had by parsing the text, for each subscriber again.
 const RAW: &str = "$serde_json::private::RawValue";
 
 /// What is none would break the packet that it stands in.

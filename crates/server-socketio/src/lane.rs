@@ -1,7 +1,7 @@
 //! Events on their way past the library: from the hub into a poll's answer, or between two frames of a session's
 //! WebSocket.
 //!
-//! Given to the library, each event would be encoded for each subscriber anew and go through a buffer and another task.
+//! Given to the library, each event would be encoded for each subscriber again and go through a buffer and another task.
 //! Here it stays in the hub, encoded once, until it is written: nothing of it is buffered for a session, and nothing can
 //! be lost when the session goes over from polls to a WebSocket.
 //!

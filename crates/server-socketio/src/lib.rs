@@ -37,7 +37,7 @@
 //!
 //! # Events
 //!
-//! What the library does is everything but the events. Given to it, an event would be encoded for each subscriber anew and
+//! What the library does is everything but the events. Given to it, an event would be encoded for each subscriber again and
 //! pass a buffer of its session, which can be full, and of which it forgets what does not fit a poll when the session goes
 //! over to WebSocket (engineioxide 0.17.9, `peeked_packet`). So events stay in the hub, encoded once as a frame that holds
 //! their packet, until they are written between two of the library's frames, or behind its packets in a poll's answer
@@ -49,7 +49,7 @@
 //! By WebSocket, an event costs what it does there, and the library's wake-up of its reader. A poll costs the library's
 //! look for packets of its own, in which there are mostly none, and does not pass through hyper (`direct`).
 //!
-//! To hold back the library's first ping, a session's begin costs a poll and a post within this process (`begin`); on
+//! To hold back the library's first ping, a session's start costs a poll and a post within this process (`begin`); on
 //! WebSocket alone, another poll and an upgrade.
 //!
 //! # Layout
@@ -88,14 +88,14 @@ use engineioxide::service::NotFoundService;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use protocol::socket_io::{BEFORE_MESSAGE, BEHIND_MESSAGE};
+use protocol::websocket::{self, Kind};
 use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Reach, Refusal, Wire};
 use server_kit::settings::Limits;
 use server_kit::{Hub, Settings, Stop, Stopper, lifetime};
 use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
 use tokio::net::TcpListener;
-use wire::socket_io::{BEFORE_MESSAGE, BEHIND_MESSAGE};
-use wire::websocket::{self, Kind};
 
 use begin::Host;
 use direct::Wish;
@@ -135,7 +135,7 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
     let (closer, closed) = lifetime::channel();
     let limits = &settings.limits;
     let sessions = Sessions::new(limits.connections);
-    let host = Arc::new(Host { library, path: wire::paths::SOCKETIO, sessions });
+    let host = Arc::new(Host { library, path: protocol::paths::SOCKETIO, sessions });
     let engine = Engine {
         host: host.clone(),
         upgrades: Upgrades::default(),
@@ -201,7 +201,7 @@ struct Main {
 }
 
 impl Endpoint for Main {
-    const PATH: &'static str = wire::paths::SOCKETIO;
+    const PATH: &'static str = protocol::paths::SOCKETIO;
     const REACH: Reach = Reach::Below;
     type Body = Full<Bytes>;
 

@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
+use protocol::engine_io::SEPARATOR;
+use protocol::websocket;
 use socketioxide::TransportType;
-use wire::engine_io::SEPARATOR;
-use wire::websocket;
 
 use crate::lane::{Lane, RUN_BYTES};
 

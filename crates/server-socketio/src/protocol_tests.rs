@@ -57,7 +57,7 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
     io.ns("/custom", Joining);
     let (closer, closed) = lifetime::channel();
     let suites = Suites {
-        socket_io: engine(socket_io, wire::paths::SOCKETIO, &hub, &settings, &closed),
+        socket_io: engine(socket_io, protocol::paths::SOCKETIO, &hub, &settings, &closed),
         engine_io: engine(engine_io(), ENGINE, &hub, &settings, &closed),
     };
     let serving = http::serve(listener, hub, &settings, stop.clone(), suites);
@@ -116,7 +116,7 @@ impl Endpoint for Suites {
     ) -> Result<Response<Self::Body>, Refusal> {
         let begins = !request.uri().query().unwrap_or_default().contains("sid=");
         let answer = match request.uri().path() {
-            path if path.starts_with(wire::paths::SOCKETIO) => {
+            path if path.starts_with(protocol::paths::SOCKETIO) => {
                 self.socket_io.answer(request, connection).await
             }
             path if path.starts_with(ENGINE) => self.engine_io.answer(request, connection).await,

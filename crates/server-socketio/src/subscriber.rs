@@ -8,14 +8,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use protocol::Resume;
+use protocol::socket_io::{self, Argument, Auth, AuthError, DISMISSED, Kind, MESSAGE, Packet};
 use server_kit::hub::{PublishError, UnknownChannel};
 use server_kit::{Hub, Lagged};
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::AckSender;
 use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
-use wire::Resume;
-use wire::socket_io::{self, Argument, Auth, AuthError, DISMISSED, Kind, MESSAGE, Packet};
 
 use crate::lane::{Place, RUN_BYTES};
 use crate::session::Session;

@@ -10,11 +10,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
+use protocol::websocket;
 use server_kit::http::Lent;
 use server_kit::{Stop, Stopper};
 use socketioxide::TransportType;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use wire::websocket;
 
 use crate::begin::UPGRADED;
 use crate::lane::RUN_BYTES;

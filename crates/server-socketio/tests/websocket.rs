@@ -1,9 +1,10 @@
-//! Literal frames to the Socket.IO server and back: WebSocket from the begin, and the upgrade to it.
+//! Literal frames to the Socket.IO server and back: WebSocket from the start, and the upgrade to it.
 
 mod support;
 
 use std::time::Duration;
 
+use protocol::websocket;
 use server_kit::Settings;
 use server_kit::settings::Limits;
 use server_kit::testing::{Peer, message, numbered};
@@ -11,7 +12,6 @@ use support::{
     Polling, accepted, event, frame, get, handshake, join, open, packet, server, text, unknown, wrong,
 };
 use tokio::io::AsyncReadExt as _;
-use wire::websocket;
 
 /// A close frame without a code: all that the library ever sends.
 const CLOSED: &[u8] = b"\x88\0";

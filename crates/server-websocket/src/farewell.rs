@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::deflate::Broken;
 use server_kit::hub::{Dismissal, LONGEST_REASON, PublishError};
 use server_kit::stream::Stream;
 use server_kit::{Lagged, linger};
@@ -16,7 +17,6 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use wire::deflate::Broken;
 
 use crate::socket::Socket;
 

@@ -8,10 +8,10 @@ use hyper::header::{
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::{Method, Request, Response, StatusCode, Version};
+use protocol::deflate::Agreement;
 use server_kit::http::Refusal;
 use server_kit::settings::Compression;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use wire::deflate::Agreement;
 
 /// A key is 16 bytes in base64.
 const KEY_LEN: usize = 24;

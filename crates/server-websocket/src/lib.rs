@@ -29,7 +29,7 @@
 //!
 //! - `handshake`: the request that asks for WebSocket, and its answer
 //! - `session`: events down, messages up
-//! - `socket`: a session's socket, by tungstenite or, compressed, by the codec of [`wire::deflate`]
+//! - `socket`: a session's socket, by tungstenite or, compressed, by the codec of [`protocol::deflate`]
 //! - `farewell`: why a session ends, and how the client is told
 
 mod farewell;
@@ -43,12 +43,12 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use protocol::websocket::{self, Kind};
 use server_kit::http::{self, Connection, Endpoint, Refusal};
 use server_kit::hub::Encode;
 use server_kit::settings::Frames;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
-use wire::websocket::{self, Kind};
 
 use session::Session;
 
@@ -85,7 +85,7 @@ struct Sockets {
 }
 
 impl Endpoint for Sockets {
-    const PATH: &'static str = wire::paths::WEBSOCKET;
+    const PATH: &'static str = protocol::paths::WEBSOCKET;
     const PROTOCOL: Option<&'static str> = Some("websocket");
     type Body = Empty<Bytes>;
 

@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 
+use protocol::deflate::Agreement;
+use protocol::websocket::Kind;
 use server_kit::heartbeat::Heartbeat;
 use server_kit::hub::Dismissed;
 use server_kit::seldom::Seldom;
 use server_kit::stream::Stream;
 use server_kit::{Hub, Settings, Stop, Subscription, tls};
-use wire::deflate::Agreement;
-use wire::websocket::Kind;
 
 use crate::farewell::{self, End};
 use crate::kind;

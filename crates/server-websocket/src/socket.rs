@@ -1,7 +1,7 @@
 //! A session's socket: events and pings out, messages in.
 //!
 //! Two libraries stand behind it. tungstenite does everything but compress; where compression was agreed on, the codec
-//! of [`wire::deflate`] does. Neither touches the socket: they read and write memory.
+//! of [`protocol::deflate`] does. Neither touches the socket: they read and write memory.
 
 mod deflated;
 mod plain;

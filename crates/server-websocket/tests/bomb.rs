@@ -3,11 +3,11 @@
 mod support;
 
 use bytes::BytesMut;
+use protocol::deflate::{Agreement, Codec, Kind, OFFER, Role};
 use server_kit::Settings;
 use server_kit::settings::{Compression, Transport};
 use server_kit::testing::Peer;
 use support::{close, frame, handshake, server};
-use wire::deflate::{Agreement, Codec, Kind, OFFER, Role};
 
 const MIB: usize = 1 << 20;
 /// What the bomb inflates to.

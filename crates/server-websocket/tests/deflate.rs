@@ -5,6 +5,7 @@ mod support;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use protocol::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
 use server_kit::Settings;
 use server_kit::hub::Dismissal;
 use server_kit::settings::{Compression, Frames, Limits, Transport};
@@ -12,7 +13,6 @@ use server_kit::testing::{DATE, Peer, Running, message, numbered, secure};
 use server_kit::tls::Resumption;
 use support::{close, frame, handshake, server, text};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use wire::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 

@@ -14,6 +14,7 @@ use hyper::http::request::Builder;
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use protocol::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
 use server_kit::Settings;
 use server_kit::hub::Dismissal;
 use server_kit::settings::{Compression, HttpVersion, Limits, Transport};
@@ -27,7 +28,6 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-use wire::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
 
 const LONGEST: Duration = Duration::from_secs(20);
 

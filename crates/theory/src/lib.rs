@@ -1,7 +1,7 @@
 //! What the standards fix of bytes, as arithmetic. Pure functions, each with its source.
 //!
 //! The front door is [`predict`]: a technique's slug and a [`Case`] give the bytes of its set-up and of its exchanges, by
-//! the layers of `schema::bytes_account`, each marked exact or not. What opens a session of Socket.IO, whose set-up is several
+//! the layers of `model::byte_account`, each marked exact or not. What opens a session of Socket.IO, whose set-up is several
 //! exchanges, [`predict_opening`] tells.
 //!
 //! # Layout

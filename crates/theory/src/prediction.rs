@@ -1,8 +1,8 @@
 //! What is predicted: bytes by layer and direction, each exact or not.
 
-/// Labels of layers, those of `schema::bytes_account`.
+/// Labels of layers, those of `model::byte_account`.
 pub mod layer {
-    #![allow(missing_docs, reason = "they are documented where they are declared, in schema::bytes_account")]
+    #![allow(missing_docs, reason = "they are documented where they are declared, in model::byte_account")]
     pub const PAYLOAD: &str = "payload";
     pub const STAMP: &str = "stamp";
     pub const MESSAGE_FRAMING: &str = "message framing";

@@ -45,7 +45,7 @@ pub(crate) fn assert_gone(group: u32, folder: &str) {
     }
 }
 
-/// Starts this test program anew as a user of a browser, and kills it.
+/// Starts this test program again as a user of a browser, and kills it.
 pub(crate) fn kill_a_user_of(kind: Kind) {
     let mut user = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "a_user_that_waits_to_be_killed", "--nocapture"])

@@ -16,7 +16,7 @@ const WORDS: [&str; 64] = [
     "network", "message", "thanks",
 ];
 
-/// Appends an object of exactly `bytes` bytes, which must be [`SMALLEST_JSON_BYTES`](schema::scenario::SMALLEST_JSON_BYTES)
+/// Appends an object of exactly `bytes` bytes, which must be [`SMALLEST_JSON_BYTES`](model::scenario::SMALLEST_JSON_BYTES)
 /// at least.
 pub(super) fn append(out: &mut Vec<u8>, bytes: usize, rng: &mut Rng) {
     let begin = out.len();
@@ -45,7 +45,7 @@ fn word(rng: &mut Rng) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use schema::scenario::SMALLEST_JSON_BYTES;
+    use model::scenario::SMALLEST_JSON_BYTES;
 
     use super::*;
 

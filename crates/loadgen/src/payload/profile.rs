@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
-use schema::settings::Settings;
-use schema::trial::PayloadProfile;
+use model::settings::Settings;
+use model::trial::PayloadProfile;
 
 use super::{PayloadError, PayloadSource};
 use crate::os;
@@ -87,7 +87,7 @@ impl Write for Counter {
 
 #[cfg(test)]
 mod tests {
-    use schema::settings::{Events, Payload};
+    use model::settings::{Events, Payload};
 
     use super::*;
 

@@ -9,7 +9,7 @@ const CHUNK_END: &[u8] = b"\r\n";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NotHttp;
 
-/// A whole answer at the begin of a buffer.
+/// A whole answer at the start of a buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
     /// The status code.

@@ -10,7 +10,7 @@ use rustix::event::PollFlags;
 use super::PublisherError;
 use super::feeds::Feeds;
 use crate::post_link::PostLink;
-use crate::storm::{KeptFeed, Storm, Successor};
+use crate::server_restart::{ReplayableFeed, ServerRestart, Successor};
 
 /// Messages that a feed is given in one write at most: they are stamped alike.
 const AT_ONCE: usize = 32;
@@ -21,7 +21,7 @@ pub enum Link {
     /// The feeds of its processes; each numbers what comes in.
     Feed(Feeds),
     /// The feed of a server that is restarted.
-    Kept(KeptFeed),
+    Kept(ReplayableFeed),
     /// HTTP requests.
     Post {
         /// The connection.
@@ -66,11 +66,11 @@ impl Link {
     /// # Errors
     ///
     /// When no pair of sockets can be had.
-    pub(crate) fn kept(self, storm: Arc<Storm>) -> io::Result<(Self, Option<Successor>)> {
+    pub(crate) fn kept(self, server_restart: Arc<ServerRestart>) -> io::Result<(Self, Option<Successor>)> {
         match self {
             Self::Feed(feeds) => match feeds.single() {
                 Ok(feed) => {
-                    let (kept, successor) = KeptFeed::new(feed, storm)?;
+                    let (kept, successor) = ReplayableFeed::new(feed, server_restart)?;
                     Ok((Self::Kept(kept), Some(successor)))
                 }
                 Err(feeds) => Ok((Self::Feed(feeds), None)),
@@ -128,7 +128,7 @@ impl Link {
     }
 }
 
-fn wanted_of_kept(kept: &KeptFeed, is_waited_for: bool) -> PollFlags {
+fn wanted_of_kept(kept: &ReplayableFeed, is_waited_for: bool) -> PollFlags {
     // Where there is no server, there is always room in what tells of the next one.
     if is_waited_for && !kept.is_away() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
 }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
+use model::settings::{Settings, UplinkTo};
+use protocol::message::{Message, MessageError, Stamp};
 use rustix::event::PollFlags;
-use schema::settings::{Settings, UplinkTo};
 use tokio::sync::mpsc;
-use wire::message::{Message, MessageError, Stamp};
 
 use super::link::{Link, Numbering};
 use super::{Progress, Published, PublisherError, PublisherSpec};
-use crate::alarm::{Alarm, Until};
+use crate::assignment::Assignment;
 use crate::os;
 use crate::payload::PayloadSource;
-use crate::roster::Roster;
+use crate::precise_timer::{PreciseTimer, Until};
 use crate::schedule::{Due, Schedule, ScheduleSpec};
 use crate::seed::{self, Purpose};
 use crate::timing::Timing;
@@ -35,10 +35,10 @@ pub(super) struct Work {
     link: Link,
     /// Messages so far, by channel, where the publisher numbers them.
     numbered: Vec<u64>,
-    alarm: Alarm,
+    timer: PreciseTimer,
     settings: Arc<Settings>,
     timing: Timing,
-    roster: Roster,
+    assignment: Assignment,
     events: Schedule,
     uplink: Schedule,
     outgoing: Vec<mpsc::UnboundedSender<u64>>,
@@ -56,24 +56,24 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) fn new(spec: PublisherSpec) -> Result<Self, PublisherError> {
-        let PublisherSpec { link, settings, seed, timing, roster, outgoing } = spec;
+        let PublisherSpec { link, settings, seed, timing, assignment, outgoing } = spec;
         let rng = seed::rng(seed, Purpose::EventPayload, 0);
         Ok(Self {
-            alarm: Alarm::new().map_err(PublisherError::Clock)?,
-            events: events_schedule(&settings, &roster, timing, seed),
-            uplink: uplink_schedule(&settings, &roster, timing, seed),
+            timer: PreciseTimer::new().map_err(PublisherError::Clock)?,
+            events: events_schedule(&settings, &assignment, timing, seed),
+            uplink: uplink_schedule(&settings, &assignment, timing, seed),
             payload: PayloadSource::new(settings.events.payload, settings.events.payload_bytes, rng)?,
             backlog: VecDeque::new(),
             begun: 0,
-            tick_ns: tick_ns(&settings, &roster),
+            tick_ns: tick_ns(&settings, &assignment),
             looked_ns: 0,
             message: BytesMut::new(),
             found: Published::default(),
-            numbered: vec![0; roster.channels() as usize],
+            numbered: vec![0; assignment.channels() as usize],
             link,
             settings,
             timing,
-            roster,
+            assignment,
             outgoing,
         })
     }
@@ -83,7 +83,7 @@ impl Work {
             self.pick_up();
             self.hand_over()?;
             progress.tell(&self.found, self.next_due_ns().is_none());
-            let found = self.alarm.wait(self.next_look(), self.link.wanted(!self.backlog.is_empty()));
+            let found = self.timer.wait(self.next_look(), self.link.wanted(!self.backlog.is_empty()));
             // An end or an error of the connection is found by reading, too.
             if found
                 .map_err(PublisherError::Clock)?
@@ -102,7 +102,7 @@ impl Work {
             self.link.due(due.source);
             if self.counts(intended_ns) {
                 self.found.schedule_lag.saturating_record(lag_ns);
-                self.found.expected += self.roster.members(due.source);
+                self.found.expected += self.assignment.members(due.source);
             }
         }
         while let Some((due, intended_ns, lag_ns)) = next_due(&mut self.uplink, self.timing.start_ns) {
@@ -122,7 +122,7 @@ impl Work {
 
     fn deliveries_of_uplink(&self, subscriber: u32) -> u64 {
         match self.settings.uplink.as_ref().map(|uplink| uplink.to) {
-            Some(UplinkTo::Channel) => self.roster.members(self.roster.channel_of(subscriber)),
+            Some(UplinkTo::Channel) => self.assignment.members(self.assignment.channel_of(subscriber)),
             Some(UplinkTo::Application) | None => 0,
         }
     }
@@ -205,19 +205,19 @@ fn next_due(schedule: &mut Schedule, start_ns: u64) -> Option<(Due, u64, u64)> {
 }
 
 /// Nothing where sends are sparse enough to be waited for one by one.
-fn tick_ns(settings: &Settings, roster: &Roster) -> u64 {
+fn tick_ns(settings: &Settings, assignment: &Assignment) -> u64 {
     let uplink_per_s = settings.uplink.as_ref().map_or(0.0, |uplink| uplink.rate_per_s);
-    let per_s = settings.events.rate_per_s * f64::from(roster.channels())
-        + uplink_per_s * f64::from(roster.subscribers());
+    let per_s = settings.events.rate_per_s * f64::from(assignment.channels())
+        + uplink_per_s * f64::from(assignment.subscribers());
     if per_s * DENSE_NS > 1e9 { TICK_NS } else { 0 }
 }
 
 /// When events are sent, by channel.
-pub fn events_schedule(settings: &Settings, roster: &Roster, timing: Timing, seed: u64) -> Schedule {
+pub fn events_schedule(settings: &Settings, assignment: &Assignment, timing: Timing, seed: u64) -> Schedule {
     Schedule::new(&ScheduleSpec {
         pace: settings.events.pace,
         rate_per_s: settings.events.rate_per_s,
-        sources: roster.channels(),
+        sources: assignment.channels(),
         end_ns: timing.schedule_ns(),
         seed,
         purpose: Purpose::EventTimes,
@@ -225,7 +225,7 @@ pub fn events_schedule(settings: &Settings, roster: &Roster, timing: Timing, see
 }
 
 /// When subscribers send, by their numbers.
-pub fn uplink_schedule(settings: &Settings, roster: &Roster, timing: Timing, seed: u64) -> Schedule {
+pub fn uplink_schedule(settings: &Settings, assignment: &Assignment, timing: Timing, seed: u64) -> Schedule {
     let (pace, rate_per_s) = match &settings.uplink {
         Some(uplink) => (uplink.pace, uplink.rate_per_s),
         None => (settings.events.pace, 0.0),
@@ -233,7 +233,7 @@ pub fn uplink_schedule(settings: &Settings, roster: &Roster, timing: Timing, see
     Schedule::new(&ScheduleSpec {
         pace,
         rate_per_s,
-        sources: roster.subscribers(),
+        sources: assignment.subscribers(),
         end_ns: timing.schedule_ns(),
         seed,
         purpose: Purpose::UplinkTimes,

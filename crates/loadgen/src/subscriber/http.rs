@@ -18,14 +18,14 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use schema::settings::HttpVersion;
-use wire::Resume;
+use model::settings::HttpVersion;
+use protocol::Resume;
 
 use super::{SubscribeError, TOLD_BYTES};
+use crate::byte_accounting::Protocol;
 use crate::headers::Exchange;
 use crate::heads::Kind;
 use crate::session::Session;
-use crate::tap::Protocol;
 use crate::transport::{Http2, Lent, Stream};
 
 pub(super) use direct::Direct;
@@ -181,7 +181,7 @@ async fn post_outgoing(session: &Session) -> Result<Infallible, SubscribeError> 
     }
     let mut keeper = Keeper::new();
     keeper.open(session).await?;
-    let mut template = Template::new(session, Method::POST, wire::paths::MESSAGES, Exchange::Post);
+    let mut template = Template::new(session, Method::POST, protocol::paths::MESSAGES, Exchange::Post);
     let to = Resume { channel: session.resume().channel, ..Resume::default() };
     loop {
         let request = template.request(to, session.outgoing().await)?;

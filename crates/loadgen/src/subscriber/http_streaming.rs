@@ -22,7 +22,7 @@ pub mod ndjson {
     ///
     /// When the server cannot be reached or dismisses the subscriber.
     pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
-        run(session, Exchange::Stream, wire::lines::Decoder::default()).await
+        run(session, Exchange::Stream, protocol::lines::Decoder::default()).await
     }
 }
 
@@ -36,7 +36,7 @@ pub mod sse {
     ///
     /// When the server cannot be reached.
     pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
-        run(session, Exchange::EventSource, wire::sse::Decoder::default()).await
+        run(session, Exchange::EventSource, protocol::sse::Decoder::default()).await
     }
 }
 
@@ -57,7 +57,7 @@ trait Messages {
     }
 }
 
-impl Messages for wire::lines::Decoder {
+impl Messages for protocol::lines::Decoder {
     fn push(&mut self, bytes: &[u8]) {
         self.push(bytes);
     }
@@ -74,7 +74,7 @@ impl Messages for wire::lines::Decoder {
     }
 }
 
-impl Messages for wire::sse::Decoder {
+impl Messages for protocol::sse::Decoder {
     fn push(&mut self, bytes: &[u8]) {
         self.push(bytes);
     }
@@ -128,7 +128,7 @@ async fn open(
     session: &Session,
     exchange: Exchange,
 ) -> Result<(Connection, Response<Incoming>), SubscribeError> {
-    let mut template = Template::new(session, Method::GET, wire::paths::STREAM, exchange);
+    let mut template = Template::new(session, Method::GET, protocol::paths::STREAM, exchange);
     let mut connection = Connection::open(session).await?;
     let mut request = template.request(session.resume(), Bytes::new())?;
     if let Some(subscription) = session.subscription() {

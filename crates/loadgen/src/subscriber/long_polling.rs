@@ -1,6 +1,6 @@
 //! Long polling: the server holds the request until there is something new (RFC 6202 §2).
 
-use schema::settings::EmptyAnswer;
+use model::settings::EmptyAnswer;
 
 use super::polling::Poller;
 use super::{SubscribeError, http};

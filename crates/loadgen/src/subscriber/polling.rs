@@ -7,9 +7,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, Request, Response, StatusCode};
-use schema::settings::{EmptyAnswer, HttpVersion};
-use schema::target::Answers;
-use wire::{Start, lines};
+use model::settings::{EmptyAnswer, HttpVersion};
+use model::target::Answers;
+use protocol::{Start, lines};
 
 use super::content::Content;
 use super::http::{Direct, Head, Keeper, Template, unexpected, write_head};
@@ -53,7 +53,7 @@ enum Answer {
 impl Poller {
     /// A poller that lets the server say "nothing new" as `empty` has it.
     pub(super) fn new(session: &Session, empty: EmptyAnswer) -> Self {
-        let template = Template::new(session, Method::GET, wire::paths::EVENTS, Exchange::Poll);
+        let template = Template::new(session, Method::GET, protocol::paths::EVENTS, Exchange::Poll);
         Self { requests: Requests { template, empty }, direct: None, keeper: Keeper::new() }
     }
 

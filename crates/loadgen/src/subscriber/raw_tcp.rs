@@ -1,11 +1,11 @@
 //! Raw TCP: length-prefixed frames on a bare socket, the floor.
 
+use protocol::frame::{self, Decoder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use wire::frame::{self, Decoder};
 
 use super::{MESSAGE_LIMIT, SubscribeError};
+use crate::byte_accounting::Protocol;
 use crate::session::Session;
-use crate::tap::Protocol;
 use crate::transport::Stream;
 
 /// Room for a read; a buffer that is left to itself grows by 64 bytes a read.

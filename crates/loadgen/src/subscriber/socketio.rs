@@ -1,7 +1,7 @@
 //! Socket.IO 5 on Engine.IO 4, by each of its ways: polling, polling upgraded to WebSocket, WebSocket.
 //!
 //! What is sent, in which order and on how many connections is what the official client does in a browser
-//! (`engine.io-client` 6.6.8); the bytes are made and read by [`wire::engine_io`] and [`wire::socket_io`].
+//! (`engine.io-client` 6.6.8); the bytes are made and read by [`protocol::engine_io`] and [`protocol::socket_io`].
 //!
 //! - `polling`: polls, and posts on a connection of their own
 //! - `websocket`: a packet a frame
@@ -22,8 +22,8 @@ mod websocket;
 
 use std::rc::Rc;
 
-use schema::settings::SocketIoTransports;
-use wire::socket_io::{self, Argument, Kind, Packet};
+use model::settings::SocketIoTransports;
+use protocol::socket_io::{self, Argument, Kind, Packet};
 
 use super::SubscribeError;
 use crate::session::Session;

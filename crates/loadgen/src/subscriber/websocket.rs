@@ -4,7 +4,7 @@
 //! - `handshake`: what is asked for, and what the server's answer must be
 //! - `plain`, `frame`: frames without extensions
 //! - `judge`: what tungstenite says of frames that are not a message each
-//! - `deflated`: compressed frames, by the codec of [`wire::deflate`]
+//! - `deflated`: compressed frames, by the codec of [`protocol::deflate`]
 
 mod deflated;
 mod frame;
@@ -16,11 +16,11 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use schema::settings::HttpVersion;
+use model::settings::HttpVersion;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::{SubscribeError, dialect};
+use super::{SubscribeError, target_adapter};
 use crate::session::Session;
 use crate::transport::Stream;
 
@@ -71,7 +71,7 @@ pub async fn connect(session: &Session) -> Result<Socket<Stream>, SubscribeError
 }
 
 fn target(session: &Session) -> String {
-    dialect::target(session.subscription(), wire::paths::WEBSOCKET, session.resume())
+    target_adapter::target(session.subscription(), protocol::paths::WEBSOCKET, session.resume())
 }
 
 async fn speak<S>(

@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use schema::trial::{SegmentCount, Segments};
+use model::trial::{SegmentCount, Segments};
 
 use crate::os::{self, TcpInfo};
 

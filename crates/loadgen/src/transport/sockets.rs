@@ -10,15 +10,15 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use model::trial::Segments;
 use rustix::net::sockopt;
-use schema::trial::Segments;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 
 use super::segments;
 use crate::os;
-use crate::sluggard::{SlowReading, Sluggard};
+use crate::slow_consumer::{SlowConsumer, SlowReading};
 
 /// How often a subscriber that does not keep up asks whether its connection is still there: the least that there is.
 const ASK: Duration = Duration::from_secs(1);
@@ -104,13 +104,13 @@ impl Connection {
 impl Socket {
     /// From now on it is read as by a subscriber that does not keep up. A kernel that cuts a connection which takes nothing
     /// (`TCP_USER_TIMEOUT`) does not tell the other end; that asks each second, therefore.
-    pub(crate) fn read_slowly(&mut self, sluggard: Rc<Sluggard>) -> io::Result<()> {
+    pub(crate) fn read_slowly(&mut self, slow_consumer: Rc<SlowConsumer>) -> io::Result<()> {
         let stream = self.connection.stream.borrow();
         sockopt::set_socket_keepalive(&*stream, true)?;
         sockopt::set_tcp_keepidle(&*stream, ASK)?;
         sockopt::set_tcp_keepintvl(&*stream, ASK)?;
         drop(stream);
-        self.slow = Some(Box::new(SlowReading::new(sluggard)));
+        self.slow = Some(Box::new(SlowReading::new(slow_consumer)));
         Ok(())
     }
 }

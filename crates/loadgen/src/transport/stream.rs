@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::Socket;
-use crate::tap::{Tapped, TappedTls};
+use crate::byte_accounting::{Tapped, TappedTls};
 
 /// How long an end may take, the server's own included.
 const CLOSING: Duration = Duration::from_millis(500);
@@ -29,7 +29,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Ends the connection so that the tap sees all that the kernel carried: says that nothing more comes
+    /// Ends the connection so that byte accounting sees all that the kernel carried: says that nothing more comes
     /// (`close_notify` under TLS, then FIN), and reads what the server still sends to its end. Bounded by 500 ms; a
     /// server that has not ended by then is left.
     pub async fn close(mut self) {

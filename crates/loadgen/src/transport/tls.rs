@@ -19,8 +19,8 @@ use tokio_rustls::rustls::{ClientConfig, version};
 
 use super::tickets::Tickets;
 use super::trust::{Trust, Verifier};
+use crate::byte_accounting::Protocol;
 use crate::subscriber::SubscribeError;
-use crate::tap::Protocol;
 
 /// A server that gives tickets does so at once.
 const TICKET_LIMIT: Duration = Duration::from_millis(500);

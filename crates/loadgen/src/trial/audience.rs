@@ -6,16 +6,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use schema::trial::ClientClock;
-use wire::message::MessageError;
+use model::trial::ClientClock;
+use protocol::message::MessageError;
 
 use super::TrialError;
 use super::load_thread::LoadReport;
 use crate::recorder::{Counters, Recorder};
+use crate::server_restart::ServerRestart;
 use crate::set_up::SetUps;
-use crate::shard::Snapshot;
-use crate::storm::Storm;
 use crate::timing::Timing;
+use crate::worker_context::Snapshot;
 
 /// Subscribers of a trial. None of these waits but [`finish`](Self::finish), and dropping it ends it.
 pub trait Audience: fmt::Debug {
@@ -34,10 +34,10 @@ pub trait Audience: fmt::Debug {
         Vec::new()
     }
     /// What its subscribers share of a restart that is to come; none where none is, or nobody brings such subscribers.
-    fn storm(&self) -> Option<Arc<Storm>> {
+    fn server_restart(&self) -> Option<Arc<ServerRestart>> {
         None
     }
-    /// How many connections broke and were made anew.
+    /// How many connections broke and were made again.
     fn reconnects(&self) -> u64;
     /// The last thing that went wrong with a connection, as the end of a sentence.
     fn trouble(&self) -> Option<String>;
@@ -56,11 +56,11 @@ pub trait Audience: fmt::Debug {
 /// What subscribers found that bring no byte counter: the bytes are 0, and mean nothing.
 #[derive(Debug)]
 pub struct Uncounted {
-    /// What was counted by the window's begin, and by its end.
+    /// What was counted by the window's start, and by its end.
     pub edges: [Counters; 2],
     /// What was recorded in the whole trial.
     pub recorder: Recorder,
-    /// From a subscriber's begin until it was connected, ns: one value each.
+    /// From a subscriber's start until it was connected, ns: one value each.
     pub set_ups: Histogram<u64>,
     /// Why the first unreadable message was none.
     pub unreadable: Option<MessageError>,

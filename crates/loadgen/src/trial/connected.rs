@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use schema::settings::{Client, Publisher as By, Settings};
-use schema::target::Publish;
-use schema::trial::{ServerSpec, TrialSpec};
+use model::settings::{Client, Publisher as By, Settings};
+use model::target::Publish;
+use model::trial::{ServerSpec, TrialSpec};
 use tokio::sync::mpsc;
 
 use super::audience::Audience;
@@ -14,12 +14,12 @@ use super::restart::Restarter;
 use super::running::Running;
 use super::stall::Staller;
 use super::{Gathered, LOOK_NS, Outgoing, TrialError, connect_limit};
+use crate::assignment::Assignment;
 use crate::feed_link::FeedLink;
-use crate::hiccup::Hiccups;
 use crate::os;
 use crate::post_link::PostLink;
 use crate::publisher::{self, Link, Numbering, Publisher, PublisherSpec};
-use crate::roster::Roster;
+use crate::scheduling_delay::SchedulingDelays;
 use crate::set_up::SetUps;
 use crate::timing::Timing;
 
@@ -28,7 +28,7 @@ use crate::timing::Timing;
 pub(super) struct Connected<'a> {
     spec: &'a TrialSpec,
     settings: Arc<Settings>,
-    roster: Roster,
+    assignment: Assignment,
     link: Link,
     outgoing: Vec<mpsc::UnboundedSender<u64>>,
     load: Box<dyn Audience>,
@@ -54,15 +54,15 @@ impl<'a> Connected<'a> {
     /// Connects the publisher, and lets the load threads fetch what their subscribers need in order to connect.
     pub(super) fn prepare(
         spec: &'a TrialSpec,
-        gather: impl FnOnce(&TrialSpec, Roster, Outgoing) -> Gathered,
+        gather: impl FnOnce(&TrialSpec, Assignment, Outgoing) -> Gathered,
     ) -> Result<Self, TrialError> {
         let settings = Arc::new(spec.settings.clone());
         let link = connect_publisher(spec)?;
-        let roster = roster(spec);
+        let assignment = assignment(spec);
         let (outgoing, queues) = outgoing_queues(&settings);
-        let load = gather(spec, roster, queues)?;
+        let load = gather(spec, assignment, queues)?;
         let connecting = Connecting::default();
-        let mut connected = Self { spec, settings, roster, link, outgoing, load, connecting };
+        let mut connected = Self { spec, settings, assignment, link, outgoing, load, connecting };
         connected.wait_until(|load| load.prepared().0 >= load.prepared().1)?;
         Ok(connected)
     }
@@ -71,7 +71,7 @@ impl<'a> Connected<'a> {
     pub(super) fn connect(mut self) -> Result<Self, TrialError> {
         self.connecting.allowed_ns = os::now_ns();
         self.load.connect();
-        let all = u64::from(self.roster.subscribers());
+        let all = u64::from(self.assignment.subscribers());
         self.wait_until(|load| load.connected() >= all)?;
         self.connecting.seen_ns = os::now_ns();
         Ok(self)
@@ -79,30 +79,30 @@ impl<'a> Connected<'a> {
 
     /// Fixes the phases and starts what measures in them.
     pub(super) fn start(self, timing: Timing) -> Result<Running<'a>, TrialError> {
-        let Self { spec, settings, roster, link, outgoing, load, connecting } = self;
+        let Self { spec, settings, assignment, link, outgoing, load, connecting } = self;
         load.open(timing);
-        let watch = |core| Hiccups::watch(core, timing.window()).map_err(TrialError::Thread);
-        let hiccups_load = watch(spec.load_cores.first().copied())?;
+        let watch = |core| SchedulingDelays::watch(core, timing.window()).map_err(TrialError::Thread);
+        let scheduling_delays_load = watch(spec.load_cores.first().copied())?;
         // Where others compute on that core, that a thread wakes late there is what they are for.
-        let watched = spec.server_cores.first().filter(|_| spec.settings.processes.neighbours == 0);
-        let hiccups_server = watched.map(|&core| watch(Some(core))).transpose()?;
+        let watched = spec.server_cores.first().filter(|_| spec.settings.processes.cpu_contention == 0);
+        let scheduling_delays_server = watched.map(|&core| watch(Some(core))).transpose()?;
         let stall = spec.settings.stall.as_ref().zip(spec.server.pid);
         let stall = stall.map(|(stall, pid)| Staller::start(pid, stall, timing.window_start_ns));
         let stall = stall.transpose()?;
         let (link, restart) = restart(spec, link, &*load, timing)?;
-        let publisher = PublisherSpec { link, settings, seed: spec.seed, timing, roster, outgoing };
+        let publisher = PublisherSpec { link, settings, seed: spec.seed, timing, assignment, outgoing };
         let publisher = Publisher::start(publisher).map_err(TrialError::Publisher)?;
         Ok(Running {
             spec,
             connecting,
             timing,
-            roster,
+            assignment,
             stall,
             restart,
             publisher,
             load,
-            hiccups_load,
-            hiccups_server,
+            scheduling_delays_load,
+            scheduling_delays_server,
         })
     }
 
@@ -127,7 +127,7 @@ impl<'a> Connected<'a> {
     fn too_few(&self, waited_ns: u64) -> TrialError {
         TrialError::Connect {
             connected: self.load.connected(),
-            subscribers: self.roster.subscribers(),
+            subscribers: self.assignment.subscribers(),
             seconds: waited_ns / 1_000_000_000,
             trouble: self.load.trouble().unwrap_or_else(|| "the server does not answer".to_owned()),
         }
@@ -141,26 +141,28 @@ fn restart(
     load: &dyn Audience,
     timing: Timing,
 ) -> Result<(Link, Option<Restarter>), TrialError> {
-    let (Some(restart), Some(storm)) = (&spec.settings.restart, load.storm()) else {
+    let (Some(restart), Some(server_restart)) = (&spec.settings.restart, load.server_restart()) else {
         return Ok((link, None));
     };
-    let (link, successor) = link.kept(Arc::clone(&storm)).map_err(TrialError::Thread)?;
+    let (link, successor) = link.kept(Arc::clone(&server_restart)).map_err(TrialError::Thread)?;
     let successor = successor.ok_or(TrialError::NotRestartable)?;
-    let restarter = Restarter::start(spec, restart, timing.window_start_ns, storm, successor)?;
+    let restarter = Restarter::start(spec, restart, timing.window_start_ns, server_restart, successor)?;
     Ok((link, Some(restarter)))
 }
 
 /// Who subscribes where in the trial that `spec` describes. Every load process has a thread for each core; a browser's pages
 /// are no processes of ours.
-pub(super) fn roster(spec: &TrialSpec) -> Roster {
+pub(super) fn assignment(spec: &TrialSpec) -> Assignment {
     let processes = match spec.settings.client {
         Client::Native => spec.settings.processes.load.max(1) as usize,
         Client::Chromium | Client::Firefox => 1,
     };
     let threads = spec.load_cores.len().max(1) * processes;
-    let sluggards = spec.settings.sluggards.as_ref();
-    Roster::new(&spec.settings.subscribers, threads)
-        .with_sluggards(sluggards.map_or(0, |sluggards| sluggards.of(spec.settings.subscribers.count)))
+    let slow_consumers = spec.settings.slow_consumers.as_ref();
+    Assignment::new(&spec.settings.subscribers, threads)
+        .with_slow_consumers(
+            slow_consumers.map_or(0, |slow_consumers| slow_consumers.of(spec.settings.subscribers.count)),
+        )
         .at_servers(spec.servers().count(), spec.settings.transport.per_connection)
 }
 

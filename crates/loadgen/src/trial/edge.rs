@@ -4,7 +4,7 @@
 use std::io;
 use std::ops::AddAssign;
 
-use schema::trial::{Cost, KernelMemory, TrialSpec};
+use model::trial::{Cost, KernelMemory, TrialSpec};
 
 use super::TrialError;
 use crate::os::{self, Switches};
@@ -185,9 +185,9 @@ pub(super) fn cost(held: &Held, first: &Edge, second: &Edge) -> Cost {
 mod tests {
     use std::collections::BTreeMap;
 
-    use schema::settings::Settings;
-    use schema::target::{Answers, Publish, Resumes, Subscription};
-    use schema::trial::{ServerSpec, TargetSpec};
+    use model::settings::Settings;
+    use model::target::{Answers, Publish, Resumes, Subscription};
+    use model::trial::{ServerSpec, TargetSpec};
 
     use super::*;
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use schema::trial::Side;
-use wire::message::MessageError;
+use model::trial::Side;
+use protocol::message::MessageError;
 
 use super::audience::AudienceError;
 use super::parts::PartError;

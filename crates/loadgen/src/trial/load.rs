@@ -6,20 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-use schema::settings::Settings;
-use schema::target::Subscription;
-use schema::trial::{ServerSpec, TrialSpec};
+use model::settings::Settings;
+use model::target::Subscription;
+use model::trial::{ServerSpec, TrialSpec};
 use tokio::sync::watch;
 
 use super::load_thread::{LoadReport, LoadThread, Subscriber};
 use super::trouble::Trouble;
 use super::{Audience, Outgoing, Subscribe, TrialError, close_limit};
-use crate::roster::Roster;
-use crate::shard::ShardSpec;
+use crate::assignment::Assignment;
+use crate::server_restart::ServerRestart;
 use crate::stop::{self, Stop, Stopper};
-use crate::storm::Storm;
 use crate::timing::Timing;
 use crate::transport::{Trust, TrustError};
+use crate::worker_context::WorkerSpec;
 
 /// What the load threads are told.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ pub(super) struct LoadSpec {
     pub(super) settings: Arc<Settings>,
     pub(super) seed: u64,
     pub(super) cores: Vec<u32>,
-    pub(super) roster: Roster,
-    /// The threads of the roster that are started here.
+    pub(super) assignment: Assignment,
+    /// The threads of the assignment that are started here.
     pub(super) threads: Range<u32>,
     pub(super) subscribe: Subscribe,
     /// How a server that somebody else wrote is subscribed to.
@@ -56,14 +56,14 @@ pub(super) struct Load {
     connected: Arc<AtomicU64>,
     delivered: Vec<Arc<AtomicU64>>,
     trouble: Arc<Trouble>,
-    storm: Option<Arc<Storm>>,
+    server_restart: Option<Arc<ServerRestart>>,
 }
 
 impl Load {
-    /// These of the roster's load threads, in the trial that `spec` describes.
+    /// These of the assignment's load threads, in the trial that `spec` describes.
     pub(super) fn of(
         spec: &TrialSpec,
-        roster: Roster,
+        assignment: Assignment,
         threads: Range<u32>,
         subscribe: Subscribe,
         outgoing: Outgoing,
@@ -74,7 +74,7 @@ impl Load {
             settings: Arc::new(spec.settings.clone()),
             seed: spec.seed,
             cores: spec.load_cores.clone(),
-            roster,
+            assignment,
             threads,
             subscribe,
             subscription: spec.target.as_ref().map(|target| target.subscription.clone()),
@@ -95,21 +95,21 @@ impl Load {
             connected: Arc::default(),
             delivered: Vec::new(),
             trouble: Arc::default(),
-            storm: spec
+            server_restart: spec
                 .settings
                 .restart
                 .as_ref()
-                .map(|restart| Arc::new(Storm::new(restart.backoff, spec.roster.channels()))),
+                .map(|restart| Arc::new(ServerRestart::new(restart.backoff, spec.assignment.channels()))),
         };
         let mut outgoing = spec.outgoing.into_iter();
         for index in spec.threads.clone() {
-            let subscribers = spec.roster.of_thread(index).map(|index| Subscriber {
+            let subscribers = spec.assignment.of_thread(index).map(|index| Subscriber {
                 index,
-                channel: spec.roster.channel_of(index),
-                server: spec.roster.server_of(index) as usize,
+                channel: spec.assignment.channel_of(index),
+                server: spec.assignment.server_of(index) as usize,
                 outgoing: outgoing.next(),
             });
-            let shard = |server: &Server| ShardSpec {
+            let worker = |server: &Server| WorkerSpec {
                 address: server.address,
                 trust: server.trust.clone(),
                 settings: Arc::clone(&spec.settings),
@@ -119,10 +119,10 @@ impl Load {
                 connected: Arc::clone(&load.connected),
             };
             load.spawn(LoadThread {
-                shards: spec.servers.iter().map(shard).collect(),
+                workers: spec.servers.iter().map(worker).collect(),
                 stop: Stop::clone(&stop),
                 core: spec.cores.iter().copied().cycle().nth(index as usize),
-                all_threads: spec.roster.threads(),
+                all_threads: spec.assignment.threads(),
                 index,
                 subscribers: subscribers.collect(),
                 subscribe: spec.subscribe,
@@ -132,7 +132,7 @@ impl Load {
                 timing: told.clone(),
                 delivered: Arc::default(),
                 trouble: Arc::clone(&load.trouble),
-                storm: load.storm.clone(),
+                server_restart: load.server_restart.clone(),
                 settings: Arc::clone(&spec.settings),
                 close_limit: close_limit(&spec.settings),
             })?;
@@ -170,8 +170,8 @@ impl Audience for Load {
         self.delivered.iter().map(|delivered| delivered.load(Ordering::Relaxed)).sum()
     }
 
-    fn storm(&self) -> Option<Arc<Storm>> {
-        self.storm.clone()
+    fn server_restart(&self) -> Option<Arc<ServerRestart>> {
+        self.server_restart.clone()
     }
 
     fn reconnects(&self) -> u64 {

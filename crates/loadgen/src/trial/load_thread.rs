@@ -1,4 +1,4 @@
-//! A load thread: one core, one single-threaded runtime, its share of the subscribers, with a shard for each server process.
+//! A load thread: one core, one single-threaded runtime, its share of the subscribers, with a worker for each server process.
 //! It reads its own counters at the window's edges, so that nobody else ever touches them.
 
 use std::io;
@@ -7,26 +7,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use schema::settings::Settings;
-use schema::target::Subscription;
-use schema::trial::{ClientClock, Flight, RecordedHead};
+use model::settings::Settings;
+use model::target::Subscription;
+use model::trial::{ClientClock, Flight, RecordedHead};
+use protocol::message::MessageError;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::Instant;
-use wire::message::MessageError;
 
 use super::outcome::keep_first;
 use super::trouble::Trouble;
 use super::{Subscribe, TrialError, subscription, unreadable};
 use crate::os;
 use crate::recorder::Recorder;
+use crate::server_restart::{RecoveryTimes, ServerRestart};
 use crate::set_up::SetUps;
-use crate::shard::{Shard, ShardSpec, Snapshot};
-use crate::sluggard::Sluggards;
+use crate::slow_consumer::SlowConsumers;
 use crate::stop::Stop;
-use crate::storm::{Comebacks, Storm};
 use crate::timing::Timing;
+use crate::worker_context::{Snapshot, WorkerContext, WorkerSpec};
 
 /// Subscribers of a thread that connect at the same time, at most.
 const CONNECTING: u64 = 64;
@@ -57,7 +57,7 @@ pub(super) struct Subscriber {
 #[derive(Debug)]
 pub(super) struct LoadThread {
     /// By the server process.
-    pub(super) shards: Vec<ShardSpec>,
+    pub(super) workers: Vec<WorkerSpec>,
     /// The trial's end.
     pub(super) stop: Stop,
     /// Its number, from 0.
@@ -80,7 +80,7 @@ pub(super) struct LoadThread {
     pub(super) delivered: Arc<AtomicU64>,
     pub(super) trouble: Arc<Trouble>,
     /// The restart that is to come.
-    pub(super) storm: Option<Arc<Storm>>,
+    pub(super) server_restart: Option<Arc<ServerRestart>>,
     pub(super) settings: Arc<Settings>,
     /// Sessions that have not ended this long after the stop are cut off.
     pub(super) close_limit: Duration,
@@ -89,7 +89,7 @@ pub(super) struct LoadThread {
 /// What a load thread found, or a part of another [`Audience`](super::Audience).
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct LoadReport {
-    /// At the window's begin and end.
+    /// At the window's start and end.
     pub(super) edges: [Snapshot; 2],
     /// After the last connection was closed.
     pub(super) total: Snapshot,
@@ -107,22 +107,22 @@ pub struct LoadReport {
     /// Its clock, if it is not `CLOCK_MONOTONIC` itself.
     pub(super) clock: Option<ClientClock>,
     /// How its subscribers came back after a restart of the server.
-    pub(super) comebacks: Comebacks,
+    pub(super) recoveries: RecoveryTimes,
     /// What became of those that do not keep up.
-    pub(super) sluggards: Sluggards,
+    pub(super) slow_consumers: SlowConsumers,
 }
 
 impl LoadReport {
-    fn of(edges: [Snapshot; 2], shards: &[Rc<Shard>]) -> Self {
-        let mut report = Self { edges, total: read(shards), ..Self::default() };
-        for shard in shards {
-            report.recorder.merge(&shard.take_recorder());
-            report.set_ups.merge(&shard.take_set_ups());
-            keep_first(&mut report.heads, shard.heads());
-            report.trace.append(&mut shard.take_trace());
-            report.unreadable = report.unreadable.or(shard.unreadable());
-            report.comebacks.merge(&shard.comebacks());
-            report.sluggards.merge(&shard.sluggards());
+    fn of(edges: [Snapshot; 2], workers: &[Rc<WorkerContext>]) -> Self {
+        let mut report = Self { edges, total: read(workers), ..Self::default() };
+        for worker in workers {
+            report.recorder.merge(&worker.take_recorder());
+            report.set_ups.merge(&worker.take_set_ups());
+            keep_first(&mut report.heads, worker.heads());
+            report.trace.append(&mut worker.take_trace());
+            report.unreadable = report.unreadable.or(worker.unreadable());
+            report.recoveries.merge(&worker.recoveries());
+            report.slow_consumers.merge(&worker.slow_consumers());
         }
         report
     }
@@ -134,26 +134,27 @@ impl LoadThread {
         let cores = self.core.as_slice();
         os::pin(cores).map_err(|source| TrialError::Pin { cores: cores.to_vec(), source })?;
         let runtime = runtime().map_err(TrialError::Thread)?;
-        let shards = self.shards.drain(..).map(|spec| Shard::at_target(spec, self.subscription.clone()));
-        let shards: Vec<_> = shards.collect::<Result<_, _>>()?;
-        for (shard, storm) in shards.iter().zip(self.storm.iter().cycle()) {
-            Shard::expect(shard, Arc::clone(storm));
+        let workers =
+            self.workers.drain(..).map(|spec| WorkerContext::at_target(spec, self.subscription.clone()));
+        let workers: Vec<_> = workers.collect::<Result<_, _>>()?;
+        for (worker, server_restart) in workers.iter().zip(self.server_restart.iter().cycle()) {
+            WorkerContext::expect(worker, Arc::clone(server_restart));
         }
         let local = LocalSet::new();
-        let edges = local.block_on(&runtime, self.drive(&shards))?;
+        let edges = local.block_on(&runtime, self.drive(&workers))?;
         // Whatever task of a technique is left ends here, and closes its connection.
         drop(local);
-        Ok(LoadReport::of(edges, &shards))
+        Ok(LoadReport::of(edges, &workers))
     }
 
-    async fn drive(&mut self, shards: &[Rc<Shard>]) -> Result<[Snapshot; 2], TrialError> {
+    async fn drive(&mut self, workers: &[Rc<WorkerContext>]) -> Result<[Snapshot; 2], TrialError> {
         let mut sessions = JoinSet::new();
         let stop = self.stop.clone();
         let abandoned = abandoned(stop.clone(), self.timing.clone());
         let measured = async {
-            self.prepare(shards).await;
-            self.connect(shards, &mut sessions).await;
-            self.measure(shards).await
+            self.prepare(workers).await;
+            self.connect(workers, &mut sessions).await;
+            self.measure(workers).await
         };
         let edges = tokio::select! {
             edges = measured => edges,
@@ -162,56 +163,56 @@ impl LoadThread {
         stop.requested().await;
         close(sessions, self.close_limit).await?;
         // A connection that a server does not end is cut off.
-        let all_closed = futures_util::future::join_all(shards.iter().map(|shard| shard.all_closed()));
+        let all_closed = futures_util::future::join_all(workers.iter().map(|worker| worker.all_closed()));
         let _ = tokio::time::timeout(LAST_LIMIT, all_closed).await;
         Ok(edges)
     }
 
     /// What is needed before the first connection is nobody's set-up.
-    async fn prepare(&mut self, shards: &[Rc<Shard>]) {
-        for shard in shards {
+    async fn prepare(&mut self, workers: &[Rc<WorkerContext>]) {
+        for worker in workers {
             // What goes wrong here goes wrong again, and is told, when a session connects.
-            let _ = shard.prime().await;
+            let _ = worker.prime().await;
         }
         self.prepared.fetch_add(1, Ordering::Relaxed);
         told(&mut self.go, |go| *go).await;
     }
 
-    async fn connect(&mut self, shards: &[Rc<Shard>], sessions: &mut JoinSet<()>) {
-        let at_a_time = self.at_a_time(shards);
+    async fn connect(&mut self, workers: &[Rc<WorkerContext>], sessions: &mut JoinSet<()>) {
+        let at_a_time = self.at_a_time(workers);
         for (started, subscriber) in (0..).zip(std::mem::take(&mut self.subscribers)) {
-            while started >= connected(shards) + at_a_time {
+            while started >= connected(workers) + at_a_time {
                 tokio::time::sleep(CONNECT_LOOK).await;
             }
             let Subscriber { index, channel, server, outgoing } = subscriber;
-            let session = shards[server].session(index, channel, outgoing);
+            let session = workers[server].session(index, channel, outgoing);
             let (subscribe, trouble) = (self.subscribe, Arc::clone(&self.trouble));
             sessions.spawn_local(async move { subscription::keep(session, subscribe, &trouble).await });
         }
     }
 
     /// How many subscribers of this thread connect at the same time.
-    fn at_a_time(&self, shards: &[Rc<Shard>]) -> u64 {
-        if shards.iter().any(|shard| shard.resumes()) || measures_set_ups(&self.settings) {
+    fn at_a_time(&self, workers: &[Rc<WorkerContext>]) -> u64 {
+        if workers.iter().any(|worker| worker.resumes()) || measures_set_ups(&self.settings) {
             return ONE_AFTER_ANOTHER;
         }
-        let room = CONNECTING_AT_A_SERVER * shards.len() as u64;
+        let room = CONNECTING_AT_A_SERVER * workers.len() as u64;
         (room / u64::from(self.all_threads.max(1))).clamp(1, CONNECTING)
     }
 
     /// Reads the counters at both edges, then tells what was delivered until it is cut off.
-    async fn measure(&mut self, shards: &[Rc<Shard>]) -> [Snapshot; 2] {
+    async fn measure(&mut self, workers: &[Rc<WorkerContext>]) -> [Snapshot; 2] {
         let Some(timing) = told(&mut self.timing, Option::is_some).await else {
             return [Snapshot::default(); 2];
         };
-        for shard in shards {
-            shard.open(timing.window());
+        for worker in workers {
+            worker.open(timing.window());
         }
         sleep_until(timing.window_start_ns).await;
-        let first = read(shards);
+        let first = read(workers);
         sleep_until(timing.window_end_ns).await;
-        let edges = [first, read(shards)];
-        tokio::task::spawn_local(tell(shards.to_vec(), Arc::clone(&self.delivered)));
+        let edges = [first, read(workers)];
+        tokio::task::spawn_local(tell(workers.to_vec(), Arc::clone(&self.delivered)));
         edges
     }
 }
@@ -226,17 +227,17 @@ async fn abandoned(stop: Stop, timing: watch::Receiver<Option<Timing>>) {
     }
 }
 
-/// The counters of all shards, as they stand.
-fn read(shards: &[Rc<Shard>]) -> Snapshot {
+/// The counters of all workers, as they stand.
+fn read(workers: &[Rc<WorkerContext>]) -> Snapshot {
     let mut sum = Snapshot::default();
-    for shard in shards {
-        sum += shard.snapshot();
+    for worker in workers {
+        sum += worker.snapshot();
     }
     sum
 }
 
-fn connected(shards: &[Rc<Shard>]) -> u64 {
-    shards.iter().map(|shard| shard.connected()).sum()
+fn connected(workers: &[Rc<WorkerContext>]) -> u64 {
+    workers.iter().map(|worker| worker.connected()).sum()
 }
 
 /// Greetings tell when a set-up has ended, and an added delay tells its round trips.
@@ -253,9 +254,9 @@ async fn told<T: Copy>(by: &mut watch::Receiver<T>, wanted: fn(&T) -> bool) -> T
     }
 }
 
-async fn tell(shards: Vec<Rc<Shard>>, delivered: Arc<AtomicU64>) {
+async fn tell(workers: Vec<Rc<WorkerContext>>, delivered: Arc<AtomicU64>) {
     loop {
-        let all = shards.iter().map(|shard| shard.recorder().counters.delivered).sum();
+        let all = workers.iter().map(|worker| worker.recorder().counters.delivered).sum();
         delivered.store(all, Ordering::Relaxed);
         tokio::time::sleep(TELL).await;
     }

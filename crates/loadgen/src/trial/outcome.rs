@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use schema::bytes_account::Layers;
-use schema::trial::{
-    BytesByPhase, ClientClock, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase, SetUp,
-    Sluggish, Storm, TrialOutcome, TrialSpec,
+use model::byte_account::Layers;
+use model::trial::{
+    BytesByPhase, ClientClock, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase,
+    ServerRestart, SetUp, SlowConsumerOutcome, TrialOutcome, TrialSpec,
 };
 
 use super::TrialError;
@@ -17,10 +17,10 @@ use crate::histogram::{quantiles, to_base64};
 use crate::payload;
 use crate::publisher::Published;
 use crate::recorder::Recorder;
+use crate::server_restart::RecoveryTimes;
 use crate::set_up::SetUps;
-use crate::shard::Snapshot;
-use crate::sluggard::Sluggards;
-use crate::storm::Comebacks;
+use crate::slow_consumer::SlowConsumers;
+use crate::worker_context::Snapshot;
 
 /// What a trial's threads found.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ pub(super) struct Findings {
     pub(super) reconnects: u64,
     /// The last thing that went wrong with a connection.
     pub(super) trouble: Option<String>,
-    pub(super) hiccups_load: Histogram<u64>,
-    pub(super) hiccups_server: Option<Histogram<u64>>,
+    pub(super) scheduling_delays_load: Histogram<u64>,
+    pub(super) scheduling_delays_server: Option<Histogram<u64>>,
 }
 
 /// All load threads together.
@@ -55,8 +55,8 @@ struct Sum {
     heads: Vec<RecordedHead>,
     trace: Vec<Flight>,
     clock: Option<ClientClock>,
-    comebacks: Comebacks,
-    sluggards: Sluggards,
+    recoveries: RecoveryTimes,
+    slow_consumers: SlowConsumers,
 }
 
 impl Findings {
@@ -72,9 +72,13 @@ impl Findings {
             service: quantiles(sum.recorder.service()),
             uplink_delivery: quantiles(&self.published.uplink),
             clock: sum.clock.clone(),
-            storm: self.storm(&sum.comebacks)?,
-            sluggish: spec.settings.sluggards.is_some().then(|| self.sluggish(&sum.sluggards)),
-            warnings: warnings::of(spec, &counts, sum.comebacks.excused, &messages(&sum), &instrument),
+            server_restart: self.server_restart(&sum.recoveries)?,
+            slow_consumers: spec
+                .settings
+                .slow_consumers
+                .is_some()
+                .then(|| self.slow_consumers(&sum.slow_consumers)),
+            warnings: warnings::of(spec, &counts, sum.recoveries.excused, &messages(&sum), &instrument),
             histograms: self.histograms(&sum.recorder),
             set_up: self.set_up(&sum.set_ups),
             segments: segments(&sum),
@@ -94,7 +98,7 @@ impl Findings {
             published: self.published.handed_over,
             expected: self.published.expected,
             delivered: all.delivered,
-            missing: self.published.expected.saturating_sub(all.delivered),
+            lost: self.published.expected.saturating_sub(all.delivered),
             duplicate: all.duplicate,
             reordered: all.reordered,
             uplink_due: self.published.uplink_due,
@@ -103,7 +107,7 @@ impl Findings {
             greetings: all.greetings,
             responses: between.responses,
             empty_responses: between.empty_responses,
-            events_between_edges: between.events,
+            events_in_window: between.events,
             requests: between.requests,
             connections: all.connections,
             reconnects: self.reconnects,
@@ -122,24 +126,24 @@ impl Findings {
         }
     }
 
-    fn storm(&self, comebacks: &Comebacks) -> Result<Option<Storm>, TrialError> {
+    fn server_restart(&self, recoveries: &RecoveryTimes) -> Result<Option<ServerRestart>, TrialError> {
         let Some(down_ns) = self.down_ns else { return Ok(None) };
         let trouble = || self.trouble.clone().unwrap_or_else(|| "nothing went wrong before".to_owned());
-        Ok(Some(Storm {
+        Ok(Some(ServerRestart {
             down_ns: down_ns.ok_or_else(|| TrialError::NotBack { trouble: trouble() })?,
-            connected: quantiles(&comebacks.connected).map(Box::new),
-            whole: quantiles(&comebacks.whole).map(Box::new),
-            whole_again: comebacks.whole.len(),
-            failed_attempts: comebacks.failed_attempts,
+            connected: quantiles(&recoveries.connected).map(Box::new),
+            caught_up: quantiles(&recoveries.whole).map(Box::new),
+            caught_up_subscribers: recoveries.whole.len(),
+            failed_attempts: recoveries.failed_attempts,
         }))
     }
 
-    fn sluggish(&self, sluggards: &Sluggards) -> Sluggish {
-        Sluggish {
-            subscribers: sluggards.subscribers,
-            cut_off: sluggards.cut_off_after.len(),
-            delivered: sluggards.delivered,
-            cut_off_after: quantiles(&sluggards.cut_off_after).map(Box::new),
+    fn slow_consumers(&self, slow_consumers: &SlowConsumers) -> SlowConsumerOutcome {
+        SlowConsumerOutcome {
+            subscribers: slow_consumers.subscribers,
+            cut_off: slow_consumers.cut_off_after.len(),
+            delivered: slow_consumers.delivered,
+            cut_off_after: quantiles(&slow_consumers.cut_off_after).map(Box::new),
             tcp_grown_bytes: self.tcp_grown_bytes,
         }
     }
@@ -159,8 +163,8 @@ impl Findings {
         let available_ns = self.cost.elapsed_ns as f64 * f64::from(self.cores);
         Instrument {
             schedule_lag: quantiles(&self.published.schedule_lag),
-            hiccup_load: quantiles(&self.hiccups_load),
-            hiccup_server: self.hiccups_server.as_ref().and_then(quantiles),
+            scheduling_delay_load: quantiles(&self.scheduling_delays_load),
+            scheduling_delay_server: self.scheduling_delays_server.as_ref().and_then(quantiles),
             load_busy: if available_ns > 0.0 { self.cost.load_cpu_ns as f64 / available_ns } else { 0.0 },
         }
     }
@@ -172,8 +176,8 @@ impl Findings {
             ("service", Some(recorder.service())),
             ("uplink", Some(&self.published.uplink)),
             ("schedule-lag", Some(&self.published.schedule_lag)),
-            ("hiccup-load", Some(&self.hiccups_load)),
-            ("hiccup-server", self.hiccups_server.as_ref()),
+            ("scheduling-delay-load", Some(&self.scheduling_delays_load)),
+            ("scheduling-delay-server", self.scheduling_delays_server.as_ref()),
         ];
         let filled = all.into_iter().filter_map(|(tag, histogram)| {
             let histogram = histogram.filter(|histogram| !histogram.is_empty())?;
@@ -196,8 +200,8 @@ impl Sum {
             keep_first(&mut sum.heads, report.heads.drain(..));
             sum.trace.append(&mut report.trace);
             sum.clock = sum.clock.or(report.clock.take());
-            sum.comebacks.merge(&report.comebacks);
-            sum.sluggards.merge(&report.sluggards);
+            sum.recoveries.merge(&report.recoveries);
+            sum.slow_consumers.merge(&report.slow_consumers);
         }
         from_the_first(&mut sum.trace);
         sum
@@ -227,7 +231,7 @@ fn segments(sum: &Sum) -> SegmentsByPhase {
     SegmentsByPhase { window: sum.second_edge.since(&sum.first_edge).segments, total: sum.total.segments }
 }
 
-/// The messages' bytes as the tap saw them, and as the sessions did.
+/// The messages' bytes as byte accounting saw them, and as the sessions did.
 fn messages(sum: &Sum) -> MessageBytes {
     let (account, counters) = (sum.total.account, sum.recorder.counters);
     let tapped = |layers: &Layers| (layers.compressed == 0).then_some(layers.payload + layers.stamp);
@@ -251,7 +255,7 @@ fn bytes(sum: &Sum) -> BytesByPhase {
 
 #[cfg(test)]
 mod tests {
-    use schema::trial::Direction;
+    use model::trial::Direction;
 
     use super::*;
 

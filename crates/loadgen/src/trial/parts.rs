@@ -12,7 +12,7 @@ mod part;
 use std::process::Command;
 use std::time::Duration;
 
-use schema::trial::TrialSpec;
+use model::trial::TrialSpec;
 
 use super::{Audience, LoadReport, TrialError, close_limit};
 use crate::os;

@@ -12,15 +12,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use schema::settings::Restart;
-use schema::trial::TrialSpec;
+use model::settings::Restart;
+use model::trial::TrialSpec;
 
 use super::TrialError;
 use super::edge::{ServerReading, Watched};
 use super::stall::wait;
 use crate::feed_link::FeedError;
 use crate::os;
-use crate::storm::{Storm, Successor};
+use crate::server_restart::{ServerRestart, Successor};
 
 /// A new server must have taken the log, and listen, so long after the old one was killed.
 pub(super) const COMEBACK_LIMIT: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A thread that restarts the server. Dropping it ends it, which leaves the server as it is.
 #[derive(Debug)]
 pub(super) struct Restarter {
-    storm: Arc<Storm>,
+    server_restart: Arc<ServerRestart>,
     abandoned: Arc<AtomicBool>,
     told: Arc<Told>,
     thread: Option<JoinHandle<()>>,
@@ -53,7 +53,7 @@ impl Restarter {
         spec: &TrialSpec,
         restart: &Restart,
         window_start_ns: u64,
-        storm: Arc<Storm>,
+        server_restart: Arc<ServerRestart>,
         successor: Successor,
     ) -> Result<Self, TrialError> {
         let feed = PathBuf::from(spec.server.feed.as_ref().ok_or(TrialError::NoFeed)?);
@@ -64,19 +64,19 @@ impl Restarter {
             pid: pid.ok_or(TrialError::NotRestartable)?,
             spec: spec.clone(),
             feed,
-            storm: Arc::clone(&storm),
+            server_restart: Arc::clone(&server_restart),
             successor,
             abandoned: Arc::clone(&abandoned),
             told: Arc::clone(&told),
         };
         let at_ns = window_start_ns + restart.at_ns;
         let thread = thread::Builder::new().name("restart".to_owned()).spawn(move || work.run(at_ns));
-        Ok(Self { storm, abandoned, told, thread: Some(thread.map_err(TrialError::Thread)?) })
+        Ok(Self { server_restart, abandoned, told, thread: Some(thread.map_err(TrialError::Thread)?) })
     }
 
     /// Which process is the server now.
     pub(super) fn server(&self) -> Now {
-        match (self.storm.killed_ns(), self.storm.successor()) {
+        match (self.server_restart.killed_ns(), self.server_restart.successor()) {
             (None, _) => Now::First,
             (Some(_), None) => Now::Nobody,
             (Some(_), Some(pid)) => Now::Second(pid),
@@ -99,14 +99,14 @@ impl Restarter {
 
     /// From the old server's end until the new one listened.
     pub(super) fn down_ns(&self) -> Option<u64> {
-        self.storm.down_ns()
+        self.server_restart.down_ns()
     }
 }
 
 /// Which process is the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Now {
-    /// The one that it was from the begin.
+    /// The one that it was from the start.
     First,
     /// That one was killed, and no other is there.
     Nobody,
@@ -128,7 +128,7 @@ struct Work {
     pid: u32,
     spec: TrialSpec,
     feed: PathBuf,
-    storm: Arc<Storm>,
+    server_restart: Arc<ServerRestart>,
     successor: Successor,
     abandoned: Arc<AtomicBool>,
     told: Arc<Told>,
@@ -150,7 +150,7 @@ impl Work {
         let reading = Watched::of(&self.spec).read().map_err(|error| error.to_string())?;
         let _ = self.told.old.set(reading);
         // Told before it is done: whoever sees the server go must know why.
-        self.storm.kill(os::now_ns());
+        self.server_restart.kill(os::now_ns());
         os::kill(self.pid).map_err(|error| error.to_string())
     }
 
@@ -180,7 +180,7 @@ impl Work {
             return Err(Refusal::NotThere);
         }
         self.successor.give(&mut stream, log, PATIENCE)?;
-        self.storm.succeed(pid);
+        self.server_restart.succeed(pid);
         Ok(stream)
     }
 }
@@ -209,18 +209,18 @@ mod tests {
     use std::os::unix::net::UnixListener;
     use std::time::Instant;
 
-    use schema::settings::{Backoff, Settings};
-    use schema::trial::ServerSpec;
+    use model::settings::{Backoff, Settings};
+    use model::trial::ServerSpec;
 
     use super::*;
     use crate::feed_link::FeedLink;
-    use crate::storm::KeptFeed;
+    use crate::server_restart::ReplayableFeed;
 
     const LONGEST: Duration = Duration::from_secs(20);
 
     fn restarter(told: Told) -> Restarter {
-        let storm = Arc::new(Storm::new(Backoff::None, 1));
-        Restarter { storm, abandoned: Arc::default(), told: Arc::new(told), thread: None }
+        let server_restart = Arc::new(ServerRestart::new(Backoff::None, 1));
+        Restarter { server_restart, abandoned: Arc::default(), told: Arc::new(told), thread: None }
     }
 
     #[test]
@@ -239,12 +239,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("feed");
         let _listener = UnixListener::bind(&path).unwrap();
-        let storm = Arc::new(Storm::new(Backoff::None, 1));
+        let server_restart = Arc::new(ServerRestart::new(Backoff::None, 1));
         let feed = FeedLink::connect(&path, 100, 100).unwrap();
-        let (_kept, successor) = KeptFeed::new(feed, Arc::clone(&storm)).unwrap();
+        let (_kept, successor) = ReplayableFeed::new(feed, Arc::clone(&server_restart)).unwrap();
         let restart = Restart { at_ns: 1, backoff: Backoff::None };
         let spec = spec(u32::MAX, path.display().to_string());
-        let restarter = Restarter::start(&spec, &restart, 0, storm, successor).unwrap();
+        let restarter = Restarter::start(&spec, &restart, 0, server_restart, successor).unwrap();
         let begun = Instant::now();
         while restarter.check().is_ok() {
             assert!(begun.elapsed() < LONGEST, "nobody hears of it");

@@ -1,7 +1,7 @@
 //! A trial from its first event to its end.
 
-use schema::settings::{Uplink, UplinkTo};
-use schema::trial::{TrialOutcome, TrialSpec};
+use model::settings::{Uplink, UplinkTo};
+use model::trial::{TrialOutcome, TrialSpec};
 
 use super::audience::Audience;
 use super::connected::Connecting;
@@ -10,12 +10,12 @@ use super::outcome::Findings;
 use super::restart::{Now, Restarter};
 use super::stall::Staller;
 use super::{LOOK_NS, TrialError};
+use crate::assignment::Assignment;
 use crate::feed_link::FeedError;
-use crate::hiccup::Hiccups;
 use crate::os;
 use crate::post_link::PostError;
 use crate::publisher::{Publisher, PublisherError};
-use crate::roster::Roster;
+use crate::scheduling_delay::SchedulingDelays;
 use crate::timing::Timing;
 
 /// A feed that was closed and a process that has ended are two moments, in this order.
@@ -28,12 +28,12 @@ pub(super) struct Running<'a> {
     pub(super) restart: Option<Restarter>,
     pub(super) publisher: Publisher,
     pub(super) load: Box<dyn Audience>,
-    pub(super) hiccups_load: Hiccups,
-    pub(super) hiccups_server: Option<Hiccups>,
+    pub(super) scheduling_delays_load: SchedulingDelays,
+    pub(super) scheduling_delays_server: Option<SchedulingDelays>,
     pub(super) spec: &'a TrialSpec,
     pub(super) connecting: Connecting,
     pub(super) timing: Timing,
-    pub(super) roster: Roster,
+    pub(super) assignment: Assignment,
 }
 
 impl Running<'_> {
@@ -72,13 +72,13 @@ impl Running<'_> {
         let down_ns = self.restart.as_ref().map(Restarter::down_ns);
         let Self {
             spec,
-            roster,
+            assignment,
             connecting,
             stall,
             mut publisher,
             mut load,
-            hiccups_load,
-            hiccups_server,
+            scheduling_delays_load,
+            scheduling_delays_server,
             ..
         } = self;
         drop(stall);
@@ -88,15 +88,15 @@ impl Running<'_> {
             cost: cost(held, &edges[0], &edges[1]),
             set_up_cpu_ns: held.set_up_cpu_ns(),
             connecting,
-            cores: cores(spec, &roster),
+            cores: cores(spec, &assignment),
             published,
             reports,
             down_ns,
             tcp_grown_bytes: edges[1].tcp_grown_bytes(&edges[0]),
             reconnects: load.reconnects(),
             trouble: load.trouble(),
-            hiccups_load: hiccups_load.finish(),
-            hiccups_server: hiccups_server.map(Hiccups::finish),
+            scheduling_delays_load: scheduling_delays_load.finish(),
+            scheduling_delays_server: scheduling_delays_server.map(SchedulingDelays::finish),
         };
         findings.into_outcome(spec)
     }
@@ -159,7 +159,7 @@ impl Running<'_> {
 }
 
 /// Cores that the load threads have; where nothing is pinned, each thread may have one.
-fn cores(spec: &TrialSpec, roster: &Roster) -> u32 {
+fn cores(spec: &TrialSpec, assignment: &Assignment) -> u32 {
     let fixed = u32::try_from(spec.load_cores.len()).unwrap_or(u32::MAX);
-    if fixed == 0 { roster.threads() } else { fixed }
+    if fixed == 0 { assignment.threads() } else { fixed }
 }

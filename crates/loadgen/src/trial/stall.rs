@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 
-use schema::settings::Stall;
+use model::settings::Stall;
 
 use super::TrialError;
 use crate::os;

@@ -1,11 +1,11 @@
-//! Keeps one subscriber subscribed until the trial ends: a connection that breaks is made anew.
+//! Keeps one subscriber subscribed until the trial ends: a connection that breaks is made again.
 
 use hyper::StatusCode;
 
 use super::Subscribe;
 use super::trouble::Trouble;
+use crate::server_restart::Ended;
 use crate::session::Session;
-use crate::storm::Ended;
 use crate::subscriber::SubscribeError;
 
 /// A server that could be reached, and with which nobody got as far as being connected, so many times in a row, is
@@ -45,7 +45,7 @@ pub(super) async fn keep(session: Session, subscribe: Subscribe, trouble: &Troub
 fn take_in(session: &Session, result: &Result<(), SubscribeError>, trouble: &Trouble) {
     match result {
         Ok(()) => trouble.note_end(),
-        // In a storm they are many and all alike.
+        // In a server restart they are many and all alike.
         Err(SubscribeError::Connect { .. }) if session.awaits_successor() => {}
         Err(error) => trouble.note(error),
     }

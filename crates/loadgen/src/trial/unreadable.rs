@@ -1,9 +1,9 @@
 //! Why a message was none, on its way from one load process to another: for `#[serde(with = "unreadable")]`.
 
+use protocol::message::MessageError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use wire::message::MessageError;
 
-/// [`MessageError`], which `wire` has without serde.
+/// [`MessageError`], which `protocol` has without serde.
 #[derive(Serialize, Deserialize)]
 enum Told {
     Short(usize),

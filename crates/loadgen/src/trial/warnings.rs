@@ -1,17 +1,17 @@
 //! What a reader of a trial's figures must know.
 
-use schema::trial::{Counts, Instrument, Quantiles, TrialSpec};
-use schema::warning::Warning;
+use model::trial::{Counts, Instrument, Quantiles, TrialSpec};
+use model::warning::Warning;
 
 /// From here on the load generator's own queueing is part of the latency.
 const MOST_BUSY: f64 = 0.9;
 /// At p99 the schedule may be this late.
 const MOST_LAG_NS: u64 = 1_000_000;
 /// A core may stand still for this long.
-const MOST_HICCUP_NS: u64 = 20_000_000;
+const MOST_SCHEDULING_DELAY_NS: u64 = 20_000_000;
 
-/// Bytes of messages, stamps included, in the whole trial: counted at the socket by the tap, and independently of it
-/// by the sessions that sent and received them. Of what was compressed, the tap sees no messages.
+/// Bytes of messages, stamps included, in the whole trial: counted at the socket by byte accounting, and independently of it
+/// by the sessions that sent and received them. Of what was compressed, byte accounting sees no messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct MessageBytes {
     pub(super) tapped_up: Option<u64>,
@@ -61,8 +61,8 @@ fn on_cores(
     let all = [
         (busy > MOST_BUSY).then_some(Warning::LoadGeneratorBusy { busy }),
         (lag_ns > MOST_LAG_NS).then_some(Warning::ScheduleLag { p99_ns: lag_ns }),
-        hiccup(instrument.hiccup_load.as_ref(), false),
-        hiccup(instrument.hiccup_server.as_ref(), true),
+        scheduling_delay(instrument.scheduling_delay_load.as_ref(), false),
+        scheduling_delay(instrument.scheduling_delay_server.as_ref(), true),
         shares_cores(load_cores, server_cores).then_some(Warning::NotPinned),
         (counts.reconnects > 0).then_some(Warning::Reconnects { count: counts.reconnects }),
         (up != 0 || down != 0).then_some(Warning::BytesDoNotAddUp { up, down }),
@@ -72,9 +72,9 @@ fn on_cores(
     all.into_iter().flatten().collect()
 }
 
-fn hiccup(hiccups: Option<&Quantiles>, on_server_core: bool) -> Option<Warning> {
-    let max_ns = hiccups?.max_ns;
-    (max_ns > MOST_HICCUP_NS).then_some(Warning::Hiccup { max_ns, on_server_core })
+fn scheduling_delay(scheduling_delays: Option<&Quantiles>, on_server_core: bool) -> Option<Warning> {
+    let max_ns = scheduling_delays?.max_ns;
+    (max_ns > MOST_SCHEDULING_DELAY_NS).then_some(Warning::SchedulingDelay { max_ns, on_server_core })
 }
 
 fn shares_cores(load: &[u32], server: &[u32]) -> bool {
@@ -82,9 +82,9 @@ fn shares_cores(load: &[u32], server: &[u32]) -> bool {
 }
 
 /// Tap − sessions, up and down. Only where everything arrived on connections that held: of a message that was cut off,
-/// the tap may have seen all and the session nothing.
+/// byte accounting may have seen all and the session nothing.
 fn disagreement(counts: &Counts, messages: &MessageBytes) -> (i64, i64) {
-    let cut_off = counts.reconnects > 0 || counts.missing > 0 || counts.uplink_sent < counts.uplink_due;
+    let cut_off = counts.reconnects > 0 || counts.lost > 0 || counts.uplink_sent < counts.uplink_due;
     if cut_off {
         return (0, 0);
     }
@@ -120,8 +120,8 @@ mod tests {
     fn a_quiet_trial_has_none() {
         let instrument = Instrument {
             schedule_lag: quantiles(MOST_LAG_NS / 2),
-            hiccup_load: quantiles(MOST_HICCUP_NS / 2),
-            hiccup_server: quantiles(MOST_HICCUP_NS / 2),
+            scheduling_delay_load: quantiles(MOST_SCHEDULING_DELAY_NS / 2),
+            scheduling_delay_server: quantiles(MOST_SCHEDULING_DELAY_NS / 2),
             load_busy: 0.5,
         };
         assert_eq!(warnings([&[1], &[0]], 0, &MessageBytes::default(), &instrument), []);
@@ -130,21 +130,21 @@ mod tests {
 
     #[test]
     fn a_stopwatch_that_was_the_bottleneck_is_told() {
-        let (lag_ns, hiccup_ns) = (MOST_LAG_NS * 2, MOST_HICCUP_NS * 2);
+        let (lag_ns, scheduling_delay_ns) = (MOST_LAG_NS * 2, MOST_SCHEDULING_DELAY_NS * 2);
         let instrument = Instrument {
             schedule_lag: quantiles(lag_ns),
-            hiccup_load: quantiles(hiccup_ns),
-            hiccup_server: quantiles(hiccup_ns),
+            scheduling_delay_load: quantiles(scheduling_delay_ns),
+            scheduling_delay_server: quantiles(scheduling_delay_ns),
             load_busy: 0.95,
         };
         let found = warnings([&[1], &[0]], 0, &MessageBytes::default(), &instrument);
         let p99_ns = instrument.schedule_lag.unwrap().p99_ns;
-        let max_ns = instrument.hiccup_load.unwrap().max_ns;
+        let max_ns = instrument.scheduling_delay_load.unwrap().max_ns;
         let expected = [
             Warning::LoadGeneratorBusy { busy: 0.95 },
             Warning::ScheduleLag { p99_ns },
-            Warning::Hiccup { max_ns, on_server_core: false },
-            Warning::Hiccup { max_ns, on_server_core: true },
+            Warning::SchedulingDelay { max_ns, on_server_core: false },
+            Warning::SchedulingDelay { max_ns, on_server_core: true },
         ];
         assert_eq!(found, expected);
     }

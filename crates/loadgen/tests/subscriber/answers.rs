@@ -57,12 +57,12 @@ async fn take_two(rig: &mut Rig, answer: &[u8], closes: bool) {
         head(&mut stream).await
     };
     assert!(next.starts_with("GET /events?channel=0&after=2 "), "{next}");
-    assert_eq!(rig.shard.snapshot().counters.events, 2);
+    assert_eq!(rig.worker.snapshot().counters.events, 2);
     subscriber.abort();
 }
 
 fn lines() -> Vec<u8> {
-    [1, 2].iter().flat_map(|&seq| wire::lines::encode(&event(seq))).collect()
+    [1, 2].iter().flat_map(|&seq| protocol::lines::encode(&event(seq))).collect()
 }
 
 fn chunked() -> Vec<u8> {
@@ -118,9 +118,9 @@ fn hyper_goes_on_where_it_has_taken_up() {
         assert!(head(&mut stream).await.contains("after=2"));
         stream.write_all(&found(&[3])).await.unwrap();
         assert!(head(&mut stream).await.contains("after=3"));
-        let counters = rig.shard.snapshot().counters;
+        let counters = rig.worker.snapshot().counters;
         assert_eq!((counters.requests, counters.connections, counters.responses), (3, 1, 2));
-        let snapshot = rig.shard.snapshot();
+        let snapshot = rig.worker.snapshot();
         let wire = (snapshot.account.up.wire(), snapshot.account.down.wire());
         assert_eq!(wire, (snapshot.socket_written, snapshot.socket_read));
     });
@@ -138,7 +138,7 @@ fn an_answer_is_taken_however_it_is_cut() {
             tokio::task::yield_now().await;
             stream.write_all(&answer[cut..]).await.unwrap();
             assert!(head(&mut stream).await.contains("after=2"), "cut at {cut}");
-            assert_eq!(rig.shard.snapshot().counters.events, 2);
+            assert_eq!(rig.worker.snapshot().counters.events, 2);
             subscriber.abort();
         }
     });
@@ -194,7 +194,7 @@ fn a_connection_that_the_server_ended_or_spoke_on_unasked_is_not_asked_on_again(
             stream.shutdown().await.unwrap();
             let (_stream, request): (TcpStream, String) = rig.accept().await;
             assert!(request.contains("after=1"), "{request}");
-            assert_eq!(rig.shard.snapshot().counters.connections, 2);
+            assert_eq!(rig.worker.snapshot().counters.connections, 2);
         }
     });
 }

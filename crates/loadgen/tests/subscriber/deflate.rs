@@ -2,11 +2,11 @@
 
 use bytes::BytesMut;
 use loadgen::subscriber::{SubscribeError, websocket};
-use schema::settings::{Compression, Frames, HeaderProfile, Settings, Transport};
+use model::settings::{Compression, Frames, HeaderProfile, Settings, Transport};
+use protocol::deflate::{Agreement, Codec, Kind, Message, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
-use wire::deflate::{Agreement, Codec, Kind, Message, Role};
 
 use crate::rig::{Rig, event, run, settings};
 
@@ -26,7 +26,7 @@ fn server() -> Codec {
 }
 
 async fn until_events(rig: &Rig, events: u64) {
-    while rig.shard.snapshot().counters.events < events {
+    while rig.worker.snapshot().counters.events < events {
         tokio::task::yield_now().await;
     }
 }
@@ -81,7 +81,7 @@ fn events_are_inflated_however_they_are_cut_and_fragmented() {
             .unwrap();
         assert_eq!(next(&mut server, &mut stream).await, Message::Pong);
         until_events(&rig, 4).await;
-        assert_eq!(rig.shard.snapshot().counters.responses, 4);
+        assert_eq!(rig.worker.snapshot().counters.responses, 4);
     });
 }
 
@@ -119,7 +119,7 @@ fn messages_are_sent_compressed_with_the_opcode_of_the_settings() {
                 let Message::Data(found, payload) = next(&mut server, &mut stream).await else {
                     panic!("no message")
                 };
-                let stamp = wire::Message::decode(&payload).unwrap().stamp;
+                let stamp = protocol::Message::decode(&payload).unwrap().stamp;
                 assert_eq!((found, stamp.intended_ns), (kind, intended_ns));
             }
         }

@@ -11,12 +11,12 @@ use hyper::upgrade::Upgraded;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use loadgen::subscriber::{SubscribeError, websocket};
-use schema::settings::{Compression, HttpVersion, Settings, Transport};
+use model::settings::{Compression, HttpVersion, Settings, Transport};
+use protocol::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
-use wire::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
 
 use crate::rig::{Rig, event, run, settings};
 
@@ -99,7 +99,7 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
 }
 
 async fn until_events(rig: &Rig, events: u64) {
-    while rig.shard.snapshot().counters.events < events {
+    while rig.worker.snapshot().counters.events < events {
         tokio::task::yield_now().await;
     }
 }
@@ -123,7 +123,7 @@ fn a_subscriber_asks_by_extended_connect_and_says_nothing_of_the_upgrade() {
         let mut sent = [0; 6 + 52];
         stream.read_exact(&mut sent).await.unwrap();
         assert_eq!(sent[..2], [0x81, 0x80 | 52]);
-        let counters = rig.shard.snapshot().counters;
+        let counters = rig.worker.snapshot().counters;
         assert_eq!((counters.requests, counters.connections, counters.events), (1, 1, 1));
     });
 }
@@ -136,7 +136,7 @@ fn subscribers_that_share_a_connection_have_streams_of_their_own() {
         settings.transport.per_connection = 3;
         let rig = Rig::new(settings).await;
         for index in 0..3 {
-            spawn_local(websocket::subscribe(rig.shard.session(index, 0, None)));
+            spawn_local(websocket::subscribe(rig.worker.session(index, 0, None)));
         }
         let mut streams = serve(&rig.listener, TAKES).await;
         let mut open = Vec::new();
@@ -153,7 +153,7 @@ fn subscribers_that_share_a_connection_have_streams_of_their_own() {
             stream.write_all(&[&[0x81, 52][..], &event(2)].concat()).await.unwrap();
         }
         until_events(&rig, 5).await;
-        assert_eq!(rig.shard.snapshot().counters.connections, 1);
+        assert_eq!(rig.worker.snapshot().counters.connections, 1);
     });
 }
 

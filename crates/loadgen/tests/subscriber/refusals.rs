@@ -42,7 +42,7 @@ fn the_last_word_of_a_stream_dismisses_the_subscriber() {
         stream.write_all(&[head.as_bytes(), &event(1), b"\n", last].concat()).await.unwrap();
         let error = subscriber.await.unwrap().unwrap_err();
         assert!(matches!(&error, SubscribeError::Dismissed(said) if said.contains("too slow")), "{error}");
-        assert_eq!(rig.shard.snapshot().counters.events, 1);
+        assert_eq!(rig.worker.snapshot().counters.events, 1);
     });
 }
 
@@ -52,11 +52,11 @@ fn the_last_frame_of_raw_tcp_dismisses_the_subscriber() {
         let mut rig = Rig::new(settings()).await;
         let subscriber = spawn_local(raw_tcp::subscribe(rig.session()));
         let (mut stream, _) = rig.listener.accept().await.unwrap();
-        stream.write_all(&wire::frame::encode(&event(1))).await.unwrap();
-        stream.write_all(&wire::frame::encode(b"{\"error\":\"too slow\"}")).await.unwrap();
+        stream.write_all(&protocol::frame::encode(&event(1))).await.unwrap();
+        stream.write_all(&protocol::frame::encode(b"{\"error\":\"too slow\"}")).await.unwrap();
         let error = subscriber.await.unwrap().unwrap_err();
         assert!(matches!(&error, SubscribeError::Dismissed(said) if said.contains("too slow")), "{error}");
-        assert_eq!(rig.shard.snapshot().counters.events, 1);
+        assert_eq!(rig.worker.snapshot().counters.events, 1);
     });
 }
 

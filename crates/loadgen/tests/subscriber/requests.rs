@@ -1,7 +1,7 @@
 //! What a subscriber asks for, and on how many connections.
 
 use loadgen::subscriber::{http_streaming, long_polling, raw_tcp, short_polling, websocket};
-use schema::settings::{EmptyAnswer, Frames};
+use model::settings::{EmptyAnswer, Frames};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
 
@@ -25,7 +25,7 @@ fn a_poll_asks_for_what_follows_the_last_event_on_the_same_connection() {
         stream.write_all(NO_CONTENT).await.unwrap();
         assert_eq!(head(&mut stream).await, get("/events?channel=0&after=2", &rig));
 
-        let counters = rig.shard.snapshot().counters;
+        let counters = rig.worker.snapshot().counters;
         assert_eq!((counters.events, counters.responses, counters.empty_responses), (2, 1, 1));
         assert_eq!((counters.requests, counters.connections), (3, 1));
     });
@@ -42,7 +42,7 @@ fn a_poll_that_keeps_no_connection_says_so_and_opens_a_new_one() {
             let (mut stream, request) = rig.accept().await;
             assert!(request.ends_with("\r\nconnection: close\r\n\r\n"), "{request}");
             stream.write_all(NO_CONTENT).await.unwrap();
-            assert_eq!(rig.shard.snapshot().counters.connections, connections);
+            assert_eq!(rig.worker.snapshot().counters.connections, connections);
         }
     });
 }
@@ -61,7 +61,7 @@ fn a_poll_that_may_be_answered_304_names_what_it_has() {
         assert!(request.contains("\r\nif-none-match: \"1\"\r\n"), "{request}");
         stream.write_all(b"HTTP/1.1 304 Not Modified\r\n\r\n").await.unwrap();
         head(&mut stream).await;
-        assert_eq!(rig.shard.snapshot().counters.empty_responses, 1);
+        assert_eq!(rig.worker.snapshot().counters.empty_responses, 1);
     });
 }
 
@@ -81,7 +81,7 @@ fn messages_are_posted_one_after_another_on_a_connection_of_their_own() {
             assert!(request.starts_with(expected) && request.contains("content-length: 52\r\n"), "{request}");
             let mut body = [0; 52];
             posts.read_exact(&mut body).await.unwrap();
-            assert_eq!(wire::Message::decode(&body).unwrap().stamp.intended_ns, intended_ns);
+            assert_eq!(protocol::Message::decode(&body).unwrap().stamp.intended_ns, intended_ns);
             posts.write_all(NO_CONTENT).await.unwrap();
             if intended_ns == 5 {
                 request = head(&mut posts).await;
@@ -120,12 +120,12 @@ fn raw_tcp_says_hello_and_takes_frames_however_they_are_cut() {
         let mut hello = [0; 4 + 17];
         stream.read_exact(&mut hello).await.unwrap();
         assert_eq!(hello[..], b"\0\0\0\x11channel=0&after=0"[..]);
-        let frames = [wire::frame::encode(&event(1)), wire::frame::encode(&event(2))].concat();
+        let frames = [protocol::frame::encode(&event(1)), protocol::frame::encode(&event(2))].concat();
         for part in frames.chunks(7) {
             stream.write_all(part).await.unwrap();
             tokio::task::yield_now().await;
         }
-        while rig.shard.snapshot().counters.events < 2 {
+        while rig.worker.snapshot().counters.events < 2 {
             tokio::task::yield_now().await;
         }
         rig.sender.send(5).unwrap();

@@ -6,26 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loadgen::Session;
-use loadgen::shard::{Shard, ShardSpec};
 use loadgen::stop::{self, Stopper};
-use schema::settings::{
+use loadgen::worker_context::{WorkerContext, WorkerSpec};
+use model::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
     ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
 };
+use protocol::message::PayloadKind;
+use protocol::{Message, Stamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use wire::message::PayloadKind;
-use wire::{Message, Stamp};
 
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// A trial of one subscriber.
 pub(crate) struct Rig {
     pub(crate) listener: TcpListener,
-    pub(crate) shard: Rc<Shard>,
+    pub(crate) worker: Rc<WorkerContext>,
     pub(crate) stopper: Stopper,
     outgoing: Option<mpsc::UnboundedReceiver<u64>>,
     pub(crate) sender: mpsc::UnboundedSender<u64>,
@@ -39,12 +39,18 @@ impl Rig {
         let (sender, outgoing) = mpsc::unbounded_channel();
         let settings = Arc::new(settings);
         let spec =
-            ShardSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected: Arc::default() };
-        Self { listener, shard: Shard::new(spec).unwrap(), stopper, outgoing: Some(outgoing), sender }
+            WorkerSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected: Arc::default() };
+        Self {
+            listener,
+            worker: WorkerContext::new(spec).unwrap(),
+            stopper,
+            outgoing: Some(outgoing),
+            sender,
+        }
     }
 
     pub(crate) fn session(&mut self) -> Session {
-        self.shard.session(0, 0, self.outgoing.take())
+        self.worker.session(0, 0, self.outgoing.take())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -114,7 +120,7 @@ pub(crate) fn event(seq: u64) -> Vec<u8> {
 
 /// An answer to a poll, with these events.
 pub(crate) fn found(seqs: &[u64]) -> Vec<u8> {
-    let body: Vec<u8> = seqs.iter().flat_map(|&seq| wire::lines::encode(&event(seq))).collect();
+    let body: Vec<u8> = seqs.iter().flat_map(|&seq| protocol::lines::encode(&event(seq))).collect();
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n",
         body.len()

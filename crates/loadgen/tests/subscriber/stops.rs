@@ -52,7 +52,7 @@ fn a_websocket_closes_with_1000_and_waits_for_the_answer() {
         stream.write_all(b"\x88\x02\x03\xe8").await.unwrap();
         drop(stream);
         subscriber.await.unwrap().unwrap();
-        assert_eq!(rig.shard.snapshot().account.down.control, 4);
+        assert_eq!(rig.worker.snapshot().account.down.control, 4);
     });
 }
 

@@ -10,7 +10,7 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
 /// Waits until so many events have been received.
 async fn until_events(rig: &Rig, events: u64) {
-    while rig.shard.snapshot().counters.events < events {
+    while rig.worker.snapshot().counters.events < events {
         yield_now().await;
     }
 }
@@ -29,7 +29,7 @@ async fn serve_chunks(rig: &Rig, encode: fn(u64) -> Vec<u8>) {
         until_events(rig, before + 20).await;
         stream.write_all(&[rest, b"\r\n"].concat()).await.unwrap();
         until_events(rig, before + 40).await;
-        assert_eq!(rig.shard.snapshot().counters.responses, nth + 1);
+        assert_eq!(rig.worker.snapshot().counters.responses, nth + 1);
     }
 }
 
@@ -38,10 +38,10 @@ fn a_chunk_that_comes_in_pieces_is_one_response() {
     run(async {
         let mut rig = Rig::new(settings()).await;
         let _subscriber = spawn_local(http_streaming::sse::subscribe(rig.session()));
-        serve_chunks(&rig, |seq| wire::sse::encode(seq, &event(seq)).to_vec()).await;
+        serve_chunks(&rig, |seq| protocol::sse::encode(seq, &event(seq)).to_vec()).await;
 
         let mut rig = Rig::new(settings()).await;
         let _subscriber = spawn_local(http_streaming::ndjson::subscribe(rig.session()));
-        serve_chunks(&rig, |seq| wire::lines::encode(&event(seq)).to_vec()).await;
+        serve_chunks(&rig, |seq| protocol::lines::encode(&event(seq)).to_vec()).await;
     });
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use loadgen::subscriber::{SubscribeError, http_streaming, long_polling};
-use schema::settings::Transport;
+use model::settings::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, spawn_local};
@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use crate::rig::{Counted, Rig, assert_whole, event, run, settings, until};
 
 fn deflated() -> Transport {
-    Transport { compression: schema::settings::Compression::Deflate, ..Transport::default() }
+    Transport { compression: model::settings::Compression::Deflate, ..Transport::default() }
 }
 
 /// What was written so far, as the encoder left it at a sync flush.
@@ -75,11 +75,11 @@ async fn answered(rig: &Rig, body: &[u8]) -> JoinHandle<Result<(), SubscribeErro
 fn a_polls_body_is_inflated_and_counted_as_it_came() {
     run(async {
         let rig = Rig::new(settings(deflated()), None).await;
-        let lines = [1, 2, 3].map(|seq| wire::lines::encode(&event(seq)).to_vec()).concat();
+        let lines = [1, 2, 3].map(|seq| protocol::lines::encode(&event(seq)).to_vec()).concat();
         let body = gzip(&lines);
         let subscriber = answered(&rig, &body).await;
-        until(|| rig.shard.snapshot().counters.events == 3).await;
-        until(|| rig.shard.snapshot().counters.requests == 2).await;
+        until(|| rig.worker.snapshot().counters.events == 3).await;
+        until(|| rig.worker.snapshot().counters.requests == 2).await;
         rig.stopper.stop();
         subscriber.await.unwrap().unwrap();
         let snapshot = rig.closed().await;
@@ -102,8 +102,8 @@ fn each_batch_of_a_stream_is_handed_on_as_it_is_flushed() {
         for seq in 1..=3u64 {
             let text = [format!("id: {seq}\ndata: ").as_bytes(), &event(seq), b"\n\n"].concat();
             stream.write_all(&chunk(&flushed(&mut encoder, &text))).await.unwrap();
-            until(|| rig.shard.snapshot().counters.events == seq).await;
-            assert_eq!(rig.shard.snapshot().counters.responses, seq);
+            until(|| rig.worker.snapshot().counters.events == seq).await;
+            assert_eq!(rig.worker.snapshot().counters.responses, seq);
         }
         stream.write_all(&[&chunk(&encoder.finish().unwrap())[..], b"0\r\n\r\n"].concat()).await.unwrap();
         subscriber.await.unwrap().unwrap();

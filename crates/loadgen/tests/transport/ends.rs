@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use loadgen::subscriber::{http_streaming, raw_tcp};
-use schema::settings::Transport;
+use model::settings::Transport;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::spawn_local;
 
@@ -25,7 +25,7 @@ async fn say_more_at_the_end(mut stream: impl AsyncRead + AsyncWrite + Unpin, fi
 }
 
 fn assert_all_seen(rig: &Rig, crossed: &Crossed) {
-    let snapshot = rig.shard.snapshot();
+    let snapshot = rig.worker.snapshot();
     assert_whole(&snapshot);
     let server = (crossed.read.get(), crossed.written.get());
     assert_eq!((snapshot.socket_written, snapshot.socket_read), server);
@@ -35,7 +35,7 @@ fn assert_all_seen(rig: &Rig, crossed: &Crossed) {
 fn what_a_server_says_after_the_end_is_seen_and_nobody_is_reset() {
     run(async {
         let identity = Identity::new();
-        let frame = wire::frame::encode(&event(1));
+        let frame = protocol::frame::encode(&event(1));
         for identity in [None, Some(&identity)] {
             let rig = Rig::new(settings(Transport::default()), identity).await;
             let subscriber = spawn_local(raw_tcp::subscribe(rig.session(0)));
@@ -50,13 +50,13 @@ fn what_a_server_says_after_the_end_is_seen_and_nobody_is_reset() {
                     }
                 }
             });
-            until(|| rig.shard.snapshot().counters.events == 1).await;
+            until(|| rig.worker.snapshot().counters.events == 1).await;
             rig.stopper.stop();
             subscriber.await.unwrap().unwrap();
             server.await.unwrap();
             rig.closed().await;
             assert_all_seen(&rig, &crossed);
-            assert_eq!(rig.shard.snapshot().account.down.payload, 10);
+            assert_eq!(rig.worker.snapshot().account.down.payload, 10);
         }
     });
 }
@@ -68,7 +68,7 @@ fn a_response_that_is_left_is_read_to_its_end() {
         let subscriber = spawn_local(http_streaming::ndjson::subscribe(rig.session(0)));
         let mut stream = rig.accept().await;
         let crossed = stream.crossed.clone();
-        let chunk = [b"35\r\n", &wire::lines::encode(&event(1))[..], b"\r\n"].concat();
+        let chunk = [b"35\r\n", &protocol::lines::encode(&event(1))[..], b"\r\n"].concat();
         assert_eq!(chunk.len(), 4 + 0x35 + 2);
         let head =
             b"HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -77,7 +77,7 @@ fn a_response_that_is_left_is_read_to_its_end() {
         let first = [&head[..], &chunk].concat();
         let last = [&chunk[..], b"0\r\n\r\n"].concat();
         let server = spawn_local(async move { say_more_at_the_end(stream, &first, &last).await });
-        until(|| rig.shard.snapshot().counters.events == 1).await;
+        until(|| rig.worker.snapshot().counters.events == 1).await;
         rig.stopper.stop();
         subscriber.await.unwrap().unwrap();
         server.await.unwrap();
@@ -92,7 +92,7 @@ fn a_server_that_does_not_end_is_left_after_half_a_second() {
         let rig = Rig::new(settings(Transport::default()), None).await;
         let subscriber = spawn_local(raw_tcp::subscribe(rig.session(0)));
         let _stream = rig.accept().await;
-        until(|| rig.shard.connected() == 1).await;
+        until(|| rig.worker.connected() == 1).await;
         let begin = Instant::now();
         rig.stopper.stop();
         subscriber.await.unwrap().unwrap();
@@ -108,10 +108,10 @@ fn the_kernels_segments_are_those_of_open_and_closed_sockets() {
             let subscriber = spawn_local(raw_tcp::subscribe(rig.session(0)));
             let mut stream = rig.accept().await;
             stream.read_exact(&mut [0; 21]).await.unwrap();
-            stream.write_all(&wire::frame::encode(&event(connections))).await.unwrap();
-            until(|| rig.shard.snapshot().counters.events == connections).await;
+            stream.write_all(&protocol::frame::encode(&event(connections))).await.unwrap();
+            until(|| rig.worker.snapshot().counters.events == connections).await;
 
-            let open = rig.shard.snapshot().segments;
+            let open = rig.worker.snapshot().segments;
             assert_eq!((open.up.with_data, open.down.with_data), (connections, connections));
             for count in [open.up, open.down] {
                 assert_eq!(count.header_bytes, count.segments * SEGMENT + connections * SYN);
@@ -132,9 +132,9 @@ fn segments_are_as_a_1500_byte_path_has_them() {
         let rig = Rig::new(settings(Transport::default()), None).await;
         let _subscriber = spawn_local(raw_tcp::subscribe(rig.session(0)));
         let mut stream = rig.accept().await;
-        let long = wire::frame::encode(&[&event(1)[..], &[b'x'; 10 * 1448]].concat());
+        let long = protocol::frame::encode(&[&event(1)[..], &[b'x'; 10 * 1448]].concat());
         stream.write_all(&long).await.unwrap();
-        until(|| rig.shard.snapshot().socket_read == long.len() as u64).await;
-        assert_eq!(rig.shard.snapshot().segments.down.with_data, 11);
+        until(|| rig.worker.snapshot().socket_read == long.len() as u64).await;
+        assert_eq!(rig.worker.snapshot().segments.down.with_data, 11);
     });
 }

@@ -14,9 +14,9 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, Version};
 use hyper_util::rt::TokioIo;
-use loadgen::shard::Shard;
 use loadgen::subscriber::{SubscribeError, http_streaming, short_polling};
-use schema::settings::{HttpVersion, Pace, Settings, Transport, Uplink, UplinkTo};
+use loadgen::worker_context::WorkerContext;
+use model::settings::{HttpVersion, Pace, Settings, Transport, Uplink, UplinkTo};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
@@ -51,7 +51,7 @@ impl Asked {
 /// Answers `POST` with 204, a stream with one event and no end, the first poll with two events and the others with 204.
 fn answer(asked: &Asked, request: &Request<()>) -> Response<Body> {
     let lines =
-        |seqs: &[u64]| seqs.iter().flat_map(|&seq| wire::lines::encode(&event(seq))).collect::<Vec<u8>>();
+        |seqs: &[u64]| seqs.iter().flat_map(|&seq| protocol::lines::encode(&event(seq))).collect::<Vec<u8>>();
     let is_first = asked.len() == 1;
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/stream") => {
@@ -132,7 +132,7 @@ fn what_was_said_is_recorded_once_for_each_kind_of_exchange() {
         let asked = spawn_server(&rig, None);
         let _subscriber = spawn_local(short_polling::subscribe(rig.session(0)));
         until(|| asked.len() >= 4).await;
-        let heads = rig.shard.heads();
+        let heads = rig.worker.heads();
         let told: Vec<_> = heads
             .iter()
             .map(|head| (head.exchange.as_str(), head.target.as_str(), head.status, head.request.len()))
@@ -158,8 +158,8 @@ fn so_many_subscribers_share_a_connection_as_the_settings_say() {
         for session in &sessions {
             spawn_local(http_streaming::ndjson::subscribe(session.clone()));
         }
-        until(|| rig.shard.snapshot().counters.events == 7).await;
-        assert_eq!((asked.len(), rig.shard.snapshot().counters.connections), (7, 3));
+        until(|| rig.worker.snapshot().counters.events == 7).await;
+        assert_eq!((asked.len(), rig.worker.snapshot().counters.connections), (7, 3));
         assert!(sessions.iter().all(loadgen::Session::is_connected));
         rig.stopper.stop();
         assert_whole(&rig.closed().await);
@@ -175,12 +175,12 @@ fn a_connection_that_broke_is_made_anew_by_whoever_comes_first() {
             let subscribers =
                 [0, 1].map(|index| spawn_local(http_streaming::sse::subscribe(rig.session(index))));
             let server = spawn_local(serve(rig.accept().await, Asked::default()));
-            until(|| rig.shard.connected() == 2 * connections).await;
+            until(|| rig.worker.connected() == 2 * connections).await;
             server.abort();
             for subscriber in subscribers {
                 assert!(subscriber.await.unwrap().is_err());
             }
-            assert_eq!(rig.shard.snapshot().counters.connections, connections);
+            assert_eq!(rig.worker.snapshot().counters.connections, connections);
         }
     });
 }
@@ -212,7 +212,7 @@ fn messages_are_posted_beside_the_stream_on_the_same_connection() {
         let rig = Rc::new(Rig::new(Settings { uplink: Some(uplink), ..settings(http2()) }, None).await);
         let asked = spawn_server(&rig, None);
         let (sender, outgoing) = mpsc::unbounded_channel();
-        let session = Shard::session(&rig.shard, 0, 0, Some(outgoing));
+        let session = WorkerContext::session(&rig.worker, 0, 0, Some(outgoing));
         let _subscriber = spawn_local(http_streaming::sse::subscribe(session));
         sender.send(5).unwrap();
         until(|| asked.len() == 2).await;
@@ -221,7 +221,7 @@ fn messages_are_posted_beside_the_stream_on_the_same_connection() {
         let fields: Vec<_> =
             post.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         assert_eq!((post.uri().path(), fields), ("/messages", vec![("content-length", &b"52"[..])]));
-        assert_eq!(rig.shard.snapshot().counters.connections, 1);
+        assert_eq!(rig.worker.snapshot().counters.connections, 1);
     });
 }
 

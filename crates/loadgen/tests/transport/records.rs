@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use loadgen::tap::{Protocol, SharedTally, Tally, TappedTls, TlsTap};
-use schema::bytes_account::Layers;
+use loadgen::byte_accounting::{ByteCounts, Protocol, SharedByteCounts, TappedTls, TlsTap};
+use model::byte_account::Layers;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
@@ -90,7 +90,7 @@ impl AsyncWrite for Cutting {
 async fn open(
     near: Cutting,
     identity: &Identity,
-    tally: &SharedTally,
+    byte_counts: &SharedByteCounts,
     added_delay: Duration,
 ) -> TappedTls<Cutting> {
     let tap = TlsTap {
@@ -98,7 +98,7 @@ async fn open(
         server: ServerName::try_from("localhost").unwrap(),
         alpn: None,
         protocol: Protocol::RawTcp,
-        tally: SharedTally::clone(tally),
+        byte_counts: SharedByteCounts::clone(byte_counts),
         added_delay,
         trace: None,
     };
@@ -107,7 +107,7 @@ async fn open(
 
 /// What both sides counted of the same exchange.
 struct Counts {
-    tally: Tally,
+    byte_counts: ByteCounts,
     server_read: u64,
     server_written: u64,
 }
@@ -117,7 +117,7 @@ async fn exchange(most: usize, tickets: usize, delay: Duration, downs: &[Vec<u8>
     let identity = Identity::new();
     let (near, far) = duplex(1 << 20);
     let near = Cutting { stream: near, most, reads: Turn::default(), writes: Turn::default() };
-    let (far, tally) = (Counted::new(far), SharedTally::default());
+    let (far, byte_counts) = (Counted::new(far), SharedByteCounts::default());
     let crossed = far.crossed.clone();
     let acceptor = identity.acceptor(&[], tickets);
     let server = async {
@@ -134,8 +134,8 @@ async fn exchange(most: usize, tickets: usize, delay: Duration, downs: &[Vec<u8>
         tls.shutdown().await.unwrap();
     };
     let client = async {
-        let mut tls = open(near, &identity, &tally, delay).await;
-        tls.write_all(&wire::frame::encode(HELLO)).await.unwrap();
+        let mut tls = open(near, &identity, &byte_counts, delay).await;
+        tls.write_all(&protocol::frame::encode(HELLO)).await.unwrap();
         tls.flush().await.unwrap();
         let mut read = vec![0; downs.iter().map(Vec::len).sum()];
         for part in read.chunks_mut(11) {
@@ -147,8 +147,8 @@ async fn exchange(most: usize, tickets: usize, delay: Duration, downs: &[Vec<u8>
         assert_eq!(tls.read(&mut [0; 8]).await.unwrap(), 0);
     };
     tokio::join!(server, client);
-    let tally = *tally.borrow();
-    Counts { tally, server_read: crossed.read.get(), server_written: crossed.written.get() }
+    let byte_counts = *byte_counts.borrow();
+    Counts { byte_counts, server_read: crossed.read.get(), server_written: crossed.written.get() }
 }
 
 async fn write_in_slices(tls: &mut TappedTls<Cutting>, mut bytes: &[u8]) {
@@ -161,7 +161,7 @@ async fn write_in_slices(tls: &mut TappedTls<Cutting>, mut bytes: &[u8]) {
 }
 
 fn assert_whole(counts: &Counts) {
-    let Tally { account, socket_read, socket_written, .. } = counts.tally;
+    let ByteCounts { account, socket_read, socket_written, .. } = counts.byte_counts;
     assert_eq!((socket_read, socket_written), (counts.server_written, counts.server_read));
     assert_eq!((account.down.wire(), account.up.wire()), (socket_read, socket_written));
     assert_eq!((account.down.unfinished, account.up.unfinished), (0, 0), "{account:?}");
@@ -169,20 +169,20 @@ fn assert_whole(counts: &Counts) {
 
 /// Messages of raw TCP: two in a record, one in two records, one longer than a record may be.
 fn downs() -> Vec<Vec<u8>> {
-    let frame = |seq| wire::frame::encode(&event(seq)).to_vec();
+    let frame = |seq| protocol::frame::encode(&event(seq)).to_vec();
     let cut = frame(3);
-    let long = wire::frame::encode(&vec![b'x'; 40_000]).to_vec();
+    let long = protocol::frame::encode(&vec![b'x'; 40_000]).to_vec();
     vec![[frame(1), frame(2)].concat(), cut[..9].to_vec(), cut[9..].to_vec(), long]
 }
 
 #[test]
 fn the_layers_are_the_same_however_the_socket_cuts_the_records() {
     run(async {
-        let up = [1, 2].map(|seq| wire::frame::encode(&event(seq)).to_vec()).concat();
+        let up = [1, 2].map(|seq| protocol::frame::encode(&event(seq)).to_vec()).concat();
         for (most, delay_ms) in [(1 << 20, 0), (4096, 0), (61, 0), (5, 0), (1, 0), (1 << 20, 3)] {
             let counts = exchange(most, 2, Duration::from_millis(delay_ms), &downs(), &up).await;
             assert_whole(&counts);
-            let (up, down) = (counts.tally.account.up, counts.tally.account.down);
+            let (up, down) = (counts.byte_counts.account.up, counts.byte_counts.account.down);
             assert_eq!((up.payload, down.payload, up.stamp, down.stamp), (10, 15, 94, 141), "{most}");
             assert_eq!((up.handshake, up.message_framing, down.message_framing), (21, 8, 12), "{most}");
             assert_eq!(down.control, 40_004, "what is no message");
@@ -201,7 +201,7 @@ fn tickets_and_the_last_alert_belong_to_the_handshake() {
         for tickets in 0..=2 {
             let counts = exchange(usize::MAX, tickets, Duration::ZERO, &downs(), b"").await;
             assert_whole(&counts);
-            seen.push(counts.tally.account);
+            seen.push(counts.byte_counts.account);
         }
         let handshake = |at: usize| seen[at].down.tls_handshake;
         assert!(handshake(1) > handshake(0) + 50, "a ticket has more than 50 bytes");
@@ -218,22 +218,25 @@ fn what_a_failed_handshake_took_is_its_own() {
     run(async {
         let (identity, other) = (Identity::new(), Identity::new());
         let (near, far) = duplex(1 << 20);
-        let (tally, acceptor) = (SharedTally::default(), identity.acceptor(&[], 0));
+        let (byte_counts, acceptor) = (SharedByteCounts::default(), identity.acceptor(&[], 0));
         let connector = connector(&other);
         let tap = TlsTap {
             connector: &connector,
             server: ServerName::try_from("localhost").unwrap(),
             alpn: None,
             protocol: Protocol::RawTcp,
-            tally: SharedTally::clone(&tally),
+            byte_counts: SharedByteCounts::clone(&byte_counts),
             added_delay: Duration::ZERO,
             trace: None,
         };
         let (refused, opened) = tokio::join!(acceptor.accept(far), TappedTls::open(near, tap));
         assert!(refused.is_err() && opened.is_err());
-        let tally = *tally.borrow();
-        assert_eq!(tally.account.up.tls_handshake, tally.socket_written);
-        assert_eq!(tally.account.down.tls_handshake + tally.account.down.unfinished, tally.socket_read);
-        assert!(tally.socket_written > 0 && tally.account.down.tls_handshake > 0);
+        let byte_counts = *byte_counts.borrow();
+        assert_eq!(byte_counts.account.up.tls_handshake, byte_counts.socket_written);
+        assert_eq!(
+            byte_counts.account.down.tls_handshake + byte_counts.account.down.unfinished,
+            byte_counts.socket_read
+        );
+        assert!(byte_counts.socket_written > 0 && byte_counts.account.down.tls_handshake > 0);
     });
 }

@@ -10,10 +10,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use loadgen::Session;
-use loadgen::shard::{Shard, ShardSpec, Snapshot};
 use loadgen::stop::{self, Stopper};
 use loadgen::transport::Trust;
-use schema::settings::{HeaderProfile, Http, Settings, ShortPolling, Transport};
+use loadgen::worker_context::{Snapshot, WorkerContext, WorkerSpec};
+use model::settings::{HeaderProfile, Http, Settings, ShortPolling, Transport};
+use protocol::message::PayloadKind;
+use protocol::{Message, Stamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
@@ -23,15 +25,13 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::server::TlsStream;
-use wire::message::PayloadKind;
-use wire::{Message, Stamp};
 
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// A trial's client half, and where its server listens.
 pub(crate) struct Rig {
     pub(crate) listener: TcpListener,
-    pub(crate) shard: Rc<Shard>,
+    pub(crate) worker: Rc<WorkerContext>,
     pub(crate) stopper: Stopper,
 }
 
@@ -41,7 +41,7 @@ impl Rig {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stopper, stop) = stop::channel();
-        let spec = ShardSpec {
+        let spec = WorkerSpec {
             address,
             trust: identity.map(Identity::trust),
             settings: Arc::new(settings),
@@ -50,11 +50,11 @@ impl Rig {
             stop,
             connected: Arc::default(),
         };
-        Self { listener, shard: Shard::new(spec).unwrap(), stopper }
+        Self { listener, worker: WorkerContext::new(spec).unwrap(), stopper }
     }
 
     pub(crate) fn session(&self, index: u32) -> Session {
-        self.shard.session(index, 0, None)
+        self.worker.session(index, 0, None)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -71,8 +71,8 @@ impl Rig {
 
     /// The counters once every connection is closed.
     pub(crate) async fn closed(&self) -> Snapshot {
-        self.shard.all_closed().await;
-        self.shard.snapshot()
+        self.worker.all_closed().await;
+        self.worker.snapshot()
     }
 }
 
@@ -122,7 +122,7 @@ impl Identity {
     }
 }
 
-/// A stream that counts what it takes and gives, independently of the tap.
+/// A stream that counts what it takes and gives, independently of byte accounting.
 #[derive(Debug)]
 pub(crate) struct Counted<S> {
     stream: S,

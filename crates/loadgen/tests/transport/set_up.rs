@@ -1,11 +1,11 @@
 //! What it takes to be connected.
 
 use loadgen::subscriber::{long_polling, raw_tcp, short_polling};
-use schema::settings::{Settings, Transport};
+use model::settings::{Settings, Transport};
+use protocol::message::PayloadKind;
+use protocol::{Message, Stamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{spawn_local, yield_now};
-use wire::message::PayloadKind;
-use wire::{Message, Stamp};
 
 use crate::rig::{Rig, run, settings, until};
 
@@ -17,12 +17,12 @@ fn each_subscriber_counts_to_its_own_connection_and_nothing_later() {
         for index in 0..3 {
             spawn_local(raw_tcp::subscribe(rig.session(index)));
             let mut stream = rig.accept().await;
-            until(|| rig.shard.connected() == u64::from(index) + 1).await;
-            stream.write_all(&wire::frame::encode(b"no message")).await.unwrap();
+            until(|| rig.worker.connected() == u64::from(index) + 1).await;
+            stream.write_all(&protocol::frame::encode(b"no message")).await.unwrap();
             streams.push(stream);
         }
-        until(|| rig.shard.snapshot().socket_read == 3 * 14).await;
-        let set_ups = rig.shard.take_set_ups();
+        until(|| rig.worker.snapshot().socket_read == 3 * 14).await;
+        let set_ups = rig.worker.take_set_ups();
         assert_eq!((set_ups.elapsed.len(), set_ups.account.up.handshake), (3, 3 * 21));
         assert_eq!(set_ups.account.wire(), 3 * 21);
     });
@@ -31,7 +31,8 @@ fn each_subscriber_counts_to_its_own_connection_and_nothing_later() {
 /// A greeting as the answer to a poll.
 fn greeting() -> Vec<u8> {
     let stamp = Stamp { seq: 7, intended_ns: 0, actual_ns: 0 };
-    let line = wire::lines::encode(&Message { stamp, payload: b"{}", kind: PayloadKind::Json }.to_bytes());
+    let line =
+        protocol::lines::encode(&Message { stamp, payload: b"{}", kind: PayloadKind::Json }.to_bytes());
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", line.len());
     [head.as_bytes(), &line].concat()
 }
@@ -54,18 +55,18 @@ fn a_poller_that_was_greeted_rests_until_all_are_connected() {
             let mut room = [0; 1024];
             let asked = stream.read(&mut room).await.unwrap();
             stream.write_all(&greeting()).await.unwrap();
-            until(|| rig.shard.connected() == 1).await;
+            until(|| rig.worker.connected() == 1).await;
             for _ in 0..1000 {
                 yield_now().await;
             }
-            let counters = rig.shard.snapshot().counters;
+            let counters = rig.worker.snapshot().counters;
             assert_eq!((counters.requests, counters.greetings), (1, 1));
-            let set_ups = rig.shard.take_set_ups();
+            let set_ups = rig.worker.take_set_ups();
             assert_eq!(set_ups.account.up.wire(), asked as u64);
 
-            rig.shard.open(0..1);
+            rig.worker.open(0..1);
             assert!(stream.read(&mut room).await.unwrap() > 0);
-            assert_eq!(rig.shard.snapshot().counters.requests, 2);
+            assert_eq!(rig.worker.snapshot().counters.requests, 2);
         }
     });
 }

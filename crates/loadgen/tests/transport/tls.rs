@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::error::Error;
 use std::rc::Rc;
 
+use loadgen::byte_accounting::Protocol;
 use loadgen::subscriber::{SubscribeError, http_streaming, raw_tcp, short_polling};
-use loadgen::tap::Protocol;
-use schema::settings::{HttpVersion, Transport};
+use model::settings::{HttpVersion, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
 use tokio_rustls::TlsAcceptor;
@@ -118,7 +118,7 @@ async fn handshakes(identity: &Identity, resumption: bool) -> ([u64; 3], u32) {
     let rig = Rc::new(Rig::new(settings(transport), Some(identity)).await);
     let accepted = Rc::default();
     spawn_local(serve(Rc::clone(&rig), identity.acceptor(&[], 2), Rc::clone(&accepted)));
-    rig.shard.prime().await.unwrap_or_else(|error| assert!(matches!(error, SubscribeError::Alpn { .. })));
+    rig.worker.prime().await.unwrap_or_else(|error| assert!(matches!(error, SubscribeError::Alpn { .. })));
     let mut bytes = [0; 3];
     let mut before = 0;
     for handshake in &mut bytes {
@@ -128,7 +128,7 @@ async fn handshakes(identity: &Identity, resumption: bool) -> ([u64; 3], u32) {
         *handshake = account.up.tls_handshake + account.down.tls_handshake - before;
         before += *handshake;
     }
-    assert_eq!(rig.shard.snapshot().counters.connections, 3);
+    assert_eq!(rig.worker.snapshot().counters.connections, 3);
     (bytes, accepted.get())
 }
 
@@ -202,6 +202,6 @@ fn a_server_that_takes_no_ticket_of_its_own_is_told() {
             () = forgetful => unreachable!("it accepts for ever"),
         };
         assert_eq!(ended.unwrap_err().to_string(), "the server did not resume the session");
-        assert_eq!(rig.shard.connected(), 0);
+        assert_eq!(rig.worker.connected(), 0);
     });
 }

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use loadgen::subscriber;
 use loadgen::trial::{self, TrialError};
-use schema::settings::{
+use model::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
     ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
 };
-use schema::trial::{ServerSpec, Side, TrialOutcome, TrialSpec};
-use schema::warning::Warning;
+use model::trial::{ServerSpec, Side, TrialOutcome, TrialSpec};
+use model::warning::Warning;
 use server::{Content, Script, Server};
 
 const MS: u64 = 1_000_000;
@@ -69,7 +69,7 @@ fn every_event_is_delivered_and_every_byte_has_its_layer() {
     let outcome = run(settings(), Script::default()).unwrap();
     let counts = &outcome.counts;
     assert_eq!((counts.published, counts.expected), (EVENTS, EVENTS * SUBSCRIBERS));
-    assert_eq!((counts.delivered, counts.missing), (EVENTS * SUBSCRIBERS, 0));
+    assert_eq!((counts.delivered, counts.lost), (EVENTS * SUBSCRIBERS, 0));
     assert_eq!((counts.duplicate, counts.reordered, counts.reconnects), (0, 0, 0));
     assert_eq!(counts.connections, SUBSCRIBERS);
     for quantiles in [&outcome.delivery, &outcome.service] {
@@ -79,12 +79,12 @@ fn every_event_is_delivered_and_every_byte_has_its_layer() {
     let bytes = &outcome.bytes;
     assert_eq!((bytes.total.down.wire(), bytes.total.up.wire()), (bytes.socket_read, bytes.socket_written));
     let (payload, stamp) = (bytes.window.down.payload, bytes.window.down.stamp);
-    let events = counts.events_between_edges;
-    assert_eq!((payload, stamp), (events * 40, events * wire::message::JSON_STAMP_LEN as u64));
+    let events = counts.events_in_window;
+    assert_eq!((payload, stamp), (events * 40, events * protocol::message::JSON_STAMP_LEN as u64));
     assert!(outcome.cost.elapsed_ns > 0 && outcome.cost.load_cpu_ns > 0);
     assert_eq!(outcome.warnings.iter().filter(|warning| matches!(warning, Warning::NotPinned)).count(), 1);
     let tags: Vec<&str> = outcome.histograms.keys().map(String::as_str).collect();
-    assert_eq!(tags, ["delivery", "hiccup-load", "schedule-lag", "service"]);
+    assert_eq!(tags, ["delivery", "scheduling-delay-load", "schedule-lag", "service"]);
 }
 
 #[test]
@@ -101,16 +101,16 @@ fn what_is_lost_comes_again_or_late_is_counted_for_each_subscriber() {
     let mut settings = settings();
     settings.phases.drain_ns = 200 * MS;
     let counts = run(settings, script).unwrap().counts;
-    assert_eq!(counts.missing, SUBSCRIBERS, "an event that nobody received is missing at each of them");
+    assert_eq!(counts.lost, SUBSCRIBERS, "an event that nobody received is missing at each of them");
     assert_eq!((counts.duplicate, counts.reordered), (SUBSCRIBERS, SUBSCRIBERS));
-    assert_eq!(counts.delivered + counts.missing, counts.expected);
+    assert_eq!(counts.delivered + counts.lost, counts.expected);
 }
 
 #[test]
 fn a_subscriber_whose_connection_breaks_goes_on_where_it_was() {
     let outcome = run(settings(), Script { cut_at: Some(120), ..Script::default() }).unwrap();
     let counts = &outcome.counts;
-    assert_eq!((counts.missing, counts.duplicate, counts.reordered), (0, 0, 0));
+    assert_eq!((counts.lost, counts.duplicate, counts.reordered), (0, 0, 0));
     assert_eq!((counts.reconnects, counts.connections), (SUBSCRIBERS, 2 * SUBSCRIBERS));
     assert!(outcome.warnings.contains(&Warning::Reconnects { count: SUBSCRIBERS }));
 }
@@ -125,7 +125,7 @@ fn messages_of_the_subscribers_are_expected_at_every_member_of_the_channel() {
     let counts = &outcome.counts;
     let all = 20 * SUBSCRIBERS;
     assert_eq!((counts.published, counts.uplink_due, counts.uplink_sent), (0, all, all));
-    assert_eq!((counts.expected, counts.missing), (20 * SUBSCRIBERS * SUBSCRIBERS, 0));
+    assert_eq!((counts.expected, counts.lost), (20 * SUBSCRIBERS * SUBSCRIBERS, 0));
     assert_eq!(outcome.instrument.schedule_lag.map(|lag| lag.count), Some(all));
 }
 
@@ -134,7 +134,7 @@ fn a_trial_with_greetings_begins_when_all_are_greeted() {
     let mut settings = settings();
     settings.greeting = true;
     let counts = run(settings, Script { greet: true, ..Script::default() }).unwrap().counts;
-    assert_eq!((counts.greetings, counts.missing), (SUBSCRIBERS, 0));
+    assert_eq!((counts.greetings, counts.lost), (SUBSCRIBERS, 0));
     assert_eq!(counts.delivered, EVENTS * SUBSCRIBERS);
 }
 

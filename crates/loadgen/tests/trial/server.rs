@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use bytes::{Bytes, BytesMut};
+use protocol::frame::{self, Decoder};
+use protocol::message::{Message, PayloadKind, Stamp, set_seq};
+use protocol::{Resume, Start};
 use tempfile::TempDir;
-use wire::frame::{self, Decoder};
-use wire::message::{Message, PayloadKind, Stamp, set_seq};
-use wire::{Resume, Start};
 
 /// What the server does.
 #[derive(Debug, Clone, Copy)]

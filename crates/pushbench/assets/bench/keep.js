@@ -1,4 +1,4 @@
-// Keeps a subscriber subscribed until the trial ends: a connection that breaks is made anew.
+// Keeps a subscriber subscribed until the trial ends: a connection that breaks is made again.
 
 const PAUSE_MS = 50;
 

@@ -28,7 +28,7 @@ function deliver(session, lines) {
   if (lines.length > 0) session.response(lines.length);
 }
 
-/** An event each. The browser connects anew by itself when a connection breaks, and says after which event. */
+/** An event each. The browser connects again by itself when a connection breaks, and says after which event. */
 export async function sse(session) {
   await twoWay(session, (signal) => {
     session.request();
@@ -44,7 +44,7 @@ export async function sse(session) {
       source.onerror = () => {
         if (source.readyState === EventSource.CLOSED) fail(new Error("the browser gave the event source up"));
         else {
-          session.broke("the event source connects anew");
+          session.broke("the event source connects again");
           session.request();
         }
       };

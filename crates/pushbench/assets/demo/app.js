@@ -32,12 +32,12 @@ class Page {
     this.worker.onerror = ({ message }) => trouble(`The clients broke: ${message}.`);
     this.controls = new Controls({ ...controls, poll_ms: POLL_MS }, (values) => this.change(values));
     this.worker.postMessage({ begin: { begun_ns, host: location.hostname, lanes } });
-    $('#anew').addEventListener('click', () => {
-      this.anew();
-      this.controls.tell('Counting anew.');
+    $('#again').addEventListener('click', () => {
+      this.again();
+      this.controls.tell('Counting again.');
     });
     this.watch();
-    this.anew();
+    this.again();
   }
 
   /** The server's time, ms since the demo began, as far as drawing needs it. */
@@ -54,11 +54,11 @@ class Page {
 
   change({ poll_ms }) {
     this.worker.postMessage({ poll_ms });
-    this.anew();
+    this.again();
   }
 
-  /** Counts anew from the next figures on. */
-  anew() {
+  /** Counts again from the next figures on. */
+  again() {
     this.renewing = true;
   }
 
@@ -71,7 +71,7 @@ class Page {
     if (!this.renewing) return;
     this.renewing = false;
     this.since_ms = told.at_ms;
-    for (const lane of this.lanes) lane.anew();
+    for (const lane of this.lanes) lane.again();
   }
 
   hear(told) {
@@ -91,7 +91,7 @@ class Page {
       if (!close || close.told || close.back_ms === undefined) continue;
       close.told = true;
       const away = said(time(close.back_ms - close.at_ms));
-      this.controls.tell(`${label} was closed with ${close.code}, and connected anew after ${away}.`);
+      this.controls.tell(`${label} was closed with ${close.code}, and connected again after ${away}.`);
     }
   }
 

@@ -1,4 +1,4 @@
-// The client of each technique, as a web application has it. Each tells its ear what it hears, and begins anew behind the
+// The client of each technique, as a web application has it. Each tells its ear what it hears, and begins again behind the
 // last event when its connection breaks.
 
 const AGAIN_MS = 1000;

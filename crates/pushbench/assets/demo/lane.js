@@ -32,7 +32,7 @@ export class Lane {
     this.connected = false;
     this.close = undefined;
     this.latest = { bytes: 0, requests: 0, connections: 0, layers: {} };
-    this.anew();
+    this.again();
   }
 
   part(selector) {
@@ -40,7 +40,7 @@ export class Lane {
   }
 
   /** Counts from here on. */
-  anew() {
+  again() {
     Object.assign(this, { latencies: new Latencies(), events: 0, reads: 0, empties: 0, recent: [], released: undefined });
     this.base = this.latest;
   }

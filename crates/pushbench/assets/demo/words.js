@@ -25,13 +25,13 @@ const OF = {
   'long-polling': (lane) => {
     const together = lane.events / Math.max(1, lane.reads);
     const cost = `${said(bytes(lane.extra))} on top of each event`;
-    if (together < 1.2) return `The request waits at the server until there is news, then is asked anew: a whole request and answer each time, ${cost}.`;
+    if (together < 1.2) return `The request waits at the server until there is news, then is asked again: a whole request and answer each time, ${cost}.`;
     return `News that comes while the next request is on its way shares an answer: ${ratio(together)} events each, ${cost}.`;
   },
   'http-streaming-ndjson': (lane) =>
     `One answer that never ends: no request per event, ${said(bytes(lane.extra))} on top of each.`,
   'http-streaming-sse': (lane) =>
-    `One answer that never ends, and the browser connects anew by itself: ${said(bytes(lane.extra))} on top of each event.`,
+    `One answer that never ends, and the browser connects again by itself: ${said(bytes(lane.extra))} on top of each event.`,
   websocket: (lane) =>
     `One connection that stays open, for both directions: ${said(bytes(lane.extra))} on top of each event, and no more HTTP.`,
   socketio: (lane) =>
@@ -49,8 +49,8 @@ function waiting(lane, { poll_ms }) {
 function afterClose({ close, now_ms, caught_up }) {
   if (!close || now_ms - close.at_ms > TOLD_MS) return undefined;
   const told = `Closed by the server with ${close.code}${close.reason ? ` (${close.reason})` : ''}`;
-  if (close.back_ms === undefined) return `${told}; connecting anew.`;
-  const again = `connected anew after ${span(close.back_ms - close.at_ms)}`;
+  if (close.back_ms === undefined) return `${told}; connecting again.`;
+  const again = `connected again after ${span(close.back_ms - close.at_ms)}`;
   return `${told}, ${again}${caught_up > 0 ? `; ${plural(caught_up, 'event')} of the meantime came then` : ''}.`;
 }
 

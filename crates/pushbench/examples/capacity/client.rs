@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use loadgen::session::Session;
-use loadgen::shard::{Shard, ShardSpec};
 use loadgen::stop;
 use loadgen::subscriber::{SubscribeError, http_streaming, raw_tcp, short_polling, websocket};
-use schema::settings::{
+use loadgen::worker_context::{WorkerContext, WorkerSpec};
+use model::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
     ShortPolling, Subscribers, WebSocket,
 };
+use protocol::Stamp;
+use protocol::deflate::Kind;
+use protocol::message::PayloadKind;
 use tokio::task::{JoinSet, LocalSet, spawn_local};
-use wire::Stamp;
-use wire::deflate::Kind;
-use wire::message::PayloadKind;
 
 use super::flood;
 use super::{CONNECTIONS, OPERATIONS, Outcome};
@@ -31,26 +31,26 @@ pub(crate) fn run(kind: &str, address: &str) -> Outcome<()> {
     let address: SocketAddr = address.parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stopper, stop) = stop::channel();
-    let shard = shard(address, stop)?;
+    let worker = worker(address, stop)?;
     LocalSet::new().block_on(&runtime, async {
         match kind {
-            "poll" => poll(&shard, stopper).await,
-            "echo" => echoes(&shard).await,
-            "websocket" => take(&shard, stopper, websocket::subscribe).await,
-            "ndjson" => take(&shard, stopper, http_streaming::ndjson::subscribe).await,
-            "sse" => take(&shard, stopper, http_streaming::sse::subscribe).await,
-            "raw-tcp" => take(&shard, stopper, raw_tcp::subscribe).await,
+            "poll" => poll(&worker, stopper).await,
+            "echo" => echoes(&worker).await,
+            "websocket" => take(&worker, stopper, websocket::subscribe).await,
+            "ndjson" => take(&worker, stopper, http_streaming::ndjson::subscribe).await,
+            "sse" => take(&worker, stopper, http_streaming::sse::subscribe).await,
+            "raw-tcp" => take(&worker, stopper, raw_tcp::subscribe).await,
             _ => Err(format!("there is no client `{kind}`").into()),
         }
     })
 }
 
 /// Polls as fast as the answers come, until as many requests are counted as were asked for.
-async fn poll(shard: &Rc<Shard>, stopper: stop::Stopper) -> Outcome<()> {
+async fn poll(worker: &Rc<WorkerContext>, stopper: stop::Stopper) -> Outcome<()> {
     let clients: Vec<_> = (0..CONNECTIONS)
-        .map(|index| spawn_local(short_polling::subscribe(shard.session(index, 0, None))))
+        .map(|index| spawn_local(short_polling::subscribe(worker.session(index, 0, None))))
         .collect();
-    while shard.recorder().counters.requests < OPERATIONS {
+    while worker.recorder().counters.requests < OPERATIONS {
         tokio::time::sleep(LOOK).await;
     }
     stopper.stop();
@@ -61,25 +61,29 @@ async fn poll(shard: &Rc<Shard>, stopper: stop::Stopper) -> Outcome<()> {
 }
 
 /// Subscribes until all events of a flood have come.
-async fn take<F>(shard: &Rc<Shard>, stopper: stop::Stopper, subscribe: fn(Session) -> F) -> Outcome<()>
+async fn take<F>(
+    worker: &Rc<WorkerContext>,
+    stopper: stop::Stopper,
+    subscribe: fn(Session) -> F,
+) -> Outcome<()>
 where
     F: Future<Output = Result<(), SubscribeError>> + 'static,
 {
     let clients: Vec<_> =
-        (0..flood::CONNECTIONS).map(|index| spawn_local(subscribe(shard.session(index, 0, None)))).collect();
+        (0..flood::CONNECTIONS).map(|index| spawn_local(subscribe(worker.session(index, 0, None)))).collect();
     for client in clients {
         client.await??;
     }
     drop(stopper);
-    let events = shard.recorder().counters.events;
+    let events = worker.recorder().counters.events;
     if events == flood::EVENTS { Ok(()) } else { Err(format!("{events} events came of the flood").into()) }
 }
 
 /// A channel for each client, so that a message comes back to its sender only.
-async fn echoes(shard: &Rc<Shard>) -> Outcome<()> {
+async fn echoes(worker: &Rc<WorkerContext>) -> Outcome<()> {
     let mut clients = JoinSet::new();
     for index in 0..CONNECTIONS {
-        clients.spawn_local(echo(shard.session(index, index, None)));
+        clients.spawn_local(echo(worker.session(index, index, None)));
     }
     while let Some(ended) = clients.join_next().await {
         ended??;
@@ -105,11 +109,11 @@ async fn echo(session: Session) -> Result<(), SubscribeError> {
 /// A message of 125 bytes.
 pub(crate) fn message() -> Bytes {
     let stamp = Stamp { seq: 0, intended_ns: 1, actual_ns: 1 };
-    wire::Message { stamp, payload: &PAYLOAD, kind: PayloadKind::Text }.to_bytes()
+    protocol::Message { stamp, payload: &PAYLOAD, kind: PayloadKind::Text }.to_bytes()
 }
 
-fn shard(address: SocketAddr, stop: stop::Stop) -> Outcome<Rc<Shard>> {
-    let spec = ShardSpec {
+fn worker(address: SocketAddr, stop: stop::Stop) -> Outcome<Rc<WorkerContext>> {
+    let spec = WorkerSpec {
         address,
         trust: None,
         settings: Arc::new(settings()),
@@ -118,10 +122,10 @@ fn shard(address: SocketAddr, stop: stop::Stop) -> Outcome<Rc<Shard>> {
         stop,
         connected: Arc::default(),
     };
-    let shard = Shard::new(spec)?;
+    let worker = WorkerContext::new(spec)?;
     // All that comes is recorded, as in a trial's window.
-    shard.open(0..u64::MAX);
-    Ok(shard)
+    worker.open(0..u64::MAX);
+    Ok(worker)
 }
 
 fn settings() -> Settings {

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use loadgen::os;
+use protocol::ready::ReadyLine;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-use wire::ready::ReadyLine;
 
 use super::scripted::{SCRIPTED, Scripted};
 use super::tools::{TOOLS, Tool};
@@ -142,7 +142,7 @@ fn measure(group: &Group, contestant: &Contestant) -> Outcome<f64> {
             command
         }
         Client::Tool(tool) => {
-            tool.command(&format!("http://{}{}?channel=0&after=0", server.address, wire::paths::EVENTS))
+            tool.command(&format!("http://{}{}?channel=0&after=0", server.address, protocol::paths::EVENTS))
         }
         Client::Scripted(tool) => tool.run(&server.address, folder.path())?,
     };

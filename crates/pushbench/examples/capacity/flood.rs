@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::ops::Range;
 
+use protocol::Stamp;
+use protocol::deflate::Kind;
+use protocol::message::{PayloadKind, set_seq};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use wire::Stamp;
-use wire::deflate::Kind;
-use wire::message::{PayloadKind, set_seq};
 
 use super::Outcome;
 
@@ -57,20 +57,20 @@ fn format_of(name: &str) -> Outcome<Format> {
         "websocket" => Format {
             head: switching,
             frame: |message| {
-                let frame = wire::websocket::encode(Kind::Text, message);
+                let frame = protocol::websocket::encode(Kind::Text, message);
                 [frame[..frame.len() - message.len()].to_vec(), Vec::new()]
             },
             chunked: false,
             end: Some(b"\x88\x02\x03\xe8"),
         },
         "ndjson" => Format {
-            head: |_| stream_head(wire::lines::MEDIA_TYPE),
+            head: |_| stream_head(protocol::lines::MEDIA_TYPE),
             frame: |_| [Vec::new(), b"\n".to_vec()],
             chunked: true,
             end: Some(b"0\r\n\r\n"),
         },
         "sse" => Format {
-            head: |_| stream_head(wire::sse::MEDIA_TYPE),
+            head: |_| stream_head(protocol::sse::MEDIA_TYPE),
             frame: |_| [b"data: ".to_vec(), b"\n\n".to_vec()],
             chunked: true,
             end: Some(b"0\r\n\r\n"),
@@ -137,7 +137,7 @@ struct Run {
 impl Run {
     fn new(format: &Format) -> Self {
         let stamp = Stamp { seq: 1, intended_ns: 1, actual_ns: 1 };
-        let message = wire::Message { stamp, payload: &PAYLOAD, kind: PayloadKind::Text }.to_bytes();
+        let message = protocol::Message { stamp, payload: &PAYLOAD, kind: PayloadKind::Text }.to_bytes();
         let [before, behind] = (format.frame)(&message);
         let event_len = before.len() + message.len() + behind.len();
         let mut bytes = Vec::new();

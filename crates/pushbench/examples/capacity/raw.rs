@@ -118,7 +118,7 @@ fn upgrade(stream: &mut TcpStream, channel: u32) -> Outcome<()> {
     let request = format!(
         "GET {}?channel={channel}&after=0 HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        wire::paths::WEBSOCKET
+        protocol::paths::WEBSOCKET
     );
     stream.write_all(request.as_bytes())?;
     let (mut head, mut byte) = (Vec::new(), [0]);

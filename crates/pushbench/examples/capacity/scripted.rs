@@ -115,7 +115,7 @@ impl Scripted {
         [
             ("@HOST@", address.ip().to_string()),
             ("@PORT@", address.port().to_string()),
-            ("@PATH@", wire::paths::WEBSOCKET.to_owned()),
+            ("@PATH@", protocol::paths::WEBSOCKET.to_owned()),
             ("@CONNECTIONS@", CONNECTIONS.to_string()),
             ("@EACH@", self.each.to_string()),
             ("@MESSAGE@", String::from_utf8_lossy(&message()).into_owned()),

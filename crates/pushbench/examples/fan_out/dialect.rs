@@ -1,7 +1,7 @@
 //! How a server is asked for events, and how it is given one.
 
-use wire::Stamp;
-use wire::message::PayloadKind;
+use protocol::Stamp;
+use protocol::message::PayloadKind;
 
 use crate::contest::{Contestant, Way};
 
@@ -19,7 +19,7 @@ pub(crate) struct Dialect {
 impl Dialect {
     pub(crate) fn new(server: Contestant, way: Way) -> Self {
         let (target, post) = match server {
-            Contestant::Ours => (ours(way), post(&format!("{}?channel=0", wire::paths::MESSAGES), "")),
+            Contestant::Ours => (ours(way), post(&format!("{}?channel=0", protocol::paths::MESSAGES), "")),
             Contestant::Nchan => (nchan(way), post("/publish?channel=0", "\n")),
             Contestant::WsNode => ("/ws?channel=0".to_owned(), post("/publish?channel=0", "")),
             Contestant::SocketIoNode => (engine_io(way), post("/publish?channel=0", "")),
@@ -32,7 +32,7 @@ impl Dialect {
         if self.server == Contestant::Ours {
             let last = answer.rfind("[\"")? + 2;
             let seq = u64::from_str_radix(answer.get(last..last + 8)?, 16).ok()?;
-            return Some(hello(self.way, &format!("{}?channel=0&after={seq}", wire::paths::EVENTS)));
+            return Some(hello(self.way, &format!("{}?channel=0&after={seq}", protocol::paths::EVENTS)));
         }
         let (modified, tag) = (field(answer, "last-modified")?, field(answer, "etag")?);
         let request = format!(
@@ -53,9 +53,9 @@ pub(crate) fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
 fn ours(way: Way) -> String {
     let path = match way {
         Way::SocketIo | Way::SocketIoPolling => return engine_io(way),
-        Way::WebSocket => wire::paths::WEBSOCKET,
-        Way::LongPolling => wire::paths::EVENTS,
-        Way::Ndjson | Way::Sse => wire::paths::STREAM,
+        Way::WebSocket => protocol::paths::WEBSOCKET,
+        Way::LongPolling => protocol::paths::EVENTS,
+        Way::Ndjson | Way::Sse => protocol::paths::STREAM,
     };
     format!("{path}?channel=0&after=0")
 }
@@ -72,7 +72,7 @@ fn nchan(way: Way) -> String {
 
 fn engine_io(way: Way) -> String {
     let transport = if way == Way::SocketIo { "websocket" } else { "polling" };
-    format!("{}?EIO={}&transport={transport}", wire::paths::SOCKETIO, wire::engine_io::VERSION)
+    format!("{}?EIO={}&transport={transport}", protocol::paths::SOCKETIO, protocol::engine_io::VERSION)
 }
 
 fn hello(way: Way, target: &str) -> Vec<u8> {
@@ -91,7 +91,7 @@ fn hello(way: Way, target: &str) -> Vec<u8> {
 /// An event with a payload of 64 bytes.
 fn post(target: &str, end: &str) -> Vec<u8> {
     let stamp = Stamp { seq: 0, intended_ns: 1, actual_ns: 1 };
-    let message = wire::Message { stamp, payload: &[b'x'; 64], kind: PayloadKind::Text }.to_bytes();
+    let message = protocol::Message { stamp, payload: &[b'x'; 64], kind: PayloadKind::Text }.to_bytes();
     let length = message.len() + end.len();
     let head = format!("POST {target} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
     [head.as_bytes(), &message, end.as_bytes()].concat()

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use loadgen::os;
-use wire::ready::ReadyLine;
+use protocol::ready::ReadyLine;
 
 use crate::Outcome;
 use crate::contest::{Contestant, NCHAN_MODULE, Way, node_file, search_path};

@@ -1,10 +1,10 @@
 //! How a subscriber of Socket.IO opens a session and joins the channel, by either transport.
 
+use protocol::engine_io::{Handshake, VERSION};
+use protocol::paths::SOCKETIO;
+use protocol::socket_io::Auth;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use wire::engine_io::{Handshake, VERSION};
-use wire::paths::SOCKETIO;
-use wire::socket_io::Auth;
 
 use crate::Outcome;
 use crate::audience::whole_answer;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use schema::scenario::{Extent, Runs, Scenario};
+use model::scenario::{Extent, Runs, Scenario};
 
 use super::print;
 use crate::cli::List;

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail};
 use loadgen::trial;
-use schema::trial::TrialSpec;
+use model::trial::TrialSpec;
 
 use super::{load_part, print};
 use crate::{pages, registry};
@@ -27,8 +27,8 @@ pub(super) fn load() -> anyhow::Result<ExitCode> {
     let outcome = match pages::browser_of(spec.settings.client) {
         None if spec.settings.processes.load > 1 => trial::run_in_parts(&spec, part),
         None => trial::run(&spec, technique.subscribe),
-        Some(kind) => trial::run_with(&spec, |spec, roster, outgoing| {
-            pages::audience::gather(kind, spec, roster, outgoing)
+        Some(kind) => trial::run_with(&spec, |spec, assignment, outgoing| {
+            pages::audience::gather(kind, spec, assignment, outgoing)
         }),
     };
     let outcome = outcome.context("run the trial")?;

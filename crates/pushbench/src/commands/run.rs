@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use schema::SCHEMA_VERSION;
-use schema::manifest::{Manifest, ScenarioInfo, Skipped};
-use schema::quantity::show_duration;
-use schema::scenario::{Extent, Runs, Scenario};
-use schema::settings::Client;
-use schema::target::Target;
-use schema::trial::{TrialRecord, TrialResult};
+use model::SCHEMA_VERSION;
+use model::manifest::{Manifest, ScenarioInfo, Skipped};
+use model::quantity::show_duration;
+use model::scenario::{Extent, Runs, Scenario};
+use model::settings::Client;
+use model::target::Target;
+use model::trial::{TrialRecord, TrialResult};
 
 use super::{print, report};
 use crate::cli::Run;
@@ -23,7 +23,7 @@ use crate::runner::{Ended, Runner, unix_s};
 use crate::store::{self, Store};
 use crate::target::{Foreign, entries};
 use crate::trial::Stage;
-use crate::{claims, counters, floor, literature, namespace, project, provenance, registry, summary};
+use crate::{claims, counters, namespace, project, provenance, publications, registry, socket_ping, summary};
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
@@ -106,7 +106,7 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     manifest.skipped.extend(unsupported);
     manifest.targets = entries.targets.iter().map(Foreign::info).collect();
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
-    manifest.literature = literature::measured_by(&names)?;
+    manifest.publications = publications::measured_by(&names)?;
     manifest.claims = claims::decided_by(&scenarios)?;
     let store = Store::create(results, &manifest, &plan)?;
     Ok(Begun { store, manifest, plan, targets: entries.targets })
@@ -139,7 +139,7 @@ fn same_conditions(manifest: &Manifest) -> anyhow::Result<()> {
     let pinning = Pinning::of_this_process();
     let (here, then) = (host::describe(&pinning), &manifest.host);
     let (commit, _) = provenance::commit();
-    let cores = |host: &schema::manifest::Host| format!("{:?} and {:?}", host.server_cores, host.load_cores);
+    let cores = |host: &model::manifest::Host| format!("{:?} and {:?}", host.server_cores, host.load_cores);
     for (what, here, then) in [
         ("the version of pushbench", env!("CARGO_PKG_VERSION").to_owned(), manifest.pushbench.clone()),
         ("the commit", commit.unwrap_or_default(), manifest.commit.clone().unwrap_or_default()),
@@ -172,11 +172,17 @@ impl Begun {
             targets: self.targets.clone(),
         };
         let left_ns = announce(&self.plan, &self.store, &self.manifest);
-        let pings = floor::pings_beside(left_ns);
+        let pings = socket_ping::pings_beside(left_ns);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (store, manifest) = (&mut self.store, &mut self.manifest);
-        let mut runner =
-            Runner { stage: &stage, store, manifest, interrupt, pings, surveys: !arguments.no_survey };
+        let mut runner = Runner {
+            stage: &stage,
+            store,
+            manifest,
+            interrupt,
+            pings,
+            browser_probes: !arguments.no_browser_probe,
+        };
         runtime.context("start the supervisor's runtime")?.block_on(runner.run(&self.plan))
     }
 
@@ -233,9 +239,9 @@ fn manifest(
         scenarios: scenarios.iter().map(info).collect(),
         libraries: provenance::libraries(),
         host: host::describe(&Pinning::of_this_process()),
-        floor: None,
+        socket_ping: None,
         targets: Vec::new(),
-        literature: Vec::new(),
+        publications: Vec::new(),
         replays: Vec::new(),
         claims: Vec::new(),
     }
@@ -277,7 +283,7 @@ fn skip_as_unobservable(skipped: &mut Vec<Skipped>, unobservable: Vec<Skipped>) 
 fn announce(plan: &Plan, store: &Store, manifest: &Manifest) -> u64 {
     let left: Vec<_> = plan.trials().filter(|trial| !store.is_done(trial)).collect();
     let left_ns: u64 = left.iter().map(Trial::expected_ns).sum();
-    let total_ns = left_ns + 2 * floor::expected_ns(floor::pings_beside(left_ns));
+    let total_ns = left_ns + 2 * socket_ping::expected_ns(socket_ping::pings_beside(left_ns));
     let cores = match (&manifest.host.server_cores[..], &manifest.host.load_cores[..]) {
         ([], _) => "not pinned, since there is only one core".to_owned(),
         (server, load) => format!("server on core {}, load on core {}", listed(server), listed(load)),
@@ -330,7 +336,7 @@ fn say(line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use schema::trial::{Failure, SearchStep, Side, Verdict};
+    use model::trial::{Failure, SearchStep, Side, Verdict};
 
     use super::*;
     use crate::fixture;

@@ -12,14 +12,14 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::FutureExt as _;
 use loadgen::os;
-use schema::settings::SocketIo;
+use model::settings::SocketIo;
+use protocol::ready::ReadyLine;
 use server_kit::settings::{Limits, Transport};
 use server_kit::tls::{Certificate, Resumption, TlsServer};
 use server_kit::{Hub, Settings, Stop, feed, lifetime};
 use server_socketio::protocol_tests;
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::runtime::{Builder, Runtime};
-use wire::ready::ReadyLine;
 
 use crate::cli::{Application, Serve};
 use crate::host;

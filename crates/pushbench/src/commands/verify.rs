@@ -5,7 +5,7 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use schema::trial::{TrialOutcome, TrialRecord, TrialResult};
+use model::trial::{TrialOutcome, TrialRecord, TrialResult};
 
 use super::print;
 use super::run::{Begun, begin};
@@ -78,7 +78,7 @@ fn counts(record: &TrialRecord, outcome: &TrialOutcome) -> [Check; 3] {
     let (name, counts, bytes) = (name(record), &outcome.counts, &outcome.bytes);
     let once = counts.expected > 0
         && counts.delivered == counts.expected
-        && (counts.missing, counts.duplicate, counts.reordered) == (0, 0, 0);
+        && (counts.lost, counts.duplicate, counts.reordered) == (0, 0, 0);
     let (up, down) = (bytes.total.up.wire(), bytes.total.down.wire());
     [
         Check::new(format!("{name}: {} events, each once and in order", counts.expected), once, || {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::Tally;
+use super::ByteCounts;
 
 /// What stands before the program. Its own words go to a file beside the counts, since they are not the server's.
 pub(super) fn arguments(counts: &Path) -> Vec<String> {
@@ -17,10 +17,10 @@ pub(super) fn arguments(counts: &Path) -> Vec<String> {
 }
 
 /// Reads its file ("Callgrind Format Specification", `totals`): the instructions of all functions.
-pub(super) fn read(text: &str) -> Option<Tally> {
+pub(super) fn read(text: &str) -> Option<ByteCounts> {
     let of = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
     let total = of("totals:").filter(|_| of("events:") == Some("Ir"))?.parse().ok()?;
-    Some(Tally { total, ..Tally::default() })
+    Some(ByteCounts { total, ..ByteCounts::default() })
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn instructions_are_those_of_all_functions() {
-        assert_eq!(read(FILE).map(|tally| tally.total), Some(288_000_123));
+        assert_eq!(read(FILE).map(|byte_counts| byte_counts.total), Some(288_000_123));
     }
 
     #[test]

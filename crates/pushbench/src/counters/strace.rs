@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Tally;
+use super::ByteCounts;
 
 /// What stands before the program: all threads, a sum for each name at the end, in columns without gaps.
 pub(super) fn arguments(counts: &Path) -> Vec<String> {
@@ -15,7 +15,7 @@ pub(super) fn arguments(counts: &Path) -> Vec<String> {
 }
 
 /// Reads its table: lines of a count and a name, and the sum of all as `total`.
-pub(super) fn read(text: &str) -> Option<Tally> {
+pub(super) fn read(text: &str) -> Option<ByteCounts> {
     let mut by_name: BTreeMap<String, u64> = text
         .lines()
         .filter_map(|line| {
@@ -24,7 +24,7 @@ pub(super) fn read(text: &str) -> Option<Tally> {
         })
         .collect();
     let total = by_name.remove("total")?;
-    (by_name.values().sum::<u64>() == total).then_some(Tally { total, by_name })
+    (by_name.values().sum::<u64>() == total).then_some(ByteCounts { total, by_name })
 }
 
 #[cfg(test)]
@@ -36,9 +36,12 @@ mod tests {
 
     #[test]
     fn calls_are_read_by_name() {
-        let tally = read(TABLE).expect("it is whole");
-        assert_eq!((tally.total, tally.by_name["epoll_wait"], tally.by_name["read"]), (15, 13, 2));
-        assert_eq!(tally.by_name.len(), 2);
+        let byte_counts = read(TABLE).expect("it is whole");
+        assert_eq!(
+            (byte_counts.total, byte_counts.by_name["epoll_wait"], byte_counts.by_name["read"]),
+            (15, 13, 2)
+        );
+        assert_eq!(byte_counts.by_name.len(), 2);
     }
 
     #[test]

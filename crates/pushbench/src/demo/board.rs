@@ -19,7 +19,7 @@ pub(super) struct Values {
     /// Until when everything is held at the servers' side, ns of `CLOCK_MONOTONIC`; 0 before the first stall.
     #[serde(skip)]
     pub stalled_until_ns: u64,
-    /// Since when: the begin of the latest stall.
+    /// Since when: the start of the latest stall.
     #[serde(skip)]
     pub stalled_from_ns: u64,
     /// The publisher shall end.
@@ -70,7 +70,7 @@ impl Board {
     /// Waits for a change, at most so long. A change that came since `known` was read is not waited for.
     pub(super) fn wait(&self, known: &Values, most: Duration) {
         let waiting = |values: &mut Values| values == known;
-        // Whoever waits reads the values anew, whether they changed or not.
+        // Whoever waits reads the values again, whether they changed or not.
         let _ = self.changed.wait_timeout_while(self.lock(), most, waiting);
     }
 

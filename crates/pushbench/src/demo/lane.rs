@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use schema::bytes_account::Account;
+use model::byte_account::Account;
 use server_kit::settings::Limits;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;

@@ -12,12 +12,12 @@ use bytes::BytesMut;
 use fastrand::Rng;
 use loadgen::os;
 use loadgen::payload::PayloadSource;
-use schema::settings::Payload;
-use wire::{Message, Stamp};
+use model::settings::Payload;
+use protocol::{Message, Stamp};
 
 use super::Stage;
 use super::board::Values;
-use super::metronome::Metronome;
+use super::pacer::Pacer;
 
 /// The channel of all events.
 pub(super) const CHANNEL: u32 = 0;
@@ -52,15 +52,15 @@ impl Publisher {
 struct Work {
     stage: Arc<Stage>,
     values: Values,
-    metronome: Metronome,
+    pacer: Pacer,
     payload: PayloadSource,
 }
 
 impl Work {
     fn new(stage: Arc<Stage>) -> Self {
         let values = stage.board.values();
-        let metronome = Metronome::new(values.rate_per_s, os::now_ns());
-        Self { payload: payload(values.payload_bytes), stage, values, metronome }
+        let pacer = Pacer::new(values.rate_per_s, os::now_ns());
+        Self { payload: payload(values.payload_bytes), stage, values, pacer }
     }
 
     fn run(mut self) {
@@ -70,7 +70,7 @@ impl Work {
             if stalled_until_ns <= now_ns {
                 self.hand_over(now_ns);
             }
-            let next_ns = self.metronome.due_ns().max(stalled_until_ns);
+            let next_ns = self.pacer.due_ns().max(stalled_until_ns);
             let left = Duration::from_nanos(next_ns.saturating_sub(os::now_ns()));
             self.stage.board.wait(&self.values, left);
             self.take_over(self.stage.board.values());
@@ -79,7 +79,7 @@ impl Work {
 
     fn take_over(&mut self, values: Values) {
         if values.rate_per_s != self.values.rate_per_s {
-            self.metronome.set_rate(values.rate_per_s, os::now_ns());
+            self.pacer.set_rate(values.rate_per_s, os::now_ns());
         }
         if values.payload_bytes != self.values.payload_bytes {
             self.payload = payload(values.payload_bytes);
@@ -88,7 +88,7 @@ impl Work {
     }
 
     fn hand_over(&mut self, now_ns: u64) {
-        while let Some(intended_ns) = self.metronome.next_until(now_ns) {
+        while let Some(intended_ns) = self.pacer.next_until(now_ns) {
             let (payload, kind) = self.payload.next(os::unix_ms());
             let stamp = Stamp { seq: 0, intended_ns, actual_ns: os::now_ns() };
             let mut message = BytesMut::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use loadgen::os;
-use schema::bytes_account::{Account, Layers};
+use model::byte_account::{Account, Layers};
 use serde::Serialize;
 
 use super::Stage;

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use loadgen::assignment::Assignment;
 use loadgen::os;
-use loadgen::roster::Roster;
 use loadgen::stop::{self, Stop, Stopper};
 use loadgen::timing::Timing;
 use loadgen::trial::{Audience, Gathered, LoadReport, Outgoing, TrialError};
-use schema::trial::TrialSpec;
+use model::trial::TrialSpec;
 use tokio::sync::watch;
 
 use super::conversation::Page;
@@ -44,7 +44,7 @@ pub(crate) struct Pages {
 /// # Errors
 ///
 /// When no thread can be had. That the browser cannot be started is told later.
-pub(crate) fn gather(kind: browser::Kind, spec: &TrialSpec, roster: Roster, _: Outgoing) -> Gathered {
+pub(crate) fn gather(kind: browser::Kind, spec: &TrialSpec, assignment: Assignment, _: Outgoing) -> Gathered {
     let shared = Arc::new(Shared {
         prepared: AtomicBool::new(false),
         connected: AtomicU64::new(0),
@@ -57,7 +57,7 @@ pub(crate) fn gather(kind: browser::Kind, spec: &TrialSpec, roster: Roster, _: O
     let driver = Driver {
         kind,
         spec: spec.clone(),
-        roster,
+        assignment,
         shared: Arc::clone(&shared),
         go: may_go,
         timing: told_timing,
@@ -132,7 +132,7 @@ impl Drop for Pages {
 struct Driver {
     kind: browser::Kind,
     spec: TrialSpec,
-    roster: Roster,
+    assignment: Assignment,
     shared: Arc<Shared>,
     go: watch::Receiver<bool>,
     timing: watch::Receiver<Option<Timing>>,
@@ -158,12 +158,12 @@ impl Driver {
         self.shared.prepared.store(true, Ordering::Relaxed);
         told(&self.go, |go| *go).await;
         self.step("the page is still connecting");
-        let set_ups = page.connect(&self.spec, self.roster).await?;
+        let set_ups = page.connect(&self.spec, self.assignment).await?;
         self.shared.connected.store(set_ups.len() as u64, Ordering::Relaxed);
         let Some(timing) = told(&self.timing, Option::is_some).await else {
             return Err(PagesError::Abandoned);
         };
-        let delivered = page.run(&self.spec, self.roster, timing, &clock).await?;
+        let delivered = page.run(&self.spec, self.assignment, timing, &clock).await?;
         self.shared.delivered.store(delivered, Ordering::Relaxed);
         self.stop.requested().await;
         let (subscribers, later) = page.finish().await?;

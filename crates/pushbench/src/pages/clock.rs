@@ -4,7 +4,7 @@
 //! Pure. The server read its clock at some moment between the page's two readings, so each exchange bounds the offset
 //! from both sides, and all of them together bound it by the intersection. A reading may be off by the clock's resolution.
 
-use schema::trial::ClientClock;
+use model::trial::ClientClock;
 use serde::Deserialize;
 
 use super::error::PagesError;

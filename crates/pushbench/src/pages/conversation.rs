@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use browser::Browser;
-use loadgen::roster::Roster;
+use loadgen::assignment::Assignment;
 use loadgen::timing::Timing;
-use schema::trial::TrialSpec;
+use model::trial::TrialSpec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -47,9 +47,13 @@ impl Page {
     }
 
     /// Subscribes all; how long each took, in ms.
-    pub(crate) async fn connect(&mut self, spec: &TrialSpec, roster: Roster) -> Result<Vec<f64>, PagesError> {
+    pub(crate) async fn connect(
+        &mut self,
+        spec: &TrialSpec,
+        assignment: Assignment,
+    ) -> Result<Vec<f64>, PagesError> {
         let limit_ms = u64::try_from(CONNECT_LIMIT.as_millis()).unwrap_or(u64::MAX);
-        let told = Connect::new(spec, roster, limit_ms);
+        let told = Connect::new(spec, assignment, limit_ms);
         self.ask("return await bench.connect(arguments[0])", CONNECT_LIMIT + MARGIN, &told).await
     }
 
@@ -57,11 +61,11 @@ impl Page {
     pub(crate) async fn run(
         &mut self,
         spec: &TrialSpec,
-        roster: Roster,
+        assignment: Assignment,
         timing: Timing,
         clock: &Clock,
     ) -> Result<u64, PagesError> {
-        let told = Run::new(spec, roster, timing, clock)?;
+        let told = Run::new(spec, assignment, timing, clock)?;
         let left_ns = timing.drain_end_ns.saturating_sub(loadgen::os::now_ns());
         let limit = Duration::from_nanos(left_ns) + MARGIN;
         self.ask("return await bench.run(arguments[0])", limit, &told).await

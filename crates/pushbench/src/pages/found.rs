@@ -1,13 +1,13 @@
 //! What a page found, put through the recorder that everybody's receptions go through.
 
 use hdrhistogram::Histogram;
+use loadgen::cursor::Cursor;
 use loadgen::histogram;
-use loadgen::position::Position;
 use loadgen::recorder::{Counters, Recorder};
 use loadgen::timing::Timing;
 use loadgen::trial::Uncounted;
+use protocol::message::{Message, MessageError, Stamp};
 use serde::Deserialize;
-use wire::message::{Message, MessageError, Stamp};
 
 use super::clock::Clock;
 use super::error::PagesError;
@@ -76,12 +76,12 @@ impl Found {
 
 impl Subscriber {
     fn record(&self, recorder: &mut Recorder, clock: &Clock) -> Result<(), PagesError> {
-        let mut position = Position::unknown();
+        let mut position = Cursor::unknown();
         for (at_ms, stamp) in &self.received {
             let stamp = read(stamp)?;
             // The page's first event is the channel's first, unless a greeting has told its position.
-            if position == Position::unknown() && !stamp.is_greeting() {
-                position = Position::beginning();
+            if position == Cursor::unknown() && !stamp.is_greeting() {
+                position = Cursor::beginning();
             }
             // Bytes are not counted in a browser.
             recorder.received(&mut position, stamp, 0, clock.server_ns(*at_ms));

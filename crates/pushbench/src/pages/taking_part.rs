@@ -1,9 +1,9 @@
 //! Which trials a browser takes part in, and what `--client` makes of a scenario.
 
 use browser::Missing;
-use schema::manifest::Skipped;
-use schema::scenario::{Point, Scenario};
-use schema::settings::{Client, HeaderProfile, HttpVersion, Processes, Settings};
+use model::manifest::Skipped;
+use model::scenario::{Point, Scenario};
+use model::settings::{Client, HeaderProfile, HttpVersion, Processes, Settings};
 
 use super::browser_of;
 use crate::registry::{self, Technique};
@@ -123,7 +123,7 @@ fn why_not(point: &Point) -> Option<&'static str> {
         Some("a browser sends the headers that it sends")
     } else if settings.observed || settings.traced {
         Some("nobody stands at a browser's socket")
-    } else if settings.restart.is_some() || settings.sluggards.is_some() {
+    } else if settings.restart.is_some() || settings.slow_consumers.is_some() {
         Some("how a page reads and reconnects is its browser's own affair")
     } else if settings.processes != Processes::default() {
         Some("one page holds all subscribers, of one server")
@@ -142,12 +142,12 @@ fn limit(settings: &mut Settings) {
 
 /// Of the techniques that take part, or of all if none is named, those that a page can speak.
 fn known_to_a_page(named: &[String]) -> Vec<String> {
-    slugs(named, |technique| !technique.floor)
+    slugs(named, |technique| !technique.baseline)
 }
 
 /// The others of them.
 fn unknown_to_a_page(named: &[String]) -> Vec<String> {
-    slugs(named, |technique| technique.floor)
+    slugs(named, |technique| technique.baseline)
 }
 
 fn slugs(named: &[String], of: fn(&Technique) -> bool) -> Vec<String> {
@@ -164,7 +164,7 @@ pub(crate) fn name(client: Client) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use schema::scenario::Extent;
+    use model::scenario::Extent;
 
     use super::*;
 

@@ -1,15 +1,15 @@
 //! What a page is told: whom to subscribe, what to expect, what to send when. The same times, phases and payloads as the
 //! native load generator would have.
 
+use loadgen::assignment::Assignment;
 use loadgen::payload::{PayloadError, PayloadSource};
 use loadgen::publisher::{events_schedule, uplink_schedule};
-use loadgen::roster::Roster;
 use loadgen::seed::{self, Purpose};
 use loadgen::timing::Timing;
-use schema::settings::{Frames, Settings, SocketIoTransports, UplinkTo};
-use schema::trial::TrialSpec;
+use model::settings::{Frames, Settings, SocketIoTransports, UplinkTo};
+use model::trial::TrialSpec;
+use protocol::message::{Message, Stamp};
 use serde::Serialize;
-use wire::message::{Message, Stamp};
 
 use super::clock::Clock;
 
@@ -39,11 +39,11 @@ struct Subscriber {
 
 impl<'a> Connect<'a> {
     /// All subscribers of a trial, connected within `limit_ms`.
-    pub(crate) fn new(spec: &'a TrialSpec, roster: Roster, limit_ms: u64) -> Self {
+    pub(crate) fn new(spec: &'a TrialSpec, assignment: Assignment, limit_ms: u64) -> Self {
         let settings = &spec.settings;
         let interval_ns = settings.short_polling.interval_ns;
         let subscriber = |index| Subscriber {
-            channel: roster.channel_of(index),
+            channel: assignment.channel_of(index),
             after: (!settings.greeting).then_some(0),
             phase_ms: phase_ns(spec.seed, index, interval_ns) as f64 / 1e6,
         };
@@ -54,7 +54,7 @@ impl<'a> Connect<'a> {
                 frames: settings.websocket.frames,
                 transports: settings.socketio.transports,
             },
-            subscribers: (0..roster.subscribers()).map(subscriber).collect(),
+            subscribers: (0..assignment.subscribers()).map(subscriber).collect(),
             limit_ms,
         }
     }
@@ -79,15 +79,15 @@ impl Run {
     /// The phases of a trial in the page's time.
     pub(crate) fn new(
         spec: &TrialSpec,
-        roster: Roster,
+        assignment: Assignment,
         timing: Timing,
         clock: &Clock,
     ) -> Result<Self, PayloadError> {
         let digits = |ns: u64| format!("{ns:016x}");
         Ok(Self {
             window: [digits(timing.window_start_ns), digits(timing.window_end_ns)],
-            expected: expected(spec, roster, timing),
-            sends: sends(spec, roster, timing, clock)?,
+            expected: expected(spec, assignment, timing),
+            sends: sends(spec, assignment, timing, clock)?,
             offset_ns: clock.offset_ns().to_string(),
             until_ms: clock.page_ms(timing.drain_end_ns),
         })
@@ -95,33 +95,34 @@ impl Run {
 }
 
 /// Events of the window that each subscriber must get.
-fn expected(spec: &TrialSpec, roster: Roster, timing: Timing) -> Vec<u64> {
-    let mut channels = vec![0; roster.channels() as usize];
+fn expected(spec: &TrialSpec, assignment: Assignment, timing: Timing) -> Vec<u64> {
+    let mut channels = vec![0; assignment.channels() as usize];
     let counts = |offset_ns: u64| timing.window().contains(&(timing.start_ns + offset_ns));
-    for due in events_schedule(&spec.settings, &roster, timing, spec.seed).filter(|due| counts(due.offset_ns))
+    for due in
+        events_schedule(&spec.settings, &assignment, timing, spec.seed).filter(|due| counts(due.offset_ns))
     {
         channels[due.source as usize] += 1;
     }
     if spec.settings.uplink.as_ref().is_some_and(|uplink| uplink.to == UplinkTo::Channel) {
-        for due in
-            uplink_schedule(&spec.settings, &roster, timing, spec.seed).filter(|due| counts(due.offset_ns))
+        for due in uplink_schedule(&spec.settings, &assignment, timing, spec.seed)
+            .filter(|due| counts(due.offset_ns))
         {
-            channels[roster.channel_of(due.source) as usize] += 1;
+            channels[assignment.channel_of(due.source) as usize] += 1;
         }
     }
-    (0..roster.subscribers()).map(|index| channels[roster.channel_of(index) as usize]).collect()
+    (0..assignment.subscribers()).map(|index| channels[assignment.channel_of(index) as usize]).collect()
 }
 
 /// What each subscriber sends: when, and the message, into which the page writes its actual send time.
 fn sends(
     spec: &TrialSpec,
-    roster: Roster,
+    assignment: Assignment,
     timing: Timing,
     clock: &Clock,
 ) -> Result<Vec<Vec<(f64, String)>>, PayloadError> {
-    let mut sends = vec![Vec::new(); roster.subscribers() as usize];
+    let mut sends = vec![Vec::new(); assignment.subscribers() as usize];
     let mut payloads = uplink_payloads(&spec.settings, spec.seed)?;
-    for due in uplink_schedule(&spec.settings, &roster, timing, spec.seed) {
+    for due in uplink_schedule(&spec.settings, &assignment, timing, spec.seed) {
         let intended_ns = timing.start_ns + due.offset_ns;
         let (payload, kind) = payloads.next(loadgen::os::unix_ms());
         let stamp = Stamp { seq: 0, intended_ns, actual_ns: 0 };

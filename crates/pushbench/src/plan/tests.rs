@@ -1,6 +1,6 @@
 //! Who is planned, how often, in which order, and how trials are called.
 
-use schema::scenario::Extent;
+use model::scenario::Extent;
 
 use super::*;
 
@@ -59,7 +59,7 @@ fn foreign(name: &str) -> Foreign {
     let text = "label = \"x\"\nabout = \"y\"\naddress = \"127.0.0.1:1\"\n[publish]\npath = \"/p\"\n\
                 [techniques.websocket]\npath = \"/w\"\n[techniques.long-polling]\npath = \"/l\"\n";
     let known = ["long-polling", "websocket"];
-    let target = schema::target::Target::parse(text, "x.toml", name, &known);
+    let target = model::target::Target::parse(text, "x.toml", name, &known);
     Foreign { target: target.unwrap_or_else(|error| panic!("{error}")), file: "x.toml".into() }
 }
 

@@ -1,7 +1,7 @@
 //! How long a trial, or a search, will take.
 
-use schema::scenario::Search;
-use schema::settings::{Counter, Settings, ShortPolling, SocketIo, SocketIoTransports};
+use model::scenario::Search;
+use model::settings::{Counter, Settings, ShortPolling, SocketIo, SocketIoTransports};
 
 use super::Trial;
 use crate::pages::browser_of;
@@ -94,7 +94,7 @@ impl Trial<'_> {
 
 #[cfg(test)]
 mod tests {
-    use schema::scenario::{Extent, Scenario};
+    use model::scenario::{Extent, Scenario};
 
     use super::*;
     use crate::plan::{Choice, Plan};

@@ -43,7 +43,7 @@ pub(crate) enum ProcessError {
     Rubbish {
         /// The child.
         name: &'static str,
-        /// The begin of it.
+        /// The start of it.
         found: String,
         /// What it wrote to standard error.
         said: Said,

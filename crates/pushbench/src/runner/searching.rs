@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use schema::manifest::Skipped;
-use schema::scenario::Search;
-use schema::trial::{SearchStep, TrialRecord, Verdict};
+use model::manifest::Skipped;
+use model::scenario::Search;
+use model::trial::{SearchStep, TrialRecord, Verdict};
 
 use super::Runner;
 use crate::plan::{Part, Plan, Trial};

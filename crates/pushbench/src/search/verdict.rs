@@ -1,8 +1,8 @@
 //! What a trial says of the rate at which it ran.
 
-use schema::settings::Settings;
-use schema::trial::{Instrument, Side, TrialOutcome, TrialResult, Verdict};
-use schema::warning::Warning;
+use model::settings::Settings;
+use model::trial::{Instrument, Side, TrialOutcome, TrialResult, Verdict};
+use model::warning::Warning;
 
 /// The publisher may come so late at p99, of the bound; later, if what it adds to the latency decides nothing.
 const LAG: f64 = 0.25;
@@ -69,14 +69,14 @@ impl Judge {
     /// Whether p99 would be within the bound without the publisher's lag, which is part of it.
     fn hangs_on(&self, lag_ns: u64, outcome: &TrialOutcome) -> bool {
         let p99_ns =
-            outcome.delivery.as_ref().filter(|_| outcome.counts.missing == 0).map(|delivery| delivery.p99_ns);
+            outcome.delivery.as_ref().filter(|_| outcome.counts.lost == 0).map(|delivery| delivery.p99_ns);
         lag_ns > self.bound_ns || p99_ns.is_some_and(|p99_ns| p99_ns.saturating_sub(lag_ns) <= self.bound_ns)
     }
 }
 
 fn missing(outcome: &TrialOutcome) -> String {
     let counts = &outcome.counts;
-    match counts.missing {
+    match counts.lost {
         0 => "messages missing at the application".to_owned(),
         missing => format!("{missing} of {} missing", counts.expected),
     }
@@ -88,7 +88,7 @@ fn ms(ns: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use schema::trial::Failure;
+    use model::trial::Failure;
 
     use super::*;
     use crate::fixture;
@@ -99,7 +99,7 @@ mod tests {
     fn outcome(p99_ms: u64, missing: u64, busy: Option<f64>) -> TrialOutcome {
         let mut outcome = fixture::outcome();
         outcome.counts.expected = 1_000;
-        outcome.counts.missing = missing;
+        outcome.counts.lost = missing;
         outcome.delivery = Some(fixture::quantiles(p99_ms * 1_000_000));
         outcome.warnings = busy.map(|busy| Warning::LoadGeneratorBusy { busy }).into_iter().collect();
         outcome

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use schema::manifest::Manifest;
+use model::manifest::Manifest;
 
 use super::{MANIFEST, PLAN, TRIALS, files, read_json};
 

@@ -2,8 +2,8 @@
 //! such figure: bytes of a browser's trial, which nobody counted, are not 0. Quantiles are of the delivered events only, whatever is missing, and of every sample, however small: they
 //! stand beside their counts.
 
-use schema::settings::Client;
-use schema::trial::{Quantiles, TrialOutcome, TrialRecord, TrialResult, Verdict};
+use model::settings::Client;
+use model::trial::{Quantiles, TrialOutcome, TrialRecord, TrialResult, Verdict};
 
 const COLUMNS: [&str; 34] = [
     "index",
@@ -22,7 +22,7 @@ const COLUMNS: [&str; 34] = [
     "published",
     "expected",
     "delivered",
-    "missing",
+    "lost",
     "duplicate",
     "reordered",
     "delivery_p50_ns",
@@ -32,7 +32,7 @@ const COLUMNS: [&str; 34] = [
     "delivery_max_ns",
     "service_p50_ns",
     "service_p99_ns",
-    "events_between_edges",
+    "events_in_window",
     "responses",
     "empty_responses",
     "requests",
@@ -112,7 +112,7 @@ fn figures(outcome: &TrialOutcome) -> Vec<String> {
         counts.published,
         counts.expected,
         counts.delivered,
-        counts.missing,
+        counts.lost,
         counts.duplicate,
         counts.reordered,
     ];
@@ -125,8 +125,7 @@ fn figures(outcome: &TrialOutcome) -> Vec<String> {
         of(&outcome.service, |q| q.p50_ns),
         of(&outcome.service, |q| q.p99_ns),
     ];
-    let work =
-        [counts.events_between_edges, counts.responses, counts.empty_responses, counts.requests].map(Some);
+    let work = [counts.events_in_window, counts.responses, counts.empty_responses, counts.requests].map(Some);
     // A client with a clock of its own is a browser, at whose socket nobody stands.
     let is_tapped = outcome.clock.is_none();
     let bytes =
@@ -141,7 +140,7 @@ fn figures(outcome: &TrialOutcome) -> Vec<String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use schema::trial::{ClientClock, SearchStep};
+    use model::trial::{ClientClock, SearchStep};
 
     use super::*;
     use crate::fixture;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use schema::manifest::Skipped;
-use schema::scenario::Scenario;
-use schema::settings::{Client, Compression, HttpVersion, Publisher, Settings};
+use model::manifest::Skipped;
+use model::scenario::Scenario;
+use model::settings::{Client, Compression, HttpVersion, Publisher, Settings};
 
 use super::{Foreign, requirement};
 use crate::registry;
@@ -12,7 +12,7 @@ use crate::registry;
 /// Why pushbench's own technique `slug` cannot run with these settings.
 pub(crate) fn own_cannot(slug: &str, settings: &Settings) -> Option<&'static str> {
     let (_, technique) = registry::find(slug)?;
-    let is_unheard = settings.publisher == Publisher::Post && technique.floor;
+    let is_unheard = settings.publisher == Publisher::Post && technique.baseline;
     let why = is_unheard.then_some("events are published by POST, and it speaks no HTTP");
     why.or_else(|| (technique.unsupported)(settings))
 }

@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use loadgen::os;
+use model::target::Server;
+use protocol::ready::ReadyLine;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitStatus};
-use schema::target::Server;
-use wire::ready::ReadyLine;
 
 use super::launch::Launch;
 use super::{Foreign, readiness, requirement, tree};

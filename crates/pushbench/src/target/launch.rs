@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use schema::target::Server;
+use model::target::Server;
 
 use super::Foreign;
 use super::requirement::{self, Places};

@@ -34,7 +34,7 @@ fn answers(mut stream: TcpStream, address: SocketAddr, path: &str) -> Result<(),
     })
 }
 
-/// The begin of what is answered.
+/// The start of what is answered.
 fn ask(stream: &mut TcpStream, address: SocketAddr, path: &str) -> io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(ATTEMPT))?;
     stream.set_write_timeout(Some(ATTEMPT))?;

@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use schema::target::Needed;
+use model::target::Needed;
 
 use super::Foreign;
 

@@ -6,8 +6,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt as _;
 
+use model::settings::Settings;
 use rustix::process::Signal;
-use schema::settings::Settings;
 use tokio::net::TcpSocket;
 
 use super::Stage;
@@ -82,7 +82,7 @@ impl Running {
         let _ = std::fs::remove_file(&self.feed);
         match stage.start_server(trial, &self.feed, Begin::Behind(place.address())).await {
             Ok((process, ready)) => (self.process, self.ready) = (process, ready),
-            Err(error) => return format!("the server could not be started anew: {error}"),
+            Err(error) => return format!("the server could not be started again: {error}"),
         }
         let death = self.process.died().await;
         drop(place);
@@ -96,7 +96,7 @@ fn was_killed(death: &ProcessError) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use schema::settings::{Backoff, Restart};
+    use model::settings::{Backoff, Restart};
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use loadgen::os;
-use schema::settings::{HttpVersion, Settings, SocketIo, SocketIoTransports};
+use model::settings::{HttpVersion, Settings, SocketIo, SocketIoTransports};
 use server_kit::settings::Limits;
 
 /// Descriptors that a process takes beside its connections, and those that are about to be closed.
@@ -84,8 +84,8 @@ fn each(technique: &str, settings: &Settings) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use schema::scenario::{Extent, Runs};
-    use schema::settings::{Backoff, Pace, Processes, Restart, Subscribers, Uplink, UplinkTo};
+    use model::scenario::{Extent, Runs};
+    use model::settings::{Backoff, Pace, Processes, Restart, Subscribers, Uplink, UplinkTo};
 
     use super::*;
     use crate::plan::{Choice, Plan};

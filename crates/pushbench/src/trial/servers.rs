@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use futures_util::future::{join_all, select_all, try_join, try_join_all};
-use wire::ready::ReadyLine;
+use protocol::ready::ReadyLine;
 
 use super::Stage;
 use super::restart::{Begin, Place};

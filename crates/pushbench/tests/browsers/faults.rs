@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use browser::Kind;
-use schema::manifest::Manifest;
-use schema::trial::{Side, TrialResult};
+use model::manifest::Manifest;
+use model::trial::{Side, TrialResult};
 
 use crate::command::Place;
 use crate::{left, presence};
@@ -50,7 +50,8 @@ fn failure(place: &Place) -> (Side, String) {
 #[test]
 fn a_browser_that_is_missing_is_skipped_by_name_with_what_to_install() {
     let place = place(SHORT);
-    let arguments = ["run", "--scenario", "own", "--client", "firefox,native", "--no-report", "--no-survey"];
+    let arguments =
+        ["run", "--scenario", "own", "--client", "firefox,native", "--no-report", "--no-browser_probe"];
     let output = place.pushbench(&arguments).env("PATH", place.path("")).output().expect("pushbench starts");
     let told = crate::command::Told::of(output);
     told.expect(0, &["skipped: client firefox: there is no firefox-esr on the PATH; install firefox-esr"]);
@@ -65,7 +66,7 @@ fn a_browser_that_is_missing_is_skipped_by_name_with_what_to_install() {
 #[test]
 fn a_run_without_any_client_that_is_here_says_so() {
     let place = place(SHORT);
-    let arguments = ["run", "--scenario", "own", "--client", "chromium", "--no-report", "--no-survey"];
+    let arguments = ["run", "--scenario", "own", "--client", "chromium", "--no-report", "--no-browser_probe"];
     let output = place.pushbench(&arguments).env("PATH", place.path("")).output().expect("pushbench starts");
     let told = crate::command::Told::of(output);
     told.expect(2, &["install chromium and chromium-driver", "there is nothing to run"]);
@@ -77,7 +78,8 @@ fn what_no_browser_speaks_is_skipped_by_name() {
         return;
     }
     let place = place(&format!("transport = {{ http = \"2\" }}\n{SHORT}"));
-    let arguments = ["run", "--scenario", "own", "--client", "chromium,native", "--no-report", "--no-survey"];
+    let arguments =
+        ["run", "--scenario", "own", "--client", "chromium,native", "--no-report", "--no-browser_probe"];
     place.output(&arguments).expect(0, &["skipped: own with chromium: browsers speak HTTP/2 over TLS only"]);
 }
 
@@ -88,20 +90,29 @@ fn a_survey_that_fails_is_told_and_fails_no_run() {
     }
     let place = place(SHORT);
     place
-        .output(&["run", "--scenario", "own", "--client", "chromium,native", "--no-report", "--no-survey"])
+        .output(&[
+            "run",
+            "--scenario",
+            "own",
+            "--client",
+            "chromium,native",
+            "--no-report",
+            "--no-browser_probe",
+        ])
         .expect(0, &[]);
-    // Nothing is left of that run but its survey, and by now the browser is broken.
+    // Nothing is left of that run but its browser probe, and by now the browser is broken.
     place.script("chromium", "exit 1");
     place.script("chromedriver", "echo it is broken >&2; exit 1");
     let run = place.only_run().display().to_string();
     let mut resumed = place.pushbench(&["run", "--resume", &run, "--no-report"]);
     let output = resumed.env("PATH", place.path("")).output().expect("pushbench starts");
     crate::command::Told::of(output)
-        .expect(0, &["own: 0 trials", "skipped: survey of chromium: start the browser"]);
+        .expect(0, &["own: 0 trials", "skipped: browser probe of chromium: start the browser"]);
     let skipped = manifest(&place).skipped;
-    assert!(skipped.iter().any(|it| it.what == "survey of chromium"), "{skipped:?}");
-    let closings = std::fs::read_to_string(place.only_run().join("closings.json")).expect("a survey is kept");
-    assert!(closings.contains("native") && !closings.contains("chromium"), "{closings}");
+    assert!(skipped.iter().any(|it| it.what == "browser probe of chromium"), "{skipped:?}");
+    let close_cases =
+        std::fs::read_to_string(place.only_run().join("close-cases.json")).expect("a browser probe is kept");
+    assert!(close_cases.contains("native") && !close_cases.contains("chromium"), "{close_cases}");
     left::nothing_of(&place);
 }
 
@@ -159,7 +170,7 @@ fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
                 "--client",
                 kind.name(),
                 "--no-report",
-                "--no-survey",
+                "--no-browser_probe",
             ]);
             let victim = place.descendant(victim);
             crate::command::until("the browser has started", || left::has_browser(&place));
@@ -176,7 +187,8 @@ fn run_with_the_page_of(place: &Place, page: SocketAddr, kind: Kind) -> crate::c
     let elsewhere = format!("s/\"address\":\"[^\"]*\"/\"address\":\"{page}\"/");
     let script = format!("\"{pushbench}\" \"$@\" | sed -u '{elsewhere}'");
     let program = place.script("server", &script);
-    let arguments = ["run", "--scenario", "own", "--no-report", "--no-survey", "--server-program", &program];
+    let arguments =
+        ["run", "--scenario", "own", "--no-report", "--no-browser_probe", "--server-program", &program];
     place.output(&[&arguments[..], &["--client", kind.name()]].concat())
 }
 

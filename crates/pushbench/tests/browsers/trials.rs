@@ -1,8 +1,8 @@
 //! Every technique in both browsers, with nothing missing.
 
 use browser::Kind;
-use schema::bytes_account::Account;
-use schema::trial::{TrialOutcome, TrialRecord, TrialResult};
+use model::byte_account::Account;
+use model::trial::{TrialOutcome, TrialRecord, TrialResult};
 
 use crate::command::Place;
 use crate::{left, presence};
@@ -35,7 +35,8 @@ phases = { warm_up = "200ms", window = "800ms", drain = "10s" }
 fn run(kind: Kind, scenario: &str, more: &[&str]) -> Vec<(String, TrialOutcome)> {
     let place = Place::new();
     place.scenario("own", scenario);
-    let mut arguments = vec!["run", "--scenario", "own", "--repetitions", "1", "--no-report", "--no-survey"];
+    let mut arguments =
+        vec!["run", "--scenario", "own", "--repetitions", "1", "--no-report", "--no-browser_probe"];
     arguments.extend(["--client", kind.name()]);
     arguments.extend(more);
     place.output(&arguments).expect(0, &[]);
@@ -55,9 +56,9 @@ fn complete(record: TrialRecord) -> (String, TrialOutcome) {
 fn assert_whole((technique, outcome): &(String, TrialOutcome)) {
     let counts = &outcome.counts;
     assert!(counts.expected > 0 && counts.delivered == counts.expected, "{technique}: {counts:?}");
-    let wrong = (counts.missing, counts.duplicate, counts.reordered, counts.reconnects);
+    let wrong = (counts.lost, counts.duplicate, counts.reordered, counts.reconnects);
     assert_eq!(wrong, (0, 0, 0, 0), "{technique}: {counts:?}");
-    assert!(counts.responses > 0 && counts.events_between_edges > 0, "{technique}: {counts:?}");
+    assert!(counts.responses > 0 && counts.events_in_window > 0, "{technique}: {counts:?}");
     assert_eq!(outcome.bytes.total, Account::default(), "{technique}");
     let clock = outcome.clock.as_ref().unwrap_or_else(|| panic!("{technique}: no clock"));
     assert!(clock.isolated && clock.exchanges > 0, "{technique}: {clock:?}");

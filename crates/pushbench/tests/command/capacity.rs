@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use schema::manifest::Manifest;
-use schema::trial::{TrialRecord, Verdict};
+use model::manifest::Manifest;
+use model::trial::{TrialRecord, Verdict};
 
 use crate::command::{Place, SHORT};
 

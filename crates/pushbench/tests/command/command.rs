@@ -9,8 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use model::trial::TrialRecord;
 use rustix::process::{Pid, Signal, kill_process};
-use schema::trial::TrialRecord;
 use tempfile::TempDir;
 
 /// Nothing in these tests takes this long unless it hangs.

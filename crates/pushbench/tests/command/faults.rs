@@ -1,7 +1,7 @@
 //! Servers and load generators that die, hang or print rubbish: a failed trial is a result with its reason, the rest is
 //! run, and nobody is left behind.
 
-use schema::trial::{Failure, Side, TrialRecord, TrialResult};
+use model::trial::{Failure, Side, TrialRecord, TrialResult};
 
 use crate::command::Place;
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use model::trial::Verdict;
 use rustix::process::Signal;
-use schema::trial::Verdict;
 
 use crate::command::{Place, files, until};
 
@@ -60,7 +60,7 @@ fn a_run_ends_at_once_in_the_middle_of_a_trial() {
 fn a_run_ends_at_once_while_the_floor_is_measured() {
     let place = Place::new();
     let running = place.start(&["run", "--scenario", "short"]);
-    place.descendant("pushbench floor-ping");
+    place.descendant("pushbench socket-ping");
     running.signal(Signal::INT);
     running.told().expect(130, &["interrupted after 0 of 6 trials"]);
     place.until_nobody_is_left();

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use schema::manifest::Manifest;
-use schema::trial::TrialResult;
+use model::manifest::Manifest;
+use model::trial::TrialResult;
 
 use crate::command::{Place, SHORT, files};
 
@@ -24,7 +24,7 @@ fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
     assert_eq!(records.len(), 6);
     for record in &records {
         let TrialResult::Complete(outcome) = &record.result else { panic!("{record:?}") };
-        assert!(outcome.counts.delivered > 0 && outcome.counts.missing == 0, "{:?}", outcome.counts);
+        assert!(outcome.counts.delivered > 0 && outcome.counts.lost == 0, "{:?}", outcome.counts);
         let log = run.join(record.histograms.as_ref().expect("a log"));
         assert!(fs::read_to_string(log).unwrap().contains("Tag=delivery,"));
     }
@@ -33,7 +33,7 @@ fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
     let manifest = manifest(&place);
     assert_eq!((manifest.seed, manifest.planned_trials), (7, 6));
     assert!(
-        manifest.floor.is_some_and(|floor| floor.round_trip.count == 200),
+        manifest.socket_ping.is_some_and(|floor| floor.round_trip.count == 200),
         "a hundred pings before and a hundred after"
     );
     assert_eq!(manifest.skipped, []);

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Stdio;
 
-use wire::ready::ReadyLine;
+use protocol::ready::ReadyLine;
 
 use crate::command::{Place, Told};
 

@@ -3,9 +3,9 @@
 
 use std::io::Write as _;
 
+use model::trial::{Side, TrialRecord, TrialResult};
+use model::warning::Warning;
 use rustix::process::Signal;
-use schema::trial::{Side, TrialRecord, TrialResult};
-use schema::warning::Warning;
 
 use crate::command::{Place, until};
 
@@ -52,7 +52,7 @@ repetitions = 1
 techniques = ["raw-tcp"]
 events.rate = "50/s"
 phases.window = "60s"
-processes.neighbours = 2
+processes.cpu_contention = 2
 "#;
 
 fn reason(place: &Place) -> (Side, String) {
@@ -69,7 +69,7 @@ fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
     let server = place.descendant("pushbench serve").pid;
     let (mut cores, mut neighbours) = (Vec::new(), Vec::new());
     until("two neighbours compute on each of the server's cores", || {
-        neighbours = place.descendants_called("pushbench neighbour");
+        neighbours = place.descendants_called("pushbench cpu-contention");
         // Each process moves to its cores itself, a moment after it is there.
         cores = cores_of(server);
         let computed = |pid| loadgen::os::process_cpu_ns(pid).is_ok_and(|ns| ns > 100_000_000);
@@ -80,7 +80,7 @@ fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
     }
     running.told().expect(0, &[]);
     place.until_nobody_is_left();
-    assert_eq!(place.records()[0].settings.processes.neighbours, 2);
+    assert_eq!(place.records()[0].settings.processes.cpu_contention, 2);
 }
 
 /// Where the server has no core of its own it has no neighbours either.
@@ -107,10 +107,13 @@ fn a_neighbour_that_is_killed_fails_its_trial() {
     let (place, running) = Place::running(BESIDE);
     // Once the load generator is there, the neighbours compute, and are watched.
     place.descendant("pushbench load");
-    place.descendant("pushbench neighbour").kill();
+    place.descendant("pushbench cpu-contention").kill();
     running.told().expect(1, &["FAILED: "]);
     let (side, reason) = reason(&place);
-    assert_eq!((side, reason.as_str()), (Side::Supervisor, "the neighbour ended with signal: 9 (SIGKILL)"));
+    assert_eq!(
+        (side, reason.as_str()),
+        (Side::Supervisor, "the cpu-contention process ended with signal: 9 (SIGKILL)")
+    );
     place.until_nobody_is_left();
 }
 
@@ -134,7 +137,7 @@ fn is_whole(record: &TrialRecord) {
     let counts = &outcome.counts;
     // A constant schedule has exactly 20 events in the window of each channel.
     assert_eq!((counts.published, counts.expected), (3 * 20, 20 * SUBSCRIBERS), "{technique}");
-    assert_eq!((counts.delivered, counts.missing), (20 * SUBSCRIBERS, 0), "{technique}");
+    assert_eq!((counts.delivered, counts.lost), (20 * SUBSCRIBERS, 0), "{technique}");
     assert_eq!((counts.duplicate, counts.reordered, counts.reconnects), (0, 0, 0), "{technique}");
     assert_eq!(outcome.delivery.as_ref().unwrap().count, 20 * SUBSCRIBERS, "{technique}");
     assert_eq!(outcome.set_up.subscribers, SUBSCRIBERS, "{technique}");

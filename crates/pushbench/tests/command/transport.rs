@@ -4,8 +4,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use schema::trial::{TrialRecord, TrialResult};
-use wire::ready::ReadyLine;
+use model::trial::{TrialRecord, TrialResult};
+use protocol::ready::ReadyLine;
 
 use crate::command::Place;
 

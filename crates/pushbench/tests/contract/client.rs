@@ -10,8 +10,8 @@ mod websocket;
 
 use std::net::SocketAddr;
 
-use wire::message::PayloadKind;
-use wire::{Message, Resume, Stamp, Start};
+use protocol::message::PayloadKind;
+use protocol::{Message, Resume, Stamp, Start};
 
 use poll::{Manner, Poll};
 use raw_tcp::RawTcp;
@@ -79,7 +79,7 @@ pub(crate) fn heard(seq: u64, payload: &str) -> Heard {
     Heard::Message(Said { stamp: Stamp { seq, ..SENT }, payload: payload.to_owned() })
 }
 
-/// A channel from its replay window's begin.
+/// A channel from its replay window's start.
 pub(crate) fn all_of(channel: u32) -> Resume {
     Resume { channel, start: Start::After(0) }
 }

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
-use wire::frame::{FRAMING_LEN, decode_feed, encode_feed};
+use protocol::frame::{FRAMING_LEN, decode_feed, encode_feed};
 
 use crate::client::{Said, message};
 use crate::process::LONGEST;

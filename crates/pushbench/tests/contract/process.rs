@@ -7,9 +7,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use protocol::ready::ReadyLine;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use wire::ready::ReadyLine;
 
 /// No test waits longer for anything.
 pub(crate) const LONGEST: Duration = Duration::from_secs(20);

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wire::Resume;
+use protocol::Resume;
 
 use crate::client::{self, Client};
 use crate::feed::Feed;

@@ -1,6 +1,6 @@
 //! What is counted for the deliveries by which the whole window exceeds half of it.
 
-use schema::trial::{Counted, TrialRecord, TrialResult};
+use model::trial::{Counted, TrialRecord, TrialResult};
 
 use crate::command::Place;
 use crate::{COUNTED, presence};

@@ -4,10 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
 use loadgen::os;
+use protocol::Message;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
-use wire::Message;
 
 use crate::demo::{Demo, lane_of};
 use crate::http;
@@ -74,7 +74,7 @@ fn a_faster_rate_is_published_and_a_larger_payload_carried() {
     // Open loop: 200 events take a second, and a look that comes late finds more of them.
     assert!(took_ms >= 900.0, "{took_ms}");
     let line = http::stream(demo.lane(NDJSON), "/stream?channel=0");
-    assert!(line.into_iter().any(|line| line.len() == 5_000 + wire::message::TEXT_STAMP_LEN));
+    assert!(line.into_iter().any(|line| line.len() == 5_000 + protocol::message::TEXT_STAMP_LEN));
 }
 
 #[test]

@@ -140,13 +140,13 @@ async fn a_stall_and_a_closed_websocket_show(_: &Demo, browser: &mut Browser) {
         "$('#code').value = 4003; $('#close').click();
          const lane = $('[data-slug=websocket]');
          await until(() => text(lane, '.says').startsWith('Closed by the server with 4003 (asked for by the page)'));
-         await until(() => $('#status').textContent.includes('connected anew after'));
+         await until(() => $('#status').textContent.includes('connected again after'));
          await until(() => number(lane, '.open b') === 1);
          return $('#status').textContent",
     )
     .await;
     assert!(
-        closed.as_str().unwrap().starts_with("WebSocket was closed with 4003, and connected anew after"),
+        closed.as_str().unwrap().starts_with("WebSocket was closed with 4003, and connected again after"),
         "{closed}"
     );
 }

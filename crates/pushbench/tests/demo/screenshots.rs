@@ -120,7 +120,7 @@ fn the_readmes_pictures_are_there_and_small() {
             std::fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).len();
         assert!(
             len < 150_000,
-            "{} has {len} bytes; take it anew as this file's first lines say",
+            "{} has {len} bytes; take it again as this file's first lines say",
             picture.name
         );
     }

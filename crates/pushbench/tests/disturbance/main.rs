@@ -3,19 +3,19 @@
 //!
 //! # Layout
 //!
-//! - `storms`: everybody comes back, and has everything once
-//! - `sluggards`: everybody else has everything
+//! - `server_restarts`: everybody comes back, and has everything once
+//! - `slow_consumers`: everybody else has everything
 
 #[path = "../command/command.rs"]
 #[expect(dead_code, reason = "runs are not interrupted here")]
 mod command;
-mod sluggards;
-mod storms;
+mod server_restarts;
+mod slow_consumers;
 
 use std::collections::BTreeSet;
 
-use schema::trial::{TrialOutcome, TrialRecord};
-use schema::warning::Warning;
+use model::trial::{TrialOutcome, TrialRecord};
+use model::warning::Warning;
 
 /// Trials that ran to their end, each with its key.
 fn outcomes(records: &[TrialRecord]) -> Vec<(String, &TrialRecord, &TrialOutcome)> {

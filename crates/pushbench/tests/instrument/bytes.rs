@@ -1,9 +1,9 @@
 //! The byte account: every byte in one layer, and all of them those that crossed the sockets.
 
-use schema::bytes_account::Layers;
-use schema::settings::Settings;
-use schema::trial::TrialOutcome;
-use schema::warning::Warning;
+use model::byte_account::Layers;
+use model::settings::Settings;
+use model::trial::TrialOutcome;
+use model::warning::Warning;
 
 use crate::registry::every_technique;
 use crate::relay::{Life, Relay};
@@ -66,7 +66,7 @@ fn audited(technique: &str, settings: &Settings) -> TrialOutcome {
     assert!(bytes.before_window.wire() + bytes.window.wire() <= bytes.total.wire());
     let add_up = |warning: &Warning| !matches!(warning, Warning::BytesDoNotAddUp { .. });
     assert!(outcome.warnings.iter().all(add_up), "{:?}", outcome.warnings);
-    assert_eq!((outcome.counts.missing, outcome.counts.duplicate, outcome.counts.reordered), (0, 0, 0));
+    assert_eq!((outcome.counts.lost, outcome.counts.duplicate, outcome.counts.reordered), (0, 0, 0));
     outcome
 }
 
@@ -86,7 +86,7 @@ fn layers_add_up_to_the_sockets_bytes_one_way() {
         let outcome = audited(technique, &settings);
         let bytes = &outcome.bytes;
         // 50/s for 800 ms; the schedule's phase decides about the last.
-        let sent = messages(&bytes.total.down, wire::message::TEXT_STAMP_LEN) / 3;
+        let sent = messages(&bytes.total.down, protocol::message::TEXT_STAMP_LEN) / 3;
         assert!((39..=41).contains(&sent), "{sent} events reached all three");
         assert_eq!(outcome.counts.delivered, 3 * 30, "50/s for 600 ms");
         assert_eq!((bytes.total.up.payload, bytes.total.up.stamp), (0, 0), "nobody sends");
@@ -100,14 +100,14 @@ fn layers_add_up_to_the_sockets_bytes_when_subscribers_talk_to_each_other() {
     every_technique(|technique| {
         let outcome = audited(technique, &settings);
         let (up, down) = (&outcome.bytes.total.up, &outcome.bytes.total.down);
-        let said = messages(up, wire::message::JSON_STAMP_LEN);
+        let said = messages(up, protocol::message::JSON_STAMP_LEN);
         assert!(
             said >= outcome.counts.uplink_sent && outcome.counts.uplink_sent == 4 * 6,
             "{:?}",
             outcome.counts
         );
         assert_eq!(
-            messages(down, wire::message::JSON_STAMP_LEN),
+            messages(down, protocol::message::JSON_STAMP_LEN),
             2 * said,
             "each is heard by the two in its room"
         );
@@ -123,13 +123,13 @@ fn layers_add_up_to_the_sockets_bytes_when_subscribers_talk_to_the_application()
     every_technique(|technique| {
         let outcome = audited(technique, &settings);
         let counts = &outcome.counts;
-        assert!(messages(&outcome.bytes.total.up, wire::message::TEXT_STAMP_LEN) >= counts.uplink_sent);
+        assert!(messages(&outcome.bytes.total.up, protocol::message::TEXT_STAMP_LEN) >= counts.uplink_sent);
         assert_eq!(
             (counts.uplink_due, counts.uplink_sent, counts.uplink_received),
             (2 * 18, 2 * 18, 2 * 18),
             "30/s for 600 ms"
         );
         assert_eq!(counts.delivered, 2 * 18);
-        messages(&outcome.bytes.total.down, wire::message::TEXT_STAMP_LEN);
+        messages(&outcome.bytes.total.down, protocol::message::TEXT_STAMP_LEN);
     });
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use schema::settings::Settings;
-use schema::warning::Warning;
+use model::settings::Settings;
+use model::warning::Warning;
 
 use crate::process::{LONGEST, Serving};
 use crate::registry::every_technique;
@@ -45,7 +45,7 @@ fn cut_connections_are_resumed_without_gap_or_duplicate() {
         let cuts = relay.expect("the trial began").cuts();
         let counts = &outcome.counts;
         assert_eq!((counts.expected, counts.delivered), (300, 300));
-        assert_eq!((counts.missing, counts.duplicate, counts.reordered), (0, 0, 0));
+        assert_eq!((counts.lost, counts.duplicate, counts.reordered), (0, 0, 0));
         assert!(counts.reconnects >= 4 && counts.reconnects <= cuts, "{} of {cuts}", counts.reconnects);
         let told = |warning: &Warning| *warning == Warning::Reconnects { count: counts.reconnects };
         assert!(outcome.warnings.iter().any(told), "{:?}", outcome.warnings);

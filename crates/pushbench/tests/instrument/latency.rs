@@ -1,7 +1,7 @@
 //! Latency that was made must be measured.
 
-use schema::settings::Settings;
-use schema::trial::{Quantiles, TrialOutcome};
+use model::settings::Settings;
+use model::trial::{Quantiles, TrialOutcome};
 
 use crate::registry::every_technique;
 use crate::trial::{quiet, run, settings};
@@ -14,7 +14,7 @@ fn shown(ns: u64) -> u64 {
 }
 
 fn delivery(outcome: &TrialOutcome) -> &Quantiles {
-    assert_eq!((outcome.counts.missing, outcome.counts.duplicate, outcome.counts.reordered), (0, 0, 0));
+    assert_eq!((outcome.counts.lost, outcome.counts.duplicate, outcome.counts.reordered), (0, 0, 0));
     outcome.delivery.as_ref().expect("events were delivered")
 }
 

@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use schema::scenario::{Extent, Scenario};
-use schema::settings::{Settings, UplinkTo};
-use schema::trial::{ServerSpec, TrialOutcome, TrialSpec};
+use model::scenario::{Extent, Scenario};
+use model::settings::{Settings, UplinkTo};
+use model::trial::{ServerSpec, TrialOutcome, TrialSpec};
 
 use crate::process::{PUSHBENCH, Serving, kill};
 use crate::registry::registry;

@@ -1,6 +1,6 @@
 //! Layers + headers = the kernel's bytes.
 
-use schema::trial::{Observed, TrialOutcome, TrialRecord};
+use model::trial::{Observed, TrialOutcome, TrialRecord};
 
 use crate::command::Place;
 use crate::namespaces;
@@ -62,11 +62,11 @@ fn observed(record: &TrialRecord) -> (&TrialOutcome, Observed) {
     let outcome = record.result.outcome().unwrap_or_else(|| panic!("{}: {:?}", name(record), record.result));
     let counts = &outcome.counts;
     assert!(counts.expected > 0, "{}: {counts:?}", name(record));
-    assert_eq!((counts.missing, counts.duplicate, counts.reordered), (0, 0, 0), "{}", name(record));
+    assert_eq!((counts.lost, counts.duplicate, counts.reordered), (0, 0, 0), "{}", name(record));
     (outcome, record.observed.unwrap_or_else(|| panic!("{} was not observed", name(record))))
 }
 
-/// The kernel's bytes are the tap's and the headers of the packets that carried them. Only a segment that was sent again
+/// The kernel's bytes are byte accounting's and the headers of the packets that carried them. Only a segment that was sent again
 /// is not in the stream.
 fn adds_up(record: &TrialRecord) {
     let (outcome, kernel) = observed(record);

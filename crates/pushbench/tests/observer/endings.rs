@@ -4,9 +4,9 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Command;
 
+use model::manifest::Manifest;
+use model::trial::{Side, TrialResult};
 use rustix::process::Signal;
-use schema::manifest::Manifest;
-use schema::trial::{Side, TrialResult};
 
 use crate::command::{Place, Told};
 use crate::namespaces;

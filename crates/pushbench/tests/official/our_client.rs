@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use loadgen::Session;
-use loadgen::shard::{Shard, ShardSpec};
 use loadgen::stop::{self, Stopper};
 use loadgen::subscriber::socketio::{self, Socket};
 use loadgen::subscriber::{SocketIoError, SubscribeError};
-use schema::settings::{Pace, Settings, SocketIo, SocketIoTransports, Uplink, UplinkTo};
+use loadgen::worker_context::{WorkerContext, WorkerSpec};
+use model::settings::{Pace, Settings, SocketIo, SocketIoTransports, Uplink, UplinkTo};
+use protocol::message::PayloadKind;
+use protocol::socket_io::{Argument, Kind, Packet};
+use protocol::{Message, Stamp};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
-use wire::message::PayloadKind;
-use wire::socket_io::{Argument, Kind, Packet};
-use wire::{Message, Stamp};
 
 use crate::node::{self, Script};
 
@@ -31,7 +31,7 @@ const WAYS: [SocketIoTransports; 3] =
 /// An official server and a client of ours.
 struct Rig {
     server: Script,
-    shard: Rc<Shard>,
+    worker: Rc<WorkerContext>,
     stopper: Stopper,
     sender: mpsc::UnboundedSender<u64>,
     outgoing: Option<mpsc::UnboundedReceiver<u64>>,
@@ -49,22 +49,22 @@ impl Rig {
         let (stopper, stop) = stop::channel();
         let (sender, outgoing) = mpsc::unbounded_channel();
         let spec =
-            ShardSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected: Arc::default() };
-        Self { server, shard: Shard::new(spec).unwrap(), stopper, sender, outgoing: Some(outgoing) }
+            WorkerSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected: Arc::default() };
+        Self { server, worker: WorkerContext::new(spec).unwrap(), stopper, sender, outgoing: Some(outgoing) }
     }
 
     fn session(&mut self, channel: u32) -> Session {
-        self.shard.session(0, channel, self.outgoing.take())
+        self.worker.session(0, channel, self.outgoing.take())
     }
 
     /// Has the server send this, and waits until so many events are there.
     async fn publish(&mut self, command: &str, seq: u64) {
-        let before = self.shard.snapshot().counters.events;
+        let before = self.worker.snapshot().counters.events;
         self.server.tell(&json!({ command: event(seq) })).await;
-        while self.shard.snapshot().counters.events == before {
+        while self.worker.snapshot().counters.events == before {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        assert_eq!(self.shard.snapshot().counters.unreadable, 0);
+        assert_eq!(self.worker.snapshot().counters.unreadable, 0);
     }
 }
 
@@ -125,7 +125,7 @@ fn messages_go_both_ways_and_the_end_is_orderly() {
         rig.stopper.stop();
         subscriber.await.unwrap().unwrap();
         assert_eq!(rig.server.told("disconnected").await, "client namespace disconnect");
-        assert_eq!(session.resume().start, wire::Start::After(3));
+        assert_eq!(session.resume().start, protocol::Start::After(3));
         rig.server.end().await;
     });
 }

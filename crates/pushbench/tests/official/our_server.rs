@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use protocol::frame::encode_feed;
+use protocol::message::PayloadKind;
+use protocol::{Message, Stamp};
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use wire::frame::encode_feed;
-use wire::message::PayloadKind;
-use wire::{Message, Stamp};
 
 use crate::node::{self, Script};
 use crate::process::Serving;

@@ -1,9 +1,9 @@
-//! What `theory` foretells, held against what the tap finds between our own server and our own client: equal to the byte
+//! What `theory` foretells, held against what byte accounting finds between our own server and our own client: equal to the byte
 //! in every layer.
 
-use loadgen::shard::Snapshot;
-use schema::bytes_account::{Account, Layers};
-use schema::settings::{HeaderProfile, Transport};
+use loadgen::worker_context::Snapshot;
+use model::byte_account::{Account, Layers};
+use model::settings::{HeaderProfile, Transport};
 use theory::prediction::{Both, layer};
 
 use crate::heads;

@@ -28,7 +28,7 @@ pub(crate) fn no_content() -> u64 {
     len("HTTP/1.1 204 No Content\r\ncache-control: no-store\r\ndate: Sun, 22 Nov 2026 18:47:06 GMT\r\n\r\n")
 }
 
-/// The begin of a response that never ends.
+/// The start of a response that never ends.
 pub(crate) fn stream(media_type: &str) -> u64 {
     len(&format!(
         "HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncache-control: no-store\r\n\

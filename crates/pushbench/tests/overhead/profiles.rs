@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use schema::settings::HeaderProfile;
+use model::settings::HeaderProfile;
 
 use crate::heads;
 use crate::rig::Exchange;

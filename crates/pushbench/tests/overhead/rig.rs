@@ -5,21 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use loadgen::shard::{Shard, ShardSpec, Snapshot};
 use loadgen::transport::Trust;
-use schema::bytes_account::Account;
-use schema::settings::{
+use loadgen::worker_context::{Snapshot, WorkerContext, WorkerSpec};
+use model::byte_account::Account;
+use model::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, HttpVersion, LongPolling, Pace, Payload, Phases,
     Settings, ShortPolling, SocketIo, SocketIoTransports, Subscribers, Transport, Uplink, UplinkTo,
     WebSocket,
 };
+use protocol::message::PayloadKind;
+use protocol::{Message, Stamp};
 use server_kit::Hub;
 use server_kit::tls::{Certificate, Resumption, TlsServer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
-use wire::message::PayloadKind;
-use wire::{Message, Stamp};
 
 use crate::registry;
 
@@ -127,21 +127,23 @@ impl Exchange {
     ) -> Found {
         let (stopper, stop) = loadgen::stop::channel();
         let settings = Arc::new(self.settings());
-        let spec = ShardSpec { address, trust, settings, seed: 1, index: 0, stop, connected: Arc::default() };
-        let shard = Shard::new(spec).expect("the payload can be made");
+        let spec =
+            WorkerSpec { address, trust, settings, seed: 1, index: 0, stop, connected: Arc::default() };
+        let worker = WorkerContext::new(spec).expect("the payload can be made");
         let (sender, outgoing) = mpsc::unbounded_channel();
         if self.sent.is_some() {
             sender.send(1).expect("the receiver is here");
         }
-        let subscription = (technique.subscribe)(shard.session(0, 0, Some(outgoing)));
+        let subscription = (technique.subscribe)(worker.session(0, 0, Some(outgoing)));
         let subscriber = tokio::task::spawn_local(subscription);
-        let is_due = |done: Done| done(&shard.snapshot()) && (self.then.is_none() || shard.connected() == 1);
+        let is_due =
+            |done: Done| done(&worker.snapshot()) && (self.then.is_none() || worker.connected() == 1);
         let until = async |done: Done| {
             while !is_due(done) {
                 assert!(!subscriber.is_finished(), "the subscriber ended");
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            shard.snapshot().account
+            worker.snapshot().account
         };
         let before = until(self.done).await;
         let mut after = before;
@@ -151,11 +153,11 @@ impl Exchange {
         }
         stopper.stop();
         subscriber.await.expect("the subscriber does not panic").expect("the subscriber ends well");
-        shard.all_closed().await;
-        let found = shard.snapshot();
+        worker.all_closed().await;
+        let found = worker.snapshot();
         assert_eq!(found.account.up.wire(), found.socket_written);
         assert_eq!(found.account.down.wire(), found.socket_read);
-        Found { address, account: found.account, before, after, date: date(&shard) }
+        Found { address, account: found.account, before, after, date: date(&worker) }
     }
 
     fn settings(&self) -> Settings {
@@ -216,8 +218,8 @@ fn event(payload_bytes: usize) -> BytesMut {
     bytes
 }
 
-fn date(shard: &Shard) -> Option<String> {
-    let heads = shard.heads();
+fn date(worker: &WorkerContext) -> Option<String> {
+    let heads = worker.heads();
     let fields = &heads.first()?.response;
     fields.iter().find(|(name, _)| name == "date").map(|(_, value)| value.clone())
 }

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use loadgen::headers::{self, Exchange as Kind};
-use loadgen::shard::Snapshot;
-use schema::bytes_account::{Account, Layers};
-use schema::settings::SocketIoTransports::{self, Polling, Upgrade, Websocket};
-use schema::settings::{HeaderProfile, Transport};
+use loadgen::worker_context::Snapshot;
+use model::byte_account::{Account, Layers};
+use model::settings::SocketIoTransports::{self, Polling, Upgrade, Websocket};
+use model::settings::{HeaderProfile, Transport};
 use theory::case::{Compression, Date, Direction, Head, Message, Security, Version};
 use theory::opening::{Exchange as Opened, Opening};
 use theory::prediction::{Both, Exactness, Layers as Predicted, layer};

@@ -3,9 +3,9 @@
 //! The first exchange is that of a whole connection. A steady one is what was counted between a first event and the end
 //! of a connection that carried a second.
 
-use loadgen::shard::Snapshot;
-use schema::bytes_account::Account;
-use schema::settings::{HeaderProfile, HttpVersion, Transport};
+use loadgen::worker_context::Snapshot;
+use model::byte_account::Account;
+use model::settings::{HeaderProfile, HttpVersion, Transport};
 use theory::case::Date;
 use theory::prediction::{Both, Exactness, layer};
 use theory::tls;
@@ -100,7 +100,7 @@ fn with_held(way: Way, mut predicted: Both) -> Both {
     predicted
 }
 
-/// What the tap finds of a long poll that is held at the end of its connection: reset, and nothing found.
+/// What byte accounting finds of a long poll that is held at the end of its connection: reset, and nothing found.
 fn with_reset(way: Way, asked: &Asked, found: &Found, mut predicted: Both) -> Both {
     if way.technique == LONG_POLL.technique {
         let next = Asked { seq: asked.seq + 1, profile: asked.profile, ..asked_of(&asked.transport, 0) };

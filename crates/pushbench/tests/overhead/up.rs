@@ -1,7 +1,7 @@
 //! A message from the subscriber.
 
-use loadgen::shard::Snapshot;
-use schema::bytes_account::Layers;
+use loadgen::worker_context::Snapshot;
+use model::byte_account::Layers;
 
 use crate::heads;
 use crate::rig::{Exchange, STAMP};

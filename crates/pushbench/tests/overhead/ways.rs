@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use loadgen::headers::{self, Exchange as Kind};
-use schema::bytes_account::{Account, Layers};
-use schema::settings::{HeaderProfile, HttpVersion, Transport};
+use model::byte_account::{Account, Layers};
+use model::settings::{HeaderProfile, HttpVersion, Transport};
 use theory::case::{Compression, Date, Direction, Head, Message, Security, Version};
 use theory::prediction::{Both, Exactness, Layers as Predicted, layer};
 use theory::websocket::{self, Mask};
@@ -190,13 +190,13 @@ pub(crate) fn assert_equal(found: &Account, predicted: &Both, of: &str) {
     assert_layers(&found.down, &predicted.down, &format!("{of}, down"));
 }
 
-fn assert_layers(found: &Layers, predicted: &Predicted, of: &str) {
+fn assert_layers(found: &Layers, prediction: &Predicted, of: &str) {
     for (label, bytes) in found.named() {
-        let foretold = predicted.bytes(label);
-        if predicted.is_exact_in(label) {
-            assert_eq!(bytes, foretold, "{label} of {of}: {found:?}");
+        let predicted = prediction.bytes(label);
+        if prediction.is_exact_in(label) {
+            assert_eq!(bytes, predicted, "{label} of {of}: {found:?}");
         } else {
-            assert!(bytes >= foretold, "{label} of {of}: {found:?}, and at least {foretold}");
+            assert!(bytes >= predicted, "{label} of {of}: {found:?}, and at least {predicted}");
         }
     }
 }

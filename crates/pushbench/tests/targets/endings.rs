@@ -1,7 +1,7 @@
 //! Targets that die in the middle, interrupts and killed processes: nothing of a target is left, whoever went first.
 
+use model::trial::TrialResult;
 use rustix::process::Signal;
-use schema::trial::TrialResult;
 
 use crate::command::Place;
 

@@ -1,7 +1,7 @@
 //! Targets that don't start, die, hang, or answer with something else: a failed trial with its reason, and nobody left.
 
-use schema::trial::{Side, TrialRecord, TrialResult};
-use schema::warning::Warning;
+use model::trial::{Side, TrialRecord, TrialResult};
+use model::warning::Warning;
 
 use crate::command::{Place, Told};
 use crate::served::{Behaviour, POLLS, serve, target_at};
@@ -49,15 +49,15 @@ fn script(place: &Place, text: &str, more: &str) -> String {
 
 #[test]
 fn a_server_that_does_its_work_delivers_everything_on_kept_and_on_closed_connections() {
-    for behaviour in [Behaviour::Good, Behaviour::Closing] {
+    for behaviour in [Behaviour::Good, Behaviour::CloseCase] {
         let place = Place::new();
         let target = target_at(&place, serve(behaviour));
         run(&place, &target).expect(0, &["polls: events are published by POST to every server"]);
         let record = of_target(&place);
         let TrialResult::Complete(outcome) = &record.result else { panic!("{behaviour:?}: {record:?}") };
         assert_eq!((outcome.counts.published, outcome.counts.delivered), (10, 30), "{behaviour:?}");
-        assert_eq!((outcome.counts.missing, outcome.counts.duplicate, outcome.counts.reordered), (0, 0, 0));
-        assert_eq!(record.settings.publisher, schema::settings::Publisher::Post);
+        assert_eq!((outcome.counts.lost, outcome.counts.duplicate, outcome.counts.reordered), (0, 0, 0));
+        assert_eq!(record.settings.publisher, model::settings::Publisher::Post);
         // Nobody can read what it cost: absent, not zero.
         assert_eq!(outcome.cost.known_server_cpu_ns(), None);
         assert!(outcome.warnings.contains(&Warning::ServerCostUnknown), "{:?}", outcome.warnings);

@@ -96,5 +96,5 @@ fn our_own_servers_take_events_by_post_and_raw_tcp_is_skipped_by_name() {
     let records = place.records();
     let [record] = &records[..] else { panic!("{records:?}") };
     let counts = &record.result.outcome().unwrap().counts;
-    assert_eq!((counts.published, counts.missing, counts.duplicate), (10, 0, 0));
+    assert_eq!((counts.published, counts.lost, counts.duplicate), (10, 0, 0));
 }

@@ -15,7 +15,7 @@ pub(crate) enum Behaviour {
     /// Takes it.
     Good,
     /// Takes it, and closes the connection behind every answer.
-    Closing,
+    CloseCase,
     /// Answers that it cannot.
     Refusing,
     /// Answers with something that is no HTTP.
@@ -117,7 +117,7 @@ fn posted(path: &str, body: String, channels: &Channels, behaviour: Behaviour) -
     channels.lock().expect("no panic").entry(parameter(path, "channel")).or_default().push(body);
     Some(match behaviour {
         Behaviour::Good | Behaviour::Garbling => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
-        Behaviour::Closing => {
+        Behaviour::CloseCase => {
             "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok".to_owned()
         }
         Behaviour::Refusing => {

@@ -5,8 +5,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use schema::trial::TrialResult;
-use schema::warning::Warning;
+use model::trial::TrialResult;
+use model::warning::Warning;
 
 use crate::command::Place;
 
@@ -67,7 +67,7 @@ fn delivers_everything(target: &str, needs: &str, techniques: &[&str]) {
         let counts = &outcome.counts;
         assert_eq!((counts.published, counts.delivered), (40, 120), "{:?}", record.key);
         assert_eq!(
-            (counts.missing, counts.duplicate, counts.reordered, counts.reconnects),
+            (counts.lost, counts.duplicate, counts.reordered, counts.reconnects),
             (0, 0, 0, 0),
             "{:?}",
             record.key

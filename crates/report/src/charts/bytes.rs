@@ -5,7 +5,7 @@ use super::canvas::DrawError;
 use super::grid::{self, Layout, Scale, Words};
 use super::lanes::WIDTH;
 use super::{Picture, Stage};
-use crate::foretold::theory_overlay;
+use crate::prediction::theory_overlay;
 use crate::statistics::{Reach, Row};
 
 /// Panels side by side need more than the usual width.
@@ -64,7 +64,7 @@ fn words(stage: &Stage<'_>, scale: Scale, ends: Ends) -> Words {
 
 /// What the thin marks are, where there are any.
 fn marks(stage: &Stage<'_>) -> &'static str {
-    let slug = |row: &Row<'_>| &stage.study.technique(row.technique).slug;
+    let slug = |row: &Row<'_>| &stage.analysis.technique(row.technique).slug;
     if stage.answer.rows.iter().any(|row| theory_overlay(row, slug(row)).is_some()) {
         " A thin mark across a bar is what the standards fix to the byte."
     } else {

@@ -7,8 +7,8 @@ use super::canvas::{self, At, Body, Canvas, DrawError, LABEL};
 use super::lanes::heading;
 use super::legend;
 use super::{Picture, Stage, extent, palette};
-use crate::foretold::alone;
 use crate::numbers;
+use crate::prediction::alone;
 use crate::statistics::{Estimate, Mark, Row, Slice, Unit};
 
 const WIDTH: f64 = 960.0;
@@ -113,7 +113,7 @@ fn theory(
 }
 
 fn fixed(stage: &Stage<'_>, row: &Row<'_>) -> Option<f64> {
-    alone(row, &stage.study.technique(row.technique).slug)
+    alone(row, &stage.analysis.technique(row.technique).slug)
 }
 
 fn line(

@@ -6,7 +6,7 @@ use super::lanes::{self, Entry, Lanes, WIDTH, heading};
 use super::legend::{self, EndLabel};
 use super::{Picture, extent, look_of, palette};
 use crate::numbers;
-use crate::statistics::{Estimate, Limits, Saturation, Study, Unit};
+use crate::statistics::{Analysis, Estimate, Limits, Saturation, Unit};
 
 const HEAD: f64 = 104.0;
 const HEIGHT: f64 = 270.0;
@@ -37,20 +37,20 @@ struct Terms {
 }
 
 /// None where others took part: theirs stand beside ours elsewhere.
-pub(super) fn draw(study: &Study<'_>, limits: &Limits<'_>) -> Result<Option<Picture>, DrawError> {
+pub(super) fn draw(analysis: &Analysis<'_>, limits: &Limits<'_>) -> Result<Option<Picture>, DrawError> {
     if limits.is_contest() {
         return Ok(None);
     }
-    let found: Vec<Found> = limits.own().filter_map(|saturation| Found::of(study, saturation)).collect();
+    let found: Vec<Found> = limits.own().filter_map(|saturation| Found::of(analysis, saturation)).collect();
     let plots: Vec<Plot> =
         [Plot::over_subscribers(&found), Plot::over_payload(&found)].into_iter().flatten().collect();
     let shapes = distinct(found.iter().map(|found| (found.subscribers, found.payload_bytes)));
     let title = format!("Deliveries per second that each technique keeps up with: {}", limits.info.name);
-    let description = describe(study, &found);
+    let description = describe(analysis, &found);
     let svg = match (found.is_empty(), plots.is_empty(), shapes.len()) {
         (true, ..) => return Ok(None),
-        (_, false, _) => over(study, &plots, &title, &description)?,
-        (_, true, 1) => by_technique(study, &found, &title, &description)?,
+        (_, false, _) => over(analysis, &plots, &title, &description)?,
+        (_, true, 1) => by_technique(analysis, &found, &title, &description)?,
         _ => return Ok(None),
     };
     Ok(Some(Picture { title, description, caption: CAPTION.to_owned(), svg }))
@@ -61,14 +61,14 @@ const CAPTION: &str = "Higher rates are better; the axis is logarithmic, bars ar
     it is said below the axis, and no line joins what does not compare.";
 
 impl Found {
-    fn of(study: &Study<'_>, saturation: &Saturation<'_>) -> Option<Self> {
+    fn of(analysis: &Analysis<'_>, saturation: &Saturation<'_>) -> Option<Self> {
         let settings = saturation.settings;
         Some(Self {
             technique: saturation.whose.technique,
             subscribers: settings.subscribers.count,
             payload_bytes: settings.events.payload_bytes,
             terms: Terms {
-                to_a_core: study.to_a_core(settings),
+                to_a_core: analysis.to_a_core(settings),
                 p99_ns: settings.bound.as_ref().map_or(0, |bound| bound.p99_ns),
             },
             capacity: saturation.capacities()?.mean()?,
@@ -162,9 +162,14 @@ fn longest(
     (many(&value) > 1).then(|| (value, of(value).copied().collect()))
 }
 
-fn over(study: &Study<'_>, plots: &[Plot], title: &str, description: &str) -> Result<String, DrawError> {
+fn over(
+    analysis: &Analysis<'_>,
+    plots: &[Plot],
+    title: &str,
+    description: &str,
+) -> Result<String, DrawError> {
     let orders = distinct(plots.iter().flat_map(|plot| plot.found.iter().map(|found| found.technique)));
-    let labels = orders.iter().map(|order| study.technique(*order).label.as_str());
+    let labels = orders.iter().map(|order| analysis.technique(*order).label.as_str());
     let right = WIDTH - legend::margin(labels);
     let height = HEAD + plots.len() as f64 * (HEIGHT + FOOT) - 22.0;
     canvas::paint((WIDTH, height), title, description, |canvas| {
@@ -181,7 +186,7 @@ fn over(study: &Study<'_>, plots: &[Plot], title: &str, description: &str) -> Re
             };
             frame.draw(canvas)?;
             canvas.text((LEFT, top - 13.0), &plot.name, LABEL.sized(13.0).bold())?;
-            let lines = orders.iter().map(|order| line(study, canvas, &frame, plot, *order));
+            let lines = orders.iter().map(|order| line(analysis, canvas, &frame, plot, *order));
             let labels: Vec<EndLabel<'_>> =
                 lines.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
             legend::draw(canvas, &labels, right, (top + 4.0, top + HEIGHT))?;
@@ -195,18 +200,21 @@ fn told(canvas: &Canvas<'_>) -> Result<(), DrawError> {
     let entry = |body, text| Entry { marker, body, ink: palette::TEXT, text };
     lanes::legend_line(
         canvas,
-        &[entry(Body::Filled, "the server gave in"), entry(Body::Hollow, "at least: something else did")],
+        &[
+            entry(Body::Filled, "the server was the bottleneck"),
+            entry(Body::Hollow, "at least: something else did"),
+        ],
     )
 }
 
 fn line<'s>(
-    study: &'s Study<'_>,
+    analysis: &'s Analysis<'_>,
     canvas: &Canvas<'_>,
     frame: &Frame<'_>,
     plot: &Plot,
     order: usize,
 ) -> Result<Option<EndLabel<'s>>, DrawError> {
-    let look = look_of(study, order);
+    let look = look_of(analysis, order);
     let mut found: Vec<&Found> = plot.found.iter().filter(|found| found.technique == order).collect();
     found.sort_by_key(|found| (plot.x)(found));
     let x = |found: &Found| f64::from((plot.x)(found));
@@ -225,18 +233,18 @@ fn line<'s>(
         }
         canvas.marker(*place, look.marker, 4.5, look.ink, found.body())?;
     }
-    let text = study.technique(order).label.as_str();
+    let text = analysis.technique(order).label.as_str();
     Ok(places.last().map(|end| EndLabel { end: *end, look, text }))
 }
 
 /// A lane for each technique where there is one fan-out and one payload.
 fn by_technique(
-    study: &Study<'_>,
+    analysis: &Analysis<'_>,
     found: &[Found],
     title: &str,
     description: &str,
 ) -> Result<String, DrawError> {
-    let labels = found.iter().map(|found| study.technique(found.technique).label.as_str());
+    let labels = found.iter().map(|found| analysis.technique(found.technique).label.as_str());
     let frame = Lanes::new(labels.collect(), RIGHT);
     let values = found.iter().flat_map(|found| extent(found.capacity));
     let axis = Axis::logarithmic(values, Unit::PerSecond, frame.pixels());
@@ -244,7 +252,7 @@ fn by_technique(
         frame.draw(canvas, title, &axis, "deliveries per second, logarithmic")?;
         told(canvas)?;
         for (place, found) in found.iter().enumerate() {
-            let (look, y) = (look_of(study, found.technique), frame.y(place));
+            let (look, y) = (look_of(analysis, found.technique), frame.y(place));
             lanes::whisker(canvas, &axis, y, found.capacity, (look.marker, look.ink, found.body()))?;
             canvas.text((WIDTH - RIGHT + 16.0, y), &words(found), LABEL)?;
         }
@@ -257,11 +265,11 @@ fn words(found: &Found) -> String {
     format!("{at_least}{}/s", numbers::significant(found.capacity.value))
 }
 
-fn describe(study: &Study<'_>, found: &[Found]) -> String {
+fn describe(analysis: &Analysis<'_>, found: &[Found]) -> String {
     let lines = found.iter().map(|found| {
         format!(
             "{}, {} subscribers, {}: {}.",
-            study.technique(found.technique).label,
+            analysis.technique(found.technique).label,
             numbers::whole(found.subscribers.into()),
             numbers::bytes(found.payload_bytes.into()),
             words(found),

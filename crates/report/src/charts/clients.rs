@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use schema::literature::{Measure, Publication};
+use model::publication::{Measure, Publication};
 
 use super::axis::{Axis, Frame};
 use super::canvas::{self, At, Canvas, DrawError, LABEL};
@@ -73,7 +73,7 @@ impl<'s> Point<'s> {
     fn of(row: &'s Row<'s>) -> Option<Self> {
         let ended = row.trials.iter().filter_map(|trial| Some((trial, trial.record.result.outcome()?)));
         let samples: Vec<_> = ended
-            .filter_map(|(trial, outcome)| Some((trial.samples.get("delivery")?, outcome.counts.missing)))
+            .filter_map(|(trial, outcome)| Some((trial.samples.get("delivery")?, outcome.counts.lost)))
             .collect();
         let (pool, quantile) = (Pool::of(&samples), Quantile::one_in(ONE_IN));
         let is_bounded = quantile.is_bounded_by(pool.total(&vec![1; pool.trials()]));
@@ -85,8 +85,8 @@ impl<'s> Point<'s> {
 
 /// The limits that published figures of this scenario ask for, nanoseconds.
 fn limits_ns(stage: &Stage<'_>) -> Vec<f64> {
-    let literature = stage.study.run.manifest.literature.iter();
-    let publications = literature.filter_map(|info| Publication::parse(&info.text, &info.id).ok());
+    let publications = stage.analysis.run.manifest.publications.iter();
+    let publications = publications.filter_map(|info| Publication::parse(&info.text, &info.id).ok());
     let own = publications.filter(|publication| publication.scenario == stage.answer.info.name);
     let rules = own.flat_map(|publication| publication.figures).filter_map(|figure| figure.measure);
     let mut limits: Vec<f64> = rules

@@ -31,7 +31,7 @@ fn draw(stage: &Stage<'_>, count: Count, title: &str, axis: &str) -> Result<Opti
         legend: vec![(Body::Filled, "mean over trials, and its 95 % interval")],
         bar: None,
         axis,
-        figures: "× floor",
+        figures: "× baseline",
         unit: Unit::None,
     };
     marked_lanes::draw(&lanes, words)
@@ -41,9 +41,10 @@ const CAPTION: &str =
     "Further left is cheaper; the right column is the multiple of the floor, paired by repetition.";
 
 fn lane(stage: &Stage<'_>, all: &[Counting<'_>], counting: &Counting<'_>, count: Count) -> Marked {
-    let is_floor =
-        |other: &&Counting<'_>| stage.study.technique(other.technique).floor && other.point == counting.point;
-    let ratio = all.iter().find(is_floor).and_then(|floor| counting.over(floor, count));
+    let is_baseline = |other: &&Counting<'_>| {
+        stage.analysis.technique(other.technique).baseline && other.point == counting.point
+    };
+    let ratio = all.iter().find(is_baseline).and_then(|floor| counting.over(floor, count));
     let point: String = counting.point.iter().map(|text| format!(", {text}")).collect();
     Marked {
         name: format!("{}{point}", stage.label(counting.technique)),

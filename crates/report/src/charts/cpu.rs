@@ -24,7 +24,7 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
     let (title, description) = (stage.titled("Server CPU per delivered event"), describe(stage));
     let svg = canvas::paint(lanes.size(), &title, &description, |canvas| {
         lanes.draw(canvas, &title, &axis, "CPU time per delivered event, logarithmic")?;
-        canvas.text((WIDTH - 20.0, 56.0), "× floor", LABEL.quiet().anchored(HPos::Right))?;
+        canvas.text((WIDTH - 20.0, 56.0), "× baseline", LABEL.quiet().anchored(HPos::Right))?;
         for (lane, order) in orders.iter().enumerate() {
             let (look, y) = (stage.look(*order), lanes.y(lane));
             let Some(figures) = figures(*order) else {
@@ -46,7 +46,7 @@ const CAPTION: &str = "Further left is cheaper; the axis is logarithmic, lines a
     core costs more than sending.";
 
 fn multiple(figures: &Figures) -> String {
-    numbers::optional(figures.cpu_to_floor, numbers::estimate)
+    numbers::optional(figures.cpu_to_baseline, numbers::estimate)
 }
 
 fn describe(stage: &Stage<'_>) -> String {

@@ -58,7 +58,7 @@ const LIMITED: &str = " A ring around a point: the load generator was nearly out
 
 impl Words {
     fn draw(&self, stage: &Stage<'_>) -> Result<Option<Picture>, DrawError> {
-        let frontier = stage.study.frontiers.get(stage.answer.info.name.as_str());
+        let frontier = stage.analysis.frontiers.get(stage.answer.info.name.as_str());
         let Some(panels) =
             frontier.map(|frontier| frontier.panels(self.price)).filter(|panels| !panels.is_empty())
         else {
@@ -137,7 +137,7 @@ fn draw(stage: &Stage<'_>, canvas: &Canvas<'_>, frame: &Frame<'_>, panel: &Panel
     }
     band(canvas, frame, panel)?;
     // The floor lies behind the others: it is what they are compared with.
-    let (floor, others): (Vec<&Line>, Vec<&Line>) = panel.lines.iter().partition(|line| line.is_floor);
+    let (floor, others): (Vec<&Line>, Vec<&Line>) = panel.lines.iter().partition(|line| line.is_baseline);
     let labels = floor.into_iter().chain(others).map(|line| self::line(stage, canvas, frame, line));
     let labels = labels.collect::<Result<Vec<_>, _>>()?;
     legend::draw(canvas, &labels, right, (top + 4.0, bottom))

@@ -125,7 +125,7 @@ impl Grid<'_> {
     }
 
     fn mark(&self, cell: &Row<'_>) -> Option<[f64; 2]> {
-        (self.layout.mark?)(cell, &self.stage.study.technique(cell.technique).slug)
+        (self.layout.mark?)(cell, &self.stage.analysis.technique(cell.technique).slug)
     }
 
     fn column_name(

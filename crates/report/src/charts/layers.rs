@@ -143,7 +143,7 @@ pub(super) fn hatched(canvas: &Canvas<'_>, (left, top): At, (right, bottom): At)
 
 #[cfg(test)]
 mod tests {
-    use schema::bytes_account::Layers;
+    use model::byte_account::Layers;
 
     use super::*;
 

@@ -1,5 +1,5 @@
-//! A lane for each row, with marks along a common logarithmic axis and a figure at its right: the frame of the charts of storms,
-//! sluggards and counts.
+//! A lane for each row, with marks along a common logarithmic axis and a figure at its right: the frame of the charts of server restarts,
+//! slow consumers and counts.
 
 use plotters::style::text_anchor::HPos;
 

@@ -22,16 +22,16 @@ mod marked_lanes;
 mod overload;
 mod palette;
 mod percentiles;
+mod server_restart;
 mod servers;
-mod sluggards;
+mod slow_consumers;
 mod stall;
-mod storm;
 mod svg;
 mod timeline;
 mod transport;
 
 use crate::ReportError;
-use crate::statistics::{Answer, Contest, Estimate, Limits, Reach, Row, Study, Subject, Topic};
+use crate::statistics::{Analysis, Answer, Contest, Estimate, Limits, Reach, Row, Subject, Topic};
 use canvas::{Body, DrawError};
 use palette::Look;
 
@@ -79,7 +79,7 @@ type Chart = fn(&Stage<'_>) -> Result<Option<Picture>, DrawError>;
 
 /// What a chart is drawn from.
 pub(crate) struct Stage<'a> {
-    study: &'a Study<'a>,
+    analysis: &'a Analysis<'a>,
     answer: &'a Answer<'a>,
 }
 
@@ -88,37 +88,37 @@ pub(crate) struct Stage<'a> {
 /// # Errors
 ///
 /// When the drawing library fails; it names the chart.
-pub(crate) fn draw(study: &Study<'_>) -> Result<Vec<Figure>, ReportError> {
+pub(crate) fn draw(analysis: &Analysis<'_>) -> Result<Vec<Figure>, ReportError> {
     let mut figures = Vec::new();
-    for answer in &study.scenarios {
+    for answer in &analysis.scenarios {
         let place = match answer.subject() {
             Subject::Frontier => Place::Frontier,
             _ => Place::Answers,
         };
         for (name, chart) in kinds(answer) {
-            let draw = || chart(&Stage { study, answer });
+            let draw = || chart(&Stage { analysis, answer });
             figures.extend(figure(name, &answer.info.name, place, draw)?);
         }
-        figures.extend(timelines(&Stage { study, answer })?);
+        figures.extend(timelines(&Stage { analysis, answer })?);
     }
-    for contest in &study.contests {
-        figures.extend(servers(study, contest)?);
+    for contest in &analysis.contests {
+        figures.extend(servers(analysis, contest)?);
     }
-    for answer in &study.topics {
+    for answer in &analysis.topics {
         for (name, chart) in of_topic(answer) {
-            let draw = || chart(&Stage { study, answer });
+            let draw = || chart(&Stage { analysis, answer });
             figures.extend(figure(name, &answer.info.name, Place::Topics, draw)?);
         }
     }
-    for limits in &study.limits {
+    for limits in &analysis.limits {
         for (name, place, chart) in OF_LIMITS {
-            figures.extend(figure(name, &limits.info.name, place, || chart(study, limits))?);
+            figures.extend(figure(name, &limits.info.name, place, || chart(analysis, limits))?);
         }
     }
     Ok(figures)
 }
 
-type LimitsChart = fn(&Study<'_>, &Limits<'_>) -> Result<Option<Picture>, DrawError>;
+type LimitsChart = fn(&Analysis<'_>, &Limits<'_>) -> Result<Option<Picture>, DrawError>;
 
 /// What is drawn of a scenario that looks for limits.
 const OF_LIMITS: [(&str, Place, LimitsChart); 3] = [
@@ -140,9 +140,9 @@ fn figure(
 }
 
 /// `servers-<scenario>.svg`; none where pushbench's own took no part, since there is nothing to compare with.
-fn servers(study: &Study<'_>, contest: &Contest<'_>) -> Result<Option<Figure>, ReportError> {
-    let Some(answer) = study.answer(&contest.info.name) else { return Ok(None) };
-    let draw = || servers::draw(&Stage { study, answer }, contest);
+fn servers(analysis: &Analysis<'_>, contest: &Contest<'_>) -> Result<Option<Figure>, ReportError> {
+    let Some(answer) = analysis.answer(&contest.info.name) else { return Ok(None) };
+    let draw = || servers::draw(&Stage { analysis, answer }, contest);
     figure("servers", &contest.info.name, Place::OtherServers, draw)
 }
 
@@ -197,8 +197,8 @@ fn of_topic(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
         Some(Topic::Connections) => {
             vec![("connections", connections::plain), ("connections-tls", connections::over_tls)]
         }
-        Some(Topic::Storms) => vec![("storm", storm::draw)],
-        Some(Topic::Sluggards) => vec![("sluggards", sluggards::draw)],
+        Some(Topic::ServerRestarts) => vec![("server_restart", server_restart::draw)],
+        Some(Topic::SlowConsumers) => vec![("slow_consumers", slow_consumers::draw)],
         Some(Topic::Counters) => {
             vec![("instructions", counters::instructions), ("system-calls", counters::system_calls)]
         }
@@ -208,11 +208,11 @@ fn of_topic(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
 
 impl Stage<'_> {
     fn label(&self, order: usize) -> &str {
-        &self.study.technique(order).label
+        &self.analysis.technique(order).label
     }
 
     fn look(&self, order: usize) -> Look {
-        look_of(self.study, order)
+        look_of(self.analysis, order)
     }
 
     fn labels(&self) -> Vec<&str> {
@@ -252,8 +252,8 @@ impl Stage<'_> {
     }
 }
 
-fn look_of(study: &Study<'_>, order: usize) -> Look {
-    palette::look(order, study.technique(order).floor)
+fn look_of(analysis: &Analysis<'_>, order: usize) -> Look {
+    palette::look(order, analysis.technique(order).baseline)
 }
 
 /// Around points at which the load generator was nearly out of its cores.
@@ -266,7 +266,7 @@ fn is_limited(row: &Row<'_>) -> bool {
 
 /// Hollow where events went missing.
 fn body(row: &Row<'_>) -> Body {
-    let is_whole = row.figures.as_ref().is_some_and(|figures| figures.counts.missing == 0);
+    let is_whole = row.figures.as_ref().is_some_and(|figures| figures.counts.lost == 0);
     if is_whole { Body::Filled } else { Body::Hollow }
 }
 

@@ -7,7 +7,7 @@ use super::legend::{self, EndLabel};
 use super::palette::{self, Look};
 use super::{Picture, RING, body, extent, is_limited, look_of};
 use crate::numbers;
-use crate::statistics::{Estimate, Limits, Load, Overload, Quantile, Study, Unit, batch};
+use crate::statistics::{Analysis, Estimate, Limits, Load, Overload, Quantile, Unit, batch};
 
 const HEAD: f64 = 52.0;
 const HEIGHT: f64 = 190.0;
@@ -27,7 +27,7 @@ struct Line<'s> {
     look: Look,
     name: String,
     overload: &'s Overload<'s>,
-    is_floor: bool,
+    is_baseline: bool,
 }
 
 const PLOTS: [Plot; 4] = [
@@ -50,15 +50,15 @@ fn p99(load: &Load<'_>) -> Option<Estimate> {
 }
 
 /// None where the loads lie at several points, which the table has.
-pub(super) fn draw(study: &Study<'_>, limits: &Limits<'_>) -> Result<Option<Picture>, DrawError> {
+pub(super) fn draw(analysis: &Analysis<'_>, limits: &Limits<'_>) -> Result<Option<Picture>, DrawError> {
     let overloads = limits.overloaded();
     let Some(first) = overloads.first() else { return Ok(None) };
     if overloads.iter().any(|overload| overload.whose.point != first.whose.point) {
         return Ok(None);
     }
     let title = format!("At and past each technique's own capacity: {}", limits.info.name);
-    let description = describe(study, &overloads);
-    let lines = lines(study, limits, &overloads);
+    let description = describe(analysis, &overloads);
+    let lines = lines(analysis, limits, &overloads);
     let right = WIDTH - legend::margin(lines.iter().map(|line| line.name.as_str()));
     let height = HEAD + PLOTS.len() as f64 * (HEIGHT + FOOT) - 12.0;
     let svg = canvas::paint((WIDTH, height), &title, &description, |canvas| {
@@ -79,19 +79,19 @@ const CAPTION: &str = "From left to right more is offered, as a share of what ea
     of its cores there, so that part of it is its own queue. **(≤)** behind a name: that capacity is a lower bound, so shares of the true one are no more than these.";
 
 /// The floor lies behind the others: it is what they are compared with.
-fn lines<'s>(study: &Study<'_>, limits: &Limits<'_>, overloads: &[&'s Overload<'s>]) -> Vec<Line<'s>> {
+fn lines<'s>(analysis: &Analysis<'_>, limits: &Limits<'_>, overloads: &[&'s Overload<'s>]) -> Vec<Line<'s>> {
     let line = |overload: &&'s Overload<'s>| {
-        let technique = study.technique(overload.whose.technique);
+        let technique = analysis.technique(overload.whose.technique);
         let at_most = if limits.is_at_least(&overload.whose) { " (≤)" } else { "" };
         Line {
-            look: look_of(study, overload.whose.technique),
+            look: look_of(analysis, overload.whose.technique),
             name: format!("{}{at_most}", technique.label),
             overload,
-            is_floor: technique.floor,
+            is_baseline: technique.baseline,
         }
     };
     let mut lines: Vec<Line<'_>> = overloads.iter().map(line).collect();
-    lines.sort_by_key(|line| !line.is_floor);
+    lines.sort_by_key(|line| !line.is_baseline);
     lines
 }
 
@@ -155,13 +155,13 @@ fn shares(values: impl Iterator<Item = f64>, pixels: (f64, f64)) -> Axis {
     Axis::with_ticks(ends[0] / 1.03, ends[1] * 1.03, ticks.collect(), pixels)
 }
 
-fn describe(study: &Study<'_>, overloads: &[&Overload<'_>]) -> String {
+fn describe(analysis: &Analysis<'_>, overloads: &[&Overload<'_>]) -> String {
     let lines = overloads.iter().filter_map(|overload| {
         let last = overload.loads.last()?;
         let kept_up = numbers::optional(last.kept_up(), |share| numbers::significant(share.value * 100.0));
         Some(format!(
             "{}: at {} % of its capacity {kept_up} % delivered, p99 {}.",
-            study.technique(overload.whose.technique).label,
+            analysis.technique(overload.whose.technique).label,
             numbers::plain(last.share * 100.0),
             numbers::optional(p99(last), numbers::time_estimate),
         ))

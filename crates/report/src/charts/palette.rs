@@ -42,7 +42,7 @@ const TECHNIQUES: [Ink; 7] = [
     ink(0x9A_8F_00, 0xF0_E4_42),
 ];
 
-/// In the order of `schema::bytes_account::Layers::named`.
+/// In the order of `model::byte_account::Layers::named`.
 const LAYERS: [Ink; 18] = [
     ink(0x8A_8F_98, 0x7D_84_90),
     ink(0xC3_C8_CF, 0xB4_BB_C6),
@@ -95,8 +95,8 @@ pub(super) struct Look {
 }
 
 /// The look of the technique at this place of the registry.
-pub(super) fn look(order: usize, is_floor: bool) -> Look {
-    if is_floor {
+pub(super) fn look(order: usize, is_baseline: bool) -> Look {
+    if is_baseline {
         return Look { ink: FLOOR, marker: Marker::Cross };
     }
     Look { ink: TECHNIQUES[order % TECHNIQUES.len()], marker: MARKERS[order % MARKERS.len()] }

@@ -7,7 +7,7 @@ use super::canvas::{self, Body, DrawError, LABEL};
 use super::lanes::{self, Entry, Lanes, WIDTH};
 use super::{Picture, Stage, extent, look_of, palette};
 use crate::numbers;
-use crate::statistics::{Contest, Estimate, Limits, Ratios, Row, Study, Unit};
+use crate::statistics::{Analysis, Contest, Estimate, Limits, Ratios, Row, Unit};
 
 const RIGHT: f64 = 170.0;
 
@@ -26,17 +26,20 @@ pub(super) fn draw(stage: &Stage<'_>, contest: &Contest<'_>) -> Result<Option<Pi
         return Ok(None);
     }
     let title = stage.titled("Server CPU per delivered event, ours and theirs");
-    picture(stage.study, title, &lanes(stage, contest))
+    picture(stage.analysis, title, &lanes(stage, contest))
 }
 
 /// The same at each server's own capacity; none where nobody else took part.
-pub(super) fn at_saturation(study: &Study<'_>, limits: &Limits<'_>) -> Result<Option<Picture>, DrawError> {
+pub(super) fn at_saturation(
+    analysis: &Analysis<'_>,
+    limits: &Limits<'_>,
+) -> Result<Option<Picture>, DrawError> {
     let title =
         format!("Server CPU per delivered event at saturation, ours and theirs: {}", limits.info.name);
-    picture(study, title, &saturated(study, limits))
+    picture(analysis, title, &saturated(analysis, limits))
 }
 
-fn picture(study: &Study<'_>, title: String, lanes: &[Lane<'_>]) -> Result<Option<Picture>, DrawError> {
+fn picture(analysis: &Analysis<'_>, title: String, lanes: &[Lane<'_>]) -> Result<Option<Picture>, DrawError> {
     let values: Vec<f64> = lanes.iter().filter_map(cpu).flat_map(extent).collect();
     if values.is_empty() {
         return Ok(None);
@@ -51,7 +54,7 @@ fn picture(study: &Study<'_>, title: String, lanes: &[Lane<'_>]) -> Result<Optio
         lanes::legend_line(canvas, &[entry(Body::Filled, "ours"), entry(Body::Hollow, "theirs")])?;
         canvas.text((WIDTH - 20.0, 56.0), "ours ÷ theirs", LABEL.quiet().anchored(HPos::Right))?;
         for (place, lane) in lanes.iter().enumerate() {
-            let (look, y) = (look_of(study, lane.row.technique), frame.y(place));
+            let (look, y) = (look_of(analysis, lane.row.technique), frame.y(place));
             match cpu(lane) {
                 Some(cpu) => lanes::whisker(canvas, &axis, y, cpu, (look.marker, look.ink, lane.body))?,
                 None => frame.nothing(canvas, place)?,
@@ -69,7 +72,7 @@ const CAPTION: &str = "Further left is cheaper; the axis is logarithmic, lines a
 
 fn lanes<'s>(stage: &'s Stage<'_>, contest: &'s Contest<'_>) -> Vec<Lane<'s>> {
     let mut lanes: Vec<Lane<'s>> = Vec::new();
-    for order in 0..stage.study.run.manifest.techniques.len() {
+    for order in 0..stage.analysis.run.manifest.techniques.len() {
         let own = stage.answer.rows_of(order).next();
         let theirs = contest.theirs.iter().flat_map(|(target, answer)| {
             answer.rows_of(order).map(move |row| Lane {
@@ -91,11 +94,11 @@ fn lanes<'s>(stage: &'s Stage<'_>, contest: &'s Contest<'_>) -> Vec<Lane<'s>> {
 }
 
 /// Ours, and under each those of others at the same point.
-fn saturated<'s>(study: &'s Study<'_>, limits: &'s Limits<'_>) -> Vec<Lane<'s>> {
+fn saturated<'s>(analysis: &'s Analysis<'_>, limits: &'s Limits<'_>) -> Vec<Lane<'s>> {
     let mut lanes = Vec::new();
     for own in limits.own() {
         let Some(row) = &own.row else { continue };
-        let (label, way) = (&study.technique(own.whose.technique).label, limits.way(&own.whose));
+        let (label, way) = (&analysis.technique(own.whose.technique).label, limits.way(&own.whose));
         let name = if way.is_empty() { label.clone() } else { format!("{label}, {way}") };
         let theirs = limits.saturations.iter().filter_map(|other| {
             let target = other

@@ -3,8 +3,8 @@
 
 mod story;
 
+use model::trial::{Direction, Flight};
 use plotters::style::text_anchor::HPos;
-use schema::trial::{Direction, Flight};
 
 use super::canvas::{self, Body, Canvas, DrawError, LABEL, Lettering, text_width};
 use super::lanes::{WIDTH, heading};
@@ -36,7 +36,7 @@ pub(super) fn draw(stage: &Stage<'_>) -> Result<Vec<(String, Picture)>, DrawErro
     let traced = rows.filter_map(|row| Some((row, trace(row)?)));
     traced
         .map(|(row, flights)| {
-            Ok((stage.study.technique(row.technique).slug.clone(), picture(stage, row, &flights)?))
+            Ok((stage.analysis.technique(row.technique).slug.clone(), picture(stage, row, &flights)?))
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Server CPU per event over a transport ÷ the same technique's over plain HTTP/1.1: a panel for each transport.
 
+use model::settings::Transport;
 use plotters::style::text_anchor::HPos;
-use schema::settings::Transport;
 
 use super::axis::{self, Axis};
 use super::canvas::{self, Body, Canvas, DrawError, LABEL, text_width};

@@ -8,9 +8,9 @@ use crate::numbers::{self, Scale, optional, significant};
 use crate::statistics::{Answer, Figures, Quantile, Row};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let study = chapter.study;
-    if study.scenarios.is_empty() {
-        let none = study.topics.is_empty() && study.limits.is_empty();
+    let analysis = chapter.analysis;
+    if analysis.scenarios.is_empty() {
+        let none = analysis.topics.is_empty() && analysis.limits.is_empty();
         let why = if none {
             "No trial has ended yet."
         } else {
@@ -18,7 +18,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
         };
         return format!("*{why}*\n");
     }
-    let answers = chapter.study.scenarios.iter().map(|answer| scenario(chapter, answer));
+    let answers = chapter.analysis.scenarios.iter().map(|answer| scenario(chapter, answer));
     format!("{NOTE}\n\n{}", answers.collect::<Vec<_>>().join("\n"))
 }
 
@@ -72,7 +72,7 @@ fn latency_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
     let uplink = answer.rows.iter().any(|row| row.figures.as_ref().is_some_and(|f| f.uplink.is_some()));
     let mut head = points_head(answer);
     head.extend(Quantile::SHOWN.map(Quantile::label));
-    head.extend(["p50 × floor", "service p99", "missing / dup / reordered"].map(str::to_owned));
+    head.extend(["p50 × baseline", "service p99", "lost / dup / reordered"].map(str::to_owned));
     if uplink {
         head.extend(["up p50", "up p99"].map(str::to_owned));
     }
@@ -91,11 +91,11 @@ fn latency_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
 fn latency_cells(cells: &mut Vec<String>, figures: &Figures, uplink: bool) {
     let counts = &figures.counts;
     cells.extend(figures.delivery.map(numbers::shown));
-    cells.push(optional(figures.p50_to_floor, numbers::estimate));
+    cells.push(optional(figures.p50_to_baseline, numbers::estimate));
     cells.push(numbers::shown(figures.service_at(Quantile::P99)));
     cells.push(format!(
         "{} / {} / {}",
-        numbers::whole(counts.missing),
+        numbers::whole(counts.lost),
         numbers::whole(counts.duplicate),
         numbers::whole(counts.reordered)
     ));
@@ -127,7 +127,7 @@ const COSTS: [Cost; 9] = [
         show: |figures| optional(figures.headers, numbers::estimate),
     },
     Cost { name: "server CPU/event", show: |figures| optional(figures.cpu, numbers::time_estimate) },
-    Cost { name: "CPU × floor", show: |figures| optional(figures.cpu_to_floor, numbers::estimate) },
+    Cost { name: "CPU × baseline", show: |figures| optional(figures.cpu_to_baseline, numbers::estimate) },
     Cost {
         name: "server memory/subscriber",
         show: |figures| {
@@ -150,7 +150,7 @@ fn cost_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
 
 fn events_per_response(figures: &Figures) -> Option<f64> {
     let counts = &figures.counts;
-    (counts.responses > 0).then(|| counts.events_between_edges as f64 / counts.responses as f64)
+    (counts.responses > 0).then(|| counts.events_in_window as f64 / counts.responses as f64)
 }
 
 fn points_head(answer: &Answer<'_>) -> Vec<String> {

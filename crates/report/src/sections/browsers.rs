@@ -2,7 +2,7 @@
 
 mod findings;
 
-use schema::settings::Client;
+use model::settings::Client;
 
 use super::Chapter;
 use super::markdown::{inline, table};
@@ -13,11 +13,11 @@ use crate::statistics::{Answer, CLIENT, Figures, Quantile, Reach, Row};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let left_out = chapter.left_out(&["client ", "browser "]);
-    let study = chapter.study;
-    if study.clients.is_empty() && study.run.findings.is_empty() {
+    let analysis = chapter.analysis;
+    if analysis.clients.is_empty() && analysis.run.findings.is_empty() {
         return format!("*No browser took part in this run.*\n{left_out}");
     }
-    let answers: Vec<String> = study.clients.iter().map(|answer| scenario(chapter, answer)).collect();
+    let answers: Vec<String> = analysis.clients.iter().map(|answer| scenario(chapter, answer)).collect();
     format!("{NOTE}\n\n{}{left_out}\n{}", answers.join("\n"), findings::section(chapter))
 }
 
@@ -88,7 +88,7 @@ fn cell(row: &Row<'_>) -> String {
     let Some(figures) = &row.figures else { return "every trial failed".to_owned() };
     let counts = &figures.counts;
     let delivered = format!("{} of {}", whole(counts.delivered), whole(counts.expected));
-    let delivered = if counts.missing == 0 { delivered } else { format!("**{delivered}**") };
+    let delivered = if counts.lost == 0 { delivered } else { format!("**{delivered}**") };
     format!(
         "{delivered}<br>{}<br>{} requests{}",
         latency(row, figures),

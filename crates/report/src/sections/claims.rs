@@ -2,15 +2,15 @@
 
 mod rule;
 
-use schema::claim::Claim;
-use schema::manifest::ClaimInfo;
+use model::claim::Claim;
+use model::manifest::ClaimInfo;
 
 use super::Chapter;
 use super::markdown::{anchor, inline, word_table};
 use rule::{Answered, Told};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let claims = &chapter.study.run.manifest.claims;
+    let claims = &chapter.analysis.run.manifest.claims;
     if claims.is_empty() {
         return "*This run holds no scenario that decides a claim.*\n".to_owned();
     }
@@ -72,7 +72,7 @@ impl Judged {
         let claim = Claim::parse(&info.text, &info.id).map_err(|error| {
             format!("{} cannot be judged: {}.", inline(&info.id), inline(&error.to_string()))
         })?;
-        let answer = |rule| rule::answer(chapter.study, &claim.scenarios[0], rule);
+        let answer = |rule| rule::answer(chapter.analysis, &claim.scenarios[0], rule);
         let musts = claim.musts.iter().map(|must| answer(&must.rule)).collect();
         let limits = claim.limits.iter().map(|limit| answer(&limit.unless)).collect();
         Ok(Self { musts, limits, claim })

@@ -46,7 +46,7 @@ fn held(chapter: &Chapter<'_>, growing: &[Growing<'_>]) -> String {
 }
 
 const HELD: &str = "Held at once, by the number of connections: p99 of the delivery latency where a trickle of events came, and what was missing of them; *idle* where none came. \
-    A connection that broke and was made anew is counted beside.";
+    A connection that broke and was made again is counted beside.";
 
 fn came_of(rows: &[&Row<'_>]) -> String {
     let figures: Vec<_> = rows.iter().filter_map(|row| row.figures.as_ref()).collect();
@@ -59,8 +59,8 @@ fn came_of(rows: &[&Row<'_>]) -> String {
         None => "idle".to_owned(),
     }];
     let count = |number: u64, what: &str| (number > 0).then(|| format!("**{} {what}**", whole(number)));
-    said.extend(count(figures.iter().map(|figures| figures.counts.missing).sum(), "missing"));
-    said.extend(count(figures.iter().map(|figures| figures.counts.reconnects).sum(), "made anew"));
+    said.extend(count(figures.iter().map(|figures| figures.counts.lost).sum(), "missing"));
+    said.extend(count(figures.iter().map(|figures| figures.counts.reconnects).sum(), "made again"));
     said.extend(count(failed as u64, if failed == 1 { "trial failed" } else { "trials failed" }));
     said.retain(|part| !part.is_empty());
     said.join("<br>")

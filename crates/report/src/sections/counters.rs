@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schema::settings::Counter;
+use model::settings::Counter;
 
 use super::Chapter;
 use super::markdown::{inline, table};
@@ -23,7 +23,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 }
 
 const NOTE: &str = "The server's, for each delivered event; under each its multiple of the floor's. *Instructions* are those in user space. They and *system calls* are counted from \
-    a process's begin to its end, of a trial and of the same trial with half of its window: what stands here is the difference, ÷ the deliveries by which both differ. \
+    a process's start to its end, of a trial and of the same trial with half of its window: what stands here is the difference, ÷ the deliveries by which both differ. \
     *Context switches* are the kernel's own count, in the same exchange without a tool; one is a wait that ended, or a core that was taken away. With 95 % intervals \
     between trials.";
 
@@ -57,10 +57,10 @@ fn name(count: Count) -> &'static str {
 }
 
 fn cell(chapter: &Chapter<'_>, all: &[Counting<'_>], counting: &Counting<'_>, count: Count) -> String {
-    let is_floor = |other: &&Counting<'_>| {
-        chapter.study.technique(other.technique).floor && other.point == counting.point
+    let is_baseline = |other: &&Counting<'_>| {
+        chapter.analysis.technique(other.technique).baseline && other.point == counting.point
     };
-    let ratio = all.iter().find(is_floor).and_then(|floor| counting.over(floor, count));
+    let ratio = all.iter().find(is_baseline).and_then(|floor| counting.over(floor, count));
     let times = |ratio: Estimate| format!("<br>× {}", numbers::estimate(ratio));
     let value = optional(counting.each(count), numbers::estimate);
     value + &ratio.map_or_else(String::new, times)

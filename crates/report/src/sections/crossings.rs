@@ -17,7 +17,7 @@ pub(super) fn section(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
 
 const NOTE: &str = "Crossing points: what an event takes is *a* + *b* ÷ rate, so between two measured rates the lines of the chart are straight \
     over 1 ÷ rate, and where two of them meet, both techniques take the same bytes for an event. The interval is of 95 %, by \
-    drawing the trials of each measured point anew, the same repetitions for both techniques; it covers the trials' scatter and \
+    drawing the trials of each measured point again, the same repetitions for both techniques; it covers the trials' scatter and \
     not how well such a line fits between two rates. A crossing counts when both measured points beside it have three or more \
     trials of both techniques, and at least 95 % of the drawings have it.";
 
@@ -25,9 +25,9 @@ fn part(chapter: &Chapter<'_>, answer: &Answer<'_>, slice: &Slice) -> String {
     let over =
         if slice.name.is_empty() { String::new() } else { format!("Over {}:\n\n", inline(&slice.name)) };
     let (crossings, pairs) = (crossings(chapter, answer, slice), answer.pairs(slice));
-    let doubts = [(Standing::Scattered, SCATTERED), (Standing::TooFewTrials, TOO_FEW)];
-    let doubts = doubts.map(|(standing, words)| doubtful(chapter, &pairs, standing, words));
-    let others = doubts.into_iter().chain([never(chapter, &pairs)]);
+    let caveats = [(Standing::Scattered, SCATTERED), (Standing::TooFewTrials, TOO_FEW)];
+    let caveats = caveats.map(|(standing, words)| doubtful(chapter, &pairs, standing, words));
+    let others = caveats.into_iter().chain([never(chapter, &pairs)]);
     let others: Vec<String> = others.flatten().collect();
     format!("{over}{crossings}\n{}\n", others.join("\n\n"))
 }

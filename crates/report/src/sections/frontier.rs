@@ -22,7 +22,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 
 /// Those that compare lines before the others.
 fn asked<'c>(chapter: &'c Chapter<'_>) -> Vec<&'c Answer<'c>> {
-    let scenarios = chapter.study.scenarios.iter();
+    let scenarios = chapter.analysis.scenarios.iter();
     let mut asked: Vec<&Answer<'_>> =
         scenarios.filter(|answer| answer.subject() == Subject::Frontier).collect();
     asked.sort_by_key(|answer| !compares_lines(chapter, answer));
@@ -30,7 +30,7 @@ fn asked<'c>(chapter: &'c Chapter<'_>) -> Vec<&'c Answer<'c>> {
 }
 
 fn panels<'c>(chapter: &Chapter<'c>, answer: &Answer<'_>, price: Price) -> &'c [Panel] {
-    let frontier = chapter.study.frontiers.get(answer.info.name.as_str());
+    let frontier = chapter.analysis.frontiers.get(answer.info.name.as_str());
     frontier.map_or(&[], |frontier| frontier.panels(price))
 }
 
@@ -51,7 +51,7 @@ fn one(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
 /// Whether several techniques trade latency for work: a technique without a swept time is a point, and no line.
 fn compares_lines(chapter: &Chapter<'_>, answer: &Answer<'_>) -> bool {
     let lines =
-        |panel: &Panel| panel.lines.iter().filter(|line| !line.is_floor && line.points.len() > 1).count();
+        |panel: &Panel| panel.lines.iter().filter(|line| !line.is_baseline && line.points.len() > 1).count();
     panels(chapter, answer, Price::Cpu).iter().any(|panel| lines(panel) > 1)
 }
 
@@ -73,10 +73,11 @@ fn cheapest(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
 fn winner(chapter: &Chapter<'_>, panel: &Panel, bound_ns: f64) -> String {
     let prices = panel.prices(bound_ns);
     let Some((cheapest, cost, _)) = prices.first() else { return NOTHING.to_owned() };
-    let (close, dearer): (Vec<_>, Vec<_>) = prices.iter().skip(1).partition(|(_, _, ratio)| is_close(*ratio));
+    let (close, costlier): (Vec<_>, Vec<_>) =
+        prices.iter().skip(1).partition(|(_, _, ratio)| is_close(*ratio));
     let names = [cheapest].into_iter().chain(close.iter().map(|(order, _, _)| order));
     let names: Vec<String> = names.map(|order| format!("**{}**", chapter.label(*order))).collect();
-    let next = dearer
+    let next = costlier
         .first()
         .map(|(order, _, ratio)| format!("<br>{} × {}", chapter.label(*order), significant(ratio.value)));
     format!("{} {}{}", names.join(" or "), numbers::time(*cost), next.unwrap_or_default())
@@ -110,16 +111,17 @@ fn meetings(chapter: &Chapter<'_>, answer: &Answer<'_>, price: Price) -> String 
         found.iter().flat_map(|(panel, rivals)| lines(chapter, panel, rivals)).collect();
     let crossings =
         if rows.is_empty() { "No two lines cross for sure.\n".to_owned() } else { table(3, &head, rows) };
-    let doubts: String = found.iter().filter_map(|(panel, rivals)| doubts(chapter, panel, rivals)).collect();
+    let caveats: String =
+        found.iter().filter_map(|(panel, rivals)| caveats(chapter, panel, rivals)).collect();
     format!(
-        "\n<details>\n<summary>Crossings: from which {tail} on one technique takes less {} than another</summary>\n\n{CROSSINGS}\n\n{crossings}\n{doubts}\n</details>\n",
+        "\n<details>\n<summary>Crossings: from which {tail} on one technique takes less {} than another</summary>\n\n{CROSSINGS}\n\n{crossings}\n{caveats}\n</details>\n",
         named(price),
     )
 }
 
 const CROSSINGS: &str = "A line is straight between its measured points where both axes are logarithmic, and level for as long as it would rise and behind its cheapest \
     one, since a looser bound is kept as well. Two of them cross where both take the same for an event; intervals are of 95 %, by drawing the \
-    trials of each measured point anew, each line for itself although repetitions \
+    trials of each measured point again, each line for itself although repetitions \
     ran side by side, so that they are rather too wide. A crossing counts when all points of \
     both lines have three or more trials and at least 95 % of the drawings have it in the same direction.";
 
@@ -140,7 +142,7 @@ fn lines(chapter: &Chapter<'_>, panel: &Panel, rivals: &[Rivals]) -> Vec<Vec<Str
 }
 
 /// Pairs of which the trials tell neither who is cheaper nor whether that changes.
-fn doubts(chapter: &Chapter<'_>, panel: &Panel, rivals: &[Rivals]) -> Option<String> {
+fn caveats(chapter: &Chapter<'_>, panel: &Panel, rivals: &[Rivals]) -> Option<String> {
     let is_untold = |rivals: &&Rivals| {
         let scattered = rivals.meetings.iter().any(|meeting| meeting.standing != Standing::Reliable);
         rivals.cheaper_first.is_none() || scattered
@@ -187,8 +189,7 @@ fn cells(chapter: &Chapter<'_>, panel: &Panel, point: &Point, row: &Row<'_>) -> 
     let superseded = row.mean(|_, outcome| Some((1.0 - 1.0 / batch(outcome)?) * 100.0));
     let empty = row.mean(|_, outcome| {
         let counts = &outcome.counts;
-        (counts.events_between_edges > 0)
-            .then(|| counts.empty_responses as f64 / counts.events_between_edges as f64)
+        (counts.events_in_window > 0).then(|| counts.empty_responses as f64 / counts.events_in_window as f64)
     });
     let cpu = figures.and_then(|figures| figures.cpu);
     vec![

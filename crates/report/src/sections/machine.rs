@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use schema::calendar;
-use schema::manifest::{Host, Manifest};
+use model::calendar;
+use model::manifest::{Host, Manifest};
 
 use super::Chapter;
 use super::markdown::{inline, word_table};
@@ -11,7 +11,7 @@ use crate::load::Run;
 use crate::numbers;
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let run = chapter.study.run;
+    let run = chapter.analysis.run;
     let facts = run_facts(chapter, run).into_iter().chain(host_facts(&run.manifest.host));
     let rows = facts.map(|(name, fact)| vec![name.to_owned(), fact]);
     format!("{}{}", word_table(&["", ""], rows), techniques(&run.manifest))
@@ -82,7 +82,7 @@ fn pairs(pairs: &BTreeMap<String, String>, between: &str) -> String {
 
 fn techniques(manifest: &Manifest) -> String {
     let rows = manifest.techniques.iter().map(|technique| {
-        let floor = if technique.floor { " *The floor.*" } else { "" };
+        let floor = if technique.baseline { " *The floor.*" } else { "" };
         let slug = format!("`{}`", technique.slug);
         vec![inline(&technique.label), slug, format!("{}{floor}", inline(&technique.about))]
     });

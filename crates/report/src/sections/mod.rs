@@ -2,15 +2,13 @@
 
 mod answers;
 mod browsers;
+mod caveats;
 mod claims;
-mod closings;
+mod close_cases;
 mod connections;
 mod counters;
 mod crossings;
-mod doubts;
-mod floor;
 mod frontier;
-mod glance;
 mod handshake;
 mod machine;
 mod markdown;
@@ -21,8 +19,10 @@ mod price;
 mod published;
 mod saturation;
 mod scenario;
-mod sluggards;
-mod storms;
+mod server_restarts;
+mod slow_consumers;
+mod socket_ping;
+mod summary;
 mod theory;
 mod timeline;
 mod topic;
@@ -31,12 +31,12 @@ mod transport_cost;
 use std::path::{Component, Path, PathBuf};
 
 use crate::charts::Figure;
-use crate::splice::Part;
-use crate::statistics::Study;
+use crate::marker_sections::Part;
+use crate::statistics::Analysis;
 
 /// A run with its charts, as the sections see it.
 pub(crate) struct Chapter<'a> {
-    study: &'a Study<'a>,
+    analysis: &'a Analysis<'a>,
     figures: &'a [Figure],
     /// The run's folder as the report links to it.
     link: String,
@@ -48,40 +48,40 @@ type Section = fn(&Chapter<'_>) -> String;
 
 /// Every section with its marker's name, in the order of the template.
 const SECTIONS: &[(&str, Section)] = &[
-    ("at-a-glance", glance::section),
+    ("at-a-glance", summary::section),
     ("frontier", frontier::section),
     ("claims", claims::section),
     ("machine", machine::section),
-    ("floor", floor::section),
+    ("floor", socket_ping::section),
     ("answers", answers::section),
     ("saturation", saturation::section),
     ("overload", overload::section),
     ("connections", connections::section),
-    ("storms", storms::section),
-    ("sluggards", sluggards::section),
+    ("server_restarts", server_restarts::section),
+    ("slow_consumers", slow_consumers::section),
     ("counters", counters::section),
     ("other-servers", other_servers::section),
     ("browsers", browsers::section),
-    ("closings", closings::section),
+    ("close_cases", close_cases::section),
     ("observer", observer::section),
     ("theory", theory::section),
-    ("literature", published::section),
+    ("publications", published::section),
     ("timelines", timeline::section),
-    ("not-measured", doubts::not_measured),
-    ("warnings", doubts::warnings),
+    ("not-measured", caveats::not_measured),
+    ("warnings", caveats::warnings),
 ];
 
 /// All sections. `home` is the folder that the report lies in.
-pub(crate) fn generate(studies: &[Study<'_>], figures: &[Vec<Figure>], home: &Path) -> Vec<Part> {
-    let several = studies.len() > 1;
-    let chapters: Vec<Chapter<'_>> = studies
+pub(crate) fn generate(analyses: &[Analysis<'_>], figures: &[Vec<Figure>], home: &Path) -> Vec<Part> {
+    let several = analyses.len() > 1;
+    let chapters: Vec<Chapter<'_>> = analyses
         .iter()
         .zip(figures)
-        .map(|(study, figures)| Chapter {
-            study,
+        .map(|(analysis, figures)| Chapter {
+            analysis,
             figures,
-            link: relative(home, &study.run.dir),
-            suffix: if several { format!("-{}", study.run.name) } else { String::new() },
+            link: relative(home, &analysis.run.dir),
+            suffix: if several { format!("-{}", analysis.run.name) } else { String::new() },
         })
         .collect();
     SECTIONS.iter().map(|(name, section)| Part { name, text: text(&chapters, *section) }).collect()
@@ -92,7 +92,7 @@ fn text(chapters: &[Chapter<'_>], section: Section) -> String {
         let heading = if chapter.suffix.is_empty() {
             String::new()
         } else {
-            format!("### Run {}\n\n", chapter.study.run.name)
+            format!("### Run {}\n\n", chapter.analysis.run.name)
         };
         heading + section(chapter).trim_end()
     });
@@ -111,12 +111,12 @@ fn relative(from: &Path, to: &Path) -> String {
 
 impl Chapter<'_> {
     fn label(&self, order: usize) -> String {
-        markdown::inline(&self.study.technique(order).label)
+        markdown::inline(&self.analysis.technique(order).label)
     }
 
     /// What of a kind was left out of the run, by name and with the reason; nothing when nothing was.
     fn left_out(&self, kinds: &[&str]) -> String {
-        let skipped = self.study.run.manifest.skipped.iter();
+        let skipped = self.analysis.run.manifest.skipped.iter();
         let of_kind = skipped.filter(|skipped| kinds.iter().any(|kind| skipped.what.starts_with(kind)));
         let lines: Vec<String> = of_kind
             .map(|skipped| {

@@ -1,6 +1,6 @@
-//! The tap against the kernel: trials that ran alone in a network namespace, whose loopback counters saw nothing else.
+//! Byte accounting against the kernel: trials that ran alone in a network namespace, whose loopback counters saw nothing else.
 
-use schema::trial::{Observed, SegmentCount, TrialOutcome};
+use model::trial::{Observed, SegmentCount, TrialOutcome};
 use theory::tcp;
 
 use super::Chapter;
@@ -16,9 +16,9 @@ const LARGEST_SEGMENT: u64 = tcp::SEGMENT_HEADER + tcp::MSS;
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let seen = |answer: &&Answer<'_>| answer.rows.iter().any(|row| !checks(row).is_empty());
-    let answers: Vec<&Answer<'_>> = chapter.study.scenarios.iter().filter(seen).collect();
+    let answers: Vec<&Answer<'_>> = chapter.analysis.scenarios.iter().filter(seen).collect();
     if answers.is_empty() {
-        return "*No trial of this run had a network namespace of its own, so nothing stands beside the tap's counts.*\n"
+        return "*No trial of this run had a network namespace of its own, so nothing stands beside byte accounting's counts.*\n"
             .to_owned();
     }
     let all: Vec<Check<'_>> = answers.iter().flat_map(|answer| answer.rows.iter()).flat_map(checks).collect();
@@ -31,7 +31,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 const READING: &str = "Server and load generator had a network of their own here, and the kernel counted every packet that crossed it. The \
     tap counts the bytes of the TCP streams, by layer; what the kernel adds to these are headers, and their size is known: 52 \
     bytes a packet (IP 20, TCP 20, timestamps 12), and 8 more for each of the two packets that open a connection, which carry \
-    more options. Nothing is fitted: stream bytes are the tap's, packets, connections and the sum to compare with are the \
+    more options. Nothing is fitted: stream bytes are byte accounting's, packets, connections and the sum to compare with are the \
     kernel's. *Packets here* are those that crossed the loopback device, where one may be as long as 64 KiB and an \
     acknowledgement may find company; *segments at 1500 B* are what the same sockets counted (`TCP_INFO`) with the maximum \
     segment size of a path of 1500 bytes, until they were closed.";
@@ -91,7 +91,7 @@ fn verdict(checks: &[Check<'_>], planned: usize) -> String {
         compared => format!("{equal} of {compared} trials"),
     };
     format!(
-        "In **{share}** the tap's layers and the packets' headers add up to the kernel's count to the byte ({} bytes together).",
+        "In **{share}** byte accounting's layers and the packets' headers add up to the kernel's count to the byte ({} bytes together).",
         whole(bytes)
     )
 }

@@ -1,7 +1,7 @@
 //! Servers that others wrote, beside pushbench's own: the same events by the same client, technique by technique.
 
-use schema::manifest::TargetInfo;
-use schema::settings::Publisher;
+use model::manifest::TargetInfo;
+use model::settings::Publisher;
 
 use super::Chapter;
 use super::markdown::{inline, table, word_table};
@@ -12,9 +12,9 @@ use crate::numbers::{self, NOTHING, optional, significant};
 use crate::statistics::{Answer, Contest, Estimate, Figures, Limits, Quantile, Ratios, Row, Saturation};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let study = chapter.study;
-    let contests = study.contests.iter().map(|contest| one(chapter, contest));
-    let saturated = study.limits.iter().filter(|limits| limits.is_contest());
+    let analysis = chapter.analysis;
+    let contests = analysis.contests.iter().map(|contest| one(chapter, contest));
+    let saturated = analysis.limits.iter().filter(|limits| limits.is_contest());
     let parts: Vec<String> = contests.chain(saturated.map(|limits| at_saturation(chapter, limits))).collect();
     if parts.is_empty() {
         return format!(
@@ -32,7 +32,7 @@ const NOTE: &str = "Servers that nobody here wrote, started by pushbench with th
     one holds 1, this run does not tell. Events per response stand beside CPU, since batching changes it.";
 
 fn one(chapter: &Chapter<'_>, contest: &Contest<'_>) -> String {
-    let ours = chapter.study.answer(&contest.info.name);
+    let ours = chapter.analysis.answer(&contest.info.name);
     let head = ["technique", "theirs", "CPU/event", "p99", "wire B/event", "events/response", "lost, theirs"];
     let head: Vec<String> =
         contest.info.sweeps.iter().map(|key| inline(key)).chain(head.map(str::to_owned)).collect();
@@ -160,24 +160,24 @@ fn cell(ratio: Option<Estimate>, both: &str) -> String {
 }
 
 fn losses(figures: &Figures) -> String {
-    format!("{} of {}", numbers::whole(figures.counts.missing), numbers::whole(figures.counts.expected))
+    format!("{} of {}", numbers::whole(figures.counts.lost), numbers::whole(figures.counts.expected))
 }
 
 fn events_per_response(figures: &Figures) -> Option<Estimate> {
     let counts = &figures.counts;
-    let value = counts.events_between_edges as f64 / counts.responses as f64;
+    let value = counts.events_in_window as f64 / counts.responses as f64;
     (counts.responses > 0).then_some(Estimate { value, interval: None })
 }
 
 /// What the others are, how they are published to, and what they were told.
 fn servers(chapter: &Chapter<'_>) -> String {
     let took_part = |target: &&TargetInfo| {
-        let mut theirs = chapter.study.contests.iter().flat_map(|contest| &contest.theirs);
-        let mut saturations = chapter.study.limits.iter().flat_map(|limits| &limits.saturations);
+        let mut theirs = chapter.analysis.contests.iter().flat_map(|contest| &contest.theirs);
+        let mut saturations = chapter.analysis.limits.iter().flat_map(|limits| &limits.saturations);
         theirs.any(|(other, _)| other.name == target.name)
             || saturations.any(|found| found.whose.target.is_some_and(|other| other.name == target.name))
     };
-    let targets: Vec<&TargetInfo> = chapter.study.run.manifest.targets.iter().filter(took_part).collect();
+    let targets: Vec<&TargetInfo> = chapter.analysis.run.manifest.targets.iter().filter(took_part).collect();
     let rows = targets.iter().map(|target| {
         vec![
             inline(&target.label),

@@ -9,7 +9,7 @@ use crate::numbers::{self, Scale, optional, significant};
 use crate::statistics::{Limits, Load, Overload, Quantile, Shown, batch};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let asked = chapter.study.limits.iter().filter(|limits| !limits.overloaded().is_empty());
+    let asked = chapter.analysis.limits.iter().filter(|limits| !limits.overloaded().is_empty());
     let parts: Vec<String> = asked.map(|limits| one(chapter, limits)).collect();
     if parts.is_empty() {
         return "*No scenario of this run offered a technique more than it can carry.*\n".to_owned();
@@ -138,7 +138,7 @@ fn load_busy(load: &Load<'_>) -> String {
 fn missing(load: &Load<'_>) -> String {
     let counts = load.row.figures.as_ref().map(|figures| &figures.counts);
     let share = counts.filter(|counts| counts.expected > 0);
-    optional(share, |counts| match counts.missing {
+    optional(share, |counts| match counts.lost {
         0 => "0".to_owned(),
         missing => format!("{} %", significant(missing as f64 / counts.expected as f64 * 100.0)),
     })

@@ -24,7 +24,7 @@ impl Price {
         let (swept, others): (Vec<usize>, Vec<usize>) = answer.contestants().into_iter().partition(is_swept);
         let &[technique] = swept.as_slice() else { return None };
         let others: Vec<usize> =
-            others.into_iter().filter(|order| !chapter.study.technique(*order).floor).collect();
+            others.into_iter().filter(|order| !chapter.analysis.technique(*order).baseline).collect();
         let is_word = answer.rows_of(technique).all(|row| row.point[key].number.is_none());
         (is_word && !others.is_empty()).then_some(Self { key, technique, others })
     }

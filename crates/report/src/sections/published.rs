@@ -5,8 +5,8 @@ mod limits;
 pub(super) mod measure;
 mod today;
 
-use schema::literature::{Publication, Published, Relation};
-use schema::manifest::LiteratureInfo;
+use model::manifest::PublicationInfo;
+use model::publication::{Publication, Published, Relation};
 
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
@@ -15,14 +15,14 @@ use found::{Found, Side, Unclear};
 use measure::Source;
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let literature = &chapter.study.run.manifest.literature;
-    if literature.is_empty() {
+    let publications = &chapter.analysis.run.manifest.publications;
+    if publications.is_empty() {
         return "*This run holds no scenario of a published comparison.*\n".to_owned();
     }
-    literature.iter().map(|info| one(chapter, info)).collect::<Vec<_>>().join("\n")
+    publications.iter().map(|info| one(chapter, info)).collect::<Vec<_>>().join("\n")
 }
 
-fn one(chapter: &Chapter<'_>, info: &LiteratureInfo) -> String {
+fn one(chapter: &Chapter<'_>, info: &PublicationInfo) -> String {
     match Publication::parse(&info.text, &info.id) {
         Ok(publication) => judged(chapter, &publication),
         Err(error) => {
@@ -40,7 +40,7 @@ fn judged(chapter: &Chapter<'_>, publication: &Publication) -> String {
         publication.tables.iter().filter_map(|table| today::section(chapter, &publication.scenario, table));
     let scenario = &publication.scenario;
     format!(
-        "<a id=\"literature-{}{}\"></a>\n\n### {}: {}\n\n{}\n\n{} Measured by the scenario [{}](#scenario-{}{}).\n\n{}\n\n{}\n{}",
+        "<a id=\"publications-{}{}\"></a>\n\n### {}: {}\n\n{}\n\n{} Measured by the scenario [{}](#scenario-{}{}).\n\n{}\n\n{}\n{}",
         anchor(&publication.id),
         chapter.suffix,
         inline(&publication.id),
@@ -79,7 +79,7 @@ impl<'p> Verdict<'p> {
     fn of(chapter: &Chapter<'_>, publication: &Publication, figure: &'p Published) -> Self {
         let rule = figure.measure.as_ref();
         let source = Source { id: &publication.id, scenario: &publication.scenario };
-        let found = rule.and_then(|rule| limits::find(chapter.study, &source, rule));
+        let found = rule.and_then(|rule| limits::find(chapter.analysis, &source, rule));
         Self { figure, found }
     }
 
@@ -120,7 +120,7 @@ impl<'p> Verdict<'p> {
         }
     }
 
-    /// The cause was written before the measurement: it is one only where it foretold the measured figure.
+    /// The cause was written before the measurement: it is one only where it predicted the measured figure.
     fn difference(&self, why: &str) -> String {
         match (why.is_empty(), self.is_expected()) {
             (true, _) => "*differs*; no cause is known".to_owned(),

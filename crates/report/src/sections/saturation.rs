@@ -1,7 +1,7 @@
 //! What each technique can carry: the highest rate within the bound, with what it costs there and what gave in.
 
-use schema::settings::Settings;
-use schema::trial::TrialOutcome;
+use model::settings::Settings;
+use model::trial::TrialOutcome;
 
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
@@ -11,7 +11,7 @@ use crate::numbers::{self, NOTHING, optional, significant};
 use crate::statistics::{End, Estimate, Limits, Quantile, Saturation, Whose, batch, server_busy};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let own = chapter.study.limits.iter().filter(|limits| !limits.is_contest());
+    let own = chapter.analysis.limits.iter().filter(|limits| !limits.is_contest());
     let parts: Vec<String> = own.map(|limits| one(chapter, limits)).collect();
     if parts.is_empty() {
         return "*No scenario of this run searched for a capacity.*\n".to_owned();
@@ -20,7 +20,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 }
 
 const NOTE: &str = "*Capacity* is the highest offered rate at which nothing was missing and p99 was within the scenario's bound, in deliveries a \
-    second: rate × subscribers. It is searched for by doubling and then halving, anew in each repetition, each rate with fresh processes, and tried \
+    second: rate × subscribers. It is searched for by doubling and then halving, again in each repetition, each rate with fresh processes, and tried \
     once more where it does not pass. It lies between the highest rate that passed and the lowest that did not: their geometric mean is told, and the \
     interval, of 95 % between repetitions, holds the half of that step besides. **≥**: in at least one repetition it was not the server that \
     gave in, so it may come further; what gave in stands in the last column. *Neither was busy*: the server failed with its cores idle for part of \
@@ -47,7 +47,7 @@ fn capacities(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
         "payload",
         "of a core",
         "capacity, deliveries/s",
-        "× floor",
+        "× baseline",
         "p99 there",
         "server CPU/event",
         "events per response",
@@ -68,7 +68,7 @@ fn line(chapter: &Chapter<'_>, limits: &Limits<'_>, found: &Saturation<'_>) -> V
         numbers::bytes(found.settings.events.payload_bytes.into()),
         of_a_core(chapter, found.settings),
         capacity(found),
-        to_floor(chapter, limits, found),
+        to_baseline(chapter, limits, found),
         optional(p99, numbers::time_estimate),
         optional(figures.and_then(|figures| figures.cpu), numbers::time_estimate),
         optional(mean(found, batch), |batch| significant(batch.value)),
@@ -84,7 +84,7 @@ pub(super) fn name(chapter: &Chapter<'_>, limits: &Limits<'_>, whose: &Whose<'_>
     if way.is_empty() { label } else { format!("{label} ({})", inline(&way)) }
 }
 
-/// The figure with its interval; at least that where something else than the server gave in, and in how many of the
+/// The figure with its interval; at least that where something else than the server was the bottleneck, and in how many of the
 /// searches no rate passed at all.
 pub(super) fn capacity(found: &Saturation<'_>) -> String {
     let at_least = if found.is_at_least() { "≥ " } else { "" };
@@ -99,11 +99,11 @@ pub(super) fn capacity(found: &Saturation<'_>) -> String {
 }
 
 /// Where either may come further, the ratio is one-sided; where both may, it says nothing.
-fn to_floor(chapter: &Chapter<'_>, limits: &Limits<'_>, found: &Saturation<'_>) -> String {
-    let is_floor = |other: &&Saturation<'_>| {
-        chapter.study.technique(other.whose.technique).floor && other.whose.point == found.whose.point
+fn to_baseline(chapter: &Chapter<'_>, limits: &Limits<'_>, found: &Saturation<'_>) -> String {
+    let is_baseline = |other: &&Saturation<'_>| {
+        chapter.analysis.technique(other.whose.technique).baseline && other.whose.point == found.whose.point
     };
-    let Some(floor) = limits.own().find(is_floor) else { return NOTHING.to_owned() };
+    let Some(floor) = limits.own().find(is_baseline) else { return NOTHING.to_owned() };
     if found.whose == floor.whose {
         return significant(1.0);
     }
@@ -122,14 +122,14 @@ fn mean(found: &Saturation<'_>, of: impl Fn(&TrialOutcome) -> Option<f64>) -> Op
 }
 
 pub(super) fn server(chapter: &Chapter<'_>, found: &Saturation<'_>) -> Option<Estimate> {
-    let cores = chapter.study.run.manifest.host.server_cores.len();
+    let cores = chapter.analysis.run.manifest.host.server_cores.len();
     let processes = &found.row.as_ref()?.settings.processes;
     mean(found, |outcome| server_busy(outcome, processes, cores))
 }
 
 /// What a server had of each of its cores.
 pub(super) fn of_a_core(chapter: &Chapter<'_>, settings: &Settings) -> String {
-    match chapter.study.to_a_core(settings) {
+    match chapter.analysis.to_a_core(settings) {
         1 => "all".to_owned(),
         sharing => format!("1/{sharing}"),
     }
@@ -170,7 +170,7 @@ fn searches(limits: &Limits<'_>) -> String {
 
 /// One line of the answer in short: what each technique carries to the most subscribers.
 pub(super) fn glance(chapter: &Chapter<'_>) -> Option<String> {
-    let limits = chapter.study.limits.iter().filter(|limits| !limits.is_contest());
+    let limits = chapter.analysis.limits.iter().filter(|limits| !limits.is_contest());
     let widest = |limits: &&Limits<'_>| limits.own().map(|found| found.settings.subscribers.count).max();
     let limits = limits.max_by_key(widest)?;
     let most = widest(&limits)?;

@@ -1,6 +1,6 @@
 //! What every section says of a scenario alike: where it begins, what it asks, its charts.
 
-use schema::manifest::ScenarioInfo;
+use model::manifest::ScenarioInfo;
 
 use super::Chapter;
 use super::answers::figure;

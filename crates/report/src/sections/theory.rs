@@ -1,14 +1,14 @@
-//! Theory beside measurement: bytes for each event as the standards fix them, and as the tap counted them.
+//! Theory beside measurement: bytes for each event as the standards fix them, and as byte accounting counted them.
 
 use super::Chapter;
 use super::markdown::{anchor, inline, table};
 use crate::charts;
-use crate::foretold::{Foretold, foretold};
 use crate::numbers::significant;
+use crate::prediction::{Prediction, predicted};
 use crate::statistics::{Answer, Row};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let answers = chapter.study.scenarios.iter().filter(|answer| !charts::is_traced(answer));
+    let answers = chapter.analysis.scenarios.iter().filter(|answer| !charts::is_traced(answer));
     let spoken: Vec<Spoken<'_>> =
         answers.map(|answer| Spoken::of(chapter, answer)).filter(|spoken| !spoken.rows.is_empty()).collect();
     if spoken.is_empty() {
@@ -40,19 +40,19 @@ const READING: &str = "Predicted bytes follow from the standards alone (each fun
 /// A scenario of which theory says something.
 struct Spoken<'a> {
     answer: &'a Answer<'a>,
-    rows: Vec<(&'a Row<'a>, Foretold)>,
+    rows: Vec<(&'a Row<'a>, Prediction)>,
 }
 
 impl<'a> Spoken<'a> {
     fn of(chapter: &Chapter<'a>, answer: &'a Answer<'a>) -> Self {
         let said =
-            |row: &'a Row<'a>| Some((row, foretold(row, &chapter.study.technique(row.technique).slug)?));
+            |row: &'a Row<'a>| Some((row, predicted(row, &chapter.analysis.technique(row.technique).slug)?));
         Self { answer, rows: answer.rows.iter().filter_map(said).collect() }
     }
 
     fn line(&self, chapter: &Chapter<'_>) -> Vec<String> {
         let name = &self.answer.info.name;
-        let exact: Vec<&Foretold> =
+        let exact: Vec<&Prediction> =
             self.rows.iter().map(|(_, said)| said).filter(|said| said.exact).collect();
         let equal = exact.iter().filter(|said| said.is_equal()).count();
         let shared = self.rows.iter().filter(|(_, said)| said.shares_records).count();
@@ -92,7 +92,7 @@ impl<'a> Spoken<'a> {
     }
 }
 
-fn line(chapter: &Chapter<'_>, row: &Row<'_>, said: &Foretold) -> Vec<String> {
+fn line(chapter: &Chapter<'_>, row: &Row<'_>, said: &Prediction) -> Vec<String> {
     let point = row.point.iter().map(|coordinate| inline(&coordinate.text));
     let deviation = match (said.is_equal(), said.exact) {
         (true, _) => "0".to_owned(),
@@ -102,15 +102,15 @@ fn line(chapter: &Chapter<'_>, row: &Row<'_>, said: &Foretold) -> Vec<String> {
     };
     let bytes = [said.predicted, said.measured].into_iter().flatten().map(significant);
     let exact = match said {
-        Foretold { exact: true, .. } => "yes",
-        Foretold { shares_records: true, .. } => "no: shared TLS records",
+        Prediction { exact: true, .. } => "yes",
+        Prediction { shares_records: true, .. } => "no: shared TLS records",
         _ => "no",
     };
     point.chain([chapter.label(row.technique)]).chain(bytes).chain([deviation, exact.to_owned()]).collect()
 }
 
 /// Deviation ÷ predicted, both directions.
-fn relative(said: &Foretold) -> f64 {
+fn relative(said: &Prediction) -> f64 {
     said.deviation() / said.predicted.iter().sum::<f64>()
 }
 

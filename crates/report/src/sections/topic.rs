@@ -20,8 +20,11 @@ pub(super) fn section(
     nothing: &str,
     say: impl Fn(&Chapter<'_>, &Answer<'_>) -> Said,
 ) -> String {
-    let scenarios: Vec<String> =
-        chapter.study.about(topic).map(|answer| scenario(chapter, answer, &say(chapter, answer))).collect();
+    let scenarios: Vec<String> = chapter
+        .analysis
+        .about(topic)
+        .map(|answer| scenario(chapter, answer, &say(chapter, answer)))
+        .collect();
     if scenarios.is_empty() { format!("*{nothing}*\n") } else { scenarios.join("\n") }
 }
 

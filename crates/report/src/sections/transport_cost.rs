@@ -1,7 +1,7 @@
 //! What TLS, HTTP/2 and compression cost the server, and what compression saves.
 
-use schema::settings::Compression;
-use schema::trial::PayloadProfile;
+use model::settings::Compression;
+use model::trial::PayloadProfile;
 
 use super::Chapter;
 use super::markdown::{inline, table};

@@ -1,6 +1,6 @@
 //! What a scenario asks about, by what it sweeps, and the slices that small multiples show side by side.
 
-use schema::settings::Transport;
+use model::settings::Transport;
 
 use super::sweep::{Reach, Unit};
 use super::{Answer, Row, transport};

@@ -7,12 +7,12 @@ use super::estimate::Interval;
 
 /// Fewer trials than this say nothing when they are drawn.
 pub(crate) const LEAST_TRIALS: usize = 3;
-/// How often the trials are drawn anew.
+/// How often the trials are drawn again.
 pub(crate) const RESAMPLES: usize = 2_000;
 
 const SEED: u64 = 0x7075_7368;
 
-/// What a statistic of groups of trials spreads over as each is drawn anew; none with too few trials.
+/// What a statistic of groups of trials spreads over as each is drawn again; none with too few trials.
 pub(super) fn interval<const GROUPS: usize>(
     trials: [usize; GROUPS],
     statistic: impl Fn([&[u32]; GROUPS]) -> Option<f64>,
@@ -28,7 +28,7 @@ pub(super) fn interval<const GROUPS: usize>(
     Interval::holding(drawn)
 }
 
-/// A statistic of groups of trials, each group drawn anew so many times. The statistic gets a weight for each trial
+/// A statistic of groups of trials, each group drawn again so many times. The statistic gets a weight for each trial
 /// of each group.
 pub(super) fn resampled<T>(trials: &[usize], statistic: impl Fn(&[Vec<u32>]) -> T) -> Vec<T> {
     let mut rng = fastrand::Rng::with_seed(SEED);

@@ -1,7 +1,7 @@
 //! What tools counted of a server, for each delivered event.
 
-use schema::settings::Counter;
-use schema::trial::TrialOutcome;
+use model::settings::Counter;
+use model::trial::TrialOutcome;
 
 use super::estimate::Estimate;
 use super::{Answer, Row};
@@ -29,7 +29,7 @@ impl Count {
             Self::Switches => {
                 let cost = outcome.cost.known_server_cpu_ns().map(|_| &outcome.cost)?;
                 let switches = cost.server_voluntary_switches + cost.server_involuntary_switches;
-                (switches, outcome.counts.events_between_edges)
+                (switches, outcome.counts.events_in_window)
             }
         };
         (events > 0).then(|| count as f64 / events as f64)

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use schema::trial::TrialOutcome;
+use model::trial::TrialOutcome;
 
 use super::bootstrap::{LEAST_TRIALS, resampled};
 use super::estimate::Interval;
@@ -32,7 +32,7 @@ pub(crate) struct Crossing {
     pub rate: f64,
     /// What an event costs there, bytes of both directions.
     pub bytes: f64,
-    /// 95 %, by drawing trials anew; none where a measured point beside it has too few of them.
+    /// 95 %, by drawing trials again; none where a measured point beside it has too few of them.
     pub interval: Option<Interval>,
     /// Which technique takes fewer bytes below this rate, and which above.
     pub below: usize,
@@ -145,8 +145,7 @@ impl Point {
 fn trials(row: &Row<'_>) -> BTreeMap<u32, Trial> {
     let ended = row.trials.iter().filter_map(|trial| {
         let outcome: &TrialOutcome = trial.record.result.outcome()?;
-        let (bytes, events) =
-            (outcome.bytes.window.wire() as f64, outcome.counts.events_between_edges as f64);
+        let (bytes, events) = (outcome.bytes.window.wire() as f64, outcome.counts.events_in_window as f64);
         Some((trial.record.key.repetition, Trial { bytes, events }))
     });
     ended.collect()

@@ -1,12 +1,12 @@
-//! A figure and its 95 % interval between trials: by Student's t over few trials, by drawing them anew over many.
+//! A figure and its 95 % interval between trials: by Student's t over few trials, by drawing them again over many.
 //!
 //! Events of one trial are correlated, so a trial is the unit. Over few trials a bootstrap is too narrow: of three it makes no
 //! more than their range, which leaves the truth out in a quarter of all cases. Quantiles of pooled events are drawn
-//! anew in any case, since a single trial does not always bound them; over few trials their interval is rough.
+//! again in any case, since a single trial does not always bound them; over few trials their interval is rough.
 
 use super::{bootstrap, student};
 
-/// From so many trials on they are drawn anew.
+/// From so many trials on they are drawn again.
 const MANY: usize = 8;
 
 const OUTSIDE_EACH_END: f64 = 0.025;
@@ -87,7 +87,7 @@ impl Estimate {
         Some(apart.unwrap_or(Self { value, interval: None }))
     }
 
-    /// A figure of the trials' pooled events, such as a quantile: drawn anew from three trials on.
+    /// A figure of the trials' pooled events, such as a quantile: drawn again from three trials on.
     pub(crate) fn pooled(trials: usize, statistic: impl Fn(&[u32]) -> Option<f64>) -> Option<Self> {
         let value = statistic(&vec![1; trials])?;
         Some(Self { value, interval: bootstrap::interval([trials], |[weights]| statistic(weights)) })

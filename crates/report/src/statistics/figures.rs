@@ -1,9 +1,9 @@
 //! What was measured in the trials of one row: sums, quotients, quantiles.
 
-use schema::bytes_account::Account;
-use schema::settings::{Settings, UplinkTo};
-use schema::trial::{Counts, Segments, TrialOutcome};
-use schema::warning::Warning;
+use model::byte_account::Account;
+use model::settings::{Settings, UplinkTo};
+use model::trial::{Counts, Segments, TrialOutcome};
+use model::warning::Warning;
 
 use super::estimate::Estimate;
 use super::group::{self, Group};
@@ -49,8 +49,8 @@ pub(crate) struct Figures {
     /// Deliveries for each second of the window that were due.
     pub offered_per_s: f64,
     /// Multiples of the floor's p50 and CPU.
-    pub p50_to_floor: Option<Estimate>,
-    pub cpu_to_floor: Option<Estimate>,
+    pub p50_to_baseline: Option<Estimate>,
+    pub cpu_to_baseline: Option<Estimate>,
 }
 
 /// A quantile as it may be shown.
@@ -75,7 +75,7 @@ impl Shown {
 }
 
 impl Figures {
-    pub(super) fn of(group: &Group<'_>, floor: Option<&Group<'_>>) -> Option<Self> {
+    pub(super) fn of(group: &Group<'_>, baseline: Option<&Group<'_>>) -> Option<Self> {
         let outcomes = group.outcomes();
         let first = group.trials.first()?;
         let window_s = first.record.settings.phases.window_ns as f64 / 1e9;
@@ -98,8 +98,9 @@ impl Figures {
             cpu: mean(&outcomes, cpu),
             memory_per_subscriber: mean(&outcomes, |outcome| memory(outcome, subscribers)),
             offered_per_s: counts.expected as f64 / outcomes.len() as f64 / window_s,
-            p50_to_floor: floor.and_then(|floor| group::latency_ratio(group, floor, Quantile::P50)),
-            cpu_to_floor: floor.and_then(|floor| group::cpu_ratio(group, floor)),
+            p50_to_baseline: baseline
+                .and_then(|baseline| group::latency_ratio(group, baseline, Quantile::P50)),
+            cpu_to_baseline: baseline.and_then(|baseline| group::cpu_ratio(group, baseline)),
             counts,
         })
     }
@@ -155,7 +156,7 @@ fn sum(outcomes: &[&TrialOutcome]) -> Counts {
         sum.published += counts.published;
         sum.expected += counts.expected;
         sum.delivered += counts.delivered;
-        sum.missing += counts.missing;
+        sum.lost += counts.lost;
         sum.duplicate += counts.duplicate;
         sum.reordered += counts.reordered;
         sum.uplink_due += counts.uplink_due;
@@ -164,7 +165,7 @@ fn sum(outcomes: &[&TrialOutcome]) -> Counts {
         sum.greetings += counts.greetings;
         sum.responses += counts.responses;
         sum.empty_responses += counts.empty_responses;
-        sum.events_between_edges += counts.events_between_edges;
+        sum.events_in_window += counts.events_in_window;
         sum.requests += counts.requests;
         sum.connections += counts.connections;
         sum.reconnects += counts.reconnects;
@@ -179,7 +180,7 @@ fn window_bytes(outcomes: &[&TrialOutcome]) -> Account {
 }
 
 fn events(outcomes: &[&TrialOutcome]) -> u64 {
-    outcomes.iter().map(|outcome| outcome.counts.events_between_edges).sum()
+    outcomes.iter().map(|outcome| outcome.counts.events_in_window).sum()
 }
 
 fn stack(outcomes: &[&TrialOutcome]) -> Option<Stack> {
@@ -200,7 +201,7 @@ pub(super) fn per_event(
     let sum = |of: &dyn Fn(&TrialOutcome) -> u64| -> u64 {
         outcomes.iter().zip(weights).map(|(outcome, weight)| of(outcome) * u64::from(*weight)).sum()
     };
-    let events = sum(&|outcome| outcome.counts.events_between_edges);
+    let events = sum(&|outcome| outcome.counts.events_in_window);
     (events > 0).then(|| sum(&of) as f64 / events as f64)
 }
 
@@ -224,7 +225,7 @@ fn overhead_ratio(outcomes: &[&TrialOutcome]) -> Option<f64> {
 
 /// CPU nanoseconds of the server for each event of a trial; none of a server whose process is not known.
 pub(super) fn cpu(outcome: &TrialOutcome) -> Option<f64> {
-    let events = outcome.counts.events_between_edges;
+    let events = outcome.counts.events_in_window;
     (events > 0 && outcome.cost.server_cpu_ns > 0).then(|| outcome.cost.server_cpu_ns as f64 / events as f64)
 }
 

@@ -82,7 +82,7 @@ impl Fit {
 
     /// What one more point at x would have for y, with its 95 % prediction interval: it is as wide as chance alone makes it, and
     /// knows nothing of a line that does not stay one.
-    pub(crate) fn foretold(&self, x: f64) -> Estimate {
+    pub(crate) fn predicted(&self, x: f64) -> Estimate {
         let spread = 1.0 + 1.0 / self.points + (x - self.mean_x).powi(2) / self.sum_xx;
         let half = t_at_95_percent(self.points - 2.0) * self.deviation * spread.sqrt();
         let value = self.at(x);
@@ -220,7 +220,7 @@ mod tests {
     fn the_published_prediction_is_made() {
         let line = Fit::through(&TOLUCA).expect("there are enough points");
         // For a lot of 100: 419.4 hours, s{pred} = 50.87; 2.069 of them either way.
-        assert_interval("prediction", line.foretold(100.0), [419.4, 314.1, 524.6], 0.1);
+        assert_interval("prediction", line.predicted(100.0), [419.4, 314.1, 524.6], 0.1);
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
         let line = Fit::through(&exact).expect("there are enough points");
         assert_eq!(line.shape, Shape::Straight(1.0));
         assert!(line.farthest < 1e-9, "{line:?}");
-        assert_near("a million", line.foretold(1e6).value, 6.504e9, 1e3);
+        assert_near("a million", line.predicted(1e6).value, 6.504e9, 1e3);
         let twice = [exact.clone(), exact].concat();
         assert_eq!(Fit::through(&twice).map(|line| line.shape), Some(Shape::Straight(1.0)));
     }

@@ -4,7 +4,7 @@
 //! logarithmic, and level for as long as it would rise and behind its last one, since a looser bound is kept as well. In front of
 //! its first one it has no price: it cannot be so quick.
 
-use schema::trial::TrialOutcome;
+use model::trial::TrialOutcome;
 
 use super::bootstrap::{LEAST_TRIALS, resampled};
 use super::estimate::{Estimate, Interval};
@@ -52,7 +52,7 @@ pub(crate) struct Line {
     /// Its place in the registry.
     pub technique: usize,
     /// Whether it is the floor, which does not compete.
-    pub is_floor: bool,
+    pub is_baseline: bool,
     /// By rising latency.
     pub points: Vec<Point>,
     envelope: Envelope,
@@ -89,7 +89,7 @@ pub(crate) struct Rivals {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Meeting {
     pub latency_ns: f64,
-    /// 95 %, by drawing trials anew; none where it cannot be relied on.
+    /// 95 %, by drawing trials again; none where it cannot be relied on.
     pub interval: Option<Interval>,
     /// Who is cheaper under a tighter bound, and who under a looser one.
     pub tighter: usize,
@@ -99,19 +99,19 @@ pub(crate) struct Meeting {
 
 impl Answer<'_> {
     /// What keeping a latency costs; the latency is [`Answer::tail`]. None where no time is swept that buys latency.
-    pub(super) fn frontier(&self, is_floor: impl Fn(usize) -> bool) -> Option<Frontier> {
+    pub(super) fn frontier(&self, is_baseline: impl Fn(usize) -> bool) -> Option<Frontier> {
         if !matches!(self.subject(), Subject::Time | Subject::Frontier) {
             return None;
         }
         let slices = self.values_of(self.rate_key());
-        let panels = slices.iter().map(|slice| self.panels(slice, &is_floor));
+        let panels = slices.iter().map(|slice| self.panels(slice, &is_baseline));
         let (cpu, wire): (Vec<Panel>, Vec<Panel>) = panels.unzip();
         let drawn = |panels: Vec<Panel>| panels.into_iter().filter(|panel| !panel.lines.is_empty()).collect();
         Some(Frontier { cpu: drawn(cpu), wire: drawn(wire) })
     }
 
     /// By CPU and by bytes, of the same drawings of the trials.
-    fn panels(&self, slice: &Slice, is_floor: &impl Fn(usize) -> bool) -> (Panel, Panel) {
+    fn panels(&self, slice: &Slice, is_baseline: &impl Fn(usize) -> bool) -> (Panel, Panel) {
         let rows = (0..self.rows.len()).filter(|row| slice.holds(&self.rows[*row]));
         let all: Vec<Measured> =
             rows.filter_map(|row| Measured::of(row, &self.rows[row], self.tail())).collect();
@@ -127,7 +127,7 @@ impl Answer<'_> {
                 let has_trials = own.iter().all(|measured| measured.trials() >= LEAST_TRIALS);
                 let points =
                     own.iter().filter_map(|measured| measured.point(&self.rows[measured.row], price));
-                lines.extend(Line::of(technique, is_floor(technique), has_trials, points.collect()));
+                lines.extend(Line::of(technique, is_baseline(technique), has_trials, points.collect()));
             }
             mark_best(&mut lines);
             let orders: Vec<usize> = lines.iter().map(|line| line.technique).collect();
@@ -204,7 +204,7 @@ impl Measured {
 }
 
 fn wire(outcome: &TrialOutcome) -> Option<f64> {
-    let events = outcome.counts.events_between_edges;
+    let events = outcome.counts.events_in_window;
     (events > 0).then(|| outcome.bytes.window.wire() as f64 / events as f64)
 }
 
@@ -219,11 +219,11 @@ impl Price {
 }
 
 impl Line {
-    fn of(technique: usize, is_floor: bool, has_trials: bool, mut points: Vec<Point>) -> Option<Self> {
+    fn of(technique: usize, is_baseline: bool, has_trials: bool, mut points: Vec<Point>) -> Option<Self> {
         points.sort_by(|a, b| a.latency.value.total_cmp(&b.latency.value));
         let logarithms = points.iter().map(|point| (point.latency.value.ln(), point.cost.value.ln()));
         let envelope = Envelope::of(logarithms.collect());
-        (!points.is_empty()).then_some(Self { technique, is_floor, points, envelope, has_trials })
+        (!points.is_empty()).then_some(Self { technique, is_baseline, points, envelope, has_trials })
     }
 
     /// Its cheapest point, from which on its line is level: latency and cost.
@@ -234,9 +234,12 @@ impl Line {
 
 fn mark_best(lines: &mut [Line]) {
     let values = |point: &Point| (point.latency.value, point.cost.value);
-    let all: Vec<(f64, f64)> =
-        lines.iter().filter(|line| !line.is_floor).flat_map(|line| line.points.iter().map(values)).collect();
-    for point in lines.iter_mut().filter(|line| !line.is_floor).flat_map(|line| &mut line.points) {
+    let all: Vec<(f64, f64)> = lines
+        .iter()
+        .filter(|line| !line.is_baseline)
+        .flat_map(|line| line.points.iter().map(values))
+        .collect();
+    for point in lines.iter_mut().filter(|line| !line.is_baseline).flat_map(|line| &mut line.points) {
         let (latency, cost) = values(point);
         let beats = |other: &(f64, f64)| {
             other.0 <= latency && other.1 <= cost && (other.0 < latency || other.1 < cost)
@@ -250,7 +253,7 @@ fn mark_best(lines: &mut [Line]) {
 struct Envelope(Vec<(f64, f64)>);
 
 impl Envelope {
-    /// The least so far of the line through all points: one that is dearer than what is quicker shows what lies around it to
+    /// The least so far of the line through all points: one that is more expensive than what is quicker shows what lies around it to
     /// be dear as well.
     fn of(mut points: Vec<(f64, f64)>) -> Self {
         points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -302,7 +305,7 @@ fn crossings(a: &Envelope, b: &Envelope) -> Vec<Crossed> {
 impl Panel {
     /// All pairs of techniques, the floor left out.
     pub(crate) fn rivals(&self) -> Vec<Rivals> {
-        let competes = |place: &usize| !self.lines[*place].is_floor;
+        let competes = |place: &usize| !self.lines[*place].is_baseline;
         let places: Vec<usize> = (0..self.lines.len()).filter(competes).collect();
         let pairs = places.iter().enumerate();
         let pairs = pairs.flat_map(|(first, a)| places[first + 1..].iter().map(move |b| [*a, *b]));
@@ -372,7 +375,7 @@ impl Panel {
             .lines
             .iter()
             .enumerate()
-            .filter(|(place, line)| !line.is_floor && self.keeps(*place, latency));
+            .filter(|(place, line)| !line.is_baseline && self.keeps(*place, latency));
         let cost = |(_, line): (usize, &Line)| Some((line.technique, line.envelope.at(latency)?.exp()));
         let mut costs: Vec<(usize, f64)> = own.filter_map(cost).collect();
         costs.sort_by(|a, b| a.1.total_cmp(&b.1));
@@ -469,14 +472,14 @@ mod tests {
     fn drawings_without_a_price_are_not_left_out() {
         let line = |technique, points: &[(f64, f64)]| Line {
             technique,
-            is_floor: false,
+            is_baseline: false,
             points: Vec::new(),
             envelope: envelope(points),
             has_trials: true,
         };
         let level = [(0.5, 5.0)];
         let (quick, slow) = ([(1.0, 1.0)], [(2.0, 10.0)]);
-        // Where its quickest point is seldom reached, all that reach it agree, and the others have it dearer.
+        // Where its quickest point is seldom reached, all that reach it agree, and the others have it more expensive.
         let panel = |slower: usize| {
             let drawn = |place| vec![envelope(&level), envelope(if place < slower { &slow } else { &quick })];
             Panel {

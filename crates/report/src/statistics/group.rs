@@ -1,6 +1,6 @@
 //! The trials of one row, side by side, and their ratio to the floor's.
 
-use schema::trial::{Counts, TrialOutcome};
+use model::trial::{Counts, TrialOutcome};
 
 use super::estimate::{Estimate, quotient};
 use super::quantile::Quantile;
@@ -57,7 +57,7 @@ impl<'a> Group<'a> {
 fn missing(counts: &Counts, tag: &str) -> u64 {
     match tag {
         "uplink" => counts.uplink_due.saturating_sub(counts.uplink_received),
-        _ => counts.missing,
+        _ => counts.lost,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What grows with the number of connections, and the line that it grows along.
 
-use schema::settings::Transport;
-use schema::trial::{KernelMemory, TrialOutcome};
+use model::settings::Transport;
+use model::trial::{KernelMemory, TrialOutcome};
 
 use super::estimate::Estimate;
 use super::fit::Fit;
@@ -34,7 +34,7 @@ impl Growth {
             Self::IdleCpu => {
                 // An idle server may have needed none; whether it is known at all its memory tells.
                 let is_known = cost.server_rss_connected_bytes > 0 && cost.elapsed_ns > 0;
-                let is_idle = is_known && outcome.counts.events_between_edges == 0;
+                let is_idle = is_known && outcome.counts.events_in_window == 0;
                 let seconds = cost.elapsed_ns as f64 / 1e9;
                 is_idle.then_some(cost.server_cpu_ns as f64 / seconds)
             }

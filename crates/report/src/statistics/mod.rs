@@ -1,7 +1,6 @@
 //! What the trials of a run say, scenario by scenario: every figure of tables and charts is computed here, once.
 
 mod axes;
-mod beside;
 mod bootstrap;
 mod counting;
 mod crossing;
@@ -13,6 +12,7 @@ mod frontier;
 mod group;
 mod growth;
 mod quantile;
+mod ratios;
 mod row;
 mod sample;
 mod saturation;
@@ -26,7 +26,6 @@ mod topic;
 mod transport;
 
 pub(crate) use axes::{Slice, Subject};
-pub(crate) use beside::Ratios;
 pub(crate) use bootstrap::LEAST_TRIALS;
 pub(crate) use counting::{Count, Counting};
 pub(crate) use crossing::{Mark, Pair, Standing};
@@ -38,6 +37,7 @@ pub(crate) use fit::{Fit, Shape};
 pub(crate) use frontier::{Frontier, Line, Meeting, Panel, Point, Price, Rivals};
 pub(crate) use growth::{Growing, Growth, connections};
 pub(crate) use quantile::{LEAST_IN_TAIL, Quantile};
+pub(crate) use ratios::Ratios;
 pub(crate) use row::Row;
 pub(crate) use sample::{Pool, Sample};
 pub(crate) use saturation::{Limits, Load, Overload, Saturation, Whose, batch, is_searched, server_busy};
@@ -51,16 +51,16 @@ pub(crate) use transport::{Comparison, name as transport_name};
 
 use std::collections::BTreeMap;
 
-use schema::manifest::{ScenarioInfo, TargetInfo, TechniqueInfo};
-use schema::settings::{Client, Publisher, Settings};
-use schema::trial::{TrialKey, TrialRecord};
+use model::manifest::{ScenarioInfo, TargetInfo, TechniqueInfo};
+use model::settings::{Client, Publisher, Settings};
+use model::trial::{TrialKey, TrialRecord};
 
 use crate::load::{Run, Trial};
 use group::Group;
 
 /// A run, analysed.
 #[derive(Debug)]
-pub(crate) struct Study<'a> {
+pub(crate) struct Analysis<'a> {
     pub run: &'a Run,
     /// What pushbench's own servers did for its own client: only scenarios with records, in the order of the manifest.
     pub scenarios: Vec<Answer<'a>>,
@@ -95,7 +95,7 @@ pub(crate) struct Contest<'a> {
 /// The key that says who subscribes.
 pub(crate) const CLIENT: &str = "client";
 
-impl<'a> Study<'a> {
+impl<'a> Analysis<'a> {
     /// Analyses a run.
     pub(crate) fn of(run: &'a Run) -> Self {
         let infos = || run.manifest.scenarios.iter();
@@ -106,8 +106,8 @@ impl<'a> Study<'a> {
         let clients = asks_clients.iter().map(|info| Answer::of(run, info, |key, _| key.target.is_none()));
         let contests = infos().map(|info| Contest::of(run, info));
         let scenarios: Vec<Answer<'a>> = scenarios;
-        let is_floor = |order: usize| run.manifest.techniques[order].floor;
-        let frontier = |answer: &Answer<'a>| Some((answer.info.name.as_str(), answer.frontier(is_floor)?));
+        let is_baseline = |order: usize| run.manifest.techniques[order].baseline;
+        let frontier = |answer: &Answer<'a>| Some((answer.info.name.as_str(), answer.frontier(is_baseline)?));
         Self {
             run,
             frontiers: scenarios.iter().filter_map(frontier).collect(),
@@ -197,7 +197,7 @@ impl<'a> Answer<'a> {
         }
         groups.sort_by(|a, b| sweep::compare(&a.point, &b.point).then(a.technique.cmp(&b.technique)));
         groups.iter_mut().for_each(Group::order_trials);
-        let rows = groups.iter().map(|group| Row::of(group, floor(run, &groups, group))).collect();
+        let rows = groups.iter().map(|group| Row::of(group, baseline(run, &groups, group))).collect();
         Self { info, rows }
     }
 
@@ -234,8 +234,8 @@ fn order(run: &Run, trial: &Trial) -> usize {
     techniques.iter().position(|technique| technique.slug == trial.record.key.technique).unwrap_or(0)
 }
 
-/// The floor's trials at the same point.
-fn floor<'g, 'a>(run: &Run, groups: &'g [Group<'a>], group: &Group<'a>) -> Option<&'g Group<'a>> {
-    let mut floors = groups.iter().filter(|group| run.manifest.techniques[group.technique].floor);
-    floors.find(|floor| sweep::stands_beside(&floor.point, &group.point))
+/// The baseline's trials at the same point.
+fn baseline<'g, 'a>(run: &Run, groups: &'g [Group<'a>], group: &Group<'a>) -> Option<&'g Group<'a>> {
+    let mut baselines = groups.iter().filter(|group| run.manifest.techniques[group.technique].baseline);
+    baselines.find(|baseline| sweep::stands_beside(&baseline.point, &group.point))
 }

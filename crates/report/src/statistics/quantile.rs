@@ -10,7 +10,7 @@ pub(crate) struct Quantile {
 ///
 /// With *n* independent values the distribution-free upper 97.5 % limit of quantile *q* exists when 1 − qⁿ ≥ 0.975, that
 /// is with 3.7 values in the tail (David & Nagaraja, *Order Statistics*, 3rd ed., §7.1). Deliveries are not independent:
-/// subscribers of one channel receive the same event and a hiccup hits neighbours. Hence ten.
+/// subscribers of one channel receive the same event and a scheduling delay hits neighbours. Hence ten.
 pub(crate) const LEAST_IN_TAIL: f64 = 10.0;
 
 impl Quantile {

@@ -1,7 +1,7 @@
 //! One row of a table: scenario × point × technique, over its trials.
 
-use schema::settings::{Publisher, Settings};
-use schema::trial::{TrialOutcome, TrialRecord};
+use model::settings::{Publisher, Settings};
+use model::trial::{TrialOutcome, TrialRecord};
 
 use super::estimate::Estimate;
 use super::figures::Figures;
@@ -42,13 +42,13 @@ impl<'a> Row<'a> {
         Group { technique: self.technique, point: self.point.clone(), trials: self.trials.clone() }
     }
 
-    pub(super) fn of(group: &Group<'a>, floor: Option<&Group<'a>>) -> Self {
+    pub(super) fn of(group: &Group<'a>, baseline: Option<&Group<'a>>) -> Self {
         Self {
             technique: group.technique,
             point: group.point.clone(),
             settings: &group.trials[0].record.settings,
             trials: group.trials.clone(),
-            figures: Figures::of(group, floor),
+            figures: Figures::of(group, baseline),
         }
     }
 }

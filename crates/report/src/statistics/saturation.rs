@@ -1,8 +1,8 @@
 //! Saturation: what searches for the highest rate within the bound found, and what became of a technique at shares of it.
 
-use schema::manifest::{ScenarioInfo, TargetInfo};
-use schema::settings::{Processes, Settings};
-use schema::trial::{TrialOutcome, TrialRecord};
+use model::manifest::{ScenarioInfo, TargetInfo};
+use model::settings::{Processes, Settings};
+use model::trial::{TrialOutcome, TrialRecord};
 
 use super::Row;
 use super::estimate::Estimate;
@@ -218,7 +218,7 @@ impl Load<'_> {
     pub(crate) fn kept_up(&self) -> Option<Estimate> {
         self.row.mean(|record, outcome| {
             let offered = outcome.counts.expected as f64 / record.settings.phases.window_ns as f64;
-            let delivered = outcome.counts.events_between_edges as f64 / outcome.cost.elapsed_ns as f64;
+            let delivered = outcome.counts.events_in_window as f64 / outcome.cost.elapsed_ns as f64;
             Some(delivered / offered).filter(|share| share.is_finite())
         })
     }
@@ -233,7 +233,7 @@ impl Load<'_> {
 /// Events of an answer, frame or chunk; none where there was none.
 pub(crate) fn batch(outcome: &TrialOutcome) -> Option<f64> {
     let counts = &outcome.counts;
-    (counts.responses > 0).then(|| counts.events_between_edges as f64 / counts.responses as f64)
+    (counts.responses > 0).then(|| counts.events_in_window as f64 / counts.responses as f64)
 }
 
 /// How much a server used of the CPU time that it could get on so many cores, 0–1; none of one whose processes are not known.

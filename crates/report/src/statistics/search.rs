@@ -1,6 +1,6 @@
 //! What a search for a capacity found, and why it went no further up: read off the verdicts of its trials.
 
-use schema::trial::{SearchStep, TrialRecord, Verdict};
+use model::trial::{SearchStep, TrialRecord, Verdict};
 
 use super::saturation::server_busy;
 use crate::load::Trial;
@@ -110,7 +110,7 @@ impl<'a> End<'a> {
 fn had_time(trial: &Trial, server_cores: usize) -> bool {
     let TrialRecord { settings, result, .. } = &trial.record;
     // Beside neighbours, who slept waits for its turn with work to do.
-    if settings.processes.neighbours > 0 {
+    if settings.processes.cpu_contention > 0 {
         return false;
     }
     let busy = result.outcome().and_then(|outcome| server_busy(outcome, &settings.processes, server_cores));

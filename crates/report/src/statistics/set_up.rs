@@ -1,8 +1,8 @@
 //! What it takes until a subscriber is connected, and how long that weighs.
 
-use schema::bytes_account::Account;
-use schema::settings::Settings;
-use schema::trial::{Quantiles, SetUp, TrialOutcome};
+use model::byte_account::Account;
+use model::settings::Settings;
+use model::trial::{Quantiles, SetUp, TrialOutcome};
 
 use super::estimate::Estimate;
 use super::group::weighted_mean;
@@ -81,7 +81,7 @@ fn trial(outcome: &TrialOutcome) -> Option<Trial> {
     (subscribers > 0).then(|| Trial {
         set_up: outcome.set_up.account.wire() as f64 / subscribers as f64,
         steady: outcome.bytes.window.wire() as f64,
-        events: outcome.counts.events_between_edges as f64,
+        events: outcome.counts.events_in_window as f64,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Bytes by layer and direction, divided by what they were spent on, and the headers that the kernel put around them.
 
-use schema::bytes_account::{Account, Layers};
-use schema::trial::Segments;
+use model::byte_account::{Account, Layers};
+use model::trial::Segments;
 
 /// Bytes for each event, or for each subscriber.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) fn header_bytes(segments: &Segments) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use schema::trial::SegmentCount;
+    use model::trial::SegmentCount;
 
     use super::*;
 

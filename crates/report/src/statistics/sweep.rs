@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use schema::manifest::ScenarioInfo;
-use schema::trial::TrialRecord;
+use model::manifest::ScenarioInfo;
+use model::trial::TrialRecord;
 use serde_json::Value;
 
 use crate::numbers::NOTHING;
@@ -40,7 +40,7 @@ pub(crate) struct Coordinate {
     place: usize,
 }
 
-/// Suffixes by which `schema::settings` names a unit.
+/// Suffixes by which `model::settings` names a unit.
 const SUFFIXES: [(&str, Unit); 4] =
     [("_ns", Unit::Nanoseconds), ("_per_s", Unit::PerSecond), ("_bytes", Unit::Bytes), ("", Unit::None)];
 

@@ -1,8 +1,8 @@
 //! Scenarios that ask about limits have parts of the report to themselves: what is compared elsewhere means little there.
 
-use schema::settings::Settings;
+use model::settings::Settings;
 
-use super::{Answer, Row, Study};
+use super::{Analysis, Answer, Row};
 
 /// What such a scenario is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,9 +10,9 @@ pub(crate) enum Topic {
     /// How cost grows with connections.
     Connections,
     /// A restarted server, to which everybody comes back.
-    Storms,
+    ServerRestarts,
     /// Subscribers that do not keep up.
-    Sluggards,
+    SlowConsumers,
     /// A server under a tool that counts.
     Counters,
 }
@@ -28,19 +28,20 @@ impl Answer<'_> {
             return Some(Topic::Counters);
         }
         if asks(|settings| settings.restart.is_some()) {
-            return Some(Topic::Storms);
+            return Some(Topic::ServerRestarts);
         }
-        if asks(|settings| settings.sluggards.is_some()) {
-            return Some(Topic::Sluggards);
+        if asks(|settings| settings.slow_consumers.is_some()) {
+            return Some(Topic::SlowConsumers);
         }
         self.counts_subscribers().then_some(Topic::Connections)
     }
 
     /// The same technique where everybody keeps up, and everything else is the same.
-    pub(crate) fn without_sluggards(&self, row: &Row<'_>) -> Option<&Row<'_>> {
-        let everything_else = |row: &Row<'_>| Settings { sluggards: None, ..row.settings.clone() };
+    pub(crate) fn without_slow_consumers(&self, row: &Row<'_>) -> Option<&Row<'_>> {
+        let everything_else = |row: &Row<'_>| Settings { slow_consumers: None, ..row.settings.clone() };
         let wanted = everything_else(row);
-        self.rows_of(row.technique).find(|other| !other.has_sluggards() && everything_else(other) == wanted)
+        self.rows_of(row.technique)
+            .find(|other| !other.has_slow_consumers() && everything_else(other) == wanted)
     }
 
     fn counts_subscribers(&self) -> bool {
@@ -50,12 +51,12 @@ impl Answer<'_> {
 
 impl Row<'_> {
     /// Whether some of its subscribers do not keep up.
-    pub(crate) fn has_sluggards(&self) -> bool {
-        self.settings.sluggards.as_ref().is_some_and(|sluggards| sluggards.share > 0.0)
+    pub(crate) fn has_slow_consumers(&self) -> bool {
+        self.settings.slow_consumers.as_ref().is_some_and(|slow_consumers| slow_consumers.share > 0.0)
     }
 }
 
-impl<'a> Study<'a> {
+impl<'a> Analysis<'a> {
     /// The scenarios about something.
     pub(crate) fn about(&self, topic: Topic) -> impl Iterator<Item = &Answer<'a>> {
         self.topics.iter().filter(move |answer| answer.topic() == Some(topic))

@@ -1,6 +1,6 @@
 //! What a transport costs: each technique compared with itself over plain HTTP/1.1.
 
-use schema::settings::{Compression, HttpVersion, Settings, Transport};
+use model::settings::{Compression, HttpVersion, Settings, Transport};
 
 use super::estimate::Estimate;
 use super::{Answer, Row, group};

@@ -1,7 +1,7 @@
 //! Browsers beside the native client.
 
-use schema::settings::Client;
-use schema::trial::TrialResult;
+use model::settings::Client;
+use model::trial::TrialResult;
 
 use super::fixture::contests::clients;
 use super::fixture::runs::small;
@@ -72,12 +72,12 @@ fn missing_events_and_failed_trials_stand_out() {
     for (place, (record, _)) in frames.enumerate() {
         let TrialResult::Complete(outcome) = &record.result else { panic!("model loses nothing here") };
         let mut outcome = outcome.clone();
-        (outcome.counts.missing, outcome.counts.delivered) = (10, outcome.counts.expected - 10);
+        (outcome.counts.lost, outcome.counts.delivered) = (10, outcome.counts.expected - 10);
         record.result = if place == 0 {
             TrialResult::Incomplete(outcome)
         } else {
             let reason = "the page never reported back".to_owned();
-            TrialResult::Failed(schema::trial::Failure { side: schema::trial::Side::Load, reason })
+            TrialResult::Failed(model::trial::Failure { side: model::trial::Side::Load, reason })
         };
     }
     let report = report(root.path(), &run);

@@ -1,11 +1,11 @@
 //! Claims and their verdicts.
 
-use schema::settings::Client;
+use model::settings::Client;
 
 use super::fixture::Run;
 use super::fixture::contests::{claim, clients, contest};
 use super::fixture::runs::small;
-use super::fixture::surveys::closings;
+use super::fixture::surveys::close_cases;
 use super::{folder, line, report, section};
 
 const ALL: [Client; 3] = [Client::Native, Client::Chromium, Client::Firefox];
@@ -157,8 +157,8 @@ fn every_browser_must_have_taken_part() {
     );
     let mut failed = clients();
     let record = &mut failed.trials.last_mut().expect("there are trials").0;
-    record.result = schema::trial::TrialResult::Failed(schema::trial::Failure {
-        side: schema::trial::Side::Load,
+    record.result = model::trial::TrialResult::Failed(model::trial::Failure {
+        side: model::trial::Side::Load,
         reason: "the page is gone".to_owned(),
     });
     let fails = verdict(failed, "clients-plain", &rule);
@@ -172,10 +172,10 @@ fn every_browser_must_have_taken_part() {
 fn closings_are_judged_by_code() {
     let with = |clients: &[Client]| {
         let mut run = small();
-        run.closings = Some(closings(clients));
+        run.close_cases = Some(close_cases(clients));
         run
     };
-    let rule = |codes: &str| must(&format!("{{ from = \"closings\", codes = {codes} }}"));
+    let rule = |codes: &str| must(&format!("{{ from = \"close_cases\", codes = {codes} }}"));
     assert!(verdict(with(&ALL), "plain", &rule("[1000, 1011]")).ends_with("| **holds** |"));
     let fails = verdict(with(&ALL), "plain", &rule("[1000, 1006]"));
     assert!(fails.contains("**fails**: not so: all (4 of 6 observations)"), "{fails}");
@@ -198,10 +198,10 @@ fn closings_are_judged_by_code() {
 #[test]
 fn client_that_was_there_and_did_not_try_a_code_decides_nothing() {
     let mut run = small();
-    let mut ends = closings(&ALL);
-    ends.closings.retain(|closing| closing.client != Client::Firefox || closing.code != 1_011);
-    run.closings = Some(ends);
-    let open = verdict(run, "plain", &must("{ from = \"closings\", codes = [1000, 1011] }"));
+    let mut ends = close_cases(&ALL);
+    ends.close_cases.retain(|closing| closing.client != Client::Firefox || closing.code != 1_011);
+    run.close_cases = Some(ends);
+    let open = verdict(run, "plain", &must("{ from = \"close_cases\", codes = [1000, 1011] }"));
     assert!(open.contains("**not measurable here**: 1011 was not tried with Firefox"), "{open}");
 }
 

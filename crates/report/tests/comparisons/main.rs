@@ -3,7 +3,7 @@
 
 mod browsers;
 mod claims;
-mod closings;
+mod close_cases;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod price;

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use schema::settings::Publisher;
-use schema::trial::{TrialRecord, TrialResult};
+use model::settings::Publisher;
+use model::trial::{TrialRecord, TrialResult};
 
 use super::fixture::contests::contest;
 use super::fixture::runs::small;

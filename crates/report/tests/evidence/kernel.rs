@@ -1,9 +1,9 @@
-//! The kernel's count beside the tap's.
+//! The kernel's count beside byte accounting's.
 
-use schema::trial::{Observed, TrialResult};
+use model::trial::{Observed, TrialResult};
 
 use super::fixture::Run;
-use super::fixture::model::six;
+use super::fixture::records::six;
 use super::fixture::runs::at;
 use super::{folder, report, section};
 
@@ -31,7 +31,7 @@ fn layers_and_headers_add_up_to_the_kernel_s_count() {
     let root = folder();
     let report = report(root.path(), &observed(0, 0));
     let section = section(&report, "observer");
-    assert!(section.contains("In **all 2 trials** the tap's layers"), "{section}");
+    assert!(section.contains("In **all 2 trials** byte accounting's layers"), "{section}");
     let row = section.lines().find(|line| line.starts_with("| Short polling |")).expect("row is there");
     let cells: Vec<&str> = row.split('|').map(str::trim).collect();
     assert_eq!(
@@ -70,7 +70,10 @@ fn trial_that_failed_is_counted_as_planned() {
     let mut run = observed(0, 0);
     run.trials[1].0.observed = None;
     let text = report(root.path(), &run);
-    assert!(section(&text, "observer").contains("In **1 of 2 planned trials** the tap's layers"), "{text}");
+    assert!(
+        section(&text, "observer").contains("In **1 of 2 planned trials** byte accounting's layers"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod kernel;
-mod literature;
+mod publications;
 mod theory;
 mod timelines;
 mod traces;

@@ -1,10 +1,10 @@
 //! Theory beside measurement.
 
-use schema::bytes_account::{Account, Layers};
-use schema::settings::{Pace, Settings};
-use schema::trial::{RecordedHead, TrialOutcome, TrialResult};
+use model::byte_account::{Account, Layers};
+use model::settings::{Pace, Settings};
+use model::trial::{RecordedHead, TrialOutcome, TrialResult};
 
-use super::fixture::model::{Kind, six};
+use super::fixture::records::{Kind, six};
 use super::fixture::runs::at;
 use super::fixture::{Contestant, Run};
 use super::{folder, report, section};
@@ -71,8 +71,8 @@ fn measured(
     };
     outcome.heads = heads;
     outcome.counts.empty_responses = 0;
-    outcome.counts.responses = outcome.counts.events_between_edges;
-    outcome.bytes.window = bytes(outcome.counts.events_between_edges);
+    outcome.counts.responses = outcome.counts.events_in_window;
+    outcome.bytes.window = bytes(outcome.counts.events_in_window);
 }
 
 fn chart(root: &std::path::Path) -> String {

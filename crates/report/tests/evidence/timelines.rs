@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use schema::trial::{Flight, TrialResult};
+use model::trial::{Flight, TrialResult};
 
 use super::fixture::Run;
-use super::fixture::model::six;
+use super::fixture::records::six;
 use super::fixture::runs::at;
 use super::{folder, report, section, traces};
 

@@ -1,6 +1,6 @@
 //! Traces as the load generator would record them, of six contestants that behave like the real ones.
 
-use schema::trial::{Direction, Flight};
+use model::trial::{Direction, Flight};
 
 const MS: u64 = 1_000_000;
 /// What is added on the way down.

@@ -1,10 +1,10 @@
 //! What an event costs at equal latency.
 
-use schema::manifest::LiteratureInfo;
+use model::manifest::PublicationInfo;
 
 use super::fixture::Run;
 use super::fixture::limits::{frontier, push_against_pull, shootout};
-use super::fixture::model::six;
+use super::fixture::records::six;
 use super::{cells, chart, folder, report, section};
 
 fn run() -> Run {
@@ -102,7 +102,7 @@ fn ever_more_clients_are_drawn_against_p95_and_the_published_limit() {
     let text = "id = \"F0\"\ntitle = \"t\"\nsource = \"s\"\nset_up = \"u\"\nscenario = \"shootout\"\n\
         [[figure]]\nwhat = \"clients\"\nvalue = 1\nunit = \"\"\n\
         measure = { from = \"steps\", at = { technique = \"frames\" }, p95_ms = 500 }\n";
-    run.manifest.literature.push(LiteratureInfo { id: "F0".to_owned(), text: text.to_owned() });
+    run.manifest.publications.push(PublicationInfo { id: "F0".to_owned(), text: text.to_owned() });
     let report = report(root.path(), &run);
     let answers = section(&report, "answers");
     assert!(

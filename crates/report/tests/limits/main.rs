@@ -3,7 +3,7 @@
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod frontier;
-mod literature;
+mod publications;
 mod saturation;
 
 use fixture::reading::{cells, chart, folder, number, report, section};

@@ -1,12 +1,12 @@
 //! Searches, and loads past what they found.
 
-use schema::settings::Bound;
-use schema::trial::{TrialRecord, TrialResult, Verdict};
-use schema::warning::Warning;
+use model::settings::Bound;
+use model::trial::{TrialRecord, TrialResult, Verdict};
+use model::warning::Warning;
 
 use super::fixture::Run;
 use super::fixture::limits::{busy, capacities, fan_out, overloads, push_against_pull};
-use super::fixture::model::six;
+use super::fixture::records::six;
 use super::{cells, chart, folder, number, report, section};
 
 fn run(fill: fn(&mut Run)) -> Run {
@@ -83,7 +83,7 @@ fn capacities_on_unequal_shares_are_told_apart_and_not_joined() {
     assert!(!equal.contains(" core"), "{equal}");
     let all = run.trials.iter_mut().map(|(record, _)| record);
     for record in all.filter(|record| record.key.point["fan-out"] == "100") {
-        record.settings.processes.neighbours = 7;
+        record.settings.processes.cpu_contention = 7;
         record.settings.bound = Some(Bound { p99_ns: 100_000_000 });
     }
     let (apart, unequal) = lines(&run);
@@ -220,7 +220,7 @@ fn losses_past_capacity_are_no_failures() {
     let mut run = run(overloads);
     let heavy = run.trials.iter_mut().find(|(record, _)| record.load == Some(1.5)).expect("there is one");
     let mut outcome = heavy.0.result.outcome().expect("ran to its end").clone();
-    outcome.counts.missing = outcome.counts.expected;
+    outcome.counts.lost = outcome.counts.expected;
     heavy.0.result = TrialResult::Incomplete(Box::new(outcome));
     let report = report(root.path(), &run);
     assert!(section(&report, "not-measured").starts_with("Nothing was skipped, no trial failed"), "{report}");

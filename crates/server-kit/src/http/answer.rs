@@ -5,7 +5,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
-use wire::Resume;
+use protocol::Resume;
 
 use super::Refusal;
 use crate::gzip::Encoding;

@@ -8,8 +8,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use protocol::message::{MAX_SEQ, set_seq};
 use tokio::time::{Instant, sleep_until};
-use wire::message::{MAX_SEQ, set_seq};
 
 use super::log::Log;
 use super::{Encode, PublishError, Shared};

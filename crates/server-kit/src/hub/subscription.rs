@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use wire::Start;
+use protocol::Start;
 
 use super::Shared;
 use super::channel::{Channel, State};

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Waker};
 
-use wire::Start;
+use protocol::Start;
 
 use super::*;
 use crate::settings::Limits;
@@ -244,10 +244,10 @@ fn messages_to_the_application_go_to_the_oldest_connection_and_are_counted_when_
     let (mut first, mut second) = (hub.application(1), hub.application(1));
     hub.uplink(3, &message("a")).unwrap();
     hub.uplink(3, &message("full")).unwrap();
-    assert_eq!(first.try_recv().unwrap(), wire::frame::encode_feed(3, &message("a")));
+    assert_eq!(first.try_recv().unwrap(), protocol::frame::encode_feed(3, &message("a")));
     assert!(second.try_recv().is_err());
     assert_eq!(hub.undelivered(), 2);
     drop(first);
     hub.uplink(3, &message("b")).unwrap();
-    assert_eq!(second.try_recv().unwrap(), wire::frame::encode_feed(3, &message("b")));
+    assert_eq!(second.try_recv().unwrap(), protocol::frame::encode_feed(3, &message("b")));
 }

@@ -36,7 +36,7 @@ impl EngineIoHandler for Echo {
     }
 }
 
-/// The suites listen anew for each message, and lose one that is read together with the message before it. The
+/// The suites listen again for each message, and lose one that is read together with the message before it. The
 /// reference sends them apart, since it waits for each write.
 const APART: Duration = Duration::from_millis(20);
 

@@ -129,7 +129,7 @@ impl Polling {
     }
 }
 
-/// A session by WebSocket from the begin: its connection, which has read the open packet.
+/// A session by WebSocket from the start: its connection, which has read the open packet.
 pub(crate) async fn open(server: &Running) -> Peer {
     let mut peer = server.send(handshake(None)).await;
     peer.expect(accepted()).await;

@@ -1,10 +1,10 @@
-//! A socket with permessage-deflate, by the codec of [`wire::deflate`].
+//! A socket with permessage-deflate, by the codec of [`protocol::deflate`].
 
 use bytes::{Bytes, BytesMut};
+use protocol::deflate::{Agreement, Codec, Farewell, Kind, Message, Role};
+use protocol::websocket;
 use server_kit::stream::Stream;
 use tokio::io::AsyncWriteExt as _;
-use wire::deflate::{Agreement, Codec, Farewell, Kind, Message, Role};
-use wire::websocket;
 
 use super::Socket;
 use crate::farewell::End;

@@ -17,8 +17,8 @@ use super::super::SubscribeError;
 use super::head::{Head, Look, fields};
 use super::lend;
 use super::taken_up::{Broke, TakenUp};
+use crate::byte_accounting::Protocol;
 use crate::session::Session;
-use crate::tap::Protocol;
 use crate::transport::Lent;
 
 /// Room for a read, unless a body is known to be longer.

@@ -1,5 +1,5 @@
 //! An exchange that hyper takes up where it stands: a stream on which hyper finds what it would have found, had it been
-//! there from the exchange's begin.
+//! there from the exchange's start.
 
 use std::io;
 use std::pin::Pin;

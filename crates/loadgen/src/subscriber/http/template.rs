@@ -4,15 +4,15 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri, Version};
-use schema::settings::HttpVersion;
-use schema::target::Subscription;
-use wire::Resume;
+use model::settings::HttpVersion;
+use model::target::Subscription;
+use protocol::Resume;
 
-use super::super::{SubscribeError, dialect};
+use super::super::{SubscribeError, target_adapter};
 use crate::headers::Exchange;
 use crate::session::Session;
 
-/// Makes requests, and makes anew only what has changed.
+/// Makes requests, and makes again only what has changed.
 pub(in crate::subscriber) struct Template {
     method: Method,
     path: &'static str,
@@ -83,7 +83,7 @@ impl Template {
         {
             return Ok(uri.clone());
         }
-        let target = dialect::target(self.subscription.as_ref(), self.path, resume);
+        let target = target_adapter::target(self.subscription.as_ref(), self.path, resume);
         let uri = Uri::try_from(format!("{}{target}", self.origin)).map_err(hyper::http::Error::from)?;
         self.built = Some((resume, uri.clone()));
         Ok(uri)
@@ -114,7 +114,7 @@ fn write(method: &Method, uri: &Uri, headers: &HeaderMap, out: &mut Vec<u8>) {
 mod tests {
     use hyper::client::conn::http1;
     use hyper_util::rt::TokioIo;
-    use schema::settings::{HeaderProfile, Transport};
+    use model::settings::{HeaderProfile, Transport};
     use tokio::io::AsyncReadExt;
 
     use super::*;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use protocol::engine_io::{self, Handshake};
+use protocol::socket_io::{self, Decoder, MAIN, Packet};
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use wire::engine_io::{self, Handshake};
-use wire::socket_io::{self, Decoder, MAIN, Packet};
 
 use super::outbox::Outbox;
 use super::trouble::{Break, SocketIoError};

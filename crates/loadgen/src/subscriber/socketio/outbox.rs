@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
+use protocol::engine_io::{Kind, Packet};
+use protocol::socket_io::{self, Auth};
 use tokio::sync::Notify;
-use wire::engine_io::{Kind, Packet};
-use wire::socket_io::{self, Auth};
 
 use crate::session::Session;
 

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
+use protocol::engine_io::{Decoder, Handshake, Kind as PacketKind, Packet};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use wire::engine_io::{Decoder, Handshake, Kind as PacketKind, Packet};
 
 use super::inbox::{Application, Inbox, handshake};
 use super::outbox::{Batch, Outbox};
@@ -72,7 +72,7 @@ pub(super) async fn begin<'a>(
     poller.poll(hold).await?;
     let mut packets = packets.into_iter();
     // A body has one packet at least.
-    let first = packets.next().ok_or(wire::engine_io::PacketError::Empty)?;
+    let first = packets.next().ok_or(protocol::engine_io::PacketError::Empty)?;
     let handshake = handshake(&first).map_err(SubscribeError::from)?;
     let mut requests = Requests::posts(session);
     requests.name(&handshake.sid);

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri, Version};
-use schema::settings::HttpVersion;
-use wire::engine_io::VERSION;
-use wire::paths::SOCKETIO;
+use model::settings::HttpVersion;
+use protocol::engine_io::VERSION;
+use protocol::paths::SOCKETIO;
 
 use crate::headers::Exchange;
 use crate::session::Session;

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
+use protocol::socket_io::{Argument, MESSAGE, Packet};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use wire::socket_io::{Argument, MESSAGE, Packet};
 
 use super::inbox::Application;
 use super::outbox::Outbox;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use wire::engine_io::{HandshakeError, PacketError};
-use wire::socket_io::{DecodeError, PayloadError};
+use protocol::engine_io::{HandshakeError, PacketError};
+use protocol::socket_io::{DecodeError, PayloadError};
 
 use crate::subscriber::SubscribeError;
 

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use protocol::engine_io::{Handshake, Kind, Packet};
 use tokio::sync::watch;
-use wire::engine_io::{Handshake, Kind, Packet};
 
 use super::inbox::{Application, Inbox};
 use super::polling::{Begun, begin};

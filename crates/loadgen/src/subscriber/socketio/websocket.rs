@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use protocol::deflate::Kind as FrameKind;
+use protocol::engine_io::{Handshake, Kind, PROBE, Packet};
 use tokio::time::timeout;
-use wire::deflate::Kind as FrameKind;
-use wire::engine_io::{Handshake, Kind, PROBE, Packet};
 
 use super::inbox::{Application, Inbox, handshake, unexpected};
 use super::requests::websocket_target;

@@ -1,10 +1,10 @@
-//! Frames with permessage-deflate, by the codec of [`wire::deflate`].
+//! Frames with permessage-deflate, by the codec of [`protocol::deflate`].
 
 use bytes::{Bytes, BytesMut};
-use schema::settings;
+use model::settings;
+use protocol::deflate::{Agreement, Broken, Codec, Farewell, Kind, Message, Role};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use wire::deflate::{Agreement, Broken, Codec, Farewell, Kind, Message, Role};
 
 use super::{CLOSING, Frames, NORMAL, dismissal};
 use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};

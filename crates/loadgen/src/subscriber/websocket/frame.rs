@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::{BufMut, BytesMut};
-use wire::deflate::Kind;
+use protocol::deflate::Kind;
 
 use crate::subscriber::MESSAGE_LIMIT;
 
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn frame(len: usize) -> Vec<u8> {
-        wire::websocket::encode(Kind::Text, &vec![b'x'; len]).to_vec()
+        protocol::websocket::encode(Kind::Text, &vec![b'x'; len]).to_vec()
     }
 
     #[test]

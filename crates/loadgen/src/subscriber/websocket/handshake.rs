@@ -10,21 +10,21 @@ use hyper::header::{
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, StatusCode, Version, http};
 use hyper_util::rt::TokioIo;
-use schema::settings::Compression;
+use model::settings::Compression;
+use protocol::deflate::{Agreement, OFFER};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::{Response, generate_key, generate_request};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
-use wire::deflate::{Agreement, OFFER};
 
+use crate::byte_accounting::Protocol;
 use crate::headers::Exchange;
 use crate::heads::Kind;
 use crate::session::Session;
 use crate::subscriber::SubscribeError;
 use crate::subscriber::http::unexpected;
-use crate::tap::Protocol;
 use crate::transport::{Http2, Stream};
 
 /// The longest head of an answer that is taken.
@@ -69,7 +69,7 @@ pub(super) async fn extended_connect(
     connection: &Http2,
 ) -> Result<Opened<TokioIo<Upgraded>>, SubscribeError> {
     connection.extended_connect().await?;
-    let uri = format!("{}{}?{}", session.origin(), wire::paths::WEBSOCKET, session.resume());
+    let uri = format!("{}{}?{}", session.origin(), protocol::paths::WEBSOCKET, session.resume());
     let mut request = Request::builder()
         .method(Method::CONNECT)
         .uri(uri)

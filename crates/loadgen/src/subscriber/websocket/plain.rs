@@ -6,12 +6,12 @@
 use std::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
-use schema::settings;
+use model::settings;
+use protocol::deflate::Kind;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use wire::deflate::Kind;
 
 use super::frame::{Front, front, write};
 use super::judge::{End, Judge};

@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use schema::trial::TrialSpec;
+use model::trial::TrialSpec;
 
 use super::lines::{Found, Order, State, Word};
 use crate::os;
-use crate::trial::connected::roster;
+use crate::trial::connected::assignment;
 use crate::trial::load::Load;
 use crate::trial::{Audience, Subscribe, TrialError};
 
@@ -66,9 +66,9 @@ fn brought(spec: &TrialSpec, part: u32, subscribe: Subscribe) -> Result<Load, Tr
     os::raise_open_files().map_err(TrialError::OpenFiles)?;
     let cores = &spec.load_cores;
     os::pin(cores).map_err(|source| TrialError::Pin { cores: cores.clone(), source })?;
-    let roster = roster(spec);
-    let threads = roster.threads_of_part(part, spec.settings.processes.load);
-    Load::of(spec, roster, threads, subscribe, Vec::new())
+    let assignment = assignment(spec);
+    let threads = assignment.threads_of_part(part, spec.settings.processes.load);
+    Load::of(spec, assignment, threads, subscribe, Vec::new())
 }
 
 /// Does as it is told until it shall finish, or must.

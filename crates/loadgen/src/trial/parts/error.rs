@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitStatus;
 
-use schema::trial::Side;
+use model::trial::Side;
 
 /// Why a load process that brings a part of the subscribers had to give up, as its supervisor sees it.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! What a load process that brings a part of the subscribers is told and says: a line of JSON each.
 
-use schema::trial::{Side, TrialSpec};
+use model::trial::{Side, TrialSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::timing::Timing;

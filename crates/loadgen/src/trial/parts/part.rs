@@ -131,8 +131,8 @@ impl Heard {
 }
 
 /// Waits for a process, kills it after so long, and says how it ended.
-fn end(child: &mut Child, patience_ns: u64) -> io::Result<ExitStatus> {
-    let limit_ns = os::now_ns() + patience_ns;
+fn end(child: &mut Child, idle_timeout_ns: u64) -> io::Result<ExitStatus> {
+    let limit_ns = os::now_ns() + idle_timeout_ns;
     while os::now_ns() < limit_ns {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
@@ -169,7 +169,7 @@ fn quoted(line: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use schema::trial::Side;
+    use model::trial::Side;
 
     use super::*;
 

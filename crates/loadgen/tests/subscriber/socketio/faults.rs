@@ -1,7 +1,7 @@
 //! Servers that refuse, fall silent, or speak something else. The client says which, and never waits for ever.
 
 use loadgen::subscriber::{SocketIoError, SubscribeError, socketio};
-use schema::settings::SocketIoTransports::{self, Polling, Upgrade, Websocket};
+use model::settings::SocketIoTransports::{self, Polling, Upgrade, Websocket};
 use tokio::io::AsyncWriteExt;
 use tokio::task::{JoinHandle, spawn_local};
 
@@ -240,7 +240,7 @@ fn a_dismissal_is_told_and_a_farewell_is_none() {
         answer(&mut polls, &format!("{}\x1e{dismissed}", message(1))).await;
         let error = subscriber.await.unwrap().unwrap_err();
         assert!(matches!(&error, SubscribeError::Dismissed(said) if said == "missed 7 events"), "{error}");
-        assert_eq!(rig.shard.snapshot().counters.events, 1);
+        assert_eq!(rig.worker.snapshot().counters.events, 1);
         for farewell in ["41", "1"] {
             let (rig, subscriber) = begin(Polling).await;
             let (mut polls, _posts) = joined(&rig).await;

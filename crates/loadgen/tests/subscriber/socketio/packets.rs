@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use loadgen::subscriber::socketio::{self, Socket};
-use schema::settings::SocketIoTransports::{Polling, Websocket};
+use model::settings::SocketIoTransports::{Polling, Websocket};
+use protocol::socket_io::{Argument, Kind, Packet};
 use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_local;
-use wire::socket_io::{Argument, Kind, Packet};
 
 use super::server::{
     JOINED, OPEN, answer, by, frame, joined, next_frame, next_text, request, say, take_poll, take_websocket,
@@ -26,7 +26,7 @@ fn a_message_that_wants_an_answer_gets_one_and_one_of_bytes_is_put_together() {
         answer(&mut polls, &said).await;
         take_poll(&mut polls).await;
         assert_eq!(request(&mut posts).await.1, "4312[]\x1e4313[]");
-        let counters = rig.shard.snapshot().counters;
+        let counters = rig.worker.snapshot().counters;
         assert_eq!((counters.events, counters.unreadable), (2, 0));
     });
 }
@@ -40,7 +40,7 @@ fn what_nobody_listens_for_is_passed_over() {
         let others = ["42[\"news\",1]", "421[\"news\"]", "431[]", "42/admin,[\"message\",1]", "3", "6"];
         answer(&mut polls, &others.join("\x1e")).await;
         take_poll(&mut polls).await;
-        assert_eq!(rig.shard.snapshot().counters.events, 0);
+        assert_eq!(rig.worker.snapshot().counters.events, 0);
     });
 }
 
@@ -75,6 +75,6 @@ fn events_and_answers_go_both_ways_with_their_attachments_in_frames_of_their_own
 
 fn base64(bytes: &[u8]) -> String {
     let mut body = bytes::BytesMut::new();
-    wire::engine_io::Packet::Binary(Bytes::copy_from_slice(bytes)).push_record(&mut body);
+    protocol::engine_io::Packet::Binary(Bytes::copy_from_slice(bytes)).push_record(&mut body);
     String::from_utf8(body[1..].to_vec()).unwrap()
 }

@@ -1,7 +1,7 @@
 //! A server of Engine.IO that says literal bytes.
 
 use loadgen::subscriber::SubscribeError;
-use schema::settings::{Settings, SocketIo, SocketIoTransports};
+use model::settings::{Settings, SocketIo, SocketIoTransports};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;

@@ -2,7 +2,7 @@
 
 use loadgen::Session;
 use loadgen::subscriber::socketio;
-use schema::settings::{HeaderProfile, Settings, SocketIoTransports};
+use model::settings::{HeaderProfile, Settings, SocketIoTransports};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
 
@@ -38,12 +38,12 @@ fn a_session_by_polling_polls_on_one_connection_and_posts_on_another() {
         take_poll(&mut polls).await;
         assert_eq!(request(&mut posts).await, (POSTED.to_owned(), "3".to_owned()));
         answer(&mut posts, "ok").await;
-        assert_eq!(rig.shard.snapshot().counters.events, 2);
+        assert_eq!(rig.worker.snapshot().counters.events, 2);
 
         rig.sender.send(5).unwrap();
         let (asked, body) = request(&mut posts).await;
         assert_eq!((asked.as_str(), &body[..13]), (POSTED, r#"42["message","#));
-        let sent = wire::Message::decode(&body.as_bytes()[13..body.len() - 1]).unwrap();
+        let sent = protocol::Message::decode(&body.as_bytes()[13..body.len() - 1]).unwrap();
         assert_eq!(sent.stamp.intended_ns, 5);
         answer(&mut posts, "ok").await;
 
@@ -53,7 +53,7 @@ fn a_session_by_polling_polls_on_one_connection_and_posts_on_another() {
             answer(&mut posts, "ok").await;
         }
         subscriber.await.unwrap().unwrap();
-        let counters = rig.shard.snapshot().counters;
+        let counters = rig.worker.snapshot().counters;
         // Three polls were answered and one was not; five posts.
         assert_eq!((counters.requests, counters.connections), (9, 2));
         assert_eq!((counters.responses, counters.empty_responses), (1, 1));
@@ -105,7 +105,7 @@ fn a_session_is_upgraded_when_the_probe_is_answered_and_polls_and_posts_have_end
         say(&mut websocket, &message(2)).await;
         say(&mut websocket, "2").await;
         assert_eq!(next_text(&mut websocket).await, "3");
-        assert_eq!(rig.shard.snapshot().counters.events, 2);
+        assert_eq!(rig.worker.snapshot().counters.events, 2);
         rig.sender.send(5).unwrap();
         assert!(next_text(&mut websocket).await.starts_with(r#"42["message",["#));
         // Both connections of polling are let go.
@@ -153,14 +153,14 @@ fn a_session_by_websocket_asks_for_nothing_else() {
             }
         }
         assert_eq!(next_text(&mut websocket).await, "3");
-        until(|| rig.shard.snapshot().counters.events == 2).await;
+        until(|| rig.worker.snapshot().counters.events == 2).await;
         assert!(session.is_connected());
         rig.stopper.stop();
         assert_eq!(next_text(&mut websocket).await, "41");
         assert_eq!(next_frame(&mut websocket).await, (8, vec![]));
         drop(websocket);
         subscriber.await.unwrap().unwrap();
-        let counters = rig.shard.snapshot().counters;
+        let counters = rig.worker.snapshot().counters;
         assert_eq!((counters.requests, counters.connections, counters.responses), (1, 1, 2));
     });
 }
@@ -195,8 +195,9 @@ fn who_is_greeted_is_connected_when_the_greeting_has_come_and_the_transport_stay
         assert_eq!(request(&mut posts).await.1, r#"40{"channel":0}"#);
         answer(&mut posts, "ok").await;
         take_poll(&mut polls).await;
-        let zero = wire::Stamp { seq: 7, intended_ns: 0, actual_ns: 0 };
-        let greeting = wire::Message { stamp: zero, payload: b"", kind: wire::message::PayloadKind::Text };
+        let zero = protocol::Stamp { seq: 7, intended_ns: 0, actual_ns: 0 };
+        let greeting =
+            protocol::Message { stamp: zero, payload: b"", kind: protocol::message::PayloadKind::Text };
         let greeting = String::from_utf8(greeting.to_bytes().to_vec()).unwrap();
         answer(&mut polls, &format!("{JOINED}\x1e42[\"message\",{greeting}]")).await;
         take_poll(&mut polls).await;
@@ -206,7 +207,7 @@ fn who_is_greeted_is_connected_when_the_greeting_has_come_and_the_transport_stay
         answer(&mut polls, "6").await;
         assert_eq!(next_text(&mut websocket).await, "5");
         until(|| session.is_connected()).await;
-        assert_eq!(session.resume().start, wire::Start::After(7));
+        assert_eq!(session.resume().start, protocol::Start::After(7));
     });
 }
 
@@ -247,7 +248,7 @@ fn a_message_larger_than_a_read_is_taken_whole() {
         let all: Vec<String> = (1..=2000).map(message).collect();
         answer(&mut polls, &all.join("\x1e")).await;
         take_poll(&mut polls).await;
-        let counters = rig.shard.snapshot().counters;
+        let counters = rig.worker.snapshot().counters;
         assert_eq!((counters.events, counters.unreadable), (2000, 0));
         assert_eq!(event(1).len(), 52);
     });

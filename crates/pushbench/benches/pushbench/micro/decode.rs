@@ -5,9 +5,9 @@ use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
+use protocol::websocket::{self, Kind};
+use protocol::{Message, engine_io, frame, lines, socket_io, sse};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
-use wire::websocket::{self, Kind};
-use wire::{Message, engine_io, frame, lines, socket_io, sse};
 
 use super::encode::message;
 

@@ -4,9 +4,9 @@ use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, Throughput};
+use protocol::message::PayloadKind;
+use protocol::{Message, Stamp};
 use server_kit::Settings;
-use wire::message::PayloadKind;
-use wire::{Message, Stamp};
 
 use crate::registry::TECHNIQUES;
 

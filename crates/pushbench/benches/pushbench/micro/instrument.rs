@@ -3,11 +3,11 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use loadgen::position::Position;
+use loadgen::byte_accounting::{Classifier, Protocol};
+use loadgen::cursor::Cursor;
 use loadgen::recorder::Recorder;
-use loadgen::tap::{Classifier, Protocol};
-use schema::bytes_account::Account;
-use wire::{Stamp, engine_io, frame, lines, socket_io};
+use model::byte_account::Account;
+use protocol::{Stamp, engine_io, frame, lines, socket_io};
 
 use super::encode::message;
 
@@ -19,7 +19,7 @@ pub(crate) fn groups(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("instrument");
     group.throughput(Throughput::Elements(1));
     group.bench_function("recorder: an event in the window", |bencher| {
-        let (mut recorder, mut position) = (Recorder::default(), Position::beginning());
+        let (mut recorder, mut position) = (Recorder::default(), Cursor::beginning());
         recorder.open(0..u64::MAX);
         let mut seq = 0;
         bencher.iter(|| {
@@ -40,7 +40,11 @@ pub(crate) fn groups(criterion: &mut Criterion) {
             tap.up(black_box(REQUEST), &mut account);
             tap.down(black_box(&answer), &mut account);
         });
-        assert_eq!((account.up.unfinished, account.down.unfinished), (0, 0), "the tap understood every poll");
+        assert_eq!(
+            (account.up.unfinished, account.down.unfinished),
+            (0, 0),
+            "byte accounting understood every poll"
+        );
     });
     group.bench_function("tap: a poll of Socket.IO and its answer", |bencher| {
         let (mut tap, mut account) = (Classifier::new(Protocol::Http), Account::default());
@@ -49,8 +53,12 @@ pub(crate) fn groups(criterion: &mut Criterion) {
             tap.up(black_box(PACKET_REQUEST), &mut account);
             tap.down(black_box(&answer), &mut account);
         });
-        assert_eq!((account.up.unfinished, account.down.unfinished), (0, 0), "the tap understood every poll");
-        assert!(account.down.socket_io > 0, "the tap found the packets");
+        assert_eq!(
+            (account.up.unfinished, account.down.unfinished),
+            (0, 0),
+            "byte accounting understood every poll"
+        );
+        assert!(account.down.socket_io > 0, "byte accounting found the packets");
     });
     group.finish();
 }

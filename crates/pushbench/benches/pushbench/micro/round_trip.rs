@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
 use loadgen::os;
-use loadgen::shard::{Shard, ShardSpec};
-use schema::settings::{
+use loadgen::worker_context::{WorkerContext, WorkerSpec};
+use model::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
     ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
 };
@@ -38,7 +38,7 @@ pub(crate) fn groups(criterion: &mut Criterion) {
 struct Pair {
     runtime: Runtime,
     local: LocalSet,
-    shard: Rc<Shard>,
+    worker: Rc<WorkerContext>,
     due: mpsc::UnboundedSender<u64>,
     // Dropping these ends both halves.
     _stoppers: (server_kit::Stopper, loadgen::stop::Stopper),
@@ -56,7 +56,7 @@ impl Pair {
         let address = listener.local_addr().expect("a bound address");
         let hub = Hub::new((technique.encode)(&settings), &settings);
         runtime.spawn((technique.serve)(listener, hub, settings, server_stop));
-        let spec = ShardSpec {
+        let spec = WorkerSpec {
             address,
             trust: None,
             settings: Arc::new(client_settings()),
@@ -65,9 +65,9 @@ impl Pair {
             stop,
             connected: Arc::default(),
         };
-        let shard = Shard::new(spec).expect("the payload can be made");
-        local.spawn_local((technique.subscribe)(shard.session(0, 0, Some(outgoing))));
-        Self { runtime, local, shard, due, _stoppers: (server_stopper, stopper) }
+        let worker = WorkerContext::new(spec).expect("the payload can be made");
+        local.spawn_local((technique.subscribe)(worker.session(0, 0, Some(outgoing))));
+        Self { runtime, local, worker, due, _stoppers: (server_stopper, stopper) }
     }
 
     /// Sends a message and waits for it, so many times.
@@ -75,9 +75,9 @@ impl Pair {
         self.local.block_on(&self.runtime, async {
             let begin = Instant::now();
             for _ in 0..times {
-                let before = self.shard.recorder().counters.events;
+                let before = self.worker.recorder().counters.events;
                 self.due.send(os::now_ns()).expect("the subscriber lives");
-                while self.shard.recorder().counters.events == before {
+                while self.worker.recorder().counters.events == before {
                     yield_now().await;
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use loadgen::tap::{Classifier, Protocol};
+use loadgen::byte_accounting::{Classifier, Protocol};
 
 use crate::demo::lane::Lane;
 

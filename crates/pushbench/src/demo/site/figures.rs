@@ -33,7 +33,7 @@ pub(super) fn stream(stage: Arc<Stage>) -> Reply {
         Some((Ok::<_, Infallible>(Frame::data(event)), viewer))
     });
     let mut response = Response::new(StreamBody::new(events).boxed_unsync());
-    let media_type = HeaderValue::from_static(wire::sse::MEDIA_TYPE);
+    let media_type = HeaderValue::from_static(protocol::sse::MEDIA_TYPE);
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use wire::Resume;
+use protocol::Resume;
 
 use super::tcp::Tcp;
 
@@ -58,7 +58,7 @@ impl Post {
 
     /// Posts a message, and has it confirmed.
     pub(super) fn send(&mut self, message: &[u8]) {
-        let (path, channel, len) = (wire::paths::MESSAGES, self.channel, message.len());
+        let (path, channel, len) = (protocol::paths::MESSAGES, self.channel, message.len());
         let head = format!(
             "POST {path}?channel={channel} HTTP/1.1\r\nhost: contract.test\r\ncontent-length: {len}\r\n\r\n"
         );

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wire::{Resume, Start};
+use protocol::{Resume, Start};
 
 use super::http::{Head, Post, get};
 use super::tcp::Tcp;
@@ -44,7 +44,7 @@ impl Poll {
 
     fn ask(&mut self) {
         if !std::mem::replace(&mut self.asked, true) {
-            let request = get(wire::paths::EVENTS, self.resume, "");
+            let request = get(protocol::paths::EVENTS, self.resume, "");
             if !self.tcp.send_if_open(request.as_bytes()) {
                 self.last.get_or_insert("closed");
             }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use wire::Resume;
+use protocol::Resume;
 
 use super::tcp::Tcp;
 use super::{Client, Heard, Said, missed};

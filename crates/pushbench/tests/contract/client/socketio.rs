@@ -1,8 +1,8 @@
-//! Socket.IO (protocol 5) over Engine.IO (protocol 4), by WebSocket from the begin.
+//! Socket.IO (protocol 5) over Engine.IO (protocol 4), by WebSocket from the start.
 
 use std::net::SocketAddr;
 
-use wire::{Resume, Start};
+use protocol::{Resume, Start};
 
 use super::websocket::{CLOSE, Frames, TEXT};
 use super::{Client, Heard, Said, missed};
@@ -18,7 +18,7 @@ pub(super) struct SocketIo {
 
 impl SocketIo {
     pub(super) fn open(address: SocketAddr, resume: Resume) -> Self {
-        let mut frames = Frames::open(address, &format!("{}?{QUERY}", wire::paths::SOCKETIO));
+        let mut frames = Frames::open(address, &format!("{}?{QUERY}", protocol::paths::SOCKETIO));
         frames.send(TEXT, connect(resume).as_bytes());
         Self { frames, resume, joined: false }
     }

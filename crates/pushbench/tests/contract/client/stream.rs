@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use wire::{Resume, Start};
+use protocol::{Resume, Start};
 
 use super::http::{Head, Post, get};
 use super::tcp::Tcp;
@@ -135,8 +135,8 @@ fn request(resume: Resume, format: Format) -> String {
     match (format, resume.start) {
         (Format::Sse, Start::After(seq)) if seq > 0 => {
             let first = Resume { start: Start::After(0), ..resume };
-            get(wire::paths::STREAM, first, &format!("last-event-id: {seq}\r\n"))
+            get(protocol::paths::STREAM, first, &format!("last-event-id: {seq}\r\n"))
         }
-        _ => get(wire::paths::STREAM, resume, ""),
+        _ => get(protocol::paths::STREAM, resume, ""),
     }
 }

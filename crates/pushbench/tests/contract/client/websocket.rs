@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use wire::Resume;
+use protocol::Resume;
 
 use super::http::Head;
 use super::tcp::Tcp;
@@ -101,7 +101,7 @@ pub(super) struct WebSocket(Frames);
 
 impl WebSocket {
     pub(super) fn open(address: SocketAddr, resume: Resume) -> Self {
-        Self(Frames::open(address, &format!("{}?{resume}", wire::paths::WEBSOCKET)))
+        Self(Frames::open(address, &format!("{}?{resume}", protocol::paths::WEBSOCKET)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a trace tells: which exchanges found nothing, which flights share a label, and what the labels say. No pixels.
 
-use schema::trial::{Direction, Flight};
+use model::trial::{Direction, Flight};
 
 use crate::numbers;
 

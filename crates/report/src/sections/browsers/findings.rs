@@ -1,6 +1,6 @@
 //! What browsers were found to do, a column each, and what follows for who builds on them.
 
-use schema::browser::{BrowserFindings, SeenHead, TimerFinding};
+use model::browser::{BrowserFindings, SeenHead, TimerFinding};
 
 use super::name;
 use crate::numbers::{NOTHING, duration, optional, time};
@@ -9,7 +9,7 @@ use crate::sections::markdown::{block, inline, table};
 
 /// Nothing when no browser was looked at.
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let findings = &chapter.study.run.findings;
+    let findings = &chapter.analysis.run.findings;
     if findings.is_empty() {
         return String::new();
     }
@@ -86,7 +86,7 @@ fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 fn label(chapter: &Chapter<'_>, slug: &str) -> String {
-    let techniques = &chapter.study.run.manifest.techniques;
+    let techniques = &chapter.analysis.run.manifest.techniques;
     let known = techniques.iter().find(|technique| technique.slug == slug);
     inline(known.map_or(slug, |technique| &technique.label))
 }

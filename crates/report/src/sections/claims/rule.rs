@@ -3,14 +3,14 @@
 mod clients;
 mod subscriber;
 
-use schema::claim::{Figure, Rule};
-use schema::literature::Trials;
-use schema::trial::TrialResult;
+use model::claim::{Figure, Rule};
+use model::publication::Trials;
+use model::trial::TrialResult;
 
 use crate::numbers::{estimate, plain, significant, whole};
 use crate::sections::markdown::inline;
 use crate::sections::published::measure::{Source, measure};
-use crate::statistics::{Answer, Estimate, Ratios, Row, Study, is_usual};
+use crate::statistics::{Analysis, Answer, Estimate, Ratios, Row, is_usual};
 
 /// What a rule found.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,16 +37,16 @@ impl Told {
 }
 
 /// The rule's answer; `scenario` is meant where it names none.
-pub(super) fn answer(study: &Study<'_>, scenario: &str, rule: &Rule) -> Answered {
+pub(super) fn answer(analysis: &Analysis<'_>, scenario: &str, rule: &Rule) -> Answered {
     let missing = || format!("not measured in this run: {}", named(rule, scenario));
     match rule {
         Rule::Figure { measure: rule, at_least, at_most } => {
-            let measured = measure(study.run, &Source { id: "", scenario }, rule);
+            let measured = measure(analysis.run, &Source { id: "", scenario }, rule);
             let value = measured.map(|value| Estimate { value, interval: None });
             bounded(value, Bounds { least: *at_least, most: *at_most }, plain, missing)
         }
         Rule::Ratio { figure, of, to, at_least, at_most } => {
-            let ratio = ratio(study, scenario, *figure, [of, to]);
+            let ratio = ratio(analysis, scenario, *figure, [of, to]);
             let bounds = Bounds { least: *at_least, most: *at_most };
             match ratio.filter(|ratio| ratio.interval.is_none()) {
                 Some(ratio) => open(
@@ -57,13 +57,13 @@ pub(super) fn answer(study: &Study<'_>, scenario: &str, rule: &Rule) -> Answered
             }
         }
         Rule::Subscriber { at, takes, at_least, at_most } => {
-            let rows = all_rows(study, scenario, at);
+            let rows = all_rows(analysis, scenario, at);
             subscriber::takes(&rows, *takes, Bounds { least: *at_least, most: *at_most }, missing)
         }
-        Rule::Complete { at } => complete(study, scenario, at, missing),
-        Rule::Browsers { techniques } => clients::browsers(study, techniques),
-        Rule::Closings { codes } => clients::closings(study, codes),
-        Rule::Events { events } => clients::seen(study, events),
+        Rule::Complete { at } => complete(analysis, scenario, at, missing),
+        Rule::Browsers { techniques } => clients::browsers(analysis, techniques),
+        Rule::CloseCases { codes } => clients::close_cases(analysis, codes),
+        Rule::Events { events } => clients::seen(analysis, events),
         Rule::Nothing { why } => open("–".to_owned(), inline(why)),
     }
 }
@@ -126,8 +126,8 @@ fn bounded(
     Answered { told, wanted: bounds.words(), found: format!("× {}{doubt}", estimate(value)) }
 }
 
-fn ratio(study: &Study<'_>, scenario: &str, figure: Figure, sides: [&Trials; 2]) -> Option<Estimate> {
-    let [own, other] = sides.map(|at| row(study, scenario, at));
+fn ratio(analysis: &Analysis<'_>, scenario: &str, figure: Figure, sides: [&Trials; 2]) -> Option<Estimate> {
+    let [own, other] = sides.map(|at| row(analysis, scenario, at));
     let ratios = Ratios::of(own?, other?);
     match figure {
         Figure::Bytes => ratios.wire,
@@ -140,14 +140,14 @@ fn ratio(study: &Study<'_>, scenario: &str, figure: Figure, sides: [&Trials; 2])
 }
 
 /// The one row that is meant; none where it was not measured, or where several could be.
-fn row<'s>(study: &'s Study<'_>, scenario: &str, at: &'s Trials) -> Option<&'s Row<'s>> {
-    let answer = study.answer(at.scenario.as_deref().unwrap_or(scenario))?;
-    let mut rows = rows(study, answer, at);
+fn row<'s>(analysis: &'s Analysis<'_>, scenario: &str, at: &'s Trials) -> Option<&'s Row<'s>> {
+    let answer = analysis.answer(at.scenario.as_deref().unwrap_or(scenario))?;
+    let mut rows = rows(analysis, answer, at);
     rows.next().filter(|_| rows.next().is_none())
 }
 
 fn rows<'s>(
-    study: &'s Study<'_>,
+    analysis: &'s Analysis<'_>,
     answer: &'s Answer<'_>,
     at: &'s Trials,
 ) -> impl Iterator<Item = &'s Row<'s>> {
@@ -155,18 +155,18 @@ fn rows<'s>(
         let record = &row.trials[0].record;
         let key = &record.key;
         (at.scenario.is_some() || is_usual(record))
-            && study.technique(row.technique).slug == at.technique
+            && analysis.technique(row.technique).slug == at.technique
             && at.point.iter().all(|(name, value)| key.point.get(name) == Some(value))
     })
 }
 
-fn all_rows<'s>(study: &'s Study<'_>, scenario: &str, at: &'s Trials) -> Vec<&'s Row<'s>> {
-    let answer = study.answer(at.scenario.as_deref().unwrap_or(scenario));
-    answer.map_or_else(Vec::new, |answer| rows(study, answer, at).collect())
+fn all_rows<'s>(analysis: &'s Analysis<'_>, scenario: &str, at: &'s Trials) -> Vec<&'s Row<'s>> {
+    let answer = analysis.answer(at.scenario.as_deref().unwrap_or(scenario));
+    answer.map_or_else(Vec::new, |answer| rows(analysis, answer, at).collect())
 }
 
-fn complete(study: &Study<'_>, scenario: &str, at: &Trials, missing: impl Fn() -> String) -> Answered {
-    let rows = all_rows(study, scenario, at);
+fn complete(analysis: &Analysis<'_>, scenario: &str, at: &Trials, missing: impl Fn() -> String) -> Answered {
+    let rows = all_rows(analysis, scenario, at);
     let (all, whole_ones) = completeness(&rows);
     let wanted = "every trial complete".to_owned();
     match all {

@@ -65,11 +65,11 @@ impl Fits {
     fn cells(&self) -> [String; 4] {
         let at_a_million = |fit: Option<Fit>, scale: Scale| {
             let bent = fit.is_some_and(|fit| matches!(fit.shape, Shape::Bent(_)));
-            shown(fit.map(|fit| fit.foretold(MILLION)), scale) + if bent { " \\*" } else { "" }
+            shown(fit.map(|fit| fit.predicted(MILLION)), scale) + if bent { " \\*" } else { "" }
         };
         [
             at_a_million(self.user, GIB),
-            shown(self.kernel.map(|fit| halved(fit.foretold(MILLION))), GIB)
+            shown(self.kernel.map(|fit| halved(fit.predicted(MILLION))), GIB)
                 + if self.kernel.is_some_and(|fit| matches!(fit.shape, Shape::Bent(_))) {
                     " \\*"
                 } else {
@@ -106,7 +106,7 @@ fn halved(estimate: Estimate) -> Estimate {
 
 /// What ends first on this machine, each with its arithmetic.
 fn breaking(chapter: &Chapter<'_>, answer: &Answer<'_>, drawn: &[(&Growing<'_>, Fits)]) -> String {
-    let host = &chapter.study.run.manifest.host;
+    let host = &chapter.analysis.run.manifest.host;
     let cores = host.server_cores.len().max(1) as f64;
     let rows = drawn.iter().map(|(one, fits)| {
         let memory = memory_ends(fits, host.memory_bytes as f64);
@@ -125,7 +125,7 @@ fn breaking(chapter: &Chapter<'_>, answer: &Answer<'_>, drawn: &[(&Growing<'_>, 
 
 /// What is the same for all techniques.
 fn shared(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
-    let host = &chapter.study.run.manifest.host;
+    let host = &chapter.analysis.run.manifest.host;
     let processes = (MILLION / host.descriptors.max(1) as f64).ceil();
     let range = host.sysctls.get("net.ipv4.ip_local_port_range").and_then(|range| ports(range));
     let (ports, whose) = match range {

@@ -1,15 +1,15 @@
 //! Published figures that chance has a part in: measured repetition by repetition, with an interval.
 
-use schema::literature::{Figure, Measure, Trials};
-use schema::settings::Settings;
-use schema::trial::{TrialOutcome, TrialRecord};
-use schema::warning::Warning;
+use model::publication::{Figure, Measure, Trials};
+use model::settings::Settings;
+use model::trial::{TrialOutcome, TrialRecord};
+use model::warning::Warning;
 
 use super::found::{Found, Side, Unclear};
 use super::measure::{Source, measure};
 use crate::load::Trial;
 use crate::statistics::{
-    self, Estimate, LEAST_TRIALS, Panel, Pool, Price, Quantile, Saturation, Series, Study, batch,
+    self, Analysis, Estimate, LEAST_TRIALS, Panel, Pool, Price, Quantile, Saturation, Series, batch,
 };
 
 /// A figure repetition by repetition.
@@ -33,39 +33,39 @@ impl Course {
 }
 
 /// What the rule gives, none where this run has nothing to apply it to.
-pub(super) fn find(study: &Study<'_>, source: &Source<'_>, rule: &Measure) -> Option<Found> {
+pub(super) fn find(analysis: &Analysis<'_>, source: &Source<'_>, rule: &Measure) -> Option<Found> {
     if let Measure::EqualLatency { of, to, within_ms } = rule {
-        let estimate = equal_latency(study, source, [of, to], within_ms * 1e6)?;
+        let estimate = equal_latency(analysis, source, [of, to], within_ms * 1e6)?;
         let unclear = estimate.interval.is_none().then_some(Unclear::TooFewTrials);
         return Some(Found { estimate, side: Side::Exact, varies: true, unclear });
     }
     if let Measure::Ratio { of, to, times } = rule
-        && let Some((of, to)) = course(study, source, of).zip(course(study, source, to))
+        && let Some((of, to)) = course(analysis, source, of).zip(course(analysis, source, to))
     {
         let (estimate, side) = (of.series.over(&to.series)?.times(*times), of.side.over(to.side)?);
         let [of, to] = [of, to].map(|course| course.found(estimate, side));
         return Some(Found { unclear: of.unclear.or(to.unclear), ..of });
     }
-    if let Some(course) = course(study, source, rule) {
+    if let Some(course) = course(analysis, source, rule) {
         return Some(course.found(course.series.mean()?, course.side));
     }
-    let estimate = Estimate { value: measure(study.run, source, rule)?, interval: None };
+    let estimate = Estimate { value: measure(analysis.run, source, rule)?, interval: None };
     Some(Found { estimate, side: Side::Exact, varies: false, unclear: None })
 }
 
 /// Repetition by repetition; none for a rule that has none.
-fn course(study: &Study<'_>, source: &Source<'_>, rule: &Measure) -> Option<Course> {
+fn course(analysis: &Analysis<'_>, source: &Source<'_>, rule: &Measure) -> Option<Course> {
     match rule {
-        Measure::Capacity { at } => capacity(saturation(study, source, at)?),
+        Measure::Capacity { at } => capacity(saturation(analysis, source, at)?),
         Measure::Figure { at, load, figure } => {
-            let trials = trials(study, source, at, *load);
+            let trials = trials(analysis, source, at, *load);
             let value = |trial: &&Trial| Some((trial.record.key.repetition, of_trial(trial, *figure)?));
             let series = trials.iter().map(value).collect::<Option<Series>>()?;
-            let is_of_bound = load.is_some() && is_bounded(study, source, at);
+            let is_of_bound = load.is_some() && is_bounded(analysis, source, at);
             let unclear = is_of_bound.then_some(Unclear::LowerBound);
             (!trials.is_empty()).then_some(Course { unclear, ..Course::new(series, Side::Exact) })
         }
-        Measure::Steps { at, p95_ms } => steps(trials(study, source, at, None), p95_ms * 1e6),
+        Measure::Steps { at, p95_ms } => steps(trials(analysis, source, at, None), p95_ms * 1e6),
         Measure::Replay { .. }
         | Measure::Trials { .. }
         | Measure::Requests { .. }
@@ -94,31 +94,40 @@ fn is_meant(record: &TrialRecord, at: &Trials) -> bool {
 }
 
 /// The one that is meant; none where several could be.
-fn saturation<'s>(study: &'s Study<'_>, source: &Source<'_>, at: &Trials) -> Option<&'s Saturation<'s>> {
-    let mut found = saturations(study, source, at);
+fn saturation<'s>(
+    analysis: &'s Analysis<'_>,
+    source: &Source<'_>,
+    at: &Trials,
+) -> Option<&'s Saturation<'s>> {
+    let mut found = saturations(analysis, source, at);
     found.next().filter(|_| found.next().is_none())
 }
 
 /// All that could be.
 fn saturations<'s>(
-    study: &'s Study<'_>,
+    analysis: &'s Analysis<'_>,
     source: &Source<'_>,
     at: &Trials,
 ) -> impl Iterator<Item = &'s Saturation<'s>> {
-    let limits = study.limits.iter().filter(move |limits| limits.info.name == scenario(source, at));
+    let limits = analysis.limits.iter().filter(move |limits| limits.info.name == scenario(source, at));
     limits.flat_map(statistics::Limits::own).filter(move |found| {
         found.searches.iter().filter_map(|search| search.passed).any(|trial| is_meant(&trial.record, at))
     })
 }
 
 /// Whether loads there are shares of what is only known to be no less.
-fn is_bounded(study: &Study<'_>, source: &Source<'_>, at: &Trials) -> bool {
-    saturations(study, source, at).any(Saturation::is_at_least)
+fn is_bounded(analysis: &Analysis<'_>, source: &Source<'_>, at: &Trials) -> bool {
+    saturations(analysis, source, at).any(Saturation::is_at_least)
 }
 
-fn trials<'s>(study: &'s Study<'_>, source: &Source<'_>, at: &Trials, load: Option<f64>) -> Vec<&'s Trial> {
+fn trials<'s>(
+    analysis: &'s Analysis<'_>,
+    source: &Source<'_>,
+    at: &Trials,
+    load: Option<f64>,
+) -> Vec<&'s Trial> {
     let name = scenario(source, at);
-    let of_scenario = study.run.trials.iter().filter(|trial| trial.record.key.scenario == name);
+    let of_scenario = analysis.run.trials.iter().filter(|trial| trial.record.key.scenario == name);
     let loaded = of_scenario.filter(|trial| trial.record.search.is_none() && trial.record.load == load);
     loaded.filter(|trial| is_meant(&trial.record, at)).collect()
 }
@@ -126,7 +135,7 @@ fn trials<'s>(study: &'s Study<'_>, source: &Source<'_>, at: &Trials, load: Opti
 fn of_trial(trial: &Trial, figure: Figure) -> Option<f64> {
     let (settings, outcome) = (&trial.record.settings, trial.record.result.outcome()?);
     let (counts, cost) = (&outcome.counts, &outcome.cost);
-    let events = Some(counts.events_between_edges as f64).filter(|events| *events > 0.0);
+    let events = Some(counts.events_in_window as f64).filter(|events| *events > 0.0);
     match figure {
         Figure::P99 => Some(latency(trial, outcome, Quantile::P99)? / 1e6),
         Figure::EventsPerResponse => batch(outcome),
@@ -139,28 +148,30 @@ fn of_trial(trial: &Trial, figure: Figure) -> Option<f64> {
 
 /// Infinite where it is among the missing; none where nothing was due.
 fn latency(trial: &Trial, outcome: &TrialOutcome, quantile: Quantile) -> Option<f64> {
-    let pool = Pool::of(&[(trial.samples.get("delivery")?, outcome.counts.missing)]);
+    let pool = Pool::of(&[(trial.samples.get("delivery")?, outcome.counts.lost)]);
     let value = pool.at(quantile, &[1]).map_or(f64::INFINITY, |value| value as f64);
     (pool.total(&[1]) > 0).then_some(value)
 }
 
 fn delivered(settings: &Settings, outcome: &TrialOutcome) -> Option<f64> {
     let offered = outcome.counts.expected as f64 / settings.phases.window_ns as f64;
-    let delivered = outcome.counts.events_between_edges as f64 / outcome.cost.elapsed_ns as f64;
+    let delivered = outcome.counts.events_in_window as f64 / outcome.cost.elapsed_ns as f64;
     Some(delivered / offered).filter(|share| share.is_finite())
 }
 
 /// Both must have a line at the rate that is meant, and that by p99: a run with few events has less than that.
 fn equal_latency(
-    study: &Study<'_>,
+    analysis: &Analysis<'_>,
     source: &Source<'_>,
     sides: [&Trials; 2],
     latency_ns: f64,
 ) -> Option<Estimate> {
-    let answer = study.answer(scenario(source, sides[0])).filter(|answer| answer.tail() == Quantile::P99)?;
-    let place = |at: &Trials| study.run.manifest.techniques.iter().position(|info| info.slug == at.technique);
+    let answer =
+        analysis.answer(scenario(source, sides[0])).filter(|answer| answer.tail() == Quantile::P99)?;
+    let place =
+        |at: &Trials| analysis.run.manifest.techniques.iter().position(|info| info.slug == at.technique);
     let techniques = [place(sides[0])?, place(sides[1])?];
-    let panels = study.frontiers.get(answer.info.name.as_str())?.panels(Price::Cpu);
+    let panels = analysis.frontiers.get(answer.info.name.as_str())?.panels(Price::Cpu);
     let holds = |panel: &&Panel| {
         let rows = panel.lines.iter().flat_map(|line| &line.points).map(|point| &answer.rows[point.row]);
         let mut records = rows.flat_map(|row| &row.trials).map(|trial| &trial.record);

@@ -1,9 +1,9 @@
-//! A published figure measured here: a rule of the literature applied to a run's records.
+//! A published figure measured here: a rule of the publications applied to a run's records.
 
-use schema::bytes_account::{Account, Layers, stamp_bytes};
-use schema::literature::{Count, Layer, Measure, Per, Trials, Way};
-use schema::manifest::ReplayedBytes;
-use schema::trial::{TrialOutcome, TrialRecord};
+use model::byte_account::{Account, Layers, stamp_bytes};
+use model::manifest::ReplayedBytes;
+use model::publication::{Count, Layer, Measure, Per, Trials, Way};
+use model::trial::{TrialOutcome, TrialRecord};
 
 use crate::load::Run;
 use crate::statistics;
@@ -88,7 +88,7 @@ impl Pool {
         self.window += outcome.bytes.window;
         self.set_up += outcome.set_up.account;
         self.subscribers += outcome.set_up.subscribers;
-        self.events += outcome.counts.events_between_edges;
+        self.events += outcome.counts.events_in_window;
         self.requests += outcome.counts.requests;
         self.stamp_bytes = stamp_bytes(record.settings.events.payload);
     }

@@ -1,6 +1,6 @@
 //! What a published question gives at all points of its scenario: overhead bytes of one event.
 
-use schema::literature::Table;
+use model::publication::Table;
 
 use crate::numbers::{NOTHING, significant};
 use crate::sections::Chapter;
@@ -9,7 +9,7 @@ use crate::statistics::{Answer, Coordinate, Reach, Row};
 
 /// The table, none when its scenario has no trials in this run.
 pub(super) fn section(chapter: &Chapter<'_>, scenario: &str, asked: &Table) -> Option<String> {
-    let answer = chapter.study.scenarios.iter().find(|answer| answer.info.name == scenario)?;
+    let answer = chapter.analysis.scenarios.iter().find(|answer| answer.info.name == scenario)?;
     let columns = distinct(answer, &places(answer, &asked.across));
     let down = places(answer, &asked.down);
     let head = ["technique".to_owned()].into_iter();
@@ -94,7 +94,7 @@ fn stands_at(row: &Row<'_>, values: &Values) -> bool {
 
 fn overhead(row: &Row<'_>) -> Option<f64> {
     let outcomes = row.trials.iter().filter_map(|trial| trial.record.result.outcome());
-    let sums = outcomes.map(|outcome| (outcome.bytes.window.overhead(), outcome.counts.events_between_edges));
+    let sums = outcomes.map(|outcome| (outcome.bytes.window.overhead(), outcome.counts.events_in_window));
     let (bytes, events) = sums.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     (events > 0).then(|| bytes as f64 / events as f64)
 }

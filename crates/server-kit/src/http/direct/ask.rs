@@ -1,7 +1,7 @@
 //! A request, as far as an endpoint has to know it.
 
 use httparse::{Header, Request};
-use wire::Resume;
+use protocol::Resume;
 
 /// A `GET` of the endpoint's path on HTTP/1.1, without a body and without wishes about the connection.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ fn is_harmless(header: &Header<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use wire::Start;
+    use protocol::Start;
 
     use super::*;
 

@@ -194,7 +194,7 @@ fn a_stream_may_end_anywhere() {
 #[test]
 fn long_messages_are_read_in_any_number_of_parts() {
     for len in [126, 5_000, 70_000] {
-        let frame = wire::websocket::encode(Kind::Text, &vec![b'x'; len]);
+        let frame = protocol::websocket::encode(Kind::Text, &vec![b'x'; len]);
         let twice = [&frame[..], &frame[..]].concat();
         for cut in [0, 3, 4, 11, frame.len() - 1, frame.len(), frame.len() + 3] {
             assert_same(&twice, cut);

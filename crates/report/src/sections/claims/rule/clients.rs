@@ -1,12 +1,12 @@
 //! Rules about what clients saw. None of them says yes of a client that took no part.
 
-use schema::closing::{Closings, EventKind};
-use schema::settings::Client;
+use model::close_case::{CloseCases, EventKind};
+use model::settings::Client;
 
 use super::{Answered, Told, completeness, of, open};
 use crate::sections::browsers::name;
 use crate::sections::markdown::inline;
-use crate::statistics::{Row, Study};
+use crate::statistics::{Analysis, Row};
 
 const BROWSERS: [Client; 2] = [Client::Chromium, Client::Firefox];
 const CLIENTS: [Client; 3] = [Client::Native, Client::Chromium, Client::Firefox];
@@ -15,14 +15,14 @@ const UNTRIED: &str = "the ways of ending were not tried in this run";
 
 /// Without techniques by name: all that the run's manifest knows but its floor, which stands right on TCP, where no page
 /// can follow it.
-pub(super) fn browsers(study: &Study<'_>, techniques: &[String]) -> Answered {
+pub(super) fn browsers(analysis: &Analysis<'_>, techniques: &[String]) -> Answered {
     let wanted = format!("every trial complete in {}", BROWSERS.map(name).join(" and "));
-    let known = study.run.manifest.techniques.iter().filter(|technique| !technique.floor);
+    let known = analysis.run.manifest.techniques.iter().filter(|technique| !technique.baseline);
     let meant: Vec<&str> = match techniques {
         [] => known.map(|technique| technique.slug.as_str()).collect(),
         named => named.iter().map(String::as_str).collect(),
     };
-    let parts = BROWSERS.map(|client| Part::of(study, client, &meant));
+    let parts = BROWSERS.map(|client| Part::of(analysis, client, &meant));
     let told = if parts.iter().any(|part| part.complete < part.all) {
         Told::No
     } else if parts.iter().any(|part| !part.absent.is_empty()) {
@@ -43,14 +43,14 @@ struct Part {
 }
 
 impl Part {
-    fn of(study: &Study<'_>, client: Client, meant: &[&str]) -> Self {
-        let slug = |row: &Row<'_>| study.technique(row.technique).slug.as_str();
-        let rows = study.clients.iter().flat_map(|answer| &answer.rows);
+    fn of(analysis: &Analysis<'_>, client: Client, meant: &[&str]) -> Self {
+        let slug = |row: &Row<'_>| analysis.technique(row.technique).slug.as_str();
+        let rows = analysis.clients.iter().flat_map(|answer| &answer.rows);
         let rows: Vec<&Row<'_>> =
             rows.filter(|row| row.settings.client == client && meant.contains(&slug(row))).collect();
         let absent = meant.iter().filter(|meant| !rows.iter().any(|row| slug(row) == **meant));
         let (all, complete) = completeness(&rows);
-        Self { client, all, complete, absent: absent.map(|slug| label(study, slug)).collect() }
+        Self { client, all, complete, absent: absent.map(|slug| label(analysis, slug)).collect() }
     }
 
     fn words(&self) -> String {
@@ -66,22 +66,22 @@ impl Part {
 }
 
 /// A slug that nobody knows stands for itself.
-fn label(study: &Study<'_>, slug: &str) -> String {
-    let known = study.run.manifest.techniques.iter().find(|technique| technique.slug == slug);
+fn label(analysis: &Analysis<'_>, slug: &str) -> String {
+    let known = analysis.run.manifest.techniques.iter().find(|technique| technique.slug == slug);
     inline(known.map_or(slug, |technique| &technique.label))
 }
 
-pub(super) fn closings(study: &Study<'_>, codes: &[u16]) -> Answered {
+pub(super) fn close_cases(analysis: &Analysis<'_>, codes: &[u16]) -> Answered {
     let wanted = "as the standards demand, for every client".to_owned();
-    let Some(closings) = &study.run.closings else { return open(wanted, UNTRIED.to_owned()) };
+    let Some(close_cases) = &analysis.run.close_cases else { return open(wanted, UNTRIED.to_owned()) };
     let is_meant = |code: u16| codes.is_empty() || codes.contains(&code);
-    let tried = || closings.closings.iter().filter(|closing| is_meant(closing.code));
+    let tried = || close_cases.close_cases.iter().filter(|closing| is_meant(closing.code));
     let untried = codes.iter().filter(|code| !tried().any(|closing| closing.code == **code));
     let untried: Vec<String> = untried.map(ToString::to_string).collect();
     if tried().next().is_none() || !untried.is_empty() {
         return open(wanted, format!("not tried: {}", untried.join(", ")));
     }
-    if let Some(why) = absence(closings) {
+    if let Some(why) = absence(close_cases) {
         return open(wanted, why);
     }
     let unseen = CLIENTS.iter().find_map(|client| {
@@ -97,15 +97,15 @@ pub(super) fn closings(study: &Study<'_>, codes: &[u16]) -> Answered {
     Answered { told: Told::when(conforming == all), wanted, found }
 }
 
-pub(super) fn seen(study: &Study<'_>, events: &[EventKind]) -> Answered {
+pub(super) fn seen(analysis: &Analysis<'_>, events: &[EventKind]) -> Answered {
     let names: Vec<&str> = events.iter().map(|event| event.name()).collect();
     let wanted = format!("{} seen by every client", names.join(", "));
-    let Some(closings) = &study.run.closings else { return open(wanted, UNTRIED.to_owned()) };
-    if let Some(why) = absence(closings) {
+    let Some(close_cases) = &analysis.run.close_cases else { return open(wanted, UNTRIED.to_owned()) };
+    if let Some(why) = absence(close_cases) {
         return open(wanted, why);
     }
     let sees = |client: Client, kind: EventKind| {
-        let own = closings.closings.iter().filter(|closing| closing.client == client);
+        let own = close_cases.close_cases.iter().filter(|closing| closing.client == client);
         own.flat_map(|closing| &closing.events).any(|event| event.kind() == kind)
     };
     let lacks = CLIENTS.iter().flat_map(|client| {
@@ -118,8 +118,9 @@ pub(super) fn seen(study: &Study<'_>, events: &[EventKind]) -> Answered {
 }
 
 /// Who was not there when the ways of ending were tried.
-fn absence(closings: &Closings) -> Option<String> {
-    let observed = |client: Client| closings.closings.iter().any(|closing| closing.client == client);
-    let absent = CLIENTS.iter().find(|client| !closings.clients.contains(client) || !observed(**client))?;
+fn absence(close_cases: &CloseCases) -> Option<String> {
+    let observed = |client: Client| close_cases.close_cases.iter().any(|closing| closing.client == client);
+    let absent =
+        CLIENTS.iter().find(|client| !close_cases.clients.contains(client) || !observed(**client))?;
     Some(format!("{} took no part in this run", name(*absent)))
 }

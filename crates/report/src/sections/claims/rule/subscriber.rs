@@ -1,8 +1,8 @@
 //! Rules about what a subscriber takes: trial by trial, since each of them is a case.
 
-use schema::claim::Taken;
-use schema::settings::Settings;
-use schema::trial::TrialOutcome;
+use model::claim::Taken;
+use model::settings::Settings;
+use model::trial::TrialOutcome;
 
 use super::{Answered, Bounds, Told, open};
 use crate::numbers::significant;

@@ -1,0 +1,57 @@
+//! Why the layers add up: bytes arrive as `unfinished`, and are moved from there to their layer.
+//!
+//! Nothing else writes into an account, so whatever a peer sends, the sum stays what crossed the socket.
+
+use model::byte_account::Layers;
+
+/// Where bytes are moved to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layer {
+    Payload,
+    Stamp,
+    Compressed,
+    MessageFraming,
+    EngineIo,
+    SocketIo,
+    ChunkFraming,
+    DataFraming,
+    RequestHead,
+    ResponseHead,
+    FirstHeaderBlock,
+    FrameHeaders,
+    Http2Control,
+    Handshake,
+    Control,
+    TlsHandshake,
+    TlsRecords,
+}
+
+/// Takes in bytes that nothing is known of yet.
+pub(super) fn arrive(layers: &mut Layers, bytes: usize) {
+    layers.unfinished += bytes as u64;
+}
+
+/// Moves bytes that arrived to the layer that they turned out to be.
+pub(super) fn settle(layers: &mut Layers, layer: Layer, bytes: u64) {
+    layers.unfinished -= bytes;
+    let place = match layer {
+        Layer::Payload => &mut layers.payload,
+        Layer::Stamp => &mut layers.stamp,
+        Layer::Compressed => &mut layers.compressed,
+        Layer::MessageFraming => &mut layers.message_framing,
+        Layer::EngineIo => &mut layers.engine_io,
+        Layer::SocketIo => &mut layers.socket_io,
+        Layer::ChunkFraming => &mut layers.chunk_framing,
+        Layer::DataFraming => &mut layers.data_framing,
+        Layer::RequestHead => &mut layers.request_head,
+        Layer::ResponseHead => &mut layers.response_head,
+        Layer::FirstHeaderBlock => &mut layers.first_header_block,
+        Layer::FrameHeaders => &mut layers.frame_headers,
+        Layer::Http2Control => &mut layers.http2_control,
+        Layer::Handshake => &mut layers.handshake,
+        Layer::Control => &mut layers.control,
+        Layer::TlsHandshake => &mut layers.tls_handshake,
+        Layer::TlsRecords => &mut layers.tls_records,
+    };
+    *place += bytes;
+}

@@ -1,0 +1,131 @@
+//! Header blocks: collected from HEADERS and CONTINUATION (RFC 9113 §4.3), then read.
+
+use std::ops::AddAssign;
+
+use model::byte_account::Layers;
+
+use super::Malformed;
+use super::frames::{Frame, HEADER_LEN, Kind};
+use super::hpack::{Decoder, Field};
+use crate::byte_accounting::byte_counts::{Layer, settle};
+use crate::byte_accounting::content::MediaType;
+use crate::byte_accounting::head::Method;
+
+/// A block that is longer is none.
+const LONGEST: usize = 64 * 1024;
+
+/// Collects the header blocks of one direction.
+#[derive(Debug, Default)]
+pub(super) struct BlockReader {
+    open: Option<Open>,
+    bytes: Vec<u8>,
+    decoder: Decoder,
+    /// The first block of the connection has come.
+    begun: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    stream: u32,
+    ends_stream: bool,
+    framing: u64,
+}
+
+/// A whole header block.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) stream: u32,
+    pub(super) ends_stream: bool,
+    pub(super) bytes: HeadBytes,
+    pub(super) head: Head,
+}
+
+/// The bytes of header blocks that are not settled yet.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct HeadBytes {
+    /// None for the first block, which is settled at once.
+    pub(super) block: u64,
+    /// Frame headers, padding, priority.
+    pub(super) framing: u64,
+}
+
+/// What byte accounting needs to know of a request or an answer.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    pub(super) method: Option<Method>,
+    pub(super) to_websocket: bool,
+    pub(super) to_engine_io: bool,
+    pub(super) status: Option<u16>,
+    pub(super) media_type: MediaType,
+    pub(super) is_coded: bool,
+}
+
+impl BlockReader {
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Begins a block, or goes on with the one that is open.
+    pub(super) fn begin_frame(&mut self, frame: Frame) -> Result<(), Malformed> {
+        match (frame.kind, &mut self.open) {
+            (Kind::Headers, None) if frame.stream != 0 => {
+                let framing = HEADER_LEN as u64;
+                self.open = Some(Open { stream: frame.stream, ends_stream: frame.ends_stream(), framing });
+                Ok(())
+            }
+            (Kind::Continuation, Some(open)) if open.stream == frame.stream => {
+                open.framing += HEADER_LEN as u64;
+                Ok(())
+            }
+            _ => Err(Malformed),
+        }
+    }
+
+    pub(super) fn add_framing(&mut self, bytes: u64) {
+        if let Some(open) = &mut self.open {
+            open.framing += bytes;
+        }
+    }
+
+    pub(super) fn push(&mut self, part: &[u8]) -> Result<(), Malformed> {
+        if self.bytes.len() + part.len() > LONGEST {
+            return Err(Malformed);
+        }
+        self.bytes.extend_from_slice(part);
+        Ok(())
+    }
+
+    /// Reads the block that is open, which is whole. Only the first of the connection is settled here.
+    pub(super) fn finish(&mut self, layers: &mut Layers) -> Result<Block, Malformed> {
+        let Open { stream, ends_stream, framing } = self.open.take().ok_or(Malformed)?;
+        let mut head = Head::default();
+        self.decoder.decode(&self.bytes, |field| head.note(field)).ok_or(Malformed)?;
+        let mut block = self.bytes.len() as u64;
+        self.bytes.clear();
+        if !std::mem::replace(&mut self.begun, true) {
+            settle(layers, Layer::FirstHeaderBlock, std::mem::take(&mut block));
+        }
+        Ok(Block { stream, ends_stream, bytes: HeadBytes { block, framing }, head })
+    }
+}
+
+impl AddAssign for HeadBytes {
+    fn add_assign(&mut self, other: Self) {
+        self.block += other.block;
+        self.framing += other.framing;
+    }
+}
+
+impl Head {
+    fn note(&mut self, field: Field) {
+        match field {
+            Field::Method(method) => self.method = Some(method),
+            Field::WebSocketProtocol => self.to_websocket = true,
+            Field::EngineIoPath => self.to_engine_io = true,
+            Field::Status(status) => self.status = Some(status),
+            Field::MediaType(media_type) => self.media_type = media_type,
+            Field::Coded => self.is_coded = true,
+            Field::Other => {}
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What a header block says (HPACK, RFC 7541), as far as byte accounting must know it.
+//!
+//! Only the fields that decide are read. The dynamic table keeps of an entry its size and what it means, and no text:
+//! that is all that later blocks depend on. A string that goes into no table and has no meaning is skipped unread,
+//! and of a poll's path only the front. General decoders cost more than what is measured: `loona-hpack` builds its Huffman table
+//! again for every string, 27 µs each; it is what the tests compare with.
+
+mod primitives;
+
+use std::collections::VecDeque;
+
+use self::primitives::{take_integer, take_string};
+use super::static_table;
+use crate::byte_accounting::content::{MediaType, is_coded};
+use crate::byte_accounting::head::Method;
+
+/// An encoder may make its table as large as its peer allows; none allows more here.
+const LARGEST_TABLE: u64 = 64 * 1024;
+/// The size until something else is said (RFC 9113 §6.5.2).
+const DEFAULT_TABLE: u64 = 4096;
+/// What an entry takes beside its text (RFC 7541 §4.1).
+const ENTRY_EXTRA: u64 = 32;
+
+/// Reads the header blocks of one direction, in their order.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    /// The newest first.
+    entries: VecDeque<Entry>,
+    size: u64,
+    most: u64,
+}
+
+/// What a field means to byte accounting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Method(Method),
+    WebSocketProtocol,
+    /// The path is that of Engine.IO.
+    EngineIoPath,
+    Status(u16),
+    MediaType(MediaType),
+    /// The content is compressed.
+    Coded,
+    Other,
+}
+
+/// The names that matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Method,
+    Path,
+    Protocol,
+    Status,
+    ContentType,
+    ContentEncoding,
+    Other,
+}
+
+/// A field without its text.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    name: Name,
+    name_len: u64,
+    value_len: u64,
+    field: Field,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self { entries: VecDeque::new(), size: 0, most: DEFAULT_TABLE }
+    }
+}
+
+impl Decoder {
+    /// Tells every field of a whole block in its order; none when the block is malformed.
+    pub(super) fn decode(&mut self, mut block: &[u8], mut told: impl FnMut(Field)) -> Option<()> {
+        while let Some(&first) = block.first() {
+            // RFC 7541 §6; what is never to be indexed (0b0001) reads like what is not indexed.
+            match first {
+                0x80.. => told(self.entry(take_integer(&mut block, 7)?)?.field),
+                0x40.. => {
+                    let entry = self.take_literal(&mut block, 6, Use::Index)?;
+                    told(entry.field);
+                    self.insert(entry);
+                }
+                0x20.. => self.resize(take_integer(&mut block, 5)?)?,
+                _ => told(self.take_literal(&mut block, 4, Use::Tell)?.field),
+            }
+        }
+        Some(())
+    }
+
+    fn take_literal(&self, block: &mut &[u8], prefix: u8, purpose: Use) -> Option<Entry> {
+        let (name, name_len) = match take_integer(block, prefix)? {
+            0 => {
+                let (name, len) = take_string(block)?.read()?;
+                (Name::of(name.text()), len)
+            }
+            index => {
+                let entry = self.entry(index)?;
+                (entry.name, entry.name_len)
+            }
+        };
+        let value = take_string(block)?;
+        if purpose == Use::Tell && matches!(name, Name::Path | Name::Other) {
+            let is_path = name == Name::Path && value.is_engine_io_path();
+            let field = if is_path { Field::EngineIoPath } else { Field::Other };
+            return Some(Entry { name, name_len, value_len: 0, field });
+        }
+        let (value, value_len) = value.read()?;
+        Some(Entry { name, name_len, value_len, field: name.with(value.text())? })
+    }
+
+    /// By the index of RFC 7541 §2.3.3: from 1, the static table first.
+    fn entry(&self, index: u64) -> Option<Entry> {
+        let index = usize::try_from(index).ok()?.checked_sub(1)?;
+        match static_table::FIELDS.get(index) {
+            Some((name, value)) => Entry::of(name.as_bytes(), value.as_bytes()),
+            None => self.entries.get(index - static_table::FIELDS.len()).copied(),
+        }
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        self.evict_down_to(self.most.saturating_sub(entry.size()));
+        // One that is larger than the table empties it, and is not kept (RFC 7541 §4.4).
+        if entry.size() <= self.most {
+            self.size += entry.size();
+            self.entries.push_front(entry);
+        }
+    }
+
+    fn resize(&mut self, most: u64) -> Option<()> {
+        if most > LARGEST_TABLE {
+            return None;
+        }
+        self.most = most;
+        self.evict_down_to(most);
+        Some(())
+    }
+
+    fn evict_down_to(&mut self, most: u64) {
+        while self.size > most
+            && let Some(oldest) = self.entries.pop_back()
+        {
+            self.size -= oldest.size();
+        }
+    }
+}
+
+/// What a literal is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// It goes into the table.
+    Index,
+    Tell,
+}
+
+impl Entry {
+    fn of(name: &[u8], value: &[u8]) -> Option<Self> {
+        let (name_len, value_len) = (name.len() as u64, value.len() as u64);
+        let name = Name::of(name);
+        Some(Self { name, name_len, value_len, field: name.with(value)? })
+    }
+
+    fn size(&self) -> u64 {
+        self.name_len + self.value_len + ENTRY_EXTRA
+    }
+}
+
+impl Name {
+    fn of(name: &[u8]) -> Self {
+        match name {
+            b":method" => Self::Method,
+            b":path" => Self::Path,
+            b":protocol" => Self::Protocol,
+            b":status" => Self::Status,
+            b"content-type" => Self::ContentType,
+            b"content-encoding" => Self::ContentEncoding,
+            _ => Self::Other,
+        }
+    }
+
+    /// What this value under this name means; none when it makes no sense.
+    fn with(self, value: &[u8]) -> Option<Field> {
+        Some(match self {
+            Self::Method => Field::Method(Method::of(value)),
+            Self::Path if value.starts_with(protocol::paths::SOCKETIO.as_bytes()) => Field::EngineIoPath,
+            Self::Protocol if value == b"websocket" => Field::WebSocketProtocol,
+            Self::Status => Field::Status(status_code(value)?),
+            Self::ContentType => Field::MediaType(MediaType::of(value)),
+            Self::ContentEncoding if is_coded(value) => Field::Coded,
+            Self::Path | Self::Protocol | Self::ContentEncoding | Self::Other => Field::Other,
+        })
+    }
+}
+
+fn status_code(value: &[u8]) -> Option<u16> {
+    match value {
+        [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'] => {
+            Some(value.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0')))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! Requests and their answers, which may come in any order: a stream each (RFC 9113 §5, §8.1).
+//!
+//! A request is held until its answer says whether the poll found something, and an exchange of Engine.IO until its packets
+//! say what it is. A stream is forgotten as soon as both sides have ended it, or one has reset it.
+
+use std::collections::BTreeMap;
+
+use model::byte_account::{Account, Layers};
+
+use super::block::{Block, Head};
+use super::half::{CONTROL, HANDSHAKE, Half, Heads, REQUEST, RESPONSE};
+use super::{Malformed, Side};
+use crate::byte_accounting::byte_counts::{Layer, settle};
+use crate::byte_accounting::content::Content;
+use crate::byte_accounting::head::Method;
+use crate::byte_accounting::websocket::Frames;
+
+/// The streams that are open.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    open: BTreeMap<u32, Stream>,
+    /// The highest number that a request has had; a request must have a higher one (RFC 9113 §5.1.1).
+    highest: u32,
+}
+
+#[derive(Debug)]
+struct Stream {
+    request: Request,
+    up: Half,
+    down: Half,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Request {
+    /// A poll: what it was is held.
+    Asking,
+    /// As [`Self::Asking`], but the answer has no body, whatever it found.
+    AskingForHead,
+    /// A POST: it carried a message.
+    Sending,
+    /// A poll of Engine.IO.
+    Polling,
+    /// A POST of Engine.IO.
+    Posting,
+    /// Extended CONNECT (RFC 8441 §4).
+    WebSocket,
+    /// The same to Engine.IO.
+    WebSocketOfPackets,
+}
+
+impl Streams {
+    /// A header block of the client: a request, or a request's trailers.
+    pub(super) fn take_request(&mut self, block: &Block, account: &mut Account) -> Result<(), Malformed> {
+        if let Some(stream) = self.open.get_mut(&block.stream) {
+            stream.up.take_head(block.bytes, &mut account.up);
+        } else if block.stream > self.highest {
+            let stream = Stream::begin(block, &mut account.up)?;
+            self.highest = block.stream;
+            self.open.insert(block.stream, stream);
+        } else {
+            CONTROL.settle(block.bytes, &mut account.up);
+        }
+        Ok(())
+    }
+
+    /// A header block of the server: an interim answer, the answer, or its trailers.
+    pub(super) fn take_answer(&mut self, block: &Block, account: &mut Account) -> Result<(), Malformed> {
+        let Some(stream) = self.open.get_mut(&block.stream) else {
+            CONTROL.settle(block.bytes, &mut account.down);
+            return Ok(());
+        };
+        if matches!(stream.down.heads, Heads::Awaited) {
+            match block.head.status.ok_or(Malformed)? {
+                // The exchange goes on.
+                100..=199 => {
+                    CONTROL.settle(block.bytes, &mut account.down);
+                    return Ok(());
+                }
+                status => stream.answer(status, block, &mut account.up),
+            }
+        }
+        stream.down.take_head(block.bytes, &mut account.down);
+        Ok(())
+    }
+
+    /// Frame header and padding of DATA on this stream.
+    pub(super) fn take_data_framing(&mut self, side: Side, number: u32, bytes: u64, layers: &mut Layers) {
+        match self.open.get_mut(&number).map(|stream| stream.half(side)) {
+            Some(half) => half.take_data_framing(bytes, layers),
+            None => settle(layers, Layer::Control, bytes),
+        }
+    }
+
+    pub(super) fn take_data(&mut self, side: Side, number: u32, bytes: &[u8], account: &mut Account) {
+        match self.open.get_mut(&number) {
+            Some(stream) => {
+                stream.half(side).take_data(bytes, side.layers(account));
+                stream.settle_held(account);
+            }
+            None => settle(side.layers(account), Layer::Control, bytes.len() as u64),
+        }
+    }
+
+    /// One side sends nothing more on this stream.
+    pub(super) fn end(&mut self, side: Side, number: u32, account: &mut Account) {
+        let Some(stream) = self.open.get_mut(&number) else { return };
+        stream.half(side).end(side.layers(account));
+        stream.settle_held(account);
+        if stream.up.ended && stream.down.ended {
+            self.reset(number, account);
+        }
+    }
+
+    /// Nothing more comes on this stream, and what waits for its answer will not get one.
+    pub(super) fn reset(&mut self, number: u32, account: &mut Account) {
+        if let Some(mut stream) = self.open.remove(&number) {
+            stream.up.end(&mut account.up);
+            stream.down.end(&mut account.down);
+            stream.settle_held(account);
+            stream.up.know(CONTROL, &mut account.up);
+            stream.down.know(CONTROL, &mut account.down);
+        }
+    }
+}
+
+impl Stream {
+    fn begin(block: &Block, layers: &mut Layers) -> Result<Self, Malformed> {
+        let request = Request::of(&block.head)?;
+        let mut stream = Self {
+            request,
+            up: Half::carrying(request.content(&block.head), Heads::Held),
+            down: Half::carrying(Content::Control, Heads::Awaited),
+        };
+        stream.up.take_head(block.bytes, layers);
+        if request == Request::Sending {
+            stream.up.know(REQUEST, layers);
+        }
+        Ok(stream)
+    }
+
+    /// The final answer: tells what the request was, but for Engine.IO's.
+    fn answer(&mut self, status: u16, block: &Block, up: &mut Layers) {
+        let well = (200..300).contains(&status);
+        let (request, response, content) = match self.request {
+            Request::Sending => (REQUEST, RESPONSE, Content::Control),
+            Request::WebSocket if well => (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::new())),
+            Request::WebSocketOfPackets if well => {
+                (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::of_packets()))
+            }
+            Request::Posting => return self.answer_post(well),
+            Request::Polling if self.request.found_something(status, block.ends_stream) => {
+                self.down.heads = Heads::Held;
+                self.down.content = Content::packets(block.head.is_coded);
+                return;
+            }
+            asking if asking.found_something(status, block.ends_stream) => {
+                (REQUEST, RESPONSE, Content::of(block.head.media_type, block.head.is_coded))
+            }
+            _ => (CONTROL, CONTROL, Content::Control),
+        };
+        self.up.know(request, up);
+        self.down.content = content;
+        self.down.heads = Heads::Known(response);
+    }
+
+    /// The answer to a POST of Engine.IO is what the packets were that came so far.
+    fn answer_post(&mut self, well: bool) {
+        let carried = self.up.carried;
+        self.down.heads = Heads::Known(carried.heads(RESPONSE));
+        self.down.content = if well { Content::Known(carried.answer()) } else { Content::Control };
+    }
+
+    /// Settles the heads of an exchange of Engine.IO, if by now its packets tell what they are.
+    fn settle_held(&mut self, account: &mut Account) {
+        match self.request {
+            Request::Polling => {
+                if let Some(carried) = self.down.told() {
+                    self.up.know(carried.heads(REQUEST), &mut account.up);
+                    self.down.know(carried.heads(RESPONSE), &mut account.down);
+                }
+            }
+            Request::Posting => {
+                if let Some(carried) = self.up.told() {
+                    self.up.know(carried.heads(REQUEST), &mut account.up);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn half(&mut self, side: Side) -> &mut Half {
+        match side {
+            Side::Up => &mut self.up,
+            Side::Down => &mut self.down,
+        }
+    }
+}
+
+impl Request {
+    fn of(head: &Head) -> Result<Self, Malformed> {
+        Ok(match head.method.ok_or(Malformed)? {
+            Method::Connect if head.to_websocket && head.to_engine_io => Self::WebSocketOfPackets,
+            Method::Connect if head.to_websocket => Self::WebSocket,
+            Method::Get if head.to_engine_io => Self::Polling,
+            Method::Get | Method::Connect => Self::Asking,
+            Method::Head => Self::AskingForHead,
+            Method::Other if head.to_engine_io => Self::Posting,
+            Method::Other => Self::Sending,
+        })
+    }
+
+    /// What its DATA carries. Behind an accepted CONNECT a client need not wait, so that frames are read at once.
+    fn content(self, head: &Head) -> Content {
+        match self {
+            Self::Asking | Self::AskingForHead | Self::Polling => Content::Control,
+            Self::Sending => Content::message(head.is_coded),
+            Self::Posting => Content::packets(head.is_coded),
+            Self::WebSocket => Content::WebSocket(Frames::new()),
+            Self::WebSocketOfPackets => Content::WebSocket(Frames::of_packets()),
+        }
+    }
+
+    /// Whether a poll that was answered so carries events. One that found nothing ends with its head.
+    fn found_something(self, status: u16, ends_stream: bool) -> bool {
+        let has_content = (200..300).contains(&status) && status != 204;
+        match self {
+            Self::Asking | Self::Polling => has_content && !ends_stream,
+            Self::AskingForHead => has_content,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::byte_accounting::http2::block::HeadBytes;
+
+    fn block(stream: u32, head: Head) -> Block {
+        Block { stream, ends_stream: true, bytes: HeadBytes::default(), head }
+    }
+
+    #[test]
+    fn a_stream_that_both_sides_have_ended_or_one_has_reset_is_forgotten() {
+        let (mut streams, mut account) = (Streams::default(), Account::default());
+        for number in [1, 3] {
+            let request = block(number, Head { method: Some(Method::Get), ..Head::default() });
+            assert!(streams.take_request(&request, &mut account).is_ok());
+            streams.end(Side::Up, number, &mut account);
+        }
+        assert_eq!(streams.open.len(), 2);
+        let answer = block(3, Head { status: Some(204), ..Head::default() });
+        assert!(streams.take_answer(&answer, &mut account).is_ok());
+        streams.end(Side::Down, 3, &mut account);
+        assert_eq!(streams.open.len(), 1);
+        streams.reset(1, &mut account);
+        assert!(streams.open.is_empty());
+    }
+}

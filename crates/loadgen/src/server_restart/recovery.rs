@@ -1,0 +1,234 @@
+//! One subscriber's way back after a restart of the server.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use super::ServerRestart;
+use crate::histogram;
+use crate::os;
+
+/// One subscriber's way back.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    server_restart: Arc<ServerRestart>,
+    channel: u32,
+    stage: Cell<Stage>,
+    failed_attempts: Cell<u64>,
+    excused: Cell<u64>,
+}
+
+/// Where a subscriber stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// On the old server's connection, if it has one.
+    Held,
+    /// It lost that, or has noticed that it is lost by opening another one.
+    Away,
+    /// Connected again.
+    Back { connected_ns: u64, whole_ns: Option<u64> },
+}
+
+/// How a subscription ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was connected, and the connection broke.
+    Broke,
+    /// It never was.
+    Failed,
+}
+
+impl Recovery {
+    /// That of a subscriber of this channel.
+    pub(crate) fn new(server_restart: Arc<ServerRestart>, channel: u32) -> Self {
+        let stage = Cell::new(Stage::Held);
+        Self { server_restart, channel, stage, failed_attempts: Cell::new(0), excused: Cell::new(0) }
+    }
+
+    pub(crate) fn server_restart(&self) -> &ServerRestart {
+        &self.server_restart
+    }
+
+    /// It has opened a connection. After the kill, that cannot be the old server's.
+    pub(crate) fn opened(&self) {
+        if self.stage.get() == Stage::Held && self.server_restart.killed_ns().is_some() {
+            self.stage.set(Stage::Away);
+        }
+    }
+
+    /// It is connected, and has received its channel up to this event. One that is still held by the old server's
+    /// connection, of which the last answer may come after its end, is not connected again.
+    pub(crate) fn connected(&self, received: u64) {
+        if self.stage.get() == Stage::Away {
+            let now_ns = os::now_ns();
+            self.stage.set(Stage::Back { connected_ns: now_ns, whole_ns: None });
+            self.received(received, now_ns);
+        }
+    }
+
+    /// It has received its channel up to this event, at `now_ns`.
+    pub(crate) fn received(&self, received: u64, now_ns: u64) {
+        if let Stage::Back { connected_ns, whole_ns: None } = self.stage.get()
+            && self.server_restart.is_whole(self.channel, received)
+        {
+            self.stage.set(Stage::Back { connected_ns, whole_ns: Some(now_ns.max(connected_ns)) });
+        }
+    }
+
+    /// Its subscription has ended, given whether the server could be reached at all.
+    pub(crate) fn ended(&self, was_reached: bool) -> Ended {
+        if self.server_restart.killed_ns().is_none() {
+            return if was_reached { Ended::Broke } else { Ended::Failed };
+        }
+        let before = self.stage.replace(Stage::Away);
+        let is_failure = before == Stage::Away || !was_reached;
+        // Between its kill and its end, a server's listener still takes connections, which break without its having
+        // seen them.
+        let is_expected = is_failure || before == Stage::Held || self.server_restart.down_ns().is_none();
+        self.excused.update(|excused| excused + u64::from(is_expected && was_reached));
+        self.failed_attempts.update(|failed| failed + u64::from(is_failure));
+        if is_failure { Ended::Failed } else { Ended::Broke }
+    }
+}
+
+/// What became of many subscribers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RecoveryTimes {
+    /// From the kill until connected again, in nanoseconds: one value for each that is.
+    #[serde(with = "histogram::in_base64")]
+    pub(crate) connected: Histogram<u64>,
+    /// From the kill until it had all that was due, in nanoseconds: one value for each that has.
+    #[serde(with = "histogram::in_base64")]
+    pub(crate) whole: Histogram<u64>,
+    /// Attempts to connect that failed.
+    pub(crate) failed_attempts: u64,
+    /// Connections that broke because of the restart.
+    pub(crate) excused: u64,
+}
+
+impl Default for RecoveryTimes {
+    fn default() -> Self {
+        Self { connected: histogram::empty(), whole: histogram::empty(), failed_attempts: 0, excused: 0 }
+    }
+}
+
+impl RecoveryTimes {
+    /// Takes in a subscriber as it stands now.
+    pub(crate) fn add(&mut self, recovery: &Recovery) {
+        self.failed_attempts += recovery.failed_attempts.get();
+        self.excused += recovery.excused.get();
+        let (Some(killed_ns), Stage::Back { connected_ns, whole_ns }) =
+            (recovery.server_restart.killed_ns(), recovery.stage.get())
+        else {
+            return;
+        };
+        self.connected.saturating_record(connected_ns.saturating_sub(killed_ns));
+        if let Some(whole_ns) = whole_ns {
+            self.whole.saturating_record(whole_ns.saturating_sub(killed_ns));
+        }
+    }
+
+    /// Takes in those of another thread.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        histogram::merge(&mut self.connected, &other.connected);
+        histogram::merge(&mut self.whole, &other.whole);
+        self.failed_attempts += other.failed_attempts;
+        self.excused += other.excused;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::settings::Backoff;
+
+    use super::*;
+
+    fn recovery() -> Recovery {
+        Recovery::new(Arc::new(ServerRestart::new(Backoff::None, 1)), 0)
+    }
+
+    fn found(recovery: &Recovery) -> (u64, u64, u64, u64) {
+        let mut all = RecoveryTimes::default();
+        all.add(recovery);
+        (all.connected.len(), all.whole.len(), all.failed_attempts, all.excused)
+    }
+
+    #[test]
+    fn who_is_connected_anew_is_whole_when_he_has_what_was_due() {
+        let recovery = recovery();
+        let server_restart = recovery.server_restart();
+        for _ in 0..3 {
+            server_restart.one_more_due(0);
+        }
+        recovery.connected(1);
+        assert_eq!(found(&recovery), (0, 0, 0, 0), "nothing has happened yet");
+        server_restart.kill(os::now_ns());
+        assert_eq!(recovery.ended(true), Ended::Broke);
+        assert_eq!(recovery.ended(false), Ended::Failed);
+        recovery.opened();
+        recovery.connected(1);
+        assert_eq!(found(&recovery), (1, 0, 1, 1));
+        recovery.received(2, os::now_ns());
+        assert_eq!(found(&recovery), (1, 0, 1, 1));
+        recovery.received(3, os::now_ns());
+        assert_eq!(found(&recovery), (1, 1, 1, 1));
+        server_restart.one_more_due(0);
+        assert_eq!(found(&recovery), (1, 1, 1, 1), "once is enough");
+    }
+
+    #[test]
+    fn who_missed_nothing_is_whole_as_soon_as_he_is_connected() {
+        let recovery = recovery();
+        recovery.server_restart().kill(os::now_ns());
+        recovery.ended(true);
+        recovery.connected(0);
+        assert_eq!(found(&recovery), (1, 1, 0, 1));
+    }
+
+    #[test]
+    fn the_old_servers_last_answer_is_no_recovery() {
+        let recovery = recovery();
+        recovery.server_restart().kill(os::now_ns());
+        recovery.connected(0);
+        assert_eq!(found(&recovery), (0, 0, 0, 0));
+        // A poller finds out by itself that its connection is closed, and opens another.
+        recovery.opened();
+        recovery.connected(0);
+        assert_eq!(found(&recovery), (1, 1, 0, 0));
+    }
+
+    #[test]
+    fn a_connection_that_the_dying_server_took_is_a_failed_attempt_or_excused() {
+        let recovery = recovery();
+        recovery.server_restart().kill(os::now_ns());
+        recovery.ended(true);
+        recovery.opened();
+        assert_eq!(recovery.ended(true), Ended::Failed, "it was never answered");
+        recovery.opened();
+        recovery.connected(0);
+        assert_eq!(recovery.ended(true), Ended::Broke);
+        assert_eq!(found(&recovery), (0, 0, 1, 3), "whoever is away again is not back");
+    }
+
+    #[test]
+    fn a_connection_that_the_new_server_breaks_is_not_excused() {
+        let recovery = recovery();
+        let server_restart = recovery.server_restart();
+        server_restart.kill(os::now_ns());
+        server_restart.listen(os::now_ns());
+        recovery.ended(true);
+        recovery.opened();
+        recovery.connected(0);
+        assert_eq!(recovery.ended(true), Ended::Broke);
+        assert_eq!(found(&recovery), (0, 0, 0, 1));
+    }
+
+    #[test]
+    fn before_the_restart_a_break_is_a_break() {
+        let recovery = recovery();
+        assert_eq!((recovery.ended(true), recovery.ended(false)), (Ended::Broke, Ended::Failed));
+        assert_eq!(found(&recovery), (0, 0, 0, 0));
+    }
+}

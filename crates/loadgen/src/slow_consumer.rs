@@ -1,0 +1,313 @@
+//! A subscriber that does not keep up: from the window's start on it reads slowly, or nothing any more.
+//!
+//! It is slow where the kernel hands over bytes, below tap and technique, so that the kernel's buffers fill up and the server
+//! feels it, as of a client on a bad line or one that hangs. Whether the server has cut it off is asked of the kernel, since
+//! somebody who does not read does not notice. One that was cut off stays away.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::histogram;
+use crate::os;
+use crate::stop::Stop;
+
+/// How often one that waits looks whether it may read, or has been cut off.
+const LOOK: Duration = Duration::from_millis(20);
+const LOOKS_PER_S: usize = 50;
+/// Read at once at least, if it is there: not a byte at a time.
+const LEAST_READ: usize = 1024;
+/// Read at once at most.
+const MOST_READ: usize = 4 * 1024;
+
+/// A subscriber that does not keep up.
+#[derive(Debug)]
+pub(crate) struct SlowConsumer {
+    reads_bytes_per_s: u32,
+    /// The window's start, ns of `CLOCK_MONOTONIC`; the worker tells.
+    slow_from_ns: Rc<Cell<u64>>,
+    /// The trial's end, from which on it reads on, so that its connection can end.
+    stop: Stop,
+    cut_off_ns: Cell<Option<u64>>,
+}
+
+impl SlowConsumer {
+    /// One that reads so many bytes per second from `slow_from_ns` on.
+    pub(crate) fn new(reads_bytes_per_s: u32, slow_from_ns: Rc<Cell<u64>>, stop: Stop) -> Self {
+        Self { reads_bytes_per_s, slow_from_ns, stop, cut_off_ns: Cell::new(None) }
+    }
+
+    /// Takes in that the server has let it go, or has cut its connection. Before it is slow, and behind the trial's end, that
+    /// says nothing of slow consumers.
+    pub(crate) fn cut_off(&self) {
+        let now_ns = os::now_ns();
+        if self.is_slow(now_ns) && self.cut_off_ns.get().is_none() {
+            self.cut_off_ns.set(Some(now_ns));
+        }
+    }
+
+    /// Whether the server has cut it off.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.cut_off_ns.get().is_some()
+    }
+
+    fn is_slow(&self, now_ns: u64) -> bool {
+        now_ns >= self.slow_from_ns.get() && !self.stop.is_requested()
+    }
+}
+
+/// The reading of one connection of a slow consumer's.
+#[derive(Debug)]
+pub(crate) struct SlowReading {
+    slow_consumer: Rc<SlowConsumer>,
+    credit: Credit,
+    look: Pin<Box<Sleep>>,
+}
+
+impl SlowReading {
+    pub(crate) fn new(slow_consumer: Rc<SlowConsumer>) -> Self {
+        let credit = Credit::new(slow_consumer.reads_bytes_per_s);
+        Self { slow_consumer, credit, look: Box::pin(sleep(LOOK)) }
+    }
+
+    /// Reads as a slow consumer does.
+    pub(crate) fn poll_read(
+        &mut self,
+        stream: &mut TcpStream,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let now_ns = os::now_ns();
+            if !self.slow_consumer.is_slow(now_ns) {
+                return Pin::new(stream).poll_read(cx, buf);
+            }
+            if !os::is_established(&*stream) {
+                self.slow_consumer.cut_off();
+                if self.slow_consumer.reads_bytes_per_s == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+                }
+            }
+            self.credit.grow(now_ns);
+            if self.credit.bytes >= LEAST_READ {
+                return self.poll_slowly(stream, cx, buf);
+            }
+            ready!(self.look.as_mut().poll(cx));
+            self.look.as_mut().reset(Instant::now() + LOOK);
+        }
+    }
+
+    fn poll_slowly(
+        &mut self,
+        stream: &mut TcpStream,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut bytes = [0; MOST_READ];
+        let most = self.credit.bytes.min(MOST_READ).min(buf.remaining());
+        let mut part = ReadBuf::new(&mut bytes[..most]);
+        let read = ready!(Pin::new(stream).poll_read(cx, &mut part));
+        if read.is_err() || (part.filled().is_empty() && most > 0) {
+            self.slow_consumer.cut_off();
+        }
+        buf.put_slice(part.filled());
+        self.credit.bytes -= part.filled().len();
+        Poll::Ready(read)
+    }
+}
+
+/// What may be read at once, at a speed. Time in which there was nothing to read is not made up for: it grows no further than
+/// [`MOST_READ`], or what two looks bring.
+#[derive(Debug)]
+struct Credit {
+    bytes_per_s: u32,
+    bytes: usize,
+    /// Up to when it has grown, but for a part of a byte; none before the first time.
+    grown_ns: Option<u64>,
+}
+
+impl Credit {
+    fn new(bytes_per_s: u32) -> Self {
+        Self { bytes_per_s, bytes: 0, grown_ns: None }
+    }
+
+    fn grow(&mut self, now_ns: u64) {
+        let Some(grown_ns) = self.grown_ns else {
+            self.grown_ns = Some(now_ns);
+            return;
+        };
+        let elapsed_ns = u128::from(now_ns.saturating_sub(grown_ns));
+        let more = u128::from(self.bytes_per_s) * elapsed_ns / 1_000_000_000;
+        if more > 0 {
+            let most = (self.bytes_per_s as usize / LOOKS_PER_S * 2).max(MOST_READ);
+            self.bytes = self.bytes.saturating_add(usize::try_from(more).unwrap_or(usize::MAX)).min(most);
+            self.grown_ns = Some(now_ns);
+        }
+    }
+}
+
+/// What became of many slow consumers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SlowConsumers {
+    /// How many there are.
+    pub(crate) subscribers: u64,
+    /// From the window's start until it was cut off, in nanoseconds: one value for each that was.
+    #[serde(with = "histogram::in_base64")]
+    pub(crate) cut_off_after: Histogram<u64>,
+    /// The window's events that they received.
+    pub(crate) delivered: u64,
+}
+
+impl Default for SlowConsumers {
+    fn default() -> Self {
+        Self { subscribers: 0, cut_off_after: histogram::empty(), delivered: 0 }
+    }
+}
+
+impl SlowConsumers {
+    /// Takes in one as it stands now.
+    pub(crate) fn add(&mut self, slow_consumer: &SlowConsumer) {
+        self.subscribers += 1;
+        if let Some(at_ns) = slow_consumer.cut_off_ns.get() {
+            self.cut_off_after.saturating_record(at_ns.saturating_sub(slow_consumer.slow_from_ns.get()));
+        }
+    }
+
+    /// Takes in those of another thread.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.subscribers += other.subscribers;
+        histogram::merge(&mut self.cut_off_after, &other.cut_off_after);
+        self.delivered += other.delivered;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::stop;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn credit_grows_with_time_and_not_without_end() {
+        let mut credit = Credit::new(10_000);
+        credit.grow(5_000 * MS);
+        assert_eq!(credit.bytes, 0);
+        for nth in 1..=100 {
+            credit.grow((5_000 + nth) * MS);
+        }
+        assert_eq!(credit.bytes, 1_000, "100 ms at 10,000 bytes per second");
+        credit.grow(3_600_000 * MS);
+        assert_eq!(credit.bytes, MOST_READ);
+    }
+
+    #[test]
+    fn looks_that_are_close_together_lose_no_time() {
+        let mut credit = Credit::new(1_000);
+        for nth in 0..=10_000 {
+            credit.grow(1 + nth * MS / 10);
+        }
+        assert_eq!(credit.bytes, 1_000, "a second at 1,000 bytes per second, looked at every 0.1 ms");
+    }
+
+    #[test]
+    fn who_reads_nothing_has_no_credit_ever() {
+        let mut credit = Credit::new(0);
+        credit.grow(0);
+        credit.grow(u64::MAX);
+        assert_eq!(credit.bytes, 0);
+    }
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (client, listener.accept().await.unwrap().0)
+    }
+
+    struct Slow {
+        reading: SlowReading,
+        stream: TcpStream,
+    }
+
+    impl AsyncRead for Slow {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let Self { reading, stream } = &mut *self;
+            reading.poll_read(stream, cx, buf)
+        }
+    }
+
+    fn slow(
+        reads_bytes_per_s: u32,
+        slow_from_ns: u64,
+        stop: Stop,
+        stream: TcpStream,
+    ) -> (Slow, Rc<SlowConsumer>) {
+        let slow_consumer =
+            Rc::new(SlowConsumer::new(reads_bytes_per_s, Rc::new(Cell::new(slow_from_ns)), stop));
+        (Slow { reading: SlowReading::new(Rc::clone(&slow_consumer)), stream }, slow_consumer)
+    }
+
+    #[tokio::test]
+    async fn who_stops_reading_finds_that_it_was_cut_off_and_nothing_of_what_was_sent() {
+        let ((client, mut server), (_stopper, stop)) = (pair().await, stop::channel());
+        let (mut slow, slow_consumer) = slow(0, 0, stop, client);
+        server.write_all(b"never read").await.unwrap();
+        let mut room = [0; 100];
+        tokio::select! {
+            biased;
+            read = slow.read(&mut room) => panic!("{read:?}"),
+            () = sleep(5 * LOOK) => {}
+        }
+        assert!(!slow_consumer.is_cut_off());
+        drop(server);
+        let error = slow.read(&mut room).await.unwrap_err();
+        assert_eq!((error.kind(), slow_consumer.is_cut_off()), (io::ErrorKind::ConnectionAborted, true));
+    }
+
+    #[tokio::test]
+    async fn who_reads_slowly_reads_all_in_its_time() {
+        let ((client, mut server), (_stopper, stop)) = (pair().await, stop::channel());
+        let (mut slow, slow_consumer) = slow(50_000, 0, stop, client);
+        server.write_all(&[7; 10_000]).await.unwrap();
+        let begin = Instant::now();
+        slow.read_exact(&mut [0; 10_000]).await.unwrap();
+        assert!(begin.elapsed() >= Duration::from_millis(150), "{:?}", begin.elapsed());
+        assert!(!slow_consumer.is_cut_off());
+        drop(server);
+        assert_eq!(slow.read(&mut [0; 10]).await.unwrap(), 0);
+        assert!(slow_consumer.is_cut_off());
+    }
+
+    #[tokio::test]
+    async fn before_its_time_and_behind_the_trials_end_it_reads_as_others_do() {
+        let ((client, mut server), (stopper, stop)) = (pair().await, stop::channel());
+        let (mut slow, slow_consumer) = slow(0, u64::MAX, stop, client);
+        server.write_all(b"before").await.unwrap();
+        slow.read_exact(&mut [0; 6]).await.unwrap();
+        slow.reading.slow_consumer.slow_from_ns.set(0);
+        server.write_all(b"behind").await.unwrap();
+        stopper.stop();
+        slow.read_exact(&mut [0; 6]).await.unwrap();
+        drop(server);
+        assert_eq!(slow.read(&mut [0; 10]).await.unwrap(), 0);
+        assert!(!slow_consumer.is_cut_off(), "at the trial's end, connections end");
+    }
+}

@@ -1,0 +1,113 @@
+//! How a server that somebody else wrote is asked: where, and after what. Pushbench's own are asked by [`Resume`]'s query.
+
+use hyper::HeaderMap;
+use hyper::header::{ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use model::target::{Resumes, Subscription};
+use protocol::{Resume, Start};
+
+/// WHATWG HTML §9.2.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// What to ask for: `path` by `resume`, or what `subscription` has in its place.
+pub(super) fn target(subscription: Option<&Subscription>, path: &str, resume: Resume) -> String {
+    let Some(subscription) = subscription else { return format!("{path}?{resume}") };
+    let after = match resume.start {
+        Start::Fresh => 0,
+        Start::After(seq) => seq,
+    };
+    subscription.path.replace("{channel}", &resume.channel.to_string()).replace("{after}", &after.to_string())
+}
+
+/// Where a subscriber stands, in the words of a server that numbers messages in its own way.
+#[derive(Debug, Default)]
+pub(crate) struct Bookmark {
+    modified: Option<HeaderValue>,
+    tag: Option<HeaderValue>,
+    event: Option<HeaderValue>,
+}
+
+impl Bookmark {
+    /// Takes in what an answer's head says of where the subscriber stands behind it.
+    pub(super) fn take_answer(&mut self, headers: &HeaderMap) {
+        for (name, place) in [(LAST_MODIFIED, &mut self.modified), (ETAG, &mut self.tag)] {
+            if let Some(value) = headers.get(name) {
+                *place = Some(value.clone());
+            }
+        }
+    }
+
+    /// Takes in the id of an event that was received.
+    pub(super) fn take_event(&mut self, id: &str) {
+        if !id.is_empty() {
+            self.event = HeaderValue::try_from(id).ok();
+        }
+    }
+
+    /// Adds what asks for all behind it.
+    pub(super) fn ask(&self, resumes: Resumes, headers: &mut HeaderMap) {
+        let fields = match resumes {
+            Resumes::None | Resumes::Query => return,
+            Resumes::Validators => vec![(IF_MODIFIED_SINCE, &self.modified), (IF_NONE_MATCH, &self.tag)],
+            Resumes::LastEventId => vec![(LAST_EVENT_ID, &self.event)],
+        };
+        for (name, value) in fields {
+            if let Some(value) = value {
+                headers.insert(name, value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use model::target::Answers;
+
+    use super::*;
+
+    fn subscription(path: &str) -> Subscription {
+        Subscription {
+            path: path.to_owned(),
+            resumes: Resumes::Query,
+            empty: None,
+            answers: Answers::All,
+            newline: false,
+            headers: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn own_servers_are_asked_by_the_query_and_others_as_their_path_says() {
+        let resume = Resume { channel: 3, start: Start::After(17) };
+        assert_eq!(target(None, "/ws", resume), "/ws?channel=3&after=17");
+        let other = subscription("/sub/{channel}/from/{after}");
+        assert_eq!(target(Some(&other), "/ws", resume), "/sub/3/from/17");
+        assert_eq!(target(Some(&other), "/ws", Resume { start: Start::Fresh, ..resume }), "/sub/3/from/0");
+    }
+
+    #[test]
+    fn a_subscriber_asks_for_what_is_behind_the_last_answer_or_event() {
+        let mut bookmark = Bookmark::default();
+        let asked = |bookmark: &Bookmark, resumes| {
+            let mut headers = HeaderMap::new();
+            bookmark.ask(resumes, &mut headers);
+            headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+                .collect::<Vec<_>>()
+        };
+        assert!(asked(&bookmark, Resumes::Validators).is_empty());
+        let mut answer = HeaderMap::new();
+        answer.insert(LAST_MODIFIED, HeaderValue::from_static("now"));
+        answer.insert(ETAG, HeaderValue::from_static("1"));
+        bookmark.take_answer(&answer);
+        // An answer that says nothing leaves the subscriber where it was.
+        bookmark.take_answer(&HeaderMap::new());
+        bookmark.take_event("5:0");
+        bookmark.take_event("");
+        assert_eq!(asked(&bookmark, Resumes::Validators), ["if-modified-since: now", "if-none-match: 1"]);
+        assert_eq!(asked(&bookmark, Resumes::LastEventId), ["last-event-id: 5:0"]);
+        assert!(asked(&bookmark, Resumes::Query).is_empty());
+    }
+}

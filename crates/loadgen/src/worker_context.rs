@@ -1,0 +1,381 @@
+//! What the sessions of one load thread share: settings, headers, the recorder, byte accounting's byte counts, the stop signal.
+//!
+//! A worker lives on one thread and needs no lock. Whoever waits on another thread for all to be connected reads one
+//! atomic number, which is not written for each event.
+
+mod request_headers;
+mod snapshot;
+
+use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use model::settings::{HttpVersion, Settings, Transport};
+use model::target::Subscription;
+use model::trial::{Flight, RecordedHead};
+use protocol::message::{Message, MessageError, Stamp};
+use tokio::sync::{mpsc, watch};
+
+use crate::byte_accounting::{ConnectionTrace, Protocol, Tracer};
+use crate::cursor::Cursor;
+use crate::headers::{self, Exchange};
+use crate::heads::Heads;
+use crate::os;
+use crate::payload::{PayloadError, PayloadSource};
+use crate::recorder::Recorder;
+use crate::seed::{self, Purpose};
+use crate::server_restart::{Recovery, RecoveryTimes, ServerRestart};
+use crate::session::Session;
+use crate::set_up::{Beginning, Place, SetUps};
+use crate::slow_consumer::{SlowConsumer, SlowConsumers};
+use crate::stop::Stop;
+use crate::subscriber::SubscribeError;
+use crate::transport::{Http2Pool, Sockets, Tls, Trust};
+
+pub use snapshot::Snapshot;
+
+use request_headers::RequestHeaders;
+
+/// What a worker is made of.
+#[derive(Debug, Clone)]
+pub struct WorkerSpec {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// The server's certificate, if TLS is spoken.
+    pub trust: Option<Trust>,
+    /// The trial's settings.
+    pub settings: Arc<Settings>,
+    /// The trial's seed.
+    pub seed: u64,
+    /// This worker's number, from 0.
+    pub index: u32,
+    /// The trial's end.
+    pub stop: Stop,
+    /// How many sessions of all workers are connected.
+    pub connected: Arc<AtomicU64>,
+}
+
+/// Everything that a load thread's sessions have in common.
+#[derive(Debug)]
+pub struct WorkerContext {
+    spec: WorkerSpec,
+    subscription: Option<Subscription>,
+    headers: RequestHeaders,
+    tls: Option<Tls>,
+    sockets: Sockets,
+    http2: Http2Pool,
+    places: RefCell<BTreeMap<u32, Rc<Place>>>,
+    set_ups: RefCell<SetUps>,
+    heads: Heads,
+    tracer: Option<Rc<Tracer>>,
+    opened: watch::Sender<bool>,
+    recorder: RefCell<Recorder>,
+    /// What those found that do not keep up, who they are, and when they begin to be slow.
+    recorder_of_slow_consumers: RefCell<Recorder>,
+    slow_consumers: RefCell<Vec<Rc<SlowConsumer>>>,
+    slow_from_ns: Rc<Cell<u64>>,
+    /// The restart that is to come, and who comes back after it.
+    server_restart: OnceCell<Arc<ServerRestart>>,
+    recoveries: RefCell<Vec<Rc<Recovery>>>,
+    uplink_payload: RefCell<PayloadSource>,
+    unreadable: Cell<Option<MessageError>>,
+    connected: Cell<u64>,
+}
+
+impl WorkerContext {
+    /// A worker without sessions.
+    ///
+    /// # Errors
+    ///
+    /// When the settings ask for an uplink payload that cannot be made.
+    pub fn new(spec: WorkerSpec) -> Result<Rc<Self>, PayloadError> {
+        Self::at_target(spec, None)
+    }
+
+    /// The same at a server that somebody else wrote, and that is subscribed to as `subscription` says.
+    ///
+    /// # Errors
+    ///
+    /// As of [`new`](Self::new).
+    pub fn at_target(spec: WorkerSpec, subscription: Option<Subscription>) -> Result<Rc<Self>, PayloadError> {
+        let uplink_payload = uplink_payload(&spec)?;
+        let (address, resumes) = (spec.address, spec.settings.transport.resumption);
+        Ok(Rc::new(Self {
+            headers: RequestHeaders::new(spec.settings.http.headers, &transport(&spec), address)
+                .with(subscription.iter().flat_map(|subscription| &subscription.headers)),
+            tls: spec.trust.clone().map(|trust| Tls::new(trust, address, resumes)),
+            sockets: Sockets::default(),
+            http2: Http2Pool::default(),
+            places: RefCell::default(),
+            set_ups: RefCell::default(),
+            heads: Heads::default(),
+            tracer: spec.settings.traced.then(|| Tracer::new(spec.settings.events.payload)),
+            opened: watch::Sender::new(false),
+            recorder: RefCell::default(),
+            recorder_of_slow_consumers: RefCell::default(),
+            slow_consumers: RefCell::default(),
+            slow_from_ns: Rc::new(Cell::new(u64::MAX)),
+            server_restart: OnceCell::new(),
+            recoveries: RefCell::default(),
+            uplink_payload: RefCell::new(uplink_payload),
+            unreadable: Cell::new(None),
+            connected: Cell::new(0),
+            subscription,
+            spec,
+        }))
+    }
+
+    /// The session of subscriber `index`, which reads `channel` and sends a message whenever `outgoing` yields an
+    /// intended send time.
+    pub fn session(
+        self: &Rc<Self>,
+        index: u32,
+        channel: u32,
+        outgoing: Option<mpsc::UnboundedReceiver<u64>>,
+    ) -> Session {
+        Session::new(Rc::clone(self), index, channel, outgoing)
+    }
+
+    /// Takes in that the server will be restarted; only sessions that begin later know of it.
+    pub fn expect(&self, server_restart: Arc<ServerRestart>) {
+        self.server_restart.get_or_init(|| server_restart);
+    }
+
+    /// From now on, messages whose intended send time lies in `window` (ns of `CLOCK_MONOTONIC`) are recorded, and
+    /// those who rest until all are connected go on.
+    pub fn open(&self, window: Range<u64>) {
+        self.slow_from_ns.set(window.start);
+        self.recorder_of_slow_consumers.borrow_mut().open(window.clone());
+        self.recorder.borrow_mut().open(window);
+        self.opened.send_replace(true);
+    }
+
+    /// The counters as they stand.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot {
+            counters: self.recorder.borrow().counters,
+            segments: self.sockets.segments(),
+            ..Snapshot::default()
+        };
+        for place in self.places.borrow().values() {
+            let byte_counts = place.byte_counts.borrow();
+            snapshot.account += byte_counts.account;
+            snapshot.socket_read += byte_counts.socket_read;
+            snapshot.socket_written += byte_counts.socket_written;
+        }
+        snapshot
+    }
+
+    /// What it took until the sessions were connected.
+    pub fn take_set_ups(&self) -> SetUps {
+        self.set_ups.take()
+    }
+
+    /// What requests and answers said: the first of each kind of exchange.
+    pub fn heads(&self) -> Vec<RecordedHead> {
+        self.heads.all()
+    }
+
+    /// Every flight so far at the sessions' sockets, if the trial is traced; nothing of it stays. Times are those of
+    /// `CLOCK_MONOTONIC`.
+    pub fn take_trace(&self) -> Vec<Flight> {
+        self.tracer.as_ref().map_or_else(Vec::new, |tracer| tracer.take())
+    }
+
+    /// Waits until every connection of the sessions is closed.
+    pub async fn all_closed(&self) {
+        self.sockets.all_closed().await;
+    }
+
+    /// Whether connections resume the TLS sessions of earlier ones.
+    pub fn resumes(&self) -> bool {
+        self.tls.is_some() && self.spec.settings.transport.resumption
+    }
+
+    /// Fetches what the first session needs to resume a TLS session, if sessions are resumed. Sessions see to it
+    /// themselves; whoever calls this before the first one keeps that out of its set-up.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached, is not trusted, or gives no ticket.
+    pub async fn prime(&self) -> Result<(), SubscribeError> {
+        let protocol = match self.spec.settings.transport.http {
+            HttpVersion::Http1 => Protocol::Http,
+            HttpVersion::Http2 => Protocol::Http2,
+        };
+        match &self.tls {
+            Some(tls) => tls.prime(protocol).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What was recorded.
+    pub fn recorder(&self) -> Ref<'_, Recorder> {
+        self.recorder.borrow()
+    }
+
+    /// What was recorded, for another thread to merge; an empty recorder stays.
+    pub fn take_recorder(&self) -> Recorder {
+        self.recorder.take()
+    }
+
+    /// What became of the sessions that do not keep up.
+    pub(crate) fn slow_consumers(&self) -> SlowConsumers {
+        let delivered = self.recorder_of_slow_consumers.borrow().counters.delivered;
+        let mut all = SlowConsumers { delivered, ..SlowConsumers::default() };
+        self.slow_consumers.borrow().iter().for_each(|slow_consumer| all.add(slow_consumer));
+        all
+    }
+
+    /// How the sessions came back after a restart of the server.
+    pub(crate) fn recoveries(&self) -> RecoveryTimes {
+        let mut all = RecoveryTimes::default();
+        self.recoveries.borrow().iter().for_each(|recovery| all.add(recovery));
+        all
+    }
+
+    /// Why the first unreadable message was none, if one came.
+    pub fn unreadable(&self) -> Option<MessageError> {
+        self.unreadable.get()
+    }
+
+    /// How many sessions of this worker are connected.
+    pub fn connected(&self) -> u64 {
+        self.connected.get()
+    }
+
+    /// The trial's end.
+    pub fn stop(&self) -> Stop {
+        self.spec.stop.clone()
+    }
+
+    pub(crate) fn spec(&self) -> &WorkerSpec {
+        &self.spec
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        headers::origin(&transport(&self.spec), self.spec.address)
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    pub(crate) fn sockets(&self) -> &Sockets {
+        &self.sockets
+    }
+
+    pub(crate) fn http2_connections(&self) -> &Http2Pool {
+        &self.http2
+    }
+
+    pub(crate) fn heads_so_far(&self) -> &Heads {
+        &self.heads
+    }
+
+    /// Where the bytes of a place are counted.
+    pub(crate) fn place(&self, number: u32) -> Rc<Place> {
+        Rc::clone(self.places.borrow_mut().entry(number).or_default())
+    }
+
+    /// The trace of a connection that a subscriber asks for now, if the trial is traced.
+    pub(crate) fn trace(&self, subscriber: u32, protocol: Protocol) -> Option<ConnectionTrace> {
+        let readable = self.tls.is_none().then_some(protocol);
+        self.tracer.as_ref().map(|tracer| tracer.open(subscriber, readable, os::now_ns()))
+    }
+
+    /// Waits until all sessions of the trial are connected.
+    pub(crate) async fn opened(&self) {
+        // An error would say that this worker is gone.
+        let _ = self.opened.subscribe().wait_for(|opened| *opened).await;
+    }
+
+    pub(crate) fn subscription(&self) -> Option<&Subscription> {
+        self.subscription.as_ref()
+    }
+
+    pub(crate) fn headers(&self, exchange: Exchange) -> &HeaderMap {
+        self.headers.of(exchange)
+    }
+
+    pub(crate) fn added_delay(&self) -> Duration {
+        Duration::from_nanos(self.spec.settings.subscribers.added_delay_ns)
+    }
+
+    /// The part of subscriber `index`, if it is one of those that do not keep up: the last ones of all.
+    pub(crate) fn slow_consumer(&self, index: u32) -> Option<Rc<SlowConsumer>> {
+        let settings = &self.spec.settings;
+        let slow_consumers = settings.slow_consumers.as_ref()?;
+        let count = settings.subscribers.count;
+        let speed =
+            (index >= count - slow_consumers.of(count)).then_some(slow_consumers.reads_bytes_per_s)?;
+        let slow_consumer = Rc::new(SlowConsumer::new(speed, Rc::clone(&self.slow_from_ns), self.stop()));
+        self.slow_consumers.borrow_mut().push(Rc::clone(&slow_consumer));
+        Some(slow_consumer)
+    }
+
+    /// The way back of a subscriber of this channel, if the server is to be restarted.
+    pub(crate) fn recovery(&self, channel: u32) -> Option<Rc<Recovery>> {
+        let recovery = Rc::new(Recovery::new(Arc::clone(self.server_restart.get()?), channel));
+        self.recoveries.borrow_mut().push(Rc::clone(&recovery));
+        Some(recovery)
+    }
+
+    fn recorder_of(&self, keeps_up: bool) -> RefMut<'_, Recorder> {
+        if keeps_up { self.recorder.borrow_mut() } else { self.recorder_of_slow_consumers.borrow_mut() }
+    }
+
+    pub(crate) fn count(&self, keeps_up: bool, add: impl FnOnce(&mut Recorder)) {
+        add(&mut self.recorder_of(keeps_up));
+    }
+
+    pub(crate) fn received(&self, keeps_up: bool, cursor: &mut Cursor, bytes: &[u8], now_ns: u64) {
+        let mut recorder = self.recorder_of(keeps_up);
+        match Message::decode(bytes) {
+            Ok(message) => recorder.received(cursor, message.stamp, bytes.len(), now_ns),
+            Err(error) => {
+                recorder.counters.unreadable += 1;
+                self.unreadable.set(self.unreadable.get().or(Some(error)));
+            }
+        }
+    }
+
+    /// A message of this worker's subscribers, sent now.
+    pub(crate) fn uplink_message(&self, intended_ns: u64) -> Bytes {
+        let mut source = self.uplink_payload.borrow_mut();
+        let (payload, kind) = source.next(os::unix_ms());
+        let stamp = Stamp { seq: 0, intended_ns, actual_ns: os::now_ns() };
+        let message = Message { stamp, payload, kind }.to_bytes();
+        self.recorder.borrow_mut().sent(intended_ns, message.len());
+        message
+    }
+
+    pub(crate) fn one_more_greeted(&self, beginning: &Beginning) {
+        self.set_ups.borrow_mut().greeted(beginning);
+    }
+
+    pub(crate) fn one_more_connected(&self, beginning: &Beginning) {
+        self.set_ups.borrow_mut().add(beginning);
+        self.connected.set(self.connected.get() + 1);
+        self.spec.connected.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn uplink_payload(spec: &WorkerSpec) -> Result<PayloadSource, PayloadError> {
+    let settings = &spec.settings;
+    let bytes = settings.uplink.as_ref().map_or(settings.events.payload_bytes, |uplink| uplink.payload_bytes);
+    let rng = seed::rng(spec.seed, Purpose::UplinkPayload, u64::from(spec.index));
+    PayloadSource::new(settings.events.payload, bytes, rng)
+}
+
+/// The transport as it is: TLS is spoken where there is somebody to trust.
+fn transport(spec: &WorkerSpec) -> Transport {
+    Transport { tls: spec.trust.is_some(), ..spec.settings.transport.clone() }
+}

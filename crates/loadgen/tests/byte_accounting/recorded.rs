@@ -1,0 +1,219 @@
+//! Exchanges between hyper's own HTTP/2 client and server, recorded at the client's end.
+//!
+//! What is expected is counted in the recording by a splitter that knows nothing but the 9-byte header.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http2::SendRequest;
+use hyper::ext::Protocol;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use loadgen::byte_accounting::Protocol::Http2;
+use model::byte_account::{Account, Layers};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::exchange::{Step, account, bytes_of, event, like};
+use crate::frames::{FIN, KEY, TEXT, frame};
+use crate::h2::{CONTINUATION, DATA, HEADERS, PREFACE};
+use crate::hyper_pair::{Body, record};
+use crate::socketio::packet;
+
+fn request(method: Method, path: &str, body: Vec<u8>) -> Request<Body> {
+    let mut request = Request::new(Full::from(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = format!("http://127.0.0.1:8080{path}").parse().expect("a uri");
+    request
+}
+
+async fn ask(sender: &mut SendRequest<Body>, request: Request<Body>) -> (StatusCode, Bytes) {
+    sender.ready().await.expect("a connection");
+    let response = sender.send_request(request).await.expect("an answer");
+    let status = response.status();
+    (status, response.into_body().collect().await.expect("a body").to_bytes())
+}
+
+async fn speak_websocket(sender: &mut SendRequest<Body>) {
+    let mut opening = request(Method::CONNECT, "/ws", Vec::new());
+    opening.extensions_mut().insert(Protocol::from_static("websocket"));
+    sender.ready().await.expect("a connection");
+    let response = sender.send_request(opening).await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::OK);
+    let mut stream = TokioIo::new(hyper::upgrade::on(response).await.expect("a stream"));
+    stream.write_all(&frame(FIN | TEXT, &event(3), Some(KEY))).await.expect("room");
+    stream.shutdown().await.expect("an end");
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await.expect("a frame");
+    assert_eq!(heard, frame(FIN | TEXT, &event(9), None));
+}
+
+/// The bytes of one direction in one piece.
+fn joined(steps: &[Step], of_up: bool) -> Vec<u8> {
+    steps.iter().filter(|step| matches!(step, Step::Up(_)) == of_up).flat_map(bytes_of).copied().collect()
+}
+
+/// Kinds and payload lengths of all frames.
+fn frames_of(mut bytes: &[u8]) -> Vec<(u8, u64)> {
+    let mut frames = Vec::new();
+    while let [a, b, c, kind, ..] = *bytes {
+        let len = u32::from_be_bytes([0, a, b, c]);
+        frames.push((kind, u64::from(len)));
+        bytes = &bytes[9 + len as usize..];
+    }
+    frames
+}
+
+/// What of the frames' own bytes must be in which layer, if every poll found something.
+fn framing(frames: &[(u8, u64)]) -> Layers {
+    let of = |wanted: u8| frames.iter().filter(move |(kind, _)| *kind == wanted);
+    let blocks: Vec<u64> = of(HEADERS).map(|(_, len)| *len).collect();
+    let others = frames.iter().filter(|(kind, _)| ![DATA, HEADERS, CONTINUATION].contains(kind));
+    Layers {
+        data_framing: 9 * of(DATA).count() as u64,
+        frame_headers: 9 * (of(HEADERS).count() + of(CONTINUATION).count()) as u64,
+        first_header_block: blocks[0],
+        response_head: blocks[1..].iter().sum(),
+        http2_control: others.map(|(_, len)| 9 + len).sum(),
+        ..Layers::default()
+    }
+}
+
+fn assert_any_cut(steps: &[Step], expected: Account) {
+    assert_eq!(account(Http2, steps.to_vec()), expected);
+    for size in [1, 7, 100] {
+        let pieces = steps.iter().flat_map(|step| bytes_of(step).chunks(size).map(|piece| like(step, piece)));
+        assert_eq!(account(Http2, pieces), expected, "pieces of {size}");
+    }
+}
+
+#[tokio::test]
+async fn polls_that_find_events_and_posts_of_hyper_are_accounted_to_the_byte() {
+    let steps = record(async |mut sender| {
+        for _ in 0..3 {
+            assert_eq!(ask(&mut sender, request(Method::GET, "/lines", vec![])).await.0, StatusCode::OK);
+            assert_eq!(ask(&mut sender, request(Method::GET, "/events", vec![])).await.0, StatusCode::OK);
+            let taken = ask(&mut sender, request(Method::POST, "/messages", event(20))).await;
+            assert_eq!(taken.0, StatusCode::NO_CONTENT);
+        }
+    })
+    .await;
+    let (of_client, of_server) = (joined(&steps, true), joined(&steps, false));
+    let (asked, answered) =
+        (framing(&frames_of(&of_client[PREFACE.len()..])), framing(&frames_of(&of_server)));
+    let framing_of_events = 3 * (3 + 3 * protocol::sse::framing_len(7) as u64);
+    assert_any_cut(
+        &steps,
+        Account {
+            up: Layers {
+                request_head: asked.response_head,
+                response_head: 0,
+                http2_control: asked.http2_control + PREFACE.len() as u64,
+                payload: 3 * 20,
+                stamp: 3 * 47,
+                ..asked
+            },
+            down: Layers {
+                payload: 6 * (5 + 100 + 40_000),
+                stamp: 18 * 47,
+                message_framing: framing_of_events,
+                ..answered
+            },
+        },
+    );
+}
+
+#[tokio::test]
+async fn polls_of_hyper_that_find_nothing_are_control_but_for_the_first_blocks() {
+    let steps = record(async |mut sender| {
+        for _ in 0..4 {
+            let answer = ask(&mut sender, request(Method::GET, "/nothing", vec![])).await;
+            assert_eq!(answer, (StatusCode::NO_CONTENT, Bytes::new()));
+        }
+    })
+    .await;
+    let expected = |of_up: bool| {
+        let bytes = joined(&steps, of_up);
+        let preface = if of_up { PREFACE.len() } else { 0 };
+        let framing = framing(&frames_of(&bytes[preface..]));
+        Layers {
+            first_header_block: framing.first_header_block,
+            control: framing.response_head + framing.frame_headers,
+            http2_control: framing.http2_control + preface as u64,
+            ..Layers::default()
+        }
+    };
+    assert_any_cut(&steps, Account { up: expected(true), down: expected(false) });
+}
+
+#[tokio::test]
+async fn websocket_of_hyper_in_a_stream_is_accounted_to_the_byte() {
+    let steps = record(async |mut sender| {
+        ask(&mut sender, request(Method::GET, "/lines", vec![])).await;
+        speak_websocket(&mut sender).await;
+        speak_websocket(&mut sender).await;
+    })
+    .await;
+    let (of_client, of_server) = (joined(&steps, true), joined(&steps, false));
+    let (asked, answered) =
+        (framing(&frames_of(&of_client[PREFACE.len()..])), framing(&frames_of(&of_server)));
+    assert_any_cut(
+        &steps,
+        Account {
+            up: Layers {
+                handshake: asked.response_head,
+                response_head: 0,
+                http2_control: asked.http2_control + PREFACE.len() as u64,
+                payload: 2 * 3,
+                stamp: 2 * 47,
+                message_framing: 2 * 6,
+                ..asked
+            },
+            down: Layers {
+                handshake: answered.response_head,
+                response_head: 0,
+                payload: 5 + 100 + 40_000 + 2 * 9,
+                stamp: 5 * 47,
+                message_framing: 3 + 2 * 2,
+                ..answered
+            },
+        },
+    );
+}
+
+#[tokio::test]
+async fn polls_and_posts_of_engine_io_are_accounted_to_the_byte() {
+    let path = protocol::paths::SOCKETIO;
+    let steps = record(async |mut sender| {
+        for _ in 0..3 {
+            assert_eq!(ask(&mut sender, request(Method::GET, path, vec![])).await.0, StatusCode::OK);
+            let taken = ask(&mut sender, request(Method::POST, path, packet(&event(20)))).await;
+            assert_eq!(taken, (StatusCode::OK, Bytes::from_static(b"ok")));
+        }
+    })
+    .await;
+    let (of_client, of_server) = (joined(&steps, true), joined(&steps, false));
+    let (asked, answered) =
+        (framing(&frames_of(&of_client[PREFACE.len()..])), framing(&frames_of(&of_server)));
+    assert_any_cut(
+        &steps,
+        Account {
+            up: Layers {
+                request_head: asked.response_head,
+                response_head: 0,
+                http2_control: asked.http2_control + PREFACE.len() as u64,
+                payload: 3 * 20,
+                stamp: 3 * 47,
+                engine_io: 3,
+                socket_io: 3 * 13,
+                ..asked
+            },
+            down: Layers {
+                payload: 3 * (5 + 100 + 40_000),
+                stamp: 9 * 47,
+                // Types and separators, and `ok`.
+                engine_io: 3 * (3 + 2 + 2),
+                socket_io: 9 * 13,
+                ..answered
+            },
+        },
+    );
+}

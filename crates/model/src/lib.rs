@@ -1,0 +1,34 @@
+//! What lies on disk: scenarios, trial records, the manifest of a run, and quantities with units.
+//!
+//! # Layout
+//!
+//! - [`quantity`]: `20ms`, `200 B`, `100/s`, and back
+//! - [`scenario`]: a question as a TOML file; a [`scenario::Scenario`] that exists can be run
+//! - [`target`]: a server that somebody else wrote, as a TOML file
+//! - [`settings`]: everything that one trial is told
+//! - [`byte_account`]: bytes by layer and direction
+//! - [`calendar`]: the date of a wall-clock time
+//! - [`trial`]: a trial's plan, outcome and record
+//! - [`manifest`]: what a run was, and on what machine
+//! - [`warning`]: what a reader of a figure must know
+//! - [`browser`]: what a browser was found to do
+//! - [`closing`]: what clients see of a WebSocket's end
+//! - [`publications`]: published figures, and how they are measured here
+//! - [`claim`]: what people say, and how results decide it
+
+pub mod browser;
+pub mod byte_account;
+pub mod calendar;
+pub mod claim;
+pub mod close_case;
+pub mod manifest;
+pub mod publication;
+pub mod quantity;
+pub mod scenario;
+pub mod settings;
+pub mod target;
+pub mod trial;
+pub mod warning;
+
+/// The version of every file that this crate describes; a reader refuses another one.
+pub const SCHEMA_VERSION: u32 = 4;

@@ -1,0 +1,206 @@
+//! What a run was, and on what machine.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::trial::Quantiles;
+
+/// A run's manifest: `manifest.json` in its folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
+    pub schema_version: u32,
+    /// pushbench's version.
+    pub pushbench: String,
+    /// The commit of the folder that it ran in, when the run began, if known: the program's own when it was built there
+    /// and then.
+    pub commit: Option<String>,
+    /// Whether files under version control differed from the commit then.
+    pub dirty: Option<bool>,
+    /// The arguments, without the program's path.
+    pub command: String,
+    /// Wall clock at the start, seconds since 1970.
+    pub started_unix_s: u64,
+    /// Shuffles the techniques, and decides every trial's own seed.
+    pub seed: u64,
+    /// Trials planned: of a search those that it took, or, while it is under way, as many as it may take.
+    pub planned_trials: u32,
+    /// What was left out, by name, and why.
+    pub skipped: Vec<Skipped>,
+    /// The contestants, in the order of the registry.
+    pub techniques: Vec<TechniqueInfo>,
+    /// The scenarios as they were run.
+    pub scenarios: Vec<ScenarioInfo>,
+    /// Versions of the libraries under measurement.
+    pub libraries: BTreeMap<String, String>,
+    /// The machine.
+    pub host: Host,
+    /// A bare socket ping between two processes on the same cores.
+    pub socket_ping: Option<SocketPing>,
+    /// Servers that somebody else wrote and that were measured beside pushbench's own.
+    #[serde(default)]
+    pub targets: Vec<TargetInfo>,
+    /// Published comparisons whose scenarios were run.
+    #[serde(default)]
+    pub publications: Vec<PublicationInfo>,
+    /// Their printed exchanges, as they crossed a socket.
+    #[serde(default)]
+    pub replays: Vec<Replay>,
+    /// Claims that this run's scenarios decide.
+    #[serde(default)]
+    pub claims: Vec<ClaimInfo>,
+}
+
+impl Manifest {
+    /// Trials that a climb to a bound left out: they were decided about, and not missed.
+    pub fn skipped_trials(&self) -> usize {
+        self.skipped.iter().filter(|skipped| skipped.what.starts_with("trial ")).count()
+    }
+}
+
+/// Something that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Skipped {
+    /// What.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A contestant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TechniqueInfo {
+    /// Its slug.
+    pub slug: String,
+    /// Its name for people.
+    pub label: String,
+    /// What it is, in a line.
+    pub about: String,
+    /// Whether it is the floor that others are a multiple of.
+    pub baseline: bool,
+}
+
+/// A server that somebody else wrote, as it was when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetInfo {
+    /// Its short name: the file's.
+    pub name: String,
+    /// Its name for people.
+    pub label: String,
+    /// What it is, in a line.
+    pub about: String,
+    /// What it says of its version, if it was asked.
+    pub version: Option<String>,
+    /// How an event is published there, for people.
+    pub publish: String,
+    /// The techniques that it was subscribed by.
+    pub techniques: Vec<String>,
+    /// The file's text.
+    pub text: String,
+}
+
+/// A scenario as it was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioInfo {
+    /// Its name.
+    pub name: String,
+    /// The question that it answers.
+    pub question: String,
+    /// How to read the answer.
+    pub reading: String,
+    /// The swept keys, outermost first.
+    pub sweeps: Vec<String>,
+    /// The file's text.
+    pub text: String,
+}
+
+/// A published comparison as it was when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublicationInfo {
+    /// Its short name.
+    pub id: String,
+    /// The file's text, as [`publications`](crate::publications) describes it.
+    pub text: String,
+}
+
+/// A claim as it was when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimInfo {
+    /// Its short name.
+    pub id: String,
+    /// The file's text, as [`claim`](crate::claim) describes it.
+    pub text: String,
+}
+
+/// A printed exchange that was sent and answered over a loopback connection, counted at the client's socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    /// The publication's short name.
+    pub publication: String,
+    /// The exchange's name there.
+    pub exchange: String,
+    /// The request.
+    pub up: ReplayedBytes,
+    /// The answer.
+    pub down: ReplayedBytes,
+}
+
+/// Bytes of one direction of a replayed exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayedBytes {
+    /// All that crossed the socket.
+    pub socket: u64,
+    /// Of these, the head's line ends: two bytes a line, and two after the last.
+    pub line_ends: u64,
+    /// Of these, the content after the head.
+    pub body: u64,
+}
+
+/// The machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// Operating system and kernel.
+    pub kernel: String,
+    /// The CPU's model.
+    pub cpu: String,
+    /// Cores that this process may use.
+    pub cores: u32,
+    /// The frequency governor, where there is one.
+    pub governor: Option<String>,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Cores of the server; empty when not pinned.
+    pub server_cores: Vec<u32>,
+    /// Cores of the load generator; empty when not pinned.
+    pub load_cores: Vec<u32>,
+    /// File descriptors that a process may open.
+    pub descriptors: u64,
+    /// Kernel settings that matter for latency.
+    pub sysctls: BTreeMap<String, String>,
+}
+
+/// A bare socket ping between two processes on the cores of server and load generator, at a low rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SocketPing {
+    /// Pings per second.
+    pub rate_per_s: f64,
+    /// Half of the round-trip time.
+    pub one_way: Quantiles,
+    /// Quantiles of the whole round trip.
+    pub round_trip: Quantiles,
+}

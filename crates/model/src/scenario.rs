@@ -1,0 +1,328 @@
+//! A scenario: a question as a TOML file. A [`Scenario`] that exists can be run.
+//!
+//! ```toml
+//! question = "What does a quote of a busy stock cost to deliver?"
+//! reading = "Look at p99 first …"
+//! techniques = []                # the slugs; empty or left out for all
+//! repetitions = 5
+//! runs = "by-default"            # by-default, capacity (with --capacity), when-named (only when it is asked for by name)
+//! greeting = false               # whether the server greets a new subscriber
+//! heartbeat = "15s"              # after so much silence the server sends a sign of life; "0s" for never
+//! observed = false               # in a network namespace of its own, against the kernel's counters
+//! traced = false                 # every flight at the sockets with its time
+//! counted = "nothing"            # nothing, or by a tool that slows the server down: instructions, system-calls
+//! client = "native"              # native, chromium, firefox
+//! publisher = "feed"             # feed, post (as servers that others wrote take events)
+//! targets = []                   # names of files in the folder targets, measured beside our own
+//! [events]
+//! rate = "100/s"                 # per channel
+//! pace = "constant"              # constant, poisson, "burst 10"
+//! payload = "100 B"
+//! kind = "text"                  # text, chat, json
+//! [subscribers]
+//! count = 100
+//! channels = 1
+//! added_delay = "0ms"
+//! [uplink]                       # left out: one-way
+//! rate = "1/s"                   # per subscriber
+//! pace = "constant"
+//! payload = "100 B"
+//! to = "channel"                 # channel, application
+//! [http]
+//! headers = "browser"            # minimal, browser, browser+session
+//! keep_alive = true
+//! [transport]
+//! tls = false
+//! resumption = false             # of TLS sessions, by later connections
+//! http = "1.1"                   # 1.1, 2
+//! per_connection = 1             # HTTP/2: subscribers that share a connection
+//! compression = "none"           # none, deflate
+//! [short_polling]
+//! interval = "1s"
+//! empty = "no-content"           # no-content, not-modified
+//! [long_polling]
+//! hold = "25s"
+//! [websocket]
+//! frames = "text"                # text, binary
+//! [socketio]
+//! transports = "upgrade"         # polling, upgrade, websocket
+//! [phases]
+//! warm_up = "1s"                 # no shorter than the interval where short polling takes part
+//! window = "2s"
+//! drain = "5s"                   # at most; it ends when everything has come
+//! [bound]
+//! p99 = "50ms"
+//! [stall]                        # left out: undisturbed
+//! at = "1s"
+//! for = "500ms"
+//! [restart]                      # left out: undisturbed
+//! at = "500ms"
+//! backoff = "none"               # none, jittered
+//! [slow_consumers]                    # left out: everybody keeps up
+//! share = "1%"
+//! reads = "never"                # never, or "4 KiB/s"
+//! idle_timeout = "60s"               # the server cuts who takes nothing for so long
+//! retained = 65536               # events; the server lets go who falls further behind
+//! [coalescing]
+//! window = "0ms"                 # the server holds events so long, to send them together
+//! [processes]
+//! server = 1
+//! load = 1
+//! cpu_contention = 1                 # left out: none; that many computing processes share the server's cores with it
+//! [search]                       # left out: the rate is given; with it, the highest one within the bound is searched for
+//! from = "1000/s"                # instead of events.rate
+//! precision = "5%"
+//! most = "1000000/s"
+//! then = ["50%", "100%", "150%"] # runs at these shares of it
+//! [[sweep]]                      # several multiply
+//! key = "short_polling.interval"
+//! values = ["10ms", "100ms"]
+//! techniques = ["short-polling"] # the others run once, at the file's own value
+//! with = { "phases.window" = ["1s", "2s"], repetitions = [5, 1] }   # what changes along; `search.from` may, too
+//! [[sweep]]
+//! name = "transport"             # instead of a key: the values are names for what `with` sets
+//! values = ["plain", "TLS"]
+//! with = { "transport.tls" = [false, true] }
+//! [quick]                        # laid over all this under --quick; its sweeps replace the others
+//! phases.window = "500ms"
+//! ```
+
+mod check;
+pub(crate) mod error;
+mod limits;
+pub(crate) mod reader;
+mod settings;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES, SMALLEST_JSON_BYTES};
+use self::error::Fault;
+pub use self::error::ScenarioError;
+pub use self::limits::Search;
+use self::reader::{Table, count, list, text, word};
+use self::sweep::{Choice, NOT_SWEPT, Sweep, combinations, technique};
+use crate::settings::Settings;
+
+const MOST_REPETITIONS: u32 = 1_000;
+const MOST_POINTS: usize = 1_000;
+
+/// A question that can be run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Its name: the file's, unless the file says otherwise.
+    pub name: String,
+    /// What it asks.
+    pub question: String,
+    /// How to read the answer.
+    pub reading: String,
+    /// Who takes part; empty for all.
+    pub techniques: Vec<String>,
+    /// How often each trial is repeated.
+    pub repetitions: u32,
+    /// Servers that somebody else wrote and that take part, too: names of files in the folder `targets`.
+    pub targets: Vec<String>,
+    /// When it is run.
+    pub runs: Runs,
+    /// The swept keys, outermost first.
+    pub sweeps: Vec<String>,
+    /// What is run, in the order of the sweeps' values; one point without a sweep.
+    pub points: Vec<Point>,
+    /// The file's text.
+    pub text: String,
+}
+
+/// When a scenario is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runs {
+    /// Whenever nobody names scenarios.
+    ByDefault,
+    /// With those that look for limits.
+    Capacity,
+    /// Only when it is asked for by name.
+    WhenNamed,
+}
+
+/// One combination of the swept keys' values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// The swept keys' values as written. A key that a technique does not sweep is not there.
+    pub values: BTreeMap<String, String>,
+    /// What a trial is told.
+    pub settings: Settings,
+    /// Who runs this point; empty for all of the scenario's.
+    pub techniques: Vec<String>,
+    /// How often its trials are repeated.
+    pub repetitions: u32,
+    /// How its rate is searched for; none when the settings give it.
+    pub search: Option<Search>,
+}
+
+/// How much of a scenario is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// As the file says.
+    Full,
+    /// With the file's `[quick]` laid over it.
+    Quick,
+}
+
+impl Scenario {
+    /// Reads a scenario from `text`. `file` is how messages name it, `name` the scenario's name if the file gives none,
+    /// `known` the slugs of all techniques in order. The variant that is not asked for is checked, too.
+    ///
+    /// # Errors
+    ///
+    /// At the first mistake, with its place and what is allowed.
+    pub fn parse(
+        text: &str,
+        file: &str,
+        name: &str,
+        known: &[&str],
+        extent: Extent,
+    ) -> Result<Self, ScenarioError> {
+        let parse = |extent| parse(text, name, known, extent).map_err(|fault| fault.locate(file, text));
+        let (full, quick) = (parse(Extent::Full)?, parse(Extent::Quick)?);
+        Ok(match extent {
+            Extent::Full => full,
+            Extent::Quick => quick,
+        })
+    }
+}
+
+fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Scenario, Fault> {
+    let mut tree = DeTable::parse(source)?.into_inner();
+    if let (Some(quick), Extent::Quick) = (quick(&tree)?, extent) {
+        tree::merge(&mut tree, &quick);
+    }
+    let root = Table::root(&tree);
+    let techniques = root.read("techniques", list(technique(known)))?.unwrap_or_default();
+    let sweeps = sweep::read_all(tree.get("sweep"), known)?;
+    let participants: Vec<&str> = known
+        .iter()
+        .copied()
+        .filter(|slug| techniques.is_empty() || techniques.iter().any(|t| t == slug))
+        .collect();
+    let runs = word(&[
+        ("by-default", Runs::ByDefault),
+        ("capacity", Runs::Capacity),
+        ("when-named", Runs::WhenNamed),
+    ]);
+    Ok(Scenario {
+        name: root.read("name", text)?.map_or_else(|| file_name(name), |name| own_name(&tree, name))?,
+        runs: root.read("runs", runs)?.unwrap_or(Runs::ByDefault),
+        question: root.required("question", text, "\"What does … cost?\"")?,
+        reading: root.required("reading", text, "\"Look at … first.\"")?,
+        repetitions: repetitions(&tree)?,
+        targets: root.read("targets", list(text))?.unwrap_or_default(),
+        sweeps: sweeps.iter().map(|sweep| sweep.key.get_ref().clone()).collect(),
+        points: points(&tree, &sweeps, &participants)?,
+        techniques,
+        text: source.to_owned(),
+    })
+}
+
+fn quick<'i>(tree: &DeTable<'i>) -> Result<Option<DeTable<'i>>, Fault> {
+    let Some(value) = tree.get("quick") else { return Ok(None) };
+    match value.get_ref() {
+        DeValue::Table(quick) => match quick.get_key_value("quick") {
+            None => Ok(Some(quick.clone())),
+            Some((key, _)) => Err(Fault::new(key.span(), "[quick] within [quick]")),
+        },
+        other => Err(reader::unexpected(value.span(), "a table", other)),
+    }
+}
+
+fn own_name(tree: &DeTable<'_>, name: String) -> Result<String, Fault> {
+    if is_name(&name) {
+        return Ok(name);
+    }
+    Err(Fault::new(tree::span_of(tree, "name"), format!("`{name}` cannot be a scenario's name")).help(NAMES))
+}
+
+fn file_name(stem: &str) -> Result<String, Fault> {
+    if is_name(stem) {
+        return Ok(stem.to_owned());
+    }
+    Err(Fault::new(0..0, format!("the file's name, `{stem}`, cannot be a scenario's name"))
+        .help(format!("rename the file, or write name = \"my-scenario\" into it: {NAMES}")))
+}
+
+const NAMES: &str = "up to 40 small letters, digits and hyphens, such as \"stock-ticker\"";
+
+/// A name goes into file names.
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !name.is_empty() && name.len() <= 40 && name.chars().all(fits)
+}
+
+fn points(tree: &DeTable<'_>, sweeps: &[Sweep<'_>], participants: &[&str]) -> Result<Vec<Point>, Fault> {
+    let all: usize = sweeps.iter().map(|sweep| sweep.values.len() + 1).product();
+    if all > MOST_POINTS {
+        return Err(Fault::new(
+            tree::span_of(tree, "sweep"),
+            format!("the sweeps multiply to about {all} points"),
+        )
+        .help(format!("at most {MOST_POINTS} can be run")));
+    }
+    let mut points = Vec::new();
+    for choice in combinations(sweeps) {
+        let techniques: Vec<&str> =
+            participants.iter().copied().filter(|technique| runs(sweeps, &choice, technique)).collect();
+        if !techniques.is_empty() {
+            points.push(point(tree, sweeps, &choice, &techniques, participants)?);
+        }
+    }
+    Ok(points)
+}
+
+/// A technique runs a point when each sweep that is meant for it gives a value, and the others don't.
+fn runs(sweeps: &[Sweep<'_>], choice: &Choice, technique: &str) -> bool {
+    sweeps.iter().zip(choice).all(|(sweep, value)| sweep.takes(technique) == value.is_some())
+}
+
+fn point(
+    tree: &DeTable<'_>,
+    sweeps: &[Sweep<'_>],
+    choice: &Choice,
+    techniques: &[&str],
+    participants: &[&str],
+) -> Result<Point, Fault> {
+    let mut tree = tree.clone();
+    let mut values = BTreeMap::new();
+    for (sweep, value) in sweeps.iter().zip(choice).filter_map(|(sweep, value)| Some((sweep, (*value)?))) {
+        sweep.apply(value, &mut tree)?;
+        values.insert(sweep.key.get_ref().clone(), sweep.written(value));
+    }
+    let search = limits::search(&Table::root(&tree))?;
+    let mut settings = settings_of(&tree)?;
+    if let Some(search) = &search {
+        check::search(&settings, &tree)?;
+        settings.events.rate_per_s = search.from_per_s;
+    }
+    check::settings(&settings, &tree)?;
+    check::warm_up(&settings, techniques, &tree)?;
+    let restricted = techniques.len() < participants.len();
+    let techniques = techniques.iter().filter(|_| restricted).map(|&slug| slug.to_owned()).collect();
+    Ok(Point { values, settings, techniques, repetitions: repetitions(&tree)?, search })
+}
+
+/// How often trials are repeated: the scenario's, or what a sweep puts in its place.
+fn repetitions(tree: &DeTable<'_>) -> Result<u32, Fault> {
+    Ok(Table::root(tree).read("repetitions", count(MOST_REPETITIONS))?.unwrap_or(5))
+}
+
+fn settings_of(tree: &DeTable<'_>) -> Result<Settings, Fault> {
+    let root = Table::root(tree);
+    let settings = settings::read(&root)?;
+    for key in NOT_SWEPT {
+        root.value(key);
+    }
+    root.finish()?;
+    Ok(settings)
+}

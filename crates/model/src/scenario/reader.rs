@@ -1,0 +1,211 @@
+//! Reads the tables of a scenario's or a target's file. The code that asks for a key is the only list of keys: what nobody asked for
+//! is refused, with the nearest of those that were.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{Fault, choices};
+use crate::quantity::{self, QuantityError};
+
+pub(crate) type Value<'i> = Spanned<DeValue<'i>>;
+
+/// A table, or the empty one where the file has none.
+pub(crate) struct Table<'t> {
+    /// What messages call the file; only at its root.
+    file: &'static str,
+    path: String,
+    table: Option<&'t DeTable<'t>>,
+    span: Range<usize>,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'t> Table<'t> {
+    pub(crate) fn root(table: &'t DeTable<'t>) -> Self {
+        Self::root_of("a scenario", table)
+    }
+
+    /// The root of a file that messages call `file`.
+    pub(crate) fn root_of(file: &'static str, table: &'t DeTable<'t>) -> Self {
+        Self { file, ..Self::new(String::new(), Some(table), 0..0) }
+    }
+
+    fn new(path: String, table: Option<&'t DeTable<'t>>, span: Range<usize>) -> Self {
+        Self { file: "", path, table, span, asked: RefCell::default() }
+    }
+
+    /// The table's place in the file; its start when it is not there.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// The value of a key as it stands.
+    pub(crate) fn value(&self, key: &'static str) -> Option<&'t Value<'t>> {
+        self.asked.borrow_mut().push(key);
+        self.table?.get(key)
+    }
+
+    /// A key's value, read by `read`.
+    pub(crate) fn read<T>(
+        &self,
+        key: &'static str,
+        read: impl Fn(&Value<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        self.value(key).map(read).transpose()
+    }
+
+    /// A key that must be there.
+    pub(crate) fn required<T>(
+        &self,
+        key: &'static str,
+        read: impl Fn(&Value<'_>) -> Result<T, Fault>,
+        example: &str,
+    ) -> Result<T, Fault> {
+        self.read(key, read)?.ok_or_else(|| {
+            Fault::new(self.span(), format!("`{key}` is missing in {}", self.name()))
+                .help(format!("write {key} = {example}"))
+        })
+    }
+
+    /// A table below this one, if it is there.
+    pub(crate) fn section(&self, key: &'static str) -> Result<Option<Table<'t>>, Fault> {
+        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
+        self.value(key)
+            .map(|value| match value.get_ref() {
+                DeValue::Table(table) => Ok(Table::new(path, Some(table), value.span())),
+                other => Err(unexpected(value.span(), "a table", other)),
+            })
+            .transpose()
+    }
+
+    /// A table below this one; empty if it is not there.
+    pub(crate) fn section_or_empty(&self, key: &'static str) -> Result<Table<'t>, Fault> {
+        Ok(self.section(key)?.unwrap_or_else(|| Table::new(key.to_owned(), None, 0..0)))
+    }
+
+    /// Refuses keys that nobody asked for.
+    pub(crate) fn finish(self) -> Result<(), Fault> {
+        let asked = self.asked.borrow();
+        let unknown =
+            self.table.and_then(|table| table.keys().find(|key| !asked.contains(&key.get_ref().as_ref())));
+        match unknown {
+            None => Ok(()),
+            Some(key) => {
+                Err(Fault::new(key.span(), format!("`{}` is not a key of {}", key.get_ref(), self.name()))
+                    .help(choices(key.get_ref(), &asked)))
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        if self.path.is_empty() { self.file.to_owned() } else { format!("[{}]", self.path) }
+    }
+}
+
+pub(crate) fn text(value: &Value<'_>) -> Result<String, Fault> {
+    match value.get_ref() {
+        DeValue::String(text) => Ok(text.clone().into_owned()),
+        other => Err(unexpected(value.span(), "a text in quotes", other)),
+    }
+}
+
+pub(crate) fn yes_or_no(value: &Value<'_>) -> Result<bool, Fault> {
+    match value.get_ref() {
+        DeValue::Boolean(flag) => Ok(*flag),
+        other => Err(unexpected(value.span(), "true or false", other)),
+    }
+}
+
+/// A whole number from 1 to `largest`.
+pub(crate) fn count(largest: u32) -> impl Fn(&Value<'_>) -> Result<u32, Fault> {
+    move |value| {
+        let expected = format!("a whole number from 1 to {largest}");
+        match value.get_ref() {
+            DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix())
+                .ok()
+                .filter(|number| (1..=largest).contains(number))
+                .ok_or_else(|| unexpected(value.span(), &expected, value.get_ref())),
+            other => Err(unexpected(value.span(), &expected, other)),
+        }
+    }
+}
+
+pub(crate) fn duration(value: &Value<'_>) -> Result<u64, Fault> {
+    with_unit(value, quantity::duration_ns)
+}
+
+pub(crate) fn size(value: &Value<'_>) -> Result<u32, Fault> {
+    with_unit(value, quantity::size_bytes)
+}
+
+pub(crate) fn rate(value: &Value<'_>) -> Result<f64, Fault> {
+    with_unit(value, quantity::rate_per_s)
+}
+
+/// `5%`, as a share of one.
+pub(crate) fn per_cent(value: &Value<'_>) -> Result<f64, Fault> {
+    let found = text(value)?;
+    let number = found.strip_suffix('%').and_then(|number| number.trim_end().parse::<f64>().ok());
+    match number {
+        Some(number) if (0.0..=1_000.0).contains(&number) => Ok(number / 100.0),
+        _ => {
+            Err(Fault::new(value.span(), format!("`{found}` is not a share"))
+                .help("write \"5%\"; up to 1000%"))
+        }
+    }
+}
+
+fn with_unit<T>(value: &Value<'_>, parse: fn(&str) -> Result<T, QuantityError>) -> Result<T, Fault> {
+    let text = match value.get_ref() {
+        DeValue::String(text) => text.as_ref(),
+        DeValue::Integer(number) => number.as_str(),
+        DeValue::Float(number) => number.as_str(),
+        other => return Err(unexpected(value.span(), "a number with a unit, in quotes", other)),
+    };
+    parse(text).map_err(|error| Fault::new(value.span(), error.to_string()))
+}
+
+/// One of a few words.
+pub(crate) fn word<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&Value<'_>) -> Result<T, Fault> {
+    move |value| {
+        let found = text(value)?;
+        words.iter().find(|(word, _)| *word == found).map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let allowed: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            Fault::new(value.span(), format!("`{found}` is not known here")).help(choices(&found, &allowed))
+        })
+    }
+}
+
+/// A list, each item read by `read`.
+pub(crate) fn list<T>(
+    read: impl Fn(&Value<'_>) -> Result<T, Fault>,
+) -> impl Fn(&Value<'_>) -> Result<Vec<T>, Fault> {
+    move |value| match value.get_ref() {
+        DeValue::Array(items) => items.iter().map(&read).collect(),
+        other => Err(unexpected(value.span(), "a list in square brackets", other)),
+    }
+}
+
+/// A value as the file's author wrote it, without quotes.
+pub(crate) fn as_written(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => text.clone().into_owned(),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}
+
+pub(crate) fn unexpected(span: Range<usize>, expected: &str, found: &DeValue<'_>) -> Fault {
+    let found = match found {
+        DeValue::String(text) => format!("the text \"{text}\""),
+        DeValue::Array(_) | DeValue::Table(_) => as_written(found),
+        other => format!("`{}`", as_written(other)),
+    };
+    Fault::new(span, format!("expected {expected}, found {found}"))
+}

@@ -1,0 +1,69 @@
+//! How much at once, and what of it is counted.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How long the server holds events to send them together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Coalescing {
+    /// From a channel's first held event until all that have come are sent; 0 sends each at once.
+    pub window_ns: u64,
+}
+
+/// Over how many processes both sides are spread. A process has a limited number of file descriptors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Processes {
+    /// Server processes: each holds an equal part of the subscribers, and gets every event.
+    pub server: u32,
+    /// Load generator processes: each brings an equal part of the subscribers.
+    pub load: u32,
+    /// Processes on each of the server's cores that only compute, so that the server has but a share of it.
+    #[serde(default)]
+    pub cpu_contention: u32,
+}
+
+impl Processes {
+    /// How much CPU time a server can get in the time `elapsed`, both in ns, that has so many cores of its own. Without any,
+    /// it is one core's.
+    pub fn within_reach_ns(&self, elapsed_ns: u64, cores: usize) -> f64 {
+        elapsed_ns as f64 * cores.max(1) as f64 / f64::from(self.to_a_core(cores))
+    }
+
+    /// How many processes share each of so many cores, the server among them. Without a core of its own it has no cpu contention.
+    pub fn to_a_core(&self, cores: usize) -> u32 {
+        if cores == 0 { 1 } else { 1 + self.cpu_contention }
+    }
+}
+
+impl Default for Processes {
+    /// One each, and the server alone on its cores.
+    fn default() -> Self {
+        Self { server: 1, load: 1, cpu_contention: 0 }
+    }
+}
+
+/// What is counted of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counter {
+    /// Instructions in user space, by valgrind's callgrind.
+    Instructions,
+    /// System calls, by strace.
+    SystemCalls,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_neighbour_takes_half_of_each_core_that_the_server_has_of_its_own() {
+        let beside = |cpu_contention| Processes { cpu_contention, ..Processes::default() };
+        assert_eq!(beside(0).within_reach_ns(1_000, 1), 1_000.0);
+        assert_eq!(beside(1).within_reach_ns(1_000, 1), 500.0);
+        assert_eq!(beside(3).within_reach_ns(1_000, 2), 500.0);
+        assert_eq!(beside(3).within_reach_ns(1_000, 0), 1_000.0, "where it has none, nobody is started");
+    }
+}

@@ -1,0 +1,542 @@
+//! A trial's plan, outcome and record.
+//!
+//! The supervisor gives a [`TrialSpec`] to `pushbench load` on its standard input, gets a [`TrialOutcome`] on its
+//! standard output, and stores a [`TrialRecord`].
+
+mod capacity;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::{AddAssign, Sub};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::byte_account::Account;
+use crate::settings::Settings;
+use crate::target::{Publish, Subscription};
+use crate::warning::Warning;
+
+pub use self::capacity::{Counted, KernelMemory, SearchStep, ServerRestart, SlowConsumerOutcome, Verdict};
+
+/// What `pushbench load` is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialSpec {
+    /// The technique's slug.
+    pub technique: String,
+    /// The server.
+    pub server: ServerSpec,
+    /// Further processes of it. Each gets every event; a subscriber is at one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_servers: Vec<ServerSpec>,
+    /// How to publish to a server that somebody else wrote, and how to subscribe there; none for pushbench's own.
+    pub target: Option<TargetSpec>,
+    /// Cores of the load generator; empty when nothing is pinned.
+    pub load_cores: Vec<u32>,
+    /// Cores of the server, for the scheduling delay thread there; empty when nothing is pinned.
+    pub server_cores: Vec<u32>,
+    /// What to do.
+    pub settings: Settings,
+    /// Decides send times and payloads.
+    pub seed: u64,
+}
+
+impl TrialSpec {
+    /// All server processes, at least one.
+    pub fn servers(&self) -> impl Iterator<Item = &ServerSpec> {
+        std::iter::once(&self.server).chain(&self.further_servers)
+    }
+}
+
+/// A server process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSpec {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its certificate, DER in base64; none without TLS. Exactly it is trusted.
+    pub certificate: Option<String>,
+    /// The feed's Unix socket; none where events are published by POST.
+    pub feed: Option<String>,
+    /// Its number: for its CPU clock, its memory, and the stall. None of a server whose processes cannot be read.
+    pub pid: Option<u32>,
+}
+
+/// What a server is told and asked that somebody else wrote. It may be several processes, all below the one that the
+/// spec's server names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSpec {
+    /// How an event is published.
+    pub publish: Publish,
+    /// How a subscriber subscribes.
+    pub subscription: Subscription,
+}
+
+/// What `pushbench load` found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialOutcome {
+    /// What was sent, delivered, lost.
+    pub counts: Counts,
+    /// Quantiles of the delivery latency (receive − intended send); none when nothing was delivered.
+    pub delivery: Option<Quantiles>,
+    /// Quantiles of the service time (receive − actual send).
+    pub service: Option<Quantiles>,
+    /// Quantiles of receive − intended send of messages that went up to the application.
+    pub uplink_delivery: Option<Quantiles>,
+    /// Bytes at the subscribers' sockets.
+    pub bytes: BytesByPhase,
+    /// What it took until the subscribers were connected.
+    pub set_up: SetUp,
+    /// Segments at the subscribers' sockets, counted by the kernel.
+    pub segments: SegmentsByPhase,
+    /// What the events' payloads are like; none when none was published.
+    pub payload: Option<PayloadProfile>,
+    /// What requests and answers said: one of each kind of exchange.
+    pub heads: Vec<RecordedHead>,
+    /// Every flight at the subscribers' sockets, in order, of a traced trial.
+    pub trace: Vec<Flight>,
+    /// What the work cost between the window's edges.
+    pub cost: Cost,
+    /// How well the stopwatch itself went.
+    pub instrument: Instrument,
+    /// The clock of a client that has one of its own: a browser's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClientClock>,
+    /// How a server's restart went; none in a trial without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_restart: Option<ServerRestart>,
+    /// What became of the subscribers that did not keep up; none in a trial without such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_consumers: Option<SlowConsumerOutcome>,
+    /// What a reader must know.
+    pub warnings: Vec<Warning>,
+    /// Histograms, HdrHistogram V2 + deflate in base64, by their tag: `delivery`, `service`, `uplink`,
+    /// `schedule-lag`, `scheduling-delay-load`, `scheduling-delay-server`. Nanoseconds.
+    pub histograms: BTreeMap<String, String>,
+}
+
+/// What was sent, delivered, lost. Only events whose intended send time lies in the window.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Events that the publisher handed over.
+    pub published: u64,
+    /// Deliveries that must come of them and of the subscribers' own messages: events × subscribers of the channel.
+    pub expected: u64,
+    /// Deliveries that came, each counted once.
+    pub delivered: u64,
+    /// Expected and not delivered by the end of the drain.
+    pub lost: u64,
+    /// Delivered again.
+    pub duplicate: u64,
+    /// Delivered after a later one.
+    pub reordered: u64,
+    /// Messages of the window that the subscribers were due to send.
+    pub uplink_due: u64,
+    /// Messages that the subscribers sent.
+    pub uplink_sent: u64,
+    /// Of these, such as reached the application; only with `to = "application"`.
+    pub uplink_received: u64,
+    /// Greetings that subscribers received, in the whole trial.
+    pub greetings: u64,
+    /// Answers, frames or chunks that carried events, between the window's edges.
+    pub responses: u64,
+    /// Answers that carried none, between the window's edges.
+    pub empty_responses: u64,
+    /// Events in these responses, between the window's edges whatever their intended send time: the divisor for
+    /// bytes and CPU.
+    pub events_in_window: u64,
+    /// HTTP requests that were sent, between the window's edges.
+    pub requests: u64,
+    /// TCP connections that were opened in the whole trial.
+    pub connections: u64,
+    /// Connections that broke and were made again, in the whole trial.
+    pub reconnects: u64,
+}
+
+/// Quantiles of a histogram, in nanoseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quantiles {
+    /// How many values.
+    pub count: u64,
+    /// The smallest.
+    pub min_ns: u64,
+    /// The arithmetic mean.
+    pub mean_ns: f64,
+    /// Quantile 0.5.
+    pub p50_ns: u64,
+    /// Quantile 0.9.
+    pub p90_ns: u64,
+    /// Quantile 0.99.
+    pub p99_ns: u64,
+    /// Quantile 0.999.
+    pub p99_9_ns: u64,
+    /// The largest.
+    pub max_ns: u64,
+}
+
+/// Bytes at the subscribers' sockets, both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BytesByPhase {
+    /// From the first connection to the window's start.
+    pub before_window: Account,
+    /// Between the window's edges.
+    pub window: Account,
+    /// The whole trial, until every connection was closed.
+    pub total: Account,
+    /// Bytes that were read from the sockets in the whole trial; equals `total.down.wire()`.
+    pub socket_read: u64,
+    /// Bytes that were written to the sockets in the whole trial; equals `total.up.wire()`.
+    pub socket_written: u64,
+}
+
+/// What it took until the subscribers were connected: each counted from its own start to its own first message or
+/// answer, so that nothing of what comes later is in it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetUp {
+    /// How many subscribers.
+    pub subscribers: u64,
+    /// Bytes of all of them together.
+    pub account: Account,
+    /// From a subscriber's start until it was connected.
+    pub elapsed: Option<Quantiles>,
+    /// From a subscriber's start to the server's greeting, its first message, which can come before it is connected for good
+    /// (Socket.IO's upgrade); none where nobody is greeted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_message: Option<Quantiles>,
+    /// CPU time of the server from before the first connection until all were connected.
+    pub server_cpu_ns: u64,
+    /// From when all were allowed to connect until all were connected.
+    #[serde(default)]
+    pub all_ns: u64,
+}
+
+/// Segments, by phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentsByPhase {
+    /// Between the window's edges.
+    pub window: Segments,
+    /// The whole trial, until each socket was closed; what the kernel sent for it afterwards is not in it.
+    pub total: Segments,
+}
+
+/// TCP segments at the subscribers' sockets (`TCP_INFO`), as a path of 1500 bytes would carry them: the sockets' maximum
+/// segment size is set so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Segments {
+    /// From client to server.
+    pub up: SegmentCount,
+    /// From server to client.
+    pub down: SegmentCount,
+    /// Of those that went up, such as were sent again.
+    pub retransmitted_up: u64,
+}
+
+/// Segments of one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentCount {
+    /// All, pure acknowledgements included.
+    pub segments: u64,
+    /// Those that carried data.
+    pub with_data: u64,
+    /// Their IP and TCP headers, options included (RFC 791, RFC 9293, RFC 7323).
+    pub header_bytes: u64,
+}
+
+impl AddAssign for SegmentCount {
+    fn add_assign(&mut self, other: Self) {
+        self.segments += other.segments;
+        self.with_data += other.with_data;
+        self.header_bytes += other.header_bytes;
+    }
+}
+
+impl Sub for SegmentCount {
+    type Output = Self;
+    /// What came between two readings.
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            segments: self.segments - earlier.segments,
+            with_data: self.with_data - earlier.with_data,
+            header_bytes: self.header_bytes - earlier.header_bytes,
+        }
+    }
+}
+
+impl AddAssign for Segments {
+    fn add_assign(&mut self, other: Self) {
+        self.up += other.up;
+        self.down += other.down;
+        self.retransmitted_up += other.retransmitted_up;
+    }
+}
+
+impl Sub for Segments {
+    type Output = Self;
+    /// What came between two readings.
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            up: self.up - earlier.up,
+            down: self.down - earlier.down,
+            retransmitted_up: self.retransmitted_up - earlier.retransmitted_up,
+        }
+    }
+}
+
+/// What payloads are like. A string of x's compresses to nothing and proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PayloadProfile {
+    /// How many payloads this was measured on.
+    pub measured: u64,
+    /// Shannon entropy of the single bytes, in bits.
+    pub entropy_bits_per_byte: f64,
+    /// One payload deflated (RFC 1951) ÷ itself, in the mean: nothing is known of the others.
+    pub deflated_alone: f64,
+    /// All of them in one stream, deflated ÷ themselves.
+    pub deflated_together: f64,
+}
+
+/// What one kind of exchange said; theory makes bytes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedHead {
+    /// `poll`, `empty-poll`, `stream`, `websocket`, `post`.
+    pub exchange: String,
+    /// The request's method.
+    pub method: String,
+    /// Its target: path and query.
+    pub target: String,
+    /// Its header fields in order, names in lower case.
+    pub request: Vec<(String, String)>,
+    /// The answer's status code.
+    pub status: u16,
+    /// Its header fields in order, names in lower case.
+    pub response: Vec<(String, String)>,
+}
+
+/// Bytes that crossed a subscriber's socket at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flight {
+    /// Nanoseconds since the first connection was asked for: up when the client wrote it, down when it came to the socket.
+    pub at_ns: u64,
+    /// Down: when the subscriber was handed it, later by the added delay. Up: as `at_ns`.
+    pub handed_ns: u64,
+    /// Which subscriber, from 0.
+    pub subscriber: u32,
+    /// Which of its connections, from 0.
+    pub connection: u32,
+    /// Which way.
+    pub direction: Direction,
+    /// How many bytes.
+    pub bytes: u64,
+    /// What it is, for people: `GET /events`, `200, 2 events`, `204`, `chunk, 1 event`, `text frame, 1 event`, `opens`, `closes`.
+    pub what: String,
+    /// Events that it carried.
+    pub events: u32,
+}
+
+/// Which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// From client to server.
+    Up,
+    /// From server to client.
+    Down,
+}
+
+/// What the kernel's loopback counters of a network namespace saw of a trial that ran alone in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// Packets that were sent, as they crossed here: segmentation offload lets one be longer than 1500 bytes.
+    pub packets: u64,
+    /// Their bytes, IP header included.
+    pub bytes: u64,
+    /// Segments that were sent again, both directions.
+    pub retransmitted: u64,
+    /// Connections that were opened.
+    pub connections: u64,
+}
+
+/// What the work cost, between the window's edges. What the server cost is left out where its processes cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// The time between the readings.
+    pub elapsed_ns: u64,
+    /// CPU time of all server processes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub server_cpu_ns: u64,
+    /// CPU time of all load generator processes.
+    pub load_cpu_ns: u64,
+    /// Anonymous resident memory of the server (heap and stacks, not its program's pages) before the first connection.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub server_rss_start_bytes: u64,
+    /// The same with all subscribers connected, before the first event.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub server_rss_connected_bytes: u64,
+    /// The same at the window's end, retained events included.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub server_rss_end_bytes: u64,
+    /// Voluntary context switches of the server.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub server_voluntary_switches: u64,
+    /// Involuntary context switches of the server.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub server_involuntary_switches: u64,
+    /// Kernel memory before the first connection and with all subscribers connected; none where it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_memory: Option<KernelMemory>,
+    /// What a tool counted of the server; none in a trial whose times mean something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+}
+
+impl Cost {
+    /// CPU time of the server, ns; none where its processes could not be read.
+    pub fn known_server_cpu_ns(&self) -> Option<u64> {
+        (self.server_cpu_ns > 0).then_some(self.server_cpu_ns)
+    }
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+/// How well the stopwatch itself went.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Instrument {
+    /// Pick-up by the schedule's thread − intended send time.
+    pub schedule_lag: Option<Quantiles>,
+    /// How late a thread on the load generator's core wakes.
+    pub scheduling_delay_load: Option<Quantiles>,
+    /// How late a thread on the server's core wakes.
+    pub scheduling_delay_server: Option<Quantiles>,
+    /// CPU time ÷ (elapsed × cores) of the load generator, 0–1.
+    pub load_busy: f64,
+}
+
+/// A page's clock, and how far it can be off the server's. Its receive times are `performance.now()` plus the offset to
+/// the server's `CLOCK_MONOTONIC`, found by asking the server for its time (Cristian's algorithm).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientClock {
+    /// The smallest step between two readings that were seen.
+    pub resolution_ns: u64,
+    /// The offset is known to within this much, either way; the widest of the trial's pages.
+    pub offset_bound_ns: u64,
+    /// How often the server was asked, a page.
+    pub exchanges: u32,
+    /// Whether the page was cross-origin isolated, which makes the clock finer.
+    pub isolated: bool,
+}
+
+/// A trial's record: one JSON file each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialRecord {
+    /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
+    pub schema_version: u32,
+    /// Position in the plan, from 0; the trials of a search share one.
+    pub index: u32,
+    /// Which trial this is.
+    pub key: TrialKey,
+    /// The technique's name for people.
+    pub technique_label: String,
+    /// The technique's place in the registry: its place in tables, and its colour.
+    pub technique_order: u32,
+    /// What was set.
+    pub settings: Settings,
+    /// Decided send times and payloads.
+    pub seed: u64,
+    /// Wall clock at the trial's start, seconds since 1970.
+    pub started_unix_s: u64,
+    /// How long the trial took in all.
+    pub took_ns: u64,
+    /// What came out.
+    pub result: TrialResult,
+    /// What the kernel counted of an observed trial; none of any other.
+    pub observed: Option<Observed>,
+    /// Which step of a search for the capacity this was; none of a trial whose rate the scenario gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchStep>,
+    /// Offered rate ÷ the technique's own capacity, where the scenario asks for a share of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+    /// The file with the histograms, relative to the run's folder; none in a failed trial without any.
+    pub histograms: Option<String>,
+}
+
+/// Which trial: scenario × point × technique × repetition.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialKey {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The values of the swept keys, as written in the scenario file; empty without a sweep.
+    pub point: BTreeMap<String, String>,
+    /// The technique's slug.
+    pub technique: String,
+    /// The name of the server that somebody else wrote; none for pushbench's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// From 0.
+    pub repetition: u32,
+}
+
+/// What came out of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum TrialResult {
+    /// Every expected event was delivered.
+    Complete(Box<TrialOutcome>),
+    /// It ran to its end, and events are missing.
+    Incomplete(Box<TrialOutcome>),
+    /// It did not run to its end.
+    Failed(Failure),
+}
+
+impl TrialResult {
+    /// What was measured, also when events are missing.
+    pub fn outcome(&self) -> Option<&TrialOutcome> {
+        match self {
+            Self::Complete(outcome) | Self::Incomplete(outcome) => Some(outcome),
+            Self::Failed(_) => None,
+        }
+    }
+}
+
+/// Why a trial did not run to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Which side failed.
+    pub side: Side,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// A side of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// The server process.
+    Server,
+    /// The load generator process.
+    Load,
+    /// The supervisor itself, or the machine under it.
+    Supervisor,
+}

@@ -1,0 +1,87 @@
+//! What a reader of a figure must know: typed, stored with the trial, shown in the report.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A reason to doubt or qualify a trial's figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Warning {
+    /// The load generator used nearly all of its cores.
+    LoadGeneratorBusy {
+        /// CPU time ÷ (elapsed × cores), 0–1.
+        busy: f64,
+    },
+    /// The schedule's thread came late.
+    ScheduleLag {
+        /// p99 of pick-up − intended.
+        p99_ns: u64,
+    },
+    /// A core did not run a waiting thread in time.
+    SchedulingDelay {
+        /// The longest delay.
+        max_ns: u64,
+        /// On the server's core, else on the load generator's.
+        on_server_core: bool,
+    },
+    /// Server and load generator shared their cores.
+    NotPinned,
+    /// Connections broke and were made again.
+    Reconnects {
+        /// How many.
+        count: u64,
+    },
+    /// Byte accounting attributed other message bytes than the sessions sent and received.
+    BytesDoNotAddUp {
+        /// Tap − sessions, up-stream.
+        up: i64,
+        /// Tap − sessions, down-stream.
+        down: i64,
+    },
+    /// The server was given by its address only, so nobody knows what it cost.
+    ServerCostUnknown,
+    /// Events came again, or after later ones.
+    Disordered {
+        /// Deliveries of what had been delivered already.
+        duplicate: u64,
+        /// Deliveries after a later one.
+        reordered: u64,
+    },
+}
+
+impl Warning {
+    /// What happened and what to do next, as one sentence each.
+    pub fn advice(&self) -> String {
+        let ms = |ns: u64| ns as f64 / 1e6;
+        match self {
+            Self::LoadGeneratorBusy { busy } => format!(
+                "The load generator was busy {:.0} % of the time: part of the latency is its own. Lower the rate or give it more cores.",
+                busy * 100.0
+            ),
+            Self::ScheduleLag { p99_ns } => format!(
+                "The publisher came {:.2} ms late at p99: look at the service time beside the delivery latency. Close other programs or lower the rate.",
+                ms(*p99_ns)
+            ),
+            Self::SchedulingDelay { max_ns, on_server_core } => format!(
+                "The {} core stood still for {:.1} ms: the tail is the machine's, not the technique's. Repeat on a quieter machine.",
+                if *on_server_core { "server's" } else { "load generator's" },
+                ms(*max_ns)
+            ),
+            Self::NotPinned => {
+                "Server and load generator shared their cores, so each slowed the other. Use a machine with at least two cores.".to_owned()
+            }
+            Self::Reconnects { count } => {
+                format!("{count} connections broke and were made again. Look at the server's limits.")
+            }
+            Self::BytesDoNotAddUp { up, down } => format!(
+                "Byte accounting saw {up} message bytes more than the sessions up-stream and {down} more down-stream: the layers are wrong. This is an error of pushbench; please report it with the record."
+            ),
+            Self::ServerCostUnknown => {
+                "The server was given by its address, so its CPU time and memory are not known. Let pushbench start it: [start] in its target file.".to_owned()
+            }
+            Self::Disordered { duplicate, reordered } => format!(
+                "{duplicate} deliveries came again and {reordered} after a later one: bytes and CPU per event count them, too. Look at the server."
+            ),
+        }
+    }
+}

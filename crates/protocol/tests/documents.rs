@@ -1,0 +1,319 @@
+//! The examples of the protocol documents, raw bytes in and out.
+//!
+//! Of `socketio/socket.io`: `docs/engine.io-protocol/v4-current.md` and `docs/socket.io-protocol/v5-current.md`. Each
+//! row names the section that it is taken from.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use protocol::engine_io::{self, Handshake};
+use protocol::socket_io::{self, Argument};
+
+fn bytes(text: &'static [u8]) -> Bytes {
+    Bytes::from_static(text)
+}
+
+mod engine_io_v4 {
+    use super::*;
+    use engine_io::Kind::{self, Message, Noop, Ping, Pong, Upgrade};
+    use engine_io::{Decoder, Packet};
+
+    fn text(kind: Kind, data: &'static str) -> Packet {
+        Packet::Text(kind, bytes(data.as_bytes()))
+    }
+
+    fn decode(body: &[u8]) -> Vec<Packet> {
+        let mut decoder = Decoder::new(1_000);
+        decoder.push(body);
+        let mut packets = Vec::new();
+        while let Some(packet) = decoder.next_packet().unwrap() {
+            packets.push(packet);
+        }
+        packets.push(decoder.finish().unwrap());
+        packets
+    }
+
+    #[test]
+    fn packet_types_have_the_ids_of_the_table() {
+        // "Protocol"
+        let ids = [
+            (Kind::Open, b'0'),
+            (Kind::Close, b'1'),
+            (Ping, b'2'),
+            (Pong, b'3'),
+            (Message, b'4'),
+            (Upgrade, b'5'),
+            (Noop, b'6'),
+        ];
+        for (kind, id) in ids {
+            assert_eq!((kind.digit(), Kind::of(id)), (id, Some(kind)));
+        }
+        for none in [b'7', b'/', b'b', 0, 0xff] {
+            assert_eq!(Kind::of(none), None);
+        }
+    }
+
+    #[test]
+    fn a_handshake_is_the_example() {
+        // "Handshake"
+        let example = br#"{
+  "sid": "lv_VI97HAXpY6yYWAAAC",
+  "upgrades": ["websocket"],
+  "pingInterval": 25000,
+  "pingTimeout": 20000,
+  "maxPayload": 1000000
+}"#;
+        let handshake = Handshake::decode(example).unwrap();
+        let said = Handshake {
+            sid: "lv_VI97HAXpY6yYWAAAC".to_owned(),
+            upgrades: vec!["websocket".to_owned()],
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            max_payload: Some(1_000_000),
+        };
+        assert_eq!(handshake, said);
+        // "Heartbeat": within `pingInterval + pingTimeout`
+        assert_eq!(handshake.patience(), Duration::from_secs(45));
+        let compact: Vec<u8> = example.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        assert_eq!(handshake.encode().as_bytes(), compact);
+    }
+
+    #[test]
+    fn frames_are_the_examples() {
+        let rows: [(&str, &[u8], Packet); 7] = [
+            ("Heartbeat: ping", b"2", text(Ping, "")),
+            ("Heartbeat: pong", b"3", text(Pong, "")),
+            ("Upgrade: ping packet", b"2probe", text(Ping, "probe")),
+            ("Upgrade: pong packet", b"3probe", text(Pong, "probe")),
+            ("Upgrade: upgrade packet", b"5", text(Upgrade, "")),
+            ("Upgrade: noop packet", b"6", text(Noop, "")),
+            ("Packet encoding, WebSocket", b"4hello", text(Message, "hello")),
+        ];
+        for (section, raw, packet) in rows {
+            assert_eq!(Packet::from_frame(&bytes(raw)), Ok(packet.clone()), "{section}");
+            assert_eq!(packet.to_frame(), raw, "{section}");
+        }
+        // "Packet encoding, WebSocket": "Binary payloads are sent as is, without modification."
+        assert_eq!(&Packet::Binary(bytes(&[1, 2, 3, 4])).to_frame()[..], [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn polling_bodies_are_the_examples() {
+        let hello = text(Message, "hello");
+        let rows: [(&str, &[u8], Vec<Packet>); 4] = [
+            (
+                "Packet encoding, HTTP long-polling: 1st example",
+                b"4hello\x1e2\x1e4world",
+                vec![hello.clone(), text(Ping, ""), text(Message, "world")],
+            ),
+            (
+                "Packet encoding, HTTP long-polling: 2nd example",
+                b"4hello\x1ebAQIDBA==",
+                vec![hello, Packet::Binary(bytes(&[1, 2, 3, 4]))],
+            ),
+            // The same character, in three bytes.
+            ("History, From v3 to v4", "4€".as_bytes(), vec![text(Message, "€")]),
+            ("Upgrade: noop packet", b"6", vec![text(Noop, "")]),
+        ];
+        for (section, raw, packets) in rows {
+            assert_eq!(decode(raw), packets, "{section}");
+            let mut body = BytesMut::new();
+            for packet in &packets {
+                packet.push_record(&mut body);
+            }
+            assert_eq!(body, raw, "{section}");
+            let separators = packets.len() - 1;
+            assert_eq!(packets.iter().map(Packet::record_len).sum::<usize>() + separators, raw.len());
+        }
+    }
+}
+
+mod socket_io_v5 {
+    use super::*;
+    use socket_io::Kind::{Ack, BinaryAck, BinaryEvent, Connect, ConnectError, Disconnect, Event};
+    use socket_io::{Decoder, Kind, Packet};
+
+    const ONE: &str = r#"{"_placeholder":true,"num":0}"#;
+
+    struct Row {
+        section: &'static str,
+        packet: Packet,
+        text: String,
+    }
+
+    fn row(
+        section: &'static str,
+        (kind, namespace, id): (Kind, &str, Option<u64>),
+        data: &str,
+        text: impl Into<String>,
+    ) -> Row {
+        let data = Bytes::copy_from_slice(data.as_bytes());
+        let packet = Packet { namespace: namespace.to_owned(), id, ..Packet::new(kind, data) };
+        Row { section, packet, text: text.into() }
+    }
+
+    fn with(attachments: &[&'static [u8]], row: Row) -> Row {
+        let attachments = attachments.iter().map(|attachment| bytes(attachment)).collect();
+        Row { packet: Packet { attachments, ..row.packet }, ..row }
+    }
+
+    fn connecting() -> Vec<Row> {
+        const SECTION: &str = "Packet encoding: connection to a namespace";
+        vec![
+            row(SECTION, (Connect, "/", None), "", "0"),
+            row(
+                SECTION,
+                (Connect, "/", None),
+                r#"{"sid":"wZX3oN0bSVIhsaknAAAI"}"#,
+                r#"0{"sid":"wZX3oN0bSVIhsaknAAAI"}"#,
+            ),
+            row(SECTION, (Connect, "/admin", None), "", "0/admin,"),
+            row(
+                SECTION,
+                (Connect, "/admin", None),
+                r#"{"sid":"oSO0OpakMV_3jnilAAAA"}"#,
+                r#"0/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}"#,
+            ),
+            row(
+                SECTION,
+                (ConnectError, "/", None),
+                r#"{"message":"Not authorized"}"#,
+                r#"4{"message":"Not authorized"}"#,
+            ),
+        ]
+    }
+
+    fn sending() -> Vec<Row> {
+        const SECTION: &str = "Packet encoding: sending and receiving data";
+        let two = r#"["baz",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
+        let with_one = format!("[\"baz\",{ONE}]");
+        vec![
+            row(SECTION, (Event, "/", None), r#"["foo"]"#, r#"2["foo"]"#),
+            row(SECTION, (Event, "/admin", None), r#"["bar"]"#, r#"2/admin,["bar"]"#),
+            with(
+                &[&[1, 2, 3, 4]],
+                row(SECTION, (BinaryEvent, "/", None), &with_one, format!("51-{with_one}")),
+            ),
+            with(
+                &[&[1, 2], &[3, 4]],
+                row(SECTION, (BinaryEvent, "/admin", None), two, format!("52-/admin,{two}")),
+            ),
+        ]
+    }
+
+    fn acknowledging() -> Vec<Row> {
+        const SECTION: &str = "Packet encoding: acknowledgement";
+        let asking = format!("[\"foo\",{ONE}]");
+        let answering = format!("[\"bar\",{ONE}]");
+        vec![
+            row(SECTION, (Event, "/", Some(12)), r#"["foo"]"#, r#"212["foo"]"#),
+            row(SECTION, (Ack, "/", Some(12)), "[]", "312[]"),
+            row(SECTION, (Event, "/admin", Some(13)), r#"["foo"]"#, r#"2/admin,13["foo"]"#),
+            row(SECTION, (Ack, "/admin", Some(13)), r#"["bar"]"#, r#"3/admin,13["bar"]"#),
+            with(
+                &[&[1, 2, 3, 4]],
+                row(SECTION, (BinaryEvent, "/", Some(14)), &asking, format!("51-14{asking}")),
+            ),
+            row(SECTION, (Ack, "/", Some(14)), r#"["bar"]"#, r#"314["bar"]"#),
+            row(SECTION, (Event, "/", Some(15)), r#"["foo"]"#, r#"215["foo"]"#),
+            with(
+                &[&[1, 2, 3, 4]],
+                row(SECTION, (BinaryAck, "/", Some(15)), &answering, format!("61-15{answering}")),
+            ),
+        ]
+    }
+
+    fn leaving_and_the_sample_session() -> Vec<Row> {
+        const SECTION: &str = "Packet encoding: disconnection from a namespace";
+        const SAMPLE: &str = "Sample session";
+        let ack = format!("[{ONE}]");
+        vec![
+            row(SECTION, (Disconnect, "/", None), "", "1"),
+            row(SECTION, (Disconnect, "/admin", None), "", "1/admin,"),
+            row(SAMPLE, (Event, "/", None), r#"["hey","Jude"]"#, r#"2["hey","Jude"]"#),
+            row(SAMPLE, (Event, "/", None), r#"["hello"]"#, r#"2["hello"]"#),
+            row(SAMPLE, (Event, "/admin", Some(1)), r#"["tellme"]"#, r#"2/admin,1["tellme"]"#),
+            with(&[&[9]], row(SAMPLE, (BinaryAck, "/admin", Some(1)), &ack, format!("61-/admin,1{ack}"))),
+        ]
+    }
+
+    #[test]
+    fn packets_are_the_examples() {
+        for rows in [connecting(), sending(), acknowledging(), leaving_and_the_sample_session()] {
+            for Row { section, packet, text } in rows {
+                assert_eq!(packet.text(), text, "{section}");
+                let mut decoder = Decoder::new(1_000);
+                let mut decoded = decoder.text(&Bytes::from(text.clone())).unwrap();
+                for attachment in &packet.attachments {
+                    assert_eq!(decoded, None, "{section}: {text}");
+                    decoded = decoder.attachment(attachment.clone()).unwrap();
+                }
+                assert_eq!(decoded, Some(packet), "{section}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn packet_types_have_the_ids_of_the_table() {
+        // "Exchange protocol"
+        let ids = [
+            (Connect, b'0'),
+            (Disconnect, b'1'),
+            (Event, b'2'),
+            (Ack, b'3'),
+            (ConnectError, b'4'),
+            (BinaryEvent, b'5'),
+            (BinaryAck, b'6'),
+        ];
+        for (kind, id) in ids {
+            assert_eq!((kind.digit(), Kind::of(id)), (id, Some(kind)));
+        }
+        assert_eq!(Kind::of(b'7'), None);
+    }
+
+    #[test]
+    fn arguments_make_the_examples_and_are_found_in_them() {
+        let json = |text: &'static str| Argument::Json(bytes(text.as_bytes()));
+        let buffer = Argument::Binary(bytes(&[1, 2, 3, 4]));
+        // "Acknowledgement": with binary data
+        let asked = Packet::event("foo", std::slice::from_ref(&buffer), Some(14));
+        assert_eq!(asked.text(), format!("51-14[\"foo\",{ONE}]"));
+        let event = asked.to_event().unwrap();
+        assert_eq!((event.name.as_str(), event.arguments), ("foo", vec![buffer.clone()]));
+        let answered = Packet::ack(15, &[json("\"bar\""), buffer.clone()]);
+        assert_eq!(answered.text(), format!("61-15[\"bar\",{ONE}]"));
+        assert_eq!(answered.arguments().unwrap(), [json("\"bar\""), buffer]);
+        // "Acknowledgement": "The payload is mandatory and MUST be an array (possibly empty)."
+        assert_eq!(Packet::ack(12, &[]).text(), "312[]");
+        assert_eq!(Packet::ack(12, &[]).arguments().unwrap(), []);
+    }
+
+    #[test]
+    fn what_the_document_forbids_is_refused() {
+        let rows = [
+            ("Sending and receiving data: the payload is mandatory", "2"),
+            ("Sending and receiving data: MUST be a non-empty array", "2{}"),
+            ("Acknowledgement: the payload is mandatory", "312"),
+            ("Acknowledgement: MUST be an array", "312{}"),
+            ("Exchange protocol: there is no such type", "7"),
+            ("Packet encoding: a number of attachments, then a dash", "5[\"foo\"]"),
+        ];
+        for (section, text) in rows {
+            assert!(Decoder::new(1_000).text(&bytes(text.as_bytes())).is_err(), "{section}: {text}");
+        }
+        let empty = Decoder::new(1_000).text(&bytes(b"2[]")).unwrap().unwrap();
+        assert!(empty.to_event().is_err(), "Sending and receiving data: MUST be a non-empty array");
+    }
+
+    #[test]
+    fn a_refusal_is_told_as_the_server_says_it() {
+        // "Connection to a namespace"; and a string, which the reference's parser takes as well
+        for (data, told) in [
+            (r#"{"message":"Not authorized"}"#, "Not authorized"),
+            (r#""no""#, "no"),
+            (r#"{"other":1}"#, r#"{"other":1}"#),
+        ] {
+            assert_eq!(Packet::new(ConnectError, data).refusal(), told);
+        }
+    }
+}

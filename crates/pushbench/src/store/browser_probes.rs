@@ -1,0 +1,53 @@
+//! The files of a browser probe: `close-cases.json`, and `browsers/<client>.json` for each browser.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::atomic;
+use crate::browser_probe::{self, BrowserProbeed};
+
+const CLOSINGS: &str = "close-cases.json";
+const BROWSERS: &str = "browsers";
+
+/// Where a browser probe is kept.
+#[derive(Debug)]
+pub(crate) struct BrowserProbes(PathBuf);
+
+impl BrowserProbes {
+    /// In this folder, a run's or any other.
+    pub(crate) fn in_folder(dir: &Path) -> Self {
+        Self(dir.to_owned())
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.join(CLOSINGS).exists()
+    }
+
+    /// Keeps one; the close cases last, so that what [is kept](Self::is_kept) is whole.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub(crate) fn keep(&self, surveyed: &BrowserProbeed) -> anyhow::Result<()> {
+        if !surveyed.findings.is_empty() {
+            let folder = self.0.join(BROWSERS);
+            fs::create_dir_all(&folder).with_context(|| format!("make the folder {}", folder.display()))?;
+        }
+        for findings in &surveyed.findings {
+            self.write(&format!("{BROWSERS}/{}.json", browser_probe::name(findings.client)), findings)?;
+        }
+        self.write(CLOSINGS, &surveyed.close_cases)
+    }
+
+    fn write(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
+        let path = self.0.join(name);
+        let writing = || format!("write {}", path.display());
+        let mut text = serde_json::to_string_pretty(value).with_context(writing)?;
+        text.push('\n');
+        atomic::write(&path, text.as_bytes()).with_context(writing)
+    }
+}

@@ -1,7 +1,0 @@
-//! The survey of all clients that are here, made once: how WebSockets end in them, and what the browsers do.
-
-mod drift;
-mod endings;
-mod findings;
-mod presence;
-mod survey;
