@@ -13,7 +13,7 @@ const PAGE: &str = "data:text/html,<title>here</title><input id=field autofocus>
 
 #[tokio::test]
 async fn a_page_is_opened_and_its_scripts_are_awaited() {
-    for found in presence::all("a_page_is_opened_and_its_scripts_are_awaited") {
+    for found in presence::all() {
         let mut browser = found.start().await.unwrap();
         browser.open(PAGE).await.unwrap();
         let script =
@@ -27,7 +27,7 @@ async fn a_page_is_opened_and_its_scripts_are_awaited() {
 
 #[tokio::test]
 async fn a_script_that_throws_is_quoted() {
-    for found in presence::all("a_script_that_throws_is_quoted") {
+    for found in presence::all() {
         let mut browser = found.start().await.unwrap();
         let error = browser.call("throw new Error('no such lane')", Vec::new()).await.unwrap_err();
         assert!(matches!(error, BrowserError::Page { .. }), "{error:?}");
@@ -37,7 +37,7 @@ async fn a_script_that_throws_is_quoted() {
 
 #[tokio::test]
 async fn a_script_that_never_returns_is_not_waited_for_and_the_browser_can_go_on() {
-    for found in presence::all("a_script_that_never_returns_is_not_waited_for_and_the_browser_can_go_on") {
+    for found in presence::all() {
         let mut browser = found.start().await.unwrap();
         let limit = Duration::from_millis(300);
         let error = browser.call_within(limit, "await new Promise(() => {})", Vec::new()).await.unwrap_err();
@@ -48,7 +48,7 @@ async fn a_script_that_never_returns_is_not_waited_for_and_the_browser_can_go_on
 
 #[tokio::test]
 async fn keys_reach_the_field_that_has_the_focus() {
-    for found in presence::all("keys_reach_the_field_that_has_the_focus") {
+    for found in presence::all() {
         let mut browser = found.start().await.unwrap();
         browser.open(PAGE).await.unwrap();
         browser.call("document.getElementById('field').focus()", Vec::new()).await.unwrap();
@@ -61,7 +61,7 @@ async fn keys_reach_the_field_that_has_the_focus() {
 
 #[tokio::test]
 async fn the_window_is_resized_and_photographed() {
-    for found in presence::all("the_window_is_resized_and_photographed") {
+    for found in presence::all() {
         let mut browser = found.start().await.unwrap();
         browser.open(PAGE).await.unwrap();
         browser.resize(640, 700).await.unwrap();
@@ -73,7 +73,7 @@ async fn the_window_is_resized_and_photographed() {
 
 #[tokio::test]
 async fn a_tab_can_be_left_in_the_background() {
-    for found in presence::all("a_tab_can_be_left_in_the_background") {
+    for found in presence::all() {
         let mut browser = found.start().await.unwrap();
         browser.open(PAGE).await.unwrap();
         let first = browser.tab().await.unwrap();
@@ -88,7 +88,7 @@ async fn a_tab_can_be_left_in_the_background() {
 #[tokio::test]
 async fn pages_are_told_which_colours_are_preferred() {
     const DARK: &str = "return matchMedia('(prefers-color-scheme: dark)').matches";
-    for found in presence::all("pages_are_told_which_colours_are_preferred") {
+    for found in presence::all() {
         for (scheme, dark) in [(Scheme::Light, false), (Scheme::Dark, true)] {
             let mut browser = found.start_in(scheme).await.unwrap();
             browser.open(PAGE).await.unwrap();
@@ -100,7 +100,7 @@ async fn pages_are_told_which_colours_are_preferred() {
 
 #[tokio::test]
 async fn nothing_is_left_of_a_browser_that_quits_or_is_dropped() {
-    for found in presence::all("nothing_is_left_of_a_browser_that_quits_or_is_dropped") {
+    for found in presence::all() {
         let one = found.start().await.unwrap();
         let (group, folder) = (one.process_group(), folder_of(&one));
         assert!(fs::exists(&folder).unwrap());
@@ -116,7 +116,7 @@ async fn nothing_is_left_of_a_browser_that_quits_or_is_dropped() {
 
 #[test]
 fn nothing_is_left_of_a_browser_whose_user_is_killed() {
-    let kinds = presence::all("nothing_is_left_of_a_browser_whose_user_is_killed");
+    let kinds = presence::all();
     for kind in kinds.iter().map(browser::Found::kind) {
         presence::kill_a_user_of(kind);
     }

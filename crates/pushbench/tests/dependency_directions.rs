@@ -8,7 +8,8 @@ use serde_json::Value;
 /// Our crates that each of our crates may depend on, in any way.
 fn allowed(name: &str) -> &'static [&'static str] {
     match name {
-        "protocol" | "model" | "theory" | "browser" => &[],
+        "protocol" | "model" | "theory" | "test-support" => &[],
+        "browser" => &["test-support"],
         "server-kit" => &["protocol"],
         "loadgen" => &["protocol", "model"],
         "report" => &["theory", "model"],

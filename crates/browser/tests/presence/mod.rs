@@ -6,29 +6,16 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use browser::{Found, Kind};
+use test_support::require;
 
-/// Names what must not be skipped, separated by commas.
-const REQUIRE: &str = "PUSHBENCH_REQUIRE";
 /// Tells a process of these tests to start this browser and to wait.
 pub(crate) const USER: &str = "PUSHBENCH_BROWSER_USER";
 /// Marks the line of that process that names group and folder.
 const MARK: &str = "browser:";
 
-/// The browsers that are here. For the others `test` is skipped by name, and fails if they are required.
-pub(crate) fn all(test: &str) -> Vec<Found> {
-    Kind::ALL.into_iter().filter_map(|kind| one(kind, test)).collect()
-}
-
-fn one(kind: Kind, test: &str) -> Option<Found> {
-    let missing = match browser::find(kind) {
-        Ok(found) => return Some(found),
-        Err(missing) => missing,
-    };
-    let required = std::env::var(REQUIRE).is_ok_and(|names| names.split(',').any(|it| it == kind.name()));
-    assert!(!required, "{REQUIRE} asks for {kind}, but {missing}");
-    // The harness would keep what is printed by macro to itself.
-    let _ = writeln!(std::io::stderr(), "skipped: {test}: {missing}");
-    None
+/// The installed browsers. For the others, the test is skipped or fails.
+pub(crate) fn all() -> Vec<Found> {
+    Kind::ALL.into_iter().filter_map(|kind| require(kind.name(), browser::find(kind))).collect()
 }
 
 /// Waits until no process of the group is left, nor one that was told of the folder, nor the folder.

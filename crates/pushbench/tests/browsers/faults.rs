@@ -7,9 +7,10 @@ use std::thread;
 use browser::Kind;
 use model::manifest::Manifest;
 use model::trial::{Side, TrialResult};
+use test_support::require;
 
 use crate::command::Place;
-use crate::{left, presence};
+use crate::left;
 
 const SHORT: &str = r#"
 question = "Does it come through?"
@@ -74,7 +75,7 @@ fn a_run_without_any_client_that_is_here_says_so() {
 
 #[test]
 fn what_no_browser_speaks_is_skipped_by_name() {
-    if !presence::is_here(Kind::Chromium, "what_no_browser_speaks_is_skipped_by_name") {
+    if require(Kind::Chromium.name(), browser::find(Kind::Chromium)).is_none() {
         return;
     }
     let place = place(&format!("transport = {{ http = \"2\" }}\n{SHORT}"));
@@ -85,7 +86,7 @@ fn what_no_browser_speaks_is_skipped_by_name() {
 
 #[test]
 fn a_survey_that_fails_is_told_and_fails_no_run() {
-    if !presence::is_here(Kind::Chromium, "a_survey_that_fails_is_told_and_fails_no_run") {
+    if require(Kind::Chromium.name(), browser::find(Kind::Chromium)).is_none() {
         return;
     }
     let place = place(SHORT);
@@ -120,7 +121,7 @@ fn a_survey_that_fails_is_told_and_fails_no_run() {
 #[test]
 fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
     for kind in Kind::ALL {
-        if !presence::is_here(kind, "a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing") {
+        if require(kind.name(), browser::find(kind)).is_none() {
             continue;
         }
         let place = place(SHORT);
@@ -137,7 +138,7 @@ fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
 
 #[test]
 fn a_page_that_hands_back_rubbish_fails_its_trial() {
-    if !presence::is_here(Kind::Chromium, "a_page_that_hands_back_rubbish_fails_its_trial") {
+    if require(Kind::Chromium.name(), browser::find(Kind::Chromium)).is_none() {
         return;
     }
     for (script, words) in [
@@ -156,9 +157,8 @@ fn a_page_that_hands_back_rubbish_fails_its_trial() {
 
 #[test]
 fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
-    let test = "nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed";
     for kind in Kind::ALL {
-        if !presence::is_here(kind, test) {
+        if require(kind.name(), browser::find(kind)).is_none() {
             continue;
         }
         for (victim, words) in [("pushbench load", "load generator"), ("pushbench serve", "server")] {

@@ -4,7 +4,6 @@
 //!
 //! - `trials`: every technique in both browsers, with nothing missing
 //! - `faults`: browsers that are missing, pages that never answer, servers that die
-//! - `presence`: which browsers are here; where one is not, tests are skipped by name
 //! - `left`: whether something of a browser is left
 //! - `command`: a pushbench process in a folder of its own
 
@@ -13,5 +12,4 @@
 mod command;
 mod faults;
 mod left;
-mod presence;
 mod trials;

@@ -3,9 +3,10 @@
 use browser::Kind;
 use model::byte_account::Account;
 use model::trial::{TrialOutcome, TrialRecord, TrialResult};
+use test_support::require;
 
 use crate::command::Place;
-use crate::{left, presence};
+use crate::left;
 
 const TECHNIQUES: usize = 6;
 
@@ -67,8 +68,8 @@ fn assert_whole((technique, outcome): &(String, TrialOutcome)) {
     assert!(outcome.cost.server_cpu_ns > 0, "{technique}");
 }
 
-fn chat(kind: Kind, test: &str) {
-    if !presence::is_here(kind, test) {
+fn chat(kind: Kind) {
+    if require(kind.name(), browser::find(kind)).is_none() {
         return;
     }
     let outcomes = run(kind, CHAT, &[]);
@@ -82,8 +83,8 @@ fn chat(kind: Kind, test: &str) {
     }
 }
 
-fn news(kind: Kind, test: &str) {
-    if !presence::is_here(kind, test) {
+fn news(kind: Kind) {
+    if require(kind.name(), browser::find(kind)).is_none() {
         return;
     }
     let outcomes = run(kind, NEWS, &[]);
@@ -102,22 +103,22 @@ fn news(kind: Kind, test: &str) {
 
 #[test]
 fn everybody_in_a_chat_of_chromium_hears_everything_by_every_technique() {
-    chat(Kind::Chromium, "everybody_in_a_chat_of_chromium_hears_everything_by_every_technique");
+    chat(Kind::Chromium);
 }
 
 #[test]
 fn everybody_in_a_chat_of_firefox_hears_everything_by_every_technique() {
-    chat(Kind::Firefox, "everybody_in_a_chat_of_firefox_hears_everything_by_every_technique");
+    chat(Kind::Firefox);
 }
 
 #[test]
 fn chromium_is_told_everything_by_every_technique() {
-    news(Kind::Chromium, "chromium_is_told_everything_by_every_technique");
+    news(Kind::Chromium);
 }
 
 #[test]
 fn firefox_is_told_everything_by_every_technique() {
-    news(Kind::Firefox, "firefox_is_told_everything_by_every_technique");
+    news(Kind::Firefox);
 }
 
 /// TLS with a certificate that nobody has signed; over HTTP/2, all subscribers share a connection.
@@ -126,7 +127,7 @@ fn a_page_over_tls_is_told_everything() {
     const TLS: &str = "transport = { tls = true }\n";
     const HTTP_2: &str = "transport = { tls = true, http = \"2\", per_connection = 4 }\n";
     for kind in Kind::ALL {
-        if !presence::is_here(kind, "a_page_over_tls_is_told_everything") {
+        if require(kind.name(), browser::find(kind)).is_none() {
             continue;
         }
         for transport in [TLS, HTTP_2] {
@@ -148,7 +149,7 @@ fn a_page_over_tls_is_told_everything() {
 #[test]
 fn a_page_is_told_everything_by_each_way_of_socket_io() {
     for kind in Kind::ALL {
-        if !presence::is_here(kind, "a_page_is_told_everything_by_each_way_of_socket_io") {
+        if require(kind.name(), browser::find(kind)).is_none() {
             continue;
         }
         for way in ["polling", "upgrade", "websocket"] {

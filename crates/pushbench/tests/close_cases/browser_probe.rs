@@ -5,10 +5,12 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use browser::Kind;
 use model::browser::BrowserFindings;
 use model::close_case::{CloseCase, CloseCases};
 use model::settings::Client;
 use serde::de::DeserializeOwned;
+use test_support::require;
 
 /// A browser probe of all clients takes no longer.
 const LONGEST: Duration = Duration::from_secs(90);
@@ -37,6 +39,13 @@ pub(crate) fn browser_probe() -> &'static BrowserProbe {
             close_cases.clients.iter().filter_map(|&client| findings(folder.path(), client)).collect();
         BrowserProbe { close_cases, findings, took }
     })
+}
+
+/// The installed browsers. For the others, the test is skipped or fails.
+pub(crate) fn browsers() -> Vec<Client> {
+    let all = [(Kind::Chromium, Client::Chromium), (Kind::Firefox, Client::Firefox)];
+    let installed = |(kind, client): (Kind, _)| require(kind.name(), browser::find(kind)).map(|_| client);
+    all.into_iter().filter_map(installed).collect()
 }
 
 impl BrowserProbe {

@@ -7,9 +7,9 @@ use browser::Kind;
 use loadgen::headers::{Exchange, headers};
 use model::browser::SeenHead;
 use model::settings::{Client, HeaderProfile, Transport};
+use test_support::require;
 
 use crate::browser_probe::browser_probe;
-use crate::presence;
 
 const PROFILE: [(&str, Exchange); 7] = [
     ("fetch", Exchange::Poll),
@@ -25,7 +25,7 @@ const OF_THE_MESSAGE: [&str; 2] = ["content-length", "sec-websocket-key"];
 
 #[test]
 fn the_browser_profile_is_what_chromium_sends() {
-    if !presence::is_here(Kind::Chromium, "the_browser_profile_is_what_chromium_sends") {
+    if require(Kind::Chromium.name(), browser::find(Kind::Chromium)).is_none() {
         return;
     }
     for (kind, exchange) in PROFILE {

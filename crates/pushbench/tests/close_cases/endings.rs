@@ -4,8 +4,7 @@
 use model::close_case::{CloseCase, Peer, SeenEvent};
 use model::settings::Client;
 
-use crate::browser_probe::browser_probe;
-use crate::presence;
+use crate::browser_probe::{browser_probe, browsers};
 
 /// Codes of RFC 6455 §7.4.1.
 const CODES: [u16; 12] = [1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1015];
@@ -52,8 +51,7 @@ fn the_native_client_sees_every_code_as_the_standard_has_it_but_where_it_is_know
 
 #[test]
 fn browsers_see_every_code_as_the_standards_have_it_but_where_they_are_known_not_to() {
-    let test = "browsers_see_every_code_as_the_standards_have_it_but_where_they_are_known_not_to";
-    for client in presence::browsers(test) {
+    for client in browsers() {
         assert_every_code(client);
         assert_conforms(client);
     }

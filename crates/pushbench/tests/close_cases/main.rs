@@ -4,4 +4,3 @@ mod browser_probe;
 mod drift;
 mod endings;
 mod findings;
-mod presence;

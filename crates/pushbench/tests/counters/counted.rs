@@ -1,9 +1,10 @@
 //! What is counted for the deliveries by which the whole window exceeds half of it.
 
 use model::trial::{Counted, TrialRecord, TrialResult};
+use test_support::{program, require};
 
+use crate::COUNTED;
 use crate::command::Place;
-use crate::{COUNTED, presence};
 
 /// The counts of a run of `text`, which has one trial.
 fn counts(text: &str) -> (Counted, TrialRecord) {
@@ -18,7 +19,7 @@ fn counts(text: &str) -> (Counted, TrialRecord) {
 
 #[test]
 fn system_calls_of_a_delivery_are_counted_by_name() {
-    if !presence::is_here("strace", "system calls of a delivery are counted by name") {
+    if require("strace", program("strace")).is_none() {
         return;
     }
     let (counted, _) = counts(COUNTED);
@@ -36,7 +37,7 @@ fn system_calls_of_a_delivery_are_counted_by_name() {
 
 #[test]
 fn instructions_of_a_delivery_are_counted() {
-    if !presence::is_here("valgrind", "instructions of a delivery are counted") {
+    if require("valgrind", program("valgrind")).is_none() {
         return;
     }
     let (counted, _) = counts(&COUNTED.replace("system-calls", "instructions"));

@@ -7,9 +7,10 @@ use std::process::Command;
 use model::manifest::Manifest;
 use model::trial::{Side, TrialResult};
 use rustix::process::Signal;
+use test_support::{program, require};
 
+use crate::COUNTED;
 use crate::command::{Place, Told};
-use crate::{COUNTED, presence};
 
 /// pushbench where programs are found in the folder `bin` of the place, and nowhere else that people put them.
 fn with_only(place: &Place, arguments: &[&str]) -> Command {
@@ -103,7 +104,7 @@ fn under_way(place: &Place) -> crate::command::Running {
 
 #[test]
 fn an_interrupt_ends_the_tool_and_its_server() {
-    if !presence::is_here("strace", "an interrupt ends the tool and its server") {
+    if require("strace", program("strace")).is_none() {
         return;
     }
     let place = Place::new();
@@ -115,7 +116,7 @@ fn an_interrupt_ends_the_tool_and_its_server() {
 
 #[test]
 fn a_supervisor_that_is_killed_leaves_nobody_behind() {
-    if !presence::is_here("strace", "a supervisor that is killed leaves nobody behind") {
+    if require("strace", program("strace")).is_none() {
         return;
     }
     let place = Place::new();
@@ -127,7 +128,7 @@ fn a_supervisor_that_is_killed_leaves_nobody_behind() {
 
 #[test]
 fn a_tool_that_dies_fails_its_trial_and_takes_its_server_along() {
-    if !presence::is_here("strace", "a tool that dies fails its trial and takes its server along") {
+    if require("strace", program("strace")).is_none() {
         return;
     }
     let place = Place::new();

@@ -4,7 +4,6 @@
 //!
 //! - `counted`: what is in the records
 //! - `faults`: tools that are missing, or leave no counts; interrupts and deaths leave nobody behind
-//! - `presence`: whether the tools are here; where not, tests are skipped by name
 //! - `command`: a pushbench process in a folder of its own
 
 #[path = "../command/command.rs"]
@@ -12,7 +11,6 @@
 mod command;
 mod counted;
 mod faults;
-mod presence;
 
 /// A trial of a second, whose server's system calls are counted.
 const COUNTED: &str = r#"

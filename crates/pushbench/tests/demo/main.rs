@@ -6,12 +6,11 @@
 //! - `effects`: delay, stall, rate and close, felt on the lanes' own ports; figures that add up
 //! - `page`: both browsers; every lane hears, sliders by keyboard, stall, close, narrow screens, dark colours
 //! - `screenshots`: the README's pictures, remade with `PUSHBENCH_SCREENSHOTS`
-//! - `demo`: a demo of a test; `http`: requests as bytes; `presence`: which browsers there are
+//! - `demo`: a demo of a test; `http`: requests as bytes
 
 mod demo;
 mod effects;
 mod endpoints;
 mod http;
 mod page;
-mod presence;
 mod screenshots;

@@ -2,9 +2,9 @@
 
 use browser::{Browser, Key, Kind, Scheme};
 use serde_json::{Value, json};
+use test_support::require;
 
 use crate::demo::Demo;
-use crate::presence;
 
 /// What the scripts of these tests share. `until` is bounded by the driver's own limit for scripts.
 const TOOLS: &str = "
@@ -43,8 +43,8 @@ async fn assert_no_complaints(browser: &mut Browser) {
 /// Every test once for each browser.
 macro_rules! in_both {
     ($($(#[$meta:meta])* $name:ident: $scheme:expr;)+) => {
-        mod chromium { $(#[tokio::test] async fn $name() { super::with(super::Kind::Chromium, $scheme, stringify!($name), super::$name).await; })+ }
-        mod firefox { $(#[tokio::test] async fn $name() { super::with(super::Kind::Firefox, $scheme, stringify!($name), super::$name).await; })+ }
+        mod chromium { $(#[tokio::test] async fn $name() { super::with(super::Kind::Chromium, $scheme, super::$name).await; })+ }
+        mod firefox { $(#[tokio::test] async fn $name() { super::with(super::Kind::Firefox, $scheme, super::$name).await; })+ }
     };
 }
 
@@ -55,8 +55,9 @@ in_both! {
     a_narrow_screen_needs_no_scrolling_aside_and_dark_is_dark: browser::Scheme::Dark;
 }
 
-async fn with(kind: Kind, scheme: Scheme, test: &str, check: impl AsyncFn(&Demo, &mut Browser)) {
-    let Some(mut browser) = presence::start(kind, scheme, test).await else { return };
+async fn with(kind: Kind, scheme: Scheme, check: impl AsyncFn(&Demo, &mut Browser)) {
+    let Some(found) = require(kind.name(), browser::find(kind)) else { return };
+    let mut browser = found.start_in(scheme).await.expect("the browser starts");
     let demo = Demo::start();
     opened(&demo, &mut browser).await;
     check(&demo, &mut browser).await;

@@ -10,9 +10,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use browser::{Browser, Kind, Scheme};
 use serde_json::json;
+use test_support::require;
 
 use crate::demo::Demo;
-use crate::presence;
 
 const FOLDER: &str = "PUSHBENCH_SCREENSHOTS";
 
@@ -60,10 +60,8 @@ async fn the_pictures_can_be_taken() {
     let folder = std::env::var_os(FOLDER).map(|folder| root().join(folder));
     for kind in Kind::ALL {
         for picture in &PICTURES {
-            let Some(mut browser) = presence::start(kind, picture.scheme, "the_pictures_can_be_taken").await
-            else {
-                continue;
-            };
+            let Some(found) = require(kind.name(), browser::find(kind)) else { continue };
+            let mut browser = found.start_in(picture.scheme).await.expect("the browser starts");
             let png = take(&mut browser, picture, folder.is_some()).await;
             assert_eq!(png[1..4], *b"PNG");
             assert!(

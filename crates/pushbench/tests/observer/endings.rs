@@ -1,12 +1,12 @@
 //! Observed trials that cannot begin, or end before their time.
 
 use std::fs;
-use std::io::Write as _;
 use std::process::Command;
 
 use model::manifest::Manifest;
 use model::trial::{Side, TrialResult};
 use rustix::process::Signal;
+use test_support::require;
 
 use crate::command::{Place, Told};
 use crate::namespaces;
@@ -38,16 +38,14 @@ fn limited() -> Command {
 }
 
 /// pushbench where no network can be made. Nothing where one can, but nobody may limit that.
-fn without_namespaces(place: &Place, arguments: &[&str], test: &str) -> Option<Told> {
-    if !namespaces::can_be_made(place, "only the limit of its own; the skip itself is tested") {
+fn without_namespaces(place: &Place, arguments: &[&str]) -> Option<Told> {
+    if namespaces::probe(place).is_err() {
         return Some(place.output(arguments));
     }
     // Root may lack a user namespace that it does not need for a network.
     if !limited().arg("true").output().is_ok_and(|output| output.status.success()) {
-        // The harness would keep what is printed by macro to itself.
-        let _ =
-            writeln!(std::io::stderr(), "skipped: {test}: no user namespace can be made and limited here");
-        return None;
+        let missing = Err("no user namespace can be made and limited here");
+        return require("user-namespaces", missing);
     }
     let pushbench = place.pushbench(arguments);
     let mut limited = limited();
@@ -64,8 +62,7 @@ fn where_no_namespace_can_be_made_a_scenario_is_skipped_by_name_with_the_remedy(
     let place = Place::new();
     place.scenario("alone", OBSERVED);
     let arguments = ["run", "--scenario", "alone", "--scenario", "short", "--no-report"];
-    let test = "where no namespace can be made a scenario is skipped by name";
-    let Some(told) = without_namespaces(&place, &arguments, test) else { return };
+    let Some(told) = without_namespaces(&place, &arguments) else { return };
     told.expect(
         0,
         &["skipped: scenario alone: no network namespace can be made here (", "run pushbench as root"],
@@ -83,7 +80,7 @@ fn where_no_namespace_can_be_made_a_scenario_is_skipped_by_name_with_the_remedy(
 #[test]
 fn an_interrupt_leaves_nothing_of_an_observed_trial() {
     let place = Place::new();
-    if !namespaces::can_be_made(&place, "an interrupt leaves nothing of an observed trial") {
+    if !namespaces::can_be_made(&place) {
         return;
     }
     place.scenario("long", &long());
@@ -97,7 +94,7 @@ fn an_interrupt_leaves_nothing_of_an_observed_trial() {
 #[test]
 fn a_killed_supervisor_leaves_nothing_of_an_observed_trial() {
     let place = Place::new();
-    if !namespaces::can_be_made(&place, "a killed supervisor leaves nothing of an observed trial") {
+    if !namespaces::can_be_made(&place) {
         return;
     }
     place.scenario("long", &long());
@@ -111,7 +108,7 @@ fn a_killed_supervisor_leaves_nothing_of_an_observed_trial() {
 #[test]
 fn an_observer_that_dies_fails_its_trial_and_the_run_goes_on() {
     let place = Place::new();
-    if !namespaces::can_be_made(&place, "an observer that dies fails its trial") {
+    if !namespaces::can_be_made(&place) {
         return;
     }
     place.scenario("long", &long());
@@ -129,7 +126,7 @@ fn an_observer_that_dies_fails_its_trial_and_the_run_goes_on() {
 #[test]
 fn what_happens_in_an_observed_trial_is_told_as_in_any_other() {
     let place = Place::new();
-    if !namespaces::can_be_made(&place, "what happens in an observed trial is told as in any other") {
+    if !namespaces::can_be_made(&place) {
         return;
     }
     place.scenario("alone", OBSERVED);

@@ -1,15 +1,12 @@
 //! A script on Node that is told what to do by lines, and tells what happens by lines, each a JSON value.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command as Blocking, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
+use test_support::{program, require};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-
-/// Names what must not be skipped; CI sets it.
-const REQUIRE: &str = "PUSHBENCH_REQUIRE";
 
 /// A script that runs. It ends with its standard input, so at the latest with this process.
 pub(crate) struct Script {
@@ -18,26 +15,13 @@ pub(crate) struct Script {
     output: Lines<BufReader<ChildStdout>>,
 }
 
-/// Whether there is Node, and the packages that are pinned for it. Where not, `test` is skipped by name, and fails if Node
-/// is required.
-pub(crate) fn is_there(test: &str) -> bool {
-    let missing = if !answers() {
-        "no node; install nodejs"
-    } else if !packages().join("node_modules").is_dir() {
-        "no Node packages; run npm ci --prefix targets/node (install npm)"
-    } else {
-        return true;
-    };
-    let required = std::env::var(REQUIRE).is_ok_and(|required| required.split(',').any(|it| it == "node"));
-    assert!(!required, "{REQUIRE} asks for node: {missing}");
-    // The harness would keep what is printed by macro to itself.
-    let _ = writeln!(std::io::stderr(), "skipped: {test}: {missing}");
-    false
-}
-
-fn answers() -> bool {
-    let version = Blocking::new("node").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    version.is_ok_and(|status| status.success())
+/// Whether there is Node, and the packages that are pinned for it. Otherwise the test is skipped or fails.
+pub(crate) fn is_installed() -> bool {
+    let has_packages = packages().join("node_modules").is_dir();
+    let packages = has_packages.then_some(()).ok_or_else(|| {
+        "the Node packages are missing; run npm ci --prefix targets/node (install npm)".to_owned()
+    });
+    require("node", program("node").and(packages)).is_some()
 }
 
 /// Where the packages are installed.

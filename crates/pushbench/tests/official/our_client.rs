@@ -69,8 +69,8 @@ impl Rig {
 }
 
 /// Runs a test of each way, in bounded time, if there is Node.
-fn by_each_way(test: &str, run: impl AsyncFn(SocketIoTransports)) {
-    if !node::is_there(test) {
+fn by_each_way(run: impl AsyncFn(SocketIoTransports)) {
+    if !node::is_installed() {
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -102,7 +102,7 @@ async fn connected(session: &Session) {
 
 #[test]
 fn messages_go_both_ways_and_the_end_is_orderly() {
-    by_each_way("messages_go_both_ways_and_the_end_is_orderly", async |way| {
+    by_each_way(async |way| {
         let mut rig = Rig::new("socket.io", RARELY, way).await;
         let session = rig.session(3);
         let subscriber = spawn_local(socketio::subscribe(session.clone()));
@@ -132,7 +132,7 @@ fn messages_go_both_ways_and_the_end_is_orderly() {
 
 #[test]
 fn a_subscriber_acknowledges_messages_and_takes_them_as_attachments() {
-    by_each_way("a_subscriber_acknowledges_messages_and_takes_them_as_attachments", async |way| {
+    by_each_way(async |way| {
         let mut rig = Rig::new("socket.io", RARELY, way).await;
         let session = rig.session(0);
         let _subscriber = spawn_local(socketio::subscribe(session.clone()));
@@ -147,7 +147,7 @@ fn a_subscriber_acknowledges_messages_and_takes_them_as_attachments() {
 
 #[test]
 fn events_acknowledgements_and_attachments_go_both_ways() {
-    by_each_way("events_acknowledgements_and_attachments_go_both_ways", async |way| {
+    by_each_way(async |way| {
         let mut rig = Rig::new("socket.io", RARELY, way).await;
         let session = rig.session(0);
         let mut socket = Socket::open(session).await.unwrap();
@@ -195,7 +195,7 @@ fn assert_same(got: &[Argument], expected: &[Argument]) {
 
 #[test]
 fn pings_are_answered_as_long_as_they_come() {
-    by_each_way("pings_are_answered_as_long_as_they_come", async |way| {
+    by_each_way(async |way| {
         let mut rig = Rig::new("socket.io", "50", way).await;
         let session = rig.session(0);
         let _subscriber = spawn_local(socketio::subscribe(session.clone()));
@@ -210,7 +210,7 @@ fn pings_are_answered_as_long_as_they_come() {
 
 #[test]
 fn who_was_cut_off_comes_back_with_what_it_has() {
-    by_each_way("who_was_cut_off_comes_back_with_what_it_has", async |way| {
+    by_each_way(async |way| {
         for cut in ["leave", "close", "destroy"] {
             let mut rig = Rig::new("socket.io", RARELY, way).await;
             let session = rig.session(0);
@@ -233,7 +233,7 @@ fn who_was_cut_off_comes_back_with_what_it_has() {
 
 #[test]
 fn a_refusal_is_told_with_the_servers_message() {
-    by_each_way("a_refusal_is_told_with_the_servers_message", async |way| {
+    by_each_way(async |way| {
         let mut rig = Rig::new("socket.io", RARELY, way).await;
         let error = socketio::subscribe(rig.session(9)).await.unwrap_err();
         let refused = matches!(&error, SubscribeError::SocketIo(SocketIoError::Refused(said))
@@ -245,7 +245,7 @@ fn a_refusal_is_told_with_the_servers_message() {
 
 #[test]
 fn engine_io_alone_carries_packets_both_ways() {
-    by_each_way("engine_io_alone_carries_packets_both_ways", async |way| {
+    by_each_way(async |way| {
         let mut rig = Rig::new("engine.io", "50", way).await;
         let session = rig.session(0);
         let mut socket = Socket::open(session.clone()).await.unwrap();

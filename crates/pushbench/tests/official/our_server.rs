@@ -87,9 +87,7 @@ fn transports(way: &str) -> (&str, Option<&str>) {
 
 #[tokio::test]
 async fn events_reach_the_official_client_and_come_back_from_it_by_each_way_plain_and_over_tls() {
-    if !node::is_there(
-        "events_reach_the_official_client_and_come_back_from_it_by_each_way_plain_and_over_tls",
-    ) {
+    if !node::is_installed() {
         return;
     }
     for (way, flags) in WAYS.into_iter().flat_map(|way| [(way, &[][..]), (way, &["--tls"])]) {
@@ -117,7 +115,7 @@ async fn events_reach_the_official_client_and_come_back_from_it_by_each_way_plai
 
 #[tokio::test]
 async fn a_burst_reaches_the_official_client_once_and_in_order_while_it_upgrades() {
-    if !node::is_there("a_burst_reaches_the_official_client_once_and_in_order_while_it_upgrades") {
+    if !node::is_installed() {
         return;
     }
     for way in WAYS {
@@ -134,7 +132,7 @@ async fn a_burst_reaches_the_official_client_once_and_in_order_while_it_upgrades
 
 #[tokio::test]
 async fn the_official_client_comes_back_after_a_cut_and_misses_nothing() {
-    if !node::is_there("the_official_client_comes_back_after_a_cut_and_misses_nothing") {
+    if !node::is_installed() {
         return;
     }
     for way in WAYS {
@@ -155,7 +153,7 @@ async fn the_official_client_comes_back_after_a_cut_and_misses_nothing() {
 
 #[tokio::test]
 async fn who_may_not_join_or_says_what_is_no_message_is_told_why() {
-    if !node::is_there("who_may_not_join_or_says_what_is_no_message_is_told_why") {
+    if !node::is_installed() {
         return;
     }
     for way in WAYS {
@@ -178,7 +176,7 @@ async fn who_may_not_join_or_says_what_is_no_message_is_told_why() {
 
 #[tokio::test]
 async fn the_official_client_hears_that_the_server_stops() {
-    if !node::is_there("the_official_client_hears_that_the_server_stops") {
+    if !node::is_installed() {
         return;
     }
     for way in WAYS {
@@ -196,9 +194,7 @@ async fn the_official_client_hears_that_the_server_stops() {
 
 #[tokio::test]
 async fn arguments_and_attachments_go_both_ways_in_each_namespace_with_and_without_acknowledgement() {
-    if !node::is_there(
-        "arguments_and_attachments_go_both_ways_in_each_namespace_with_and_without_acknowledgement",
-    ) {
+    if !node::is_installed() {
         return;
     }
     let all =
@@ -221,7 +217,7 @@ async fn arguments_and_attachments_go_both_ways_in_each_namespace_with_and_witho
 
 #[tokio::test]
 async fn the_official_engine_io_client_gets_back_what_it_sends_and_stays_through_heartbeats() {
-    if !node::is_there("the_official_engine_io_client_gets_back_what_it_sends_and_stays_through_heartbeats") {
+    if !node::is_installed() {
         return;
     }
     for way in WAYS {
