@@ -167,9 +167,9 @@ const OLDEST: u32 = 2;
 
 /// The version is looked at first: a file of another one need not have the same fields.
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let told = |error: serde_json::Error| error.to_string();
-    match serde_json::from_str(text).map_err(told)? {
-        Version { schema_version: OLDEST..=SCHEMA_VERSION } => serde_json::from_str(text).map_err(told),
+    let text_of = |error: serde_json::Error| error.to_string();
+    match serde_json::from_str(text).map_err(text_of)? {
+        Version { schema_version: OLDEST..=SCHEMA_VERSION } => serde_json::from_str(text).map_err(text_of),
         Version { schema_version } => Err(format!(
             "it has schema version {schema_version} and this program reads {OLDEST} to {SCHEMA_VERSION}; use the pushbench that wrote it"
         )),

@@ -1,4 +1,4 @@
-//! What theory says that a row's trials took, from what they were told and what their heads said: bytes for each event,
+//! What theory says that a row's trials took, from their settings and their recorded heads: bytes for each event,
 //! beside those that were measured.
 
 use model::byte_account::{Account, stamp_bytes};

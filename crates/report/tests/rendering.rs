@@ -205,9 +205,9 @@ fn words_outside_the_markers_stay_and_damaged_markers_write_nothing() {
     fs::write(&out, &edited).expect("writable");
     render(std::slice::from_ref(&dir), &out).expect("renders");
     assert_eq!(fs::read_to_string(&out).expect("is there"), edited);
-    let damaged = edited.replace("<!-- pushbench:end floor -->\n", "");
+    let damaged = edited.replace("<!-- pushbench:end socket-ping -->\n", "");
     fs::write(&out, &damaged).expect("writable");
-    let error = render(&[dir], &out).expect_err("floor is not closed");
+    let error = render(&[dir], &out).expect_err("the section is not closed");
     assert!(matches!(error, ReportError::Markers { .. }), "{error}");
     assert_eq!(fs::read_to_string(&out).expect("is there"), damaged);
 }

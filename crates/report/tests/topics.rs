@@ -84,7 +84,7 @@ fn what_a_trickle_brought_stands_by_the_number_of_connections() {
 fn a_storm_tells_the_last_one_and_who_never_came() {
     let root = folder();
     let report = report(root.path(), &server_restarts());
-    let text = section(&report, "server_restarts");
+    let text = section(&report, "server-restarts");
     // Of three repetitions 200, 201 and 202 ms, five times that and more for the last of them.
     let row = line(text, "server away", "| none | Short polling |");
     assert!(row.starts_with("| none | Short polling | 21.0 ms [18.5–23.5] | 101 ms [98.5–103] |"), "{row}");
@@ -101,13 +101,13 @@ fn a_storm_tells_the_last_one_and_who_never_came() {
 fn slow_consumers_are_compared_with_their_absence() {
     let root = folder();
     let report = report(root.path(), &slow_consumers());
-    let text = section(&report, "slow_consumers");
+    let text = section(&report, "slow-consumers");
     let row = line(text, "| slow consumers | technique |", "| 1% stop | WebSocket |");
     assert!(row.starts_with("| 1% stop | WebSocket | 30 | "), "{row}");
     assert!(row.ends_with(" | 0 | 3.00 MiB | 1.00 MiB | 8.00 MiB | 6 | 2.00 s | 150 |"), "{row}");
     assert!(row.contains(" | × "), "{row}");
     assert!(!text.contains("| nobody |"), "{text}");
-    assert!(root.path().join("results/run/charts/slow_consumers-slow_consumers.svg").exists());
+    assert!(root.path().join("results/run/charts/slow-consumers-slow-consumers.svg").exists());
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn claims_about_what_a_subscriber_takes_are_decided_trial_by_trial() {
 fn one_trial_is_called_one_and_its_chart_says_so() {
     let root = folder();
     for (mut run, section_name) in
-        [(server_restarts(), "server_restarts"), (connections(&[1_000, 2_000]), "connections")]
+        [(server_restarts(), "server-restarts"), (connections(&[1_000, 2_000]), "connections")]
     {
         let several = report(root.path(), &run);
         assert!(!section(&several, section_name).contains("One trial"), "{several}");
@@ -165,7 +165,7 @@ fn one_trial_is_called_one_and_its_chart_says_so() {
         assert!(text.contains("Trials behind a row: 1. **One trial** has no interval"), "{text}");
         assert_eq!(
             text.contains("One trial each, so without intervals."),
-            section_name == "server_restarts",
+            section_name == "server-restarts",
             "{text}"
         );
         fs::remove_dir_all(root.path().join("results")).expect("there are results");
@@ -179,7 +179,7 @@ fn scenarios_about_limits_are_in_no_other_table() {
     for run in [connections(&[1_000, 2_000]), server_restarts(), slow_consumers(), counts()] {
         let report = report(root.path(), &run);
         assert_eq!(
-            section(&report, "answers"),
+            section(&report, "results"),
             "*All scenarios of this run have sections of their own.*",
             "{report}"
         );
@@ -194,8 +194,8 @@ fn runs_without_limits_say_so() {
     let report = report(root.path(), &small());
     for (name, words) in [
         ("connections", "did not count how cost grows"),
-        ("server_restarts", "No server was restarted"),
-        ("slow_consumers", "All subscribers of this run kept up"),
+        ("server-restarts", "No server was restarted"),
+        ("slow-consumers", "All subscribers of this run kept up"),
         ("counters", "Nothing was counted by a tool"),
     ] {
         assert!(section(&report, name).contains(words), "{name}: {report}");

@@ -57,7 +57,7 @@ pub(super) fn draw(analysis: &Analysis<'_>, limits: &Limits<'_>) -> Result<Optio
 }
 
 const CAPTION: &str = "Higher rates are better; the axis is logarithmic, bars are 95 % intervals between the searches of several repetitions. \
-    A hollow marker: it was not the server that gave in, so it may come further. Where the server's share of its core or the bound of p99 differs, \
+    A hollow marker: the server was not the bottleneck, so its capacity may be higher. Where the server's share of its core or the bound of p99 differs, \
     it is said below the axis, and no line joins what does not compare.";
 
 impl Found {
@@ -174,7 +174,7 @@ fn over(
     let height = HEAD + plots.len() as f64 * (HEIGHT + FOOT) - 22.0;
     canvas::paint((WIDTH, height), title, description, |canvas| {
         heading(canvas, title)?;
-        told(canvas)?;
+        note(canvas)?;
         for (place, plot) in plots.iter().enumerate() {
             let top = HEAD + place as f64 * (HEIGHT + FOOT);
             let values = plot.found.iter().flat_map(|found| extent(found.capacity));
@@ -195,7 +195,7 @@ fn over(
     })
 }
 
-fn told(canvas: &Canvas<'_>) -> Result<(), DrawError> {
+fn note(canvas: &Canvas<'_>) -> Result<(), DrawError> {
     let marker = palette::look(0, false).marker;
     let entry = |body, text| Entry { marker, body, ink: palette::TEXT, text };
     lanes::legend_line(
@@ -250,7 +250,7 @@ fn by_technique(
     let axis = Axis::logarithmic(values, Unit::PerSecond, frame.pixels());
     canvas::paint(frame.size(), title, description, |canvas| {
         frame.draw(canvas, title, &axis, "deliveries per second, logarithmic")?;
-        told(canvas)?;
+        note(canvas)?;
         for (place, found) in found.iter().enumerate() {
             let (look, y) = (look_of(analysis, found.technique), frame.y(place));
             lanes::whisker(canvas, &axis, y, found.capacity, (look.marker, look.ink, found.body()))?;

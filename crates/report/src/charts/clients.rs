@@ -10,7 +10,7 @@ use super::lanes::{WIDTH, heading};
 use super::legend::{self, EndLabel};
 use super::{Picture, RING, Stage, body, extent, is_limited, palette};
 use crate::numbers;
-use crate::statistics::{Answer, Estimate, Pool, Quantile, Row, Unit, connections};
+use crate::statistics::{Estimate, Pool, Quantile, Row, ScenarioResult, Unit, connections};
 
 const TOP: f64 = 60.0;
 const BOTTOM: f64 = 420.0;
@@ -21,7 +21,7 @@ const LEFT: f64 = 92.0;
 const ONE_IN: f64 = 20.0;
 
 /// Whether the scenario's only sweep is one of clients, under whatever name.
-pub(super) fn are_swept(answer: &Answer<'_>) -> bool {
+pub(super) fn are_swept(answer: &ScenarioResult<'_>) -> bool {
     let mut counts: Vec<u32> = answer.rows.iter().map(|row| row.settings.subscribers.count).collect();
     counts.sort_unstable();
     counts.dedup();

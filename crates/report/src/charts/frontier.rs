@@ -92,8 +92,8 @@ impl Words {
             Unit::Bytes => format!("{} B", numbers::significant(value)),
             _ => numbers::time(value),
         };
-        let told = panels.iter().flat_map(|panel| panel.lines.iter().map(move |line| (panel, line)));
-        let lines = told.map(|(panel, line)| {
+        let pairs = panels.iter().flat_map(|panel| panel.lines.iter().map(move |line| (panel, line)));
+        let lines = pairs.map(|(panel, line)| {
             let points = line.points.iter().map(|point| {
                 format!("{} at {tail} {}", cost(point.cost.value), numbers::time(point.latency.value))
             });

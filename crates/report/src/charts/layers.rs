@@ -4,7 +4,7 @@ use super::canvas::{At, Canvas, DrawError, LABEL, text_width};
 use super::palette::{self, Ink};
 use crate::statistics::Stack;
 
-/// As many colours as can be told apart side by side, and remembered.
+/// The number of colours that a reader can distinguish and remember.
 const MOST: usize = 8;
 const LINE: f64 = 22.0;
 const SWATCH: f64 = 12.0;

@@ -31,7 +31,9 @@ mod timeline;
 mod transport;
 
 use crate::ReportError;
-use crate::statistics::{Analysis, Answer, Contest, Estimate, Limits, Reach, Row, Subject, Topic};
+use crate::statistics::{
+    Analysis, Estimate, Limits, Reach, Row, ScenarioResult, Subject, TargetComparison, Topic,
+};
 use canvas::{Body, DrawError};
 use palette::Look;
 
@@ -80,7 +82,7 @@ type Chart = fn(&Stage<'_>) -> Result<Option<Picture>, DrawError>;
 /// What a chart is drawn from.
 pub(crate) struct Stage<'a> {
     analysis: &'a Analysis<'a>,
-    answer: &'a Answer<'a>,
+    answer: &'a ScenarioResult<'a>,
 }
 
 /// All charts of a run, scenario by scenario. A chart that would be empty is left out.
@@ -140,14 +142,14 @@ fn figure(
 }
 
 /// `servers-<scenario>.svg`; none where pushbench's own took no part, since there is nothing to compare with.
-fn servers(analysis: &Analysis<'_>, contest: &Contest<'_>) -> Result<Option<Figure>, ReportError> {
+fn servers(analysis: &Analysis<'_>, contest: &TargetComparison<'_>) -> Result<Option<Figure>, ReportError> {
     let Some(answer) = analysis.answer(&contest.info.name) else { return Ok(None) };
     let draw = || servers::draw(&Stage { analysis, answer }, contest);
     figure("servers", &contest.info.name, Place::OtherServers, draw)
 }
 
 /// Whether a scenario's trials were recorded flight by flight: to be looked at one by one, and too few to compare.
-pub(crate) fn is_traced(answer: &Answer<'_>) -> bool {
+pub(crate) fn is_traced(answer: &ScenarioResult<'_>) -> bool {
     answer.rows.iter().any(|row| row.settings.traced)
 }
 
@@ -165,7 +167,7 @@ fn timelines(stage: &Stage<'_>) -> Result<Vec<Figure>, ReportError> {
     Ok(pictures.into_iter().map(figure).collect())
 }
 
-fn kinds(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
+fn kinds(answer: &ScenarioResult<'_>) -> Vec<(&'static str, Chart)> {
     match answer.subject() {
         Subject::Single if is_traced(answer) => Vec::new(),
         Subject::Single => vec![
@@ -192,13 +194,13 @@ fn kinds(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
 }
 
 /// What is drawn of a scenario that has a part of the report to itself.
-fn of_topic(answer: &Answer<'_>) -> Vec<(&'static str, Chart)> {
+fn of_topic(answer: &ScenarioResult<'_>) -> Vec<(&'static str, Chart)> {
     match answer.topic() {
         Some(Topic::Connections) => {
             vec![("connections", connections::plain), ("connections-tls", connections::over_tls)]
         }
         Some(Topic::ServerRestarts) => vec![("server_restart", server_restart::draw)],
-        Some(Topic::SlowConsumers) => vec![("slow_consumers", slow_consumers::draw)],
+        Some(Topic::SlowConsumers) => vec![("slow-consumers", slow_consumers::draw)],
         Some(Topic::Counters) => {
             vec![("instructions", counters::instructions), ("system-calls", counters::system_calls)]
         }

@@ -7,7 +7,7 @@ use super::canvas::{self, Body, DrawError, LABEL};
 use super::lanes::{self, Entry, Lanes, WIDTH};
 use super::{Picture, Stage, extent, look_of, palette};
 use crate::numbers;
-use crate::statistics::{Analysis, Contest, Estimate, Limits, Ratios, Row, Unit};
+use crate::statistics::{Analysis, Estimate, Limits, Ratios, Row, TargetComparison, Unit};
 
 const RIGHT: f64 = 170.0;
 
@@ -21,7 +21,7 @@ struct Lane<'s> {
 }
 
 /// None when the scenario has a sweep: then a point is one of many, and the table has them.
-pub(super) fn draw(stage: &Stage<'_>, contest: &Contest<'_>) -> Result<Option<Picture>, DrawError> {
+pub(super) fn draw(stage: &Stage<'_>, contest: &TargetComparison<'_>) -> Result<Option<Picture>, DrawError> {
     if !stage.answer.is_single() {
         return Ok(None);
     }
@@ -70,7 +70,7 @@ fn picture(analysis: &Analysis<'_>, title: String, lanes: &[Lane<'_>]) -> Result
 const CAPTION: &str = "Further left is cheaper; the axis is logarithmic, lines are 95 % intervals between trials. The right column is ours ÷ theirs, \
     paired by repetition: less than 1 says that ours takes less.";
 
-fn lanes<'s>(stage: &'s Stage<'_>, contest: &'s Contest<'_>) -> Vec<Lane<'s>> {
+fn lanes<'s>(stage: &'s Stage<'_>, contest: &'s TargetComparison<'_>) -> Vec<Lane<'s>> {
     let mut lanes: Vec<Lane<'s>> = Vec::new();
     for order in 0..stage.analysis.run.manifest.techniques.len() {
         let own = stage.answer.rows_of(order).next();

@@ -5,7 +5,7 @@ use super::scenario::{charts, few, heading};
 use super::{Chapter, crossings, handshake, price, transport_cost};
 use crate::charts::{Figure, Picture, Place};
 use crate::numbers::{self, Scale, optional, significant};
-use crate::statistics::{Answer, Figures, Quantile, Row};
+use crate::statistics::{Figures, Quantile, Row, ScenarioResult};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let analysis = chapter.analysis;
@@ -28,7 +28,7 @@ const NOTE: &str = "*Set-up* is what each subscriber's connection took from its 
     stream and do not hold them. *Server memory/subscriber* is the server's anonymous resident memory (heap and stacks) with everybody connected and no event sent yet, less \
     that before the first connection, ÷ subscribers; pages that the allocator had at hand make it small where subscribers are few.";
 
-fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn scenario(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let info = answer.info;
     let tables = format!("{}\n{}", latency_table(chapter, answer), cost_table(chapter, answer));
     let tables = if answer.is_single() {
@@ -50,13 +50,13 @@ fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
 }
 
 /// What follows from a sweep beyond its charts; each is empty where the scenario asks something else.
-fn extras(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn extras(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let extras = [handshake::section, crossings::section, transport_cost::section, price::section];
     extras.map(|section| section(chapter, answer)).concat()
 }
 
 /// How many trials stand behind a row, and how many failed.
-pub(super) fn trials(answer: &Answer<'_>) -> String {
+pub(super) fn trials(answer: &ScenarioResult<'_>) -> String {
     let ended = answer.rows.iter().map(|row| row.figures.as_ref().map_or(0, |figures| figures.trials));
     let (least, most) = (ended.clone().min().unwrap_or(0), ended.max().unwrap_or(0));
     let count = if least == most { format!("{most}") } else { format!("{least} to {most}") };
@@ -68,7 +68,7 @@ pub(super) fn trials(answer: &Answer<'_>) -> String {
     format!("Trials behind a row: {count}.{}{failed}", few(least))
 }
 
-fn latency_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn latency_table(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let uplink = answer.rows.iter().any(|row| row.figures.as_ref().is_some_and(|f| f.uplink.is_some()));
     let mut head = points_head(answer);
     head.extend(Quantile::SHOWN.map(Quantile::label));
@@ -137,7 +137,7 @@ const COSTS: [Cost; 9] = [
     },
 ];
 
-fn cost_table(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn cost_table(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let mut head = points_head(answer);
     head.extend(COSTS.iter().map(|column| column.name.to_owned()));
     let rows = answer.rows.iter().filter_map(|row| {
@@ -153,7 +153,7 @@ fn events_per_response(figures: &Figures) -> Option<f64> {
     (counts.responses > 0).then(|| counts.events_in_window as f64 / counts.responses as f64)
 }
 
-fn points_head(answer: &Answer<'_>) -> Vec<String> {
+fn points_head(answer: &ScenarioResult<'_>) -> Vec<String> {
     let keys = answer.info.sweeps.iter().map(|key| inline(key));
     keys.chain(["technique".to_owned()]).collect()
 }
@@ -179,7 +179,7 @@ pub(super) fn figure(chapter: &Chapter<'_>, figure: &Figure) -> String {
     )
 }
 
-/// The figures in words where they are few; else whoever listens is better served by the table.
+/// The figures in words where there are few of them; a longer list is easier to follow in the table.
 fn alternative(picture: &Picture) -> String {
     const LISTENABLE: usize = 900;
     let text = match picture.description.len() {

@@ -9,7 +9,7 @@ use super::markdown::{inline, table};
 use super::scenario::heading;
 use crate::load::Trial;
 use crate::numbers::{self, NOTHING, time, whole};
-use crate::statistics::{Answer, CLIENT, Figures, Quantile, Reach, Row};
+use crate::statistics::{CLIENT, Figures, Quantile, Reach, Row, ScenarioResult};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let left_out = chapter.left_out(&["client ", "browser "]);
@@ -35,7 +35,7 @@ const NOTE: &str = "The same servers and events, received by a page in a real br
     that); HTTP requests between the window's edges. **Bytes are not counted in a browser**, since nobody can stand between a page and its socket \
     without changing it; the native client's are. A browser's latency has its event loop, its processes and the waking of the page in it, and it shares the load generator's core.";
 
-fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn scenario(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let clients = clients(answer);
     let others: Vec<usize> =
         (0..answer.info.sweeps.len()).filter(|key| answer.info.sweeps[*key] != CLIENT).collect();
@@ -57,15 +57,15 @@ fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
     format!("{}\n\n{}", heading(chapter, "scenario", answer.info), table(head.len(), &head, rows),)
 }
 
-fn clients(answer: &Answer<'_>) -> Vec<Client> {
+fn clients(answer: &ScenarioResult<'_>) -> Vec<Client> {
     let mut clients: Vec<Client> = answer.rows.iter().map(|row| row.settings.client).collect();
     clients.sort_unstable();
     clients.dedup();
     clients
 }
 
-/// The first row of each line: one technique at one point, whoever the client.
-fn lines<'r, 'a>(answer: &'r Answer<'a>, others: &[usize]) -> Vec<&'r Row<'a>> {
+/// The first row of each line: one technique at one point, for any client.
+fn lines<'r, 'a>(answer: &'r ScenarioResult<'a>, others: &[usize]) -> Vec<&'r Row<'a>> {
     let mut lines: Vec<&Row<'a>> = Vec::new();
     for row in &answer.rows {
         if !lines.iter().any(|line| is_beside(line, row, others)) {

@@ -7,7 +7,7 @@ use model::manifest::ClaimInfo;
 
 use super::Chapter;
 use super::markdown::{anchor, inline, word_table};
-use rule::{Answered, Told};
+use rule::{RuleAnswer, RuleOutcome};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let claims = &chapter.analysis.run.manifest.claims;
@@ -31,8 +31,8 @@ const NOTE: &str = "Each verdict follows from the results of this run by rules t
 /// A claim, and what its rules found.
 struct Judged {
     claim: Claim,
-    musts: Vec<Answered>,
-    limits: Vec<Answered>,
+    musts: Vec<RuleAnswer>,
+    limits: Vec<RuleAnswer>,
 }
 
 /// What becomes of a claim.
@@ -46,15 +46,17 @@ enum Verdict {
 
 impl Verdict {
     /// A claim that fails in one thing has failed, whatever else is not known; short of that, nothing may be open.
-    fn of(musts: &[Answered], limits: &[Answered]) -> Self {
-        let told = |answers: &[Answered], told: Told| answers.iter().any(|answer| answer.told == told);
-        if told(musts, Told::No) {
+    fn of(musts: &[RuleAnswer], limits: &[RuleAnswer]) -> Self {
+        let outcome = |answers: &[RuleAnswer], outcome: RuleOutcome| {
+            answers.iter().any(|answer| answer.outcome == outcome)
+        };
+        if outcome(musts, RuleOutcome::No) {
             return Self::Fails;
         }
-        if told(musts, Told::Open) || told(limits, Told::Open) {
+        if outcome(musts, RuleOutcome::Open) || outcome(limits, RuleOutcome::Open) {
             return Self::NotMeasurableHere;
         }
-        if told(limits, Told::No) { Self::HoldsWithALimit } else { Self::Holds }
+        if outcome(limits, RuleOutcome::No) { Self::HoldsWithALimit } else { Self::Holds }
     }
 
     fn words(self) -> &'static str {
@@ -87,8 +89,8 @@ impl Judged {
         let verdict = self.verdict();
         let because: Vec<String> = match verdict {
             Verdict::Holds => Vec::new(),
-            Verdict::HoldsWithALimit => self.limits_told(Told::No),
-            Verdict::Fails => self.musts_told(Told::No),
+            Verdict::HoldsWithALimit => self.limits_with(RuleOutcome::No),
+            Verdict::Fails => self.musts_with(RuleOutcome::No),
             Verdict::NotMeasurableHere => self.open(),
         };
         let because = if because.is_empty() { String::new() } else { format!(": {}", because.join("; ")) };
@@ -99,20 +101,20 @@ impl Judged {
         ]
     }
 
-    fn limits_told(&self, told: Told) -> Vec<String> {
+    fn limits_with(&self, outcome: RuleOutcome) -> Vec<String> {
         let limits = self.claim.limits.iter().zip(&self.limits);
-        limits.filter(|(_, answer)| answer.told == told).map(|(limit, _)| inline(&limit.what)).collect()
+        limits.filter(|(_, answer)| answer.outcome == outcome).map(|(limit, _)| inline(&limit.what)).collect()
     }
 
-    fn musts_told(&self, told: Told) -> Vec<String> {
+    fn musts_with(&self, outcome: RuleOutcome) -> Vec<String> {
         let musts = self.claim.musts.iter().zip(&self.musts);
-        let told = musts.filter(|(_, answer)| answer.told == told);
-        told.map(|(must, answer)| format!("not so: {} ({})", inline(&must.what), answer.found)).collect()
+        let outcome = musts.filter(|(_, answer)| answer.outcome == outcome);
+        outcome.map(|(must, answer)| format!("not so: {} ({})", inline(&must.what), answer.found)).collect()
     }
 
     /// Why it was left open, each reason once.
     fn open(&self) -> Vec<String> {
-        let open = self.musts.iter().chain(&self.limits).filter(|answer| answer.told == Told::Open);
+        let open = self.musts.iter().chain(&self.limits).filter(|answer| answer.outcome == RuleOutcome::Open);
         let mut reasons: Vec<String> = Vec::new();
         for answer in open {
             if !reasons.contains(&answer.found) {
@@ -123,13 +125,19 @@ impl Judged {
     }
 
     fn details(&self, chapter: &Chapter<'_>) -> String {
-        let line = |what: &str, kind: &str, answer: &Answered, [yes, no]: [&str; 2]| {
-            let told = match answer.told {
-                Told::Yes => yes,
-                Told::No => no,
-                Told::Open => "open",
+        let line = |what: &str, kind: &str, answer: &RuleAnswer, [yes, no]: [&str; 2]| {
+            let outcome = match answer.outcome {
+                RuleOutcome::Yes => yes,
+                RuleOutcome::No => no,
+                RuleOutcome::Open => "open",
             };
-            vec![kind.to_owned(), inline(what), answer.wanted.clone(), answer.found.clone(), told.to_owned()]
+            vec![
+                kind.to_owned(),
+                inline(what),
+                answer.wanted.clone(),
+                answer.found.clone(),
+                outcome.to_owned(),
+            ]
         };
         let musts = self.claim.musts.iter().zip(&self.musts);
         let musts = musts.map(|(must, answer)| line(&must.what, "must", answer, ["yes", "**no**"]));
@@ -156,15 +164,23 @@ mod tests {
 
     #[test]
     fn one_thing_that_must_be_and_is_not_decides_whatever_is_open() {
-        let answered = |told| Answered { told, wanted: String::new(), found: String::new() };
-        let verdict = |musts: &[Told], limits: &[Told]| {
-            let answers = |told: &[Told]| told.iter().map(|told| answered(*told)).collect::<Vec<_>>();
+        let answered = |outcome| RuleAnswer { outcome, wanted: String::new(), found: String::new() };
+        let verdict = |musts: &[RuleOutcome], limits: &[RuleOutcome]| {
+            let answers = |outcome: &[RuleOutcome]| {
+                outcome.iter().map(|outcome| answered(*outcome)).collect::<Vec<_>>()
+            };
             Verdict::of(&answers(musts), &answers(limits))
         };
-        assert_eq!(verdict(&[Told::Yes, Told::Yes], &[Told::Yes]), Verdict::Holds);
-        assert_eq!(verdict(&[Told::Yes], &[Told::Yes, Told::No]), Verdict::HoldsWithALimit);
-        assert_eq!(verdict(&[Told::No, Told::Open], &[Told::No]), Verdict::Fails);
-        assert_eq!(verdict(&[Told::Yes, Told::Open], &[]), Verdict::NotMeasurableHere);
-        assert_eq!(verdict(&[Told::Yes], &[Told::No, Told::Open]), Verdict::NotMeasurableHere);
+        assert_eq!(verdict(&[RuleOutcome::Yes, RuleOutcome::Yes], &[RuleOutcome::Yes]), Verdict::Holds);
+        assert_eq!(
+            verdict(&[RuleOutcome::Yes], &[RuleOutcome::Yes, RuleOutcome::No]),
+            Verdict::HoldsWithALimit
+        );
+        assert_eq!(verdict(&[RuleOutcome::No, RuleOutcome::Open], &[RuleOutcome::No]), Verdict::Fails);
+        assert_eq!(verdict(&[RuleOutcome::Yes, RuleOutcome::Open], &[]), Verdict::NotMeasurableHere);
+        assert_eq!(
+            verdict(&[RuleOutcome::Yes], &[RuleOutcome::No, RuleOutcome::Open]),
+            Verdict::NotMeasurableHere
+        );
     }
 }

@@ -24,12 +24,12 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
     format!("{NOTE}\n\n{}\n\n{}", verdict(&close_cases.close_cases), word_table(&head, rows))
 }
 
-const NOTE: &str = "Every close code of RFC 6455 §7.4.1, each brought about by a real situation where there is one; *told* marks those where the server \
-    was told to close with the code. In a client's column: the events that an application sees, in order, with code, reason and whether the end was clean \
+const NOTE: &str = "Every close code of RFC 6455 §7.4.1, each produced by a real situation where there is one; *on request* marks those where the server \
+    was asked to close with the code. In a client's column: the events that an application sees, in order, with code, reason and whether the end was clean \
     (`CloseEvent.wasClean`). 1005, 1006 and 1015 must never be sent: a client makes them up where there was no code, no close frame, no TLS. \
     ✓ is what RFC 6455 and WHATWG's standard demand.";
 
-/// The first closing of each way of ending, whoever saw it.
+/// The first closing of each way of ending, by any client.
 fn ways(close_cases: &[CloseCase]) -> Vec<&CloseCase> {
     let mut ways: Vec<&CloseCase> = Vec::new();
     for closing in close_cases {
@@ -56,8 +56,8 @@ fn verdict(close_cases: &[CloseCase]) -> String {
 }
 
 fn situation(way: &CloseCase) -> String {
-    let told = if way.real { "" } else { " *(told)*" };
-    format!("{}{told}", inline(&way.situation))
+    let on_request = if way.real { "" } else { " *(on request)*" };
+    format!("{}{on_request}", inline(&way.situation))
 }
 
 fn sent(way: &CloseCase) -> String {

@@ -8,7 +8,7 @@ use super::Chapter;
 use super::markdown::{inline, table};
 use super::topic::{self, Said};
 use crate::numbers::{self, optional, significant};
-use crate::statistics::{Answer, Count, Counting, Estimate, Topic};
+use crate::statistics::{Count, Counting, Estimate, ScenarioResult, Topic};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let nothing = "Nothing was counted by a tool in this run.";
@@ -27,7 +27,7 @@ const NOTE: &str = "The server's, for each delivered event; under each its multi
     *Context switches* are the kernel's own count, in the same exchange without a tool; one is a wait that ended, or a core that was taken away. With 95 % intervals \
     between trials.";
 
-fn lines(chapter: &Chapter<'_>, answer: &Answer<'_>, countings: &[Counting<'_>]) -> String {
+fn lines(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>, countings: &[Counting<'_>]) -> String {
     let key = answer.info.sweeps.iter().position(|key| key == "counted");
     let mut head = topic::keys(answer, key);
     let words = head.len() + 1;

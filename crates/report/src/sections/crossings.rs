@@ -3,10 +3,10 @@
 use super::Chapter;
 use super::markdown::{inline, table};
 use crate::numbers::{self, NOTHING};
-use crate::statistics::{Answer, Estimate, Pair, Slice, Standing, Subject};
+use crate::statistics::{Estimate, Pair, ScenarioResult, Slice, Standing, Subject};
 
 /// Nothing when the scenario does not ask about bytes over a rate.
-pub(super) fn section(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+pub(super) fn section(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     if answer.subject() != Subject::Rate {
         return String::new();
     }
@@ -21,7 +21,7 @@ const NOTE: &str = "Crossing points: what an event takes is *a* + *b* ÷ rate, s
     not how well such a line fits between two rates. A crossing counts when both measured points beside it have three or more \
     trials of both techniques, and at least 95 % of the drawings have it.";
 
-fn part(chapter: &Chapter<'_>, answer: &Answer<'_>, slice: &Slice) -> String {
+fn part(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>, slice: &Slice) -> String {
     let over =
         if slice.name.is_empty() { String::new() } else { format!("Over {}:\n\n", inline(&slice.name)) };
     let (crossings, pairs) = (crossings(chapter, answer, slice), answer.pairs(slice));
@@ -32,7 +32,7 @@ fn part(chapter: &Chapter<'_>, answer: &Answer<'_>, slice: &Slice) -> String {
     format!("{over}{crossings}\n{}\n", others.join("\n\n"))
 }
 
-fn crossings(chapter: &Chapter<'_>, answer: &Answer<'_>, slice: &Slice) -> String {
+fn crossings(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>, slice: &Slice) -> String {
     let head = ["", "events/s", "fewer bytes below", "fewer bytes above", "bytes per event there"];
     let head: Vec<String> = head.map(str::to_owned).into();
     let rows = answer.marks(slice).into_iter().map(|mark| {

@@ -6,7 +6,7 @@ use super::scenario::{charts, heading};
 use crate::charts::Place;
 use crate::numbers::{self, NOTHING, optional, significant};
 use crate::statistics::{
-    Answer, Estimate, Figures, Meeting, Panel, Point, Price, Rivals, Row, Standing, Subject, batch,
+    Estimate, Figures, Meeting, Panel, Point, Price, Rivals, Row, ScenarioResult, Standing, Subject, batch,
 };
 
 /// The bounds that people ask for, nanoseconds.
@@ -21,21 +21,21 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 }
 
 /// Those that compare lines before the others.
-fn asked<'c>(chapter: &'c Chapter<'_>) -> Vec<&'c Answer<'c>> {
+fn asked<'c>(chapter: &'c Chapter<'_>) -> Vec<&'c ScenarioResult<'c>> {
     let scenarios = chapter.analysis.scenarios.iter();
-    let mut asked: Vec<&Answer<'_>> =
+    let mut asked: Vec<&ScenarioResult<'_>> =
         scenarios.filter(|answer| answer.subject() == Subject::Frontier).collect();
     asked.sort_by_key(|answer| !compares_lines(chapter, answer));
     asked
 }
 
-fn panels<'c>(chapter: &Chapter<'c>, answer: &Answer<'_>, price: Price) -> &'c [Panel] {
+fn panels<'c>(chapter: &Chapter<'c>, answer: &ScenarioResult<'_>, price: Price) -> &'c [Panel] {
     let frontier = chapter.analysis.frontiers.get(answer.info.name.as_str());
     frontier.map_or(&[], |frontier| frontier.panels(price))
 }
 
 /// What there is to compare at equal latency stands open; what has lines of one technique only is below a fold.
-fn one(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn one(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let info = answer.info;
     let heading = heading(chapter, "frontier", info);
     let (charts, every) = (charts(chapter, Place::Frontier, info), every(chapter, answer));
@@ -49,14 +49,14 @@ fn one(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
 }
 
 /// Whether several techniques trade latency for work: a technique without a swept time is a point, and no line.
-fn compares_lines(chapter: &Chapter<'_>, answer: &Answer<'_>) -> bool {
+fn compares_lines(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> bool {
     let lines =
         |panel: &Panel| panel.lines.iter().filter(|line| !line.is_baseline && line.points.len() > 1).count();
     panels(chapter, answer, Price::Cpu).iter().any(|panel| lines(panel) > 1)
 }
 
 /// Who keeps which bound with the least CPU of the server.
-fn cheapest(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn cheapest(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let tail = answer.tail().label();
     let bounds = BOUNDS_NS.map(|bound| format!("{tail} within {}", numbers::duration(bound)));
     let head: Vec<String> = ["events to each subscriber".to_owned()].into_iter().chain(bounds).collect();
@@ -83,7 +83,7 @@ fn winner(chapter: &Chapter<'_>, panel: &Panel, bound_ns: f64) -> String {
     format!("{} {}{}", names.join(" or "), numbers::time(*cost), next.unwrap_or_default())
 }
 
-/// Without an interval nothing is told.
+/// Without an interval it prints nothing.
 fn is_close(ratio: Estimate) -> bool {
     ratio.interval.is_none_or(|interval| interval.low <= 1.0)
 }
@@ -96,8 +96,8 @@ fn named(price: Price) -> &'static str {
     }
 }
 
-/// Where one technique becomes cheaper than another, and where nothing is told.
-fn meetings(chapter: &Chapter<'_>, answer: &Answer<'_>, price: Price) -> String {
+/// Where one technique becomes cheaper than another, and where the figures leave it open.
+fn meetings(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>, price: Price) -> String {
     let tail = answer.tail().label();
     let head = [
         "events to each subscriber".to_owned(),
@@ -158,7 +158,7 @@ fn caveats(chapter: &Chapter<'_>, panel: &Panel, rivals: &[Rivals]) -> Option<St
 }
 
 /// Every measured point, with what a poll pays for asking: events that came together, and answers that brought none.
-fn every(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn every(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let head = [
         "events to each subscriber",
         "technique",
@@ -207,11 +207,11 @@ fn cells(chapter: &Chapter<'_>, panel: &Panel, point: &Point, row: &Row<'_>) -> 
 }
 
 /// The answer in short: who keeps a bound with the least work, at the middle one of the rates.
-pub(super) fn glance(chapter: &Chapter<'_>) -> Option<String> {
+pub(super) fn headline(chapter: &Chapter<'_>) -> Option<String> {
     let answer = asked(chapter).into_iter().find(|answer| compares_lines(chapter, answer))?;
     let panels = panels(chapter, answer, Price::Cpu);
     let panel = panels.get(panels.len() / 2)?;
-    let told = [1e7, 2e8].into_iter().filter_map(|bound| {
+    let cases = [1e7, 2e8].into_iter().filter_map(|bound| {
         let prices = panel.prices(bound);
         let (order, cost, _) = prices.first()?;
         let close = prices.iter().skip(1).filter(|(_, _, ratio)| is_close(*ratio));
@@ -226,15 +226,15 @@ pub(super) fn glance(chapter: &Chapter<'_>) -> Option<String> {
             significant(ratio.value),
         ))
     });
-    let told: Vec<String> = told.collect();
-    (!told.is_empty()).then(|| {
+    let cases: Vec<String> = cases.collect();
+    (!cases.is_empty()).then(|| {
         format!(
             "**[Least server CPU at equal latency](#frontier-{}{})**, {} of {}: {}.",
             anchor(&answer.info.name),
             chapter.suffix,
             answer.tail().label(),
             inline(&panel.name),
-            told.join("; "),
+            cases.join("; "),
         )
     })
 }

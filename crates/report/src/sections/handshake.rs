@@ -3,13 +3,13 @@
 use super::Chapter;
 use super::markdown::{inline, table};
 use crate::numbers::{self, optional, significant, whole};
-use crate::statistics::{Answer, Row, SetUpCost, Subject, transport_name};
+use crate::statistics::{Row, ScenarioResult, SetUpCost, Subject, transport_name};
 
 /// Events that the set-up is spread over.
 const EVENTS: [f64; 5] = [1.0, 10.0, 100.0, 1_000.0, 10_000.0];
 
 /// Nothing when the scenario is not about set-up.
-pub(super) fn section(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+pub(super) fn section(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     if answer.subject() != Subject::SetUp {
         return String::new();
     }
@@ -29,7 +29,7 @@ const SPREAD: &str = "Wire bytes for each event when so many follow the set-up o
     in the same trials' steady state.";
 
 /// A line for each technique, a column for each transport.
-fn pivot(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn pivot(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let transports = answer.transports();
     let names = transports.iter().map(|transport| inline(&transport_name(transport)));
     let head: Vec<String> = ["technique".to_owned()].into_iter().chain(names).collect();
@@ -55,7 +55,7 @@ fn cell(set_up: &SetUpCost) -> String {
 }
 
 /// Only layers that occur; a figure for each direction.
-fn layers(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn layers(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let stacks = || answer.rows.iter().filter_map(set_up).map(|set_up| &set_up.stack);
     let Some(first) = stacks().next() else { return String::new() };
     let occurs = |place: usize| stacks().any(|stack| stack.layers.iter().any(|layers| layers[place].1 > 0.0));
@@ -83,7 +83,7 @@ fn times((quickest, slowest): (f64, f64)) -> String {
     format!("{} to {}", numbers::time(quickest), numbers::time(slowest))
 }
 
-fn spread(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn spread(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let names = EVENTS.map(|events| match events {
         1.0 => "1 event".to_owned(),
         events => format!("{} events", numbers::plain(events)),

@@ -7,7 +7,7 @@ use super::Chapter;
 use super::markdown::{anchor, inline, table};
 use crate::load::Trial;
 use crate::numbers::whole;
-use crate::statistics::{Answer, Row};
+use crate::statistics::{Row, ScenarioResult};
 
 /// What a SYN has beyond the headers of any segment: more options.
 const SYN_EXTRA: u64 = tcp::SYN - tcp::SEGMENT_HEADER;
@@ -15,8 +15,8 @@ const SYN_EXTRA: u64 = tcp::SYN - tcp::SEGMENT_HEADER;
 const LARGEST_SEGMENT: u64 = tcp::SEGMENT_HEADER + tcp::MSS;
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let seen = |answer: &&Answer<'_>| answer.rows.iter().any(|row| !checks(row).is_empty());
-    let answers: Vec<&Answer<'_>> = chapter.analysis.scenarios.iter().filter(seen).collect();
+    let seen = |answer: &&ScenarioResult<'_>| answer.rows.iter().any(|row| !checks(row).is_empty());
+    let answers: Vec<&ScenarioResult<'_>> = chapter.analysis.scenarios.iter().filter(seen).collect();
     if answers.is_empty() {
         return "*No trial of this run had a network namespace of its own, so nothing stands beside byte accounting's counts.*\n"
             .to_owned();
@@ -96,7 +96,7 @@ fn verdict(checks: &[Check<'_>], planned: usize) -> String {
     )
 }
 
-fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn scenario(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let keys = answer.info.sweeps.iter().map(|key| inline(key));
     let columns = [
         "technique",

@@ -9,7 +9,9 @@ use super::saturation::{capacity, ends, load_generator, name, server, share};
 use super::scenario::{charts, heading};
 use crate::charts::Place;
 use crate::numbers::{self, NOTHING, optional, significant};
-use crate::statistics::{Answer, Contest, Estimate, Figures, Limits, Quantile, Ratios, Row, Saturation};
+use crate::statistics::{
+    Estimate, Figures, Limits, Quantile, Ratios, Row, Saturation, ScenarioResult, TargetComparison,
+};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let analysis = chapter.analysis;
@@ -31,7 +33,7 @@ const NOTE: &str = "Servers that nobody here wrote, started by pushbench with th
     taking the publish calls included. Ratios are ours ÷ theirs, so less than 1 says that ours takes less, with 95 % intervals between trials, paired by repetition; where \
     one holds 1, this run does not tell. Events per response stand beside CPU, since batching changes it.";
 
-fn one(chapter: &Chapter<'_>, contest: &Contest<'_>) -> String {
+fn one(chapter: &Chapter<'_>, contest: &TargetComparison<'_>) -> String {
     let ours = chapter.analysis.answer(&contest.info.name);
     let head = ["technique", "theirs", "CPU/event", "p99", "wire B/event", "events/response", "lost, theirs"];
     let head: Vec<String> =
@@ -62,7 +64,7 @@ fn at_saturation(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
         "events/response",
         "server busy",
         "load generator busy",
-        "what gave in",
+        "bottleneck",
     ];
     let theirs = limits.saturations.iter().filter(|found| found.whose.target.is_some());
     let rows = theirs.map(|theirs| saturated(chapter, limits, theirs));
@@ -75,7 +77,7 @@ fn at_saturation(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
 }
 
 const SATURATED: &str = "Each at its own capacity, which was searched for in the same repetition: trials at the highest rate that passed. CPU is that of the whole process group for each event \
-    that was delivered. **≥**: it was not the server that gave in, so it may come further. The last three columns are ours : theirs, too: \
+    that was delivered. **≥**: the server was not the bottleneck, so its capacity may be higher. The last three columns are ours : theirs, too: \
     CPU per event of two servers that are not equally busy is not that of two at their limit. Busy is of the share of its core that a server had, where processes that only \
     compute took the rest; one whose process has several threads gets more than one share.";
 
@@ -118,7 +120,7 @@ fn beside(
 }
 
 /// How ours get their events, which is half of what the comparison is worth.
-fn published(ours: &Answer<'_>) -> String {
+fn published(ours: &ScenarioResult<'_>) -> String {
     let is_posted = |row: &Row<'_>| row.settings.publisher == Publisher::Post;
     if ours.rows.iter().all(is_posted) {
         " *Ours are published to by an HTTP POST for each event, too, so that both sides bear the same.*"
@@ -128,7 +130,12 @@ fn published(ours: &Answer<'_>) -> String {
     }
 }
 
-fn line(chapter: &Chapter<'_>, target: &TargetInfo, row: &Row<'_>, ours: Option<&Answer<'_>>) -> Vec<String> {
+fn line(
+    chapter: &Chapter<'_>,
+    target: &TargetInfo,
+    row: &Row<'_>,
+    ours: Option<&ScenarioResult<'_>>,
+) -> Vec<String> {
     let own = ours.and_then(|ours| ours.rows_of(row.technique).find(|own| own.point == row.point));
     let ratios = own.map(|own| Ratios::of(own, row));
     let ratio = |of: fn(&Ratios) -> Option<Estimate>| ratios.as_ref().and_then(of);
@@ -169,7 +176,7 @@ fn events_per_response(figures: &Figures) -> Option<Estimate> {
     (counts.responses > 0).then_some(Estimate { value, interval: None })
 }
 
-/// What the others are, how they are published to, and what they were told.
+/// What the others are, how they are published to, and their settings.
 fn servers(chapter: &Chapter<'_>) -> String {
     let took_part = |target: &&TargetInfo| {
         let mut theirs = chapter.analysis.contests.iter().flat_map(|contest| &contest.theirs);
@@ -182,7 +189,7 @@ fn servers(chapter: &Chapter<'_>) -> String {
         vec![
             inline(&target.label),
             inline(&target.about),
-            target.version.as_deref().map_or_else(|| "not told".to_owned(), inline),
+            target.version.as_deref().map_or_else(|| "unknown".to_owned(), inline),
             inline(&target.publish),
         ]
     });

@@ -18,7 +18,7 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 }
 
 const NOTE: &str = "Every technique is offered shares of its capacity, here the highest rate that its search passed in the same repetition, so equal rows are equally loaded and \
-    not equally fast. **≤**: that capacity is itself a lower bound, since it was not the server that gave in, so the share of the true one is no more than \
+    not equally fast. **≤**: that capacity is itself a lower bound, since the server was not the bottleneck, so the share of the true one is no more than \
     this, and what looks like overload may be the load generator's own queue: its busy share stands beside. *Delivered ÷ offered* counts what came within the window; what came later, in the drain, is late, and what never came \
     is *missing*. Memory is the server's (anonymous and resident: heap and stacks) at the window's end, what it holds for replay included. \
     The server has as much of its core as in the search: where that is less than all, it waits for its turn behind processes that only compute, and its p99 below capacity is \

@@ -3,10 +3,10 @@
 use super::Chapter;
 use super::markdown::{inline, table};
 use crate::numbers::{self, NOTHING, optional, whole};
-use crate::statistics::{Answer, Estimate, Ratios, Reach, Row, SetUpCost};
+use crate::statistics::{Estimate, Ratios, Reach, Row, ScenarioResult, SetUpCost};
 
 /// Nothing when the scenario sweeps no word that belongs to one technique and leaves others as they are.
-pub(super) fn section(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+pub(super) fn section(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let keys = 0..answer.info.sweeps.len();
     keys.filter_map(|key| Some(part(chapter, answer, &Price::of(chapter, answer, key)?))).collect()
 }
@@ -19,7 +19,7 @@ struct Price {
 }
 
 impl Price {
-    fn of(chapter: &Chapter<'_>, answer: &Answer<'_>, key: usize) -> Option<Self> {
+    fn of(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>, key: usize) -> Option<Self> {
         let is_swept = |order: &usize| answer.rows_of(*order).any(|row| row.point[key].reach == Reach::Swept);
         let (swept, others): (Vec<usize>, Vec<usize>) = answer.contestants().into_iter().partition(is_swept);
         let &[technique] = swept.as_slice() else { return None };
@@ -30,7 +30,12 @@ impl Price {
     }
 
     /// The row of another technique that stands at the same point but for the setting.
-    fn beside<'r, 'a>(&self, answer: &'r Answer<'a>, row: &Row<'_>, other: usize) -> Option<&'r Row<'a>> {
+    fn beside<'r, 'a>(
+        &self,
+        answer: &'r ScenarioResult<'a>,
+        row: &Row<'_>,
+        other: usize,
+    ) -> Option<&'r Row<'a>> {
         let fits = |candidate: &&Row<'_>| {
             let mut places = candidate.point.iter().zip(&row.point).enumerate();
             places.all(|(key, (theirs, own))| {
@@ -41,7 +46,7 @@ impl Price {
     }
 }
 
-fn part(chapter: &Chapter<'_>, answer: &Answer<'_>, price: &Price) -> String {
+fn part(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>, price: &Price) -> String {
     let label = chapter.label(price.technique);
     let names = price.others.iter().map(|other| format!("÷ {}", chapter.label(*other)));
     let head: Vec<String> = answer.info.sweeps.iter().map(|key| inline(key)).chain(names).collect();
@@ -70,7 +75,7 @@ fn ratios(ratios: &Ratios) -> String {
 }
 
 /// What it takes until the first event is there; only where a delay was added, which tells round trips.
-fn first_events(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn first_events(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let delays = || answer.rows.iter().map(|row| row.settings.subscribers.added_delay_ns);
     let Some(delay_ns) = delays().max().filter(|most| *most > 0) else { return String::new() };
     let columns = [

@@ -67,7 +67,7 @@ struct Verdict<'p> {
 
 /// Whether a figure is the published one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Comparison {
     Same,
     Other,
     /// What was measured does not tell.
@@ -83,40 +83,40 @@ impl<'p> Verdict<'p> {
         Self { figure, found }
     }
 
-    fn told(&self) -> Told {
+    fn comparison(&self) -> Comparison {
         let Published { value, tolerance, relation, .. } = self.figure;
-        let Some(Found { estimate, side, varies, unclear }) = self.found else { return Told::Nothing };
+        let Some(Found { estimate, side, varies, unclear }) = self.found else { return Comparison::Nothing };
         if let Some(unclear) = unclear {
-            return Told::Open(unclear);
+            return Comparison::Open(unclear);
         }
         let away = tolerance + value.abs() * ROUNDING;
         let near = |found: f64| (found - value).abs() <= away;
         let ends = match (estimate.interval, varies) {
             (Some(interval), _) => [interval.low, interval.high],
             (None, false) => [estimate.value; 2],
-            (None, true) => return Told::Open(Unclear::BothSides),
+            (None, true) => return Comparison::Open(Unclear::BothSides),
         };
         let is_over = ends[0] > value + away && side != Side::Most;
         let is_under = ends[1] < value - away && side != Side::Least;
         match relation {
-            Relation::Equal if side == Side::Exact && near(estimate.value) => Told::Same,
-            Relation::Above if is_over => Told::Same,
-            Relation::Below if is_under => Told::Same,
-            _ if is_over || is_under => Told::Other,
-            _ if side == Side::Exact => Told::Open(Unclear::BothSides),
-            _ => Told::Open(Unclear::OneSided),
+            Relation::Equal if side == Side::Exact && near(estimate.value) => Comparison::Same,
+            Relation::Above if is_over => Comparison::Same,
+            Relation::Below if is_under => Comparison::Same,
+            _ if is_over || is_under => Comparison::Other,
+            _ if side == Side::Exact => Comparison::Open(Unclear::BothSides),
+            _ => Comparison::Open(Unclear::OneSided),
         }
     }
 
     fn words(&self) -> String {
         let why = inline(&self.figure.why);
-        match self.told() {
-            Told::Same => "**reproduced**".to_owned(),
-            Told::Other => self.difference(&why),
-            Told::Open(unclear) => format!("*too close to tell*: {}", unclear.words()),
-            Told::Nothing if self.figure.measure.is_some() => "*not measured* in this run".to_owned(),
-            Told::Nothing if why.is_empty() => "*not measured*: there is no rule for it".to_owned(),
-            Told::Nothing => format!("*not measured*: {why}"),
+        match self.comparison() {
+            Comparison::Same => "**reproduced**".to_owned(),
+            Comparison::Other => self.difference(&why),
+            Comparison::Open(unclear) => format!("*too close to tell*: {}", unclear.words()),
+            Comparison::Nothing if self.figure.measure.is_some() => "*not measured* in this run".to_owned(),
+            Comparison::Nothing if why.is_empty() => "*not measured*: there is no rule for it".to_owned(),
+            Comparison::Nothing => format!("*not measured*: {why}"),
         }
     }
 
@@ -181,9 +181,14 @@ fn words_last(table: &str) -> String {
 }
 
 fn count(verdicts: &[Verdict<'_>]) -> String {
-    let of = |is: fn(&Told) -> bool| verdicts.iter().filter(|verdict| is(&verdict.told())).count();
-    let [same, other] = [of(|told| *told == Told::Same), of(|told| *told == Told::Other)];
-    let [open, none] = [of(|told| matches!(told, Told::Open(_))), of(|told| *told == Told::Nothing)];
+    let of =
+        |is: fn(&Comparison) -> bool| verdicts.iter().filter(|verdict| is(&verdict.comparison())).count();
+    let [same, other] =
+        [of(|comparison| *comparison == Comparison::Same), of(|comparison| *comparison == Comparison::Other)];
+    let [open, none] = [
+        of(|comparison| matches!(comparison, Comparison::Open(_))),
+        of(|comparison| *comparison == Comparison::Nothing),
+    ];
     let mut words = vec![format!("{same} reproduced"), format!("{other} differ")];
     if open > 0 {
         words.push(format!("{open} too close to tell"));

@@ -1,4 +1,4 @@
-//! What each technique can carry: the highest rate within the bound, with what it costs there and what gave in.
+//! What each technique can carry: the highest rate within the bound, with what it costs there and the bottleneck.
 
 use model::settings::Settings;
 use model::trial::TrialOutcome;
@@ -21,9 +21,9 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 
 const NOTE: &str = "*Capacity* is the highest offered rate at which nothing was missing and p99 was within the scenario's bound, in deliveries a \
     second: rate × subscribers. It is searched for by doubling and then halving, again in each repetition, each rate with fresh processes, and tried \
-    once more where it does not pass. It lies between the highest rate that passed and the lowest that did not: their geometric mean is told, and the \
-    interval, of 95 % between repetitions, holds the half of that step besides. **≥**: in at least one repetition it was not the server that \
-    gave in, so it may come further; what gave in stands in the last column. *Neither was busy*: the server failed with its cores idle for part of \
+    once more where it does not pass. It lies between the highest rate that passed and the lowest that did not: their geometric mean is shown, and the \
+    interval, of 95 % between repetitions, holds the half of that step besides. **≥**: in at least one repetition the server was not the \
+    bottleneck, so its capacity may be higher; the last column names the bottleneck. *Neither was busy*: the server failed with its cores idle for part of \
     the time, and so did not lack CPU. *Of a core*: what the server had of its cores, since processes that only compute shared them; a load generator \
     has more to do than a server that sends the same bytes to many, and would be at its end first. *Server busy* is of that share. Capacities on \
     unequal shares do not compare. Everything else in a row is from the trials at the highest rate that passed: \
@@ -53,7 +53,7 @@ fn capacities(chapter: &Chapter<'_>, limits: &Limits<'_>) -> String {
         "events per response",
         "server busy",
         "load generator busy",
-        "what gave in",
+        "bottleneck",
     ];
     let rows = limits.own().map(|found| line(chapter, limits, found));
     table(1, &head.map(str::to_owned), rows)
@@ -112,7 +112,7 @@ fn to_baseline(chapter: &Chapter<'_>, limits: &Limits<'_>, found: &Saturation<'_
         (false, false) => "",
         (true, false) => "≥ ",
         (false, true) => "≤ ",
-        (true, true) => return "not told".to_owned(),
+        (true, true) => return "unknown".to_owned(),
     };
     optional(ratio, |ratio| format!("{side}{}", numbers::estimate(ratio)))
 }
@@ -144,7 +144,7 @@ pub(super) fn load_generator(found: &Saturation<'_>) -> Option<Estimate> {
     mean(found, |outcome| Some(outcome.instrument.load_busy))
 }
 
-/// What gave in, and in how many of the searches where they differ.
+/// The bottleneck, and in how many of the searches where they differ.
 pub(super) fn ends(found: &Saturation<'_>) -> String {
     let of = |end: fn(&End<'_>) -> bool| found.searches.iter().filter(|search| end(&search.end)).count();
     let kinds = [
@@ -153,9 +153,9 @@ pub(super) fn ends(found: &Saturation<'_>) -> String {
         ("**load generator**", of(|end| matches!(end, End::LoadGenerator))),
         ("end of the search", of(|end| matches!(end, End::Nothing))),
     ];
-    let told = kinds.iter().filter(|(_, count)| *count > 0);
+    let present = kinds.iter().filter(|(_, count)| *count > 0);
     let all = found.searches.len();
-    let words = told
+    let words = present
         .map(|(kind, count)| if *count == all { (*kind).to_owned() } else { format!("{kind} × {count}") });
     words.collect::<Vec<_>>().join(", ")
 }
@@ -169,7 +169,7 @@ fn searches(limits: &Limits<'_>) -> String {
 }
 
 /// One line of the answer in short: what each technique carries to the most subscribers.
-pub(super) fn glance(chapter: &Chapter<'_>) -> Option<String> {
+pub(super) fn headline(chapter: &Chapter<'_>) -> Option<String> {
     let limits = chapter.analysis.limits.iter().filter(|limits| !limits.is_contest());
     let widest = |limits: &&Limits<'_>| limits.own().map(|found| found.settings.subscribers.count).max();
     let limits = limits.max_by_key(widest)?;

@@ -26,7 +26,7 @@ pub(super) fn charts(chapter: &Chapter<'_>, place: Place, info: &ScenarioInfo) -
 /// What so few trials or searches say of chance; nothing where they are enough.
 pub(super) fn few(least: usize) -> &'static str {
     match least {
-        1 => " **One trial** has no interval between trials: what chance did in it is not told.",
+        1 => " **One trial** has no interval between trials: the effect of chance is unknown.",
         2 => " Two give a quantile no interval, and other figures a wide one.",
         _ => "",
     }

@@ -6,7 +6,7 @@ use super::Chapter;
 use super::markdown::{inline, table};
 use super::topic::{self, Said};
 use crate::numbers::{self, NOTHING, optional, whole};
-use crate::statistics::{Answer, Estimate, Row, Topic};
+use crate::statistics::{Estimate, Row, ScenarioResult, Topic};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     topic::section(
@@ -25,7 +25,7 @@ const NOTE: &str = "The server was killed in the window and started again at the
     that was due until then. Means over trials, with 95 % intervals where there are several; *the last* is the last of all subscribers. Where not all \
     were whole by the end of the drain, it is the last of those that were.";
 
-fn lines(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn lines(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let columns = [
         "server away",
         "half are back",

@@ -6,7 +6,7 @@ use super::Chapter;
 use super::markdown::{inline, table};
 use super::topic::{self, Said};
 use crate::numbers::{self, NOTHING, Scale, optional, whole};
-use crate::statistics::{Answer, Quantile, Ratios, Row, Topic};
+use crate::statistics::{Quantile, Ratios, Row, ScenarioResult, Topic};
 
 const MIB: Scale = Scale { name: "MiB", size: 1_048_576.0 };
 
@@ -25,12 +25,12 @@ pub(super) fn section(chapter: &Chapter<'_>) -> String {
 const NOTE: &str = "Some subscribers stop reading, or read slowly, from the window's start on. They count neither among the expected deliveries nor in the \
     latency, so that p99 is the others'. Beside it stand its multiple of the same technique's where everybody keeps up (with its 95 % interval between trials, \
     paired by repetition) and what the server's anonymous resident memory (heap and stacks) grew by in the window, in both cases. *Cut off* are those whose connection the server had \
-    ended by the end of the drain, *the last of them after* runs from the window's start. What a slow_consumer does not read lies in the kernel's TCP buffers first, both ends of them, which are not the process's \
+    ended by the end of the drain, *the last of them after* runs from the window's start. What a slow consumer does not read lies in the kernel's TCP buffers first, both ends of them, which are not the process's \
     memory: what these grew by in the window, of the whole machine, stands beside it.";
 
-fn lines(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn lines(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let columns = [
-        "slow_consumers",
+        "slow consumers",
         "others' p99",
         "p99 × without",
         "others' missing",

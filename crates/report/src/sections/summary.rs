@@ -5,7 +5,7 @@ use super::markdown::{anchor, inline, table};
 use super::{Chapter, frontier, saturation};
 use crate::charts;
 use crate::numbers::{NOTHING, significant, time};
-use crate::statistics::{Answer, Estimate, Figures, Quantile};
+use crate::statistics::{Estimate, Figures, Quantile, ScenarioResult};
 
 /// One line of a cell.
 struct Measure {
@@ -21,16 +21,16 @@ const MEASURES: [Measure; 3] = [
 ];
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
-    let told: String = [frontier::glance(chapter), saturation::glance(chapter)]
+    let findings: String = [frontier::headline(chapter), saturation::headline(chapter)]
         .into_iter()
         .flatten()
         .map(|line| format!("\n- {line}"))
         .collect();
-    format!("{}{told}\n", by_scenario(chapter))
+    format!("{}{findings}\n", by_scenario(chapter))
 }
 
 fn by_scenario(chapter: &Chapter<'_>) -> String {
-    let answers: Vec<&Answer<'_>> = chapter
+    let answers: Vec<&ScenarioResult<'_>> = chapter
         .analysis
         .scenarios
         .iter()
@@ -54,7 +54,7 @@ fn by_scenario(chapter: &Chapter<'_>) -> String {
 const LEGEND: &str = "Each cell: delivery latency (the quantile in the head), wire bytes (both directions) per delivered event, server CPU per delivered \
     event. Bold: the least of the column, and every other whose 95 % interval reaches as low; the floor does not compete.";
 
-fn cell(chapter: &Chapter<'_>, answer: &Answer<'_>, order: usize) -> String {
+fn cell(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>, order: usize) -> String {
     let Some(figures) = figures(answer, order) else { return NOTHING.to_owned() };
     let lines = MEASURES.iter().map(|measure| {
         let Some(estimate) = (measure.of)(figures, answer.tail()) else { return NOTHING.to_owned() };
@@ -64,11 +64,16 @@ fn cell(chapter: &Chapter<'_>, answer: &Answer<'_>, order: usize) -> String {
     lines.collect::<Vec<_>>().join("<br>")
 }
 
-fn figures<'a>(answer: &'a Answer<'_>, order: usize) -> Option<&'a Figures> {
+fn figures<'a>(answer: &'a ScenarioResult<'_>, order: usize) -> Option<&'a Figures> {
     answer.rows_of(order).find_map(|row| row.figures.as_ref())
 }
 
-fn is_among_the_least(chapter: &Chapter<'_>, answer: &Answer<'_>, order: usize, measure: &Measure) -> bool {
+fn is_among_the_least(
+    chapter: &Chapter<'_>,
+    answer: &ScenarioResult<'_>,
+    order: usize,
+    measure: &Measure,
+) -> bool {
     let competes = |order: &usize| !chapter.analysis.technique(*order).baseline;
     let estimate = |order: usize| (measure.of)(figures(answer, order)?, answer.tail());
     let rivals = answer.contestants().into_iter().filter(competes).filter_map(estimate);

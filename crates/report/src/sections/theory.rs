@@ -5,7 +5,7 @@ use super::markdown::{anchor, inline, table};
 use crate::charts;
 use crate::numbers::significant;
 use crate::prediction::{Prediction, predicted};
-use crate::statistics::{Answer, Row};
+use crate::statistics::{Row, ScenarioResult};
 
 pub(super) fn section(chapter: &Chapter<'_>) -> String {
     let answers = chapter.analysis.scenarios.iter().filter(|answer| !charts::is_traced(answer));
@@ -39,12 +39,12 @@ const READING: &str = "Predicted bytes follow from the standards alone (each fun
 
 /// A scenario of which theory says something.
 struct Spoken<'a> {
-    answer: &'a Answer<'a>,
+    answer: &'a ScenarioResult<'a>,
     rows: Vec<(&'a Row<'a>, Prediction)>,
 }
 
 impl<'a> Spoken<'a> {
-    fn of(chapter: &Chapter<'a>, answer: &'a Answer<'a>) -> Self {
+    fn of(chapter: &Chapter<'a>, answer: &'a ScenarioResult<'a>) -> Self {
         let said =
             |row: &'a Row<'a>| Some((row, predicted(row, &chapter.analysis.technique(row.technique).slug)?));
         Self { answer, rows: answer.rows.iter().filter_map(said).collect() }

@@ -5,7 +5,7 @@ use super::answers::trials;
 use super::markdown::inline;
 use super::scenario::{charts, heading};
 use crate::charts::Place;
-use crate::statistics::{Answer, Topic};
+use crate::statistics::{ScenarioResult, Topic};
 
 /// What a section says of a scenario: what stands above its charts, and what stands under them.
 pub(super) struct Said {
@@ -18,7 +18,7 @@ pub(super) fn section(
     chapter: &Chapter<'_>,
     topic: Topic,
     nothing: &str,
-    say: impl Fn(&Chapter<'_>, &Answer<'_>) -> Said,
+    say: impl Fn(&Chapter<'_>, &ScenarioResult<'_>) -> Said,
 ) -> String {
     let scenarios: Vec<String> = chapter
         .analysis
@@ -28,7 +28,7 @@ pub(super) fn section(
     if scenarios.is_empty() { format!("*{nothing}*\n") } else { scenarios.join("\n") }
 }
 
-fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>, said: &Said) -> String {
+fn scenario(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>, said: &Said) -> String {
     format!(
         "{}\n\n{}\n\n{}\n\n{}{}",
         heading(chapter, "scenario", answer.info),
@@ -40,7 +40,7 @@ fn scenario(chapter: &Chapter<'_>, answer: &Answer<'_>, said: &Said) -> String {
 }
 
 /// The swept keys' names but one, for a table's head.
-pub(super) fn keys(answer: &Answer<'_>, but: Option<usize>) -> Vec<String> {
+pub(super) fn keys(answer: &ScenarioResult<'_>, but: Option<usize>) -> Vec<String> {
     let keys = answer.info.sweeps.iter().enumerate().filter(|(place, _)| Some(*place) != but);
     keys.map(|(_, key)| inline(key)).collect()
 }

@@ -6,10 +6,10 @@ use model::trial::PayloadProfile;
 use super::Chapter;
 use super::markdown::{inline, table};
 use crate::numbers::{self, optional, significant};
-use crate::statistics::{Answer, Comparison, Estimate, Row, Subject, transport_name};
+use crate::statistics::{Comparison, Estimate, Row, ScenarioResult, Subject, transport_name};
 
 /// Nothing when the scenario is neither about transports' costs nor about compression.
-pub(super) fn section(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+pub(super) fn section(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     match answer.subject() {
         Subject::Transport => ratios(chapter, answer),
         Subject::Bytes if is_about_compression(answer) => compression(chapter, answer),
@@ -17,7 +17,7 @@ pub(super) fn section(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
     }
 }
 
-fn is_about_compression(answer: &Answer<'_>) -> bool {
+fn is_about_compression(answer: &ScenarioResult<'_>) -> bool {
     answer.transport_keys().iter().any(|key| answer.info.sweeps[*key].ends_with(".compression"))
 }
 
@@ -27,7 +27,7 @@ const RATIOS: &str = "Server CPU per delivered event, as a multiple of the same 
 const FEW: &str = "Ratios to plain HTTP/1.1 need two trials or more: without an interval nobody can tell what chance made of them.\n\n";
 
 /// A line for each technique, a column for each transport.
-fn ratios(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn ratios(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let comparisons = answer.comparisons();
     if comparisons.iter().all(|comparison| comparison.cpu.is_none_or(|cpu| cpu.interval.is_none())) {
         return FEW.to_owned();
@@ -65,7 +65,7 @@ fn cell(comparison: &Comparison<'_>) -> String {
 const COMPRESSION: &str = "Wire bytes of both directions and server CPU per delivered event, without compression and with it. The ratio of \
     CPU is paired by repetition.";
 
-fn compression(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn compression(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let comparisons = answer.comparisons();
     let found: Vec<&Comparison<'_>> = comparisons
         .iter()
@@ -103,7 +103,7 @@ fn figure(row: &Row<'_>, of: fn(&crate::statistics::Figures) -> Option<Estimate>
 }
 
 /// What the payloads were like that were compressed, one line for each size.
-fn entropies(answer: &Answer<'_>) -> String {
+fn entropies(answer: &ScenarioResult<'_>) -> String {
     let mut lines: Vec<(u32, String)> = Vec::new();
     let compressed = |row: &&Row<'_>| row.settings.transport.compression != Compression::None;
     for row in answer.rows.iter().filter(compressed) {

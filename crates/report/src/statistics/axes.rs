@@ -3,7 +3,7 @@
 use model::settings::Transport;
 
 use super::sweep::{Reach, Unit};
-use super::{Answer, Row, transport};
+use super::{Row, ScenarioResult, transport};
 
 /// What a scenario is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Slice {
     }
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ScenarioResult<'a> {
     /// What the scenario is about.
     pub(crate) fn subject(&self) -> Subject {
         let others = self.other_keys();

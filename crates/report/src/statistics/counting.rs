@@ -4,7 +4,7 @@ use model::settings::Counter;
 use model::trial::TrialOutcome;
 
 use super::estimate::Estimate;
-use super::{Answer, Row};
+use super::{Row, ScenarioResult};
 
 /// Something that can be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(crate) struct Counting<'r> {
     system_calls: Option<&'r Row<'r>>,
 }
 
-impl Answer<'_> {
+impl ScenarioResult<'_> {
     /// In the order of the rows.
     pub(crate) fn countings(&self) -> Vec<Counting<'_>> {
         let mut countings: Vec<Counting<'_>> = Vec::new();

@@ -9,7 +9,7 @@ use model::trial::TrialOutcome;
 
 use super::bootstrap::{LEAST_TRIALS, resampled};
 use super::estimate::Interval;
-use super::{Answer, Row, Slice, Unit};
+use super::{Row, ScenarioResult, Slice, Unit};
 
 /// A crossing that fewer of the resamplings find is none that can be relied on.
 const RELIABLE: f64 = 0.95;
@@ -59,7 +59,7 @@ pub(crate) struct Mark {
     pub crossing: Crossing,
 }
 
-impl Answer<'_> {
+impl ScenarioResult<'_> {
     /// The swept key that is a rate.
     pub(crate) fn rate_key(&self) -> Option<usize> {
         let keys = 0..self.info.sweeps.len();

@@ -12,7 +12,7 @@ use super::figures::{self, Figures};
 use super::group::weighted_mean;
 use super::quantile::Quantile;
 use super::sample::Pool;
-use super::{Answer, Reach, Row, Slice, Standing, Subject, Unit};
+use super::{Reach, Row, ScenarioResult, Slice, Standing, Subject, Unit};
 
 /// A crossing or an order that fewer of the resamplings find is none that can be relied on.
 const RELIABLE: f64 = 0.95;
@@ -97,8 +97,8 @@ pub(crate) struct Meeting {
     pub standing: Standing,
 }
 
-impl Answer<'_> {
-    /// What keeping a latency costs; the latency is [`Answer::tail`]. None where no time is swept that buys latency.
+impl ScenarioResult<'_> {
+    /// What keeping a latency costs; the latency is [`ScenarioResult::tail`]. None where no time is swept that buys latency.
     pub(super) fn frontier(&self, is_baseline: impl Fn(usize) -> bool) -> Option<Frontier> {
         if !matches!(self.subject(), Subject::Time | Subject::Frontier) {
             return None;

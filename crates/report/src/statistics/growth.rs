@@ -6,7 +6,7 @@ use model::trial::{KernelMemory, TrialOutcome};
 use super::estimate::Estimate;
 use super::fit::Fit;
 use super::group::weighted_mean;
-use super::{Answer, Row};
+use super::{Row, ScenarioResult};
 
 /// Something that connections take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(crate) struct Growing<'r> {
     pub rows: Vec<&'r Row<'r>>,
 }
 
-impl Answer<'_> {
+impl ScenarioResult<'_> {
     /// Technique by technique, and within a technique in the order of the transports.
     pub(crate) fn growing(&self) -> Vec<Growing<'_>> {
         let transports = self.transports();

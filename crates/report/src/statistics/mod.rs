@@ -63,13 +63,13 @@ use group::Group;
 pub(crate) struct Analysis<'a> {
     pub run: &'a Run,
     /// What pushbench's own servers did for its own client: only scenarios with records, in the order of the manifest.
-    pub scenarios: Vec<Answer<'a>>,
+    pub scenarios: Vec<ScenarioResult<'a>>,
     /// The same of scenarios that have a part of the report to themselves.
-    pub topics: Vec<Answer<'a>>,
+    pub topics: Vec<ScenarioResult<'a>>,
     /// Scenarios that servers of others took part in.
-    pub contests: Vec<Contest<'a>>,
+    pub contests: Vec<TargetComparison<'a>>,
     /// Scenarios that browsers subscribe in, with all of their clients.
-    pub clients: Vec<Answer<'a>>,
+    pub clients: Vec<ScenarioResult<'a>>,
     /// Scenarios that look for limits; none of their trials is in any of the others.
     pub limits: Vec<Limits<'a>>,
     /// What keeping a latency costs, by the scenario's name.
@@ -78,7 +78,7 @@ pub(crate) struct Analysis<'a> {
 
 /// What a scenario's trials say.
 #[derive(Debug)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct ScenarioResult<'a> {
     pub info: &'a ScenarioInfo,
     /// Point by point, and within a point in the order of the registry.
     pub rows: Vec<Row<'a>>,
@@ -86,10 +86,10 @@ pub(crate) struct Answer<'a> {
 
 /// A scenario by servers that others wrote.
 #[derive(Debug)]
-pub(crate) struct Contest<'a> {
+pub(crate) struct TargetComparison<'a> {
     pub info: &'a ScenarioInfo,
     /// In the order of the manifest, those without a record left out.
-    pub theirs: Vec<(&'a TargetInfo, Answer<'a>)>,
+    pub theirs: Vec<(&'a TargetInfo, ScenarioResult<'a>)>,
 }
 
 /// The key that says who subscribes.
@@ -100,14 +100,16 @@ impl<'a> Analysis<'a> {
     pub(crate) fn of(run: &'a Run) -> Self {
         let infos = || run.manifest.scenarios.iter();
         let (asks_clients, others): (Vec<_>, Vec<_>) = infos().partition(|info| asks_clients(run, info));
-        let own = others.iter().map(|info| Answer::of(run, info, is_own));
+        let own = others.iter().map(|info| ScenarioResult::of(run, info, is_own));
         let own = own.filter(|answer| !answer.rows.is_empty());
         let (topics, scenarios) = own.partition(|answer| answer.topic().is_some());
-        let clients = asks_clients.iter().map(|info| Answer::of(run, info, |key, _| key.target.is_none()));
-        let contests = infos().map(|info| Contest::of(run, info));
-        let scenarios: Vec<Answer<'a>> = scenarios;
+        let clients =
+            asks_clients.iter().map(|info| ScenarioResult::of(run, info, |key, _| key.target.is_none()));
+        let contests = infos().map(|info| TargetComparison::of(run, info));
+        let scenarios: Vec<ScenarioResult<'a>> = scenarios;
         let is_baseline = |order: usize| run.manifest.techniques[order].baseline;
-        let frontier = |answer: &Answer<'a>| Some((answer.info.name.as_str(), answer.frontier(is_baseline)?));
+        let frontier =
+            |answer: &ScenarioResult<'a>| Some((answer.info.name.as_str(), answer.frontier(is_baseline)?));
         Self {
             run,
             frontiers: scenarios.iter().filter_map(frontier).collect(),
@@ -125,7 +127,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// What pushbench's own servers did in a scenario.
-    pub(crate) fn answer(&self, scenario: &str) -> Option<&Answer<'a>> {
+    pub(crate) fn answer(&self, scenario: &str) -> Option<&ScenarioResult<'a>> {
         self.scenarios.iter().chain(&self.topics).find(|answer| answer.info.name == scenario)
     }
 
@@ -136,7 +138,7 @@ impl<'a> Analysis<'a> {
 
     /// Whether events come to pushbench's own servers of this scenario as they do everywhere, and nobody else's took part:
     /// only such figures stand beside those of other scenarios.
-    pub(crate) fn is_fed(&self, answer: &Answer<'_>) -> bool {
+    pub(crate) fn is_fed(&self, answer: &ScenarioResult<'_>) -> bool {
         let is_contest = self.contests.iter().any(|contest| contest.info.name == answer.info.name);
         !is_contest && answer.rows.iter().all(Row::is_fed)
     }
@@ -171,18 +173,18 @@ pub(crate) fn is_usual(record: &TrialRecord) -> bool {
         && !is_searched(record)
 }
 
-impl<'a> Contest<'a> {
+impl<'a> TargetComparison<'a> {
     fn of(run: &'a Run, info: &'a ScenarioInfo) -> Self {
         let theirs = run.manifest.targets.iter().map(|target| {
             let is_theirs =
                 |key: &TrialKey, _: &Settings| key.target.as_deref() == Some(target.name.as_str());
-            (target, Answer::of(run, info, is_theirs))
+            (target, ScenarioResult::of(run, info, is_theirs))
         });
         Self { info, theirs: theirs.filter(|(_, answer)| !answer.rows.is_empty()).collect() }
     }
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ScenarioResult<'a> {
     fn of(run: &'a Run, info: &'a ScenarioInfo, belongs: impl Fn(&TrialKey, &Settings) -> bool) -> Self {
         let mut groups: Vec<Group<'a>> = Vec::new();
         let of_scenario = run.trials.iter().filter(|trial| trial.record.key.scenario == info.name);

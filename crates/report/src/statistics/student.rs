@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn infinite_in_every_trial_is_infinite_for_sure_and_in_one_is_not_told() {
-        let never = ratio(&[f64::INFINITY; 3]).expect("it is told");
+        let never = ratio(&[f64::INFINITY; 3]).expect("there is an interval");
         assert_eq!(never.interval, Some(Interval { low: f64::INFINITY, high: f64::INFINITY }));
         assert!(ratio(&[1.0, f64::INFINITY, 1.0]).is_none());
     }

@@ -2,7 +2,7 @@
 
 use model::settings::Settings;
 
-use super::{Analysis, Answer, Row};
+use super::{Analysis, Row, ScenarioResult};
 
 /// What such a scenario is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) enum Topic {
 /// The key that says how many subscribers there are.
 const SUBSCRIBERS: &str = "subscribers.count";
 
-impl Answer<'_> {
+impl ScenarioResult<'_> {
     /// What it is about, if it asks about a limit.
     pub(crate) fn topic(&self) -> Option<Topic> {
         let asks = |asks: fn(&Settings) -> bool| self.rows.iter().any(|row| asks(row.settings));
@@ -58,7 +58,7 @@ impl Row<'_> {
 
 impl<'a> Analysis<'a> {
     /// The scenarios about something.
-    pub(crate) fn about(&self, topic: Topic) -> impl Iterator<Item = &Answer<'a>> {
+    pub(crate) fn about(&self, topic: Topic) -> impl Iterator<Item = &ScenarioResult<'a>> {
         self.topics.iter().filter(move |answer| answer.topic() == Some(topic))
     }
 }

@@ -3,7 +3,7 @@
 use model::settings::{Compression, HttpVersion, Settings, Transport};
 
 use super::estimate::Estimate;
-use super::{Answer, Row, group};
+use super::{Row, ScenarioResult, group};
 
 /// A row beside the plain one of the same technique at the same point.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(crate) fn name(transport: &Transport) -> String {
     format!("{http}{tls}{resumed}{shared}{compression}")
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ScenarioResult<'a> {
     /// Every row with a transport other than the plain one, where the same technique has a plain one.
     pub(crate) fn comparisons(&self) -> Vec<Comparison<'_>> {
         let plain = Transport::default();

@@ -40,7 +40,7 @@ fn trials_of_browsers_are_in_no_other_section() {
     let both = report(root.path(), &run);
     let other = folder();
     let alone = report(other.path(), &small());
-    for name in ["at-a-glance", "answers", "floor", "theory"] {
+    for name in ["at-a-glance", "results", "socket-ping", "theory"] {
         assert_eq!(section(&both, name), section(&alone, name), "{name}");
     }
     assert!(section(&both, "browsers").contains("### clients-plain"), "{both}");
@@ -57,7 +57,7 @@ fn scenario_of_one_browser_needs_no_sweep_to_be_shown() {
     let browsers = section(&report, "browsers");
     assert_eq!(line(browsers, "| technique |"), "| technique | Chromium |");
     assert!(line(browsers, "| WebSocket |").starts_with("| WebSocket | 1600 of 1600<br>p50 "), "{browsers}");
-    assert!(!section(&report, "answers").contains("clients-plain"), "{report}");
+    assert!(!section(&report, "results").contains("clients-plain"), "{report}");
 }
 
 #[test]
@@ -105,7 +105,10 @@ fn findings_are_told_in_words_that_can_be_acted_on() {
         "{browsers}"
     );
     assert!(browsers.contains("a browser leaves all but 6 waiting** (Long polling):"), "{browsers}");
-    assert!(browsers.contains("held back** (Chromium each 1.00 s for 100 ms; Firefox each"), "{browsers}");
+    assert!(
+        browsers.contains("in the background** (Chromium each 1.00 s for 100 ms; Firefox each"),
+        "{browsers}"
+    );
     assert!(browsers.contains("without them the clock is coarser in Chromium."), "{browsers}");
     // Request line, two fields and empty line, each with its line end: 22 + 17 + 13 + 2.
     assert!(browsers.contains("| `fetch` | 54 B in 2 fields | 54 B in 2 fields |"), "{browsers}");

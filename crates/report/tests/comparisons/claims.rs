@@ -78,7 +78,7 @@ fn trials_of_others_decide_no_claim() {
     assert!(open.contains("**not measurable here**: not measured in this run: other-servers |"), "{open}");
 }
 
-/// A figure that is 100 B whoever subscribes, and a ratio; of a scenario that is named or not.
+/// A figure that is 100 B for every technique, and a ratio; of a scenario that is named or not.
 fn rules(scenario: &str) -> [String; 3] {
     let at = |slug: &str| format!("{{ {scenario}technique = \"{slug}\" }}");
     [
@@ -175,7 +175,7 @@ fn closings_are_judged_by_code() {
         run.close_cases = Some(close_cases(clients));
         run
     };
-    let rule = |codes: &str| must(&format!("{{ from = \"close_cases\", codes = {codes} }}"));
+    let rule = |codes: &str| must(&format!("{{ from = \"close-cases\", codes = {codes} }}"));
     assert!(verdict(with(&ALL), "plain", &rule("[1000, 1011]")).ends_with("| **holds** |"));
     let fails = verdict(with(&ALL), "plain", &rule("[1000, 1006]"));
     assert!(fails.contains("**fails**: not so: all (4 of 6 observations)"), "{fails}");
@@ -201,7 +201,7 @@ fn client_that_was_there_and_did_not_try_a_code_decides_nothing() {
     let mut ends = close_cases(&ALL);
     ends.close_cases.retain(|closing| closing.client != Client::Firefox || closing.code != 1_011);
     run.close_cases = Some(ends);
-    let open = verdict(run, "plain", &must("{ from = \"close_cases\", codes = [1000, 1011] }"));
+    let open = verdict(run, "plain", &must("{ from = \"close-cases\", codes = [1000, 1011] }"));
     assert!(open.contains("**not measurable here**: 1011 was not tried with Firefox"), "{open}");
 }
 

@@ -14,7 +14,7 @@ fn every_way_of_ending_is_a_row_and_every_client_a_column() {
     let mut run = small();
     run.close_cases = Some(close_cases(&[Client::Native, Client::Firefox]));
     let report = report(root.path(), &run);
-    let close_cases = section(&report, "close_cases");
+    let close_cases = section(&report, "close-cases");
     assert_eq!(
         line(close_cases, "| code |"),
         "| code | what happens | sent | pushbench's client | Firefox |"
@@ -25,7 +25,7 @@ fn every_way_of_ending_is_a_row_and_every_client_a_column() {
          ✓ open, message, close 1000 “bye” clean |"
     );
     assert!(
-        line(close_cases, "| 1011 |").contains("situation 1011 *(told)* | 1011 “oh \\| no”"),
+        line(close_cases, "| 1011 |").contains("situation 1011 *(on request)* | 1011 “oh \\| no”"),
         "{close_cases}"
     );
     assert_eq!(
@@ -53,5 +53,5 @@ fn survey_that_cannot_be_read_is_named() {
         section(&report, "not-measured").contains("| `close-cases.json` | it has schema version 99"),
         "{report}"
     );
-    assert!(section(&report, "close_cases").starts_with("*The ways of ending were not tried"), "{report}");
+    assert!(section(&report, "close-cases").starts_with("*The ways of ending were not tried"), "{report}");
 }

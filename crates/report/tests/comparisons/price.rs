@@ -8,7 +8,7 @@ use super::{folder, line, report, section};
 fn each_way_is_divided_by_techniques_that_have_no_such_ways() {
     let root = folder();
     let report = report(root.path(), &ways("ways", 0));
-    let answers = section(&report, "answers");
+    let answers = section(&report, "results");
     let (_, price) = answers.split_once("**The price of Server-Sent Events**").expect("it is there");
     assert_eq!(
         line(price, "| socketio.transports |"),
@@ -33,7 +33,7 @@ fn each_way_is_divided_by_techniques_that_have_no_such_ways() {
 fn added_delay_tells_the_time_to_the_first_event() {
     let root = folder();
     let report = report(root.path(), &ways("ways-handshake", 20_000_000));
-    let (_, price) = section(&report, "answers")
+    let (_, price) = section(&report, "results")
         .split_once("Until a subscriber has its first event")
         .expect("it is there");
     assert!(price.starts_with(", the server's greeting, with 20 ms of delay"), "{price}");

@@ -27,14 +27,14 @@ fn theirs_stand_beside_ours_as_ratios_and_apart_from_ours() {
         servers.contains("| A \\| module | somebody's server | 1.2.3 | POST /publish, an event each |"),
         "{servers}"
     );
-    assert!(servers.contains("| On Node | somebody's server | not told |"), "{servers}");
+    assert!(servers.contains("| On Node | somebody's server | unknown |"), "{servers}");
     // Ours alone: three trials behind each row, and theirs in no other section.
-    assert!(section(&report, "answers").contains("Trials behind a row: 3."), "{report}");
+    assert!(section(&report, "results").contains("Trials behind a row: 3."), "{report}");
     let mut alone = contest();
     alone.trials.retain(|(record, _)| record.key.target.is_none());
     let other = folder();
     let ours = super::report(other.path(), &alone);
-    assert_eq!(section(&report, "answers"), section(&ours, "answers"));
+    assert_eq!(section(&report, "results"), section(&ours, "results"));
     assert_eq!(section(&report, "at-a-glance"), section(&ours, "at-a-glance"));
 }
 
@@ -128,7 +128,7 @@ fn figures_with_a_publish_call_in_them_are_not_at_a_glance() {
     let posted_alone = others(|_| (), |record| record.key.target.is_none());
     let fed_beside = others(|record| record.settings.publisher = Publisher::Feed, |_| true);
     for both in [posted_alone, fed_beside] {
-        assert!(section(&both, "answers").contains("other-servers"), "{both}");
+        assert!(section(&both, "results").contains("other-servers"), "{both}");
         assert_eq!(section(&both, "at-a-glance"), section(&plain, "at-a-glance"));
     }
 }
@@ -145,7 +145,7 @@ fn memory_of_a_server_that_cannot_be_read_is_no_figure() {
     }
     let report = report(root.path(), &run);
     let (_, costs) =
-        section(&report, "answers").split_once("| server memory/subscriber |").expect("a column");
+        section(&report, "results").split_once("| server memory/subscriber |").expect("a column");
     assert!(line(costs, "| WebSocket |").ends_with(" | – |"), "{costs}");
     assert!(line(costs, "| Long polling |").ends_with(" KiB |"), "{costs}");
 }

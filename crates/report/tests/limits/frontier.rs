@@ -104,7 +104,7 @@ fn ever_more_clients_are_drawn_against_p95_and_the_published_limit() {
         measure = { from = \"steps\", at = { technique = \"frames\" }, p95_ms = 500 }\n";
     run.manifest.publications.push(PublicationInfo { id: "F0".to_owned(), text: text.to_owned() });
     let report = report(root.path(), &run);
-    let answers = section(&report, "answers");
+    let answers = section(&report, "results");
     assert!(
         answers.contains("charts/clients-shootout.svg") && !answers.contains("bytes-shootout"),
         "{answers}"

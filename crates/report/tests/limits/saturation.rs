@@ -43,7 +43,7 @@ fn capacity_lies_between_what_passed_and_what_failed_with_an_interval_that_holds
         "{report}"
     );
     // Its trials are in no table of equal rates.
-    assert!(super::section(&report, "answers").starts_with("*All scenarios of this run"), "{report}");
+    assert!(super::section(&report, "results").starts_with("*All scenarios of this run"), "{report}");
     assert!(super::section(&report, "not-measured").starts_with("Nothing was skipped"), "{report}");
 }
 
@@ -126,7 +126,7 @@ fn at_a_thousand() -> Run {
 
 #[test]
 fn capacity_is_exact_only_when_both_attempts_above_failed() {
-    let told = |change: fn(&mut TrialRecord)| {
+    let bottleneck = |change: fn(&mut TrialRecord)| {
         let root = folder();
         let mut run = at_a_thousand();
         searches(&mut run, "frames").for_each(change);
@@ -139,17 +139,17 @@ fn capacity_is_exact_only_when_both_attempts_above_failed() {
             step.verdict = Verdict::NotJudged { why: "the load generator was busy".to_owned() };
         }
     };
-    assert_eq!(told(one_says_nothing), (true, "**load generator**".to_owned()));
+    assert_eq!(bottleneck(one_says_nothing), (true, "**load generator**".to_owned()));
     let one_alone = |record: &mut TrialRecord| {
         if record.search.as_ref().is_some_and(|step| step.attempt == 1) {
             record.search = None;
             record.load = Some(0.1);
         }
     };
-    assert_eq!(told(one_alone), (true, "end of the search".to_owned()));
+    assert_eq!(bottleneck(one_alone), (true, "end of the search".to_owned()));
     let with_time = |record: &mut TrialRecord| busy(&mut record.result, 0.89);
-    assert_eq!(told(with_time), (false, "server, and neither was busy".to_owned()));
-    assert_eq!(told(|_| ()), (false, "server".to_owned()));
+    assert_eq!(bottleneck(with_time), (false, "server, and neither was busy".to_owned()));
+    assert_eq!(bottleneck(|_| ()), (false, "server".to_owned()));
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn throttled(findings: &[BrowserFindings]) -> Option<String> {
     let words: Vec<String> = findings.iter().filter_map(late).collect();
     (!words.is_empty()).then(|| {
         format!(
-            "- **A page in the background has its timers held back** ({}): whoever asks by a timer hears late there, whoever is told does not.",
+            "- **The browser delays the timers of a page in the background** ({}): polling by a timer is late there, a push is not.",
             words.join("; ")
         )
     })

@@ -10,12 +10,12 @@ use model::trial::TrialResult;
 use crate::numbers::{estimate, plain, significant, whole};
 use crate::sections::markdown::inline;
 use crate::sections::published::measure::{Source, measure};
-use crate::statistics::{Analysis, Answer, Estimate, Ratios, Row, is_usual};
+use crate::statistics::{Analysis, Estimate, Ratios, Row, ScenarioResult, is_usual};
 
 /// What a rule found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answered {
-    pub told: Told,
+pub(super) struct RuleAnswer {
+    pub outcome: RuleOutcome,
     /// What was asked for, for people.
     pub wanted: String,
     /// What was found, or why nothing was.
@@ -24,20 +24,20 @@ pub(super) struct Answered {
 
 /// Yes, no, or neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum RuleOutcome {
     Yes,
     No,
     Open,
 }
 
-impl Told {
+impl RuleOutcome {
     fn when(holds: bool) -> Self {
         if holds { Self::Yes } else { Self::No }
     }
 }
 
 /// The rule's answer; `scenario` is meant where it names none.
-pub(super) fn answer(analysis: &Analysis<'_>, scenario: &str, rule: &Rule) -> Answered {
+pub(super) fn answer(analysis: &Analysis<'_>, scenario: &str, rule: &Rule) -> RuleAnswer {
     let missing = || format!("not measured in this run: {}", named(rule, scenario));
     match rule {
         Rule::Figure { measure: rule, at_least, at_most } => {
@@ -76,8 +76,8 @@ fn named(rule: &Rule, scenario: &str) -> String {
     names.join(", ")
 }
 
-fn open(wanted: String, found: String) -> Answered {
-    Answered { told: Told::Open, wanted, found }
+fn open(wanted: String, found: String) -> RuleAnswer {
+    RuleAnswer { outcome: RuleOutcome::Open, wanted, found }
 }
 
 /// Both included.
@@ -105,11 +105,11 @@ fn bounded(
     bounds: Bounds,
     exact: impl Fn(f64) -> String,
     missing: impl Fn() -> String,
-) -> Answered {
+) -> RuleAnswer {
     let Some(value) = value else { return open(bounds.words(), missing()) };
     let Some(interval) = value.interval else {
-        return Answered {
-            told: Told::when(bounds.hold(value.value)),
+        return RuleAnswer {
+            outcome: RuleOutcome::when(bounds.hold(value.value)),
             wanted: bounds.words(),
             found: exact(value.value),
         };
@@ -117,13 +117,13 @@ fn bounded(
     let ends = [interval.low, interval.high].map(|end| bounds.hold(end));
     let crosses =
         |bound: Option<f64>| bound.is_some_and(|bound| interval.low < bound && bound < interval.high);
-    let told = match ends {
-        [true, true] => Told::Yes,
-        _ if crosses(bounds.least) || crosses(bounds.most) => Told::Open,
-        _ => Told::No,
+    let outcome = match ends {
+        [true, true] => RuleOutcome::Yes,
+        _ if crosses(bounds.least) || crosses(bounds.most) => RuleOutcome::Open,
+        _ => RuleOutcome::No,
     };
-    let doubt = if told == Told::Open { ": the interval leaves it open" } else { "" };
-    Answered { told, wanted: bounds.words(), found: format!("× {}{doubt}", estimate(value)) }
+    let doubt = if outcome == RuleOutcome::Open { ": the interval leaves it open" } else { "" };
+    RuleAnswer { outcome, wanted: bounds.words(), found: format!("× {}{doubt}", estimate(value)) }
 }
 
 fn ratio(analysis: &Analysis<'_>, scenario: &str, figure: Figure, sides: [&Trials; 2]) -> Option<Estimate> {
@@ -148,7 +148,7 @@ fn row<'s>(analysis: &'s Analysis<'_>, scenario: &str, at: &'s Trials) -> Option
 
 fn rows<'s>(
     analysis: &'s Analysis<'_>,
-    answer: &'s Answer<'_>,
+    answer: &'s ScenarioResult<'_>,
     at: &'s Trials,
 ) -> impl Iterator<Item = &'s Row<'s>> {
     answer.rows.iter().filter(|row| {
@@ -165,13 +165,20 @@ fn all_rows<'s>(analysis: &'s Analysis<'_>, scenario: &str, at: &'s Trials) -> V
     answer.map_or_else(Vec::new, |answer| rows(analysis, answer, at).collect())
 }
 
-fn complete(analysis: &Analysis<'_>, scenario: &str, at: &Trials, missing: impl Fn() -> String) -> Answered {
+fn complete(
+    analysis: &Analysis<'_>,
+    scenario: &str,
+    at: &Trials,
+    missing: impl Fn() -> String,
+) -> RuleAnswer {
     let rows = all_rows(analysis, scenario, at);
     let (all, whole_ones) = completeness(&rows);
     let wanted = "every trial complete".to_owned();
     match all {
         0 => open(wanted, missing()),
-        all => Answered { told: Told::when(all == whole_ones), wanted, found: of(whole_ones, all) },
+        all => {
+            RuleAnswer { outcome: RuleOutcome::when(all == whole_ones), wanted, found: of(whole_ones, all) }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Chapter, begin, shown};
 use crate::numbers::{NOTHING, Scale, bytes, optional, significant, whole};
 use crate::sections::markdown::word_table;
-use crate::statistics::{Answer, Estimate, Fit, Growing, Growth, Shape};
+use crate::statistics::{Estimate, Fit, Growing, Growth, ScenarioResult, Shape};
 
 const MILLION: f64 = 1e6;
 const GIB: Scale = Scale { name: "GiB", size: 1_073_741_824.0 };
@@ -14,7 +14,11 @@ const SECONDS: Scale = Scale { name: "s", size: 1e9 };
 const USUAL_PORTS: f64 = 28_232.0;
 
 /// Nothing where no line can be drawn on.
-pub(super) fn extrapolated(chapter: &Chapter<'_>, answer: &Answer<'_>, growing: &[Growing<'_>]) -> String {
+pub(super) fn extrapolated(
+    chapter: &Chapter<'_>,
+    answer: &ScenarioResult<'_>,
+    growing: &[Growing<'_>],
+) -> String {
     let drawn: Vec<(&Growing<'_>, Fits)> =
         growing.iter().filter_map(|one| Some((one, Fits::of(one)?))).collect();
     if drawn.is_empty() {
@@ -105,7 +109,7 @@ fn halved(estimate: Estimate) -> Estimate {
 }
 
 /// What ends first on this machine, each with its arithmetic.
-fn breaking(chapter: &Chapter<'_>, answer: &Answer<'_>, drawn: &[(&Growing<'_>, Fits)]) -> String {
+fn breaking(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>, drawn: &[(&Growing<'_>, Fits)]) -> String {
     let host = &chapter.analysis.run.manifest.host;
     let cores = host.server_cores.len().max(1) as f64;
     let rows = drawn.iter().map(|(one, fits)| {
@@ -124,7 +128,7 @@ fn breaking(chapter: &Chapter<'_>, answer: &Answer<'_>, drawn: &[(&Growing<'_>, 
 }
 
 /// What is the same for all techniques.
-fn shared(chapter: &Chapter<'_>, answer: &Answer<'_>) -> String {
+fn shared(chapter: &Chapter<'_>, answer: &ScenarioResult<'_>) -> String {
     let host = &chapter.analysis.run.manifest.host;
     let processes = (MILLION / host.descriptors.max(1) as f64).ceil();
     let range = host.sysctls.get("net.ipv4.ip_local_port_range").and_then(|range| ports(range));

@@ -34,7 +34,7 @@ impl Unclear {
             Self::OneSided => "what was measured is a bound, and may lie on either side",
             Self::TooFewTrials => "there are too few trials",
             Self::LowerBound => {
-                "the load is a share of a capacity that may be higher, since it was not the server that gave in"
+                "the load is a share of a capacity that may be higher, since the server was not the bottleneck"
             }
             Self::NothingPassed => "in some repetitions no rate passed at all",
         }

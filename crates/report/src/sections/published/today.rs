@@ -5,7 +5,7 @@ use model::publication::Table;
 use crate::numbers::{NOTHING, significant};
 use crate::sections::Chapter;
 use crate::sections::markdown::{inline, table};
-use crate::statistics::{Answer, Coordinate, Reach, Row};
+use crate::statistics::{Coordinate, Reach, Row, ScenarioResult};
 
 /// The table, none when its scenario has no trials in this run.
 pub(super) fn section(chapter: &Chapter<'_>, scenario: &str, asked: &Table) -> Option<String> {
@@ -33,12 +33,12 @@ pub(super) fn section(chapter: &Chapter<'_>, scenario: &str, asked: &Table) -> O
 /// Values of some swept keys: the key's place, and the value.
 type Values = Vec<(usize, Coordinate)>;
 
-fn places(answer: &Answer<'_>, keys: &[String]) -> Vec<usize> {
+fn places(answer: &ScenarioResult<'_>, keys: &[String]) -> Vec<usize> {
     keys.iter().filter_map(|key| answer.info.sweeps.iter().position(|sweep| sweep == key)).collect()
 }
 
 /// All combinations that a technique was swept over.
-fn distinct(answer: &Answer<'_>, places: &[usize]) -> Vec<Values> {
+fn distinct(answer: &ScenarioResult<'_>, places: &[usize]) -> Vec<Values> {
     let swept = |values: &Values| values.iter().all(|(_, value)| value.reach == Reach::Swept);
     let mut all = distinct_of(answer.rows.iter(), places);
     all.retain(swept);
@@ -61,7 +61,7 @@ fn compare(a: &Values, b: &Values) -> std::cmp::Ordering {
 }
 
 /// `http 2, tls true`
-fn name(answer: &Answer<'_>, column: &Values) -> String {
+fn name(answer: &ScenarioResult<'_>, column: &Values) -> String {
     let named = column.iter().map(|(place, value)| {
         let key = &answer.info.sweeps[*place];
         let short = key.rsplit('.').next().unwrap_or(key);
@@ -72,7 +72,7 @@ fn name(answer: &Answer<'_>, column: &Values) -> String {
 
 fn line(
     chapter: &Chapter<'_>,
-    answer: &Answer<'_>,
+    answer: &ScenarioResult<'_>,
     technique: usize,
     (values, columns): (&Values, &[Values]),
     clients: Option<u64>,

@@ -3,7 +3,7 @@
 use model::close_case::{CloseCases, EventKind};
 use model::settings::Client;
 
-use super::{Answered, Told, completeness, of, open};
+use super::{RuleAnswer, RuleOutcome, completeness, of, open};
 use crate::sections::browsers::name;
 use crate::sections::markdown::inline;
 use crate::statistics::{Analysis, Row};
@@ -15,7 +15,7 @@ const UNTRIED: &str = "the ways of ending were not tried in this run";
 
 /// Without techniques by name: all that the run's manifest knows but its floor, which stands right on TCP, where no page
 /// can follow it.
-pub(super) fn browsers(analysis: &Analysis<'_>, techniques: &[String]) -> Answered {
+pub(super) fn browsers(analysis: &Analysis<'_>, techniques: &[String]) -> RuleAnswer {
     let wanted = format!("every trial complete in {}", BROWSERS.map(name).join(" and "));
     let known = analysis.run.manifest.techniques.iter().filter(|technique| !technique.baseline);
     let meant: Vec<&str> = match techniques {
@@ -23,14 +23,14 @@ pub(super) fn browsers(analysis: &Analysis<'_>, techniques: &[String]) -> Answer
         named => named.iter().map(String::as_str).collect(),
     };
     let parts = BROWSERS.map(|client| Part::of(analysis, client, &meant));
-    let told = if parts.iter().any(|part| part.complete < part.all) {
-        Told::No
+    let outcome = if parts.iter().any(|part| part.complete < part.all) {
+        RuleOutcome::No
     } else if parts.iter().any(|part| !part.absent.is_empty()) {
-        Told::Open
+        RuleOutcome::Open
     } else {
-        Told::Yes
+        RuleOutcome::Yes
     };
-    Answered { told, wanted, found: parts.each_ref().map(Part::words).join("; ") }
+    RuleAnswer { outcome, wanted, found: parts.each_ref().map(Part::words).join("; ") }
 }
 
 /// What a browser did by the techniques that are meant.
@@ -71,7 +71,7 @@ fn label(analysis: &Analysis<'_>, slug: &str) -> String {
     inline(known.map_or(slug, |technique| &technique.label))
 }
 
-pub(super) fn close_cases(analysis: &Analysis<'_>, codes: &[u16]) -> Answered {
+pub(super) fn close_cases(analysis: &Analysis<'_>, codes: &[u16]) -> RuleAnswer {
     let wanted = "as the standards demand, for every client".to_owned();
     let Some(close_cases) = &analysis.run.close_cases else { return open(wanted, UNTRIED.to_owned()) };
     let is_meant = |code: u16| codes.is_empty() || codes.contains(&code);
@@ -94,10 +94,10 @@ pub(super) fn close_cases(analysis: &Analysis<'_>, codes: &[u16]) -> Answered {
     }
     let (conforming, all) = (tried().filter(|closing| closing.conforms).count(), tried().count());
     let found = format!("{conforming} of {all} observations");
-    Answered { told: Told::when(conforming == all), wanted, found }
+    RuleAnswer { outcome: RuleOutcome::when(conforming == all), wanted, found }
 }
 
-pub(super) fn seen(analysis: &Analysis<'_>, events: &[EventKind]) -> Answered {
+pub(super) fn seen(analysis: &Analysis<'_>, events: &[EventKind]) -> RuleAnswer {
     let names: Vec<&str> = events.iter().map(|event| event.name()).collect();
     let wanted = format!("{} seen by every client", names.join(", "));
     let Some(close_cases) = &analysis.run.close_cases else { return open(wanted, UNTRIED.to_owned()) };
@@ -114,7 +114,7 @@ pub(super) fn seen(analysis: &Analysis<'_>, events: &[EventKind]) -> Answered {
     });
     let lacks: Vec<String> = lacks.collect();
     let found = if lacks.is_empty() { "all were seen".to_owned() } else { lacks.join("; ") };
-    Answered { told: Told::when(lacks.is_empty()), wanted, found }
+    RuleAnswer { outcome: RuleOutcome::when(lacks.is_empty()), wanted, found }
 }
 
 /// Who was not there when the ways of ending were tried.

@@ -4,7 +4,7 @@ use model::claim::Taken;
 use model::settings::Settings;
 use model::trial::TrialOutcome;
 
-use super::{Answered, Bounds, Told, open};
+use super::{Bounds, RuleAnswer, RuleOutcome, open};
 use crate::numbers::significant;
 use crate::statistics::Row;
 
@@ -14,7 +14,7 @@ pub(super) fn takes(
     what: Taken,
     bounds: Bounds,
     missing: impl Fn() -> String,
-) -> Answered {
+) -> RuleAnswer {
     let wanted = bounds.words();
     let trials = rows
         .iter()
@@ -30,7 +30,11 @@ pub(super) fn takes(
     } else {
         format!("{} to {}", significant(least), significant(most))
     };
-    Answered { told: Told::when(values.into_iter().all(|value| bounds.hold(value))), wanted, found }
+    RuleAnswer {
+        outcome: RuleOutcome::when(values.into_iter().all(|value| bounds.hold(value))),
+        wanted,
+        found,
+    }
 }
 
 /// None where the trial does not tell.
