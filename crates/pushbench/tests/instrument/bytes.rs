@@ -5,8 +5,8 @@ use model::settings::Settings;
 use model::trial::TrialOutcome;
 use model::warning::Warning;
 
-use crate::registry::every_technique;
 use crate::relay::{Life, Relay};
+use crate::techniques::every_technique;
 use crate::trial::{quiet, run_at, settings};
 
 const PAYLOAD_BYTES: u64 = 150;

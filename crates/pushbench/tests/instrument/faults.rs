@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use model::settings::Settings;
 use model::warning::Warning;
 
-use crate::process::{LONGEST, Serving};
-use crate::registry::every_technique;
 use crate::relay::{Life, Relay};
+use crate::server_process::{LONGEST, Serving};
+use crate::techniques::every_technique;
 use crate::trial::{Load, quiet, run_at, serve, settings};
 
 /// A trial that nobody awaits the end of.

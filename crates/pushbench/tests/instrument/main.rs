@@ -13,9 +13,9 @@
 mod bytes;
 mod faults;
 mod latency;
-#[path = "../contract/process.rs"]
-mod process;
-#[path = "../contract/registry.rs"]
-mod registry;
 mod relay;
+#[path = "../suite/server_process.rs"]
+mod server_process;
+#[path = "../suite/techniques.rs"]
+mod techniques;
 mod trial;

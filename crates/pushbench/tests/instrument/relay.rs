@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::LONGEST;
+use crate::server_process::LONGEST;
 
 /// How long a connection lives.
 #[derive(Debug, Clone, Copy)]

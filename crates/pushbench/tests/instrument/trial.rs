@@ -11,8 +11,8 @@ use model::scenario::{Extent, Scenario};
 use model::settings::{Settings, UplinkTo};
 use model::trial::{ServerSpec, TrialOutcome, TrialSpec};
 
-use crate::process::{PUSHBENCH, Serving, kill};
-use crate::registry::registry;
+use crate::server_process::{PUSHBENCH, Serving, kill};
+use crate::techniques::registry;
 
 /// The longest trial here takes 15 s, and a load generator gives its subscribers 30 s to connect.
 const LONGEST_TRIAL: Duration = Duration::from_secs(60);

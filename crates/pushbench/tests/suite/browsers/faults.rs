@@ -1,0 +1,220 @@
+//! Browsers that are missing, pages that never answer, processes that die.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use browser::Kind;
+use model::manifest::Manifest;
+use model::trial::{Side, TrialResult};
+use test_support::require;
+
+use crate::browsers::left;
+use crate::sandbox::Place;
+
+const SHORT: &str = r#"
+question = "Does it come through?"
+reading = "It does, or it does not."
+techniques = ["long-polling"]
+repetitions = 1
+events.rate = "50/s"
+phases = { warm_up = "50ms", window = "200ms" }
+"#;
+
+const LONG: &str = r#"
+question = "Does it come through?"
+reading = "It does, or it does not."
+techniques = ["websocket"]
+repetitions = 1
+events.rate = "50/s"
+phases = { warm_up = "50ms", window = "40s" }
+"#;
+
+fn place(scenario: &str) -> Place {
+    let place = Place::new();
+    place.scenario("own", scenario);
+    place
+}
+
+fn manifest(place: &Place) -> Manifest {
+    let text = std::fs::read_to_string(place.only_run().join("manifest.json")).expect("a manifest");
+    serde_json::from_str(&text).expect("readable")
+}
+
+fn failure(place: &Place) -> (Side, String) {
+    match &place.records()[0].result {
+        TrialResult::Failed(failure) => (failure.side, failure.reason.clone()),
+        other => panic!("it did not fail: {other:?}"),
+    }
+}
+
+#[test]
+fn a_browser_that_is_missing_is_skipped_by_name_with_what_to_install() {
+    let place = place(SHORT);
+    let arguments =
+        ["run", "--scenario", "own", "--client", "firefox,native", "--no-report", "--no-browser_probe"];
+    let output = place.pushbench(&arguments).env("PATH", place.path("")).output().expect("pushbench starts");
+    let told = crate::sandbox::Told::of(output);
+    told.expect(0, &["skipped: client firefox: there is no firefox-esr on the PATH; install firefox-esr"]);
+    let skipped = manifest(&place).skipped;
+    assert!(
+        skipped.iter().any(|it| it.what == "client firefox" && it.why.contains("install")),
+        "{skipped:?}"
+    );
+    assert_eq!(place.records().len(), 1, "the native client alone");
+}
+
+#[test]
+fn a_run_without_any_client_that_is_here_says_so() {
+    let place = place(SHORT);
+    let arguments = ["run", "--scenario", "own", "--client", "chromium", "--no-report", "--no-browser_probe"];
+    let output = place.pushbench(&arguments).env("PATH", place.path("")).output().expect("pushbench starts");
+    let told = crate::sandbox::Told::of(output);
+    told.expect(2, &["install chromium and chromium-driver", "there is nothing to run"]);
+}
+
+#[test]
+fn what_no_browser_speaks_is_skipped_by_name() {
+    if require(Kind::Chromium.name(), browser::find(Kind::Chromium)).is_none() {
+        return;
+    }
+    let place = place(&format!("transport = {{ http = \"2\" }}\n{SHORT}"));
+    let arguments =
+        ["run", "--scenario", "own", "--client", "chromium,native", "--no-report", "--no-browser_probe"];
+    place.output(&arguments).expect(0, &["skipped: own with chromium: browsers speak HTTP/2 over TLS only"]);
+}
+
+#[test]
+fn a_survey_that_fails_is_told_and_fails_no_run() {
+    if require(Kind::Chromium.name(), browser::find(Kind::Chromium)).is_none() {
+        return;
+    }
+    let place = place(SHORT);
+    place
+        .output(&[
+            "run",
+            "--scenario",
+            "own",
+            "--client",
+            "chromium,native",
+            "--no-report",
+            "--no-browser_probe",
+        ])
+        .expect(0, &[]);
+    // Nothing is left of that run but its browser probe, and by now the browser is broken.
+    place.script("chromium", "exit 1");
+    place.script("chromedriver", "echo it is broken >&2; exit 1");
+    let run = place.only_run().display().to_string();
+    let mut resumed = place.pushbench(&["run", "--resume", &run, "--no-report"]);
+    let output = resumed.env("PATH", place.path("")).output().expect("pushbench starts");
+    crate::sandbox::Told::of(output)
+        .expect(0, &["own: 0 trials", "skipped: browser probe of chromium: start the browser"]);
+    let skipped = manifest(&place).skipped;
+    assert!(skipped.iter().any(|it| it.what == "browser probe of chromium"), "{skipped:?}");
+    let close_cases =
+        std::fs::read_to_string(place.only_run().join("close-cases.json")).expect("a browser probe is kept");
+    assert!(close_cases.contains("native") && !close_cases.contains("chromium"), "{close_cases}");
+    left::nothing_of(&place);
+}
+
+/// A server whose page never hands anything back.
+#[test]
+fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
+    for kind in Kind::ALL {
+        if require(kind.name(), browser::find(kind)).is_none() {
+            continue;
+        }
+        let place = place(SHORT);
+        let silent = serve_page("<script>globalThis.bench = { clock: () => new Promise(() => {}) }</script>");
+        let told = run_with_the_page_of(&place, silent, kind);
+        told.expect(1, &["FAILED", "1 trial failed"]);
+        let (side, reason) = failure(&place);
+        assert_eq!(side, Side::Load);
+        let words = format!("{kind}: run a script in the page: no answer within 20s");
+        assert!(reason.contains(&words), "{reason}");
+        left::nothing_of(&place);
+    }
+}
+
+#[test]
+fn a_page_that_hands_back_rubbish_fails_its_trial() {
+    if require(Kind::Chromium.name(), browser::find(Kind::Chromium)).is_none() {
+        return;
+    }
+    for (script, words) in [
+        ("globalThis.bench = { clock: () => 'noon' }", "the page's answer cannot be read"),
+        ("globalThis.bench = { clock: () => { throw new Error('no time') } }", "no time"),
+        ("", "bench is not defined"),
+    ] {
+        let place = place(SHORT);
+        let page = serve_page(&format!("<script>{script}</script>"));
+        run_with_the_page_of(&place, page, Kind::Chromium).expect(1, &["FAILED"]);
+        let (_, reason) = failure(&place);
+        assert!(reason.contains(words), "{reason}");
+        left::nothing_of(&place);
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
+    for kind in Kind::ALL {
+        if require(kind.name(), browser::find(kind)).is_none() {
+            continue;
+        }
+        for (victim, words) in [("pushbench load", "load generator"), ("pushbench serve", "server")] {
+            let place = place(LONG);
+            let running = place.start(&[
+                "run",
+                "--scenario",
+                "own",
+                "--client",
+                kind.name(),
+                "--no-report",
+                "--no-browser_probe",
+            ]);
+            let victim = place.descendant(victim);
+            crate::sandbox::until("the browser has started", || left::has_browser(&place));
+            victim.kill();
+            running.told().expect(1, &[&format!("FAILED: the {words} ended with signal: 9")]);
+            left::nothing_of(&place);
+        }
+    }
+}
+
+/// Runs a trial whose server is real, but whose ready line sends the load generator elsewhere for its page.
+fn run_with_the_page_of(place: &Place, page: SocketAddr, kind: Kind) -> crate::sandbox::Told {
+    let pushbench = env!("CARGO_BIN_EXE_pushbench");
+    let elsewhere = format!("s/\"address\":\"[^\"]*\"/\"address\":\"{page}\"/");
+    let script = format!("\"{pushbench}\" \"$@\" | sed -u '{elsewhere}'");
+    let program = place.script("server", &script);
+    let arguments =
+        ["run", "--scenario", "own", "--no-report", "--no-browser_probe", "--server-program", &program];
+    place.output(&[&arguments[..], &["--client", kind.name()]].concat())
+}
+
+/// Answers every request with this page, as long as the test runs.
+fn serve_page(page: &str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
+        page.len()
+    );
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            thread::spawn(move || answer_one(&stream, &answer));
+        }
+    });
+    address
+}
+
+fn answer_one(mut stream: &TcpStream, answer: &str) {
+    let mut line = String::new();
+    let mut request = BufReader::new(stream);
+    while request.read_line(&mut line).is_ok_and(|read| read > 2) {
+        line.clear();
+    }
+    // A browser may open connections that it does not use.
+    let _ = stream.write_all(answer.as_bytes());
+}

@@ -1,0 +1,164 @@
+//! Every technique in both browsers, with nothing missing.
+
+use browser::Kind;
+use model::byte_account::Account;
+use model::trial::{TrialOutcome, TrialRecord, TrialResult};
+use test_support::require;
+
+use crate::browsers::left;
+use crate::sandbox::Place;
+
+const TECHNIQUES: usize = 6;
+
+/// Everybody speaks and everybody hears it, greeted.
+const CHAT: &str = r#"
+question = "Does a page hear what everybody says?"
+reading = "It does, or it does not."
+greeting = true
+events.kind = "chat"
+subscribers = { count = 3 }
+uplink = { rate = "8/s", pace = "poisson", payload = "120 B" }
+short_polling.interval = "100ms"
+phases = { warm_up = "200ms", window = "800ms", drain = "10s" }
+"#;
+
+/// One way, each subscriber with a channel of its own.
+const NEWS: &str = r#"
+question = "Is a page told?"
+reading = "It is, or it is not."
+events.rate = "20/s"
+subscribers = { count = 4, channels = 4 }
+short_polling.interval = "100ms"
+phases = { warm_up = "200ms", window = "800ms", drain = "10s" }
+"#;
+
+/// Runs a scenario by `kind`; the outcomes, all complete.
+fn run(kind: Kind, scenario: &str, more: &[&str]) -> Vec<(String, TrialOutcome)> {
+    let place = Place::new();
+    place.scenario("own", scenario);
+    let mut arguments =
+        vec!["run", "--scenario", "own", "--repetitions", "1", "--no-report", "--no-browser_probe"];
+    arguments.extend(["--client", kind.name()]);
+    arguments.extend(more);
+    place.output(&arguments).expect(0, &[]);
+    let outcomes = place.records().into_iter().map(complete).collect();
+    left::nothing_of(&place);
+    outcomes
+}
+
+fn complete(record: TrialRecord) -> (String, TrialOutcome) {
+    match record.result {
+        TrialResult::Complete(outcome) => (record.key.technique, *outcome),
+        other => panic!("{}: {other:?}", record.key.technique),
+    }
+}
+
+/// That everything came once and in order, on a clock that is known, and that no byte is invented.
+fn assert_whole((technique, outcome): &(String, TrialOutcome)) {
+    let counts = &outcome.counts;
+    assert!(counts.expected > 0 && counts.delivered == counts.expected, "{technique}: {counts:?}");
+    let wrong = (counts.lost, counts.duplicate, counts.reordered, counts.reconnects);
+    assert_eq!(wrong, (0, 0, 0, 0), "{technique}: {counts:?}");
+    assert!(counts.responses > 0 && counts.events_in_window > 0, "{technique}: {counts:?}");
+    assert_eq!(outcome.bytes.total, Account::default(), "{technique}");
+    let clock = outcome.clock.as_ref().unwrap_or_else(|| panic!("{technique}: no clock"));
+    assert!(clock.isolated && clock.exchanges > 0, "{technique}: {clock:?}");
+    let delivery = outcome.delivery.as_ref().expect("latencies");
+    assert_eq!(delivery.count, counts.delivered, "{technique}");
+    assert!(outcome.cost.server_cpu_ns > 0, "{technique}");
+}
+
+fn chat(kind: Kind) {
+    if require(kind.name(), browser::find(kind)).is_none() {
+        return;
+    }
+    let outcomes = run(kind, CHAT, &[]);
+    assert_eq!(outcomes.len(), TECHNIQUES);
+    for outcome in &outcomes {
+        assert_whole(outcome);
+        let counts = &outcome.1.counts;
+        assert!(counts.uplink_due > 0 && counts.uplink_sent == counts.uplink_due, "{outcome:?}");
+        assert_eq!(counts.expected, 3 * counts.uplink_due, "the three in the room hear it");
+        assert_eq!(counts.greetings, 3, "{outcome:?}");
+    }
+}
+
+fn news(kind: Kind) {
+    if require(kind.name(), browser::find(kind)).is_none() {
+        return;
+    }
+    let outcomes = run(kind, NEWS, &[]);
+    assert_eq!(outcomes.len(), TECHNIQUES);
+    for outcome in &outcomes {
+        assert_whole(outcome);
+        let (technique, counts) = (&*outcome.0, &outcome.1.counts);
+        match technique {
+            // Four subscribers poll ten times a second in four fifths of one.
+            "short-polling" => assert!(counts.requests >= 20, "{counts:?}"),
+            "long-polling" => assert!(counts.requests > 0, "{counts:?}"),
+            _ => assert_eq!(counts.requests, 0, "{technique}: {counts:?}"),
+        }
+    }
+}
+
+#[test]
+fn everybody_in_a_chat_of_chromium_hears_everything_by_every_technique() {
+    chat(Kind::Chromium);
+}
+
+#[test]
+fn everybody_in_a_chat_of_firefox_hears_everything_by_every_technique() {
+    chat(Kind::Firefox);
+}
+
+#[test]
+fn chromium_is_told_everything_by_every_technique() {
+    news(Kind::Chromium);
+}
+
+#[test]
+fn firefox_is_told_everything_by_every_technique() {
+    news(Kind::Firefox);
+}
+
+/// TLS with a certificate that nobody has signed; over HTTP/2, all subscribers share a connection.
+#[test]
+fn a_page_over_tls_is_told_everything() {
+    const TLS: &str = "transport = { tls = true }\n";
+    const HTTP_2: &str = "transport = { tls = true, http = \"2\", per_connection = 4 }\n";
+    for kind in Kind::ALL {
+        if require(kind.name(), browser::find(kind)).is_none() {
+            continue;
+        }
+        for transport in [TLS, HTTP_2] {
+            let techniques = [
+                "--technique",
+                "long-polling",
+                "--technique",
+                "http-streaming-sse",
+                "--technique",
+                "websocket",
+            ];
+            let outcomes = run(kind, &format!("{transport}{NEWS}"), &techniques);
+            assert_eq!(outcomes.len(), 3, "{kind} {transport}");
+            outcomes.iter().for_each(assert_whole);
+        }
+    }
+}
+
+#[test]
+fn a_page_is_told_everything_by_each_way_of_socket_io() {
+    for kind in Kind::ALL {
+        if require(kind.name(), browser::find(kind)).is_none() {
+            continue;
+        }
+        for way in ["polling", "upgrade", "websocket"] {
+            let scenario = format!("socketio.transports = \"{way}\"\n{CHAT}");
+            let outcomes = run(kind, &scenario, &["--technique", "socketio"]);
+            assert_eq!(outcomes.len(), 1);
+            assert_whole(&outcomes[0]);
+            let polls = outcomes[0].1.counts.requests > 0;
+            assert_eq!(polls, way == "polling", "{way}: {:?}", outcomes[0].1.counts);
+        }
+    }
+}

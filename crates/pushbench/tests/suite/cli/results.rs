@@ -1,0 +1,165 @@
+//! What a run writes, and what happens when it cannot.
+
+use std::fs;
+use std::process::Command;
+
+use model::manifest::Manifest;
+use model::trial::TrialResult;
+
+use crate::sandbox::{Place, SHORT, files};
+
+fn manifest(place: &Place) -> Manifest {
+    let text = fs::read_to_string(place.only_run().join("manifest.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
+    let place = Place::new();
+    let told = place.output(&["run", "--scenario", "short", "--seed", "7", "--no-report"]);
+    told.expect(0, &["short: 6 trials, seed 7", "[6/6] short "]);
+    assert!(told.out.starts_with("scenario  technique"), "{}", told.out);
+    let run = place.only_run();
+    let records = place.records();
+    assert_eq!(records.len(), 6);
+    for record in &records {
+        let TrialResult::Complete(outcome) = &record.result else { panic!("{record:?}") };
+        assert!(outcome.counts.delivered > 0 && outcome.counts.lost == 0, "{:?}", outcome.counts);
+        let log = run.join(record.histograms.as_ref().expect("a log"));
+        assert!(fs::read_to_string(log).unwrap().contains("Tag=delivery,"));
+    }
+    let table = fs::read_to_string(run.join("trials.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 6);
+    let manifest = manifest(&place);
+    assert_eq!((manifest.seed, manifest.planned_trials), (7, 6));
+    assert!(
+        manifest.socket_ping.is_some_and(|floor| floor.round_trip.count == 200),
+        "a hundred pings before and a hundred after"
+    );
+    assert_eq!(manifest.skipped, []);
+    assert!(!place.path("REPORT.md").exists());
+    assert_eq!(files(&place.path("tmp"), "sock").len(), 0);
+}
+
+#[test]
+fn each_round_runs_every_technique_once() {
+    let place = Place::new();
+    place.output(&["run", "--scenario", "short", "--no-report"]).expect(0, &[]);
+    let records = place.records();
+    for round in records.chunks(2) {
+        assert_eq!(round[0].key.repetition, round[1].key.repetition);
+        assert_ne!(round[0].key.technique, round[1].key.technique);
+        assert_eq!(round[0].seed, round[1].seed, "both meet the same events");
+    }
+}
+
+#[test]
+fn what_is_left_out_is_named_with_the_reason() {
+    let place = Place::new();
+    place.scenario("other", &SHORT.replace("repetitions", "runs = \"when-named\"\nrepetitions"));
+    place
+        .output(&["run", "--technique", "raw-tcp", "--repetitions", "1", "--no-report"])
+        .expect(0, &["short: 1 trials"]);
+    let skipped = manifest(&place).skipped;
+    let found =
+        |what: &str| skipped.iter().find(|skipped| skipped.what == what).map(|skipped| skipped.why.as_str());
+    assert_eq!(found("scenario other"), Some("it runs only when it is named"));
+    assert_eq!(found("technique websocket"), Some("it was not asked for"));
+    assert_eq!(found("technique raw-tcp"), None);
+}
+
+#[test]
+fn a_second_run_of_the_day_gets_a_folder_of_its_own() {
+    let place = Place::new();
+    let arguments =
+        ["run", "--scenario", "short", "--repetitions", "1", "--technique", "raw-tcp", "--no-report"];
+    place.output(&arguments).expect(0, &[]);
+    place.output(&arguments).expect(0, &[]);
+    let runs = fs::read_dir(place.path("results")).unwrap().count();
+    assert_eq!(runs, 2);
+}
+
+#[test]
+fn a_records_json_fits_the_schema_beside_it() {
+    let place = Place::new();
+    place.output(&["run", "--scenario", "short", "--repetitions", "1", "--no-report"]).expect(0, &[]);
+    let run = place.only_run();
+    let json = |path| serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&json(run.join("trial.schema.json"))).unwrap();
+    for path in files(&run.join("trials"), "json") {
+        let record = json(path);
+        let faults: Vec<_> = validator.iter_errors(&record).map(|error| error.to_string()).collect();
+        assert!(faults.is_empty(), "{faults:?}");
+    }
+}
+
+#[test]
+fn a_results_folder_that_cannot_be_written_is_named_before_anything_is_started() {
+    let place = Place::new();
+    fs::write(place.path("file"), "").unwrap();
+    let told = place.output(&["run", "--scenario", "short", "--results", "file/results"]);
+    told.expect(
+        2,
+        &[
+            "error: make a run's folder in file/results; name a folder that can be written",
+            "caused by: Not a directory",
+        ],
+    );
+    assert!(!told.err.contains("trials, seed"), "{}", told.err);
+}
+
+#[test]
+fn a_disk_that_takes_no_more_is_named_before_anything_is_started() {
+    let place = Place::new();
+    // The limit stands for a full disk, which a test cannot make: files over 8 blocks cannot be written.
+    let script = r#"trap "" XFSZ; ulimit -f 8; exec "$0" run --scenario short"#;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_pushbench")]).current_dir(place.path(""));
+    let output = shell.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("error: write results/") && said.contains("caused by: File too large"), "{said}");
+    assert_eq!(fs::read_dir(place.path("results")).unwrap().count(), 0, "no half of a run is left");
+    assert!(!said.contains("trials, seed"), "{said}");
+}
+
+#[test]
+fn results_that_cannot_be_kept_any_more_end_the_run_and_keep_the_rest() {
+    let place = Place::new();
+    place.scenario("long", &SHORT.replace("repetitions = 3", "repetitions = 100"));
+    let mut running = place.start(&["run", "--scenario", "long", "--no-report"]);
+    running.until_it_says("[  1/200]");
+    let trials = place.only_run().join("trials");
+    fs::rename(&trials, trials.with_extension("away")).unwrap();
+    running.told().expect(
+        2,
+        &[
+            "error: what was measured is kept in results/",
+            "go on with: pushbench run --resume results/",
+            "caused by: keep a trial's results",
+            "trials/",
+        ],
+    );
+    assert!(!files(&trials.with_extension("away"), "json").is_empty());
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn a_broken_record_is_named_with_the_remedy() {
+    let place = Place::new();
+    place.output(&["run", "--scenario", "short", "--repetitions", "1", "--no-report"]).expect(0, &[]);
+    let run = place.only_run();
+    let record = files(&run.join("trials"), "json").remove(0);
+    fs::write(&record, "{").unwrap();
+    let told = place.output(&["run", "--resume", &run.display().to_string()]);
+    told.expect(
+        2,
+        &[
+            "remove a record that is broken, and its trial is run again",
+            &format!("caused by: read {}", record.display()),
+        ],
+    );
+    fs::remove_file(&record).unwrap();
+    place.output(&["run", "--resume", "--no-report"]).expect(0, &["short: 1 trials"]);
+    assert_eq!(place.records().len(), 2);
+}

@@ -1,0 +1,219 @@
+//! Several server processes and several load processes for one trial: all of them together are one, and when one of them dies
+//! or hangs, that is told and nobody is left behind.
+
+use std::io::Write as _;
+
+use model::trial::{Side, TrialRecord, TrialResult};
+use model::warning::Warning;
+use rustix::process::Signal;
+
+use crate::sandbox::{Place, until};
+
+const SUBSCRIBERS: u64 = 13;
+
+/// Neither the channels nor the processes divide the subscribers evenly.
+const ALL: &str = r#"
+question = "Is it one trial?"
+reading = "It is."
+repetitions = 1
+events.rate = "50/s"
+[subscribers]
+count = 13
+channels = 3
+[short_polling]
+interval = "20ms"
+[processes]
+server = 2
+load = 3
+[phases]
+warm_up = "100ms"
+window = "400ms"
+"#;
+
+/// One trial, long enough to do something to it.
+const ONE: &str = r#"
+question = "What if it breaks?"
+reading = "Look at the reason."
+repetitions = 1
+techniques = ["raw-tcp"]
+events.rate = "50/s"
+subscribers.count = 6
+phases.window = "60s"
+[processes]
+server = 2
+load = 3
+"#;
+
+/// One that shares its core, if it has one of its own.
+const BESIDE: &str = r#"
+question = "Who else computes there?"
+reading = "Look at the processes."
+repetitions = 1
+techniques = ["raw-tcp"]
+events.rate = "50/s"
+phases.window = "60s"
+processes.cpu_contention = 2
+"#;
+
+fn reason(place: &Place) -> (Side, String) {
+    let TrialResult::Failed(failure) = &place.records()[0].result else { panic!("it did not fail") };
+    (failure.side, failure.reason.clone())
+}
+
+#[test]
+fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
+    if server_has_no_core("neighbours_compute_on_the_servers_core_until_the_trial_ends") {
+        return;
+    }
+    let (place, running) = Place::running(&BESIDE.replace("60s", "5s"));
+    let server = place.descendant("pushbench serve").pid;
+    let (mut cores, mut neighbours) = (Vec::new(), Vec::new());
+    until("two neighbours compute on each of the server's cores", || {
+        neighbours = place.descendants_called("pushbench cpu-contention");
+        // Each process moves to its cores itself, a moment after it is there.
+        cores = cores_of(server);
+        let computed = |pid| loadgen::os::process_cpu_ns(pid).is_ok_and(|ns| ns > 100_000_000);
+        neighbours.len() == 2 * cores.len() && neighbours.iter().all(|neighbour| computed(neighbour.pid))
+    });
+    for neighbour in &neighbours {
+        assert!(matches!(cores_of(neighbour.pid)[..], [core] if cores.contains(&core)), "{cores:?}");
+    }
+    running.told().expect(0, &[]);
+    place.until_nobody_is_left();
+    assert_eq!(place.records()[0].settings.processes.cpu_contention, 2);
+}
+
+/// Where the server has no core of its own it has no neighbours either.
+fn server_has_no_core(test: &str) -> bool {
+    let none = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    if none {
+        let _ = writeln!(std::io::stderr(), "skipped: {test}: there is no core for the server alone");
+    }
+    none
+}
+
+/// The cores that a process may run on.
+fn cores_of(pid: u32) -> Vec<usize> {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed());
+    let cores = rustix::thread::sched_getaffinity(pid).expect("it runs");
+    (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| cores.is_set(*core)).collect()
+}
+
+#[test]
+fn a_neighbour_that_is_killed_fails_its_trial() {
+    if server_has_no_core("a_neighbour_that_is_killed_fails_its_trial") {
+        return;
+    }
+    let (place, running) = Place::running(BESIDE);
+    // Once the load generator is there, the neighbours compute, and are watched.
+    place.descendant("pushbench load");
+    place.descendant("pushbench cpu-contention").kill();
+    running.told().expect(1, &["FAILED: "]);
+    let (side, reason) = reason(&place);
+    assert_eq!(
+        (side, reason.as_str()),
+        (Side::Supervisor, "the cpu-contention process ended with signal: 9 (SIGKILL)")
+    );
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn every_technique_delivers_everything_once_over_two_servers_and_three_load_processes() {
+    let place = Place::new();
+    place.scenario("all", ALL);
+    place.output(&["run", "--scenario", "all", "--no-report"]).expect(0, &[]);
+    let records = place.records();
+    assert!(records.len() > 5, "every technique takes part");
+    for record in &records {
+        is_whole(record);
+    }
+    place.until_nobody_is_left();
+}
+
+#[track_caller]
+fn is_whole(record: &TrialRecord) {
+    let technique = &record.key.technique;
+    let outcome = record.result.outcome().unwrap_or_else(|| panic!("{technique}: {:?}", record.result));
+    let counts = &outcome.counts;
+    // A constant schedule has exactly 20 events in the window of each channel.
+    assert_eq!((counts.published, counts.expected), (3 * 20, 20 * SUBSCRIBERS), "{technique}");
+    assert_eq!((counts.delivered, counts.lost), (20 * SUBSCRIBERS, 0), "{technique}");
+    assert_eq!((counts.duplicate, counts.reordered, counts.reconnects), (0, 0, 0), "{technique}");
+    assert_eq!(outcome.delivery.as_ref().unwrap().count, 20 * SUBSCRIBERS, "{technique}");
+    assert_eq!(outcome.set_up.subscribers, SUBSCRIBERS, "{technique}");
+    let slowest_ns = outcome.set_up.elapsed.as_ref().unwrap().max_ns;
+    assert!(outcome.set_up.all_ns >= slowest_ns / 1_001 * 1_000, "{technique}: {:?}", outcome.set_up);
+    let bytes = &outcome.bytes;
+    assert_eq!((bytes.total.down.wire(), bytes.total.up.wire()), (bytes.socket_read, bytes.socket_written));
+    assert!(outcome.segments.total.down.with_data > 0 && outcome.cost.server_cpu_ns > 0, "{technique}");
+    assert!(outcome.cost.load_cpu_ns > 0 && outcome.cost.kernel_memory.is_some(), "{technique}");
+    let wrong = |warning: &Warning| {
+        matches!(
+            warning,
+            Warning::BytesDoNotAddUp { .. } | Warning::Disordered { .. } | Warning::Reconnects { .. }
+        )
+    };
+    assert!(!outcome.warnings.iter().any(wrong), "{technique}: {:?}", outcome.warnings);
+}
+
+#[test]
+fn a_load_process_that_is_killed_fails_its_trial() {
+    let (place, running) = Place::running(ONE);
+    place.descendant("pushbench load-part").kill();
+    running.told().expect(1, &["FAILED: the load generator ended with"]);
+    let (side, reason) = reason(&place);
+    assert_eq!(side, Side::Load);
+    assert!(reason.contains(" of the load generator | caused by: it ended with signal: 9"), "{reason}");
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn a_load_process_that_hangs_fails_its_trial_and_is_killed() {
+    let (place, running) = Place::running(ONE);
+    place.descendant("pushbench load-part").stop();
+    running.told().expect(1, &["FAILED: the load generator ended with"]);
+    let (side, reason) = reason(&place);
+    assert_eq!(side, Side::Load);
+    assert!(reason.contains(" of the load generator | caused by: it said nothing for 1"), "{reason}");
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn one_of_several_servers_that_dies_fails_its_trial() {
+    let (place, running) = Place::running(ONE);
+    place.descendant("pushbench load-part");
+    place.descendant("pushbench serve").kill();
+    running.told().expect(1, &["FAILED: the server ended with signal: 9 (SIGKILL)"]);
+    assert_eq!(reason(&place).0, Side::Server);
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn a_trial_of_several_processes_ends_at_once_when_it_is_interrupted() {
+    let (place, running) = Place::running(ONE);
+    place.descendant("pushbench load-part");
+    running.signal(Signal::INT);
+    running.told().expect(130, &["interrupted after 0 of 1 trial"]);
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn a_stopped_load_process_does_not_outlive_a_supervisor_that_is_killed() {
+    let (place, running) = Place::running(ONE);
+    let part = place.descendant("pushbench load-part");
+    // It starts threads once it has asked to go with its supervisor.
+    until("it is set up", || part.threads() > 1);
+    part.stop();
+    until("it stands still", || part.is_stopped());
+    running.signal(Signal::KILL);
+    assert_eq!(running.told().code, Some(128 + 9));
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn more_subscribers_than_a_server_holds_are_refused_with_the_remedy() {
+    let place = Place::new();
+    place.scenario("one", &ONE.replace("count = 6", "count = 90000"));
+    place.output(&["run", "--scenario", "one", "--no-report"]).expect(1, &["FAILED: it takes ", "raise "]);
+    assert_eq!(reason(&place).0, Side::Supervisor);
+}

@@ -1,0 +1,116 @@
+//! Servers that do not speak the transport that was asked for: each trial is recorded as failed with its reason, and the
+//! run goes on.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use model::trial::{TrialRecord, TrialResult};
+use protocol::ready::ReadyLine;
+
+use crate::sandbox::Place;
+
+/// Two trials over TLS.
+const TLS: &str = r#"
+question = "What if the server speaks something else?"
+reading = "Look at the reason."
+repetitions = 2
+techniques = ["long-polling"]
+events.rate = "50/s"
+transport.tls = true
+[phases]
+warm_up = "50ms"
+window = "200ms"
+"#;
+
+/// The own `serve`, its arguments passed through a shell that drops or changes some.
+fn serve_with(change: &str) -> String {
+    format!(
+        r#"count=$#
+while [ "$count" -gt 0 ]; do
+  argument=$1; shift; count=$((count - 1))
+  case "$argument" in {change} *) set -- "$@" "$argument" ;; esac
+done
+exec {} "$@""#,
+        env!("CARGO_BIN_EXE_pushbench")
+    )
+}
+
+fn reason(record: &TrialRecord) -> &str {
+    let TrialResult::Failed(failure) = &record.result else { panic!("{record:?}") };
+    &failure.reason
+}
+
+/// Runs `text` against a server program with this script; both trials must fail for a reason with all of `words`.
+#[track_caller]
+fn both_trials_fail_with(text: &str, script: &str, words: &[&str]) {
+    let place = Place::new();
+    place.scenario("one", text);
+    let program = place.script("server", script);
+    let told = place.output(&["run", "--scenario", "one", "--no-report", "--server-program", &program]);
+    told.expect(1, &["FAILED: ", "2 trials failed or lost events"]);
+    let records = place.records();
+    assert_eq!(records.len(), 2, "a failed trial does not end the run");
+    for record in &records {
+        for words in words {
+            assert!(reason(record).contains(words), "`{words}` is not in: {}", reason(record));
+        }
+    }
+    place.until_nobody_is_left();
+}
+
+/// A certificate as a server of the test's own shows it, base64.
+fn certificate(place: &Place) -> String {
+    let mut server = place
+        .pushbench(&["serve", "long-polling", "--tls"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("pushbench starts");
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().expect("a pipe")).read_line(&mut line).expect("readable");
+    drop(server.stdin.take());
+    assert!(server.wait().expect("it ends").success());
+    ReadyLine::parse(line.trim_end()).expect("a ready line").certificate.expect("a certificate")
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_fails_the_trials_and_is_named() {
+    let missing = serve_with("--tls) set -- \"$@\" --tls --certificate no-such.pem --key no-such.key ;;");
+    both_trials_fail_with(
+        TLS,
+        &missing,
+        &["the server ended with exit status: 2", "no-such.pem", "No such file"],
+    );
+}
+
+#[test]
+fn a_server_without_tls_fails_the_trials_that_ask_for_it() {
+    let plain = serve_with("--tls|--no-resumption) ;;");
+    both_trials_fail_with(TLS, &plain, &["the server shows no certificate, and TLS was asked for"]);
+}
+
+#[test]
+fn a_peer_that_speaks_no_tls_behind_its_certificate_fails_the_trials() {
+    let shown = certificate(&Place::new());
+    let plain = serve_with("--tls|--no-resumption) ;;").replace("exec ", "");
+    let claimed = format!("{{ {plain}\n}} | sed -u 's|^{{|{{\"certificate\":\"{shown}\",|'");
+    both_trials_fail_with(TLS, &claimed, &["speak TLS"]);
+}
+
+#[test]
+fn a_server_whose_certificate_is_another_fails_the_trials() {
+    let shown = certificate(&Place::new());
+    let own = serve_with("").replace("exec ", "");
+    let claimed =
+        format!("{{ {own}\n}} | sed -u 's|\"certificate\":\"[^\"]*\"|\"certificate\":\"{shown}\"|'");
+    both_trials_fail_with(TLS, &claimed, &["speak TLS", "certificate"]);
+}
+
+#[test]
+fn a_server_of_another_http_version_fails_the_trials() {
+    let old = serve_with("2) set -- \"$@\" 1.1 ;;");
+    let plain = TLS.replace("transport.tls = true", "transport.http = \"2\"");
+    both_trials_fail_with(&plain, &old, &["this server speaks HTTP/1.1"]);
+    let over_tls = TLS.replace("transport.tls = true", "transport = { tls = true, http = \"2\" }");
+    both_trials_fail_with(&over_tls, &old, &["speak TLS"]);
+}

@@ -1,0 +1,155 @@
+//! What the controls do, felt on the lanes' own ports, and figures that add up.
+
+use std::io::{Read as _, Write as _};
+use std::time::{Duration, Instant};
+
+use loadgen::os;
+use protocol::Message;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+use crate::demo::demo_process::{Demo, lane_of};
+use crate::demo::http;
+
+const NDJSON: &str = "http-streaming-ndjson";
+
+/// The events of a lane's stream with the time at which each was read, ns of `CLOCK_MONOTONIC`.
+fn events(demo: &Demo) -> impl Iterator<Item = (u64, u64)> {
+    let lines = http::stream(demo.lane(NDJSON), "/stream?channel=0");
+    lines.filter_map(|line| {
+        let received_ns = os::now_ns();
+        // Lines between messages are chunk sizes.
+        let message = Message::decode(line.as_bytes()).ok()?;
+        (!message.stamp.is_greeting()).then_some((message.stamp.intended_ns, received_ns))
+    })
+}
+
+#[test]
+fn what_a_lane_tells_adds_up_to_what_crossed_its_socket() {
+    let demo = Demo::start();
+    let ask = b"GET /events?channel=0&after=0 HTTP/1.1\r\nhost: lane\r\n\r\n";
+    let mut stream = http::connect(demo.lane("long-polling"));
+    let mut read = 0;
+    for _ in 0..2 {
+        stream.write_all(ask).unwrap();
+        // The answer may come in pieces; its last byte ends a message.
+        let mut answer = Vec::new();
+        while answer.last() != Some(&b'\n') || !answer.ends_with(b"]\n") {
+            let mut piece = [0; 4096];
+            let len = stream.read(&mut piece).unwrap();
+            assert!(len > 0, "it was closed");
+            answer.extend_from_slice(&piece[..len]);
+        }
+        read += answer.len();
+    }
+    let figures = demo.figures();
+    let lane = lane_of(&figures, "long-polling");
+    let layers = lane["layers"].as_object().unwrap();
+    let sum: u64 = layers.values().map(|bytes| bytes.as_u64().unwrap()).sum();
+    assert_eq!(sum, (2 * ask.len() + read) as u64, "{lane}");
+    assert_eq!(lane["bytes"], sum);
+    assert_eq!((&lane["requests"], &lane["connections"]), (&2.into(), &1.into()));
+    assert!(layers["request head"].as_u64().unwrap() == 2 * ask.len() as u64, "{lane}");
+    drop(stream);
+    demo.figures_when("the connection is closed", |told| lane_of(told, "long-polling")["connections"] == 0);
+}
+
+#[test]
+fn pages_of_other_origins_may_read_a_lane_and_only_there() {
+    let demo = Demo::start();
+    let lane = http::request(demo.lane("short-polling"), "GET", "/events?channel=0", &[], "");
+    assert!(lane.has("access-control-allow-origin: *"), "{lane:?}");
+    assert!(!demo.get("/programme").head.contains("access-control"));
+}
+
+#[test]
+fn a_faster_rate_is_published_and_a_larger_payload_carried() {
+    let demo = Demo::start();
+    assert_eq!(demo.control(r#"{"rate_per_s": 200, "payload_bytes": 5000}"#).status, 200);
+    let begun = demo.figures();
+    let least = begun["published"].as_u64().unwrap() + 200;
+    let reached = demo.figures_when("200 events", |told| told["published"].as_u64().unwrap() >= least);
+    let took_ms = reached["at_ms"].as_f64().unwrap() - begun["at_ms"].as_f64().unwrap();
+    // Open loop: 200 events take a second, and a look that comes late finds more of them.
+    assert!(took_ms >= 900.0, "{took_ms}");
+    let line = http::stream(demo.lane(NDJSON), "/stream?channel=0");
+    assert!(line.into_iter().any(|line| line.len() == 5_000 + protocol::message::TEXT_STAMP_LEN));
+}
+
+#[test]
+fn an_added_delay_is_felt_on_both_ways() {
+    let demo = Demo::start();
+    assert_eq!(demo.control(r#"{"delay_ms": 150}"#).status, 200);
+    let lane = demo.lane("short-polling");
+    let begun = Instant::now();
+    let answer = http::request(lane, "GET", "/events?channel=0", &[], "");
+    assert_eq!(answer.status, 200, "a greeting: {answer:?}");
+    assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_stall_holds_every_event_that_falls_due_and_loses_none() {
+    let demo = Demo::start();
+    demo.control(r#"{"rate_per_s": 50}"#);
+    let mut events = events(&demo);
+    events.next().expect("the feed is there");
+    assert_eq!(demo.control(r#"{"stall_ms": 1000}"#).status, 200);
+    let figures = demo.figures();
+    let begun_ns: u64 = demo.programme()["begun_ns"].as_str().unwrap().parse().unwrap();
+    let at = |key: &str| begun_ns + (figures["stall"][key].as_f64().unwrap() * 1e6) as u64;
+    let (from_ns, until_ns) = (at("from_ms"), at("until_ms"));
+    let of_stall: Vec<_> = events
+        .skip_while(|(intended_ns, _)| *intended_ns < from_ns)
+        .take_while(|(intended_ns, _)| *intended_ns < until_ns)
+        .collect();
+    assert!((49..=51).contains(&of_stall.len()), "{} of 50 events", of_stall.len());
+    for (intended_ns, received_ns) in of_stall {
+        assert!(received_ns >= until_ns, "due {} ms before the end", (until_ns - intended_ns) / 1_000_000);
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_is_closed_with_the_code_that_was_asked_for() {
+    use futures_util::StreamExt as _;
+
+    let demo = Demo::start();
+    let address = demo.lane("websocket");
+    let stream = TcpStream::connect(address).await.unwrap();
+    let url = format!("ws://{address}/ws?channel=0");
+    let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    assert!(matches!(socket.next().await, Some(Ok(Frame::Text(_)))), "the greeting");
+    assert_eq!(demo.control(r#"{"close_code": 4001}"#).status, 200);
+    let close = loop {
+        match socket.next().await.expect("a close before the end").unwrap() {
+            Frame::Close(close) => break close.expect("a code"),
+            Frame::Text(_) | Frame::Ping(_) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((u16::from(close.code), &*close.reason), (4001, "asked for by the page"));
+}
+
+#[test]
+fn all_lanes_are_given_the_same_events() {
+    let demo = Demo::start();
+    demo.figures_when("five events", |told| told["published"].as_u64().unwrap() >= 5);
+    let lines = |slug: &str| {
+        let answer = http::request(demo.lane(slug), "GET", "/events?channel=0&after=0", &[], "");
+        answer.body.lines().take(5).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let short = lines("short-polling");
+    assert_eq!(short.len(), 5);
+    assert_eq!(short, lines("long-polling"));
+}
+
+#[test]
+fn a_page_that_looks_is_counted_while_it_looks() {
+    let demo = Demo::start();
+    let viewers = |told: &Value| told["viewers"].as_u64().unwrap();
+    let mut looking = http::stream(demo.address, "/figures");
+    looking.find(|line| line.starts_with("data: ")).expect("figures");
+    assert_eq!(viewers(&demo.figures_when("two pages", |told| viewers(told) == 2)), 2);
+    drop(looking);
+    demo.figures_when("one page", |told| viewers(told) == 1);
+}

@@ -1,0 +1,177 @@
+//! The page in both browsers.
+
+use browser::{Browser, Key, Kind, Scheme};
+use serde_json::{Value, json};
+use test_support::require;
+
+use crate::demo::demo_process::Demo;
+
+/// What the scripts of these tests share. `until` is bounded by the driver's own limit for scripts.
+const TOOLS: &str = "
+    const $ = (selector) => document.querySelector(selector);
+    const until = async (met) => { while (!met()) await new Promise((done) => setTimeout(done, 20)); };
+    const lanes = () => [...document.querySelectorAll('.lane')];
+    const text = (lane, selector) => lane.querySelector(selector).textContent;
+    const number = (lane, selector) => parseFloat(text(lane, selector));
+";
+
+/// A page that hears its feed; console errors are kept from here on.
+async fn opened(demo: &Demo, browser: &mut Browser) {
+    browser.open(&demo.url()).await.unwrap();
+    // By an element, since Firefox runs a driver's scripts beside the page's own world.
+    let ready = "
+        const script = document.createElement('script');
+        script.textContent = `window.complaints = [];
+            for (const kind of ['error', 'warn']) {
+                const tell = console[kind];
+                console[kind] = (...what) => { complaints.push(String(what)); tell.apply(console, what); };
+            }`;
+        document.head.append(script);
+        await until(() => lanes().length > 0 && lanes().every((lane) => number(lane, '.each b') > 0));";
+    run(browser, ready).await;
+}
+
+async fn run(browser: &mut Browser, script: &str) -> Value {
+    browser.call(&format!("{TOOLS}{script}"), Vec::new()).await.unwrap()
+}
+
+async fn assert_no_complaints(browser: &mut Browser) {
+    let found = run(browser, "return [window.complaints, $('#trouble').textContent]").await;
+    assert_eq!(found, json!([[], ""]));
+}
+
+/// Every test once for each browser.
+macro_rules! in_both {
+    ($($(#[$meta:meta])* $name:ident: $scheme:expr;)+) => {
+        mod chromium { $(#[tokio::test] async fn $name() { super::with(super::Kind::Chromium, $scheme, super::$name).await; })+ }
+        mod firefox { $(#[tokio::test] async fn $name() { super::with(super::Kind::Firefox, $scheme, super::$name).await; })+ }
+    };
+}
+
+in_both! {
+    every_lane_hears_the_feed_and_says_what_it_costs: browser::Scheme::Light;
+    a_slider_that_is_moved_by_keyboard_moves_the_server: browser::Scheme::Light;
+    a_stall_and_a_closed_websocket_show: browser::Scheme::Light;
+    a_narrow_screen_needs_no_scrolling_aside_and_dark_is_dark: browser::Scheme::Dark;
+}
+
+async fn with(kind: Kind, scheme: Scheme, check: impl AsyncFn(&Demo, &mut Browser)) {
+    let Some(found) = require(kind.name(), browser::find(kind)) else { return };
+    let mut browser = found.start_in(scheme).await.expect("the browser starts");
+    let demo = Demo::start();
+    opened(&demo, &mut browser).await;
+    check(&demo, &mut browser).await;
+    assert_no_complaints(&mut browser).await;
+    browser.quit().await.unwrap();
+}
+
+async fn every_lane_hears_the_feed_and_says_what_it_costs(demo: &Demo, browser: &mut Browser) {
+    let heard = run(
+        browser,
+        "await until(() => lanes().every((lane) => number(lane, '.half b') > 0 && text(lane, '.says').includes('event')));
+         const stack = (lane) => lane.querySelector('.stack').getAttribute('aria-label');
+         await until(() => lanes().every((lane) => stack(lane).includes('payload')));
+         await until(() => /brings each in/.test($('#gist').textContent) && /agree to ± [0-9.]+ ms/.test($('#clock').textContent));
+         return {
+            isolated: crossOriginIsolated,
+            open: lanes().map((lane) => number(lane, '.open b')),
+            slugs: lanes().map((lane) => lane.dataset.slug),
+            stacks: lanes().map(stack),
+         };",
+    )
+    .await;
+    assert_eq!(heard["isolated"], true);
+    let slugs: Vec<_> =
+        demo.programme()["lanes"].as_array().unwrap().iter().map(|lane| lane["slug"].clone()).collect();
+    assert_eq!(heard["slugs"], json!(slugs));
+    for (stack, open) in heard["stacks"].as_array().unwrap().iter().zip(heard["open"].as_array().unwrap()) {
+        assert!(stack.as_str().unwrap().contains("payload"), "{stack}");
+        assert!(open.as_f64().unwrap() >= 1.0, "{heard}");
+    }
+}
+
+async fn a_slider_that_is_moved_by_keyboard_moves_the_server(demo: &Demo, browser: &mut Browser) {
+    run(browser, "$('#rate_per_s').focus()").await;
+    browser.press(Key::Right).await.unwrap();
+    browser.press(Key::Right).await.unwrap();
+    let told = run(
+        browser,
+        "await until(() => $('#status').textContent.includes('a second'));
+         return [$('#rate_per_s').getAttribute('aria-valuetext'), document.activeElement.id]",
+    )
+    .await;
+    assert_eq!(told, json!(["20 a second", "rate_per_s"]));
+    assert_eq!(demo.programme()["controls"]["rate_per_s"], 20.0);
+    // Tab goes on to the next control, and what has the focus shows it.
+    browser.press(Key::Tab).await.unwrap();
+    let next = run(
+        browser,
+        "return [document.activeElement.id, getComputedStyle(document.activeElement).outlineStyle]",
+    );
+    assert_eq!(next.await, json!(["payload_bytes", "solid"]));
+    // A code that must never be sent is refused in words.
+    let refused = run(
+        browser,
+        "$('#code').value = 1006; $('#close').click();
+        await until(() => $('#status').classList.contains('refused')); 
+        return $('#status').textContent",
+    );
+    assert!(refused.await.as_str().unwrap().contains("1006"));
+}
+
+async fn a_stall_and_a_closed_websocket_show(_: &Demo, browser: &mut Browser) {
+    let told = run(
+        browser,
+        "// Pressed again where a slow machine has missed the second.
+         const says = () => lanes().map((lane) => text(lane, '.says'));
+         await until(() => { $('#stall').click(); return says().some((words) => words.startsWith('Silent for')); });
+         await until(() => says().every((words) => words.startsWith('The server stood still')));
+         return says();",
+    )
+    .await;
+    for words in told.as_array().unwrap() {
+        assert!(words.as_str().unwrap().contains("late"), "{words}");
+    }
+    let most = "return lanes().map((lane) => number(lane, '.most b') * (text(lane, '.most small') === ' s' ? 1000 : 1))";
+    for most_ms in run(browser, most).await.as_array().unwrap() {
+        assert!(most_ms.as_f64().unwrap() >= 500.0, "p99 is {most_ms} ms after a stall of a second");
+    }
+    let closed = run(
+        browser,
+        "$('#code').value = 4003; $('#close').click();
+         const lane = $('[data-slug=websocket]');
+         await until(() => text(lane, '.says').startsWith('Closed by the server with 4003 (asked for by the page)'));
+         await until(() => $('#status').textContent.includes('connected again after'));
+         await until(() => number(lane, '.open b') === 1);
+         return $('#status').textContent",
+    )
+    .await;
+    assert!(
+        closed.as_str().unwrap().starts_with("WebSocket was closed with 4003, and connected again after"),
+        "{closed}"
+    );
+}
+
+/// Firefox has no window narrower than 500, so that a frame stands for the phone in both.
+async fn a_narrow_screen_needs_no_scrolling_aside_and_dark_is_dark(_: &Demo, browser: &mut Browser) {
+    let found = run(
+        browser,
+        "const page = getComputedStyle(document.body);
+         const light = (colour) => colour.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0);
+         const widths = [];
+         for (const width of [360, 700, 1280]) {
+            const frame = document.createElement('iframe');
+            frame.style = `width: ${width}px; height: 900px; border: 0`;
+            frame.src = '/';
+            document.body.append(frame);
+            const inner = () => frame.contentDocument;
+            await until(() => inner()?.querySelectorAll('.lane .each b').length > 0
+                && [...inner().querySelectorAll('.lane .each b')].every((each) => parseFloat(each.textContent) > 0));
+            widths.push([width, inner().documentElement.scrollWidth <= frame.clientWidth]);
+            frame.remove();
+         }
+         return [light(page.backgroundColor) < 150, light(page.color) > 600, widths];",
+    )
+    .await;
+    assert_eq!(found, json!([true, true, [[360, true], [700, true], [1280, true]]]));
+}

@@ -1,0 +1,34 @@
+//! Tests of the built command, in real processes, and of the bytes that each technique takes.
+//!
+//! They are one program, so that they are linked once and tests that wait overlap. Tests that read times are in the program
+//! `instrument`, which runs alone.
+//!
+//! # Layout
+//!
+//! - `cli`: messages, exit codes, files, processes that are left behind
+//! - `contract`: what every technique promises its subscribers
+//! - `disturbance`: server restarts and slow consumers
+//! - `counters`, `observer`: what other tools and the kernel count
+//! - `overhead`: the bytes of a fixed exchange
+//! - `targets`: servers that others wrote
+//! - `official`: Socket.IO against the official JavaScript server and clients
+//! - `browsers`, `close_cases`, `demo`: real browsers
+//! - `sandbox`, `server_process`, `techniques`: how a test runs the command, a server, and every technique
+
+mod browsers;
+mod cli;
+mod close_cases;
+mod contract;
+mod counters;
+mod demo;
+mod disturbance;
+mod observer;
+mod official;
+mod overhead;
+#[path = "../../src/registry.rs"]
+#[allow(dead_code, reason = "only the two halves of a technique are used here")]
+mod registry;
+mod sandbox;
+mod server_process;
+mod targets;
+mod techniques;

@@ -1,0 +1,139 @@
+//! Observed trials that cannot begin, or end before their time.
+
+use std::fs;
+use std::process::Command;
+
+use model::manifest::Manifest;
+use model::trial::{Side, TrialResult};
+use rustix::process::Signal;
+use test_support::require;
+
+use crate::observer::namespaces;
+use crate::sandbox::{Place, Told};
+
+const OBSERVED: &str = r#"
+question = "What does the kernel count?"
+reading = "All of it."
+repetitions = 1
+observed = true
+techniques = ["raw-tcp"]
+events.rate = "50/s"
+[phases]
+warm_up = "50ms"
+window = "200ms"
+"#;
+
+fn long() -> String {
+    OBSERVED.replace("200ms", "40s")
+}
+
+/// A command, to be completed, where the kernel lets nobody make a network: in a user namespace with a limit of none.
+fn limited() -> Command {
+    let mut limited = Command::new("unshare");
+    limited
+        .args(["--user", "--map-root-user", "sh", "-c"])
+        .arg("echo 0 > /proc/sys/user/max_net_namespaces && exec \"$@\"")
+        .arg("sh");
+    limited
+}
+
+/// pushbench where no network can be made. Nothing where one can, but nobody may limit that.
+fn without_namespaces(place: &Place, arguments: &[&str]) -> Option<Told> {
+    if namespaces::probe(place).is_err() {
+        return Some(place.output(arguments));
+    }
+    // Root may lack a user namespace that it does not need for a network.
+    if !limited().arg("true").output().is_ok_and(|output| output.status.success()) {
+        let missing = Err("no user namespace can be made and limited here");
+        return require("user-namespaces", missing);
+    }
+    let pushbench = place.pushbench(arguments);
+    let mut limited = limited();
+    limited
+        .arg(pushbench.get_program())
+        .args(pushbench.get_args())
+        .current_dir(place.path(""))
+        .env("TMPDIR", place.path("tmp"));
+    Some(Told::of(limited.output().expect("it has just been there")))
+}
+
+#[test]
+fn where_no_namespace_can_be_made_a_scenario_is_skipped_by_name_with_the_remedy() {
+    let place = Place::new();
+    place.scenario("alone", OBSERVED);
+    let arguments = ["run", "--scenario", "alone", "--scenario", "short", "--no-report"];
+    let Some(told) = without_namespaces(&place, &arguments) else { return };
+    told.expect(
+        0,
+        &["skipped: scenario alone: no network namespace can be made here (", "run pushbench as root"],
+    );
+    let records = place.records();
+    assert!(records.iter().all(|record| record.key.scenario == "short"), "{records:?}");
+    let text = fs::read_to_string(place.only_run().join("manifest.json")).unwrap();
+    let manifest: Manifest = serde_json::from_str(&text).unwrap();
+    let skipped: Vec<_> =
+        manifest.skipped.iter().filter(|skipped| skipped.what == "scenario alone").collect();
+    assert!(matches!(skipped[..], [one] if one.why.contains("no network namespace")), "{skipped:?}");
+    assert_eq!(manifest.planned_trials as usize, records.len());
+}
+
+#[test]
+fn an_interrupt_leaves_nothing_of_an_observed_trial() {
+    let place = Place::new();
+    if !namespaces::can_be_made(&place) {
+        return;
+    }
+    place.scenario("long", &long());
+    let running = place.start(&["run", "--scenario", "long", "--no-report"]);
+    place.descendant("pushbench load");
+    running.signal(Signal::INT);
+    running.told().expect(130, &["interrupted after 0 of 1 trials"]);
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn a_killed_supervisor_leaves_nothing_of_an_observed_trial() {
+    let place = Place::new();
+    if !namespaces::can_be_made(&place) {
+        return;
+    }
+    place.scenario("long", &long());
+    let running = place.start(&["run", "--scenario", "long", "--no-report"]);
+    place.descendant("pushbench load");
+    running.signal(Signal::KILL);
+    assert_eq!(running.told().code, Some(128 + 9));
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn an_observer_that_dies_fails_its_trial_and_the_run_goes_on() {
+    let place = Place::new();
+    if !namespaces::can_be_made(&place) {
+        return;
+    }
+    place.scenario("long", &long());
+    let running = place.start(&["run", "--scenario", "long", "--scenario", "short", "--no-report"]);
+    place.descendant("pushbench load");
+    place.descendant("pushbench observed-trial").kill();
+    running.told().expect(1, &["FAILED: the observer ended with signal: 9 (SIGKILL)"]);
+    let records = place.records();
+    let TrialResult::Failed(failure) = &records[0].result else { panic!("{:?}", records[0]) };
+    assert_eq!(failure.side, Side::Supervisor);
+    assert!(records.len() > 1 && records[1..].iter().all(|record| record.result.outcome().is_some()));
+    place.until_nobody_is_left();
+}
+
+#[test]
+fn what_happens_in_an_observed_trial_is_told_as_in_any_other() {
+    let place = Place::new();
+    if !namespaces::can_be_made(&place) {
+        return;
+    }
+    place.scenario("alone", OBSERVED);
+    let program = place.script("server", "echo out of memory >&2; exit 3");
+    let told = place.output(&["run", "--scenario", "alone", "--no-report", "--server-program", &program]);
+    told.expect(1, &["FAILED: the server ended with exit status: 3; it said: out of memory"]);
+    let records = place.records();
+    let TrialResult::Failed(failure) = &records[0].result else { panic!("{:?}", records[0]) };
+    assert_eq!((failure.side, records[0].observed), (Side::Server, None));
+}

@@ -1,0 +1,77 @@
+//! A script on Node that is told what to do by lines, and tells what happens by lines, each a JSON value.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use test_support::{program, require};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+/// A script that runs. It ends with its standard input, so at the latest with this process.
+pub(crate) struct Script {
+    child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+/// Whether there is Node, and the packages that are pinned for it. Otherwise the test is skipped or fails.
+pub(crate) fn is_installed() -> bool {
+    let has_packages = packages().join("node_modules").is_dir();
+    let packages = has_packages.then_some(()).ok_or_else(|| {
+        "the Node packages are missing; run npm ci --prefix targets/node (install npm)".to_owned()
+    });
+    require("node", program("node").and(packages)).is_some()
+}
+
+/// Where the packages are installed.
+fn packages() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../targets/node")
+}
+
+impl Script {
+    /// Runs a script of this folder, which finds the packages by `PACKAGES`, a file beside `node_modules`.
+    pub(crate) fn run(name: &str, arguments: &[&str]) -> Self {
+        Self::run_with(name, arguments, None)
+    }
+
+    /// The same; `authority` is a certificate that it trusts, PEM.
+    pub(crate) fn run_with(name: &str, arguments: &[&str], authority: Option<&str>) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/official").join(name);
+        let mut child = Command::new("node")
+            .arg(script)
+            .args(arguments)
+            .env("PACKAGES", packages().join("package.json"))
+            .envs(authority.map(|authority| ("AUTHORITY", authority)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self { child, input, output: BufReader::new(output).lines() }
+    }
+
+    /// Tells it what to do.
+    pub(crate) async fn tell(&mut self, what: &Value) {
+        self.input.write_all(format!("{what}\n").as_bytes()).await.unwrap();
+    }
+
+    /// What it tells next under `key`; other things are passed over.
+    pub(crate) async fn told(&mut self, key: &str) -> Value {
+        loop {
+            let line = self.output.next_line().await.unwrap().expect("the script tells it before it ends");
+            let told: Value = serde_json::from_str(&line).unwrap();
+            if let Some(value) = told.get(key) {
+                return value.clone();
+            }
+        }
+    }
+
+    /// Ends it, and waits until it has ended.
+    pub(crate) async fn end(self) {
+        let Self { mut child, input, .. } = self;
+        drop(input);
+        child.wait().await.unwrap();
+    }
+}

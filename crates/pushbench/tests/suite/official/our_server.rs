@@ -1,0 +1,239 @@
+//! The official clients against our server, by each way: both directions, acknowledgements, attachments, heartbeats,
+//! refusals, coming back after a cut, and the server's end.
+
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use protocol::frame::encode_feed;
+use protocol::message::PayloadKind;
+use protocol::{Message, Stamp};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::official::node::{self, Script};
+use crate::server_process::Serving;
+
+const LONGEST: Duration = Duration::from_secs(60);
+const WAYS: [&str; 3] = ["polling", "upgrade", "websocket"];
+const SUITES: [&str; 2] = ["--application", "protocol-tests"];
+
+/// A server of ours and an official client.
+struct Rig {
+    server: Serving,
+    feed: UnixStream,
+    client: Script,
+}
+
+impl Rig {
+    fn new(which: &str, way: &str, flags: &[&str]) -> Self {
+        let server = Serving::start_directly("socketio", flags);
+        let ready = server.ready();
+        let feed = UnixStream::connect(server.feed()).unwrap();
+        let authority = ready.certificate.as_deref().map(pem);
+        let (scheme, host) = if authority.is_some() { ("https", "localhost") } else { ("http", "127.0.0.1") };
+        let address = format!("{scheme}://{host}:{}", ready.address.port());
+        let client = Script::run_with("client.mjs", &[which, &address, way], authority.as_deref());
+        Self { server, feed, client }
+    }
+
+    /// A client that has joined, by the transport that its way ends with.
+    async fn joined(way: &str, flags: &[&str]) -> Self {
+        let mut rig = Self::new("socket.io", way, flags);
+        rig.join("/", &json!({"channel": 0})).await;
+        rig.told("joined").await;
+        rig
+    }
+
+    async fn join(&mut self, namespace: &str, auth: &Value) {
+        self.client.tell(&json!({"join": {"namespace": namespace, "auth": auth}})).await;
+    }
+
+    async fn told(&mut self, key: &str) -> Value {
+        timeout(LONGEST, self.client.told(key)).await.unwrap_or_else(|_| panic!("nothing is told of {key}"))
+    }
+
+    fn publish(&mut self, payload: &str) {
+        self.feed.write_all(&encode_feed(0, &message(0, payload))).unwrap();
+    }
+
+    async fn expect_message(&mut self, seq: u64, payload: &str) {
+        let wanted: Value = serde_json::from_slice(&message(seq, payload)).unwrap();
+        assert_eq!(self.told("event").await, json!(["message", wanted]));
+    }
+}
+
+fn message(seq: u64, payload: &str) -> Vec<u8> {
+    let stamp = Stamp { seq, intended_ns: 1, actual_ns: 2 };
+    Message { stamp, payload: payload.as_bytes(), kind: PayloadKind::Text }.to_bytes().to_vec()
+}
+
+fn said(payload: &str) -> Value {
+    serde_json::from_slice(&message(0, payload)).unwrap()
+}
+
+fn pem(der: &str) -> String {
+    let lines: Vec<_> = der.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
+
+/// The transport that a session of this way begins with, and the one that it goes over to.
+fn transports(way: &str) -> (&str, Option<&str>) {
+    match way {
+        "upgrade" => ("polling", Some("websocket")),
+        way => (way, None),
+    }
+}
+
+#[tokio::test]
+async fn events_reach_the_official_client_and_come_back_from_it_by_each_way_plain_and_over_tls() {
+    if !node::is_installed() {
+        return;
+    }
+    for (way, flags) in WAYS.into_iter().flat_map(|way| [(way, &[][..]), (way, &["--tls"])]) {
+        let mut rig = Rig::new("socket.io", way, flags);
+        rig.join("/", &json!({"channel": 0})).await;
+        let (first, then) = transports(way);
+        assert_eq!(rig.told("opened").await, first);
+        if let Some(then) = then {
+            assert_eq!(rig.told("upgraded").await, then);
+        } else {
+            rig.told("joined").await;
+        }
+        rig.publish("down");
+        rig.expect_message(1, "down").await;
+        rig.client.tell(&json!({"emit": ["message", said("up")]})).await;
+        rig.expect_message(2, "up").await;
+        rig.client.tell(&json!({"ask": ["message", said("asked")]})).await;
+        // The event itself may come before or behind it, and is passed over.
+        assert_eq!(rig.told("acknowledged").await, json!([]));
+        rig.client.tell(&json!({"leave": true})).await;
+        assert_eq!(rig.told("disconnected").await, "io client disconnect");
+        rig.client.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_burst_reaches_the_official_client_once_and_in_order_while_it_upgrades() {
+    if !node::is_installed() {
+        return;
+    }
+    for way in WAYS {
+        let mut rig = Rig::joined(way, &[]).await;
+        for _ in 0..2_000 {
+            rig.publish("x");
+        }
+        for seq in 1..=2_000 {
+            rig.expect_message(seq, "x").await;
+        }
+        rig.client.end().await;
+    }
+}
+
+#[tokio::test]
+async fn the_official_client_comes_back_after_a_cut_and_misses_nothing() {
+    if !node::is_installed() {
+        return;
+    }
+    for way in WAYS {
+        let mut rig = Rig::joined(way, &[]).await;
+        rig.publish("before");
+        rig.expect_message(1, "before").await;
+        rig.client.tell(&json!({"cut": true})).await;
+        let reason = rig.told("disconnected").await;
+        assert!(["forced close", "transport close"].contains(&reason.as_str().unwrap()), "{reason}");
+        rig.publish("meanwhile");
+        rig.told("joined").await;
+        rig.expect_message(2, "meanwhile").await;
+        rig.publish("after");
+        rig.expect_message(3, "after").await;
+        rig.client.end().await;
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_join_or_says_what_is_no_message_is_told_why() {
+    if !node::is_installed() {
+        return;
+    }
+    for way in WAYS {
+        let mut rig = Rig::new("socket.io", way, &[]);
+        rig.join("/", &json!({"channel": 5_000})).await;
+        assert_eq!(
+            rig.told("refused").await,
+            "there is no channel 5000: this server's are numbered from 0 to 1023"
+        );
+        rig.client.end().await;
+
+        let mut rig = Rig::joined(way, &[]).await;
+        rig.client.tell(&json!({"emit": ["message", 7]})).await;
+        let why = "not a message: a message of 1 bytes is too short to hold a stamp";
+        assert_eq!(rig.told("event").await, json!(["dismissed", why]));
+        assert_eq!(rig.told("disconnected").await, "io server disconnect");
+        rig.client.end().await;
+    }
+}
+
+#[tokio::test]
+async fn the_official_client_hears_that_the_server_stops() {
+    if !node::is_installed() {
+        return;
+    }
+    for way in WAYS {
+        let mut rig = Rig::joined(way, &[]).await;
+        rig.server.end_input();
+        let reason = rig.told("disconnected").await;
+        assert!(
+            ["transport close", "transport error"].contains(&reason.as_str().unwrap()),
+            "{way}: {reason}"
+        );
+        assert!(rig.server.until_gone().success());
+        rig.client.end().await;
+    }
+}
+
+#[tokio::test]
+async fn arguments_and_attachments_go_both_ways_in_each_namespace_with_and_without_acknowledgement() {
+    if !node::is_installed() {
+        return;
+    }
+    let all =
+        json!([1, "2", {"3": [true]}, {"bytes": [1, 2, 3]}, {"deep": [{"bytes": [4, 5]}], "null": null}]);
+    let with = |event: &str| [vec![json!(event)], all.as_array().unwrap().clone()].concat();
+    for way in WAYS {
+        let mut rig = Rig::new("socket.io", way, &SUITES);
+        for namespace in ["/", "/custom"] {
+            rig.join(namespace, &json!({"token": "123"})).await;
+            assert_eq!(rig.told("joined").await, namespace);
+            assert_eq!(rig.told("event").await, json!(["auth", {"token": "123"}]));
+            rig.client.tell(&json!({"emit": with("message")})).await;
+            assert_eq!(rig.told("event").await, json!(with("message-back")));
+            rig.client.tell(&json!({"ask": with("message-with-ack")})).await;
+            assert_eq!(rig.told("acknowledged").await, all);
+        }
+        rig.client.end().await;
+    }
+}
+
+#[tokio::test]
+async fn the_official_engine_io_client_gets_back_what_it_sends_and_stays_through_heartbeats() {
+    if !node::is_installed() {
+        return;
+    }
+    for way in WAYS {
+        let mut rig = Rig::new("engine.io", way, &SUITES);
+        let (first, then) = transports(way);
+        assert_eq!(rig.told("opened").await, first);
+        if let Some(then) = then {
+            assert_eq!(rig.told("upgraded").await, then);
+        }
+        for _ in 0..3 {
+            rig.told("ping").await;
+        }
+        for data in [json!("hello"), json!("€\u{1f600}"), json!({"bytes": [0, 30, 255]})] {
+            rig.client.tell(&json!({"send": data})).await;
+            assert_eq!(rig.told("message").await, data);
+        }
+        rig.client.end().await;
+    }
+}

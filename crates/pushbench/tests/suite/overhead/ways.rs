@@ -1,0 +1,202 @@
+//! The ways of each technique, as theory is asked about them: what our client and servers say, and what goes before.
+
+use std::net::SocketAddr;
+
+use loadgen::headers::{self, Exchange as Kind};
+use model::byte_account::{Account, Layers};
+use model::settings::{HeaderProfile, HttpVersion, Transport};
+use theory::case::{Compression, Date, Direction, Head, Message, Security, Version};
+use theory::prediction::{Both, Exactness, Layers as Predicted, layer};
+use theory::websocket::{self, Mask};
+use theory::{Case, Prediction, http2, predict, sse, tls};
+
+use crate::overhead::heads;
+use crate::overhead::rig::STAMP;
+
+/// Round every length at which some framing grows, in bytes of payload.
+pub(crate) const PAYLOADS: [u64; 12] = [0, 1, 15, 16, 125, 126, 255, 256, 4_095, 4_096, 65_535, 65_536];
+
+/// The reconnection time that our server's streams of Server-Sent Events begin with.
+const RETRY_MS: u64 = 1_000;
+
+/// A technique's way down or up.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    /// Its slug.
+    pub(crate) technique: &'static str,
+    /// What its requests are for; none where nothing is requested.
+    pub(crate) kind: Option<Kind>,
+    /// Where they go; the hello where nothing is requested.
+    target: &'static str,
+    direction: Direction,
+}
+
+pub(crate) const SHORT_POLL: Way = down("short-polling", Some(Kind::Poll), "/events?channel=0&after=0");
+pub(crate) const LONG_POLL: Way = down("long-polling", Some(Kind::Poll), "/events?channel=0&after=0");
+pub(crate) const NDJSON: Way = down("http-streaming-ndjson", Some(Kind::Stream), "/stream?channel=0&after=0");
+pub(crate) const SSE: Way = down("http-streaming-sse", Some(Kind::EventSource), "/stream?channel=0&after=0");
+pub(crate) const WEBSOCKET: Way = down("websocket", Some(Kind::WebSocket), "/ws?channel=0&after=0");
+pub(crate) const RAW_TCP: Way = down("raw-tcp", None, "channel=0&after=0");
+/// Every technique's.
+pub(crate) const DOWN: [Way; 6] = [SHORT_POLL, LONG_POLL, NDJSON, SSE, WEBSOCKET, RAW_TCP];
+
+pub(crate) const WEBSOCKET_UP: Way = Way { direction: Direction::Up, ..WEBSOCKET };
+pub(crate) const RAW_TCP_UP: Way = Way { direction: Direction::Up, ..RAW_TCP };
+/// Every HTTP technique's but WebSocket's, beside a long poll.
+pub(crate) const POST: Way =
+    Way { direction: Direction::Up, ..down("long-polling", Some(Kind::Post), "/messages?channel=0") };
+
+const fn down(technique: &'static str, kind: Option<Kind>, target: &'static str) -> Way {
+    Way { technique, kind, target, direction: Direction::Down }
+}
+
+/// An exchange of a way: messages alike, the first with this sequence number.
+pub(crate) struct Asked {
+    pub(crate) profile: HeaderProfile,
+    pub(crate) transport: Transport,
+    pub(crate) payload: u64,
+    pub(crate) seq: u64,
+    pub(crate) batch: u64,
+    pub(crate) date: Date,
+    /// What the answer gives as its date.
+    pub(crate) answered_at: String,
+}
+
+impl Asked {
+    /// One first message with the minimal profile on HTTP/1.1.
+    pub(crate) fn one(payload: u64) -> Self {
+        let (profile, transport) = (HeaderProfile::Minimal, Transport::default());
+        let answered_at = "Sun, 22 Nov 2026 18:47:06 GMT".to_owned();
+        Self { profile, transport, payload, seq: 1, batch: 1, date: Date::Unknown, answered_at }
+    }
+}
+
+impl Way {
+    /// What theory says of it.
+    pub(crate) fn predicted(self, asked: &Asked, address: SocketAddr) -> Prediction {
+        let said = self.kind.map(|kind| (sent(asked, kind, address), answered(asked, kind)));
+        let request: Vec<_> = said.iter().flat_map(|(request, _)| request).map(borrowed).collect();
+        let head = said.as_ref().map(|(_, (status, response))| Head {
+            method: self.method(asked.transport.http),
+            target: self.target,
+            request: &request,
+            status: *status,
+            response,
+        });
+        let case = Case {
+            direction: self.direction,
+            message: Message { payload: asked.payload, stamp: STAMP },
+            seq: asked.seq,
+            batch: asked.batch,
+            head,
+            preamble: self.preamble(),
+            version: match asked.transport.http {
+                HttpVersion::Http1 => Version::Http1,
+                HttpVersion::Http2 => Version::Http2,
+            },
+            security: if asked.transport.tls { Security::Tls } else { Security::Plain },
+            compression: Compression::None,
+            date: asked.date,
+        };
+        predict(self.technique, &case).expect("theory knows the technique")
+    }
+
+    /// A WebSocket's stream on HTTP/2 begins with an extended CONNECT (RFC 8441 §4).
+    fn method(self, http: HttpVersion) -> &'static str {
+        match (self.kind, http) {
+            (Some(Kind::Post), _) => "POST",
+            (Some(Kind::WebSocket), HttpVersion::Http2) => "CONNECT",
+            _ => "GET",
+        }
+    }
+
+    fn preamble(self) -> u64 {
+        match self.kind {
+            Some(Kind::EventSource) => sse::retry(RETRY_MS),
+            None => self.target.len() as u64,
+            Some(_) => 0,
+        }
+    }
+
+    /// What ends its connection. A WebSocket says good-bye with a code both ways; on HTTP/2 that is a DATA frame, and one
+    /// that is empty ends the stream. What TLS and HTTP/2 say themselves is theirs.
+    pub(crate) fn farewell(self, transport: &Transport) -> Both {
+        let closes = |mask| {
+            let close = match self.kind {
+                Some(Kind::WebSocket) => websocket::close(0, mask),
+                _ => 0,
+            };
+            let (close_frames, records) = match (close, transport.http, transport.tls) {
+                (0, ..) | (_, HttpVersion::Http1, false) => (0, 0),
+                (_, HttpVersion::Http1, true) => (0, tls::overhead(close)),
+                (_, HttpVersion::Http2, _) => (2 * http2::FRAME_HEADER, 0),
+            };
+            Predicted::default()
+                .with(layer::CONTROL, close, Exactness::Exact)
+                .with(layer::DATA_FRAMING, close_frames, Exactness::Exact)
+                .with(layer::TLS_RECORDS, records, Exactness::Exact)
+                .with(layer::TLS_HANDSHAKE, 0, Exactness::when(!transport.tls))
+        };
+        Both { up: closes(Mask::Masked), down: closes(Mask::Plain) }
+    }
+}
+
+type Fields = Vec<(String, String)>;
+
+/// What the load generator sends of this kind, in the order in which it does.
+fn sent(asked: &Asked, kind: Kind, address: SocketAddr) -> Fields {
+    let mut fields: Fields = headers::headers(asked.profile, kind, &asked.transport, address)
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().expect("visible ASCII").to_owned()))
+        .collect();
+    match (asked.transport.http, kind) {
+        (HttpVersion::Http2, _) => fields.push((":authority".into(), address.to_string())),
+        (HttpVersion::Http1, Kind::WebSocket) => {
+            fields.push(("sec-websocket-key".into(), "k".repeat(websocket::KEY as usize)));
+        }
+        (HttpVersion::Http1, _) => {}
+    }
+    fields
+}
+
+fn borrowed(field: &(String, String)) -> (&str, &str) {
+    (&field.0, &field.1)
+}
+
+/// What our servers answer to it.
+fn answered(asked: &Asked, kind: Kind) -> (u16, Vec<(&'static str, &str)>) {
+    const NO_STORE: (&str, &str) = ("cache-control", "no-store");
+    const LINES: (&str, &str) = ("content-type", "application/x-ndjson");
+    const EVENTS: (&str, &str) = ("content-type", "text/event-stream");
+    const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");
+    let date = ("date", asked.answered_at.as_str());
+    match (kind, asked.transport.http) {
+        (Kind::EnginePoll | Kind::EnginePost, _) => unreachable!("Socket.IO has a file of its own"),
+        (Kind::Poll, _) => (200, vec![LINES, NO_STORE, ("content-length", "0"), date]),
+        (Kind::Stream, _) => (200, vec![LINES, NO_STORE, CHUNKED, date]),
+        (Kind::EventSource, _) => (200, vec![EVENTS, NO_STORE, CHUNKED, date]),
+        (Kind::Post, _) => (204, vec![NO_STORE, date]),
+        (Kind::WebSocket, HttpVersion::Http1) => {
+            let accept = ("sec-websocket-accept", heads::ACCEPT);
+            (101, vec![("connection", "upgrade"), ("upgrade", "websocket"), accept, date])
+        }
+        (Kind::WebSocket, HttpVersion::Http2) => (200, vec![date]),
+    }
+}
+
+/// Every layer of both directions is what theory says where it is exact, and no less elsewhere.
+pub(crate) fn assert_equal(found: &Account, predicted: &Both, of: &str) {
+    assert_layers(&found.up, &predicted.up, &format!("{of}, up"));
+    assert_layers(&found.down, &predicted.down, &format!("{of}, down"));
+}
+
+fn assert_layers(found: &Layers, prediction: &Predicted, of: &str) {
+    for (label, bytes) in found.named() {
+        let predicted = prediction.bytes(label);
+        if prediction.is_exact_in(label) {
+            assert_eq!(bytes, predicted, "{label} of {of}: {found:?}");
+        } else {
+            assert!(bytes >= predicted, "{label} of {of}: {found:?}, and at least {predicted}");
+        }
+    }
+}
