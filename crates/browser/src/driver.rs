@@ -1,7 +1,7 @@
-//! The processes: a driver, the browser that it starts, and a guard that ends both should this process be killed.
+//! The processes: a driver, the browser that it starts, and a guard that ends both if this process is killed.
 //!
 //! Driver and browser are one process group, and write into one folder only. The guard is a shell that waits for the end of
-//! its standard input, which comes when this process is no more, however it went.
+//! its standard input, which comes when this process has ended in any way.
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -14,54 +14,50 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::detect::{BrowserKind, InstalledBrowser};
 use crate::error::BrowserError;
-use crate::found::{Found, Kind};
 
 const SHELL: &str = "/bin/sh";
-/// Until then the driver must have named its port.
+/// How long the driver may take to print its port.
 const PORT_LIMIT: Duration = Duration::from_secs(20);
-/// A line of a driver, and how many of them may come before the one with the port.
+/// The longest line that is read, and how many lines may precede the one with the port.
 const LONGEST_LINE: u64 = 4096;
 const MOST_LINES: usize = 50;
-/// How often a folder is removed in which a browser that was just killed may still be writing.
+/// How often removing a folder is tried: a browser that was just killed may still write into it.
 const REMOVALS: u32 = 20;
 
-/// Its first line names the process group. What was just killed may be about to make one more file.
+/// The first line of its input is the process group. A killed process may still create one more file.
 const GUARD: &str = r#"
 read -r group; while read -r _; do :; done
 [ -n "$group" ] && kill -s KILL -- "-$group"
 for _ in 1 2 3 4 5; do sleep 1; rm -rf -- "$1" && break; done"#;
 
-/// A running driver. Dropping it ends it, its browser, and their folder.
+/// A running driver. Dropping it ends driver and browser, and removes their folder.
 #[derive(Debug)]
 pub(crate) struct Driver {
     child: Child,
     guard: Guard,
     folder: Option<TempDir>,
-    /// Where it listens.
     pub(crate) port: u16,
 }
 
 impl Driver {
     /// Starts a driver on a port of its own choice.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be started, or does not say where it listens.
-    pub(crate) async fn start(found: &Found) -> Result<Self, BrowserError> {
+    pub(crate) async fn start(browser: &InstalledBrowser) -> Result<Self, BrowserError> {
         let folder = tempfile::Builder::new()
             .prefix("pushbench-browser-")
             .tempdir()
-            .map_err(|source| BrowserError::Folder { kind: found.kind, source })?;
-        // It is there before there is anything to end.
+            .map_err(|source| BrowserError::Folder { kind: browser.kind, source })?;
+        // The guard starts first, so that the driver is never without it.
         let guard = Guard::start(folder.path())?;
-        let mut child = command(found, folder.path())
-            .spawn()
-            .map_err(|source| BrowserError::Start { program: found.driver.display().to_string(), source })?;
+        let mut child = command(browser, folder.path()).spawn().map_err(|source| BrowserError::Start {
+            program: browser.driver.display().to_string(),
+            source,
+        })?;
         let output = child.stdout.take();
         let mut driver = Self { child, guard, folder: Some(folder), port: 0 };
-        driver.guard.tell(driver.child.id())?;
-        driver.port = port(found.kind, output).await?;
+        driver.guard.watch(driver.child.id())?;
+        driver.port = port(browser.kind, output).await?;
         Ok(driver)
     }
 
@@ -71,7 +67,7 @@ impl Driver {
     }
 }
 
-/// What ends the driver's process group, and removes the folder, once this process is no more. Dropping it calls that off.
+/// Ends the driver's process group and removes the folder once this process has ended. Dropping it cancels that.
 #[derive(Debug)]
 struct Guard(Child);
 
@@ -88,7 +84,7 @@ impl Guard {
         Ok(Self(shell.map_err(no_guard)?))
     }
 
-    fn tell(&mut self, group: u32) -> Result<(), BrowserError> {
+    fn watch(&mut self, group: u32) -> Result<(), BrowserError> {
         let input = self.0.stdin.as_mut().ok_or_else(|| no_guard(ErrorKind::BrokenPipe.into()))?;
         writeln!(input, "{group}").map_err(no_guard)
     }
@@ -96,7 +92,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Errors say that it has gone already.
+        // An error means that it has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -108,7 +104,7 @@ fn no_guard(source: io::Error) -> BrowserError {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // The group keeps its number until the driver is waited for. Errors say that somebody has gone already.
+        // The group keeps its number until the driver is waited for. An error means that it has ended already.
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -119,14 +115,14 @@ impl Drop for Driver {
     }
 }
 
-fn command(found: &Found, folder: &Path) -> Command {
-    let arguments: &[&str] = match found.kind {
-        Kind::Chromium => &["--port=0"],
-        Kind::Firefox => &["--port", "0", "--websocket-port", "0"],
+fn command(browser: &InstalledBrowser, folder: &Path) -> Command {
+    let arguments: &[&str] = match browser.kind {
+        BrowserKind::Chromium => &["--port=0"],
+        BrowserKind::Firefox => &["--port", "0", "--websocket-port", "0"],
     };
-    let mut command = Command::new(&found.driver);
+    let mut command = Command::new(&browser.driver);
     command.args(arguments);
-    // Profiles, caches, settings: whatever they write lies in the folder.
+    // Profiles, caches and settings go into the folder.
     for name in ["TMPDIR", "HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
         command.env(name, folder);
     }
@@ -135,25 +131,25 @@ fn command(found: &Found, folder: &Path) -> Command {
     command
 }
 
-async fn port(kind: Kind, output: Option<ChildStdout>) -> Result<u16, BrowserError> {
-    let (tell, told) = oneshot::channel();
+async fn port(kind: BrowserKind, output: Option<ChildStdout>) -> Result<u16, BrowserError> {
+    let (sender, receiver) = oneshot::channel();
     if let Some(output) = output {
-        // It goes when the driver does.
-        thread::spawn(move || listen(output, tell));
+        // The thread ends with the driver.
+        thread::spawn(move || read_port(output, sender));
     }
-    match tokio::time::timeout(PORT_LIMIT, told).await {
+    match tokio::time::timeout(PORT_LIMIT, receiver).await {
         Ok(Ok(Ok(port))) => Ok(port),
-        Ok(Ok(Err(said))) => Err(BrowserError::NoPort { kind, said }),
-        Ok(Err(_)) => Err(BrowserError::NoPort { kind, said: String::new() }),
-        Err(_) => Err(BrowserError::Silent { kind, what: "start the driver", limit: PORT_LIMIT }),
+        Ok(Ok(Err(printed))) => Err(BrowserError::NoPort { kind, printed }),
+        Ok(Err(_)) => Err(BrowserError::NoPort { kind, printed: String::new() }),
+        Err(_) => Err(BrowserError::Timeout { kind, what: "start the driver", limit: PORT_LIMIT }),
     }
 }
 
-/// Tells the port, then reads on, so that the driver is never held up by what it has to say.
-fn listen(output: ChildStdout, tell: oneshot::Sender<Result<u16, String>>) {
+/// Sends the port, then reads on, so that a full pipe never blocks the driver.
+fn read_port(output: ChildStdout, sender: oneshot::Sender<Result<u16, String>>) {
     let mut output = BufReader::new(output);
-    let mut said = Vec::new();
-    while said.len() < MOST_LINES {
+    let mut printed = Vec::new();
+    while printed.len() < MOST_LINES {
         let mut line = Vec::new();
         match (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut line) {
             Ok(read) if read > 0 => {}
@@ -161,14 +157,14 @@ fn listen(output: ChildStdout, tell: oneshot::Sender<Result<u16, String>>) {
         }
         let line = String::from_utf8_lossy(&line).trim().to_owned();
         if let Some(port) = port_of(&line) {
-            // Nobody listens any more when it came too late.
-            let _ = tell.send(Ok(port));
+            // The receiver is gone if the port came too late.
+            let _ = sender.send(Ok(port));
             let _ = io::copy(&mut output, &mut io::sink());
             return;
         }
-        said.push(line);
+        printed.push(line);
     }
-    let _ = tell.send(Err(said.join(" | ")));
+    let _ = sender.send(Err(printed.join(" | ")));
 }
 
 /// The port of `ChromeDriver was started successfully on port 38513.` or `… Listening on 127.0.0.1:45393`.
@@ -179,7 +175,7 @@ fn port_of(line: &str) -> Option<u16> {
     rest.trim_end_matches('.').parse().ok()
 }
 
-/// What was just killed may be about to make one more file.
+/// Tries again while a killed process still creates files.
 fn remove(folder: &Path) {
     for _ in 0..REMOVALS {
         match std::fs::remove_dir_all(folder) {
@@ -196,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_drivers_tell_their_port() {
+    fn the_port_is_read_from_both_drivers() {
         let chrome = "ChromeDriver was started successfully on port 38513.";
         let gecko = "1795396076862\tgeckodriver\tINFO\tListening on 127.0.0.1:46857";
         assert_eq!((port_of(chrome), port_of(gecko)), (Some(38513), Some(46857)));
@@ -204,10 +200,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_driver_that_names_no_port_is_quoted() {
-        let found = Found { kind: Kind::Firefox, program: "/bin/false".into(), driver: "/bin/echo".into() };
-        let error = Driver::start(&found).await.unwrap_err();
-        let said = "the driver of firefox named no port; it said: --port 0 --websocket-port 0";
-        assert_eq!(error.to_string(), said);
+    async fn a_driver_that_prints_no_port_is_quoted() {
+        let browser = InstalledBrowser {
+            kind: BrowserKind::Firefox,
+            program: "/bin/false".into(),
+            driver: "/bin/echo".into(),
+        };
+        let error = Driver::start(&browser).await.unwrap_err();
+        let expected = "the driver of firefox printed no port; it printed: --port 0 --websocket-port 0";
+        assert_eq!(error.to_string(), expected);
     }
 }

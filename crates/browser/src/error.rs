@@ -1,78 +1,69 @@
-//! What can go wrong with a browser.
+//! Errors of a browser.
 
 use std::io;
 use std::time::Duration;
 
-use fantoccini::error::{CmdError, NewSessionError};
+use crate::detect::BrowserKind;
+use crate::webdriver::WebDriverError;
 
-use crate::found::Kind;
-
-/// Why a browser could not be started or did not do what it was told.
+/// A browser could not be started, or did not carry out a command.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrowserError {
-    /// The folder for its profile could not be made.
+    /// The folder for the profile could not be made.
     #[error("make a temporary folder for {kind}")]
     Folder {
-        /// Which browser.
-        kind: Kind,
-        /// Why not.
+        /// The browser.
+        kind: BrowserKind,
+        /// The cause.
         source: io::Error,
     },
     /// A process could not be started.
     #[error("start {program}")]
     Start {
-        /// The driver, or the shell that looks after it.
+        /// The driver, or the shell that guards it.
         program: String,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// The driver did not say on which port it listens.
-    #[error("the driver of {kind} named no port{}", quoted(said))]
+    /// The driver did not print the port on which it listens.
+    #[error("the driver of {kind} printed no port{}", quoted(printed))]
     NoPort {
-        /// Which browser.
-        kind: Kind,
-        /// What it said instead.
-        said: String,
+        /// The browser.
+        kind: BrowserKind,
+        /// What it printed instead.
+        printed: String,
     },
-    /// The driver could not start the browser.
-    #[error("the driver of {kind} started no browser")]
-    Session {
-        /// Which browser.
-        kind: Kind,
-        /// Why not.
-        source: Box<NewSessionError>,
-    },
-    /// The driver answered a command by an error, or not in the words of WebDriver.
+    /// The driver rejected a command, or its response is not WebDriver.
     #[error("{kind}: {what}")]
     Command {
-        /// Which browser.
-        kind: Kind,
-        /// What it was told to do.
+        /// The browser.
+        kind: BrowserKind,
+        /// The command.
         what: &'static str,
-        /// Why it did not.
-        source: Box<CmdError>,
+        /// The cause.
+        source: WebDriverError,
     },
-    /// No answer came in time.
+    /// No response came in time.
     #[error("{kind}: {what}: no answer within {limit:?}")]
-    Silent {
-        /// Which browser.
-        kind: Kind,
-        /// What it was told to do.
+    Timeout {
+        /// The browser.
+        kind: BrowserKind,
+        /// The command.
         what: &'static str,
-        /// How long it was waited for.
+        /// How long the response was waited for.
         limit: Duration,
     },
-    /// A script of the page failed.
+    /// A script of the page threw an exception.
     #[error("the page in {kind} failed: {message}")]
     Page {
-        /// Which browser.
-        kind: Kind,
+        /// The browser.
+        kind: BrowserKind,
         /// The exception, as the browser prints it.
         message: String,
     },
 }
 
-fn quoted(said: &str) -> String {
-    if said.is_empty() { String::new() } else { format!("; it said: {said}") }
+fn quoted(printed: &str) -> String {
+    if printed.is_empty() { String::new() } else { format!("; it printed: {printed}") }
 }

@@ -1,95 +1,103 @@
-//! A running browser, and what it can be told.
+//! A running browser and its commands.
 
 use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
-use fantoccini::error::CmdError;
-use fantoccini::wd::{TimeoutConfiguration, WindowHandle};
-use fantoccini::{Client, ClientBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::capabilities;
+use crate::capabilities::{PAGE_LIMIT, Preferences, Scheme, capabilities};
+use crate::detect::{BrowserKind, InstalledBrowser};
 use crate::driver::Driver;
 use crate::error::BrowserError;
-use crate::found::{Found, Kind};
+use crate::webdriver::{Session, WebDriverError};
 
-/// How long a page may take to load, and a script to answer when nothing else is said.
-pub const PAGE_LIMIT: Duration = Duration::from_secs(30);
 /// How long a browser may take to start.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// What the driver gets on top of the page's own limit, so that its error is the one that is told.
+/// What the driver gets on top of the page's own limit, so that the page's error is the one that is reported.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// Colours that a page is told are preferred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Scheme {
-    /// Dark text on light.
-    #[default]
-    Light,
-    /// Light text on dark.
-    Dark,
+/// A key that is no character (WebDriver §15.4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// Deletes the character before the cursor.
+    Backspace,
+    /// Moves the focus to the next control.
+    Tab,
+    /// The right arrow.
+    Right,
 }
 
-/// What a browser does about a server's certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Certificates {
-    /// It takes every one.
-    #[default]
-    Any,
-    /// Only what an authority that it knows vouches for.
-    Trusted,
+impl From<Key> for char {
+    fn from(key: Key) -> Self {
+        match key {
+            Key::Backspace => '\u{e003}',
+            Key::Tab => '\u{e004}',
+            Key::Right => '\u{e014}',
+        }
+    }
 }
 
-/// How a browser is to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Preferences {
-    /// Its colours.
-    pub scheme: Scheme,
-    /// Which servers it speaks to.
-    pub certificates: Certificates,
-}
-
-impl Preferences {
-    /// Light colours, any certificate.
-    pub const DEFAULT: Self = Self { scheme: Scheme::Light, certificates: Certificates::Any };
-}
+/// A tab of the browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tab(Value);
 
 /// A running browser. Dropping it ends all its processes and removes its profile.
 #[derive(Debug)]
 pub struct Browser {
-    client: Client,
-    kind: Kind,
-    version: String,
+    session: Session,
+    kind: BrowserKind,
     script_limit: Duration,
     driver: Driver,
 }
 
-impl Browser {
-    pub(crate) async fn start(found: &Found, preferences: Preferences) -> Result<Self, BrowserError> {
-        let kind = found.kind;
-        let driver = Driver::start(found).await?;
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities::of(found, preferences, rustix::process::geteuid().is_root()));
-        let address = format!("http://127.0.0.1:{}", driver.port);
-        let client = timeout(START_LIMIT, builder.connect(&address))
-            .await
-            .map_err(|_| BrowserError::Silent { kind, what: "start", limit: START_LIMIT })?
-            .map_err(|source| BrowserError::Session { kind, source: Box::new(source) })?;
-        let version = version(&client);
-        Ok(Self { client, kind, version, script_limit: PAGE_LIMIT, driver })
+impl InstalledBrowser {
+    /// Starts the browser, headless, with a fresh profile and default [`Preferences`].
+    ///
+    /// # Errors
+    ///
+    /// If the driver or the browser does not start within a minute.
+    pub async fn start(&self) -> Result<Browser, BrowserError> {
+        self.start_with(Preferences::default()).await
     }
 
+    /// The same in these colours.
+    ///
+    /// # Errors
+    ///
+    /// Like [`InstalledBrowser::start`].
+    pub async fn start_in(&self, scheme: Scheme) -> Result<Browser, BrowserError> {
+        self.start_with(Preferences { scheme, ..Preferences::default() }).await
+    }
+
+    /// The same with these preferences.
+    ///
+    /// # Errors
+    ///
+    /// Like [`InstalledBrowser::start`].
+    pub async fn start_with(&self, preferences: Preferences) -> Result<Browser, BrowserError> {
+        let kind = self.kind;
+        let driver = Driver::start(self).await?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, driver.port));
+        let capabilities = capabilities(self, preferences, rustix::process::geteuid().is_root());
+        let session =
+            bounded(kind, "start", START_LIMIT, START_LIMIT, Session::open(address, capabilities)).await?;
+        Ok(Browser { session, kind, script_limit: PAGE_LIMIT, driver })
+    }
+}
+
+impl Browser {
     /// Which browser it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> BrowserKind {
         self.kind
     }
 
-    /// Its name and version as the driver tells them, such as `chrome 156.0.8078.79`.
+    /// Its name and version as the driver reports them, such as `chrome 156.0.8078.79`.
     pub fn version(&self) -> &str {
-        &self.version
+        &self.session.version
     }
 
     /// The process group of driver and browser.
@@ -97,21 +105,20 @@ impl Browser {
         self.driver.id()
     }
 
-    /// Goes to a page, and waits until it is loaded.
+    /// Opens a page, and waits until it is loaded.
     ///
     /// # Errors
     ///
-    /// When it cannot be reached or takes longer than [`PAGE_LIMIT`].
+    /// If it cannot be reached or takes longer than [`PAGE_LIMIT`].
     pub async fn open(&mut self, url: &str) -> Result<(), BrowserError> {
-        self.bounded("open a page", PAGE_LIMIT, self.client.goto(url)).await
+        self.post("open a page", "url", json!({ "url": url })).await.map(|_| ())
     }
 
-    /// Runs `script`, the body of an async function, in the page, and hands back what it returns. It finds `args` in
-    /// `arguments`.
+    /// Runs `script`, the body of an async function, in the page, and returns its result. `args` are its `arguments`.
     ///
     /// # Errors
     ///
-    /// When the script throws, or has not returned within [`PAGE_LIMIT`].
+    /// If the script throws, or has not returned within [`PAGE_LIMIT`].
     pub async fn call(&mut self, script: &str, args: Vec<Value>) -> Result<Value, BrowserError> {
         self.call_within(PAGE_LIMIT, script, args).await
     }
@@ -120,156 +127,148 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// When the script throws, or has not returned within `limit`.
+    /// If the script throws, or has not returned within `limit`.
     pub async fn call_within(
         &mut self,
         limit: Duration,
         script: &str,
         args: Vec<Value>,
     ) -> Result<Value, BrowserError> {
-        const WHAT: &str = "run a script in the page";
-        self.limit_scripts(limit).await?;
-        let answer = timeout(limit + MARGIN, self.client.execute_async(&wrapped(script), args)).await;
-        let answer = match answer {
-            Ok(Err(error)) if is_script_timeout(&error) => {
-                return Err(BrowserError::Silent { kind: self.kind, what: WHAT, limit });
+        let (kind, what) = (self.kind, "run a script in the page");
+        if limit != self.script_limit {
+            let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+            self.post("limit scripts", "timeouts", json!({ "script": limit_ms })).await?;
+            self.script_limit = limit;
+        }
+        let call = self.session.post("execute/async", json!({ "script": wrapped(script), "args": args }));
+        let mut result = match bounded(kind, what, limit, limit + MARGIN, call).await {
+            Err(BrowserError::Command { source: WebDriverError::Rejected { error, .. }, .. })
+                if error == "script timeout" =>
+            {
+                return Err(BrowserError::Timeout { kind, what, limit });
             }
-            Ok(answer) => answer.map_err(|source| self.failed(WHAT, source))?,
-            Err(_) => return Err(BrowserError::Silent { kind: self.kind, what: WHAT, limit }),
+            result => result?,
         };
-        self.returned(answer)
+        match result.get("error").map(|error| error.as_str().unwrap_or_default().to_owned()) {
+            Some(message) => Err(BrowserError::Page { kind, message }),
+            None => Ok(result.get_mut("value").map(Value::take).unwrap_or_default()),
+        }
     }
 
-    /// What is to be seen of the page, as PNG.
+    /// A PNG of the visible part of the page.
     ///
     /// # Errors
     ///
-    /// When the driver does not answer, or by an error.
+    /// If the driver does not answer, or reports an error.
     pub async fn screenshot(&mut self) -> Result<Vec<u8>, BrowserError> {
-        self.bounded("take a screenshot", PAGE_LIMIT, self.client.screenshot()).await
+        self.bounded("take a screenshot", async {
+            let png = self.session.get("screenshot").await?;
+            let png = BASE64_STANDARD.decode(png.as_str().unwrap_or_default());
+            png.map_err(|error| WebDriverError::Malformed(error.to_string()))
+        })
+        .await
     }
 
-    /// Makes the window so large, in CSS pixels, borders included. Firefox is never narrower than 500.
+    /// Resizes the window, in CSS pixels, borders included. Firefox is never narrower than 500.
     ///
     /// # Errors
     ///
-    /// When the driver does not answer, or by an error.
+    /// If the driver does not answer, or reports an error.
     pub async fn resize(&mut self, width: u32, height: u32) -> Result<(), BrowserError> {
-        self.bounded("resize the window", PAGE_LIMIT, self.client.set_window_size(width, height)).await
+        let size = json!({ "width": width, "height": height });
+        self.post("resize the window", "window/rect", size).await.map(|_| ())
     }
 
     /// The tab that commands go to.
     ///
     /// # Errors
     ///
-    /// When the driver does not answer, or by an error.
-    pub async fn tab(&mut self) -> Result<WindowHandle, BrowserError> {
-        self.bounded("ask for the tab", PAGE_LIMIT, self.client.window()).await
+    /// If the driver does not answer, or reports an error.
+    pub async fn tab(&mut self) -> Result<Tab, BrowserError> {
+        self.bounded("ask for the tab", self.session.get("window")).await.map(Tab)
     }
 
-    /// Opens an empty tab; commands still go to the one before.
+    /// Opens an empty tab; commands still go to the previous one.
     ///
     /// # Errors
     ///
-    /// When the driver does not answer, or by an error.
-    pub async fn new_tab(&mut self) -> Result<WindowHandle, BrowserError> {
-        let made = self.bounded("open a tab", PAGE_LIMIT, self.client.new_window(true)).await?;
-        Ok(made.handle)
+    /// If the driver does not answer, or reports an error.
+    pub async fn new_tab(&mut self) -> Result<Tab, BrowserError> {
+        let mut opened = self.post("open a tab", "window/new", json!({ "type": "tab" })).await?;
+        Ok(Tab(opened["handle"].take()))
     }
 
     /// Brings a tab to the front; commands go to it from now on.
     ///
     /// # Errors
     ///
-    /// When it is gone, or the driver does not answer.
-    pub async fn focus(&mut self, tab: &WindowHandle) -> Result<(), BrowserError> {
-        self.bounded("go to a tab", PAGE_LIMIT, self.client.switch_to_window(tab.clone())).await
+    /// If it is closed, or the driver does not answer.
+    pub async fn focus(&mut self, tab: &Tab) -> Result<(), BrowserError> {
+        self.post("go to a tab", "window", json!({ "handle": tab.0 })).await.map(|_| ())
     }
 
-    /// Presses and releases a key, [`Key`](crate::Key) or character, wherever the focus is.
+    /// Presses and releases a key, [`Key`] or character, in the focused element.
     ///
     /// # Errors
     ///
-    /// When the driver does not answer, or by an error.
+    /// If the driver does not answer, or reports an error.
     pub async fn press(&mut self, key: impl Into<char>) -> Result<(), BrowserError> {
-        self.strike([key.into()]).await
+        self.type_text(&key.into().to_string()).await
     }
 
-    /// Types text, wherever the focus is.
+    /// Types text into the focused element.
     ///
     /// # Errors
     ///
-    /// When the driver does not answer, or by an error.
+    /// If the driver does not answer, or reports an error.
     pub async fn type_text(&mut self, text: &str) -> Result<(), BrowserError> {
-        self.strike(text.chars()).await
+        let keys = text
+            .chars()
+            .flat_map(|key| ["keyDown", "keyUp"].map(|action| json!({ "type": action, "value": key })));
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": keys.collect::<Vec<_>>() });
+        self.post("press keys", "actions", json!({ "actions": [keyboard] })).await.map(|_| ())
     }
 
     /// Ends the session, then all processes.
     ///
     /// # Errors
     ///
-    /// When the session did not end in an orderly way; the processes have ended nevertheless.
+    /// If the session did not end in an orderly way; the processes have ended nevertheless.
     pub async fn quit(self) -> Result<(), BrowserError> {
-        let closed = timeout(PAGE_LIMIT, self.client.clone().close()).await;
-        match closed {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(source)) => Err(self.failed("quit", source)),
-            Err(_) => Err(BrowserError::Silent { kind: self.kind, what: "quit", limit: PAGE_LIMIT }),
-        }
+        bounded(self.kind, "quit", PAGE_LIMIT, PAGE_LIMIT, self.session.delete()).await
     }
 
-    async fn strike(&self, keys: impl IntoIterator<Item = char>) -> Result<(), BrowserError> {
-        let mut actions = KeyActions::new("keyboard".to_owned());
-        for value in keys {
-            actions = actions.then(KeyAction::Down { value }).then(KeyAction::Up { value });
-        }
-        self.bounded("press keys", PAGE_LIMIT, self.client.perform_actions(actions)).await
-    }
-
-    async fn limit_scripts(&mut self, limit: Duration) -> Result<(), BrowserError> {
-        if limit != self.script_limit {
-            let limits = TimeoutConfiguration::new(Some(limit), None, None);
-            self.bounded("limit scripts", PAGE_LIMIT, self.client.update_timeouts(limits)).await?;
-            self.script_limit = limit;
-        }
-        Ok(())
-    }
-
-    fn returned(&self, answer: Value) -> Result<Value, BrowserError> {
-        let Value::Object(mut answer) = answer else {
-            return Err(self.failed("read a script's answer", CmdError::NotW3C(answer)));
-        };
-        match answer.remove("error") {
-            Some(message) => Err(BrowserError::Page {
-                kind: self.kind,
-                message: message.as_str().unwrap_or_default().to_owned(),
-            }),
-            None => Ok(answer.remove("value").unwrap_or(Value::Null)),
-        }
+    async fn post(
+        &self,
+        what: &'static str,
+        command: &str,
+        parameters: Value,
+    ) -> Result<Value, BrowserError> {
+        self.bounded(what, self.session.post(command, parameters)).await
     }
 
     async fn bounded<T>(
         &self,
         what: &'static str,
-        limit: Duration,
-        command: impl Future<Output = Result<T, CmdError>>,
+        command: impl Future<Output = Result<T, WebDriverError>>,
     ) -> Result<T, BrowserError> {
-        match timeout(limit + MARGIN, command).await {
-            Ok(answer) => answer.map_err(|source| self.failed(what, source)),
-            Err(_) => Err(BrowserError::Silent { kind: self.kind, what, limit }),
-        }
-    }
-
-    fn failed(&self, what: &'static str, source: CmdError) -> BrowserError {
-        BrowserError::Command { kind: self.kind, what, source: Box::new(source) }
+        bounded(self.kind, what, PAGE_LIMIT, PAGE_LIMIT + MARGIN, command).await
     }
 }
 
-fn is_script_timeout(error: &CmdError) -> bool {
-    error.is_script_timeout()
+/// Awaits a command for at most `wait`; `limit` is what the error reports.
+async fn bounded<T>(
+    kind: BrowserKind,
+    what: &'static str,
+    limit: Duration,
+    wait: Duration,
+    command: impl Future<Output = Result<T, WebDriverError>>,
+) -> Result<T, BrowserError> {
+    let result = timeout(wait, command).await.map_err(|_| BrowserError::Timeout { kind, what, limit })?;
+    result.map_err(|source| BrowserError::Command { kind, what, source })
 }
 
-/// A driver hands on neither promises nor, in both browsers, exceptions of them.
+/// A driver returns neither promises nor, in both browsers, their exceptions.
 fn wrapped(script: &str) -> String {
     format!(
         "const done = arguments[arguments.length - 1];
@@ -278,10 +277,4 @@ fn wrapped(script: &str) -> String {
     (error) => done({{ error: String(error) }}),
 );"
     )
-}
-
-fn version(client: &Client) -> String {
-    let told = client.capabilities().map_or_else(|| json!({}), |told| json!(told));
-    let word = |key: &str| told[key].as_str().unwrap_or("unknown").to_owned();
-    format!("{} {}", word("browserName"), word("browserVersion"))
 }

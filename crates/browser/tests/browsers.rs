@@ -5,7 +5,7 @@ mod presence;
 use std::fs;
 use std::time::Duration;
 
-use browser::{Browser, BrowserError, Key, Kind, Scheme};
+use browser::{Browser, BrowserError, BrowserKind, Key, Scheme};
 use serde_json::json;
 
 /// What a page of these tests looks like; `data:` URLs have an opaque origin, and need no server.
@@ -41,7 +41,7 @@ async fn a_script_that_never_returns_is_not_waited_for_and_the_browser_can_go_on
         let mut browser = found.start().await.unwrap();
         let limit = Duration::from_millis(300);
         let error = browser.call_within(limit, "await new Promise(() => {})", Vec::new()).await.unwrap_err();
-        assert!(matches!(error, BrowserError::Silent { .. }), "{error:?}");
+        assert!(matches!(error, BrowserError::Timeout { .. }), "{error:?}");
         assert_eq!(browser.call("return 2", Vec::new()).await.unwrap(), json!(2));
     }
 }
@@ -117,7 +117,7 @@ async fn nothing_is_left_of_a_browser_that_quits_or_is_dropped() {
 #[test]
 fn nothing_is_left_of_a_browser_whose_user_is_killed() {
     let kinds = presence::all();
-    for kind in kinds.iter().map(browser::Found::kind) {
+    for kind in kinds.iter().map(browser::InstalledBrowser::kind) {
         presence::kill_a_user_of(kind);
     }
 }
@@ -126,8 +126,8 @@ fn nothing_is_left_of_a_browser_whose_user_is_killed() {
 #[tokio::test]
 async fn a_user_that_waits_to_be_killed() {
     let Ok(kind) = std::env::var(presence::USER) else { return };
-    let kind = Kind::ALL.into_iter().find(|it| it.name() == kind).unwrap();
-    let browser = browser::find(kind).unwrap().start().await.unwrap();
+    let kind = BrowserKind::ALL.into_iter().find(|it| it.name() == kind).unwrap();
+    let browser = browser::detect(kind).unwrap().start().await.unwrap();
     presence::tell(browser.process_group(), &folder_of(&browser));
     tokio::time::sleep(Duration::from_secs(60)).await;
 }

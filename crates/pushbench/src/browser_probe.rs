@@ -16,7 +16,7 @@ mod witness;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use browser::Kind;
+use browser::BrowserKind;
 use model::SCHEMA_VERSION;
 use model::browser::BrowserFindings;
 use model::close_case::CloseCases;
@@ -65,10 +65,10 @@ pub(crate) async fn browser_probe(clients: &[Client]) -> BrowserProbeed {
 const ALL: [Client; 3] = [Client::Native, Client::Chromium, Client::Firefox];
 
 /// The clients that can be asked here, and why the others cannot.
-pub(crate) fn here() -> (Vec<Client>, Vec<browser::Missing>) {
+pub(crate) fn here() -> (Vec<Client>, Vec<browser::MissingBrowser>) {
     let (mut here, mut missing) = (Vec::new(), Vec::new());
     for client in ALL {
-        match kind(client).map(browser::find).transpose() {
+        match kind(client).map(browser::detect).transpose() {
             Ok(_) => here.push(client),
             Err(why) => missing.push(why),
         }
@@ -78,15 +78,15 @@ pub(crate) fn here() -> (Vec<Client>, Vec<browser::Missing>) {
 
 /// A client's name in file names and messages.
 pub(crate) fn name(client: Client) -> &'static str {
-    kind(client).map_or("native", Kind::name)
+    kind(client).map_or("native", BrowserKind::name)
 }
 
 /// Which browser it is, if it is one.
-fn kind(client: Client) -> Option<Kind> {
+fn kind(client: Client) -> Option<BrowserKind> {
     match client {
         Client::Native => None,
-        Client::Chromium => Some(Kind::Chromium),
-        Client::Firefox => Some(Kind::Firefox),
+        Client::Chromium => Some(BrowserKind::Chromium),
+        Client::Firefox => Some(BrowserKind::Firefox),
     }
 }
 
@@ -95,13 +95,13 @@ async fn of(client: Client) -> anyhow::Result<(Vec<Seen>, Option<BrowserFindings
         let seen = timeout(NATIVE_LIMIT, close_cases::native()).await;
         return Ok((seen.context("the native client came to no end")??, None));
     };
-    let found = browser::find(kind)?;
+    let found = browser::detect(kind)?;
     timeout(LIMIT, of_browser(client, &found)).await.context("the browser came to no end")?
 }
 
 async fn of_browser(
     client: Client,
-    found: &browser::Found,
+    found: &browser::InstalledBrowser,
 ) -> anyhow::Result<(Vec<Seen>, Option<BrowserFindings>)> {
     let mut browser = found.start().await.context("start the browser")?;
     let findings = findings::of(client, &mut browser).await.context("find out what it does")?;

@@ -52,11 +52,11 @@ pub(crate) fn of_the_bench() -> Pages {
 }
 
 /// The browser that this client is a page of; none for our own.
-pub(crate) fn browser_of(client: Client) -> Option<browser::Kind> {
+pub(crate) fn browser_of(client: Client) -> Option<browser::BrowserKind> {
     match client {
         Client::Native => None,
-        Client::Chromium => Some(browser::Kind::Chromium),
-        Client::Firefox => Some(browser::Kind::Firefox),
+        Client::Chromium => Some(browser::BrowserKind::Chromium),
+        Client::Firefox => Some(browser::BrowserKind::Firefox),
     }
 }
 

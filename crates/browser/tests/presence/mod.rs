@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use browser::{Found, Kind};
+use browser::{BrowserKind, InstalledBrowser};
 use test_support::require;
 
 /// Tells a process of these tests to start this browser and to wait.
@@ -14,8 +14,8 @@ pub(crate) const USER: &str = "PUSHBENCH_BROWSER_USER";
 const MARK: &str = "browser:";
 
 /// The installed browsers. For the others, the test is skipped or fails.
-pub(crate) fn all() -> Vec<Found> {
-    Kind::ALL.into_iter().filter_map(|kind| require(kind.name(), browser::find(kind))).collect()
+pub(crate) fn all() -> Vec<InstalledBrowser> {
+    BrowserKind::ALL.into_iter().filter_map(|kind| require(kind.name(), browser::detect(kind))).collect()
 }
 
 /// Waits until no process of the group is left, nor one that was told of the folder, nor the folder.
@@ -33,7 +33,7 @@ pub(crate) fn assert_gone(group: u32, folder: &str) {
 }
 
 /// Starts this test program again as a user of a browser, and kills it.
-pub(crate) fn kill_a_user_of(kind: Kind) {
+pub(crate) fn kill_a_user_of(kind: BrowserKind) {
     let mut user = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "a_user_that_waits_to_be_killed", "--nocapture"])
         .env(USER, kind.name())

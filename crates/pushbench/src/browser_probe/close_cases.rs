@@ -17,7 +17,7 @@ mod stage;
 
 use std::net::SocketAddr;
 
-use browser::{Browser, Certificates, Preferences};
+use browser::{Browser, Certificates, Preferences, Scheme};
 use model::close_case::{CloseCase, SeenEvent};
 use model::settings::Client;
 
@@ -28,7 +28,7 @@ use stage::Stage;
 
 /// How a browser is started that is to look at certificates.
 pub(super) const STRICT: Preferences =
-    Preferences { certificates: Certificates::Trusted, ..Preferences::DEFAULT };
+    Preferences { certificates: Certificates::Trusted, scheme: Scheme::Light };
 
 /// A closing, and the place of its situation.
 pub(super) type Seen = (usize, CloseCase);

@@ -44,7 +44,12 @@ pub(crate) struct Pages {
 /// # Errors
 ///
 /// When no thread can be had. That the browser cannot be started is told later.
-pub(crate) fn gather(kind: browser::Kind, spec: &TrialSpec, assignment: Assignment, _: Outgoing) -> Gathered {
+pub(crate) fn gather(
+    kind: browser::BrowserKind,
+    spec: &TrialSpec,
+    assignment: Assignment,
+    _: Outgoing,
+) -> Gathered {
     let shared = Arc::new(Shared {
         prepared: AtomicBool::new(false),
         connected: AtomicU64::new(0),
@@ -130,7 +135,7 @@ impl Drop for Pages {
 
 /// The browser's thread.
 struct Driver {
-    kind: browser::Kind,
+    kind: browser::BrowserKind,
     spec: TrialSpec,
     assignment: Assignment,
     shared: Arc<Shared>,

@@ -34,8 +34,8 @@ pub(crate) struct Page {
 
 impl Page {
     /// Starts the browser of this kind, and opens the page that the trial's server serves.
-    pub(crate) async fn open(kind: browser::Kind, spec: &TrialSpec) -> Result<Self, PagesError> {
-        let mut browser = browser::find(kind)?.start().await?;
+    pub(crate) async fn open(kind: browser::BrowserKind, spec: &TrialSpec) -> Result<Self, PagesError> {
+        let mut browser = browser::detect(kind)?.start().await?;
         let scheme = if spec.settings.transport.tls { "https" } else { "http" };
         browser.open(&format!("{scheme}://{}/", spec.server.address)).await?;
         Ok(Self { browser })

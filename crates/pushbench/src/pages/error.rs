@@ -8,7 +8,7 @@ use loadgen::payload::PayloadError;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PagesError {
     #[error(transparent)]
-    Missing(#[from] browser::Missing),
+    Missing(#[from] browser::MissingBrowser),
     #[error(transparent)]
     Browser(#[from] browser::BrowserError),
     #[error(transparent)]

@@ -1,6 +1,6 @@
 //! Which trials a browser takes part in, and what `--client` makes of a scenario.
 
-use browser::Missing;
+use browser::MissingBrowser;
 use model::manifest::Skipped;
 use model::scenario::{Point, Scenario};
 use model::settings::{Client, HeaderProfile, HttpVersion, Processes, Settings};
@@ -17,13 +17,13 @@ const KEY: &str = "client";
 /// What is left of the scenarios once `clients` are swept, and once browsers that are missing, and what no browser can do,
 /// are left out by name. Without `clients`, each scenario keeps those of its file.
 pub(crate) fn fit(scenarios: Vec<Scenario>, clients: &[Client]) -> (Vec<Scenario>, Vec<Skipped>) {
-    fit_with(scenarios, clients, |kind| browser::find(kind).err())
+    fit_with(scenarios, clients, |kind| browser::detect(kind).err())
 }
 
 fn fit_with(
     scenarios: Vec<Scenario>,
     clients: &[Client],
-    missing: impl Fn(browser::Kind) -> Option<Missing>,
+    missing: impl Fn(browser::BrowserKind) -> Option<MissingBrowser>,
 ) -> (Vec<Scenario>, Vec<Skipped>) {
     let mut skipped = Vec::new();
     let mut fitting = Vec::new();
@@ -64,7 +64,7 @@ fn swept(mut scenario: Scenario, clients: &[Client]) -> Scenario {
 /// Takes out what cannot be run, and the subscribers that are too many for a browser.
 fn leave_out(
     scenario: &mut Scenario,
-    missing: &impl Fn(browser::Kind) -> Option<Missing>,
+    missing: &impl Fn(browser::BrowserKind) -> Option<MissingBrowser>,
     skipped: &mut Vec<Skipped>,
 ) {
     let name_of_scenario = scenario.name.clone();
@@ -159,7 +159,7 @@ fn slugs(named: &[String], of: fn(&Technique) -> bool) -> Vec<String> {
 
 /// How a client is called on the command line and in scenario files.
 pub(crate) fn name(client: Client) -> &'static str {
-    browser_of(client).map_or("native", browser::Kind::name)
+    browser_of(client).map_or("native", browser::BrowserKind::name)
 }
 
 #[cfg(test)]
@@ -175,7 +175,7 @@ mod tests {
         Scenario::parse(&text, "test.toml", "test", &registry::slugs(), Extent::Full).unwrap()
     }
 
-    fn everybody_is_here(_: browser::Kind) -> Option<Missing> {
+    fn everybody_is_here(_: browser::BrowserKind) -> Option<MissingBrowser> {
         None
     }
 
@@ -214,8 +214,9 @@ mod tests {
 
     #[test]
     fn a_missing_browser_is_skipped_by_name_with_what_to_install() {
-        let missing =
-            |kind| (kind == browser::Kind::Firefox).then_some(Missing { kind, program: "geckodriver" });
+        let missing = |kind| {
+            (kind == browser::BrowserKind::Firefox).then_some(MissingBrowser { kind, program: "geckodriver" })
+        };
         let (fitting, skipped) = fit_with(vec![scenario("")], &ALL, missing);
         assert_eq!(clients(&fitting[0]), [Client::Chromium, Client::Native]);
         let firefox = skipped.iter().find(|skipped| skipped.what == "client firefox").unwrap();

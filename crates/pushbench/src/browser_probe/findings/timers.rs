@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use browser::{Browser, WindowHandle};
+use browser::{Browser, Tab};
 use model::browser::TimerFinding;
 use serde::Deserialize;
 use serde_json::json;
@@ -31,7 +31,7 @@ struct Tick(f64, bool);
 
 /// A page with a timer, behind another tab.
 pub(super) struct Watch {
-    page: WindowHandle,
+    page: Tab,
     hidden_since: Instant,
     /// Where the page comes from.
     _witness: Witness,

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-use browser::Kind;
+use browser::BrowserKind;
 use model::manifest::Manifest;
 use model::trial::{Side, TrialResult};
 use test_support::require;
@@ -75,7 +75,7 @@ fn a_run_without_any_client_that_is_here_says_so() {
 
 #[test]
 fn what_no_browser_speaks_is_skipped_by_name() {
-    if require(Kind::Chromium.name(), browser::find(Kind::Chromium)).is_none() {
+    if require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)).is_none() {
         return;
     }
     let place = place(&format!("transport = {{ http = \"2\" }}\n{SHORT}"));
@@ -86,7 +86,7 @@ fn what_no_browser_speaks_is_skipped_by_name() {
 
 #[test]
 fn a_survey_that_fails_is_told_and_fails_no_run() {
-    if require(Kind::Chromium.name(), browser::find(Kind::Chromium)).is_none() {
+    if require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)).is_none() {
         return;
     }
     let place = place(SHORT);
@@ -120,8 +120,8 @@ fn a_survey_that_fails_is_told_and_fails_no_run() {
 /// A server whose page never hands anything back.
 #[test]
 fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
-    for kind in Kind::ALL {
-        if require(kind.name(), browser::find(kind)).is_none() {
+    for kind in BrowserKind::ALL {
+        if require(kind.name(), browser::detect(kind)).is_none() {
             continue;
         }
         let place = place(SHORT);
@@ -138,7 +138,7 @@ fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
 
 #[test]
 fn a_page_that_hands_back_rubbish_fails_its_trial() {
-    if require(Kind::Chromium.name(), browser::find(Kind::Chromium)).is_none() {
+    if require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)).is_none() {
         return;
     }
     for (script, words) in [
@@ -148,7 +148,7 @@ fn a_page_that_hands_back_rubbish_fails_its_trial() {
     ] {
         let place = place(SHORT);
         let page = serve_page(&format!("<script>{script}</script>"));
-        run_with_the_page_of(&place, page, Kind::Chromium).expect(1, &["FAILED"]);
+        run_with_the_page_of(&place, page, BrowserKind::Chromium).expect(1, &["FAILED"]);
         let (_, reason) = failure(&place);
         assert!(reason.contains(words), "{reason}");
         left::nothing_of(&place);
@@ -157,8 +157,8 @@ fn a_page_that_hands_back_rubbish_fails_its_trial() {
 
 #[test]
 fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
-    for kind in Kind::ALL {
-        if require(kind.name(), browser::find(kind)).is_none() {
+    for kind in BrowserKind::ALL {
+        if require(kind.name(), browser::detect(kind)).is_none() {
             continue;
         }
         for (victim, words) in [("pushbench load", "load generator"), ("pushbench serve", "server")] {
@@ -182,7 +182,7 @@ fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
 }
 
 /// Runs a trial whose server is real, but whose ready line sends the load generator elsewhere for its page.
-fn run_with_the_page_of(place: &Place, page: SocketAddr, kind: Kind) -> crate::sandbox::Told {
+fn run_with_the_page_of(place: &Place, page: SocketAddr, kind: BrowserKind) -> crate::sandbox::Told {
     let pushbench = env!("CARGO_BIN_EXE_pushbench");
     let elsewhere = format!("s/\"address\":\"[^\"]*\"/\"address\":\"{page}\"/");
     let script = format!("\"{pushbench}\" \"$@\" | sed -u '{elsewhere}'");

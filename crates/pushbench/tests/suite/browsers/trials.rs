@@ -1,6 +1,6 @@
 //! Every technique in both browsers, with nothing missing.
 
-use browser::Kind;
+use browser::BrowserKind;
 use model::byte_account::Account;
 use model::trial::{TrialOutcome, TrialRecord, TrialResult};
 use test_support::require;
@@ -33,7 +33,7 @@ phases = { warm_up = "200ms", window = "800ms", drain = "10s" }
 "#;
 
 /// Runs a scenario by `kind`; the outcomes, all complete.
-fn run(kind: Kind, scenario: &str, more: &[&str]) -> Vec<(String, TrialOutcome)> {
+fn run(kind: BrowserKind, scenario: &str, more: &[&str]) -> Vec<(String, TrialOutcome)> {
     let place = Place::new();
     place.scenario("own", scenario);
     let mut arguments =
@@ -68,8 +68,8 @@ fn assert_whole((technique, outcome): &(String, TrialOutcome)) {
     assert!(outcome.cost.server_cpu_ns > 0, "{technique}");
 }
 
-fn chat(kind: Kind) {
-    if require(kind.name(), browser::find(kind)).is_none() {
+fn chat(kind: BrowserKind) {
+    if require(kind.name(), browser::detect(kind)).is_none() {
         return;
     }
     let outcomes = run(kind, CHAT, &[]);
@@ -83,8 +83,8 @@ fn chat(kind: Kind) {
     }
 }
 
-fn news(kind: Kind) {
-    if require(kind.name(), browser::find(kind)).is_none() {
+fn news(kind: BrowserKind) {
+    if require(kind.name(), browser::detect(kind)).is_none() {
         return;
     }
     let outcomes = run(kind, NEWS, &[]);
@@ -103,22 +103,22 @@ fn news(kind: Kind) {
 
 #[test]
 fn everybody_in_a_chat_of_chromium_hears_everything_by_every_technique() {
-    chat(Kind::Chromium);
+    chat(BrowserKind::Chromium);
 }
 
 #[test]
 fn everybody_in_a_chat_of_firefox_hears_everything_by_every_technique() {
-    chat(Kind::Firefox);
+    chat(BrowserKind::Firefox);
 }
 
 #[test]
 fn chromium_is_told_everything_by_every_technique() {
-    news(Kind::Chromium);
+    news(BrowserKind::Chromium);
 }
 
 #[test]
 fn firefox_is_told_everything_by_every_technique() {
-    news(Kind::Firefox);
+    news(BrowserKind::Firefox);
 }
 
 /// TLS with a certificate that nobody has signed; over HTTP/2, all subscribers share a connection.
@@ -126,8 +126,8 @@ fn firefox_is_told_everything_by_every_technique() {
 fn a_page_over_tls_is_told_everything() {
     const TLS: &str = "transport = { tls = true }\n";
     const HTTP_2: &str = "transport = { tls = true, http = \"2\", per_connection = 4 }\n";
-    for kind in Kind::ALL {
-        if require(kind.name(), browser::find(kind)).is_none() {
+    for kind in BrowserKind::ALL {
+        if require(kind.name(), browser::detect(kind)).is_none() {
             continue;
         }
         for transport in [TLS, HTTP_2] {
@@ -148,8 +148,8 @@ fn a_page_over_tls_is_told_everything() {
 
 #[test]
 fn a_page_is_told_everything_by_each_way_of_socket_io() {
-    for kind in Kind::ALL {
-        if require(kind.name(), browser::find(kind)).is_none() {
+    for kind in BrowserKind::ALL {
+        if require(kind.name(), browser::detect(kind)).is_none() {
             continue;
         }
         for way in ["polling", "upgrade", "websocket"] {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use browser::Kind;
+use browser::BrowserKind;
 use model::browser::BrowserFindings;
 use model::close_case::{CloseCase, CloseCases};
 use model::settings::Client;
@@ -43,8 +43,9 @@ pub(crate) fn browser_probe() -> &'static BrowserProbe {
 
 /// The installed browsers. For the others, the test is skipped or fails.
 pub(crate) fn browsers() -> Vec<Client> {
-    let all = [(Kind::Chromium, Client::Chromium), (Kind::Firefox, Client::Firefox)];
-    let installed = |(kind, client): (Kind, _)| require(kind.name(), browser::find(kind)).map(|_| client);
+    let all = [(BrowserKind::Chromium, Client::Chromium), (BrowserKind::Firefox, Client::Firefox)];
+    let installed =
+        |(kind, client): (BrowserKind, _)| require(kind.name(), browser::detect(kind)).map(|_| client);
     all.into_iter().filter_map(installed).collect()
 }
 

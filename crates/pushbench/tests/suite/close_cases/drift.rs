@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use browser::Kind;
+use browser::BrowserKind;
 use loadgen::headers::{Exchange, headers};
 use model::browser::SeenHead;
 use model::settings::{Client, HeaderProfile, Transport};
@@ -25,7 +25,7 @@ const OF_THE_MESSAGE: [&str; 2] = ["content-length", "sec-websocket-key"];
 
 #[test]
 fn the_browser_profile_is_what_chromium_sends() {
-    if require(Kind::Chromium.name(), browser::find(Kind::Chromium)).is_none() {
+    if require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)).is_none() {
         return;
     }
     for (kind, exchange) in PROFILE {

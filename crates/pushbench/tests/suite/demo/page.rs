@@ -1,6 +1,6 @@
 //! The page in both browsers.
 
-use browser::{Browser, Key, Kind, Scheme};
+use browser::{Browser, BrowserKind, Key, Scheme};
 use serde_json::{Value, json};
 use test_support::require;
 
@@ -43,8 +43,8 @@ async fn assert_no_complaints(browser: &mut Browser) {
 /// Every test once for each browser.
 macro_rules! in_both {
     ($($(#[$meta:meta])* $name:ident: $scheme:expr;)+) => {
-        mod chromium { $(#[tokio::test] async fn $name() { super::with(super::Kind::Chromium, $scheme, super::$name).await; })+ }
-        mod firefox { $(#[tokio::test] async fn $name() { super::with(super::Kind::Firefox, $scheme, super::$name).await; })+ }
+        mod chromium { $(#[tokio::test] async fn $name() { super::with(super::BrowserKind::Chromium, $scheme, super::$name).await; })+ }
+        mod firefox { $(#[tokio::test] async fn $name() { super::with(super::BrowserKind::Firefox, $scheme, super::$name).await; })+ }
     };
 }
 
@@ -55,8 +55,8 @@ in_both! {
     a_narrow_screen_needs_no_scrolling_aside_and_dark_is_dark: browser::Scheme::Dark;
 }
 
-async fn with(kind: Kind, scheme: Scheme, check: impl AsyncFn(&Demo, &mut Browser)) {
-    let Some(found) = require(kind.name(), browser::find(kind)) else { return };
+async fn with(kind: BrowserKind, scheme: Scheme, check: impl AsyncFn(&Demo, &mut Browser)) {
+    let Some(found) = require(kind.name(), browser::detect(kind)) else { return };
     let mut browser = found.start_in(scheme).await.expect("the browser starts");
     let demo = Demo::start();
     opened(&demo, &mut browser).await;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use browser::{Browser, Kind, Scheme};
+use browser::{Browser, BrowserKind, Scheme};
 use serde_json::json;
 use test_support::require;
 
@@ -58,9 +58,9 @@ const TOOLS: &str = "
 #[tokio::test]
 async fn the_pictures_can_be_taken() {
     let folder = std::env::var_os(FOLDER).map(|folder| root().join(folder));
-    for kind in Kind::ALL {
+    for kind in BrowserKind::ALL {
         for picture in &PICTURES {
-            let Some(found) = require(kind.name(), browser::find(kind)) else { continue };
+            let Some(found) = require(kind.name(), browser::detect(kind)) else { continue };
             let mut browser = found.start_in(picture.scheme).await.expect("the browser starts");
             let png = take(&mut browser, picture, folder.is_some()).await;
             assert_eq!(png[1..4], *b"PNG");
@@ -71,7 +71,7 @@ async fn the_pictures_can_be_taken() {
                 png.len()
             );
             if let Some(folder) = &folder {
-                let prefix = if kind == Kind::Chromium { "" } else { "firefox-" };
+                let prefix = if kind == BrowserKind::Chromium { "" } else { "firefox-" };
                 let path = folder.join(format!("{prefix}{}", picture.name));
                 keep(&mut browser, &png, picture, &path).await;
             }

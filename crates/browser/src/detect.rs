@@ -1,4 +1,4 @@
-//! Which browsers there are here, and what to install for one that is not.
+//! Which browsers are installed, and what to install for a missing one.
 
 use std::env;
 use std::ffi::OsStr;
@@ -6,19 +6,16 @@ use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::error::BrowserError;
-use crate::session::{Browser, Preferences, Scheme};
-
 /// A browser that can be driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum BrowserKind {
     /// Chromium, by chromedriver.
     Chromium,
     /// Firefox, by geckodriver.
     Firefox,
 }
 
-impl Kind {
+impl BrowserKind {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Chromium, Self::Firefox];
 
@@ -38,7 +35,7 @@ impl Kind {
         }
     }
 
-    /// What the browser's program may be called, the likeliest first.
+    /// Names of the browser's program, the most likely first.
     fn programs(self) -> &'static [&'static str] {
         match self {
             Self::Chromium => &["chromium", "chromium-browser", "google-chrome"],
@@ -54,26 +51,26 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for BrowserKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// A browser that is not here, or not its driver.
+/// A browser or its driver that is not installed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no {program} on the PATH; install {}", kind.packages())]
-pub struct Missing {
-    /// Which browser was looked for.
-    pub kind: Kind,
-    /// Which program of it was not found.
+pub struct MissingBrowser {
+    /// The browser.
+    pub kind: BrowserKind,
+    /// The program that was not found.
     pub program: &'static str,
 }
 
-/// A browser that is here, with its driver.
+/// An installed browser, with its driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    pub(crate) kind: Kind,
+pub struct InstalledBrowser {
+    pub(crate) kind: BrowserKind,
     pub(crate) program: PathBuf,
     pub(crate) driver: PathBuf,
 }
@@ -82,58 +79,31 @@ pub struct Found {
 ///
 /// # Errors
 ///
-/// When one of the two is not there.
-pub fn find(kind: Kind) -> Result<Found, Missing> {
-    find_on(kind, &env::var_os("PATH").unwrap_or_default())
+/// If one of them is missing.
+pub fn detect(kind: BrowserKind) -> Result<InstalledBrowser, MissingBrowser> {
+    detect_on(kind, &env::var_os("PATH").unwrap_or_default())
 }
 
-impl Found {
+impl InstalledBrowser {
     /// Which browser it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> BrowserKind {
         self.kind
     }
-
-    /// Starts it with a fresh profile: no window on a screen, certificates taken as they are, light colours.
-    ///
-    /// # Errors
-    ///
-    /// When the driver or the browser does not start within a minute.
-    pub async fn start(&self) -> Result<Browser, BrowserError> {
-        self.start_in(Scheme::Light).await
-    }
-
-    /// The same, with pages told that these colours are preferred (`prefers-color-scheme`).
-    ///
-    /// # Errors
-    ///
-    /// Like [`Found::start`].
-    pub async fn start_in(&self, scheme: Scheme) -> Result<Browser, BrowserError> {
-        self.start_with(Preferences { scheme, ..Preferences::default() }).await
-    }
-
-    /// The same, as these preferences have it.
-    ///
-    /// # Errors
-    ///
-    /// Like [`Found::start`].
-    pub async fn start_with(&self, preferences: Preferences) -> Result<Browser, BrowserError> {
-        Browser::start(self, preferences).await
-    }
 }
 
-fn find_on(kind: Kind, path: &OsStr) -> Result<Found, Missing> {
+fn detect_on(kind: BrowserKind, path: &OsStr) -> Result<InstalledBrowser, MissingBrowser> {
     let look = |name: &str| {
         env::split_paths(path).map(|folder| folder.join(name)).find(|program| is_executable(program))
     };
-    let missing = |program| Missing { kind, program };
+    let missing = |program| MissingBrowser { kind, program };
     let program = kind.programs().iter().find_map(|name| look(name));
     let program = program.ok_or_else(|| missing(kind.programs()[0]))?;
     let driver = look(kind.driver()).ok_or_else(|| missing(kind.driver()))?;
-    Ok(Found { kind, program, driver })
+    Ok(InstalledBrowser { kind, program, driver })
 }
 
 fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]
@@ -149,25 +119,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_what_to_install() {
+    fn a_missing_program_is_named_with_what_to_install() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().as_os_str();
-        let told = |kind| find_on(kind, path).unwrap_err().to_string();
+        let message = |kind| detect_on(kind, path).unwrap_err().to_string();
         let nothing = "there is no chromium on the PATH; install chromium and chromium-driver";
-        assert_eq!(told(Kind::Chromium), nothing);
+        assert_eq!(message(BrowserKind::Chromium), nothing);
         program(folder.path(), "firefox", 0o755);
         let driver = "there is no geckodriver on the PATH; install firefox-esr, and geckodriver by `cargo install geckodriver`";
-        assert_eq!(told(Kind::Firefox), driver);
+        assert_eq!(message(BrowserKind::Firefox), driver);
     }
 
     #[test]
-    fn only_programs_that_can_be_run_are_found() {
+    fn only_executable_programs_are_detected() {
         let folder = tempfile::tempdir().unwrap();
         program(folder.path(), "chromedriver", 0o755);
         program(folder.path(), "chromium", 0o644);
-        assert!(find_on(Kind::Chromium, folder.path().as_os_str()).is_err());
+        assert!(detect_on(BrowserKind::Chromium, folder.path().as_os_str()).is_err());
         program(folder.path(), "google-chrome", 0o755);
-        let found = find_on(Kind::Chromium, folder.path().as_os_str()).unwrap();
+        let found = detect_on(BrowserKind::Chromium, folder.path().as_os_str()).unwrap();
         assert_eq!(found.program, folder.path().join("google-chrome"));
     }
 }
