@@ -13,7 +13,7 @@ ENDED = count(1)
 
 
 @events.quitting.add_listener
-def tell(environment, **_):
+def report(environment, **_):
     print(f"echoes: {environment.stats.total.num_requests}")
 
 

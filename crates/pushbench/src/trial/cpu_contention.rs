@@ -51,7 +51,7 @@ impl CpuContention {
 /// Starts one on `core`. It is a sub-command of ours, whatever is tried out as a server.
 async fn compute(stage: &Stage, core: u32) -> Result<Process, ProcessError> {
     let arguments = with_cores(&["cpu-contention"], &[core]);
-    let mut process = Process::start("cpu-contention", &stage.load_program, arguments)?;
+    let mut process = Process::start("cpu-contention process", &stage.load_program, arguments)?;
     process.line(READY).await?;
     Ok(process)
 }

@@ -52,7 +52,7 @@ fn failure(place: &Place) -> (Side, String) {
 fn a_browser_that_is_missing_is_skipped_by_name_with_what_to_install() {
     let place = place(SHORT);
     let arguments =
-        ["run", "--scenario", "own", "--client", "firefox,native", "--no-report", "--no-browser_probe"];
+        ["run", "--scenario", "own", "--client", "firefox,native", "--no-report", "--no-browser-probe"];
     let output = place.pushbench(&arguments).env("PATH", place.path("")).output().expect("pushbench starts");
     let told = crate::sandbox::Told::of(output);
     told.expect(0, &["skipped: client firefox: there is no firefox-esr on the PATH; install firefox-esr"]);
@@ -67,7 +67,7 @@ fn a_browser_that_is_missing_is_skipped_by_name_with_what_to_install() {
 #[test]
 fn a_run_without_any_client_that_is_here_says_so() {
     let place = place(SHORT);
-    let arguments = ["run", "--scenario", "own", "--client", "chromium", "--no-report", "--no-browser_probe"];
+    let arguments = ["run", "--scenario", "own", "--client", "chromium", "--no-report", "--no-browser-probe"];
     let output = place.pushbench(&arguments).env("PATH", place.path("")).output().expect("pushbench starts");
     let told = crate::sandbox::Told::of(output);
     told.expect(2, &["install chromium and chromium-driver", "there is nothing to run"]);
@@ -80,7 +80,7 @@ fn what_no_browser_speaks_is_skipped_by_name() {
     }
     let place = place(&format!("transport = {{ http = \"2\" }}\n{SHORT}"));
     let arguments =
-        ["run", "--scenario", "own", "--client", "chromium,native", "--no-report", "--no-browser_probe"];
+        ["run", "--scenario", "own", "--client", "chromium,native", "--no-report", "--no-browser-probe"];
     place.output(&arguments).expect(0, &["skipped: own with chromium: browsers speak HTTP/2 over TLS only"]);
 }
 
@@ -98,7 +98,7 @@ fn a_survey_that_fails_is_told_and_fails_no_run() {
             "--client",
             "chromium,native",
             "--no-report",
-            "--no-browser_probe",
+            "--no-browser-probe",
         ])
         .expect(0, &[]);
     // Nothing is left of that run but its browser probe, and by now the browser is broken.
@@ -170,7 +170,7 @@ fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
                 "--client",
                 kind.name(),
                 "--no-report",
-                "--no-browser_probe",
+                "--no-browser-probe",
             ]);
             let victim = place.descendant(victim);
             crate::sandbox::until("the browser has started", || left::has_browser(&place));
@@ -188,7 +188,7 @@ fn run_with_the_page_of(place: &Place, page: SocketAddr, kind: BrowserKind) -> c
     let script = format!("\"{pushbench}\" \"$@\" | sed -u '{elsewhere}'");
     let program = place.script("server", &script);
     let arguments =
-        ["run", "--scenario", "own", "--no-report", "--no-browser_probe", "--server-program", &program];
+        ["run", "--scenario", "own", "--no-report", "--no-browser-probe", "--server-program", &program];
     place.output(&[&arguments[..], &["--client", kind.name()]].concat())
 }
 

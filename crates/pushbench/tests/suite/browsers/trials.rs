@@ -37,7 +37,7 @@ fn run(kind: BrowserKind, scenario: &str, more: &[&str]) -> Vec<(String, TrialOu
     let place = Place::new();
     place.scenario("own", scenario);
     let mut arguments =
-        vec!["run", "--scenario", "own", "--repetitions", "1", "--no-report", "--no-browser_probe"];
+        vec!["run", "--scenario", "own", "--repetitions", "1", "--no-report", "--no-browser-probe"];
     arguments.extend(["--client", kind.name()]);
     arguments.extend(more);
     place.output(&arguments).expect(0, &[]);

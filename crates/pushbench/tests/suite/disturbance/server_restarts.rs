@@ -4,7 +4,7 @@ use crate::disturbance::{blaming, outcomes, techniques};
 use crate::sandbox::Place;
 
 /// 30 events for each of 200 subscribers, of which a restart hits some six.
-const STORM: &str = r#"
+const RESTARTED: &str = r#"
 question = "Is everybody caught up?"
 reading = "Everybody is."
 repetitions = 1
@@ -25,8 +25,8 @@ values = ["none", "jittered"]
 #[test]
 fn after_a_restart_every_subscriber_of_every_technique_has_everything_once() {
     let place = Place::new();
-    place.scenario("server_restart", STORM);
-    place.output(&["run", "--scenario", "server_restart", "--no-report"]).expect(0, &[]);
+    place.scenario("restarted", RESTARTED);
+    place.output(&["run", "--scenario", "restarted", "--no-report"]).expect(0, &[]);
     let records = place.records();
     assert_eq!((techniques(&records), records.len()), (7, 14));
     for (name, _, outcome) in outcomes(&records) {
@@ -58,7 +58,7 @@ fn after_a_restart_every_subscriber_of_every_technique_has_everything_once() {
 #[test]
 fn a_server_that_cannot_be_started_again_is_told_with_its_words() {
     let place = Place::new();
-    place.scenario("server_restart", STORM);
+    place.scenario("restarted", RESTARTED);
     let own = env!("CARGO_BIN_EXE_pushbench");
     let mark = place.path("was-here").display().to_string();
     let once =
@@ -67,7 +67,7 @@ fn a_server_that_cannot_be_started_again_is_told_with_its_words() {
     let arguments = [
         "run",
         "--scenario",
-        "server_restart",
+        "restarted",
         "--technique",
         "raw-tcp",
         "--no-report",

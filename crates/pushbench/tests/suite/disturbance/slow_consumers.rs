@@ -3,7 +3,7 @@ use crate::sandbox::Place;
 
 /// 160 events of 8 KiB for each of 40 subscribers, two of which are slow consumers: 1.3 MB each, of which the kernel's buffers
 /// hold a tenth.
-const SLUGGARDS: &str = r#"
+const SLOW: &str = r#"
 question = "Does everybody else notice?"
 reading = "Nobody does."
 repetitions = 1
@@ -29,8 +29,8 @@ const PUSHED: [&str; 5] = ["http-streaming-ndjson", "http-streaming-sse", "webso
 #[test]
 fn beside_slow_consumers_everybody_else_has_everything_and_they_are_cut_off() {
     let place = Place::new();
-    place.scenario("slow_consumers", SLUGGARDS);
-    place.output(&["run", "--scenario", "slow_consumers", "--no-report"]).expect(0, &[]);
+    place.scenario("slow", SLOW);
+    place.output(&["run", "--scenario", "slow", "--no-report"]).expect(0, &[]);
     let records = place.records();
     assert_eq!((techniques(&records), records.len()), (7, 14));
     for (name, record, outcome) in outcomes(&records) {
