@@ -1,4 +1,4 @@
-//! A pushbench process in a folder of its own, and the descendants that it may leave behind.
+//! A pushbench process in a folder of its own, and the processes that it starts.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -28,18 +28,18 @@ warm_up = "50ms"
 window = "200ms"
 "#;
 
-/// A folder with scenarios, results and temporary files of a test's own.
-pub(crate) struct Place(TempDir);
+/// A folder with a test's own scenarios, results and temporary files.
+pub(crate) struct Sandbox(TempDir);
 
-impl Place {
+impl Sandbox {
     /// With one scenario, `short`.
     pub(crate) fn new() -> Self {
-        let place = Self(tempfile::tempdir().expect("a folder"));
+        let sandbox = Self(tempfile::tempdir().expect("a folder"));
         for folder in ["scenarios", "tmp"] {
-            fs::create_dir(place.path(folder)).expect("a folder in it");
+            fs::create_dir(sandbox.path(folder)).expect("a folder in it");
         }
-        place.scenario("short", SHORT);
-        place
+        sandbox.scenario("short", SHORT);
+        sandbox
     }
 
     /// A path in it.
@@ -60,12 +60,12 @@ impl Place {
         path.display().to_string()
     }
 
-    /// pushbench with these arguments, in this folder. What it starts inherits the folder for temporary files, by which
-    /// it is found again.
-    pub(crate) fn pushbench(&self, arguments: &[&str]) -> Command {
+    /// pushbench in this folder, with arguments that spaces separate. What it starts inherits `TMPDIR`, by which
+    /// [`descendants`](Self::descendants) finds it.
+    pub(crate) fn pushbench(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pushbench"));
         command
-            .args(arguments)
+            .args(arguments.split(' '))
             .current_dir(self.0.path())
             .env("TMPDIR", self.path("tmp"))
             .stdin(Stdio::null());
@@ -73,12 +73,12 @@ impl Place {
     }
 
     /// Runs it to its end.
-    pub(crate) fn output(&self, arguments: &[&str]) -> Told {
-        Told::of(self.pushbench(arguments).output().expect("pushbench starts"))
+    pub(crate) fn output(&self, arguments: &str) -> CommandOutput {
+        CommandOutput::of(self.pushbench(arguments).output().expect("pushbench starts"))
     }
 
     /// Starts it, to be watched.
-    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn start(&self, arguments: &str) -> Running {
         let mut command = self.pushbench(arguments);
         let mut child =
             command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("pushbench starts");
@@ -88,10 +88,10 @@ impl Place {
 
     /// One in which the scenario of this text is being run.
     pub(crate) fn running(text: &str) -> (Self, Running) {
-        let place = Self::new();
-        place.scenario("one", text);
-        let running = place.start(&["run", "--scenario", "one", "--no-report"]);
-        (place, running)
+        let sandbox = Self::new();
+        sandbox.scenario("one", text);
+        let running = sandbox.start("run --scenario one --no-report");
+        (sandbox, running)
     }
 
     /// The folder of the only run.
@@ -113,7 +113,7 @@ impl Place {
         paths.iter().map(read).collect()
     }
 
-    /// Processes that were started from here and are still there.
+    /// Processes that were started from here and still run.
     pub(crate) fn descendants(&self) -> Vec<Descendant> {
         let mark = format!("TMPDIR={}\0", self.path("tmp").display());
         let processes = fs::read_dir("/proc").expect("the kernel's list of processes");
@@ -129,8 +129,8 @@ impl Place {
             .collect()
     }
 
-    /// Returns once no process is left that was started from here.
-    pub(crate) fn until_nobody_is_left(&self) {
+    /// Returns once every process that was started from here has ended.
+    pub(crate) fn until_no_process_is_left(&self) {
         until("every process has ended", || self.descendants().is_empty());
     }
 
@@ -158,12 +158,12 @@ pub(crate) struct Descendant {
 }
 
 impl Descendant {
-    /// Kills it, in a way that leaves no chance to clean up.
+    /// Kills it without a chance to clean up.
     pub(crate) fn kill(&self) {
         send(self.pid, Signal::KILL);
     }
 
-    /// Stops it where it is.
+    /// Suspends it.
     pub(crate) fn stop(&self) {
         send(self.pid, Signal::STOP);
     }
@@ -180,18 +180,18 @@ impl Descendant {
     }
 }
 
-/// What pushbench said, and how it ended.
+/// What pushbench printed, and its exit code.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Told {
-    /// What it left when it had ended.
+impl CommandOutput {
+    /// Of a process that has ended.
     pub(crate) fn of(output: Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
         Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
@@ -205,7 +205,7 @@ impl Told {
     }
 }
 
-/// A pushbench under way.
+/// A running pushbench.
 pub(crate) struct Running {
     child: Child,
     progress: Box<dyn std::io::BufRead + Send>,
@@ -214,11 +214,11 @@ pub(crate) struct Running {
 
 impl Running {
     /// Returns once a line of progress holds `words`.
-    pub(crate) fn until_it_says(&mut self, words: &str) {
+    pub(crate) fn until_progress(&mut self, words: &str) {
         loop {
             let begin = self.seen.len();
             let count = self.progress.read_line(&mut self.seen).expect("readable");
-            assert!(count > 0, "`{words}` was not said: {}", self.seen);
+            assert!(count > 0, "`{words}` was not printed: {}", self.seen);
             if self.seen[begin..].contains(words) {
                 return;
             }
@@ -230,8 +230,8 @@ impl Running {
         send(self.child.id(), signal);
     }
 
-    /// Awaits its end.
-    pub(crate) fn told(mut self) -> Told {
+    /// Waits for its end.
+    pub(crate) fn finish(mut self) -> CommandOutput {
         let mut out = self.child.stdout.take().expect("a pipe");
         let reading = thread::spawn(move || {
             let mut text = String::new();
@@ -241,7 +241,11 @@ impl Running {
         let status = self.child.wait().expect("it ends");
         let out = reading.join().expect("no panic").expect("readable");
         // A process that a signal ended has no code; shells say 128 + signal.
-        Told { code: status.code().or(status.signal().map(|signal| 128 + signal)), out, err: self.seen }
+        CommandOutput {
+            code: status.code().or(status.signal().map(|signal| 128 + signal)),
+            out,
+            err: self.seen,
+        }
     }
 }
 
@@ -250,7 +254,7 @@ impl Running {
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < LONGEST, "waited in vain for: {what}");
+        assert!(begun.elapsed() < LONGEST, "not within {LONGEST:?}: {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }

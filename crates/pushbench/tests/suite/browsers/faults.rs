@@ -10,7 +10,7 @@ use model::trial::{Side, TrialResult};
 use test_support::require;
 
 use crate::browsers::left;
-use crate::sandbox::Place;
+use crate::sandbox::Sandbox;
 
 const SHORT: &str = r#"
 question = "Does it come through?"
@@ -30,19 +30,19 @@ events.rate = "50/s"
 phases = { warm_up = "50ms", window = "40s" }
 "#;
 
-fn place(scenario: &str) -> Place {
-    let place = Place::new();
-    place.scenario("own", scenario);
-    place
+fn sandbox(scenario: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.scenario("own", scenario);
+    sandbox
 }
 
-fn manifest(place: &Place) -> Manifest {
-    let text = std::fs::read_to_string(place.only_run().join("manifest.json")).expect("a manifest");
+fn manifest(sandbox: &Sandbox) -> Manifest {
+    let text = std::fs::read_to_string(sandbox.only_run().join("manifest.json")).expect("a manifest");
     serde_json::from_str(&text).expect("readable")
 }
 
-fn failure(place: &Place) -> (Side, String) {
-    match &place.records()[0].result {
+fn failure(sandbox: &Sandbox) -> (Side, String) {
+    match &sandbox.records()[0].result {
         TrialResult::Failed(failure) => (failure.side, failure.reason.clone()),
         other => panic!("it did not fail: {other:?}"),
     }
@@ -50,146 +50,132 @@ fn failure(place: &Place) -> (Side, String) {
 
 #[test]
 fn a_browser_that_is_missing_is_skipped_by_name_with_what_to_install() {
-    let place = place(SHORT);
-    let arguments =
-        ["run", "--scenario", "own", "--client", "firefox,native", "--no-report", "--no-browser-probe"];
-    let output = place.pushbench(&arguments).env("PATH", place.path("")).output().expect("pushbench starts");
-    let told = crate::sandbox::Told::of(output);
-    told.expect(0, &["skipped: client firefox: there is no firefox-esr on the PATH; install firefox-esr"]);
-    let skipped = manifest(&place).skipped;
+    let sandbox = sandbox(SHORT);
+    let arguments = "run --scenario own --client firefox,native --no-report --no-browser-probe";
+    let output =
+        sandbox.pushbench(arguments).env("PATH", sandbox.path("")).output().expect("pushbench starts");
+    let output = crate::sandbox::CommandOutput::of(output);
+    output.expect(0, &["skipped: client firefox: there is no firefox-esr on the PATH; install firefox-esr"]);
+    let skipped = manifest(&sandbox).skipped;
     assert!(
         skipped.iter().any(|it| it.what == "client firefox" && it.why.contains("install")),
         "{skipped:?}"
     );
-    assert_eq!(place.records().len(), 1, "the native client alone");
+    assert_eq!(sandbox.records().len(), 1, "the native client alone");
 }
 
 #[test]
 fn a_run_without_any_client_that_is_here_says_so() {
-    let place = place(SHORT);
-    let arguments = ["run", "--scenario", "own", "--client", "chromium", "--no-report", "--no-browser-probe"];
-    let output = place.pushbench(&arguments).env("PATH", place.path("")).output().expect("pushbench starts");
-    let told = crate::sandbox::Told::of(output);
-    told.expect(2, &["install chromium and chromium-driver", "there is nothing to run"]);
+    let sandbox = sandbox(SHORT);
+    let arguments = "run --scenario own --client chromium --no-report --no-browser-probe";
+    let output =
+        sandbox.pushbench(arguments).env("PATH", sandbox.path("")).output().expect("pushbench starts");
+    let output = crate::sandbox::CommandOutput::of(output);
+    output.expect(2, &["install chromium and chromium-driver", "there is nothing to run"]);
 }
 
 #[test]
 fn what_no_browser_speaks_is_skipped_by_name() {
-    if require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)).is_none() {
+    let Some(_) = require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)) else {
         return;
-    }
-    let place = place(&format!("transport = {{ http = \"2\" }}\n{SHORT}"));
-    let arguments =
-        ["run", "--scenario", "own", "--client", "chromium,native", "--no-report", "--no-browser-probe"];
-    place.output(&arguments).expect(0, &["skipped: own with chromium: browsers speak HTTP/2 over TLS only"]);
+    };
+    let sandbox = sandbox(&format!("transport = {{ http = \"2\" }}\n{SHORT}"));
+    let arguments = "run --scenario own --client chromium,native --no-report --no-browser-probe";
+    sandbox.output(arguments).expect(0, &["skipped: own with chromium: browsers speak HTTP/2 over TLS only"]);
 }
 
 #[test]
 fn a_survey_that_fails_is_told_and_fails_no_run() {
-    if require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)).is_none() {
+    let Some(_) = require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)) else {
         return;
-    }
-    let place = place(SHORT);
-    place
-        .output(&[
-            "run",
-            "--scenario",
-            "own",
-            "--client",
-            "chromium,native",
-            "--no-report",
-            "--no-browser-probe",
-        ])
+    };
+    let sandbox = sandbox(SHORT);
+    sandbox
+        .output("run --scenario own --client chromium,native --no-report --no-browser-probe")
         .expect(0, &[]);
     // Nothing is left of that run but its browser probe, and by now the browser is broken.
-    place.script("chromium", "exit 1");
-    place.script("chromedriver", "echo it is broken >&2; exit 1");
-    let run = place.only_run().display().to_string();
-    let mut resumed = place.pushbench(&["run", "--resume", &run, "--no-report"]);
-    let output = resumed.env("PATH", place.path("")).output().expect("pushbench starts");
-    crate::sandbox::Told::of(output)
+    sandbox.script("chromium", "exit 1");
+    sandbox.script("chromedriver", "echo it is broken >&2; exit 1");
+    let run = sandbox.only_run().display().to_string();
+    let mut resumed = sandbox.pushbench(&format!("run --resume {run} --no-report"));
+    let output = resumed.env("PATH", sandbox.path("")).output().expect("pushbench starts");
+    crate::sandbox::CommandOutput::of(output)
         .expect(0, &["own: 0 trials", "skipped: browser probe of chromium: start the browser"]);
-    let skipped = manifest(&place).skipped;
+    let skipped = manifest(&sandbox).skipped;
     assert!(skipped.iter().any(|it| it.what == "browser probe of chromium"), "{skipped:?}");
-    let close_cases =
-        std::fs::read_to_string(place.only_run().join("close-cases.json")).expect("a browser probe is kept");
+    let close_cases = std::fs::read_to_string(sandbox.only_run().join("close-cases.json"))
+        .expect("a browser probe is kept");
     assert!(close_cases.contains("native") && !close_cases.contains("chromium"), "{close_cases}");
-    left::nothing_of(&place);
+    left::nothing_of(&sandbox);
 }
 
 /// A server whose page never hands anything back.
 #[test]
 fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
     for kind in BrowserKind::ALL {
-        if require(kind.name(), browser::detect(kind)).is_none() {
-            continue;
-        }
-        let place = place(SHORT);
+        let Some(_) = require(kind.name(), browser::detect(kind)) else { continue };
+        let sandbox = sandbox(SHORT);
         let silent = serve_page("<script>globalThis.bench = { clock: () => new Promise(() => {}) }</script>");
-        let told = run_with_the_page_of(&place, silent, kind);
-        told.expect(1, &["FAILED", "1 trial failed"]);
-        let (side, reason) = failure(&place);
+        let output = run_with_the_page_of(&sandbox, silent, kind);
+        output.expect(1, &["FAILED", "1 trial failed"]);
+        let (side, reason) = failure(&sandbox);
         assert_eq!(side, Side::Load);
         let words = format!("{kind}: run a script in the page: no answer within 20s");
         assert!(reason.contains(&words), "{reason}");
-        left::nothing_of(&place);
+        left::nothing_of(&sandbox);
     }
 }
 
 #[test]
 fn a_page_that_hands_back_rubbish_fails_its_trial() {
-    if require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)).is_none() {
+    let Some(_) = require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)) else {
         return;
-    }
+    };
     for (script, words) in [
         ("globalThis.bench = { clock: () => 'noon' }", "the page's answer cannot be read"),
         ("globalThis.bench = { clock: () => { throw new Error('no time') } }", "no time"),
         ("", "bench is not defined"),
     ] {
-        let place = place(SHORT);
+        let sandbox = sandbox(SHORT);
         let page = serve_page(&format!("<script>{script}</script>"));
-        run_with_the_page_of(&place, page, BrowserKind::Chromium).expect(1, &["FAILED"]);
-        let (_, reason) = failure(&place);
+        run_with_the_page_of(&sandbox, page, BrowserKind::Chromium).expect(1, &["FAILED"]);
+        let (_, reason) = failure(&sandbox);
         assert!(reason.contains(words), "{reason}");
-        left::nothing_of(&place);
+        left::nothing_of(&sandbox);
     }
 }
 
 #[test]
 fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
     for kind in BrowserKind::ALL {
-        if require(kind.name(), browser::detect(kind)).is_none() {
-            continue;
-        }
+        let Some(_) = require(kind.name(), browser::detect(kind)) else { continue };
         for (victim, words) in [("pushbench load", "load generator"), ("pushbench serve", "server")] {
-            let place = place(LONG);
-            let running = place.start(&[
-                "run",
-                "--scenario",
-                "own",
-                "--client",
-                kind.name(),
-                "--no-report",
-                "--no-browser-probe",
-            ]);
-            let victim = place.descendant(victim);
-            crate::sandbox::until("the browser has started", || left::has_browser(&place));
+            let sandbox = sandbox(LONG);
+            let running = sandbox.start(&format!(
+                "run --scenario own --client {} --no-report --no-browser-probe",
+                kind.name()
+            ));
+            let victim = sandbox.descendant(victim);
+            crate::sandbox::until("the browser has started", || left::has_browser(&sandbox));
             victim.kill();
-            running.told().expect(1, &[&format!("FAILED: the {words} ended with signal: 9")]);
-            left::nothing_of(&place);
+            running.finish().expect(1, &[&format!("FAILED: the {words} ended with signal: 9")]);
+            left::nothing_of(&sandbox);
         }
     }
 }
 
 /// Runs a trial whose server is real, but whose ready line sends the load generator elsewhere for its page.
-fn run_with_the_page_of(place: &Place, page: SocketAddr, kind: BrowserKind) -> crate::sandbox::Told {
+fn run_with_the_page_of(
+    sandbox: &Sandbox,
+    page: SocketAddr,
+    kind: BrowserKind,
+) -> crate::sandbox::CommandOutput {
     let pushbench = env!("CARGO_BIN_EXE_pushbench");
     let elsewhere = format!("s/\"address\":\"[^\"]*\"/\"address\":\"{page}\"/");
     let script = format!("\"{pushbench}\" \"$@\" | sed -u '{elsewhere}'");
-    let program = place.script("server", &script);
-    let arguments =
-        ["run", "--scenario", "own", "--no-report", "--no-browser-probe", "--server-program", &program];
-    place.output(&[&arguments[..], &["--client", kind.name()]].concat())
+    let program = sandbox.script("server", &script);
+    let arguments = format!("run --scenario own --no-report --no-browser-probe --server-program {program}");
+    sandbox.output(&format!("{arguments} --client {}", kind.name()))
 }
 
 /// Answers every request with this page, as long as the test runs.

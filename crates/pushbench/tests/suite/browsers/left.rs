@@ -2,19 +2,19 @@
 
 use std::fs;
 
-use crate::sandbox::{Place, until};
+use crate::sandbox::{Sandbox, until};
 
 /// Returns once nothing is left of the browsers that were started from `place`.
-pub(crate) fn nothing_of(place: &Place) {
-    let tmp = place.path("tmp");
+pub(crate) fn nothing_of(sandbox: &Sandbox) {
+    let tmp = sandbox.path("tmp");
     let mark = tmp.display().to_string();
     until("every browser has ended", || processes_that_know(&mark).is_empty());
     until("every profile is removed", || fs::read_dir(&tmp).expect("a folder").next().is_none());
 }
 
 /// Whether a browser has been started from `place`: some process was told of a profile of its own.
-pub(crate) fn has_browser(place: &Place) -> bool {
-    let profile = format!("HOME={}", place.path("tmp/pushbench-browser-").display());
+pub(crate) fn has_browser(sandbox: &Sandbox) -> bool {
+    let profile = format!("HOME={}", sandbox.path("tmp/pushbench-browser-").display());
     processes_that_know(&profile).len() > 1
 }
 

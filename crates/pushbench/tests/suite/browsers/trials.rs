@@ -6,7 +6,7 @@ use model::trial::{TrialOutcome, TrialRecord, TrialResult};
 use test_support::require;
 
 use crate::browsers::left;
-use crate::sandbox::Place;
+use crate::sandbox::Sandbox;
 
 const TECHNIQUES: usize = 6;
 
@@ -33,16 +33,13 @@ phases = { warm_up = "200ms", window = "800ms", drain = "10s" }
 "#;
 
 /// Runs a scenario by `kind`; the outcomes, all complete.
-fn run(kind: BrowserKind, scenario: &str, more: &[&str]) -> Vec<(String, TrialOutcome)> {
-    let place = Place::new();
-    place.scenario("own", scenario);
-    let mut arguments =
-        vec!["run", "--scenario", "own", "--repetitions", "1", "--no-report", "--no-browser-probe"];
-    arguments.extend(["--client", kind.name()]);
-    arguments.extend(more);
-    place.output(&arguments).expect(0, &[]);
-    let outcomes = place.records().into_iter().map(complete).collect();
-    left::nothing_of(&place);
+fn run(kind: BrowserKind, scenario: &str, more: &str) -> Vec<(String, TrialOutcome)> {
+    let sandbox = Sandbox::new();
+    sandbox.scenario("own", scenario);
+    let arguments = "run --scenario own --repetitions 1 --no-report --no-browser-probe --client";
+    sandbox.output(&format!("{arguments} {}{more}", kind.name())).expect(0, &[]);
+    let outcomes = sandbox.records().into_iter().map(complete).collect();
+    left::nothing_of(&sandbox);
     outcomes
 }
 
@@ -69,10 +66,8 @@ fn assert_whole((technique, outcome): &(String, TrialOutcome)) {
 }
 
 fn chat(kind: BrowserKind) {
-    if require(kind.name(), browser::detect(kind)).is_none() {
-        return;
-    }
-    let outcomes = run(kind, CHAT, &[]);
+    let Some(_) = require(kind.name(), browser::detect(kind)) else { return };
+    let outcomes = run(kind, CHAT, "");
     assert_eq!(outcomes.len(), TECHNIQUES);
     for outcome in &outcomes {
         assert_whole(outcome);
@@ -84,10 +79,8 @@ fn chat(kind: BrowserKind) {
 }
 
 fn news(kind: BrowserKind) {
-    if require(kind.name(), browser::detect(kind)).is_none() {
-        return;
-    }
-    let outcomes = run(kind, NEWS, &[]);
+    let Some(_) = require(kind.name(), browser::detect(kind)) else { return };
+    let outcomes = run(kind, NEWS, "");
     assert_eq!(outcomes.len(), TECHNIQUES);
     for outcome in &outcomes {
         assert_whole(outcome);
@@ -127,19 +120,10 @@ fn a_page_over_tls_is_told_everything() {
     const TLS: &str = "transport = { tls = true }\n";
     const HTTP_2: &str = "transport = { tls = true, http = \"2\", per_connection = 4 }\n";
     for kind in BrowserKind::ALL {
-        if require(kind.name(), browser::detect(kind)).is_none() {
-            continue;
-        }
+        let Some(_) = require(kind.name(), browser::detect(kind)) else { continue };
         for transport in [TLS, HTTP_2] {
-            let techniques = [
-                "--technique",
-                "long-polling",
-                "--technique",
-                "http-streaming-sse",
-                "--technique",
-                "websocket",
-            ];
-            let outcomes = run(kind, &format!("{transport}{NEWS}"), &techniques);
+            let techniques = " --technique long-polling --technique http-streaming-sse --technique websocket";
+            let outcomes = run(kind, &format!("{transport}{NEWS}"), techniques);
             assert_eq!(outcomes.len(), 3, "{kind} {transport}");
             outcomes.iter().for_each(assert_whole);
         }
@@ -149,12 +133,10 @@ fn a_page_over_tls_is_told_everything() {
 #[test]
 fn a_page_is_told_everything_by_each_way_of_socket_io() {
     for kind in BrowserKind::ALL {
-        if require(kind.name(), browser::detect(kind)).is_none() {
-            continue;
-        }
+        let Some(_) = require(kind.name(), browser::detect(kind)) else { continue };
         for way in ["polling", "upgrade", "websocket"] {
             let scenario = format!("socketio.transports = \"{way}\"\n{CHAT}");
-            let outcomes = run(kind, &scenario, &["--technique", "socketio"]);
+            let outcomes = run(kind, &scenario, " --technique socketio");
             assert_eq!(outcomes.len(), 1);
             assert_whole(&outcomes[0]);
             let polls = outcomes[0].1.counts.requests > 0;

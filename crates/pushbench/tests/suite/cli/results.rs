@@ -6,21 +6,21 @@ use std::process::Command;
 use model::manifest::Manifest;
 use model::trial::TrialResult;
 
-use crate::sandbox::{Place, SHORT, files};
+use crate::sandbox::{SHORT, Sandbox, files};
 
-fn manifest(place: &Place) -> Manifest {
-    let text = fs::read_to_string(place.only_run().join("manifest.json")).unwrap();
+fn manifest(sandbox: &Sandbox) -> Manifest {
+    let text = fs::read_to_string(sandbox.only_run().join("manifest.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
 #[test]
 fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
-    let place = Place::new();
-    let told = place.output(&["run", "--scenario", "short", "--seed", "7", "--no-report"]);
-    told.expect(0, &["short: 6 trials, seed 7", "[6/6] short "]);
-    assert!(told.out.starts_with("scenario  technique"), "{}", told.out);
-    let run = place.only_run();
-    let records = place.records();
+    let sandbox = Sandbox::new();
+    let output = sandbox.output("run --scenario short --seed 7 --no-report");
+    output.expect(0, &["short: 6 trials, seed 7", "[6/6] short "]);
+    assert!(output.out.starts_with("scenario  technique"), "{}", output.out);
+    let run = sandbox.only_run();
+    let records = sandbox.records();
     assert_eq!(records.len(), 6);
     for record in &records {
         let TrialResult::Complete(outcome) = &record.result else { panic!("{record:?}") };
@@ -30,22 +30,22 @@ fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
     }
     let table = fs::read_to_string(run.join("trials.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + 6);
-    let manifest = manifest(&place);
+    let manifest = manifest(&sandbox);
     assert_eq!((manifest.seed, manifest.planned_trials), (7, 6));
     assert!(
         manifest.socket_ping.is_some_and(|floor| floor.round_trip.count == 200),
         "a hundred pings before and a hundred after"
     );
     assert_eq!(manifest.skipped, []);
-    assert!(!place.path("REPORT.md").exists());
-    assert_eq!(files(&place.path("tmp"), "sock").len(), 0);
+    assert!(!sandbox.path("REPORT.md").exists());
+    assert_eq!(files(&sandbox.path("tmp"), "sock").len(), 0);
 }
 
 #[test]
 fn each_round_runs_every_technique_once() {
-    let place = Place::new();
-    place.output(&["run", "--scenario", "short", "--no-report"]).expect(0, &[]);
-    let records = place.records();
+    let sandbox = Sandbox::new();
+    sandbox.output("run --scenario short --no-report").expect(0, &[]);
+    let records = sandbox.records();
     for round in records.chunks(2) {
         assert_eq!(round[0].key.repetition, round[1].key.repetition);
         assert_ne!(round[0].key.technique, round[1].key.technique);
@@ -55,12 +55,10 @@ fn each_round_runs_every_technique_once() {
 
 #[test]
 fn what_is_left_out_is_named_with_the_reason() {
-    let place = Place::new();
-    place.scenario("other", &SHORT.replace("repetitions", "runs = \"when-named\"\nrepetitions"));
-    place
-        .output(&["run", "--technique", "raw-tcp", "--repetitions", "1", "--no-report"])
-        .expect(0, &["short: 1 trials"]);
-    let skipped = manifest(&place).skipped;
+    let sandbox = Sandbox::new();
+    sandbox.scenario("other", &SHORT.replace("repetitions", "runs = \"when-named\"\nrepetitions"));
+    sandbox.output("run --technique raw-tcp --repetitions 1 --no-report").expect(0, &["short: 1 trials"]);
+    let skipped = manifest(&sandbox).skipped;
     let found =
         |what: &str| skipped.iter().find(|skipped| skipped.what == what).map(|skipped| skipped.why.as_str());
     assert_eq!(found("scenario other"), Some("it runs only when it is named"));
@@ -70,20 +68,19 @@ fn what_is_left_out_is_named_with_the_reason() {
 
 #[test]
 fn a_second_run_of_the_day_gets_a_folder_of_its_own() {
-    let place = Place::new();
-    let arguments =
-        ["run", "--scenario", "short", "--repetitions", "1", "--technique", "raw-tcp", "--no-report"];
-    place.output(&arguments).expect(0, &[]);
-    place.output(&arguments).expect(0, &[]);
-    let runs = fs::read_dir(place.path("results")).unwrap().count();
+    let sandbox = Sandbox::new();
+    let arguments = "run --scenario short --repetitions 1 --technique raw-tcp --no-report";
+    sandbox.output(arguments).expect(0, &[]);
+    sandbox.output(arguments).expect(0, &[]);
+    let runs = fs::read_dir(sandbox.path("results")).unwrap().count();
     assert_eq!(runs, 2);
 }
 
 #[test]
 fn a_records_json_fits_the_schema_beside_it() {
-    let place = Place::new();
-    place.output(&["run", "--scenario", "short", "--repetitions", "1", "--no-report"]).expect(0, &[]);
-    let run = place.only_run();
+    let sandbox = Sandbox::new();
+    sandbox.output("run --scenario short --repetitions 1 --no-report").expect(0, &[]);
+    let run = sandbox.only_run();
     let json = |path| serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&json(run.join("trial.schema.json"))).unwrap();
     for path in files(&run.join("trials"), "json") {
@@ -95,43 +92,43 @@ fn a_records_json_fits_the_schema_beside_it() {
 
 #[test]
 fn a_results_folder_that_cannot_be_written_is_named_before_anything_is_started() {
-    let place = Place::new();
-    fs::write(place.path("file"), "").unwrap();
-    let told = place.output(&["run", "--scenario", "short", "--results", "file/results"]);
-    told.expect(
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("file"), "").unwrap();
+    let output = sandbox.output("run --scenario short --results file/results");
+    output.expect(
         2,
         &[
             "error: make a run's folder in file/results; name a folder that can be written",
             "caused by: Not a directory",
         ],
     );
-    assert!(!told.err.contains("trials, seed"), "{}", told.err);
+    assert!(!output.err.contains("trials, seed"), "{}", output.err);
 }
 
 #[test]
 fn a_disk_that_takes_no_more_is_named_before_anything_is_started() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     // The limit stands for a full disk, which a test cannot make: files over 8 blocks cannot be written.
     let script = r#"trap "" XFSZ; ulimit -f 8; exec "$0" run --scenario short"#;
     let mut shell = Command::new("sh");
-    shell.args(["-c", script, env!("CARGO_BIN_EXE_pushbench")]).current_dir(place.path(""));
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_pushbench")]).current_dir(sandbox.path(""));
     let output = shell.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("error: write results/") && said.contains("caused by: File too large"), "{said}");
-    assert_eq!(fs::read_dir(place.path("results")).unwrap().count(), 0, "no half of a run is left");
+    assert_eq!(fs::read_dir(sandbox.path("results")).unwrap().count(), 0, "no half of a run is left");
     assert!(!said.contains("trials, seed"), "{said}");
 }
 
 #[test]
 fn results_that_cannot_be_kept_any_more_end_the_run_and_keep_the_rest() {
-    let place = Place::new();
-    place.scenario("long", &SHORT.replace("repetitions = 3", "repetitions = 100"));
-    let mut running = place.start(&["run", "--scenario", "long", "--no-report"]);
-    running.until_it_says("[  1/200]");
-    let trials = place.only_run().join("trials");
+    let sandbox = Sandbox::new();
+    sandbox.scenario("long", &SHORT.replace("repetitions = 3", "repetitions = 100"));
+    let mut running = sandbox.start("run --scenario long --no-report");
+    running.until_progress("[  1/200]");
+    let trials = sandbox.only_run().join("trials");
     fs::rename(&trials, trials.with_extension("away")).unwrap();
-    running.told().expect(
+    running.finish().expect(
         2,
         &[
             "error: what was measured is kept in results/",
@@ -141,18 +138,18 @@ fn results_that_cannot_be_kept_any_more_end_the_run_and_keep_the_rest() {
         ],
     );
     assert!(!files(&trials.with_extension("away"), "json").is_empty());
-    place.until_nobody_is_left();
+    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn a_broken_record_is_named_with_the_remedy() {
-    let place = Place::new();
-    place.output(&["run", "--scenario", "short", "--repetitions", "1", "--no-report"]).expect(0, &[]);
-    let run = place.only_run();
+    let sandbox = Sandbox::new();
+    sandbox.output("run --scenario short --repetitions 1 --no-report").expect(0, &[]);
+    let run = sandbox.only_run();
     let record = files(&run.join("trials"), "json").remove(0);
     fs::write(&record, "{").unwrap();
-    let told = place.output(&["run", "--resume", &run.display().to_string()]);
-    told.expect(
+    let output = sandbox.output(&format!("run --resume {}", run.display()));
+    output.expect(
         2,
         &[
             "remove a record that is broken, and its trial is run again",
@@ -160,6 +157,6 @@ fn a_broken_record_is_named_with_the_remedy() {
         ],
     );
     fs::remove_file(&record).unwrap();
-    place.output(&["run", "--resume", "--no-report"]).expect(0, &["short: 1 trials"]);
-    assert_eq!(place.records().len(), 2);
+    sandbox.output("run --resume --no-report").expect(0, &["short: 1 trials"]);
+    assert_eq!(sandbox.records().len(), 2);
 }

@@ -7,33 +7,33 @@ use std::process::Stdio;
 
 use protocol::ready::ReadyLine;
 
-use crate::sandbox::{Place, Told};
+use crate::sandbox::{CommandOutput, Sandbox};
 
 #[test]
 fn flags_that_need_another_say_so() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for (flags, missing) in [
-        (&["--certificate", "c.pem"][..], "--key <PATH>"),
-        (&["--tls", "--key", "k.pem"], "--certificate <PATH>"),
-        (&["--certificate", "c.pem", "--key", "k.pem"], "--tls"),
-        (&["--no-resumption"], "--tls"),
+        ("--certificate c.pem", "--key <PATH>"),
+        ("--tls --key k.pem", "--certificate <PATH>"),
+        ("--certificate c.pem --key k.pem", "--tls"),
+        ("--no-resumption", "--tls"),
     ] {
-        place.output(&[&["serve", "websocket"], flags].concat()).expect(2, &[missing]);
+        sandbox.output(&format!("serve websocket {flags}")).expect(2, &[missing]);
     }
-    place.output(&["serve", "websocket", "--http", "3"]).expect(2, &["[possible values: 1.1, 2]"]);
+    sandbox.output("serve websocket --http 3").expect(2, &["[possible values: 1.1, 2]"]);
 }
 
 #[test]
 fn what_the_protocol_suites_expect_is_served_by_socketio_only() {
-    let flags = ["serve", "websocket", "--application", "protocol-tests"];
-    Place::new().output(&flags).expect(2, &["--application protocol-tests is for socketio only"]);
+    let flags = "serve websocket --application protocol-tests";
+    Sandbox::new().output(&flags).expect(2, &["--application protocol-tests is for socketio only"]);
 }
 
 #[test]
 fn a_certificate_that_cannot_be_had_is_named_with_reason_and_remedy() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let serve = |certificate: &str| {
-        place.output(&["serve", "raw-tcp", "--tls", "--certificate", certificate, "--key", "key.pem"])
+        sandbox.output(&format!("serve raw-tcp --tls --certificate {certificate} --key key.pem"))
     };
     serve("none.pem").expect(
         2,
@@ -43,15 +43,15 @@ fn a_certificate_that_cannot_be_had_is_named_with_reason_and_remedy() {
             "No such file",
         ],
     );
-    fs::write(place.path("prose.pem"), "this is no PEM").unwrap();
+    fs::write(sandbox.path("prose.pem"), "this is no PEM").unwrap();
     serve("prose.pem").expect(2, &["from prose.pem: name a PEM file that holds a certificate"]);
 }
 
 #[test]
 fn the_ready_line_tells_the_certificate_and_the_end_who_was_refused() {
-    let place = Place::new();
-    let mut server = place
-        .pushbench(&["serve", "short-polling", "--tls"])
+    let sandbox = Sandbox::new();
+    let mut server = sandbox
+        .pushbench("serve short-polling --tls")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -67,6 +67,6 @@ fn the_ready_line_tells_the_certificate_and_the_end_who_was_refused() {
     // Returns once the server has given it up.
     client.read_to_end(&mut Vec::new()).unwrap();
     drop(server.stdin.take());
-    let told = Told::of(server.wait_with_output().unwrap());
-    told.expect(0, &["connections refused: 1; the last: TLS handshake: received corrupt message"]);
+    let output = CommandOutput::of(server.wait_with_output().unwrap());
+    output.expect(0, &["connections refused: 1; the last: TLS handshake: received corrupt message"]);
 }

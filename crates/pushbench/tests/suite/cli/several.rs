@@ -7,7 +7,7 @@ use model::trial::{Side, TrialRecord, TrialResult};
 use model::warning::Warning;
 use rustix::process::Signal;
 
-use crate::sandbox::{Place, until};
+use crate::sandbox::{Sandbox, until};
 
 const SUBSCRIBERS: u64 = 13;
 
@@ -55,8 +55,8 @@ phases.window = "60s"
 processes.cpu_contention = 2
 "#;
 
-fn reason(place: &Place) -> (Side, String) {
-    let TrialResult::Failed(failure) = &place.records()[0].result else { panic!("it did not fail") };
+fn reason(sandbox: &Sandbox) -> (Side, String) {
+    let TrialResult::Failed(failure) = &sandbox.records()[0].result else { panic!("it did not fail") };
     (failure.side, failure.reason.clone())
 }
 
@@ -65,11 +65,11 @@ fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
     if server_has_no_core("neighbours_compute_on_the_servers_core_until_the_trial_ends") {
         return;
     }
-    let (place, running) = Place::running(&BESIDE.replace("60s", "5s"));
-    let server = place.descendant("pushbench serve").pid;
+    let (sandbox, running) = Sandbox::running(&BESIDE.replace("60s", "5s"));
+    let server = sandbox.descendant("pushbench serve").pid;
     let (mut cores, mut neighbours) = (Vec::new(), Vec::new());
     until("two neighbours compute on each of the server's cores", || {
-        neighbours = place.descendants_called("pushbench cpu-contention");
+        neighbours = sandbox.descendants_called("pushbench cpu-contention");
         // Each process moves to its cores itself, a moment after it is there.
         cores = cores_of(server);
         let computed = |pid| loadgen::os::process_cpu_ns(pid).is_ok_and(|ns| ns > 100_000_000);
@@ -78,9 +78,9 @@ fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
     for neighbour in &neighbours {
         assert!(matches!(cores_of(neighbour.pid)[..], [core] if cores.contains(&core)), "{cores:?}");
     }
-    running.told().expect(0, &[]);
-    place.until_nobody_is_left();
-    assert_eq!(place.records()[0].settings.processes.cpu_contention, 2);
+    running.finish().expect(0, &[]);
+    sandbox.until_no_process_is_left();
+    assert_eq!(sandbox.records()[0].settings.processes.cpu_contention, 2);
 }
 
 /// Where the server has no core of its own it has no neighbours either.
@@ -104,30 +104,30 @@ fn a_neighbour_that_is_killed_fails_its_trial() {
     if server_has_no_core("a_neighbour_that_is_killed_fails_its_trial") {
         return;
     }
-    let (place, running) = Place::running(BESIDE);
+    let (sandbox, running) = Sandbox::running(BESIDE);
     // Once the load generator is there, the neighbours compute, and are watched.
-    place.descendant("pushbench load");
-    place.descendant("pushbench cpu-contention").kill();
-    running.told().expect(1, &["FAILED: "]);
-    let (side, reason) = reason(&place);
+    sandbox.descendant("pushbench load");
+    sandbox.descendant("pushbench cpu-contention").kill();
+    running.finish().expect(1, &["FAILED: "]);
+    let (side, reason) = reason(&sandbox);
     assert_eq!(
         (side, reason.as_str()),
         (Side::Supervisor, "the cpu-contention process ended with signal: 9 (SIGKILL)")
     );
-    place.until_nobody_is_left();
+    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn every_technique_delivers_everything_once_over_two_servers_and_three_load_processes() {
-    let place = Place::new();
-    place.scenario("all", ALL);
-    place.output(&["run", "--scenario", "all", "--no-report"]).expect(0, &[]);
-    let records = place.records();
+    let sandbox = Sandbox::new();
+    sandbox.scenario("all", ALL);
+    sandbox.output("run --scenario all --no-report").expect(0, &[]);
+    let records = sandbox.records();
     assert!(records.len() > 5, "every technique takes part");
     for record in &records {
         is_whole(record);
     }
-    place.until_nobody_is_left();
+    sandbox.until_no_process_is_left();
 }
 
 #[track_caller]
@@ -158,62 +158,62 @@ fn is_whole(record: &TrialRecord) {
 
 #[test]
 fn a_load_process_that_is_killed_fails_its_trial() {
-    let (place, running) = Place::running(ONE);
-    place.descendant("pushbench load-part").kill();
-    running.told().expect(1, &["FAILED: the load generator ended with"]);
-    let (side, reason) = reason(&place);
+    let (sandbox, running) = Sandbox::running(ONE);
+    sandbox.descendant("pushbench load-part").kill();
+    running.finish().expect(1, &["FAILED: the load generator ended with"]);
+    let (side, reason) = reason(&sandbox);
     assert_eq!(side, Side::Load);
     assert!(reason.contains(" of the load generator | caused by: it ended with signal: 9"), "{reason}");
-    place.until_nobody_is_left();
+    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn a_load_process_that_hangs_fails_its_trial_and_is_killed() {
-    let (place, running) = Place::running(ONE);
-    place.descendant("pushbench load-part").stop();
-    running.told().expect(1, &["FAILED: the load generator ended with"]);
-    let (side, reason) = reason(&place);
+    let (sandbox, running) = Sandbox::running(ONE);
+    sandbox.descendant("pushbench load-part").stop();
+    running.finish().expect(1, &["FAILED: the load generator ended with"]);
+    let (side, reason) = reason(&sandbox);
     assert_eq!(side, Side::Load);
     assert!(reason.contains(" of the load generator | caused by: it said nothing for 1"), "{reason}");
-    place.until_nobody_is_left();
+    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn one_of_several_servers_that_dies_fails_its_trial() {
-    let (place, running) = Place::running(ONE);
-    place.descendant("pushbench load-part");
-    place.descendant("pushbench serve").kill();
-    running.told().expect(1, &["FAILED: the server ended with signal: 9 (SIGKILL)"]);
-    assert_eq!(reason(&place).0, Side::Server);
-    place.until_nobody_is_left();
+    let (sandbox, running) = Sandbox::running(ONE);
+    sandbox.descendant("pushbench load-part");
+    sandbox.descendant("pushbench serve").kill();
+    running.finish().expect(1, &["FAILED: the server ended with signal: 9 (SIGKILL)"]);
+    assert_eq!(reason(&sandbox).0, Side::Server);
+    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn a_trial_of_several_processes_ends_at_once_when_it_is_interrupted() {
-    let (place, running) = Place::running(ONE);
-    place.descendant("pushbench load-part");
+    let (sandbox, running) = Sandbox::running(ONE);
+    sandbox.descendant("pushbench load-part");
     running.signal(Signal::INT);
-    running.told().expect(130, &["interrupted after 0 of 1 trial"]);
-    place.until_nobody_is_left();
+    running.finish().expect(130, &["interrupted after 0 of 1 trial"]);
+    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn a_stopped_load_process_does_not_outlive_a_supervisor_that_is_killed() {
-    let (place, running) = Place::running(ONE);
-    let part = place.descendant("pushbench load-part");
+    let (sandbox, running) = Sandbox::running(ONE);
+    let part = sandbox.descendant("pushbench load-part");
     // It starts threads once it has asked to go with its supervisor.
     until("it is set up", || part.threads() > 1);
     part.stop();
     until("it stands still", || part.is_stopped());
     running.signal(Signal::KILL);
-    assert_eq!(running.told().code, Some(128 + 9));
-    place.until_nobody_is_left();
+    assert_eq!(running.finish().code, Some(128 + 9));
+    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn more_subscribers_than_a_server_holds_are_refused_with_the_remedy() {
-    let place = Place::new();
-    place.scenario("one", &ONE.replace("count = 6", "count = 90000"));
-    place.output(&["run", "--scenario", "one", "--no-report"]).expect(1, &["FAILED: it takes ", "raise "]);
-    assert_eq!(reason(&place).0, Side::Supervisor);
+    let sandbox = Sandbox::new();
+    sandbox.scenario("one", &ONE.replace("count = 6", "count = 90000"));
+    sandbox.output("run --scenario one --no-report").expect(1, &["FAILED: it takes ", "raise "]);
+    assert_eq!(reason(&sandbox).0, Side::Supervisor);
 }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use model::trial::{TrialRecord, TrialResult};
 use protocol::ready::ReadyLine;
 
-use crate::sandbox::Place;
+use crate::sandbox::Sandbox;
 
 /// Two trials over TLS.
 const TLS: &str = r#"
@@ -43,25 +43,25 @@ fn reason(record: &TrialRecord) -> &str {
 /// Runs `text` against a server program with this script; both trials must fail for a reason with all of `words`.
 #[track_caller]
 fn both_trials_fail_with(text: &str, script: &str, words: &[&str]) {
-    let place = Place::new();
-    place.scenario("one", text);
-    let program = place.script("server", script);
-    let told = place.output(&["run", "--scenario", "one", "--no-report", "--server-program", &program]);
-    told.expect(1, &["FAILED: ", "2 trials failed or lost events"]);
-    let records = place.records();
+    let sandbox = Sandbox::new();
+    sandbox.scenario("one", text);
+    let program = sandbox.script("server", script);
+    let output = sandbox.output(&format!("run --scenario one --no-report --server-program {program}"));
+    output.expect(1, &["FAILED: ", "2 trials failed or lost events"]);
+    let records = sandbox.records();
     assert_eq!(records.len(), 2, "a failed trial does not end the run");
     for record in &records {
         for words in words {
             assert!(reason(record).contains(words), "`{words}` is not in: {}", reason(record));
         }
     }
-    place.until_nobody_is_left();
+    sandbox.until_no_process_is_left();
 }
 
 /// A certificate as a server of the test's own shows it, base64.
-fn certificate(place: &Place) -> String {
-    let mut server = place
-        .pushbench(&["serve", "long-polling", "--tls"])
+fn certificate(sandbox: &Sandbox) -> String {
+    let mut server = sandbox
+        .pushbench("serve long-polling --tls")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -91,7 +91,7 @@ fn a_server_without_tls_fails_the_trials_that_ask_for_it() {
 
 #[test]
 fn a_peer_that_speaks_no_tls_behind_its_certificate_fails_the_trials() {
-    let shown = certificate(&Place::new());
+    let shown = certificate(&Sandbox::new());
     let plain = serve_with("--tls|--no-resumption) ;;").replace("exec ", "");
     let claimed = format!("{{ {plain}\n}} | sed -u 's|^{{|{{\"certificate\":\"{shown}\",|'");
     both_trials_fail_with(TLS, &claimed, &["speak TLS"]);
@@ -99,7 +99,7 @@ fn a_peer_that_speaks_no_tls_behind_its_certificate_fails_the_trials() {
 
 #[test]
 fn a_server_whose_certificate_is_another_fails_the_trials() {
-    let shown = certificate(&Place::new());
+    let shown = certificate(&Sandbox::new());
     let own = serve_with("").replace("exec ", "");
     let claimed =
         format!("{{ {own}\n}} | sed -u 's|\"certificate\":\"[^\"]*\"|\"certificate\":\"{shown}\"|'");

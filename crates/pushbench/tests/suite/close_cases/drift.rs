@@ -25,9 +25,9 @@ const OF_THE_MESSAGE: [&str; 2] = ["content-length", "sec-websocket-key"];
 
 #[test]
 fn the_browser_profile_is_what_chromium_sends() {
-    if require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)).is_none() {
+    let Some(_) = require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)) else {
         return;
-    }
+    };
     for (kind, exchange) in PROFILE {
         let heads = &browser_probe().of(Client::Chromium).heads;
         let seen = heads.iter().find(|head| head.kind == kind).expect("a head of each kind");

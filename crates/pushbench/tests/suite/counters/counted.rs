@@ -4,24 +4,22 @@ use model::trial::{Counted, TrialRecord, TrialResult};
 use test_support::{program, require};
 
 use crate::counters::COUNTED;
-use crate::sandbox::Place;
+use crate::sandbox::Sandbox;
 
 /// The counts of a run of `text`, which has one trial.
 fn counts(text: &str) -> (Counted, TrialRecord) {
-    let place = Place::new();
-    place.scenario("counted", text);
-    place.output(&["run", "--scenario", "counted", "--no-report"]).expect(0, &[]);
-    place.until_nobody_is_left();
-    let record = place.records().pop().expect("there was a trial");
+    let sandbox = Sandbox::new();
+    sandbox.scenario("counted", text);
+    sandbox.output("run --scenario counted --no-report").expect(0, &[]);
+    sandbox.until_no_process_is_left();
+    let record = sandbox.records().pop().expect("there was a trial");
     let TrialResult::Complete(outcome) = &record.result else { panic!("{record:?}") };
     (outcome.cost.counted.clone().expect("it was counted"), record)
 }
 
 #[test]
 fn system_calls_of_a_delivery_are_counted_by_name() {
-    if require("strace", program("strace")).is_none() {
-        return;
-    }
+    let Some(_) = require("strace", program("strace")) else { return };
     let (counted, _) = counts(COUNTED);
     // Half a second of 100 events each, to five subscribers.
     assert_eq!(counted.deliveries, 250, "{counted:?}");
@@ -37,9 +35,7 @@ fn system_calls_of_a_delivery_are_counted_by_name() {
 
 #[test]
 fn instructions_of_a_delivery_are_counted() {
-    if require("valgrind", program("valgrind")).is_none() {
-        return;
-    }
+    let Some(_) = require("valgrind", program("valgrind")) else { return };
     let (counted, _) = counts(&COUNTED.replace("system-calls", "instructions"));
     assert_eq!(counted.deliveries, 250, "{counted:?}");
     assert!(counted.tool.starts_with("valgrind"), "{counted:?}");
@@ -51,10 +47,10 @@ fn instructions_of_a_delivery_are_counted() {
 
 #[test]
 fn a_trial_that_is_not_counted_has_no_counts() {
-    let place = Place::new();
-    place.scenario("counted", &COUNTED.replace("system-calls", "nothing"));
-    place.output(&["run", "--scenario", "counted", "--no-report"]).expect(0, &[]);
-    let record = place.records().pop().expect("there was a trial");
+    let sandbox = Sandbox::new();
+    sandbox.scenario("counted", &COUNTED.replace("system-calls", "nothing"));
+    sandbox.output("run --scenario counted --no-report").expect(0, &[]);
+    let record = sandbox.records().pop().expect("there was a trial");
     let cost = record.result.outcome().map(|outcome| outcome.cost.counted.clone());
     assert_eq!((record.settings.counted, cost), (None, Some(None)));
 }

@@ -10,28 +10,28 @@ use rustix::process::Signal;
 use test_support::{program, require};
 
 use crate::counters::COUNTED;
-use crate::sandbox::{Place, Told};
+use crate::sandbox::{CommandOutput, Sandbox};
 
 /// pushbench where programs are found in the folder `bin` of the place, and nowhere else that people put them.
-fn with_only(place: &Place, arguments: &[&str]) -> Command {
-    let mut command = place.pushbench(arguments);
-    command.env("PATH", place.path("bin"));
+fn with_only(sandbox: &Sandbox, arguments: &str) -> Command {
+    let mut command = sandbox.pushbench(arguments);
+    command.env("PATH", sandbox.path("bin"));
     command
 }
 
-fn told(mut command: Command) -> Told {
-    Told::of(command.output().expect("pushbench starts"))
+fn output_of(mut command: Command) -> CommandOutput {
+    CommandOutput::of(command.output().expect("pushbench starts"))
 }
 
 #[test]
 fn a_tool_that_is_missing_is_named_with_what_installs_it() {
-    let place = Place::new();
-    place.scenario("counted", COUNTED);
-    let arguments = ["run", "--scenario", "counted", "--scenario", "short", "--no-report"];
-    told(with_only(&place, &arguments))
+    let sandbox = Sandbox::new();
+    sandbox.scenario("counted", COUNTED);
+    let arguments = "run --scenario counted --scenario short --no-report";
+    output_of(with_only(&sandbox, arguments))
         .expect(0, &["skipped: scenario counted: strace is missing; install strace"]);
-    assert!(place.records().iter().all(|record| record.key.scenario == "short"));
-    let text = fs::read_to_string(place.only_run().join("manifest.json")).unwrap();
+    assert!(sandbox.records().iter().all(|record| record.key.scenario == "short"));
+    let text = fs::read_to_string(sandbox.only_run().join("manifest.json")).unwrap();
     let manifest: Manifest = serde_json::from_str(&text).unwrap();
     let skipped: Vec<_> =
         manifest.skipped.iter().filter(|skipped| skipped.what == "scenario counted").collect();
@@ -40,24 +40,24 @@ fn a_tool_that_is_missing_is_named_with_what_installs_it() {
 
 #[test]
 fn only_what_needs_the_missing_tool_is_left_out() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let sweep = "[[sweep]]\nkey = \"counted\"\nvalues = [\"nothing\", \"system-calls\"]\n";
-    place.scenario("both", &(COUNTED.replace("counted = \"system-calls\"\n", "") + sweep));
-    told(with_only(&place, &["run", "--scenario", "both", "--no-report"]))
+    sandbox.scenario("both", &(COUNTED.replace("counted = \"system-calls\"\n", "") + sweep));
+    output_of(with_only(&sandbox, "run --scenario both --no-report"))
         .expect(0, &["skipped: counter system-calls in both: strace is missing; install strace"]);
-    let records = place.records();
+    let records = sandbox.records();
     assert!(matches!(&records[..], [one] if one.settings.counted.is_none()), "{records:?}");
 }
 
 /// The only trial of a run, with a tool that is this script.
 fn failure_with(script: &str) -> (Side, String) {
-    let place = Place::new();
-    fs::create_dir(place.path("bin")).unwrap();
-    place.script("bin/strace", script);
-    place.scenario("counted", COUNTED);
-    told(with_only(&place, &["run", "--scenario", "counted", "--no-report"])).expect(1, &[]);
-    place.until_nobody_is_left();
-    match place.records().pop().expect("there was a trial").result {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("bin")).unwrap();
+    sandbox.script("bin/strace", script);
+    sandbox.scenario("counted", COUNTED);
+    output_of(with_only(&sandbox, "run --scenario counted --no-report")).expect(1, &[]);
+    sandbox.until_no_process_is_left();
+    match sandbox.records().pop().expect("there was a trial").result {
         TrialResult::Failed(failure) => (failure.side, failure.reason),
         other => panic!("{other:?}"),
     }
@@ -94,48 +94,42 @@ fn a_tool_that_counts_nothing_more_in_the_whole_window_fails_its_trial() {
 }
 
 /// A trial of a minute, with its server under strace.
-fn under_way(place: &Place) -> crate::sandbox::Running {
-    place.scenario("counted", &COUNTED.replace("\"1s\"", "\"60s\""));
-    let running = place.start(&["run", "--scenario", "counted", "--no-report"]);
+fn under_way(sandbox: &Sandbox) -> crate::sandbox::Running {
+    sandbox.scenario("counted", &COUNTED.replace("\"1s\"", "\"60s\""));
+    let running = sandbox.start("run --scenario counted --no-report");
     // The load generator is started when the server is ready.
-    place.descendant(" load");
+    sandbox.descendant(" load");
     running
 }
 
 #[test]
 fn an_interrupt_ends_the_tool_and_its_server() {
-    if require("strace", program("strace")).is_none() {
-        return;
-    }
-    let place = Place::new();
-    let running = under_way(&place);
+    let Some(_) = require("strace", program("strace")) else { return };
+    let sandbox = Sandbox::new();
+    let running = under_way(&sandbox);
     running.signal(Signal::INT);
-    running.told().expect(130, &[]);
-    place.until_nobody_is_left();
+    running.finish().expect(130, &[]);
+    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn a_supervisor_that_is_killed_leaves_nobody_behind() {
-    if require("strace", program("strace")).is_none() {
-        return;
-    }
-    let place = Place::new();
-    let running = under_way(&place);
+    let Some(_) = require("strace", program("strace")) else { return };
+    let sandbox = Sandbox::new();
+    let running = under_way(&sandbox);
     running.signal(Signal::KILL);
-    running.told();
-    place.until_nobody_is_left();
+    running.finish();
+    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn a_tool_that_dies_fails_its_trial_and_takes_its_server_along() {
-    if require("strace", program("strace")).is_none() {
-        return;
-    }
-    let place = Place::new();
-    let running = under_way(&place);
-    place.descendant("strace -f").kill();
-    running.told().expect(1, &[]);
-    place.until_nobody_is_left();
-    let result = place.records().pop().expect("there was a trial").result;
+    let Some(_) = require("strace", program("strace")) else { return };
+    let sandbox = Sandbox::new();
+    let running = under_way(&sandbox);
+    sandbox.descendant("strace -f").kill();
+    running.finish().expect(1, &[]);
+    sandbox.until_no_process_is_left();
+    let result = sandbox.records().pop().expect("there was a trial").result;
     assert!(matches!(&result, TrialResult::Failed(failure) if failure.side == Side::Server), "{result:?}");
 }

@@ -1,7 +1,7 @@
 use model::trial::TrialResult;
 
 use crate::disturbance::{blaming, outcomes, techniques};
-use crate::sandbox::Place;
+use crate::sandbox::Sandbox;
 
 /// 30 events for each of 200 subscribers, of which a restart hits some six.
 const RESTARTED: &str = r#"
@@ -24,10 +24,10 @@ values = ["none", "jittered"]
 
 #[test]
 fn after_a_restart_every_subscriber_of_every_technique_has_everything_once() {
-    let place = Place::new();
-    place.scenario("restarted", RESTARTED);
-    place.output(&["run", "--scenario", "restarted", "--no-report"]).expect(0, &[]);
-    let records = place.records();
+    let sandbox = Sandbox::new();
+    sandbox.scenario("restarted", RESTARTED);
+    sandbox.output("run --scenario restarted --no-report").expect(0, &[]);
+    let records = sandbox.records();
     assert_eq!((techniques(&records), records.len()), (7, 14));
     for (name, _, outcome) in outcomes(&records) {
         let counts = &outcome.counts;
@@ -52,32 +52,24 @@ fn after_a_restart_every_subscriber_of_every_technique_has_everything_once() {
         assert!(outcome.cost.server_cpu_ns > 0 && outcome.cost.server_rss_end_bytes > 0, "{name}");
         assert!(blaming(outcome).is_empty(), "{name}: {:?}", outcome.warnings);
     }
-    assert!(place.descendants().is_empty());
+    assert!(sandbox.descendants().is_empty());
 }
 
 #[test]
 fn a_server_that_cannot_be_started_again_is_told_with_its_words() {
-    let place = Place::new();
-    place.scenario("restarted", RESTARTED);
+    let sandbox = Sandbox::new();
+    sandbox.scenario("restarted", RESTARTED);
     let own = env!("CARGO_BIN_EXE_pushbench");
-    let mark = place.path("was-here").display().to_string();
+    let mark = sandbox.path("was-here").display().to_string();
     let once =
         format!("[ -e {mark} ] && {{ echo no more of this >&2; exit 3; }}; : > {mark}; exec {own} \"$@\"");
-    let program = place.script("once", &once);
-    let arguments = [
-        "run",
-        "--scenario",
-        "restarted",
-        "--technique",
-        "raw-tcp",
-        "--no-report",
-        "--server-program",
-        &program,
-    ];
-    place.output(&arguments).expect(1, &[]);
-    let records = place.records();
+    let program = sandbox.script("once", &once);
+    let arguments =
+        format!("run --scenario restarted --technique raw-tcp --no-report --server-program {program}");
+    sandbox.output(&arguments).expect(1, &[]);
+    let records = sandbox.records();
     let TrialResult::Failed(failure) = &records[0].result else { panic!("{:?}", records[0].result) };
     let expected = "the server could not be started again: the server ended with exit status: 3; it said: no more of this";
     assert!(failure.reason.starts_with(expected), "{failure:?}");
-    assert!(place.descendants().is_empty());
+    assert!(sandbox.descendants().is_empty());
 }

@@ -1,5 +1,5 @@
 use crate::disturbance::{blaming, outcomes, techniques};
-use crate::sandbox::Place;
+use crate::sandbox::Sandbox;
 
 /// 160 events of 8 KiB for each of 40 subscribers, two of which are slow consumers: 1.3 MB each, of which the kernel's buffers
 /// hold a tenth.
@@ -28,10 +28,10 @@ const PUSHED: [&str; 5] = ["http-streaming-ndjson", "http-streaming-sse", "webso
 
 #[test]
 fn beside_slow_consumers_everybody_else_has_everything_and_they_are_cut_off() {
-    let place = Place::new();
-    place.scenario("slow", SLOW);
-    place.output(&["run", "--scenario", "slow", "--no-report"]).expect(0, &[]);
-    let records = place.records();
+    let sandbox = Sandbox::new();
+    sandbox.scenario("slow", SLOW);
+    sandbox.output("run --scenario slow --no-report").expect(0, &[]);
+    let records = sandbox.records();
     assert_eq!((techniques(&records), records.len()), (7, 14));
     for (name, record, outcome) in outcomes(&records) {
         let counts = &outcome.counts;
@@ -51,5 +51,5 @@ fn beside_slow_consumers_everybody_else_has_everything_and_they_are_cut_off() {
         }
         assert!(blaming(outcome).is_empty(), "{name}: {:?}", outcome.warnings);
     }
-    assert!(place.descendants().is_empty());
+    assert!(sandbox.descendants().is_empty());
 }

@@ -3,7 +3,7 @@
 use model::trial::{Observed, TrialOutcome, TrialRecord};
 
 use crate::observer::namespaces;
-use crate::sandbox::Place;
+use crate::sandbox::Sandbox;
 
 /// IPv4 20, TCP 20, timestamps 12 (RFC 791 §3.1, RFC 9293 §3.1, RFC 7323 §3.2).
 const HEADERS: u64 = 52;
@@ -92,13 +92,11 @@ fn packets_after_the_end(record: &TrialRecord) -> i64 {
 
 #[test]
 fn the_layers_of_every_technique_and_transport_add_up_to_what_the_kernel_counted() {
-    let place = Place::new();
-    if !namespaces::can_be_made(&place) {
-        return;
-    }
-    place.scenario("all", ALL);
-    place.output(&["run", "--scenario", "all", "--no-report"]).expect(0, &[]);
-    let records = place.records();
+    let sandbox = Sandbox::new();
+    let Some(()) = namespaces::can_be_made(&sandbox) else { return };
+    sandbox.scenario("all", ALL);
+    sandbox.output("run --scenario all --no-report").expect(0, &[]);
+    let records = sandbox.records();
     assert_eq!(
         records.len(),
         2 * (5 * 2 + 3 + 1),
@@ -116,13 +114,11 @@ fn the_layers_of_every_technique_and_transport_add_up_to_what_the_kernel_counted
 
 #[test]
 fn compressed_messages_both_ways_and_a_connection_for_each_request_add_up_too() {
-    let place = Place::new();
-    if !namespaces::can_be_made(&place) {
-        return;
-    }
-    place.scenario("more", MORE);
-    place.output(&["run", "--scenario", "more", "--no-report"]).expect(0, &[]);
-    let records = place.records();
+    let sandbox = Sandbox::new();
+    let Some(()) = namespaces::can_be_made(&sandbox) else { return };
+    sandbox.scenario("more", MORE);
+    sandbox.output("run --scenario more --no-report").expect(0, &[]);
+    let records = sandbox.records();
     // Socket.IO's upgrade knows neither HTTP/2 nor compression.
     assert_eq!(records.len(), 2 * 6);
     records.iter().for_each(adds_up);
@@ -132,13 +128,11 @@ fn compressed_messages_both_ways_and_a_connection_for_each_request_add_up_too() 
 
 #[test]
 fn a_large_event_is_fewer_packets_here_than_segments_of_a_1500_byte_path() {
-    let place = Place::new();
-    if !namespaces::can_be_made(&place) {
-        return;
-    }
-    place.scenario("large", &ALL.replace("100 B", "16 KiB").replace("[\"1.1\", \"2\"]", "[\"1.1\"]"));
-    place.output(&["run", "--scenario", "large", "--no-report"]).expect(0, &[]);
-    for record in &place.records() {
+    let sandbox = Sandbox::new();
+    let Some(()) = namespaces::can_be_made(&sandbox) else { return };
+    sandbox.scenario("large", &ALL.replace("100 B", "16 KiB").replace("[\"1.1\", \"2\"]", "[\"1.1\"]"));
+    sandbox.output("run --scenario large --no-report").expect(0, &[]);
+    for record in &sandbox.records() {
         adds_up(record);
         let (outcome, kernel) = observed(record);
         let down = &outcome.segments.total.down;

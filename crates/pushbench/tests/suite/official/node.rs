@@ -16,12 +16,12 @@ pub(crate) struct Script {
 }
 
 /// Whether there is Node, and the packages that are pinned for it. Otherwise the test is skipped or fails.
-pub(crate) fn is_installed() -> bool {
+pub(crate) fn is_installed() -> Option<()> {
     let has_packages = packages().join("node_modules").is_dir();
     let packages = has_packages.then_some(()).ok_or_else(|| {
         "the Node packages are missing; run npm ci --prefix targets/node (install npm)".to_owned()
     });
-    require("node", program("node").and(packages)).is_some()
+    require("node", program("node").and(packages))
 }
 
 /// Where the packages are installed.

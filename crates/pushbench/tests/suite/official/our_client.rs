@@ -70,9 +70,7 @@ impl Rig {
 
 /// Runs a test of each way, in bounded time, if there is Node.
 fn by_each_way(run: impl AsyncFn(SocketIoTransports)) {
-    if !node::is_installed() {
-        return;
-    }
+    let Some(()) = node::is_installed() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for way in WAYS {
         let bounded = async { tokio::time::timeout(LONGEST, run(way)).await };

@@ -87,9 +87,7 @@ fn transports(way: &str) -> (&str, Option<&str>) {
 
 #[tokio::test]
 async fn events_reach_the_official_client_and_come_back_from_it_by_each_way_plain_and_over_tls() {
-    if !node::is_installed() {
-        return;
-    }
+    let Some(()) = node::is_installed() else { return };
     for (way, flags) in WAYS.into_iter().flat_map(|way| [(way, &[][..]), (way, &["--tls"])]) {
         let mut rig = Rig::new("socket.io", way, flags);
         rig.join("/", &json!({"channel": 0})).await;
@@ -115,9 +113,7 @@ async fn events_reach_the_official_client_and_come_back_from_it_by_each_way_plai
 
 #[tokio::test]
 async fn a_burst_reaches_the_official_client_once_and_in_order_while_it_upgrades() {
-    if !node::is_installed() {
-        return;
-    }
+    let Some(()) = node::is_installed() else { return };
     for way in WAYS {
         let mut rig = Rig::joined(way, &[]).await;
         for _ in 0..2_000 {
@@ -132,9 +128,7 @@ async fn a_burst_reaches_the_official_client_once_and_in_order_while_it_upgrades
 
 #[tokio::test]
 async fn the_official_client_comes_back_after_a_cut_and_misses_nothing() {
-    if !node::is_installed() {
-        return;
-    }
+    let Some(()) = node::is_installed() else { return };
     for way in WAYS {
         let mut rig = Rig::joined(way, &[]).await;
         rig.publish("before");
@@ -153,9 +147,7 @@ async fn the_official_client_comes_back_after_a_cut_and_misses_nothing() {
 
 #[tokio::test]
 async fn who_may_not_join_or_says_what_is_no_message_is_told_why() {
-    if !node::is_installed() {
-        return;
-    }
+    let Some(()) = node::is_installed() else { return };
     for way in WAYS {
         let mut rig = Rig::new("socket.io", way, &[]);
         rig.join("/", &json!({"channel": 5_000})).await;
@@ -176,9 +168,7 @@ async fn who_may_not_join_or_says_what_is_no_message_is_told_why() {
 
 #[tokio::test]
 async fn the_official_client_hears_that_the_server_stops() {
-    if !node::is_installed() {
-        return;
-    }
+    let Some(()) = node::is_installed() else { return };
     for way in WAYS {
         let mut rig = Rig::joined(way, &[]).await;
         rig.server.end_input();
@@ -194,9 +184,7 @@ async fn the_official_client_hears_that_the_server_stops() {
 
 #[tokio::test]
 async fn arguments_and_attachments_go_both_ways_in_each_namespace_with_and_without_acknowledgement() {
-    if !node::is_installed() {
-        return;
-    }
+    let Some(()) = node::is_installed() else { return };
     let all =
         json!([1, "2", {"3": [true]}, {"bytes": [1, 2, 3]}, {"deep": [{"bytes": [4, 5]}], "null": null}]);
     let with = |event: &str| [vec![json!(event)], all.as_array().unwrap().clone()].concat();
@@ -217,9 +205,7 @@ async fn arguments_and_attachments_go_both_ways_in_each_namespace_with_and_witho
 
 #[tokio::test]
 async fn the_official_engine_io_client_gets_back_what_it_sends_and_stays_through_heartbeats() {
-    if !node::is_installed() {
-        return;
-    }
+    let Some(()) = node::is_installed() else { return };
     for way in WAYS {
         let mut rig = Rig::new("engine.io", way, &SUITES);
         let (first, then) = transports(way);

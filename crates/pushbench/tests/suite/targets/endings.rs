@@ -3,7 +3,7 @@
 use model::trial::TrialResult;
 use rustix::process::Signal;
 
-use crate::sandbox::Place;
+use crate::sandbox::Sandbox;
 
 /// A trial that nobody waits for.
 const ENDLESS: &str = r#"
@@ -18,66 +18,66 @@ phases.window = "10min"
 
 /// A target of three processes: a shell, one that only waits, and one of pushbench's own servers, which lives as long as its
 /// input is open. Our own server's trial takes as long as the target's; it is told apart by who started it.
-fn place() -> Place {
-    let place = Place::new();
-    std::fs::create_dir(place.path("targets")).expect("a folder");
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("targets")).expect("a folder");
     let program = env!("CARGO_BIN_EXE_pushbench");
     let script =
-        place.script("server", &format!("sleep 601 | {program} serve long-polling --listen 127.0.0.1:$1"));
+        sandbox.script("server", &format!("sleep 601 | {program} serve long-polling --listen 127.0.0.1:$1"));
     let text = format!(
         "label = \"A\"\nabout = \"b\"\n[start]\ncommand = [\"{script}\", \"{{port}}\"]\n\
          [publish]\npath = \"/messages?channel={{channel}}\"\n\
          [techniques.long-polling]\npath = \"/events?channel={{channel}}&after={{after}}\"\nresume = \"query\"\n"
     );
-    std::fs::write(place.path("targets/mine.toml"), text).expect("a target is written");
-    place.scenario("endless", ENDLESS);
-    place
+    std::fs::write(sandbox.path("targets/mine.toml"), text).expect("a target is written");
+    sandbox.scenario("endless", ENDLESS);
+    sandbox
 }
 
 /// Starts the run, whose first trial by this seed is the target's, and waits until its load generator runs.
-fn start(place: &Place) -> crate::sandbox::Running {
-    let running = place.start(&["run", "--scenario", "endless", "--no-report", "--seed", "2"]);
-    place.descendant("sleep 601");
-    place.descendant("pushbench load");
+fn start(sandbox: &Sandbox) -> crate::sandbox::Running {
+    let running = sandbox.start("run --scenario endless --no-report --seed 2");
+    sandbox.descendant("sleep 601");
+    sandbox.descendant("pushbench load");
     running
 }
 
 #[test]
 fn an_interrupted_or_killed_supervisor_leaves_none_of_a_targets_processes() {
     for signal in [Signal::INT, Signal::KILL] {
-        let place = place();
-        let running = start(&place);
+        let sandbox = sandbox();
+        let running = start(&sandbox);
         running.signal(signal);
-        let told = running.told();
-        assert!(matches!(told.code, Some(130 | 137)), "{told:?}");
-        place.until_nobody_is_left();
+        let output = running.finish();
+        assert!(matches!(output.code, Some(130 | 137)), "{output:?}");
+        sandbox.until_no_process_is_left();
     }
 }
 
 #[test]
 fn a_target_that_dies_in_the_middle_fails_its_trial_and_leaves_nobody() {
-    let place = place();
-    let mut running = start(&place);
-    place.descendant("/server ").kill();
-    running.until_it_says("FAILED: ");
+    let sandbox = sandbox();
+    let mut running = start(&sandbox);
+    sandbox.descendant("/server ").kill();
+    running.until_progress("FAILED: ");
     running.signal(Signal::INT);
-    running.told().expect(130, &[]);
-    let TrialResult::Failed(failure) = place.records().remove(0).result else { panic!("it died") };
+    running.finish().expect(130, &[]);
+    let TrialResult::Failed(failure) = sandbox.records().remove(0).result else { panic!("it died") };
     assert!(failure.reason.contains("mine ended by itself by signal 9"), "{failure:?}");
-    place.until_nobody_is_left();
+    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn a_keeper_that_is_killed_takes_the_target_with_it() {
-    let place = place();
-    let mut running = start(&place);
-    let ours = [place.descendant("/server ").pid, place.descendant("sleep 601").pid];
-    place.descendant("pushbench keep-target").kill();
-    running.until_it_says("FAILED: ");
+    let sandbox = sandbox();
+    let mut running = start(&sandbox);
+    let ours = [sandbox.descendant("/server ").pid, sandbox.descendant("sleep 601").pid];
+    sandbox.descendant("pushbench keep-target").kill();
+    running.until_progress("FAILED: ");
     crate::sandbox::until("the target has ended", || {
-        !place.descendants().iter().any(|left| ours.contains(&left.pid))
+        !sandbox.descendants().iter().any(|left| ours.contains(&left.pid))
     });
     running.signal(Signal::INT);
-    running.told().expect(130, &[]);
-    place.until_nobody_is_left();
+    running.finish().expect(130, &[]);
+    sandbox.until_no_process_is_left();
 }

@@ -3,18 +3,18 @@
 use model::trial::{Side, TrialRecord, TrialResult};
 use model::warning::Warning;
 
-use crate::sandbox::{Place, Told};
+use crate::sandbox::{CommandOutput, Sandbox};
 use crate::targets::served::{Behaviour, POLLS, serve, target_at};
 
 /// Runs the polls against our own server and this target.
-fn run(place: &Place, target: &str) -> Told {
-    place.scenario("polls", POLLS);
-    place.output(&["run", "--scenario", "polls", "--target", target, "--no-report", "--seed", "7"])
+fn run(sandbox: &Sandbox, target: &str) -> CommandOutput {
+    sandbox.scenario("polls", POLLS);
+    sandbox.output(&format!("run --scenario polls --target {target} --no-report --seed 7"))
 }
 
 /// The record of the target's trial; our own server's is complete whatever the target does.
-fn of_target(place: &Place) -> TrialRecord {
-    let records = place.records();
+fn of_target(sandbox: &Sandbox) -> TrialRecord {
+    let records = sandbox.records();
     assert_eq!(records.len(), 2);
     let (foreign, own): (Vec<_>, Vec<_>) =
         records.into_iter().partition(|record| record.key.target.is_some());
@@ -23,22 +23,22 @@ fn of_target(place: &Place) -> TrialRecord {
 }
 
 #[track_caller]
-fn fails_with(target: &dyn Fn(&Place) -> String, words: &[&str]) {
-    let place = Place::new();
-    let told = run(&place, &target(&place));
-    told.expect(1, &["1 trial failed or lost events"]);
-    let record = of_target(&place);
+fn fails_with(target: &dyn Fn(&Sandbox) -> String, words: &[&str]) {
+    let sandbox = Sandbox::new();
+    let output = run(&sandbox, &target(&sandbox));
+    output.expect(1, &["1 trial failed or lost events"]);
+    let record = of_target(&sandbox);
     let TrialResult::Failed(failure) = &record.result else { panic!("{record:?}") };
     for words in words {
         assert!(failure.reason.contains(words), "`{words}` is not in {}", failure.reason);
     }
-    place.until_nobody_is_left();
+    sandbox.until_no_process_is_left();
 }
 
 /// A target that is started as a shell script.
-fn script(place: &Place, text: &str, more: &str) -> String {
-    let program = place.script("server", text);
-    let file = place.path("mine.toml");
+fn script(sandbox: &Sandbox, text: &str, more: &str) -> String {
+    let program = sandbox.script("server", text);
+    let file = sandbox.path("mine.toml");
     let text = format!(
         "label = \"A test\"\nabout = \"a test's own\"\n{more}\n[start]\ncommand = [\"{program}\", \"{{port}}\"]\n\
          [publish]\npath = \"/publish\"\n[techniques.short-polling]\npath = \"/events\"\n"
@@ -50,10 +50,10 @@ fn script(place: &Place, text: &str, more: &str) -> String {
 #[test]
 fn a_server_that_does_its_work_delivers_everything_on_kept_and_on_closed_connections() {
     for behaviour in [Behaviour::Good, Behaviour::CloseCase] {
-        let place = Place::new();
-        let target = target_at(&place, serve(behaviour));
-        run(&place, &target).expect(0, &["polls: events are published by POST to every server"]);
-        let record = of_target(&place);
+        let sandbox = Sandbox::new();
+        let target = target_at(&sandbox, serve(behaviour));
+        run(&sandbox, &target).expect(0, &["polls: events are published by POST to every server"]);
+        let record = of_target(&sandbox);
         let TrialResult::Complete(outcome) = &record.result else { panic!("{behaviour:?}: {record:?}") };
         assert_eq!((outcome.counts.published, outcome.counts.delivered), (10, 30), "{behaviour:?}");
         assert_eq!((outcome.counts.lost, outcome.counts.duplicate, outcome.counts.reordered), (0, 0, 0));
@@ -63,47 +63,50 @@ fn a_server_that_does_its_work_delivers_everything_on_kept_and_on_closed_connect
         assert!(outcome.warnings.contains(&Warning::ServerCostUnknown), "{:?}", outcome.warnings);
         let misfits = |warning: &Warning| matches!(warning, Warning::BytesDoNotAddUp { .. });
         assert!(!outcome.warnings.iter().any(misfits), "{:?}", outcome.warnings);
-        place.until_nobody_is_left();
+        sandbox.until_no_process_is_left();
     }
 }
 
 #[test]
 fn an_event_that_is_refused_fails_the_trial_and_the_answer_is_quoted() {
     let words = "the server answered 507 to an event that was posted: all is full";
-    fails_with(&|place| target_at(place, serve(Behaviour::Refusing)), &[words]);
+    fails_with(&|sandbox| target_at(sandbox, serve(Behaviour::Refusing)), &[words]);
 }
 
 #[test]
 fn an_answer_that_is_no_http_is_quoted() {
     let words = "something else than HTTP/1.1: \"220 mail.example ESMTP";
-    fails_with(&|place| target_at(place, serve(Behaviour::Rubbish)), &[words]);
+    fails_with(&|sandbox| target_at(sandbox, serve(Behaviour::Rubbish)), &[words]);
 }
 
 #[test]
 fn a_server_that_hangs_up_on_an_event_fails_the_trial() {
     let words = "the server closed the connection on which events are posted";
-    fails_with(&|place| target_at(place, serve(Behaviour::HangingUp)), &[words]);
+    fails_with(&|sandbox| target_at(sandbox, serve(Behaviour::HangingUp)), &[words]);
 }
 
 #[test]
 fn messages_that_are_none_fail_the_trial() {
-    fails_with(&|place| target_at(place, serve(Behaviour::Garbling)), &["received messages cannot be read"]);
+    fails_with(
+        &|sandbox| target_at(sandbox, serve(Behaviour::Garbling)),
+        &["received messages cannot be read"],
+    );
 }
 
 #[test]
 fn a_server_that_never_answers_an_event_loses_it_and_hangs_nobody() {
-    let place = Place::new();
-    let target = target_at(&place, serve(Behaviour::Silent));
-    run(&place, &target).expect(1, &["MISSING "]);
-    let record = of_target(&place);
+    let sandbox = Sandbox::new();
+    let target = target_at(&sandbox, serve(Behaviour::Silent));
+    run(&sandbox, &target).expect(1, &["MISSING "]);
+    let record = of_target(&sandbox);
     assert!(matches!(record.result, TrialResult::Incomplete(_)), "{record:?}");
-    place.until_nobody_is_left();
+    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn a_server_that_dies_at_once_is_quoted() {
     fails_with(
-        &|place| script(place, "echo no such port >&2; exit 3", ""),
+        &|sandbox| script(sandbox, "echo no such port >&2; exit 3", ""),
         &["mine ended by itself with exit status 3", "no such port"],
     );
 }
@@ -111,7 +114,7 @@ fn a_server_that_dies_at_once_is_quoted() {
 #[test]
 fn a_server_that_never_listens_is_not_waited_for_longer_than_its_file_says() {
     fails_with(
-        &|place| script(place, "sleep 600 & exec sleep 600", "ready.within = \"300ms\""),
+        &|sandbox| script(sandbox, "sleep 600 & exec sleep 600", "ready.within = \"300ms\""),
         &["mine was not ready within 0.3 s: Connection refused"],
     );
 }
@@ -120,14 +123,14 @@ fn a_server_that_never_listens_is_not_waited_for_longer_than_its_file_says() {
 fn a_server_that_speaks_http_2_only_is_told_as_that() {
     // A SETTINGS frame (RFC 9113 §6.5) is all that it says to a request of HTTP/1.1.
     let address = says(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00");
-    fails_with(&|place| target_at(place, address), &["invalid HTTP version"]);
+    fails_with(&|sandbox| target_at(sandbox, address), &["invalid HTTP version"]);
 }
 
 #[test]
 fn readiness_by_a_path_asks_for_an_answer_of_http_1() {
     let address = says(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00");
-    let target = |place: &Place| {
-        let file = target_at(place, address);
+    let target = |sandbox: &Sandbox| {
+        let file = target_at(sandbox, address);
         let text = std::fs::read_to_string(&file).expect("it was written");
         std::fs::write(&file, format!("{text}[ready]\npath = \"/\"\nwithin = \"200ms\"\n"))
             .expect("and again");
@@ -138,10 +141,10 @@ fn readiness_by_a_path_asks_for_an_answer_of_http_1() {
 
 #[test]
 fn a_program_that_cannot_be_started_is_named() {
-    let target = |place: &Place| {
-        let file = script(place, "true", "");
+    let target = |sandbox: &Sandbox| {
+        let file = script(sandbox, "true", "");
         let text = std::fs::read_to_string(&file).expect("it was written");
-        let program = place.path("server").display().to_string();
+        let program = sandbox.path("server").display().to_string();
         std::fs::write(&file, text.replace(&program, "no-such-program")).expect("and again");
         file
     };
@@ -170,9 +173,9 @@ fn says(words: &'static [u8]) -> std::net::SocketAddr {
 
 #[test]
 fn a_targets_failure_is_the_servers() {
-    let place = Place::new();
-    let target = script(&place, "exit 1", "");
-    run(&place, &target).expect(1, &["FAILED: "]);
-    let TrialResult::Failed(failure) = of_target(&place).result else { panic!("it failed") };
+    let sandbox = Sandbox::new();
+    let target = script(&sandbox, "exit 1", "");
+    run(&sandbox, &target).expect(1, &["FAILED: "]);
+    let TrialResult::Failed(failure) = of_target(&sandbox).result else { panic!("it failed") };
     assert_eq!(failure.side, Side::Server);
 }

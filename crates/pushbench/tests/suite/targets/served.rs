@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::sandbox::Place;
+use crate::sandbox::Sandbox;
 
 /// What the server does with an event that is posted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +46,13 @@ pub(crate) fn serve(behaviour: Behaviour) -> SocketAddr {
 }
 
 /// A target file for a server that runs at `address`, polled by `after`.
-pub(crate) fn target_at(place: &Place, address: SocketAddr) -> String {
+pub(crate) fn target_at(sandbox: &Sandbox, address: SocketAddr) -> String {
     let text = format!(
         "label = \"A test\"\nabout = \"a test's own\"\naddress = \"{address}\"\n\
          [publish]\npath = \"/publish?channel={{channel}}\"\n\
          [techniques.short-polling]\npath = \"/events?channel={{channel}}&after={{after}}\"\nresume = \"query\"\n"
     );
-    let file = place.path("mine.toml");
+    let file = sandbox.path("mine.toml");
     std::fs::write(&file, text).expect("a target is written");
     file.display().to_string()
 }

@@ -8,7 +8,7 @@ use model::trial::TrialResult;
 use model::warning::Warning;
 use test_support::require;
 
-use crate::sandbox::Place;
+use crate::sandbox::Sandbox;
 
 fn scenario(target: &str) -> String {
     format!(
@@ -35,23 +35,24 @@ window = "500ms"
 }
 
 /// The project's targets beside the place's scenarios.
-fn with_targets(place: &Place) {
+fn with_targets(sandbox: &Sandbox) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the project").to_owned();
-    std::os::unix::fs::symlink(root.join("targets"), place.path("targets")).expect("a link");
+    std::os::unix::fs::symlink(root.join("targets"), sandbox.path("targets")).expect("a link");
 }
 
 /// Runs everything that `target` has, unless it is missing here and not required.
 fn delivers_everything(target: &str, needs: &str, techniques: &[&str]) {
-    let place = Place::new();
-    with_targets(&place);
-    place.scenario("all", &scenario(target));
-    let told = place.output(&["run", "--scenario", "all", "--no-report"]);
-    if let Some(line) = told.err.lines().find(|line| line.starts_with(&format!("skipped: target {target}"))) {
+    let sandbox = Sandbox::new();
+    with_targets(&sandbox);
+    sandbox.scenario("all", &scenario(target));
+    let output = sandbox.output("run --scenario all --no-report");
+    if let Some(line) = output.err.lines().find(|line| line.starts_with(&format!("skipped: target {target}")))
+    {
         require::<()>(needs, Err(line));
         return;
     }
-    told.expect(0, &[]);
-    let records = place.records();
+    output.expect(0, &[]);
+    let records = sandbox.records();
     let of_target: Vec<_> = records.iter().filter(|record| record.key.target.is_some()).collect();
     let mut slugs: Vec<&str> = of_target.iter().map(|record| record.key.technique.as_str()).collect();
     slugs.sort_unstable();
@@ -71,13 +72,13 @@ fn delivers_everything(target: &str, needs: &str, techniques: &[&str]) {
         assert!(!outcome.warnings.iter().any(misfits), "{:?}: {:?}", record.key, outcome.warnings);
         assert!(outcome.bytes.total.down.payload >= 120 * 100, "{:?}", record.key);
     }
-    nobody_is_left(&place);
+    nobody_is_left(&sandbox);
 }
 
 /// nginx overwrites its environment, by which others are found: its command line names its folder.
-fn nobody_is_left(place: &Place) {
-    place.until_nobody_is_left();
-    let folder = place.path("tmp").display().to_string();
+fn nobody_is_left(sandbox: &Sandbox) {
+    sandbox.until_no_process_is_left();
+    let folder = sandbox.path("tmp").display().to_string();
     crate::sandbox::until("every server has ended", || !command_lines().any(|line| line.contains(&folder)));
 }
 
