@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
     if arguments.iter().any(|argument| argument == "--quick") {
         command.arg("--quick");
     }
-    // In place of this process: whoever ends `cargo bench` ends the comparison, and no child is left behind.
+    // In place of this process, so that the end of `cargo bench` ends the comparison and no child is left.
     let error = command.exec();
     eprintln!("error: start the comparison: {error}");
     ExitCode::from(2)

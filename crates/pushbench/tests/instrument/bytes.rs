@@ -6,8 +6,7 @@ use model::trial::TrialOutcome;
 use model::warning::Warning;
 
 use crate::relay::{Life, Relay};
-use crate::techniques::every_technique;
-use crate::trial::{quiet, run_at, settings};
+use crate::trial::{every_technique, quiet, run_at, settings};
 
 const PAYLOAD_BYTES: u64 = 150;
 

@@ -1,4 +1,4 @@
-//! What goes wrong in a trial is survived, or told with its reason; never passed over.
+//! Faults in a trial are survived, or reported with their reason.
 
 use std::fs;
 use std::thread;
@@ -8,9 +8,8 @@ use model::settings::Settings;
 use model::warning::Warning;
 
 use crate::relay::{Life, Relay};
-use crate::server_process::{LONGEST, Serving};
-use crate::techniques::every_technique;
-use crate::trial::{Load, quiet, run_at, serve, settings};
+use crate::server_process::{LONGEST, ServerProcess};
+use crate::trial::{Load, every_technique, quiet, run_at, serve, settings};
 
 /// A trial that nobody awaits the end of.
 fn endless(more: &str) -> Settings {
@@ -47,8 +46,8 @@ fn cut_connections_are_resumed_without_gap_or_duplicate() {
         assert_eq!((counts.expected, counts.delivered), (300, 300));
         assert_eq!((counts.lost, counts.duplicate, counts.reordered), (0, 0, 0));
         assert!(counts.reconnects >= 4 && counts.reconnects <= cuts, "{} of {cuts}", counts.reconnects);
-        let told = |warning: &Warning| *warning == Warning::Reconnects { count: counts.reconnects };
-        assert!(outcome.warnings.iter().any(told), "{:?}", outcome.warnings);
+        let reported = |warning: &Warning| *warning == Warning::Reconnects { count: counts.reconnects };
+        assert!(outcome.warnings.iter().any(reported), "{:?}", outcome.warnings);
     });
 }
 
@@ -72,7 +71,7 @@ fn a_server_that_dies_ends_the_trial_with_the_reason() {
 }
 
 #[test]
-fn a_server_that_never_comes_back_from_a_restart_is_told_in_bounded_time() {
+fn a_server_that_does_not_restart_is_reported_in_bounded_time() {
     let settings = endless("restart.at = \"100ms\"");
     let server = serve("websocket", &settings);
     let begun = Instant::now();
@@ -85,7 +84,7 @@ fn a_server_that_never_comes_back_from_a_restart_is_told_in_bounded_time() {
 }
 
 #[test]
-fn a_load_generator_that_nobody_awaits_ends_and_leaves_no_server_stopped() {
+fn a_load_generator_without_a_supervisor_ends_and_leaves_no_server_stopped() {
     let settings = endless(r#"stall = { at = "0ms", for = "4min" }"#);
     every_technique(|technique| {
         let mut server = serve(technique, &settings);
@@ -98,7 +97,7 @@ fn a_load_generator_that_nobody_awaits_ends_and_leaves_no_server_stopped() {
 }
 
 /// Returns once the server's process stands still.
-fn until_stopped(server: &Serving) {
+fn until_stopped(server: &ServerProcess) {
     let begun = Instant::now();
     let stat = format!("/proc/{}/stat", server.ready().pid);
     while !fs::read_to_string(&stat).expect("the server is there").contains(") T ") {

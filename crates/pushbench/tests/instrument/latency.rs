@@ -3,8 +3,7 @@
 use model::settings::Settings;
 use model::trial::{Quantiles, TrialOutcome};
 
-use crate::techniques::every_technique;
-use crate::trial::{quiet, run, settings};
+use crate::trial::{every_technique, quiet, run, settings};
 
 const MS: u64 = 1_000_000;
 

@@ -11,8 +11,8 @@ use model::scenario::{Extent, Scenario};
 use model::settings::{Settings, UplinkTo};
 use model::trial::{ServerSpec, TrialOutcome, TrialSpec};
 
-use crate::server_process::{PUSHBENCH, Serving, kill};
-use crate::techniques::registry;
+use crate::server_process::{PUSHBENCH, ServerProcess, kill};
+use crate::techniques::{every_of, registry};
 
 /// The longest trial here takes 15 s, and a load generator gives its subscribers 30 s to connect.
 const LONGEST_TRIAL: Duration = Duration::from_secs(60);
@@ -22,6 +22,11 @@ pub(crate) fn quiet() -> MutexGuard<'static, ()> {
     static QUIET: Mutex<()> = Mutex::new(());
     // A test that failed has left nothing half done here.
     QUIET.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tries a property on every technique of the registry.
+pub(crate) fn every_technique(property: impl Fn(&str) + Sync) {
+    every_of(&registry(), property);
 }
 
 /// The settings that the body of a scenario file stands for.
@@ -34,7 +39,7 @@ pub(crate) fn settings(body: &str) -> Settings {
 }
 
 /// A server for such a trial.
-pub(crate) fn serve(technique: &str, settings: &Settings) -> Serving {
+pub(crate) fn serve(technique: &str, settings: &Settings) -> ServerProcess {
     let mut flags = Vec::new();
     if settings.greeting {
         flags.push("--greeting");
@@ -42,19 +47,19 @@ pub(crate) fn serve(technique: &str, settings: &Settings) -> Serving {
     if settings.uplink.as_ref().is_some_and(|uplink| uplink.to == UplinkTo::Application) {
         flags.extend(["--uplink", "application"]);
     }
-    Serving::start_directly(technique, &flags)
+    ServerProcess::start_directly(technique, &flags)
 }
 
 /// The outcome of a trial that must run to its end, with its subscribers connected straight to the server.
 pub(crate) fn run(technique: &str, settings: &Settings) -> TrialOutcome {
-    run_at(technique, settings, |serving| serving.ready().address)
+    run_at(technique, settings, |server| server.ready().address)
 }
 
 /// The same, with the subscribers sent to the address that `address` makes of the server's.
 pub(crate) fn run_at(
     technique: &str,
     settings: &Settings,
-    address: impl FnOnce(&Serving) -> SocketAddr,
+    address: impl FnOnce(&ServerProcess) -> SocketAddr,
 ) -> TrialOutcome {
     let mut server = serve(technique, settings);
     let output = Load::start(&server, address(&server), settings).finish();
@@ -69,7 +74,7 @@ pub(crate) struct Load(Child);
 
 impl Load {
     /// Starts the load of a trial, with nothing pinned.
-    pub(crate) fn start(server: &Serving, address: SocketAddr, settings: &Settings) -> Self {
+    pub(crate) fn start(server: &ServerProcess, address: SocketAddr, settings: &Settings) -> Self {
         let ready = server.ready();
         let spec = TrialSpec {
             technique: ready.technique.clone(),

@@ -1,4 +1,4 @@
-//! A server process of the built command, and whoever started it. Shared by all tests that need one.
+//! A server process of the built command, and its parent.
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -18,7 +18,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 pub(crate) const PUSHBENCH: &str = env!("CARGO_BIN_EXE_pushbench");
 
 /// A `pushbench serve` that listens, and its parent; they are the same process unless a program of its own started it.
-pub(crate) struct Serving {
+pub(crate) struct ServerProcess {
     ready: ReadyLine,
     parent: Child,
     stdout: BufReader<ChildStdout>,
@@ -26,7 +26,7 @@ pub(crate) struct Serving {
     _folder: TempDir,
 }
 
-impl Serving {
+impl ServerProcess {
     /// `pushbench serve` with these flags. `start` makes it from the folder for sockets and the whole command line.
     pub(crate) fn start(
         technique: &str,
@@ -56,7 +56,7 @@ impl Serving {
         })
     }
 
-    /// What it said when it was ready.
+    /// Its ready line.
     pub(crate) fn ready(&self) -> &ReadyLine {
         &self.ready
     }
@@ -71,12 +71,12 @@ impl Serving {
         drop(self.parent.stdin.take());
     }
 
-    /// Kills whoever started it, in a way that leaves no chance to clean up.
+    /// Kills its parent without a chance to clean up.
     pub(crate) fn kill_parent(&mut self) {
         self.parent.kill().expect("the parent runs");
     }
 
-    /// Returns once the server, and its parent, are gone: nobody holds the standard output any more.
+    /// Returns once the server and its parent have ended: no process holds the standard output any more.
     pub(crate) fn until_gone(&mut self) -> ExitStatus {
         let (gone, wait) = mpsc::channel();
         thread::scope(|scope| {
@@ -98,7 +98,7 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         // The lifeline's end stops a server below a program of its own. The kill is for one that does not mind it.
         self.end_input();

@@ -1,4 +1,4 @@
-//! The registry, as the command lists it, and properties over it. Shared by all tests that hold for every technique.
+//! The registry as the command lists it, and properties that hold for every technique.
 
 use std::any::Any;
 use std::process::Command;
@@ -6,10 +6,8 @@ use std::thread;
 
 use crate::server_process::PUSHBENCH;
 
-/// Tries a property on every technique of the registry, each in a thread that is named after it.
-pub(crate) fn every_technique(property: impl Fn(&str) + Sync) {
-    let techniques = registry();
-    assert!(techniques.len() >= 7, "the registry is known: {techniques:?}");
+/// Tries a property on each of these techniques, each in a thread that is named after it.
+pub(crate) fn every_of(techniques: &[String], property: impl Fn(&str) + Sync) {
     let broken: Vec<String> = thread::scope(|scope| {
         let spawn = |technique: &String| {
             let (technique, property) = (technique.clone(), &property);
@@ -36,5 +34,7 @@ pub(crate) fn registry() -> Vec<String> {
     let output = Command::new(PUSHBENCH).args(["list", "--techniques"]).output().expect("pushbench starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("slugs are text");
-    text.lines().map(str::to_owned).collect()
+    let techniques: Vec<_> = text.lines().map(str::to_owned).collect();
+    assert!(techniques.len() >= 7, "{techniques:?}");
+    techniques
 }

@@ -85,7 +85,7 @@ fn what_no_browser_speaks_is_skipped_by_name() {
 }
 
 #[test]
-fn a_survey_that_fails_is_told_and_fails_no_run() {
+fn a_browser_probe_that_fails_is_reported_and_fails_no_run() {
     let Some(_) = require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Whether something of a browser is left: a process that was told of the folder, or a file in it.
+//! Whether something of a browser is left: a process whose environment or command line names the folder, or a file in it.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ pub(crate) fn nothing_of(sandbox: &Sandbox) {
     until("every profile is removed", || fs::read_dir(&tmp).expect("a folder").next().is_none());
 }
 
-/// Whether a browser has been started from `place`: some process was told of a profile of its own.
+/// Whether a browser has been started from `place`: a process has a profile of its own.
 pub(crate) fn has_browser(sandbox: &Sandbox) -> bool {
     let profile = format!("HOME={}", sandbox.path("tmp/pushbench-browser-").display());
     processes_that_know(&profile).len() > 1

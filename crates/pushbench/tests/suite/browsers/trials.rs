@@ -24,7 +24,7 @@ phases = { warm_up = "200ms", window = "800ms", drain = "10s" }
 
 /// One way, each subscriber with a channel of its own.
 const NEWS: &str = r#"
-question = "Is a page told?"
+question = "Does everything reach a page?"
 reading = "It is, or it is not."
 events.rate = "20/s"
 subscribers = { count = 4, channels = 4 }
@@ -51,7 +51,7 @@ fn complete(record: TrialRecord) -> (String, TrialOutcome) {
 }
 
 /// That everything came once and in order, on a clock that is known, and that no byte is invented.
-fn assert_whole((technique, outcome): &(String, TrialOutcome)) {
+fn assert_complete((technique, outcome): &(String, TrialOutcome)) {
     let counts = &outcome.counts;
     assert!(counts.expected > 0 && counts.delivered == counts.expected, "{technique}: {counts:?}");
     let wrong = (counts.lost, counts.duplicate, counts.reordered, counts.reconnects);
@@ -70,7 +70,7 @@ fn chat(kind: BrowserKind) {
     let outcomes = run(kind, CHAT, "");
     assert_eq!(outcomes.len(), TECHNIQUES);
     for outcome in &outcomes {
-        assert_whole(outcome);
+        assert_complete(outcome);
         let counts = &outcome.1.counts;
         assert!(counts.uplink_due > 0 && counts.uplink_sent == counts.uplink_due, "{outcome:?}");
         assert_eq!(counts.expected, 3 * counts.uplink_due, "the three in the room hear it");
@@ -83,7 +83,7 @@ fn news(kind: BrowserKind) {
     let outcomes = run(kind, NEWS, "");
     assert_eq!(outcomes.len(), TECHNIQUES);
     for outcome in &outcomes {
-        assert_whole(outcome);
+        assert_complete(outcome);
         let (technique, counts) = (&*outcome.0, &outcome.1.counts);
         match technique {
             // Four subscribers poll ten times a second in four fifths of one.
@@ -95,28 +95,28 @@ fn news(kind: BrowserKind) {
 }
 
 #[test]
-fn everybody_in_a_chat_of_chromium_hears_everything_by_every_technique() {
+fn everyone_in_a_chat_of_chromium_hears_everything_by_every_technique() {
     chat(BrowserKind::Chromium);
 }
 
 #[test]
-fn everybody_in_a_chat_of_firefox_hears_everything_by_every_technique() {
+fn everyone_in_a_chat_of_firefox_hears_everything_by_every_technique() {
     chat(BrowserKind::Firefox);
 }
 
 #[test]
-fn chromium_is_told_everything_by_every_technique() {
+fn everything_reaches_chromium_by_every_technique() {
     news(BrowserKind::Chromium);
 }
 
 #[test]
-fn firefox_is_told_everything_by_every_technique() {
+fn everything_reaches_firefox_by_every_technique() {
     news(BrowserKind::Firefox);
 }
 
 /// TLS with a certificate that nobody has signed; over HTTP/2, all subscribers share a connection.
 #[test]
-fn a_page_over_tls_is_told_everything() {
+fn everything_reaches_a_page_over_tls() {
     const TLS: &str = "transport = { tls = true }\n";
     const HTTP_2: &str = "transport = { tls = true, http = \"2\", per_connection = 4 }\n";
     for kind in BrowserKind::ALL {
@@ -125,20 +125,20 @@ fn a_page_over_tls_is_told_everything() {
             let techniques = " --technique long-polling --technique http-streaming-sse --technique websocket";
             let outcomes = run(kind, &format!("{transport}{NEWS}"), techniques);
             assert_eq!(outcomes.len(), 3, "{kind} {transport}");
-            outcomes.iter().for_each(assert_whole);
+            outcomes.iter().for_each(assert_complete);
         }
     }
 }
 
 #[test]
-fn a_page_is_told_everything_by_each_way_of_socket_io() {
+fn everything_reaches_a_page_by_each_transport_of_socket_io() {
     for kind in BrowserKind::ALL {
         let Some(_) = require(kind.name(), browser::detect(kind)) else { continue };
         for way in ["polling", "upgrade", "websocket"] {
             let scenario = format!("socketio.transports = \"{way}\"\n{CHAT}");
             let outcomes = run(kind, &scenario, " --technique socketio");
             assert_eq!(outcomes.len(), 1);
-            assert_whole(&outcomes[0]);
+            assert_complete(&outcomes[0]);
             let polls = outcomes[0].1.counts.requests > 0;
             assert_eq!(polls, way == "polling", "{way}: {:?}", outcomes[0].1.counts);
         }

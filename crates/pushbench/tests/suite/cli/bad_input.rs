@@ -101,7 +101,7 @@ fn a_feed_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn load_that_is_told_rubbish_says_what_it_takes() {
+fn load_rejects_rubbish_with_what_it_accepts() {
     let sandbox = Sandbox::new();
     let mut load = sandbox.pushbench("load").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     load.stdin.take().unwrap().write_all(b"hello\n").unwrap();
@@ -131,7 +131,7 @@ fn a_report_needs_a_run() {
 }
 
 #[test]
-fn help_tells_units_examples_and_exit_codes() {
+fn help_lists_units_examples_and_exit_codes() {
     let sandbox = Sandbox::new();
     let output = sandbox.output("run --help");
     assert_eq!(output.code, Some(0));

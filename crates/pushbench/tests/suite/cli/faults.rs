@@ -85,7 +85,7 @@ fn a_load_generator_that_is_killed_fails_its_trial() {
 }
 
 #[test]
-fn what_the_server_says_at_its_end_is_told_of_a_trial_that_failed() {
+fn what_the_server_prints_at_its_end_is_reported_for_a_failed_trial() {
     let sandbox = Sandbox::new();
     sandbox.scenario("one", ONE);
     let script = format!("\"{}\" \"$@\"; echo connections refused: 3 >&2", env!("CARGO_BIN_EXE_pushbench"));
@@ -99,7 +99,7 @@ fn what_the_server_says_at_its_end_is_told_of_a_trial_that_failed() {
 }
 
 #[test]
-fn what_the_server_says_at_its_end_is_noted_of_a_trial_that_did_not_fail() {
+fn what_the_server_prints_at_its_end_is_noted_for_a_complete_trial() {
     let sandbox = Sandbox::new();
     let script = format!("\"{}\" \"$@\"; echo connections refused: 3 >&2", env!("CARGO_BIN_EXE_pushbench"));
     let program = sandbox.script("server", &script);

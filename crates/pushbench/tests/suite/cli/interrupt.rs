@@ -55,7 +55,7 @@ fn a_run_ends_at_once_in_the_middle_of_a_trial() {
 }
 
 #[test]
-fn a_run_ends_at_once_while_the_floor_is_measured() {
+fn a_run_ends_at_once_during_the_socket_ping() {
     let sandbox = Sandbox::new();
     let running = sandbox.start("run --scenario short");
     sandbox.descendant("pushbench socket-ping");
@@ -65,7 +65,7 @@ fn a_run_ends_at_once_while_the_floor_is_measured() {
 }
 
 #[test]
-fn nobody_outlives_a_supervisor_that_is_killed() {
+fn no_process_outlives_a_supervisor_that_is_killed() {
     let sandbox = Sandbox::new();
     sandbox.scenario("endless", ENDLESS);
     let running = sandbox.start("run --scenario endless");

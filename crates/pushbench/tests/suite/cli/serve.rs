@@ -48,7 +48,7 @@ fn a_certificate_that_cannot_be_had_is_named_with_reason_and_remedy() {
 }
 
 #[test]
-fn the_ready_line_tells_the_certificate_and_the_end_who_was_refused() {
+fn the_ready_line_has_the_certificate_and_the_end_reports_rejected_connections() {
     let sandbox = Sandbox::new();
     let mut server = sandbox
         .pushbench("serve short-polling --tls")

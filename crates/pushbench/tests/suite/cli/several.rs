@@ -1,5 +1,5 @@
-//! Several server processes and several load processes for one trial: all of them together are one, and when one of them dies
-//! or hangs, that is told and nobody is left behind.
+//! Several server processes and several load processes for one trial: together they are one, and when one of them dies
+//! or hangs, the run reports it and leaves no process.
 
 use std::io::Write as _;
 
@@ -45,7 +45,7 @@ load = 3
 "#;
 
 /// One that shares its core, if it has one of its own.
-const BESIDE: &str = r#"
+const CONTENDED: &str = r#"
 question = "Who else computes there?"
 reading = "Look at the processes."
 repetitions = 1
@@ -61,29 +61,29 @@ fn reason(sandbox: &Sandbox) -> (Side, String) {
 }
 
 #[test]
-fn neighbours_compute_on_the_servers_core_until_the_trial_ends() {
-    if server_has_no_core("neighbours_compute_on_the_servers_core_until_the_trial_ends") {
+fn contention_processes_compute_on_the_servers_core_until_the_trial_ends() {
+    if server_has_no_core("contention_processes_compute_on_the_servers_core_until_the_trial_ends") {
         return;
     }
-    let (sandbox, running) = Sandbox::running(&BESIDE.replace("60s", "5s"));
+    let (sandbox, running) = Sandbox::running(&CONTENDED.replace("60s", "5s"));
     let server = sandbox.descendant("pushbench serve").pid;
-    let (mut cores, mut neighbours) = (Vec::new(), Vec::new());
-    until("two neighbours compute on each of the server's cores", || {
-        neighbours = sandbox.descendants_called("pushbench cpu-contention");
+    let (mut cores, mut contenders) = (Vec::new(), Vec::new());
+    until("two contention processes compute on each of the server's cores", || {
+        contenders = sandbox.descendants_called("pushbench cpu-contention");
         // Each process moves to its cores itself, a moment after it is there.
         cores = cores_of(server);
         let computed = |pid| loadgen::os::process_cpu_ns(pid).is_ok_and(|ns| ns > 100_000_000);
-        neighbours.len() == 2 * cores.len() && neighbours.iter().all(|neighbour| computed(neighbour.pid))
+        contenders.len() == 2 * cores.len() && contenders.iter().all(|contender| computed(contender.pid))
     });
-    for neighbour in &neighbours {
-        assert!(matches!(cores_of(neighbour.pid)[..], [core] if cores.contains(&core)), "{cores:?}");
+    for contender in &contenders {
+        assert!(matches!(cores_of(contender.pid)[..], [core] if cores.contains(&core)), "{cores:?}");
     }
     running.finish().expect(0, &[]);
     sandbox.until_no_process_is_left();
     assert_eq!(sandbox.records()[0].settings.processes.cpu_contention, 2);
 }
 
-/// Where the server has no core of its own it has no neighbours either.
+/// Where the server has no core of its own it has no contenders either.
 fn server_has_no_core(test: &str) -> bool {
     let none = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
     if none {
@@ -100,12 +100,12 @@ fn cores_of(pid: u32) -> Vec<usize> {
 }
 
 #[test]
-fn a_neighbour_that_is_killed_fails_its_trial() {
-    if server_has_no_core("a_neighbour_that_is_killed_fails_its_trial") {
+fn a_contention_process_that_is_killed_fails_its_trial() {
+    if server_has_no_core("a_contention_process_that_is_killed_fails_its_trial") {
         return;
     }
-    let (sandbox, running) = Sandbox::running(BESIDE);
-    // Once the load generator is there, the neighbours compute, and are watched.
+    let (sandbox, running) = Sandbox::running(CONTENDED);
+    // Once the load generator is there, the contenders compute, and are watched.
     sandbox.descendant("pushbench load");
     sandbox.descendant("pushbench cpu-contention").kill();
     running.finish().expect(1, &["FAILED: "]);
@@ -125,13 +125,13 @@ fn every_technique_delivers_everything_once_over_two_servers_and_three_load_proc
     let records = sandbox.records();
     assert!(records.len() > 5, "every technique takes part");
     for record in &records {
-        is_whole(record);
+        assert_complete_over_all(record);
     }
     sandbox.until_no_process_is_left();
 }
 
 #[track_caller]
-fn is_whole(record: &TrialRecord) {
+fn assert_complete_over_all(record: &TrialRecord) {
     let technique = &record.key.technique;
     let outcome = record.result.outcome().unwrap_or_else(|| panic!("{technique}: {:?}", record.result));
     let counts = &outcome.counts;

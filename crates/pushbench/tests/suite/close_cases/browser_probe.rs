@@ -21,7 +21,7 @@ pub(crate) struct BrowserProbe {
     took: Duration,
 }
 
-/// The browser probe of native and the browsers that are here; made by whoever asks first.
+/// The browser probe of native and the browsers that are here; made once.
 pub(crate) fn browser_probe() -> &'static BrowserProbe {
     static SURVEY: OnceLock<BrowserProbe> = OnceLock::new();
     SURVEY.get_or_init(|| {

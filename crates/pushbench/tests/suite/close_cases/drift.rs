@@ -20,7 +20,7 @@ const PROFILE: [(&str, Exchange); 7] = [
     ("engine-io-poll", Exchange::EnginePoll),
     ("engine-io-post", Exchange::EnginePost),
 ];
-/// What depends on the message, and is added by whoever sends it.
+/// What depends on the message, and is added when it is sent.
 const OF_THE_MESSAGE: [&str; 2] = ["content-length", "sec-websocket-key"];
 
 #[test]

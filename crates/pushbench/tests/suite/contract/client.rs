@@ -1,10 +1,10 @@
 //! Small literal clients: blocking sockets, and the bytes as the standards have them.
 
 mod http;
-mod poll;
+mod http_streaming;
+mod polling;
 mod raw_tcp;
 mod socketio;
-mod stream;
 mod tcp;
 mod websocket;
 
@@ -13,51 +13,53 @@ use std::net::SocketAddr;
 use protocol::message::PayloadKind;
 use protocol::{Message, Resume, Stamp, Start};
 
-use poll::{Manner, Poll};
+use http_streaming::{Format, Stream};
+use polling::{Empty, Poll};
 use raw_tcp::RawTcp;
 use socketio::SocketIo;
-use stream::{Format, Stream};
 use websocket::WebSocket;
+
+use crate::techniques::{every_of, registry};
 
 /// A subscriber's connection to a server.
 pub(crate) trait Client: Send {
-    /// What the server says next. Panics when it is silent for long, cuts something off or breaks its protocol.
-    fn hear(&mut self) -> Heard;
+    /// What the server sends next. Panics if it is silent for long, truncates a message or breaks its protocol.
+    fn receive(&mut self) -> Received;
 
-    /// Sends a message up by the technique's own way.
-    fn say(&mut self, message: &[u8]);
+    /// Sends a message to the server.
+    fn send(&mut self, message: &[u8]);
 
-    /// Sends what asks for the next event and returns, without reading what comes.
-    fn ask_and_look_away(&mut self);
+    /// Requests the next event without reading the answer.
+    fn request_without_reading(&mut self);
 
-    /// The local end of the connection that hears.
+    /// The local end of the connection that receives.
     fn local_address(&self) -> SocketAddr;
 }
 
-/// What a server says to a subscriber.
+/// What a server sends to a subscriber.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Received {
     /// A message.
-    Message(Said),
+    Message(ReceivedMessage),
     /// The subscriber fell out of the replay window.
     TooSlow {
         /// How many events it missed.
         missed: u64,
     },
-    /// The connection is over, properly, and this was the last that was said.
+    /// The connection ended properly; the text names the last that was received.
     End(&'static str),
 }
 
-/// A message as it was heard.
+/// A message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Said {
+pub(crate) struct ReceivedMessage {
     /// Its stamp.
     pub(crate) stamp: Stamp,
     /// Its payload.
     pub(crate) payload: String,
 }
 
-impl Said {
+impl ReceivedMessage {
     pub(crate) fn decode(bytes: &[u8]) -> Self {
         let message =
             Message::decode(bytes).unwrap_or_else(|error| panic!("{error}: {}", bytes.escape_ascii()));
@@ -66,7 +68,7 @@ impl Said {
     }
 }
 
-/// The stamp's times that tests give their messages.
+/// The stamp of the tests' messages.
 const SENT: Stamp = Stamp { seq: 0, intended_ns: 1, actual_ns: 2 };
 
 /// A message with this payload, not numbered yet.
@@ -74,9 +76,9 @@ pub(crate) fn message(payload: &str) -> Vec<u8> {
     Message { stamp: SENT, payload: payload.as_bytes(), kind: PayloadKind::Text }.to_bytes().to_vec()
 }
 
-/// What is heard of such a message under this sequence number.
-pub(crate) fn heard(seq: u64, payload: &str) -> Heard {
-    Heard::Message(Said { stamp: Stamp { seq, ..SENT }, payload: payload.to_owned() })
+/// Such a message, as received with this sequence number.
+pub(crate) fn received(seq: u64, payload: &str) -> Received {
+    Received::Message(ReceivedMessage { stamp: Stamp { seq, ..SENT }, payload: payload.to_owned() })
 }
 
 /// A channel from its replay window's start.
@@ -84,7 +86,7 @@ pub(crate) fn all_of(channel: u32) -> Resume {
     Resume { channel, start: Start::After(0) }
 }
 
-/// A channel behind what was received.
+/// A channel after this sequence number.
 pub(crate) fn after(channel: u32, seq: u64) -> Resume {
     Resume { channel, start: Start::After(seq) }
 }
@@ -94,21 +96,66 @@ pub(crate) fn fresh(channel: u32) -> Resume {
     Resume { channel, start: Start::Fresh }
 }
 
-/// A new subscriber by a technique. A technique that joins the registry gets its client here.
-pub(crate) fn join(technique: &str, address: SocketAddr, resume: Resume) -> Box<dyn Client> {
-    match technique {
-        "short-polling" => Box::new(Poll::new(address, resume, Manner::Repeated)),
-        "long-polling" => Box::new(Poll::new(address, resume, Manner::Held)),
-        "http-streaming-ndjson" => Box::new(Stream::open(address, resume, Format::Ndjson)),
-        "http-streaming-sse" => Box::new(Stream::open(address, resume, Format::Sse)),
-        "websocket" => Box::new(WebSocket::open(address, resume)),
-        "socketio" => Box::new(SocketIo::open(address, resume)),
-        "raw-tcp" => Box::new(RawTcp::open(address, resume)),
-        other => panic!("the contract tests have no client for {other}"),
-    }
+/// A technique's literal client.
+pub(crate) struct Literal {
+    /// The technique's slug.
+    pub(crate) technique: &'static str,
+    /// The last that its subscribers receive from a server that stops.
+    pub(crate) last_words: &'static str,
+    /// A new subscriber.
+    pub(crate) subscribe: fn(SocketAddr, Resume) -> Box<dyn Client>,
 }
 
-/// The number behind `missed` in what a subscriber is told that fell out of the window.
+/// The literal clients, each in a file of its own. A technique needs none: the tests of the command run every registered
+/// technique with the load generator's subscriber.
+pub(crate) static LITERAL: [Literal; 7] = [
+    Literal {
+        technique: "short-polling",
+        last_words: "closed",
+        subscribe: |address, resume| Box::new(Poll::new(address, resume, Empty::AskAgain)),
+    },
+    Literal {
+        technique: "long-polling",
+        last_words: "204, then closed",
+        subscribe: |address, resume| Box::new(Poll::new(address, resume, Empty::ServerStops)),
+    },
+    Literal {
+        technique: "http-streaming-ndjson",
+        last_words: "stream ended",
+        subscribe: |address, resume| Box::new(Stream::open(address, resume, Format::Ndjson)),
+    },
+    Literal {
+        technique: "http-streaming-sse",
+        last_words: "stream ended",
+        subscribe: |address, resume| Box::new(Stream::open(address, resume, Format::Sse)),
+    },
+    Literal {
+        technique: "websocket",
+        last_words: "1001 going away",
+        subscribe: |address, resume| Box::new(WebSocket::open(address, resume)),
+    },
+    Literal {
+        technique: "socketio",
+        last_words: "engine closed",
+        subscribe: |address, resume| Box::new(SocketIo::open(address, resume)),
+    },
+    Literal {
+        technique: "raw-tcp",
+        last_words: "closed",
+        subscribe: |address, resume| Box::new(RawTcp::open(address, resume)),
+    },
+];
+
+/// Tries a property on every technique that has a literal client.
+pub(crate) fn every_literal(property: impl Fn(&'static Literal) + Sync) {
+    let literal = |technique: &str| LITERAL.iter().find(|literal| literal.technique == technique);
+    let mut techniques = registry();
+    techniques.retain(|technique| literal(technique).is_some());
+    assert_eq!(techniques.len(), LITERAL.len(), "every literal client is for a registered technique");
+    every_of(&techniques, |technique| property(literal(technique).expect("it has one")));
+}
+
+/// The number after `missed` in what a server sends to a subscriber that fell out of the window.
 fn missed(text: &str) -> u64 {
     let digits = text.rsplit_once("missed").map(|(_, rest)| rest.trim_matches(|c: char| !c.is_ascii_digit()));
     digits

@@ -2,9 +2,10 @@
 
 use std::thread;
 
-use crate::contract::client::{Client, Heard, Said, after, all_of, fresh, heard, message};
+use crate::contract::client::{
+    Client, Received, ReceivedMessage, after, all_of, every_literal, fresh, message, received,
+};
 use crate::contract::server::Server;
-use crate::techniques::every_technique;
 
 /// Payload sizes on both sides of the borders of framing: WebSocket's lengths, chunk sizes, buffers of 4 and 16 KiB.
 const PADDING: [usize; 8] = [0, 1, 60, 90, 300, 4_000, 17_000, 33_000];
@@ -15,19 +16,19 @@ fn payload(channel: u32, seq: u64) -> String {
 
 fn expect(subscriber: &mut Box<dyn Client>, channel: u32, seqs: impl IntoIterator<Item = u64>) {
     for seq in seqs {
-        assert_eq!(subscriber.hear(), heard(seq, &payload(channel, seq)));
+        assert_eq!(subscriber.receive(), received(seq, &payload(channel, seq)));
     }
 }
 
 fn expect_end(subscriber: &mut Box<dyn Client>) {
-    let heard = subscriber.hear();
-    assert!(matches!(heard, Heard::End(_)), "nothing is said twice: {heard:?}");
+    let heard = subscriber.receive();
+    assert!(matches!(heard, Received::End(_)), "nothing is said twice: {heard:?}");
 }
 
 #[test]
 fn everything_arrives_once_and_in_order() {
     const EVENTS: u64 = 400;
-    every_technique(|technique| {
+    every_literal(|technique| {
         let mut server = Server::start(technique, &[]);
         let mut subscribers = [0, 1, 0].map(|channel| (channel, server.join(all_of(channel))));
         let mut feed = server.feed();
@@ -47,7 +48,7 @@ fn everything_arrives_once_and_in_order() {
 
 #[test]
 fn late_joiner_gets_the_replay_window() {
-    every_technique(|technique| {
+    every_literal(|technique| {
         let server = Server::start(technique, &["--replay", "100"]);
         let mut early = server.join(all_of(0));
         let mut feed = server.feed();
@@ -66,7 +67,7 @@ fn late_joiner_gets_the_replay_window() {
 
 #[test]
 fn fresh_subscriber_is_greeted_first_and_gets_only_what_is_new() {
-    every_technique(|technique| {
+    every_literal(|technique| {
         let server = Server::start(technique, &["--greeting"]);
         let mut early = server.join(all_of(0));
         let mut feed = server.feed();
@@ -74,7 +75,7 @@ fn fresh_subscriber_is_greeted_first_and_gets_only_what_is_new() {
         expect(&mut early, 0, 1..=3);
 
         let mut subscriber = server.join(fresh(0));
-        let Heard::Message(greeting) = subscriber.hear() else { panic!("no greeting") };
+        let Received::Message(greeting) = subscriber.receive() else { panic!("no greeting") };
         assert!(greeting.stamp.is_greeting(), "{greeting:?}");
         assert_eq!(greeting.stamp.seq, 3);
         assert!(greeting.payload.starts_with(r#"{"content":"welcome","timestamp":"#), "{greeting:?}");
@@ -88,7 +89,7 @@ fn fresh_subscriber_is_greeted_first_and_gets_only_what_is_new() {
 #[test]
 fn reconnect_resumes_without_gap_or_duplicate() {
     const EVENTS: u64 = 300;
-    every_technique(|technique| {
+    every_literal(|technique| {
         let server = Server::start(technique, &[]);
         let mut feed = server.feed();
         thread::scope(|scope| {
@@ -105,16 +106,16 @@ fn reconnect_resumes_without_gap_or_duplicate() {
 }
 
 #[test]
-fn what_a_subscriber_sends_reaches_everybody_in_its_channel() {
+fn what_a_subscriber_sends_reaches_every_subscriber_of_its_channel() {
     const EACH: usize = 20;
-    every_technique(|technique| {
+    every_literal(|technique| {
         let server = Server::start(technique, &[]);
         let mut room = ["anna", "bert"].map(|name| (name, server.join(all_of(0))));
         let mut elsewhere = server.join(all_of(1));
         for number in 0..EACH {
-            room.iter_mut().for_each(|(name, member)| member.say(&message(&format!("{name} {number:02}"))));
+            room.iter_mut().for_each(|(name, member)| member.send(&message(&format!("{name} {number:02}"))));
         }
-        let [first, second] = room.each_mut().map(|(_, member)| hear_messages(member, 2 * EACH));
+        let [first, second] = room.each_mut().map(|(_, member)| receive_messages(member, 2 * EACH));
         assert_eq!(first, second, "both hear the same, in the same order");
         assert!(first.iter().zip(1..).all(|(said, seq)| said.stamp.seq == seq), "{first:?}");
         for (name, _) in &room {
@@ -125,35 +126,35 @@ fn what_a_subscriber_sends_reaches_everybody_in_its_channel() {
                 "in the order in which it was said: {theirs:?}"
             );
         }
-        elsewhere.say(&message("alone"));
-        assert_eq!(elsewhere.hear(), heard(1, "alone"));
+        elsewhere.send(&message("alone"));
+        assert_eq!(elsewhere.receive(), received(1, "alone"));
     });
 }
 
 #[test]
 fn what_a_subscriber_sends_to_the_application_reaches_only_the_application() {
-    every_technique(|technique| {
+    every_literal(|technique| {
         let server = Server::start(technique, &["--uplink", "application"]);
         let mut subscriber = server.join(all_of(2));
         let mut feed = server.feed();
         // Once it is heard, the server has taken the feed's connection, too.
         feed.publish(2, "ready");
-        assert_eq!(subscriber.hear(), heard(1, "ready"));
+        assert_eq!(subscriber.receive(), received(1, "ready"));
         for number in 0..20 {
-            subscriber.say(&message(&format!("move {number}")));
+            subscriber.send(&message(&format!("move {number}")));
         }
         for number in 0..20 {
             let (channel, said) = feed.take();
-            assert_eq!((channel, Heard::Message(said)), (2, heard(0, &format!("move {number}"))));
+            assert_eq!((channel, Received::Message(said)), (2, received(0, &format!("move {number}"))));
         }
         feed.publish(2, "next");
-        assert_eq!(subscriber.hear(), heard(2, "next"));
+        assert_eq!(subscriber.receive(), received(2, "next"));
     });
 }
 
-fn hear_messages(subscriber: &mut Box<dyn Client>, count: usize) -> Vec<Said> {
-    let message = |_| match subscriber.hear() {
-        Heard::Message(said) => said,
+fn receive_messages(subscriber: &mut Box<dyn Client>, count: usize) -> Vec<ReceivedMessage> {
+    let message = |_| match subscriber.receive() {
+        Received::Message(said) => said,
         other => panic!("{other:?} instead of a message"),
     };
     (0..count).map(message).collect()

@@ -1,48 +1,53 @@
-//! A server in a process of its own, as subscribers and the application see it.
+//! A server in a process of its own, as subscribers and the application see it, and the application's feed.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use protocol::Resume;
+use protocol::frame::{FRAMING_LEN, decode_feed, encode_feed};
 
-use crate::contract::client::{self, Client};
-use crate::contract::feed::Feed;
-use crate::server_process::{LONGEST, Serving};
+use crate::contract::client::{Client, Literal, ReceivedMessage, message};
+use crate::server_process::{LONGEST, ServerProcess};
 
 /// Keeps the server's lifeline at the shell: `$0` is a name for a pipe, the rest is the server's command line.
 const HOLD_THE_LIFELINE: &str = r#"mkfifo "$0" && { "$@" <"$0" & } && exec 3>"$0" && wait"#;
 
 /// A server that listens.
-pub(crate) struct Server(Serving);
+pub(crate) struct Server {
+    process: ServerProcess,
+    technique: &'static Literal,
+}
 
 impl Server {
     /// A server that this process is the parent of.
-    pub(crate) fn start(technique: &str, flags: &[&str]) -> Self {
-        Self(Serving::start_directly(technique, flags))
+    pub(crate) fn start(technique: &'static Literal, flags: &[&str]) -> Self {
+        Self { process: ServerProcess::start_directly(technique.technique, flags), technique }
     }
 
     /// A server whose parent is a shell, which holds its lifeline.
-    pub(crate) fn start_below_a_shell(technique: &str) -> Self {
-        Self(Serving::start(technique, &[], |folder, line| {
+    pub(crate) fn start_below_a_shell(technique: &'static Literal) -> Self {
+        let process = ServerProcess::start(technique.technique, &[], |folder, line| {
             let mut shell = Command::new("sh");
             shell.arg("-c").arg(HOLD_THE_LIFELINE).arg(folder.path().join("lifeline")).args(line);
             shell
-        }))
+        });
+        Self { process, technique }
     }
 
     /// A connection to its feed.
     pub(crate) fn feed(&self) -> Feed {
-        Feed::connect(self.0.feed())
+        Feed::connect(self.process.feed())
     }
 
     /// A new subscriber.
     pub(crate) fn join(&self, resume: Resume) -> Box<dyn Client> {
-        let ready = self.ready();
-        client::join(&ready.technique, ready.address, resume)
+        (self.technique.subscribe)(self.ready().address, resume)
     }
 
     /// Returns once the server's process has read what the client has sent by now.
@@ -61,16 +66,43 @@ impl Server {
 }
 
 impl Deref for Server {
-    type Target = Serving;
+    type Target = ServerProcess;
 
-    fn deref(&self) -> &Serving {
-        &self.0
+    fn deref(&self) -> &ServerProcess {
+        &self.process
     }
 }
 
 impl DerefMut for Server {
-    fn deref_mut(&mut self) -> &mut Serving {
-        &mut self.0
+    fn deref_mut(&mut self) -> &mut ServerProcess {
+        &mut self.process
+    }
+}
+
+/// A connection to a server's feed.
+pub(crate) struct Feed(UnixStream);
+
+impl Feed {
+    pub(crate) fn connect(path: &str) -> Self {
+        let stream = UnixStream::connect(path).expect("the server's feed listens");
+        stream.set_read_timeout(Some(LONGEST)).expect("a time-out");
+        stream.set_write_timeout(Some(LONGEST)).expect("a time-out");
+        Self(stream)
+    }
+
+    /// Publishes a message with this payload.
+    pub(crate) fn publish(&mut self, channel: u32, payload: &str) {
+        self.0.write_all(&encode_feed(channel, &message(payload))).expect("the server reads its feed");
+    }
+
+    /// The next message that a subscriber sent to the application, and its channel.
+    pub(crate) fn take(&mut self) -> (u32, ReceivedMessage) {
+        let mut head = [0; FRAMING_LEN];
+        self.0.read_exact(&mut head).expect("a frame");
+        let mut body = vec![0; u32::from_be_bytes(head) as usize];
+        self.0.read_exact(&mut body).expect("a whole frame");
+        let (channel, message) = decode_feed(body.into()).expect("a channel and a message");
+        (channel, ReceivedMessage::decode(&message))
     }
 }
 

@@ -113,7 +113,7 @@ fn an_interrupt_ends_the_tool_and_its_server() {
 }
 
 #[test]
-fn a_supervisor_that_is_killed_leaves_nobody_behind() {
+fn a_supervisor_that_is_killed_leaves_no_process() {
     let Some(_) = require("strace", program("strace")) else { return };
     let sandbox = Sandbox::new();
     let running = under_way(&sandbox);

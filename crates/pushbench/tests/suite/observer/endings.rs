@@ -118,7 +118,7 @@ fn an_observer_that_dies_fails_its_trial_and_the_run_goes_on() {
 }
 
 #[test]
-fn what_happens_in_an_observed_trial_is_told_as_in_any_other() {
+fn faults_in_an_observed_trial_are_reported_as_in_any_other() {
     let sandbox = Sandbox::new();
     let Some(()) = namespaces::can_be_made(&sandbox) else { return };
     sandbox.scenario("alone", OBSERVED);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::official::node::{self, Script};
-use crate::server_process::Serving;
+use crate::server_process::ServerProcess;
 
 const LONGEST: Duration = Duration::from_secs(60);
 const WAYS: [&str; 3] = ["polling", "upgrade", "websocket"];
@@ -20,14 +20,14 @@ const SUITES: [&str; 2] = ["--application", "protocol-tests"];
 
 /// A server of ours and an official client.
 struct Rig {
-    server: Serving,
+    server: ServerProcess,
     feed: UnixStream,
     client: Script,
 }
 
 impl Rig {
     fn new(which: &str, way: &str, flags: &[&str]) -> Self {
-        let server = Serving::start_directly("socketio", flags);
+        let server = ServerProcess::start_directly("socketio", flags);
         let ready = server.ready();
         let feed = UnixStream::connect(server.feed()).unwrap();
         let authority = ready.certificate.as_deref().map(pem);

@@ -1,4 +1,4 @@
-//! What `theory` foretells, held against what byte accounting finds between our own server and our own client: equal to the byte
+//! What `theory` predicts, compared with what byte accounting finds between our own server and our own client: equal to the byte
 //! in every layer.
 
 use loadgen::worker_context::Snapshot;
@@ -15,7 +15,7 @@ use crate::overhead::ways::{
 /// Nothing in it is left open.
 fn assert_exact(found: &Account, predicted: Both, way: Way, of: &str) {
     assert!(predicted.is_exact(), "{of}: {predicted:?}");
-    let predicted = predicted.and(way.farewell(&Transport::default()));
+    let predicted = predicted.and(way.closing(&Transport::default()));
     assert_equal(found, &predicted, &format!("{}, {of}", way.technique));
 }
 

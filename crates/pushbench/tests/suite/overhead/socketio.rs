@@ -153,7 +153,7 @@ impl Asked {
         self.with(|[_, poll, ..]| alone(poll, None, engine_io::BARE))
     }
 
-    fn farewell(&self, transports: SocketIoTransports) -> Both {
+    fn closing(&self, transports: SocketIoTransports) -> Both {
         if transports == Polling {
             let left = self.posted_control(DISCONNECT);
             return left.and(self.posted_control(engine_io::BARE)).and(self.freed());
@@ -252,7 +252,7 @@ fn a_session_with_an_event_costs_what_theory_says_from_its_first_byte_to_its_las
             let found = with_event(transports, payload, HeaderProfile::Minimal);
             let asked = Asked::of(&found, transports, HeaderProfile::Minimal);
             let event = asked.message(transports, Direction::Down, payload);
-            let predicted = asked.opening(transports).and(event).and(asked.farewell(transports));
+            let predicted = asked.opening(transports).and(event).and(asked.closing(transports));
             assert!(predicted.is_exact());
             assert_equal(&found.account, &predicted, &format!("{transports:?}, a payload of {payload}"));
         }
@@ -280,7 +280,7 @@ fn heads_of_every_profile_cost_what_theory_says() {
             let found = with_event(transports, 100, profile);
             let asked = Asked::of(&found, transports, profile);
             let event = asked.message(transports, Direction::Down, 100);
-            let predicted = asked.opening(transports).and(event).and(asked.farewell(transports));
+            let predicted = asked.opening(transports).and(event).and(asked.closing(transports));
             assert_equal(&found.account, &predicted, &format!("{transports:?}, {profile:?}"));
         }
     }
@@ -307,7 +307,7 @@ fn a_message_costs_what_theory_says() {
             let found = exchange.run();
             let asked = Asked::of(&found, transports, HeaderProfile::Minimal);
             let message = asked.message(transports, Direction::Up, payload);
-            let predicted = asked.opening(transports).and(message).and(asked.farewell(transports));
+            let predicted = asked.opening(transports).and(message).and(asked.closing(transports));
             assert!(predicted.is_exact());
             assert_equal(&found.account, &predicted, &format!("{transports:?}, a payload of {payload}"));
         }

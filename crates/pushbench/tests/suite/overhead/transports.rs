@@ -120,7 +120,7 @@ fn over_tls_a_connection_with_one_event_costs_what_theory_says() {
             let predicted = way.predicted(&asked_of(&transport, payload), found.address).total(1);
             let predicted = with_held(way, predicted);
             let of = format!("{}, a payload of {payload}", way.technique);
-            assert_equal(&found.account, &predicted.and(way.farewell(&transport)), &of);
+            assert_equal(&found.account, &predicted.and(way.closing(&transport)), &of);
         }
     }
 }
@@ -135,7 +135,7 @@ fn over_tls_the_next_event_costs_what_theory_says() {
             let steady = way.predicted(&asked, found.address).steady;
             assert!(steady.is_exact() || payload >= 65_535, "{steady:?}");
             let of = format!("{}, a payload of {payload}", way.technique);
-            assert_equal(&cost, &steady.and(way.farewell(&transport)), &of);
+            assert_equal(&cost, &steady.and(way.closing(&transport)), &of);
         }
     }
 }
@@ -150,7 +150,7 @@ fn over_tls_a_message_costs_what_theory_says() {
             let found = Exchange { transport: transport.clone(), ..exchange }.run();
             let predicted = way.predicted(&asked_of(&transport, payload), found.address).total(1);
             let of = format!("{}, a payload of {payload}", way.technique);
-            assert_equal(&found.account, &predicted.and(way.farewell(&transport)), &of);
+            assert_equal(&found.account, &predicted.and(way.closing(&transport)), &of);
         }
     }
 }
@@ -165,7 +165,7 @@ fn over_http_2_a_connection_with_one_event_costs_what_theory_says() {
                 let predicted = way.predicted(&asked, found.address).total(1);
                 let predicted = with_reset(way, &asked, &found, predicted);
                 let of = format!("{}, TLS {}, a payload of {payload}", way.technique, transport.tls);
-                assert_equal(&found.account, &predicted.and(way.farewell(&transport)), &of);
+                assert_equal(&found.account, &predicted.and(way.closing(&transport)), &of);
             }
         }
     }
@@ -181,7 +181,7 @@ fn over_http_2_first_header_blocks_of_every_profile_cost_what_theory_says() {
             let predicted = way.predicted(&asked, found.address).total(1);
             let predicted = with_reset(way, &asked, &found, predicted);
             let of = format!("{}, {profile:?}", way.technique);
-            assert_equal(&found.account, &predicted.and(way.farewell(&transport)), &of);
+            assert_equal(&found.account, &predicted.and(way.closing(&transport)), &of);
         }
     }
 }
@@ -201,7 +201,7 @@ fn over_http_2_the_next_poll_lives_on_hpacks_table() {
         .expect("two answers within a second");
     assert!(steady.down.is_exact_in(layer::RESPONSE_HEAD) && steady.up.is_exact_in(layer::REQUEST_HEAD));
     let steady = with_reset(LONG_POLL, &asked, &found, steady);
-    assert_equal(&cost, &steady.and(LONG_POLL.farewell(&transport)), "the second poll");
+    assert_equal(&cost, &steady.and(LONG_POLL.closing(&transport)), "the second poll");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn over_http_2_the_next_event_of_a_channel_costs_its_frames() {
             let asked = Asked { seq: 2, ..asked_of(&transport, payload) };
             let steady = way.predicted(&asked, found.address).steady;
             let of = format!("{}, a payload of {payload}", way.technique);
-            assert_equal(&cost, &steady.and(way.farewell(&transport)), &of);
+            assert_equal(&cost, &steady.and(way.closing(&transport)), &of);
         }
     }
 }

@@ -120,7 +120,7 @@ impl Way {
 
     /// What ends its connection. A WebSocket says good-bye with a code both ways; on HTTP/2 that is a DATA frame, and one
     /// that is empty ends the stream. What TLS and HTTP/2 say themselves is theirs.
-    pub(crate) fn farewell(self, transport: &Transport) -> Both {
+    pub(crate) fn closing(self, transport: &Transport) -> Both {
         let closes = |mask| {
             let close = match self.kind {
                 Some(Kind::WebSocket) => websocket::close(0, mask),

@@ -1,4 +1,4 @@
-//! Targets that die in the middle, interrupts and killed processes: nothing of a target is left, whoever went first.
+//! Targets that die in the middle, interrupts and killed processes: no process of a target is left.
 
 use model::trial::TrialResult;
 use rustix::process::Signal;
@@ -17,7 +17,7 @@ phases.window = "10min"
 "#;
 
 /// A target of three processes: a shell, one that only waits, and one of pushbench's own servers, which lives as long as its
-/// input is open. Our own server's trial takes as long as the target's; it is told apart by who started it.
+/// input is open. Our own server's trial takes as long as the target's; the two are distinguished by their parents.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     std::fs::create_dir(sandbox.path("targets")).expect("a folder");
@@ -55,7 +55,7 @@ fn an_interrupted_or_killed_supervisor_leaves_none_of_a_targets_processes() {
 }
 
 #[test]
-fn a_target_that_dies_in_the_middle_fails_its_trial_and_leaves_nobody() {
+fn a_target_that_dies_in_a_trial_fails_it_and_leaves_no_process() {
     let sandbox = sandbox();
     let mut running = start(&sandbox);
     sandbox.descendant("/server ").kill();
@@ -68,7 +68,7 @@ fn a_target_that_dies_in_the_middle_fails_its_trial_and_leaves_nobody() {
 }
 
 #[test]
-fn a_keeper_that_is_killed_takes_the_target_with_it() {
+fn a_target_supervisor_that_is_killed_takes_the_target_with_it() {
     let sandbox = sandbox();
     let mut running = start(&sandbox);
     let ours = [sandbox.descendant("/server ").pid, sandbox.descendant("sleep 601").pid];

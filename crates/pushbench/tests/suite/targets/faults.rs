@@ -86,7 +86,7 @@ fn a_server_that_hangs_up_on_an_event_fails_the_trial() {
 }
 
 #[test]
-fn messages_that_are_none_fail_the_trial() {
+fn unreadable_messages_fail_the_trial() {
     fails_with(
         &|sandbox| target_at(sandbox, serve(Behaviour::Garbling)),
         &["received messages cannot be read"],
@@ -94,7 +94,7 @@ fn messages_that_are_none_fail_the_trial() {
 }
 
 #[test]
-fn a_server_that_never_answers_an_event_loses_it_and_hangs_nobody() {
+fn a_server_that_never_answers_an_event_loses_it_and_ends_the_trial() {
     let sandbox = Sandbox::new();
     let target = target_at(&sandbox, serve(Behaviour::Silent));
     run(&sandbox, &target).expect(1, &["MISSING "]);
@@ -120,7 +120,7 @@ fn a_server_that_never_listens_is_not_waited_for_longer_than_its_file_says() {
 }
 
 #[test]
-fn a_server_that_speaks_http_2_only_is_told_as_that() {
+fn a_server_that_speaks_http_2_only_is_reported_as_such() {
     // A SETTINGS frame (RFC 9113 §6.5) is all that it says to a request of HTTP/1.1.
     let address = says(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00");
     fails_with(&|sandbox| target_at(sandbox, address), &["invalid HTTP version"]);

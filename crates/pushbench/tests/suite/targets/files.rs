@@ -1,4 +1,4 @@
-//! Wrong target files, what is missing, and what a target takes no part in: told by name, before anything is started.
+//! Wrong target files, missing requirements and unsupported settings are reported by name before anything starts.
 
 use crate::sandbox::{Sandbox, files};
 use crate::targets::served::{Behaviour, POLLS, serve, target_at};

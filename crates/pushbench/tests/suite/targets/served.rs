@@ -1,5 +1,5 @@
-//! A target of the tests' own: a plain HTTP/1.1 server, as a script would have it. It hands out what is posted to whoever
-//! polls, everything after a number, and does what a test asks for instead.
+//! A target of the tests' own: a plain HTTP/1.1 server, as a script would have it. It returns posted
+//! messages after a number to polls, or misbehaves as a test asks.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

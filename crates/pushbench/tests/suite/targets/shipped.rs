@@ -72,11 +72,11 @@ fn delivers_everything(target: &str, needs: &str, techniques: &[&str]) {
         assert!(!outcome.warnings.iter().any(misfits), "{:?}: {:?}", record.key, outcome.warnings);
         assert!(outcome.bytes.total.down.payload >= 120 * 100, "{:?}", record.key);
     }
-    nobody_is_left(&sandbox);
+    no_process_is_left(&sandbox);
 }
 
 /// nginx overwrites its environment, by which others are found: its command line names its folder.
-fn nobody_is_left(sandbox: &Sandbox) {
+fn no_process_is_left(sandbox: &Sandbox) {
     sandbox.until_no_process_is_left();
     let folder = sandbox.path("tmp").display().to_string();
     crate::sandbox::until("every server has ended", || !command_lines().any(|line| line.contains(&folder)));

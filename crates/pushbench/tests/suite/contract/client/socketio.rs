@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use protocol::{Resume, Start};
 
 use super::websocket::{CLOSE, Frames, TEXT};
-use super::{Client, Heard, Said, missed};
+use super::{Client, Received, ReceivedMessage, missed};
 
 const QUERY: &str = "EIO=4&transport=websocket";
 
@@ -39,7 +39,7 @@ impl SocketIo {
     }
 
     /// Reads up to the answer to its CONNECT; what it hears if that is no.
-    fn expect_joined(&mut self) -> Option<Heard> {
+    fn expect_joined(&mut self) -> Option<Received> {
         if std::mem::replace(&mut self.joined, true) {
             return None;
         }
@@ -47,29 +47,29 @@ impl SocketIo {
         assert!(open.starts_with("0{\"sid\":\""), "{open}");
         let answer = self.packet().expect("an answer to the CONNECT");
         if let Some(refusal) = answer.strip_prefix("44{\"message\":\"") {
-            return Some(Heard::TooSlow { missed: missed(refusal) });
+            return Some(Received::TooSlow { missed: missed(refusal) });
         }
         assert!(answer.starts_with("40{\"sid\":\""), "{answer}");
         None
     }
 
     /// What an event says, or the end.
-    fn read(&mut self, packet: &str) -> Heard {
+    fn read(&mut self, packet: &str) -> Received {
         if let Some(message) = argument(packet, "message") {
-            return Heard::Message(Said::decode(message.as_bytes()));
+            return Received::Message(ReceivedMessage::decode(message.as_bytes()));
         }
         if let Some(reason) = argument(packet, "dismissed") {
             assert_eq!(self.packet().as_deref(), Some("41"), "who is dismissed is disconnected");
-            return Heard::TooSlow { missed: missed(reason) };
+            return Received::TooSlow { missed: missed(reason) };
         }
         assert_eq!(packet, "1", "a packet that nobody awaits");
         assert_eq!(self.packet(), None, "nothing but the end comes behind a close packet");
-        Heard::End("engine closed")
+        Received::End("engine closed")
     }
 }
 
 impl Client for SocketIo {
-    fn hear(&mut self) -> Heard {
+    fn receive(&mut self) -> Received {
         if let Some(refused) = self.expect_joined() {
             return refused;
         }
@@ -77,13 +77,13 @@ impl Client for SocketIo {
         self.read(&packet)
     }
 
-    fn say(&mut self, message: &[u8]) {
+    fn send(&mut self, message: &[u8]) {
         assert_eq!(self.expect_joined(), None);
         self.frames.send(TEXT, &[b"42[\"message\",", message, b"]"].concat());
     }
 
     /// The CONNECT has asked, for good.
-    fn ask_and_look_away(&mut self) {}
+    fn request_without_reading(&mut self) {}
 
     fn local_address(&self) -> SocketAddr {
         self.frames.local_address()

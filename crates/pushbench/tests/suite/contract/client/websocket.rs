@@ -7,7 +7,7 @@ use protocol::Resume;
 
 use super::http::Head;
 use super::tcp::Tcp;
-use super::{Client, Heard, Said, missed};
+use super::{Client, Received, ReceivedMessage, missed};
 use crate::server_process::LONGEST;
 
 /// RFC 6455 §1.3, the example.
@@ -106,25 +106,25 @@ impl WebSocket {
 }
 
 impl Client for WebSocket {
-    fn hear(&mut self) -> Heard {
+    fn receive(&mut self) -> Received {
         match self.0.frame() {
-            (TEXT, payload) => Heard::Message(Said::decode(&payload)),
+            (TEXT, payload) => Received::Message(ReceivedMessage::decode(&payload)),
             (CLOSE, payload) => match self.0.close(&payload) {
-                (Some(1001), _) => Heard::End("1001 going away"),
-                (Some(1013), reason) => Heard::TooSlow { missed: missed(&reason) },
+                (Some(1001), _) => Received::End("1001 going away"),
+                (Some(1013), reason) => Received::TooSlow { missed: missed(&reason) },
                 (other, reason) => panic!("closed with {other:?}: {reason}"),
             },
             (first, _) => panic!("an unexpected frame begins with {first:#04x}"),
         }
     }
 
-    fn say(&mut self, message: &[u8]) {
+    fn send(&mut self, message: &[u8]) {
         self.0.expect_accepted();
         self.0.send(TEXT, message);
     }
 
     /// The handshake has asked, for good.
-    fn ask_and_look_away(&mut self) {}
+    fn request_without_reading(&mut self) {}
 
     fn local_address(&self) -> SocketAddr {
         self.0.local_address()

@@ -1,8 +1,7 @@
-//! A subscriber that does not read: it costs the others nothing and the server no memory, and it is told.
+//! A subscriber that does not read: it costs the others nothing and the server no memory, and the server reports what it missed.
 
-use crate::contract::client::{Client, Heard, all_of, heard};
+use crate::contract::client::{Client, Received, all_of, every_literal, received};
 use crate::contract::server::Server;
-use crate::techniques::every_technique;
 
 /// Events that the server retains.
 const WINDOW: u64 = 64;
@@ -16,7 +15,7 @@ const MOST_GROWTH_BYTES: u64 = 4 << 20;
 
 #[test]
 fn slow_subscriber_does_not_delay_others() {
-    every_technique(|technique| {
+    every_literal(|technique| {
         let server = Server::start(technique, &["--replay", &WINDOW.to_string()]);
         let payload = "x".repeat(PAYLOAD_BYTES);
         let mut feed = server.feed();
@@ -25,29 +24,30 @@ fn slow_subscriber_does_not_delay_others() {
         let mut resident = Vec::new();
         for begin in (0..EVENTS).step_by(STEP as usize) {
             (0..STEP).for_each(|_| feed.publish(0, &payload));
-            slow.ask_and_look_away();
+            slow.request_without_reading();
             // Each step is heard in full before the next: nobody waits for the one that does not read.
             for other in &mut others {
-                (begin + 1..=begin + STEP).for_each(|seq| assert_eq!(other.hear(), heard(seq, &payload)));
+                (begin + 1..=begin + STEP)
+                    .for_each(|seq| assert_eq!(other.receive(), received(seq, &payload)));
             }
             resident.push(server.resident_bytes());
         }
-        expect_told(&mut *slow, &payload);
+        expect_report(&mut *slow, &payload);
         let growth = resident[resident.len() - 1].saturating_sub(resident[resident.len() / 2]);
         assert!(growth < MOST_GROWTH_BYTES, "grew by {growth} bytes: {resident:?}");
     });
 }
 
-/// What the slow one hears when it reads at last: events without a gap, then how many it missed.
-fn expect_told(slow: &mut dyn Client, payload: &str) {
+/// What the slow one receives when it reads at last: events without a gap, then how many it missed.
+fn expect_report(slow: &mut dyn Client, payload: &str) {
     let mut last = 0;
     let missed = loop {
-        match slow.hear() {
-            Heard::TooSlow { missed } => break missed,
-            other => assert_eq!(other, heard(last + 1, payload)),
+        match slow.receive() {
+            Received::TooSlow { missed } => break missed,
+            other => assert_eq!(other, received(last + 1, payload)),
         }
         last += 1;
     };
     assert!(missed > 0);
-    assert!(last + missed <= EVENTS - WINDOW, "heard {last}, and was told that it missed {missed}");
+    assert!(last + missed <= EVENTS - WINDOW, "received {last}, and reportedly missed {missed}");
 }

@@ -9,7 +9,7 @@ use protocol::{Resume, Start};
 
 use super::http::{Head, Post, get};
 use super::tcp::Tcp;
-use super::{Client, Heard, Said, missed};
+use super::{Client, Received, ReceivedMessage, missed};
 use crate::server_process::LONGEST;
 
 /// Short enough that no test waits for it, long enough to leave the server alone.
@@ -17,19 +17,19 @@ const INTERVAL: Duration = Duration::from_millis(5);
 
 /// What an empty answer means.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
-    /// There is nothing now; the client asks again after a while.
-    Repeated,
-    /// There was nothing for as long as the server holds a request, which no test awaits: it stops.
-    Held,
+pub(super) enum Empty {
+    /// There is nothing now. The client asks again after a while.
+    AskAgain,
+    /// The server stops. No test waits as long as a server holds a request.
+    ServerStops,
 }
 
 /// A subscriber that polls on one connection.
 pub(super) struct Poll {
     tcp: Tcp,
-    manner: Manner,
+    empty: Empty,
     resume: Resume,
-    lines: VecDeque<Said>,
+    lines: VecDeque<ReceivedMessage>,
     /// What the connection's last answer was, once it is known to be the last.
     last: Option<&'static str>,
     asked: bool,
@@ -37,9 +37,9 @@ pub(super) struct Poll {
 }
 
 impl Poll {
-    pub(super) fn new(address: SocketAddr, resume: Resume, manner: Manner) -> Self {
+    pub(super) fn new(address: SocketAddr, resume: Resume, empty: Empty) -> Self {
         let tcp = Tcp::connect(address);
-        Self { tcp, manner, resume, lines: VecDeque::new(), last: None, asked: false, post: None }
+        Self { tcp, empty, resume, lines: VecDeque::new(), last: None, asked: false, post: None }
     }
 
     fn ask(&mut self) {
@@ -52,19 +52,19 @@ impl Poll {
     }
 
     /// One poll. Something to hear, unless it found nothing or messages, which are kept.
-    fn poll(&mut self) -> Option<Heard> {
+    fn poll(&mut self) -> Option<Received> {
         self.ask();
         if self.last.is_some() || self.tcp.is_closed_unanswered() {
-            return Some(Heard::End(self.last.unwrap_or("closed")));
+            return Some(Received::End(self.last.unwrap_or("closed")));
         }
         self.asked = false;
         let head = Head::read(&mut self.tcp).expect("an answer has begun");
         let body = head.body(&mut self.tcp);
         match head.status {
-            200 => self.lines.extend(body.lines().map(|line| Said::decode(line.as_bytes()))),
-            204 if self.manner == Manner::Held => self.last = Some("204, then closed"),
+            200 => self.lines.extend(body.lines().map(|line| ReceivedMessage::decode(line.as_bytes()))),
+            204 if self.empty == Empty::ServerStops => self.last = Some("204, then closed"),
             204 => {}
-            410 => return Some(Heard::TooSlow { missed: missed(&body) }),
+            410 => return Some(Received::TooSlow { missed: missed(&body) }),
             other => panic!("{other}: {body}"),
         }
         if head.field("connection") == Some("close") {
@@ -74,15 +74,15 @@ impl Poll {
         None
     }
 
-    fn take_line(&mut self) -> Option<Heard> {
+    fn take_line(&mut self) -> Option<Received> {
         let said = self.lines.pop_front()?;
         self.resume.start = Start::After(said.stamp.seq);
-        Some(Heard::Message(said))
+        Some(Received::Message(said))
     }
 }
 
 impl Client for Poll {
-    fn hear(&mut self) -> Heard {
+    fn receive(&mut self) -> Received {
         let begun = Instant::now();
         while begun.elapsed() < LONGEST {
             if let Some(heard) = self.take_line().or_else(|| self.poll()) {
@@ -95,12 +95,12 @@ impl Client for Poll {
         panic!("nothing but empty answers for {LONGEST:?}");
     }
 
-    fn say(&mut self, message: &[u8]) {
+    fn send(&mut self, message: &[u8]) {
         let (address, channel) = (self.tcp.server_address(), self.resume.channel);
         self.post.get_or_insert_with(|| Post::connect(address, channel)).send(message);
     }
 
-    fn ask_and_look_away(&mut self) {
+    fn request_without_reading(&mut self) {
         self.ask();
     }
 

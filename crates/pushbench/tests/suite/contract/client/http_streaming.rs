@@ -7,7 +7,7 @@ use protocol::{Resume, Start};
 
 use super::http::{Head, Post, get};
 use super::tcp::Tcp;
-use super::{Client, Heard, Said, missed};
+use super::{Client, Received, ReceivedMessage, missed};
 use crate::server_process::LONGEST;
 
 /// How messages stand in the stream.
@@ -73,12 +73,12 @@ impl Stream {
 }
 
 impl Client for Stream {
-    fn hear(&mut self) -> Heard {
+    fn receive(&mut self) -> Received {
         let begun = Instant::now();
         while begun.elapsed() < LONGEST {
             let Some(part) = self.next_part() else {
                 assert_eq!(self.tcp.exactly(1), None, "nothing comes after the stream");
-                return Heard::End("stream ended");
+                return Received::End("stream ended");
             };
             if let Some(heard) = self.format.read(&part) {
                 return heard;
@@ -87,13 +87,13 @@ impl Client for Stream {
         panic!("nothing but signs of life for {LONGEST:?}");
     }
 
-    fn say(&mut self, message: &[u8]) {
+    fn send(&mut self, message: &[u8]) {
         let (address, channel) = (self.tcp.server_address(), self.channel);
         self.post.get_or_insert_with(|| Post::connect(address, channel)).send(message);
     }
 
     /// The stream itself asks, for good.
-    fn ask_and_look_away(&mut self) {}
+    fn request_without_reading(&mut self) {}
 
     fn local_address(&self) -> SocketAddr {
         self.tcp.local_address()
@@ -109,23 +109,23 @@ impl Format {
     }
 
     /// What a line or block says; none for what only keeps the connection alive.
-    fn read(self, part: &str) -> Option<Heard> {
+    fn read(self, part: &str) -> Option<Received> {
         match self {
             Self::Ndjson if part.is_empty() => None,
-            Self::Ndjson if part.starts_with('{') => Some(Heard::TooSlow { missed: missed(part) }),
-            Self::Ndjson => Some(Heard::Message(Said::decode(part.as_bytes()))),
+            Self::Ndjson if part.starts_with('{') => Some(Received::TooSlow { missed: missed(part) }),
+            Self::Ndjson => Some(Received::Message(ReceivedMessage::decode(part.as_bytes()))),
             Self::Sse if part.starts_with("retry: ") || part == ":" => None,
-            Self::Sse if part.starts_with(": too slow") => Some(Heard::TooSlow { missed: missed(part) }),
-            Self::Sse => Some(Heard::Message(event(part))),
+            Self::Sse if part.starts_with(": too slow") => Some(Received::TooSlow { missed: missed(part) }),
+            Self::Sse => Some(Received::Message(event(part))),
         }
     }
 }
 
 /// Exactly these two fields, and the id is the sequence number: it is what a browser resumes from.
-fn event(block: &str) -> Said {
+fn event(block: &str) -> ReceivedMessage {
     let fields = block.strip_prefix("id: ").and_then(|rest| rest.split_once("\ndata: "));
     let (id, data) = fields.unwrap_or_else(|| panic!("neither id and data nor a comment: {block}"));
-    let said = Said::decode(data.as_bytes());
+    let said = ReceivedMessage::decode(data.as_bytes());
     assert_eq!(id, said.stamp.seq.to_string());
     said
 }
