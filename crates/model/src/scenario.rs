@@ -89,9 +89,9 @@
 
 mod check;
 pub(crate) mod error;
-mod limits;
+mod keys;
 pub(crate) mod reader;
-mod settings;
+mod search;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -104,8 +104,8 @@ use toml::de::{DeTable, DeValue};
 pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES, SMALLEST_JSON_BYTES};
 use self::error::Fault;
 pub use self::error::ScenarioError;
-pub use self::limits::Search;
 use self::reader::{Table, count, list, text, word};
+pub use self::search::Search;
 use self::sweep::{Choice, NOT_SWEPT, Sweep, combinations, technique};
 use crate::settings::Settings;
 
@@ -193,6 +193,18 @@ impl Scenario {
             Extent::Quick => quick,
         })
     }
+}
+
+/// The settings that differ from the default ones by these keys and values, each written as in a scenario file, without
+/// quotes.
+///
+/// # Errors
+///
+/// At the first mistake, with what is allowed.
+pub fn settings_from(pairs: &[(String, String)]) -> Result<Settings, ScenarioError> {
+    let text = keys::assignments(pairs);
+    let read = || keys::settings(&DeTable::parse(&text)?.into_inner(), &[]);
+    read().map_err(|fault: Fault| fault.locate("--set", &text))
 }
 
 fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Scenario, Fault> {
@@ -299,8 +311,8 @@ fn point(
         sweep.apply(value, &mut tree)?;
         values.insert(sweep.key.get_ref().clone(), sweep.written(value));
     }
-    let search = limits::search(&Table::root(&tree))?;
-    let mut settings = settings_of(&tree)?;
+    let search = search::search(&Table::root(&tree))?;
+    let mut settings = keys::settings(&tree, &NOT_SWEPT)?;
     if let Some(search) = &search {
         check::search(&settings, &tree)?;
         settings.events.rate_per_s = search.from_per_s;
@@ -315,14 +327,4 @@ fn point(
 /// How often trials are repeated: the scenario's, or what a sweep puts in its place.
 fn repetitions(tree: &DeTable<'_>) -> Result<u32, Fault> {
     Ok(Table::root(tree).read("repetitions", count(MOST_REPETITIONS))?.unwrap_or(5))
-}
-
-fn settings_of(tree: &DeTable<'_>) -> Result<Settings, Fault> {
-    let root = Table::root(tree);
-    let settings = settings::read(&root)?;
-    for key in NOT_SWEPT {
-        root.value(key);
-    }
-    root.finish()?;
-    Ok(settings)
 }

@@ -228,9 +228,10 @@ pub struct Transport {
 }
 
 /// The version of HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum HttpVersion {
     /// RFC 9112.
+    #[default]
     #[serde(rename = "1.1")]
     Http1,
     /// RFC 9113: by ALPN over TLS, with prior knowledge without.
@@ -239,12 +240,14 @@ pub enum HttpVersion {
 }
 
 /// What is done to the messages' bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
     /// Nothing.
+    #[default]
     None,
-    /// `permessage-deflate` (RFC 7692) for WebSocket, `content-encoding: gzip` (RFC 1952) for polls and streams.
+    /// `permessage-deflate` (RFC 7692) for WebSocket, `content-encoding: gzip` (RFC 1952) for polls and streams, where
+    /// the client offers it.
     Deflate,
 }
 

@@ -249,7 +249,7 @@ impl Server {
         let example = std::env::current_exe()?;
         let program = example.ancestors().nth(2).ok_or("no build folder")?.join("pushbench");
         let mut process = Command::new(&program)
-            .args(["serve", technique, "--cores", "0", "--uplink", "channel"])
+            .args(["serve", technique, "--cores", "0"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use model::quantity;
-use server_kit::settings::{Compression, EmptyAnswer, Frames, HttpVersion, LagPolicy, UplinkTo};
+use server_kit::settings::LagPolicy;
 
 use crate::registry;
 
@@ -188,60 +187,27 @@ pub(crate) struct Serve {
     pub(crate) feed: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) cores: Cores,
-    /// Long polling: how long a request is held, such as 25s
-    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
-    pub(crate) hold: Nanoseconds,
-    /// Streams, WebSocket and Socket.IO: after how much silence a sign of life is sent, such as 15s; 0s for never
-    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration)]
-    pub(crate) heartbeat: Nanoseconds,
-    /// How long a channel's events are held, from the first one on, to be sent together, such as 20ms
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
-    pub(crate) coalesce: Nanoseconds,
-    /// Short polling: what an answer without events looks like
-    #[arg(long, value_enum, default_value = "no-content")]
-    pub(crate) empty: Empty,
-    /// WebSocket: the kind of data frames
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) frames: FrameKind,
-    /// Where subscribers' own messages go
-    #[arg(long, value_enum, default_value = "channel")]
-    pub(crate) uplink: Uplink,
-    /// How many events a channel retains for subscribers that resume or are slow
-    #[arg(long, value_name = "EVENTS", default_value = "4096", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub(crate) replay: u32,
+    /// A key of a scenario and its value, such as transport.tls=true; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub(crate) set: Vec<(String, String)>,
+    /// All settings of a trial, as its record has them
+    #[arg(long, value_name = "JSON", hide = true, conflicts_with = "set")]
+    pub(crate) settings: Option<String>,
     /// What becomes of a subscriber that is slower than the retained events last
     #[arg(long, value_enum, default_value = "disconnect")]
     pub(crate) lag: Lag,
-    /// How long a client may take for a request, or leave unread what was sent to it, until its connection is cut
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
-    pub(crate) idle: Nanoseconds,
     /// Take up where another server ended: listen only when the application has given its whole log by the feed
     #[arg(long, requires = "feed")]
     pub(crate) after_feed: bool,
-    /// Greet a new subscriber with a message
-    #[arg(long)]
-    pub(crate) greeting: bool,
-    /// Serve the page that subscribes in a browser's trial at /, and the clock for it at /clock
-    #[arg(long)]
-    pub(crate) pages: bool,
-    /// Speak TLS 1.3; the ready line tells the certificate
-    #[arg(long)]
-    pub(crate) tls: bool,
     /// The certificate, PEM, with its chain if it has one [default: one for localhost, made at start]
-    #[arg(long, value_name = "PATH", requires_all = ["tls", "key"])]
+    #[arg(long, value_name = "PATH", requires = "key")]
     pub(crate) certificate: Option<PathBuf>,
     /// The certificate's private key, PEM
-    #[arg(long, value_name = "PATH", requires_all = ["tls", "certificate"])]
+    #[arg(long, value_name = "PATH", requires = "certificate")]
     pub(crate) key: Option<PathBuf>,
     /// Make every TLS handshake a full one: send no session tickets
-    #[arg(long, requires = "tls")]
+    #[arg(long)]
     pub(crate) no_resumption: bool,
-    /// The version of HTTP; 2 by ALPN over TLS, with prior knowledge without
-    #[arg(long, value_enum, default_value = "1.1")]
-    pub(crate) http: Http,
-    /// What is done to the bytes of messages
-    #[arg(long, value_enum, default_value = "none")]
-    pub(crate) compression: Compress,
 }
 
 /// Which cores a process keeps to.
@@ -308,12 +274,11 @@ pub(crate) struct ObservedTrial {
     pub(crate) probe: bool,
 }
 
-/// A duration from the command line.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Nanoseconds(pub(crate) u64);
-
-fn duration(text: &str) -> Result<Nanoseconds, quantity::QuantityError> {
-    quantity::duration_ns(text).map(Nanoseconds)
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        None => Err("write KEY=VALUE, such as transport.tls=true".to_owned()),
+    }
 }
 
 /// `--client`.
@@ -337,24 +302,6 @@ impl From<Client> for model::settings::Client {
     }
 }
 
-/// `--empty`.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Empty {
-    /// 204 No Content
-    NoContent,
-    /// 304 Not Modified, to If-None-Match
-    NotModified,
-}
-
-impl From<Empty> for EmptyAnswer {
-    fn from(empty: Empty) -> Self {
-        match empty {
-            Empty::NoContent => Self::NoContent,
-            Empty::NotModified => Self::NotModified,
-        }
-    }
-}
-
 /// `--lag`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Lag {
@@ -373,24 +320,6 @@ impl From<Lag> for LagPolicy {
     }
 }
 
-/// `--frames`.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum FrameKind {
-    /// Opcode 1
-    Text,
-    /// Opcode 2
-    Binary,
-}
-
-impl From<FrameKind> for Frames {
-    fn from(kind: FrameKind) -> Self {
-        match kind {
-            FrameKind::Text => Self::Text,
-            FrameKind::Binary => Self::Binary,
-        }
-    }
-}
-
 /// `--application`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Application {
@@ -398,24 +327,6 @@ pub(crate) enum Application {
     Events,
     /// socketio: what the official protocol test suites of Engine.IO and Socket.IO expect, at /engine.io/ and /socket.io/
     ProtocolTests,
-}
-
-/// `--uplink`.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Uplink {
-    /// To everybody in the sender's channel
-    Channel,
-    /// To the application, by the feed
-    Application,
-}
-
-impl From<Uplink> for UplinkTo {
-    fn from(uplink: Uplink) -> Self {
-        match uplink {
-            Uplink::Channel => Self::Channel,
-            Uplink::Application => Self::Application,
-        }
-    }
 }
 
 /// Arguments of `browser_probe`.
@@ -430,42 +341,4 @@ pub(crate) struct BrowserProbe {
     /// Where close-cases.json and browsers/CLIENT.json are written
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-}
-
-/// `--http`.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Http {
-    /// RFC 9112
-    #[value(name = "1.1")]
-    Http1,
-    /// RFC 9113
-    #[value(name = "2")]
-    Http2,
-}
-
-impl From<Http> for HttpVersion {
-    fn from(version: Http) -> Self {
-        match version {
-            Http::Http1 => Self::Http1,
-            Http::Http2 => Self::Http2,
-        }
-    }
-}
-
-/// `--compression`.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Compress {
-    /// Nothing
-    None,
-    /// permessage-deflate for WebSocket, gzip for polls and streams, if the client asks for it
-    Deflate,
-}
-
-impl From<Compress> for Compression {
-    fn from(compress: Compress) -> Self {
-        match compress {
-            Compress::None => Self::None,
-            Compress::Deflate => Self::Deflate,
-        }
-    }
 }

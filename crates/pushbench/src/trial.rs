@@ -8,9 +8,7 @@ mod servers;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::settings::{
-    Compression, EmptyAnswer, Frames, HttpVersion, Publisher, Settings, SlowConsumers, Transport, UplinkTo,
-};
+use model::settings::{Publisher, Settings};
 use model::trial::{Failure, Observed, ServerSpec, Side, TrialOutcome, TrialSpec};
 use protocol::ready::ReadyLine;
 use serde::{Deserialize, Serialize};
@@ -18,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::Pinning;
 use crate::plan::Trial;
 use crate::processes::{Process, ProcessError};
+use crate::socket_ping::with_cores;
 use crate::target::{Foreign, keeper};
 use crate::{counters, namespace, pages};
 use cpu_contention::CpuContention;
@@ -230,66 +229,12 @@ fn is_fed(settings: &Settings) -> bool {
     settings.publisher == Publisher::Feed
 }
 
-/// The settings as `pushbench serve` takes them.
+/// The server's command line: it gets the settings as the record has them.
 fn server_arguments(technique: &str, settings: &Settings, feed: &Path, cores: &[u32]) -> Vec<String> {
-    let empty = match settings.short_polling.empty {
-        EmptyAnswer::NoContent => "no-content",
-        EmptyAnswer::NotModified => "not-modified",
-    };
-    let frames = match settings.websocket.frames {
-        Frames::Text => "text",
-        Frames::Binary => "binary",
-    };
-    let uplink = match settings.uplink.as_ref().map(|uplink| uplink.to) {
-        Some(UplinkTo::Application) => "application",
-        Some(UplinkTo::Channel) | None => "channel",
-    };
-    let hold = format!("{}ns", settings.long_polling.hold_ns);
-    let mut arguments: Vec<String> = ["serve", technique].map(str::to_owned).into();
+    let json = serde_json::to_string(settings).unwrap_or_default();
+    let mut arguments: Vec<String> = ["serve", technique, "--settings", &json].map(str::to_owned).into();
     if is_fed(settings) {
         arguments.extend(["--feed".to_owned(), feed.display().to_string()]);
     }
-    for (name, value) in [("--empty", empty), ("--frames", frames), ("--uplink", uplink), ("--hold", &hold)] {
-        arguments.extend([name.to_owned(), value.to_owned()]);
-    }
-    let (retained, idle_ns) = settings
-        .slow_consumers
-        .as_ref()
-        .map_or((SlowConsumers::RETAINED_EVENTS, SlowConsumers::IDLE_TIMEOUT_NS), |slow_consumers| {
-            (slow_consumers.retained_events, slow_consumers.idle_timeout_ns)
-        });
-    arguments.extend(["--replay".to_owned(), retained.to_string()]);
-    arguments.extend(["--idle".to_owned(), format!("{idle_ns}ns")]);
-    arguments.extend(["--coalesce".to_owned(), format!("{}ns", settings.coalescing.window_ns)]);
-    arguments.extend(["--heartbeat".to_owned(), format!("{}ns", settings.heartbeat_ns)]);
-    if settings.greeting {
-        arguments.push("--greeting".to_owned());
-    }
-    if pages::browser_of(settings.client).is_some() {
-        arguments.push("--pages".to_owned());
-    }
-    arguments.extend(transport_arguments(&settings.transport));
-    if !cores.is_empty() {
-        let list: Vec<_> = cores.iter().map(u32::to_string).collect();
-        arguments.extend(["--cores".to_owned(), list.join(",")]);
-    }
-    arguments
-}
-
-/// What lies between the technique and TCP, as `pushbench serve` takes it.
-fn transport_arguments(transport: &Transport) -> Vec<String> {
-    let http = match transport.http {
-        HttpVersion::Http1 => "1.1",
-        HttpVersion::Http2 => "2",
-    };
-    let compression = match transport.compression {
-        Compression::None => "none",
-        Compression::Deflate => "deflate",
-    };
-    let mut arguments = vec!["--http", http, "--compression", compression];
-    if transport.tls {
-        // With tickets, also where the client keeps none: so a full handshake differs from a resumed one in nothing else.
-        arguments.push("--tls");
-    }
-    arguments.into_iter().map(str::to_owned).collect()
+    with_cores(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), cores)
 }

@@ -1,12 +1,15 @@
-//! What a server is told. Plain values; where they come from is the caller's business.
+//! A server's settings, made of a trial's.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::settings::SlowConsumers;
+pub use model::settings::{Compression, EmptyAnswer, Frames, HttpVersion, UplinkTo};
+
 use crate::pages::Pages;
 use crate::tls::TlsServer;
 
-/// Everything that a server can be told. A technique reads what concerns it.
+/// All settings of a server. A technique reads those that concern it.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// What lies between the technique and TCP.
@@ -22,7 +25,7 @@ pub struct Settings {
     pub hold: Duration,
     /// Streams and WebSocket: after how much silence a sign of life is sent; zero for never.
     pub heartbeat: Duration,
-    /// Server-Sent Events: how long a client is told to wait before it connects again; zero for not told.
+    /// Server-Sent Events: the `retry` field, how long a client waits before it connects again; zero leaves it out.
     pub retry: Duration,
     /// Short polling: what an answer without events looks like.
     pub empty: EmptyAnswer,
@@ -58,6 +61,32 @@ impl Default for Settings {
     }
 }
 
+impl From<&model::settings::Settings> for Settings {
+    /// The settings of a trial's server. TLS and pages need files, so the caller adds them.
+    fn from(trial: &model::settings::Settings) -> Self {
+        let slow = trial.slow_consumers.as_ref();
+        let retained = slow.map_or(SlowConsumers::RETAINED_EVENTS, |slow| slow.retained_events);
+        let idle_ns = slow.map_or(SlowConsumers::IDLE_TIMEOUT_NS, |slow| slow.idle_timeout_ns);
+        let transport = &trial.transport;
+        Self {
+            transport: Transport { tls: None, http: transport.http, compression: transport.compression },
+            limits: Limits {
+                replay_events: retained as usize,
+                idle: Duration::from_nanos(idle_ns),
+                ..Limits::default()
+            },
+            coalescing: Duration::from_nanos(trial.coalescing.window_ns),
+            hold: Duration::from_nanos(trial.long_polling.hold_ns),
+            heartbeat: Duration::from_nanos(trial.heartbeat_ns),
+            empty: trial.short_polling.empty,
+            frames: trial.websocket.frames,
+            uplink: trial.uplink.as_ref().map_or(UplinkTo::Channel, |uplink| uplink.to),
+            greeting: trial.greeting,
+            ..Self::default()
+        }
+    }
+}
+
 /// What lies between the technique and TCP. A technique takes no notice of what means nothing to it.
 #[derive(Debug, Clone, Default)]
 pub struct Transport {
@@ -67,27 +96,6 @@ pub struct Transport {
     pub http: HttpVersion,
     /// What is done to the messages' bytes.
     pub compression: Compression,
-}
-
-/// The version of HTTP.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum HttpVersion {
-    /// RFC 9112.
-    #[default]
-    Http1,
-    /// RFC 9113: by ALPN over TLS, with prior knowledge without.
-    Http2,
-}
-
-/// What is done to the messages' bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Compression {
-    /// Nothing.
-    #[default]
-    None,
-    /// `permessage-deflate` (RFC 7692) for WebSocket, `content-encoding: gzip` (RFC 1952) for polls and streams; for
-    /// a client that asks for it.
-    Deflate,
 }
 
 /// What a client may use up.
@@ -132,35 +140,8 @@ impl Default for Limits {
 /// What becomes of a subscriber that fell out of the replay window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LagPolicy {
-    /// It is told how many events it missed, and closed.
+    /// It gets the number of events that it missed, and is closed.
     Disconnect,
     /// It goes on at the oldest event that is retained; the gap is counted in [`Hub::skipped`](crate::Hub::skipped).
     Skip,
-}
-
-/// What an answer without events looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EmptyAnswer {
-    /// `204 No Content`.
-    NoContent,
-    /// `304 Not Modified`, to a request whose `If-None-Match` names the channel's head.
-    NotModified,
-}
-
-/// The opcode of WebSocket data frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Frames {
-    /// Opcode 1.
-    Text,
-    /// Opcode 2.
-    Binary,
-}
-
-/// Where a subscriber's own messages go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UplinkTo {
-    /// To everybody in the sender's channel, the sender included.
-    Channel,
-    /// To the application behind the server, by the feed.
-    Application,
 }

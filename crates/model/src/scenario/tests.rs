@@ -270,7 +270,7 @@ fn a_mistake_in_a_swept_value_is_shown_in_the_sweep() {
 #[test]
 fn impossible_files_are_refused_by_name() {
     for (body, wanted) in [
-        ("", "nobody sends anything"),
+        ("", "no events and no messages are sent"),
         ("events.rate = 5", "`5` has no unit; write \"5/s\""),
         ("events.rate = \"5 B\"", "`B` is not a unit here"),
         ("events.rate = \"-5/s\"", "out of range"),
@@ -281,7 +281,10 @@ fn impossible_files_are_refused_by_name() {
         ("events.rate = \"5/s\"\nrepetitions = -1", "found `-1`"),
         ("events.rate = \"5/s\"\ntechniques = [\"websockets\"]", "did you mean `websocket`?"),
         ("events.rate = \"5/s\"\nname = \"../x\"", "cannot be a scenario's name"),
-        ("events = { rate = \"5/s\", kind = \"chat\", payload = \"39 B\" }", "a payload of 39 B does not do"),
+        (
+            "events = { rate = \"5/s\", kind = \"chat\", payload = \"39 B\" }",
+            "a payload of 39 B is out of range",
+        ),
         ("events = { rate = \"5/s\", payload = \"64 KiB\" }", "at most 65000 B"),
         (
             "events.rate = \"5/s\"\nsubscribers = { count = 2, channels = 3 }",
@@ -298,7 +301,7 @@ fn impossible_files_are_refused_by_name() {
             "events.rate = \"5/s\"\nstall = { at = \"1s\", for = \"2s\" }",
             "the stall ends at 3 s, after the window of 2 s",
         ),
-        ("events.rate = \"5/s\"\nstall = { at = \"1s\", for = \"0s\" }", "a stall of 0 is none"),
+        ("events.rate = \"5/s\"\nstall = { at = \"1s\", for = \"0s\" }", "a stall of 0 has no effect"),
         ("events.rate = \"5/s\"\nstall.at = \"1s\"", "`for` is missing in [stall]"),
         ("uplink.to = \"channel\"", "`rate` is missing in [uplink]"),
         ("uplink.rate = \"0/s\"", "the subscribers send at a rate of 0"),

@@ -5,16 +5,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::FutureExt as _;
 use loadgen::os;
+use model::scenario;
 use model::settings::SocketIo;
 use protocol::ready::ReadyLine;
-use server_kit::settings::{Limits, Transport};
 use server_kit::tls::{Certificate, Resumption, TlsServer};
 use server_kit::{Hub, Settings, Stop, feed, lifetime};
 use server_socketio::protocol_tests;
@@ -146,34 +145,22 @@ fn tell_losses(hub: &Hub) {
     }
 }
 
+/// The trial's settings as the supervisor passes them, or those that a person has set.
 fn settings(arguments: &Serve) -> anyhow::Result<Settings> {
-    Ok(Settings {
-        transport: transport(arguments)?,
-        limits: Limits {
-            replay_events: arguments.replay as usize,
-            idle: Duration::from_nanos(arguments.idle.0),
-            ..Limits::default()
-        },
-        lag_policy: arguments.lag.into(),
-        coalescing: Duration::from_nanos(arguments.coalesce.0),
-        hold: Duration::from_nanos(arguments.hold.0),
-        heartbeat: Duration::from_nanos(arguments.heartbeat.0),
-        empty: arguments.empty.into(),
-        frames: arguments.frames.into(),
-        uplink: arguments.uplink.into(),
-        greeting: arguments.greeting,
-        pages: arguments.pages.then(|| Arc::new(pages::of_the_bench())),
-        ..Settings::default()
-    })
-}
-
-fn transport(arguments: &Serve) -> anyhow::Result<Transport> {
-    let tls = arguments.tls.then(|| tls(arguments)).transpose().context("set up TLS")?;
-    Ok(Transport {
-        tls: tls.map(Arc::new),
-        http: arguments.http.into(),
-        compression: arguments.compression.into(),
-    })
+    let trial = match &arguments.settings {
+        Some(text) => serde_json::from_str(text).context("read --settings")?,
+        None => scenario::settings_from(&arguments.set)?,
+    };
+    if !trial.transport.tls && (arguments.certificate.is_some() || arguments.no_resumption) {
+        bail!("--certificate, --key and --no-resumption need TLS: add --set transport.tls=true");
+    }
+    let mut settings = Settings::from(&trial);
+    settings.lag_policy = arguments.lag.into();
+    settings.pages = pages::browser_of(trial.client).map(|_| Arc::new(pages::of_the_bench()));
+    if trial.transport.tls {
+        settings.transport.tls = Some(Arc::new(tls(arguments).context("set up TLS")?));
+    }
+    Ok(settings)
 }
 
 fn tls(arguments: &Serve) -> anyhow::Result<TlsServer> {

@@ -14,7 +14,8 @@ fn allowed(name: &str) -> &'static [&'static str] {
     match name {
         "protocol" | "model" | "theory" | "test-support" => &[],
         "browser" => &["test-support"],
-        "server-kit" => &["protocol"],
+        // The settings of a trial, which a server gets as they are in the record.
+        "server-kit" => &["protocol", "model"],
         "loadgen" => &["protocol", "model"],
         "report" => &["theory", "model"],
         server if server.starts_with("server-") => &["server-kit", "protocol"],

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use model::scenario::{Extent, Scenario};
-use model::settings::{Settings, UplinkTo};
+use model::settings::Settings;
 use model::trial::{ServerSpec, TrialOutcome, TrialSpec};
 
 use crate::server_process::{PUSHBENCH, ServerProcess, kill};
@@ -40,14 +40,8 @@ pub(crate) fn settings(body: &str) -> Settings {
 
 /// A server for such a trial.
 pub(crate) fn serve(technique: &str, settings: &Settings) -> ServerProcess {
-    let mut flags = Vec::new();
-    if settings.greeting {
-        flags.push("--greeting");
-    }
-    if settings.uplink.as_ref().is_some_and(|uplink| uplink.to == UplinkTo::Application) {
-        flags.extend(["--uplink", "application"]);
-    }
-    ServerProcess::start_directly(technique, &flags)
+    let json = serde_json::to_string(settings).expect("settings are JSON");
+    ServerProcess::start_directly(technique, &["--settings", &json])
 }
 
 /// The outcome of a trial that must run to its end, with its subscribers connected straight to the server.

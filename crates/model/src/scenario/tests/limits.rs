@@ -144,7 +144,7 @@ fn limits_that_contradict_themselves_are_refused_with_place_and_remedy() {
     for (more, wanted) in [
         ("processes.server = 11", "more processes than subscribers"),
         ("processes.load = 2\nclient = \"chromium\"", "one page holds all subscribers"),
-        ("processes = { server = 2, cpu contention = 1 }", "several servers, and neighbours"),
+        ("processes = { server = 2, cpu_contention = 1 }", "several servers, and CPU contention"),
         ("processes.server = 2\npublisher = \"post\"", "write publisher = \"feed\""),
         ("processes.server = 2\nuplink = { rate = \"1/s\" }", "write to = \"application\""),
         ("processes.server = 2\nstall = { at = \"1s\", for = \"1s\" }", "several servers, and a stall"),
@@ -157,7 +157,7 @@ fn limits_that_contradict_themselves_are_refused_with_place_and_remedy() {
         ("restart.at = \"1s\"\nclient = \"firefox\"", "a restart under a browser's page"),
         ("restart.at = \"1s\"\nobserved = true", "leave `observed` out"),
         ("restart.at = \"1s\"\ntransport.tls = true", "leave transport.tls out"),
-        ("restart.at = \"0s\"", "the restart comes with the window's start"),
+        ("restart.at = \"0s\"", "the restart coincides with the window's start"),
         ("restart.at = \"1s\"\nprocesses.load = 2", "a restart, and subscribers in several processes"),
         ("restart.at = \"1s\"\nuplink = { rate = \"1/s\" }", "a restart, and subscribers that send"),
         (
@@ -167,7 +167,7 @@ fn limits_that_contradict_themselves_are_refused_with_place_and_remedy() {
         ("slow_consumers.share = \"50%\"\nuplink = { rate = \"1/s\" }", "slow consumers that send"),
         ("slow_consumers.share = \"1%\"", "less than one subscriber"),
         ("slow_consumers.share = \"99%\"", "leaves nobody who keeps up"),
-        ("slow consumers = { share = \"50%\", reads = \"4 KiB\" }", "`4 KiB` is not a speed"),
+        ("slow_consumers = { share = \"50%\", reads = \"4 KiB\" }", "`4 KiB` is not a speed"),
         ("slow_consumers.share = \"50%\"\nclient = \"firefox\"", "slow consumers in a browser's page"),
         (
             "slow_consumers.share = \"50%\"\ntransport = { http = \"2\", per_connection = 5 }",

@@ -14,13 +14,17 @@ fn flags_that_need_another_say_so() {
     let sandbox = Sandbox::new();
     for (flags, missing) in [
         ("--certificate c.pem", "--key <PATH>"),
-        ("--tls --key k.pem", "--certificate <PATH>"),
-        ("--certificate c.pem --key k.pem", "--tls"),
-        ("--no-resumption", "--tls"),
+        ("--key k.pem", "--certificate <PATH>"),
+        ("--certificate c.pem --key k.pem", "add --set transport.tls=true"),
+        ("--no-resumption", "add --set transport.tls=true"),
+        ("--set transport.tls", "write KEY=VALUE"),
+        ("--set transport.tsl=true", "did you mean `tls`?"),
+        ("--settings {}", "missing field"),
     ] {
         sandbox.output(&format!("serve websocket {flags}")).expect(2, &[missing]);
     }
-    sandbox.output("serve websocket --http 3").expect(2, &["[possible values: 1.1, 2]"]);
+    let output = sandbox.output("serve websocket --set transport.http=3");
+    output.expect(2, &["`3` is not known here", "allowed: 1.1, 2"]);
 }
 
 #[test]
@@ -33,7 +37,7 @@ fn what_the_protocol_suites_expect_is_served_by_socketio_only() {
 fn a_certificate_that_cannot_be_had_is_named_with_reason_and_remedy() {
     let sandbox = Sandbox::new();
     let serve = |certificate: &str| {
-        sandbox.output(&format!("serve raw-tcp --tls --certificate {certificate} --key key.pem"))
+        sandbox.output(&format!("serve raw-tcp --set transport.tls=true --certificate {certificate} --key key.pem"))
     };
     serve("none.pem").expect(
         2,
@@ -51,7 +55,7 @@ fn a_certificate_that_cannot_be_had_is_named_with_reason_and_remedy() {
 fn the_ready_line_has_the_certificate_and_the_end_reports_rejected_connections() {
     let sandbox = Sandbox::new();
     let mut server = sandbox
-        .pushbench("serve short-polling --tls")
+        .pushbench("serve short-polling --set transport.tls=true")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -22,18 +22,20 @@ warm_up = "50ms"
 window = "200ms"
 "#;
 
-/// The own `serve`, its arguments passed through a shell that drops or changes some.
-fn serve_with(change: &str) -> String {
+/// The own `serve`, with more arguments, and each argument changed by a command of `sed`.
+fn serve_with(change: &str, more: &str) -> String {
     format!(
         r#"count=$#
 while [ "$count" -gt 0 ]; do
-  argument=$1; shift; count=$((count - 1))
-  case "$argument" in {change} *) set -- "$@" "$argument" ;; esac
+  argument=$(printf %s "$1" | sed '{change}'); shift; count=$((count - 1))
+  set -- "$@" "$argument"
 done
-exec {} "$@""#,
+exec {} "$@" {more}"#,
         env!("CARGO_BIN_EXE_pushbench")
     )
 }
+
+const WITHOUT_TLS: &str = r#"s/"tls":true/"tls":false/"#;
 
 fn reason(record: &TrialRecord) -> &str {
     let TrialResult::Failed(failure) = &record.result else { panic!("{record:?}") };
@@ -61,7 +63,7 @@ fn both_trials_fail_with(text: &str, script: &str, words: &[&str]) {
 /// A certificate as a server of the test's own shows it, base64.
 fn certificate(sandbox: &Sandbox) -> String {
     let mut server = sandbox
-        .pushbench("serve long-polling --tls")
+        .pushbench("serve long-polling --set transport.tls=true")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -75,7 +77,7 @@ fn certificate(sandbox: &Sandbox) -> String {
 
 #[test]
 fn a_certificate_that_cannot_be_read_fails_the_trials_and_is_named() {
-    let missing = serve_with("--tls) set -- \"$@\" --tls --certificate no-such.pem --key no-such.key ;;");
+    let missing = serve_with("", "--certificate no-such.pem --key no-such.key");
     both_trials_fail_with(
         TLS,
         &missing,
@@ -85,14 +87,14 @@ fn a_certificate_that_cannot_be_read_fails_the_trials_and_is_named() {
 
 #[test]
 fn a_server_without_tls_fails_the_trials_that_ask_for_it() {
-    let plain = serve_with("--tls|--no-resumption) ;;");
+    let plain = serve_with(WITHOUT_TLS, "");
     both_trials_fail_with(TLS, &plain, &["the server shows no certificate, and TLS was asked for"]);
 }
 
 #[test]
 fn a_peer_that_speaks_no_tls_behind_its_certificate_fails_the_trials() {
     let shown = certificate(&Sandbox::new());
-    let plain = serve_with("--tls|--no-resumption) ;;").replace("exec ", "");
+    let plain = serve_with(WITHOUT_TLS, "").replace("exec ", "");
     let claimed = format!("{{ {plain}\n}} | sed -u 's|^{{|{{\"certificate\":\"{shown}\",|'");
     both_trials_fail_with(TLS, &claimed, &["speak TLS"]);
 }
@@ -100,7 +102,7 @@ fn a_peer_that_speaks_no_tls_behind_its_certificate_fails_the_trials() {
 #[test]
 fn a_server_whose_certificate_is_another_fails_the_trials() {
     let shown = certificate(&Sandbox::new());
-    let own = serve_with("").replace("exec ", "");
+    let own = serve_with("", "").replace("exec ", "");
     let claimed =
         format!("{{ {own}\n}} | sed -u 's|\"certificate\":\"[^\"]*\"|\"certificate\":\"{shown}\"|'");
     both_trials_fail_with(TLS, &claimed, &["speak TLS", "certificate"]);
@@ -108,7 +110,7 @@ fn a_server_whose_certificate_is_another_fails_the_trials() {
 
 #[test]
 fn a_server_of_another_http_version_fails_the_trials() {
-    let old = serve_with("2) set -- \"$@\" 1.1 ;;");
+    let old = serve_with(r#"s/"http":"2"/"http":"1.1"/"#, "");
     let plain = TLS.replace("transport.tls = true", "transport.http = \"2\"");
     both_trials_fail_with(&plain, &old, &["this server speaks HTTP/1.1"]);
     let over_tls = TLS.replace("transport.tls = true", "transport = { tls = true, http = \"2\" }");

@@ -49,7 +49,10 @@ fn everything_arrives_once_and_in_order() {
 #[test]
 fn late_joiner_gets_the_replay_window() {
     every_literal(|technique| {
-        let server = Server::start(technique, &["--replay", "100"]);
+        let server = Server::start(
+            technique,
+            &["--set", "slow_consumers.share=0%", "--set", "slow_consumers.retained=100"],
+        );
         let mut early = server.join(all_of(0));
         let mut feed = server.feed();
         // In steps that fit the window, so that the early one does not fall out of it.
@@ -68,7 +71,7 @@ fn late_joiner_gets_the_replay_window() {
 #[test]
 fn fresh_subscriber_is_greeted_first_and_gets_only_what_is_new() {
     every_literal(|technique| {
-        let server = Server::start(technique, &["--greeting"]);
+        let server = Server::start(technique, &["--set", "greeting=true"]);
         let mut early = server.join(all_of(0));
         let mut feed = server.feed();
         (1..=3).for_each(|seq| feed.publish(0, &payload(0, seq)));
@@ -134,7 +137,8 @@ fn what_a_subscriber_sends_reaches_every_subscriber_of_its_channel() {
 #[test]
 fn what_a_subscriber_sends_to_the_application_reaches_only_the_application() {
     every_literal(|technique| {
-        let server = Server::start(technique, &["--uplink", "application"]);
+        let server =
+            Server::start(technique, &["--set", "uplink.rate=1/s", "--set", "uplink.to=application"]);
         let mut subscriber = server.join(all_of(2));
         let mut feed = server.feed();
         // Once it is heard, the server has taken the feed's connection, too.

@@ -16,7 +16,8 @@ const MOST_GROWTH_BYTES: u64 = 4 << 20;
 #[test]
 fn slow_subscriber_does_not_delay_others() {
     every_literal(|technique| {
-        let server = Server::start(technique, &["--replay", &WINDOW.to_string()]);
+        let retained = format!("slow_consumers.retained={WINDOW}");
+        let server = Server::start(technique, &["--set", "slow_consumers.share=0%", "--set", &retained]);
         let payload = "x".repeat(PAYLOAD_BYTES);
         let mut feed = server.feed();
         let mut others = [server.join(all_of(0)), server.join(all_of(0))];
