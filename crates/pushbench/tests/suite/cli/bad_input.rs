@@ -63,7 +63,9 @@ fn techniques_that_no_scenario_takes_leave_nothing_to_run() {
 #[test]
 fn units_are_asked_for_on_the_command_line_too() {
     let sandbox = Sandbox::new();
-    sandbox.output("serve long-polling --set long_polling.hold=25").expect(2, &["`25` has no unit; write \"25s\""]);
+    sandbox
+        .output("serve long-polling --set long_polling.hold=25")
+        .expect(2, &["`25` has no unit; write \"25s\""]);
     sandbox.output("run --repetitions 0").expect(2, &["0 is not in 1..=1000"]);
 }
 

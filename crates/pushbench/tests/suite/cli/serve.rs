@@ -18,7 +18,7 @@ fn flags_that_need_another_say_so() {
         ("--certificate c.pem --key k.pem", "add --set transport.tls=true"),
         ("--no-resumption", "add --set transport.tls=true"),
         ("--set transport.tls", "write KEY=VALUE"),
-        ("--set transport.tsl=true", "did you mean `tls`?"),
+        ("--set transport.tlss=true", "did you mean `tls`?"),
         ("--settings {}", "missing field"),
     ] {
         sandbox.output(&format!("serve websocket {flags}")).expect(2, &[missing]);
@@ -37,7 +37,9 @@ fn what_the_protocol_suites_expect_is_served_by_socketio_only() {
 fn a_certificate_that_cannot_be_had_is_named_with_reason_and_remedy() {
     let sandbox = Sandbox::new();
     let serve = |certificate: &str| {
-        sandbox.output(&format!("serve raw-tcp --set transport.tls=true --certificate {certificate} --key key.pem"))
+        sandbox.output(&format!(
+            "serve raw-tcp --set transport.tls=true --certificate {certificate} --key key.pem"
+        ))
     };
     serve("none.pem").expect(
         2,

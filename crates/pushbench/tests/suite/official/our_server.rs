@@ -88,7 +88,9 @@ fn transports(way: &str) -> (&str, Option<&str>) {
 #[tokio::test]
 async fn events_reach_the_official_client_and_come_back_from_it_by_each_way_plain_and_over_tls() {
     let Some(()) = node::is_installed() else { return };
-    for (way, flags) in WAYS.into_iter().flat_map(|way| [(way, &[][..]), (way, &["--set", "transport.tls=true"])]) {
+    for (way, flags) in
+        WAYS.into_iter().flat_map(|way| [(way, &[][..]), (way, &["--set", "transport.tls=true"])])
+    {
         let mut rig = Rig::new("socket.io", way, flags);
         rig.join("/", &json!({"channel": 0})).await;
         let (first, then) = transports(way);

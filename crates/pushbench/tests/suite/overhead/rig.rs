@@ -9,7 +9,7 @@ use loadgen::transport::Trust;
 use loadgen::worker_context::{Snapshot, WorkerContext, WorkerSpec};
 use model::byte_account::Account;
 use model::settings::{
-    EmptyAnswer, Events, Frames, HeaderProfile, Http, HttpVersion, LongPolling, Pace, Payload, Phases,
+    EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases,
     Settings, ShortPolling, SocketIo, SocketIoTransports, Subscribers, Transport, Uplink, UplinkTo,
     WebSocket,
 };
@@ -199,13 +199,10 @@ fn server_settings(transport: &Transport) -> (server_kit::Settings, Option<Trust
     let mut settings = server_kit::Settings::default();
     settings.hold = Duration::from_nanos(HOUR_NS);
     settings.heartbeat = Duration::ZERO;
-    settings.uplink = server_kit::settings::UplinkTo::Application;
+    settings.uplink = UplinkTo::Application;
     settings.limits.message_bytes = MEBIBYTE;
     settings.limits.body_bytes = MEBIBYTE;
-    settings.transport.http = match transport.http {
-        HttpVersion::Http1 => server_kit::settings::HttpVersion::Http1,
-        HttpVersion::Http2 => server_kit::settings::HttpVersion::Http2,
-    };
+    settings.transport.http = transport.http;
     settings.transport.tls = tls;
     (settings, trust)
 }
