@@ -1,29 +1,27 @@
-//! `pushbench demo`: one live feed by every web technique side by side, and the page that shows it.
+//! `pushbench demo`: one live feed by every technique of the web side by side, and the page that shows it.
 //!
-//! One process. Each technique's server listens on a port of its own, behind a relay that counts its bytes, adds the
-//! delay and holds everything during a stall. One publisher hands the same events to all of them by an open-loop schedule;
-//! the page reads them as a browser does, and asks here for nothing but itself, the clock and the figures.
+//! One process. Each technique's server listens on a port of its own, behind a relay that counts bytes, adds the delay and
+//! holds everything during a stall. One publisher sends the same events to all servers by an open-loop schedule. The page
+//! subscribes like any browser; its own origin serves only its files, the clock, the controls and the figures.
 //!
 //! # Layout
 //!
-//! - [`board`]: what the page's controls set; who wants to know reads it there
-//! - [`wish`]: what a control asks for, checked
+//! - [`state`]: what all parts share, with the values of the controls
+//! - [`control_request`]: a control's request, checked
 //! - [`publisher`], [`pacer`]: the events, and when they are due
-//! - [`lane`], [`relay`]: a technique's server, and what stands between it and the page
-//! - [`statistics`]: the figures of all lanes
-//! - [`site`], [`files`]: the page's own origin
+//! - [`lane`], [`relay`]: a technique's server, and the relay between it and the page
+//! - [`site`], [`figures`]: the page's own origin, and the figures of all lanes
 
-mod board;
-mod files;
+mod control_request;
+mod figures;
 mod lane;
 mod pacer;
 mod publisher;
 mod relay;
 mod site;
-mod statistics;
-mod wish;
+mod state;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -32,21 +30,14 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::registry;
-use board::Board;
 use lane::Lane;
 use publisher::Publisher;
-
-/// What all parts of a demo share.
-struct Stage {
-    board: Board,
-    lanes: Vec<Arc<Lane>>,
-    /// When it began, ns of `CLOCK_MONOTONIC`: the page counts its milliseconds from here.
-    begun_ns: u64,
-}
+use relay::Relay;
+use state::DemoState;
 
 /// A demo that listens, and is not served yet.
 pub(crate) struct Demo {
-    stage: Arc<Stage>,
+    state: Arc<DemoState>,
     listener: TcpListener,
     servers: JoinSet<anyhow::Result<()>>,
     stopper: Stopper,
@@ -54,49 +45,47 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// Binds the page's port to `listen`, and a free port of the same address for each lane.
-    ///
-    /// # Errors
-    ///
-    /// When a port cannot be had.
+    /// Binds the page's port to `listen`, and a free port of the same address for each lane. Fails if a port cannot be bound.
     pub(crate) async fn bind(listen: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("listen on {listen}; name another port with --listen, or 0 for a free one")
         })?;
         let (stopper, stop) = server_kit::lifetime::channel();
-        let (mut servers, mut lanes) = (JoinSet::new(), Vec::new());
-        let mut relays = Vec::new();
-        for technique in registry::TECHNIQUES.iter().filter(|technique| !technique.baseline) {
-            let (lane, relay) = lane::open(technique, listen.ip(), &mut servers, stop.clone()).await?;
-            lanes.push(lane);
-            relays.push(relay);
+        let (mut servers, mut lanes, mut relays) = (JoinSet::new(), Vec::new(), Vec::new());
+        for technique in registry::TECHNIQUES.iter().filter(|technique| technique.page_client.is_some()) {
+            // Only the relay connects to the server.
+            let inner = free_port(IpAddr::from([127, 0, 0, 1]), technique.label).await?;
+            let outer = free_port(listen.ip(), technique.label).await?;
+            let server = inner.local_addr()?;
+            let (lane, serving) = Lane::new(technique, outer.local_addr()?.port(), inner, stop.clone());
+            servers.spawn(serving);
+            lanes.push(Arc::new(lane));
+            relays.push(Relay { listener: outer, server });
         }
-        let stage = Arc::new(Stage { board: Board::default(), lanes, begun_ns: loadgen::os::now_ns() });
-        for (lane, relay) in stage.lanes.iter().zip(relays) {
-            let (stage, lane, stop) = (stage.clone(), lane.clone(), stop.clone());
-            servers.spawn(async move { relay.serve(&stage, &lane, stop).await });
+        let state = Arc::new(DemoState::new(lanes));
+        for (lane, relay) in state.lanes.iter().zip(relays) {
+            let (state, lane, stop) = (state.clone(), lane.clone(), stop.clone());
+            servers.spawn(async move {
+                relay.serve(&state, &lane, stop).await;
+                Ok(())
+            });
         }
-        Ok(Self { stage, listener, servers, stopper, stop })
+        Ok(Self { state, listener, servers, stopper, stop })
     }
 
-    /// Where the page is.
-    ///
-    /// # Errors
-    ///
-    /// When the listener does not know.
+    /// The page's address.
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
         self.listener.local_addr().context("find the own address")
     }
 
-    /// Serves until `end`, then stops everything.
-    ///
-    /// # Errors
-    ///
-    /// When a server fails meanwhile.
+    /// Serves until `end`, then stops everything. Fails if a server fails meanwhile.
     pub(crate) async fn serve(self, end: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { stage, listener, mut servers, stopper, stop } = self;
-        let publisher = Publisher::start(stage.clone())?;
-        servers.spawn(site::serve(listener, stage, stop));
+        let Self { state, listener, mut servers, stopper, stop } = self;
+        let publisher = Publisher::start(state.clone())?;
+        servers.spawn(async move {
+            site::serve(listener, state, stop).await;
+            Ok(())
+        });
         let served = tokio::select! {
             () = end => Ok(()),
             failed = first_failure(&mut servers) => failed,
@@ -108,10 +97,15 @@ impl Demo {
     }
 }
 
+async fn free_port(address: IpAddr, label: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(SocketAddr::new(address, 0)).await;
+    listener.with_context(|| format!("find a port for {label}"))
+}
+
 /// The first error, or nothing once all have ended.
 async fn first_failure(servers: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
     while let Some(ended) = servers.join_next().await {
-        ended.context("a server of the demo broke off")??;
+        ended.context("a server of the demo panicked")??;
     }
     Ok(())
 }

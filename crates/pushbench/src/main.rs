@@ -11,16 +11,16 @@
 //! - [`target`]: servers that somebody else wrote
 //! - [`counters`]: trials whose server runs under a tool that counts
 //! - [`namespace`]: a trial alone in a network, where the kernel's counters see nothing else
-//! - [`pages`]: subscribers that are pages of a real browser
+//! - [`browsers`]: pages of real browsers as subscribers, and what browsers do beside the trials
+//! - [`page_files`]: the files of the web pages
 //! - [`store`], [`histograms`]: a run's folder
 //! - [`host`], [`provenance`], [`socket_ping`]: the machine, the program, and what a bare socket costs here
 //! - [`claims`]: what people say, and the scenarios that decide it
 //! - [`publications`], [`replay`]: published comparisons that this run measures, and their printed exchanges
-//! - [`browser_probe`]: what browsers do beside the trials: how WebSockets end in them, their clock, their limits
 //! - [`demo`]: one live feed by every technique, on a page
 //! - [`progress`], [`summary`], [`interrupt`]: what is shown, and Ctrl-C
 
-mod browser_probe;
+mod browsers;
 mod claims;
 mod cli;
 mod commands;
@@ -32,7 +32,7 @@ mod histograms;
 mod host;
 mod interrupt;
 mod namespace;
-mod pages;
+mod page_files;
 mod plan;
 mod processes;
 mod progress;

@@ -9,6 +9,7 @@ use loadgen::trial::Subscribe;
 use model::manifest::TechniqueInfo;
 use model::settings::{Compression, HttpVersion, ShortPolling, SocketIo, SocketIoTransports};
 use server_kit::hub::Encode;
+use server_kit::pages::File;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
 
@@ -34,6 +35,19 @@ pub(crate) struct Technique {
     pub(crate) serve: Serve,
     /// The client half.
     pub(crate) subscribe: Subscribe,
+    /// The client in a web page; none where a page cannot subscribe.
+    pub(crate) page_client: Option<File>,
+}
+
+/// The file `assets/clients/<slug>.js`.
+macro_rules! page_client {
+    ($slug:literal) => {
+        Some(File {
+            path: concat!("/clients/", $slug, ".js"),
+            media_type: "text/javascript; charset=utf-8",
+            body: include_bytes!(concat!("../assets/clients/", $slug, ".js")),
+        })
+    };
 }
 
 /// All techniques, in the order of tables and charts; the floor is last.
@@ -49,6 +63,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
             server_short_polling::serve(listener, hub, settings, stop).boxed()
         },
         subscribe: |session| subscriber::short_polling::subscribe(session).boxed_local(),
+        page_client: page_client!("short-polling"),
     },
     Technique {
         slug: "long-polling",
@@ -61,6 +76,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
             server_long_polling::serve(listener, hub, settings, stop).boxed()
         },
         subscribe: |session| subscriber::long_polling::subscribe(session).boxed_local(),
+        page_client: page_client!("long-polling"),
     },
     Technique {
         slug: "http-streaming-ndjson",
@@ -73,6 +89,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
             server_http_streaming::ndjson::serve(listener, hub, settings, stop).boxed()
         },
         subscribe: |session| subscriber::http_streaming::ndjson::subscribe(session).boxed_local(),
+        page_client: page_client!("http-streaming-ndjson"),
     },
     Technique {
         slug: "http-streaming-sse",
@@ -85,6 +102,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
             server_http_streaming::sse::serve(listener, hub, settings, stop).boxed()
         },
         subscribe: |session| subscriber::http_streaming::sse::subscribe(session).boxed_local(),
+        page_client: page_client!("http-streaming-sse"),
     },
     Technique {
         slug: "websocket",
@@ -95,6 +113,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         encode: |settings| server_websocket::encode(settings.frames),
         serve: |listener, hub, settings, stop| server_websocket::serve(listener, hub, settings, stop).boxed(),
         subscribe: |session| subscriber::websocket::subscribe(session).boxed_local(),
+        page_client: page_client!("websocket"),
     },
     Technique {
         slug: SocketIo::TECHNIQUE,
@@ -105,6 +124,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         encode: |_| server_socketio::encode,
         serve: |listener, hub, settings, stop| server_socketio::serve(listener, hub, settings, stop).boxed(),
         subscribe: |session| subscriber::socketio::subscribe(session).boxed_local(),
+        page_client: page_client!("socketio"),
     },
     Technique {
         slug: "raw-tcp",
@@ -115,6 +135,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         encode: |_| server_raw_tcp::encode,
         serve: |listener, hub, settings, stop| server_raw_tcp::serve(listener, hub, settings, stop).boxed(),
         subscribe: |session| subscriber::raw_tcp::subscribe(session).boxed_local(),
+        page_client: None,
     },
 ];
 

@@ -11,7 +11,8 @@ use model::manifest::{Manifest, Skipped};
 use model::settings::{Client, Uplink, UplinkTo};
 use model::trial::{Counts, Failure, Observed, Side, TrialOutcome, TrialRecord, TrialResult};
 
-use crate::browser_probe::{self, BrowserProbeed};
+use crate::browsers::client;
+use crate::browsers::probe::{self, ProbeResult};
 use crate::histograms::{self, Tagged};
 use crate::interrupt::Interrupt;
 use crate::plan::{Plan, Trial};
@@ -32,7 +33,7 @@ pub(crate) struct Runner<'a> {
     pub(crate) interrupt: &'a Interrupt,
     /// Socket pings at the start, and again at the end.
     pub(crate) pings: u32,
-    /// Whether browsers are surveyed, where they take part.
+    /// Whether browsers are result, where they take part.
     pub(crate) browser_probes: bool,
 }
 
@@ -100,13 +101,13 @@ impl Runner<'_> {
         if !self.browser_probes || clients.is_empty() || browser_probes.is_kept() {
             return Ok(());
         }
-        progress.note("browser_probe: how WebSockets end in each client, and what the browsers do");
-        let surveyed = browser_probe::browser_probe(&clients).await;
-        for skipped in left_out(&surveyed) {
+        progress.note("browser probe: how WebSockets end in each client, and what the browsers do");
+        let result = probe::probe(&clients).await;
+        for skipped in left_out(&result) {
             progress.note(&format!("skipped: {}: {}", skipped.what, skipped.why));
             self.manifest.skipped.push(skipped);
         }
-        browser_probes.keep(&surveyed).context("keep the browser probe")
+        browser_probes.keep(&result).context("keep the browser probe")
     }
 
     /// A trial whose rate the scenario gives.
@@ -190,9 +191,9 @@ impl Measured {
 }
 
 /// The clients that a browser probe failed with.
-fn left_out(surveyed: &BrowserProbeed) -> impl Iterator<Item = Skipped> {
-    surveyed.failed.iter().map(|(client, why)| Skipped {
-        what: format!("browser probe of {}", browser_probe::name(*client)),
+fn left_out(result: &ProbeResult) -> impl Iterator<Item = Skipped> {
+    result.failed.iter().map(|(client, why)| Skipped {
+        what: format!("browser probe of {}", client::name(*client)),
         why: why.clone(),
     })
 }

@@ -13,12 +13,13 @@ use model::trial::{Failure, Observed, ServerSpec, Side, TrialOutcome, TrialSpec}
 use protocol::ready::ReadyLine;
 use serde::{Deserialize, Serialize};
 
+use crate::browsers::client::browser_of;
 use crate::host::Pinning;
 use crate::plan::Trial;
 use crate::processes::{Process, ProcessError};
 use crate::socket_ping::with_cores;
 use crate::target::{Foreign, keeper};
-use crate::{counters, namespace, pages};
+use crate::{counters, namespace};
 use cpu_contention::CpuContention;
 use restart::Begin;
 use servers::{Running, Servers};
@@ -205,7 +206,7 @@ fn own_ready_limit(trial: &Trial<'_>) -> Duration {
 /// How long a trial with these settings may take.
 pub(crate) fn limit(settings: &Settings) -> Duration {
     let phases = &settings.phases;
-    let browser = pages::browser_of(settings.client).map_or(Duration::ZERO, |_| BROWSER_MARGIN);
+    let browser = browser_of(settings.client).map_or(Duration::ZERO, |_| BROWSER_MARGIN);
     let phases = Duration::from_nanos(phases.warm_up_ns + phases.window_ns + phases.drain_ns);
     let around = loadgen::trial::connect_limit(settings) + loadgen::trial::close_limit(settings) + MARGIN;
     phases + around + browser

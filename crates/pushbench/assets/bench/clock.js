@@ -1,13 +1,12 @@
-// The page's clock beside the server's.
+// Compares the page's clock with the server's.
 
-/** Entries of the browser's own timing come a little after the answer. */
+/** The browser's timing entries come a little after the response. */
 const ENTRIES_MS = 50;
 
 /**
- * Asks the server for its time so often, or as often as it can be had in `budget_ms`: `[before_ms, "server ns", after_ms]`
- * each. The server read its clock between the two:
- * after the browser began to send the request, and before it had the answer's first byte (Resource Timing, W3C), which is
- * nearer to the wire than what the script sees.
+ * Reads the server's clock `exchanges` times, or as often as `budget_ms` allows: `[before_ms, "server ns", after_ms]` each.
+ * The times are those at which the browser began to send the request and had the response's first byte (Resource Timing,
+ * W3C), which are closer than those that the script sees.
  */
 export async function ask(exchanges, budget_ms) {
   performance.clearResourceTimings();
@@ -16,17 +15,17 @@ export async function ask(exchanges, budget_ms) {
   const end = performance.now() + budget_ms;
   for (let i = 0; i < exchanges && performance.now() < end; i += 1) {
     const before = performance.now();
-    const answer = await fetch(url(i), { cache: "no-store" });
+    const response = await fetch(url(i), { cache: "no-store" });
     const after = performance.now();
-    all.push([before, await answer.text(), after]);
+    all.push([before, await response.text(), after]);
   }
   await new Promise((done) => setTimeout(done, ENTRIES_MS));
   return all.map(([before, server, after], i) => {
     const [entry] = performance.getEntriesByName(new URL(url(i), location.href).href);
-    const begun = Math.max(before, entry?.requestStart || 0);
-    const begin = Math.min(after, entry?.responseStart || Infinity);
-    // A timing that contradicts itself is none.
-    return begun <= begin ? [begun, server, begin] : [before, server, after];
+    const from = Math.max(before, entry?.requestStart || 0);
+    const to = Math.min(after, entry?.responseStart || Infinity);
+    // A timing that contradicts itself is ignored.
+    return from <= to ? [from, server, to] : [before, server, after];
   });
 }
 
@@ -34,7 +33,7 @@ function url(i) {
   return `/clock?${i}`;
 }
 
-/** The smallest step of the clock that is seen, in ms. */
+/** The smallest observed step of the clock, in ms. */
 export function resolution() {
   const STEPS = 200;
   let smallest = Infinity;

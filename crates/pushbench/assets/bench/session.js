@@ -1,30 +1,31 @@
-// One subscriber: what a technique sees of a trial. A technique touches no clock and keeps no count; the session does.
+// One subscriber of a trial: the clocks and counts of its technique's client (see clients/keep.js).
 
 const STAMP_DIGITS = 40;
 const INTENDED = [8, 24];
 const ACTUAL_AT = 26;
-/** A timer may be late by about as much; the rest is waited for awake. */
+/** Timers may be late by about this much, so the rest is spent in a busy loop. */
 const AWAKE_MS = 1;
 
 export class Session {
   inWindow = new Set();
   isConnected = false;
-  /** What the driver reads: times are `performance.now()` in ms. */
-  found = {
-    /** `[at_ms, stamp]` of each message, as they came. */
+  /** The driver reads this; times are `performance.now()` in ms. */
+  result = {
+    /** `[at_ms, stamp]` of each message, in order of arrival. */
     received: [],
-    /** When a request was sent. */
+    /** The time of each request. */
     requests: [],
-    /** `[at_ms, events]` of each answer, frame or chunk. */
+    /** `[at_ms, events]` of each response, frame or chunk. */
     responses: [],
-    /** Intended send times of what was sent, as a stamp's digits. */
+    /** Intended send times of the messages sent, as a stamp's digits. */
     sent: [],
-    /** Texts that are no message; the first few. */
+    /** The first few texts that are no message. */
     unreadable: [],
     reconnects: 0,
-    trouble: null,
+    last_error: null,
   };
-  #position;
+  origin = location.origin;
+  #cursor;
   #began = performance.now();
   #isGreeted;
   #connected;
@@ -40,7 +41,7 @@ export class Session {
     this.settings = settings;
     /** Aborted when the trial is over. */
     this.stopped = stopped;
-    this.#position = after;
+    this.#cursor = after;
     this.#isGreeted = after !== null;
     this.phase = phase_ms;
     stopped.addEventListener("abort", () => this.#wake());
@@ -48,23 +49,18 @@ export class Session {
     this.connection = new Promise((connected) => (this.#connected = connected));
   }
 
-  /** Where to begin: after what was received; fresh as long as a greeting is awaited. */
+  /** The last event received; null while a greeting is awaited. */
   get after() {
-    return this.#position;
+    return this.#cursor;
   }
 
-  /** The same as a query. */
-  get query() {
-    return this.after === null ? `channel=${this.channel}` : `channel=${this.channel}&after=${this.after}`;
-  }
-
-  /** Takes in a message, as text or parsed already, and takes its time first thing. */
+  /** Records a message, as text or parsed, with the time at which this was called. */
   received(message) {
     const at = performance.now();
     const stamp = this.#read(message);
     if (stamp === null) return;
-    this.found.received.push([at, stamp]);
-    this.#position = Math.max(this.#position ?? 0, Number.parseInt(stamp.slice(0, INTENDED[0]), 16));
+    this.result.received.push([at, stamp]);
+    this.#cursor = Math.max(this.#cursor ?? 0, Number.parseInt(stamp.slice(0, INTENDED[0]), 16));
     if (!this.#isGreeted) {
       this.#isGreeted = true;
       this.connected();
@@ -72,7 +68,7 @@ export class Session {
     this.#count(stamp);
   }
 
-  /** Says that the server knows of this subscriber. One that awaits a greeting is connected when it has come. */
+  /** The subscription is open. A subscriber that waits for a greeting is connected once it has come. */
   connected() {
     if (this.isConnected || !this.#isGreeted) return;
     this.isConnected = true;
@@ -81,21 +77,21 @@ export class Session {
 
   /** Counts an HTTP request. */
   request() {
-    this.found.requests.push(performance.now());
+    this.result.requests.push(performance.now());
   }
 
-  /** Counts the end of an answer, frame or chunk that carried so many events. */
+  /** Counts a response, frame or chunk with this many events. */
   response(events) {
-    this.found.responses.push([performance.now(), events]);
+    this.result.responses.push([performance.now(), events]);
   }
 
-  /** Notes why a connection ended. */
+  /** Records why a connection ended. */
   broke(error) {
-    this.found.reconnects += 1;
-    this.found.trouble = String(error?.message ?? error);
+    this.result.reconnects += 1;
+    this.result.last_error = String(error?.message ?? error);
   }
 
-  /** Waits until the next poll is due: at once at first, then on a grid of the interval; points that have passed are left out. */
+  /** Waits for the next poll: the first at once, the others on a grid of the interval, without the points already past. */
   async pollDue() {
     const interval = this.settings.poll_interval_ms;
     const now = performance.now();
@@ -108,7 +104,7 @@ export class Session {
     this.#nextPoll += interval > 0 ? interval * (Math.floor(behind / interval) + 1) : behind;
   }
 
-  /** Waits so long, or until the trial is over. */
+  /** Waits for `ms`, or until the trial is over. */
   async pause(ms) {
     if (ms <= 0 || this.stopped.aborted) return;
     await new Promise((done) => {
@@ -122,7 +118,7 @@ export class Session {
     });
   }
 
-  /** Begins the window; resolves when all of its events have come and everything was sent. */
+  /** Begins the window; resolves once all its events have arrived and all messages are sent. */
   async measure(window, expected, sends, offset) {
     this.#window = window;
     this.#expected = expected;
@@ -131,7 +127,7 @@ export class Session {
     await Promise.all([complete, this.#schedule(sends, offset)]);
   }
 
-  /** The next message to send; its actual send time is written into it now. Null when the trial is over. */
+  /** The next message to send, with its actual send time; null when the trial is over. */
   async outgoing() {
     while (this.#outgoing.length === 0) {
       if (this.stopped.aborted) return null;
@@ -147,18 +143,18 @@ export class Session {
       const [stamp, payload] = typeof message === "string" ? JSON.parse(message) : message;
       if (stamp.length === STAMP_DIGITS && payload !== undefined) return stamp;
     } catch {
-      // It is told below.
+      // Recorded below.
     }
-    if (this.found.unreadable.length < 3) {
-      this.found.unreadable.push(typeof message === "string" ? message : JSON.stringify(message));
+    if (this.result.unreadable.length < 3) {
+      this.result.unreadable.push(typeof message === "string" ? message : JSON.stringify(message));
     }
     return null;
   }
 
-  /** Digits of the same length compare as the numbers do. */
+  /** Digits of equal length compare like the numbers. */
   #count(stamp) {
     if (this.#window === null) return;
-    if (stamp === null) for (const [, earlier] of this.found.received) this.#add(earlier);
+    if (stamp === null) for (const [, earlier] of this.result.received) this.#add(earlier);
     else this.#add(stamp);
     if (this.inWindow.size >= this.#expected) this.#measured();
   }
@@ -173,7 +169,7 @@ export class Session {
       await this.pause(Math.floor(due - performance.now() - AWAKE_MS));
       if (this.stopped.aborted) return;
       while (performance.now() < due);
-      this.found.sent.push(message.slice(2 + INTENDED[0], 2 + INTENDED[1]));
+      this.result.sent.push(message.slice(2 + INTENDED[0], 2 + INTENDED[1]));
       this.#outgoing.push([message, offset]);
       this.#wake();
     }

@@ -1,4 +1,4 @@
-// The page: builds the lanes, starts the clients, and shows what they and the server tell.
+// The page: builds the lanes, starts the clients, and shows what they and the server report.
 
 import { Controls } from './controls.js';
 import { said, time } from './figures.js';
@@ -14,11 +14,11 @@ const COUNTS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'ei
 const $ = (selector) => document.querySelector(selector);
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
-function trouble(text) {
-  $('#trouble').textContent = text;
+function showError(text) {
+  $('#error').textContent = text;
 }
-addEventListener('error', ({ message }) => trouble(`This page broke: ${message}.`));
-addEventListener('unhandledrejection', ({ reason }) => trouble(`This page broke: ${reason}.`));
+addEventListener('error', ({ message }) => showError(`This page broke: ${message}.`));
+addEventListener('unhandledrejection', ({ reason }) => showError(`This page broke: ${reason}.`));
 
 class Page {
   constructor({ begun_ns, lanes, layers, controls }) {
@@ -28,19 +28,19 @@ class Page {
     $('#lanes').append(...this.lanes.map((lane) => lane.element));
     $('#ways').textContent = COUNTS[lanes.length] ?? lanes.length;
     this.worker = new Worker('/worker.js', { type: 'module' });
-    this.worker.onmessage = ({ data }) => this.hear(data);
-    this.worker.onerror = ({ message }) => trouble(`The clients broke: ${message}.`);
+    this.worker.onmessage = ({ data }) => this.take(data);
+    this.worker.onerror = ({ message }) => showError(`The clients broke: ${message}.`);
     this.controls = new Controls({ ...controls, poll_ms: POLL_MS }, (values) => this.change(values));
     this.worker.postMessage({ begin: { begun_ns, host: location.hostname, lanes } });
     $('#again').addEventListener('click', () => {
       this.again();
-      this.controls.tell('Counting again.');
+      this.controls.report('Counting again.');
     });
     this.watch();
     this.again();
   }
 
-  /** The server's time, ms since the demo began, as far as drawing needs it. */
+  /** The server's time in ms since the demo began, precise enough for drawing. */
   now_ms() {
     return performance.now() + (this.ahead_ms ?? 0);
   }
@@ -48,8 +48,8 @@ class Page {
   watch() {
     const figures = new EventSource('/figures');
     figures.onmessage = ({ data }) => this.figures(JSON.parse(data));
-    figures.onopen = () => trouble('');
-    figures.onerror = () => trouble('The server is gone, or not reached. This page goes on when it is back.');
+    figures.onopen = () => showError('');
+    figures.onerror = () => showError('The server does not answer. This page continues when it is back.');
   }
 
   change({ poll_ms }) {
@@ -62,46 +62,47 @@ class Page {
     this.renewing = true;
   }
 
-  figures(told) {
-    this.stall = told.stall;
-    told.lanes.forEach((figures, nth) => (this.lanes[nth].latest = figures));
-    this.controls.take(told.controls);
-    $('#stall').disabled = this.stall !== undefined && told.at_ms < this.stall.until_ms;
-    $('#viewers').textContent = told.viewers > 1 ? `${told.viewers} pages are looking; bytes and requests are of all of them.` : '';
+  figures(figures) {
+    this.stall = figures.stall;
+    figures.lanes.forEach((lane, nth) => (this.lanes[nth].latest = lane));
+    this.controls.take(figures.controls);
+    $('#stall').disabled = this.stall !== undefined && figures.at_ms < this.stall.until_ms;
+    $('#viewers').textContent = figures.viewers > 1 ? `${figures.viewers} pages are open; bytes and requests are of all of them.` : '';
     if (!this.renewing) return;
     this.renewing = false;
-    this.since_ms = told.at_ms;
+    this.since_ms = figures.at_ms;
     for (const lane of this.lanes) lane.again();
   }
 
-  hear(told) {
-    if (told.trouble) return trouble(`The clients broke: ${told.trouble}.`);
-    // A report that was not kept waiting tells the time best.
-    const ahead_ms = told.at_ms - performance.now();
+  /** Takes a report of the clients. */
+  take({ error, at_ms, bound_ms, lanes }) {
+    if (error) return showError(`The clients broke: ${error}.`);
+    // The report that was delayed least gives the best time.
+    const ahead_ms = at_ms - performance.now();
     this.ahead_ms = Math.max(ahead_ms, (this.ahead_ms ?? ahead_ms) - 0.01);
-    this.bound_ms = told.bound_ms;
-    told.lanes.forEach((heard, nth) => this.lanes[nth].hear(heard, this.stall));
-    this.tellClose();
+    this.bound_ms = bound_ms;
+    lanes.forEach((received, nth) => this.lanes[nth].take(received, this.stall));
+    this.reportClose();
     return undefined;
   }
 
-  /** A close is told once, when its connection is back. */
-  tellClose() {
+  /** Reports a close once, when the connection is back. */
+  reportClose() {
     for (const { label, close } of this.lanes) {
-      if (!close || close.told || close.back_ms === undefined) continue;
-      close.told = true;
+      if (!close || close.reported || close.back_ms === undefined) continue;
+      close.reported = true;
       const away = said(time(close.back_ms - close.at_ms));
-      this.controls.tell(`${label} was closed with ${close.code}, and connected again after ${away}.`);
+      this.controls.report(`${label} was closed with ${close.code}, and connected again after ${away}.`);
     }
   }
 
-  /** Whether words shall follow at once: in a stall and right after, and while a connection is away. */
+  /** Whether words change at once: during a stall and right after it, and while a connection is lost. */
   isEventful(now_ms) {
     const stalled = this.stall && now_ms < this.stall.until_ms + WORDS_MS;
     return stalled || this.lanes.some(({ close }) => close && (close.back_ms === undefined || now_ms < close.back_ms + WORDS_MS));
   }
 
-  /** Draws by the clock: tracks as they move, numbers four times a second, words once or when something is up. */
+  /** Draws tracks as they move, numbers four times a second, words once a second or during an event. */
   run(at, last = { frame: 0, numbers: 0, words: 0 }) {
     const now_ms = this.now_ms();
     const moving = still.matches ? WORDS_MS : FRAME_MS;
@@ -126,7 +127,7 @@ class Page {
     const least = Math.min(...summaries.map(({ each }) => each).filter(Number.isFinite));
     summaries.forEach((summary, nth) => this.lanes[nth].show(summary, this.layers, most, least));
     if (!words) return;
-    summaries.forEach((summary, nth) => (this.lanes[nth].part('.says').textContent = sentence(summary, values)));
+    summaries.forEach((summary, nth) => (this.lanes[nth].part('.words').textContent = sentence(summary, values)));
     write($('#gist'), gist(summaries, values));
     this.legend();
     if ($('#numbers').open) this.table(summaries);
@@ -134,7 +135,7 @@ class Page {
     if (Number.isFinite(this.bound_ms)) $('#clock').textContent = `Clocks agree to ± ${this.bound_ms.toFixed(2)} ms.`;
   }
 
-  /** The layers that occur. */
+  /** The layers that have bytes. */
   legend() {
     const shown = this.layers.filter((label) => this.lanes.some((lane) => lane.layer(label) > 0));
     if (shown.join() === this.shown.join()) return;
@@ -158,7 +159,7 @@ class Page {
   }
 }
 
-/** Writes text with strong parts, if there is any. */
+/** Writes text with strong parts, if any. */
 function write(element, parts) {
   if (!parts) return;
   element.replaceChildren(...parts.map((part) => {
@@ -169,6 +170,6 @@ function write(element, parts) {
   }));
 }
 
-const programme = await (await fetch('/programme')).json();
-const page = new Page(programme);
+const setup = await (await fetch('/setup')).json();
+const page = new Page(setup);
 requestAnimationFrame((at) => page.run(at));

@@ -1,4 +1,4 @@
-// The sliders and buttons: what they ask the server for, and what the page is told about it.
+// The sliders and buttons: they send control requests, and report the result.
 
 import { bytes, said, span } from './figures.js';
 
@@ -22,7 +22,7 @@ const SLIDERS = [
 ];
 const SETTLED_MS = 150;
 
-/** The controls; `changed(values)` is called when one has been moved, once the server knows. */
+/** The controls; `changed(values)` is called after a change that the server has accepted. */
 export class Controls {
   constructor(values, changed) {
     this.values = values;
@@ -60,7 +60,7 @@ export class Controls {
     return { key, set, input };
   }
 
-  /** What another page has set is shown here, too. */
+  /** Shows what another page has set. */
   take(values) {
     for (const { key, set } of this.inputs) {
       if (values[key] === undefined || values[key] === this.values[key]) continue;
@@ -70,39 +70,39 @@ export class Controls {
     }
   }
 
-  async move(key, value, told) {
+  async move(key, value, message) {
     this.values[key] = value;
-    if (key !== 'poll_ms' && !(await this.ask({ [key]: value }, told))) return;
-    this.tell(told);
+    if (key !== 'poll_ms' && !(await this.ask({ [key]: value }, message))) return;
+    this.report(message);
     this.changed(this.values);
   }
 
-  button(selector, wish, told) {
-    document.querySelector(selector).addEventListener('click', () => this.ask(wish, told));
+  button(selector, request, message) {
+    document.querySelector(selector).addEventListener('click', () => this.ask(request, message));
   }
 
   closeSocket() {
     const code = document.querySelector('#code');
-    if (!code.value) return this.tell('Name a close code, such as 1001.', true);
+    if (!code.value) return this.report('Enter a close code, such as 1001.', true);
     return this.ask({ close_code: Number(code.value) }, `The server closes the WebSocket with ${code.value}.`);
   }
 
-  /** Asks the server; says what came of it. Whether it was done. */
-  async ask(wish, told) {
+  /** Sends a request, reports the result, and returns whether it was accepted. */
+  async ask(request, message) {
     try {
-      const answer = await fetch('/control', {
-        method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(wish),
+      const response = await fetch('/control', {
+        method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(request),
       });
-      this.tell(answer.ok ? told : (await answer.text()).trim(), !answer.ok);
-      return answer.ok;
+      this.report(response.ok ? message : (await response.text()).trim(), !response.ok);
+      return response.ok;
     } catch (error) {
-      this.tell(`The server does not answer: ${error.message}.`, true);
+      this.report(`The server does not answer: ${error.message}.`, true);
       return false;
     }
   }
 
-  tell(text, refused = false) {
+  report(text, isError = false) {
     this.status.textContent = text;
-    this.status.classList.toggle('refused', refused);
+    this.status.classList.toggle('rejected', isError);
   }
 }

@@ -1,4 +1,4 @@
-// Numbers, and how they are written. Pure: nothing here knows the page.
+// Numbers and how they are written. Pure: nothing here depends on the page.
 
 const SMALLEST_MS = 0.01;
 const STEP = Math.log(1.02);
@@ -16,7 +16,7 @@ export class Latencies {
     this.count += 1;
   }
 
-  /** The least latency in ms that at least this share of the events did not exceed; none without events. */
+  /** The least latency in ms that at least this share of the events did not exceed. */
   quantile(share) {
     let left = Math.ceil(share * this.count);
     for (const [at, count] of this.buckets.entries()) {
@@ -54,13 +54,13 @@ export function said([number, unit]) {
   return unit ? `${number}\u00a0${unit}` : number;
 }
 
-/** Milliseconds as they stand in a sentence: without zeros that say nothing. */
+/** Milliseconds in a sentence: without trailing zeros. */
 export function span(ms) {
   const [number, unit] = time(ms);
   return said([number.includes('.') ? number.replace(/\.?0+$/, '') : number, unit]);
 }
 
-/** The median of numbers; none of none. */
+/** The median of numbers. */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)];

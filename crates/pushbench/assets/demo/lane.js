@@ -1,9 +1,9 @@
-// A lane: what has come by one technique, and how that is shown.
+// A lane: what has arrived by one technique, and how it is shown.
 
 import { Latencies, bytes, median, ratio, said, time } from './figures.js';
 import { Track } from './track.js';
 
-/** Markers, in the registry's order: shapes tell what colours alone would not. */
+/** Markers, in the registry's order: shapes distinguish what colours alone would not. */
 const MARKERS = [
   '<circle cx="8" cy="8" r="6.5"/>',
   '<rect x="2" y="2" width="12" height="12"/>',
@@ -14,7 +14,7 @@ const MARKERS = [
   '<rect x="1" y="5" width="14" height="6"/>',
 ];
 const RECENT_MS = 1000;
-/** What comes so soon behind a stall came of it. */
+/** Events that arrive within this time after a stall were delayed by it. */
 const RELEASE_MS = 300;
 
 export class Lane {
@@ -39,19 +39,19 @@ export class Lane {
     return this.element.querySelector(selector);
   }
 
-  /** Counts from here on. */
+  /** Starts counting from here. */
   again() {
     Object.assign(this, { latencies: new Latencies(), events: 0, reads: 0, empties: 0, recent: [], released: undefined });
     this.base = this.latest;
   }
 
-  /** What the worker heard. */
-  hear({ arrivals, reads, empties, notes }, stall) {
+  /** Takes what the worker received. */
+  take({ arrivals, reads, empties, notes }, stall) {
     this.reads += reads;
     this.empties += empties;
     this.events += arrivals.length / 2;
     this.track.add(arrivals);
-    // A connection is back before what it brings.
+    // A connection is back before its events arrive.
     for (const note of notes) this.note(note);
     for (let at = 0; at < arrivals.length; at += 2) this.arrived(arrivals[at], arrivals[at + 1], stall);
   }
@@ -78,14 +78,14 @@ export class Lane {
     }
   }
 
-  /** Everything about this lane that words and numbers are made of. */
+  /** The figures that words and numbers are made of. */
   summary(now_ms, stall) {
     const requests = this.latest.requests - this.base.requests;
     const total = this.latest.bytes - this.base.bytes;
     return {
       slug: this.slug, label: this.label, now_ms, stall, requests, total,
       each: total / this.events,
-      // What is neither the application's nor the instrument's.
+      // Neither the application's bytes nor the instrument's.
       extra: (total - this.layer('payload') - this.layer('stamp')) / this.events,
       events: this.events, reads: this.reads, empties: this.empties,
       now: this.latencyNow(now_ms), p50: this.latencies.quantile(0.5), p99: this.latencies.quantile(0.99),
@@ -95,7 +95,7 @@ export class Lane {
     };
   }
 
-  /** The middle of the latest second's latencies; without any, the last one's. */
+  /** The median latency of the last second; without events, the last one. */
   latencyNow(now_ms) {
     const last = this.recent.at(-1);
     this.recent = this.recent.filter(([received_ms]) => now_ms - received_ms < RECENT_MS);
@@ -142,7 +142,7 @@ export class Lane {
   }
 }
 
-/** The colour that the style sheet has for a layer. */
+/** A layer's colour in the style sheet. */
 export function layerColour(label) {
   return `var(--l-${label.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}, var(--quiet))`;
 }
@@ -157,5 +157,5 @@ function markup(marker) {
       <div class="bytes"><dt>bytes so far, by layer</dt><dd><div class="stack" role="img"></div><div class="total"></div></dd></div>
       ${figure('requests', 'requests')}${figure('open', 'connections')}
     </dl>
-    <p class="says"></p>`;
+    <p class="words"></p>`;
 }

@@ -2,7 +2,7 @@
 
 const TOP = 3;
 const BOTTOM = 5;
-/** How much of a second a pixel is worth: ten seconds on a wide track, five on a phone's. */
+/** The time shown: ten seconds on a wide track, five on a phone's. */
 const SPAN_MS = (width) => (width < 480 ? 5000 : 10_000);
 
 export class Track {
@@ -11,7 +11,7 @@ export class Track {
     this.arrivals = [];
   }
 
-  /** Takes in pairs of sent and received, ms. */
+  /** Adds pairs of times, sent and received, in ms. */
   add(pairs) {
     for (let at = 0; at < pairs.length; at += 2) this.arrivals.push([pairs[at], pairs[at + 1]]);
   }
@@ -68,7 +68,7 @@ export class Track {
     context.fillStyle = ink;
     for (const [sent, received] of this.arrivals) {
       const [above, below] = [x(sent), x(received)];
-      // What cannot be told apart is drawn once.
+      // Lines that cannot be distinguished are drawn once.
       if (Math.abs(above - last[0]) < 0.4 && Math.abs(below - last[1]) < 0.4) continue;
       last = [above, below];
       context.moveTo(above, from);

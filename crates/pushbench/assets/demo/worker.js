@@ -1,18 +1,20 @@
-// All clients, in a thread of their own: what the page draws does not delay what they hear.
+// All clients, in a thread of their own, so that drawing does not delay what they receive.
 
-import './socket.io.min.js';
-import { clients } from './clients.js';
+import './vendor/socket.io.min.js';
+import { keep, technique } from './clients/keep.js';
 
 const REPORT_MS = 50;
-/** Exchanges with the clock before anything is heard, and how many later ones are remembered. */
+/** Between two connections of a client. */
+const PAUSE_MS = 1000;
+/** Exchanges with the clock before the clients start, and how many later ones are kept. */
 const FIRST_EXCHANGES = 12;
 const KEPT_EXCHANGES = 30;
 const EXCHANGE_MS = 1000;
 
 let begunNs = 0n;
-const ears = [];
+const subscribers = [];
 
-/** How the server's clock stands to this thread's (Cristian 1989): the exchange with the shortest round trip tells. */
+/** The offset of the server's clock to this thread's: that of the exchange with the shortest round trip (Cristian 1989). */
 const clock = {
   exchanges: [],
   offset_ms: 0,
@@ -20,10 +22,10 @@ const clock = {
 
   async ask() {
     const sent = performance.now();
-    const answer = await fetch('/clock', { cache: 'no-store' });
-    const told = await answer.text();
+    const response = await fetch('/clock', { cache: 'no-store' });
+    const serverNs = BigInt(await response.text());
     const received = performance.now();
-    const server_ms = Number(BigInt(told) - begunNs) / 1e6;
+    const server_ms = Number(serverNs - begunNs) / 1e6;
     this.exchanges.push({ offset_ms: server_ms - (sent + received) / 2, bound_ms: (received - sent) / 2 });
     this.exchanges = this.exchanges.slice(-KEPT_EXCHANGES);
     const best = this.exchanges.reduce((a, b) => (b.bound_ms < a.bound_ms ? b : a));
@@ -35,29 +37,36 @@ const clock = {
   },
 };
 
-/** When a poller asks next: an interval after it last began to, and at once when the interval is cut that short. */
+/** When a poller asks next: an interval after its last request, and at once when the interval becomes that short. */
 const pace = {
   poll_ms: 1000,
+  last: -Infinity,
   look: () => {},
 
-  next(begun) {
-    return new Promise((resolve) => {
+  async next() {
+    await new Promise((resolve) => {
       let timer;
       this.look = () => {
         clearTimeout(timer);
-        const left = begun + this.poll_ms - performance.now();
+        const left = this.last + this.poll_ms - performance.now();
         if (left <= 0) resolve();
         else timer = setTimeout(this.look, left);
       };
       this.look();
     });
+    this.last = performance.now();
   },
 };
 
-/** What one client hears, until it is reported. */
-class Ear {
-  constructor() {
-    this.after = undefined;
+/** The session of one client (see clients/keep.js), and what it has received since the last report. */
+class Subscriber {
+  channel = 0;
+  after = null;
+  stopped = new AbortController().signal;
+  settings = { frames: 'text', transports: 'upgrade' };
+
+  constructor(origin) {
+    this.origin = origin;
     this.clear();
   }
 
@@ -68,39 +77,51 @@ class Ear {
     this.notes = [];
   }
 
-  heard(messages) {
-    this.heardStamps(messages.map((message) => message.slice(2, 42)));
-  }
-
-  /** Stamps of messages that came together: sequence number, intended and actual time in hexadecimal. */
-  heardStamps(stamps) {
+  /** The stamp is sequence number, intended and actual time, in hexadecimal. */
+  received(message) {
     const received_ms = clock.now_ms();
-    let events = 0;
-    for (const stamp of stamps) {
-      this.after = parseInt(stamp.slice(0, 8), 16);
-      const sentNs = BigInt(`0x${stamp.slice(8, 24)}`);
-      // A greeting tells the position, and is no event.
-      if (sentNs === 0n) continue;
-      events += 1;
-      this.arrivals.push(Number(sentNs - begunNs) / 1e6, received_ms);
-    }
-    if (events > 0) this.reads += 1;
+    const stamp = typeof message === 'string' ? message.slice(2, 42) : message[0];
+    const isFirst = this.after === null;
+    this.after = parseInt(stamp.slice(0, 8), 16);
+    if (isFirst) this.connected();
+    const sentNs = BigInt(`0x${stamp.slice(8, 24)}`);
+    // A greeting is no event.
+    if (sentNs === 0n) return;
+    this.hasEvents = true;
+    this.arrivals.push(Number(sentNs - begunNs) / 1e6, received_ms);
   }
 
-  heardNothing() {
-    this.empties += 1;
+  response(messages) {
+    if (messages === 0) this.empties += 1;
+    if (this.hasEvents) this.reads += 1;
+    this.hasEvents = false;
   }
 
-  opened() {
-    this.notes.push({ kind: 'opened', at_ms: clock.now_ms() });
+  /** Requests are counted by the server. */
+  request() {}
+
+  /** The first connection counts once its greeting has come. */
+  connected() {
+    if (this.after !== null) this.notes.push({ kind: 'opened', at_ms: clock.now_ms() });
   }
 
-  closed(how) {
-    this.notes.push({ kind: 'closed', at_ms: clock.now_ms(), ...how });
+  broke({ close, status }) {
+    // The events after the last one are no longer kept (HTTP's 410).
+    if (status === 410) this.after = null;
+    if (close) this.notes.push({ kind: 'closed', at_ms: clock.now_ms(), ...close });
   }
 
-  broke(error) {
-    this.notes.push({ kind: 'broke', at_ms: clock.now_ms(), why: String(error) });
+  /** This page sends nothing. */
+  outgoing() {
+    return new Promise(() => {});
+  }
+
+  pollDue() {
+    return pace.next();
+  }
+
+  pause(ms) {
+    return new Promise((resolve) => setTimeout(resolve, ms));
   }
 
   report() {
@@ -114,20 +135,21 @@ async function begin({ begun_ns, host, lanes }) {
   begunNs = BigInt(begun_ns);
   for (let nth = 0; nth < FIRST_EXCHANGES; nth += 1) await clock.ask();
   for (const { slug, port } of lanes) {
-    const ear = new Ear();
-    ears.push(ear);
-    clients[slug]?.(`http://${host}:${port}`, ear, pace);
+    const subscriber = new Subscriber(`http://${host}:${port}`);
+    subscribers.push(subscriber);
+    void keep(subscriber, await technique(slug), PAUSE_MS);
   }
   setInterval(() => clock.ask().catch(() => {}), EXCHANGE_MS);
   setInterval(report, REPORT_MS);
 }
 
 function report() {
-  postMessage({ at_ms: clock.now_ms(), bound_ms: clock.bound_ms, lanes: ears.map((ear) => ear.report()) });
+  const lanes = subscribers.map((subscriber) => subscriber.report());
+  postMessage({ at_ms: clock.now_ms(), bound_ms: clock.bound_ms, lanes });
 }
 
 onmessage = ({ data }) => {
-  if (data.begin) begin(data.begin).catch((error) => postMessage({ trouble: String(error) }));
+  if (data.begin) begin(data.begin).catch((error) => postMessage({ error: String(error) }));
   if (data.poll_ms) {
     pace.poll_ms = data.poll_ms;
     pace.look();

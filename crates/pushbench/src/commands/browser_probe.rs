@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use model::settings::Client;
 
-use crate::browser_probe;
+use crate::browsers::{client, probe};
 use crate::cli::BrowserProbe;
 use crate::store::BrowserProbes;
 
@@ -15,26 +15,23 @@ pub(super) fn browser_probe(arguments: &BrowserProbe) -> anyhow::Result<ExitCode
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("make the folder {}", arguments.out.display()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let surveyed = runtime
-        .context("start the browser probe's runtime")?
-        .block_on(browser_probe::browser_probe(&clients));
-    BrowserProbes::in_folder(&arguments.out).keep(&surveyed)?;
-    for (client, why) in &surveyed.failed {
+    let result = runtime.context("start the browser probe's runtime")?.block_on(probe::probe(&clients));
+    BrowserProbes::in_folder(&arguments.out).keep(&result)?;
+    for (client, why) in &result.failed {
         // A reader that has gone away is no reason to fail.
-        let _ =
-            writeln!(std::io::stderr(), "failed: browser probe of {}: {why}", browser_probe::name(*client));
+        let _ = writeln!(std::io::stderr(), "failed: browser probe of {}: {why}", client::name(*client));
     }
-    Ok(if surveyed.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if result.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Those that are asked for; or all that are here, and the others skipped by name.
+/// The named clients; by default, all installed ones.
 fn clients(arguments: &BrowserProbe) -> Vec<Client> {
     if !arguments.clients.is_empty() {
         return arguments.clients.iter().map(|&client| client.into()).collect();
     }
-    let (here, missing) = browser_probe::here();
+    let (installed, missing) = probe::installed();
     for why in missing {
         let _ = writeln!(std::io::stderr(), "skipped: {why}");
     }
-    here
+    installed
 }

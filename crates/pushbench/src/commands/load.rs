@@ -8,7 +8,9 @@ use loadgen::trial;
 use model::trial::TrialSpec;
 
 use super::{load_part, print};
-use crate::{pages, registry};
+use crate::browsers::client::browser_of;
+use crate::browsers::page_driver;
+use crate::registry;
 
 const LONGEST_LINE: u64 = 1024 * 1024;
 
@@ -24,11 +26,11 @@ pub(super) fn load() -> anyhow::Result<ExitCode> {
         command.arg(load_part::SUB_COMMAND);
         command
     };
-    let outcome = match pages::browser_of(spec.settings.client) {
+    let outcome = match browser_of(spec.settings.client) {
         None if spec.settings.processes.load > 1 => trial::run_in_parts(&spec, part),
         None => trial::run(&spec, technique.subscribe),
         Some(kind) => trial::run_with(&spec, |spec, assignment, outgoing| {
-            pages::audience::gather(kind, spec, assignment, outgoing)
+            page_driver::drive(kind, spec, assignment, outgoing)
         }),
     };
     let outcome = outcome.context("run the trial")?;

@@ -14,10 +14,10 @@ use model::target::Target;
 use model::trial::{TrialRecord, TrialResult};
 
 use super::{print, report};
+use crate::browsers::eligibility;
 use crate::cli::Run;
 use crate::host::{self, Pinning};
 use crate::interrupt::{self, Interrupt};
-use crate::pages::taking_part;
 use crate::plan::{self, Choice, Plan, Trial};
 use crate::runner::{Ended, Runner, unix_s};
 use crate::store::{self, Store};
@@ -61,11 +61,11 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let (scenarios, unobservable) = namespace::runnable(asked_for(arguments, extent)?)?;
     let (scenarios, uncountable) = counters::runnable(scenarios);
     let clients: Vec<Client> = arguments.clients.iter().map(|&client| client.into()).collect();
-    let (scenarios, not_by_browsers) = taking_part::fit(scenarios, &clients);
+    let (scenarios, not_by_browsers) = eligibility::fit(scenarios, &clients);
     if !not_by_browsers.is_empty() {
         say(&format!(
             "with a browser among the clients, all have at most {} subscribers",
-            taking_part::MOST_SUBSCRIBERS
+            eligibility::MOST_SUBSCRIBERS
         ));
     }
     let mut scenarios = scenarios;

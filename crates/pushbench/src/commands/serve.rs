@@ -20,9 +20,10 @@ use server_socketio::protocol_tests;
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::browsers::client::browser_of;
 use crate::cli::{Application, Serve};
 use crate::host;
-use crate::pages;
+use crate::page_files;
 use crate::registry::{self, Technique};
 
 pub(super) fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
@@ -156,7 +157,7 @@ fn settings(arguments: &Serve) -> anyhow::Result<Settings> {
     }
     let mut settings = Settings::from(&trial);
     settings.lag_policy = arguments.lag.into();
-    settings.pages = pages::browser_of(trial.client).map(|_| Arc::new(pages::of_the_bench()));
+    settings.pages = browser_of(trial.client).map(|_| Arc::new(page_files::of_a_trial()));
     if trial.transport.tls {
         settings.transport.tls = Some(Arc::new(tls(arguments).context("set up TLS")?));
     }

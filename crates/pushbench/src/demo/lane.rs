@@ -1,7 +1,6 @@
-//! A lane: one technique's server on a port of its own, and what has crossed its relay.
+//! A lane: one technique's server on a port of its own, and the counts of its relay.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,69 +10,77 @@ use model::byte_account::Account;
 use server_kit::settings::Limits;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
-use super::relay::Relay;
 use crate::registry::Technique;
 
-/// Events that are kept for a lane that polls seldom: over a minute at the highest rate.
+/// Events that are kept for a lane that polls rarely: over a minute at the highest rate.
 const REPLAY_EVENTS: usize = 16_384;
-/// Connections of a lane: a page has up to six, and there may be a few pages.
+/// Connections of a lane: a page opens up to six, and there may be a few pages.
 const CONNECTIONS: usize = 256;
 
 /// One technique.
 pub(super) struct Lane {
     pub(super) technique: &'static Technique,
-    /// Where the page finds it: the relay's port.
+    /// The relay's port, which the page connects to.
     pub(super) port: u16,
     pub(super) hub: Hub,
     connections: AtomicU64,
-    counts: Mutex<Counts>,
+    counts: Mutex<RelayCounts>,
 }
 
-/// What has crossed the relay so far, as the page's side saw it.
+/// What the relay has carried so far, counted at the page's side.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counts {
+pub(super) struct RelayCounts {
     pub(super) account: Account,
     pub(super) requests: u64,
 }
 
-/// An open connection, for as long as it lives.
-pub(super) struct Open<'a>(&'a Lane);
+/// An open connection, counted until this is dropped.
+pub(super) struct OpenConnection<'a>(&'a Lane);
 
-/// Starts the technique's server among `servers`, and binds its relay.
-///
-/// # Errors
-///
-/// When a port cannot be had.
-pub(super) async fn open(
-    technique: &'static Technique,
-    address: IpAddr,
-    servers: &mut JoinSet<anyhow::Result<()>>,
-    stop: Stop,
-) -> anyhow::Result<(Arc<Lane>, Relay)> {
-    let port = |address| async move {
-        let listener = TcpListener::bind(SocketAddr::new(address, 0)).await;
-        listener.with_context(|| format!("find a port for {}", technique.label))
-    };
-    // The server itself is for its relay only.
-    let (behind, before) = (port(IpAddr::from([127, 0, 0, 1])).await?, port(address).await?);
-    let (server, front) = (behind.local_addr()?, before.local_addr()?);
-    let settings = settings();
-    let hub = Hub::new((technique.encode)(&settings), &settings);
-    let serving = (technique.serve)(behind, hub.clone(), settings, stop);
-    servers.spawn(async move { serving.await.with_context(|| format!("serve {}", technique.label)) });
-    let lane = Lane {
-        technique,
-        port: front.port(),
-        hub,
-        connections: AtomicU64::new(0),
-        counts: Mutex::new(Counts::default()),
-    };
-    Ok((Arc::new(lane), Relay::new(before, server)))
+impl Lane {
+    /// A lane at `port`, and its server, to be run until `stop`.
+    pub(super) fn new(
+        technique: &'static Technique,
+        port: u16,
+        listener: TcpListener,
+        stop: Stop,
+    ) -> (Self, impl Future<Output = anyhow::Result<()>> + Send + use<>) {
+        let settings = settings();
+        let hub = Hub::new((technique.encode)(&settings), &settings);
+        let serving = (technique.serve)(listener, hub.clone(), settings, stop);
+        let serving = async move { serving.await.with_context(|| format!("serve {}", technique.label)) };
+        let (connections, counts) = (AtomicU64::new(0), Mutex::new(RelayCounts::default()));
+        (Self { technique, port, hub, connections, counts }, serving)
+    }
+
+    /// Counts a connection.
+    pub(super) fn connect(&self) -> OpenConnection<'_> {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        OpenConnection(self)
+    }
+
+    /// Open connections.
+    pub(super) fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn counts(&self) -> RelayCounts {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn count(&self, count: impl FnOnce(&mut RelayCounts)) {
+        count(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
-/// A greeting tells a page where it begins; a page comes from another origin than its lanes.
+impl Drop for OpenConnection<'_> {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A greeting sets the page's cursor; the page comes from another origin than its lanes.
 fn settings() -> Settings {
     let limits =
         Limits { replay_events: REPLAY_EVENTS, connections: CONNECTIONS, channels: 1, ..Limits::default() };
@@ -83,32 +90,5 @@ fn settings() -> Settings {
         cross_origin: true,
         hold: Duration::from_secs(25),
         ..Settings::default()
-    }
-}
-
-impl Lane {
-    /// Counts a connection as open until what is returned is dropped.
-    pub(super) fn connect(&self) -> Open<'_> {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        Open(self)
-    }
-
-    /// Connections that are open.
-    pub(super) fn connections(&self) -> u64 {
-        self.connections.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn counts(&self) -> Counts {
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn count(&self, count: impl FnOnce(&mut Counts)) {
-        count(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,8 +1,8 @@
-//! When events are due: a constant pace that may be changed, and that nobody's slowness moves.
+//! When events are due: a constant pace that may be changed, independent of how fast events are published.
 //!
-//! Pure: the time is given.
+//! Pure: the time is an argument.
 
-/// Keeps the schedule.
+/// An open-loop schedule.
 #[derive(Debug)]
 pub(super) struct Pacer {
     gap_ns: u64,
@@ -16,7 +16,7 @@ impl Pacer {
         Self { gap_ns, due_ns: now_ns + gap_ns }
     }
 
-    /// From now on at another rate: a slow pace's long wait does not outlast it. What is overdue stays due.
+    /// Changes the rate from now on, so that the wait of a slow pace ends with it. Overdue events stay due.
     pub(super) fn set_rate(&mut self, rate_per_s: f64, now_ns: u64) {
         self.gap_ns = gap_ns(rate_per_s);
         self.due_ns = self.due_ns.min(now_ns + self.gap_ns);
@@ -27,7 +27,7 @@ impl Pacer {
         self.due_ns
     }
 
-    /// The next event's time, if it has come.
+    /// The next event's time, if it is due.
     pub(super) fn next_until(&mut self, now_ns: u64) -> Option<u64> {
         let due_ns = self.due_ns;
         (due_ns <= now_ns).then(|| {
@@ -48,7 +48,7 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     #[test]
-    fn a_late_look_finds_every_event_at_the_time_it_was_due() {
+    fn every_event_has_the_time_at_which_it_was_due() {
         let mut pacer = Pacer::new(100.0, 0);
         assert_eq!(pacer.next_until(9 * MS), None);
         let due: Vec<_> = std::iter::from_fn(|| pacer.next_until(45 * MS)).collect();
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_faster_pace_begins_at_once_and_a_slower_one_behind_the_event_that_is_due() {
+    fn a_faster_pace_begins_at_once_and_a_slower_one_after_the_next_event() {
         let mut pacer = Pacer::new(1.0, 0);
         pacer.set_rate(100.0, 5 * MS);
         assert_eq!(pacer.next_until(15 * MS), Some(15 * MS));

@@ -1,7 +1,6 @@
-//! The publisher: a thread that hands the same events to every lane's hub when they are due.
+//! The publisher: a thread that publishes the same events to every lane's hub when they are due.
 //!
-//! Open loop: a stalled server takes no events, and those that fall due meanwhile are handed over, with the times at which
-//! they were due, when the stall is over.
+//! Open loop: events that fall due during a stall are published after it, with their intended times.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -15,69 +14,63 @@ use loadgen::payload::PayloadSource;
 use model::settings::Payload;
 use protocol::{Message, Stamp};
 
-use super::Stage;
-use super::board::Values;
 use super::pacer::Pacer;
+use super::state::{ControlValues, DemoState};
 
 /// The channel of all events.
-pub(super) const CHANNEL: u32 = 0;
+const CHANNEL: u32 = 0;
 
-/// The thread, which ends when it is told to.
+/// The running thread.
 pub(super) struct Publisher {
     thread: JoinHandle<()>,
-    stage: Arc<Stage>,
+    state: Arc<DemoState>,
 }
 
 impl Publisher {
-    /// Starts it.
-    ///
-    /// # Errors
-    ///
-    /// When there is no thread to be had.
-    pub(super) fn start(stage: Arc<Stage>) -> anyhow::Result<Self> {
-        let on_it = stage.clone();
-        let work = move || Work::new(on_it).run();
+    pub(super) fn start(state: Arc<DemoState>) -> anyhow::Result<Self> {
+        let of_thread = state.clone();
+        let work = move || Work::new(of_thread).run();
         let thread = thread::Builder::new().name("publisher".to_owned()).spawn(work);
-        Ok(Self { thread: thread.context("start the publisher")?, stage })
+        Ok(Self { thread: thread.context("start the publisher")?, state })
     }
 
-    /// Ends it, and waits for that.
+    /// Ends the thread.
     pub(super) fn stop(self) {
-        self.stage.board.change(|values| values.over = true);
-        // It has nothing to say, whichever way it ended.
+        self.state.change(|values| values.is_over = true);
+        // The thread has no result, and a panic has been printed.
         let _ = self.thread.join();
     }
 }
 
 struct Work {
-    stage: Arc<Stage>,
-    values: Values,
+    state: Arc<DemoState>,
+    values: ControlValues,
     pacer: Pacer,
     payload: PayloadSource,
 }
 
 impl Work {
-    fn new(stage: Arc<Stage>) -> Self {
-        let values = stage.board.values();
+    fn new(state: Arc<DemoState>) -> Self {
+        let values = state.values();
         let pacer = Pacer::new(values.rate_per_s, os::now_ns());
-        Self { payload: payload(values.payload_bytes), stage, values, pacer }
+        Self { payload: payload(values.payload_bytes), state, values, pacer }
     }
 
     fn run(mut self) {
-        while !self.values.over {
+        while !self.values.is_over {
             let now_ns = os::now_ns();
             let stalled_until_ns = self.values.stalled_until_ns;
             if stalled_until_ns <= now_ns {
-                self.hand_over(now_ns);
+                self.publish_due(now_ns);
             }
             let next_ns = self.pacer.due_ns().max(stalled_until_ns);
             let left = Duration::from_nanos(next_ns.saturating_sub(os::now_ns()));
-            self.stage.board.wait(&self.values, left);
-            self.take_over(self.stage.board.values());
+            self.state.wait(&self.values, left);
+            self.apply(self.state.values());
         }
     }
 
-    fn take_over(&mut self, values: Values) {
+    fn apply(&mut self, values: ControlValues) {
         if values.rate_per_s != self.values.rate_per_s {
             self.pacer.set_rate(values.rate_per_s, os::now_ns());
         }
@@ -87,17 +80,17 @@ impl Work {
         self.values = values;
     }
 
-    fn hand_over(&mut self, now_ns: u64) {
+    fn publish_due(&mut self, now_ns: u64) {
         while let Some(intended_ns) = self.pacer.next_until(now_ns) {
             let (payload, kind) = self.payload.next(os::unix_ms());
             let stamp = Stamp { seq: 0, intended_ns, actual_ns: os::now_ns() };
             let mut message = BytesMut::new();
             Message { stamp, payload, kind }.encode(&mut message);
-            for lane in &self.stage.lanes {
-                // A hub refuses what is no message, too long or out of numbers: not what is made here.
+            for lane in &self.state.lanes {
+                // A hub rejects only invalid or too long messages, which are not made here.
                 let _ = lane.hub.publish(CHANNEL, message.clone());
             }
-            self.stage.board.count_published();
+            self.state.count_published();
         }
     }
 }

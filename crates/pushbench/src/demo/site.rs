@@ -1,25 +1,24 @@
 //! The page's own origin: its files, the clock, the controls, and the stream of figures.
 //!
-//! | request | answer |
+//! | request | response |
 //! |---|---|
-//! | `GET /`, and the files that the page names | the page |
+//! | `GET /`, and the files of the page | the page |
 //! | `GET /clock` | `CLOCK_MONOTONIC` now, in nanoseconds, as text |
-//! | `GET /programme` | the lanes, their ports and the controls, as JSON |
-//! | `GET /figures` | how things stand, as Server-Sent Events, four times a second |
-//! | `POST /control` | what a control asks for, as JSON; `204`, or `400` and why not |
+//! | `GET /setup` | the lanes, their ports and the controls, as JSON |
+//! | `GET /figures` | the figures, as Server-Sent Events, four times a second |
+//! | `POST /control` | a control request, as JSON; the values of all controls, or `400` and the reason |
 //!
-//! Every answer isolates the page from other origins (COOP, COEP): only then is a browser's clock finer than 100 µs.
-
-mod figures;
+//! Every response isolates the page from other origins (COOP, COEP): only then is a browser's clock finer than 100 µs.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -29,40 +28,38 @@ use loadgen::os;
 use server_kit::Stop;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Interval, interval, sleep, timeout};
 
-use super::statistics::Programme;
-use super::wish::Wish;
-use super::{Stage, files};
+use super::control_request::ControlRequest;
+use super::figures::{Figures, PageSetup};
+use super::state::DemoState;
+use crate::page_files;
 
-/// How long a request may take to come, and a connection lie idle.
+/// How long a request may take to arrive, and a connection may be idle.
 const IDLE: Duration = Duration::from_secs(60);
 const CONNECTIONS: usize = 256;
-const LARGEST_WISH: usize = 4 * 1024;
-/// After a failed accept: time for a descriptor to come free.
+const LARGEST_REQUEST: usize = 4 * 1024;
+/// After a failed accept, so that a file descriptor can become free.
 const PAUSE: Duration = Duration::from_millis(10);
+const FIGURES_EVERY: Duration = Duration::from_millis(250);
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
 type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
-/// Serves until `stop`, which cuts the connections.
-///
-/// # Errors
-///
-/// Never: a connection that fails is that connection's end.
-pub(super) async fn serve(listener: TcpListener, stage: Arc<Stage>, stop: Stop) -> anyhow::Result<()> {
+/// Serves until `stop`, which cuts the connections. A connection's error ends only that connection.
+pub(super) async fn serve(listener: TcpListener, state: Arc<DemoState>, stop: Stop) {
     let mut connections = JoinSet::new();
     let accept_all = async {
         loop {
             while connections.try_join_next().is_some() {}
             match listener.accept().await {
                 Ok((stream, _)) if connections.len() < CONNECTIONS => {
-                    connections.spawn(connection(stream, stage.clone()));
+                    connections.spawn(connection(stream, state.clone()));
                 }
                 Ok(_) => {}
-                // A peer that gave up, or no descriptor free: the next may fare better.
+                // The peer has disconnected, or no descriptor is free: the next accept may succeed.
                 Err(_) => sleep(PAUSE).await,
             }
         }
@@ -71,68 +68,94 @@ pub(super) async fn serve(listener: TcpListener, stage: Arc<Stage>, stop: Stop) 
         () = accept_all => {}
         () = stop.requested() => {}
     }
-    Ok(())
 }
 
-async fn connection(stream: TcpStream, stage: Arc<Stage>) {
+async fn connection(stream: TcpStream, state: Arc<DemoState>) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let service = service_fn(move |request| {
-        let stage = stage.clone();
-        async move { Ok::<_, Infallible>(isolated(answer(&stage, request).await)) }
+        let state = state.clone();
+        async move { Ok::<_, Infallible>(isolated(respond(&state, request).await)) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(IDLE);
-    // A page that is closed breaks off its streams, which is no error here.
+    // A closed page breaks its streams, which is no error here.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(stage: &Arc<Stage>, request: Request<Incoming>) -> Reply {
+async fn respond(state: &Arc<DemoState>, request: Request<Incoming>) -> Reply {
     let (path, method) = (request.uri().path(), request.method());
     match (path, method) {
-        ("/control", &Method::POST) => control(stage, request).await,
-        ("/control", _) => refuse_method("POST"),
-        (_, method) if method != Method::GET => refuse_method("GET"),
+        ("/control", &Method::POST) => control(state, request).await,
+        ("/control", _) => reject_method("POST"),
+        (_, method) if method != Method::GET => reject_method("GET"),
         ("/clock", _) => reply(TEXT, os::now_ns().to_string()),
-        ("/programme", _) => json(&Programme::of(stage)),
-        ("/figures", _) => figures::stream(stage.clone()),
-        (path, _) => match files::find(path) {
-            Some(file) => reply(file.media_type, file.content),
-            None => refuse(StatusCode::NOT_FOUND, "there is nothing here"),
+        ("/setup", _) => json(&PageSetup::of(state)),
+        ("/figures", _) => figures(state.clone()),
+        (path, _) => match page_files::of_the_demo(path) {
+            Some(file) => reply(file.media_type, file.body),
+            None => reject(StatusCode::NOT_FOUND, "there is no such page"),
         },
     }
 }
 
-/// Only JSON that says so is taken: another site's page cannot send that without asking first.
-async fn control(stage: &Stage, request: Request<Incoming>) -> Reply {
+/// Accepts only `application/json`, which another site's page cannot send without a preflight request.
+async fn control(state: &DemoState, request: Request<Incoming>) -> Reply {
     let media_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     if !media_type.is_some_and(|found| found.starts_with(JSON.as_bytes())) {
-        return refuse(
+        return reject(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "a control is sent as content-type: application/json",
+            "a control request has content-type: application/json",
         );
     }
-    let body = match timeout(IDLE, Limited::new(request.into_body(), LARGEST_WISH).collect()).await {
+    let body = match timeout(IDLE, Limited::new(request.into_body(), LARGEST_REQUEST).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) => {
-            return refuse(StatusCode::PAYLOAD_TOO_LARGE, &format!("a control is short: {error}"));
+            return reject(StatusCode::PAYLOAD_TOO_LARGE, &format!("a control request is short: {error}"));
         }
-        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the request did not come in time"),
+        Err(_) => return reject(StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time"),
     };
-    match Wish::parse(&body) {
-        Ok(wish) => {
-            wish.fulfil(stage);
-            json(&stage.board.values())
+    match ControlRequest::parse(&body) {
+        Ok(request) => {
+            request.apply(state);
+            json(&state.values())
         }
-        Err(error) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(error) => reject(StatusCode::BAD_REQUEST, &error.to_string()),
     }
+}
+
+/// A page that follows the figures.
+struct Viewer {
+    state: Arc<DemoState>,
+    ticks: Interval,
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.state.remove_viewer();
+    }
+}
+
+/// The stream of figures, as long as the page reads it.
+fn figures(state: Arc<DemoState>) -> Reply {
+    state.add_viewer();
+    let viewer = Viewer { state, ticks: interval(FIGURES_EVERY) };
+    let events = stream::unfold(viewer, |mut viewer| async move {
+        viewer.ticks.tick().await;
+        let figures = serde_json::to_string(&Figures::of(&viewer.state)).expect("figures have text for keys");
+        let event = Bytes::from(format!("data: {figures}\n\n"));
+        Some((Ok::<_, Infallible>(Frame::data(event)), viewer))
+    });
+    let mut response = Response::new(StreamBody::new(events).boxed_unsync());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(protocol::sse::MEDIA_TYPE));
+    response
 }
 
 fn json(value: &impl serde::Serialize) -> Reply {
     match serde_json::to_vec(value) {
         Ok(text) => reply(JSON, text),
-        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        Err(error) => reject(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
 
@@ -142,14 +165,14 @@ fn reply(media_type: &'static str, body: impl Into<Bytes>) -> Reply {
     response
 }
 
-fn refuse(status: StatusCode, why: &str) -> Reply {
+fn reject(status: StatusCode, why: &str) -> Reply {
     let mut response = reply(TEXT, format!("{why}\n"));
     *response.status_mut() = status;
     response
 }
 
-fn refuse_method(allow: &'static str) -> Reply {
-    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &format!("only {allow} is allowed here"));
+fn reject_method(allow: &'static str) -> Reply {
+    let mut response = reject(StatusCode::METHOD_NOT_ALLOWED, &format!("only {allow} is allowed here"));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     response
 }

@@ -4,7 +4,7 @@ use model::scenario::Search;
 use model::settings::{Counter, Settings, ShortPolling, SocketIo, SocketIoTransports};
 
 use super::Trial;
-use crate::pages::browser_of;
+use crate::browsers::client::browser_of;
 use crate::search;
 
 /// What the start of a server that somebody else wrote takes. Measured: 60 ms for nginx, 300 ms for Node.

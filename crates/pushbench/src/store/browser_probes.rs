@@ -7,9 +7,10 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::atomic;
-use crate::browser_probe::{self, BrowserProbeed};
+use crate::browsers::client;
+use crate::browsers::probe::ProbeResult;
 
-const CLOSINGS: &str = "close-cases.json";
+const CLOSE_CASES: &str = "close-cases.json";
 const BROWSERS: &str = "browsers";
 
 /// Where a browser probe is kept.
@@ -24,7 +25,7 @@ impl BrowserProbes {
 
     /// Whether there is one.
     pub(crate) fn is_kept(&self) -> bool {
-        self.0.join(CLOSINGS).exists()
+        self.0.join(CLOSE_CASES).exists()
     }
 
     /// Keeps one; the close cases last, so that what [is kept](Self::is_kept) is whole.
@@ -32,15 +33,15 @@ impl BrowserProbes {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub(crate) fn keep(&self, surveyed: &BrowserProbeed) -> anyhow::Result<()> {
-        if !surveyed.findings.is_empty() {
+    pub(crate) fn keep(&self, result: &ProbeResult) -> anyhow::Result<()> {
+        if !result.findings.is_empty() {
             let folder = self.0.join(BROWSERS);
             fs::create_dir_all(&folder).with_context(|| format!("make the folder {}", folder.display()))?;
         }
-        for findings in &surveyed.findings {
-            self.write(&format!("{BROWSERS}/{}.json", browser_probe::name(findings.client)), findings)?;
+        for findings in &result.findings {
+            self.write(&format!("{BROWSERS}/{}.json", client::name(findings.client)), findings)?;
         }
-        self.write(CLOSINGS, &surveyed.close_cases)
+        self.write(CLOSE_CASES, &result.close_cases)
     }
 
     fn write(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {

@@ -2,8 +2,8 @@
 //!
 //! # Layout
 //!
-//! - `endpoints`: page, clock, programme, controls, and what is said to bad input
-//! - `effects`: delay, stall, rate and close, felt on the lanes' own ports; figures that add up
+//! - `endpoints`: page, clock, setup, controls, and responses to bad input
+//! - `effects`: delay, stall, rate and close, observed on the lanes' own ports; figures that add up
 //! - `page`: both browsers; every lane hears, sliders by keyboard, stall, close, narrow screens, dark colours
 //! - `screenshots`: the README's pictures, remade with `PUSHBENCH_SCREENSHOTS`
 //! - `demo_process`: a running demo; `http`: requests as bytes

@@ -50,14 +50,14 @@ impl Demo {
         http::request(self.address, "POST", "/control", &["content-type: application/json"], wish)
     }
 
-    pub(crate) fn programme(&self) -> Value {
-        self.get("/programme").json()
+    pub(crate) fn setup(&self) -> Value {
+        self.get("/setup").json()
     }
 
     /// Where this technique's lane is.
     pub(crate) fn lane(&self, slug: &str) -> SocketAddr {
-        let programme = self.programme();
-        let lanes = programme["lanes"].as_array().expect("lanes");
+        let setup = self.setup();
+        let lanes = setup["lanes"].as_array().expect("lanes");
         let lane = lanes.iter().find(|lane| lane["slug"] == slug).unwrap_or_else(|| panic!("no {slug}"));
         SocketAddr::new(self.address.ip(), lane["port"].as_u64().expect("a port") as u16)
     }

@@ -60,7 +60,7 @@ fn pages_of_other_origins_may_read_a_lane_and_only_there() {
     let demo = Demo::start();
     let lane = http::request(demo.lane("short-polling"), "GET", "/events?channel=0", &[], "");
     assert!(lane.has("access-control-allow-origin: *"), "{lane:?}");
-    assert!(!demo.get("/programme").head.contains("access-control"));
+    assert!(!demo.get("/setup").head.contains("access-control"));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_stall_holds_every_event_that_falls_due_and_loses_none() {
     events.next().expect("the feed is there");
     assert_eq!(demo.control(r#"{"stall_ms": 1000}"#).status, 200);
     let figures = demo.figures();
-    let begun_ns: u64 = demo.programme()["begun_ns"].as_str().unwrap().parse().unwrap();
+    let begun_ns: u64 = demo.setup()["begun_ns"].as_str().unwrap().parse().unwrap();
     let at = |key: &str| begun_ns + (figures["stall"][key].as_f64().unwrap() * 1e6) as u64;
     let (from_ns, until_ns) = (at("from_ms"), at("until_ms"));
     let of_stall: Vec<_> = events

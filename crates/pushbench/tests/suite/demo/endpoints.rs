@@ -13,7 +13,7 @@ fn the_page_is_isolated_and_asks_no_other_machine_for_anything() {
     let demo = Demo::start();
     let page = demo.get("/");
     assert_eq!(page.status, 200);
-    let files = ["/style.css", "/app.js", "/worker.js", "/clients.js", "/socket.io.min.js"]
+    let files = ["/style.css", "/app.js", "/worker.js", "/clients/keep.js", "/vendor/socket.io.min.js"]
         .map(|path| demo.get(path));
     for answer in files.iter().chain([&page]) {
         assert_eq!(answer.status, 200);
@@ -51,27 +51,29 @@ fn every_technique_of_the_web_has_a_lane_in_the_registrys_order() {
     let listed =
         Command::new(env!("CARGO_BIN_EXE_pushbench")).args(["list", "--techniques"]).output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
-    let programme = demo.programme();
+    let setup = demo.setup();
     let lanes: Vec<_> =
-        programme["lanes"].as_array().unwrap().iter().map(|lane| lane["slug"].as_str().unwrap()).collect();
+        setup["lanes"].as_array().unwrap().iter().map(|lane| lane["slug"].as_str().unwrap()).collect();
     assert_eq!(lanes, listed.lines().filter(|slug| *slug != "raw-tcp").collect::<Vec<_>>());
-    let clients = demo.get("/clients.js").body;
     for slug in lanes {
-        let keys = [format!("\n  '{slug}':"), format!("\n  {slug}:")];
-        assert!(keys.iter().any(|key| clients.contains(key)), "the page has no client for {slug}");
+        let client = demo.get(&format!("/clients/{slug}.js"));
+        assert!(
+            client.body.contains("export async function subscribe("),
+            "the page has no client for {slug}"
+        );
     }
 }
 
 #[test]
 fn bad_input_is_answered_with_the_reason_and_changes_nothing() {
     let demo = Demo::start();
-    let before = demo.programme()["controls"].clone();
+    let before = demo.setup()["controls"].clone();
     for (wish, why) in [
         (r#"{"rate_per_s": 100000}"#, "rate_per_s is 100000, and must be from 0.1 to 200"),
         (r#"{"payload_bytes": 50, "delay_ms": 9999}"#, "delay_ms is 9999, and must be from 0 to 2000"),
         (r#"{"payload_bytes": -1}"#, "-1"),
         (r#"{"speed": 3}"#, "unknown field `speed`"),
-        ("{}", "there is nothing in it"),
+        ("{}", "the request is empty"),
         ("faster", "a control is JSON such as {\"rate_per_s\": 20}"),
         (r#"{"close_code": 1006, "rate_per_s": 50}"#, "1006"),
     ] {
@@ -79,7 +81,7 @@ fn bad_input_is_answered_with_the_reason_and_changes_nothing() {
         assert_eq!(answer.status, 400, "{wish}");
         assert!(answer.body.contains(why) && answer.body.ends_with('\n'), "{wish}: {}", answer.body);
     }
-    assert_eq!(demo.programme()["controls"], before);
+    assert_eq!(demo.setup()["controls"], before);
 }
 
 #[test]

@@ -21,10 +21,10 @@ async fn opened(demo: &Demo, browser: &mut Browser) {
     // By an element, since Firefox runs a driver's scripts beside the page's own world.
     let ready = "
         const script = document.createElement('script');
-        script.textContent = `window.complaints = [];
+        script.textContent = `window.logged = [];
             for (const kind of ['error', 'warn']) {
-                const tell = console[kind];
-                console[kind] = (...what) => { complaints.push(String(what)); tell.apply(console, what); };
+                const log = console[kind];
+                console[kind] = (...what) => { logged.push(String(what)); log.apply(console, what); };
             }`;
         document.head.append(script);
         await until(() => lanes().length > 0 && lanes().every((lane) => number(lane, '.each b') > 0));";
@@ -35,8 +35,8 @@ async fn run(browser: &mut Browser, script: &str) -> Value {
     browser.call(&format!("{TOOLS}{script}"), Vec::new()).await.unwrap()
 }
 
-async fn assert_no_complaints(browser: &mut Browser) {
-    let found = run(browser, "return [window.complaints, $('#trouble').textContent]").await;
+async fn assert_nothing_logged(browser: &mut Browser) {
+    let found = run(browser, "return [window.logged, $('#error').textContent]").await;
     assert_eq!(found, json!([[], ""]));
 }
 
@@ -61,14 +61,14 @@ async fn with(kind: BrowserKind, scheme: Scheme, check: impl AsyncFn(&Demo, &mut
     let demo = Demo::start();
     opened(&demo, &mut browser).await;
     check(&demo, &mut browser).await;
-    assert_no_complaints(&mut browser).await;
+    assert_nothing_logged(&mut browser).await;
     browser.quit().await.unwrap();
 }
 
 async fn every_lane_hears_the_feed_and_says_what_it_costs(demo: &Demo, browser: &mut Browser) {
     let heard = run(
         browser,
-        "await until(() => lanes().every((lane) => number(lane, '.half b') > 0 && text(lane, '.says').includes('event')));
+        "await until(() => lanes().every((lane) => number(lane, '.half b') > 0 && text(lane, '.words').includes('event')));
          const stack = (lane) => lane.querySelector('.stack').getAttribute('aria-label');
          await until(() => lanes().every((lane) => stack(lane).includes('payload')));
          await until(() => /brings each in/.test($('#gist').textContent) && /agree to ± [0-9.]+ ms/.test($('#clock').textContent));
@@ -82,7 +82,7 @@ async fn every_lane_hears_the_feed_and_says_what_it_costs(demo: &Demo, browser: 
     .await;
     assert_eq!(heard["isolated"], true);
     let slugs: Vec<_> =
-        demo.programme()["lanes"].as_array().unwrap().iter().map(|lane| lane["slug"].clone()).collect();
+        demo.setup()["lanes"].as_array().unwrap().iter().map(|lane| lane["slug"].clone()).collect();
     assert_eq!(heard["slugs"], json!(slugs));
     for (stack, open) in heard["stacks"].as_array().unwrap().iter().zip(heard["open"].as_array().unwrap()) {
         assert!(stack.as_str().unwrap().contains("payload"), "{stack}");
@@ -101,7 +101,7 @@ async fn a_slider_that_is_moved_by_keyboard_moves_the_server(demo: &Demo, browse
     )
     .await;
     assert_eq!(told, json!(["20 a second", "rate_per_s"]));
-    assert_eq!(demo.programme()["controls"]["rate_per_s"], 20.0);
+    assert_eq!(demo.setup()["controls"]["rate_per_s"], 20.0);
     // Tab goes on to the next control, and what has the focus shows it.
     browser.press(Key::Tab).await.unwrap();
     let next = run(
@@ -113,7 +113,7 @@ async fn a_slider_that_is_moved_by_keyboard_moves_the_server(demo: &Demo, browse
     let refused = run(
         browser,
         "$('#code').value = 1006; $('#close').click();
-        await until(() => $('#status').classList.contains('refused')); 
+        await until(() => $('#status').classList.contains('rejected')); 
         return $('#status').textContent",
     );
     assert!(refused.await.as_str().unwrap().contains("1006"));
@@ -123,10 +123,10 @@ async fn a_stall_and_a_closed_websocket_show(_: &Demo, browser: &mut Browser) {
     let told = run(
         browser,
         "// Pressed again where a slow machine has missed the second.
-         const says = () => lanes().map((lane) => text(lane, '.says'));
-         await until(() => { $('#stall').click(); return says().some((words) => words.startsWith('Silent for')); });
-         await until(() => says().every((words) => words.startsWith('The server stood still')));
-         return says();",
+         const words = () => lanes().map((lane) => text(lane, '.words'));
+         await until(() => { $('#stall').click(); return words().some((text) => text.startsWith('Silent for')); });
+         await until(() => words().every((text) => text.startsWith('The server stood still')));
+         return words();",
     )
     .await;
     for words in told.as_array().unwrap() {
@@ -140,7 +140,7 @@ async fn a_stall_and_a_closed_websocket_show(_: &Demo, browser: &mut Browser) {
         browser,
         "$('#code').value = 4003; $('#close').click();
          const lane = $('[data-slug=websocket]');
-         await until(() => text(lane, '.says').startsWith('Closed by the server with 4003 (asked for by the page)'));
+         await until(() => text(lane, '.words').startsWith('Closed by the server with 4003 (asked for by the page)'));
          await until(() => $('#status').textContent.includes('connected again after'));
          await until(() => number(lane, '.open b') === 1);
          return $('#status').textContent",

@@ -9,9 +9,8 @@ use loadgen::transport::Trust;
 use loadgen::worker_context::{Snapshot, WorkerContext, WorkerSpec};
 use model::byte_account::Account;
 use model::settings::{
-    EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases,
-    Settings, ShortPolling, SocketIo, SocketIoTransports, Subscribers, Transport, Uplink, UplinkTo,
-    WebSocket,
+    EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
+    ShortPolling, SocketIo, SocketIoTransports, Subscribers, Transport, Uplink, UplinkTo, WebSocket,
 };
 use protocol::message::PayloadKind;
 use protocol::{Message, Stamp};

@@ -1,0 +1,23 @@
+//! Real browsers: pages that subscribe in a trial, and a probe of what browsers do.
+//!
+//! The server under test also serves the page, so both have the same origin. The page subscribes, sends, and records times by
+//! its own clock; its results pass through the same recorder as the native client's. Bytes are not counted, since a browser's
+//! sockets cannot be observed.
+//!
+//! # Layout
+//!
+//! - [`client`]: the browser of each client
+//! - [`eligibility`]: which trials a browser can run
+//! - [`page_driver`]: the thread that drives the browser in a trial; `page_protocol`: its calls to the page, with their
+//!   arguments (`page_request`) and results (`page_result`); `page_clock`: the offset of the page's clock
+//! - [`probe`]: how WebSockets end in each client, and a browser's clock, limits, timers and request heads
+
+pub(crate) mod client;
+pub(crate) mod eligibility;
+mod page_clock;
+pub(crate) mod page_driver;
+mod page_error;
+mod page_protocol;
+mod page_request;
+mod page_result;
+pub(crate) mod probe;

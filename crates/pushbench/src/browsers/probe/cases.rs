@@ -1,0 +1,251 @@
+//! The ways in which a WebSocket ends: for every code of RFC 6455 §7.4.1, a real situation that causes it where there is one;
+//! otherwise, or where a browser cannot get into it, a server that closes with the code on request.
+
+use model::close_case::Peer;
+use model::settings::Client;
+
+use super::conformance::Expected;
+
+/// A way in which a WebSocket ends.
+#[derive(Debug)]
+pub(super) struct Case {
+    /// The close code.
+    pub(super) code: u16,
+    /// What happens, for people.
+    pub(super) text: &'static str,
+    /// Whether this is the code's own situation; otherwise, a peer sends the code on request.
+    pub(super) real: bool,
+    /// The peer that closes.
+    pub(super) by: Peer,
+    /// The clients that can get into it.
+    pub(super) clients: Clients,
+    /// How the end comes about.
+    pub(super) ending: Ending,
+    /// What the standards require a client to report.
+    pub(super) expected: Expected,
+}
+
+/// The clients that can get into a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clients {
+    Everyone,
+    /// A browser sends no invalid bytes, and lets a page close with 1000 and 3000 to 4999 only.
+    Native,
+    /// The clients that cannot get into the real situation.
+    Browsers,
+}
+
+/// How a WebSocket ends.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// The client acts; unless that closes the connection, our server closes it with this code and reason.
+    ByClient { action: ClientAction, answer: Option<(u16, &'static str)> },
+    /// Our server is stopped.
+    Stopped,
+    /// Our server closes the session on request.
+    OnRequest,
+    /// A misbehaving server sends these bytes.
+    Sends(&'static [u8]),
+    /// A server disconnects without a close frame.
+    Disconnects(Disconnect),
+    /// A server has a certificate that no authority has signed.
+    Untrusted,
+}
+
+/// How a server disconnects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Disconnect {
+    /// In order (TCP's FIN).
+    Fin,
+    /// By a reset (TCP's RST).
+    Reset,
+}
+
+/// What a client does.
+#[derive(Debug)]
+pub(super) enum ClientAction {
+    /// Closes; without a code, the frame is empty.
+    Close(Option<(u16, &'static str)>),
+    /// Sends a text of this many bytes.
+    Send(usize),
+    /// Writes these bytes in place of a frame.
+    Break(&'static [u8]),
+}
+
+impl Case {
+    /// Whether this client can get into it.
+    pub(super) fn is_for(&self, client: Client) -> bool {
+        match self.clients {
+            Clients::Everyone => true,
+            Clients::Native => client == Client::Native,
+            Clients::Browsers => client != Client::Native,
+        }
+    }
+
+    /// Whether it is about TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        matches!(self.ending, Ending::Untrusted)
+    }
+}
+
+/// The longest message that our server accepts in these cases.
+pub(super) const MESSAGE_LIMIT: usize = 1_000;
+
+const fn by_client(
+    code: u16,
+    text: &'static str,
+    clients: Clients,
+    action: ClientAction,
+    answer: (u16, &'static str),
+) -> Case {
+    let ending = Ending::ByClient { action, answer: Some(answer) };
+    Case { code, text, real: true, by: Peer::Server, clients, ending, expected: Expected::AsSent }
+}
+
+const fn on_request(code: u16, clients: Clients) -> Case {
+    let text = "the server closes with this code on request";
+    Case {
+        code,
+        text,
+        real: false,
+        by: Peer::Server,
+        clients,
+        ending: Ending::OnRequest,
+        expected: Expected::AsSent,
+    }
+}
+
+const fn closes(code: u16, text: &'static str, clients: Clients, close: Option<(u16, &'static str)>) -> Case {
+    let ending = Ending::ByClient { action: ClientAction::Close(close), answer: None };
+    Case { code, text, real: true, by: Peer::Client, clients, ending, expected: Expected::AsSent }
+}
+
+const fn broken(code: u16, text: &'static str, frame: &'static [u8]) -> Case {
+    Case {
+        code,
+        text,
+        real: true,
+        by: Peer::Client,
+        clients: Clients::Everyone,
+        ending: Ending::Sends(frame),
+        expected: Expected::Failed { with: code },
+    }
+}
+
+const fn disconnects(text: &'static str, how: Disconnect) -> Case {
+    Case {
+        code: 1006,
+        text,
+        real: true,
+        by: Peer::Network,
+        clients: Clients::Everyone,
+        ending: Ending::Disconnects(how),
+        expected: Expected::Lost,
+    }
+}
+
+const fn forbidden(code: u16, frame: &'static [u8]) -> Case {
+    Case {
+        code,
+        text: "a server sends this code, which must never be sent",
+        real: false,
+        by: Peer::Server,
+        clients: Clients::Everyone,
+        ending: Ending::Sends(frame),
+        expected: Expected::AsSentOrFailed,
+    }
+}
+
+/// All of them.
+pub(super) const CASES: &[Case] = &[
+    closes(1000, "the client closes", Clients::Everyone, Some((1000, "done"))),
+    Case {
+        code: 1001,
+        text: "the server stops",
+        real: true,
+        by: Peer::Server,
+        clients: Clients::Everyone,
+        ending: Ending::Stopped,
+        expected: Expected::AsSent,
+    },
+    by_client(
+        1002,
+        "the client sends a frame with a reserved bit",
+        Clients::Native,
+        ClientAction::Break(b"\xc1\x80\0\0\0\0"),
+        (1002, "Reserved bits are non-zero"),
+    ),
+    on_request(1002, Clients::Browsers),
+    broken(1002, "a server sends a frame with a reserved opcode", b"\x83\0"),
+    on_request(1003, Clients::Everyone),
+    by_client(
+        1007,
+        "the client sends text that is not UTF-8",
+        Clients::Native,
+        ClientAction::Break(b"\x81\x82\0\0\0\0\xff\xfe"),
+        (1007, "a text frame is not UTF-8"),
+    ),
+    on_request(1007, Clients::Browsers),
+    broken(1007, "a server sends text that is not UTF-8", b"\x81\x02\xff\xfe"),
+    by_client(
+        1008,
+        "the client sends what is not a message of the application",
+        Clients::Everyone,
+        ClientAction::Send(5),
+        (1008, "not a message: a message of 5 bytes is too short to hold a stamp"),
+    ),
+    by_client(
+        1009,
+        "the client sends a message over the limit",
+        Clients::Everyone,
+        ClientAction::Send(5_000),
+        (1009, "a message of 5000 bytes is over the limit of 1000"),
+    ),
+    closes(
+        1010,
+        "the client needs an extension that the server does not agree to",
+        Clients::Native,
+        Some((1010, "permessage-deflate")),
+    ),
+    on_request(1010, Clients::Browsers),
+    on_request(1011, Clients::Everyone),
+    closes(1005, "the client closes without a code", Clients::Everyone, None),
+    Case {
+        code: 1005,
+        text: "a server closes without a code",
+        real: true,
+        by: Peer::Server,
+        clients: Clients::Everyone,
+        ending: Ending::Sends(b"\x88\0"),
+        expected: Expected::AsSent,
+    },
+    forbidden(1005, b"\x88\x02\x03\xed"),
+    disconnects("the connection ends without a close frame", Disconnect::Fin),
+    disconnects("the connection is reset", Disconnect::Reset),
+    forbidden(1006, b"\x88\x02\x03\xee"),
+    Case {
+        code: 1015,
+        text: "the server's certificate is signed by no authority",
+        real: true,
+        by: Peer::Client,
+        clients: Clients::Everyone,
+        ending: Ending::Untrusted,
+        expected: Expected::Untrusted,
+    },
+    forbidden(1015, b"\x88\x02\x03\xf7"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_the_standard_is_there_for_every_client() {
+        for client in [Client::Native, Client::Chromium, Client::Firefox] {
+            for code in [1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1015] {
+                let of = |case: &&Case| case.code == code && case.is_for(client);
+                assert!(CASES.iter().any(|case| of(&case)), "{code} {client:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! An HTTP/1.1 server that serves an empty page, and records the head of every request as it arrives.
+//!
+//! | path | response |
+//! |---|---|
+//! | `/isolated`, `/` | a page that is cross-origin isolated, and one that is not |
+//! | `/clock` | `CLOCK_MONOTONIC`, nanoseconds |
+//! | `/hold…`, `/events…`, `/ws…` | a response, a stream of events, a WebSocket that stays open and silent |
+//! | `/client.js` | the official Socket.IO client |
+//! | `/socket.io/…` | an Engine.IO session: the first poll opens it, later ones are held |
+//! | any `POST` | `ok` |
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use loadgen::os;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// The longest head and the longest body that are read.
+const LONGEST: usize = 64 * 1024;
+const PAGE: &str = "<!doctype html><html lang=en><title>browser_probe</title><link rel=icon href=data:,>";
+const CLIENT: &str = include_str!("../../../assets/vendor/socket.io.min.js");
+const ISOLATED: &str =
+    "cross-origin-opener-policy: same-origin\r\ncross-origin-embedder-policy: require-corp\r\n";
+const SESSION: &str =
+    r#"0{"sid":"browser-probe","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+
+/// A request's head as it arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RecordedHead {
+    /// Its first line.
+    pub(super) line: String,
+    /// Names and values, in order.
+    pub(super) fields: Vec<(String, String)>,
+}
+
+/// A running server. Dropping it ends it.
+#[derive(Debug)]
+pub(super) struct RecordingServer {
+    address: SocketAddr,
+    record: Arc<Record>,
+    _task: JoinSet<()>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    heads: Mutex<Vec<RecordedHead>>,
+    held: AtomicU32,
+}
+
+impl RecordingServer {
+    /// Listens on a new port, and so has a new origin.
+    pub(super) async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let record = Arc::<Record>::default();
+        let mut task = JoinSet::new();
+        task.spawn(accept_all(listener, record.clone()));
+        Ok(Self { address, record, _task: task })
+    }
+
+    /// The address of a page.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// How many exchanges are open now.
+    pub(super) fn held(&self) -> u32 {
+        self.record.held.load(Ordering::SeqCst)
+    }
+
+    /// The first head whose request line starts with this.
+    pub(super) fn head(&self, start: &str) -> Option<RecordedHead> {
+        let heads = self.record.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        heads.iter().find(|head| head.line.starts_with(start)).cloned()
+    }
+}
+
+impl RecordedHead {
+    /// A field's value, by its name in lower case.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let found = self.fields.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.split("\r\n").take_while(|line| !line.is_empty());
+        let line = lines.next()?.to_owned();
+        let field =
+            |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+        Some(Self { line, fields: lines.map(field).collect::<Option<_>>()? })
+    }
+
+    fn path(&self) -> &str {
+        self.line.split(' ').nth(1).unwrap_or_default()
+    }
+
+    fn is_post(&self) -> bool {
+        self.line.starts_with("POST ")
+    }
+}
+
+/// Reads a request's head and no byte after it; none at the end of the connection.
+pub(super) async fn read_head(stream: &mut TcpStream) -> io::Result<Option<RecordedHead>> {
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\n") {
+        if text.len() == LONGEST {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        match stream.read_u8().await {
+            Ok(byte) => text.push(byte),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    let text = String::from_utf8(text).map_err(|_| io::ErrorKind::InvalidData)?;
+    RecordedHead::parse(&text).map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// The response to a WebSocket's handshake (RFC 6455 §4.2.2); none if it is no handshake.
+pub(super) fn switching(head: &RecordedHead) -> Option<String> {
+    let accept = derive_accept_key(head.field("sec-websocket-key")?.as_bytes());
+    Some(format!(
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}\r\n\r\n"
+    ))
+}
+
+async fn accept_all(listener: TcpListener, record: Arc<Record>) {
+    // Dropped with the task, which ends the connections.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        while connections.try_join_next().is_some() {}
+        connections.spawn(serve(stream, record.clone()));
+    }
+}
+
+async fn serve(mut stream: TcpStream, record: Arc<Record>) -> io::Result<()> {
+    while let Some(head) = read_head(&mut stream).await? {
+        skip_body(&mut stream, &head).await?;
+        record.heads.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
+        match response(&head) {
+            Reply::Complete(response) => stream.write_all(response.as_bytes()).await?,
+            Reply::Endless(start) => {
+                let _held = Held::new(&record);
+                stream.write_all(start.as_bytes()).await?;
+                // Until the client closes.
+                tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn skip_body(stream: &mut TcpStream, head: &RecordedHead) -> io::Result<()> {
+    let len = head.field("content-length").and_then(|len| len.parse().ok()).unwrap_or(0);
+    if len > LONGEST {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    stream.read_exact(&mut vec![0; len]).await.map(|_| ())
+}
+
+enum Reply {
+    Complete(String),
+    /// The start of a response that does not end.
+    Endless(String),
+}
+
+fn response(head: &RecordedHead) -> Reply {
+    let path = head.path();
+    let held = |start: &str| Reply::Endless(start.to_owned());
+    match path {
+        _ if head.is_post() => ok("text/plain", "", "ok"),
+        "/isolated" => ok("text/html; charset=utf-8", ISOLATED, PAGE),
+        "/" => ok("text/html; charset=utf-8", "", PAGE),
+        "/client.js" => ok("text/javascript; charset=utf-8", "", CLIENT),
+        "/clock" => ok("text/plain", "", &os::now_ns().to_string()),
+        _ if path.starts_with("/hold") => held(""),
+        _ if path.starts_with("/events") => held(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\r\n: open\n\n",
+        ),
+        _ if path.starts_with("/ws") => switching(head).map_or_else(not_found, Reply::Endless),
+        _ if path.starts_with("/socket.io/") && path.contains("sid=") => held(""),
+        _ if path.starts_with("/socket.io/") => ok("text/plain; charset=UTF-8", "", SESSION),
+        _ => not_found(),
+    }
+}
+
+fn ok(kind: &str, fields: &str, body: &str) -> Reply {
+    let len = body.len();
+    Reply::Complete(format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncache-control: no-store\r\n{fields}content-length: {len}\r\n\r\n{body}"
+    ))
+}
+
+fn not_found() -> Reply {
+    Reply::Complete("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned())
+}
+
+/// An open exchange, counted until this is dropped.
+struct Held<'a>(&'a Record);
+
+impl<'a> Held<'a> {
+    fn new(record: &'a Record) -> Self {
+        record.held.fetch_add(1, Ordering::SeqCst);
+        Self(record)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_keeps_names_and_order() {
+        let head = RecordedHead::parse("GET /x HTTP/1.1\r\nHost: a:1\r\nsec-ch-ua: \"b\"\r\n\r\n").unwrap();
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(head.fields, [field("Host", "a:1"), field("sec-ch-ua", "\"b\"")]);
+        assert_eq!((head.path(), head.field("host")), ("/x", Some("a:1")));
+        assert_eq!(RecordedHead::parse("GET / HTTP/1.1\r\nno field\r\n\r\n"), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! The request of a control, which is checked as a whole before any of it is applied.
+
+use std::ops::RangeInclusive;
+
+use loadgen::os;
+use serde::Deserialize;
+use server_kit::hub::{DismissError, Dismissal};
+
+use super::state::DemoState;
+
+const RATES: RangeInclusive<f64> = 0.1..=200.0;
+const PAYLOADS: RangeInclusive<u32> = 0..=16_384;
+const DELAYS: RangeInclusive<u32> = 0..=2_000;
+const STALLS: RangeInclusive<u32> = 1..=5_000;
+/// The close reason of a session that is closed on request.
+const REASON: &str = "asked for by the page";
+
+/// The body of `POST /control`: JSON with one or more of these.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ControlRequest {
+    /// Events a second.
+    rate_per_s: Option<f64>,
+    /// Bytes of each event's payload.
+    payload_bytes: Option<u32>,
+    /// Delay each way, in ms.
+    delay_ms: Option<u32>,
+    /// Hold everything at the servers' side for this many ms from now on.
+    stall_ms: Option<u32>,
+    /// Close the WebSocket lane's sessions with this code.
+    close_code: Option<u16>,
+}
+
+/// A control request is rejected.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ControlError {
+    /// It is not the expected JSON.
+    #[error("a control is JSON such as {{\"rate_per_s\": 20}}: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// It has no field.
+    #[error("the request is empty: name one of rate_per_s, payload_bytes, delay_ms, stall_ms, close_code")]
+    Empty,
+    /// A number is out of range.
+    #[error("{name} is {found}, and must be from {least} to {most}")]
+    OutOfRange {
+        /// The control.
+        name: &'static str,
+        /// The requested value.
+        found: f64,
+        /// The least allowed value.
+        least: f64,
+        /// The greatest allowed value.
+        most: f64,
+    },
+    /// The close code must not be sent.
+    #[error(transparent)]
+    CloseCode(#[from] DismissError),
+}
+
+impl ControlRequest {
+    /// Parses and checks a request.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, ControlError> {
+        let request: Self = serde_json::from_slice(body)?;
+        if request.is_empty() {
+            return Err(ControlError::Empty);
+        }
+        within("rate_per_s", request.rate_per_s, &RATES)?;
+        within("payload_bytes", request.payload_bytes, &PAYLOADS)?;
+        within("delay_ms", request.delay_ms, &DELAYS)?;
+        within("stall_ms", request.stall_ms, &STALLS)?;
+        request.dismissal().map_or(Ok(()), |dismissal| dismissal.check())?;
+        Ok(request)
+    }
+
+    fn is_empty(&self) -> bool {
+        let numbers = [self.payload_bytes, self.delay_ms, self.stall_ms];
+        self.rate_per_s.is_none() && self.close_code.is_none() && numbers.iter().all(Option::is_none)
+    }
+
+    fn dismissal(&self) -> Option<Dismissal> {
+        self.close_code.map(|code| Dismissal { code, reason: REASON.to_owned() })
+    }
+
+    /// Applies it.
+    pub(super) fn apply(&self, state: &DemoState) {
+        let now_ns = os::now_ns();
+        state.change(|values| {
+            values.rate_per_s = self.rate_per_s.unwrap_or(values.rate_per_s);
+            values.payload_bytes = self.payload_bytes.unwrap_or(values.payload_bytes);
+            values.delay_ms = self.delay_ms.unwrap_or(values.delay_ms);
+            if let Some(stall_ms) = self.stall_ms {
+                values.stalled_from_ns = now_ns;
+                values.stalled_until_ns = now_ns + u64::from(stall_ms) * 1_000_000;
+            }
+        });
+        for lane in &state.lanes {
+            // It is checked already, and a technique without WebSocket sessions ignores it.
+            self.dismissal().map(|dismissal| lane.hub.dismiss(dismissal));
+        }
+    }
+}
+
+fn within<T: Copy + PartialOrd + Into<f64>>(
+    name: &'static str,
+    value: Option<T>,
+    range: &RangeInclusive<T>,
+) -> Result<(), ControlError> {
+    match value {
+        Some(value) if !range.contains(&value) => Err(ControlError::OutOfRange {
+            name,
+            found: value.into(),
+            least: (*range.start()).into(),
+            most: (*range.end()).into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejection(body: &str) -> String {
+        ControlRequest::parse(body.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_named_with_the_range() {
+        assert_eq!(
+            rejection(r#"{"rate_per_s": 1e9}"#),
+            "rate_per_s is 1000000000, and must be from 0.1 to 200"
+        );
+        assert_eq!(
+            rejection(r#"{"delay_ms": 5, "payload_bytes": 16385}"#),
+            "payload_bytes is 16385, and must be from 0 to 16384"
+        );
+        assert_eq!(rejection(r#"{"stall_ms": 0}"#), "stall_ms is 0, and must be from 1 to 5000");
+    }
+
+    #[test]
+    fn an_invalid_request_is_rejected_with_what_is_expected() {
+        assert!(rejection("{}").starts_with("the request is empty: name one of rate_per_s"));
+        assert!(rejection(r#"{"speed": 3}"#).contains("unknown field `speed`, expected one of `rate_per_s`"));
+        assert!(rejection("faster!").starts_with("a control is JSON such as {\"rate_per_s\": 20}"));
+        assert!(rejection(r#"{"close_code": 70000}"#).contains("70000"));
+    }
+
+    #[test]
+    fn a_close_code_that_must_not_be_sent_is_rejected_by_name() {
+        for code in [999, 1005, 1006, 1015, 5000] {
+            let error = rejection(&format!(r#"{{"close_code": {code}}}"#));
+            assert!(error.contains(&code.to_string()), "{error}");
+        }
+        assert!(ControlRequest::parse(br#"{"close_code": 1001}"#).is_ok());
+    }
+}
