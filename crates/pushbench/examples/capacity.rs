@@ -268,12 +268,14 @@ impl Drop for Server {
     }
 }
 
-/// Makes [`OPERATIONS`] operations with pushbench's own client, as a trial has it: one thread, a task for each subscriber.
+/// Makes [`OPERATIONS`] operations as a trial does: one thread, a task for each subscriber.
 fn run_own(kind: &str, address: SocketAddr) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stopper, stop) = stop::channel();
-    let mut settings = Settings::default();
-    settings.subscribers = Subscribers { count: CONNECTIONS, channels: CONNECTIONS, added_delay_ns: 0 };
+    let mut settings = Settings {
+        subscribers: Subscribers { count: CONNECTIONS, channels: CONNECTIONS, added_delay_ns: 0 },
+        ..Settings::default()
+    };
     settings.http.headers = HeaderProfile::Minimal;
     settings.short_polling.interval_ns = 0;
     let spec = WorkerSpec {
@@ -286,7 +288,6 @@ fn run_own(kind: &str, address: SocketAddr) -> Outcome<()> {
         connected: Arc::default(),
     };
     let worker = WorkerContext::new(spec)?;
-    // All that arrives is recorded, as in a trial's window.
     worker.open(0..u64::MAX);
     LocalSet::new().block_on(&runtime, async {
         match kind {

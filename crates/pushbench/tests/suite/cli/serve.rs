@@ -30,7 +30,7 @@ fn flags_that_need_another_say_so() {
 #[test]
 fn what_the_protocol_suites_expect_is_served_by_socketio_only() {
     let flags = "serve websocket --application protocol-tests";
-    Sandbox::new().output(&flags).expect(2, &["--application protocol-tests is for socketio only"]);
+    Sandbox::new().output(flags).expect(2, &["--application protocol-tests is for socketio only"]);
 }
 
 #[test]

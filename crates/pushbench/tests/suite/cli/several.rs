@@ -1,11 +1,10 @@
 //! Several server processes and several load processes for one trial: together they are one, and when one of them dies
 //! or hangs, the run reports it and leaves no process.
 
-use std::io::Write as _;
-
 use model::trial::{Side, TrialRecord, TrialResult};
 use model::warning::Warning;
 use rustix::process::Signal;
+use test_support::require;
 
 use crate::sandbox::{Sandbox, until};
 
@@ -62,9 +61,7 @@ fn reason(sandbox: &Sandbox) -> (Side, String) {
 
 #[test]
 fn contention_processes_compute_on_the_servers_core_until_the_trial_ends() {
-    if server_has_no_core("contention_processes_compute_on_the_servers_core_until_the_trial_ends") {
-        return;
-    }
+    let Some(()) = core_for_the_server() else { return };
     let (sandbox, running) = Sandbox::running(&CONTENDED.replace("60s", "5s"));
     let server = sandbox.descendant("pushbench serve").pid;
     let (mut cores, mut contenders) = (Vec::new(), Vec::new());
@@ -83,13 +80,10 @@ fn contention_processes_compute_on_the_servers_core_until_the_trial_ends() {
     assert_eq!(sandbox.records()[0].settings.processes.cpu_contention, 2);
 }
 
-/// Where the server has no core of its own it has no contenders either.
-fn server_has_no_core(test: &str) -> bool {
-    let none = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
-    if none {
-        let _ = writeln!(std::io::stderr(), "skipped: {test}: there is no core for the server alone");
-    }
-    none
+/// Skips the test where the server has no core of its own, since no process contends for it then.
+fn core_for_the_server() -> Option<()> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    require("second-core", (cores > 1).then_some(()).ok_or("there is no core for the server alone"))
 }
 
 /// The cores that a process may run on.
@@ -101,9 +95,7 @@ fn cores_of(pid: u32) -> Vec<usize> {
 
 #[test]
 fn a_contention_process_that_is_killed_fails_its_trial() {
-    if server_has_no_core("a_contention_process_that_is_killed_fails_its_trial") {
-        return;
-    }
+    let Some(()) = core_for_the_server() else { return };
     let (sandbox, running) = Sandbox::running(CONTENDED);
     // Once the load generator is there, the contenders compute, and are watched.
     sandbox.descendant("pushbench load");
