@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -247,6 +248,13 @@ impl Running {
             err: self.seen,
         }
     }
+}
+
+/// Tests that keep both cores busy take turns.
+pub(crate) fn busy() -> MutexGuard<'static, ()> {
+    static BUSY: Mutex<()> = Mutex::new(());
+    // A test that failed has left nothing half done here.
+    BUSY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns once `holds`.

@@ -6,7 +6,7 @@ use model::warning::Warning;
 use rustix::process::Signal;
 use test_support::require;
 
-use crate::sandbox::{Sandbox, until};
+use crate::sandbox::{Sandbox, busy, until};
 
 const SUBSCRIBERS: u64 = 13;
 
@@ -111,6 +111,7 @@ fn a_contention_process_that_is_killed_fails_its_trial() {
 
 #[test]
 fn every_technique_delivers_everything_once_over_two_servers_and_three_load_processes() {
+    let _turn = busy();
     let sandbox = Sandbox::new();
     sandbox.scenario("all", ALL);
     sandbox.output("run --scenario all --no-report").expect(0, &[]);

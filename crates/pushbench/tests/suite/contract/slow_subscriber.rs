@@ -2,6 +2,7 @@
 
 use crate::contract::client::{Client, Received, all_of, every_literal, received};
 use crate::contract::server::Server;
+use crate::sandbox::busy;
 
 /// Events that the server retains.
 const WINDOW: u64 = 64;
@@ -15,6 +16,7 @@ const MOST_GROWTH_BYTES: u64 = 4 << 20;
 
 #[test]
 fn slow_subscriber_does_not_delay_others() {
+    let _turn = busy();
     every_literal(|technique| {
         let retained = format!("slow_consumers.retained={WINDOW}");
         let server = Server::start(technique, &["--set", "slow_consumers.share=0%", "--set", &retained]);

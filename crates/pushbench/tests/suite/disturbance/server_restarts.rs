@@ -1,7 +1,7 @@
 use model::trial::TrialResult;
 
 use crate::disturbance::{blaming, outcomes, techniques};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, busy};
 use crate::techniques::registry;
 
 /// 30 events for each of 200 subscribers, of which a restart hits some six.
@@ -25,6 +25,7 @@ values = ["none", "jittered"]
 
 #[test]
 fn after_a_restart_every_subscriber_of_every_technique_has_everything_once() {
+    let _turn = busy();
     let sandbox = Sandbox::new();
     sandbox.scenario("restarted", RESTARTED);
     sandbox.output("run --scenario restarted --no-report").expect(0, &[]);

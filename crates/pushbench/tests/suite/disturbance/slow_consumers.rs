@@ -1,5 +1,5 @@
 use crate::disturbance::{blaming, outcomes, techniques};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, busy};
 use crate::techniques::registry;
 
 /// 160 events of 8 KiB for each of 40 subscribers, two of which are slow consumers: 1.3 MB each, of which the kernel's buffers
@@ -29,6 +29,7 @@ const PUSHED: [&str; 5] = ["http-streaming-ndjson", "http-streaming-sse", "webso
 
 #[test]
 fn beside_slow_consumers_everybody_else_has_everything_and_they_are_cut_off() {
+    let _turn = busy();
     let sandbox = Sandbox::new();
     sandbox.scenario("slow", SLOW);
     sandbox.output("run --scenario slow --no-report").expect(0, &[]);

@@ -3,7 +3,7 @@
 use model::trial::{Observed, TrialOutcome, TrialRecord};
 
 use crate::observer::namespaces;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, busy};
 
 /// IPv4 20, TCP 20, timestamps 12 (RFC 791 §3.1, RFC 9293 §3.1, RFC 7323 §3.2).
 const HEADERS: u64 = 52;
@@ -92,6 +92,7 @@ fn packets_after_the_end(record: &TrialRecord) -> i64 {
 
 #[test]
 fn the_layers_of_every_technique_and_transport_add_up_to_what_the_kernel_counted() {
+    let _turn = busy();
     let sandbox = Sandbox::new();
     let Some(()) = namespaces::can_be_made(&sandbox) else { return };
     sandbox.scenario("all", ALL);
@@ -114,6 +115,7 @@ fn the_layers_of_every_technique_and_transport_add_up_to_what_the_kernel_counted
 
 #[test]
 fn compressed_messages_both_ways_and_a_connection_for_each_request_add_up_too() {
+    let _turn = busy();
     let sandbox = Sandbox::new();
     let Some(()) = namespaces::can_be_made(&sandbox) else { return };
     sandbox.scenario("more", MORE);
@@ -128,6 +130,7 @@ fn compressed_messages_both_ways_and_a_connection_for_each_request_add_up_too() 
 
 #[test]
 fn a_large_event_is_fewer_packets_here_than_segments_of_a_1500_byte_path() {
+    let _turn = busy();
     let sandbox = Sandbox::new();
     let Some(()) = namespaces::can_be_made(&sandbox) else { return };
     sandbox.scenario("large", &ALL.replace("100 B", "16 KiB").replace("[\"1.1\", \"2\"]", "[\"1.1\"]"));
