@@ -35,7 +35,7 @@ pub struct BrowserClock {
     pub isolated_resolution_ns: u64,
     /// The same on a page that is not.
     pub plain_resolution_ns: u64,
-    /// The offset to `CLOCK_MONOTONIC` could be told to within this much, either way.
+    /// The offset to `CLOCK_MONOTONIC` is known to within this much, either way.
     pub offset_bound_ns: u64,
 }
 

@@ -25,7 +25,7 @@ pub struct CloseCase {
     pub code: u16,
     /// What happens, for people: "the server stops", "the client sends a message over the limit".
     pub situation: String,
-    /// Whether it is a real situation of the server, or the server was told to close with this code.
+    /// Whether it is a real situation of the server, or the server was asked to close with this code.
     pub real: bool,
     /// Who closes.
     pub by: Peer,

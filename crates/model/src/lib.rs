@@ -5,7 +5,7 @@
 //! - [`quantity`]: `20ms`, `200 B`, `100/s`, and back
 //! - [`scenario`]: a question as a TOML file; a [`scenario::Scenario`] that exists can be run
 //! - [`target`]: a server that somebody else wrote, as a TOML file
-//! - [`settings`]: everything that one trial is told
+//! - [`settings`]: the settings of one trial
 //! - [`byte_account`]: bytes by layer and direction
 //! - [`calendar`]: the date of a wall-clock time
 //! - [`trial`]: a trial's plan, outcome and record

@@ -153,7 +153,7 @@ pub enum Runs {
 pub struct Point {
     /// The swept keys' values as written. A key that a technique does not sweep is not there.
     pub values: BTreeMap<String, String>,
-    /// What a trial is told.
+    /// The settings of its trials.
     pub settings: Settings,
     /// Who runs this point; empty for all of the scenario's.
     pub techniques: Vec<String>,

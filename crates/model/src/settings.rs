@@ -1,4 +1,4 @@
-//! Everything that one trial is told: the same structure reaches the server's command line, the load generator and
+//! All settings of one trial: the same structure reaches the server, the load generator and
 //! the trial's record. Axes are values.
 
 mod disturbance;
@@ -334,7 +334,7 @@ impl SocketIo {
 pub enum SocketIoTransports {
     /// HTTP long polling from start to end.
     Polling,
-    /// HTTP long polling first, then WebSocket: what the official client does unless it is told otherwise.
+    /// HTTP long polling first, then WebSocket: the official client's default.
     #[default]
     Upgrade,
     /// WebSocket from the start.

@@ -19,7 +19,7 @@ use crate::warning::Warning;
 
 pub use self::capacity::{Counted, KernelMemory, SearchStep, ServerRestart, SlowConsumerOutcome, Verdict};
 
-/// What `pushbench load` is told.
+/// The input of `pushbench load`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialSpec {
@@ -63,7 +63,7 @@ pub struct ServerSpec {
     pub pid: Option<u32>,
 }
 
-/// What a server is told and asked that somebody else wrote. It may be several processes, all below the one that the
+/// How to publish to a target, and how to subscribe. It may be several processes, all below the one that the
 /// spec's server names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

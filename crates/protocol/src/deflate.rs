@@ -39,12 +39,12 @@ pub enum Message {
     /// The answer to a ping.
     Pong,
     /// The peer sends nothing more, and may have said why.
-    Close(Option<Farewell>),
+    Close(Option<CloseFrame>),
 }
 
 /// The content of a close frame (RFC 6455 §5.5.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Farewell {
+pub struct CloseFrame {
     /// The close code (RFC 6455 §7.4).
     pub code: u16,
     /// At most 123 bytes.
@@ -132,9 +132,9 @@ impl Codec {
     }
 
     /// Appends a close frame to `out`; nothing may follow it.
-    pub fn close(&self, farewell: Option<&Farewell>, out: &mut BytesMut) {
+    pub fn close(&self, frame: Option<&CloseFrame>, out: &mut BytesMut) {
         let mut payload = BytesMut::new();
-        if let Some(Farewell { code, reason }) = farewell {
+        if let Some(CloseFrame { code, reason }) = frame {
             payload.put_u16(*code);
             payload.put_slice(reason.as_bytes());
         }
@@ -166,7 +166,7 @@ impl Codec {
         let kind = match frame.header.opcode {
             OpCode::Ping => return Ok(Some(Message::Ping(frame.payload))),
             OpCode::Pong => return Ok(Some(Message::Pong)),
-            OpCode::Close => return farewell(&frame.payload).map(|said| Some(Message::Close(said))),
+            OpCode::Close => return close_frame(&frame.payload).map(|said| Some(Message::Close(said))),
             OpCode::Continuation => return self.go_on(&frame),
             OpCode::Text => Kind::Text,
             OpCode::Binary => Kind::Binary,
@@ -243,7 +243,7 @@ fn longest_compressed(limit: usize) -> usize {
 }
 
 /// Reads the content of a close frame.
-fn farewell(payload: &[u8]) -> Result<Option<Farewell>, Broken> {
+fn close_frame(payload: &[u8]) -> Result<Option<CloseFrame>, Broken> {
     let Some((code, reason)) = payload.split_first_chunk() else {
         return if payload.is_empty() { Ok(None) } else { Err(Broken::Protocol("half a close code")) };
     };
@@ -252,5 +252,5 @@ fn farewell(payload: &[u8]) -> Result<Option<Farewell>, Broken> {
         return Err(Broken::Protocol("a close code that none may send"));
     }
     let reason = std::str::from_utf8(reason).map_err(|_| Broken::NotUtf8)?.to_owned();
-    Ok(Some(Farewell { code, reason }))
+    Ok(Some(CloseFrame { code, reason }))
 }

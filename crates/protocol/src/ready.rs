@@ -15,10 +15,10 @@ pub struct ReadyLine {
     /// The path of the feed's Unix socket, if it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feed: Option<String>,
-    /// The server's certificate, DER in base64, for whoever shall trust it; none without TLS.
+    /// The server's certificate, DER in base64, for clients that shall trust it; none without TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
-    /// The process, for the clocks and signals of whoever measures it.
+    /// The process, for its clocks and for signals.
     pub pid: u32,
 }
 

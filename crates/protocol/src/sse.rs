@@ -134,7 +134,7 @@ impl Decoder {
         Some(end)
     }
 
-    /// Drops a byte order mark at the stream's start and the LF of a CRLF. False while that cannot be told yet.
+    /// Drops a byte order mark at the stream's start and the LF of a CRLF. False while this is still open.
     fn skip_prefix(&mut self) -> bool {
         const BOM: &[u8] = b"\xef\xbb\xbf";
         if !self.begun {

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
-use protocol::deflate::{Agreement, Broken, Codec, Farewell, Kind, Message, OFFER, Role};
+use protocol::deflate::{Agreement, Broken, CloseFrame, Codec, Kind, Message, OFFER, Role};
 
 const LIMIT: usize = 1_000;
 
@@ -107,7 +107,7 @@ fn control_frames_stand_within_a_compressed_message() {
 
 #[test]
 fn a_close_frame_is_read_with_its_code_and_reason() {
-    let said = Farewell { code: 1_013, reason: "too slow".into() };
+    let said = CloseFrame { code: 1_013, reason: "too slow".into() };
     assert_eq!(taken(b"\x88\x0a\x03\xf5too slow"), Ok(vec![Message::Close(Some(said.clone()))]));
     assert_eq!(taken(b"\x88\x00"), Ok(vec![Message::Close(None)]));
     let mut out = BytesMut::new();

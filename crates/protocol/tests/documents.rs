@@ -308,12 +308,12 @@ mod socket_io_v5 {
     #[test]
     fn a_refusal_is_told_as_the_server_says_it() {
         // "Connection to a namespace"; and a string, which the reference's parser takes as well
-        for (data, told) in [
+        for (data, reason) in [
             (r#"{"message":"Not authorized"}"#, "Not authorized"),
             (r#""no""#, "no"),
             (r#"{"other":1}"#, r#"{"other":1}"#),
         ] {
-            assert_eq!(Packet::new(ConnectError, data).refusal(), told);
+            assert_eq!(Packet::new(ConnectError, data).refusal(), reason);
         }
     }
 }

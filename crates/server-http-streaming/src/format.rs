@@ -13,6 +13,6 @@ pub(crate) trait Format: Unpin + Send + 'static {
     /// What a client passes over.
     const HEARTBEAT: &'static [u8];
 
-    /// The last that a subscriber is told which fell out of the replay window.
+    /// The last message to a subscriber that fell out of the replay window.
     fn too_slow(lagged: Lagged) -> Bytes;
 }

@@ -24,7 +24,7 @@ pub fn pending(subscription: &mut Subscription) -> Result<Option<Bytes>, Lagged>
     }
     let Some(Run { bytes: first, .. }) = subscription.run(MOST_BYTES)? else { return Ok(None) };
     let (mut body, mut left) = (BytesMut::new(), MOST_BYTES.saturating_sub(first.len()));
-    // Who falls behind meanwhile is told so by its next poll.
+    // A subscriber that falls behind meanwhile is notified by its next poll.
     while left > 0
         && let Ok(Some(run)) = subscription.run(left)
     {

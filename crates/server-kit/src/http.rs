@@ -91,7 +91,7 @@ impl Reach {
 /// Serves until `stop`: open requests are answered by their endpoint, which hears the stop itself, and connections
 /// closed; all that is bounded by [`listener::GRACE`].
 ///
-/// A client that speaks the other version of HTTP is told so in its own, and counted ([`Hub::refused`]).
+/// A client that speaks the other version of HTTP gets an error in its own version, and is counted ([`Hub::refused`]).
 ///
 /// # Errors
 ///

@@ -2,7 +2,7 @@
 //!
 //! A message is encoded once, when it is published, and its bytes are shared by all subscribers. They lie one behind another,
 //! so that all that a subscriber has pending, up to 64 KiB, is one [`Run`]. A [`Subscription`] is a cursor into the shared
-//! window, so that a slow subscriber costs no memory: it falls out of the window and is told so ([`Lagged`]), or skips the gap
+//! window, so that a slow subscriber costs no memory: it falls out of the window and gets [`Lagged`], or skips the gap
 //! ([`LagPolicy::Skip`]). Publishing never waits for a subscriber.
 //!
 //! With [`Settings::coalescing`], events are held for so long from the first one on, and released together: one wake-up and one
@@ -254,7 +254,7 @@ impl Hub {
 }
 
 impl Shared {
-    /// What a fresh subscriber is told: its position. Not an event, hence without send times.
+    /// The greeting of a fresh subscriber: its cursor. Not an event, hence without send times.
     fn greeting(&self, head: u64) -> Option<Bytes> {
         self.greeting.then(|| {
             let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());

@@ -6,13 +6,13 @@
 //! # Layout
 //!
 //! - [`hub`]: numbers messages, keeps the replay window, wakes subscribers
-//! - [`settings`]: what a server is told
-//! - [`lifetime`]: how a server is told to stop
+//! - [`settings`]: a server's settings
+//! - [`lifetime`]: how a server is stopped
 //! - [`listener`]: accepts, up to the limit, and waits for its connections at the end
 //! - [`batch`]: the body of a poll's answer
 //! - [`http`]: the connection loop of the HTTP servers
 //! - [`pages`]: pages beside a technique, and the server's clock for them
-//! - [`gzip`]: bodies, compressed for whoever asks for it
+//! - [`gzip`]: bodies, compressed for clients that accept it
 //! - [`feed`]: the Unix socket by which the application hands over events
 //! - [`heartbeat`]: when a quiet connection is due for a sign of life
 //! - [`seldom`]: futures that seldom have anything to say

@@ -1,4 +1,4 @@
-//! How a server is told to stop. It owns no signal handler: the caller holds the [`Stopper`].
+//! How a server is stopped. It owns no signal handler: the caller holds the [`Stopper`].
 
 use std::io;
 
@@ -39,7 +39,7 @@ impl Stop {
     }
 }
 
-/// Resolves when this process's standard input ends: whoever started it is through, or is gone.
+/// Resolves when this process's standard input ends: its parent has finished, or is gone.
 ///
 /// What is read is thrown away. A thread of its own waits, since a read from a terminal cannot be given up.
 pub async fn end_of_input() {

@@ -24,10 +24,10 @@ pub async fn end(stream: Stream) {
 
 /// Shuts down the write side, then reads and drops what still comes: until the peer closes, for a second, or 16 MiB.
 pub async fn close(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-    let farewell = async {
+    let drain = async {
         stream.shutdown().await?;
         tokio::io::copy(&mut stream.take(MOST_BYTES), &mut tokio::io::sink()).await
     };
     // However the wait ends, the connection is dropped now.
-    let _ = timeout(LONGEST, farewell).await;
+    let _ = timeout(LONGEST, drain).await;
 }

@@ -32,7 +32,7 @@ const MOST_FAILURES: u32 = 1_000;
 pub enum Admission {
     /// It may be served.
     Admitted(OwnedSemaphorePermit),
-    /// The limit is reached: it can only be told so.
+    /// The limit is reached: it only gets an error.
     Full(OwnedSemaphorePermit),
 }
 

@@ -1,6 +1,6 @@
 //! Futures that seldom have anything to say, in tasks that are woken often.
 //!
-//! Whoever waits for several things polls all of them whenever one has woken the task. A stop, which comes once, is polled
+//! A task that waits for several things polls all of them whenever one has woken it. A stop, which comes once, is polled
 //! with each event then, and takes a lock each time.
 
 use std::future::Future;
@@ -38,7 +38,7 @@ impl<F: Future> Future for Seldom<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = &mut *self;
-        // Told before the bell is looked at: whoever rings it afterwards wakes this task.
+        // Set before the flag is read: a later change wakes this task.
         if !this.task.will_wake(cx.waker()) {
             this.task.clone_from(cx.waker());
             this.bell.task.lock().unwrap_or_else(PoisonError::into_inner).clone_from(cx.waker());

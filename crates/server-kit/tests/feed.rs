@@ -132,9 +132,9 @@ async fn a_log_is_numbered_on_and_what_follows_it_comes_by_the_same_connection()
     assert_eq!((head(0), head(3)), (2, 1), "what follows the log is not of it");
 
     taken.tell_listening(77).await.unwrap();
-    let mut told = vec![0; encode_listening(77).len()];
-    application.read_exact(&mut told).await.unwrap();
-    assert_eq!(told, encode_listening(77));
+    let mut reply = vec![0; encode_listening(77).len()];
+    application.read_exact(&mut reply).await.unwrap();
+    assert_eq!(reply, encode_listening(77));
     let (_stopper, stop) = lifetime::channel();
     tokio::spawn(feed::serve_behind(Some(taken), listener, hub.clone(), stop));
     let mut subscription = hub.subscribe(Resume { channel: 0, start: Start::After(2) }).unwrap();

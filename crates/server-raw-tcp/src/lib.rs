@@ -3,7 +3,7 @@
 //!
 //! A client's first frame is the query text of [`protocol::Resume`]; every further one is a message of its own. The server
 //! sends events, a frame each. A subscriber that fell out of the replay window, or a client that is not understood, is
-//! told so in a last frame, `{"error":"too slow","missed":7}` or `{"error":"…"}`.
+//! notified in a last frame, `{"error":"too slow","missed":7}` or `{"error":"…"}`.
 
 mod session;
 

@@ -126,7 +126,7 @@ impl Session {
 }
 
 impl End {
-    /// What the client is told, if it can be told anything.
+    /// The error to the client, if it can be sent.
     fn last_frame(&self) -> Option<Bytes> {
         let text = match self {
             Self::Closed | Self::Io(_) | Self::Stopped => return None,

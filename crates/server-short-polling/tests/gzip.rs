@@ -1,4 +1,4 @@
-//! Answers in gzip, for whoever asks for it.
+//! Answers in gzip, for clients that accept it.
 
 use std::io::Read as _;
 

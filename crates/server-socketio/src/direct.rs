@@ -71,7 +71,7 @@ async fn answer<L: Library>(engine: &Engine<L>, wish: Wish) -> Response<Bytes> {
     }
 }
 
-/// The length is told by whoever writes the head.
+/// The code that writes the head adds the length.
 fn without_length(answer: &Response<Bytes>) -> Response<()> {
     let mut head = answer.clone().map(|_| ());
     head.headers_mut().remove(CONTENT_LENGTH);

@@ -187,7 +187,7 @@ fn name(handshake: &mut Request<()>, id: Sid) {
     *handshake.uri_mut() = target.parse().expect("an id is made of what a query may hold");
 }
 
-/// Answers that say yes have the same header fields in the same order, whoever gives them.
+/// Answers that say yes have the same header fields in the same order, from either code path.
 fn in_our_words(answer: Response<Bytes>) -> Response<Bytes> {
     match answer.status() {
         StatusCode::OK => polled::packets(answer.into_body()),

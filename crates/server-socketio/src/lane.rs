@@ -38,10 +38,10 @@ struct State {
     /// Of a client that the library has not let in.
     admitted: Option<Place>,
     joined: Option<Joined>,
-    /// How often the client has joined, and how often it was told so.
+    /// How often the client has joined, and how often the answer was sent.
     joins: u64,
-    told: u64,
-    /// The WebSocket's reader, if it waits for the client to join or to be told.
+    answered: u64,
+    /// The WebSocket's reader, if it waits for the client to join or for the answer to be sent.
     waiting: Option<Waker>,
 }
 
@@ -73,15 +73,15 @@ impl Lane {
 
     /// The library writes these packets.
     pub(crate) fn note<'a>(&self, packets: impl Iterator<Item = &'a [u8]>) {
-        let told = packets.filter(|packet| packet.starts_with(CONNECT)).count() as u64;
-        if told > 0 {
+        let answered = packets.filter(|packet| packet.starts_with(CONNECT)).count() as u64;
+        if answered > 0 {
             let mut state = self.lock();
-            state.told += told;
+            state.answered += answered;
             state.wake();
         }
     }
 
-    /// Events that are there, up to `most` bytes but one at least, if these are the means by which the client is told of
+    /// Events that are there, up to `most` bytes but one at least, if this is the transport that carries
     /// them. To be asked by polls only after the library has been; by a WebSocket it says itself what must come before.
     ///
     /// A subscriber that has fallen behind is dismissed.
@@ -116,9 +116,9 @@ impl State {
         most: usize,
         cx: &Context<'_>,
     ) -> Poll<Result<Bytes, Lagged>> {
-        let is_told = by == TransportType::Polling || self.told >= self.joins;
+        let is_answered = by == TransportType::Polling || self.answered >= self.joins;
         match &mut self.joined {
-            Some(joined) if is_told && joined.transport() == Some(by) => joined.place.poll(most, cx),
+            Some(joined) if is_answered && joined.transport() == Some(by) => joined.place.poll(most, cx),
             _ => {
                 self.wait(by, cx);
                 Poll::Pending

@@ -6,7 +6,7 @@
 //! is no longer retained, an `auth` that says something else. From then on each event is the event `message` with one
 //! argument, the message as it is, and each event `message` of the client's a message of its own, acknowledged with no
 //! arguments if it asks for that. Other events are passed over. Who fell out of the replay window, or sends what is no
-//! message, is told why by the event `dismissed`, and disconnected from the namespace; the session goes on.
+//! message, gets the reason in the event `dismissed`, and disconnected from the namespace; the session goes on.
 //!
 //! A stop is a close packet and, on WebSocket, a close frame. Sessions that have not joined end with the others.
 //!
@@ -41,7 +41,7 @@
 //! pass a buffer of its session, which can be full, and of which it forgets what does not fit a poll when the session goes
 //! over to WebSocket (engineioxide 0.17.9, `peeked_packet`). So events stay in the hub, encoded once as a frame that holds
 //! their packet, until they are written between two of the library's frames, or behind its packets in a poll's answer
-//! (`lane`). A subscriber is a cursor of the hub; who does not read lags there, and is told so. Only of acknowledgements a
+//! (`lane`). A subscriber is a cursor of the hub; a subscriber that does not read lags there, and is notified. Only of acknowledgements a
 //! client may ask for more than fits, and lose them by not fetching them.
 //!
 //! # Cost

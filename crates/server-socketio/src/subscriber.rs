@@ -1,6 +1,6 @@
 //! A subscriber: a client that has joined the main namespace. Messages up; its events go by the [`lane`](crate::lane).
 //!
-//! Its place in the channel is taken before it is told that it has joined, and its handlers are in place by then: what
+//! Its cursor in the channel is set before the join is answered, and its handlers are in place by then: what
 //! it sends at once is heard, and an event that is published at once is sent.
 
 use std::fmt::Display;
@@ -64,7 +64,7 @@ impl ConnectHandler<LocalAdapter, Join> for Join {
         let session = session(&socket);
         session.lane().join(&socket);
         socket.on_disconnect(Leave { session: session.clone() });
-        // The session may have ended meanwhile, and nobody have been told.
+        // The session may have ended meanwhile, without an answer.
         if !socket.connected() {
             session.lane().leave();
         }

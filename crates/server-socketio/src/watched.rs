@@ -1,7 +1,7 @@
 //! A WebSocket's stream under the library: events go out between the library's frames, and it ends with the server. Where
 //! its session was begun in the client's place, what the library says first is replaced ([`begin`](crate::begin)).
 //!
-//! Whoever reads writes the events ([`lane`](crate::lane)), so that one wake-up is enough for it. A session that never
+//! The reading task writes the events ([`lane`](crate::lane)), so that one wake-up is enough for it. A session that never
 //! joined is not known to those who close; its input ends once all others are closed.
 
 use std::convert::Infallible;

@@ -142,8 +142,8 @@ async fn a_slow_client_is_told_what_it_missed_or_skips_it() {
         match lag_policy {
             LagPolicy::Disconnect => {
                 let packets = session.until(last).await;
-                let told = packets.last().map(String::as_str).unwrap_or_default();
-                assert!(told.starts_with(r#"42["dismissed","too slow, missed "#), "{told}");
+                let expected = packets.last().map(String::as_str).unwrap_or_default();
+                assert!(expected.starts_with(r#"42["dismissed","too slow, missed "#), "{expected}");
             }
             LagPolicy::Skip => {
                 session.until(&event(numbered(2_000, "x"))).await;

@@ -47,9 +47,13 @@ async fn events_go_both_ways_and_acknowledgements_back() {
     peer.send(text(event(message("up")))).await;
     peer.expect(packet(&event(numbered(2, "up")))).await;
     peer.send(text(format!("427{}", &event(message("asked"))[2..]))).await;
-    let told = [packet("437[]"), packet(&event(numbered(3, "asked")))];
-    let got = peer.take(told.concat().len()).await;
-    assert!(got == told.concat() || got == [&told[1][..], &told[0]].concat(), "{}", got.escape_ascii());
+    let expected = [packet("437[]"), packet(&event(numbered(3, "asked")))];
+    let got = peer.take(expected.concat().len()).await;
+    assert!(
+        got == expected.concat() || got == [&expected[1][..], &expected[0]].concat(),
+        "{}",
+        got.escape_ascii()
+    );
 }
 
 #[tokio::test]
@@ -97,7 +101,7 @@ async fn silence_is_broken_by_a_ping_and_a_client_that_answers_stays() {
 async fn what_is_not_the_protocol_ends_its_session() {
     let server = server(limited(Limits { message_bytes: 1_000, ..Limits::default() })).await;
     let long = "x".repeat(3_000);
-    for (said, told) in [
+    for (said, expected) in [
         (text("zz"), CLOSED.to_vec()),
         (text(""), CLOSED.to_vec()),
         (text("6"), CLOSED.to_vec()),
@@ -109,7 +113,7 @@ async fn what_is_not_the_protocol_ends_its_session() {
         let mut peer = join(&server, "").await;
         server.until_waiting(1).await;
         peer.send(said).await;
-        peer.expect(told).await;
+        peer.expect(expected).await;
         peer.expect_end().await;
         server.until_waiting(0).await;
     }
@@ -118,10 +122,10 @@ async fn what_is_not_the_protocol_ends_its_session() {
 #[tokio::test]
 async fn a_client_leaves_by_a_close_packet_a_close_frame_or_not_at_all() {
     let server = server(Settings::default()).await;
-    for farewell in [text("1"), frame(0x88, b"")] {
+    for close in [text("1"), frame(0x88, b"")] {
         let mut peer = join(&server, "").await;
         server.until_waiting(1).await;
-        peer.send(farewell).await;
+        peer.send(close).await;
         peer.expect(CLOSED).await;
         peer.expect_end().await;
         server.until_waiting(0).await;

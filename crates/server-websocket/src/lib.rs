@@ -30,9 +30,9 @@
 //! - `handshake`: the request that asks for WebSocket, and its answer
 //! - `session`: events down, messages up
 //! - `socket`: a session's socket, by tungstenite or, compressed, by the codec of [`protocol::deflate`]
-//! - `farewell`: why a session ends, and how the client is told
+//! - `close_reason`: why a session ends, and what the client gets
 
-mod farewell;
+mod close_reason;
 mod handshake;
 mod session;
 mod socket;

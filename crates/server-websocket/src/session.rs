@@ -11,7 +11,7 @@ use server_kit::seldom::Seldom;
 use server_kit::stream::Stream;
 use server_kit::{Hub, Settings, Stop, Subscription, tls};
 
-use crate::farewell::{self, End};
+use crate::close_reason::{self, End};
 use crate::kind;
 use crate::socket::{Deflated, Plain, Socket};
 
@@ -61,7 +61,7 @@ impl Session {
         let Err(end) = self.talk(&mut socket, &stop).await;
         tls::count_broken(&self.hub, &end);
         // Boxed, so that its buffers take no room before.
-        Box::pin(farewell::say(socket, end)).await;
+        Box::pin(close_reason::say(socket, end)).await;
     }
 
     async fn talk(&mut self, socket: &mut impl Socket, stop: &Stop) -> Result<Infallible, End> {

@@ -11,7 +11,7 @@ use std::future::Future;
 use bytes::Bytes;
 use server_kit::stream::Stream;
 
-use crate::farewell::End;
+use crate::close_reason::End;
 
 pub(crate) use deflated::Deflated;
 pub(crate) use plain::Plain;

@@ -1,6 +1,6 @@
 //! HPACK (RFC 7541): how many bytes header blocks take, the first and the later ones of a connection.
 //!
-//! The standard fixes the coding and leaves the encoder its choices, so an [`Encoder`] is told its [`Policy`]. Header
+//! The standard fixes the coding and leaves the encoder its choices, so an [`Encoder`] gets a [`Policy`]. Header
 //! blocks are exact for a peer that follows the same policy; [`Policy::H2`] is that of the `h2` crate.
 
 mod huffman;

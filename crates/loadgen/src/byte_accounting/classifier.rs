@@ -10,7 +10,7 @@ use super::{Protocol, http1, http2};
 
 /// Attributes the bytes of one connection to layers.
 ///
-/// Every byte belongs to exactly one layer; what cannot be told yet, and all that follows something malformed, is
+/// Every byte belongs to exactly one layer; what is still open, and all that follows something malformed, is
 /// `unfinished`. How a stream is cut makes no difference.
 #[derive(Debug)]
 pub struct Classifier {

@@ -1,6 +1,6 @@
 //! The socket's end of a tap: counts what the socket takes and gives, delays what it gives, and tells the trace.
 //!
-//! What the bytes are is not known here; whoever reads and writes through a counted is shown them as they cross.
+//! What the bytes are is not known here; the reader and writer on top see them as they cross.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use super::delay_line::{self, DelayLine};
 use super::{ConnectionTrace, SharedByteCounts};
 use crate::os;
 
-/// A stream whose bytes are counted in sum, and shown to whoever attributes them.
+/// A stream that counts its bytes in sum and shows them to the code that attributes them.
 #[derive(Debug)]
 pub(super) struct CountingStream<S> {
     stream: S,

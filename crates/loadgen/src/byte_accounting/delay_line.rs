@@ -23,7 +23,7 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that a delayed connection reads at a time.
 const DELAYED_READ: usize = 16 * 1024;
 
-/// Reads `stream`, through `line` if there is one. `arrived` is told of the bytes, and when the socket gave them; the line
+/// Reads `stream`, through `line` if there is one. `arrived` gets the bytes and the time at which the socket gave them; the line
 /// hands them on later. Returns when that was: both in nanoseconds of `CLOCK_MONOTONIC`.
 pub(super) fn poll_read<S: AsyncRead + Unpin>(
     line: &mut Option<Box<DelayLine>>,
@@ -120,7 +120,7 @@ impl DelayLine {
             let Ok(bytes) = what else { break };
             let fits = bytes.len().min(buf.remaining());
             if fits == 0 {
-                // The buffer is full, or this is the stream's end, which stays here to be told again.
+                // The buffer is full, or this is the stream's end, which stays here for the next read.
                 return Ok(());
             }
             buf.put_slice(&bytes[..fits]);
@@ -130,7 +130,7 @@ impl DelayLine {
                 self.held.pop_front();
             }
         }
-        // An error is told alone.
+        // An error is reported alone.
         if buf.filled().len() > before {
             Ok(())
         } else {

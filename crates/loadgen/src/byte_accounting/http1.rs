@@ -48,7 +48,7 @@ enum State {
     Head,
     Body(Body),
     WebSocket(Frames),
-    /// Something malformed came; nothing behind it can be told.
+    /// Something malformed came; nothing after it can be attributed.
     Lost,
 }
 
@@ -134,7 +134,7 @@ impl Connection {
 
     /// Settles the head of Engine.IO's POST, if by now its packets tell what it is.
     fn settle_posted(&mut self, account: &mut Account) {
-        if let Some(carried) = self.up.told()
+        if let Some(carried) = self.up.decided()
             && let Some(head_len) = self.posted.take()
         {
             settle(&mut account.up, carried.request_head(), head_len);
@@ -146,7 +146,7 @@ impl Connection {
 
     /// Settles the heads of Engine.IO's poll, if by now the packets tell what they are.
     fn settle_polled(&mut self, account: &mut Account) {
-        if let Some(carried) = self.down.told()
+        if let Some(carried) = self.down.decided()
             && let Some(heads) = self.polled.take()
         {
             settle(&mut account.up, carried.request_head(), heads.up);
@@ -189,7 +189,7 @@ impl Connection {
         settle(&mut account.up, Layer::Handshake, asked);
         settle(&mut account.down, Layer::Handshake, head_len);
         self.down.state = State::WebSocket(frames());
-        // A client that wrote more before it was answered had no right to; what it wrote cannot be told.
+        // A client that wrote more before it was answered had no right to; what it wrote cannot be attributed.
         let waited = matches!(self.up.state, State::Head) && self.up.head.is_empty();
         self.up.state = if waited { State::WebSocket(frames()) } else { State::Lost };
     }
@@ -224,7 +224,7 @@ impl Connection {
                 let content = if well { Content::Known(carried.answer()) } else { Content::Control };
                 (carried.response_head(), content)
             }
-            // Nobody asked: a time-out that is told, say.
+            // An answer without a request, such as one that reports a time-out.
             None => (Layer::Control, Content::Control),
         };
         settle(&mut account.down, layer, down_len);
@@ -262,7 +262,7 @@ impl Direction {
     }
 
     /// What Engine.IO's packets in the latest body were, if that is settled: it is over, or there was an event.
-    fn told(&self) -> Option<Carried> {
+    fn decided(&self) -> Option<Carried> {
         match self.state {
             State::Head => Some(self.carried),
             State::Body(_) if self.carried == Carried::Events => Some(self.carried),

@@ -24,7 +24,7 @@ impl<S> Tapped<S> {
         Self::traced(stream, protocol, byte_counts, added_delay, None)
     }
 
-    /// As [`new`](Self::new), with every flight told to `trace`.
+    /// As [`new`](Self::new), with every flight recorded in `trace`.
     pub fn traced(
         stream: S,
         protocol: Protocol,

@@ -50,7 +50,7 @@ pub struct TlsTap<'a> {
     pub byte_counts: SharedByteCounts,
     /// By how much ciphertext is held back after it has come.
     pub added_delay: Duration,
-    /// Where every flight is told.
+    /// Where every flight is recorded.
     pub trace: Option<ConnectionTrace>,
 }
 

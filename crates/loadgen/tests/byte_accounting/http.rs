@@ -173,9 +173,9 @@ fn a_poll_without_an_answer_stays_unfinished() {
 
 #[test]
 fn an_answer_that_nobody_asked_for_is_control() {
-    let told = "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    let expected = Layers { control: len(told), ..Layers::default() };
-    assert_account(Http, &[down(told)], Layers::default(), expected);
+    let timeout = "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let expected = Layers { control: len(timeout), ..Layers::default() };
+    assert_account(Http, &[down(timeout)], Layers::default(), expected);
 }
 
 #[test]

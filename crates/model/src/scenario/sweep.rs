@@ -12,7 +12,7 @@ use super::error::{Fault, choices};
 use super::reader::{Table, Value, as_written, list, text, unexpected};
 use super::tree::set;
 
-/// Keys that say what a scenario is, not what a trial is told.
+/// Keys that say what a scenario is, not settings of a trial.
 pub(super) const NOT_SWEPT: [&str; 10] = [
     "name",
     "runs",
@@ -126,7 +126,7 @@ fn settable(key: String, span: Range<usize>) -> Result<Spanned<String>, Fault> {
     let first = key.split('.').next().unwrap_or_default();
     if NOT_SWEPT.contains(&first) {
         return Err(Fault::new(span, format!("`{key}` cannot be swept"))
-            .help("a sweep changes what a trial is told, such as events.rate or http.headers"));
+            .help("a sweep changes a setting of a trial, such as events.rate or http.headers"));
     }
     Ok(Spanned::new(span, key))
 }

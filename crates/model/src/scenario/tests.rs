@@ -1,4 +1,4 @@
-//! Scenario files: what a good one becomes, and what a bad one is told.
+//! Scenario files: what a good one becomes, and how a bad one is rejected.
 
 mod limits;
 

@@ -45,7 +45,7 @@ pub struct SlowConsumers {
     /// How long the server waits for somebody who takes nothing of what was sent to him, before it cuts the connection.
     #[serde(default = "idle_timeout_ns")]
     pub idle_timeout_ns: u64,
-    /// Events that the server retains; who falls further behind is told so, and let go.
+    /// Events that the server retains; a subscriber that falls further behind is notified and disconnected.
     #[serde(default = "retained_events")]
     pub retained_events: u32,
 }

@@ -247,7 +247,7 @@ fn address(value: &Value<'_>) -> Result<SocketAddr, Fault> {
     if address.ip().is_loopback() {
         return Ok(address);
     }
-    // Load goes to this machine alone, whoever wrote the file.
+    // Load goes to this machine alone, regardless of who wrote the file.
     Err(Fault::new(value.span(), format!("{} is not on this machine", address.ip()))
         .help("write a loopback address, such as \"127.0.0.1:8080\""))
 }

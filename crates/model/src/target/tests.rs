@@ -1,4 +1,4 @@
-//! What a target file may say, and how mistakes in it are told.
+//! What a target file may contain, and how its mistakes are reported.
 
 use super::*;
 
@@ -63,7 +63,7 @@ fn a_whole_file_says_all_of_this() {
 
 #[test]
 fn a_mistake_is_told_with_its_place_and_what_is_allowed() {
-    for (from, to, told) in [
+    for (from, to, wanted) in [
         ("label = \"A server\"\n", "", "`label` is missing in a target"),
         ("techniques.websocket", "techniques.websockets", "did you mean `websocket`?"),
         ("resume = \"validators\"", "resume = \"validator\"", "did you mean `validators`?"),
@@ -92,7 +92,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_allowed() {
         ("[publish]\npath = \"/pub?c={channel}\"\n", "", "`publish` is missing"),
     ] {
         let message = mistake(from, to);
-        assert!(message.contains(told) && message.starts_with("t.toml:"), "{from} → {to}:\n{message}");
+        assert!(message.contains(wanted) && message.starts_with("t.toml:"), "{from} → {to}:\n{message}");
     }
 }
 

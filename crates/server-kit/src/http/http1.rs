@@ -19,7 +19,7 @@ use crate::settings::Limits;
 use crate::stream::Stream;
 use crate::{linger, tls};
 
-/// hyper refuses to be told a smaller buffer.
+/// hyper accepts no smaller buffer.
 const SMALLEST_BUFFER: usize = 8 * 1024;
 /// Empty SETTINGS, and a GOAWAY of stream 0 with `HTTP_1_1_REQUIRED` (RFC 9113 §3.4, §6.8, §7): the answer to HTTP/2.
 const GO_AWAY: &[u8] =
@@ -101,7 +101,7 @@ async fn give_up<E: Endpoint>(site: &Site<E, Builder>, mut stream: Stream, ended
         tls::count_broken(&site.hub, &error);
         if error.is_parse_version_h2() {
             site.hub.refuse(&"a client speaks HTTP/2, and this server HTTP/1.1");
-            // Nobody may be left to be told.
+            // The client may be gone.
             let _ = stream.write_all(GO_AWAY).await;
         }
     }

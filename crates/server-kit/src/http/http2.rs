@@ -34,7 +34,7 @@ use activity::{Activity, Held, Open};
 pub(super) type Builder = http2::Builder<TokioExecutor>;
 
 /// How long a client may take to agree that a connection is over.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// What of a response may wait for the socket, so that a slow client's cursor falls behind and not its memory grows.
 const SEND_BUFFER: usize = 64 * 1024;
 
@@ -94,15 +94,15 @@ async fn drive<E: Endpoint>(
 ) -> hyper::Result<()> {
     let service = service_fn(|request| respond(site.clone(), activity.clone(), request, admitted));
     let mut http = pin!(site.http.serve_connection(TokioIo::new(stream), service));
-    let farewell = tokio::select! {
+    let close_timeout = tokio::select! {
         biased;
         ended = &mut http => return ended,
         () = site.stop.requested() => listener::GRACE,
-        () = activity.over(site.limits.idle) => FAREWELL,
+        () = activity.over(site.limits.idle) => CLOSE_TIMEOUT,
     };
     http.as_mut().graceful_shutdown();
-    // Whoever does not take its leave in time is cut off.
-    timeout(farewell, http).await.unwrap_or(Ok(()))
+    // A client that does not close in time is cut off.
+    timeout(close_timeout, http).await.unwrap_or(Ok(()))
 }
 
 async fn respond<E: Endpoint>(

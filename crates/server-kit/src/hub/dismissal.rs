@@ -127,10 +127,13 @@ mod tests {
 
     #[test]
     fn a_refusal_tells_its_section() {
-        let told = checked(1006).unwrap_err().to_string();
-        assert_eq!(told, "close code 1006 is never sent: it stands for what no frame said (RFC 6455 §7.4.1)");
-        let told = checked(1016).unwrap_err().to_string();
-        assert_eq!(told, "close code 1016 is never sent: it is not assigned (RFC 6455 §7.4.2)");
+        let message = checked(1006).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "close code 1006 is never sent: it stands for what no frame said (RFC 6455 §7.4.1)"
+        );
+        let message = checked(1016).unwrap_err().to_string();
+        assert_eq!(message, "close code 1016 is never sent: it is not assigned (RFC 6455 §7.4.2)");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct Lagged {
 }
 
 impl Lagged {
-    /// What a subscriber is told as its last message, where the technique has no better way to say it.
+    /// The last message to a subscriber, where the technique has no better way to report it.
     pub fn to_json(self) -> String {
         format!(r#"{{"error":"too slow","missed":{}}}"#, self.missed)
     }

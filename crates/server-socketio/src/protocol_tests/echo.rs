@@ -27,7 +27,7 @@ impl EngineIoHandler for Echo {
     fn on_disconnect(&self, _: Arc<engineioxide::Socket<()>>, _: DisconnectReason) {}
 
     fn on_message(self: &Arc<Self>, message: Str, socket: Arc<engineioxide::Socket<()>>) {
-        // Whoever does not take what it asks for does without.
+        // A client that does not read its echo loses it.
         let _ = socket.emit(message);
     }
 

@@ -1,13 +1,13 @@
 //! A socket with permessage-deflate, by the codec of [`protocol::deflate`].
 
 use bytes::{Bytes, BytesMut};
-use protocol::deflate::{Agreement, Codec, Farewell, Kind, Message, Role};
+use protocol::deflate::{Agreement, CloseFrame, Codec, Kind, Message, Role};
 use protocol::websocket;
 use server_kit::stream::Stream;
 use tokio::io::AsyncWriteExt as _;
 
 use super::Socket;
-use crate::farewell::End;
+use crate::close_reason::End;
 
 pub(crate) struct Deflated {
     stream: Stream,
@@ -53,8 +53,8 @@ impl Socket for Deflated {
             match self.codec.next_message()? {
                 Some(Message::Data(_, payload)) => return Ok(payload),
                 Some(Message::Ping(content)) => self.codec.pong(&content, &mut self.output),
-                Some(Message::Close(farewell)) => {
-                    self.codec.close(farewell.as_ref(), &mut self.output);
+                Some(Message::Close(reason)) => {
+                    self.codec.close(reason.as_ref(), &mut self.output);
                     return Err(End::Closed);
                 }
                 None if self.stream.read_into(self.codec.buffer()).await? == 0 => return Err(End::Gone),
@@ -64,7 +64,7 @@ impl Socket for Deflated {
     }
 
     async fn close(&mut self, code: u16, reason: String) -> Result<(), End> {
-        self.codec.close(Some(&Farewell { code, reason }), &mut self.output);
+        self.codec.close(Some(&CloseFrame { code, reason }), &mut self.output);
         self.flush().await
     }
 

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
 
 use super::Socket;
-use crate::farewell::End;
+use crate::close_reason::End;
 
 /// tungstenite holds so much for as long as the session lives, and fills it with zeros whenever it looks for a message.
 /// Below 1 KiB it would not be reused as it is (`BytesMut` forgets smaller sizes).

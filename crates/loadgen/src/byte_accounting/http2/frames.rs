@@ -84,7 +84,7 @@ impl FrameReader {
         Self { state: State::Preface { matched: 0 } }
     }
 
-    /// Nothing more can be told.
+    /// Nothing more can be attributed.
     pub(super) fn lose(&mut self) {
         self.state = State::Lost;
     }

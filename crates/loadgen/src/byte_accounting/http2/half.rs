@@ -24,7 +24,7 @@ pub(super) struct Half {
 pub(super) enum Heads {
     /// None has come.
     Awaited,
-    /// It cannot be told yet.
+    /// It is still open.
     Held,
     Known(HeadLayers),
 }
@@ -78,7 +78,7 @@ impl Half {
     }
 
     /// What the packets were, if that is settled: they are over, or there was an event.
-    pub(super) fn told(&self) -> Option<Carried> {
+    pub(super) fn decided(&self) -> Option<Carried> {
         let is_told = matches!(self.heads, Heads::Held) && (self.ended || self.carried == Carried::Events);
         is_told.then_some(self.carried)
     }

@@ -73,18 +73,18 @@ impl Default for Decoder {
 
 impl Decoder {
     /// Tells every field of a whole block in its order; none when the block is malformed.
-    pub(super) fn decode(&mut self, mut block: &[u8], mut told: impl FnMut(Field)) -> Option<()> {
+    pub(super) fn decode(&mut self, mut block: &[u8], mut emit: impl FnMut(Field)) -> Option<()> {
         while let Some(&first) = block.first() {
             // RFC 7541 §6; what is never to be indexed (0b0001) reads like what is not indexed.
             match first {
-                0x80.. => told(self.entry(take_integer(&mut block, 7)?)?.field),
+                0x80.. => emit(self.entry(take_integer(&mut block, 7)?)?.field),
                 0x40.. => {
                     let entry = self.take_literal(&mut block, 6, Use::Index)?;
-                    told(entry.field);
+                    emit(entry.field);
                     self.insert(entry);
                 }
                 0x20.. => self.resize(take_integer(&mut block, 5)?)?,
-                _ => told(self.take_literal(&mut block, 4, Use::Tell)?.field),
+                _ => emit(self.take_literal(&mut block, 4, Use::Tell)?.field),
             }
         }
         Some(())

@@ -174,13 +174,13 @@ impl Stream {
     fn settle_held(&mut self, account: &mut Account) {
         match self.request {
             Request::Polling => {
-                if let Some(carried) = self.down.told() {
+                if let Some(carried) = self.down.decided() {
                     self.up.know(carried.heads(REQUEST), &mut account.up);
                     self.down.know(carried.heads(RESPONSE), &mut account.down);
                 }
             }
             Request::Posting => {
-                if let Some(carried) = self.up.told() {
+                if let Some(carried) = self.up.decided() {
                     self.up.know(carried.heads(REQUEST), &mut account.up);
                 }
             }

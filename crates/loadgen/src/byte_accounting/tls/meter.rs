@@ -19,7 +19,7 @@ const READ_BYTES: usize = 16 * 1024;
 
 /// A socket that carries TLS records.
 ///
-/// A reader gets one record at most by each read, so that whoever drives TLS knows which of them gave plaintext.
+/// A reader gets one record at most by each read, so that the TLS driver knows which of them gave plaintext.
 #[derive(Debug)]
 pub(super) struct Meter<S> {
     counted: CountingStream<S>,

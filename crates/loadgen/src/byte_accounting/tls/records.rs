@@ -1,4 +1,4 @@
-//! TLS records, told apart by their headers (RFC 8446 §5.1). Pure: what a record holds is somebody else's to know.
+//! TLS records, split by their headers (RFC 8446 §5.1). Pure: the content of a record does not matter here.
 
 /// Content type, legacy version, length.
 const HEADER_LEN: usize = 5;

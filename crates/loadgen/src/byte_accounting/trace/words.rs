@@ -1,4 +1,4 @@
-//! What a flight is, in the words of its protocol. Whatever cannot be read is told as so many bytes.
+//! What a flight is, in the words of its protocol. A flight that cannot be read is described by its length.
 
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ enum Unit {
     WebSocketFrame,
     Hello,
     RawTcpFrame,
-    /// It cannot be told.
+    /// It is unknown.
     Unreadable,
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use model::settings;
-use protocol::deflate::{Agreement, Broken, Codec, Farewell, Kind, Message, Role};
+use protocol::deflate::{Agreement, Broken, CloseFrame, Codec, Kind, Message, Role};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -47,7 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Deflated<S> {
         Ok(())
     }
 
-    fn say_farewell(&mut self, farewell: Option<&Farewell>) {
+    fn say_farewell(&mut self, farewell: Option<&CloseFrame>) {
         if !std::mem::replace(&mut self.closed, true) {
             self.codec.close(farewell, &mut self.output);
         }
@@ -55,7 +55,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Deflated<S> {
 
     /// Tells the server what it did, if it can be told.
     async fn fail(&mut self, broken: Broken) -> SubscribeError {
-        self.say_farewell(Some(&Farewell { code: broken.close_code(), reason: broken.to_string() }));
+        self.say_farewell(Some(&CloseFrame { code: broken.close_code(), reason: broken.to_string() }));
         let _ = timeout(CLOSING, self.flush()).await;
         broken.into()
     }
@@ -101,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Deflated<S> {
     }
 
     async fn close(&mut self) -> Result<(), SubscribeError> {
-        self.say_farewell(Some(&Farewell { code: NORMAL, reason: String::new() }));
+        self.say_farewell(Some(&CloseFrame { code: NORMAL, reason: String::new() }));
         self.flush().await
     }
     fn into_stream(self) -> S {

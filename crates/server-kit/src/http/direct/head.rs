@@ -19,7 +19,7 @@ thread_local! {
 #[derive(Debug, Clone)]
 pub struct Head(Vec<u8>);
 
-/// How the end of an answer's body is told (RFC 9112 §6.3).
+/// How the end of an answer's body is marked (RFC 9112 §6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Length {
     /// It has none.

@@ -36,7 +36,7 @@ pub struct Wire {
     read: BytesMut,
     /// So much of it is kept while a request is held.
     most: usize,
-    /// Never polled again once it was ready: whoever hears it closes.
+    /// Never polled again once it was ready: the connection closes then.
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Since the last answer.
     idle: Heartbeat,

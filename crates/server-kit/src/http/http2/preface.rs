@@ -53,6 +53,6 @@ pub(super) async fn refuse(hub: &Hub, stream: &mut Stream, error: &Error) {
         "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}\n",
         text.len() + 1
     );
-    // Nobody may be left to be told; TLS may hold it back until it is flushed by the end.
+    // The client may be gone; TLS may hold it back until it is flushed by the end.
     let _ = stream.write_all(answer.as_bytes()).await;
 }

@@ -1,4 +1,4 @@
-//! Why a session ends, and how the client is told: close code and reason (RFC 6455 §7.4).
+//! Why a session ends, and what the client gets: close code and reason (RFC 6455 §7.4).
 //!
 //! The libraries report an error and leave the closing to their caller. A socket that is dropped then, with input
 //! unread, is reset before the client has read the close frame; so the frame is sent, the client's own awaited, the write
@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::socket::Socket;
 
-/// A client that does not read its close frame in this time is not told.
+/// How long a client may take to read its close frame.
 const LONGEST: Duration = Duration::from_secs(1);
 /// How long the client's own close frame is awaited.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -51,12 +51,12 @@ pub(crate) enum End {
     Deflated(#[from] Broken),
 }
 
-/// Tells the client, if it can be told anything, and closes. Whether or not it took it, the connection is over.
+/// Sends the close frame, if possible, and closes. Whether or not it took it, the connection is over.
 pub(crate) async fn say(mut socket: impl Socket, end: End) {
     match (end.code(), &end) {
         (Some(code), _) => {
-            let told = timeout(LONGEST, socket.close(code, shortened(end.reason()))).await;
-            if matches!(told, Ok(Ok(()))) {
+            let sent = timeout(LONGEST, socket.close(code, shortened(end.reason()))).await;
+            if matches!(sent, Ok(Ok(()))) {
                 return part(socket, &end).await;
             }
         }
@@ -87,7 +87,7 @@ async fn silence(stream: &mut Stream) {
 }
 
 impl End {
-    /// Whether the client's frames can still be told apart.
+    /// Whether the client's frames can still be parsed.
     fn is_readable(&self) -> bool {
         !matches!(self, Self::Socket(_) | Self::Deflated(_))
     }
@@ -119,7 +119,7 @@ impl End {
     }
 }
 
-/// Whether the connection ended without the client's farewell.
+/// Whether the connection ended without the client's close frame.
 fn is_cut_off(error: &ProtocolError) -> bool {
     matches!(error, ProtocolError::ResetWithoutClosingHandshake)
 }
