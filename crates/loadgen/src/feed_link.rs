@@ -10,8 +10,6 @@ use bytes::{Bytes, BytesMut};
 use protocol::frame::{self, Decoder, FEED_HEAD_LEN, FRAMING_LEN};
 use protocol::message;
 
-use crate::os;
-
 /// Messages that the socket holds before it blocks: enough for the server to find the next one when it has taken one,
 /// few enough that a stopped server is felt at once.
 const HELD_MESSAGES: usize = 8;

@@ -18,7 +18,7 @@
 //!   do not keep up
 //! - [`set_up`], `heads`: what it takes to connect; what requests and answers say
 //! - [`recorder`], [`position`], [`histogram`]: latency, completeness, and how they are kept
-//! - [`scheduling_delay`]: how late a waiting thread wakes; [`payload`], [`seed`], [`os`]: what the rest is made of
+//! - [`scheduling_delay`]: how late a waiting thread wakes; [`payload`], [`seed`]: what the rest is made of
 
 pub mod assignment;
 mod backoff;
@@ -28,7 +28,6 @@ pub mod feed_link;
 pub mod headers;
 mod heads;
 pub mod histogram;
-pub mod os;
 pub mod payload;
 mod poll_schedule;
 pub mod post_link;

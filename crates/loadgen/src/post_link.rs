@@ -16,7 +16,6 @@ use model::target::Publish;
 use protocol::message;
 
 use self::answer::{Answer, NotHttp};
-use crate::os;
 
 /// Longer answers to a message that was posted are not taken.
 const ANSWER_LIMIT: usize = 64 * 1024;

@@ -6,8 +6,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
-use crate::os;
-
 /// Waking from sleep on an idle core takes about 100 µs (2-core virtual machine, median of 1,000 wake-ups; 175 µs at
 /// p90), which would all be read as latency. With the last 150 µs awake the median is 0.1 µs. It does not give the core
 /// away meanwhile: `sched_yield` to a busy receiver cost a median of 120 µs to 2 ms. A receiver on the same core waits

@@ -25,7 +25,6 @@ pub use self::work::{events_schedule, uplink_schedule};
 use crate::assignment::Assignment;
 use crate::feed_link::FeedError;
 use crate::histogram;
-use crate::os;
 use crate::payload::PayloadError;
 use crate::post_link::PostError;
 use crate::timing::Timing;

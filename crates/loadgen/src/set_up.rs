@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::byte_accounting::SharedByteCounts;
 use crate::histogram;
-use crate::os;
 
 /// The set-ups of many subscribers.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -18,7 +18,6 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::histogram;
-use crate::os;
 use crate::stop::Stop;
 
 /// How often one that waits looks whether it may read, or has been cut off.

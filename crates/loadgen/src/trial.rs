@@ -39,7 +39,6 @@ use self::parts::Parts;
 pub use self::parts::{PartError, PartFault, run_part};
 pub use self::stall::release_server;
 use crate::assignment::Assignment;
-use crate::os;
 use crate::payload::{PayloadError, PayloadSource};
 use crate::seed::{self, Purpose};
 use crate::session::Session;

@@ -27,7 +27,6 @@ use crate::byte_accounting::{ConnectionTrace, Protocol, Tracer};
 use crate::cursor::Cursor;
 use crate::headers::{self, Exchange};
 use crate::heads::Heads;
-use crate::os;
 use crate::payload::{PayloadError, PayloadSource};
 use crate::recorder::Recorder;
 use crate::seed::{self, Purpose};

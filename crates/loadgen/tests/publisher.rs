@@ -9,7 +9,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use loadgen::assignment::Assignment;
 use loadgen::feed_link::{FeedError, FeedLink};
-use loadgen::os;
 use loadgen::publisher::{self, Link, Published, Publisher, PublisherError, PublisherSpec};
 use loadgen::schedule::{Schedule, ScheduleSpec};
 use loadgen::seed::Purpose;

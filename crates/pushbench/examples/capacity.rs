@@ -23,7 +23,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use loadgen::os;
 use loadgen::session::Session;
 use loadgen::stop;
 use loadgen::subscriber::{SubscribeError, short_polling, websocket};

@@ -10,10 +10,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use loadgen::os::{self, NetworkCounters};
 use model::manifest::Skipped;
 use model::scenario::Scenario;
 use model::trial::{Failure, Observed, Side};
+use os::NetworkCounters;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Part, PlannedPoint, PlannedTrial, Trial};

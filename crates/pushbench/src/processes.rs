@@ -344,7 +344,7 @@ mod tests {
 
     async fn await_end(pid: u32) {
         let deadline = std::time::Instant::now() + LIMIT;
-        while !loadgen::os::has_ended(pid) {
+        while !os::has_ended(pid) {
             assert!(std::time::Instant::now() < deadline, "process {pid} is still there");
             tokio::task::yield_now().await;
         }

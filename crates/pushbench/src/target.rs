@@ -23,7 +23,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use loadgen::os;
 use model::manifest::TargetInfo;
 use model::target::{Server, Target};
 use model::trial::TargetSpec;

@@ -13,7 +13,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::delay_line::{self, DelayLine};
 use super::{ConnectionTrace, SharedByteCounts};
-use crate::os;
 
 /// A stream that counts its bytes in sum and shows them to the code that attributes them.
 #[derive(Debug)]

@@ -16,8 +16,6 @@ use rustix::time::{
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::os;
-
 /// More is not held: the socket is left alone until some of it is due.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that a delayed connection reads at a time.

@@ -17,7 +17,6 @@ use protocol::message::PayloadKind;
 
 use self::words::Words;
 use super::{Classifier, Protocol};
-use crate::os;
 
 /// A trace is for looking at; one of so many flights cannot be.
 const MOST_FLIGHTS: usize = 10_000;

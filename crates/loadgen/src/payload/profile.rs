@@ -8,7 +8,6 @@ use model::settings::Settings;
 use model::trial::PayloadProfile;
 
 use super::{PayloadError, PayloadSource};
-use crate::os;
 use crate::seed::{self, Purpose};
 
 /// More payloads, or more bytes, would not change the figures' second digit, and a trial waits for this at its end.

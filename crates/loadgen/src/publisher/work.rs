@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 use super::link::{Link, Numbering};
 use super::{Progress, Published, PublisherError, PublisherSpec};
 use crate::assignment::Assignment;
-use crate::os;
 use crate::payload::PayloadSource;
 use crate::precise_timer::{PreciseTimer, Until};
 use crate::schedule::{Due, Schedule, ScheduleSpec};

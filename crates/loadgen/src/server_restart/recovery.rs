@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::ServerRestart;
 use crate::histogram;
-use crate::os;
 
 /// One subscriber's way back.
 #[derive(Debug)]

@@ -203,7 +203,6 @@ mod tests {
     use protocol::message::{Message, PayloadKind, Stamp};
 
     use super::*;
-    use crate::os;
 
     const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 use model::trial::{SegmentCount, Segments};
 
-use crate::os::{self, TcpInfo};
+use os::TcpInfo;
 
 /// RFC 791 §3.1, without options.
 const IPV4: u64 = 20;

@@ -17,7 +17,6 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 
 use super::segments;
-use crate::os;
 use crate::slow_consumer::{SlowConsumer, SlowReading};
 
 /// How often a subscriber that does not keep up asks whether its connection is still there: the least that there is.

@@ -16,7 +16,6 @@ use super::stall::Staller;
 use super::{Gathered, LOOK_NS, Outgoing, TrialError, connect_limit};
 use crate::assignment::Assignment;
 use crate::feed_link::FeedLink;
-use crate::os;
 use crate::post_link::PostLink;
 use crate::publisher::{self, Link, Numbering, Publisher, PublisherSpec};
 use crate::scheduling_delay::SchedulingDelays;

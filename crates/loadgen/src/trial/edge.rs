@@ -7,7 +7,7 @@ use std::ops::AddAssign;
 use model::trial::{Cost, KernelMemory, TrialSpec};
 
 use super::TrialError;
-use crate::os::{self, Switches};
+use os::Switches;
 
 /// The processes that a server is; none of one that is known by its address only.
 #[derive(Debug, Clone, Copy)]

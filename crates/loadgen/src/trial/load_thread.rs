@@ -19,7 +19,6 @@ use tokio::time::Instant;
 use super::outcome::keep_first;
 use super::trouble::Trouble;
 use super::{Subscribe, TrialError, subscription, unreadable};
-use crate::os;
 use crate::recorder::Recorder;
 use crate::server_restart::{RecoveryTimes, ServerRestart};
 use crate::set_up::SetUps;

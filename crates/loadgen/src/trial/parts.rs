@@ -15,7 +15,6 @@ use std::time::Duration;
 use model::trial::TrialSpec;
 
 use super::{Audience, LoadReport, TrialError, close_limit};
-use crate::os;
 use crate::timing::Timing;
 
 pub use child::{PartFault, run_part};

@@ -19,7 +19,6 @@ use super::TrialError;
 use super::edge::{ServerReading, Watched};
 use super::stall::wait;
 use crate::feed_link::FeedError;
-use crate::os;
 use crate::server_restart::{ServerRestart, Successor};
 
 /// A new server must have taken the log, and listen, so long after the old one was killed.

@@ -12,7 +12,6 @@ use super::stall::Staller;
 use super::{LOOK_NS, TrialError};
 use crate::assignment::Assignment;
 use crate::feed_link::FeedError;
-use crate::os;
 use crate::post_link::PostError;
 use crate::publisher::{Publisher, PublisherError};
 use crate::scheduling_delay::SchedulingDelays;

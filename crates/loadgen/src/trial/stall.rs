@@ -7,7 +7,6 @@ use std::thread::{self, JoinHandle};
 use model::settings::Stall;
 
 use super::TrialError;
-use crate::os;
 
 /// How long it may take to notice that the trial is being abandoned.
 const LOOK_NS: u64 = 20_000_000;
@@ -107,14 +106,9 @@ mod tests {
             Self(Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap())
         }
 
-        fn is_stopped(&self) -> bool {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
-            stat.rsplit_once(')').unwrap().1.trim_start().starts_with('T')
-        }
-
         fn await_stopped(&self, stopped: bool) {
             let limit_ns = os::now_ns() + 30_000 * MS;
-            while self.is_stopped() != stopped {
+            while os::is_stopped(self.0.id()) != stopped {
                 assert!(os::now_ns() < limit_ns, "it takes more than 30 s");
                 os::sleep_until_ns(os::now_ns() + MS);
             }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use loadgen::assignment::Assignment;
-use loadgen::os;
 use loadgen::stop::{self, Stop, Stopper};
 use loadgen::timing::Timing;
 use loadgen::trial::{Audience, Gathered, LoadReport, Outgoing, TrialError};

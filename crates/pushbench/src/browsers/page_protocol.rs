@@ -66,7 +66,7 @@ impl Page {
         clock: &PageClock,
     ) -> Result<u64, PageError> {
         let request = RunRequest::new(spec, assignment, timing, clock)?;
-        let left_ns = timing.drain_end_ns.saturating_sub(loadgen::os::now_ns());
+        let left_ns = timing.drain_end_ns.saturating_sub(os::now_ns());
         let limit = Duration::from_nanos(left_ns) + MARGIN;
         self.ask("return await bench.run(arguments[0])", limit, &request).await
     }

@@ -121,7 +121,7 @@ fn sends(
     let mut payloads = uplink_payloads(&spec.settings, spec.seed)?;
     for due in uplink_schedule(&spec.settings, &assignment, timing, spec.seed) {
         let intended_ns = timing.start_ns + due.offset_ns;
-        let (payload, kind) = payloads.next(loadgen::os::unix_ms());
+        let (payload, kind) = payloads.next(os::unix_ms());
         let stamp = Stamp { seq: 0, intended_ns, actual_ns: 0 };
         let message = Message { stamp, payload, kind }.to_bytes();
         let text = String::from_utf8_lossy(&message).into_owned();

@@ -10,7 +10,6 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::FutureExt as _;
-use loadgen::os;
 use model::scenario;
 use model::settings::SocketIo;
 use protocol::ready::ReadyLine;

@@ -2,7 +2,6 @@
 
 use std::ops::RangeInclusive;
 
-use loadgen::os;
 use serde::Deserialize;
 use server_kit::hub::{DismissError, Dismissal};
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use loadgen::os;
 use model::byte_account::{Account, Layers};
 use serde::Serialize;
 

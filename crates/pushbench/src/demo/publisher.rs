@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::BytesMut;
 use fastrand::Rng;
-use loadgen::os;
 use loadgen::payload::PayloadSource;
 use model::settings::Payload;
 use protocol::{Message, Stamp};

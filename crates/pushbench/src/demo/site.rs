@@ -24,7 +24,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use loadgen::os;
 use server_kit::Stop;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;

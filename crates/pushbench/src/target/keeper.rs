@@ -14,7 +14,6 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
-use loadgen::os;
 use model::target::Server;
 use protocol::ready::ReadyLine;
 use rustix::event::{PollFd, PollFlags, Timespec};

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use loadgen::os::process_tree;
+use os::process_tree;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 /// How long processes may take to go when they are asked to.

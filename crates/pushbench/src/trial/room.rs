@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use loadgen::os;
 use model::settings::{HttpVersion, Settings, SocketIo, SocketIoTransports};
 use server_kit::settings::Limits;
 

@@ -12,11 +12,11 @@ use serde_json::Value;
 /// Our crates that each of our crates may depend on, in any way.
 fn allowed(name: &str) -> &'static [&'static str] {
     match name {
-        "protocol" | "model" | "theory" | "test-support" => &[],
+        "protocol" | "model" | "theory" | "os" | "test-support" => &[],
         "browser" => &["test-support"],
         // The settings of a trial, which a server gets as they are in the record.
         "server-kit" => &["protocol", "model"],
-        "loadgen" => &["protocol", "model"],
+        "loadgen" => &["protocol", "model", "os"],
         "report" => &["theory", "model"],
         server if server.starts_with("server-") => &["server-kit", "protocol"],
         _ => panic!("{name} is a crate that ARCHITECTURE.md does not name"),

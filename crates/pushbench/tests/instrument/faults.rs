@@ -1,6 +1,5 @@
 //! Faults in a trial are survived, or reported with their reason.
 
-use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -99,8 +98,7 @@ fn a_load_generator_without_a_supervisor_ends_and_leaves_no_server_stopped() {
 /// Returns once the server's process stands still.
 fn until_stopped(server: &ServerProcess) {
     let begun = Instant::now();
-    let stat = format!("/proc/{}/stat", server.ready().pid);
-    while !fs::read_to_string(&stat).expect("the server is there").contains(") T ") {
+    while !os::is_stopped(server.ready().pid) {
         assert!(begun.elapsed() < LONGEST, "it still runs");
         thread::sleep(Duration::from_millis(1));
     }

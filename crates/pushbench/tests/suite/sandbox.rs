@@ -126,7 +126,7 @@ impl Sandbox {
                 let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?.replace('\0', " ");
                 environment.contains(&mark).then_some(Descendant { pid, command })
             })
-            .filter(|descendant| !loadgen::os::has_ended(descendant.pid))
+            .filter(|descendant| !os::has_ended(descendant.pid))
             .collect()
     }
 
@@ -176,8 +176,7 @@ impl Descendant {
 
     /// Whether it is stopped by a signal.
     pub(crate) fn is_stopped(&self) -> bool {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        text.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+        os::is_stopped(self.pid)
     }
 }
 

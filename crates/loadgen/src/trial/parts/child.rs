@@ -8,7 +8,6 @@ use std::time::Duration;
 use model::trial::TrialSpec;
 
 use super::lines::{Found, Order, State, Word};
-use crate::os;
 use crate::trial::connected::assignment;
 use crate::trial::load::Load;
 use crate::trial::{Audience, Subscribe, TrialError};

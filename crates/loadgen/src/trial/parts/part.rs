@@ -8,7 +8,6 @@ use std::thread::{self, JoinHandle};
 
 use super::error::PartError;
 use super::lines::{Found, Order, State, Word};
-use crate::os;
 
 /// A part says something every second at least.
 const LONGEST_SILENCE_NS: u64 = 10_000_000_000;

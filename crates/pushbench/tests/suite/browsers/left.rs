@@ -25,5 +25,5 @@ fn processes_that_know(mark: &str) -> Vec<u32> {
         let of = |what: &str| fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
         [of("environ"), of("cmdline")].iter().any(|text| String::from_utf8_lossy(text).contains(mark))
     };
-    pids.filter(knows).filter(|pid| !loadgen::os::has_ended(*pid)).collect()
+    pids.filter(knows).filter(|pid| !os::has_ended(*pid)).collect()
 }

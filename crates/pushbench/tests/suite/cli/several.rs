@@ -69,7 +69,7 @@ fn contention_processes_compute_on_the_servers_core_until_the_trial_ends() {
         contenders = sandbox.descendants_called("pushbench cpu-contention");
         // Each process moves to its cores itself, a moment after it is there.
         cores = cores_of(server);
-        let computed = |pid| loadgen::os::process_cpu_ns(pid).is_ok_and(|ns| ns > 100_000_000);
+        let computed = |pid| os::process_cpu_ns(pid).is_ok_and(|ns| ns > 100_000_000);
         contenders.len() == 2 * cores.len() && contenders.iter().all(|contender| computed(contender.pid))
     });
     for contender in &contenders {

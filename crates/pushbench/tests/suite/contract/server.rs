@@ -61,7 +61,7 @@ impl Server {
 
     /// Its resident memory in bytes.
     pub(crate) fn resident_bytes(&self) -> u64 {
-        loadgen::os::resident_bytes(self.ready().pid).expect("the server runs")
+        os::resident_bytes(self.ready().pid).expect("the server runs")
     }
 }
 

@@ -3,7 +3,6 @@
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
-use loadgen::os;
 use protocol::Message;
 use serde_json::Value;
 use tokio::net::TcpStream;

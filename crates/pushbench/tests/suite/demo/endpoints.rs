@@ -3,8 +3,6 @@
 use std::net::TcpListener;
 use std::process::Command;
 
-use loadgen::os;
-
 use crate::demo::demo_process::Demo;
 use crate::demo::http;
 

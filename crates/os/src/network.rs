@@ -1,4 +1,4 @@
-//! A network of a process's own: a fresh network namespace, in which loopback carries nothing but what the process and
+//! A private network for a process: a fresh network namespace, in which loopback carries nothing but what the process and
 //! its children send, and the kernel's counters of it (proc(5), network_namespaces(7)).
 
 use std::fs;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use rustix::net::{AddressFamily, SocketType};
 use rustix::thread::UnshareFlags;
 
-use super::{now_ns, sleep_until_ns};
+use crate::clock::{now_ns, sleep_until_ns};
 
 const LOOPBACK: &[u8] = b"lo";
-/// How often it is looked whether anything is still open.
+/// Pause between two looks at the sockets that are still open.
 const LOOK: Duration = Duration::from_millis(2);
 /// States of a socket that sends nothing by itself any more: TIME_WAIT and LISTEN (net/tcp_states.h).
 const SILENT: [&str; 2] = ["06", "0A"];
@@ -26,16 +26,16 @@ pub struct NetworkCounters {
     pub bytes: u64,
     /// TCP segments that were sent again.
     pub retransmitted: u64,
-    /// TCP connections that were asked for.
+    /// TCP connections that were opened from here.
     pub connections: u64,
 }
 
-/// Moves this process into a network namespace of its own, with loopback up and nothing else in it. Who may not do that
-/// goes into a user namespace first, under the same number.
+/// Moves this process into a network namespace of its own, with loopback up and nothing else in it. Without the privilege
+/// for that, it enters a user namespace first, under the same user number.
 ///
 /// Two things that answer to losses are switched off in there, where the kernel lets them be, since nothing is lost on
-/// loopback: tail loss probes (RFC 8985 §7), which send data twice to whoever waits for a core for longer than two round
-/// trips of some microseconds, and selective acknowledgements (RFC 2018), which make a header longer whenever packets of
+/// loopback: tail loss probes (RFC 8985 §7), which send data twice to a process that waits for a core for longer than
+/// two round trips of some microseconds, and selective acknowledgements (RFC 2018), which make a header longer whenever packets of
 /// two cores overtake each other.
 ///
 /// # Errors
@@ -53,7 +53,7 @@ pub fn enter_own_network() -> io::Result<()> {
         fs::write("/proc/self/gid_map", format!("{0} {0} 1", group.as_raw()))?;
     }
     for answer_to_losses in ["tcp_early_retrans", "tcp_sack"] {
-        // Where it stays on, the counters tell what was sent again.
+        // Where it stays on, the counters show what was sent again.
         let _ = fs::write(format!("/proc/sys/net/ipv4/{answer_to_losses}"), "0");
     }
     raise_loopback()
@@ -71,7 +71,7 @@ pub fn network_counters() -> io::Result<NetworkCounters> {
     read_counters(&device, &tcp).ok_or_else(unreadable)
 }
 
-/// Waits until no TCP socket of this process's network namespace has anything to send; whether that came within `limit`.
+/// Waits until no TCP socket of this process's network namespace has anything to send; returns whether that happened within `limit`.
 ///
 /// # Errors
 ///

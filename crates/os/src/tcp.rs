@@ -1,4 +1,5 @@
-//! What the kernel knows of one TCP connection: `TCP_INFO` and `TCP_MAXSEG`, which no safe wrapper has whole.
+//! The kernel's counters of one TCP connection, and its segment size: `TCP_INFO` and `TCP_MAXSEG`, for which no safe wrapper
+//! is complete.
 
 use std::io;
 use std::mem::{offset_of, size_of};
@@ -41,7 +42,7 @@ pub fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
     Ok(info.into())
 }
 
-/// Whether both directions of a connection are open: neither side has closed it, reset it, or given it up.
+/// Whether both directions of a connection are open: neither side has closed, reset or abandoned it.
 pub fn is_established(socket: impl AsFd) -> bool {
     prefix(socket).is_ok_and(|(info, _)| info.state_to_backoff[0] == ESTABLISHED)
 }
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tcp_socket_is_an_error() {
+    fn a_socket_of_another_kind_is_an_error() {
         let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
         assert!(tcp_info(&one).is_err() && !is_established(&one));
         assert!(limit_segment(&one).is_err());
