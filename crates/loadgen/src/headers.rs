@@ -4,7 +4,7 @@
 //! to its own origin for `fetch()`, `fetch()` with a JSON body, `EventSource`, `WebSocket`, and for the polls and posts of
 //! socket.io-client 4.8.4 (`XMLHttpRequest`): names, values and order, with the user agent that the same browser has
 //! with a window (`Chrome/`, not `HeadlessChrome/`). Names are lower case here: HTTP does not mind, and the bytes are
-//! as many. What depends on the message is added by whoever sends it:
+//! as many. What depends on the message is added by the sender:
 //! `content-length`, `sec-websocket-key`, `if-none-match`.
 
 use std::net::SocketAddr;

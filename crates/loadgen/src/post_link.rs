@@ -23,7 +23,7 @@ const READ_BYTES: usize = 4 * 1024;
 /// A server whose backlog is full leaves connecting unanswered.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How much of what a server says about itself is told.
-const TOLD_BYTES: usize = 120;
+const REPORTED_BYTES: usize = 120;
 
 /// Why nothing can be posted any longer.
 #[derive(Debug, thiserror::Error)]
@@ -255,11 +255,11 @@ pub fn looks_like(bytes: &[u8]) -> String {
     if matches!(bytes, [0, _, _, 4 | 7, _, 0, 0, 0, 0, ..]) {
         return "a frame of HTTP/2".to_owned();
     }
-    let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(TOLD_BYTES)]);
+    let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(REPORTED_BYTES)]);
     format!("{shown:?}")
 }
 
 fn first_line(body: &[u8]) -> String {
     let line = body.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    String::from_utf8_lossy(&line[..line.len().min(TOLD_BYTES)]).trim_end().to_owned()
+    String::from_utf8_lossy(&line[..line.len().min(REPORTED_BYTES)]).trim_end().to_owned()
 }

@@ -105,8 +105,8 @@ pub enum SubscribeError {
 
 /// The longest message that a subscriber takes, far above every scenario's.
 const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
-/// How much of what a server says about itself is told.
-const TOLD_BYTES: usize = 200;
+/// How much of a server's error body is reported.
+const REPORTED_BYTES: usize = 200;
 
 impl SubscribeError {
     /// The server said `said`, which is no message, and will say nothing more.
@@ -138,7 +138,7 @@ impl From<hyper::Error> for SubscribeError {
     }
 }
 
-/// A refused handshake is told like any other answer.
+/// A rejected handshake is reported like any other response.
 impl From<tungstenite::Error> for SubscribeError {
     fn from(error: tungstenite::Error) -> Self {
         match error {
@@ -156,8 +156,8 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// The first line, cut to [`TOLD_BYTES`].
+/// The first line, cut to [`REPORTED_BYTES`].
 fn first_line(bytes: &[u8]) -> String {
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    String::from_utf8_lossy(&line[..line.len().min(TOLD_BYTES)]).trim_end().to_owned()
+    String::from_utf8_lossy(&line[..line.len().min(REPORTED_BYTES)]).trim_end().to_owned()
 }

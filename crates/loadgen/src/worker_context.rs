@@ -1,6 +1,6 @@
 //! What the sessions of one load thread share: settings, headers, the recorder, byte accounting's byte counts, the stop signal.
 //!
-//! A worker lives on one thread and needs no lock. Whoever waits on another thread for all to be connected reads one
+//! A worker lives on one thread and needs no lock. A thread that waits for all to be connected reads one
 //! atomic number, which is not written for each event.
 
 mod request_headers;
@@ -199,7 +199,7 @@ impl WorkerContext {
     }
 
     /// Fetches what the first session needs to resume a TLS session, if sessions are resumed. Sessions see to it
-    /// themselves; whoever calls this before the first one keeps that out of its set-up.
+    /// themselves; called before the first one, this keeps that out of its set-up.
     ///
     /// # Errors
     ///

@@ -21,7 +21,7 @@ use hyper_util::rt::TokioIo;
 use model::settings::HttpVersion;
 use protocol::Resume;
 
-use super::{SubscribeError, TOLD_BYTES};
+use super::{REPORTED_BYTES, SubscribeError};
 use crate::byte_accounting::Protocol;
 use crate::headers::Exchange;
 use crate::heads::Kind;
@@ -211,11 +211,11 @@ pub(super) fn head_of<B>(request: &Request<B>) -> Request<()> {
 pub(super) async fn unexpected(answer: Response<Incoming>) -> SubscribeError {
     let status = answer.status();
     let mut body = answer.into_body();
-    let mut told = Vec::new();
-    while told.len() < TOLD_BYTES
+    let mut reported = Vec::new();
+    while reported.len() < REPORTED_BYTES
         && let Some(Ok(frame)) = body.frame().await
     {
-        told.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+        reported.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
     }
-    SubscribeError::status(status, &told)
+    SubscribeError::status(status, &reported)
 }

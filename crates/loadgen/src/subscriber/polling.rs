@@ -13,7 +13,7 @@ use protocol::{Start, lines};
 
 use super::content::Content;
 use super::http::{Direct, Head, Keeper, Template, unexpected, write_head};
-use super::{SubscribeError, TOLD_BYTES};
+use super::{REPORTED_BYTES, SubscribeError};
 use crate::headers::Exchange;
 use crate::heads::Kind;
 use crate::session::Session;
@@ -164,15 +164,15 @@ impl Poller {
 
     /// The error that an answer with this status is.
     async fn unexpected(&mut self, status: StatusCode) -> SubscribeError {
-        let mut told = Vec::new();
-        let take = |told: &mut Vec<u8>, part: &[u8]| {
-            told.extend_from_slice(part);
+        let mut body = Vec::new();
+        let take = |body: &mut Vec<u8>, part: &[u8]| {
+            body.extend_from_slice(part);
             Ok(())
         };
-        while told.len() < TOLD_BYTES
-            && matches!(self.next_part(|part| take(&mut told, part)).await, Ok(true))
+        while body.len() < REPORTED_BYTES
+            && matches!(self.next_part(|part| take(&mut body, part)).await, Ok(true))
         {}
-        SubscribeError::status(status, &told)
+        SubscribeError::status(status, &body)
     }
 
     /// Hands on the next part of a body that is read here, and says whether there was one.

@@ -8,7 +8,7 @@
 //! - `upgrade`: from the one to the other
 //! - `inbox`, `outbox`: what is common to all: packets taken in, and packets that wait to be sent
 //! - `requests`: what is asked for
-//! - `socket`: a client by hand, for whoever is no subscriber
+//! - `socket`: a client by hand, for code that is not a subscriber
 //! - `trouble`: what can go wrong
 
 mod inbox;

@@ -111,16 +111,16 @@ trait Frames {
     fn into_stream(self) -> Self::Stream;
 }
 
-/// A server that does not answer a farewell in time is left; the trial is over.
+/// A server that does not answer a close frame in time is left; the trial is over.
 async fn run(session: &Session, mut socket: impl Frames) -> Result<(), SubscribeError> {
     let ended = talk(session, &mut socket).await;
-    let farewell = async {
+    let closing = async {
         if ended.is_ok() && session.is_stopped() {
             part(&mut socket).await?;
         }
         Ok::<_, SubscribeError>(end(socket.into_stream()).await?)
     };
-    let _ = timeout(CLOSING, farewell).await;
+    let _ = timeout(CLOSING, closing).await;
     ended
 }
 
@@ -158,7 +158,7 @@ pub(super) async fn end(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::
     Ok(())
 }
 
-/// Whether a close frame says that something went wrong, told as it says it.
+/// Whether a close frame says that something went wrong, reported in its words.
 pub(super) fn dismissal(code: u16, reason: &str) -> Result<(), SubscribeError> {
     match code {
         NORMAL | AWAY => Ok(()),

@@ -72,8 +72,8 @@ impl Http2 {
     ///
     /// When it does not.
     pub(crate) async fn extended_connect(&self) -> Result<(), SubscribeError> {
-        let mut told = self.0.extended_connect.clone();
-        match tokio::time::timeout(SETTINGS_LIMIT, told.wait_for(|allowed| *allowed)).await {
+        let mut allowed_now = self.0.extended_connect.clone();
+        match tokio::time::timeout(SETTINGS_LIMIT, allowed_now.wait_for(|allowed| *allowed)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(SubscribeError::NoExtendedConnect),
         }
@@ -107,7 +107,7 @@ pub(crate) struct Http2Pool {
 }
 
 impl Http2Pool {
-    /// The connection at a place: the one that is there, or the one that `open` makes for whoever comes first, and again
+    /// The connection at a place: the one that is there, or the one that `open` makes for the first subscriber, and again
     /// when it broke.
     pub(crate) async fn at(
         &self,

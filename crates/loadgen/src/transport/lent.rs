@@ -1,7 +1,7 @@
 //! A stream that is lent to hyper, and comes back when hyper lets go of it.
 //!
 //! hyper drops a connection where it stands; with unread input, that would send a reset and hide what the kernel had
-//! carried. So whoever lent the stream ends it.
+//! carried. So the lender of the stream ends it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -29,7 +29,7 @@ impl Lent {
         (Self { stream: Some(stream), back: Some(back), read: None }, returned)
     }
 
-    /// Lets `read` be told whenever something was read.
+    /// Calls `read` after each read.
     pub(crate) fn telling(mut self, read: &Rc<Notify>) -> Self {
         self.read = Some(Rc::clone(read));
         self

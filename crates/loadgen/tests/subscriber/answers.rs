@@ -1,4 +1,4 @@
-//! Answers to polls: ordinary ones, and such as only hyper reads. What is told of them is what hyper tells.
+//! Responses to polls: ordinary ones, and those that only hyper reads. Errors are those of hyper.
 
 use std::error::Error;
 
@@ -15,9 +15,9 @@ use tokio::task::spawn_local;
 use crate::rig::{Rig, event, found, head, run, settings};
 
 /// An error and its causes.
-fn told(error: &dyn Error) -> String {
+fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |&error| error.source());
-    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
+    causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"))
 }
 
 /// What hyper tells of an answer that is these bytes and then the connection's end.
@@ -39,7 +39,7 @@ async fn by_hyper(answer: &[u8]) -> String {
         far
     };
     let (asked, _far) = tokio::join!(asked, said);
-    told(&SubscribeError::from(asked.unwrap_err()))
+    chain(&SubscribeError::from(asked.unwrap_err()))
 }
 
 /// Answers with the events 1 and 2, byte by byte, and wants what is behind them to be asked for.
@@ -175,7 +175,7 @@ fn what_breaks_off_or_is_no_http_is_told_as_hyper_tells_it() {
             stream.shutdown().await.unwrap();
             let error = subscriber.await.unwrap().unwrap_err();
             let shown = String::from_utf8_lossy(answer);
-            assert_eq!(told(&error), by_hyper(answer).await, "{shown}");
+            assert_eq!(chain(&error), by_hyper(answer).await, "{shown}");
         }
     });
 }

@@ -180,10 +180,10 @@ fn what_cannot_be_taken_is_told_to_the_server_with_its_code() {
             let subscriber = spawn_local(websocket::subscribe(rig.session()));
             let (mut stream, _) = rig.accept_websocket_with(AGREED).await;
             stream.write_all(frame).await.unwrap();
-            let Message::Close(Some(farewell)) = next(&mut server(), &mut stream).await else {
+            let Message::Close(Some(close)) = next(&mut server(), &mut stream).await else {
                 panic!("no close frame")
             };
-            assert_eq!((farewell.code, farewell.reason.as_str()), (code, said));
+            assert_eq!((close.code, close.reason.as_str()), (code, said));
             drop(stream);
             let error = subscriber.await.unwrap().unwrap_err();
             assert_eq!(chain(&error), said);
@@ -226,10 +226,8 @@ fn a_compressed_session_parts_with_1000_and_is_dismissed_like_any_other() {
         }
         rig.stopper.stop();
         let mut server = server();
-        let Message::Close(Some(farewell)) = next(&mut server, &mut stream).await else {
-            panic!("no farewell")
-        };
-        assert_eq!((farewell.code, farewell.reason.as_str()), (1_000, ""));
+        let Message::Close(Some(close)) = next(&mut server, &mut stream).await else { panic!("no close") };
+        assert_eq!((close.code, close.reason.as_str()), (1_000, ""));
         stream.write_all(b"\x88\x02\x03\xe8").await.unwrap();
         stream.shutdown().await.unwrap();
         subscriber.await.unwrap().unwrap();

@@ -65,7 +65,7 @@ async fn answer(
     script: Script,
     accepted: mpsc::UnboundedSender<Accepted>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let head = told(&request);
+    let head = text_of(&request);
     let upgrade = hyper::upgrade::on(&mut request);
     spawn_local(async move {
         if let Ok(upgraded) = upgrade.await {
@@ -81,7 +81,7 @@ async fn answer(
     Ok(response)
 }
 
-fn told(request: &Request<Incoming>) -> String {
+fn text_of(request: &Request<Incoming>) -> String {
     let protocol =
         request.extensions().get::<hyper::ext::Protocol>().map_or("-", |protocol| protocol.as_str());
     let fields =

@@ -1,13 +1,13 @@
 //! Subscribers against servers of the test's own, which say literal bytes.
 //!
-//! - `answers`: answers to polls, whoever reads them
+//! - `answers`: responses to polls, on the fast path and by hyper
 //! - `deflate`: WebSocket with permessage-deflate
 //! - `extended_connect`: WebSocket on HTTP/2
 //! - `rig`: a subscriber's session, and a server that follows a script
 //! - `refusals`: what a subscriber says of a server that lets it go
 //! - `requests`: what a subscriber asks for, and on how many connections
 //! - `socketio`: Socket.IO by each of its ways
-//! - `stops`: how a subscriber ends when it is told to
+//! - `stops`: how a subscriber stops
 //! - `streams`: what a subscriber makes of a response that never ends
 
 mod answers;

@@ -1,4 +1,4 @@
-//! How a subscriber ends when it is told to.
+//! How a subscriber stops.
 
 use loadgen::Session;
 use loadgen::subscriber::{http_streaming, long_polling, raw_tcp, short_polling, websocket};

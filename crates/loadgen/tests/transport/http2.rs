@@ -133,7 +133,7 @@ fn what_was_said_is_recorded_once_for_each_kind_of_exchange() {
         let _subscriber = spawn_local(short_polling::subscribe(rig.session(0)));
         until(|| asked.len() >= 4).await;
         let heads = rig.worker.heads();
-        let told: Vec<_> = heads
+        let seen: Vec<_> = heads
             .iter()
             .map(|head| (head.exchange.as_str(), head.target.as_str(), head.status, head.request.len()))
             .collect();
@@ -141,7 +141,7 @@ fn what_was_said_is_recorded_once_for_each_kind_of_exchange() {
             ("poll", "/events?channel=0&after=0", 200, 2),
             ("empty-poll", "/events?channel=0&after=2", 204, 2),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(seen, expected);
         assert_eq!(heads[0].request[1], (":authority".to_owned(), rig.address().to_string()));
         assert!(heads[0].response.iter().any(|(name, _)| name == "content-length"));
     });

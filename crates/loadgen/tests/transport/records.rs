@@ -34,7 +34,7 @@ fn connector(identity: &Identity) -> TlsConnector {
     TlsConnector::from(Arc::new(config))
 }
 
-/// A socket that takes and gives at most so many bytes at a time, and lets whoever asks wait every other time.
+/// A socket that takes and gives at most so many bytes at a time, and is not ready every other time.
 struct Cutting {
     stream: DuplexStream,
     most: usize,

@@ -18,7 +18,7 @@ fn tls() -> Transport {
 }
 
 /// An error with its causes.
-fn told(error: &SubscribeError) -> String {
+fn chain(error: &SubscribeError) -> String {
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
     format!("{error}: {cause}")
 }
@@ -33,7 +33,7 @@ fn another_certificate_than_the_named_one_is_not_trusted() {
         assert!(refused.unwrap_err().to_string().contains("alert"));
         let error = subscriber.await.unwrap().unwrap_err();
         assert!(matches!(error, SubscribeError::Tls(_)), "{error:?}");
-        assert!(told(&error).contains("another than the server named"), "{}", told(&error));
+        assert!(chain(&error).contains("another than the server named"), "{}", chain(&error));
     });
 }
 
@@ -94,12 +94,12 @@ fn a_broken_record_ends_a_subscription_as_what_it_is() {
             socket.write_all(&[b"\x17\x03\x03\x00\x20", &[0; 32][..]].concat()).await.unwrap();
             let error = subscriber.await.unwrap().unwrap_err();
             assert!(matches!(error, SubscribeError::Tls(_)), "{error:?}");
-            assert!(told(&error).contains("decrypt"), "{}", told(&error));
+            assert!(chain(&error).contains("decrypt"), "{}", chain(&error));
         }
     });
 }
 
-/// Accepts whoever comes, and reads to their end.
+/// Accepts every client, and reads to its end.
 async fn serve(rig: Rc<Rig>, acceptor: TlsAcceptor, accepted: Rc<Cell<u32>>) {
     loop {
         let (stream, acceptor, accepted) = (rig.accept().await, acceptor.clone(), Rc::clone(&accepted));

@@ -13,7 +13,7 @@ use super::trouble::{Break, SocketIoError};
 use crate::session::Session;
 use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
 
-/// Whoever takes what comes from the main namespace.
+/// The receiver of messages of the main namespace.
 pub(super) trait Application {
     /// Takes in one whole message.
     fn message(&mut self, message: &[u8]);

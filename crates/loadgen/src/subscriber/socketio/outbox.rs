@@ -81,7 +81,7 @@ impl Outbox {
     }
 
     /// As many packets as wait by now and fit into `max_bytes`, the first in any case, as a polling body. The last
-    /// farewell has one of its own, as the official client's: its server leaves no namespace once that is read.
+    /// close packet has one of its own, as the official client's: its server leaves no namespace once that is read.
     pub(super) fn gather(&self, first: Packet, max_bytes: usize) -> Batch {
         let mut body = BytesMut::new();
         let (mut has_event, mut closes) = (false, false);

@@ -20,7 +20,7 @@ use crate::session::Session;
 use crate::subscriber::content::Content;
 use crate::subscriber::http::{Keeper, head_of, unexpected};
 use crate::subscriber::websocket::CLOSING;
-use crate::subscriber::{MESSAGE_LIMIT, SubscribeError, TOLD_BYTES, first_line};
+use crate::subscriber::{MESSAGE_LIMIT, SubscribeError, REPORTED_BYTES, first_line};
 
 /// Polls and posts until the server ends the session or the trial does.
 pub(super) async fn run(session: &Session, inbox: &mut Inbox<'_, impl Application>) -> Result<(), Break> {
@@ -46,7 +46,7 @@ pub(super) async fn run(session: &Session, inbox: &mut Inbox<'_, impl Applicatio
     }
     outbox.leave();
     outbox.push(Packet::bare(PacketKind::Close));
-    // A server that does not take a farewell in time is left; the trial is over.
+    // A server that does not read a close packet in time is left; the trial is over.
     let _ = timeout(CLOSING, talk).await;
     Ok(())
 }
@@ -220,7 +220,7 @@ impl Poster<'_> {
 /// A post is answered with "ok" ("Sending data" of Engine.IO's document).
 async fn check(mut body: Incoming) -> Result<(), SubscribeError> {
     let mut said = Vec::new();
-    while said.len() <= TOLD_BYTES
+    while said.len() <= REPORTED_BYTES
         && let Some(frame) = body.frame().await
     {
         said.extend_from_slice(frame?.data_ref().map_or(&[], |data| data));

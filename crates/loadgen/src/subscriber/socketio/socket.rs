@@ -75,7 +75,7 @@ struct ByHand {
     joined: mpsc::UnboundedSender<()>,
 }
 
-/// Whoever does not listen any more misses nothing.
+/// A receiver that has gone loses nothing.
 impl Application for ByHand {
     fn message(&mut self, message: &[u8]) {
         let argument = Argument::Json(Bytes::copy_from_slice(message));

@@ -65,15 +65,15 @@ impl Frames {
         handshake: &Handshake,
     ) -> Result<(), Break> {
         let ended = self.talk(session, inbox, handshake).await;
-        let farewell = async {
+        let closing = async {
             if ended.is_ok() {
                 inbox.outbox.leave();
                 self.part(inbox).await?;
             }
             Ok::<_, SubscribeError>(end(self.0.into_inner()).await?)
         };
-        // A server that does not answer a farewell in time is left.
-        let _ = timeout(CLOSING, farewell).await;
+        // A server that does not answer a close in time is left.
+        let _ = timeout(CLOSING, closing).await;
         ended
     }
 

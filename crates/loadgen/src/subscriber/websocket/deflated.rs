@@ -47,15 +47,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Deflated<S> {
         Ok(())
     }
 
-    fn say_farewell(&mut self, farewell: Option<&CloseFrame>) {
+    fn send_close(&mut self, frame: Option<&CloseFrame>) {
         if !std::mem::replace(&mut self.closed, true) {
-            self.codec.close(farewell, &mut self.output);
+            self.codec.close(frame, &mut self.output);
         }
     }
 
-    /// Tells the server what it did, if it can be told.
+    /// Sends the server the close code of its fault, if possible.
     async fn fail(&mut self, broken: Broken) -> SubscribeError {
-        self.say_farewell(Some(&CloseFrame { code: broken.close_code(), reason: broken.to_string() }));
+        self.send_close(Some(&CloseFrame { code: broken.close_code(), reason: broken.to_string() }));
         let _ = timeout(CLOSING, self.flush()).await;
         broken.into()
     }
@@ -79,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Deflated<S> {
                 }
                 Ok(Some(Message::Ping(_) | Message::Pong)) => {}
                 Ok(Some(Message::Close(said))) => {
-                    self.say_farewell(said.as_ref());
+                    self.send_close(said.as_ref());
                     self.flush().await?;
                     said.map_or(Ok(()), |said| dismissal(said.code, &said.reason))?;
                 }
@@ -101,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Deflated<S> {
     }
 
     async fn close(&mut self) -> Result<(), SubscribeError> {
-        self.say_farewell(Some(&CloseFrame { code: NORMAL, reason: String::new() }));
+        self.send_close(Some(&CloseFrame { code: NORMAL, reason: String::new() }));
         self.flush().await
     }
     fn into_stream(self) -> S {

@@ -93,8 +93,8 @@ impl Judge {
     }
 
     /// Says that nothing follows.
-    pub(super) fn close(&mut self, farewell: Option<CloseFrame>, output: &mut BytesMut) -> Result<(), Error> {
-        self.write(Message::Close(farewell), output)
+    pub(super) fn close(&mut self, frame: Option<CloseFrame>, output: &mut BytesMut) -> Result<(), Error> {
+        self.write(Message::Close(frame), output)
     }
 
     fn read(&mut self, mut memory: Memory<'_>) -> Result<Option<Message>, Error> {

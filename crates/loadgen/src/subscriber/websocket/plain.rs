@@ -1,7 +1,7 @@
 //! Frames without extensions.
 //!
 //! A message in a frame of its own is read where it lies and written as it goes. Of every other frame tungstenite says
-//! what it is, [in memory](Judge), so that what is answered, refused and told is what tungstenite has for it.
+//! what it is, [in memory](Judge), so that responses, rejections and errors are those of tungstenite.
 
 use std::ops::Range;
 
@@ -127,10 +127,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Says that nothing follows, and perhaps why.
     pub(in crate::subscriber) async fn close(
         &mut self,
-        farewell: Option<CloseFrame>,
+        frame: Option<CloseFrame>,
     ) -> Result<(), SubscribeError> {
         let judge = self.judge.get_or_insert_with(|| Box::new(Judge::new()));
-        judge.close(farewell, &mut self.output)?;
+        judge.close(frame, &mut self.output)?;
         self.flush().await
     }
 
@@ -174,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Ok(Some(Next::Judged(message)))
     }
 
-    /// Hands back a message; closes are told, and all that was answered is sent before.
+    /// Hands back a message; a close is an error, and pending replies are sent before.
     async fn heed(&mut self, judged: Option<Message>) -> Result<Option<(Kind, Bytes)>, SubscribeError> {
         match judged {
             Some(Message::Text(text)) => return Ok(Some((Kind::Text, text.into()))),
@@ -261,8 +261,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Plain<S> {
     }
 
     async fn close(&mut self) -> Result<(), SubscribeError> {
-        let farewell = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
-        self.socket.close(Some(farewell)).await
+        let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
+        self.socket.close(Some(frame)).await
     }
 
     fn into_stream(self) -> S {

@@ -6,8 +6,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::server::{
-    JOINED, OPEN, answer, by, frame, joined, message, next_text, open, refuse, request, say, take_connect,
-    take_websocket, told,
+    JOINED, OPEN, answer, by, chain, frame, joined, message, next_text, open, refuse, request, say,
+    take_connect, take_websocket,
 };
 use crate::rig::{Rig, run};
 
@@ -20,7 +20,7 @@ async fn begin(transports: SocketIoTransports) -> (Rig, Subscriber) {
 }
 
 async fn failed(subscriber: Subscriber) -> String {
-    told(&subscriber.await.unwrap().unwrap_err())
+    chain(&subscriber.await.unwrap().unwrap_err())
 }
 
 #[test]
@@ -40,8 +40,8 @@ fn an_open_packet_that_is_none_is_told() {
         ] {
             let (rig, subscriber) = begin(Polling).await;
             open(&rig, said).await;
-            let told = failed(subscriber).await;
-            assert!(told.starts_with(expected), "{said}: {told}");
+            let error = failed(subscriber).await;
+            assert!(error.starts_with(expected), "{said}: {error}");
         }
         for (said, expected) in [
             ("?", "read Engine.IO: a packet begins with ?, which is no packet type"),
@@ -94,7 +94,7 @@ fn a_refusal_to_join_is_told_with_its_message() {
         say(&mut websocket, refusal).await;
         let error = subscriber.await.unwrap().unwrap_err();
         assert!(matches!(&error, SubscribeError::SocketIo(SocketIoError::Refused(_))), "{error}");
-        assert_eq!(told(&error), expected);
+        assert_eq!(chain(&error), expected);
     });
 }
 
@@ -185,8 +185,8 @@ fn what_is_no_packet_ends_the_session_with_an_error() {
             let (rig, subscriber) = begin(Polling).await;
             let (mut polls, _posts) = joined(&rig).await;
             answer(&mut polls, said).await;
-            let told = failed(subscriber).await;
-            assert!(told.starts_with(expected), "{said}: {told}");
+            let error = failed(subscriber).await;
+            assert!(error.starts_with(expected), "{said}: {error}");
         }
     });
 }
@@ -208,8 +208,8 @@ fn a_frame_that_is_no_packet_or_too_large_ends_the_session_with_an_error() {
             say(&mut websocket, OPEN).await;
             say(&mut websocket, JOINED).await;
             websocket.write_all(&said).await.unwrap();
-            let told = failed(subscriber).await;
-            assert!(told.starts_with(expected), "{said:?}: {told}");
+            let error = failed(subscriber).await;
+            assert!(error.starts_with(expected), "{said:?}: {error}");
         }
     });
 }
@@ -225,8 +225,8 @@ fn an_answer_without_end_is_refused() {
             // The client hangs up before all of it is read.
             while polls.write_all(&part).await.is_ok() {}
         });
-        let told = failed(subscriber).await;
-        assert!(told.contains("16777216 bytes"), "{told}");
+        let error = failed(subscriber).await;
+        assert!(error.contains("16777216 bytes"), "{error}");
         flood.abort();
     });
 }
@@ -241,10 +241,10 @@ fn a_dismissal_is_told_and_a_farewell_is_none() {
         let error = subscriber.await.unwrap().unwrap_err();
         assert!(matches!(&error, SubscribeError::Dismissed(said) if said == "missed 7 events"), "{error}");
         assert_eq!(rig.worker.snapshot().counters.events, 1);
-        for farewell in ["41", "1"] {
+        for packet in ["41", "1"] {
             let (rig, subscriber) = begin(Polling).await;
             let (mut polls, _posts) = joined(&rig).await;
-            answer(&mut polls, farewell).await;
+            answer(&mut polls, packet).await;
             subscriber.await.unwrap().unwrap();
         }
     });
@@ -271,7 +271,7 @@ fn who_is_stopped_before_it_has_joined_ends_well() {
             rig.stopper.stop();
             subscriber.await.unwrap().unwrap();
         }
-        // The poll under way is never answered, nor is the farewell.
+        // The poll under way is never answered, nor is the close packet.
         let (rig, subscriber) = begin(Polling).await;
         let (_polls, _posts) = joined(&rig).await;
         rig.stopper.stop();

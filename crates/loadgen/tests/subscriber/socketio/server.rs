@@ -137,12 +137,12 @@ pub(super) async fn take_websocket(rig: &Rig, query: &str) -> TcpStream {
 }
 
 /// An error with all its causes.
-pub(super) fn told(error: &SubscribeError) -> String {
-    let mut told = error.to_string();
+pub(super) fn chain(error: &SubscribeError) -> String {
+    let mut chain = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        told = format!("{told}: {error}");
+        chain = format!("{chain}: {error}");
         cause = error.source();
     }
-    told
+    chain
 }

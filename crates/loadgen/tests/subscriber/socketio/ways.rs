@@ -48,8 +48,8 @@ fn a_session_by_polling_polls_on_one_connection_and_posts_on_another() {
         answer(&mut posts, "ok").await;
 
         rig.stopper.stop();
-        for farewell in ["41", "1"] {
-            assert_eq!(request(&mut posts).await.1, farewell);
+        for packet in ["41", "1"] {
+            assert_eq!(request(&mut posts).await.1, packet);
             answer(&mut posts, "ok").await;
         }
         subscriber.await.unwrap().unwrap();

@@ -43,7 +43,7 @@ impl Write for Script {
     }
 }
 
-fn told(error: &SubscribeError) -> String {
+fn text_of(error: &SubscribeError) -> String {
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
     format!("{error}: {cause}")
 }
@@ -61,12 +61,12 @@ fn by_tungstenite(bytes: &[u8]) -> Heard {
             Ok(Message::Close(Some(frame))) => {
                 socket.flush().unwrap();
                 if let Err(error) = dismissal(frame.code.into(), &frame.reason) {
-                    break told(&error);
+                    break text_of(&error);
                 }
             }
             Ok(_) => {}
             Err(Error::ConnectionClosed | Error::AlreadyClosed) => break "closed".to_owned(),
-            Err(error) => break told(&error.into()),
+            Err(error) => break text_of(&error.into()),
         }
     };
     Heard { messages, end, answers: unmasked(&socket.get_ref().output) }
@@ -98,7 +98,7 @@ async fn by_ours(bytes: &[u8], cut: usize, at_once: bool) -> Heard {
             match heard {
                 Ok(true) => {}
                 Ok(false) => break "closed".to_owned(),
-                Err(error) => break told(&error),
+                Err(error) => break text_of(&error),
             }
         }
     };
@@ -223,7 +223,7 @@ async fn nothing_is_sent_behind_a_close_and_it_is_told() {
     socket.close(None).await.unwrap();
     let error = socket.send(Kind::Text, b"more").await.unwrap_err();
     assert_eq!(
-        told(&error),
+        text_of(&error),
         "speak WebSocket: WebSocket protocol error: Sending after closing is not allowed"
     );
     let mut written = [0; 11 + 6];
@@ -235,5 +235,5 @@ async fn nothing_is_sent_behind_a_close_and_it_is_told() {
 async fn a_text_that_is_none_is_not_sent() {
     let (near, _far) = duplex(1024);
     let error = Socket::new(near, Bytes::new()).send(Kind::Text, b"\xff").await.unwrap_err();
-    assert!(told(&error).starts_with("speak WebSocket: UTF-8 encoding error"), "{}", told(&error));
+    assert!(text_of(&error).starts_with("speak WebSocket: UTF-8 encoding error"), "{}", text_of(&error));
 }
