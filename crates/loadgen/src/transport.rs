@@ -6,16 +6,16 @@
 //! - `Http2`: a connection that several subscribers may share
 
 mod http2;
-mod lent;
+mod reclaim_on_drop;
 mod segments;
+mod session_tickets;
 mod sockets;
 mod stream;
-mod tickets;
 mod tls;
 mod trust;
 
 pub(crate) use http2::{Http2, Http2Pool};
-pub(crate) use lent::Lent;
+pub(crate) use reclaim_on_drop::ReclaimOnDrop;
 pub use sockets::Socket;
 pub(crate) use sockets::Sockets;
 pub use stream::Stream;

@@ -8,11 +8,11 @@
 //! - [`ndjson`]: a line a message
 //! - [`sse`]: Server-Sent Events (WHATWG HTML §9.2)
 //! - `format`: what differs between them
-//! - `pump`: the stream on plain HTTP/1.1
+//! - `chunk_writer`: the stream on plain HTTP/1.1
 //! - `body`: the same as a body for hyper
 
 mod body;
+mod chunk_writer;
 mod format;
 pub mod ndjson;
-mod pump;
 pub mod sse;

@@ -7,14 +7,14 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use server_kit::gzip::{Encoded, Encoding};
-use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Refusal, Wire};
+use server_kit::http::{self, Connection, Endpoint, FastPath, Head, Next, Peer, PlainRequest, Rejection};
 use server_kit::settings::Compression;
 use server_kit::{Hub, Lagged, Settings, Stop, Subscription};
 use tokio::net::TcpListener;
 
 use crate::body::Events;
+use crate::chunk_writer::ChunkWriter;
 use crate::format::Format;
-use crate::pump::Pump;
 
 /// The message as a line.
 pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
@@ -29,7 +29,7 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let head = Head::new(&http::answer(protocol::lines::MEDIA_TYPE, Encoding::Identity, ()));
     let lines = Lines { head, hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
-    http::serve_direct(listener, hub, &settings, stop, lines).await
+    http::serve_fast(listener, hub, &settings, stop, lines).await
 }
 
 struct Lines {
@@ -47,7 +47,7 @@ impl Endpoint for Lines {
         &self,
         request: Request<Incoming>,
         _: &Connection,
-    ) -> Result<Response<Self::Body>, Refusal> {
+    ) -> Result<Response<Self::Body>, Rejection> {
         let subscription = self.hub.subscribe(http::resume(&request)?)?;
         let body = Events::new(None, subscription, self.settings.heartbeat, self.stop.clone());
         let encoding = Encoding::new(self.settings.transport.compression, request.headers());
@@ -55,16 +55,16 @@ impl Endpoint for Lines {
     }
 }
 
-impl Direct for Lines {
-    type Wish = Subscription;
+impl FastPath for Lines {
+    type Parsed = Subscription;
 
-    fn wish(&self, ask: &Ask<'_>) -> Option<Subscription> {
-        let resume = ask.resume().filter(|_| self.settings.transport.compression == Compression::None)?;
+    fn parse(&self, plain: &PlainRequest<'_>) -> Option<Subscription> {
+        let resume = plain.resume().filter(|_| self.settings.transport.compression == Compression::None)?;
         self.hub.subscribe(resume).ok()
     }
 
-    async fn grant(&self, subscription: Subscription, wire: &mut Wire) -> io::Result<Next> {
-        Pump::<Ndjson>::new(wire, subscription, self.settings.heartbeat).run(&self.head, None).await
+    async fn respond(&self, subscription: Subscription, peer: &mut Peer) -> io::Result<Next> {
+        ChunkWriter::<Ndjson>::new(peer, subscription, self.settings.heartbeat).run(&self.head, None).await
     }
 }
 

@@ -11,14 +11,14 @@ use hyper::header::HeaderValue;
 use hyper::{Request, Response};
 use protocol::{Resume, Start};
 use server_kit::gzip::{Encoded, Encoding};
-use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Refusal, Wire};
+use server_kit::http::{self, Connection, Endpoint, FastPath, Head, Next, Peer, PlainRequest, Rejection};
 use server_kit::settings::Compression;
 use server_kit::{Hub, Lagged, Settings, Stop, Subscription};
 use tokio::net::TcpListener;
 
 use crate::body::Events;
+use crate::chunk_writer::ChunkWriter;
 use crate::format::Format;
-use crate::pump::Pump;
 
 const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -35,7 +35,7 @@ pub fn encode(seq: u64, message: &Bytes) -> Bytes {
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let head = Head::new(&http::answer(protocol::sse::MEDIA_TYPE, Encoding::Identity, ()));
     let sources = Sources { head, hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
-    http::serve_direct(listener, hub, &settings, stop, sources).await
+    http::serve_fast(listener, hub, &settings, stop, sources).await
 }
 
 struct Sources {
@@ -53,9 +53,9 @@ impl Endpoint for Sources {
         &self,
         request: Request<Incoming>,
         _: &Connection,
-    ) -> Result<Response<Self::Body>, Refusal> {
+    ) -> Result<Response<Self::Body>, Rejection> {
         let id = request.headers().get(LAST_EVENT_ID).map(HeaderValue::as_bytes);
-        let no_number = || Refusal::BadRequest("last-event-id takes a whole number".to_owned());
+        let no_number = || Rejection::BadRequest("last-event-id takes a whole number".to_owned());
         let resume = with_last_event_id(http::resume(&request)?, id).ok_or_else(no_number)?;
         let subscription = self.hub.subscribe(resume)?;
         let body = Events::new(self.retry(), subscription, self.settings.heartbeat, self.stop.clone());
@@ -64,16 +64,18 @@ impl Endpoint for Sources {
     }
 }
 
-impl Direct for Sources {
-    type Wish = Subscription;
+impl FastPath for Sources {
+    type Parsed = Subscription;
 
-    fn wish(&self, ask: &Ask<'_>) -> Option<Subscription> {
-        let resume = ask.resume().filter(|_| self.settings.transport.compression == Compression::None)?;
-        self.hub.subscribe(with_last_event_id(resume, ask.header(LAST_EVENT_ID))?).ok()
+    fn parse(&self, plain: &PlainRequest<'_>) -> Option<Subscription> {
+        let resume = plain.resume().filter(|_| self.settings.transport.compression == Compression::None)?;
+        self.hub.subscribe(with_last_event_id(resume, plain.header(LAST_EVENT_ID))?).ok()
     }
 
-    async fn grant(&self, subscription: Subscription, wire: &mut Wire) -> io::Result<Next> {
-        Pump::<Sse>::new(wire, subscription, self.settings.heartbeat).run(&self.head, self.retry()).await
+    async fn respond(&self, subscription: Subscription, peer: &mut Peer) -> io::Result<Next> {
+        ChunkWriter::<Sse>::new(peer, subscription, self.settings.heartbeat)
+            .run(&self.head, self.retry())
+            .await
     }
 }
 

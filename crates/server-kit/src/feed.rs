@@ -16,7 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::hub::{DismissError, Dismissal, PublishError};
+use crate::hub::{PublishError, SessionClose, SessionCloseError};
 use crate::{Hub, Stop};
 
 /// Messages to the application that may wait for it.
@@ -142,7 +142,7 @@ enum FeedError {
     #[error("a dismissal holds no code or reason")]
     NoDismissal,
     #[error(transparent)]
-    Dismiss(#[from] DismissError),
+    Dismiss(#[from] SessionCloseError),
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
@@ -183,7 +183,7 @@ async fn publish_all(
 
 fn dismiss(word: &[u8], hub: &Hub) -> Result<(), FeedError> {
     let (code, reason) = decode_dismissal(word).ok_or(FeedError::NoDismissal)?;
-    Ok(hub.dismiss(Dismissal { code, reason: reason.to_owned() })?)
+    Ok(hub.dismiss(SessionClose { code, reason: reason.to_owned() })?)
 }
 
 async fn write_all(

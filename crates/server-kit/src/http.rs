@@ -2,27 +2,27 @@
 //!
 //! hyper's connection per accepted stream, of the one version that [`Settings::transport`] names, with nothing in
 //! between. A technique is an [`Endpoint`]: one path, or all below it, and what it answers there, in whichever version. One that
-//! is [`Direct`] answers plain requests on HTTP/1.1 by itself, and all others by hyper.
+//! is [`FastPath`] answers plain requests on HTTP/1.1 by itself, and all others by hyper.
 //!
 //! # Layout
 //!
 //! - `http1`, `http2`: a connection of that version, from its first byte to its last
 //! - `connection`: what an answer can ask of its connection
-//! - `direct`: what nearly all requests are, without hyper
+//! - `fast_path`: what nearly all requests are, without hyper
 //! - `lent`: a connection's stream in a library's hands, and back
 //! - `rewound`: a stream some bytes of which were read already
-//! - `answer`, `refusal`: heads that say yes and no
+//! - `answer`, `rejection`: heads that say yes and no
 //! - `messages`: `POST /messages`
 
 mod answer;
 mod connection;
-mod direct;
+mod fast_path;
 mod http1;
 mod http2;
-mod lent;
 mod messages;
-mod refusal;
-mod rewound;
+mod prefixed_stream;
+mod reclaim_on_drop;
+mod rejection;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -45,9 +45,9 @@ use crate::{Hub, Settings, Stop, tls};
 
 pub use answer::{NO_STORE, answer, no_content, resume};
 pub use connection::Connection;
-pub use direct::{Ask, Direct, Head, Next, Wire};
-pub use lent::Lent;
-pub use refusal::Refusal;
+pub use fast_path::{FastPath, Head, Next, Peer, PlainRequest};
+pub use reclaim_on_drop::ReclaimOnDrop;
+pub use rejection::Rejection;
 
 /// What a technique answers on its path.
 pub trait Endpoint: Send + Sync + 'static {
@@ -66,7 +66,7 @@ pub trait Endpoint: Send + Sync + 'static {
         &self,
         request: Request<Incoming>,
         connection: &Connection,
-    ) -> impl Future<Output = Result<Response<Self::Body>, Refusal>> + Send;
+    ) -> impl Future<Output = Result<Response<Self::Body>, Rejection>> + Send;
 }
 
 /// What an endpoint answers. The rest is answered for it.
@@ -91,7 +91,7 @@ impl Reach {
 /// Serves until `stop`: open requests are answered by their endpoint, which hears the stop itself, and connections
 /// closed; all that is bounded by [`listener::GRACE`].
 ///
-/// A client that speaks the other version of HTTP gets an error in its own version, and is counted ([`Hub::refused`]).
+/// A client that speaks the other version of HTTP gets an error in its own version, and is counted ([`Hub::rejected`]).
 ///
 /// # Errors
 ///
@@ -120,7 +120,7 @@ pub async fn serve<E: Endpoint>(
 /// # Errors
 ///
 /// As [`serve`].
-pub async fn serve_direct<E: Direct>(
+pub async fn serve_fast<E: FastPath>(
     listener: TcpListener,
     hub: Hub,
     settings: &Settings,
@@ -129,7 +129,7 @@ pub async fn serve_direct<E: Direct>(
 ) -> io::Result<()> {
     // The header field for other origins is added to hyper's answers only.
     if settings.transport.http == HttpVersion::Http1 && !settings.cross_origin {
-        on_http1(listener, hub, settings, stop, endpoint, direct::connection).await
+        on_http1(listener, hub, settings, stop, endpoint, fast_path::connection).await
     } else {
         serve(listener, hub, settings, stop, endpoint).await
     }
@@ -181,12 +181,12 @@ impl<E: Endpoint, H> Site<E, H> {
     ) -> Reply<E::Body> {
         let version = request.version();
         let answered =
-            if admitted { self.route(request, connection).await } else { Err(Refusal::Unavailable) };
-        let mut reply = answered.unwrap_or_else(|refusal| {
-            if refusal.closes() {
+            if admitted { self.route(request, connection).await } else { Err(Rejection::Unavailable) };
+        let mut reply = answered.unwrap_or_else(|rejection| {
+            if rejection.closes() {
                 connection.linger();
             }
-            refusal.to_response(version).map(Either::Left)
+            rejection.to_response(version).map(Either::Left)
         });
         if self.cross_origin {
             reply.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -198,7 +198,7 @@ impl<E: Endpoint, H> Site<E, H> {
         &self,
         request: Request<Incoming>,
         connection: &Connection,
-    ) -> Result<Reply<E::Body>, Refusal> {
+    ) -> Result<Reply<E::Body>, Rejection> {
         let pages = self.pages.as_ref();
         if let Some(page) = pages.and_then(|pages| pages.answer(request.method(), request.uri().path())) {
             return Ok(page?.map(Either::Left));
@@ -211,21 +211,21 @@ impl<E: Endpoint, H> Site<E, H> {
             (protocol::paths::MESSAGES, &Method::POST) => {
                 Ok(messages::post(request, &self.hub, &self.limits).await?.map(Either::Left))
             }
-            (protocol::paths::MESSAGES, _) => Err(Refusal::MethodNotAllowed { allow: "POST" }),
-            _ => Err(Refusal::NotFound),
+            (protocol::paths::MESSAGES, _) => Err(Rejection::MethodNotAllowed { allow: "POST" }),
+            _ => Err(Rejection::NotFound),
         }
     }
 }
 
 /// Whether the endpoint is asked about what its path is asked for.
-fn check<E: Endpoint>(method: &Method, request: &Request<Incoming>) -> Result<(), Refusal> {
+fn check<E: Endpoint>(method: &Method, request: &Request<Incoming>) -> Result<(), Rejection> {
     match (method, E::REACH) {
         (&Method::CONNECT, _) => {
             let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
             let spoken = protocol.is_some() && protocol == E::PROTOCOL;
-            if spoken { Ok(()) } else { Err(Refusal::NoSuchProtocol) }
+            if spoken { Ok(()) } else { Err(Rejection::NoSuchProtocol) }
         }
         (&Method::GET, _) | (_, Reach::Below) => Ok(()),
-        (_, Reach::Path) => Err(Refusal::MethodNotAllowed { allow: "GET" }),
+        (_, Reach::Path) => Err(Rejection::MethodNotAllowed { allow: "GET" }),
     }
 }

@@ -13,14 +13,14 @@
 //! - `log`: the replay window, in shared segments
 //! - `channel`: a log, how far it is released, and who waits for more
 //! - `subscription`: a cursor
-//! - `outlet`, `refusals`, `dismissal`: what goes to the application; who was sent away; sessions that are ended
+//! - `uplink_queue`, `rejections`, `dismissal`: what goes to the application; who was sent away; sessions that are ended
 
 mod channel;
-mod dismissal;
 mod log;
-mod outlet;
-mod refusals;
+mod rejections;
+mod session_close;
 mod subscription;
+mod uplink_queue;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -33,14 +33,14 @@ use tokio::sync::mpsc;
 
 use crate::settings::{LagPolicy, Settings, UplinkTo};
 use channel::Channel;
-use dismissal::Dismissals;
-pub use dismissal::{DismissError, Dismissal, Dismissed, LONGEST_REASON};
 pub use log::Run;
-use outlet::Outlet;
-use refusals::Refusals;
+use rejections::Rejections;
+use session_close::SessionCloses;
+pub use session_close::{CloseListener, LONGEST_REASON, SessionClose, SessionCloseError};
 pub use subscription::{Lagged, Subscription};
+use uplink_queue::UplinkQueue;
 
-/// What of a message goes on the wire: a technique's framing of the message with this sequence number.
+/// What of a message goes on the peer: a technique's framing of the message with this sequence number.
 pub type Encode = fn(u64, &Bytes) -> Bytes;
 
 /// A channel that the server does not have.
@@ -98,9 +98,9 @@ struct Shared {
     coalescing: Duration,
     channels: Box<[OnceLock<Arc<Channel>>]>,
     skipped: AtomicU64,
-    outlet: Outlet,
-    refusals: Refusals,
-    dismissals: Dismissals,
+    uplink_queue: UplinkQueue,
+    rejections: Rejections,
+    dismissals: SessionCloses,
     is_json: OnceLock<fn(&[u8]) -> bool>,
 }
 
@@ -118,9 +118,9 @@ impl Hub {
             coalescing: settings.coalescing,
             channels: (0..limits.channels).map(|_| OnceLock::new()).collect(),
             skipped: AtomicU64::new(0),
-            outlet: Outlet::default(),
-            refusals: Refusals::default(),
-            dismissals: Dismissals::default(),
+            uplink_queue: UplinkQueue::default(),
+            rejections: Rejections::default(),
+            dismissals: SessionCloses::default(),
             is_json: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
@@ -154,7 +154,7 @@ impl Hub {
             UplinkTo::Application => {
                 self.check(message)?;
                 self.channel(channel)?;
-                self.shared.outlet.hand_over(protocol::frame::encode_feed(channel, message));
+                self.shared.uplink_queue.hand_over(protocol::frame::encode_feed(channel, message));
                 Ok(())
             }
         }
@@ -185,13 +185,13 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// As [`Dismissal::check`]; nobody is dismissed then.
-    pub fn dismiss(&self, dismissal: Dismissal) -> Result<(), DismissError> {
+    /// As [`SessionClose::check`]; nobody is dismissed then.
+    pub fn dismiss(&self, dismissal: SessionClose) -> Result<(), SessionCloseError> {
         self.shared.dismissals.give(dismissal)
     }
 
     /// How a session hears that it is [dismissed](Self::dismiss) from now on.
-    pub fn dismissed(&self) -> Dismissed {
+    pub fn dismissed(&self) -> CloseListener {
         self.shared.dismissals.ear()
     }
 
@@ -207,17 +207,17 @@ impl Hub {
 
     /// Messages to the application that were dropped, since it was not there or did not keep up.
     pub fn undelivered(&self) -> u64 {
-        self.shared.outlet.dropped()
+        self.shared.uplink_queue.dropped()
     }
 
     /// Counts a connection that was given up, since it does not speak what is served here.
-    pub fn refuse(&self, reason: &impl ToString) {
-        self.shared.refusals.add(reason.to_string());
+    pub fn reject(&self, reason: &impl ToString) {
+        self.shared.rejections.add(reason.to_string());
     }
 
-    /// Connections that were [refused](Self::refuse), and the last one's reason. None if there was none.
-    pub fn refused(&self) -> Option<(u64, String)> {
-        self.shared.refusals.total()
+    /// Connections that were [rejected](Self::refuse), and the last one's reason. None if there was none.
+    pub fn rejected(&self) -> Option<(u64, String)> {
+        self.shared.rejections.total()
     }
 
     /// The longest message that is taken.
@@ -227,7 +227,7 @@ impl Hub {
 
     /// Frames for the application; each goes to the oldest receiver that is still held. At most `capacity` wait.
     pub(crate) fn application(&self, capacity: usize) -> mpsc::Receiver<BytesMut> {
-        self.shared.outlet.receiver(capacity)
+        self.shared.uplink_queue.receiver(capacity)
     }
 
     fn channel(&self, channel: u32) -> Result<&Arc<Channel>, UnknownChannel> {

@@ -18,25 +18,25 @@
 //! - [`seldom`]: futures that seldom have anything to say
 //! - [`stream`]: a connection's bytes, whatever carries them
 //! - [`tls`]: the certificate, and what the server agrees to
-//! - [`linger`]: closes a connection so that its last bytes are read
+//! - [`graceful_close`]: closes a connection so that its last bytes are read
 //! - `testing`, with the feature of this name: literal bytes to a server and back
 
 pub mod batch;
 pub mod feed;
+pub mod graceful_close;
 pub mod gzip;
 pub mod heartbeat;
 pub mod http;
 pub mod hub;
 pub mod lifetime;
-pub mod linger;
 pub mod listener;
 pub mod pages;
-pub mod seldom;
 pub mod settings;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tls;
+pub mod wake_gated;
 
 pub use hub::{Hub, Lagged, Run, Subscription};
 pub use lifetime::{Stop, Stopper};

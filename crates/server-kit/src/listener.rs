@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::settings::{Limits, Settings};
 use crate::stream::Stream;
-use crate::{Hub, Stop, linger};
+use crate::{Hub, Stop, graceful_close};
 
 /// How long connections may take to end after a stop, before they are cut.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -45,7 +45,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// Such a door. With TLS, a client that asks for a protocol by ALPN, but not for this one, is refused.
+    /// Such a door. With TLS, a client that asks for a protocol by ALPN, but not for this one, is rejected.
     pub fn new(settings: &Settings, hub: &Hub, protocol: Option<&[u8]>) -> Self {
         let tls = settings.transport.tls.as_ref().map(|tls| tls.acceptor(protocol));
         Self { limits: settings.limits.clone(), tls, hub: hub.clone() }
@@ -55,8 +55,8 @@ impl Door {
 /// Runs `serve` in a task for each connection, `TCP_NODELAY` and `TCP_USER_TIMEOUT` set, and its TLS handshake done,
 /// until `stop`; then waits for the tasks, at most for [`GRACE`].
 ///
-/// A connection whose TLS handshake fails, or takes longer than [`Limits::idle`], is refused and counted
-/// ([`Hub::refused`]).
+/// A connection whose TLS handshake fails, or takes longer than [`Limits::idle`], is rejected and counted
+/// ([`Hub::rejected`]).
 ///
 /// # Errors
 ///
@@ -123,7 +123,7 @@ fn prepare(stream: &TcpStream, idle: Duration) -> io::Result<()> {
     Ok(set_tcp_user_timeout(stream, u32::try_from(idle.as_millis()).unwrap_or(u32::MAX))?)
 }
 
-/// Serves the connection once its TLS handshake is done. The refusal's alert is sent by the handshake itself.
+/// Serves the connection once its TLS handshake is done. The rejection's alert is sent by the handshake itself.
 async fn secured<Fut: Future<Output = ()>>(
     socket: TcpStream,
     tls: TlsAcceptor,
@@ -139,26 +139,26 @@ async fn secured<Fut: Future<Output = ()>>(
     match done {
         Ok(Ok(stream)) => serve(Stream::Tls(Box::new(stream))).await,
         Ok(Err((error, socket))) => {
-            door.hub.refuse(&format_args!("TLS handshake: {error}"));
-            linger::close(socket).await;
+            door.hub.reject(&format_args!("TLS handshake: {error}"));
+            graceful_close::close(socket).await;
         }
-        Err(_) => door.hub.refuse(&"TLS handshake: it did not come in time"),
+        Err(_) => door.hub.reject(&"TLS handshake: it did not come in time"),
     }
 }
 
 struct Gate {
     room: Arc<Semaphore>,
-    refusals: Arc<Semaphore>,
+    rejections: Arc<Semaphore>,
 }
 
 impl Gate {
     fn new(connections: usize) -> Self {
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
-        Self { room: semaphore(connections), refusals: semaphore(REFUSALS) }
+        Self { room: semaphore(connections), rejections: semaphore(REFUSALS) }
     }
 
     fn admit(&self) -> Option<Admission> {
         let admitted = self.room.clone().try_acquire_owned().map(Admission::Admitted);
-        admitted.or_else(|_| self.refusals.clone().try_acquire_owned().map(Admission::Full)).ok()
+        admitted.or_else(|_| self.rejections.clone().try_acquire_owned().map(Admission::Full)).ok()
     }
 }

@@ -10,7 +10,7 @@ use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
-use crate::http::{NO_STORE, Refusal};
+use crate::http::{NO_STORE, Rejection};
 
 /// Where the clock is asked: nanoseconds of `CLOCK_MONOTONIC` in decimal digits.
 pub const CLOCK: &str = "/clock";
@@ -48,10 +48,10 @@ impl Pages {
         &self,
         method: &Method,
         path: &str,
-    ) -> Option<Result<Response<Full<Bytes>>, Refusal>> {
+    ) -> Option<Result<Response<Full<Bytes>>, Rejection>> {
         let known = path == CLOCK || self.0.contains_key(path);
         if known && method != Method::GET {
-            return Some(Err(Refusal::MethodNotAllowed { allow: "GET" }));
+            return Some(Err(Rejection::MethodNotAllowed { allow: "GET" }));
         }
         if path == CLOCK {
             return Some(Ok(response("text/plain", Bytes::from(now_ns().to_string()))));
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_page_is_cross_origin_isolated_and_never_kept() {
-        let answer = pages().answer(&Method::GET, "/").unwrap().unwrap_or_else(|_| panic!("refused"));
+        let answer = pages().answer(&Method::GET, "/").unwrap().unwrap_or_else(|_| panic!("rejected"));
         let header = |name: &str| answer.headers()[name].to_str().unwrap();
         assert_eq!(header("content-type"), "text/html; charset=utf-8");
         assert_eq!(header("cross-origin-opener-policy"), "same-origin");
@@ -99,7 +99,7 @@ mod tests {
     fn only_pages_and_the_clock_are_answered() {
         assert!(pages().answer(&Method::GET, "/events").is_none());
         assert!(pages().answer(&Method::GET, CLOCK).is_some());
-        let refused = pages().answer(&Method::POST, "/").unwrap();
-        assert!(matches!(refused, Err(Refusal::MethodNotAllowed { allow: "GET" })));
+        let rejected = pages().answer(&Method::POST, "/").unwrap();
+        assert!(matches!(rejected, Err(Rejection::MethodNotAllowed { allow: "GET" })));
     }
 }

@@ -28,7 +28,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// What client and server agreed to speak, by ALPN (RFC 7301); none without TLS, or if the client did not ask.
+    /// What client and server agreed to speak, by ALPN (RFC 7301); none without TLS, or if the client did not plain.
     pub fn protocol(&self) -> Option<&[u8]> {
         match self {
             Self::Tls(tls) => tls.get_ref().1.alpn_protocol(),

@@ -76,7 +76,7 @@ impl TlsServer {
     }
 
     /// Accepts connections on which this protocol is spoken, by its name in ALPN; without one, ALPN is not looked at.
-    /// A client that offers only others is refused by the handshake; whether one that offers none is, the caller decides.
+    /// A client that offers only others is rejected by the handshake; whether one that offers none is, the caller decides.
     pub fn acceptor(&self, protocol: Option<&[u8]>) -> TlsAcceptor {
         let mut config = self.config.clone();
         config.alpn_protocols = protocol.map(<[u8]>::to_vec).into_iter().collect();
@@ -92,10 +92,10 @@ impl fmt::Debug for TlsServer {
     }
 }
 
-/// Counts a connection that ended with this error ([`Hub::refused`]), if what it comes from is TLS: a broken record, say.
+/// Counts a connection that ended with this error ([`Hub::rejected`]), if what it comes from is TLS: a broken record, say.
 pub fn count_broken(hub: &Hub, error: &(dyn Error + 'static)) {
     if let Some(broken) = broken(error) {
-        hub.refuse(&format_args!("TLS: {broken}"));
+        hub.reject(&format_args!("TLS: {broken}"));
     }
 }
 

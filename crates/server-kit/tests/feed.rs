@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use protocol::frame::{DISMISSAL, encode_dismissal, encode_feed, encode_listening, encode_log_end};
 use protocol::{Resume, Start};
-use server_kit::hub::Dismissal;
+use server_kit::hub::SessionClose;
 use server_kit::settings::UplinkTo;
 use server_kit::testing::message;
 use server_kit::{Hub, Settings, Stopper, feed, lifetime};
@@ -80,7 +80,7 @@ async fn a_dismissal_comes_through_and_what_is_behind_it_is_published() {
     let mut application = fixture.connect().await;
     let frames = [encode_dismissal(4000, "bye"), encode_feed(0, &message("x"))].concat();
     application.write_all(&frames).await.unwrap();
-    assert_eq!(*dismissed.heard().await, Dismissal { code: 4000, reason: "bye".to_owned() });
+    assert_eq!(*dismissed.heard().await, SessionClose { code: 4000, reason: "bye".to_owned() });
     assert_eq!(fixture.payload(0, 1).await, "x");
 }
 

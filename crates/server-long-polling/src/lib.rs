@@ -14,7 +14,9 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use server_kit::gzip::Encoding;
-use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Refusal, Wire, no_content};
+use server_kit::http::{
+    self, Connection, Endpoint, FastPath, Head, Next, Peer, PlainRequest, Rejection, no_content,
+};
 use server_kit::settings::Compression;
 use server_kit::{Hub, Settings, Stop, Subscription, batch};
 use tokio::net::TcpListener;
@@ -40,7 +42,7 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
         compression,
         stop: stop.clone(),
     };
-    http::serve_direct(listener, hub, &settings, stop, polls).await
+    http::serve_fast(listener, hub, &settings, stop, polls).await
 }
 
 struct Polls {
@@ -60,7 +62,7 @@ impl Endpoint for Polls {
         &self,
         request: Request<Incoming>,
         _: &Connection,
-    ) -> Result<Response<Self::Body>, Refusal> {
+    ) -> Result<Response<Self::Body>, Rejection> {
         let mut subscription = self.hub.subscribe(http::resume(&request)?)?;
         let body = match batch::pending(&mut subscription)? {
             Some(body) => Some(body),
@@ -72,7 +74,7 @@ impl Endpoint for Polls {
 }
 
 impl Polls {
-    async fn held(&self, subscription: &mut Subscription) -> Result<Option<Bytes>, Refusal> {
+    async fn held(&self, subscription: &mut Subscription) -> Result<Option<Bytes>, Rejection> {
         tokio::select! {
             biased;
             () = subscription.ready() => Ok(batch::pending(subscription)?),
@@ -96,30 +98,30 @@ enum Held {
     Gone(io::Result<()>),
 }
 
-impl Direct for Polls {
-    type Wish = Poller;
+impl FastPath for Polls {
+    type Parsed = Poller;
 
-    fn wish(&self, ask: &Ask<'_>) -> Option<Poller> {
-        let resume = ask.resume().filter(|_| self.compression == Compression::None)?;
+    fn parse(&self, plain: &PlainRequest<'_>) -> Option<Poller> {
+        let resume = plain.resume().filter(|_| self.compression == Compression::None)?;
         let mut subscription = self.hub.subscribe(resume).ok()?;
         let body = batch::pending(&mut subscription).ok()?;
         Some(Poller { subscription, body })
     }
 
-    async fn grant(&self, poller: Poller, wire: &mut Wire) -> io::Result<Next> {
+    async fn respond(&self, poller: Poller, peer: &mut Peer) -> io::Result<Next> {
         let Poller { mut subscription, body } = poller;
         if let Some(body) = body {
-            return wire.answer(&self.events, &body).await;
+            return peer.answer(&self.events, &body).await;
         }
-        wire.hold(self.hold);
-        match poll_fn(|cx| self.poll_held(&mut subscription, wire, cx)).await {
+        peer.hold(self.hold);
+        match poll_fn(|cx| self.poll_held(&mut subscription, peer, cx)).await {
             Held::Ready => match batch::pending(&mut subscription) {
-                Ok(Some(body)) => wire.answer(&self.events, &body).await,
-                Ok(None) => wire.answer_nothing(&self.nothing, Next::Request).await,
-                Err(lagged) => wire.refuse(&lagged.into()).await,
+                Ok(Some(body)) => peer.answer(&self.events, &body).await,
+                Ok(None) => peer.answer_nothing(&self.nothing, Next::Request).await,
+                Err(lagged) => peer.reject(&lagged.into()).await,
             },
-            Held::ForTooLong => wire.answer_nothing(&self.nothing, Next::Request).await,
-            Held::Stopped => wire.answer_nothing(&self.nothing, Next::Close).await,
+            Held::ForTooLong => peer.answer_nothing(&self.nothing, Next::Request).await,
+            Held::Stopped => peer.answer_nothing(&self.nothing, Next::Close).await,
             Held::Gone(gone) => gone.map(|()| Next::Close),
         }
     }
@@ -129,18 +131,18 @@ impl Polls {
     fn poll_held(
         &self,
         subscription: &mut Subscription,
-        wire: &mut Wire,
+        peer: &mut Peer,
         cx: &mut Context<'_>,
     ) -> Poll<Held> {
         if subscription.poll_ready(cx).is_ready() {
             return Poll::Ready(Held::Ready);
         }
-        if wire.poll_stop(cx).is_ready() {
+        if peer.poll_stop(cx).is_ready() {
             return Poll::Ready(Held::Stopped);
         }
-        if self.hold.is_zero() || wire.poll_hold(cx).is_ready() {
+        if self.hold.is_zero() || peer.poll_hold(cx).is_ready() {
             return Poll::Ready(Held::ForTooLong);
         }
-        wire.poll_gone(cx).map(Held::Gone)
+        peer.poll_gone(cx).map(Held::Gone)
     }
 }

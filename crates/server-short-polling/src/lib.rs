@@ -13,7 +13,9 @@ use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::{Request, Response, StatusCode};
 use server_kit::gzip::Encoding;
-use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Refusal, Wire, no_content};
+use server_kit::http::{
+    self, Connection, Endpoint, FastPath, Head, Next, Peer, PlainRequest, Rejection, no_content,
+};
 use server_kit::settings::{Compression, EmptyAnswer};
 use server_kit::{Hub, Settings, Stop, batch};
 use tokio::net::TcpListener;
@@ -35,7 +37,7 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
     let compression = settings.transport.compression;
     let (events, nothing) = (batch::head(), Head::new(&no_content()));
     let polls = Polls { events, nothing, hub: hub.clone(), empty: settings.empty, compression };
-    http::serve_direct(listener, hub, &settings, stop, polls).await
+    http::serve_fast(listener, hub, &settings, stop, polls).await
 }
 
 struct Polls {
@@ -54,7 +56,7 @@ impl Endpoint for Polls {
         &self,
         request: Request<Incoming>,
         _: &Connection,
-    ) -> Result<Response<Self::Body>, Refusal> {
+    ) -> Result<Response<Self::Body>, Rejection> {
         let mut subscription = self.hub.subscribe(http::resume(&request)?)?;
         let body = batch::pending(&mut subscription)?;
         let position = subscription.position();
@@ -68,20 +70,20 @@ impl Endpoint for Polls {
 }
 
 /// Only without tags, which differ by position.
-impl Direct for Polls {
+impl FastPath for Polls {
     /// What is there.
-    type Wish = Option<Bytes>;
+    type Parsed = Option<Bytes>;
 
-    fn wish(&self, ask: &Ask<'_>) -> Option<Option<Bytes>> {
+    fn parse(&self, plain: &PlainRequest<'_>) -> Option<Option<Bytes>> {
         let is_plain = self.compression == Compression::None && self.empty == EmptyAnswer::NoContent;
-        let resume = ask.resume().filter(|_| is_plain)?;
+        let resume = plain.resume().filter(|_| is_plain)?;
         batch::pending(&mut self.hub.subscribe(resume).ok()?).ok()
     }
 
-    async fn grant(&self, body: Option<Bytes>, wire: &mut Wire) -> io::Result<Next> {
+    async fn respond(&self, body: Option<Bytes>, peer: &mut Peer) -> io::Result<Next> {
         match body {
-            Some(body) => wire.answer(&self.events, &body).await,
-            None => wire.answer_nothing(&self.nothing, Next::Request).await,
+            Some(body) => peer.answer(&self.events, &body).await,
+            None => peer.answer_nothing(&self.nothing, Next::Request).await,
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Literal requests to the short-polling server and its literal answers. These hold for what all HTTP servers share,
-//! too: `POST /messages`, refusals and limits.
+//! too: `POST /messages`, rejections and limits.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn ok(body: &str) -> String {
     ))
 }
 
-fn refused(status: &str, header: &str, text: &str) -> String {
+fn rejected(status: &str, header: &str, text: &str) -> String {
     let len = text.len() + 1;
     reply(&format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncache-control: no-store\r\n{header}content-length: {len}\r\ndate: DATE\r\n\r\n{text}\n"
@@ -103,7 +103,7 @@ async fn a_client_that_was_away_too_long_is_told_what_it_missed() {
         server.publish("x");
     }
     let mut peer = server.send(get("/events?after=1")).await;
-    peer.expect(refused("410 Gone", "", "too slow, missed 3")).await;
+    peer.expect(rejected("410 Gone", "", "too slow, missed 3")).await;
 }
 
 #[tokio::test]
@@ -162,11 +162,14 @@ async fn what_is_over_256_kib_waits_for_the_next_poll() {
 async fn what_is_not_understood_is_refused_with_a_line_and_the_connection_stays() {
     let server = server(Settings::default()).await;
     let cases = [
-        (get("/"), refused("404 Not Found", "", "there is nothing here")),
-        (get("/events?after=soon"), refused("400 Bad Request", "", "after takes a whole number, not `soon`")),
+        (get("/"), rejected("404 Not Found", "", "there is nothing here")),
+        (
+            get("/events?after=soon"),
+            rejected("400 Bad Request", "", "after takes a whole number, not `soon`"),
+        ),
         (
             get("/events?channel=1024"),
-            refused(
+            rejected(
                 "404 Not Found",
                 "",
                 "there is no channel 1024: this server's are numbered from 0 to 1023",
@@ -174,12 +177,15 @@ async fn what_is_not_understood_is_refused_with_a_line_and_the_connection_stays(
         ),
         (
             "DELETE /events HTTP/1.1\r\nhost: x\r\n\r\n".into(),
-            refused("405 Method Not Allowed", "allow: GET\r\n", "only GET is allowed here"),
+            rejected("405 Method Not Allowed", "allow: GET\r\n", "only GET is allowed here"),
         ),
-        (get("/messages"), refused("405 Method Not Allowed", "allow: POST\r\n", "only POST is allowed here")),
+        (
+            get("/messages"),
+            rejected("405 Method Not Allowed", "allow: POST\r\n", "only POST is allowed here"),
+        ),
         (
             "POST /messages HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhm".into(),
-            refused(
+            rejected(
                 "400 Bad Request",
                 "",
                 "not a message: a message of 2 bytes is too short to hold a stamp",
@@ -197,7 +203,7 @@ async fn what_is_not_understood_is_refused_with_a_line_and_the_connection_stays(
 async fn a_body_over_the_limit_is_answered_413_though_it_is_still_coming() {
     let server = limited(Limits { body_bytes: 100, ..Limits::default() }).await;
     let expected =
-        refused("413 Payload Too Large", "connection: close\r\n", "the body is over the limit of 100 bytes");
+        rejected("413 Payload Too Large", "connection: close\r\n", "the body is over the limit of 100 bytes");
     let announced = "POST /messages HTTP/1.1\r\nhost: x\r\ncontent-length: 5000000\r\n\r\n";
     let chunked = "POST /messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4c4b40\r\n";
     for head in [announced, chunked] {
@@ -237,7 +243,7 @@ async fn a_connection_over_the_limit_is_answered_503_and_a_free_place_is_used() 
     let mut first = server.send(get("/events")).await;
     first.expect(reply(NOTHING)).await;
     let mut second = server.send(get("/events")).await;
-    second.expect(refused("503 Service Unavailable", "connection: close\r\n", "too many connections")).await;
+    second.expect(rejected("503 Service Unavailable", "connection: close\r\n", "too many connections")).await;
     second.expect_end().await;
     first.send("GET /events HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     first.expect(reply(NOTHING).replace("\r\ndate", "\r\nconnection: close\r\ndate")).await;
@@ -257,7 +263,7 @@ async fn an_idle_connection_is_closed() {
 async fn a_body_that_does_not_come_is_answered_408() {
     let server = limited(Limits { idle: Duration::from_millis(50), ..Limits::default() }).await;
     let mut peer = server.send("POST /messages HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n").await;
-    peer.expect(refused("408 Request Timeout", "connection: close\r\n", "the request did not come in time"))
+    peer.expect(rejected("408 Request Timeout", "connection: close\r\n", "the request did not come in time"))
         .await;
     peer.expect_end().await;
 }

@@ -137,7 +137,7 @@ async fn who_speaks_http_1_is_told_so_in_http_1() {
     )
     .await;
     peer.expect_end().await;
-    assert_eq!(server.hub.refused(), Some((1, "this server speaks HTTP/2, and nothing else".to_owned())));
+    assert_eq!(server.hub.rejected(), Some((1, "this server speaks HTTP/2, and nothing else".to_owned())));
     still_serves(&server).await;
 }
 
@@ -154,7 +154,7 @@ async fn who_speaks_http_2_to_a_server_of_http_1_is_told_so_in_http_2() {
     );
     peer.expect_end().await;
     let reason = "a client speaks HTTP/2, and this server HTTP/1.1";
-    assert_eq!(server.hub.refused(), Some((1, reason.to_owned())));
+    assert_eq!(server.hub.rejected(), Some((1, reason.to_owned())));
 }
 
 #[tokio::test]

@@ -41,8 +41,8 @@ fn alert(error: &io::Error) -> Option<AlertDescription> {
     }
 }
 
-fn refused(server: &Running) -> String {
-    let (count, reason) = server.hub.refused().expect("somebody was refused");
+fn rejected(server: &Running) -> String {
+    let (count, reason) = server.hub.rejected().expect("somebody was rejected");
     assert_eq!(count, 1);
     reason
 }
@@ -58,7 +58,7 @@ async fn a_poll_is_answered_behind_tls_and_the_connection_ends_with_close_notify
     peer.expect(numbered(1, "one") + "\n").await;
     // Without close_notify, rustls reports an unexpected end.
     peer.expect_end().await;
-    assert_eq!(server.hub.refused(), None);
+    assert_eq!(server.hub.rejected(), None);
 }
 
 #[tokio::test]
@@ -73,9 +73,9 @@ async fn a_client_of_http_1_need_not_ask_by_alpn() {
 async fn a_client_that_asks_for_another_protocol_is_refused_by_an_alert() {
     for (http, other) in [(HttpVersion::Http1, "h2"), (HttpVersion::Http2, "http/1.1")] {
         let server = server_of(http, Resumption::Off).await;
-        let error = server.handshake(&server.client(&[other])).await.err().expect("a refusal");
+        let error = server.handshake(&server.client(&[other])).await.err().expect("a rejection");
         assert_eq!(alert(&error), Some(AlertDescription::NoApplicationProtocol), "{error}");
-        assert_eq!(refused(&server), "TLS handshake: peer doesn't support any known protocol");
+        assert_eq!(rejected(&server), "TLS handshake: peer doesn't support any known protocol");
     }
 }
 
@@ -94,7 +94,7 @@ async fn http_2_is_spoken_with_whoever_asks_for_it_by_alpn_and_nobody_else() {
         )
         .await;
     silent.expect_end().await;
-    assert_eq!(refused(&server), "this server speaks HTTP/2, which a client has to ask for by ALPN");
+    assert_eq!(rejected(&server), "this server speaks HTTP/2, which a client has to ask for by ALPN");
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn plain_text_is_refused_by_an_alert_and_the_server_goes_on() {
     // A fatal alert in a record of its own, decode_error (RFC 8446 §6).
     peer.expect(b"\x15\x03\x03\0\x02\x02\x32").await;
     peer.expect_end().await;
-    assert_eq!(refused(&server), "TLS handshake: received corrupt message of type InvalidContentType");
+    assert_eq!(rejected(&server), "TLS handshake: received corrupt message of type InvalidContentType");
     still_serves(&server).await;
 }
 
@@ -119,7 +119,7 @@ async fn a_broken_record_ends_its_connection_and_no_other() {
     let mut rest = Vec::new();
     let error = tokio::io::AsyncReadExt::read_to_end(&mut peer.stream, &mut rest).await.unwrap_err();
     assert_eq!(alert(&error), Some(AlertDescription::BadRecordMac), "{error}");
-    assert_eq!(refused(&server), "TLS: cannot decrypt peer's message");
+    assert_eq!(rejected(&server), "TLS: cannot decrypt peer's message");
     still_serves(&server).await;
 }
 
@@ -137,7 +137,7 @@ async fn a_broken_record_on_http_2_is_counted_once() {
     server.stop();
     let hub = server.hub.clone();
     server.ended().await;
-    assert_eq!(hub.refused(), Some((1, "TLS: cannot decrypt peer's message".to_owned())));
+    assert_eq!(hub.rejected(), Some((1, "TLS: cannot decrypt peer's message".to_owned())));
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_handshake_that_does_not_come_in_time_is_given_up_and_its_place_is_fre
     second.send(POLL).await;
     assert!(second.until(b"\r\n").await.starts_with(b"HTTP/1.1 503 "), "a handshake takes a place");
     silent.expect_end().await;
-    assert_eq!(refused(&server), "TLS handshake: it did not come in time");
+    assert_eq!(rejected(&server), "TLS handshake: it did not come in time");
     still_serves(&server).await;
 }
 
@@ -189,7 +189,7 @@ async fn a_stop_ends_connections_of_http_2_with_goaway_and_close_notify() {
     idle.send([preface(), frame(SETTINGS, ACK, 0, b""), get(1, "/events")].concat()).await;
     idle.expect_answer(1, b"\x89").await;
     server.stop();
-    assert_eq!(idle.frame_of(GOAWAY).await.payload[..4], [0x7f, 0xff, 0xff, 0xff], "none is refused yet");
+    assert_eq!(idle.frame_of(GOAWAY).await.payload[..4], [0x7f, 0xff, 0xff, 0xff], "none is rejected yet");
     let ping = idle.frame_of(PING).await;
     idle.send(frame(PING, ACK, 0, &ping.payload)).await;
     assert_eq!(idle.frame_of(GOAWAY).await.payload, b"\0\0\0\x01\0\0\0\0", "the last was the first");

@@ -11,18 +11,18 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::UPGRADE;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
-use server_kit::http::{Connection, Lent, Refusal};
+use server_kit::http::{Connection, ReclaimOnDrop, Rejection};
 use server_kit::stream::Stream;
-use server_kit::{Hub, Stop, Stopper, linger};
+use server_kit::{Hub, Stop, Stopper, graceful_close};
 use socketioxide::socket::Sid;
 use tokio::time::timeout;
 
-use crate::begin::{self, Host};
+use crate::handshake_workaround::{self, Host};
 use crate::library::{Asking, Library};
 use crate::polled;
 use crate::session::Session;
+use crate::spliced_stream::SplicedStream;
 use crate::upgrade::{Upgrade, Upgrades};
-use crate::watched::Watched;
 
 /// Engine.IO's close packet.
 const CLOSE: &[u8] = b"1";
@@ -45,7 +45,7 @@ impl<L: Library> Engine<L> {
         &self,
         request: Request<Incoming>,
         connection: &Connection,
-    ) -> Result<Response<Full<Bytes>>, Refusal> {
+    ) -> Result<Response<Full<Bytes>>, Rejection> {
         if value_of(request.uri(), "transport") == Some("websocket") {
             return Ok(self.upgrade(request, connection).await?.map(Full::new));
         }
@@ -57,9 +57,9 @@ impl<L: Library> Engine<L> {
     }
 
     /// Without a session's id, it begins one.
-    async fn poll(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Refusal> {
+    async fn poll(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Rejection> {
         if value_of(request.uri(), "sid").is_none() {
-            let session = self.host.sessions.polled().ok_or(Refusal::Unavailable)?;
+            let session = self.host.sessions.polled().ok_or(Rejection::Unavailable)?;
             return Ok(self.host.begin(request, &session).await.0);
         }
         let id = session_of(request.uri());
@@ -76,19 +76,19 @@ impl<L: Library> Engine<L> {
         let answer = self.host.library.answer(request);
         tokio::select! {
             biased;
-            answer = polled::answer(answer, session.as_ref().map(Session::lane)) => in_our_words(answer),
+            answer = polled::answer(answer, session.as_ref().map(Session::injector)) => in_our_words(answer),
             // A session that never joined is not known to those who close.
             () = self.closed.requested() => polled::packets(Bytes::from_static(CLOSE)),
         }
     }
 
-    async fn post(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Refusal> {
+    async fn post(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Rejection> {
         let limit = self.max_payload;
         let answered = timeout(self.idle, self.host.library.answer(request)).await;
-        let answer = answered.map_err(|_| Refusal::TimedOut)?;
+        let answer = answered.map_err(|_| Rejection::TimedOut)?;
         match answer.status() {
             // What is left of the body is read then, so that the answer arrives.
-            StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal::BodyTooLarge { limit }),
+            StatusCode::PAYLOAD_TOO_LARGE => Err(Rejection::BodyTooLarge { limit }),
             _ => Ok(answer),
         }
     }
@@ -99,14 +99,14 @@ impl<L: Library> Engine<L> {
         &self,
         request: Request<Incoming>,
         connection: &Connection,
-    ) -> Result<Response<Bytes>, Refusal> {
+    ) -> Result<Response<Bytes>, Rejection> {
         if request.version() == Version::HTTP_2 {
-            return Err(Refusal::BadRequest("WebSocket is spoken here on HTTP/1.1 only".to_owned()));
+            return Err(Rejection::BadRequest("WebSocket is spoken here on HTTP/1.1 only".to_owned()));
         }
         // The library looks at nothing but the key.
         if !request.headers().get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
         {
-            return Err(Refusal::NotWebSocket);
+            return Err(Rejection::NotWebSocket);
         }
         let (id, handshake) = (session_of(request.uri()), again(&request));
         let polled = id.map(|id| (id, self.host.sessions.find(id)));
@@ -126,7 +126,7 @@ impl<L: Library> Engine<L> {
             Some((id, session)) => match self.upgrades.begin(id) {
                 Some((upgrade, probe)) => Begun::ByPolls { id, session, upgrade, probe },
                 // The session has its WebSocket already; as the reference does.
-                None => return connection.upgrade(|stream, _| linger::close(stream)),
+                None => return connection.upgrade(|stream, _| graceful_close::close(stream)),
             },
             None => Begun::Not,
         };
@@ -158,14 +158,14 @@ impl<L: Library> Taking<L> {
             Begun::Not => {
                 let Some((id, session, open)) = self.host.begin_upgraded().await else { return };
                 name(&mut handshake, id);
-                (id, session, Some(open), [begin::UPGRADE, &read].concat().into(), None)
+                (id, session, Some(open), [handshake_workaround::UPGRADE, &read].concat().into(), None)
             }
         };
         let (upgrade, probe) = upgrade.unzip();
-        let (lent, returned) = Lent::new(stream, read, &self.hub);
-        self.host.library.take(Watched::new(lent, session, probe, first, self.closed), handshake);
+        let (lent, returned) = ReclaimOnDrop::new(stream, read, &self.hub);
+        self.host.library.take(SplicedStream::new(lent, session, probe, first, self.closed), handshake);
         if let Ok(stream) = returned.await {
-            linger::close(stream).await;
+            graceful_close::close(stream).await;
         }
         // Half upgraded, it would neither be polled nor closed: the library minds only behind hyper's upgrade.
         self.host.end_polling(id).await;

@@ -33,7 +33,7 @@
 //!
 //! Where this is the library's answer and not the protocol documents', or the reference's: its close frames have no code
 //! (the reference's WebSocket sends 1009 and 1007), a half-done upgrade ends its session (the reference goes on polling),
-//! and of a body, the packets before a bad one are taken. Its first ping at once is held back (`begin`).
+//! and of a body, the packets before a bad one are taken. Its first ping at once is held back (`handshake_workaround`).
 //!
 //! # Events
 //!
@@ -41,43 +41,43 @@
 //! pass a buffer of its session, which can be full, and of which it forgets what does not fit a poll when the session goes
 //! over to WebSocket (engineioxide 0.17.9, `peeked_packet`). So events stay in the hub, encoded once as a frame that holds
 //! their packet, until they are written between two of the library's frames, or behind its packets in a poll's answer
-//! (`lane`). A subscriber is a cursor of the hub; a subscriber that does not read lags there, and is notified. Only of acknowledgements a
+//! (`event_injector`). A subscriber is a cursor of the hub; a subscriber that does not read lags there, and is notified. Only of acknowledgements a
 //! client may ask for more than fits, and lose them by not fetching them.
 //!
 //! # Cost
 //!
 //! By WebSocket, an event costs what it does there, and the library's wake-up of its reader. A poll costs the library's
-//! look for packets of its own, in which there are mostly none, and does not pass through hyper (`direct`).
+//! look for packets of its own, in which there are mostly none, and does not pass through hyper (`fast_path`).
 //!
-//! To hold back the library's first ping, a session's start costs a poll and a post within this process (`begin`); on
+//! To hold back the library's first ping, a session's start costs a poll and a post within this process (`handshake_workaround`); on
 //! WebSocket alone, another poll and an upgrade.
 //!
 //! # Layout
 //!
 //! - `engine`: Engine.IO as an endpoint of our HTTP servers
-//! - `direct`: polls without hyper
-//! - `begin`: how a session begins
+//! - `fast_path`: polls without hyper
+//! - `handshake_workaround`: how a session begins
 //! - `library`: what is needed of the library's services
 //! - `subscriber`: who has joined, and its messages
-//! - `lane`: its events, past the library
-//! - `polled`, `watched`: a poll's answer, and a WebSocket's stream under the library
+//! - `event_injector`: its events, past the library
+//! - `polled`, `spliced_stream`: a poll's answer, and a WebSocket's stream under the library
 //! - `session`: the sessions that there are
 //! - `upgrade`: polls that come while their session goes over to WebSocket
 //! - `event`: what is JSON, and how the library is given it
 //! - [`protocol_tests`]: what the official protocol test suites expect
 
-mod begin;
-mod direct;
 mod engine;
 mod event;
-mod lane;
+mod event_injector;
+mod fast_path;
+mod handshake_workaround;
 mod library;
 mod polled;
 pub mod protocol_tests;
 mod session;
+mod spliced_stream;
 mod subscriber;
 mod upgrade;
-mod watched;
 
 use std::io;
 use std::sync::Arc;
@@ -90,16 +90,18 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use protocol::socket_io::{BEFORE_MESSAGE, BEHIND_MESSAGE};
 use protocol::websocket::{self, Kind};
-use server_kit::http::{self, Ask, Connection, Direct, Endpoint, Head, Next, Reach, Refusal, Wire};
+use server_kit::http::{
+    self, Connection, Endpoint, FastPath, Head, Next, Peer, PlainRequest, Reach, Rejection,
+};
 use server_kit::settings::Limits;
 use server_kit::{Hub, Settings, Stop, Stopper, lifetime};
 use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
 use tokio::net::TcpListener;
 
-use begin::Host;
-use direct::Wish;
 use engine::Engine;
+use fast_path::PollKind;
+use handshake_workaround::Host;
 use session::Sessions;
 use subscriber::Join;
 use upgrade::Upgrades;
@@ -144,8 +146,8 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
         max_payload: max_payload(limits),
         closed,
     };
-    let main = Main { engine, head: direct::head(), stop: stop.clone() };
-    let serving = http::serve_direct(listener, hub, &settings, stop.clone(), main);
+    let main = Main { engine, head: fast_path::head(), stop: stop.clone() };
+    let serving = http::serve_fast(listener, hub, &settings, stop.clone(), main);
     tokio::select! {
         served = closing(serving, &stop, &io, closer) => served,
         // Otherwise its next ping ends it.
@@ -209,19 +211,19 @@ impl Endpoint for Main {
         &self,
         request: Request<Incoming>,
         connection: &Connection,
-    ) -> Result<Response<Self::Body>, Refusal> {
+    ) -> Result<Response<Self::Body>, Rejection> {
         self.engine.answer(request, connection).await
     }
 }
 
-impl Direct for Main {
-    type Wish = Wish;
+impl FastPath for Main {
+    type Parsed = PollKind;
 
-    fn wish(&self, ask: &Ask<'_>) -> Option<Wish> {
-        direct::wish(&self.engine, ask)
+    fn parse(&self, plain: &PlainRequest<'_>) -> Option<PollKind> {
+        fast_path::parse(&self.engine, plain)
     }
 
-    async fn grant(&self, wish: Wish, wire: &mut Wire) -> io::Result<Next> {
-        direct::grant(&self.engine, &self.head, wish, &self.stop, wire).await
+    async fn respond(&self, parsed: PollKind, peer: &mut Peer) -> io::Result<Next> {
+        fast_path::respond(&self.engine, &self.head, parsed, &self.stop, peer).await
     }
 }

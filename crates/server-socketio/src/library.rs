@@ -13,7 +13,7 @@ use hyper::service::Service;
 use hyper::{Request, Response};
 use socketioxide::service::SocketIoService;
 
-use crate::watched::Watched;
+use crate::spliced_stream::SplicedStream;
 
 /// A request's body.
 pub(crate) trait Asking: Body<Data = Bytes, Error: Debug> + Debug + Send + Unpin + 'static {}
@@ -26,7 +26,7 @@ pub(crate) trait Library: Clone + Send + Sync + 'static {
     fn answer<B: Asking>(&self, request: Request<B>) -> impl Future<Output = Response<Bytes>> + Send;
 
     /// Takes the stream behind a WebSocket handshake, in tasks of its own.
-    fn take(&self, stream: Watched, handshake: Request<()>);
+    fn take(&self, stream: SplicedStream, handshake: Request<()>);
 }
 
 impl Library for SocketIoService<NotFoundService> {
@@ -35,8 +35,8 @@ impl Library for SocketIoService<NotFoundService> {
         whole(answer).await
     }
 
-    fn take(&self, stream: Watched, handshake: Request<()>) {
-        // Refused by a query that was not refused before, which cannot be.
+    fn take(&self, stream: SplicedStream, handshake: Request<()>) {
+        // Rejected by a query that was not rejected before, which cannot be.
         drop(self.call((stream, handshake)));
     }
 }
@@ -47,8 +47,8 @@ impl<H: EngineIoHandler> Library for EngineIoService<H> {
         whole(answer).await
     }
 
-    fn take(&self, stream: Watched, handshake: Request<()>) {
-        // Refused by a query that was not refused before, which cannot be.
+    fn take(&self, stream: SplicedStream, handshake: Request<()>) {
+        // Rejected by a query that was not rejected before, which cannot be.
         drop(self.call((stream, handshake)));
     }
 }

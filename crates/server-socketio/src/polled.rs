@@ -11,7 +11,7 @@ use protocol::engine_io::SEPARATOR;
 use protocol::websocket;
 use socketioxide::TransportType;
 
-use crate::lane::{Lane, RUN_BYTES};
+use crate::event_injector::{EventInjector, RUN_BYTES};
 
 /// The packet by which a poll is let go when its session goes over to a WebSocket: events go there from then on.
 const NOOP: &[u8] = b"6";
@@ -20,15 +20,15 @@ const NOOP: &[u8] = b"6";
 /// library is not asked any longer, which loses nothing: while it waits, it has taken nothing.
 pub(crate) async fn answer(
     library: impl Future<Output = Response<Bytes>>,
-    lane: Option<&Lane>,
+    injector: Option<&EventInjector>,
 ) -> Response<Bytes> {
     let mut library = pin!(library);
-    let Some(lane) = lane else { return library.await };
+    let Some(injector) = injector else { return library.await };
     poll_fn(|cx| {
         let mut events = BytesMut::new();
         let mut answered = library.as_mut().poll(cx);
         if answered.is_pending() {
-            add_events(&mut events, lane, cx);
+            add_events(&mut events, injector, cx);
             if events.is_empty() {
                 return Poll::Pending;
             }
@@ -37,9 +37,9 @@ pub(crate) async fn answer(
         }
         Poll::Ready(match answered {
             Poll::Ready(answer) => {
-                lane.note(answer.body().split(|&byte| byte == SEPARATOR));
+                injector.note(answer.body().split(|&byte| byte == SEPARATOR));
                 if is_followed(&answer) {
-                    add_events(&mut events, lane, cx);
+                    add_events(&mut events, injector, cx);
                 }
                 with_events(answer, &events)
             }
@@ -63,9 +63,9 @@ fn is_followed(answer: &Response<Bytes>) -> bool {
 }
 
 /// Appends the events that are there, as packets.
-fn add_events(body: &mut BytesMut, lane: &Lane, cx: &Context<'_>) {
+fn add_events(body: &mut BytesMut, injector: &EventInjector, cx: &Context<'_>) {
     while body.len() < RUN_BYTES
-        && let Poll::Ready(frames) = lane.poll_frames(TransportType::Polling, RUN_BYTES - body.len(), cx)
+        && let Poll::Ready(frames) = injector.poll_frames(TransportType::Polling, RUN_BYTES - body.len(), cx)
     {
         body.reserve(frames.len());
         for packet in websocket::messages(&frames) {

@@ -25,15 +25,15 @@ use engineioxide::service::{EngineIoService, NotFoundService};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use server_kit::http::{self, Connection, Endpoint, Reach, Refusal};
+use server_kit::http::{self, Connection, Endpoint, Reach, Rejection};
 use server_kit::{Hub, Settings, Stop, lifetime};
 use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::begin::Host;
 use crate::engine::Engine;
+use crate::handshake_workaround::Host;
 use crate::session::Sessions;
 use crate::upgrade::Upgrades;
 use crate::{READ_BUFFER, closing};
@@ -113,14 +113,14 @@ impl Endpoint for Suites {
         &self,
         request: Request<Incoming>,
         connection: &Connection,
-    ) -> Result<Response<Self::Body>, Refusal> {
+    ) -> Result<Response<Self::Body>, Rejection> {
         let begins = !request.uri().query().unwrap_or_default().contains("sid=");
         let answer = match request.uri().path() {
             path if path.starts_with(protocol::paths::SOCKETIO) => {
                 self.socket_io.answer(request, connection).await
             }
             path if path.starts_with(ENGINE) => self.engine_io.answer(request, connection).await,
-            _ => Err(Refusal::NotFound),
+            _ => Err(Rejection::NotFound),
         };
         if begins {
             sleep(HEAD_START).await;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use socketioxide::socket::Sid;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::lane::Lane;
+use crate::event_injector::EventInjector;
 
 /// One Engine.IO session. Clones share it.
 #[derive(Clone, Default)]
@@ -17,7 +17,7 @@ pub(crate) struct Session(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    lane: Lane,
+    injector: EventInjector,
     attended: AtomicUsize,
     silent: AtomicBool,
     listed: OnceLock<Listed>,
@@ -27,8 +27,8 @@ struct Shared {
 
 impl Session {
     /// The way of its events.
-    pub(crate) fn lane(&self) -> &Lane {
-        &self.0.lane
+    pub(crate) fn injector(&self) -> &EventInjector {
+        &self.0.injector
     }
 }
 

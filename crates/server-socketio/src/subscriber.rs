@@ -1,4 +1,4 @@
-//! A subscriber: a client that has joined the main namespace. Messages up; its events go by the [`lane`](crate::lane).
+//! A subscriber: a client that has joined the main namespace. Messages up; its events go by the [`event_injector`](crate::event_injector).
 //!
 //! Its cursor in the channel is set before the join is answered, and its handlers are in place by then: what
 //! it sends at once is heard, and an event that is published at once is sent.
@@ -17,7 +17,7 @@ use socketioxide::extract::AckSender;
 use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 
-use crate::lane::{Place, RUN_BYTES};
+use crate::event_injector::{Place, RUN_BYTES};
 use crate::session::Session;
 
 /// Lets clients join.
@@ -28,7 +28,7 @@ pub(crate) struct Join {
 
 /// Why a client may not join; the message of its CONNECT_ERROR.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+enum Rejected {
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]
@@ -38,12 +38,12 @@ enum Refused {
 }
 
 impl Join {
-    fn admit(&self, socket: &Socket, auth: Option<&Value>) -> Result<(), Refused> {
+    fn admit(&self, socket: &Socket, auth: Option<&Value>) -> Result<(), Rejected> {
         let auth = auth.and_then(Value::as_str).map_or(&[][..], |auth| auth.as_bytes());
         let resume = Resume::from(Auth::decode(auth)?);
         let mut subscription = self.hub.subscribe(resume)?;
         let first = subscription.run(RUN_BYTES)?.map(|run| run.bytes);
-        session(socket).lane().admit(Place { subscription, first });
+        session(socket).injector().admit(Place { subscription, first });
         socket.on(MESSAGE, Uplink { hub: self.hub.clone(), channel: resume.channel });
         Ok(())
     }
@@ -55,18 +55,18 @@ impl ConnectHandler<LocalAdapter, Join> for Join {
         socket: Arc<Socket>,
         auth: &'a Option<Value>,
     ) -> Pin<Box<dyn Future<Output = Result<(), Box<dyn Display + Send>>> + Send + 'a>> {
-        let admitted = self.admit(&socket, auth.as_ref()).map_err(|refused| Box::new(refused) as _);
+        let admitted = self.admit(&socket, auth.as_ref()).map_err(|rejected| Box::new(rejected) as _);
         Box::pin(std::future::ready(admitted))
     }
 
     /// The CONNECT that says so is in the library's buffer.
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
         let session = session(&socket);
-        session.lane().join(&socket);
+        session.injector().join(&socket);
         socket.on_disconnect(Leave { session: session.clone() });
         // The session may have ended meanwhile, without an answer.
         if !socket.connected() {
-            session.lane().leave();
+            session.injector().leave();
         }
     }
 }
@@ -84,7 +84,7 @@ struct Leave {
 
 impl DisconnectHandler<LocalAdapter, Leave> for Leave {
     fn call_with_defer(&self, socket: Arc<Socket>, _: DisconnectReason, defer: fn(Arc<Socket>)) {
-        self.session.lane().leave();
+        self.session.injector().leave();
         defer(socket);
     }
 }
@@ -116,7 +116,7 @@ impl MessageHandler<LocalAdapter, Uplink> for Uplink {
         match self.publish(&value) {
             Ok(()) => {
                 let Ok(ack) = AckSender::from_message_parts(&socket, &mut value, &id);
-                // Refused by a full buffer, which the client does not read.
+                // Rejected by a full buffer, which the client does not read.
                 let _ = ack.send(&[(); 0]);
             }
             Err(reason) => dismiss(socket, &reason),

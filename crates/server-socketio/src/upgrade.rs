@@ -1,7 +1,7 @@
 //! Upgrades under way: a poll that comes meanwhile is held for a moment.
 //!
 //! The library answers it at once that there is nothing, and the client asks again. By the reference, it may be held for
-//! 100 ms, and a client that has said all that it takes to upgrade finds its polls refused. What was said before the poll
+//! 100 ms, and a client that has said all that it takes to upgrade finds its polls rejected. What was said before the poll
 //! is read by another task, which may not have come so far.
 
 use std::time::Duration;

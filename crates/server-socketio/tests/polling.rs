@@ -249,7 +249,7 @@ async fn a_second_poll_at_a_time_is_refused_and_ends_the_session_with_the_first(
     let server = server(Settings::default()).await;
     let mut session = Polling::join(&server, "").await;
     session.ask().await;
-    // Whichever comes second is refused; both are answered.
+    // Whichever comes second is rejected; both are answered.
     let mut second = server.send(get(Some(&session.sid))).await;
     let mut answers = [session.peer.until(b"\r\n\r\n").await, second.until(b"\r\n\r\n").await];
     answers.sort();

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::deflate::Broken;
-use server_kit::hub::{Dismissal, LONGEST_REASON, PublishError};
+use server_kit::hub::{LONGEST_REASON, PublishError, SessionClose};
 use server_kit::stream::Stream;
-use server_kit::{Lagged, linger};
+use server_kit::{Lagged, graceful_close};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
@@ -40,7 +40,7 @@ pub(crate) enum End {
     #[error("going away")]
     Stopped,
     #[error("{}", .0.reason)]
-    Dismissed(Arc<Dismissal>),
+    CloseListener(Arc<SessionClose>),
     #[error(transparent)]
     Lagged(#[from] Lagged),
     #[error(transparent)]
@@ -62,9 +62,9 @@ pub(crate) async fn say(mut socket: impl Socket, end: End) {
         }
         // The answer to the client's close is queued; if it cannot be sent, there is nobody to tell.
         (None, End::Closed) => _ = timeout(LONGEST, socket.flush()).await,
-        (None, _) => return linger::end(socket.into_stream()).await,
+        (None, _) => return graceful_close::end(socket.into_stream()).await,
     }
-    linger::close(socket.into_stream()).await;
+    graceful_close::close(socket.into_stream()).await;
 }
 
 /// Ends the connection once the client has closed, too (RFC 6455 §7.1.1). Firefox, which finds the connection ended before
@@ -74,11 +74,11 @@ async fn part(mut socket: impl Socket, end: &End) {
         let answered = async { while socket.next().await.is_ok() {} };
         // However the wait ends, the connection does now.
         let _ = timeout(ANSWER, answered).await;
-        return linger::close(socket.into_stream()).await;
+        return graceful_close::close(socket.into_stream()).await;
     }
     let mut stream = socket.into_stream();
     let _ = timeout(ANSWER, silence(&mut stream)).await;
-    linger::close(stream).await;
+    graceful_close::close(stream).await;
 }
 
 async fn silence(stream: &mut Stream) {
@@ -94,7 +94,7 @@ impl End {
 
     fn code(&self) -> Option<u16> {
         let code = match self {
-            Self::Dismissed(dismissal) => return Some(dismissal.code),
+            Self::CloseListener(dismissal) => return Some(dismissal.code),
             Self::Stopped => CloseCode::Away,
             Self::Lagged(_) => CloseCode::Again,
             Self::Message(PublishError::TooLong { .. }) | Self::Socket(Error::Capacity(_)) => CloseCode::Size,

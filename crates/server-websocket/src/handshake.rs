@@ -9,7 +9,7 @@ use hyper::header::{
 };
 use hyper::{Method, Request, Response, StatusCode, Version};
 use protocol::deflate::Agreement;
-use server_kit::http::Refusal;
+use server_kit::http::Rejection;
 use server_kit::settings::Compression;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -20,11 +20,11 @@ const KEY_LEN: usize = 24;
 ///
 /// # Errors
 ///
-/// [`Refusal::NotWebSocket`] when it asks for something else; [`Refusal::BadRequest`] when its key is none.
+/// [`Rejection::NotWebSocket`] when it asks for something else; [`Rejection::BadRequest`] when its key is none.
 pub(crate) fn accept<B>(
     request: &Request<B>,
     compression: Compression,
-) -> Result<(Response<Empty<Bytes>>, Option<Agreement>), Refusal> {
+) -> Result<(Response<Empty<Bytes>>, Option<Agreement>), Rejection> {
     let mut response = match request.version() {
         Version::HTTP_2 => accept_stream(request)?,
         _ => accept_upgrade(request.headers())?,
@@ -41,13 +41,14 @@ pub(crate) fn accept<B>(
     Ok((response, agreement))
 }
 
-fn accept_upgrade(headers: &HeaderMap) -> Result<Response<Empty<Bytes>>, Refusal> {
+fn accept_upgrade(headers: &HeaderMap) -> Result<Response<Empty<Bytes>>, Rejection> {
     let asked = names(headers, &CONNECTION, "upgrade") && names(headers, &UPGRADE, "websocket");
     if !asked || !is_version_13(headers) {
-        return Err(Refusal::NotWebSocket);
+        return Err(Rejection::NotWebSocket);
     }
     let key = headers.get(SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes()));
-    let key = key.ok_or_else(|| Refusal::BadRequest("sec-websocket-key is not 16 bytes in base64".into()))?;
+    let key =
+        key.ok_or_else(|| Rejection::BadRequest("sec-websocket-key is not 16 bytes in base64".into()))?;
     let accept =
         HeaderValue::try_from(derive_accept_key(key.as_bytes())).expect("base64 makes a header value");
     let mut response = Response::new(Empty::new());
@@ -61,9 +62,9 @@ fn accept_upgrade(headers: &HeaderMap) -> Result<Response<Empty<Bytes>>, Refusal
 
 /// `:protocol` stands for upgrade and connection, and was looked at when the request was routed here; there is no key,
 /// and a 200 is the answer.
-fn accept_stream<B>(request: &Request<B>) -> Result<Response<Empty<Bytes>>, Refusal> {
+fn accept_stream<B>(request: &Request<B>) -> Result<Response<Empty<Bytes>>, Rejection> {
     if request.method() != Method::CONNECT || !is_version_13(request.headers()) {
-        return Err(Refusal::NotWebSocket);
+        return Err(Rejection::NotWebSocket);
     }
     Ok(Response::new(Empty::new()))
 }

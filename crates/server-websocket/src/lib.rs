@@ -44,7 +44,7 @@ use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use protocol::websocket::{self, Kind};
-use server_kit::http::{self, Connection, Endpoint, Refusal};
+use server_kit::http::{self, Connection, Endpoint, Rejection};
 use server_kit::hub::Encode;
 use server_kit::settings::Frames;
 use server_kit::{Hub, Settings, Stop};
@@ -93,7 +93,7 @@ impl Endpoint for Sockets {
         &self,
         request: Request<Incoming>,
         connection: &Connection,
-    ) -> Result<Response<Self::Body>, Refusal> {
+    ) -> Result<Response<Self::Body>, Rejection> {
         let (response, agreement) = handshake::accept(&request, self.settings.transport.compression)?;
         let resume = http::resume(&request)?;
         let subscription = self.hub.subscribe(resume)?;

@@ -6,9 +6,9 @@ use std::pin::Pin;
 use protocol::deflate::Agreement;
 use protocol::websocket::Kind;
 use server_kit::heartbeat::Heartbeat;
-use server_kit::hub::Dismissed;
-use server_kit::seldom::Seldom;
+use server_kit::hub::CloseListener;
 use server_kit::stream::Stream;
+use server_kit::wake_gated::WakeGated;
 use server_kit::{Hub, Settings, Stop, Subscription, tls};
 
 use crate::close_reason::{self, End};
@@ -27,7 +27,7 @@ pub(crate) struct Session {
     kind: Kind,
     message_bytes: usize,
     heartbeat: Heartbeat,
-    dismissed: Dismissed,
+    dismissed: CloseListener,
 }
 
 impl Session {
@@ -69,7 +69,7 @@ impl Session {
             socket.send(greeting).await?;
         }
         // Two locks less for each event.
-        let mut ended = Seldom::new(ended(stop, self.dismissed.clone()));
+        let mut ended = WakeGated::new(ended(stop, self.dismissed.clone()));
         let mut runs = 0;
         loop {
             // Events first, since they are what wakes a session; but events that never end must hold up neither what the
@@ -92,9 +92,9 @@ impl Session {
 }
 
 /// Resolves once the server has the session end.
-async fn ended(stop: &Stop, mut dismissed: Dismissed) -> End {
+async fn ended(stop: &Stop, mut dismissed: CloseListener) -> End {
     tokio::select! {
         () = stop.requested() => End::Stopped,
-        dismissal = dismissed.heard() => End::Dismissed(dismissal),
+        dismissal = dismissed.heard() => End::CloseListener(dismissal),
     }
 }

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use server_kit::Settings;
-use server_kit::hub::Dismissal;
+use server_kit::hub::SessionClose;
 use server_kit::settings::Limits;
 use server_kit::testing::{message, numbered};
 use support::{close, frame, join, server, text};
@@ -63,14 +63,14 @@ async fn a_stop_does_not_wait_long_for_a_client_that_does_not_answer() {
 async fn a_dismissal_closes_all_sessions_of_now_with_its_code_and_reason() {
     let server = server(Settings::default()).await;
     let (one, two) = (join(&server, "/ws").await, join(&server, "/ws?channel=7").await);
-    server.hub.dismiss(Dismissal { code: 1011, reason: "a reason".to_owned() }).unwrap();
+    server.hub.dismiss(SessionClose { code: 1011, reason: "a reason".to_owned() }).unwrap();
     for mut peer in [one, two] {
         peer.expect(close(1011, "a reason")).await;
         peer.send(frame(0x88, &1011u16.to_be_bytes())).await;
         peer.expect_end().await;
     }
     let mut later = join(&server, "/ws").await;
-    server.hub.dismiss(Dismissal { code: 4000, reason: String::new() }).unwrap();
+    server.hub.dismiss(SessionClose { code: 4000, reason: String::new() }).unwrap();
     later.expect(close(4000, "")).await;
     later.expect_end().await;
 }
@@ -79,7 +79,7 @@ async fn a_dismissal_closes_all_sessions_of_now_with_its_code_and_reason() {
 async fn a_code_that_is_never_sent_dismisses_nobody() {
     let server = server(Settings::default()).await;
     let mut peer = join(&server, "/ws").await;
-    server.hub.dismiss(Dismissal { code: 1006, reason: String::new() }).unwrap_err();
+    server.hub.dismiss(SessionClose { code: 1006, reason: String::new() }).unwrap_err();
     server.until_waiting(1).await;
     server.publish("x");
     peer.expect([&[0x81, 48][..], numbered(1, "x").as_bytes()].concat()).await;

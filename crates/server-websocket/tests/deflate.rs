@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use protocol::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
 use server_kit::Settings;
-use server_kit::hub::Dismissal;
+use server_kit::hub::SessionClose;
 use server_kit::settings::{Compression, Frames, Limits, Transport};
 use server_kit::testing::{DATE, Peer, Running, message, numbered, secure};
 use server_kit::tls::Resumption;
@@ -230,7 +230,7 @@ async fn closes_are_said_and_answered_as_ever() {
     slow.peer.expect(close(1013, "too slow, missed 3")).await;
 
     let mut dismissed = Client::join(&server, "/ws").await;
-    server.hub.dismiss(Dismissal { code: 1011, reason: "a reason".to_owned() }).unwrap();
+    server.hub.dismiss(SessionClose { code: 1011, reason: "a reason".to_owned() }).unwrap();
     dismissed.peer.expect(close(1011, "a reason")).await;
     dismissed.peer.expect_end().await;
 
@@ -251,8 +251,8 @@ async fn a_broken_tls_record_in_a_compressed_session_is_counted() {
     let socket = peer.stream.get_mut().0;
     socket.write_all(b"\x17\x03\x03\0\x20 this was encrypted by nobody!!!").await.unwrap();
     server.until_waiting(0).await;
-    while server.hub.refused().is_none() {
+    while server.hub.rejected().is_none() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(server.hub.refused(), Some((1, "TLS: cannot decrypt peer's message".to_owned())));
+    assert_eq!(server.hub.rejected(), Some((1, "TLS: cannot decrypt peer's message".to_owned())));
 }

@@ -16,7 +16,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use protocol::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
 use server_kit::Settings;
-use server_kit::hub::Dismissal;
+use server_kit::hub::SessionClose;
 use server_kit::settings::{Compression, HttpVersion, Limits, Transport};
 use server_kit::testing::{Running, message, numbered};
 use server_kit::tls::{Certificate, HTTP_2, Resumption, TlsServer};
@@ -217,8 +217,8 @@ async fn what_is_no_handshake_is_refused_and_the_connection_goes_on() {
         .uri("http://localhost/ws")
         .extension(Protocol::from_static("websocket"))
         .header("sec-websocket-version", "8");
-    for refused in [get, old] {
-        let answer = ask(&mut sender, refused).await;
+    for rejected in [get, old] {
+        let answer = ask(&mut sender, rejected).await;
         assert_eq!(answer.status(), StatusCode::UPGRADE_REQUIRED);
         assert_eq!(answer.headers()["sec-websocket-version"], "13");
         let body = answer.into_body().collect().await.unwrap().to_bytes();
@@ -278,7 +278,7 @@ async fn a_dismissal_closes_every_stream_and_the_connection_goes_on() {
     let mut sender = connect(&server, &plain()).await;
     let mut dismissed = Stream::open(&mut sender, "/ws").await;
     server.until_waiting(1).await;
-    server.hub.dismiss(Dismissal { code: 1011, reason: "a reason".to_owned() }).unwrap();
+    server.hub.dismiss(SessionClose { code: 1011, reason: "a reason".to_owned() }).unwrap();
     dismissed.expect(close(1011, "a reason")).await;
     dismissed.send(frame(0x88, &1011u16.to_be_bytes())).await;
     dismissed.expect_end().await;

@@ -24,10 +24,10 @@ async fn events_come_behind_tls_and_a_broken_record_is_counted() {
     let socket = peer.stream.get_mut().0;
     socket.write_all(b"\x17\x03\x03\0\x20 this was encrypted by nobody!!!").await.unwrap();
     server.until_waiting(0).await;
-    while server.hub.refused().is_none() {
+    while server.hub.rejected().is_none() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(server.hub.refused(), Some((1, "TLS: cannot decrypt peer's message".to_owned())));
+    assert_eq!(server.hub.rejected(), Some((1, "TLS: cannot decrypt peer's message".to_owned())));
 }
 
 #[tokio::test]
@@ -78,5 +78,5 @@ async fn a_broken_record_below_sessions_on_http_2_is_counted_once() {
     let hub = server.hub.clone();
     server.stop();
     server.ended().await;
-    assert_eq!(hub.refused(), Some((1, "TLS: cannot decrypt peer's message".to_owned())));
+    assert_eq!(hub.rejected(), Some((1, "TLS: cannot decrypt peer's message".to_owned())));
 }

@@ -1,12 +1,12 @@
 //! What the HTTP techniques share: connections, requests that repeat, and posting the subscriber's own messages.
 //!
-//! - `direct`, `head`: exchanges on HTTP/1.1 whose answers are ordinary, without hyper
+//! - `fast_path`, `head`: exchanges on HTTP/1.1 whose answers are ordinary, without hyper
 //! - `taken_up`: hyper takes up an exchange whose answer is not
 //! - `template`: requests that repeat
 
-mod direct;
+mod fast_path;
 mod head;
-mod taken_up;
+mod hyper_handoff;
 mod template;
 
 use std::convert::Infallible;
@@ -26,9 +26,9 @@ use crate::byte_accounting::Protocol;
 use crate::headers::Exchange;
 use crate::heads::Kind;
 use crate::session::Session;
-use crate::transport::{Http2, Lent, Stream};
+use crate::transport::{Http2, ReclaimOnDrop, Stream};
 
-pub(super) use direct::Direct;
+pub(super) use fast_path::FastPath;
 pub(super) use head::Head;
 pub(super) use template::{Template, write_head};
 
@@ -92,8 +92,8 @@ impl Connection {
 }
 
 /// Lends a stream out; it ends politely when it comes back.
-fn lend(stream: Stream) -> Lent {
-    let (lent, returned) = Lent::new(stream);
+fn lend(stream: Stream) -> ReclaimOnDrop {
+    let (lent, returned) = ReclaimOnDrop::new(stream);
     tokio::task::spawn_local(async {
         if let Ok(stream) = returned.await {
             stream.close().await;
@@ -129,7 +129,7 @@ impl Keeper {
     /// Keeps the connection of an exchange that hyper takes up, and returns the head of its answer.
     pub(super) async fn take_up(
         &mut self,
-        exchange: taken_up::TakenUp,
+        exchange: hyper_handoff::HyperHandoff,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, SubscribeError> {
         let mut sender = exchange.hyper().await?;

@@ -12,7 +12,7 @@ use model::target::Answers;
 use protocol::{Start, lines};
 
 use super::content::Content;
-use super::http::{Direct, Head, Keeper, Template, unexpected, write_head};
+use super::http::{FastPath, Head, Keeper, Template, unexpected, write_head};
 use super::{REPORTED_BYTES, SubscribeError};
 use crate::headers::Exchange;
 use crate::heads::Kind;
@@ -33,7 +33,7 @@ pub(super) enum Found {
 pub(super) struct Poller {
     requests: Requests,
     /// The connection of ordinary answers, on HTTP/1.1 where connections are kept.
-    direct: Option<Direct>,
+    fast: Option<FastPath>,
     /// That of all others.
     keeper: Keeper,
 }
@@ -46,7 +46,7 @@ struct Requests {
 
 /// The head of an answer; who has read it has its body.
 enum Answer {
-    Direct(Head),
+    FastPath(Head),
     Hyper(Response<Incoming>),
 }
 
@@ -54,13 +54,13 @@ impl Poller {
     /// A poller that lets the server say "nothing new" as `empty` has it.
     pub(super) fn new(session: &Session, empty: EmptyAnswer) -> Self {
         let template = Template::new(session, Method::GET, protocol::paths::EVENTS, Exchange::Poll);
-        Self { requests: Requests { template, empty }, direct: None, keeper: Keeper::new() }
+        Self { requests: Requests { template, empty }, fast: None, keeper: Keeper::new() }
     }
 
     /// Opens the connection before the first poll.
     pub(super) async fn open(&mut self, session: &Session) -> Result<(), SubscribeError> {
-        if goes_direct(session) {
-            self.direct = Some(Direct::open(session).await?);
+        if takes_fast_path(session) {
+            self.fast = Some(FastPath::open(session).await?);
             return Ok(());
         }
         self.keeper.open(session).await
@@ -86,33 +86,33 @@ impl Poller {
             }
             status => match answer {
                 Answer::Hyper(answer) => Err(unexpected(answer).await),
-                Answer::Direct(_) => Err(self.unexpected(status).await),
+                Answer::FastPath(_) => Err(self.unexpected(status).await),
             },
         }
     }
 
     async fn ask(&mut self, session: &Session) -> Result<Answer, SubscribeError> {
-        if !goes_direct(session) || self.keeper.is_open() {
+        if !takes_fast_path(session) || self.keeper.is_open() {
             let request = self.requests.next(session)?;
             return Ok(Answer::Hyper(self.keeper.exchange(session, request).await?));
         }
-        if let Some(direct) = &mut self.direct
-            && direct.is_over().await
+        if let Some(fast) = &mut self.fast
+            && fast.is_over().await
         {
             // The server may have closed a connection that lay idle.
-            self.direct = None;
+            self.fast = None;
         }
-        let direct = match &mut self.direct {
-            Some(direct) => direct,
-            none => none.insert(Direct::open(session).await?),
+        let fast = match &mut self.fast {
+            Some(fast) => fast,
+            none => none.insert(FastPath::open(session).await?),
         };
         session.request();
-        match direct.exchange(&self.requests.written(session)?).await {
-            Ok(head) => Ok(Answer::Direct(head)),
+        match fast.exchange(&self.requests.written(session)?).await {
+            Ok(head) => Ok(Answer::FastPath(head)),
             Err(stuck) => {
                 let request = self.requests.next(session)?;
-                let Some(direct) = self.direct.take() else { unreachable!("it is stuck") };
-                Ok(Answer::Hyper(self.keeper.take_up(direct.hand_over(stuck), request).await?))
+                let Some(fast) = self.fast.take() else { unreachable!("it is stuck") };
+                Ok(Answer::Hyper(self.keeper.take_up(fast.hand_over(stuck), request).await?))
             }
         }
     }
@@ -139,14 +139,14 @@ impl Poller {
     fn headers<'a>(&self, answer: &'a Answer) -> Cow<'a, HeaderMap> {
         match answer {
             Answer::Hyper(answer) => Cow::Borrowed(answer.headers()),
-            Answer::Direct(_) => Cow::Owned(self.direct.as_ref().map(Direct::headers).unwrap_or_default()),
+            Answer::FastPath(_) => Cow::Owned(self.fast.as_ref().map(FastPath::headers).unwrap_or_default()),
         }
     }
 
     async fn deliver(&mut self, session: &Session, answer: Answer) -> Result<Found, SubscribeError> {
         let mut batch = Batch::of(session, &answer)?;
         match answer {
-            Answer::Direct(_) => while self.next_part(|part| batch.push(part)).await? {},
+            Answer::FastPath(_) => while self.next_part(|part| batch.push(part)).await? {},
             Answer::Hyper(answer) => {
                 let mut body = answer.into_body();
                 while let Some(frame) = body.frame().await {
@@ -180,17 +180,17 @@ impl Poller {
         &mut self,
         take: impl FnOnce(&[u8]) -> Result<(), SubscribeError>,
     ) -> Result<bool, SubscribeError> {
-        let Some(direct) = &mut self.direct else { return Ok(false) };
-        match direct.body().await {
+        let Some(fast) = &mut self.fast else { return Ok(false) };
+        match fast.body().await {
             Ok([]) => Ok(false),
             Ok(part) => {
                 let len = part.len();
                 take(part)?;
-                direct.consume(len);
+                fast.consume(len);
                 Ok(true)
             }
-            Err(broke) => match self.direct.take() {
-                Some(direct) => Err(direct.broken_body(broke).await),
+            Err(broke) => match self.fast.take() {
+                Some(fast) => Err(fast.broken_body(broke).await),
                 None => Ok(false),
             },
         }
@@ -226,14 +226,14 @@ impl Requests {
 impl Answer {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Direct(head) => head.status,
+            Self::FastPath(head) => head.status,
             Self::Hyper(answer) => answer.status(),
         }
     }
 
     fn coding(&self) -> Option<&HeaderValue> {
         match self {
-            Self::Direct(head) => head.coding.as_ref(),
+            Self::FastPath(head) => head.coding.as_ref(),
             Self::Hyper(answer) => answer.headers().get(CONTENT_ENCODING),
         }
     }
@@ -274,7 +274,7 @@ impl<'a> Batch<'a> {
 }
 
 /// Whether ordinary answers are read without hyper: HTTP/2, and a connection for each request, are hyper's.
-fn goes_direct(session: &Session) -> bool {
+fn takes_fast_path(session: &Session) -> bool {
     session.settings().transport.http == HttpVersion::Http1 && session.settings().http.keep_alive
 }
 

@@ -11,12 +11,12 @@
 //! - `socket`: a client by hand, for code that is not a subscriber
 //! - `trouble`: what can go wrong
 
+mod error;
 mod inbox;
 mod outbox;
 mod polling;
 mod requests;
 mod socket;
-mod trouble;
 mod upgrade;
 mod websocket;
 
@@ -28,12 +28,12 @@ use protocol::socket_io::{self, Argument, Kind, Packet};
 use super::SubscribeError;
 use crate::session::Session;
 
+use error::Break;
 use inbox::{Application, Heartbeat, Inbox};
 use outbox::Outbox;
-use trouble::Break;
 
+pub use error::SocketIoError;
 pub use socket::Socket;
-pub use trouble::SocketIoError;
 
 /// Joins the main namespace and takes its events [`MESSAGE`](socket_io::MESSAGE) until the server ends the session, or
 /// the trial does, which leaves the namespace and closes the session.

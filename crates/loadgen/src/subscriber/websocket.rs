@@ -3,14 +3,14 @@
 //!
 //! - `handshake`: what is asked for, and what the server's answer must be
 //! - `plain`, `frame`: frames without extensions
-//! - `judge`: what tungstenite says of frames that are not a message each
+//! - `fallback`: what tungstenite says of frames that are not a message each
 //! - `deflated`: compressed frames, by the codec of [`protocol::deflate`]
 
 mod deflated;
 mod frame;
 pub(super) mod handshake;
-mod judge;
 mod plain;
+mod tungstenite_fallback;
 
 use std::io;
 use std::time::Duration;

@@ -15,7 +15,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::{Mutex, Notify, watch};
 
-use super::{Lent, Stream};
+use super::{ReclaimOnDrop, Stream};
 use crate::subscriber::SubscribeError;
 
 /// Flow-control windows as Chromium announces them (its SETTINGS_INITIAL_WINDOW_SIZE, and 65,535 plus its first
@@ -35,12 +35,12 @@ struct Inner {
     extended_connect: watch::Receiver<bool>,
 }
 
-type Hyper = Connection<TokioIo<Lent>, Full<Bytes>, OnThisThread>;
+type Hyper = Connection<TokioIo<ReclaimOnDrop>, Full<Bytes>, OnThisThread>;
 
 impl Http2 {
     /// Speaks HTTP/2 on a fresh connection.
     pub(crate) async fn open(stream: Stream) -> Result<Self, SubscribeError> {
-        let (lent, returned) = Lent::new(stream);
+        let (lent, returned) = ReclaimOnDrop::new(stream);
         let read = Rc::new(Notify::new());
         let (sender, connection) = http2::Builder::new(OnThisThread)
             .initial_stream_window_size(STREAM_WINDOW)

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, version};
 
-use super::tickets::Tickets;
+use super::session_tickets::Tickets;
 use super::trust::{Trust, Verifier};
 use crate::byte_accounting::Protocol;
 use crate::subscriber::SubscribeError;

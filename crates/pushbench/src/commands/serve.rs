@@ -126,7 +126,7 @@ fn server(technique: &Technique, application: Application) -> anyhow::Result<reg
 
 /// On standard error, if connections were refused: a client that does not speak what is served here.
 fn tell_refusals(hub: &Hub) {
-    if let Some((count, reason)) = hub.refused() {
+    if let Some((count, reason)) = hub.rejected() {
         // Nobody may be left to read it.
         let _ = writeln!(io::stderr(), "connections refused: {count}; the last: {reason}");
     }

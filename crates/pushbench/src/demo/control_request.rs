@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use serde::Deserialize;
-use server_kit::hub::{DismissError, Dismissal};
+use server_kit::hub::{SessionClose, SessionCloseError};
 
 use super::state::DemoState;
 
@@ -53,7 +53,7 @@ pub(super) enum ControlError {
     },
     /// The close code must not be sent.
     #[error(transparent)]
-    CloseCode(#[from] DismissError),
+    CloseCode(#[from] SessionCloseError),
 }
 
 impl ControlRequest {
@@ -76,8 +76,8 @@ impl ControlRequest {
         self.rate_per_s.is_none() && self.close_code.is_none() && numbers.iter().all(Option::is_none)
     }
 
-    fn dismissal(&self) -> Option<Dismissal> {
-        self.close_code.map(|code| Dismissal { code, reason: REASON.to_owned() })
+    fn dismissal(&self) -> Option<SessionClose> {
+        self.close_code.map(|code| SessionClose { code, reason: REASON.to_owned() })
     }
 
     /// Applies it.

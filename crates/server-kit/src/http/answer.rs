@@ -7,7 +7,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use protocol::Resume;
 
-use super::Refusal;
+use super::Rejection;
 use crate::gzip::Encoding;
 
 /// Keeps caches from answering in the server's place.
@@ -37,8 +37,8 @@ pub fn no_content() -> Response<Full<Bytes>> {
 ///
 /// # Errors
 ///
-/// [`Refusal::BadRequest`] when the query cannot be understood.
-pub fn resume(request: &Request<Incoming>) -> Result<Resume, Refusal> {
+/// [`Rejection::BadRequest`] when the query cannot be understood.
+pub fn resume(request: &Request<Incoming>) -> Result<Resume, Rejection> {
     let query = request.uri().query().unwrap_or_default();
-    Resume::from_query(query).map_err(|error| Refusal::BadRequest(error.to_string()))
+    Resume::from_query(query).map_err(|error| Rejection::BadRequest(error.to_string()))
 }

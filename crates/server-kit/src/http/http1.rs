@@ -12,12 +12,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 
 use super::connection::{After, Connection};
-use super::rewound::Rewound;
+use super::prefixed_stream::PrefixedStream;
 use super::{Endpoint, Site};
 use crate::listener::Admission;
 use crate::settings::Limits;
 use crate::stream::Stream;
-use crate::{linger, tls};
+use crate::{graceful_close, tls};
 
 /// hyper accepts no smaller buffer.
 const SMALLEST_BUFFER: usize = 8 * 1024;
@@ -51,15 +51,15 @@ pub(super) async fn rest<E: Endpoint>(
     admission: Admission,
 ) {
     let connection = Arc::new(Connection::default());
-    let stream = Rewound::new(stream, read);
+    let stream = PrefixedStream::new(stream, read);
     // In a box of its own, which goes with HTTP: an upgraded connection is no larger than it has to be.
     let (read, stream, ended) = Box::pin(speak(&site, &connection, stream, &admission)).await;
     match connection.take() {
         After::Upgrade(session) if ended.is_ok() => session(stream, read).await,
-        After::Linger => linger::close(stream).await,
+        After::Linger => graceful_close::close(stream).await,
         // An error may have left input unread, behind an answer that tells why.
         _ if ended.is_err() => give_up(&site, stream, ended).await,
-        After::Close | After::Upgrade(_) => linger::end(stream).await,
+        After::Close | After::Upgrade(_) => graceful_close::end(stream).await,
     }
     drop(admission);
 }
@@ -68,7 +68,7 @@ pub(super) async fn rest<E: Endpoint>(
 async fn speak<E: Endpoint>(
     site: &Arc<Site<E, Builder>>,
     connection: &Arc<Connection>,
-    stream: Rewound,
+    stream: PrefixedStream,
     admission: &Admission,
 ) -> (Bytes, Stream, hyper::Result<()>) {
     let admitted = matches!(admission, Admission::Admitted(_));
@@ -100,10 +100,10 @@ async fn give_up<E: Endpoint>(site: &Site<E, Builder>, mut stream: Stream, ended
     if let Err(error) = ended {
         tls::count_broken(&site.hub, &error);
         if error.is_parse_version_h2() {
-            site.hub.refuse(&"a client speaks HTTP/2, and this server HTTP/1.1");
+            site.hub.reject(&"a client speaks HTTP/2, and this server HTTP/1.1");
             // The client may be gone.
             let _ = stream.write_all(GO_AWAY).await;
         }
     }
-    linger::close(stream).await;
+    graceful_close::close(stream).await;
 }

@@ -24,8 +24,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::timeout;
 
 use super::connection::{After, Connection, Upgrade};
-use super::{Endpoint, Lent, Site};
-use crate::linger;
+use super::{Endpoint, ReclaimOnDrop, Site};
+use crate::graceful_close;
 use crate::listener::{self, Admission};
 use crate::settings::Limits;
 use crate::stream::Stream;
@@ -55,18 +55,18 @@ pub(super) async fn connection<E: Endpoint>(
 ) {
     let begun = tokio::select! {
         begun = timeout(site.limits.idle, preface::read(&mut stream)) => begun,
-        () = site.stop.requested() => return linger::close(stream).await,
+        () = site.stop.requested() => return graceful_close::close(stream).await,
     };
     let stream = match begun {
         Ok(Ok(read)) => speak(&site, stream, read, &admission).await,
         Ok(Err(error)) => {
-            preface::refuse(&site.hub, &mut stream, &error).await;
+            preface::reject(&site.hub, &mut stream, &error).await;
             Some(stream)
         }
         Err(_said_nothing) => Some(stream),
     };
     if let Some(stream) = stream {
-        linger::close(stream).await;
+        graceful_close::close(stream).await;
     }
     drop(admission);
 }
@@ -78,7 +78,7 @@ async fn speak<E: Endpoint>(
     read: Bytes,
     admission: &Admission,
 ) -> Option<Stream> {
-    let (lent, returned) = Lent::new(stream, read, &site.hub);
+    let (lent, returned) = ReclaimOnDrop::new(stream, read, &site.hub);
     let activity = Arc::new(Activity::default());
     let admitted = matches!(admission, Admission::Admitted(_));
     // An error of the client's protocol has been answered by h2, and one of TLS was counted where it was read.
@@ -88,7 +88,7 @@ async fn speak<E: Endpoint>(
 
 async fn drive<E: Endpoint>(
     site: &Arc<Site<E, Builder>>,
-    stream: Lent,
+    stream: ReclaimOnDrop,
     activity: &Arc<Activity>,
     admitted: bool,
 ) -> hyper::Result<()> {

@@ -8,7 +8,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::{Request, Response};
 use tokio::time::timeout;
 
-use super::{Refusal, no_content, resume};
+use super::{Rejection, no_content, resume};
 use crate::Hub;
 use crate::hub::PublishError;
 use crate::settings::Limits;
@@ -17,27 +17,27 @@ pub(super) async fn post(
     request: Request<Incoming>,
     hub: &Hub,
     limits: &Limits,
-) -> Result<Response<Full<Bytes>>, Refusal> {
+) -> Result<Response<Full<Bytes>>, Rejection> {
     let channel = resume(&request)?.channel;
     let body = read(request.into_body(), limits).await?;
     hub.uplink(channel, &body).map_err(|error| match error {
-        PublishError::UnknownChannel(_) => Refusal::NoSuchChannel(error.to_string()),
-        PublishError::TooLong { limit, .. } => Refusal::BodyTooLarge { limit },
-        other => Refusal::BadRequest(other.to_string()),
+        PublishError::UnknownChannel(_) => Rejection::NoSuchChannel(error.to_string()),
+        PublishError::TooLong { limit, .. } => Rejection::BodyTooLarge { limit },
+        other => Rejection::BadRequest(other.to_string()),
     })?;
     Ok(no_content())
 }
 
-async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, Refusal> {
+async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, Rejection> {
     let limit = limits.body_bytes;
     if body.size_hint().lower() > limit as u64 {
-        return Err(Refusal::BodyTooLarge { limit });
+        return Err(Rejection::BodyTooLarge { limit });
     }
     let whole = timeout(limits.idle, Limited::new(body, limit).collect()).await;
-    match whole.map_err(|_| Refusal::TimedOut)? {
+    match whole.map_err(|_| Rejection::TimedOut)? {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if is_over_limit(&*error) => Err(Refusal::BodyTooLarge { limit }),
-        Err(error) => Err(Refusal::BadRequest(error.to_string())),
+        Err(error) if is_over_limit(&*error) => Err(Rejection::BodyTooLarge { limit }),
+        Err(error) => Err(Rejection::BadRequest(error.to_string())),
     }
 }
 

@@ -62,7 +62,7 @@ impl Subscription {
         self.position
     }
 
-    /// All events that are there, as they go on the wire, up to `max_bytes`, but one at least; over 64 KiB, up to where the hub's
+    /// All events that are there, as they go on the peer, up to `max_bytes`, but one at least; over 64 KiB, up to where the hub's
     /// memory parts. The rest is there for the next call. None if there is nothing. Never waits.
     ///
     /// # Errors

@@ -184,13 +184,13 @@ fn what_one_technique_could_not_carry_none_is_given() {
     let settings =
         Settings { limits: Limits { message_bytes: 60, ..Limits::default() }, ..Settings::default() };
     let hub = hub(&settings);
-    let refused = |message: &[u8]| hub.publish(0, BytesMut::from(message)).unwrap_err().to_string();
-    assert_eq!(refused(b"hello"), "not a message: a message of 5 bytes is too short to hold a stamp");
-    assert_eq!(refused(&message("a\nb")), "not a message: it holds a line break");
+    let rejected = |message: &[u8]| hub.publish(0, BytesMut::from(message)).unwrap_err().to_string();
+    assert_eq!(rejected(b"hello"), "not a message: a message of 5 bytes is too short to hold a stamp");
+    assert_eq!(rejected(&message("a\nb")), "not a message: it holds a line break");
     let mut not_utf8 = message("x");
     not_utf8[45] = 0xff;
-    assert_eq!(refused(&not_utf8), "not a message: it is not UTF-8");
-    assert_eq!(refused(&message("fourteen bytes")), "a message of 61 bytes is over the limit of 60");
+    assert_eq!(rejected(&not_utf8), "not a message: it is not UTF-8");
+    assert_eq!(rejected(&message("fourteen bytes")), "a message of 61 bytes is over the limit of 60");
     assert_eq!(hub.publish(0, message("thirteen byte")), Ok(1));
 }
 

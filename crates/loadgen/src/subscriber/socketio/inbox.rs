@@ -8,8 +8,8 @@ use protocol::socket_io::{self, Decoder, MAIN, Packet};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::error::{Break, SocketIoError};
 use super::outbox::Outbox;
-use super::trouble::{Break, SocketIoError};
 use crate::session::Session;
 use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
 

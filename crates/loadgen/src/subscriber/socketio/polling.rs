@@ -11,16 +11,16 @@ use protocol::engine_io::{Decoder, Handshake, Kind as PacketKind, Packet};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::error::{Break, SocketIoError};
 use super::inbox::{Application, Inbox, handshake};
 use super::outbox::{Batch, Outbox};
 use super::requests::Requests;
-use super::trouble::{Break, SocketIoError};
 use crate::heads::Kind;
 use crate::session::Session;
 use crate::subscriber::content::Content;
 use crate::subscriber::http::{Keeper, head_of, unexpected};
 use crate::subscriber::websocket::CLOSING;
-use crate::subscriber::{MESSAGE_LIMIT, SubscribeError, REPORTED_BYTES, first_line};
+use crate::subscriber::{MESSAGE_LIMIT, REPORTED_BYTES, SubscribeError, first_line};
 
 /// Polls and posts until the server ends the session or the trial does.
 pub(super) async fn run(session: &Session, inbox: &mut Inbox<'_, impl Application>) -> Result<(), Break> {

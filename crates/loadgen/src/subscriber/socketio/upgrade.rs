@@ -6,9 +6,9 @@ use std::time::Duration;
 use protocol::engine_io::{Handshake, Kind, Packet};
 use tokio::sync::watch;
 
+use super::error::{Break, SocketIoError};
 use super::inbox::{Application, Inbox};
 use super::polling::{Begun, begin};
-use super::trouble::{Break, SocketIoError};
 use super::websocket::Frames;
 use crate::session::Session;
 use crate::subscriber::SubscribeError;

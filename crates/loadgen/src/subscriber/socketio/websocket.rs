@@ -7,9 +7,9 @@ use protocol::deflate::Kind as FrameKind;
 use protocol::engine_io::{Handshake, Kind, PROBE, Packet};
 use tokio::time::timeout;
 
+use super::error::{Break, SocketIoError};
 use super::inbox::{Application, Inbox, handshake, unexpected};
 use super::requests::websocket_target;
-use super::trouble::{Break, SocketIoError};
 use crate::session::Session;
 use crate::subscriber::SubscribeError;
 use crate::subscriber::websocket::handshake::upgrade;

@@ -1,7 +1,7 @@
 //! Frames without extensions.
 //!
 //! A message in a frame of its own is read where it lies and written as it goes. Of every other frame tungstenite says
-//! what it is, [in memory](Judge), so that responses, rejections and errors are those of tungstenite.
+//! what it is, [in memory](TungsteniteFallback), so that responses, rejections and errors are those of tungstenite.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::frame::{Front, front, write};
-use super::judge::{End, Judge};
+use super::tungstenite_fallback::{End, TungsteniteFallback};
 use super::{Frames, dismissal};
 use crate::subscriber::SubscribeError;
 
@@ -32,7 +32,7 @@ pub struct Socket<S> {
     output: BytesMut,
     /// Whether all that was written has left the layers below.
     flushed: bool,
-    judge: Option<Box<Judge>>,
+    fallback: Option<Box<TungsteniteFallback>>,
 }
 
 /// What is at the front of the input.
@@ -47,7 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// `read` is what came behind the handshake.
     pub(in crate::subscriber) fn new(stream: S, read: Bytes) -> Self {
         let (input, output) = (read.into(), BytesMut::new());
-        Self { stream, input, room: READ_BYTES, output, flushed: true, judge: None }
+        Self { stream, input, room: READ_BYTES, output, flushed: true, fallback: None }
     }
 
     /// Waits for messages, and hands on all that are whole with one read of the stream. False at the connection's end.
@@ -110,10 +110,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if kind == Kind::Text {
             std::str::from_utf8(message).map_err(Error::from)?;
         }
-        match &mut self.judge {
+        match &mut self.fallback {
             // It says why not.
-            Some(judge) if !judge.can_write() => {
-                judge.write(Message::binary(Bytes::new()), &mut self.output)?;
+            Some(fallback) if !fallback.can_write() => {
+                fallback.write(Message::binary(Bytes::new()), &mut self.output)?;
             }
             _ => {
                 // Nobody here has to be kept from guessing it (RFC 6455 §10.3).
@@ -129,8 +129,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         &mut self,
         frame: Option<CloseFrame>,
     ) -> Result<(), SubscribeError> {
-        let judge = self.judge.get_or_insert_with(|| Box::new(Judge::new()));
-        judge.close(frame, &mut self.output)?;
+        let fallback = self.fallback.get_or_insert_with(|| Box::new(TungsteniteFallback::new()));
+        fallback.close(frame, &mut self.output)?;
         self.flush().await
     }
 
@@ -141,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// What is whole at the front of the input; a message stays there.
     fn next_in_input(&mut self) -> Result<Option<Next>, Error> {
-        if self.judge.as_ref().is_none_or(|judge| judge.is_idle()) {
+        if self.fallback.as_ref().is_none_or(|fallback| fallback.is_idle()) {
             match front(&self.input) {
                 Front::Message(kind, place) if is_sound(kind, &self.input[place.clone()]) => {
                     return Ok(Some(Next::Message(kind, place)));
@@ -156,19 +156,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.judge_next()
     }
 
-    /// Lets tungstenite judge what is there of the frame at the front of the input.
+    /// Lets tungstenite fallback what is there of the frame at the front of the input.
     fn judge_next(&mut self) -> Result<Option<Next>, Error> {
-        let Self { input, output, judge, .. } = self;
-        let judge = judge.get_or_insert_with(|| Box::new(Judge::new()));
-        let message = match judge.left() {
+        let Self { input, output, fallback, .. } = self;
+        let fallback = fallback.get_or_insert_with(|| Box::new(TungsteniteFallback::new()));
+        let message = match fallback.left() {
             0 => match announced(input) {
                 None => return Ok(None),
-                Some((header, len)) => judge.begin(&input.split_to(header), len, output)?,
+                Some((header, len)) => fallback.begin(&input.split_to(header), len, output)?,
             },
             _ if input.is_empty() => return Ok(None),
             left => {
                 let there = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
-                judge.go_on(&input.split_to(there), output)?
+                fallback.go_on(&input.split_to(there), output)?
             }
         };
         Ok(Some(Next::Judged(message)))
@@ -201,8 +201,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             Ok(0) => End::Closed,
             Err(error) => End::Broken(error),
         };
-        let judge = self.judge.get_or_insert_with(|| Box::new(Judge::new()));
-        match judge.end(end, &mut self.output) {
+        let fallback = self.fallback.get_or_insert_with(|| Box::new(TungsteniteFallback::new()));
+        match fallback.end(end, &mut self.output) {
             Ok(_) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => Ok(false),
             Err(error) => Err(error.into()),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use model::close_case::CloseFrame;
-use server_kit::hub::Dismissal;
+use server_kit::hub::SessionClose;
 use server_kit::settings::{Limits, Transport};
 use server_kit::tls::{Certificate, Resumption, TlsServer};
 use server_kit::{Hub, Settings, Stopper, lifetime};
@@ -67,7 +67,7 @@ impl CaseServer {
         match (&mut self.server, &case.ending) {
             (Server::Ours { stopper, .. }, Ending::Stopped) => stopper.stop(),
             (Server::Ours { hub, .. }, Ending::OnRequest) => {
-                hub.dismiss(Dismissal { code: case.code, reason: REASON.to_owned() })?;
+                hub.dismiss(SessionClose { code: case.code, reason: REASON.to_owned() })?;
             }
             (Server::Ours { .. }, _) => {}
             // Where the server has ended already, the client's events show it.

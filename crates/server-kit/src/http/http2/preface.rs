@@ -43,11 +43,11 @@ pub(super) async fn read(stream: &mut Stream) -> Result<Bytes, Error> {
 }
 
 /// Counts the connection, and tells the client in HTTP/1.1, which it most likely speaks.
-pub(super) async fn refuse(hub: &Hub, stream: &mut Stream, error: &Error) {
+pub(super) async fn reject(hub: &Hub, stream: &mut Stream, error: &Error) {
     if let Error::Io(error) = error {
         return tls::count_broken(hub, error);
     }
-    hub.refuse(error);
+    hub.reject(error);
     let text = error.to_string();
     let answer = format!(
         "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}\n",

@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 #[derive(Default)]
-pub(super) struct Outlet {
+pub(super) struct UplinkQueue {
     receivers: Mutex<Vec<mpsc::Sender<BytesMut>>>,
     dropped: AtomicU64,
 }
 
-impl Outlet {
+impl UplinkQueue {
     pub(super) fn receiver(&self, capacity: usize) -> mpsc::Receiver<BytesMut> {
         let (sender, receiver) = mpsc::channel(capacity);
         self.receivers.lock().unwrap_or_else(PoisonError::into_inner).push(sender);

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::super::SubscribeError;
-use crate::transport::Lent;
+use crate::transport::ReclaimOnDrop;
 
 /// How a connection broke.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub(in crate::subscriber) enum Broke {
 
 /// A connection with an exchange under way.
 #[derive(Debug)]
-pub(in crate::subscriber) struct TakenUp {
-    stream: Lent,
+pub(in crate::subscriber) struct HyperHandoff {
+    stream: ReclaimOnDrop,
     /// So many bytes of the request are on the wire already; hyper writes them once more.
     written: usize,
     /// What was read of the answer.
@@ -45,8 +45,8 @@ enum Asked {
     Yes,
 }
 
-impl TakenUp {
-    pub(super) fn new(stream: Lent, written: usize, read: Bytes, broke: Option<Broke>) -> Self {
+impl HyperHandoff {
+    pub(super) fn new(stream: ReclaimOnDrop, written: usize, read: Bytes, broke: Option<Broke>) -> Self {
         Self { stream, written, read, broke, asked: Asked::No, reader: None }
     }
 
@@ -73,7 +73,7 @@ impl TakenUp {
     }
 }
 
-impl AsyncRead for TakenUp {
+impl AsyncRead for HyperHandoff {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -97,7 +97,7 @@ impl AsyncRead for TakenUp {
     }
 }
 
-impl AsyncWrite for TakenUp {
+impl AsyncWrite for HyperHandoff {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.asked == Asked::No {
             self.asked = Asked::Writing;

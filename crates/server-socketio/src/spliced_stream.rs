@@ -1,7 +1,7 @@
 //! A WebSocket's stream under the library: events go out between the library's frames, and it ends with the server. Where
-//! its session was begun in the client's place, what the library says first is replaced ([`begin`](crate::begin)).
+//! its session was begun in the client's place, what the library says first is replaced ([`handshake_workaround`](crate::begin)).
 //!
-//! The reading task writes the events ([`lane`](crate::lane)), so that one wake-up is enough for it. A session that never
+//! The reading task writes the events ([`event_injector`](crate::event_injector)), so that one wake-up is enough for it. A session that never
 //! joined is not known to those who close; its input ends once all others are closed.
 
 use std::convert::Infallible;
@@ -11,17 +11,17 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use protocol::websocket;
-use server_kit::http::Lent;
+use server_kit::http::ReclaimOnDrop;
 use server_kit::{Stop, Stopper};
 use socketioxide::TransportType;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::begin::UPGRADED;
-use crate::lane::RUN_BYTES;
+use crate::event_injector::RUN_BYTES;
+use crate::handshake_workaround::UPGRADED;
 use crate::session::{Attendance, Session};
 
-pub(crate) struct Watched {
-    stream: Lent,
+pub(crate) struct SplicedStream {
+    stream: ReclaimOnDrop,
     session: Session,
     /// To say that the probe is answered: that is the first that is written.
     probe: Option<Stopper>,
@@ -39,9 +39,9 @@ pub(crate) struct Watched {
     closed: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-impl Watched {
+impl SplicedStream {
     pub(crate) fn new(
-        stream: Lent,
+        stream: ReclaimOnDrop,
         session: Session,
         probe: Option<Stopper>,
         first: Option<Bytes>,
@@ -71,8 +71,8 @@ impl Watched {
             if self.held_up {
                 return Poll::Pending;
             }
-            let lane = self.session.lane();
-            self.events = ready!(lane.poll_frames(TransportType::Websocket, RUN_BYTES, cx));
+            let injector = self.session.injector();
+            self.events = ready!(injector.poll_frames(TransportType::Websocket, RUN_BYTES, cx));
         }
     }
 
@@ -96,7 +96,7 @@ impl Watched {
     /// The library offers these bytes, of which the first were offered before.
     fn note(&mut self, offered: &[u8]) {
         // It offers whole frames only, and what was not taken again.
-        self.session.lane().note(websocket::messages(&offered[self.offered.min(offered.len())..]));
+        self.session.injector().note(websocket::messages(&offered[self.offered.min(offered.len())..]));
         self.offered = offered.len();
     }
 
@@ -113,7 +113,7 @@ impl Watched {
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for SplicedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -130,7 +130,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for SplicedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         while let Some(first) = &mut this.first {

@@ -15,14 +15,14 @@ use super::Stream;
 
 /// A stream in somebody else's hands.
 #[derive(Debug)]
-pub(crate) struct Lent {
+pub(crate) struct ReclaimOnDrop {
     /// Always there until this is dropped.
     stream: Option<Stream>,
     back: Option<oneshot::Sender<Stream>>,
     read: Option<Rc<Notify>>,
 }
 
-impl Lent {
+impl ReclaimOnDrop {
     /// Lends `stream`; the receiver gets it back.
     pub(crate) fn new(stream: Stream) -> (Self, oneshot::Receiver<Stream>) {
         let (back, returned) = oneshot::channel();
@@ -40,7 +40,7 @@ impl Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for ReclaimOnDrop {
     fn drop(&mut self) {
         if let (Some(stream), Some(back)) = (self.stream.take(), self.back.take()) {
             // When nobody waits for it any more, the trial is over and the stream just ends.
@@ -49,7 +49,7 @@ impl Drop for Lent {
     }
 }
 
-impl AsyncRead for Lent {
+impl AsyncRead for ReclaimOnDrop {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -63,7 +63,7 @@ impl AsyncRead for Lent {
     }
 }
 
-impl AsyncWrite for Lent {
+impl AsyncWrite for ReclaimOnDrop {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.stream()?.poll_write(cx, bytes)
     }

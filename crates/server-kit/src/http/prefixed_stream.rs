@@ -10,12 +10,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::stream::Stream;
 
 #[derive(Debug)]
-pub(super) struct Rewound {
+pub(super) struct PrefixedStream {
     read: Bytes,
     stream: Stream,
 }
 
-impl Rewound {
+impl PrefixedStream {
     pub(super) fn new(stream: Stream, read: Bytes) -> Self {
         Self { read, stream }
     }
@@ -31,7 +31,7 @@ impl Rewound {
     }
 }
 
-impl AsyncRead for Rewound {
+impl AsyncRead for PrefixedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -47,7 +47,7 @@ impl AsyncRead for Rewound {
     }
 }
 
-impl AsyncWrite for Rewound {
+impl AsyncWrite for PrefixedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

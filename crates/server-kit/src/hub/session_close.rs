@@ -9,7 +9,7 @@ pub const LONGEST_REASON: usize = 123;
 
 /// The application's word that its WebSocket sessions are over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dismissal {
+pub struct SessionClose {
     /// What the close frame gives as the code (RFC 6455 §7.4).
     pub code: u16,
     /// What it gives as the reason; up to [`LONGEST_REASON`] bytes.
@@ -18,7 +18,7 @@ pub struct Dismissal {
 
 /// Why nobody was dismissed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DismissError {
+pub enum SessionCloseError {
     /// RFC 6455 §7.4 has nobody send this code.
     #[error("close code {code} is never sent: {}", why_never(*.code))]
     Code {
@@ -33,20 +33,20 @@ pub enum DismissError {
     },
 }
 
-impl Dismissal {
+impl SessionClose {
     /// Whether a close frame may say this.
     ///
     /// # Errors
     ///
     /// When the code is none that is sent (RFC 6455 §7.4.1 and §7.4.2, with what IANA has assigned since), or the
     /// reason is too long (§5.5).
-    pub fn check(&self) -> Result<(), DismissError> {
+    pub fn check(&self) -> Result<(), SessionCloseError> {
         if !may_be_sent(self.code) {
-            return Err(DismissError::Code { code: self.code });
+            return Err(SessionCloseError::Code { code: self.code });
         }
         match self.reason.len() {
             ..=LONGEST_REASON => Ok(()),
-            len => Err(DismissError::Reason { len }),
+            len => Err(SessionCloseError::Reason { len }),
         }
     }
 }
@@ -68,33 +68,33 @@ fn why_never(code: u16) -> &'static str {
 }
 
 /// Where the application's word goes out.
-pub(super) struct Dismissals(watch::Sender<Option<Arc<Dismissal>>>);
+pub(super) struct SessionCloses(watch::Sender<Option<Arc<SessionClose>>>);
 
-impl Default for Dismissals {
+impl Default for SessionCloses {
     fn default() -> Self {
         Self(watch::Sender::new(None))
     }
 }
 
-impl Dismissals {
-    pub(super) fn give(&self, dismissal: Dismissal) -> Result<(), DismissError> {
+impl SessionCloses {
+    pub(super) fn give(&self, dismissal: SessionClose) -> Result<(), SessionCloseError> {
         dismissal.check()?;
         self.0.send_replace(Some(Arc::new(dismissal)));
         Ok(())
     }
 
-    pub(super) fn ear(&self) -> Dismissed {
-        Dismissed(self.0.subscribe())
+    pub(super) fn ear(&self) -> CloseListener {
+        CloseListener(self.0.subscribe())
     }
 }
 
-/// A session's ear for its [`Dismissal`]; hears what is said after it was made.
+/// A session's ear for its [`SessionClose`]; hears what is said after it was made.
 #[derive(Debug, Clone)]
-pub struct Dismissed(watch::Receiver<Option<Arc<Dismissal>>>);
+pub struct CloseListener(watch::Receiver<Option<Arc<SessionClose>>>);
 
-impl Dismissed {
+impl CloseListener {
     /// Resolves once the session is dismissed. Pends for ever where the hub is gone. Cancel-safe.
-    pub async fn heard(&mut self) -> Arc<Dismissal> {
+    pub async fn heard(&mut self) -> Arc<SessionClose> {
         loop {
             if self.0.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -110,14 +110,14 @@ impl Dismissed {
 mod tests {
     use super::*;
 
-    fn checked(code: u16) -> Result<(), DismissError> {
-        Dismissal { code, reason: String::new() }.check()
+    fn checked(code: u16) -> Result<(), SessionCloseError> {
+        SessionClose { code, reason: String::new() }.check()
     }
 
     #[test]
     fn codes_that_nobody_sends_are_refused() {
         for code in [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1999, 2000, 2999, 5000, u16::MAX] {
-            assert_eq!(checked(code), Err(DismissError::Code { code }), "{code}");
+            assert_eq!(checked(code), Err(SessionCloseError::Code { code }), "{code}");
         }
         for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4000, 4999]
         {
@@ -138,20 +138,20 @@ mod tests {
 
     #[test]
     fn a_reason_is_counted_in_bytes() {
-        let of = |reason: String| Dismissal { code: 1000, reason }.check();
+        let of = |reason: String| SessionClose { code: 1000, reason }.check();
         assert_eq!(of("ä".repeat(61) + "a"), Ok(()));
-        assert_eq!(of("ä".repeat(62)), Err(DismissError::Reason { len: 124 }));
+        assert_eq!(of("ä".repeat(62)), Err(SessionCloseError::Reason { len: 124 }));
     }
 
     #[tokio::test]
     async fn who_comes_after_the_word_does_not_hear_it() {
-        let dismissals = Dismissals::default();
+        let dismissals = SessionCloses::default();
         let mut early = dismissals.ear();
-        let first = Dismissal { code: 4000, reason: "first".to_owned() };
+        let first = SessionClose { code: 4000, reason: "first".to_owned() };
         dismissals.give(first.clone()).unwrap();
         let mut late = dismissals.ear();
         assert_eq!(*early.heard().await, first);
-        let second = Dismissal { code: 4001, reason: "second".to_owned() };
+        let second = SessionClose { code: 4001, reason: "second".to_owned() };
         dismissals.give(second.clone()).unwrap();
         assert_eq!(*late.heard().await, second);
     }

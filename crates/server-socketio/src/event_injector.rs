@@ -31,7 +31,7 @@ pub(crate) struct Place {
 
 /// The events of one session.
 #[derive(Default)]
-pub(crate) struct Lane(Mutex<State>);
+pub(crate) struct EventInjector(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -51,7 +51,7 @@ struct Joined {
     socket: Weak<Socket>,
 }
 
-impl Lane {
+impl EventInjector {
     /// Keeps a place until the client has joined.
     pub(crate) fn admit(&self, place: Place) {
         self.lock().admitted = Some(place);

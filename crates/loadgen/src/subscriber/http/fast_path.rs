@@ -1,7 +1,7 @@
 //! Exchanges on HTTP/1.1 (RFC 9112), one after another on a connection that is kept: what a poll needs, and no more.
 //!
 //! An ordinary answer is read here: it says how long its body is, and the connection stays. Whatever else a server does
-//! is hyper's to judge: it [takes up](TakenUp) the exchange where it stands, and keeps the connection. So what an odd answer
+//! is hyper's to judge: it [takes up](HyperHandoff) the exchange where it stands, and keeps the connection. So what an odd answer
 //! is taken for does not depend on who reads the ordinary ones.
 
 use std::future::poll_fn;
@@ -15,11 +15,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::super::SubscribeError;
 use super::head::{Head, Look, fields};
+use super::hyper_handoff::{Broke, HyperHandoff};
 use super::lend;
-use super::taken_up::{Broke, TakenUp};
 use crate::byte_accounting::Protocol;
 use crate::session::Session;
-use crate::transport::Lent;
+use crate::transport::ReclaimOnDrop;
 
 /// Room for a read, unless a body is known to be longer.
 const READ_BYTES: usize = 4 * 1024;
@@ -27,8 +27,8 @@ const READ_BYTES: usize = 4 * 1024;
 const MOST_READ_BYTES: usize = 64 * 1024;
 
 /// A connection on which one exchange is under way at most.
-pub(in crate::subscriber) struct Direct {
-    stream: Lent,
+pub(in crate::subscriber) struct FastPath {
+    stream: ReclaimOnDrop,
     /// What was read and not handed on. The answer's head stays at its front until its body is asked for.
     read: BytesMut,
     head_len: usize,
@@ -43,7 +43,7 @@ pub(in crate::subscriber) struct Stuck {
     broke: Option<Broke>,
 }
 
-impl Direct {
+impl FastPath {
     /// Opens a connection of `session`'s.
     pub(in crate::subscriber) async fn open(session: &Session) -> Result<Self, SubscribeError> {
         let stream = lend(session.connect(Protocol::Http).await?);
@@ -106,14 +106,14 @@ impl Direct {
     }
 
     /// Hands an exchange over to hyper that is stuck in its request or in its answer's head.
-    pub(in crate::subscriber) fn hand_over(self, stuck: Stuck) -> TakenUp {
-        TakenUp::new(self.stream, stuck.written, self.read.freeze(), stuck.broke)
+    pub(in crate::subscriber) fn hand_over(self, stuck: Stuck) -> HyperHandoff {
+        HyperHandoff::new(self.stream, stuck.written, self.read.freeze(), stuck.broke)
     }
 
     /// What hyper says of a body that breaks off like this one: it is given an answer that is what was left.
     pub(in crate::subscriber) async fn broken_body(self, broke: Broke) -> SubscribeError {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", self.left);
-        TakenUp::new(self.stream, usize::MAX, head.into(), Some(broke)).body_error().await
+        HyperHandoff::new(self.stream, usize::MAX, head.into(), Some(broke)).body_error().await
     }
 
     /// Frees the buffer of the last answer's head.

@@ -13,7 +13,7 @@ use crate::subscriber::MESSAGE_LIMIT;
 /// tungstenite fills this with zeros on every read. Below 1 KiB it would not be reused as it is.
 const READ_BUFFER: usize = 1024;
 
-pub(super) struct Judge {
+pub(super) struct TungsteniteFallback {
     protocol: WebSocketContext,
     /// Bytes of the frame that is being judged, and that have not come yet.
     left: u64,
@@ -35,7 +35,7 @@ struct Memory<'a> {
     output: &'a mut BytesMut,
 }
 
-impl Judge {
+impl TungsteniteFallback {
     pub(super) fn new() -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)

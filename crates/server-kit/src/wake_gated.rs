@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// Polls a future only when it has asked for that itself, and not when something else has woken the task.
-pub struct Seldom<F> {
+pub struct WakeGated<F> {
     future: Pin<Box<F>>,
     bell: Arc<Bell>,
     /// Rings the bell.
@@ -24,7 +24,7 @@ struct Bell {
     task: Mutex<Waker>,
 }
 
-impl<F: Future> Seldom<F> {
+impl<F: Future> WakeGated<F> {
     /// Such a future; it is polled when this is polled first.
     pub fn new(future: F) -> Self {
         let task = Waker::noop().clone();
@@ -33,7 +33,7 @@ impl<F: Future> Seldom<F> {
     }
 }
 
-impl<F: Future> Future for Seldom<F> {
+impl<F: Future> Future for WakeGated<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -61,9 +61,9 @@ impl Wake for Bell {
     }
 }
 
-impl<F> std::fmt::Debug for Seldom<F> {
+impl<F> std::fmt::Debug for WakeGated<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Seldom").field("rung", &self.bell.rung).finish_non_exhaustive()
+        f.debug_struct("WakeGated").field("rung", &self.bell.rung).finish_non_exhaustive()
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
     async fn it_is_polled_first_and_then_when_it_has_asked_for_that() {
         let (sender, mut receiver) = oneshot::channel();
         let polls = Cell::new(0);
-        let mut seldom = Seldom::new(poll_fn(|cx| {
+        let mut seldom = WakeGated::new(poll_fn(|cx| {
             polls.set(polls.get() + 1);
             Pin::new(&mut receiver).poll(cx)
         }));
@@ -97,7 +97,7 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_came_to_it_later_is_woken() {
         let (sender, receiver) = oneshot::channel();
-        let mut seldom = Seldom::new(receiver);
+        let mut seldom = WakeGated::new(receiver);
         assert!(Pin::new(&mut seldom).poll(&mut Context::from_waker(Waker::noop())).is_pending());
         let task = tokio::spawn(seldom);
         tokio::task::yield_now().await;

@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use server_kit::heartbeat::Heartbeat;
-use server_kit::http::{Head, Next, Wire};
+use server_kit::http::{Head, Next, Peer};
 use server_kit::{Lagged, Run, Subscription};
 
 use crate::format::{Format, RUN_BYTES, RUNS_IN_A_ROW};
 
 /// Takes a subscription's events to a connection.
-pub(crate) struct Pump<'a, F> {
-    wire: &'a mut Wire,
+pub(crate) struct ChunkWriter<'a, F> {
+    peer: &'a mut Peer,
     subscription: Subscription,
     heartbeat: Heartbeat,
     /// Without a pause.
@@ -35,29 +35,29 @@ enum Due {
     Gone(io::Result<()>),
 }
 
-impl<'a, F: Format> Pump<'a, F> {
-    pub(crate) fn new(wire: &'a mut Wire, subscription: Subscription, heartbeat: Duration) -> Self {
+impl<'a, F: Format> ChunkWriter<'a, F> {
+    pub(crate) fn new(peer: &'a mut Peer, subscription: Subscription, heartbeat: Duration) -> Self {
         let heartbeat = Heartbeat::new(heartbeat);
-        Self { wire, subscription, heartbeat, runs: 0, format: PhantomData }
+        Self { peer, subscription, heartbeat, runs: 0, format: PhantomData }
     }
 
     /// The head, `preamble`, the greeting if there is one, then events until the server stops or the client goes.
     pub(crate) async fn run(mut self, head: &Head, preamble: Option<Bytes>) -> io::Result<Next> {
         let first: Vec<_> = preamble.into_iter().chain(self.subscription.greeting()).collect();
-        self.wire.begin(head, &first).await?;
+        self.peer.begin(head, &first).await?;
         drop(first);
         loop {
             match poll_fn(|cx| self.poll_due(cx)).await {
                 Due::Run(run) => {
-                    self.wire.chunk(&run.bytes).await?;
+                    self.peer.chunk(&run.bytes).await?;
                     self.heartbeat.sent();
                 }
-                Due::Heartbeat => self.wire.chunk(F::HEARTBEAT).await?,
+                Due::Heartbeat => self.peer.chunk(F::HEARTBEAT).await?,
                 Due::Lagged(lagged) => {
-                    self.wire.chunk(&F::too_slow(lagged)).await?;
-                    return self.wire.end(Next::Request).await;
+                    self.peer.chunk(&F::too_slow(lagged)).await?;
+                    return self.peer.end(Next::Request).await;
                 }
-                Due::Stop => return self.wire.end(Next::Close).await,
+                Due::Stop => return self.peer.end(Next::Close).await,
                 Due::Gone(gone) => return gone.map(|()| Next::Close),
             }
         }
@@ -67,7 +67,7 @@ impl<'a, F: Format> Pump<'a, F> {
     fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
         if self.runs == RUNS_IN_A_ROW {
             self.runs = 0;
-            if self.wire.poll_stop(cx).is_ready() {
+            if self.peer.poll_stop(cx).is_ready() {
                 return Poll::Ready(Due::Stop);
             }
         }
@@ -76,12 +76,12 @@ impl<'a, F: Format> Pump<'a, F> {
             return Poll::Ready(read.map_or_else(Due::Lagged, Due::Run));
         }
         self.runs = 0;
-        if self.wire.poll_stop(cx).is_ready() {
+        if self.peer.poll_stop(cx).is_ready() {
             return Poll::Ready(Due::Stop);
         }
         if self.heartbeat.poll_due(cx).is_ready() {
             return Poll::Ready(Due::Heartbeat);
         }
-        self.wire.poll_gone(cx).map(Due::Gone)
+        self.peer.poll_gone(cx).map(Due::Gone)
     }
 }

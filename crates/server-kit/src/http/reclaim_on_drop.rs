@@ -10,25 +10,25 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
-use super::rewound::Rewound;
+use super::prefixed_stream::PrefixedStream;
 use crate::stream::Stream;
 use crate::{Hub, tls};
 
 /// The borrower's side. Dropped, it gives the stream back.
 #[derive(Debug)]
-pub struct Lent {
+pub struct ReclaimOnDrop {
     /// Taken by the drop alone.
-    stream: Option<Rewound>,
+    stream: Option<PrefixedStream>,
     lender: Option<oneshot::Sender<Stream>>,
     /// Where a broken stream is counted; none once it was.
     hub: Option<Hub>,
 }
 
-impl Lent {
-    /// Lends the stream; the receiver gets it back. A broken TLS record is counted ([`Hub::refused`]).
+impl ReclaimOnDrop {
+    /// Lends the stream; the receiver gets it back. A broken TLS record is counted ([`Hub::rejected`]).
     pub fn new(stream: Stream, read: Bytes, hub: &Hub) -> (Self, oneshot::Receiver<Stream>) {
         let (lender, returned) = oneshot::channel();
-        let stream = Some(Rewound::new(stream, read));
+        let stream = Some(PrefixedStream::new(stream, read));
         (Self { stream, lender: Some(lender), hub: Some(hub.clone()) }, returned)
     }
 
@@ -38,12 +38,12 @@ impl Lent {
         }
     }
 
-    fn stream(self: Pin<&mut Self>) -> Pin<&mut Rewound> {
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut PrefixedStream> {
         Pin::new(self.get_mut().stream.as_mut().expect("only the drop takes it"))
     }
 }
 
-impl Drop for Lent {
+impl Drop for ReclaimOnDrop {
     fn drop(&mut self) {
         if let (Some(stream), Some(lender)) = (self.stream.take(), self.lender.take()) {
             // Nobody waits for it if the server is being cut off.
@@ -52,7 +52,7 @@ impl Drop for Lent {
     }
 }
 
-impl AsyncRead for Lent {
+impl AsyncRead for ReclaimOnDrop {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -66,7 +66,7 @@ impl AsyncRead for Lent {
     }
 }
 
-impl AsyncWrite for Lent {
+impl AsyncWrite for ReclaimOnDrop {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.stream().poll_write(cx, buf)
     }

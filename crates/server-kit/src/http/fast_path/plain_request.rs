@@ -5,12 +5,12 @@ use protocol::Resume;
 
 /// A `GET` of the endpoint's path on HTTP/1.1, without a body and without wishes about the connection.
 #[derive(Debug)]
-pub struct Ask<'a> {
+pub struct PlainRequest<'a> {
     query: &'a str,
     headers: &'a [Header<'a>],
 }
 
-impl<'a> Ask<'a> {
+impl<'a> PlainRequest<'a> {
     /// None if the request is another.
     pub(super) fn new(request: &'a Request<'_, 'a>, path: &str) -> Option<Self> {
         let target = request.path?;
@@ -60,7 +60,7 @@ mod tests {
         let mut headers = [httparse::EMPTY_HEADER; 8];
         let mut request = Request::new(&mut headers);
         assert!(request.parse(text.as_bytes()).unwrap().is_complete());
-        Ask::new(&request, "/events").is_some()
+        PlainRequest::new(&request, "/events").is_some()
     }
 
     #[test]
@@ -84,13 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn query_and_headers_are_told() {
+    fn query_and_headers_are_parsed() {
         let mut headers = [httparse::EMPTY_HEADER; 8];
         let mut request = Request::new(&mut headers);
         let text = b"GET /events?channel=2&after=7 HTTP/1.1\r\nLast-Event-ID: 9\r\n\r\n";
         assert!(request.parse(text).unwrap().is_complete());
-        let ask = Ask::new(&request, "/events").unwrap();
-        assert_eq!(ask.resume(), Some(Resume { channel: 2, start: Start::After(7) }));
-        assert_eq!((ask.header("last-event-id"), ask.header("cookie")), (Some(&b"9"[..]), None));
+        let plain = PlainRequest::new(&request, "/events").unwrap();
+        assert_eq!(plain.resume(), Some(Resume { channel: 2, start: Start::After(7) }));
+        assert_eq!((plain.header("last-event-id"), plain.header("cookie")), (Some(&b"9"[..]), None));
     }
 }

@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::head::{Head, Length};
 use crate::Stop;
 use crate::heartbeat::Heartbeat;
-use crate::http::Refusal;
+use crate::http::Rejection;
 use crate::settings::Limits;
 use crate::stream::Stream;
 
@@ -30,7 +30,7 @@ pub enum Next {
 }
 
 /// A connection in an endpoint's hands, for one answer.
-pub struct Wire {
+pub struct Peer {
     stream: Stream,
     /// What came behind the last head.
     read: BytesMut,
@@ -44,7 +44,7 @@ pub struct Wire {
     hold: Option<Heartbeat>,
 }
 
-impl Wire {
+impl Peer {
     pub(super) fn new(stream: Stream, stop: &Stop, limits: &Limits) -> Self {
         let stop = stop.clone();
         let stop = Box::pin(async move { stop.requested().await });
@@ -121,9 +121,9 @@ impl Wire {
     /// # Errors
     ///
     /// As [`answer`](Self::answer).
-    pub async fn refuse(&mut self, refusal: &Refusal) -> io::Result<Next> {
-        let head = Head::new(&refusal.to_response(Version::HTTP_11));
-        self.answer(&head, format!("{refusal}\n").as_bytes()).await
+    pub async fn reject(&mut self, rejection: &Rejection) -> io::Result<Next> {
+        let head = Head::new(&rejection.to_response(Version::HTTP_11));
+        self.answer(&head, format!("{rejection}\n").as_bytes()).await
     }
 
     /// Begins an answer whose body are chunks, the first ones of which are there already.

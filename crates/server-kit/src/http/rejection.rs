@@ -11,11 +11,11 @@ use super::NO_STORE;
 use crate::Lagged;
 use crate::hub::UnknownChannel;
 
-/// Why a request is refused. hyper itself answers 431 to a head that is too large, and 400 to one it cannot read; on
+/// Why a request is rejected. hyper itself answers 431 to a head that is too large, and 400 to one it cannot read; on
 /// HTTP/2, h2 answers 431 to a header list that is too large, and resets a stream, or ends a connection, that breaks
 /// the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum Rejection {
     /// `400`.
     #[error("{0}")]
     BadRequest(String),
@@ -54,13 +54,13 @@ pub enum Refusal {
     Unavailable,
 }
 
-impl From<UnknownChannel> for Refusal {
+impl From<UnknownChannel> for Rejection {
     fn from(error: UnknownChannel) -> Self {
         Self::NoSuchChannel(error.to_string())
     }
 }
 
-impl Refusal {
+impl Rejection {
     /// The answer to a request of this version.
     pub fn to_response(&self, version: Version) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::from(format!("{self}\n")));
