@@ -13,6 +13,7 @@
 //! counted = "nothing"            # nothing, or by a tool that slows the server down: instructions, system-calls
 //! client = "native"              # native, chromium, firefox
 //! publisher = "feed"             # feed, post (as servers that others wrote take events)
+//! publisher_in_flight = 1        # events that may be posted and not answered yet
 //! targets = []                   # names of files in the folder targets, measured beside our own
 //! [events]
 //! rate = "100/s"                 # per channel

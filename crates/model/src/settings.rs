@@ -39,6 +39,9 @@ pub struct Settings {
     /// How events come to the server.
     #[serde(default)]
     pub publisher: Publisher,
+    /// Events that may be posted and not answered yet, each on a connection of its own.
+    #[serde(default = "publisher_in_flight")]
+    pub publisher_in_flight: u32,
     /// Whether the server greets a new subscriber with a message of its own.
     pub greeting: bool,
     /// After how much silence a server sends a sign of life; 0 for never.
@@ -93,6 +96,7 @@ impl Default for Settings {
             socketio: SocketIo::default(),
             client: Client::default(),
             publisher: Publisher::default(),
+            publisher_in_flight: publisher_in_flight(),
             greeting: false,
             heartbeat_ns: heartbeat_ns(),
             phases: Phases { warm_up_ns: S, window_ns: 2 * S, drain_ns: 5 * S },
@@ -109,9 +113,14 @@ impl Default for Settings {
     }
 }
 
-/// What records mean that do not say it.
+/// The meaning of records without the field.
 fn heartbeat_ns() -> u64 {
     15_000_000_000
+}
+
+/// The meaning of records without the field.
+fn publisher_in_flight() -> u32 {
+    1
 }
 
 /// What the publisher sends through the feed.

@@ -1,4 +1,4 @@
-//! How messages leave the publisher: by the feed, all that are due at once, or by HTTP requests, one at a time.
+//! How messages leave the publisher: by the feed, all that are due at once, or by HTTP requests, one on each connection.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -24,8 +24,8 @@ pub enum Link {
     Kept(ReplayableFeed),
     /// HTTP requests.
     Post {
-        /// The connection.
-        link: PostLink,
+        /// The connections, each for one message at a time. Nothing orders messages on different ones.
+        connections: Vec<PostLink>,
         /// What the server takes the messages for.
         numbering: Numbering,
         /// Whether a message ends with a newline.
@@ -52,12 +52,18 @@ impl Link {
 
     /// What to wait for, given whether messages wait to be handed over.
     pub(super) fn wanted(&self, is_waited_for: bool) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        let (feeds, other) = match self {
-            Self::Feed(feeds) => (Some(feeds.wanted(is_waited_for)), None),
-            Self::Kept(kept) => (None, Some((kept.socket(), wanted_of_kept(kept, is_waited_for)))),
-            Self::Post { link, .. } => (None, Some((link.socket(), wanted_of_post(link, is_waited_for)))),
+        let (feeds, kept, posts): (_, _, &[PostLink]) = match self {
+            Self::Feed(feeds) => (Some(feeds.wanted(is_waited_for)), None, &[]),
+            Self::Kept(kept) => (None, Some((kept.socket(), wanted_of_kept(kept, is_waited_for))), &[]),
+            Self::Post { connections, .. } => (None, None, connections),
         };
-        feeds.into_iter().flatten().chain(other)
+        // The next messages begin when every answer has come.
+        let is_answered = posts.iter().all(|link| !link.is_blocked());
+        let posts = posts.iter().map(move |link| {
+            let has_request = if link.is_blocked() { !link.is_awaiting() } else { is_answered };
+            (link.socket(), wanted_of_post(is_waited_for && has_request))
+        });
+        feeds.into_iter().flatten().chain(kept).chain(posts)
     }
 
     /// The same feed with what leaves by it kept for another server, and whoever gives it to that one; none where there is
@@ -90,7 +96,7 @@ impl Link {
         match self {
             Self::Kept(kept) => kept.is_blocked(),
             Self::Feed(feeds) => feeds.is_blocked(),
-            Self::Post { link, .. } => link.is_blocked(),
+            Self::Post { connections, .. } => connections.iter().any(PostLink::is_blocked),
         }
     }
 
@@ -98,7 +104,7 @@ impl Link {
     pub(super) fn at_once(&self) -> usize {
         match self {
             Self::Feed(_) | Self::Kept(_) => AT_ONCE,
-            Self::Post { .. } => 1,
+            Self::Post { connections, .. } => connections.len(),
         }
     }
 
@@ -106,7 +112,11 @@ impl Link {
         match self {
             Self::Feed(feeds) => feeds.begin(channel, message),
             Self::Kept(kept) => kept.begin(channel, message),
-            Self::Post { link, newline, .. } => link.begin(channel, message, *newline),
+            Self::Post { connections, newline, .. } => {
+                if let Some(link) = connections.iter_mut().find(|link| !link.is_blocked()) {
+                    link.begin(channel, message, *newline);
+                }
+            }
         }
     }
 
@@ -114,7 +124,13 @@ impl Link {
         match self {
             Self::Feed(feeds) => Ok(feeds.flush()?),
             Self::Kept(kept) => Ok(kept.flush()?),
-            Self::Post { link, .. } => Ok(link.flush()?),
+            Self::Post { connections, .. } => {
+                let mut is_done = true;
+                for link in connections {
+                    is_done &= link.flush()?;
+                }
+                Ok(is_done)
+            }
         }
     }
 
@@ -123,7 +139,7 @@ impl Link {
         match self {
             Self::Feed(feeds) => Ok(feeds.receive(take)?),
             Self::Kept(kept) => Ok(kept.receive(take)?),
-            Self::Post { link, .. } => Ok(link.receive()?),
+            Self::Post { connections, .. } => Ok(connections.iter_mut().try_for_each(PostLink::receive)?),
         }
     }
 }
@@ -133,7 +149,6 @@ fn wanted_of_kept(kept: &ReplayableFeed, is_waited_for: bool) -> PollFlags {
     if is_waited_for && !kept.is_away() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
 }
 
-fn wanted_of_post(link: &PostLink, is_waited_for: bool) -> PollFlags {
-    // Room for the next message is not what is missing while an answer is.
-    if is_waited_for && !link.is_awaiting() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
+fn wanted_of_post(has_request: bool) -> PollFlags {
+    if has_request { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
 }

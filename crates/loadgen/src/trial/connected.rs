@@ -188,8 +188,11 @@ fn connect_post(spec: &TrialSpec) -> Result<Link, TrialError> {
         Some(target) => (target.publish.clone(), Numbering::Publisher, target.subscription.newline),
     };
     let address = spec.server.address;
-    let link = PostLink::connect(address, publish).map_err(|source| TrialError::Post { address, source })?;
-    Ok(Link::Post { link, numbering, newline })
+    let connections = (0..spec.settings.publisher_in_flight)
+        .map(|_| PostLink::connect(address, publish.clone()))
+        .collect::<Result<_, _>>()
+        .map_err(|source| TrialError::Post { address, source })?;
+    Ok(Link::Post { connections, numbering, newline })
 }
 
 /// A queue for each subscriber, if they send.

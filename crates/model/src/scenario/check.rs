@@ -192,6 +192,18 @@ fn transport(settings: &Settings) -> Vec<Rule<'static>> {
             "an observed trial resumes TLS sessions",
             "the kernel would count the connection that fetches the first ticket, which is in no account: leave resumption out, or observed",
         ),
+        rule(
+            settings.publisher_in_flight == 0,
+            "publisher_in_flight",
+            "no event may be in flight",
+            "1 at least: each event is posted when there is room for it",
+        ),
+        rule(
+            settings.publisher_in_flight > 1 && !is_posted,
+            "publisher_in_flight",
+            "several events are posted at once, and events are not posted",
+            "write publisher = \"post\", or leave publisher_in_flight out",
+        ),
         by_feed(
             transport.tls || transport.http == HttpVersion::Http2,
             "the publisher posts over plain HTTP/1.1, and the server speaks something else",

@@ -16,6 +16,7 @@ const MOST_SUBSCRIBERS: u32 = 100_000;
 /// What the servers hold at most.
 const MOST_CHANNELS: u32 = 1_024;
 const MOST_PROCESSES: u32 = 16;
+const MOST_IN_FLIGHT: u32 = 16;
 const MOST_RETAINED: u32 = 10_000_000;
 
 /// What a value may be.
@@ -58,9 +59,10 @@ const fn key(path: &'static str, field: &'static str, kind: Kind, absent: Absent
 const IDLE_TIMEOUT: &str = "60000000000";
 const RETAINED: &str = "65536";
 
-static KEYS: [Key; 46] = [
+static KEYS: [Key; 47] = [
     key("client", "client", Word(&["native", "chromium", "firefox"]), Default),
     key("publisher", "publisher", Word(&["feed", "post"]), Default),
+    key("publisher_in_flight", "publisher_in_flight", Count(MOST_IN_FLIGHT), Default),
     key("greeting", "greeting", Flag, Default),
     key("heartbeat", "heartbeat_ns", Duration, Default),
     key("observed", "observed", Flag, Default),

@@ -86,15 +86,19 @@ fn a_scenario_that_posts_over_tls_is_refused_with_its_place() {
 
 #[test]
 fn our_own_servers_take_events_by_post_and_raw_tcp_is_skipped_by_name() {
-    let sandbox = Sandbox::new();
-    sandbox.scenario("posted", &format!("publisher = \"post\"\n{}", crate::sandbox::SHORT));
-    let output = sandbox.output("run --scenario posted --repetitions 1 --no-report");
-    output.expect(
-        0,
-        &["skipped: technique raw-tcp in posted: events are published by POST, and it speaks no HTTP"],
-    );
-    let records = sandbox.records();
-    let [record] = &records[..] else { panic!("{records:?}") };
-    let counts = &record.result.outcome().unwrap().counts;
-    assert_eq!((counts.published, counts.lost, counts.duplicate), (10, 0, 0));
+    for in_flight in [1, 4] {
+        let sandbox = Sandbox::new();
+        let posted =
+            format!("publisher = \"post\"\npublisher_in_flight = {in_flight}\n{}", crate::sandbox::SHORT);
+        sandbox.scenario("posted", &posted);
+        let output = sandbox.output("run --scenario posted --repetitions 1 --no-report");
+        output.expect(
+            0,
+            &["skipped: technique raw-tcp in posted: events are published by POST, and it speaks no HTTP"],
+        );
+        let records = sandbox.records();
+        let [record] = &records[..] else { panic!("{records:?}") };
+        let counts = &record.result.outcome().unwrap().counts;
+        assert_eq!((counts.published, counts.lost, counts.duplicate), (10, 0, 0));
+    }
 }
