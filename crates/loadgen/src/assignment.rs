@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use model::settings::Subscribers;
+use model::settings::{Client, Subscribers};
+use model::trial::TrialSpec;
 
 /// The subscribers of a trial by channel, by server process and by thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,22 @@ pub struct Assignment {
 }
 
 impl Assignment {
+    /// Who subscribes where in the trial that `spec` describes. Every load process has a thread for each core; a browser's pages
+    /// are no processes of ours.
+    pub(crate) fn of_trial(spec: &TrialSpec) -> Self {
+        let processes = match spec.settings.client {
+            Client::Native => spec.settings.processes.load.max(1) as usize,
+            Client::Chromium | Client::Firefox => 1,
+        };
+        let threads = spec.load_cores.len().max(1) * processes;
+        let slow_consumers = spec.settings.slow_consumers.as_ref();
+        Self::new(&spec.settings.subscribers, threads)
+            .with_slow_consumers(
+                slow_consumers.map_or(0, |slow_consumers| slow_consumers.of(spec.settings.subscribers.count)),
+            )
+            .at_servers(spec.servers().count(), spec.settings.transport.per_connection)
+    }
+
     /// Spreads `subscribers` evenly over their channels and over `threads`.
     pub fn new(subscribers: &Subscribers, threads: usize) -> Self {
         let threads = u32::try_from(threads.max(1)).unwrap_or(u32::MAX);
@@ -81,10 +98,10 @@ impl Assignment {
     }
 
     /// The threads of a load process, of so many that each have equally many.
-    pub fn threads_of_part(&self, part: u32, parts: u32) -> Range<u32> {
-        let each = self.threads / parts.max(1);
-        let edge = |part: u32| part.saturating_mul(each).min(self.threads);
-        edge(part)..edge(part.saturating_add(1))
+    pub fn threads_of_worker(&self, worker: u32, workers: u32) -> Range<u32> {
+        let each = self.threads / workers.max(1);
+        let edge = |worker: u32| worker.saturating_mul(each).min(self.threads);
+        edge(worker)..edge(worker.saturating_add(1))
     }
 }
 
@@ -150,9 +167,9 @@ mod tests {
     #[test]
     fn every_thread_is_in_one_load_process() {
         let assignment = assignment(100, 1, 6);
-        let parts: Vec<_> = (0..3).map(|part| assignment.threads_of_part(part, 3)).collect();
+        let parts: Vec<_> = (0..3).map(|worker| assignment.threads_of_worker(worker, 3)).collect();
         assert_eq!(parts, [0..2, 2..4, 4..6]);
-        assert_eq!(assignment.threads_of_part(0, 1), 0..6);
-        assert!(assignment.threads_of_part(u32::MAX - 1, 1_000).is_empty(), "there is no such part");
+        assert_eq!(assignment.threads_of_worker(0, 1), 0..6);
+        assert!(assignment.threads_of_worker(u32::MAX - 1, 1_000).is_empty(), "there is no such part");
     }
 }

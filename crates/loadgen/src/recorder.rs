@@ -1,13 +1,15 @@
 //! What the subscribers of one load thread found: latencies, counts. Not shared while it measures; merged afterwards.
 
+pub mod cursor;
+pub mod histogram;
+
 use std::ops::{AddAssign, Range, Sub};
 
 use hdrhistogram::Histogram;
 use protocol::message::Stamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cursor::{Arrival, Cursor};
-use crate::histogram;
+use cursor::{Arrival, Cursor};
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {

@@ -4,13 +4,19 @@
 //! sends) has times of its own; they are merged as they are asked for, so a long schedule takes no more memory than a
 //! short one.
 
+pub mod payload;
+mod payload_profile;
+pub(crate) mod precise_timer;
+pub mod seed;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use fastrand::Rng;
 use model::settings::Pace;
 
-use crate::seed::{self, Purpose};
+pub use payload_profile::payload_profile;
+use seed::Purpose;
 
 /// What makes a schedule.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 use hdrhistogram::Histogram;
 
-use crate::histogram;
+use crate::recorder::histogram;
 
 /// From one wake-up to the next. It runs on the measured cores: 200 wake-ups of about 5 µs a second are 0.1 % of one.
 const STEP_NS: u64 = 5_000_000;

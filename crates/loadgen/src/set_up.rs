@@ -8,7 +8,7 @@ use model::byte_account::{Account, Layers};
 use serde::{Deserialize, Serialize};
 
 use crate::byte_accounting::SharedByteCounts;
-use crate::histogram;
+use crate::recorder::histogram;
 
 /// The set-ups of many subscribers.
 #[derive(Debug, Clone, Serialize, Deserialize)]

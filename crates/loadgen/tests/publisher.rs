@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use loadgen::assignment::Assignment;
-use loadgen::feed_link::{FeedError, FeedLink};
+use loadgen::publisher::feed_connection::{FeedConnection, FeedError};
 use loadgen::publisher::{self, Link, Published, Publisher, PublisherError, PublisherSpec};
+use loadgen::schedule::seed::Purpose;
 use loadgen::schedule::{Schedule, ScheduleSpec};
-use loadgen::seed::Purpose;
 use loadgen::timing::Timing;
 use model::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
@@ -57,7 +57,7 @@ fn start(settings: Settings) -> Rig {
     let path = folder.path().join("feed");
     let listener = UnixListener::bind(&path).unwrap();
     let (sent, most) = (publisher::message_bytes(&settings), publisher::uplink_message_bytes(&settings));
-    let feed = FeedLink::connect(&path, sent, most).unwrap();
+    let feed = FeedConnection::connect(&path, sent, most).unwrap();
     let server = listener.accept().unwrap().0;
     let assignment = Assignment::new(&settings.subscribers, 1);
     let (senders, outgoing) = (0..assignment.subscribers()).map(|_| mpsc::unbounded_channel()).unzip();

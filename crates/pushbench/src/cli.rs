@@ -40,9 +40,9 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Be the load generator of one trial: a TrialSpec (one line of JSON) on standard input, the outcome on standard output
     Load,
-    /// Bring a part of the subscribers of one trial: orders on standard input, what is found on standard output, lines of JSON
+    /// Run a part of the subscribers of one trial: commands on standard input, results on standard output, lines of JSON
     #[command(hide = true)]
-    LoadPart,
+    LoadWorker,
     /// Remake the report from stored results
     Report(Report),
     /// See what browsers do: how WebSockets end in them by every close code, their clocks, limits, timers and headers

@@ -5,7 +5,7 @@ mod cpu_contention;
 mod demo;
 mod list;
 mod load;
-mod load_part;
+mod load_worker;
 mod observed_trial;
 mod replay;
 mod report;
@@ -35,7 +35,7 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Load => load::load(),
-        Command::LoadPart => load_part::load_part(),
+        Command::LoadWorker => load_worker::load_worker(),
         Command::Report(arguments) => report::report(&arguments),
         Command::BrowserProbe(arguments) => browser_probe::browser_probe(&arguments),
         Command::Verify => verify::verify(),

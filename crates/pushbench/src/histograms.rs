@@ -73,7 +73,7 @@ pub(crate) fn from_log(log: &[u8]) -> anyhow::Result<Tagged> {
 ///
 /// When its bounds differ so much that it does not fit.
 pub(crate) fn merge(histograms: &mut Tagged, tag: &str, histogram: &Histogram<u64>) -> anyhow::Result<()> {
-    let sum = histograms.entry(tag.to_owned()).or_insert_with(loadgen::histogram::empty);
+    let sum = histograms.entry(tag.to_owned()).or_insert_with(loadgen::recorder::histogram::empty);
     sum.add(histogram).map_err(|error| anyhow!("merge histogram {tag}: {error}"))
 }
 
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_log_loses_nothing_and_merges_by_tag() {
-        let mut histogram = loadgen::histogram::empty();
+        let mut histogram = loadgen::recorder::histogram::empty();
         histogram.record_n(30_000, 7).unwrap();
         histogram.record(1_400_000_000).unwrap();
         let histograms = Tagged::from([("delivery".to_owned(), histogram.clone())]);
@@ -95,9 +95,9 @@ mod tests {
 
     #[test]
     fn the_load_generators_form_is_read() {
-        let mut histogram = loadgen::histogram::empty();
+        let mut histogram = loadgen::recorder::histogram::empty();
         histogram.record(42).unwrap();
-        assert_eq!(decode(&loadgen::histogram::to_base64(&histogram)).unwrap(), histogram);
+        assert_eq!(decode(&loadgen::recorder::histogram::to_base64(&histogram)).unwrap(), histogram);
         assert!(decode("not base64!").is_err());
         assert!(decode("AAAA").is_err());
     }

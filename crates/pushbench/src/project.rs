@@ -178,6 +178,6 @@ mod tests {
 
     #[test]
     fn a_chat_payload_that_a_scenario_may_ask_for_can_be_made() {
-        assert_eq!(model::scenario::SMALLEST_CHAT_BYTES, loadgen::payload::SHORTEST_CHAT_BYTES);
+        assert_eq!(model::scenario::SMALLEST_CHAT_BYTES, loadgen::schedule::payload::SHORTEST_CHAT_BYTES);
     }
 }

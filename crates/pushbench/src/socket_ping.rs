@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use loadgen::histogram;
+use loadgen::recorder::histogram;
 use model::manifest::SocketPing;
 use model::trial::Quantiles;
 

@@ -118,7 +118,7 @@ impl Row {
         Self {
             title: title(&key.scenario, &key.point),
             technique: contestant(&key.technique, key.target.as_deref()),
-            latency: loadgen::histogram::empty(),
+            latency: loadgen::recorder::histogram::empty(),
             trials: 0,
             failed: 0,
             lost: 0,
@@ -135,7 +135,7 @@ impl Row {
             TrialResult::Complete(outcome) | TrialResult::Incomplete(outcome) => self.add_outcome(outcome),
         }
         if let Some(histogram) = store.histograms(record)?.get("delivery") {
-            loadgen::histogram::merge(&mut self.latency, histogram);
+            loadgen::recorder::histogram::merge(&mut self.latency, histogram);
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     fn up_to(count: u64) -> Histogram<u64> {
-        let mut histogram = loadgen::histogram::empty();
+        let mut histogram = loadgen::recorder::histogram::empty();
         (1..=count).for_each(|value| histogram.record(value).unwrap());
         histogram
     }
@@ -43,7 +43,7 @@ mod tests {
     fn ten_values_must_lie_above() {
         assert_eq!((P50.of(&up_to(19), 0), P50.of(&up_to(20), 0)), (None, Some(10)));
         assert_eq!((P99.of(&up_to(999), 0), P99.of(&up_to(1_000), 0)), (None, Some(990)));
-        assert_eq!(P50.of(&loadgen::histogram::empty(), 0), None);
+        assert_eq!(P50.of(&loadgen::recorder::histogram::empty(), 0), None);
     }
 
     #[test]
@@ -52,6 +52,6 @@ mod tests {
         assert_eq!(P50.of(&up_to(100), 102), None);
         assert_eq!(P99.of(&up_to(995), 5), Some(990));
         assert_eq!(P99.of(&up_to(989), 11), None);
-        assert_eq!(P50.of(&loadgen::histogram::empty(), 1_000), None);
+        assert_eq!(P50.of(&loadgen::recorder::histogram::empty(), 1_000), None);
     }
 }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rustix::event::PollFlags;
 
-use super::PublisherError;
-use super::feeds::Feeds;
-use crate::post_link::PostLink;
-use crate::server_restart::{ReplayableFeed, ServerRestart, Successor};
+use super::feed_connection::{FeedConnection, FeedError};
+use super::post_connection::PostConnection;
+use super::progress::PublisherError;
+use super::replayable_feed::{ReplayableFeed, Successor};
+use crate::faults::ServerRestart;
 
 /// Messages that a feed is given in one write at most: they are stamped alike.
 const AT_ONCE: usize = 32;
@@ -25,7 +26,7 @@ pub enum Link {
     /// HTTP requests.
     Post {
         /// The connections, each for one message at a time. Nothing orders messages on different ones.
-        connections: Vec<PostLink>,
+        connections: Vec<PostConnection>,
         /// What the server takes the messages for.
         numbering: Numbering,
         /// Whether a message ends with a newline.
@@ -52,7 +53,7 @@ impl Link {
 
     /// What to wait for, given whether messages wait to be handed over.
     pub(super) fn wanted(&self, is_waited_for: bool) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        let (feeds, kept, posts): (_, _, &[PostLink]) = match self {
+        let (feeds, kept, posts): (_, _, &[PostConnection]) = match self {
             Self::Feed(feeds) => (Some(feeds.wanted(is_waited_for)), None, &[]),
             Self::Kept(kept) => (None, Some((kept.socket(), wanted_of_kept(kept, is_waited_for))), &[]),
             Self::Post { connections, .. } => (None, None, connections),
@@ -96,7 +97,7 @@ impl Link {
         match self {
             Self::Kept(kept) => kept.is_blocked(),
             Self::Feed(feeds) => feeds.is_blocked(),
-            Self::Post { connections, .. } => connections.iter().any(PostLink::is_blocked),
+            Self::Post { connections, .. } => connections.iter().any(PostConnection::is_blocked),
         }
     }
 
@@ -139,7 +140,7 @@ impl Link {
         match self {
             Self::Feed(feeds) => Ok(feeds.receive(take)?),
             Self::Kept(kept) => Ok(kept.receive(take)?),
-            Self::Post { connections, .. } => Ok(connections.iter_mut().try_for_each(PostLink::receive)?),
+            Self::Post { connections, .. } => Ok(connections.iter_mut().try_for_each(PostConnection::receive)?),
         }
     }
 }
@@ -151,4 +152,62 @@ fn wanted_of_kept(kept: &ReplayableFeed, is_waited_for: bool) -> PollFlags {
 
 fn wanted_of_post(has_request: bool) -> PollFlags {
     if has_request { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
+}
+
+/// The feeds of all processes of a server: at least one. Each takes every event, in the same order, so that all number them
+/// alike. A message is handed over when every one of them has taken it.
+#[derive(Debug)]
+pub struct Feeds(Vec<FeedConnection>);
+
+impl From<FeedConnection> for Feeds {
+    fn from(feed: FeedConnection) -> Self {
+        Self(vec![feed])
+    }
+}
+
+impl FromIterator<FeedConnection> for Feeds {
+    fn from_iter<I: IntoIterator<Item = FeedConnection>>(feeds: I) -> Self {
+        Self(feeds.into_iter().collect())
+    }
+}
+
+impl Feeds {
+    /// The one feed that these are; themselves where there is not exactly one.
+    fn single(self) -> Result<FeedConnection, Self> {
+        let [feed] = <[FeedConnection; 1]>::try_from(self.0).map_err(Self)?;
+        Ok(feed)
+    }
+
+    /// What to wait for, given whether messages wait to be handed over. While one feed has no room, that the others have is
+    /// nothing to wake for.
+    fn wanted(&self, is_waited_for: bool) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        let one_is_blocked = self.is_blocked();
+        self.0.iter().map(move |feed| {
+            let wants_room = feed.is_blocked() || (is_waited_for && !one_is_blocked);
+            (feed.socket(), if wants_room { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN })
+        })
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.0.iter().any(FeedConnection::is_blocked)
+    }
+
+    fn begin(&mut self, channel: u32, message: &[u8]) {
+        for feed in &mut self.0 {
+            feed.begin(channel, message);
+        }
+    }
+
+    /// Goes on sending; true when nothing is left to send to anybody.
+    fn flush(&mut self) -> Result<bool, FeedError> {
+        let mut all = true;
+        for feed in &mut self.0 {
+            all &= feed.flush()?;
+        }
+        Ok(all)
+    }
+
+    fn receive(&mut self, mut take: impl FnMut(Bytes)) -> Result<(), FeedError> {
+        self.0.iter_mut().try_for_each(|feed| feed.receive(&mut take))
+    }
 }

@@ -17,7 +17,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 
 use super::segments;
-use crate::slow_consumer::{SlowConsumer, SlowReading};
+use crate::faults::{SlowConsumer, SlowReading};
 
 /// How often a subscriber that does not keep up asks whether its connection is still there: the least that there is.
 const ASK: Duration = Duration::from_secs(1);

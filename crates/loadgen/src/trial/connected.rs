@@ -3,23 +3,24 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use model::settings::{Client, Publisher as By, Settings};
+use model::settings::{Publisher as By, Settings};
 use model::target::Publish;
 use model::trial::{ServerSpec, TrialSpec};
 use tokio::sync::mpsc;
 
-use super::audience::Audience;
-use super::edge::Watched;
+use super::error::TrialError;
+use super::limits::{LOOK_NS, connect_limit};
+use super::outcome::Connecting;
 use super::restart::Restarter;
 use super::running::Running;
-use super::stall::Staller;
-use super::{Gathered, LOOK_NS, Outgoing, TrialError, connect_limit};
+use super::subscriber_driver::{Gathered, Outgoing, SubscriberDriver};
+use super::window_sample::Watched;
 use crate::assignment::Assignment;
-use crate::feed_link::FeedLink;
-use crate::post_link::PostLink;
+use crate::faults::Staller;
+use crate::publisher::feed_connection::FeedConnection;
+use crate::publisher::post_connection::PostConnection;
 use crate::publisher::{self, Link, Numbering, Publisher, PublisherSpec};
 use crate::scheduling_delay::SchedulingDelays;
-use crate::set_up::SetUps;
 use crate::timing::Timing;
 
 /// A trial whose subscribers are connected, or, as [`prepare`](Self::prepare) leaves it, could connect now.
@@ -30,23 +31,8 @@ pub(super) struct Connected<'a> {
     assignment: Assignment,
     link: Link,
     outgoing: Vec<mpsc::UnboundedSender<u64>>,
-    load: Box<dyn Audience>,
+    load: Box<dyn SubscriberDriver>,
     connecting: Connecting,
-}
-
-/// When all subscribers were allowed to connect, and when it was seen that all were connected: ns of `CLOCK_MONOTONIC`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Connecting {
-    allowed_ns: u64,
-    seen_ns: u64,
-}
-
-impl Connecting {
-    /// How long it took, by the subscribers' own time where they tell it: it is looked only now and then.
-    pub(super) fn all_ns(self, set_ups: &SetUps) -> u64 {
-        let told_ns = set_ups.last_ns.checked_sub(self.allowed_ns);
-        told_ns.unwrap_or_else(|| self.seen_ns.saturating_sub(self.allowed_ns))
-    }
 }
 
 impl<'a> Connected<'a> {
@@ -57,7 +43,7 @@ impl<'a> Connected<'a> {
     ) -> Result<Self, TrialError> {
         let settings = Arc::new(spec.settings.clone());
         let link = connect_publisher(spec)?;
-        let assignment = assignment(spec);
+        let assignment = Assignment::of_trial(spec);
         let (outgoing, queues) = outgoing_queues(&settings);
         let load = gather(spec, assignment, queues)?;
         let connecting = Connecting::default();
@@ -87,7 +73,7 @@ impl<'a> Connected<'a> {
         let scheduling_delays_server = watched.map(|&core| watch(Some(core))).transpose()?;
         let stall = spec.settings.stall.as_ref().zip(spec.server.pid);
         let stall = stall.map(|(stall, pid)| Staller::start(pid, stall, timing.window_start_ns));
-        let stall = stall.transpose()?;
+        let stall = stall.transpose().map_err(TrialError::Thread)?;
         let (link, restart) = restart(spec, link, &*load, timing)?;
         let publisher = PublisherSpec { link, settings, seed: spec.seed, timing, assignment, outgoing };
         let publisher = Publisher::start(publisher).map_err(TrialError::Publisher)?;
@@ -106,7 +92,7 @@ impl<'a> Connected<'a> {
     }
 
     /// Waits until it is `done`, as long as nothing goes wrong.
-    fn wait_until(&mut self, done: impl Fn(&dyn Audience) -> bool) -> Result<(), TrialError> {
+    fn wait_until(&mut self, done: impl Fn(&dyn SubscriberDriver) -> bool) -> Result<(), TrialError> {
         let begin_ns = os::now_ns();
         let limit_ns = begin_ns + connect_limit(&self.settings).as_nanos() as u64;
         while !done(&*self.load) {
@@ -128,7 +114,7 @@ impl<'a> Connected<'a> {
             connected: self.load.connected(),
             subscribers: self.assignment.subscribers(),
             seconds: waited_ns / 1_000_000_000,
-            trouble: self.load.trouble().unwrap_or_else(|| "the server does not answer".to_owned()),
+            last_error: self.load.last_error().unwrap_or_else(|| "the server does not answer".to_owned()),
         }
     }
 }
@@ -137,7 +123,7 @@ impl<'a> Connected<'a> {
 fn restart(
     spec: &TrialSpec,
     link: Link,
-    load: &dyn Audience,
+    load: &dyn SubscriberDriver,
     timing: Timing,
 ) -> Result<(Link, Option<Restarter>), TrialError> {
     let (Some(restart), Some(server_restart)) = (&spec.settings.restart, load.server_restart()) else {
@@ -147,22 +133,6 @@ fn restart(
     let successor = successor.ok_or(TrialError::NotRestartable)?;
     let restarter = Restarter::start(spec, restart, timing.window_start_ns, server_restart, successor)?;
     Ok((link, Some(restarter)))
-}
-
-/// Who subscribes where in the trial that `spec` describes. Every load process has a thread for each core; a browser's pages
-/// are no processes of ours.
-pub(super) fn assignment(spec: &TrialSpec) -> Assignment {
-    let processes = match spec.settings.client {
-        Client::Native => spec.settings.processes.load.max(1) as usize,
-        Client::Chromium | Client::Firefox => 1,
-    };
-    let threads = spec.load_cores.len().max(1) * processes;
-    let slow_consumers = spec.settings.slow_consumers.as_ref();
-    Assignment::new(&spec.settings.subscribers, threads)
-        .with_slow_consumers(
-            slow_consumers.map_or(0, |slow_consumers| slow_consumers.of(spec.settings.subscribers.count)),
-        )
-        .at_servers(spec.servers().count(), spec.settings.transport.per_connection)
 }
 
 fn connect_publisher(spec: &TrialSpec) -> Result<Link, TrialError> {
@@ -175,10 +145,10 @@ fn connect_publisher(spec: &TrialSpec) -> Result<Link, TrialError> {
     }
 }
 
-fn connect_feed(settings: &Settings, server: &ServerSpec) -> Result<FeedLink, TrialError> {
+fn connect_feed(settings: &Settings, server: &ServerSpec) -> Result<FeedConnection, TrialError> {
     let path = server.feed.as_ref().ok_or(TrialError::NoFeed)?;
     let (sent, most) = (publisher::message_bytes(settings), publisher::uplink_message_bytes(settings));
-    let feed = FeedLink::connect(Path::new(path), sent, most);
+    let feed = FeedConnection::connect(Path::new(path), sent, most);
     feed.map_err(|source| TrialError::Feed { path: path.clone(), source })
 }
 
@@ -189,7 +159,7 @@ fn connect_post(spec: &TrialSpec) -> Result<Link, TrialError> {
     };
     let address = spec.server.address;
     let connections = (0..spec.settings.publisher_in_flight)
-        .map(|_| PostLink::connect(address, publish.clone()))
+        .map(|_| PostConnection::connect(address, publish.clone()))
         .collect::<Result<_, _>>()
         .map_err(|source| TrialError::Post { address, source })?;
     Ok(Link::Post { connections, numbering, newline })
@@ -199,16 +169,4 @@ fn connect_post(spec: &TrialSpec) -> Result<Link, TrialError> {
 fn outgoing_queues(settings: &Settings) -> (Vec<mpsc::UnboundedSender<u64>>, Outgoing) {
     let senders = if settings.uplink.is_some() { settings.subscribers.count } else { 0 };
     (0..senders).map(|_| mpsc::unbounded_channel()).unzip()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_to_connect_is_the_subscribers_own_where_they_tell_it() {
-        let connecting = Connecting { allowed_ns: 100, seen_ns: 190 };
-        assert_eq!(connecting.all_ns(&SetUps { last_ns: 150, ..SetUps::new() }), 50);
-        assert_eq!(connecting.all_ns(&SetUps::new()), 90);
-    }
 }

@@ -1,16 +1,19 @@
 //! Why a trial did not run to its end.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
 use model::trial::Side;
 use protocol::message::MessageError;
 
-use super::audience::AudienceError;
-use super::parts::PartError;
-use crate::payload::PayloadError;
+use super::load_workers::LoadWorkerError;
 use crate::publisher::PublisherError;
+use crate::schedule::payload::PayloadError;
 use crate::transport::TrustError;
+
+/// Why subscribers that somebody else brought had to give up.
+pub type DriverError = Box<dyn Error + Send + Sync>;
 
 /// Why a trial did not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -49,10 +52,10 @@ pub enum TrialError {
         why: String,
     },
     /// The server was to be restarted, and no new one listened before the trial's end.
-    #[error("the server was to be restarted, and none is back at the end of the drain; {trouble}")]
+    #[error("the server was to be restarted, and none is back at the end of the drain; {last_error}")]
     NotBack {
         /// The last thing that went wrong.
-        trouble: String,
+        last_error: String,
     },
     /// The publisher shall use the feed, and the server was started without one.
     #[error("the settings ask for the feed, and the server has none")]
@@ -66,7 +69,7 @@ pub enum TrialError {
         source: io::Error,
     },
     /// Not all subscribers are connected in time.
-    #[error("{connected} of {subscribers} subscribers are connected after {seconds} s; {trouble}")]
+    #[error("{connected} of {subscribers} subscribers are connected after {seconds} s; {last_error}")]
     Connect {
         /// How many are.
         connected: u64,
@@ -75,13 +78,13 @@ pub enum TrialError {
         /// The time that they had.
         seconds: u64,
         /// The last thing that went wrong.
-        trouble: String,
+        last_error: String,
     },
     /// Subscribers lost their connections and received nothing.
-    #[error("nothing was delivered; {trouble}")]
+    #[error("nothing was delivered; {last_error}")]
     NothingDelivered {
         /// The last thing that went wrong.
-        trouble: String,
+        last_error: String,
     },
     /// What subscribers received is not made of messages.
     #[error("{count} received messages cannot be read")]
@@ -112,16 +115,16 @@ pub enum TrialError {
     #[error("raise the number of open files")]
     OpenFiles(#[source] io::Error),
     /// A load process that brought a part of the subscribers had to give up.
-    #[error("part {part} of the load generator")]
-    Part {
+    #[error("load worker {worker} of the load generator")]
+    LoadWorker {
         /// Which, from 0.
-        part: u32,
+        worker: u32,
         /// Why.
-        source: PartError,
+        source: LoadWorkerError,
     },
     /// Subscribers that somebody else brought had to give up.
     #[error(transparent)]
-    Audience(AudienceError),
+    Driver(DriverError),
     /// A thread or its runtime cannot be had.
     #[error("start a thread")]
     Thread(#[source] io::Error),
@@ -149,12 +152,12 @@ impl TrialError {
             | Self::Publisher(
                 PublisherError::Feed(_) | PublisherError::Post(_) | PublisherError::NotAMessage(_),
             ) => Side::Server,
-            Self::Part { source, .. } => source.side(),
+            Self::LoadWorker { source, .. } => source.side(),
             Self::Publisher(_)
             | Self::Payload(_)
             | Self::Pin { .. }
             | Self::OpenFiles(_)
-            | Self::Audience(_)
+            | Self::Driver(_)
             | Self::Thread(_)
             | Self::Panicked => Side::Load,
         }

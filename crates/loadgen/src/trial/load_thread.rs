@@ -9,20 +9,14 @@ use std::time::Duration;
 
 use model::settings::Settings;
 use model::target::Subscription;
-use model::trial::{ClientClock, Flight, RecordedHead};
-use protocol::message::MessageError;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::Instant;
 
-use super::outcome::keep_first;
-use super::trouble::Trouble;
-use super::{Subscribe, TrialError, subscription, unreadable};
-use crate::recorder::Recorder;
-use crate::server_restart::{RecoveryTimes, ServerRestart};
-use crate::set_up::SetUps;
-use crate::slow_consumer::SlowConsumers;
+use super::error::TrialError;
+use super::load_report::LoadReport;
+use super::subscription::{self, ConnectionErrors, Subscribe};
+use crate::faults::ServerRestart;
 use crate::stop::Stop;
 use crate::timing::Timing;
 use crate::worker_context::{Snapshot, WorkerContext, WorkerSpec};
@@ -77,54 +71,12 @@ pub(super) struct LoadThread {
     pub(super) timing: watch::Receiver<Option<Timing>>,
     /// Told from the window's end on: what this thread's subscribers were delivered.
     pub(super) delivered: Arc<AtomicU64>,
-    pub(super) trouble: Arc<Trouble>,
+    pub(super) errors: Arc<ConnectionErrors>,
     /// The restart that is to come.
     pub(super) server_restart: Option<Arc<ServerRestart>>,
     pub(super) settings: Arc<Settings>,
     /// Sessions that have not ended this long after the stop are cut off.
     pub(super) close_limit: Duration,
-}
-
-/// What a load thread found, or a part of another [`Audience`](super::Audience).
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct LoadReport {
-    /// At the window's start and end.
-    pub(super) edges: [Snapshot; 2],
-    /// After the last connection was closed.
-    pub(super) total: Snapshot,
-    /// What was recorded.
-    pub(super) recorder: Recorder,
-    /// What it took until the subscribers were connected.
-    pub(super) set_ups: SetUps,
-    /// What requests and answers said: one of each kind of exchange.
-    pub(super) heads: Vec<RecordedHead>,
-    /// Every flight at the sockets, if the trial is traced; times are those of `CLOCK_MONOTONIC`.
-    pub(super) trace: Vec<Flight>,
-    /// Why the first unreadable message was none.
-    #[serde(with = "unreadable")]
-    pub(super) unreadable: Option<MessageError>,
-    /// Its clock, if it is not `CLOCK_MONOTONIC` itself.
-    pub(super) clock: Option<ClientClock>,
-    /// How its subscribers came back after a restart of the server.
-    pub(super) recoveries: RecoveryTimes,
-    /// What became of those that do not keep up.
-    pub(super) slow_consumers: SlowConsumers,
-}
-
-impl LoadReport {
-    fn of(edges: [Snapshot; 2], workers: &[Rc<WorkerContext>]) -> Self {
-        let mut report = Self { edges, total: read(workers), ..Self::default() };
-        for worker in workers {
-            report.recorder.merge(&worker.take_recorder());
-            report.set_ups.merge(&worker.take_set_ups());
-            keep_first(&mut report.heads, worker.heads());
-            report.trace.append(&mut worker.take_trace());
-            report.unreadable = report.unreadable.or(worker.unreadable());
-            report.recoveries.merge(&worker.recoveries());
-            report.slow_consumers.merge(&worker.slow_consumers());
-        }
-        report
-    }
 }
 
 impl LoadThread {
@@ -185,8 +137,8 @@ impl LoadThread {
             }
             let Subscriber { index, channel, server, outgoing } = subscriber;
             let session = workers[server].session(index, channel, outgoing);
-            let (subscribe, trouble) = (self.subscribe, Arc::clone(&self.trouble));
-            sessions.spawn_local(async move { subscription::keep(session, subscribe, &trouble).await });
+            let (subscribe, errors) = (self.subscribe, Arc::clone(&self.errors));
+            sessions.spawn_local(async move { subscription::keep(session, subscribe, &errors).await });
         }
     }
 

@@ -5,22 +5,35 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use model::byte_account::Layers;
 use model::trial::{
-    BytesByPhase, ClientClock, Cost, Counts, Flight, Instrument, RecordedHead, SegmentsByPhase,
-    ServerRestart, SetUp, SlowConsumerOutcome, TrialOutcome, TrialSpec,
+    BytesByPhase, Cost, Counts, Instrument, SegmentsByPhase, ServerRestart, SetUp, SlowConsumerOutcome,
+    TrialOutcome, TrialSpec,
 };
 
-use super::TrialError;
-use super::connected::Connecting;
-use super::load_thread::LoadReport;
+use super::error::TrialError;
+use super::load_report::LoadReport;
 use super::warnings::{self, MessageBytes};
-use crate::histogram::{quantiles, to_base64};
-use crate::payload;
+use crate::faults::{RecoveryTimes, SlowConsumers};
 use crate::publisher::Published;
 use crate::recorder::Recorder;
-use crate::server_restart::RecoveryTimes;
+use crate::recorder::histogram::{quantiles, to_base64};
+use crate::schedule::payload_profile;
 use crate::set_up::SetUps;
-use crate::slow_consumer::SlowConsumers;
 use crate::worker_context::Snapshot;
+
+/// When all subscribers were allowed to connect, and when it was seen that all were connected: ns of `CLOCK_MONOTONIC`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Connecting {
+    pub(super) allowed_ns: u64,
+    pub(super) seen_ns: u64,
+}
+
+impl Connecting {
+    /// How long it took, by the subscribers' own time where they tell it: it is looked only now and then.
+    pub(super) fn all_ns(self, set_ups: &SetUps) -> u64 {
+        let subscribers_ns = set_ups.last_ns.checked_sub(self.allowed_ns);
+        subscribers_ns.unwrap_or_else(|| self.seen_ns.saturating_sub(self.allowed_ns))
+    }
+}
 
 /// What a trial's threads found.
 #[derive(Debug)]
@@ -39,30 +52,15 @@ pub(super) struct Findings {
     pub(super) tcp_grown_bytes: i64,
     pub(super) reconnects: u64,
     /// The last thing that went wrong with a connection.
-    pub(super) trouble: Option<String>,
+    pub(super) last_error: Option<String>,
     pub(super) scheduling_delays_load: Histogram<u64>,
     pub(super) scheduling_delays_server: Option<Histogram<u64>>,
-}
-
-/// All load threads together.
-#[derive(Debug, Default)]
-struct Sum {
-    first_edge: Snapshot,
-    second_edge: Snapshot,
-    total: Snapshot,
-    recorder: Recorder,
-    set_ups: SetUps,
-    heads: Vec<RecordedHead>,
-    trace: Vec<Flight>,
-    clock: Option<ClientClock>,
-    recoveries: RecoveryTimes,
-    slow_consumers: SlowConsumers,
 }
 
 impl Findings {
     /// The outcome of the trial that `spec` describes.
     pub(super) fn into_outcome(mut self, spec: &TrialSpec) -> Result<TrialOutcome, TrialError> {
-        let sum = Sum::of(&mut self.reports);
+        let sum = LoadReport::sum(std::mem::take(&mut self.reports));
         let counts = self.counts(&sum);
         self.check(&counts, &sum)?;
         let bytes = bytes(&sum);
@@ -82,7 +80,7 @@ impl Findings {
             histograms: self.histograms(&sum.recorder),
             set_up: self.set_up(&sum.set_ups),
             segments: segments(&sum),
-            payload: payload::profile(&spec.settings, spec.seed, self.published.handed_over)?,
+            payload: payload_profile(&spec.settings, spec.seed, self.published.handed_over)?,
             cost: self.cost,
             counts,
             bytes,
@@ -92,8 +90,8 @@ impl Findings {
         })
     }
 
-    fn counts(&self, sum: &Sum) -> Counts {
-        let (all, between) = (sum.recorder.counters, sum.second_edge.since(&sum.first_edge).counters);
+    fn counts(&self, sum: &LoadReport) -> Counts {
+        let (all, between) = (sum.recorder.counters, sum.edges[1].since(&sum.edges[0]).counters);
         Counts {
             published: self.published.handed_over,
             expected: self.published.expected,
@@ -114,13 +112,13 @@ impl Findings {
         }
     }
 
-    fn check(&self, counts: &Counts, sum: &Sum) -> Result<(), TrialError> {
-        if let Some(source) = self.reports.iter().find_map(|report| report.unreadable) {
+    fn check(&self, counts: &Counts, sum: &LoadReport) -> Result<(), TrialError> {
+        if let Some(source) = sum.unreadable {
             return Err(TrialError::Unreadable { count: sum.recorder.counters.unreadable, source });
         }
-        match &self.trouble {
-            Some(trouble) if counts.expected > 0 && counts.delivered == 0 => {
-                Err(TrialError::NothingDelivered { trouble: trouble.clone() })
+        match &self.last_error {
+            Some(last_error) if counts.expected > 0 && counts.delivered == 0 => {
+                Err(TrialError::NothingDelivered { last_error: last_error.clone() })
             }
             _ => Ok(()),
         }
@@ -128,12 +126,12 @@ impl Findings {
 
     fn server_restart(&self, recoveries: &RecoveryTimes) -> Result<Option<ServerRestart>, TrialError> {
         let Some(down_ns) = self.down_ns else { return Ok(None) };
-        let trouble = || self.trouble.clone().unwrap_or_else(|| "nothing went wrong before".to_owned());
+        let last_error = || self.last_error.clone().unwrap_or_else(|| "nothing went wrong before".to_owned());
         Ok(Some(ServerRestart {
-            down_ns: down_ns.ok_or_else(|| TrialError::NotBack { trouble: trouble() })?,
+            down_ns: down_ns.ok_or_else(|| TrialError::NotBack { last_error: last_error() })?,
             connected: quantiles(&recoveries.connected).map(Box::new),
-            caught_up: quantiles(&recoveries.whole).map(Box::new),
-            caught_up_subscribers: recoveries.whole.len(),
+            caught_up: quantiles(&recoveries.caught_up).map(Box::new),
+            caught_up_subscribers: recoveries.caught_up.len(),
             failed_attempts: recoveries.failed_attempts,
         }))
     }
@@ -187,52 +185,12 @@ impl Findings {
     }
 }
 
-impl Sum {
-    /// Takes heads and traces out of the reports.
-    fn of(reports: &mut [LoadReport]) -> Self {
-        let mut sum = Self::default();
-        for report in reports {
-            sum.first_edge += report.edges[0];
-            sum.second_edge += report.edges[1];
-            sum.total += report.total;
-            sum.recorder.merge(&report.recorder);
-            sum.set_ups.merge(&report.set_ups);
-            keep_first(&mut sum.heads, report.heads.drain(..));
-            sum.trace.append(&mut report.trace);
-            sum.clock = sum.clock.or(report.clock.take());
-            sum.recoveries.merge(&report.recoveries);
-            sum.slow_consumers.merge(&report.slow_consumers);
-        }
-        from_the_first(&mut sum.trace);
-        sum
-    }
-}
-
-/// Adds such heads as there is none of their kind of exchange yet.
-pub(super) fn keep_first(heads: &mut Vec<RecordedHead>, more: impl IntoIterator<Item = RecordedHead>) {
-    for head in more {
-        if heads.iter().all(|kept| kept.exchange != head.exchange) {
-            heads.push(head);
-        }
-    }
-}
-
-/// In the order of their times, which count from the first.
-fn from_the_first(trace: &mut [Flight]) {
-    trace.sort_by_key(|flight| flight.at_ns);
-    let begin_ns = trace.first().map_or(0, |flight| flight.at_ns);
-    for flight in trace {
-        flight.at_ns -= begin_ns;
-        flight.handed_ns -= begin_ns;
-    }
-}
-
-fn segments(sum: &Sum) -> SegmentsByPhase {
-    SegmentsByPhase { window: sum.second_edge.since(&sum.first_edge).segments, total: sum.total.segments }
+fn segments(sum: &LoadReport) -> SegmentsByPhase {
+    SegmentsByPhase { window: sum.edges[1].since(&sum.edges[0]).segments, total: sum.total.segments }
 }
 
 /// The messages' bytes as byte accounting saw them, and as the sessions did.
-fn messages(sum: &Sum) -> MessageBytes {
+fn messages(sum: &LoadReport) -> MessageBytes {
     let (account, counters) = (sum.total.account, sum.recorder.counters);
     let tapped = |layers: &Layers| (layers.compressed == 0).then_some(layers.payload + layers.stamp);
     MessageBytes {
@@ -243,10 +201,10 @@ fn messages(sum: &Sum) -> MessageBytes {
     }
 }
 
-fn bytes(sum: &Sum) -> BytesByPhase {
+fn bytes(sum: &LoadReport) -> BytesByPhase {
     BytesByPhase {
-        before_window: sum.first_edge.since(&Snapshot::default()).account,
-        window: sum.second_edge.since(&sum.first_edge).account,
+        before_window: sum.edges[0].since(&Snapshot::default()).account,
+        window: sum.edges[1].since(&sum.edges[0]).account,
         total: sum.total.account,
         socket_read: sum.total.socket_read,
         socket_written: sum.total.socket_written,
@@ -255,25 +213,12 @@ fn bytes(sum: &Sum) -> BytesByPhase {
 
 #[cfg(test)]
 mod tests {
-    use model::trial::Direction;
-
     use super::*;
 
     #[test]
-    fn a_trace_of_several_threads_is_one_and_begins_at_0() {
-        let flight = |at_ns, handed_ns, subscriber| Flight {
-            at_ns,
-            handed_ns,
-            subscriber,
-            connection: 0,
-            direction: Direction::Down,
-            bytes: 1,
-            what: "204".to_owned(),
-            events: 0,
-        };
-        let mut trace = vec![flight(70, 80, 0), flight(90, 95, 0), flight(60, 60, 1), flight(90, 99, 1)];
-        from_the_first(&mut trace);
-        assert_eq!(trace, [flight(0, 0, 1), flight(10, 20, 0), flight(30, 35, 0), flight(30, 39, 1)]);
-        from_the_first(&mut []);
+    fn the_time_to_connect_is_the_subscribers_own_where_they_report_it() {
+        let connecting = Connecting { allowed_ns: 100, seen_ns: 190 };
+        assert_eq!(connecting.all_ns(&SetUps { last_ns: 150, ..SetUps::new() }), 50);
+        assert_eq!(connecting.all_ns(&SetUps::new()), 90);
     }
 }

@@ -1,7 +1,7 @@
 //! The server's end in the middle of the window, and what the next one is given.
 //!
 //! A thread kills the server. Whoever started that sees it die, and starts another one with the same feed; that one is given
-//! the publisher's log, listens only then, and says so. Everything is bounded by [`COMEBACK_LIMIT`].
+//! the publisher's log, listens only then, and says so. Everything is bounded by [`RESTART_LIMIT`].
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -15,31 +15,31 @@ use bytes::BytesMut;
 use model::settings::Restart;
 use model::trial::TrialSpec;
 
-use super::TrialError;
-use super::edge::{ServerReading, Watched};
-use super::stall::wait;
-use crate::feed_link::FeedError;
-use crate::server_restart::{ServerRestart, Successor};
+use super::error::TrialError;
+use super::window_sample::{ServerReading, Watched};
+use crate::faults::{ServerRestart, wait};
+use crate::publisher::Successor;
+use crate::publisher::feed_connection::FeedError;
 
 /// A new server must have taken the log, and listen, so long after the old one was killed.
-pub(super) const COMEBACK_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const RESTART_LIMIT: Duration = Duration::from_secs(10);
 /// From one look whether it is there to the next.
 const LOOK_NS: u64 = 1_000_000;
 /// How long a new server may take to go on with the log, each time that it must be waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const STEP_LIMIT: Duration = Duration::from_secs(5);
 
 /// A thread that restarts the server. Dropping it ends it, which leaves the server as it is.
 #[derive(Debug)]
 pub(super) struct Restarter {
     server_restart: Arc<ServerRestart>,
     abandoned: Arc<AtomicBool>,
-    told: Arc<Told>,
+    report: Arc<RestartReport>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// What the thread tells the trial.
 #[derive(Debug, Default)]
-struct Told {
+struct RestartReport {
     /// What the old server had cost just before it was killed.
     old: OnceLock<ServerReading>,
     /// Why it was not killed.
@@ -56,41 +56,41 @@ impl Restarter {
         successor: Successor,
     ) -> Result<Self, TrialError> {
         let feed = PathBuf::from(spec.server.feed.as_ref().ok_or(TrialError::NoFeed)?);
-        let (abandoned, told) = (Arc::new(AtomicBool::new(false)), Arc::new(Told::default()));
+        let (abandoned, report) = (Arc::new(AtomicBool::new(false)), Arc::new(RestartReport::default()));
         // A server in this process cannot be killed without this one.
         let pid = spec.server.pid.filter(|&pid| pid != std::process::id());
-        let work = Work {
+        let restarting = RestartThread {
             pid: pid.ok_or(TrialError::NotRestartable)?,
             spec: spec.clone(),
             feed,
             server_restart: Arc::clone(&server_restart),
             successor,
             abandoned: Arc::clone(&abandoned),
-            told: Arc::clone(&told),
+            report: Arc::clone(&report),
         };
         let at_ns = window_start_ns + restart.at_ns;
-        let thread = thread::Builder::new().name("restart".to_owned()).spawn(move || work.run(at_ns));
-        Ok(Self { server_restart, abandoned, told, thread: Some(thread.map_err(TrialError::Thread)?) })
+        let thread = thread::Builder::new().name("restart".to_owned()).spawn(move || restarting.run(at_ns));
+        Ok(Self { server_restart, abandoned, report, thread: Some(thread.map_err(TrialError::Thread)?) })
     }
 
     /// Which process is the server now.
-    pub(super) fn server(&self) -> Now {
+    pub(super) fn server(&self) -> ServerProcess {
         match (self.server_restart.killed_ns(), self.server_restart.successor()) {
-            (None, _) => Now::First,
-            (Some(_), None) => Now::Nobody,
-            (Some(_), Some(pid)) => Now::Second(pid),
+            (None, _) => ServerProcess::First,
+            (Some(_), None) => ServerProcess::Nobody,
+            (Some(_), Some(pid)) => ServerProcess::Second(pid),
         }
     }
 
     /// What the old server had cost, for whom the server is `now` another one or none: what it costs is then in no other
     /// reading.
-    pub(super) fn old(&self, now: Now) -> Option<ServerReading> {
-        self.told.old.get().copied().filter(|_| now != Now::First)
+    pub(super) fn old(&self, now: ServerProcess) -> Option<ServerReading> {
+        self.report.old.get().copied().filter(|_| now != ServerProcess::First)
     }
 
     /// Checks that the server could be killed, if it was to be by now.
     pub(super) fn check(&self) -> Result<(), TrialError> {
-        match self.told.failed.get() {
+        match self.report.failed.get() {
             Some(why) => Err(TrialError::NotKilled { why: why.clone() }),
             None => Ok(()),
         }
@@ -104,7 +104,7 @@ impl Restarter {
 
 /// Which process is the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Now {
+pub(super) enum ServerProcess {
     /// The one that it was from the start.
     First,
     /// That one was killed, and no other is there.
@@ -117,23 +117,23 @@ impl Drop for Restarter {
     fn drop(&mut self) {
         self.abandoned.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // The publisher has been told, or waits no more.
+            // The publisher has been report, or waits no more.
             let _ = thread.join();
         }
     }
 }
 
-struct Work {
+struct RestartThread {
     pid: u32,
     spec: TrialSpec,
     feed: PathBuf,
     server_restart: Arc<ServerRestart>,
     successor: Successor,
     abandoned: Arc<AtomicBool>,
-    told: Arc<Told>,
+    report: Arc<RestartReport>,
 }
 
-impl Work {
+impl RestartThread {
     fn run(self, at_ns: u64) {
         if !wait(at_ns, &self.abandoned) {
             return;
@@ -141,13 +141,13 @@ impl Work {
         match self.kill() {
             Ok(()) => self.successor.tell(self.renew()),
             // The feed is not away, and so nobody would listen there.
-            Err(why) => drop(self.told.failed.set(why)),
+            Err(why) => drop(self.report.failed.set(why)),
         }
     }
 
     fn kill(&self) -> Result<(), String> {
         let reading = Watched::of(&self.spec).read().map_err(|error| error.to_string())?;
-        let _ = self.told.old.set(reading);
+        let _ = self.report.old.set(reading);
         // Told before it is done: whoever sees the server go must know why.
         self.server_restart.kill(os::now_ns());
         os::kill(self.pid).map_err(|error| error.to_string())
@@ -155,42 +155,42 @@ impl Work {
 
     /// Gives the log to the first server that takes it whole.
     fn renew(&self) -> Result<(UnixStream, BytesMut), String> {
-        let log = self.successor.log(PATIENCE).ok_or("the publisher still has the old one")?;
-        let deadline_ns = os::now_ns() + COMEBACK_LIMIT.as_nanos() as u64;
+        let log = self.successor.log(STEP_LIMIT).ok_or("the publisher still has the old one")?;
+        let deadline_ns = os::now_ns() + RESTART_LIMIT.as_nanos() as u64;
         let mut last = "nobody serves the feed".to_owned();
         while os::now_ns() < deadline_ns {
             match self.offer(&log) {
                 Ok(stream) => return Ok((stream, log)),
                 // As long as the old feed lies there, and the old process is not all gone.
-                Err(Refusal::NotThere) => {}
-                Err(Refusal::Broke(why)) => last = why,
+                Err(OfferError::NotThere) => {}
+                Err(OfferError::Broke(why)) => last = why,
             }
             if !wait(os::now_ns() + LOOK_NS, &self.abandoned) {
                 return Err("the trial was abandoned".to_owned());
             }
         }
-        Err(format!("not within {} s; {last}", COMEBACK_LIMIT.as_secs()))
+        Err(format!("not within {} s; {last}", RESTART_LIMIT.as_secs()))
     }
 
-    fn offer(&self, log: &[u8]) -> Result<UnixStream, Refusal> {
-        let mut stream = UnixStream::connect(&self.feed).map_err(|_| Refusal::NotThere)?;
-        let pid = peer(&stream).map_err(|error| Refusal::Broke(error.to_string()))?;
+    fn offer(&self, log: &[u8]) -> Result<UnixStream, OfferError> {
+        let mut stream = UnixStream::connect(&self.feed).map_err(|_| OfferError::NotThere)?;
+        let pid = peer(&stream).map_err(|error| OfferError::Broke(error.to_string()))?;
         if pid == self.pid {
-            return Err(Refusal::NotThere);
+            return Err(OfferError::NotThere);
         }
-        self.successor.give(&mut stream, log, PATIENCE)?;
+        self.successor.give(&mut stream, log, STEP_LIMIT)?;
         self.server_restart.succeed(pid);
         Ok(stream)
     }
 }
 
 /// Why the log was not taken.
-enum Refusal {
+enum OfferError {
     NotThere,
     Broke(String),
 }
 
-impl From<FeedError> for Refusal {
+impl From<FeedError> for OfferError {
     fn from(error: FeedError) -> Self {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
         Self::Broke(format!("{error}{cause}"))
@@ -212,25 +212,25 @@ mod tests {
     use model::trial::ServerSpec;
 
     use super::*;
-    use crate::feed_link::FeedLink;
-    use crate::server_restart::ReplayableFeed;
+    use crate::publisher::ReplayableFeed;
+    use crate::publisher::feed_connection::FeedConnection;
 
     const LONGEST: Duration = Duration::from_secs(20);
 
-    fn restarter(told: Told) -> Restarter {
+    fn restarter(report: RestartReport) -> Restarter {
         let server_restart = Arc::new(ServerRestart::new(Backoff::None, 1));
-        Restarter { server_restart, abandoned: Arc::default(), told: Arc::new(told), thread: None }
+        Restarter { server_restart, abandoned: Arc::default(), report: Arc::new(report), thread: None }
     }
 
     #[test]
     fn the_old_servers_cost_is_added_only_where_another_ones_was_read() {
-        let told = Told::default();
-        told.old.set(ServerReading::default()).unwrap();
-        let restarter = restarter(told);
+        let report = RestartReport::default();
+        report.old.set(ServerReading::default()).unwrap();
+        let restarter = restarter(report);
         // As at an edge that was read just before the kill.
-        assert_eq!(restarter.old(Now::First), None);
-        assert_eq!(restarter.old(Now::Nobody), Some(ServerReading::default()));
-        assert_eq!(restarter.old(Now::Second(7)), Some(ServerReading::default()));
+        assert_eq!(restarter.old(ServerProcess::First), None);
+        assert_eq!(restarter.old(ServerProcess::Nobody), Some(ServerReading::default()));
+        assert_eq!(restarter.old(ServerProcess::Second(7)), Some(ServerReading::default()));
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
         let path = folder.path().join("feed");
         let _listener = UnixListener::bind(&path).unwrap();
         let server_restart = Arc::new(ServerRestart::new(Backoff::None, 1));
-        let feed = FeedLink::connect(&path, 100, 100).unwrap();
+        let feed = FeedConnection::connect(&path, 100, 100).unwrap();
         let (_kept, successor) = ReplayableFeed::new(feed, Arc::clone(&server_restart)).unwrap();
         let restart = Restart { at_ns: 1, backoff: Backoff::None };
         let spec = spec(u32::MAX, path.display().to_string());
@@ -249,7 +249,7 @@ mod tests {
             assert!(begun.elapsed() < LONGEST, "nobody hears of it");
             thread::yield_now();
         }
-        assert_eq!(restarter.server(), Now::First, "nobody was killed");
+        assert_eq!(restarter.server(), ServerProcess::First, "nobody was killed");
     }
 
     fn spec(pid: u32, feed: String) -> TrialSpec {

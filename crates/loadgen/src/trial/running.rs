@@ -3,16 +3,16 @@
 use model::settings::{Uplink, UplinkTo};
 use model::trial::{TrialOutcome, TrialSpec};
 
-use super::audience::Audience;
-use super::connected::Connecting;
-use super::edge::{Edge, Held, Watched, cost};
-use super::outcome::Findings;
-use super::restart::{Now, Restarter};
-use super::stall::Staller;
-use super::{LOOK_NS, TrialError};
+use super::error::TrialError;
+use super::limits::LOOK_NS;
+use super::outcome::{Connecting, Findings};
+use super::restart::{Restarter, ServerProcess};
+use super::subscriber_driver::SubscriberDriver;
+use super::window_sample::{HeldResources, Watched, WindowSample, cost};
 use crate::assignment::Assignment;
-use crate::feed_link::FeedError;
-use crate::post_link::PostError;
+use crate::faults::Staller;
+use crate::publisher::feed_connection::FeedError;
+use crate::publisher::post_connection::PostError;
 use crate::publisher::{Publisher, PublisherError};
 use crate::scheduling_delay::SchedulingDelays;
 use crate::timing::Timing;
@@ -26,7 +26,7 @@ pub(super) struct Running<'a> {
     pub(super) stall: Option<Staller>,
     pub(super) restart: Option<Restarter>,
     pub(super) publisher: Publisher,
-    pub(super) load: Box<dyn Audience>,
+    pub(super) load: Box<dyn SubscriberDriver>,
     pub(super) scheduling_delays_load: SchedulingDelays,
     pub(super) scheduling_delays_server: Option<SchedulingDelays>,
     pub(super) spec: &'a TrialSpec,
@@ -37,27 +37,27 @@ pub(super) struct Running<'a> {
 
 impl Running<'_> {
     /// Waits for both edges of the window, and reads the costs there.
-    pub(super) fn pass_window(&mut self) -> Result<[Edge; 2], TrialError> {
+    pub(super) fn pass_window(&mut self) -> Result<[WindowSample; 2], TrialError> {
         self.wait(self.timing.window_start_ns, |_| false)?;
         let load = self.load.processes();
-        let first = Edge::now(Watched::of(self.spec), &load)?;
+        let first = WindowSample::now(Watched::of(self.spec), &load)?;
         self.wait(self.timing.window_end_ns, |_| false)?;
         // Asked once: it may be killed just now.
         let server = self.server();
-        let second = Edge::now(self.watched(server), &load)?;
+        let second = WindowSample::now(self.watched(server), &load)?;
         let ended = self.restart.as_ref().and_then(|restart| restart.old(server));
         Ok([first, ended.map_or(second, |ended| second.behind(ended))])
     }
 
-    fn server(&self) -> Now {
-        self.restart.as_ref().map_or(Now::First, Restarter::server)
+    fn server(&self) -> ServerProcess {
+        self.restart.as_ref().map_or(ServerProcess::First, Restarter::server)
     }
 
-    fn watched(&self, server: Now) -> Watched<'_> {
+    fn watched(&self, server: ServerProcess) -> Watched<'_> {
         match server {
-            Now::First => Watched::of(self.spec),
-            Now::Nobody => Watched::behind(self.spec, None),
-            Now::Second(pid) => Watched::behind(self.spec, Some(pid)),
+            ServerProcess::First => Watched::of(self.spec),
+            ServerProcess::Nobody => Watched::behind(self.spec, None),
+            ServerProcess::Second(pid) => Watched::behind(self.spec, Some(pid)),
         }
     }
 
@@ -67,7 +67,11 @@ impl Running<'_> {
     }
 
     /// Ends everything and puts together what was found.
-    pub(super) fn close(self, held: &Held, edges: &[Edge; 2]) -> Result<TrialOutcome, TrialError> {
+    pub(super) fn close(
+        self,
+        held: &HeldResources,
+        edges: &[WindowSample; 2],
+    ) -> Result<TrialOutcome, TrialError> {
         let down_ns = self.restart.as_ref().map(Restarter::down_ns);
         let Self {
             spec,
@@ -93,7 +97,7 @@ impl Running<'_> {
             down_ns,
             tcp_grown_bytes: edges[1].tcp_grown_bytes(&edges[0]),
             reconnects: load.reconnects(),
-            trouble: load.trouble(),
+            last_error: load.last_error(),
             scheduling_delays_load: scheduling_delays_load.finish(),
             scheduling_delays_server: scheduling_delays_server.map(SchedulingDelays::finish),
         };

@@ -1,19 +1,25 @@
 //! Keeps one subscriber subscribed until the trial ends: a connection that breaks is made again.
 
+use std::error::Error;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use futures_util::future::LocalBoxFuture;
 use hyper::StatusCode;
 
-use super::Subscribe;
-use super::trouble::Trouble;
-use crate::server_restart::Ended;
+use crate::faults::Ended;
 use crate::session::Session;
 use crate::subscriber::SubscribeError;
+
+/// The client half of a technique: runs until the session is stopped or the connection ends.
+pub type Subscribe = fn(Session) -> LocalBoxFuture<'static, Result<(), SubscribeError>>;
 
 /// A server that could be reached, and with which nobody got as far as being connected, so many times in a row, is
 /// another one than the trial is about: it speaks something else, or is not trusted.
 const TRIES: u32 = 5;
 
 /// Subscribes again and again until the session is stopped, or the server has cut off a subscriber that does not keep up.
-pub(super) async fn keep(session: Session, subscribe: Subscribe, trouble: &Trouble) {
+pub(super) async fn keep(session: Session, subscribe: Subscribe, errors: &ConnectionErrors) {
     let mut pauses = session.pauses();
     let mut tries = 0;
     loop {
@@ -26,12 +32,12 @@ pub(super) async fn keep(session: Session, subscribe: Subscribe, trouble: &Troub
         if session.is_cut_off() {
             return;
         }
-        take_in(&session, &result, trouble);
+        take_in(&session, &result, errors);
         if was_reached {
-            trouble.count_reconnect();
+            errors.count_reconnect();
             tries += 1;
             if tries >= TRIES && !session.is_connected() {
-                trouble.give_up();
+                errors.give_up();
             }
         }
         tokio::select! {
@@ -42,17 +48,87 @@ pub(super) async fn keep(session: Session, subscribe: Subscribe, trouble: &Troub
 }
 
 /// Remembers what went wrong, and where the subscriber goes on.
-fn take_in(session: &Session, result: &Result<(), SubscribeError>, trouble: &Trouble) {
+fn take_in(session: &Session, result: &Result<(), SubscribeError>, errors: &ConnectionErrors) {
     match result {
-        Ok(()) => trouble.note_end(),
+        Ok(()) => errors.note_end(),
         // In a server restart they are many and all alike.
         Err(SubscribeError::Connect { .. }) if session.awaits_successor() => {}
-        Err(error) => trouble.note(error),
+        Err(error) => errors.note(error),
     }
     if matches!(
         result,
         Err(SubscribeError::Dismissed(_) | SubscribeError::Status { status: StatusCode::GONE, .. })
     ) {
         session.dismissed();
+    }
+}
+
+/// What went wrong with connections, for all load threads together. Touched only when something does.
+#[derive(Debug, Default)]
+pub(super) struct ConnectionErrors {
+    reconnects: AtomicU64,
+    hopeless: AtomicBool,
+    last: Mutex<Option<String>>,
+}
+
+impl ConnectionErrors {
+    /// Remembers why a subscription ended, with its causes.
+    pub(super) fn note(&self, error: &dyn Error) {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        self.remember(text);
+    }
+
+    /// Remembers that the server ended a subscription without a reason.
+    pub(super) fn note_end(&self) {
+        self.remember("the server ended the connection".to_owned());
+    }
+
+    /// Counts a connection that broke.
+    pub(super) fn count_reconnect(&self) {
+        self.reconnects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says that a subscriber will never be connected.
+    pub(super) fn give_up(&self) {
+        self.hopeless.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody will never be connected.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.hopeless.load(Ordering::Relaxed)
+    }
+
+    /// How many connections broke.
+    pub(super) fn reconnects(&self) -> u64 {
+        self.reconnects.load(Ordering::Relaxed)
+    }
+
+    /// The last thing that went wrong, as the end of a sentence; none when nothing did.
+    pub(super) fn last(&self) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        last.as_ref().map(|text| format!("the last error was: {text}"))
+    }
+
+    fn remember(&self, text: String) {
+        *self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_error_is_reported_with_its_causes() {
+        let errors = ConnectionErrors::default();
+        assert_eq!(errors.last(), None);
+        let source = std::io::Error::other("no route");
+        errors.note(&SubscribeError::Connect { address: ([127, 0, 0, 1], 9).into(), source });
+        assert_eq!(errors.last().unwrap(), "the last error was: connect to 127.0.0.1:9: no route");
     }
 }

@@ -97,7 +97,7 @@ fn disagreement(counts: &Counts, messages: &MessageBytes) -> (i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::histogram;
+    use crate::recorder::histogram;
 
     fn quantiles(ns: u64) -> Option<Quantiles> {
         let mut histogram = histogram::empty();

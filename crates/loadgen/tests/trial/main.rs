@@ -168,7 +168,7 @@ fn a_server_that_lets_all_subscribers_go_is_told_with_its_words() {
 #[test]
 fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_told_at_once() {
     let mut impossible = settings();
-    impossible.events.payload_bytes = loadgen::payload::SHORTEST_CHAT_BYTES - 1;
+    impossible.events.payload_bytes = loadgen::schedule::payload::SHORTEST_CHAT_BYTES - 1;
     let error = run(impossible, Script::default()).unwrap_err();
     assert_eq!(
         error.to_string(),

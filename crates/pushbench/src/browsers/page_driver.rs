@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use loadgen::assignment::Assignment;
 use loadgen::stop::{self, Stop, Stopper};
 use loadgen::timing::Timing;
-use loadgen::trial::{Audience, Gathered, LoadReport, Outgoing, TrialError};
+use loadgen::trial::{Gathered, LoadReport, Outgoing, SubscriberDriver, TrialError};
 use model::trial::TrialSpec;
 use tokio::sync::watch;
 
@@ -34,7 +34,7 @@ pub(crate) struct PageDriver {
     stopper: Stopper,
     thread: Option<JoinHandle<Result<PageResult, PageError>>>,
     reconnects: u64,
-    trouble: Option<String>,
+    last_error: Option<String>,
 }
 
 /// Starts the browser whose pages are the trial's subscribers. The pages know their send times, so they need no queue of
@@ -65,10 +65,10 @@ pub(crate) fn drive(
     };
     let thread = thread::Builder::new().name("browser".to_owned()).spawn(move || driver.run());
     let thread = Some(thread.map_err(TrialError::Thread)?);
-    Ok(Box::new(PageDriver { progress, go, timing, stopper, thread, reconnects: 0, trouble: None }))
+    Ok(Box::new(PageDriver { progress, go, timing, stopper, thread, reconnects: 0, last_error: None }))
 }
 
-impl Audience for PageDriver {
+impl SubscriberDriver for PageDriver {
     fn prepared(&self) -> (u64, u64) {
         (u64::from(self.progress.prepared.load(Ordering::Relaxed)), 1)
     }
@@ -93,9 +93,9 @@ impl Audience for PageDriver {
         self.reconnects
     }
 
-    fn trouble(&self) -> Option<String> {
-        match &self.trouble {
-            Some(trouble) => Some(format!("the last error was: {trouble}")),
+    fn last_error(&self) -> Option<String> {
+        match &self.last_error {
+            Some(last_error) => Some(format!("the last error was: {last_error}")),
             None if self.thread.is_some() => {
                 Some((*self.progress.step.lock().unwrap_or_else(PoisonError::into_inner)).to_owned())
             }
@@ -115,8 +115,8 @@ impl Audience for PageDriver {
         self.stopper.stop();
         let Some(thread) = self.thread.take() else { return Ok(Vec::new()) };
         let result = thread.join().unwrap_or(Err(PageError::Panicked));
-        let result = result.map_err(|error| TrialError::Audience(Box::new(error)))?;
-        (self.reconnects, self.trouble) = (result.reconnects, result.last_error);
+        let result = result.map_err(|error| TrialError::Driver(Box::new(error)))?;
+        (self.reconnects, self.last_error) = (result.reconnects, result.last_error);
         Ok(vec![result.uncounted.into()])
     }
 }

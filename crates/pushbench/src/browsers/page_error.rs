@@ -2,7 +2,7 @@
 
 use std::io;
 
-use loadgen::payload::PayloadError;
+use loadgen::schedule::payload::PayloadError;
 
 /// Pages of a browser could not subscribe.
 #[derive(Debug, thiserror::Error)]

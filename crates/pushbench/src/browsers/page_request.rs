@@ -2,10 +2,10 @@
 //! the native load generator.
 
 use loadgen::assignment::Assignment;
-use loadgen::payload::{PayloadError, PayloadSource};
 use loadgen::publisher::{events_schedule, uplink_schedule};
 use loadgen::schedule::Due;
-use loadgen::seed::{self, Purpose};
+use loadgen::schedule::payload::{PayloadError, PayloadSource};
+use loadgen::schedule::seed::{self, Purpose};
 use loadgen::timing::Timing;
 use model::settings::{Frames, Settings, SocketIoTransports, UplinkTo};
 use model::trial::TrialSpec;

@@ -1,8 +1,8 @@
 //! A page's results, which pass through the same recorder as the native client's.
 
 use hdrhistogram::Histogram;
-use loadgen::cursor::Cursor;
-use loadgen::histogram;
+use loadgen::recorder::cursor::Cursor;
+use loadgen::recorder::histogram;
 use loadgen::recorder::{Counters, Recorder};
 use loadgen::timing::Timing;
 use loadgen::trial::Uncounted;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use loadgen::trial;
 use model::trial::TrialSpec;
 
-use super::{load_part, print};
+use super::{load_worker, print};
 use crate::browsers::client::browser_of;
 use crate::browsers::page_driver;
 use crate::registry;
@@ -21,13 +21,13 @@ pub(super) fn load() -> anyhow::Result<ExitCode> {
     };
     std::thread::spawn(end_with_the_input);
     let own = std::env::current_exe().context("find the own program")?;
-    let part = || {
+    let worker = || {
         let mut command = Command::new(&own);
-        command.arg(load_part::SUB_COMMAND);
+        command.arg(load_worker::SUB_COMMAND);
         command
     };
     let outcome = match browser_of(spec.settings.client) {
-        None if spec.settings.processes.load > 1 => trial::run_in_parts(&spec, part),
+        None if spec.settings.processes.load > 1 => trial::run_with_load_workers(&spec, worker),
         None => trial::run(&spec, technique.subscribe),
         Some(kind) => trial::run_with(&spec, |spec, assignment, outgoing| {
             page_driver::drive(kind, spec, assignment, outgoing)
@@ -50,11 +50,11 @@ pub(super) fn read_line() -> io::Result<String> {
     Ok(line)
 }
 
-/// Whoever started this process holds its standard input open; its end says that nobody awaits the outcome.
+/// The parent process holds this standard input open; its end means that nobody awaits the outcome.
 pub(super) fn end_with_the_input() {
     // An error ends the input as surely as its end does.
     let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
     // A server that is just stopped for a stall would otherwise stay so, and could not hear that its own input ended.
-    trial::release_server();
+    loadgen::faults::release_server();
     std::process::exit(2);
 }

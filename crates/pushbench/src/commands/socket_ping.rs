@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use loadgen::histogram;
+use loadgen::recorder::histogram;
 
 use super::print;
 use crate::cli::{Cores, SocketPing};

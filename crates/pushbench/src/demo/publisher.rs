@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::BytesMut;
 use fastrand::Rng;
-use loadgen::payload::PayloadSource;
+use loadgen::schedule::payload::PayloadSource;
 use model::settings::Payload;
 use protocol::{Message, Stamp};
 

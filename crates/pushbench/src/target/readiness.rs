@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use loadgen::post_link::looks_like;
+use loadgen::publisher::post_connection::looks_like;
 
 /// What one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(1);

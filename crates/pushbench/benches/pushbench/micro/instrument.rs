@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use loadgen::byte_accounting::{Classifier, Protocol};
-use loadgen::cursor::Cursor;
 use loadgen::recorder::Recorder;
+use loadgen::recorder::cursor::Cursor;
 use model::byte_account::Account;
 use protocol::{Stamp, engine_io, frame, lines, socket_io};
 

@@ -152,7 +152,7 @@ fn assert_complete_over_all(record: &TrialRecord) {
 #[test]
 fn a_load_process_that_is_killed_fails_its_trial() {
     let (sandbox, running) = Sandbox::running(ONE);
-    sandbox.descendant("pushbench load-part").kill();
+    sandbox.descendant("pushbench load-worker").kill();
     running.finish().expect(1, &["FAILED: the load generator ended with"]);
     let (side, reason) = reason(&sandbox);
     assert_eq!(side, Side::Load);
@@ -163,7 +163,7 @@ fn a_load_process_that_is_killed_fails_its_trial() {
 #[test]
 fn a_load_process_that_hangs_fails_its_trial_and_is_killed() {
     let (sandbox, running) = Sandbox::running(ONE);
-    sandbox.descendant("pushbench load-part").stop();
+    sandbox.descendant("pushbench load-worker").stop();
     running.finish().expect(1, &["FAILED: the load generator ended with"]);
     let (side, reason) = reason(&sandbox);
     assert_eq!(side, Side::Load);
@@ -174,7 +174,7 @@ fn a_load_process_that_hangs_fails_its_trial_and_is_killed() {
 #[test]
 fn one_of_several_servers_that_dies_fails_its_trial() {
     let (sandbox, running) = Sandbox::running(ONE);
-    sandbox.descendant("pushbench load-part");
+    sandbox.descendant("pushbench load-worker");
     sandbox.descendant("pushbench serve").kill();
     running.finish().expect(1, &["FAILED: the server ended with signal: 9 (SIGKILL)"]);
     assert_eq!(reason(&sandbox).0, Side::Server);
@@ -184,7 +184,7 @@ fn one_of_several_servers_that_dies_fails_its_trial() {
 #[test]
 fn a_trial_of_several_processes_ends_at_once_when_it_is_interrupted() {
     let (sandbox, running) = Sandbox::running(ONE);
-    sandbox.descendant("pushbench load-part");
+    sandbox.descendant("pushbench load-worker");
     running.signal(Signal::INT);
     running.finish().expect(130, &["interrupted after 0 of 1 trial"]);
     sandbox.until_no_process_is_left();
@@ -193,7 +193,7 @@ fn a_trial_of_several_processes_ends_at_once_when_it_is_interrupted() {
 #[test]
 fn a_stopped_load_process_does_not_outlive_a_supervisor_that_is_killed() {
     let (sandbox, running) = Sandbox::running(ONE);
-    let part = sandbox.descendant("pushbench load-part");
+    let part = sandbox.descendant("pushbench load-worker");
     // It starts threads once it has asked to go with its supervisor.
     until("it is set up", || part.threads() > 1);
     part.stop();

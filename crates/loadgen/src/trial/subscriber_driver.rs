@@ -1,24 +1,24 @@
 //! Who subscribes in a trial: our own load threads, in this process or in several, or subscribers that somebody else brings,
 //! such as pages of a browser.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use hdrhistogram::Histogram;
-use model::trial::ClientClock;
-use protocol::message::MessageError;
+use tokio::sync::mpsc;
 
-use super::TrialError;
-use super::load_thread::LoadReport;
-use crate::recorder::{Counters, Recorder};
-use crate::server_restart::ServerRestart;
-use crate::set_up::SetUps;
+use super::error::TrialError;
+use super::load_report::LoadReport;
+use crate::faults::ServerRestart;
 use crate::timing::Timing;
-use crate::worker_context::Snapshot;
+
+/// By the subscriber's number: yields the intended send time, ns of `CLOCK_MONOTONIC`, of each message as it is due.
+pub type Outgoing = Vec<mpsc::UnboundedReceiver<u64>>;
+
+/// Subscribers that were brought, or why they could not be.
+pub type Gathered = Result<Box<dyn SubscriberDriver>, TrialError>;
 
 /// Subscribers of a trial. None of these waits but [`finish`](Self::finish), and dropping it ends it.
-pub trait Audience: fmt::Debug {
+pub trait SubscriberDriver: fmt::Debug {
     /// How many parts of it could connect now, of so many in all.
     fn prepared(&self) -> (u64, u64);
     /// Lets the subscribers connect.
@@ -40,7 +40,7 @@ pub trait Audience: fmt::Debug {
     /// How many connections broke and were made again.
     fn reconnects(&self) -> u64;
     /// The last thing that went wrong with a connection, as the end of a sentence.
-    fn trouble(&self) -> Option<String>;
+    fn last_error(&self) -> Option<String>;
     /// Whether somebody will never be connected.
     fn is_hopeless(&self) -> bool;
     /// Whether it had to give up; [`finish`](Self::finish) tells why.
@@ -52,37 +52,3 @@ pub trait Audience: fmt::Debug {
     /// When it had to give up.
     fn finish(&mut self) -> Result<Vec<LoadReport>, TrialError>;
 }
-
-/// What subscribers found that bring no byte counter: the bytes are 0, and mean nothing.
-#[derive(Debug)]
-pub struct Uncounted {
-    /// What was counted by the window's start, and by its end.
-    pub edges: [Counters; 2],
-    /// What was recorded in the whole trial.
-    pub recorder: Recorder,
-    /// From a subscriber's start until it was connected, ns: one value each.
-    pub set_ups: Histogram<u64>,
-    /// Why the first unreadable message was none.
-    pub unreadable: Option<MessageError>,
-    /// Their clock.
-    pub clock: ClientClock,
-}
-
-impl From<Uncounted> for LoadReport {
-    fn from(found: Uncounted) -> Self {
-        let snapshot = |counters| Snapshot { counters, ..Snapshot::default() };
-        let total = snapshot(found.recorder.counters);
-        Self {
-            edges: found.edges.map(snapshot),
-            total,
-            recorder: found.recorder,
-            set_ups: SetUps { elapsed: found.set_ups, ..SetUps::new() },
-            unreadable: found.unreadable,
-            clock: Some(found.clock),
-            ..Self::default()
-        }
-    }
-}
-
-/// Why subscribers that somebody else brought had to give up.
-pub type AudienceError = Box<dyn Error + Send + Sync>;

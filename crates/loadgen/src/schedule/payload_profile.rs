@@ -7,8 +7,8 @@ use flate2::write::DeflateEncoder;
 use model::settings::Settings;
 use model::trial::PayloadProfile;
 
-use super::{PayloadError, PayloadSource};
-use crate::seed::{self, Purpose};
+use crate::schedule::payload::{PayloadError, PayloadSource};
+use crate::schedule::seed::{self, Purpose};
 
 /// More payloads, or more bytes, would not change the figures' second digit, and a trial waits for this at its end.
 const MOST_PAYLOADS: u64 = 1_000;
@@ -22,7 +22,7 @@ const LEVEL: u32 = 6;
 /// # Errors
 ///
 /// When such payloads cannot be made.
-pub fn profile(
+pub fn payload_profile(
     settings: &Settings,
     seed: u64,
     published: u64,
@@ -37,10 +37,10 @@ pub fn profile(
     }
     let unix_ms = os::unix_ms();
     let payloads: Vec<Vec<u8>> = (0..count).map(|_| source.next(unix_ms).0.to_vec()).collect();
-    Ok(Some(of(&payloads)))
+    Ok(Some(measure(&payloads)))
 }
 
-fn of(payloads: &[Vec<u8>]) -> PayloadProfile {
+fn measure(payloads: &[Vec<u8>]) -> PayloadProfile {
     let all: u64 = payloads.iter().map(|payload| payload.len() as u64).sum();
     let alone: u64 = payloads.iter().map(|payload| deflated_len(std::slice::from_ref(payload))).sum();
     PayloadProfile {
@@ -97,21 +97,21 @@ mod tests {
 
     #[test]
     fn a_string_of_one_letter_says_nothing_and_compresses_to_nothing() {
-        let found = of(&[vec![b'x'; 10_000]]);
+        let found = measure(&[vec![b'x'; 10_000]]);
         assert_eq!((found.measured, found.entropy_bits_per_byte), (1, 0.0));
         assert!(found.deflated_alone < 0.01 && found.deflated_together < 0.01, "{found:?}");
     }
 
     #[test]
     fn all_bytes_alike_are_eight_bits_each() {
-        let found = of(&[(0..=255).collect()]);
+        let found = measure(&[(0..=255).collect()]);
         assert!((found.entropy_bits_per_byte - 8.0).abs() < 1e-9, "{found:?}");
         assert!(found.deflated_alone > 1.0, "256 different bytes only grow: {found:?}");
     }
 
     #[test]
     fn text_of_the_seed_is_near_noise_and_json_is_not() {
-        let of = |payload| profile(&settings(payload, 200), 7, 5_000).unwrap().unwrap();
+        let of = |payload| payload_profile(&settings(payload, 200), 7, 5_000).unwrap().unwrap();
         let (text, json) = (of(Payload::Text), of(Payload::Json));
         assert_eq!((text.measured, json.measured), (1_000, 1_000));
         // 93 printable characters, each as likely as the other: log₂ 93.
@@ -123,21 +123,21 @@ mod tests {
 
     #[test]
     fn the_payloads_are_those_of_the_trial() {
-        let again = || profile(&settings(Payload::Json, 300), 7, 10).unwrap();
+        let again = || payload_profile(&settings(Payload::Json, 300), 7, 10).unwrap();
         assert_eq!(again(), again());
-        assert_ne!(again(), profile(&settings(Payload::Json, 300), 8, 10).unwrap());
+        assert_ne!(again(), payload_profile(&settings(Payload::Json, 300), 8, 10).unwrap());
     }
 
     #[test]
     fn no_events_or_no_bytes_have_no_profile() {
-        assert_eq!(profile(&settings(Payload::Text, 100), 7, 0).unwrap(), None);
-        assert_eq!(profile(&settings(Payload::Text, 0), 7, 10).unwrap(), None);
-        assert!(profile(&settings(Payload::Chat, 3), 7, 10).is_err());
+        assert_eq!(payload_profile(&settings(Payload::Text, 100), 7, 0).unwrap(), None);
+        assert_eq!(payload_profile(&settings(Payload::Text, 0), 7, 10).unwrap(), None);
+        assert!(payload_profile(&settings(Payload::Chat, 3), 7, 10).is_err());
     }
 
     #[test]
     fn long_payloads_are_measured_on_fewer() {
-        let found = profile(&settings(Payload::Text, 64 * 1024), 7, 100).unwrap().unwrap();
+        let found = payload_profile(&settings(Payload::Text, 64 * 1024), 7, 100).unwrap().unwrap();
         assert_eq!(found.measured, 4);
     }
 }

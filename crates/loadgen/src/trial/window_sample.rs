@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 
 use model::trial::{Cost, KernelMemory, TrialSpec};
 
-use super::TrialError;
+use super::error::TrialError;
 use os::Switches;
 
 /// The processes that a server is; none of one that is known by its address only.
@@ -92,12 +92,12 @@ impl AddAssign for ServerReading {
 
 /// What is held while nothing flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Rest {
+pub(super) struct IdleResources {
     server: ServerReading,
     kernel: Option<os::KernelMemory>,
 }
 
-impl Rest {
+impl IdleResources {
     pub(super) fn now(server: Watched<'_>) -> Result<Self, TrialError> {
         Ok(Self { server: server.read()?, kernel: os::kernel_memory() })
     }
@@ -105,12 +105,12 @@ impl Rest {
 
 /// What is held before the first event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Held {
-    pub(super) before_connections: Rest,
-    pub(super) with_connections: Rest,
+pub(super) struct HeldResources {
+    pub(super) before_connections: IdleResources,
+    pub(super) with_connections: IdleResources,
 }
 
-impl Held {
+impl HeldResources {
     /// CPU time of the server from before the first connection until all were there.
     pub(super) fn set_up_cpu_ns(&self) -> u64 {
         // A process that ended in between took its time with it.
@@ -130,7 +130,7 @@ impl Held {
 
 /// An edge of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Edge {
+pub(super) struct WindowSample {
     at_ns: u64,
     load_cpu_ns: u64,
     server: ServerReading,
@@ -138,7 +138,7 @@ pub(super) struct Edge {
     tcp_bytes: Option<u64>,
 }
 
-impl Edge {
+impl WindowSample {
     /// Reads everything now; `load` are the load generator's processes beside this one.
     pub(super) fn now(server: Watched<'_>, load: &[u32]) -> Result<Self, TrialError> {
         // One that has ended is found by its silence.
@@ -162,7 +162,7 @@ impl Edge {
 }
 
 /// What the work cost between two edges, given what the server held before the first connection and after the last.
-pub(super) fn cost(held: &Held, first: &Edge, second: &Edge) -> Cost {
+pub(super) fn cost(held: &HeldResources, first: &WindowSample, second: &WindowSample) -> Cost {
     let switches = |which: fn(&Switches) -> u64| {
         // A thread that ended in between took its count with it.
         which(&second.server.switches).saturating_sub(which(&first.server.switches))
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn cost_is_the_difference_between_the_edges() {
-        let edge = |nth: u64| Edge {
+        let edge = |nth: u64| WindowSample {
             at_ns: 100 * nth,
             load_cpu_ns: 20 * nth,
             tcp_bytes: Some(10 * nth),
@@ -203,11 +203,12 @@ mod tests {
                 switches: Switches { voluntary: 5 * nth, involuntary: 10 - nth },
             },
         };
-        let holding = |resident_bytes, cpu_ns, slab_bytes| Rest {
+        let holding = |resident_bytes, cpu_ns, slab_bytes| IdleResources {
             server: ServerReading { resident_bytes, cpu_ns, ..ServerReading::default() },
             kernel: Some(os::KernelMemory { slab_bytes, tcp_bytes: 1 }),
         };
-        let held = Held { before_connections: holding(7, 5, 50), with_connections: holding(9, 25, 70) };
+        let held =
+            HeldResources { before_connections: holding(7, 5, 50), with_connections: holding(9, 25, 70) };
         let expected = Cost {
             elapsed_ns: 200,
             server_cpu_ns: 60,
@@ -235,11 +236,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_of_the_kernel_is_left_out() {
-        let unread = Rest::default();
-        let read = Rest { kernel: Some(os::KernelMemory::default()), ..unread };
+        let unread = IdleResources::default();
+        let read = IdleResources { kernel: Some(os::KernelMemory::default()), ..unread };
         for held in [
-            Held { before_connections: read, with_connections: unread },
-            Held { before_connections: unread, with_connections: read },
+            HeldResources { before_connections: read, with_connections: unread },
+            HeldResources { before_connections: unread, with_connections: read },
         ] {
             assert_eq!(held.kernel_memory(), None);
         }
@@ -282,8 +283,8 @@ mod tests {
         };
         let target = TargetSpec { publish: Publish::own(), subscription };
         for target in [None, Some(target)] {
-            assert!(Edge::now(Watched::of(&spec([own, None], target.clone())), &[]).is_ok());
-            let found = Edge::now(Watched::of(&spec([own, gone], target)), &[]);
+            assert!(WindowSample::now(Watched::of(&spec([own, None], target.clone())), &[]).is_ok());
+            let found = WindowSample::now(Watched::of(&spec([own, gone], target)), &[]);
             assert!(matches!(found, Err(TrialError::ServerEnded { pid: u32::MAX })), "{found:?}");
         }
     }
@@ -291,8 +292,8 @@ mod tests {
     #[test]
     fn the_load_generators_other_processes_are_in_its_cpu_time() {
         let (spec, own) = (spec([None, None], None), std::process::id());
-        let alone = Edge::now(Watched::of(&spec), &[]).unwrap();
-        let three = Edge::now(Watched::of(&spec), &[own, own, u32::MAX]).unwrap();
+        let alone = WindowSample::now(Watched::of(&spec), &[]).unwrap();
+        let three = WindowSample::now(Watched::of(&spec), &[own, own, u32::MAX]).unwrap();
         assert!(three.load_cpu_ns >= alone.load_cpu_ns * 3);
     }
 }

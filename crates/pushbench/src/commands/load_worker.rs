@@ -1,4 +1,4 @@
-//! `pushbench load-part`: one of several load processes of a trial; started by `pushbench load`, hidden from the help.
+//! `pushbench load-worker`: one of several load processes of a trial; `pushbench load` starts it, and the help hides it.
 
 use std::io::{self, BufRead as _};
 use std::process::ExitCode;
@@ -12,24 +12,23 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use crate::registry;
 
 /// The hidden sub-command.
-pub(super) const SUB_COMMAND: &str = "load-part";
+pub(super) const SUB_COMMAND: &str = "load-worker";
 
-pub(super) fn load_part() -> anyhow::Result<ExitCode> {
+pub(super) fn load_worker() -> anyhow::Result<ExitCode> {
     // The end of its input ends it, too, but not while it is stopped.
     set_parent_process_death_signal(Some(Signal::KILL)).context("end with the load generator")?;
-    let (sender, orders) = mpsc::channel();
+    let (sender, commands) = mpsc::channel();
     thread::spawn(move || relay(&sender));
     let subscribe = |slug: &str| Some(registry::find(slug)?.1.subscribe);
-    trial::run_part(&orders, &mut io::stdout().lock(), subscribe)
-        .context("bring a part of the subscribers")?;
+    trial::run_load_worker(&commands, &mut io::stdout().lock(), subscribe).context("run a load worker")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Hands on every line of standard input; its end says that nobody awaits what is found, and ends the process.
-fn relay(orders: &Sender<String>) {
+/// Hands on every line of standard input; its end means that nobody awaits the result, and ends the process.
+fn relay(commands: &Sender<String>) {
     for line in io::stdin().lock().lines().map_while(Result::ok) {
-        // It may be told to finish when it has failed already.
-        let _ = orders.send(line);
+        // It may have failed already when it is asked to finish.
+        let _ = commands.send(line);
     }
     std::process::exit(2);
 }

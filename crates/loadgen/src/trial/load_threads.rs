@@ -11,11 +11,14 @@ use model::target::Subscription;
 use model::trial::{ServerSpec, TrialSpec};
 use tokio::sync::watch;
 
-use super::load_thread::{LoadReport, LoadThread, Subscriber};
-use super::trouble::Trouble;
-use super::{Audience, Outgoing, Subscribe, TrialError, close_limit};
+use super::error::TrialError;
+use super::limits::close_limit;
+use super::load_report::LoadReport;
+use super::load_thread::{LoadThread, Subscriber};
+use super::subscriber_driver::{Outgoing, SubscriberDriver};
+use super::subscription::{ConnectionErrors, Subscribe};
 use crate::assignment::Assignment;
-use crate::server_restart::ServerRestart;
+use crate::faults::ServerRestart;
 use crate::stop::{self, Stop, Stopper};
 use crate::timing::Timing;
 use crate::transport::{Trust, TrustError};
@@ -47,7 +50,7 @@ pub(super) struct Server {
 
 /// Running load threads. Dropping them ends them.
 #[derive(Debug)]
-pub(super) struct Load {
+pub(super) struct LoadThreads {
     threads: Vec<JoinHandle<Result<LoadReport, TrialError>>>,
     stopper: Stopper,
     timing: watch::Sender<Option<Timing>>,
@@ -55,11 +58,11 @@ pub(super) struct Load {
     go: watch::Sender<bool>,
     connected: Arc<AtomicU64>,
     delivered: Vec<Arc<AtomicU64>>,
-    trouble: Arc<Trouble>,
+    errors: Arc<ConnectionErrors>,
     server_restart: Option<Arc<ServerRestart>>,
 }
 
-impl Load {
+impl LoadThreads {
     /// These of the assignment's load threads, in the trial that `spec` describes.
     pub(super) fn of(
         spec: &TrialSpec,
@@ -94,7 +97,7 @@ impl Load {
             go: watch::Sender::new(false),
             connected: Arc::default(),
             delivered: Vec::new(),
-            trouble: Arc::default(),
+            errors: Arc::default(),
             server_restart: spec
                 .settings
                 .restart
@@ -131,7 +134,7 @@ impl Load {
                 go: load.go.subscribe(),
                 timing: told.clone(),
                 delivered: Arc::default(),
-                trouble: Arc::clone(&load.trouble),
+                errors: Arc::clone(&load.errors),
                 server_restart: load.server_restart.clone(),
                 settings: Arc::clone(&spec.settings),
                 close_limit: close_limit(&spec.settings),
@@ -149,7 +152,7 @@ impl Load {
     }
 }
 
-impl Audience for Load {
+impl SubscriberDriver for LoadThreads {
     fn prepared(&self) -> (u64, u64) {
         (self.prepared.load(Ordering::Relaxed), self.threads.len() as u64)
     }
@@ -175,15 +178,15 @@ impl Audience for Load {
     }
 
     fn reconnects(&self) -> u64 {
-        self.trouble.reconnects()
+        self.errors.reconnects()
     }
 
-    fn trouble(&self) -> Option<String> {
-        self.trouble.last()
+    fn last_error(&self) -> Option<String> {
+        self.errors.last()
     }
 
     fn is_hopeless(&self) -> bool {
-        self.trouble.is_hopeless()
+        self.errors.is_hopeless()
     }
 
     fn has_given_up(&self) -> bool {
@@ -199,7 +202,7 @@ impl Audience for Load {
     }
 }
 
-impl Drop for Load {
+impl Drop for LoadThreads {
     fn drop(&mut self) {
         // The trial has failed already; what the threads say does not matter any more.
         let _ = self.finish();

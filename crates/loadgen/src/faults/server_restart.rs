@@ -3,19 +3,10 @@
 //! The trial kills the server; the publisher, which keeps all that it ever handed over, gives it to the next one, which
 //! listens only then; the subscribers come back by themselves. Each of them writes down for itself when it was connected
 //! again, and when it had everything that was due by then. Times are nanoseconds of `CLOCK_MONOTONIC`.
-//!
-//! - `recovery`: one subscriber's way back
-//! - `replayable_feed`: the publisher's feed, and its log
-
-mod recovery;
-mod replayable_feed;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use model::settings::Backoff;
-
-pub(crate) use recovery::{Ended, Recovery, RecoveryTimes};
-pub use replayable_feed::{ReplayableFeed, Successor};
 
 /// What all threads of a trial with a restart know of it. Nobody waits for anything here.
 #[derive(Debug)]
@@ -75,8 +66,12 @@ impl ServerRestart {
 
     /// From the old server's end until the new one listened; none before.
     pub fn down_ns(&self) -> Option<u64> {
-        let listening_ns = known(self.listening_ns.load(Ordering::Acquire))?;
-        Some(listening_ns.saturating_sub(self.killed_ns()?))
+        Some(self.listening_ns()?.saturating_sub(self.killed_ns()?))
+    }
+
+    /// Since when the new server listens.
+    pub(crate) fn listening_ns(&self) -> Option<u64> {
+        known(self.listening_ns.load(Ordering::Acquire))
     }
 
     /// Takes in that the schedule's next event of a channel is due.
@@ -84,8 +79,8 @@ impl ServerRestart {
         self.due[channel as usize].fetch_add(1, Ordering::Release);
     }
 
-    /// Whether somebody who has received a channel up to this event has all that was due by now.
-    pub fn is_whole(&self, channel: u32, received: u64) -> bool {
+    /// Whether a subscriber that has received a channel up to this event has everything that was due by now.
+    pub fn has_caught_up(&self, channel: u32, received: u64) -> bool {
         received >= self.due[channel as usize].load(Ordering::Acquire)
     }
 }
@@ -116,11 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn whole_is_who_has_all_that_was_due_in_his_channel() {
+    fn a_subscriber_has_caught_up_once_it_has_all_that_was_due_in_its_channel() {
         let server_restart = ServerRestart::new(Backoff::Jittered, 2);
         server_restart.one_more_due(1);
         server_restart.one_more_due(1);
-        assert!(server_restart.is_whole(0, 0), "nothing was due there");
-        assert!(!server_restart.is_whole(1, 1) && server_restart.is_whole(1, 2));
+        assert!(server_restart.has_caught_up(0, 0), "nothing was due there");
+        assert!(!server_restart.has_caught_up(1, 1) && server_restart.has_caught_up(1, 2));
     }
 }

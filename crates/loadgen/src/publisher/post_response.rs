@@ -11,7 +11,7 @@ pub(super) struct NotHttp;
 
 /// A whole answer at the start of a buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct PostResponse {
     /// The status code.
     pub(super) status: u16,
     /// Where its body stands in the buffer; the first chunk of it, if it comes in chunks.
@@ -24,13 +24,13 @@ pub(super) struct Answer {
 
 /// What of the head says where the body ends.
 #[derive(Debug, Clone, Copy, Default)]
-struct Framing {
+struct BodyFraming {
     length: usize,
     is_chunked: bool,
     closes: bool,
 }
 
-impl Answer {
+impl PostResponse {
     /// The first answer in `bytes`; none as long as it is not whole.
     pub(super) fn parse(bytes: &[u8]) -> Result<Option<Self>, NotHttp> {
         let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
@@ -39,10 +39,10 @@ impl Answer {
             return Ok(None);
         };
         let status = head.code.ok_or(NotHttp)?;
-        let mut framing = Framing::of(head.headers)?;
+        let mut framing = BodyFraming::of(head.headers)?;
         framing.closes |= head.version == Some(0);
         if matches!(status, 100..=199 | 204 | 304) {
-            framing = Framing { length: 0, is_chunked: false, ..framing };
+            framing = BodyFraming { length: 0, is_chunked: false, ..framing };
         }
         let body = if framing.is_chunked {
             chunks(bytes, head_len)?
@@ -53,7 +53,7 @@ impl Answer {
     }
 }
 
-impl Framing {
+impl BodyFraming {
     fn of(fields: &[httparse::Header<'_>]) -> Result<Self, NotHttp> {
         let mut framing = Self::default();
         for field in fields {
@@ -102,8 +102,8 @@ fn chunks(bytes: &[u8], head_len: usize) -> Result<Option<(Range<usize>, usize)>
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: Range<usize>, len: usize, closes: bool) -> Answer {
-        Answer { status, body, len, closes }
+    fn answer(status: u16, body: Range<usize>, len: usize, closes: bool) -> PostResponse {
+        PostResponse { status, body, len, closes }
     }
 
     #[test]
@@ -122,20 +122,20 @@ mod tests {
             ),
         ] {
             for cut in 0..text.len() {
-                assert_eq!(Answer::parse(&text.as_bytes()[..cut]), Ok(None), "{text} cut at {cut}");
+                assert_eq!(PostResponse::parse(&text.as_bytes()[..cut]), Ok(None), "{text} cut at {cut}");
             }
-            assert_eq!(Answer::parse(text.as_bytes()), Ok(Some(expected.clone())), "{text}");
+            assert_eq!(PostResponse::parse(text.as_bytes()), Ok(Some(expected.clone())), "{text}");
             let twice = text.repeat(2);
-            assert_eq!(Answer::parse(twice.as_bytes()), Ok(Some(expected)), "{twice}");
+            assert_eq!(PostResponse::parse(twice.as_bytes()), Ok(Some(expected)), "{twice}");
         }
     }
 
     #[test]
     fn what_is_no_answer_is_told_at_once() {
         for text in ["SSH-2.0-x\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"] {
-            assert_eq!(Answer::parse(text.as_bytes()), Err(NotHttp), "{text}");
+            assert_eq!(PostResponse::parse(text.as_bytes()), Err(NotHttp), "{text}");
         }
         let broken = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nyes\r\n";
-        assert_eq!(Answer::parse(broken.as_bytes()), Err(NotHttp));
+        assert_eq!(PostResponse::parse(broken.as_bytes()), Err(NotHttp));
     }
 }

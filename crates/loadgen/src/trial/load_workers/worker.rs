@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use model::trial::TrialSpec;
 
-use super::lines::{Found, Order, State, Word};
-use crate::trial::connected::assignment;
-use crate::trial::load::Load;
-use crate::trial::{Audience, Subscribe, TrialError};
+use super::messages::{LoadCommand, WorkerMessage, WorkerProgress, WorkerResult};
+use crate::assignment::Assignment;
+use crate::trial::error::TrialError;
+use crate::trial::load_threads::LoadThreads;
+use crate::trial::subscriber_driver::SubscriberDriver;
+use crate::trial::subscription::Subscribe;
 
 /// How often it looks how far it is, and says so if that has changed.
 const LOOK: Duration = Duration::from_millis(10);
@@ -19,7 +21,7 @@ const SIGN_OF_LIFE_NS: u64 = 1_000_000_000;
 
 /// Why a process cannot bring its part of the subscribers.
 #[derive(Debug, thiserror::Error)]
-pub enum PartFault {
+pub enum RunWorkerError {
     /// It was told something that is no order, or none that may come now.
     #[error("a part is told to bring subscribers, connect, open and finish, in lines of JSON, not {0:?}")]
     NotAnOrder(String),
@@ -41,17 +43,18 @@ pub enum PartFault {
 /// # Errors
 ///
 /// When the orders are none, or nobody listens.
-pub fn run_part(
+pub fn run_load_worker(
     orders: &Receiver<String>,
     output: &mut dyn Write,
     subscribe: impl FnOnce(&str) -> Option<Subscribe>,
-) -> Result<(), PartFault> {
-    let Order::Bring { spec, part } = order(&orders.recv().map_err(|_| PartFault::Abandoned)?)? else {
-        return Err(PartFault::NotAnOrder("nothing to bring".to_owned()));
+) -> Result<(), RunWorkerError> {
+    let LoadCommand::Bring { spec, worker } = order(&orders.recv().map_err(|_| RunWorkerError::Abandoned)?)?
+    else {
+        return Err(RunWorkerError::NotAnOrder("nothing to bring".to_owned()));
     };
     let technique = spec.technique.clone();
-    let subscribe = subscribe(&technique).ok_or(PartFault::NoTechnique(technique))?;
-    let last = match brought(&spec, part, subscribe) {
+    let subscribe = subscribe(&technique).ok_or(RunWorkerError::NoTechnique(technique))?;
+    let last = match brought(&spec, worker, subscribe) {
         Ok(mut load) => {
             follow(&load, orders, output)?;
             found(&mut load)
@@ -61,75 +64,86 @@ pub fn run_part(
     say(output, &last)
 }
 
-fn brought(spec: &TrialSpec, part: u32, subscribe: Subscribe) -> Result<Load, TrialError> {
+fn brought(spec: &TrialSpec, worker: u32, subscribe: Subscribe) -> Result<LoadThreads, TrialError> {
     os::raise_open_files().map_err(TrialError::OpenFiles)?;
     let cores = &spec.load_cores;
     os::pin(cores).map_err(|source| TrialError::Pin { cores: cores.clone(), source })?;
-    let assignment = assignment(spec);
-    let threads = assignment.threads_of_part(part, spec.settings.processes.load);
-    Load::of(spec, assignment, threads, subscribe, Vec::new())
+    let assignment = Assignment::of_trial(spec);
+    let threads = assignment.threads_of_worker(worker, spec.settings.processes.load);
+    LoadThreads::of(spec, assignment, threads, subscribe, Vec::new())
 }
 
 /// Does as it is told until it shall finish, or must.
-fn follow(load: &Load, orders: &Receiver<String>, output: &mut dyn Write) -> Result<(), PartFault> {
-    let (mut said, mut said_ns) = (State::default(), 0);
+fn follow(
+    load: &LoadThreads,
+    orders: &Receiver<String>,
+    output: &mut dyn Write,
+) -> Result<(), RunWorkerError> {
+    let (mut said, mut said_ns) = (WorkerProgress::default(), 0);
     while !load.has_given_up() {
         let state = state(load);
         if state != said || os::now_ns() - said_ns >= SIGN_OF_LIFE_NS {
-            say(output, &Word::State(state.clone()))?;
+            say(output, &WorkerMessage::WorkerProgress(state.clone()))?;
             (said, said_ns) = (state, os::now_ns());
         }
         let line = match orders.recv_timeout(LOOK) {
             Ok(line) => line,
             Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => return Err(PartFault::Abandoned),
+            Err(RecvTimeoutError::Disconnected) => return Err(RunWorkerError::Abandoned),
         };
         match order(&line)? {
-            Order::Connect => load.connect(),
-            Order::Open(timing) => load.open(timing),
-            Order::Finish => break,
-            Order::Bring { .. } => return Err(PartFault::NotAnOrder(line)),
+            LoadCommand::Connect => load.connect(),
+            LoadCommand::Open(timing) => load.open(timing),
+            LoadCommand::Finish => break,
+            LoadCommand::Bring { .. } => return Err(RunWorkerError::NotAnOrder(line)),
         }
     }
     Ok(())
 }
 
-fn state(load: &Load) -> State {
+fn state(load: &LoadThreads) -> WorkerProgress {
     let (prepared, threads) = load.prepared();
-    State {
+    WorkerProgress {
         prepared,
         threads,
         connected: load.connected(),
         delivered: load.delivered(),
         reconnects: load.reconnects(),
-        trouble: load.trouble(),
+        last_error: load.last_error(),
         is_hopeless: load.is_hopeless(),
     }
 }
 
-fn found(load: &mut Load) -> Word {
+fn found(load: &mut LoadThreads) -> WorkerMessage {
     match load.finish() {
-        Ok(reports) => Word::Found(Found { reports, reconnects: load.reconnects(), trouble: load.trouble() }),
+        Ok(reports) => WorkerMessage::WorkerResult(WorkerResult {
+            reports,
+            reconnects: load.reconnects(),
+            last_error: load.last_error(),
+        }),
         Err(error) => failed(&error),
     }
 }
 
 /// With its causes, since only text gets across.
-fn failed(error: &TrialError) -> Word {
+fn failed(error: &TrialError) -> WorkerMessage {
     let mut reason = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         reason = format!("{reason}: {error}");
         cause = error.source();
     }
-    Word::Failed { side: error.side(), reason }
+    WorkerMessage::Failed { side: error.side(), reason }
 }
 
-fn order(line: &str) -> Result<Order, PartFault> {
-    serde_json::from_str(line).map_err(|_| PartFault::NotAnOrder(line.trim_end().to_owned()))
+fn order(line: &str) -> Result<LoadCommand, RunWorkerError> {
+    serde_json::from_str(line).map_err(|_| RunWorkerError::NotAnOrder(line.trim_end().to_owned()))
 }
 
-fn say(output: &mut dyn Write, word: &Word) -> Result<(), PartFault> {
+fn say(output: &mut dyn Write, word: &WorkerMessage) -> Result<(), RunWorkerError> {
     let written = serde_json::to_writer(&mut *output, word).map_err(io::Error::from);
-    written.and_then(|()| output.write_all(b"\n")).and_then(|()| output.flush()).map_err(PartFault::Unheard)
+    written
+        .and_then(|()| output.write_all(b"\n"))
+        .and_then(|()| output.flush())
+        .map_err(RunWorkerError::Unheard)
 }

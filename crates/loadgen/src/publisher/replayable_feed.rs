@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use protocol::frame::{self, Decoder};
 
-use super::ServerRestart;
-use crate::feed_link::{FeedError, FeedLink};
+use super::feed_connection::{FeedConnection, FeedError};
+use crate::faults::ServerRestart;
 
 /// What the server says when it listens: a frame with a time.
 const LONGEST_WORD: usize = 64;
@@ -20,7 +20,7 @@ const LONGEST_WORD: usize = 64;
 /// A feed that outlives its server.
 #[derive(Debug)]
 pub struct ReplayableFeed {
-    feed: FeedLink,
+    feed: FeedConnection,
     server_restart: Arc<ServerRestart>,
     server: Server,
     log: Sender<BytesMut>,
@@ -56,7 +56,10 @@ impl ReplayableFeed {
     /// # Errors
     ///
     /// When no pair of sockets can be had.
-    pub fn new(mut feed: FeedLink, server_restart: Arc<ServerRestart>) -> std::io::Result<(Self, Successor)> {
+    pub fn new(
+        mut feed: FeedConnection,
+        server_restart: Arc<ServerRestart>,
+    ) -> std::io::Result<(Self, Successor)> {
         feed.keep_log();
         let (bell, rope) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
@@ -89,12 +92,12 @@ impl ReplayableFeed {
         self.server_restart.one_more_due(channel);
     }
 
-    /// As [`FeedLink::begin`].
+    /// As [`FeedConnection::begin`].
     pub fn begin(&mut self, channel: u32, message: &[u8]) {
         self.feed.begin(channel, message);
     }
 
-    /// As [`FeedLink::flush`]; false as long as there is no server.
+    /// As [`FeedConnection::flush`]; false as long as there is no server.
     ///
     /// # Errors
     ///
@@ -107,7 +110,7 @@ impl ReplayableFeed {
         self.unless_killed(flushed, false)
     }
 
-    /// As [`FeedLink::receive`]; where there is no server, looks whether another one is there.
+    /// As [`FeedConnection::receive`]; where there is no server, looks whether another one is there.
     ///
     /// # Errors
     ///
@@ -242,7 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("feed");
         let listener = UnixListener::bind(&path).unwrap();
-        let feed = FeedLink::connect(&path, 100, 100).unwrap();
+        let feed = FeedConnection::connect(&path, 100, 100).unwrap();
         let (first, _) = listener.accept().unwrap();
         let (kept, successor) =
             ReplayableFeed::new(feed, Arc::new(ServerRestart::new(Backoff::None, 1))).unwrap();
@@ -270,7 +273,7 @@ mod tests {
             (log, read_all(&mut second))
         });
         successor.give(&mut to_second, &log, PATIENCE).unwrap();
-        assert_eq!(successor.server_restart.listening_ns.load(std::sync::atomic::Ordering::Relaxed), 77);
+        assert_eq!(successor.server_restart.listening_ns(), Some(77));
         kept.receive(|_| {}).unwrap();
         assert!(kept.is_away(), "it was not told yet");
         successor.tell(Ok((to_second, log)));

@@ -4,8 +4,6 @@
 //! A message is handed over when its answer has come, so a server that is slow to answer delays the next one and not the
 //! schedule. The answer's status must say that it was taken.
 
-mod answer;
-
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -15,7 +13,7 @@ use bytes::{Buf, BytesMut};
 use model::target::Publish;
 use protocol::message;
 
-use self::answer::{Answer, NotHttp};
+use super::post_response::{NotHttp, PostResponse};
 
 /// Longer answers to a message that was posted are not taken.
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -55,7 +53,7 @@ pub enum PostError {
 
 /// A connection on which messages are posted, and which never blocks.
 #[derive(Debug)]
-pub struct PostLink {
+pub struct PostConnection {
     address: SocketAddr,
     stream: TcpStream,
     publish: Publish,
@@ -76,7 +74,7 @@ enum State {
     Awaiting,
 }
 
-impl PostLink {
+impl PostConnection {
     /// Connects to `address`, for messages that are published as `publish` says.
     ///
     /// # Errors
@@ -195,7 +193,7 @@ impl PostLink {
             if self.state == State::Idle {
                 return Err(PostError::NotHttp { found: looks_like(&self.read) });
             }
-            match Answer::parse(&self.read) {
+            match PostResponse::parse(&self.read) {
                 Err(NotHttp) => return Err(PostError::NotHttp { found: looks_like(&self.read) }),
                 Ok(None) if self.read.len() > ANSWER_LIMIT => return Err(PostError::Oversize),
                 Ok(None) => return Ok(()),
@@ -205,7 +203,7 @@ impl PostLink {
         Ok(())
     }
 
-    fn settle(&mut self, answer: &Answer) -> Result<(), PostError> {
+    fn settle(&mut self, answer: &PostResponse) -> Result<(), PostError> {
         let text = first_line(&self.read[answer.body.clone()]);
         self.read.advance(answer.len);
         match answer.status {

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::histogram;
+use crate::recorder::histogram;
 use crate::stop::Stop;
 
 /// How often one that waits looks whether it may read, or has been cut off.

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::error::PartError;
-use super::lines::{Found, Order, State, Word};
+use super::messages::{LoadCommand, LoadWorkerError, WorkerMessage, WorkerProgress, WorkerResult};
 
 /// A part says something every second at least.
 const LONGEST_SILENCE_NS: u64 = 10_000_000_000;
@@ -21,51 +20,51 @@ const QUOTED: usize = 120;
 
 /// A load process. Dropping it kills it.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct WorkerProcess {
     child: Child,
     input: ChildStdin,
-    heard: Arc<Heard>,
-    listener: Option<JoinHandle<LastWord>>,
+    heard: Arc<Received>,
+    listener: Option<JoinHandle<LastMessage>>,
 }
 
 /// What was heard of it so far.
 #[derive(Debug)]
-struct Heard {
-    state: Mutex<State>,
+struct Received {
+    state: Mutex<WorkerProgress>,
     /// When something was heard last.
     at_ns: AtomicU64,
 }
 
 /// How what it says ended.
 #[derive(Debug)]
-enum LastWord {
-    Found(Found),
-    Failed(PartError),
+enum LastMessage {
+    WorkerResult(WorkerResult),
+    Failed(LoadWorkerError),
     /// Without any.
     None,
 }
 
-impl Part {
+impl WorkerProcess {
     /// Starts `command`, and gives it its first order. Its standard error is this process's.
-    pub(super) fn start(mut command: Command, order: &Order) -> Result<Self, PartError> {
-        let pipe = || PartError::Start(io::Error::other("a pipe is missing"));
+    pub(super) fn start(mut command: Command, order: &LoadCommand) -> Result<Self, LoadWorkerError> {
+        let pipe = || LoadWorkerError::Start(io::Error::other("a pipe is missing"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(PartError::Start)?;
+        let mut child = command.spawn().map_err(LoadWorkerError::Start)?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
-        let heard = Arc::new(Heard { state: Mutex::default(), at_ns: AtomicU64::new(os::now_ns()) });
+        let heard = Arc::new(Received { state: Mutex::default(), at_ns: AtomicU64::new(os::now_ns()) });
         let told = Arc::clone(&heard);
         let listen =
             |output| thread::Builder::new().name("part".to_owned()).spawn(move || listen(output, &told)).ok();
         let listener = output.and_then(listen);
         let Some((input, listener)) = input.zip(listener) else {
-            end(&mut child, 0).map_err(PartError::Start)?;
+            end(&mut child, 0).map_err(LoadWorkerError::Start)?;
             return Err(pipe());
         };
         let part = Self { child, input, heard, listener: Some(listener) };
         match part.tell(order) {
             // It has ended: how, is told when it is looked at.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(part),
-            told => told.map(|()| part).map_err(PartError::Deaf),
+            told => told.map(|()| part).map_err(LoadWorkerError::Deaf),
         }
     }
 
@@ -75,12 +74,12 @@ impl Part {
     }
 
     /// How far it is.
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> WorkerProgress {
         self.heard.state().clone()
     }
 
     /// Gives it an order.
-    pub(super) fn tell(&self, order: &Order) -> io::Result<()> {
+    pub(super) fn tell(&self, order: &LoadCommand) -> io::Result<()> {
         let mut line = serde_json::to_vec(order)?;
         line.push(b'\n');
         (&self.input).write_all(&line)
@@ -92,18 +91,19 @@ impl Part {
     }
 
     /// Waits until it has said what it found, until `limit_ns` of `CLOCK_MONOTONIC` at most.
-    pub(super) fn end(mut self, limit_ns: u64) -> Result<Found, PartError> {
+    pub(super) fn end(mut self, limit_ns: u64) -> Result<WorkerResult, LoadWorkerError> {
         while !self.has_said_all() && os::now_ns() < limit_ns {
             os::sleep_until_ns(os::now_ns() + LOOK_NS);
         }
         let (said_all, silence_ns) = (self.has_said_all(), self.heard.silence_ns());
-        let status = end(&mut self.child, if said_all { GOING_NS } else { 0 }).map_err(PartError::Start)?;
+        let status =
+            end(&mut self.child, if said_all { GOING_NS } else { 0 }).map_err(LoadWorkerError::Start)?;
         let last = self.listener.take().and_then(|listener| listener.join().ok());
         match last {
-            Some(LastWord::Found(found)) => Ok(found),
-            Some(LastWord::Failed(error)) => Err(error),
-            _ if !said_all => Err(PartError::Silent { seconds: silence_ns / 1_000_000_000 }),
-            _ => Err(PartError::Ended(status)),
+            Some(LastMessage::WorkerResult(found)) => Ok(found),
+            Some(LastMessage::Failed(error)) => Err(error),
+            _ if !said_all => Err(LoadWorkerError::Silent { seconds: silence_ns / 1_000_000_000 }),
+            _ => Err(LoadWorkerError::Ended(status)),
         }
     }
 
@@ -112,15 +112,15 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for WorkerProcess {
     fn drop(&mut self) {
         // It can only fail because it has ended and was waited for.
         let _ = end(&mut self.child, 0);
     }
 }
 
-impl Heard {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+impl Received {
+    fn state(&self) -> std::sync::MutexGuard<'_, WorkerProgress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -143,20 +143,22 @@ fn end(child: &mut Child, idle_timeout_ns: u64) -> io::Result<ExitStatus> {
 }
 
 /// Takes in what a part says until its last word.
-fn listen(output: ChildStdout, heard: &Heard) -> LastWord {
+fn listen(output: ChildStdout, heard: &Received) -> LastMessage {
     let mut output = BufReader::new(output);
     loop {
         let mut line = Vec::new();
         // An error of a pipe is its end, too.
         if matches!((&mut output).take(LONGEST_LINE).read_until(b'\n', &mut line), Ok(0) | Err(_)) {
-            return LastWord::None;
+            return LastMessage::None;
         }
         heard.at_ns.store(os::now_ns(), Ordering::Relaxed);
         match serde_json::from_slice(&line) {
-            Ok(Word::State(state)) => *heard.state() = state,
-            Ok(Word::Found(found)) => return LastWord::Found(found),
-            Ok(Word::Failed { side, reason }) => return LastWord::Failed(PartError::Failed { side, reason }),
-            Err(_) => return LastWord::Failed(PartError::Rubbish(quoted(&line))),
+            Ok(WorkerMessage::WorkerProgress(state)) => *heard.state() = state,
+            Ok(WorkerMessage::WorkerResult(found)) => return LastMessage::WorkerResult(found),
+            Ok(WorkerMessage::Failed { side, reason }) => {
+                return LastMessage::Failed(LoadWorkerError::Failed { side, reason });
+            }
+            Err(_) => return LastMessage::Failed(LoadWorkerError::Rubbish(quoted(&line))),
         }
     }
 }
@@ -174,10 +176,10 @@ mod tests {
 
     const FAR_NS: u64 = 60_000_000_000;
 
-    fn shell(script: &str) -> Part {
+    fn shell(script: &str) -> WorkerProcess {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        Part::start(command, &Order::Connect).unwrap()
+        WorkerProcess::start(command, &LoadCommand::Connect).unwrap()
     }
 
     fn await_that(what: impl Fn() -> bool) {
@@ -190,8 +192,8 @@ mod tests {
 
     #[test]
     fn what_a_part_says_is_heard() {
-        let state = State { prepared: 1, threads: 2, connected: 3, ..State::default() };
-        let line = serde_json::to_string(&Word::State(state.clone())).unwrap();
+        let state = WorkerProgress { prepared: 1, threads: 2, connected: 3, ..WorkerProgress::default() };
+        let line = serde_json::to_string(&WorkerMessage::WorkerProgress(state.clone())).unwrap();
         let part = shell(&format!("read order; echo '{line}'; exec sleep 60"));
         await_that(|| part.state() == state);
         assert!(!part.has_given_up());
@@ -199,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_part_that_ends_early_says_rubbish_or_gives_up_is_told_as_that() {
-        let failed = Word::Failed { side: Side::Server, reason: "no such port".to_owned() };
+        let failed = WorkerMessage::Failed { side: Side::Server, reason: "no such port".to_owned() };
         let failed = format!("echo '{}'", serde_json::to_string(&failed).unwrap());
         for (script, words, side) in [
             ("exit 3", "it ended with exit status: 3", Side::Load),
@@ -218,7 +220,7 @@ mod tests {
         let part = shell("read order; exec sleep 60");
         let pid = part.pid();
         let error = part.end(os::now_ns() + LOOK_NS).unwrap_err();
-        assert!(matches!(error, PartError::Silent { .. }), "{error}");
+        assert!(matches!(error, LoadWorkerError::Silent { .. }), "{error}");
         assert!(os::has_ended(pid));
     }
 

@@ -11,12 +11,12 @@ use rustix::event::PollFlags;
 use tokio::sync::mpsc;
 
 use super::link::{Link, Numbering};
-use super::{Progress, Published, PublisherError, PublisherSpec};
+use super::progress::{Progress, Published, PublisherError};
 use crate::assignment::Assignment;
-use crate::payload::PayloadSource;
-use crate::precise_timer::{PreciseTimer, Until};
+use crate::schedule::payload::PayloadSource;
+use crate::schedule::precise_timer::{PreciseTimer, Until};
+use crate::schedule::seed::{self, Purpose};
 use crate::schedule::{Due, Schedule, ScheduleSpec};
-use crate::seed::{self, Purpose};
 use crate::timing::Timing;
 
 /// How long it may take to notice that it shall stop.
@@ -29,8 +29,25 @@ const DENSE_NS: f64 = 25_000.0;
 /// How far apart it looks then what is due; so much later at most is an event sent.
 const TICK_NS: u64 = 50_000;
 
+/// What a publisher needs.
 #[derive(Debug)]
-pub(super) struct Work {
+pub struct PublisherSpec {
+    /// The connection to the server.
+    pub link: Link,
+    /// The trial's settings.
+    pub settings: Arc<Settings>,
+    /// The trial's seed.
+    pub seed: u64,
+    /// When to begin and to end.
+    pub timing: Timing,
+    /// Who reads which channel.
+    pub assignment: Assignment,
+    /// To each subscriber's session, by its number: when to send. Empty when nobody sends.
+    pub outgoing: Vec<mpsc::UnboundedSender<u64>>,
+}
+
+#[derive(Debug)]
+pub(super) struct SendLoop {
     link: Link,
     /// Messages so far, by channel, where the publisher numbers them.
     numbered: Vec<u64>,
@@ -53,7 +70,7 @@ pub(super) struct Work {
     found: Published,
 }
 
-impl Work {
+impl SendLoop {
     pub(super) fn new(spec: PublisherSpec) -> Result<Self, PublisherError> {
         let PublisherSpec { link, settings, seed, timing, assignment, outgoing } = spec;
         let rng = seed::rng(seed, Purpose::EventPayload, 0);
@@ -81,7 +98,7 @@ impl Work {
         while !stop.load(Ordering::Relaxed) {
             self.pick_up();
             self.hand_over()?;
-            progress.tell(&self.found, self.next_due_ns().is_none());
+            progress.report(&self.found, self.next_due_ns().is_none());
             let found = self.timer.wait(self.next_look(), self.link.wanted(!self.backlog.is_empty()));
             // An end or an error of the connection is found by reading, too.
             if found

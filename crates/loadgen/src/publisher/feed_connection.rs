@@ -34,7 +34,7 @@ pub enum FeedError {
 
 /// A connection to a server's feed that never blocks.
 #[derive(Debug)]
-pub struct FeedLink {
+pub struct FeedConnection {
     stream: UnixStream,
     leaving: Leaving,
     /// Every frame that has left, one behind another, for a server that takes this one's place; none where none will.
@@ -76,7 +76,7 @@ impl Leaving {
     }
 }
 
-impl FeedLink {
+impl FeedConnection {
     /// Connects to the Unix socket at `path`, for messages of `message_bytes` each out and at most `most_bytes` in.
     ///
     /// # Errors

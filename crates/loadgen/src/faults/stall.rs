@@ -1,12 +1,11 @@
 //! A pause of the whole server process, and the promise that it runs again afterwards.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 
 use model::settings::Stall;
-
-use super::TrialError;
 
 /// How long it may take to notice that the trial is being abandoned.
 const LOOK_NS: u64 = 20_000_000;
@@ -26,14 +25,14 @@ pub fn release_server() {
 
 /// A thread that stops the server and lets it run again. Dropping it lets the server run at once.
 #[derive(Debug)]
-pub(super) struct Staller {
+pub(crate) struct Staller {
     abandoned: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Staller {
     /// Stops process `pid` as `stall` says, counted from `window_start_ns` of `CLOCK_MONOTONIC`.
-    pub(super) fn start(pid: u32, stall: &Stall, window_start_ns: u64) -> Result<Self, TrialError> {
+    pub(crate) fn start(pid: u32, stall: &Stall, window_start_ns: u64) -> io::Result<Self> {
         let (from_ns, abandoned) = (window_start_ns + stall.at_ns, Arc::new(AtomicBool::new(false)));
         let (until_ns, look) = (from_ns + stall.for_ns, Arc::clone(&abandoned));
         let run = move || {
@@ -42,8 +41,7 @@ impl Staller {
                 wait(until_ns, &look);
             }
         };
-        let thread =
-            thread::Builder::new().name("stall".to_owned()).spawn(run).map_err(TrialError::Thread)?;
+        let thread = thread::Builder::new().name("stall".to_owned()).spawn(run)?;
         Ok(Self { abandoned, thread: Some(thread) })
     }
 }
@@ -77,7 +75,7 @@ impl Drop for Stopped {
 }
 
 /// Waits until `deadline_ns`; false when the trial was abandoned before.
-pub(super) fn wait(deadline_ns: u64, abandoned: &AtomicBool) -> bool {
+pub(crate) fn wait(deadline_ns: u64, abandoned: &AtomicBool) -> bool {
     loop {
         if abandoned.load(Ordering::Relaxed) {
             return false;

@@ -6,28 +6,28 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::ServerRestart;
-use crate::histogram;
+use super::server_restart::ServerRestart;
+use crate::recorder::histogram;
 
 /// One subscriber's way back.
 #[derive(Debug)]
 pub(crate) struct Recovery {
     server_restart: Arc<ServerRestart>,
     channel: u32,
-    stage: Cell<Stage>,
+    state: Cell<RecoveryState>,
     failed_attempts: Cell<u64>,
     excused: Cell<u64>,
 }
 
 /// Where a subscriber stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum RecoveryState {
     /// On the old server's connection, if it has one.
     Held,
     /// It lost that, or has noticed that it is lost by opening another one.
     Away,
     /// Connected again.
-    Back { connected_ns: u64, whole_ns: Option<u64> },
+    Back { connected_ns: u64, caught_up_ns: Option<u64> },
 }
 
 /// How a subscription ended.
@@ -42,8 +42,8 @@ pub(crate) enum Ended {
 impl Recovery {
     /// That of a subscriber of this channel.
     pub(crate) fn new(server_restart: Arc<ServerRestart>, channel: u32) -> Self {
-        let stage = Cell::new(Stage::Held);
-        Self { server_restart, channel, stage, failed_attempts: Cell::new(0), excused: Cell::new(0) }
+        let state = Cell::new(RecoveryState::Held);
+        Self { server_restart, channel, state, failed_attempts: Cell::new(0), excused: Cell::new(0) }
     }
 
     pub(crate) fn server_restart(&self) -> &ServerRestart {
@@ -52,27 +52,28 @@ impl Recovery {
 
     /// It has opened a connection. After the kill, that cannot be the old server's.
     pub(crate) fn opened(&self) {
-        if self.stage.get() == Stage::Held && self.server_restart.killed_ns().is_some() {
-            self.stage.set(Stage::Away);
+        if self.state.get() == RecoveryState::Held && self.server_restart.killed_ns().is_some() {
+            self.state.set(RecoveryState::Away);
         }
     }
 
     /// It is connected, and has received its channel up to this event. One that is still held by the old server's
     /// connection, of which the last answer may come after its end, is not connected again.
     pub(crate) fn connected(&self, received: u64) {
-        if self.stage.get() == Stage::Away {
+        if self.state.get() == RecoveryState::Away {
             let now_ns = os::now_ns();
-            self.stage.set(Stage::Back { connected_ns: now_ns, whole_ns: None });
+            self.state.set(RecoveryState::Back { connected_ns: now_ns, caught_up_ns: None });
             self.received(received, now_ns);
         }
     }
 
     /// It has received its channel up to this event, at `now_ns`.
     pub(crate) fn received(&self, received: u64, now_ns: u64) {
-        if let Stage::Back { connected_ns, whole_ns: None } = self.stage.get()
-            && self.server_restart.is_whole(self.channel, received)
+        if let RecoveryState::Back { connected_ns, caught_up_ns: None } = self.state.get()
+            && self.server_restart.has_caught_up(self.channel, received)
         {
-            self.stage.set(Stage::Back { connected_ns, whole_ns: Some(now_ns.max(connected_ns)) });
+            self.state
+                .set(RecoveryState::Back { connected_ns, caught_up_ns: Some(now_ns.max(connected_ns)) });
         }
     }
 
@@ -81,11 +82,12 @@ impl Recovery {
         if self.server_restart.killed_ns().is_none() {
             return if was_reached { Ended::Broke } else { Ended::Failed };
         }
-        let before = self.stage.replace(Stage::Away);
-        let is_failure = before == Stage::Away || !was_reached;
+        let before = self.state.replace(RecoveryState::Away);
+        let is_failure = before == RecoveryState::Away || !was_reached;
         // Between its kill and its end, a server's listener still takes connections, which break without its having
         // seen them.
-        let is_expected = is_failure || before == Stage::Held || self.server_restart.down_ns().is_none();
+        let is_expected =
+            is_failure || before == RecoveryState::Held || self.server_restart.down_ns().is_none();
         self.excused.update(|excused| excused + u64::from(is_expected && was_reached));
         self.failed_attempts.update(|failed| failed + u64::from(is_failure));
         if is_failure { Ended::Failed } else { Ended::Broke }
@@ -100,7 +102,7 @@ pub(crate) struct RecoveryTimes {
     pub(crate) connected: Histogram<u64>,
     /// From the kill until it had all that was due, in nanoseconds: one value for each that has.
     #[serde(with = "histogram::in_base64")]
-    pub(crate) whole: Histogram<u64>,
+    pub(crate) caught_up: Histogram<u64>,
     /// Attempts to connect that failed.
     pub(crate) failed_attempts: u64,
     /// Connections that broke because of the restart.
@@ -109,7 +111,7 @@ pub(crate) struct RecoveryTimes {
 
 impl Default for RecoveryTimes {
     fn default() -> Self {
-        Self { connected: histogram::empty(), whole: histogram::empty(), failed_attempts: 0, excused: 0 }
+        Self { connected: histogram::empty(), caught_up: histogram::empty(), failed_attempts: 0, excused: 0 }
     }
 }
 
@@ -118,21 +120,21 @@ impl RecoveryTimes {
     pub(crate) fn add(&mut self, recovery: &Recovery) {
         self.failed_attempts += recovery.failed_attempts.get();
         self.excused += recovery.excused.get();
-        let (Some(killed_ns), Stage::Back { connected_ns, whole_ns }) =
-            (recovery.server_restart.killed_ns(), recovery.stage.get())
+        let (Some(killed_ns), RecoveryState::Back { connected_ns, caught_up_ns }) =
+            (recovery.server_restart.killed_ns(), recovery.state.get())
         else {
             return;
         };
         self.connected.saturating_record(connected_ns.saturating_sub(killed_ns));
-        if let Some(whole_ns) = whole_ns {
-            self.whole.saturating_record(whole_ns.saturating_sub(killed_ns));
+        if let Some(caught_up_ns) = caught_up_ns {
+            self.caught_up.saturating_record(caught_up_ns.saturating_sub(killed_ns));
         }
     }
 
     /// Takes in those of another thread.
     pub(crate) fn merge(&mut self, other: &Self) {
         histogram::merge(&mut self.connected, &other.connected);
-        histogram::merge(&mut self.whole, &other.whole);
+        histogram::merge(&mut self.caught_up, &other.caught_up);
         self.failed_attempts += other.failed_attempts;
         self.excused += other.excused;
     }
@@ -151,11 +153,11 @@ mod tests {
     fn found(recovery: &Recovery) -> (u64, u64, u64, u64) {
         let mut all = RecoveryTimes::default();
         all.add(recovery);
-        (all.connected.len(), all.whole.len(), all.failed_attempts, all.excused)
+        (all.connected.len(), all.caught_up.len(), all.failed_attempts, all.excused)
     }
 
     #[test]
-    fn who_is_connected_anew_is_whole_when_he_has_what_was_due() {
+    fn who_is_connected_anew_has_caught_up_when_he_has_what_was_due() {
         let recovery = recovery();
         let server_restart = recovery.server_restart();
         for _ in 0..3 {
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn who_missed_nothing_is_whole_as_soon_as_he_is_connected() {
+    fn who_missed_nothing_has_caught_up_as_soon_as_he_is_connected() {
         let recovery = recovery();
         recovery.server_restart().kill(os::now_ns());
         recovery.ended(true);
@@ -208,7 +210,7 @@ mod tests {
         recovery.opened();
         recovery.connected(0);
         assert_eq!(recovery.ended(true), Ended::Broke);
-        assert_eq!(found(&recovery), (0, 0, 1, 3), "whoever is away again is not back");
+        assert_eq!(found(&recovery), (0, 0, 1, 3), "a subscriber that is away again has not recovered");
     }
 
     #[test]
