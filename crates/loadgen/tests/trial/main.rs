@@ -84,7 +84,7 @@ fn every_event_is_delivered_and_every_byte_has_its_layer() {
     assert!(outcome.cost.elapsed_ns > 0 && outcome.cost.load_cpu_ns > 0);
     assert_eq!(outcome.warnings.iter().filter(|warning| matches!(warning, Warning::NotPinned)).count(), 1);
     let tags: Vec<&str> = outcome.histograms.keys().map(String::as_str).collect();
-    assert_eq!(tags, ["delivery", "scheduling-delay-load", "schedule-lag", "service"]);
+    assert_eq!(tags, ["delivery", "schedule-lag", "scheduling-delay-load", "service"]);
 }
 
 #[test]
