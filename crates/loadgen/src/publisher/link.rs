@@ -140,7 +140,9 @@ impl Link {
         match self {
             Self::Feed(feeds) => Ok(feeds.receive(take)?),
             Self::Kept(kept) => Ok(kept.receive(take)?),
-            Self::Post { connections, .. } => Ok(connections.iter_mut().try_for_each(PostConnection::receive)?),
+            Self::Post { connections, .. } => {
+                Ok(connections.iter_mut().try_for_each(PostConnection::receive)?)
+            }
         }
     }
 }
