@@ -8,36 +8,29 @@
 //! - [`trial`]: connect → warm-up → window → drain → close; from a [`model::trial::TrialSpec`] to an outcome
 //! - [`timing`], [`assignment`]: when the phases begin and end; who reads which channel, on which thread
 //! - [`schedule`]: the intended send times, fixed in advance by rate, pace and seed
-//! - [`publisher`], [`feed_link`], [`post_link`]: the thread that keeps the schedule and hands events to the server, by
-//!   its feed or by HTTP
-//! - [`session`], [`worker`], [`stop`]: what a technique's client half sees; what the sessions of a thread share; the end
-//! - [`subscriber`]: the client half of each technique
+//! - [`publisher`]: the thread that keeps the schedule and hands events to the server, by its feed or by HTTP
+//! - [`session`], [`stop`]: what a technique's client half sees, and what the sessions of a thread share: request headers,
+//!   set-up times, poll schedules; the end
+//! - [`subscriber`]: the client half of each technique; `http_client` serves those that speak HTTP
 //! - [`transport`]: TCP, TLS and HTTP/2 connections, and how they end
-//! - [`byte_accounting`], [`headers`]: bytes by layer, under the protocol's code; the request headers by profile
-//! - [`server_restart`], `backoff`, `slow_consumer`: a restart of the server under its subscribers, and when they try again; subscribers that
-//!   do not keep up
-//! - [`set_up`], `heads`: what it takes to connect; what requests and answers say
-//! - [`recorder`], [`position`], [`histogram`]: latency, completeness, and how they are kept
-//! - [`scheduling_delay`]: how late a waiting thread wakes; [`payload`], [`seed`]: what the rest is made of
+//! - [`byte_accounting`]: bytes by layer, under the protocol's code
+//! - [`faults`]: a restart of the server under its subscribers; subscribers that do not keep up; a stalled server
+//! - [`recorder`]: latency, completeness, and how they are kept
+//! - [`scheduling_delay`]: how late a waiting thread wakes
 
 pub mod assignment;
-mod backoff;
 pub mod byte_accounting;
 pub mod faults;
-pub mod headers;
-mod heads;
-mod poll_schedule;
+mod http_client;
 pub mod publisher;
 pub mod recorder;
 pub mod schedule;
 pub mod scheduling_delay;
 pub mod session;
-pub mod set_up;
 pub mod stop;
 pub mod subscriber;
 pub mod timing;
 pub mod transport;
 pub mod trial;
-pub mod worker_context;
 
 pub use session::Session;

@@ -3,6 +3,15 @@
 //! A technique touches no clock, no histogram and no byte counter; the session does. It is a cheap clone, one for
 //! each subscriber, on the subscriber's load thread.
 
+mod backoff;
+pub mod headers;
+mod poll_schedule;
+pub(crate) mod recorded_heads;
+mod set_up;
+mod snapshot;
+pub(crate) mod target_adapter;
+mod worker_context;
+
 use std::cell::{Cell, RefCell, RefMut};
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -16,20 +25,23 @@ use model::target::Subscription;
 use protocol::Resume;
 use tokio::sync::{Notify, mpsc};
 
-use crate::backoff::Pauses;
+use self::backoff::Pauses;
+use self::headers::RequestKind;
+use self::poll_schedule::PollSchedule;
+use self::recorded_heads::HeadKind;
+use self::set_up::PendingSetUp;
+use self::target_adapter::ResumeFields;
 use crate::byte_accounting::{ConnectionTrace, Protocol, SharedByteCounts, Tapped, TappedTls, TlsTap};
-use crate::faults::SlowConsumer;
-use crate::faults::{Ended, Recovery};
-use crate::headers::Exchange;
-use crate::heads::Kind;
-use crate::poll_schedule::PollSchedule;
+use crate::faults::{Ended, Recovery, SlowConsumer};
 use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
 use crate::schedule::seed::{self, Purpose};
-use crate::set_up::Beginning;
-use crate::subscriber::{Bookmark, SubscribeError};
+use crate::subscriber::SubscribeError;
 use crate::transport::{Http2, Socket, Stream, Tls, alpn};
-use crate::worker_context::WorkerContext;
+
+pub use self::set_up::SetUps;
+pub use self::snapshot::Snapshot;
+pub use self::worker_context::{WorkerContext, WorkerSpec};
 
 /// One subscriber in a trial.
 #[derive(Debug, Clone)]
@@ -40,16 +52,16 @@ struct Subscriber {
     worker: Rc<WorkerContext>,
     index: u32,
     channel: u32,
-    beginning: Beginning,
+    set_up: PendingSetUp,
     cursor: RefCell<Cursor>,
-    bookmark: RefCell<Bookmark>,
-    grid: PollSchedule,
+    resume_fields: RefCell<ResumeFields>,
+    poll_schedule: PollSchedule,
     outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
     /// Connections that are being opened.
     opening: Cell<u32>,
     opened: Notify,
     greeted: Cell<bool>,
-    said: Cell<bool>,
+    reported: Cell<bool>,
     connected: Cell<bool>,
     /// If it does not keep up.
     slow_consumer: Option<Rc<SlowConsumer>>,
@@ -58,8 +70,10 @@ struct Subscriber {
 }
 
 impl Session {
-    pub(crate) fn new(
-        worker: Rc<WorkerContext>,
+    /// The session of subscriber `index`, which reads `channel` and sends a message whenever `outgoing` yields an
+    /// intended send time.
+    pub fn new(
+        worker: &Rc<WorkerContext>,
         index: u32,
         channel: u32,
         outgoing: Option<mpsc::UnboundedReceiver<u64>>,
@@ -69,24 +83,24 @@ impl Session {
         let cursor = if settings.greeting { Cursor::unknown() } else { Cursor::beginning() };
         let (slow_consumer, recovery) = (worker.slow_consumer(index), worker.recovery(channel));
         // What a slow consumer leaves unread would be missing in everybody's account.
-        let place =
-            if slow_consumer.is_some() { Rc::default() } else { worker.place(place(settings, index)) };
+        let group =
+            if slow_consumer.is_some() { Rc::default() } else { worker.group(group(settings, index)) };
         Self(Rc::new(Subscriber {
-            grid: PollSchedule::new(settings.short_polling.interval_ns, rng),
+            poll_schedule: PollSchedule::new(settings.short_polling.interval_ns, rng),
             cursor: RefCell::new(cursor),
-            bookmark: RefCell::default(),
+            resume_fields: RefCell::default(),
             greeted: Cell::new(!settings.greeting),
-            beginning: Beginning::now(place),
+            set_up: PendingSetUp::now(group),
             index,
             channel,
             outgoing: RefCell::new(outgoing),
             opening: Cell::new(0),
             opened: Notify::new(),
-            said: Cell::new(false),
+            reported: Cell::new(false),
             connected: Cell::new(false),
             slow_consumer,
             recovery,
-            worker,
+            worker: Rc::clone(worker),
         }))
     }
 
@@ -117,8 +131,8 @@ impl Session {
     }
 
     /// Where this subscriber stands at such a server, across its connections.
-    pub(crate) fn bookmark(&self) -> RefMut<'_, Bookmark> {
-        self.0.bookmark.borrow_mut()
+    pub(crate) fn resume_fields(&self) -> RefMut<'_, ResumeFields> {
+        self.0.resume_fields.borrow_mut()
     }
 
     /// Opens a connection by the trial's transport, counted, and tapped as what `protocol` says.
@@ -175,7 +189,7 @@ impl Session {
     }
 
     fn byte_counts(&self) -> SharedByteCounts {
-        SharedByteCounts::clone(&self.0.beginning.place.byte_counts)
+        SharedByteCounts::clone(&self.0.set_up.group.byte_counts)
     }
 
     /// The HTTP/2 connection of this subscriber: its own, or the one that it shares with its neighbours.
@@ -184,8 +198,8 @@ impl Session {
     ///
     /// As of [`connect`](Self::connect).
     pub(crate) async fn http2(&self) -> Result<Http2, SubscribeError> {
-        let place = place(self.settings(), self.0.index);
-        let connection = self.0.worker.http2_connections().at(place, self.new_http2()).await?;
+        let group = group(self.settings(), self.0.index);
+        let connection = self.0.worker.http2_connections().at(group, self.new_http2()).await?;
         self.opened();
         Ok(connection)
     }
@@ -201,8 +215,8 @@ impl Session {
     }
 
     /// The request headers of `exchange` by the trial's profile.
-    pub fn request_headers(&self, exchange: Exchange) -> &HeaderMap {
-        self.0.worker.headers(exchange)
+    pub fn request_headers(&self, kind: RequestKind) -> &HeaderMap {
+        self.0.worker.headers(kind)
     }
 
     /// Says that the server knows of this subscriber: the first request is on its way (polls), the response's head
@@ -210,7 +224,7 @@ impl Session {
     /// (Socket.IO). The trial begins when all have said so; calls
     /// after the first do nothing, and a subscriber that awaits a greeting is connected when it has come.
     pub fn connected(&self) {
-        self.0.said.set(true);
+        self.0.reported.set(true);
         self.settle();
         if let Some(recovery) = &self.0.recovery {
             recovery.connected(self.received_up_to());
@@ -218,8 +232,8 @@ impl Session {
     }
 
     fn settle(&self) {
-        if self.0.said.get() && self.0.greeted.get() && !self.0.connected.replace(true) {
-            self.0.worker.one_more_connected(&self.0.beginning);
+        if self.0.reported.get() && self.0.greeted.get() && !self.0.connected.replace(true) {
+            self.0.worker.one_more_connected(&self.0.set_up);
         }
     }
 
@@ -236,14 +250,14 @@ impl Session {
     /// Takes in one whole message. Its receive time is that of the latest read from the sockets of this subscriber's
     /// place, so messages that one read brought have the same, whatever it takes to tell them apart.
     pub fn received(&self, message: &[u8]) {
-        let read_ns = self.0.beginning.place.byte_counts.borrow().read_ns;
+        let read_ns = self.0.set_up.group.byte_counts.borrow().read_ns;
         self.0.worker.received(self.keeps_up(), &mut self.0.cursor.borrow_mut(), message, read_ns);
         if let Some(recovery) = &self.0.recovery {
             recovery.received(self.received_up_to(), read_ns);
         }
         if !self.0.greeted.get() && matches!(self.resume().start, protocol::Start::After(_)) {
             self.0.greeted.set(true);
-            self.0.worker.one_more_greeted(&self.0.beginning);
+            self.0.worker.one_more_greeted(&self.0.set_up);
             self.settle();
         }
     }
@@ -310,14 +324,14 @@ impl Session {
     }
 
     /// Whether [`record_head`](Self::record_head) would keep an exchange of this kind.
-    pub(crate) fn wants_head(&self, kind: Kind) -> bool {
-        self.0.worker.heads_so_far().wants(kind)
+    pub(crate) fn wants_head(&self, kind: HeadKind) -> bool {
+        self.0.worker.recorded_heads().wants(kind)
     }
 
     /// Keeps what an exchange said, if it is the first of its kind on this load thread. `request` is as it was sent; on
     /// HTTP/2 its version says so.
-    pub(crate) fn record_head<A, B>(&self, kind: Kind, request: &Request<A>, answer: &Response<B>) {
-        self.0.worker.heads_so_far().record(kind, request, answer);
+    pub(crate) fn record_head<A, B>(&self, kind: HeadKind, request: &Request<A>, answer: &Response<B>) {
+        self.0.worker.recorded_heads().record(kind, request, answer);
     }
 
     /// Where subscribers are greeted, one that has been rests here until all are connected, so that what it asks for
@@ -332,7 +346,7 @@ impl Session {
     /// interval with a phase of this subscriber's own; who comes late polls at once, and points that were missed are
     /// skipped.
     pub async fn poll_due(&self) {
-        self.0.grid.due().await;
+        self.0.poll_schedule.due().await;
     }
 
     /// The next message to send, its actual send time stamped as it is returned. Pends for ever in a one-way
@@ -386,7 +400,7 @@ impl Drop for Opening<'_> {
 }
 
 /// The subscribers of a place share its connection, and their bytes are counted together.
-fn place(settings: &Settings, index: u32) -> u32 {
+fn group(settings: &Settings, index: u32) -> u32 {
     match settings.transport.http {
         HttpVersion::Http1 => index,
         HttpVersion::Http2 => index / settings.transport.per_connection.max(1),

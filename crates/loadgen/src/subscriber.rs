@@ -4,16 +4,10 @@
 //! message to the session at once, and touches no clock, histogram or byte counter.
 
 pub mod http_streaming;
-pub mod long_polling;
+pub mod polling;
 pub mod raw_tcp;
-pub mod short_polling;
 pub mod socketio;
 pub mod websocket;
-
-mod content;
-mod http;
-mod polling;
-mod target_adapter;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,9 +16,8 @@ use hyper::StatusCode;
 use tokio_rustls::rustls;
 use tokio_tungstenite::tungstenite;
 
-pub use content::InflateError;
+pub use crate::http_client::content::InflateError;
 pub use socketio::SocketIoError;
-pub(crate) use target_adapter::Bookmark;
 
 /// Why a subscription ended before it was stopped.
 #[derive(Debug, thiserror::Error)]
@@ -104,18 +97,18 @@ pub enum SubscribeError {
 }
 
 /// The longest message that a subscriber takes, far above every scenario's.
-const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
+pub(crate) const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
 /// How much of a server's error body is reported.
-const REPORTED_BYTES: usize = 200;
+pub(crate) const REPORTED_BYTES: usize = 200;
 
 impl SubscribeError {
     /// The server said `said`, which is no message, and will say nothing more.
-    fn dismissed(said: &[u8]) -> Self {
+    pub(crate) fn dismissed(said: &[u8]) -> Self {
         Self::Dismissed(first_line(said))
     }
 
     /// An answer with an unexpected status and this body.
-    fn status(status: StatusCode, body: &[u8]) -> Self {
+    pub(crate) fn status(status: StatusCode, body: &[u8]) -> Self {
         Self::Status { status, text: first_line(body) }
     }
 }

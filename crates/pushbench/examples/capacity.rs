@@ -23,10 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use loadgen::session::Session;
+use loadgen::session::{Session, WorkerContext, WorkerSpec};
 use loadgen::stop;
-use loadgen::subscriber::{SubscribeError, short_polling, websocket};
-use loadgen::worker_context::{WorkerContext, WorkerSpec};
+use loadgen::subscriber::{SubscribeError, polling, websocket};
 use model::settings::{HeaderProfile, Settings, Subscribers};
 use protocol::Stamp;
 use protocol::deflate::Kind;
@@ -298,7 +297,7 @@ fn run_own(kind: &str, address: SocketAddr) -> Outcome<()> {
 }
 
 async fn poll(worker: &Rc<WorkerContext>, stopper: stop::Stopper) -> Outcome<()> {
-    let subscribe = |index| spawn_local(short_polling::subscribe(worker.session(index, 0, None)));
+    let subscribe = |index| spawn_local(polling::short(Session::new(&worker, index, 0, None)));
     let clients: Vec<_> = (0..CONNECTIONS).map(subscribe).collect();
     while worker.recorder().counters.requests < OPERATIONS {
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -314,7 +313,7 @@ async fn poll(worker: &Rc<WorkerContext>, stopper: stop::Stopper) -> Outcome<()>
 async fn echoes(worker: &Rc<WorkerContext>) -> Outcome<()> {
     let mut clients = JoinSet::new();
     for index in 0..CONNECTIONS {
-        clients.spawn_local(echo(worker.session(index, index, None)));
+        clients.spawn_local(echo(Session::new(&worker, index, index, None)));
     }
     while let Some(ended) = clients.join_next().await {
         ended??;

@@ -62,7 +62,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         serve: |listener, hub, settings, stop| {
             server_short_polling::serve(listener, hub, settings, stop).boxed()
         },
-        subscribe: |session| subscriber::short_polling::subscribe(session).boxed_local(),
+        subscribe: |session| subscriber::polling::short(session).boxed_local(),
         page_client: page_client!("short-polling"),
     },
     Technique {
@@ -75,7 +75,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         serve: |listener, hub, settings, stop| {
             server_long_polling::serve(listener, hub, settings, stop).boxed()
         },
-        subscribe: |session| subscriber::long_polling::subscribe(session).boxed_local(),
+        subscribe: |session| subscriber::polling::long(session).boxed_local(),
         page_client: page_client!("long-polling"),
     },
     Technique {
@@ -88,7 +88,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         serve: |listener, hub, settings, stop| {
             server_http_streaming::ndjson::serve(listener, hub, settings, stop).boxed()
         },
-        subscribe: |session| subscriber::http_streaming::ndjson::subscribe(session).boxed_local(),
+        subscribe: |session| subscriber::http_streaming::ndjson(session).boxed_local(),
         page_client: page_client!("http-streaming-ndjson"),
     },
     Technique {
@@ -101,7 +101,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
         serve: |listener, hub, settings, stop| {
             server_http_streaming::sse::serve(listener, hub, settings, stop).boxed()
         },
-        subscribe: |session| subscriber::http_streaming::sse::subscribe(session).boxed_local(),
+        subscribe: |session| subscriber::http_streaming::sse(session).boxed_local(),
         page_client: page_client!("http-streaming-sse"),
     },
     Technique {

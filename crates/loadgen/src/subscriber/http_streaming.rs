@@ -6,38 +6,28 @@ use hyper::body::Incoming;
 use hyper::{Method, Response, StatusCode};
 
 use super::SubscribeError;
-use super::content::Content;
-use super::http::{self, Connection, Template};
-use crate::headers::Exchange;
-use crate::heads::Kind;
+use crate::http_client::content::Content;
+use crate::http_client::{self, Connection, RequestTemplate};
 use crate::session::Session;
+use crate::session::headers::RequestKind;
+use crate::session::recorded_heads::HeadKind;
 
-/// Newline-delimited JSON, as a client reads it with `fetch`.
-pub mod ndjson {
-    use super::{Exchange, Session, SubscribeError, run};
-
-    /// Reads the stream until it ends or the session is stopped.
-    ///
-    /// # Errors
-    ///
-    /// When the server cannot be reached or dismisses the subscriber.
-    pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
-        run(session, Exchange::Stream, protocol::lines::Decoder::default()).await
-    }
+/// Reads newline-delimited JSON, as a client does with `fetch`, until the stream ends or the session is stopped.
+///
+/// # Errors
+///
+/// When the server cannot be reached or closes the session of a slow consumer.
+pub async fn ndjson(session: Session) -> Result<(), SubscribeError> {
+    run(session, RequestKind::Stream, protocol::lines::Decoder::default()).await
 }
 
-/// Server-Sent Events, as `EventSource` reads them.
-pub mod sse {
-    use super::{Exchange, Session, SubscribeError, run};
-
-    /// Reads the stream until it ends or the session is stopped.
-    ///
-    /// # Errors
-    ///
-    /// When the server cannot be reached.
-    pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
-        run(session, Exchange::EventSource, protocol::sse::Decoder::default()).await
-    }
+/// Reads Server-Sent Events, as `EventSource` does, until the stream ends or the session is stopped.
+///
+/// # Errors
+///
+/// When the server cannot be reached.
+pub async fn sse(session: Session) -> Result<(), SubscribeError> {
+    run(session, RequestKind::EventSource, protocol::sse::Decoder::default()).await
 }
 
 /// How the messages stand in the stream.
@@ -95,13 +85,13 @@ impl Messages for protocol::sse::Decoder {
     }
 }
 
-async fn run(session: Session, exchange: Exchange, messages: impl Messages) -> Result<(), SubscribeError> {
-    http::two_way(&session, read(&session, exchange, messages)).await
+async fn run(session: Session, exchange: RequestKind, messages: impl Messages) -> Result<(), SubscribeError> {
+    http_client::two_way(&session, read(&session, exchange, messages)).await
 }
 
 async fn read(
     session: &Session,
-    exchange: Exchange,
+    exchange: RequestKind,
     mut messages: impl Messages,
 ) -> Result<(), SubscribeError> {
     // The sender is held as long as the response is read: without it, the connection would end behind it.
@@ -126,21 +116,21 @@ async fn read(
 
 async fn open(
     session: &Session,
-    exchange: Exchange,
+    exchange: RequestKind,
 ) -> Result<(Connection, Response<Incoming>), SubscribeError> {
-    let mut template = Template::new(session, Method::GET, protocol::paths::STREAM, exchange);
+    let mut template = RequestTemplate::new(session, Method::GET, protocol::paths::STREAM, exchange);
     let mut connection = Connection::open(session).await?;
     let mut request = template.request(session.resume(), Bytes::new())?;
     if let Some(subscription) = session.subscription() {
-        session.bookmark().ask(subscription.resumes, request.headers_mut());
+        session.resume_fields().ask(subscription.resumes, request.headers_mut());
     }
-    let head = session.wants_head(Kind::Stream).then(|| http::head_of(&request));
+    let head = session.wants_head(HeadKind::Stream).then(|| http_client::head_of(&request));
     let answer = connection.exchange(session, request).await?;
     if answer.status() != StatusCode::OK {
-        return Err(http::unexpected(answer).await);
+        return Err(http_client::unexpected(answer).await);
     }
     if let Some(head) = head {
-        session.record_head(Kind::Stream, &head, &answer);
+        session.record_head(HeadKind::Stream, &head, &answer);
     }
     Ok((connection, answer))
 }
@@ -149,7 +139,7 @@ async fn open(
 fn deliver_all(session: &Session, messages: &mut impl Messages) -> Result<usize, SubscribeError> {
     let events = messages.drain(|message| deliver(session, message))?;
     if events > 0 && session.subscription().is_some() {
-        session.bookmark().take_event(messages.last_id());
+        session.resume_fields().take_event(messages.last_id());
     }
     Ok(events)
 }

@@ -1,4 +1,7 @@
-//! What short and long polling share: a request for what is new, and an answer with all of it.
+//! Polling: a request for what is new, and a response with all of it.
+//!
+//! Short polling sends a request at every interval, whether there is something new or not (RFC 9110). In long polling,
+//! the server holds the request until there is something new (RFC 6202 §2).
 
 use std::borrow::Cow;
 
@@ -11,16 +14,60 @@ use model::settings::{EmptyAnswer, HttpVersion};
 use model::target::Answers;
 use protocol::{Start, lines};
 
-use super::content::Content;
-use super::http::{FastPath, Head, Keeper, Template, unexpected, write_head};
 use super::{REPORTED_BYTES, SubscribeError};
-use crate::headers::Exchange;
-use crate::heads::Kind;
+use crate::http_client::content::Content;
+use crate::http_client::{
+    self, FastPath, KeptConnection, RequestTemplate, ResponseHead, unexpected, write_head,
+};
 use crate::session::Session;
+use crate::session::headers::RequestKind;
+use crate::session::recorded_heads::HeadKind;
+
+/// Polls at every interval until the session is stopped.
+///
+/// # Errors
+///
+/// When the server cannot be reached, or sends a response that neither holds events nor says that there are none.
+pub async fn short(session: Session) -> Result<(), SubscribeError> {
+    let mut poller = Poller::new(&session, session.settings().short_polling.empty);
+    let poll = async {
+        loop {
+            session.poll_due().await;
+            // A server that returns one message at a time is asked until it has none.
+            while poller.poll(&session).await? == PollResult::MaybeMore {
+                session.connected();
+            }
+            session.connected();
+            session.rest().await;
+        }
+    };
+    http_client::two_way(&session, poll).await
+}
+
+/// Polls a server that holds each request, until the session is stopped.
+///
+/// # Errors
+///
+/// As of [`short`].
+pub async fn long(session: Session) -> Result<(), SubscribeError> {
+    let mut poller = Poller::new(&session, EmptyAnswer::NoContent);
+    let poll = async {
+        poller.open(&session).await?;
+        // The first response may take long. It begins after 0, so no event can be missed meanwhile.
+        session.connected();
+        loop {
+            poller.poll(&session).await?;
+            // This poll may have opened another connection.
+            session.connected();
+            session.rest().await;
+        }
+    };
+    http_client::two_way(&session, poll).await
+}
 
 /// What a poll found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+enum PollResult {
     /// Nothing was there.
     Nothing,
     /// All that was there.
@@ -30,59 +77,59 @@ pub(super) enum Found {
 }
 
 /// A subscriber that polls.
-pub(super) struct Poller {
+struct Poller {
     requests: Requests,
     /// The connection of ordinary answers, on HTTP/1.1 where connections are kept.
-    fast: Option<FastPath>,
+    fast_path: Option<FastPath>,
     /// That of all others.
-    keeper: Keeper,
+    kept: KeptConnection,
 }
 
 /// What a subscriber asks for.
 struct Requests {
-    template: Template,
+    template: RequestTemplate,
     empty: EmptyAnswer,
 }
 
 /// The head of an answer; who has read it has its body.
 enum Answer {
-    FastPath(Head),
+    FastPath(ResponseHead),
     Hyper(Response<Incoming>),
 }
 
 impl Poller {
     /// A poller that lets the server say "nothing new" as `empty` has it.
-    pub(super) fn new(session: &Session, empty: EmptyAnswer) -> Self {
-        let template = Template::new(session, Method::GET, protocol::paths::EVENTS, Exchange::Poll);
-        Self { requests: Requests { template, empty }, fast: None, keeper: Keeper::new() }
+    fn new(session: &Session, empty: EmptyAnswer) -> Self {
+        let template = RequestTemplate::new(session, Method::GET, protocol::paths::EVENTS, RequestKind::Poll);
+        Self { requests: Requests { template, empty }, fast_path: None, kept: KeptConnection::new() }
     }
 
     /// Opens the connection before the first poll.
-    pub(super) async fn open(&mut self, session: &Session) -> Result<(), SubscribeError> {
+    async fn open(&mut self, session: &Session) -> Result<(), SubscribeError> {
         if takes_fast_path(session) {
-            self.fast = Some(FastPath::open(session).await?);
+            self.fast_path = Some(FastPath::open(session).await?);
             return Ok(());
         }
-        self.keeper.open(session).await
+        self.kept.open(session).await
     }
 
     /// Asks once, and hands on what has come.
-    pub(super) async fn poll(&mut self, session: &Session) -> Result<Found, SubscribeError> {
+    async fn poll(&mut self, session: &Session) -> Result<PollResult, SubscribeError> {
         let answer = self.ask(session).await?;
         match answer.status() {
             StatusCode::OK => {
                 // What was asked for by somebody who knows nothing yet is not what is asked for again and again.
                 if matches!(session.resume().start, Start::After(_)) {
-                    self.record(session, Kind::Poll, &answer)?;
+                    self.record(session, HeadKind::Poll, &answer)?;
                 }
                 self.mark(session, &answer);
                 self.deliver(session, answer).await
             }
             status if is_empty(session, status) => {
-                self.record(session, Kind::EmptyPoll, &answer)?;
+                self.record(session, HeadKind::EmptyPoll, &answer)?;
                 self.mark(session, &answer);
                 session.response(0);
-                Ok(Found::Nothing)
+                Ok(PollResult::Nothing)
             }
             status => match answer {
                 Answer::Hyper(answer) => Err(unexpected(answer).await),
@@ -92,34 +139,34 @@ impl Poller {
     }
 
     async fn ask(&mut self, session: &Session) -> Result<Answer, SubscribeError> {
-        if !takes_fast_path(session) || self.keeper.is_open() {
+        if !takes_fast_path(session) || self.kept.is_open() {
             let request = self.requests.next(session)?;
-            return Ok(Answer::Hyper(self.keeper.exchange(session, request).await?));
+            return Ok(Answer::Hyper(self.kept.exchange(session, request).await?));
         }
-        if let Some(fast) = &mut self.fast
-            && fast.is_over().await
+        if let Some(fast_path) = &mut self.fast_path
+            && fast_path.is_over().await
         {
             // The server may have closed a connection that lay idle.
-            self.fast = None;
+            self.fast_path = None;
         }
-        let fast = match &mut self.fast {
-            Some(fast) => fast,
+        let fast_path = match &mut self.fast_path {
+            Some(fast_path) => fast_path,
             none => none.insert(FastPath::open(session).await?),
         };
         session.request();
-        match fast.exchange(&self.requests.written(session)?).await {
+        match fast_path.exchange(&self.requests.written(session)?).await {
             Ok(head) => Ok(Answer::FastPath(head)),
             Err(stuck) => {
                 let request = self.requests.next(session)?;
-                let Some(fast) = self.fast.take() else { unreachable!("it is stuck") };
-                Ok(Answer::Hyper(self.keeper.take_up(fast.hand_over(stuck), request).await?))
+                let Some(fast_path) = self.fast_path.take() else { unreachable!("it is stuck") };
+                Ok(Answer::Hyper(self.kept.take_up(fast_path.hand_over(stuck), request).await?))
             }
         }
     }
 
     /// Records what was asked and answered, if it is the first of its kind. As long as nothing of the answer has been
     /// handed on, the same request can be made again.
-    fn record(&mut self, session: &Session, kind: Kind, answer: &Answer) -> Result<(), SubscribeError> {
+    fn record(&mut self, session: &Session, kind: HeadKind, answer: &Answer) -> Result<(), SubscribeError> {
         if session.wants_head(kind) {
             let mut response = Response::new(());
             *response.status_mut() = answer.status();
@@ -131,7 +178,7 @@ impl Poller {
 
     fn mark(&self, session: &Session, answer: &Answer) {
         if session.subscription().is_some() {
-            session.bookmark().take_answer(&self.headers(answer));
+            session.resume_fields().take_answer(&self.headers(answer));
         }
     }
 
@@ -139,11 +186,13 @@ impl Poller {
     fn headers<'a>(&self, answer: &'a Answer) -> Cow<'a, HeaderMap> {
         match answer {
             Answer::Hyper(answer) => Cow::Borrowed(answer.headers()),
-            Answer::FastPath(_) => Cow::Owned(self.fast.as_ref().map(FastPath::headers).unwrap_or_default()),
+            Answer::FastPath(_) => {
+                Cow::Owned(self.fast_path.as_ref().map(FastPath::headers).unwrap_or_default())
+            }
         }
     }
 
-    async fn deliver(&mut self, session: &Session, answer: Answer) -> Result<Found, SubscribeError> {
+    async fn deliver(&mut self, session: &Session, answer: Answer) -> Result<PollResult, SubscribeError> {
         let mut batch = Batch::of(session, &answer)?;
         match answer {
             Answer::FastPath(_) => while self.next_part(|part| batch.push(part)).await? {},
@@ -159,7 +208,7 @@ impl Poller {
         batch.finish()?;
         let brings_one =
             session.subscription().is_some_and(|subscription| subscription.answers == Answers::One);
-        Ok(if brings_one { Found::MaybeMore } else { Found::All })
+        Ok(if brings_one { PollResult::MaybeMore } else { PollResult::All })
     }
 
     /// The error that an answer with this status is.
@@ -180,17 +229,17 @@ impl Poller {
         &mut self,
         take: impl FnOnce(&[u8]) -> Result<(), SubscribeError>,
     ) -> Result<bool, SubscribeError> {
-        let Some(fast) = &mut self.fast else { return Ok(false) };
-        match fast.body().await {
+        let Some(fast_path) = &mut self.fast_path else { return Ok(false) };
+        match fast_path.body().await {
             Ok([]) => Ok(false),
             Ok(part) => {
                 let len = part.len();
                 take(part)?;
-                fast.consume(len);
+                fast_path.consume(len);
                 Ok(true)
             }
-            Err(broke) => match self.fast.take() {
-                Some(fast) => Err(fast.broken_body(broke).await),
+            Err(broke) => match self.fast_path.take() {
+                Some(fast_path) => Err(fast_path.broken_body(broke).await),
                 None => Ok(false),
             },
         }
@@ -203,7 +252,7 @@ impl Requests {
         let resume = session.resume();
         let mut request = self.template.request(resume, Bytes::new())?;
         if let Some(subscription) = session.subscription() {
-            session.bookmark().ask(subscription.resumes, request.headers_mut());
+            session.resume_fields().ask(subscription.resumes, request.headers_mut());
             return Ok(request);
         }
         if let (EmptyAnswer::NotModified, Start::After(seq)) = (self.empty, resume.start) {

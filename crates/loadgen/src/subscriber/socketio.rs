@@ -9,7 +9,7 @@
 //! - `inbox`, `outbox`: what is common to all: packets taken in, and packets that wait to be sent
 //! - `requests`: what is asked for
 //! - `socket`: a client by hand, for code that is not a subscriber
-//! - `trouble`: what can go wrong
+//! - `error`: what can go wrong
 
 mod error;
 mod inbox;
@@ -28,7 +28,7 @@ use protocol::socket_io::{self, Argument, Kind, Packet};
 use super::SubscribeError;
 use crate::session::Session;
 
-use error::Break;
+use error::SessionEnd;
 use inbox::{Application, Heartbeat, Inbox};
 use outbox::Outbox;
 
@@ -62,8 +62,8 @@ async fn talk(
         SocketIoTransports::Websocket => websocket::run(session, &mut inbox).await,
     };
     match ended {
-        Ok(()) | Err(Break::Ended) => Ok(()),
-        Err(Break::Failed(error)) => Err(error),
+        Ok(()) | Err(SessionEnd::Ended) => Ok(()),
+        Err(SessionEnd::Failed(error)) => Err(error),
     }
 }
 

@@ -1,41 +1,34 @@
 //! WebSocket: a handshake on HTTP/1.1 (RFC 6455) or HTTP/2 (RFC 8441), then frames both ways, compressed (RFC 7692) if
 //! the settings say so.
 //!
+//! - `frame_socket`: messages over a stream, whichever library makes their frames; how a connection ends
 //! - `handshake`: what is asked for, and what the server's answer must be
 //! - `plain`, `frame`: frames without extensions
-//! - `fallback`: what tungstenite says of frames that are not a message each
+//! - `tungstenite_fallback`: tungstenite reads the frames that are not a message each
 //! - `deflated`: compressed frames, by the codec of [`protocol::deflate`]
 
 mod deflated;
 mod frame;
+pub(super) mod frame_socket;
 pub(super) mod handshake;
 mod plain;
 mod tungstenite_fallback;
 
-use std::io;
-use std::time::Duration;
-
-use bytes::Bytes;
 use model::settings::HttpVersion;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
-use super::{SubscribeError, target_adapter};
+use super::SubscribeError;
 use crate::session::Session;
+use crate::session::target_adapter;
 use crate::transport::Stream;
 
 use deflated::Deflated;
+use frame_socket::{CLOSE_LIMIT, FrameSocket, end};
 use handshake::Opened;
 use plain::Plain;
 
 pub use plain::Socket;
-
-/// How long a close may take, the server's own included.
-pub(super) const CLOSING: Duration = Duration::from_millis(500);
-/// A normal close (RFC 6455 §7.4.1).
-const NORMAL: u16 = 1000;
-/// The server goes away, which is no error of this subscriber's.
-const AWAY: u16 = 1001;
 
 /// Reads frames until the server closes or the session is stopped, which closes with 1000.
 ///
@@ -92,40 +85,21 @@ where
     }
 }
 
-/// A socket behind its handshake, whichever library makes its frames.
-trait Frames {
-    /// What carries the frames.
-    type Stream: AsyncRead + AsyncWrite + Unpin;
-
-    /// Waits for messages, and hands on all that are whole with one read of the stream. False at the connection's end.
-    /// Pings and closes are answered on the way. Cancel-safe.
-    async fn read(&mut self, take: impl FnMut(&[u8])) -> Result<bool, SubscribeError>;
-
-    /// Sends a message.
-    async fn send(&mut self, message: Bytes) -> Result<(), SubscribeError>;
-
-    /// Says that nothing follows, with the code for a normal end.
-    async fn close(&mut self) -> Result<(), SubscribeError>;
-
-    /// What carries the frames, for its end.
-    fn into_stream(self) -> Self::Stream;
-}
-
 /// A server that does not answer a close frame in time is left; the trial is over.
-async fn run(session: &Session, mut socket: impl Frames) -> Result<(), SubscribeError> {
+async fn run(session: &Session, mut socket: impl FrameSocket) -> Result<(), SubscribeError> {
     let ended = talk(session, &mut socket).await;
     let closing = async {
         if ended.is_ok() && session.is_stopped() {
-            part(&mut socket).await?;
+            close_gracefully(&mut socket).await?;
         }
         Ok::<_, SubscribeError>(end(socket.into_stream()).await?)
     };
-    let _ = timeout(CLOSING, closing).await;
+    let _ = timeout(CLOSE_LIMIT, closing).await;
     ended
 }
 
 /// Takes and sends messages until the server closes, the session is stopped, or something goes wrong.
-async fn talk(session: &Session, socket: &mut impl Frames) -> Result<(), SubscribeError> {
+async fn talk(session: &Session, socket: &mut impl FrameSocket) -> Result<(), SubscribeError> {
     session.connected();
     let stopped = session.stopped();
     tokio::pin!(stopped);
@@ -145,23 +119,8 @@ async fn talk(session: &Session, socket: &mut impl Frames) -> Result<(), Subscri
 }
 
 /// Closes, and waits for the server's answer.
-async fn part(socket: &mut impl Frames) -> Result<(), SubscribeError> {
+async fn close_gracefully(socket: &mut impl FrameSocket) -> Result<(), SubscribeError> {
     socket.close().await?;
     while socket.read(|_| {}).await? {}
     Ok(())
-}
-
-/// Says that nothing more comes, and takes what still does, so that the connection is not reset.
-pub(super) async fn end(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
-    stream.shutdown().await?;
-    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
-    Ok(())
-}
-
-/// Whether a close frame says that something went wrong, reported in its words.
-pub(super) fn dismissal(code: u16, reason: &str) -> Result<(), SubscribeError> {
-    match code {
-        NORMAL | AWAY => Ok(()),
-        _ => Err(SubscribeError::dismissed(format!("{reason} ({code})").as_bytes())),
-    }
 }

@@ -1,4 +1,4 @@
-//! Tickets for resuming TLS sessions (RFC 8446 §4.6.1): each serves once, the oldest first.
+//! SessionTickets for resuming TLS sessions (RFC 8446 §4.6.1): each serves once, the oldest first.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ const MOST: usize = 64;
 
 /// What one load thread may resume of the one server.
 #[derive(Debug, Default)]
-pub(super) struct Tickets(Mutex<Held>);
+pub(super) struct SessionTickets(Mutex<Held>);
 
 #[derive(Debug, Default)]
 struct Held {
@@ -20,7 +20,7 @@ struct Held {
     group: Option<NamedGroup>,
 }
 
-impl Tickets {
+impl SessionTickets {
     /// Whether the next connection can resume a session.
     pub(super) fn is_empty(&self) -> bool {
         self.held().tickets.is_empty()
@@ -31,7 +31,7 @@ impl Tickets {
     }
 }
 
-impl ClientSessionStore for Tickets {
+impl ClientSessionStore for SessionTickets {
     fn set_kx_hint(&self, _: ServerName<'static>, group: NamedGroup) {
         self.held().group = Some(group);
     }

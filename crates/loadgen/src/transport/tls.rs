@@ -17,7 +17,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, version};
 
-use super::session_tickets::Tickets;
+use super::session_tickets::SessionTickets;
 use super::trust::{Trust, Verifier};
 use crate::byte_accounting::Protocol;
 use crate::subscriber::SubscribeError;
@@ -30,13 +30,13 @@ pub(crate) struct Tls {
     pub(crate) connector: TlsConnector,
     address: SocketAddr,
     /// None when every handshake is a full one.
-    tickets: Option<Arc<Tickets>>,
+    tickets: Option<Arc<SessionTickets>>,
 }
 
 impl Tls {
     /// TLS 1.3 with the server at `address`, with sessions resumed or not.
     pub(crate) fn new(trust: Trust, address: SocketAddr, resumes: bool) -> Self {
-        let tickets = resumes.then(Arc::<Tickets>::default);
+        let tickets = resumes.then(Arc::<SessionTickets>::default);
         let provider = Arc::new(ring::default_provider());
         let verifier = Verifier { trust, provider: Arc::clone(&provider) };
         let builder = ClientConfig::builder_with_provider(provider)
@@ -71,7 +71,7 @@ impl Tls {
         Ok(())
     }
 
-    async fn fetch(&self, tickets: &Tickets, protocol: Protocol) -> Result<(), SubscribeError> {
+    async fn fetch(&self, tickets: &SessionTickets, protocol: Protocol) -> Result<(), SubscribeError> {
         let address = self.address;
         let stream = TcpStream::connect(address).await;
         let stream = stream.map_err(|source| SubscribeError::Connect { address, source })?;
@@ -88,7 +88,7 @@ impl Tls {
 }
 
 /// Whether a ticket comes before the connection's end. It is no data, so it is seen beside what a read returns.
-async fn read_ticket(stream: &mut TlsStream<TcpStream>, tickets: &Tickets) -> bool {
+async fn read_ticket(stream: &mut TlsStream<TcpStream>, tickets: &SessionTickets) -> bool {
     poll_fn(|cx| {
         let mut room = [0; 1024];
         loop {

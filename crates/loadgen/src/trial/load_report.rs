@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::faults::{RecoveryTimes, SlowConsumers};
 use crate::recorder::{Counters, Recorder};
-use crate::set_up::SetUps;
-use crate::worker_context::{Snapshot, WorkerContext};
+use crate::session::{SetUps, Snapshot, WorkerContext};
 
 /// What a load thread found, or subscribers of another kind, or all of them together.
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -17,9 +17,9 @@ use super::error::TrialError;
 use super::load_report::LoadReport;
 use super::subscription::{self, ConnectionErrors, Subscribe};
 use crate::faults::ServerRestart;
+use crate::session::{Session, Snapshot, WorkerContext, WorkerSpec};
 use crate::stop::Stop;
 use crate::timing::Timing;
-use crate::worker_context::{Snapshot, WorkerContext, WorkerSpec};
 
 /// Subscribers of a thread that connect at the same time, at most.
 const CONNECTING: u64 = 64;
@@ -136,7 +136,7 @@ impl LoadThread {
                 tokio::time::sleep(CONNECT_LOOK).await;
             }
             let Subscriber { index, channel, server, outgoing } = subscriber;
-            let session = workers[server].session(index, channel, outgoing);
+            let session = Session::new(&workers[server], index, channel, outgoing);
             let (subscribe, errors) = (self.subscribe, Arc::clone(&self.errors));
             sessions.spawn_local(async move { subscription::keep(session, subscribe, &errors).await });
         }

@@ -19,10 +19,10 @@ use super::subscriber_driver::{Outgoing, SubscriberDriver};
 use super::subscription::{ConnectionErrors, Subscribe};
 use crate::assignment::Assignment;
 use crate::faults::ServerRestart;
+use crate::session::WorkerSpec;
 use crate::stop::{self, Stop, Stopper};
 use crate::timing::Timing;
 use crate::transport::{Trust, TrustError};
-use crate::worker_context::WorkerSpec;
 
 /// What the load threads are told.
 #[derive(Debug)]

@@ -17,8 +17,7 @@ use crate::publisher::Published;
 use crate::recorder::Recorder;
 use crate::recorder::histogram::{quantiles, to_base64};
 use crate::schedule::payload_profile;
-use crate::set_up::SetUps;
-use crate::worker_context::Snapshot;
+use crate::session::{SetUps, Snapshot};
 
 /// When all subscribers were allowed to connect, and when it was seen that all were connected: ns of `CLOCK_MONOTONIC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

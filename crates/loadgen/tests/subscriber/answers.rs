@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use loadgen::subscriber::{SubscribeError, long_polling, short_polling};
+use loadgen::subscriber::{SubscribeError, polling};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
@@ -44,7 +44,7 @@ async fn by_hyper(answer: &[u8]) -> String {
 
 /// Answers with the events 1 and 2, byte by byte, and wants what is behind them to be asked for.
 async fn take_two(rig: &mut Rig, answer: &[u8], closes: bool) {
-    let subscriber = spawn_local(long_polling::subscribe(rig.session()));
+    let subscriber = spawn_local(polling::long(rig.session()));
     let (mut stream, _) = rig.accept().await;
     for byte in answer {
         stream.write_all(&[*byte]).await.unwrap();
@@ -112,7 +112,7 @@ fn answers_that_are_not_ordinary_are_read_nevertheless() {
 fn hyper_goes_on_where_it_has_taken_up() {
     run(async {
         let mut rig = Rig::new(settings()).await;
-        let _subscriber = spawn_local(long_polling::subscribe(rig.session()));
+        let _subscriber = spawn_local(polling::long(rig.session()));
         let (mut stream, _) = rig.accept().await;
         stream.write_all(&chunked()).await.unwrap();
         assert!(head(&mut stream).await.contains("after=2"));
@@ -132,7 +132,7 @@ fn an_answer_is_taken_however_it_is_cut() {
         let answer = found(&[1, 2]);
         for cut in 0..answer.len() {
             let mut rig = Rig::new(settings()).await;
-            let subscriber = spawn_local(long_polling::subscribe(rig.session()));
+            let subscriber = spawn_local(polling::long(rig.session()));
             let (mut stream, _) = rig.accept().await;
             stream.write_all(&answer[..cut]).await.unwrap();
             tokio::task::yield_now().await;
@@ -169,7 +169,7 @@ fn what_breaks_off_or_is_no_http_is_told_as_hyper_tells_it() {
             b"SSH-2.0-OpenSSH_9.2\r\n",
         ] {
             let mut rig = Rig::new(settings()).await;
-            let subscriber = spawn_local(short_polling::subscribe(rig.session()));
+            let subscriber = spawn_local(polling::short(rig.session()));
             let (mut stream, _) = rig.accept().await;
             stream.write_all(answer).await.unwrap();
             stream.shutdown().await.unwrap();
@@ -187,7 +187,7 @@ fn a_connection_that_the_server_ended_or_spoke_on_unasked_is_not_asked_on_again(
             let mut settings = settings();
             settings.short_polling.interval_ns = 20_000_000;
             let mut rig = Rig::new(settings).await;
-            let _subscriber = spawn_local(short_polling::subscribe(rig.session()));
+            let _subscriber = spawn_local(polling::short(rig.session()));
             let (mut stream, _) = rig.accept().await;
             stream.write_all(&found(&[1])).await.unwrap();
             stream.write_all(last_word).await.unwrap();

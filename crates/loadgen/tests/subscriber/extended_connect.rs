@@ -10,6 +10,7 @@ use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use loadgen::session::Session;
 use loadgen::subscriber::{SubscribeError, websocket};
 use model::settings::{Compression, HttpVersion, Settings, Transport};
 use protocol::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
@@ -136,7 +137,7 @@ fn subscribers_that_share_a_connection_have_streams_of_their_own() {
         settings.transport.per_connection = 3;
         let rig = Rig::new(settings).await;
         for index in 0..3 {
-            spawn_local(websocket::subscribe(rig.worker.session(index, 0, None)));
+            spawn_local(websocket::subscribe(Session::new(&rig.worker, index, 0, None)));
         }
         let mut streams = serve(&rig.listener, TAKES).await;
         let mut open = Vec::new();

@@ -1,6 +1,6 @@
 //! What a subscriber says of a server that lets it go.
 
-use loadgen::subscriber::{SubscribeError, http_streaming, long_polling, raw_tcp, short_polling, websocket};
+use loadgen::subscriber::{SubscribeError, http_streaming, polling, raw_tcp, websocket};
 use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_local;
 
@@ -16,10 +16,10 @@ fn an_unexpected_status_is_told_with_the_first_line_of_its_body() {
             let session = rig.session();
             let subscriber = spawn_local(async move {
                 match technique {
-                    0 => short_polling::subscribe(session).await,
-                    1 => long_polling::subscribe(session).await,
-                    2 => http_streaming::ndjson::subscribe(session).await,
-                    3 => http_streaming::sse::subscribe(session).await,
+                    0 => polling::short(session).await,
+                    1 => polling::long(session).await,
+                    2 => http_streaming::ndjson(session).await,
+                    3 => http_streaming::sse(session).await,
                     _ => websocket::subscribe(session).await,
                 }
             });
@@ -35,7 +35,7 @@ fn an_unexpected_status_is_told_with_the_first_line_of_its_body() {
 fn the_last_word_of_a_stream_dismisses_the_subscriber() {
     run(async {
         let mut rig = Rig::new(settings()).await;
-        let subscriber = spawn_local(http_streaming::ndjson::subscribe(rig.session()));
+        let subscriber = spawn_local(http_streaming::ndjson(rig.session()));
         let (mut stream, _) = rig.accept().await;
         let last = b"{\"error\":\"too slow\",\"missed\":7}\n";
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n\n";
@@ -99,7 +99,7 @@ fn a_server_that_is_not_there_is_named() {
         let mut rig = Rig::new(settings()).await;
         let (session, address) = (rig.session(), rig.address());
         drop(rig.listener);
-        let error = short_polling::subscribe(session).await.unwrap_err();
+        let error = polling::short(session).await.unwrap_err();
         assert_eq!(error.to_string(), format!("connect to {address}"));
     });
 }

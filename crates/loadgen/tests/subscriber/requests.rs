@@ -1,6 +1,6 @@
 //! What a subscriber asks for, and on how many connections.
 
-use loadgen::subscriber::{http_streaming, long_polling, raw_tcp, short_polling, websocket};
+use loadgen::subscriber::{http_streaming, polling, raw_tcp, websocket};
 use model::settings::{EmptyAnswer, Frames};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
@@ -17,7 +17,7 @@ fn get(path: &str, rig: &Rig) -> String {
 fn a_poll_asks_for_what_follows_the_last_event_on_the_same_connection() {
     run(async {
         let mut rig = Rig::new(settings()).await;
-        let _subscriber = spawn_local(long_polling::subscribe(rig.session()));
+        let _subscriber = spawn_local(polling::long(rig.session()));
         let (mut stream, first) = rig.accept().await;
         assert_eq!(first, get("/events?channel=0&after=0", &rig));
         stream.write_all(&found(&[1, 2])).await.unwrap();
@@ -37,7 +37,7 @@ fn a_poll_that_keeps_no_connection_says_so_and_opens_a_new_one() {
         let mut settings = settings();
         settings.http.keep_alive = false;
         let mut rig = Rig::new(settings).await;
-        let _subscriber = spawn_local(short_polling::subscribe(rig.session()));
+        let _subscriber = spawn_local(polling::short(rig.session()));
         for connections in 1..=3 {
             let (mut stream, request) = rig.accept().await;
             assert!(request.ends_with("\r\nconnection: close\r\n\r\n"), "{request}");
@@ -53,7 +53,7 @@ fn a_poll_that_may_be_answered_304_names_what_it_has() {
         let mut settings = settings();
         settings.short_polling.empty = EmptyAnswer::NotModified;
         let mut rig = Rig::new(settings).await;
-        let _subscriber = spawn_local(short_polling::subscribe(rig.session()));
+        let _subscriber = spawn_local(polling::short(rig.session()));
         let (mut stream, request) = rig.accept().await;
         assert!(request.contains("\r\nif-none-match: \"0\"\r\n"), "{request}");
         stream.write_all(&found(&[1])).await.unwrap();
@@ -69,7 +69,7 @@ fn a_poll_that_may_be_answered_304_names_what_it_has() {
 fn messages_are_posted_one_after_another_on_a_connection_of_their_own() {
     run(async {
         let mut rig = Rig::new(two_way()).await;
-        let _subscriber = spawn_local(http_streaming::sse::subscribe(rig.session()));
+        let _subscriber = spawn_local(http_streaming::sse(rig.session()));
         // Both are opened at once, so that the first message does not wait for its connection.
         let (mut stream, mut posts) = rig.accept_pair().await;
         assert_eq!(head(&mut stream).await, get("/stream?channel=0&after=0", &rig));

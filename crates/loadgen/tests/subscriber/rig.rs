@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loadgen::Session;
+use loadgen::session::{WorkerContext, WorkerSpec};
 use loadgen::stop::{self, Stopper};
-use loadgen::worker_context::{WorkerContext, WorkerSpec};
 use model::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
     ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
@@ -50,7 +50,7 @@ impl Rig {
     }
 
     pub(crate) fn session(&mut self) -> Session {
-        self.worker.session(0, 0, self.outgoing.take())
+        Session::new(&self.worker, 0, 0, self.outgoing.take())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

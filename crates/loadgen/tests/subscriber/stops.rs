@@ -1,7 +1,7 @@
 //! How a subscriber stops.
 
 use loadgen::Session;
-use loadgen::subscriber::{http_streaming, long_polling, raw_tcp, short_polling, websocket};
+use loadgen::subscriber::{http_streaming, polling, raw_tcp, websocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
 
@@ -21,10 +21,10 @@ fn a_request_that_is_held_is_dropped_and_its_connection_closed() {
             let session = rig.session();
             let subscriber = spawn_local(async move {
                 match technique {
-                    0 => short_polling::subscribe(session).await,
-                    1 => long_polling::subscribe(session).await,
-                    2 => http_streaming::ndjson::subscribe(session).await,
-                    _ => http_streaming::sse::subscribe(session).await,
+                    0 => polling::short(session).await,
+                    1 => polling::long(session).await,
+                    2 => http_streaming::ndjson(session).await,
+                    _ => http_streaming::sse(session).await,
                 }
             });
             let (mut stream, _) = rig.accept().await;

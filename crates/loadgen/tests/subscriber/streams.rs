@@ -37,11 +37,11 @@ async fn serve_chunks(rig: &Rig, encode: fn(u64) -> Vec<u8>) {
 fn a_chunk_that_comes_in_pieces_is_one_response() {
     run(async {
         let mut rig = Rig::new(settings()).await;
-        let _subscriber = spawn_local(http_streaming::sse::subscribe(rig.session()));
+        let _subscriber = spawn_local(http_streaming::sse(rig.session()));
         serve_chunks(&rig, |seq| protocol::sse::encode(seq, &event(seq)).to_vec()).await;
 
         let mut rig = Rig::new(settings()).await;
-        let _subscriber = spawn_local(http_streaming::ndjson::subscribe(rig.session()));
+        let _subscriber = spawn_local(http_streaming::ndjson(rig.session()));
         serve_chunks(&rig, |seq| protocol::lines::encode(&event(seq)).to_vec()).await;
     });
 }

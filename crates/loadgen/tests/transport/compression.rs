@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use loadgen::subscriber::{SubscribeError, http_streaming, long_polling};
+use loadgen::subscriber::{SubscribeError, http_streaming, polling};
 use model::settings::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -57,7 +57,7 @@ async fn request(stream: &mut Counted<TcpStream>) -> String {
 
 /// Answers the first poll with this body, and returns what became of the subscriber.
 async fn answered(rig: &Rig, body: &[u8]) -> JoinHandle<Result<(), SubscribeError>> {
-    let subscriber = spawn_local(long_polling::subscribe(rig.session(0)));
+    let subscriber = spawn_local(polling::long(rig.session(0)));
     let mut stream = rig.accept().await;
     assert!(request(&mut stream).await.contains("\r\naccept-encoding: gzip\r\n"));
     spawn_local({
@@ -92,7 +92,7 @@ fn a_polls_body_is_inflated_and_counted_as_it_came() {
 fn each_batch_of_a_stream_is_handed_on_as_it_is_flushed() {
     run(async {
         let rig = Rig::new(settings(deflated()), None).await;
-        let subscriber = spawn_local(http_streaming::sse::subscribe(rig.session(0)));
+        let subscriber = spawn_local(http_streaming::sse(rig.session(0)));
         let mut stream = rig.accept().await;
         request(&mut stream).await;
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\

@@ -65,7 +65,7 @@ fn what_a_server_says_after_the_end_is_seen_and_nobody_is_reset() {
 fn a_response_that_is_left_is_read_to_its_end() {
     run(async {
         let rig = Rig::new(settings(Transport::default()), None).await;
-        let subscriber = spawn_local(http_streaming::ndjson::subscribe(rig.session(0)));
+        let subscriber = spawn_local(http_streaming::ndjson(rig.session(0)));
         let mut stream = rig.accept().await;
         let crossed = stream.crossed.clone();
         let chunk = [b"35\r\n", &protocol::lines::encode(&event(1))[..], b"\r\n"].concat();

@@ -14,8 +14,8 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, Version};
 use hyper_util::rt::TokioIo;
-use loadgen::subscriber::{SubscribeError, http_streaming, short_polling};
-use loadgen::worker_context::WorkerContext;
+use loadgen::Session;
+use loadgen::subscriber::{SubscribeError, http_streaming, polling};
 use model::settings::{HttpVersion, Pace, Settings, Transport, Uplink, UplinkTo};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -104,7 +104,7 @@ fn polls_go_out_one_after_another_on_one_connection_plain_or_under_tls() {
         for identity in [None, Some(&identity)] {
             let rig = Rc::new(Rig::new(settings(http2()), identity).await);
             let asked = spawn_server(&rig, identity);
-            let subscriber = spawn_local(short_polling::subscribe(rig.session(0)));
+            let subscriber = spawn_local(polling::short(rig.session(0)));
             until(|| asked.len() >= 4).await;
             rig.stopper.stop();
             subscriber.await.unwrap().unwrap();
@@ -130,7 +130,7 @@ fn what_was_said_is_recorded_once_for_each_kind_of_exchange() {
     run(async {
         let rig = Rc::new(Rig::new(settings(http2()), None).await);
         let asked = spawn_server(&rig, None);
-        let _subscriber = spawn_local(short_polling::subscribe(rig.session(0)));
+        let _subscriber = spawn_local(polling::short(rig.session(0)));
         until(|| asked.len() >= 4).await;
         let heads = rig.worker.heads();
         let seen: Vec<_> = heads
@@ -156,11 +156,11 @@ fn so_many_subscribers_share_a_connection_as_the_settings_say() {
         let asked = spawn_server(&rig, Some(&identity));
         let sessions: Vec<_> = (0..7).map(|index| rig.session(index)).collect();
         for session in &sessions {
-            spawn_local(http_streaming::ndjson::subscribe(session.clone()));
+            spawn_local(http_streaming::ndjson(session.clone()));
         }
         until(|| rig.worker.snapshot().counters.events == 7).await;
         assert_eq!((asked.len(), rig.worker.snapshot().counters.connections), (7, 3));
-        assert!(sessions.iter().all(loadgen::Session::is_connected));
+        assert!(sessions.iter().all(Session::is_connected));
         rig.stopper.stop();
         assert_whole(&rig.closed().await);
     });
@@ -172,8 +172,7 @@ fn a_connection_that_broke_is_made_anew_by_whoever_comes_first() {
         let transport = Transport { per_connection: 2, ..http2() };
         let rig = Rc::new(Rig::new(settings(transport), None).await);
         for connections in 1..=2 {
-            let subscribers =
-                [0, 1].map(|index| spawn_local(http_streaming::sse::subscribe(rig.session(index))));
+            let subscribers = [0, 1].map(|index| spawn_local(http_streaming::sse(rig.session(index))));
             let server = spawn_local(serve(rig.accept().await, Asked::default()));
             until(|| rig.worker.connected() == 2 * connections).await;
             server.abort();
@@ -192,7 +191,7 @@ fn a_poll_that_keeps_no_connection_opens_a_new_one() {
         settings.http.keep_alive = false;
         let rig = Rc::new(Rig::new(settings, None).await);
         let asked = spawn_server(&rig, None);
-        let subscriber = spawn_local(short_polling::subscribe(rig.session(0)));
+        let subscriber = spawn_local(polling::short(rig.session(0)));
         until(|| asked.len() >= 3).await;
         rig.stopper.stop();
         subscriber.await.unwrap().unwrap();
@@ -212,8 +211,8 @@ fn messages_are_posted_beside_the_stream_on_the_same_connection() {
         let rig = Rc::new(Rig::new(Settings { uplink: Some(uplink), ..settings(http2()) }, None).await);
         let asked = spawn_server(&rig, None);
         let (sender, outgoing) = mpsc::unbounded_channel();
-        let session = WorkerContext::session(&rig.worker, 0, 0, Some(outgoing));
-        let _subscriber = spawn_local(http_streaming::sse::subscribe(session));
+        let session = Session::new(&rig.worker, 0, 0, Some(outgoing));
+        let _subscriber = spawn_local(http_streaming::sse(session));
         sender.send(5).unwrap();
         until(|| asked.len() == 2).await;
         let requests = asked.0.borrow();
@@ -229,7 +228,7 @@ fn messages_are_posted_beside_the_stream_on_the_same_connection() {
 fn a_server_that_speaks_another_version_is_told() {
     run(async {
         let rig = Rig::new(settings(http2()), None).await;
-        let subscriber = spawn_local(short_polling::subscribe(rig.session(0)));
+        let subscriber = spawn_local(polling::short(rig.session(0)));
         let mut stream = rig.accept().await;
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         let error = subscriber.await.unwrap().unwrap_err();

@@ -10,9 +10,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use loadgen::Session;
+use loadgen::session::{Snapshot, WorkerContext, WorkerSpec};
 use loadgen::stop::{self, Stopper};
 use loadgen::transport::Trust;
-use loadgen::worker_context::{Snapshot, WorkerContext, WorkerSpec};
 use model::settings::{HeaderProfile, Http, Settings, ShortPolling, Transport};
 use protocol::message::PayloadKind;
 use protocol::{Message, Stamp};
@@ -54,7 +54,7 @@ impl Rig {
     }
 
     pub(crate) fn session(&self, index: u32) -> Session {
-        self.worker.session(index, 0, None)
+        Session::new(&self.worker, index, 0, None)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -1,6 +1,6 @@
 //! What it takes to be connected.
 
-use loadgen::subscriber::{long_polling, raw_tcp, short_polling};
+use loadgen::subscriber::{polling, raw_tcp};
 use model::settings::{Settings, Transport};
 use protocol::message::PayloadKind;
 use protocol::{Message, Stamp};
@@ -45,11 +45,7 @@ fn a_poller_that_was_greeted_rests_until_all_are_connected() {
             let rig = Rig::new(settings, None).await;
             let session = rig.session(0);
             let _subscriber = spawn_local(async move {
-                if is_long {
-                    long_polling::subscribe(session).await
-                } else {
-                    short_polling::subscribe(session).await
-                }
+                if is_long { polling::long(session).await } else { polling::short(session).await }
             });
             let mut stream = rig.accept().await;
             let mut room = [0; 1024];

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::rc::Rc;
 
 use loadgen::byte_accounting::Protocol;
-use loadgen::subscriber::{SubscribeError, http_streaming, raw_tcp, short_polling};
+use loadgen::subscriber::{SubscribeError, http_streaming, polling, raw_tcp};
 use model::settings::{HttpVersion, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
@@ -43,13 +43,13 @@ fn a_server_that_does_not_agree_to_the_protocol_is_told() {
         let identity = Identity::new();
         for (http, wanted) in [(HttpVersion::Http1, "http/1.1"), (HttpVersion::Http2, "h2")] {
             let rig = Rig::new(settings(Transport { http, ..tls() }), Some(&identity)).await;
-            let subscriber = spawn_local(http_streaming::sse::subscribe(rig.session(0)));
+            let subscriber = spawn_local(http_streaming::sse(rig.session(0)));
             let _without_alpn = rig.accept_tls(&identity.acceptor(&[], 0)).await;
             let error = subscriber.await.unwrap().unwrap_err();
             let expected = format!("the server was offered {wanted} and agreed to nothing");
             assert_eq!(error.to_string(), expected);
 
-            let subscriber = spawn_local(http_streaming::sse::subscribe(rig.session(0)));
+            let subscriber = spawn_local(http_streaming::sse(rig.session(0)));
             let refused = identity.acceptor(&["other"], 0).accept(rig.accept().await).await;
             assert!(refused.is_err());
             let error = subscriber.await.unwrap().unwrap_err();
@@ -63,7 +63,7 @@ fn a_server_that_speaks_no_tls_is_told() {
     run(async {
         let rig = Rig::new(settings(tls()), Some(&Identity::new())).await;
         for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b""] {
-            let subscriber = spawn_local(short_polling::subscribe(rig.session(0)));
+            let subscriber = spawn_local(polling::short(rig.session(0)));
             let mut stream = rig.accept().await;
             stream.write_all(answer).await.unwrap();
             stream.shutdown().await.unwrap();
@@ -82,11 +82,7 @@ fn a_broken_record_ends_a_subscription_as_what_it_is() {
         for http in [false, true] {
             let session = rig.session(0);
             let subscriber = spawn_local(async move {
-                if http {
-                    http_streaming::ndjson::subscribe(session).await
-                } else {
-                    raw_tcp::subscribe(session).await
-                }
+                if http { http_streaming::ndjson(session).await } else { raw_tcp::subscribe(session).await }
             });
             let mut stream = rig.accept_tls(&acceptor).await;
             stream.read_exact(&mut [0; 21]).await.unwrap();

@@ -49,14 +49,14 @@ pub enum SocketIoError {
 
 /// Why a session goes on no more.
 #[derive(Debug)]
-pub(super) enum Break {
+pub(super) enum SessionEnd {
     /// The server ended it, or closed the connection.
     Ended,
     /// Something went wrong.
     Failed(SubscribeError),
 }
 
-impl<E: Into<SubscribeError>> From<E> for Break {
+impl<E: Into<SubscribeError>> From<E> for SessionEnd {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }

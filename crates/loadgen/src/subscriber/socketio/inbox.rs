@@ -8,7 +8,7 @@ use protocol::socket_io::{self, Decoder, MAIN, Packet};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::error::{Break, SocketIoError};
+use super::error::{SessionEnd, SocketIoError};
 use super::outbox::Outbox;
 use crate::session::Session;
 use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
@@ -53,7 +53,7 @@ impl<'a, A: Application> Inbox<'a, A> {
     }
 
     /// Takes in a packet, and returns how many messages it was.
-    pub(super) fn take(&mut self, packet: engine_io::Packet) -> Result<usize, Break> {
+    pub(super) fn take(&mut self, packet: engine_io::Packet) -> Result<usize, SessionEnd> {
         use engine_io::{Kind, Packet::Binary, Packet::Text};
         match packet {
             Text(Kind::Message, text) => self.take_text(&text),
@@ -66,7 +66,7 @@ impl<'a, A: Application> Inbox<'a, A> {
                 self.outbox.push(engine_io::Packet::bare(Kind::Pong));
                 Ok(0)
             }
-            Text(Kind::Close, _) => Err(Break::Ended),
+            Text(Kind::Close, _) => Err(SessionEnd::Ended),
             Text(Kind::Noop | Kind::Pong, _) => Ok(0),
             Text(Kind::Open | Kind::Upgrade, _) => Err(unexpected("a message", &packet).into()),
         }
@@ -78,7 +78,7 @@ impl<'a, A: Application> Inbox<'a, A> {
         self.settle();
     }
 
-    fn take_text(&mut self, text: &Bytes) -> Result<usize, Break> {
+    fn take_text(&mut self, text: &Bytes) -> Result<usize, SessionEnd> {
         if let Some(message) = socket_io::message(text)
             && !self.decoder.is_waiting()
         {
@@ -89,7 +89,7 @@ impl<'a, A: Application> Inbox<'a, A> {
         packet.map_or(Ok(0), |packet| self.take_packet(packet))
     }
 
-    fn take_packet(&mut self, packet: Packet) -> Result<usize, Break> {
+    fn take_packet(&mut self, packet: Packet) -> Result<usize, SessionEnd> {
         use socket_io::Kind;
         match packet.kind {
             // Nobody here has joined another one.
@@ -101,7 +101,7 @@ impl<'a, A: Application> Inbox<'a, A> {
                 self.settle();
                 Ok(0)
             }
-            Kind::Disconnect => Err(Break::Ended),
+            Kind::Disconnect => Err(SessionEnd::Ended),
             Kind::ConnectError => Err(SocketIoError::Refused(packet.refusal()).into()),
             Kind::Event | Kind::BinaryEvent | Kind::Ack | Kind::BinaryAck => {
                 Ok(self.application.packet(packet)?)

@@ -11,19 +11,22 @@ use protocol::engine_io::{Decoder, Handshake, Kind as PacketKind, Packet};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::error::{Break, SocketIoError};
+use super::error::{SessionEnd, SocketIoError};
 use super::inbox::{Application, Inbox, handshake};
 use super::outbox::{Batch, Outbox};
 use super::requests::Requests;
-use crate::heads::Kind;
+use crate::http_client::content::Content;
+use crate::http_client::{KeptConnection, head_of, unexpected};
 use crate::session::Session;
-use crate::subscriber::content::Content;
-use crate::subscriber::http::{Keeper, head_of, unexpected};
-use crate::subscriber::websocket::CLOSING;
+use crate::session::recorded_heads::HeadKind;
+use crate::subscriber::websocket::frame_socket::CLOSE_LIMIT;
 use crate::subscriber::{MESSAGE_LIMIT, REPORTED_BYTES, SubscribeError, first_line};
 
 /// Polls and posts until the server ends the session or the trial does.
-pub(super) async fn run(session: &Session, inbox: &mut Inbox<'_, impl Application>) -> Result<(), Break> {
+pub(super) async fn run(
+    session: &Session,
+    inbox: &mut Inbox<'_, impl Application>,
+) -> Result<(), SessionEnd> {
     let (outbox, heartbeat) = (inbox.outbox, inbox.heartbeat);
     let begun = tokio::select! {
         begun = begin(session, inbox) => begun?,
@@ -47,7 +50,7 @@ pub(super) async fn run(session: &Session, inbox: &mut Inbox<'_, impl Applicatio
     outbox.leave();
     outbox.push(Packet::bare(PacketKind::Close));
     // A server that does not read a close packet in time is left; the trial is over.
-    let _ = timeout(CLOSING, talk).await;
+    let _ = timeout(CLOSE_LIMIT, talk).await;
     Ok(())
 }
 
@@ -62,8 +65,8 @@ pub(super) struct Begun<'a> {
 pub(super) async fn begin<'a>(
     session: &'a Session,
     inbox: &mut Inbox<'_, impl Application>,
-) -> Result<Begun<'a>, Break> {
-    let mut poller = Poller { session, keeper: Keeper::new(), requests: Requests::polls(session) };
+) -> Result<Begun<'a>, SessionEnd> {
+    let mut poller = Poller { session, kept: KeptConnection::new(), requests: Requests::polls(session) };
     let mut packets = Vec::new();
     let hold = |packet| {
         packets.push(packet);
@@ -78,7 +81,7 @@ pub(super) async fn begin<'a>(
     requests.name(&handshake.sid);
     poller.requests.name(&handshake.sid);
     let max_bytes = handshake.max_payload.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
-    let poster = Poster { session, keeper: Keeper::new(), requests, max_bytes };
+    let poster = Poster { session, kept: KeptConnection::new(), requests, max_bytes };
     inbox.outbox.ask_to_join();
     for packet in packets {
         inbox.take(packet)?;
@@ -89,7 +92,7 @@ pub(super) async fn begin<'a>(
 /// The half that reads.
 pub(super) struct Poller<'a> {
     session: &'a Session,
-    keeper: Keeper,
+    kept: KeptConnection,
     requests: Requests,
 }
 
@@ -99,7 +102,7 @@ impl Poller<'_> {
         &mut self,
         inbox: &mut Inbox<'_, impl Application>,
         pause: watch::Receiver<bool>,
-    ) -> Result<(), Break> {
+    ) -> Result<(), SessionEnd> {
         while !*pause.borrow() {
             // What was asked for before that is not what is asked for again and again.
             let is_steady = self.session.is_connected();
@@ -112,7 +115,7 @@ impl Poller<'_> {
                 .await?;
             self.session.response(events);
             if is_steady {
-                self.record(if events > 0 { Kind::Poll } else { Kind::EmptyPoll }, &answer)?;
+                self.record(if events > 0 { HeadKind::Poll } else { HeadKind::EmptyPoll }, &answer)?;
             }
             self.session.rest().await;
         }
@@ -121,7 +124,7 @@ impl Poller<'_> {
 
     /// Records what was asked and answered, if it is the first of its kind. But for what keeps it out of caches, the same
     /// request can be made again.
-    fn record(&self, kind: Kind, answer: &Response<()>) -> Result<(), SubscribeError> {
+    fn record(&self, kind: HeadKind, answer: &Response<()>) -> Result<(), SubscribeError> {
         if self.session.wants_head(kind) {
             self.session.record_head(kind, &self.requests.next(Bytes::new())?, answer);
         }
@@ -131,10 +134,10 @@ impl Poller<'_> {
     /// Asks once, hands on each packet as it comes, and returns the answer's head.
     async fn poll(
         &mut self,
-        mut take: impl FnMut(Packet) -> Result<(), Break>,
-    ) -> Result<Response<()>, Break> {
+        mut take: impl FnMut(Packet) -> Result<(), SessionEnd>,
+    ) -> Result<Response<()>, SessionEnd> {
         let request = self.requests.next(Bytes::new())?;
-        let answer = self.keeper.exchange(self.session, request).await?;
+        let answer = self.kept.exchange(self.session, request).await?;
         if answer.status() != StatusCode::OK {
             return Err(unexpected(answer).await.into());
         }
@@ -150,8 +153,8 @@ impl Poller<'_> {
 async fn read(
     mut content: Content,
     mut body: Incoming,
-    take: &mut impl FnMut(Packet) -> Result<(), Break>,
-) -> Result<(), Break> {
+    take: &mut impl FnMut(Packet) -> Result<(), SessionEnd>,
+) -> Result<(), SessionEnd> {
     let mut decoder = Decoder::new(MESSAGE_LIMIT);
     let mut ended = Ok(());
     while let Some(frame) = body.frame().await {
@@ -174,7 +177,7 @@ async fn read(
 /// The half that writes.
 pub(super) struct Poster<'a> {
     session: &'a Session,
-    keeper: Keeper,
+    kept: KeptConnection,
     requests: Requests,
     max_bytes: usize,
 }
@@ -186,7 +189,7 @@ impl Poster<'_> {
         &mut self,
         outbox: &Outbox,
         mut pause: watch::Receiver<bool>,
-    ) -> Result<(), Break> {
+    ) -> Result<(), SessionEnd> {
         loop {
             let first = tokio::select! {
                 biased;
@@ -204,11 +207,11 @@ impl Poster<'_> {
 
     async fn post(&mut self, batch: Batch) -> Result<(), SubscribeError> {
         let request = self.requests.next(batch.body)?;
-        let is_wanted = batch.has_event && self.session.wants_head(Kind::Post);
+        let is_wanted = batch.has_event && self.session.wants_head(HeadKind::Post);
         let head = is_wanted.then(|| head_of(&request));
-        let answer = self.keeper.exchange(self.session, request).await?;
+        let answer = self.kept.exchange(self.session, request).await?;
         if let Some(head) = head {
-            self.session.record_head(Kind::Post, &head, &answer);
+            self.session.record_head(HeadKind::Post, &head, &answer);
         }
         if answer.status() != StatusCode::OK {
             return Err(unexpected(answer).await);

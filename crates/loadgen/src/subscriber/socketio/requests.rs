@@ -11,8 +11,8 @@ use model::settings::HttpVersion;
 use protocol::engine_io::VERSION;
 use protocol::paths::SOCKETIO;
 
-use crate::headers::Exchange;
 use crate::session::Session;
+use crate::session::headers::RequestKind;
 use crate::subscriber::SubscribeError;
 
 /// Characters of the value that keeps a browser from answering a poll out of its cache.
@@ -32,15 +32,15 @@ pub(super) struct Requests {
 impl Requests {
     /// Polls, with the profile's fields.
     pub(super) fn polls(session: &Session) -> Self {
-        Self::new(session, Exchange::EnginePoll)
+        Self::new(session, RequestKind::EnginePoll)
     }
 
     /// Posts, with the profile's fields.
     pub(super) fn posts(session: &Session) -> Self {
-        Self::new(session, Exchange::EnginePost)
+        Self::new(session, RequestKind::EnginePost)
     }
 
-    fn new(session: &Session, exchange: Exchange) -> Self {
+    fn new(session: &Session, exchange: RequestKind) -> Self {
         let mut fields = session.request_headers(exchange).clone();
         let (place, version) = match session.settings().transport.http {
             HttpVersion::Http1 => (SOCKETIO.to_owned(), Version::HTTP_11),
@@ -49,7 +49,7 @@ impl Requests {
         if !session.settings().http.keep_alive && version == Version::HTTP_11 {
             fields.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Self { place, version, sid: String::new(), fields, is_post: exchange == Exchange::EnginePost }
+        Self { place, version, sid: String::new(), fields, is_post: exchange == RequestKind::EnginePost }
     }
 
     /// From now on, requests are of this session.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::engine_io::{Handshake, Kind, Packet};
 use tokio::sync::watch;
 
-use super::error::{Break, SocketIoError};
+use super::error::{SessionEnd, SocketIoError};
 use super::inbox::{Application, Inbox};
 use super::polling::{Begun, begin};
 use super::websocket::Frames;
@@ -19,7 +19,10 @@ const WEBSOCKET: &str = "websocket";
 const LONGEST_PROBE: Duration = Duration::from_secs(20);
 
 /// Begins by polling, goes on by WebSocket, and talks until the server ends the session or the trial does.
-pub(super) async fn run(session: &Session, inbox: &mut Inbox<'_, impl Application>) -> Result<(), Break> {
+pub(super) async fn run(
+    session: &Session,
+    inbox: &mut Inbox<'_, impl Application>,
+) -> Result<(), SessionEnd> {
     let (frames, handshake) = tokio::select! {
         upgraded = upgrade(session, inbox) => upgraded?,
         () = session.stopped() => return Ok(()),
@@ -31,7 +34,7 @@ pub(super) async fn run(session: &Session, inbox: &mut Inbox<'_, impl Applicatio
 async fn upgrade(
     session: &Session,
     inbox: &mut Inbox<'_, impl Application>,
-) -> Result<(Frames, Handshake), Break> {
+) -> Result<(Frames, Handshake), SessionEnd> {
     let (outbox, heartbeat) = (inbox.outbox, inbox.heartbeat);
     let Begun { mut poller, mut poster, handshake } = begin(session, inbox).await?;
     if !handshake.upgrades.iter().any(|way| way == WEBSOCKET) {
@@ -58,13 +61,13 @@ async fn probe(
     session: &Session,
     handshake: &Handshake,
     pause: &watch::Sender<bool>,
-) -> Result<Frames, Break> {
+) -> Result<Frames, SessionEnd> {
     let mut frames = Frames::open(session, Some(&handshake.sid)).await.map_err(failed)?;
     frames.probe(handshake.ping_timeout.min(LONGEST_PROBE)).await?;
     pause.send_replace(true);
     Ok(frames)
 }
 
-fn failed(error: SubscribeError) -> Break {
-    Break::Failed(SubscribeError::Upgrade(Box::new(error)))
+fn failed(error: SubscribeError) -> SessionEnd {
+    SessionEnd::Failed(SubscribeError::Upgrade(Box::new(error)))
 }

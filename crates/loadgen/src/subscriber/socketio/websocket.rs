@@ -7,22 +7,26 @@ use protocol::deflate::Kind as FrameKind;
 use protocol::engine_io::{Handshake, Kind, PROBE, Packet};
 use tokio::time::timeout;
 
-use super::error::{Break, SocketIoError};
+use super::error::{SessionEnd, SocketIoError};
 use super::inbox::{Application, Inbox, handshake, unexpected};
 use super::requests::websocket_target;
 use crate::session::Session;
 use crate::subscriber::SubscribeError;
+use crate::subscriber::websocket::Socket;
+use crate::subscriber::websocket::frame_socket::{CLOSE_LIMIT, end};
 use crate::subscriber::websocket::handshake::upgrade;
-use crate::subscriber::websocket::{CLOSING, Socket, end};
 use crate::transport::Stream;
 
 /// Opens a session by WebSocket, and talks until the server ends it or the trial does.
-pub(super) async fn run(session: &Session, inbox: &mut Inbox<'_, impl Application>) -> Result<(), Break> {
+pub(super) async fn run(
+    session: &Session,
+    inbox: &mut Inbox<'_, impl Application>,
+) -> Result<(), SessionEnd> {
     let opening = async {
         let mut frames = Frames::open(session, None).await?;
-        let first = frames.next().await?.ok_or(Break::Ended)?;
+        let first = frames.next().await?.ok_or(SessionEnd::Ended)?;
         let handshake = handshake(&first)?;
-        Ok::<_, Break>((frames, handshake))
+        Ok::<_, SessionEnd>((frames, handshake))
     };
     let (frames, handshake) = tokio::select! {
         opened = opening => opened?,
@@ -47,7 +51,7 @@ impl Frames {
     }
 
     /// Asks whether the server is there, and waits so long for its answer.
-    pub(super) async fn probe(&mut self, patience: Duration) -> Result<(), Break> {
+    pub(super) async fn probe(&mut self, patience: Duration) -> Result<(), SessionEnd> {
         self.send(&Packet::Text(Kind::Ping, Bytes::from_static(PROBE))).await?;
         let answered = timeout(patience, self.next()).await;
         match answered.map_err(|_| SocketIoError::Unanswered(patience))?? {
@@ -63,17 +67,17 @@ impl Frames {
         session: &Session,
         inbox: &mut Inbox<'_, impl Application>,
         handshake: &Handshake,
-    ) -> Result<(), Break> {
+    ) -> Result<(), SessionEnd> {
         let ended = self.talk(session, inbox, handshake).await;
         let closing = async {
             if ended.is_ok() {
                 inbox.outbox.leave();
-                self.part(inbox).await?;
+                self.close_gracefully(inbox).await?;
             }
             Ok::<_, SubscribeError>(end(self.0.into_inner()).await?)
         };
         // A server that does not answer a close in time is left.
-        let _ = timeout(CLOSING, closing).await;
+        let _ = timeout(CLOSE_LIMIT, closing).await;
         ended
     }
 
@@ -83,14 +87,14 @@ impl Frames {
         session: &Session,
         inbox: &mut Inbox<'_, impl Application>,
         handshake: &Handshake,
-    ) -> Result<(), Break> {
+    ) -> Result<(), SessionEnd> {
         let (outbox, heartbeat) = (inbox.outbox, inbox.heartbeat);
         let (stopped, silent) = (session.stopped(), heartbeat.watch(handshake));
         tokio::pin!(stopped, silent);
         loop {
             tokio::select! {
                 packet = self.next() => {
-                    let events = inbox.take(packet?.ok_or(Break::Ended)?)?;
+                    let events = inbox.take(packet?.ok_or(SessionEnd::Ended)?)?;
                     if events > 0 {
                         session.response(events);
                     }
@@ -103,7 +107,7 @@ impl Frames {
     }
 
     /// Sends what waits to be sent, closes as a browser does, without a code, and waits for the server's answer.
-    async fn part(&mut self, inbox: &Inbox<'_, impl Application>) -> Result<(), SubscribeError> {
+    async fn close_gracefully(&mut self, inbox: &Inbox<'_, impl Application>) -> Result<(), SubscribeError> {
         while let Some(packet) = inbox.outbox.take_queued() {
             self.send(&packet).await?;
         }

@@ -6,7 +6,7 @@ use protocol::deflate::{Agreement, Broken, CloseFrame, Codec, Kind, Message, Rol
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::{CLOSING, Frames, NORMAL, dismissal};
+use super::frame_socket::{CLOSE_LIMIT, FrameSocket, NORMAL, close_result};
 use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
 
 /// Room for a read.
@@ -56,12 +56,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Deflated<S> {
     /// Sends the server the close code of its fault, if possible.
     async fn fail(&mut self, broken: Broken) -> SubscribeError {
         self.send_close(Some(&CloseFrame { code: broken.close_code(), reason: broken.to_string() }));
-        let _ = timeout(CLOSING, self.flush()).await;
+        let _ = timeout(CLOSE_LIMIT, self.flush()).await;
         broken.into()
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Deflated<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> FrameSocket for Deflated<S> {
     type Stream = S;
 
     async fn read(&mut self, mut take: impl FnMut(&[u8])) -> Result<bool, SubscribeError> {
@@ -81,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Deflated<S> {
                 Ok(Some(Message::Close(said))) => {
                     self.send_close(said.as_ref());
                     self.flush().await?;
-                    said.map_or(Ok(()), |said| dismissal(said.code, &said.reason))?;
+                    said.map_or(Ok(()), |said| close_result(said.code, &said.reason))?;
                 }
                 Ok(None) if messages > 0 => return Ok(true),
                 Ok(None) => {

@@ -15,7 +15,7 @@ const LONGEST_HEADER: usize = 14;
 
 /// What bytes begin with.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Front {
+pub(super) enum NextFrame {
     /// A message in a frame of its own, of which at least so many bytes are to come.
     Partial(usize),
     /// The same, and where the message lies.
@@ -25,8 +25,8 @@ pub(super) enum Front {
 }
 
 /// Looks at frames of a server.
-pub(super) fn front(bytes: &[u8]) -> Front {
-    let &[first, second, ..] = bytes else { return Front::Partial(2 - bytes.len()) };
+pub(super) fn next_frame(bytes: &[u8]) -> NextFrame {
+    let &[first, second, ..] = bytes else { return NextFrame::Partial(2 - bytes.len()) };
     let mask = if second & MASKED == 0 { 0 } else { 4 };
     let length = match second & !MASKED {
         126 => 2,
@@ -35,7 +35,7 @@ pub(super) fn front(bytes: &[u8]) -> Front {
     };
     let header = 2 + length + mask;
     if bytes.len() < header {
-        return Front::Partial(header - bytes.len());
+        return NextFrame::Partial(header - bytes.len());
     }
     let len = match length {
         0 => u64::from(second & !MASKED),
@@ -44,18 +44,18 @@ pub(super) fn front(bytes: &[u8]) -> Front {
     let kind = match first {
         TEXT => Kind::Text,
         BINARY => Kind::Binary,
-        _ => return Front::Other { header, len },
+        _ => return NextFrame::Other { header, len },
     };
     match usize::try_from(len) {
         Ok(message) if message <= MESSAGE_LIMIT && mask == 0 => {
             let end = header + message;
             if bytes.len() < end {
-                Front::Partial(end - bytes.len())
+                NextFrame::Partial(end - bytes.len())
             } else {
-                Front::Message(kind, header..end)
+                NextFrame::Message(kind, header..end)
             }
         }
-        _ => Front::Other { header, len },
+        _ => NextFrame::Other { header, len },
     }
 }
 
@@ -116,9 +116,9 @@ mod tests {
         for len in [0, 1, 125, 126, 65_535, 65_536] {
             let whole = frame(len);
             let header = whole.len() - len;
-            assert_eq!(front(&whole), Front::Message(Kind::Text, header..whole.len()));
+            assert_eq!(next_frame(&whole), NextFrame::Message(Kind::Text, header..whole.len()));
             for cut in (0..whole.len()).filter(|cut| cut % 97 < 15) {
-                let Front::Partial(missing) = front(&whole[..cut]) else { panic!("{cut} of {len}") };
+                let NextFrame::Partial(missing) = next_frame(&whole[..cut]) else { panic!("{cut} of {len}") };
                 assert!((1..=whole.len() - cut).contains(&missing), "{cut} of {len}");
             }
         }
@@ -137,7 +137,7 @@ mod tests {
             (b"\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x01", MESSAGE_LIMIT as u64 + 1),
             (b"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", u64::MAX),
         ] {
-            assert_eq!(front(header), Front::Other { header: header.len(), len }, "{header:?}");
+            assert_eq!(next_frame(header), NextFrame::Other { header: header.len(), len }, "{header:?}");
         }
     }
 

@@ -20,11 +20,11 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
 
 use crate::byte_accounting::Protocol;
-use crate::headers::Exchange;
-use crate::heads::Kind;
+use crate::http_client::unexpected;
 use crate::session::Session;
+use crate::session::headers::RequestKind;
+use crate::session::recorded_heads::HeadKind;
 use crate::subscriber::SubscribeError;
-use crate::subscriber::http::unexpected;
 use crate::transport::{Http2, Stream};
 
 /// The longest head of an answer that is taken.
@@ -59,7 +59,7 @@ pub(in crate::subscriber) async fn upgrade(
     }
     check(answer.headers(), &key)?;
     let agreement = agreed(session, answer.headers())?;
-    session.record_head(Kind::WebSocket, &request, &answer);
+    session.record_head(HeadKind::WebSocket, &request, &answer);
     Ok(Opened { stream, read, agreement })
 }
 
@@ -83,14 +83,14 @@ pub(super) async fn extended_connect(
         return Err(unexpected(answer).await);
     }
     let agreement = agreed(session, answer.headers())?;
-    session.record_head(Kind::WebSocket, &request, &answer);
+    session.record_head(HeadKind::WebSocket, &request, &answer);
     let stream = TokioIo::new(hyper::upgrade::on(answer).await?);
     Ok(Opened { stream, read: Bytes::new(), agreement })
 }
 
 /// The profile's fields, and what is asked for beside them.
 fn fields(session: &Session) -> HeaderMap {
-    let mut fields = session.request_headers(Exchange::WebSocket).clone();
+    let mut fields = session.request_headers(RequestKind::WebSocket).clone();
     if session.settings().transport.compression == Compression::Deflate {
         fields.insert(SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(OFFER));
     }

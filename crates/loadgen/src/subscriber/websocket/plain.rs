@@ -13,9 +13,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::frame::{Front, front, write};
+use super::frame::{NextFrame, next_frame, write};
+use super::frame_socket::{FrameSocket, close_result};
 use super::tungstenite_fallback::{End, TungsteniteFallback};
-use super::{Frames, dismissal};
 use crate::subscriber::SubscribeError;
 
 /// Room for a read, as long as reads do not fill it.
@@ -40,7 +40,7 @@ enum Next {
     /// A message, and where it lies.
     Message(Kind, Range<usize>),
     /// What tungstenite made of it, which is no part of the input any more.
-    Judged(Option<Message>),
+    ByFallback(Option<Message>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
@@ -65,8 +65,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     self.input.advance(place.end);
                     messages += 1;
                 }
-                Some(Next::Judged(message)) => {
-                    if let Some((_, message)) = self.heed(message).await? {
+                Some(Next::ByFallback(message)) => {
+                    if let Some((_, message)) = self.take_in(message).await? {
                         take(&message);
                         messages += 1;
                     }
@@ -90,8 +90,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     self.input.advance(place.start);
                     return Ok(Some((kind, self.input.split_to(place.len()).freeze())));
                 }
-                Some(Next::Judged(message)) => {
-                    if let Some(message) = self.heed(message).await? {
+                Some(Next::ByFallback(message)) => {
+                    if let Some(message) = self.take_in(message).await? {
                         return Ok(Some(message));
                     }
                 }
@@ -142,22 +142,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// What is whole at the front of the input; a message stays there.
     fn next_in_input(&mut self) -> Result<Option<Next>, Error> {
         if self.fallback.as_ref().is_none_or(|fallback| fallback.is_idle()) {
-            match front(&self.input) {
-                Front::Message(kind, place) if is_sound(kind, &self.input[place.clone()]) => {
+            match next_frame(&self.input) {
+                NextFrame::Message(kind, place) if is_sound(kind, &self.input[place.clone()]) => {
                     return Ok(Some(Next::Message(kind, place)));
                 }
-                Front::Partial(missing) => {
+                NextFrame::Partial(missing) => {
                     self.input.reserve(missing);
                     return Ok(None);
                 }
-                Front::Message(..) | Front::Other { .. } => {}
+                NextFrame::Message(..) | NextFrame::Other { .. } => {}
             }
         }
-        self.judge_next()
+        self.read_with_fallback()
     }
 
     /// Lets tungstenite fallback what is there of the frame at the front of the input.
-    fn judge_next(&mut self) -> Result<Option<Next>, Error> {
+    fn read_with_fallback(&mut self) -> Result<Option<Next>, Error> {
         let Self { input, output, fallback, .. } = self;
         let fallback = fallback.get_or_insert_with(|| Box::new(TungsteniteFallback::new()));
         let message = match fallback.left() {
@@ -171,17 +171,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 fallback.go_on(&input.split_to(there), output)?
             }
         };
-        Ok(Some(Next::Judged(message)))
+        Ok(Some(Next::ByFallback(message)))
     }
 
     /// Hands back a message; a close is an error, and pending replies are sent before.
-    async fn heed(&mut self, judged: Option<Message>) -> Result<Option<(Kind, Bytes)>, SubscribeError> {
+    async fn take_in(&mut self, judged: Option<Message>) -> Result<Option<(Kind, Bytes)>, SubscribeError> {
         match judged {
             Some(Message::Text(text)) => return Ok(Some((Kind::Text, text.into()))),
             Some(Message::Binary(bytes)) => return Ok(Some((Kind::Binary, bytes))),
             Some(Message::Close(Some(frame))) => {
                 self.flush().await?;
-                dismissal(frame.code.into(), &frame.reason)?;
+                close_result(frame.code.into(), &frame.reason)?;
             }
             Some(Message::Ping(_) | Message::Pong(_) | Message::Close(None) | Message::Frame(_)) | None => {}
         }
@@ -226,10 +226,10 @@ fn is_sound(kind: Kind, message: &[u8]) -> bool {
 
 /// The header that bytes begin with, once it is whole, and the length that it announces.
 fn announced(bytes: &[u8]) -> Option<(usize, u64)> {
-    match front(bytes) {
-        Front::Other { header, len } => Some((header, len)),
-        Front::Message(_, place) => Some((place.start, place.len() as u64)),
-        Front::Partial(_) => None,
+    match next_frame(bytes) {
+        NextFrame::Other { header, len } => Some((header, len)),
+        NextFrame::Message(_, place) => Some((place.start, place.len() as u64)),
+        NextFrame::Partial(_) => None,
     }
 }
 
@@ -249,7 +249,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Plain<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Frames for Plain<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> FrameSocket for Plain<S> {
     type Stream = S;
 
     async fn read(&mut self, take: impl FnMut(&[u8])) -> Result<bool, SubscribeError> {

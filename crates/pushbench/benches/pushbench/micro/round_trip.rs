@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
-use loadgen::worker_context::{WorkerContext, WorkerSpec};
+use loadgen::session::{Session, WorkerContext, WorkerSpec};
 use model::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
     ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
@@ -65,7 +65,7 @@ impl Pair {
             connected: Arc::default(),
         };
         let worker = WorkerContext::new(spec).expect("the payload can be made");
-        local.spawn_local((technique.subscribe)(worker.session(0, 0, Some(outgoing))));
+        local.spawn_local((technique.subscribe)(Session::new(&worker, 0, 0, Some(outgoing))));
         Self { runtime, local, worker, due, _stoppers: (server_stopper, stopper) }
     }
 

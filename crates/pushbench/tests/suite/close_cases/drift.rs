@@ -4,21 +4,21 @@
 use std::net::SocketAddr;
 
 use browser::BrowserKind;
-use loadgen::headers::{Exchange, headers};
+use loadgen::session::headers::{RequestKind, headers};
 use model::browser::SeenHead;
 use model::settings::{Client, HeaderProfile, Transport};
 use test_support::require;
 
 use crate::close_cases::browser_probe::browser_probe;
 
-const PROFILE: [(&str, Exchange); 7] = [
-    ("fetch", Exchange::Poll),
-    ("fetch-stream", Exchange::Stream),
-    ("event-source", Exchange::EventSource),
-    ("websocket", Exchange::WebSocket),
-    ("post", Exchange::Post),
-    ("engine-io-poll", Exchange::EnginePoll),
-    ("engine-io-post", Exchange::EnginePost),
+const PROFILE: [(&str, RequestKind); 7] = [
+    ("fetch", RequestKind::Poll),
+    ("fetch-stream", RequestKind::Stream),
+    ("event-source", RequestKind::EventSource),
+    ("websocket", RequestKind::WebSocket),
+    ("post", RequestKind::Post),
+    ("engine-io-poll", RequestKind::EnginePoll),
+    ("engine-io-post", RequestKind::EnginePost),
 ];
 /// What depends on the message, and is added when it is sent.
 const OF_THE_MESSAGE: [&str; 2] = ["content-length", "sec-websocket-key"];

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use loadgen::Session;
+use loadgen::session::{WorkerContext, WorkerSpec};
 use loadgen::stop::{self, Stopper};
 use loadgen::subscriber::socketio::{self, Socket};
 use loadgen::subscriber::{SocketIoError, SubscribeError};
-use loadgen::worker_context::{WorkerContext, WorkerSpec};
 use model::settings::{Pace, Settings, SocketIo, SocketIoTransports, Uplink, UplinkTo};
 use protocol::message::PayloadKind;
 use protocol::socket_io::{Argument, Kind, Packet};
@@ -54,7 +54,7 @@ impl Rig {
     }
 
     fn session(&mut self, channel: u32) -> Session {
-        self.worker.session(0, channel, self.outgoing.take())
+        Session::new(&self.worker, 0, channel, self.outgoing.take())
     }
 
     /// Has the server send this, and waits until so many events are there.

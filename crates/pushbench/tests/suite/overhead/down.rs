@@ -32,7 +32,7 @@ fn a_short_poll_costs_its_two_heads_and_a_newline() {
 
 #[test]
 fn a_short_poll_that_finds_nothing_is_control_both_ways() {
-    let done = |found: &loadgen::worker_context::Snapshot| found.counters.empty_responses >= 3;
+    let done = |found: &loadgen::session::Snapshot| found.counters.empty_responses >= 3;
     let exchange = Exchange {
         published: Vec::new(),
         interval_ns: 1_000_000,
@@ -50,7 +50,7 @@ fn a_short_poll_that_finds_nothing_is_control_both_ways() {
 
 #[test]
 fn several_events_in_one_poll_share_its_heads() {
-    let done = |found: &loadgen::worker_context::Snapshot| found.counters.events == 3;
+    let done = |found: &loadgen::session::Snapshot| found.counters.events == 3;
     let exchange = Exchange { published: vec![10, 20, 30], done, ..Exchange::down("short-polling", 0) };
     let found = exchange.run();
     let expected = Layers {

@@ -1,7 +1,7 @@
 //! What `theory` predicts, compared with what byte accounting finds between our own server and our own client: equal to the byte
 //! in every layer.
 
-use loadgen::worker_context::Snapshot;
+use loadgen::session::Snapshot;
 use model::byte_account::{Account, Layers};
 use model::settings::{HeaderProfile, Transport};
 use theory::prediction::{Both, layer};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use loadgen::session::{Session, Snapshot, WorkerContext, WorkerSpec};
 use loadgen::transport::Trust;
-use loadgen::worker_context::{Snapshot, WorkerContext, WorkerSpec};
 use model::byte_account::Account;
 use model::settings::{
     EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
@@ -133,7 +133,7 @@ impl Exchange {
         if self.sent.is_some() {
             sender.send(1).expect("the receiver is here");
         }
-        let subscription = (technique.subscribe)(worker.session(0, 0, Some(outgoing)));
+        let subscription = (technique.subscribe)(Session::new(&worker, 0, 0, Some(outgoing)));
         let subscriber = tokio::task::spawn_local(subscription);
         let is_due =
             |done: Done| done(&worker.snapshot()) && (self.then.is_none() || worker.connected() == 1);

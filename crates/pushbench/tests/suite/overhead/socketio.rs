@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use loadgen::headers::{self, Exchange as Kind};
-use loadgen::worker_context::Snapshot;
+use loadgen::session::Snapshot;
+use loadgen::session::headers::{self, RequestKind as Kind};
 use model::byte_account::{Account, Layers};
 use model::settings::SocketIoTransports::{self, Polling, Upgrade, Websocket};
 use model::settings::{HeaderProfile, Transport};

@@ -3,7 +3,7 @@
 //! The first exchange is that of a whole connection. A steady one is what was counted between a first event and the end
 //! of a connection that carried a second.
 
-use loadgen::worker_context::Snapshot;
+use loadgen::session::Snapshot;
 use model::byte_account::Account;
 use model::settings::{HeaderProfile, HttpVersion, Transport};
 use theory::case::Date;

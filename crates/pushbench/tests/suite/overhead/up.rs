@@ -1,6 +1,6 @@
 //! A message from the subscriber.
 
-use loadgen::worker_context::Snapshot;
+use loadgen::session::Snapshot;
 use model::byte_account::Layers;
 
 use crate::overhead::heads;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use loadgen::headers::{self, Exchange as Kind};
+use loadgen::session::headers::{self, RequestKind as Kind};
 use model::byte_account::{Account, Layers};
 use model::settings::{HeaderProfile, HttpVersion, Transport};
 use theory::case::{Compression, Date, Direction, Head, Message, Security, Version};

@@ -60,7 +60,7 @@ fn by_tungstenite(bytes: &[u8]) -> Heard {
             Ok(Message::Binary(bytes)) => messages.push((false, bytes.to_vec())),
             Ok(Message::Close(Some(frame))) => {
                 socket.flush().unwrap();
-                if let Err(error) = dismissal(frame.code.into(), &frame.reason) {
+                if let Err(error) = close_result(frame.code.into(), &frame.reason) {
                     break text_of(&error);
                 }
             }

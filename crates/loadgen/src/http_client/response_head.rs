@@ -12,10 +12,10 @@ const MOST_FIELDS: usize = 64;
 
 /// What an ordinary answer's head says.
 #[derive(Debug)]
-pub(in crate::subscriber) struct Head {
-    pub(in crate::subscriber) status: StatusCode,
+pub(crate) struct ResponseHead {
+    pub(crate) status: StatusCode,
     /// How its content is coded, if it says so.
-    pub(in crate::subscriber) coding: Option<HeaderValue>,
+    pub(crate) coding: Option<HeaderValue>,
     /// Its own length, the empty line included.
     pub(super) len: usize,
     /// The body's length.
@@ -24,23 +24,25 @@ pub(in crate::subscriber) struct Head {
 
 /// What bytes begin with.
 #[derive(Debug)]
-pub(super) enum Look {
+pub(super) enum ParsedHead {
     /// A head that has not come whole.
     Partial,
-    Ordinary(Head),
+    Ordinary(ResponseHead),
     /// Something else, or a head that wants something done.
     Other,
 }
 
-impl Head {
-    pub(super) fn look(bytes: &[u8]) -> Look {
+impl ResponseHead {
+    pub(super) fn parse(bytes: &[u8]) -> ParsedHead {
         let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
         let mut answer = Response::new(&mut []);
         let config = ParserConfig::default();
         match config.parse_response_with_uninit_headers(&mut answer, bytes, &mut fields) {
-            Ok(Status::Complete(len)) => Self::ordinary(&answer, len).map_or(Look::Other, Look::Ordinary),
-            Ok(Status::Partial) if bytes.len() < LONGEST => Look::Partial,
-            _ => Look::Other,
+            Ok(Status::Complete(len)) => {
+                Self::ordinary(&answer, len).map_or(ParsedHead::Other, ParsedHead::Ordinary)
+            }
+            Ok(Status::Partial) if bytes.len() < LONGEST => ParsedHead::Partial,
+            _ => ParsedHead::Other,
         }
     }
 
@@ -102,20 +104,23 @@ fn digits(value: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn look(fields: &str) -> Look {
-        Head::look(format!("HTTP/1.1 200 OK\r\n{fields}\r\nrest").as_bytes())
+    fn look(fields: &str) -> ParsedHead {
+        ResponseHead::parse(format!("HTTP/1.1 200 OK\r\n{fields}\r\nrest").as_bytes())
     }
 
     #[test]
     fn an_ordinary_head_tells_its_own_length_and_the_bodys() {
-        let Look::Ordinary(head) = look("Content-Length: 12\r\nConnection: Keep-Alive\r\ndate: now\r\n")
+        let ParsedHead::Ordinary(head) =
+            look("Content-Length: 12\r\nConnection: Keep-Alive\r\ndate: now\r\n")
         else {
             panic!("it is ordinary");
         };
         assert_eq!((head.status, head.body, head.coding), (StatusCode::OK, 12, None));
         assert_eq!(head.len, 17 + 20 + 24 + 11 + 2);
         for status in ["204 No Content", "304 Not Modified"] {
-            let Look::Ordinary(head) = Head::look(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()) else {
+            let ParsedHead::Ordinary(head) =
+                ResponseHead::parse(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes())
+            else {
                 panic!("it is ordinary");
             };
             assert_eq!(head.body, 0);
@@ -126,7 +131,7 @@ mod tests {
     fn a_head_is_waited_for_at_any_cut() {
         let whole = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n";
         for cut in 0..whole.len() {
-            assert!(matches!(Head::look(&whole[..cut]), Look::Partial), "cut at {cut}");
+            assert!(matches!(ResponseHead::parse(&whole[..cut]), ParsedHead::Partial), "cut at {cut}");
         }
     }
 
@@ -144,15 +149,15 @@ mod tests {
             "content-length: 99999999999999999999\r\n",
             "content-length\r\n",
         ] {
-            assert!(matches!(look(fields), Look::Other), "{fields:?}");
+            assert!(matches!(look(fields), ParsedHead::Other), "{fields:?}");
         }
         for head in
             ["HTTP/1.0 204 No Content\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "SSH-2.0-OpenSSH\r\n"]
         {
-            assert!(matches!(Head::look(head.as_bytes()), Look::Other), "{head}");
+            assert!(matches!(ResponseHead::parse(head.as_bytes()), ParsedHead::Other), "{head}");
         }
-        assert!(matches!(look(&"a: b\r\n".repeat(MOST_FIELDS + 1)), Look::Other));
+        assert!(matches!(look(&"a: b\r\n".repeat(MOST_FIELDS + 1)), ParsedHead::Other));
         let endless = ["HTTP/1.1 200 OK\r\na: ", &"b".repeat(LONGEST)].concat();
-        assert!(matches!(Head::look(endless.as_bytes()), Look::Other));
+        assert!(matches!(ResponseHead::parse(endless.as_bytes()), ParsedHead::Other));
     }
 }

@@ -9,7 +9,7 @@ use protocol::{Resume, Start};
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What to ask for: `path` by `resume`, or what `subscription` has in its place.
-pub(super) fn target(subscription: Option<&Subscription>, path: &str, resume: Resume) -> String {
+pub(crate) fn target(subscription: Option<&Subscription>, path: &str, resume: Resume) -> String {
     let Some(subscription) = subscription else { return format!("{path}?{resume}") };
     let after = match resume.start {
         Start::Fresh => 0,
@@ -20,15 +20,15 @@ pub(super) fn target(subscription: Option<&Subscription>, path: &str, resume: Re
 
 /// Where a subscriber stands, in the words of a server that numbers messages in its own way.
 #[derive(Debug, Default)]
-pub(crate) struct Bookmark {
+pub(crate) struct ResumeFields {
     modified: Option<HeaderValue>,
     tag: Option<HeaderValue>,
     event: Option<HeaderValue>,
 }
 
-impl Bookmark {
+impl ResumeFields {
     /// Takes in what an answer's head says of where the subscriber stands behind it.
-    pub(super) fn take_answer(&mut self, headers: &HeaderMap) {
+    pub(crate) fn take_answer(&mut self, headers: &HeaderMap) {
         for (name, place) in [(LAST_MODIFIED, &mut self.modified), (ETAG, &mut self.tag)] {
             if let Some(value) = headers.get(name) {
                 *place = Some(value.clone());
@@ -37,14 +37,14 @@ impl Bookmark {
     }
 
     /// Takes in the id of an event that was received.
-    pub(super) fn take_event(&mut self, id: &str) {
+    pub(crate) fn take_event(&mut self, id: &str) {
         if !id.is_empty() {
             self.event = HeaderValue::try_from(id).ok();
         }
     }
 
     /// Adds what asks for all behind it.
-    pub(super) fn ask(&self, resumes: Resumes, headers: &mut HeaderMap) {
+    pub(crate) fn ask(&self, resumes: Resumes, headers: &mut HeaderMap) {
         let fields = match resumes {
             Resumes::None | Resumes::Query => return,
             Resumes::Validators => vec![(IF_MODIFIED_SINCE, &self.modified), (IF_NONE_MATCH, &self.tag)],
@@ -88,8 +88,8 @@ mod tests {
 
     #[test]
     fn a_subscriber_asks_for_what_is_behind_the_last_answer_or_event() {
-        let mut bookmark = Bookmark::default();
-        let asked = |bookmark: &Bookmark, resumes| {
+        let mut bookmark = ResumeFields::default();
+        let asked = |bookmark: &ResumeFields, resumes| {
             let mut headers = HeaderMap::new();
             bookmark.ask(resumes, &mut headers);
             headers

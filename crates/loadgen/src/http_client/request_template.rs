@@ -8,12 +8,13 @@ use model::settings::HttpVersion;
 use model::target::Subscription;
 use protocol::Resume;
 
-use super::super::{SubscribeError, target_adapter};
-use crate::headers::Exchange;
 use crate::session::Session;
+use crate::session::headers::RequestKind;
+use crate::session::target_adapter;
+use crate::subscriber::SubscribeError;
 
 /// Makes requests, and makes again only what has changed.
-pub(in crate::subscriber) struct Template {
+pub(crate) struct RequestTemplate {
     method: Method,
     path: &'static str,
     subscription: Option<Subscription>,
@@ -25,14 +26,9 @@ pub(in crate::subscriber) struct Template {
     written: Option<(Resume, Vec<u8>)>,
 }
 
-impl Template {
+impl RequestTemplate {
     /// Requests for `path` with the profile's headers of `exchange`.
-    pub(in crate::subscriber) fn new(
-        session: &Session,
-        method: Method,
-        path: &'static str,
-        exchange: Exchange,
-    ) -> Self {
+    pub(crate) fn new(session: &Session, method: Method, path: &'static str, exchange: RequestKind) -> Self {
         let mut headers = session.request_headers(exchange).clone();
         let (origin, version) = match session.settings().transport.http {
             HttpVersion::Http1 => (String::new(), Version::HTTP_11),
@@ -48,7 +44,7 @@ impl Template {
     }
 
     /// The request that asks for `resume`.
-    pub(in crate::subscriber) fn request(
+    pub(crate) fn request(
         &mut self,
         resume: Resume,
         body: Bytes,
@@ -66,7 +62,7 @@ impl Template {
     }
 
     /// The request without a body that asks for `resume`, as it stands on the wire of HTTP/1.1.
-    pub(in crate::subscriber) fn written(&mut self, resume: Resume) -> Result<&[u8], SubscribeError> {
+    pub(crate) fn written(&mut self, resume: Resume) -> Result<&[u8], SubscribeError> {
         if self.written.as_ref().is_none_or(|(written, _)| *written != resume) {
             let uri = self.uri(resume)?;
             let mut text = self.written.take().map(|(_, text)| text).unwrap_or_default();
@@ -91,7 +87,7 @@ impl Template {
 }
 
 /// A request's head as it stands on the wire of HTTP/1.1 (RFC 9112 §3), byte for byte as hyper writes it.
-pub(in crate::subscriber) fn write_head<B>(request: &Request<B>) -> Vec<u8> {
+pub(crate) fn write_head<B>(request: &Request<B>) -> Vec<u8> {
     let mut head = Vec::new();
     write(request.method(), request.uri(), request.headers(), &mut head);
     head
@@ -118,7 +114,7 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::*;
-    use crate::headers::headers;
+    use crate::session::headers::headers;
 
     /// What hyper writes of this request.
     async fn by_hyper(request: Request<Full<Bytes>>) -> Vec<u8> {
@@ -145,7 +141,7 @@ mod tests {
             for target in ["/events?channel=0&after=12", "/sub/3", "/"] {
                 let mut request = Request::new(Full::default());
                 *request.uri_mut() = Uri::from_static(target);
-                *request.headers_mut() = headers(profile, Exchange::Poll, &Transport::default(), address);
+                *request.headers_mut() = headers(profile, RequestKind::Poll, &Transport::default(), address);
                 request.headers_mut().insert(hyper::header::IF_NONE_MATCH, HeaderValue::from_static("\"7\""));
                 let head = write_head(&request);
                 assert_eq!(head, by_hyper(request).await, "{profile:?} {target}");

@@ -13,12 +13,12 @@ use bytes::{Buf, BytesMut};
 use hyper::header::HeaderMap;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
-use super::super::SubscribeError;
-use super::head::{Head, Look, fields};
-use super::hyper_handoff::{Broke, HyperHandoff};
+use super::hyper_handoff::{ConnectionBreak, HyperHandoff};
 use super::lend;
+use super::response_head::{ParsedHead, ResponseHead, fields};
 use crate::byte_accounting::Protocol;
 use crate::session::Session;
+use crate::subscriber::SubscribeError;
 use crate::transport::ReclaimOnDrop;
 
 /// Room for a read, unless a body is known to be longer.
@@ -27,7 +27,7 @@ const READ_BYTES: usize = 4 * 1024;
 const MOST_READ_BYTES: usize = 64 * 1024;
 
 /// A connection on which one exchange is under way at most.
-pub(in crate::subscriber) struct FastPath {
+pub(crate) struct FastPath {
     stream: ReclaimOnDrop,
     /// What was read and not handed on. The answer's head stays at its front until its body is asked for.
     read: BytesMut,
@@ -37,21 +37,21 @@ pub(in crate::subscriber) struct FastPath {
 }
 
 /// Why an exchange cannot go on here.
-pub(in crate::subscriber) struct Stuck {
+pub(crate) struct NeedsHyper {
     /// So many bytes of the request were written.
     written: usize,
-    broke: Option<Broke>,
+    broke: Option<ConnectionBreak>,
 }
 
 impl FastPath {
     /// Opens a connection of `session`'s.
-    pub(in crate::subscriber) async fn open(session: &Session) -> Result<Self, SubscribeError> {
+    pub(crate) async fn open(session: &Session) -> Result<Self, SubscribeError> {
         let stream = lend(session.connect(Protocol::Http).await?);
         Ok(Self { stream, read: BytesMut::new(), head_len: 0, left: 0 })
     }
 
     /// Whether the server has ended the connection since the last exchange, or said something unasked.
-    pub(in crate::subscriber) async fn is_over(&mut self) -> bool {
+    pub(crate) async fn is_over(&mut self) -> bool {
         self.skip_head();
         if !self.read.is_empty() {
             return true;
@@ -65,32 +65,32 @@ impl FastPath {
     }
 
     /// Sends a request, which is all of `request`, and reads the head of its answer.
-    pub(in crate::subscriber) async fn exchange(&mut self, request: &[u8]) -> Result<Head, Stuck> {
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<ResponseHead, NeedsHyper> {
         self.skip_head();
         self.send(request).await?;
         loop {
-            match Head::look(&self.read) {
-                Look::Ordinary(head) => {
+            match ResponseHead::parse(&self.read) {
+                ParsedHead::Ordinary(head) => {
                     (self.head_len, self.left) = (head.len, head.body);
                     return Ok(head);
                 }
-                Look::Other => return Err(Stuck { written: request.len(), broke: None }),
-                Look::Partial => match self.fill().await {
+                ParsedHead::Other => return Err(NeedsHyper { written: request.len(), broke: None }),
+                ParsedHead::Partial => match self.fill().await {
                     Ok(()) => {}
-                    Err(broke) => return Err(Stuck { written: request.len(), broke: Some(broke) }),
+                    Err(broke) => return Err(NeedsHyper { written: request.len(), broke: Some(broke) }),
                 },
             }
         }
     }
 
     /// The fields of the answer's head. Only before its body is asked for.
-    pub(in crate::subscriber) fn headers(&self) -> HeaderMap {
+    pub(crate) fn headers(&self) -> HeaderMap {
         fields(&self.read[..self.head_len])
     }
 
     /// What is there of the body, waiting for it if it is nothing; nothing when the body is over. What was made use of is
     /// to be [consumed](Self::consume).
-    pub(in crate::subscriber) async fn body(&mut self) -> Result<&[u8], Broke> {
+    pub(crate) async fn body(&mut self) -> Result<&[u8], ConnectionBreak> {
         self.skip_head();
         if self.read.is_empty() && self.left > 0 {
             self.fill().await?;
@@ -100,18 +100,18 @@ impl FastPath {
     }
 
     /// Takes so many bytes of the body as handed on.
-    pub(in crate::subscriber) fn consume(&mut self, bytes: usize) {
+    pub(crate) fn consume(&mut self, bytes: usize) {
         self.read.advance(bytes);
         self.left -= bytes as u64;
     }
 
     /// Hands an exchange over to hyper that is stuck in its request or in its answer's head.
-    pub(in crate::subscriber) fn hand_over(self, stuck: Stuck) -> HyperHandoff {
+    pub(crate) fn hand_over(self, stuck: NeedsHyper) -> HyperHandoff {
         HyperHandoff::new(self.stream, stuck.written, self.read.freeze(), stuck.broke)
     }
 
     /// What hyper says of a body that breaks off like this one: it is given an answer that is what was left.
-    pub(in crate::subscriber) async fn broken_body(self, broke: Broke) -> SubscribeError {
+    pub(crate) async fn broken_body(self, broke: ConnectionBreak) -> SubscribeError {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", self.left);
         HyperHandoff::new(self.stream, usize::MAX, head.into(), Some(broke)).body_error().await
     }
@@ -121,7 +121,7 @@ impl FastPath {
         self.read.advance(std::mem::take(&mut self.head_len));
     }
 
-    async fn send(&mut self, request: &[u8]) -> Result<(), Stuck> {
+    async fn send(&mut self, request: &[u8]) -> Result<(), NeedsHyper> {
         let mut rest = request;
         let sent = async {
             self.stream.write_all_buf(&mut rest).await?;
@@ -129,16 +129,19 @@ impl FastPath {
             self.stream.flush().await
         };
         let sent: io::Result<()> = sent.await;
-        sent.map_err(|error| Stuck { written: request.len() - rest.len(), broke: Some(Broke::Write(error)) })
+        sent.map_err(|error| NeedsHyper {
+            written: request.len() - rest.len(),
+            broke: Some(ConnectionBreak::Write(error)),
+        })
     }
 
-    async fn fill(&mut self) -> Result<(), Broke> {
+    async fn fill(&mut self) -> Result<(), ConnectionBreak> {
         let wanted = usize::try_from(self.left).unwrap_or(MOST_READ_BYTES);
         self.read.reserve(wanted.clamp(READ_BYTES, MOST_READ_BYTES));
         match self.stream.read_buf(&mut self.read).await {
-            Ok(0) => Err(Broke::End),
+            Ok(0) => Err(ConnectionBreak::End),
             Ok(_) => Ok(()),
-            Err(error) => Err(Broke::Read(error)),
+            Err(error) => Err(ConnectionBreak::Read(error)),
         }
     }
 }

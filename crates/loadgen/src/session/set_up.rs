@@ -27,7 +27,7 @@ pub struct SetUps {
 
 /// The byte counter of a subscriber, or of those that share a connection.
 #[derive(Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionGroup {
     pub(crate) byte_counts: SharedByteCounts,
     /// What of it is part of somebody's set-up already.
     counted: Cell<Account>,
@@ -35,9 +35,9 @@ pub(crate) struct Place {
 
 /// A subscriber that is being connected.
 #[derive(Debug)]
-pub(crate) struct Beginning {
-    pub(crate) place: Rc<Place>,
-    begun_ns: u64,
+pub(crate) struct PendingSetUp {
+    pub(crate) group: Rc<ConnectionGroup>,
+    started_ns: u64,
 }
 
 impl SetUps {
@@ -60,15 +60,15 @@ impl SetUps {
     }
 
     /// Takes in a subscriber that is connected now.
-    pub(crate) fn add(&mut self, beginning: &Beginning) {
-        self.account += beginning.place.not_counted();
+    pub(crate) fn add(&mut self, set_up: &PendingSetUp) {
+        self.account += set_up.group.not_counted();
         self.last_ns = os::now_ns();
-        self.elapsed.saturating_record(self.last_ns - beginning.begun_ns);
+        self.elapsed.saturating_record(self.last_ns - set_up.started_ns);
     }
 
     /// Takes in that a subscriber is greeted now.
-    pub(crate) fn greeted(&mut self, beginning: &Beginning) {
-        self.first_message.saturating_record(os::now_ns() - beginning.begun_ns);
+    pub(crate) fn greeted(&mut self, set_up: &PendingSetUp) {
+        self.first_message.saturating_record(os::now_ns() - set_up.started_ns);
     }
 }
 
@@ -78,14 +78,14 @@ impl Default for SetUps {
     }
 }
 
-impl Beginning {
+impl PendingSetUp {
     /// A subscriber that begins now.
-    pub(crate) fn now(place: Rc<Place>) -> Self {
-        Self { place, begun_ns: os::now_ns() }
+    pub(crate) fn now(group: Rc<ConnectionGroup>) -> Self {
+        Self { group, started_ns: os::now_ns() }
     }
 }
 
-impl Place {
+impl ConnectionGroup {
     /// What came since this was last asked.
     fn not_counted(&self) -> Account {
         let now = settled(self.byte_counts.borrow().account);
@@ -105,13 +105,13 @@ mod tests {
 
     #[test]
     fn those_who_share_a_connection_count_each_byte_once() {
-        let place = Rc::<Place>::default();
-        let (one, other) = (Beginning::now(Rc::clone(&place)), Beginning::now(Rc::clone(&place)));
+        let group = Rc::<ConnectionGroup>::default();
+        let (one, other) = (PendingSetUp::now(Rc::clone(&group)), PendingSetUp::now(Rc::clone(&group)));
         let mut set_ups = SetUps::new();
-        place.byte_counts.borrow_mut().account.up.handshake = 10;
-        place.byte_counts.borrow_mut().account.down.unfinished = 7;
+        group.byte_counts.borrow_mut().account.up.handshake = 10;
+        group.byte_counts.borrow_mut().account.down.unfinished = 7;
         set_ups.add(&one);
-        place.byte_counts.borrow_mut().account.up.control = 5;
+        group.byte_counts.borrow_mut().account.up.control = 5;
         set_ups.add(&other);
         assert_eq!((set_ups.account.up.handshake, set_ups.account.up.control), (10, 5));
         assert_eq!((set_ups.account.wire(), set_ups.elapsed.len()), (15, 2));

@@ -4,10 +4,11 @@
 //! - `taken_up`: hyper takes up an exchange whose answer is not
 //! - `template`: requests that repeat
 
+pub(crate) mod content;
 mod fast_path;
-mod head;
 mod hyper_handoff;
-mod template;
+mod request_template;
+mod response_head;
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -21,26 +22,26 @@ use hyper_util::rt::TokioIo;
 use model::settings::HttpVersion;
 use protocol::Resume;
 
-use super::{REPORTED_BYTES, SubscribeError};
 use crate::byte_accounting::Protocol;
-use crate::headers::Exchange;
-use crate::heads::Kind;
 use crate::session::Session;
+use crate::session::headers::RequestKind;
+use crate::session::recorded_heads::HeadKind;
+use crate::subscriber::{REPORTED_BYTES, SubscribeError};
 use crate::transport::{Http2, ReclaimOnDrop, Stream};
 
-pub(super) use fast_path::FastPath;
-pub(super) use head::Head;
-pub(super) use template::{Template, write_head};
+pub(crate) use fast_path::FastPath;
+pub(crate) use request_template::{RequestTemplate, write_head};
+pub(crate) use response_head::ResponseHead;
 
 /// A connection of the trial's HTTP version, held: the last to drop one that is shared ends it.
-pub(super) enum Connection {
+pub(crate) enum Connection {
     Http1(http1::SendRequest<Full<Bytes>>),
     Http2(Http2),
 }
 
 impl Connection {
     /// Opens a connection of `session`'s; on HTTP/2, the one that is there already may serve.
-    pub(super) async fn open(session: &Session) -> Result<Self, SubscribeError> {
+    pub(crate) async fn open(session: &Session) -> Result<Self, SubscribeError> {
         match session.settings().transport.http {
             HttpVersion::Http1 => Self::http1(session).await,
             HttpVersion::Http2 => Ok(Self::Http2(session.http2().await?)),
@@ -65,7 +66,7 @@ impl Connection {
     }
 
     /// Sends a request and returns the answer's head.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &mut self,
         session: &Session,
         request: Request<Full<Bytes>>,
@@ -103,18 +104,18 @@ fn lend(stream: Stream) -> ReclaimOnDrop {
 }
 
 /// The connection for the next request: the one that is there, or a new one where connections are not kept.
-pub(super) struct Keeper {
+pub(crate) struct KeptConnection {
     kept: Option<Connection>,
 }
 
-impl Keeper {
+impl KeptConnection {
     /// No connection yet.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { kept: None }
     }
 
     /// Opens the connection before its first request, if it is one that is kept.
-    pub(super) async fn open(&mut self, session: &Session) -> Result<(), SubscribeError> {
+    pub(crate) async fn open(&mut self, session: &Session) -> Result<(), SubscribeError> {
         if session.settings().http.keep_alive {
             self.kept = Some(Connection::open(session).await?);
         }
@@ -122,12 +123,12 @@ impl Keeper {
     }
 
     /// Whether there is a connection that the next request can be sent on.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.kept.as_ref().is_some_and(|connection| !connection.is_closed())
     }
 
     /// Keeps the connection of an exchange that hyper takes up, and returns the head of its answer.
-    pub(super) async fn take_up(
+    pub(crate) async fn take_up(
         &mut self,
         exchange: hyper_handoff::HyperHandoff,
         request: Request<Full<Bytes>>,
@@ -140,7 +141,7 @@ impl Keeper {
     }
 
     /// Sends a request on the kept connection, or on one of its own if the settings say so.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &mut self,
         session: &Session,
         request: Request<Full<Bytes>>,
@@ -162,7 +163,7 @@ impl Keeper {
 
 /// Reads with `read` and posts the subscriber's own messages beside it, until either fails, `read` ends or the session
 /// is stopped.
-pub(super) async fn two_way(
+pub(crate) async fn two_way(
     session: &Session,
     read: impl Future<Output = Result<(), SubscribeError>>,
 ) -> Result<(), SubscribeError> {
@@ -179,16 +180,17 @@ async fn post_outgoing(session: &Session) -> Result<Infallible, SubscribeError> 
     if session.settings().uplink.is_none() {
         return pending().await;
     }
-    let mut keeper = Keeper::new();
-    keeper.open(session).await?;
-    let mut template = Template::new(session, Method::POST, protocol::paths::MESSAGES, Exchange::Post);
+    let mut kept = KeptConnection::new();
+    kept.open(session).await?;
+    let mut template =
+        RequestTemplate::new(session, Method::POST, protocol::paths::MESSAGES, RequestKind::Post);
     let to = Resume { channel: session.resume().channel, ..Resume::default() };
     loop {
         let request = template.request(to, session.outgoing().await)?;
-        let head = session.wants_head(Kind::Post).then(|| head_of(&request));
-        let answer = keeper.exchange(session, request).await?;
+        let head = session.wants_head(HeadKind::Post).then(|| head_of(&request));
+        let answer = kept.exchange(session, request).await?;
         if let Some(head) = head {
-            session.record_head(Kind::Post, &head, &answer);
+            session.record_head(HeadKind::Post, &head, &answer);
         }
         match answer.status() {
             StatusCode::NO_CONTENT => {}
@@ -198,7 +200,7 @@ async fn post_outgoing(session: &Session) -> Result<Infallible, SubscribeError> 
 }
 
 /// A request without its body.
-pub(super) fn head_of<B>(request: &Request<B>) -> Request<()> {
+pub(crate) fn head_of<B>(request: &Request<B>) -> Request<()> {
     let mut head = Request::new(());
     *head.method_mut() = request.method().clone();
     *head.uri_mut() = request.uri().clone();
@@ -208,7 +210,7 @@ pub(super) fn head_of<B>(request: &Request<B>) -> Request<()> {
 }
 
 /// The error that an answer with an unexpected status is.
-pub(super) async fn unexpected(answer: Response<Incoming>) -> SubscribeError {
+pub(crate) async fn unexpected(answer: Response<Incoming>) -> SubscribeError {
     let status = answer.status();
     let mut body = answer.into_body();
     let mut reported = Vec::new();

@@ -3,9 +3,6 @@
 //! A worker lives on one thread and needs no lock. A thread that waits for all to be connected reads one
 //! atomic number, which is not written for each event.
 
-mod request_headers;
-mod snapshot;
-
 use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,26 +18,21 @@ use model::settings::{HttpVersion, Settings, Transport};
 use model::target::Subscription;
 use model::trial::{Flight, RecordedHead};
 use protocol::message::{Message, MessageError, Stamp};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
+use super::headers::{self, RequestHeaders, RequestKind};
+use super::recorded_heads::RecordedHeads;
+use super::set_up::{ConnectionGroup, PendingSetUp, SetUps};
+use super::snapshot::Snapshot;
 use crate::byte_accounting::{ConnectionTrace, Protocol, Tracer};
-use crate::faults::{Recovery, RecoveryTimes, ServerRestart};
-use crate::faults::{SlowConsumer, SlowConsumers};
-use crate::headers::{self, Exchange};
-use crate::heads::Heads;
+use crate::faults::{Recovery, RecoveryTimes, ServerRestart, SlowConsumer, SlowConsumers};
 use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
 use crate::schedule::payload::{PayloadError, PayloadSource};
 use crate::schedule::seed::{self, Purpose};
-use crate::session::Session;
-use crate::set_up::{Beginning, Place, SetUps};
 use crate::stop::Stop;
 use crate::subscriber::SubscribeError;
 use crate::transport::{Http2Pool, Sockets, Tls, Trust};
-
-pub use snapshot::Snapshot;
-
-use request_headers::RequestHeaders;
 
 /// What a worker is made of.
 #[derive(Debug, Clone)]
@@ -70,9 +62,9 @@ pub struct WorkerContext {
     tls: Option<Tls>,
     sockets: Sockets,
     http2: Http2Pool,
-    places: RefCell<BTreeMap<u32, Rc<Place>>>,
+    groups: RefCell<BTreeMap<u32, Rc<ConnectionGroup>>>,
     set_ups: RefCell<SetUps>,
-    heads: Heads,
+    heads: RecordedHeads,
     tracer: Option<Rc<Tracer>>,
     opened: watch::Sender<bool>,
     recorder: RefCell<Recorder>,
@@ -112,9 +104,9 @@ impl WorkerContext {
             tls: spec.trust.clone().map(|trust| Tls::new(trust, address, resumes)),
             sockets: Sockets::default(),
             http2: Http2Pool::default(),
-            places: RefCell::default(),
+            groups: RefCell::default(),
             set_ups: RefCell::default(),
-            heads: Heads::default(),
+            heads: RecordedHeads::default(),
             tracer: spec.settings.traced.then(|| Tracer::new(spec.settings.events.payload)),
             opened: watch::Sender::new(false),
             recorder: RefCell::default(),
@@ -129,17 +121,6 @@ impl WorkerContext {
             subscription,
             spec,
         }))
-    }
-
-    /// The session of subscriber `index`, which reads `channel` and sends a message whenever `outgoing` yields an
-    /// intended send time.
-    pub fn session(
-        self: &Rc<Self>,
-        index: u32,
-        channel: u32,
-        outgoing: Option<mpsc::UnboundedReceiver<u64>>,
-    ) -> Session {
-        Session::new(Rc::clone(self), index, channel, outgoing)
     }
 
     /// Takes in that the server will be restarted; only sessions that begin later know of it.
@@ -163,8 +144,8 @@ impl WorkerContext {
             segments: self.sockets.segments(),
             ..Snapshot::default()
         };
-        for place in self.places.borrow().values() {
-            let byte_counts = place.byte_counts.borrow();
+        for group in self.groups.borrow().values() {
+            let byte_counts = group.byte_counts.borrow();
             snapshot.account += byte_counts.account;
             snapshot.socket_read += byte_counts.socket_read;
             snapshot.socket_written += byte_counts.socket_written;
@@ -275,13 +256,13 @@ impl WorkerContext {
         &self.http2
     }
 
-    pub(crate) fn heads_so_far(&self) -> &Heads {
+    pub(crate) fn recorded_heads(&self) -> &RecordedHeads {
         &self.heads
     }
 
-    /// Where the bytes of a place are counted.
-    pub(crate) fn place(&self, number: u32) -> Rc<Place> {
-        Rc::clone(self.places.borrow_mut().entry(number).or_default())
+    /// Where the bytes of a group are counted.
+    pub(crate) fn group(&self, number: u32) -> Rc<ConnectionGroup> {
+        Rc::clone(self.groups.borrow_mut().entry(number).or_default())
     }
 
     /// The trace of a connection that a subscriber asks for now, if the trial is traced.
@@ -300,8 +281,8 @@ impl WorkerContext {
         self.subscription.as_ref()
     }
 
-    pub(crate) fn headers(&self, exchange: Exchange) -> &HeaderMap {
-        self.headers.of(exchange)
+    pub(crate) fn headers(&self, kind: RequestKind) -> &HeaderMap {
+        self.headers.of(kind)
     }
 
     pub(crate) fn added_delay(&self) -> Duration {
@@ -356,12 +337,12 @@ impl WorkerContext {
         message
     }
 
-    pub(crate) fn one_more_greeted(&self, beginning: &Beginning) {
-        self.set_ups.borrow_mut().greeted(beginning);
+    pub(crate) fn one_more_greeted(&self, set_up: &PendingSetUp) {
+        self.set_ups.borrow_mut().greeted(set_up);
     }
 
-    pub(crate) fn one_more_connected(&self, beginning: &Beginning) {
-        self.set_ups.borrow_mut().add(beginning);
+    pub(crate) fn one_more_connected(&self, set_up: &PendingSetUp) {
+        self.set_ups.borrow_mut().add(set_up);
         self.connected.set(self.connected.get() + 1);
         self.spec.connected.fetch_add(1, Ordering::Relaxed);
     }

@@ -9,7 +9,7 @@ use model::trial::RecordedHead;
 
 /// A kind of exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum HeadKind {
     /// A poll that found something.
     Poll,
     /// A poll that found nothing.
@@ -24,22 +24,22 @@ pub(crate) enum Kind {
 
 /// The first exchange of each kind.
 #[derive(Debug, Default)]
-pub(crate) struct Heads {
+pub(crate) struct RecordedHeads {
     /// A bit for each kind that is there.
-    there: Cell<u8>,
+    recorded_kinds: Cell<u8>,
     recorded: RefCell<Vec<RecordedHead>>,
 }
 
-impl Heads {
+impl RecordedHeads {
     /// Whether no exchange of this kind has been recorded.
-    pub(crate) fn wants(&self, kind: Kind) -> bool {
-        self.there.get() & kind.bit() == 0
+    pub(crate) fn wants(&self, kind: HeadKind) -> bool {
+        self.recorded_kinds.get() & kind.bit() == 0
     }
 
     /// Records an exchange, if it is the first of its kind.
-    pub(crate) fn record<A, B>(&self, kind: Kind, request: &Request<A>, answer: &Response<B>) {
+    pub(crate) fn record<A, B>(&self, kind: HeadKind, request: &Request<A>, answer: &Response<B>) {
         if self.wants(kind) {
-            self.there.set(self.there.get() | kind.bit());
+            self.recorded_kinds.set(self.recorded_kinds.get() | kind.bit());
             self.recorded.borrow_mut().push(head(kind, request, answer));
         }
     }
@@ -50,7 +50,7 @@ impl Heads {
     }
 }
 
-impl Kind {
+impl HeadKind {
     fn bit(self) -> u8 {
         1 << self as u8
     }
@@ -66,7 +66,7 @@ impl Kind {
     }
 }
 
-fn head<A, B>(kind: Kind, request: &Request<A>, answer: &Response<B>) -> RecordedHead {
+fn head<A, B>(kind: HeadKind, request: &Request<A>, answer: &Response<B>) -> RecordedHead {
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
     RecordedHead {
         exchange: kind.name().to_owned(),
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn the_first_exchange_of_each_kind_is_kept_as_it_was_said() {
-        let heads = Heads::default();
-        for (kind, target) in [(Kind::Poll, "/a?b"), (Kind::Poll, "/other"), (Kind::Post, "/c")] {
+        let heads = RecordedHeads::default();
+        for (kind, target) in [(HeadKind::Poll, "/a?b"), (HeadKind::Poll, "/other"), (HeadKind::Post, "/c")] {
             let (request, answer) = exchange(target);
             heads.record(kind, &request, &answer);
         }
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(kinds, [("poll", "/a?b"), ("post", "/c")]);
         assert_eq!(all[0].request, [("host".to_owned(), "a".to_owned())]);
         assert_eq!((all[0].status, all[0].response.len()), (204, 1));
-        assert!(!heads.wants(Kind::Poll) && heads.wants(Kind::Stream));
+        assert!(!heads.wants(HeadKind::Poll) && heads.wants(HeadKind::Stream));
     }
 
     #[test]

@@ -12,12 +12,12 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::super::SubscribeError;
+use crate::subscriber::SubscribeError;
 use crate::transport::ReclaimOnDrop;
 
 /// How a connection broke.
 #[derive(Debug)]
-pub(in crate::subscriber) enum Broke {
+pub(crate) enum ConnectionBreak {
     /// The server ended it.
     End,
     Read(io::Error),
@@ -26,13 +26,13 @@ pub(in crate::subscriber) enum Broke {
 
 /// A connection with an exchange under way.
 #[derive(Debug)]
-pub(in crate::subscriber) struct HyperHandoff {
+pub(crate) struct HyperHandoff {
     stream: ReclaimOnDrop,
     /// So many bytes of the request are on the wire already; hyper writes them once more.
     written: usize,
     /// What was read of the answer.
     read: Bytes,
-    broke: Option<Broke>,
+    broke: Option<ConnectionBreak>,
     /// Whether hyper has written its request. Before that, it would take the answer for one that nobody asked for.
     asked: Asked,
     reader: Option<Waker>,
@@ -46,12 +46,17 @@ enum Asked {
 }
 
 impl HyperHandoff {
-    pub(super) fn new(stream: ReclaimOnDrop, written: usize, read: Bytes, broke: Option<Broke>) -> Self {
+    pub(super) fn new(
+        stream: ReclaimOnDrop,
+        written: usize,
+        read: Bytes,
+        broke: Option<ConnectionBreak>,
+    ) -> Self {
         Self { stream, written, read, broke, asked: Asked::No, reader: None }
     }
 
     /// hyper's end of the connection. The exchange's request is to be sent by it.
-    pub(in crate::subscriber) async fn hyper(self) -> Result<SendRequest<Full<Bytes>>, SubscribeError> {
+    pub(crate) async fn hyper(self) -> Result<SendRequest<Full<Bytes>>, SubscribeError> {
         let (sender, connection) = http1::handshake(TokioIo::new(self)).await?;
         // Ends with the sender; what goes wrong on it comes back from the exchange.
         tokio::task::spawn_local(async { drop(connection.await) });
@@ -89,8 +94,8 @@ impl AsyncRead for HyperHandoff {
             self.read.advance(part);
             return Poll::Ready(Ok(()));
         }
-        match self.broke.take_if(|broke| !matches!(broke, Broke::Write(_))) {
-            Some(Broke::Read(error)) => Poll::Ready(Err(error)),
+        match self.broke.take_if(|broke| !matches!(broke, ConnectionBreak::Write(_))) {
+            Some(ConnectionBreak::Read(error)) => Poll::Ready(Err(error)),
             Some(_) => Poll::Ready(Ok(())),
             None => Pin::new(&mut self.stream).poll_read(cx, buf),
         }
@@ -107,8 +112,8 @@ impl AsyncWrite for HyperHandoff {
             self.written -= again;
             return Poll::Ready(Ok(again));
         }
-        match self.broke.take_if(|broke| matches!(broke, Broke::Write(_))) {
-            Some(Broke::Write(error)) => Poll::Ready(Err(error)),
+        match self.broke.take_if(|broke| matches!(broke, ConnectionBreak::Write(_))) {
+            Some(ConnectionBreak::Write(error)) => Poll::Ready(Err(error)),
             _ => Pin::new(&mut self.stream).poll_write(cx, bytes),
         }
     }

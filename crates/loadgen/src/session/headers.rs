@@ -21,7 +21,7 @@ pub const COOKIE_BYTES: usize = 1_024;
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exchange {
+pub enum RequestKind {
     /// A poll, short or long: `fetch()`.
     Poll,
     /// A response that never ends, read by `fetch()`.
@@ -38,7 +38,20 @@ pub enum Exchange {
     EnginePost,
 }
 
-impl Exchange {
+impl RequestKind {
+    /// All kinds, in the order of their declaration.
+    const ALL: [Self; 7] = [
+        Self::Poll,
+        Self::Stream,
+        Self::EventSource,
+        Self::WebSocket,
+        Self::Post,
+        Self::EnginePoll,
+        Self::EnginePost,
+    ];
+    /// How many of them subscribe: the first ones.
+    const SUBSCRIBING: usize = 4;
+
     /// Whether the answer is a response that never ends.
     pub(crate) fn is_stream(self) -> bool {
         matches!(self, Self::Stream | Self::EventSource)
@@ -47,6 +60,38 @@ impl Exchange {
     /// Whether the answer's body may be compressed.
     fn has_content(self) -> bool {
         matches!(self, Self::Poll | Self::Stream | Self::EventSource)
+    }
+}
+
+/// The headers of every kind of request by the trial's profile, made once.
+#[derive(Debug)]
+pub(crate) struct RequestHeaders([HeaderMap; RequestKind::ALL.len()]);
+
+impl RequestHeaders {
+    pub(crate) fn new(profile: HeaderProfile, transport: &Transport, address: SocketAddr) -> Self {
+        Self(RequestKind::ALL.map(|kind| headers(profile, kind, transport, address)))
+    }
+
+    /// Adds these fields to all requests that subscribe; a field whose value is empty is removed instead.
+    pub(crate) fn with<'a>(mut self, fields: impl Iterator<Item = (&'a String, &'a String)>) -> Self {
+        for (name, value) in fields {
+            // The reader of a target's file has rejected invalid names and values.
+            let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
+                continue;
+            };
+            for headers in &mut self.0[..RequestKind::SUBSCRIBING] {
+                if value.is_empty() {
+                    headers.remove(&name);
+                } else {
+                    headers.insert(name.clone(), value.clone());
+                }
+            }
+        }
+        self
+    }
+
+    pub(crate) fn of(&self, kind: RequestKind) -> &HeaderMap {
+        &self.0[kind as usize]
     }
 }
 
@@ -62,16 +107,16 @@ pub fn origin(transport: &Transport, address: SocketAddr) -> String {
 /// for (§8.3.1). What a browser adds there (`priority`) was not captured and is not sent.
 pub fn headers(
     profile: HeaderProfile,
-    exchange: Exchange,
+    kind: RequestKind,
     transport: &Transport,
     address: SocketAddr,
 ) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(HOST, value(&address.to_string()));
     match profile {
-        HeaderProfile::Minimal => add_demanded(&mut headers, exchange, transport),
+        HeaderProfile::Minimal => add_demanded(&mut headers, kind, transport),
         HeaderProfile::Browser | HeaderProfile::BrowserSession => {
-            add_browser(&mut headers, exchange, &origin(transport, address));
+            add_browser(&mut headers, kind, &origin(transport, address));
         }
     }
     if profile == HeaderProfile::BrowserSession {
@@ -92,19 +137,19 @@ fn of_the_request_alone(headers: &HeaderMap) -> HeaderMap {
 
 /// What RFC 6455 §4.1 demands of a handshake; HTTP/1.1 demands nothing but `host`. Who wants compressed content has to
 /// say so (RFC 9110 §12.5.3).
-fn add_demanded(headers: &mut HeaderMap, exchange: Exchange, transport: &Transport) {
-    if transport.compression == Compression::Deflate && exchange.has_content() {
+fn add_demanded(headers: &mut HeaderMap, kind: RequestKind, transport: &Transport) {
+    if transport.compression == Compression::Deflate && kind.has_content() {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    if exchange == Exchange::WebSocket {
+    if kind == RequestKind::WebSocket {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
 }
 
-fn add_browser(headers: &mut HeaderMap, exchange: Exchange, origin: &str) {
-    for &(name, text) in browser(exchange) {
+fn add_browser(headers: &mut HeaderMap, kind: RequestKind, origin: &str) {
+    for &(name, text) in browser(kind) {
         let name = HeaderName::from_static(name);
         let text = match name {
             ORIGIN => value(origin),
@@ -150,9 +195,9 @@ const ENCODINGS: Field = ("accept-encoding", "gzip, deflate, br, zstd");
 const LANGUAGES: Field = ("accept-language", "en-US,en;q=0.9");
 
 /// What follows `host`.
-fn browser(exchange: Exchange) -> &'static [Field] {
-    match exchange {
-        Exchange::Poll | Exchange::Stream => &[
+fn browser(kind: RequestKind) -> &'static [Field] {
+    match kind {
+        RequestKind::Poll | RequestKind::Stream => &[
             KEEP_ALIVE,
             PLATFORM,
             USER_AGENT,
@@ -166,7 +211,7 @@ fn browser(exchange: Exchange) -> &'static [Field] {
             ENCODINGS,
             LANGUAGES,
         ],
-        Exchange::EventSource => &[
+        RequestKind::EventSource => &[
             KEEP_ALIVE,
             PRAGMA,
             NO_CACHE,
@@ -182,7 +227,7 @@ fn browser(exchange: Exchange) -> &'static [Field] {
             ENCODINGS,
             LANGUAGES,
         ],
-        Exchange::WebSocket => &[
+        RequestKind::WebSocket => &[
             ("connection", "Upgrade"),
             PRAGMA,
             NO_CACHE,
@@ -194,7 +239,7 @@ fn browser(exchange: Exchange) -> &'static [Field] {
             LANGUAGES,
             ("sec-websocket-extensions", "permessage-deflate; client_max_window_bits"),
         ],
-        Exchange::Post => &[
+        RequestKind::Post => &[
             KEEP_ALIVE,
             PLATFORM,
             USER_AGENT,
@@ -210,7 +255,7 @@ fn browser(exchange: Exchange) -> &'static [Field] {
             ENCODINGS,
             LANGUAGES,
         ],
-        Exchange::EnginePoll => &[
+        RequestKind::EnginePoll => &[
             KEEP_ALIVE,
             PLATFORM,
             USER_AGENT,
@@ -224,7 +269,7 @@ fn browser(exchange: Exchange) -> &'static [Field] {
             ENCODINGS,
             LANGUAGES,
         ],
-        Exchange::EnginePost => &[
+        RequestKind::EnginePost => &[
             KEEP_ALIVE,
             PLATFORM,
             USER_AGENT,
@@ -247,22 +292,12 @@ fn browser(exchange: Exchange) -> &'static [Field] {
 mod tests {
     use super::*;
 
-    const EXCHANGES: [Exchange; 7] = [
-        Exchange::Poll,
-        Exchange::Stream,
-        Exchange::EventSource,
-        Exchange::WebSocket,
-        Exchange::Post,
-        Exchange::EnginePoll,
-        Exchange::EnginePost,
-    ];
-
     fn address() -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], 59871))
     }
 
-    fn text(profile: HeaderProfile, exchange: Exchange) -> String {
-        text_of(&headers(profile, exchange, &Transport::default(), address()))
+    fn text(profile: HeaderProfile, kind: RequestKind) -> String {
+        text_of(&headers(profile, kind, &Transport::default(), address()))
     }
 
     fn text_of(headers: &HeaderMap) -> String {
@@ -271,11 +306,11 @@ mod tests {
 
     #[test]
     fn the_minimal_profile_says_what_the_protocol_demands() {
-        for exchange in EXCHANGES.into_iter().filter(|&exchange| exchange != Exchange::WebSocket) {
-            assert_eq!(text(HeaderProfile::Minimal, exchange), "host: 127.0.0.1:59871\n");
+        for kind in RequestKind::ALL.into_iter().filter(|&kind| kind != RequestKind::WebSocket) {
+            assert_eq!(text(HeaderProfile::Minimal, kind), "host: 127.0.0.1:59871\n");
         }
         assert_eq!(
-            text(HeaderProfile::Minimal, Exchange::WebSocket),
+            text(HeaderProfile::Minimal, RequestKind::WebSocket),
             "host: 127.0.0.1:59871\nconnection: Upgrade\nupgrade: websocket\nsec-websocket-version: 13\n"
         );
     }
@@ -283,7 +318,7 @@ mod tests {
     #[test]
     fn the_browser_profile_is_what_chromium_sent() {
         assert_eq!(
-            text(HeaderProfile::Browser, Exchange::EventSource),
+            text(HeaderProfile::Browser, RequestKind::EventSource),
             r#"host: 127.0.0.1:59871
 connection: keep-alive
 pragma: no-cache
@@ -302,51 +337,51 @@ accept-language: en-US,en;q=0.9
 "#
         );
         // Of what was captured for the others: all header lines, less the key, the content's length and `Headless`.
-        for (exchange, bytes) in [
-            (Exchange::Poll, 448),
-            (Exchange::Post, 510),
-            (Exchange::WebSocket, 415),
-            (Exchange::EnginePoll, 448),
-            (Exchange::EnginePost, 518),
+        for (kind, bytes) in [
+            (RequestKind::Poll, 448),
+            (RequestKind::Post, 510),
+            (RequestKind::WebSocket, 415),
+            (RequestKind::EnginePoll, 448),
+            (RequestKind::EnginePost, 518),
         ] {
-            assert_eq!(text(HeaderProfile::Browser, exchange).len(), bytes, "{exchange:?}");
+            assert_eq!(text(HeaderProfile::Browser, kind).len(), bytes, "{kind:?}");
         }
     }
 
     #[test]
     fn a_session_adds_a_cookie_of_1024_bytes_and_nothing_else() {
-        for exchange in EXCHANGES {
+        for kind in RequestKind::ALL {
             let transport = Transport::default();
-            let mut with = headers(HeaderProfile::BrowserSession, exchange, &transport, address());
+            let mut with = headers(HeaderProfile::BrowserSession, kind, &transport, address());
             assert_eq!(with.remove(COOKIE).unwrap().len(), 1_024);
-            assert_eq!(with, headers(HeaderProfile::Browser, exchange, &transport, address()));
+            assert_eq!(with, headers(HeaderProfile::Browser, kind, &transport, address()));
         }
     }
 
     #[test]
     fn http_2_leaves_out_what_is_about_the_connection() {
         let transport = Transport { http: HttpVersion::Http2, tls: true, ..Transport::default() };
-        for exchange in EXCHANGES {
-            let of = |transport| headers(HeaderProfile::Browser, exchange, transport, address());
+        for kind in RequestKind::ALL {
+            let of = |transport| headers(HeaderProfile::Browser, kind, transport, address());
             let (second, mut first) =
                 (of(&transport), of(&Transport { http: HttpVersion::Http1, ..transport.clone() }));
             for name in [HOST, CONNECTION, UPGRADE] {
                 first.remove(name);
             }
-            assert_eq!(second, first, "{exchange:?}");
+            assert_eq!(second, first, "{kind:?}");
             assert!(second.get(ORIGIN).is_none_or(|origin| origin == "https://127.0.0.1:59871"));
         }
-        let minimal = headers(HeaderProfile::Minimal, Exchange::WebSocket, &transport, address());
+        let minimal = headers(HeaderProfile::Minimal, RequestKind::WebSocket, &transport, address());
         assert_eq!(text_of(&minimal), "sec-websocket-version: 13\n");
     }
 
     #[test]
     fn who_takes_compressed_content_says_so() {
         let transport = Transport { compression: Compression::Deflate, ..Transport::default() };
-        for exchange in EXCHANGES {
-            let minimal = headers(HeaderProfile::Minimal, exchange, &transport, address());
+        for kind in RequestKind::ALL {
+            let minimal = headers(HeaderProfile::Minimal, kind, &transport, address());
             let says_so = minimal.get(ACCEPT_ENCODING).is_some_and(|coding| coding == "gzip");
-            assert_eq!(says_so, exchange.has_content(), "{exchange:?}");
+            assert_eq!(says_so, kind.has_content(), "{kind:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use flate2::write::GzDecoder;
 use hyper::Response;
 use hyper::header::{CONTENT_ENCODING, HeaderValue};
 
-use super::{MESSAGE_LIMIT, SubscribeError};
+use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
 
 /// So much is inflated at a time; deflate makes at most 1,032 bytes of one (RFC 1951: two bits for 258).
 const STEP: usize = 1024;
@@ -27,7 +27,7 @@ pub enum InflateError {
 }
 
 /// The content of one answer.
-pub(super) struct Content {
+pub(crate) struct Content {
     coding: Coding,
     open: Open,
 }
@@ -45,12 +45,12 @@ struct Open(usize);
 
 impl Content {
     /// As the answer's head says.
-    pub(super) fn of<B>(answer: &Response<B>) -> Result<Self, SubscribeError> {
+    pub(crate) fn of<B>(answer: &Response<B>) -> Result<Self, SubscribeError> {
         Self::coded(answer.headers().get(CONTENT_ENCODING))
     }
 
     /// As this value of `content-encoding` says.
-    pub(super) fn coded(coding: Option<&HeaderValue>) -> Result<Self, SubscribeError> {
+    pub(crate) fn coded(coding: Option<&HeaderValue>) -> Result<Self, SubscribeError> {
         let coding = match coding.map(HeaderValue::as_bytes) {
             None | Some(b"identity") => Coding::Identity,
             Some(b"gzip") => Coding::Gzip(Box::new(GzDecoder::new(Vec::new()))),
@@ -63,7 +63,7 @@ impl Content {
 
     /// Takes in the next bytes of the body. `take` is given what they say, and returns how many messages are whole now.
     /// Returns how many that were in all.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         bytes: &[u8],
         mut take: impl FnMut(&[u8]) -> Result<usize, SubscribeError>,
@@ -75,7 +75,7 @@ impl Content {
     }
 
     /// Checks that the body was whole.
-    pub(super) fn finish(self) -> Result<(), SubscribeError> {
+    pub(crate) fn finish(self) -> Result<(), SubscribeError> {
         match self.coding {
             Coding::Identity => Ok(()),
             Coding::Gzip(mut decoder) => Ok(decoder.try_finish().map_err(InflateError::Broken)?),
