@@ -1,7 +1,5 @@
 //! Responses to polls: ordinary ones, and those that only hyper reads. Errors are those of hyper.
 
-use std::error::Error;
-
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
@@ -12,13 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
-use crate::rig::{Rig, event, found, head, run, settings};
-
-/// An error and its causes.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&error| error.source());
-    causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"))
-}
+use crate::rig::{Rig, chain, event, found, head, run, settings};
 
 /// What hyper tells of an answer that is these bytes and then the connection's end.
 async fn by_hyper(answer: &[u8]) -> String {

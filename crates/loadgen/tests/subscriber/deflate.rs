@@ -25,12 +25,6 @@ fn server() -> Codec {
     Codec::new(Role::Server, Agreement::of_answer(Some("permessage-deflate")).unwrap(), 1 << 20)
 }
 
-async fn until_events(rig: &Rig, events: u64) {
-    while rig.worker.snapshot().counters.events < events {
-        tokio::task::yield_now().await;
-    }
-}
-
 /// The next message of the client's.
 async fn next(codec: &mut Codec, stream: &mut TcpStream) -> Message {
     loop {
@@ -70,7 +64,7 @@ fn events_are_inflated_however_they_are_cut_and_fragmented() {
             stream.write_all(part).await.unwrap();
             tokio::task::yield_now().await;
         }
-        until_events(&rig, 3).await;
+        rig.until_events(3).await;
 
         let mut whole = BytesMut::new();
         server.data(Kind::Text, &event(4), &mut whole);
@@ -80,7 +74,7 @@ fn events_are_inflated_however_they_are_cut_and_fragmented() {
             .await
             .unwrap();
         assert_eq!(next(&mut server, &mut stream).await, Message::Pong);
-        until_events(&rig, 4).await;
+        rig.until_events(4).await;
         assert_eq!(rig.worker.snapshot().counters.responses, 4);
     });
 }
@@ -100,7 +94,7 @@ fn an_event_in_the_same_segment_as_the_answer_is_taken() {
             "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}\r\n{AGREED}\r\n"
         );
         stream.write_all(&[answer.as_bytes(), &frames].concat()).await.unwrap();
-        until_events(&rig, 1).await;
+        rig.until_events(1).await;
     });
 }
 
@@ -141,13 +135,13 @@ fn a_server_that_does_not_agree_is_told_of() {
             let mut rig = Rig::new(settings).await;
             let subscriber = spawn_local(websocket::subscribe(rig.session()));
             let _stream = rig.accept_websocket_with(fields).await;
-            assert_eq!(chain(&subscriber.await.unwrap().unwrap_err()), said);
+            assert_eq!(root_cause(&subscriber.await.unwrap().unwrap_err()), said);
         }
     });
 }
 
 /// The last cause of an error.
-fn chain(error: &SubscribeError) -> String {
+fn root_cause(error: &SubscribeError) -> String {
     let mut error: &dyn std::error::Error = error;
     while let Some(source) = error.source() {
         error = source;
@@ -186,7 +180,7 @@ fn what_cannot_be_taken_is_told_to_the_server_with_its_code() {
             assert_eq!((close.code, close.reason.as_str()), (code, said));
             drop(stream);
             let error = subscriber.await.unwrap().unwrap_err();
-            assert_eq!(chain(&error), said);
+            assert_eq!(root_cause(&error), said);
         }
     });
 }
@@ -200,7 +194,7 @@ fn a_frame_that_says_compressed_where_nothing_was_agreed_on_is_refused() {
         stream.write_all(HELLO).await.unwrap();
         drop(stream);
         let error = subscriber.await.unwrap().unwrap_err();
-        assert_eq!(chain(&error), "Reserved bits are non-zero");
+        assert_eq!(root_cause(&error), "Reserved bits are non-zero");
     });
 }
 

@@ -99,12 +99,6 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
     }
 }
 
-async fn until_events(rig: &Rig, events: u64) {
-    while rig.worker.snapshot().counters.events < events {
-        tokio::task::yield_now().await;
-    }
-}
-
 #[test]
 fn a_subscriber_asks_by_extended_connect_and_says_nothing_of_the_upgrade() {
     run(async {
@@ -119,7 +113,7 @@ fn a_subscriber_asks_by_extended_connect_and_says_nothing_of_the_upgrade() {
         );
         let frame = [&[0x81, 52][..], &event(1)].concat();
         stream.write_all(&frame).await.unwrap();
-        until_events(&rig, 1).await;
+        rig.until_events(1).await;
         rig.sender.send(5).unwrap();
         let mut sent = [0; 6 + 52];
         stream.read_exact(&mut sent).await.unwrap();
@@ -147,13 +141,13 @@ fn subscribers_that_share_a_connection_have_streams_of_their_own() {
         for stream in &mut open {
             stream.write_all(&[&[0x81, 52][..], &event(1)].concat()).await.unwrap();
         }
-        until_events(&rig, 3).await;
+        rig.until_events(3).await;
         // One goes, the others stay.
         open.swap_remove(0).write_all(b"\x88\x02\x03\xe9").await.unwrap();
         for stream in &mut open {
             stream.write_all(&[&[0x81, 52][..], &event(2)].concat()).await.unwrap();
         }
-        until_events(&rig, 5).await;
+        rig.until_events(5).await;
         assert_eq!(rig.worker.snapshot().counters.connections, 1);
     });
 }
@@ -175,7 +169,7 @@ fn frames_on_a_stream_are_compressed_where_that_was_agreed_on() {
             codec.data(Kind::Text, &event(seq), &mut frames);
         }
         stream.write_all(&frames).await.unwrap();
-        until_events(&rig, 2).await;
+        rig.until_events(2).await;
         rig.sender.send(5).unwrap();
         while stream.read_buf(codec.buffer()).await.unwrap() > 0 {
             if let Some(message) = codec.next_message().unwrap() {

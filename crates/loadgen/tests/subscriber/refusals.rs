@@ -1,10 +1,11 @@
 //! What a subscriber says of a server that lets it go.
 
+use futures_util::FutureExt;
 use loadgen::subscriber::{SubscribeError, http_streaming, polling, raw_tcp, websocket};
 use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_local;
 
-use crate::rig::{Rig, event, run, settings};
+use crate::rig::{OVER_HTTP, Rig, Subscribe, event, run, settings};
 
 const GONE: &str = "HTTP/1.1 410 Gone\r\ncontent-length: 14\r\n\r\nmissed 7\nmore\n";
 
@@ -12,21 +13,14 @@ const GONE: &str = "HTTP/1.1 410 Gone\r\ncontent-length: 14\r\n\r\nmissed 7\nmor
 fn an_unexpected_status_is_told_with_the_first_line_of_its_body() {
     run(async {
         let mut rig = Rig::new(settings()).await;
-        for technique in 0..5 {
-            let session = rig.session();
-            let subscriber = spawn_local(async move {
-                match technique {
-                    0 => polling::short(session).await,
-                    1 => polling::long(session).await,
-                    2 => http_streaming::ndjson(session).await,
-                    3 => http_streaming::sse(session).await,
-                    _ => websocket::subscribe(session).await,
-                }
-            });
+        let websocket: (&str, Subscribe) =
+            ("websocket", |session| websocket::subscribe(session).boxed_local());
+        for (technique, subscribe) in OVER_HTTP.into_iter().chain([websocket]) {
+            let subscriber = spawn_local(subscribe(rig.session()));
             let (mut stream, _) = rig.accept().await;
             stream.write_all(GONE.as_bytes()).await.unwrap();
             let error = subscriber.await.unwrap().unwrap_err();
-            assert_eq!(error.to_string(), "the server answered 410 Gone: missed 7", "technique {technique}");
+            assert_eq!(error.to_string(), "the server answered 410 Gone: missed 7", "{technique}");
         }
     });
 }

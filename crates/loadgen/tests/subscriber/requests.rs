@@ -125,9 +125,7 @@ fn raw_tcp_says_hello_and_takes_frames_however_they_are_cut() {
             stream.write_all(part).await.unwrap();
             tokio::task::yield_now().await;
         }
-        while rig.worker.snapshot().counters.events < 2 {
-            tokio::task::yield_now().await;
-        }
+        rig.until_events(2).await;
         rig.sender.send(5).unwrap();
         let mut frame = [0; 4 + 52];
         stream.read_exact(&mut frame).await.unwrap();

@@ -1,36 +1,21 @@
 //! How a subscriber stops.
 
-use loadgen::Session;
-use loadgen::subscriber::{http_streaming, polling, raw_tcp, websocket};
+use loadgen::subscriber::{raw_tcp, websocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
 
-use crate::rig::{Rig, run, settings};
-
-async fn until_connected(session: &Session) {
-    while !session.is_connected() {
-        tokio::task::yield_now().await;
-    }
-}
+use crate::rig::{OVER_HTTP, Rig, run, settings, until};
 
 #[test]
 fn a_request_that_is_held_is_dropped_and_its_connection_closed() {
     run(async {
-        for technique in 0..4 {
+        for (technique, subscribe) in OVER_HTTP {
             let mut rig = Rig::new(settings()).await;
-            let session = rig.session();
-            let subscriber = spawn_local(async move {
-                match technique {
-                    0 => polling::short(session).await,
-                    1 => polling::long(session).await,
-                    2 => http_streaming::ndjson(session).await,
-                    _ => http_streaming::sse(session).await,
-                }
-            });
+            let subscriber = spawn_local(subscribe(rig.session()));
             let (mut stream, _) = rig.accept().await;
             rig.stopper.stop();
             subscriber.await.unwrap().unwrap();
-            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "technique {technique}");
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "{technique}");
         }
     });
 }
@@ -42,7 +27,7 @@ fn a_websocket_closes_with_1000_and_waits_for_the_answer() {
         let session = rig.session();
         let subscriber = spawn_local(websocket::subscribe(session.clone()));
         let mut stream = rig.accept_websocket().await;
-        until_connected(&session).await;
+        until(|| session.is_connected()).await;
         rig.stopper.stop();
         let mut close = [0; 2 + 4 + 2];
         stream.read_exact(&mut close).await.unwrap();
@@ -63,7 +48,7 @@ fn a_server_that_does_not_answer_a_close_is_left() {
         let session = rig.session();
         let subscriber = spawn_local(websocket::subscribe(session.clone()));
         let _stream = rig.accept_websocket().await;
-        until_connected(&session).await;
+        until(|| session.is_connected()).await;
         rig.stopper.stop();
         subscriber.await.unwrap().unwrap();
     });
@@ -87,7 +72,7 @@ fn raw_tcp_shuts_its_side_down() {
         let session = rig.session();
         let subscriber = spawn_local(raw_tcp::subscribe(session.clone()));
         let (mut stream, _) = rig.listener.accept().await.unwrap();
-        until_connected(&session).await;
+        until(|| session.is_connected()).await;
         rig.stopper.stop();
         subscriber.await.unwrap().unwrap();
         let mut rest = Vec::new();

@@ -2,18 +2,11 @@
 
 use loadgen::subscriber::http_streaming;
 use tokio::io::AsyncWriteExt;
-use tokio::task::{spawn_local, yield_now};
+use tokio::task::spawn_local;
 
 use crate::rig::{Rig, event, run, settings};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-
-/// Waits until so many events have been received.
-async fn until_events(rig: &Rig, events: u64) {
-    while rig.worker.snapshot().counters.events < events {
-        yield_now().await;
-    }
-}
 
 /// Every chunk holds 40 events and comes in two pieces, the first of which ends within an event.
 async fn serve_chunks(rig: &Rig, encode: fn(u64) -> Vec<u8>) {
@@ -26,9 +19,9 @@ async fn serve_chunks(rig: &Rig, encode: fn(u64) -> Vec<u8>) {
         let (begun, rest) = halves[1].split_at(3);
         let size = format!("{:x}\r\n", halves.concat().len());
         stream.write_all(&[size.as_bytes(), &halves[0], begun].concat()).await.unwrap();
-        until_events(rig, before + 20).await;
+        rig.until_events(before + 20).await;
         stream.write_all(&[rest, b"\r\n"].concat()).await.unwrap();
-        until_events(rig, before + 40).await;
+        rig.until_events(before + 40).await;
         assert_eq!(rig.worker.snapshot().counters.responses, nth + 1);
     }
 }

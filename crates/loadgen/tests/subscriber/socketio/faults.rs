@@ -6,10 +6,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::server::{
-    JOINED, OPEN, answer, by, chain, frame, joined, message, next_text, open, refuse, request, say,
-    take_connect, take_websocket,
+    JOINED, OPEN, answer, by, frame, joined, message, next_text, open, refuse, request, say, take_connect,
+    take_websocket,
 };
-use crate::rig::{Rig, run};
+use crate::rig::{Rig, agree, chain, run};
 
 type Subscriber = JoinHandle<Result<(), SubscribeError>>;
 
@@ -135,7 +135,7 @@ fn a_probe_is_waited_for_as_long_as_the_server_waits_for_a_pong() {
             loop {
                 let (mut stream, head) = rig.accept().await;
                 if head.contains("transport=websocket") {
-                    super::server::agree(&mut stream, &head).await;
+                    agree(&mut stream, &head, "").await;
                     assert_eq!(next_text(&mut stream).await, "2probe");
                     if let Some(answered) = answered {
                         say(&mut stream, answered).await;

@@ -1,12 +1,10 @@
 //! A server of Engine.IO that says literal bytes.
 
-use loadgen::subscriber::SubscribeError;
 use model::settings::{Settings, SocketIo, SocketIoTransports};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::rig::{Rig, event, head, two_way};
+use crate::rig::{Rig, agree, event, head, two_way};
 
 /// What an open packet says whose pings are not waited for.
 pub(super) const OPEN: &str =
@@ -87,17 +85,6 @@ pub(super) async fn take_poll(polls: &mut TcpStream) {
     assert_eq!(asked, "GET /socket.io/?EIO=4&transport=polling&t=…&sid=abc HTTP/1.1");
 }
 
-/// Agrees to WebSocket on a connection whose first request has this head.
-pub(super) async fn agree(stream: &mut TcpStream, head: &str) {
-    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
-    let answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-         sec-websocket-accept: {}\r\n\r\n",
-        derive_accept_key(key.as_bytes())
-    );
-    stream.write_all(answer.as_bytes()).await.unwrap();
-}
-
 /// A frame of the server's (RFC 6455 §5.2), of fewer than 126 bytes.
 pub(super) fn frame(opcode: u8, content: &[u8]) -> Vec<u8> {
     let length = u8::try_from(content.len()).ok().filter(|&length| length < 126).unwrap();
@@ -132,17 +119,6 @@ pub(super) async fn take_websocket(rig: &Rig, query: &str) -> TcpStream {
     let (mut stream, head) = rig.accept().await;
     let asked = format!("GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\n");
     assert!(head.starts_with(&asked), "{head}");
-    agree(&mut stream, &head).await;
+    agree(&mut stream, &head, "").await;
     stream
-}
-
-/// An error with all its causes.
-pub(super) fn chain(error: &SubscribeError) -> String {
-    let mut chain = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        chain = format!("{chain}: {error}");
-        cause = error.source();
-    }
-    chain
 }

@@ -10,15 +10,9 @@ use super::server::{
     CONNECT, JOINED, OPEN, answer, by, frame, joined, message, next_frame, next_text, open, request, say,
     take_connect, take_poll, take_websocket,
 };
-use crate::rig::{Rig, event, head, run};
+use crate::rig::{Rig, agree, event, head, run, until};
 
 const POSTED: &str = "POST /socket.io/?EIO=4&transport=polling&t=…&sid=abc HTTP/1.1";
-
-async fn until(happened: impl Fn() -> bool) {
-    while !happened() {
-        tokio::task::yield_now().await;
-    }
-}
 
 #[test]
 fn a_session_by_polling_polls_on_one_connection_and_posts_on_another() {
@@ -131,7 +125,7 @@ async fn connections(rig: &Rig) -> (tokio::net::TcpStream, tokio::net::TcpStream
     };
     let head = head(&mut websocket).await;
     assert!(head.starts_with("GET /socket.io/?EIO=4&transport=websocket&sid=abc HTTP/1.1\r\n"), "{head}");
-    super::server::agree(&mut websocket, &head).await;
+    agree(&mut websocket, &head, "").await;
     (posts, websocket)
 }
 

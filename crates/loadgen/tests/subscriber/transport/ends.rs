@@ -7,7 +7,7 @@ use model::settings::Transport;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::spawn_local;
 
-use crate::rig::{Crossed, Identity, Rig, assert_whole, event, run, settings, until};
+use crate::rig::{Crossed, Identity, Rig, assert_whole, event, run, settings_of, until};
 
 /// IPv4, TCP, timestamps.
 const SEGMENT: u64 = 20 + 20 + 12;
@@ -37,9 +37,9 @@ fn what_a_server_says_after_the_end_is_seen_and_nobody_is_reset() {
         let identity = Identity::new();
         let frame = protocol::frame::encode(&event(1));
         for identity in [None, Some(&identity)] {
-            let rig = Rig::new(settings(Transport::default()), identity).await;
-            let subscriber = spawn_local(raw_tcp::subscribe(rig.session(0)));
-            let (stream, frame) = (rig.accept().await, frame.clone());
+            let rig = Rig::trusting(settings_of(Transport::default()), identity).await;
+            let subscriber = spawn_local(raw_tcp::subscribe(rig.session_of(0)));
+            let (stream, frame) = (rig.accept_counted().await, frame.clone());
             let crossed = stream.crossed.clone();
             let acceptor = identity.map(|identity| identity.acceptor(&[], 2));
             let server = spawn_local(async move {
@@ -50,7 +50,7 @@ fn what_a_server_says_after_the_end_is_seen_and_nobody_is_reset() {
                     }
                 }
             });
-            until(|| rig.worker.snapshot().counters.events == 1).await;
+            rig.until_events(1).await;
             rig.stopper.stop();
             subscriber.await.unwrap().unwrap();
             server.await.unwrap();
@@ -64,9 +64,9 @@ fn what_a_server_says_after_the_end_is_seen_and_nobody_is_reset() {
 #[test]
 fn a_response_that_is_left_is_read_to_its_end() {
     run(async {
-        let rig = Rig::new(settings(Transport::default()), None).await;
-        let subscriber = spawn_local(http_streaming::ndjson(rig.session(0)));
-        let mut stream = rig.accept().await;
+        let rig = Rig::new(settings_of(Transport::default())).await;
+        let subscriber = spawn_local(http_streaming::ndjson(rig.session_of(0)));
+        let mut stream = rig.accept_counted().await;
         let crossed = stream.crossed.clone();
         let chunk = [b"35\r\n", &protocol::lines::encode(&event(1))[..], b"\r\n"].concat();
         assert_eq!(chunk.len(), 4 + 0x35 + 2);
@@ -77,7 +77,7 @@ fn a_response_that_is_left_is_read_to_its_end() {
         let first = [&head[..], &chunk].concat();
         let last = [&chunk[..], b"0\r\n\r\n"].concat();
         let server = spawn_local(async move { say_more_at_the_end(stream, &first, &last).await });
-        until(|| rig.worker.snapshot().counters.events == 1).await;
+        rig.until_events(1).await;
         rig.stopper.stop();
         subscriber.await.unwrap().unwrap();
         server.await.unwrap();
@@ -89,9 +89,9 @@ fn a_response_that_is_left_is_read_to_its_end() {
 #[test]
 fn a_server_that_does_not_end_is_left_after_half_a_second() {
     run(async {
-        let rig = Rig::new(settings(Transport::default()), None).await;
-        let subscriber = spawn_local(raw_tcp::subscribe(rig.session(0)));
-        let _stream = rig.accept().await;
+        let rig = Rig::new(settings_of(Transport::default())).await;
+        let subscriber = spawn_local(raw_tcp::subscribe(rig.session_of(0)));
+        let _stream = rig.accept_counted().await;
         until(|| rig.worker.connected() == 1).await;
         let begin = Instant::now();
         rig.stopper.stop();
@@ -103,13 +103,13 @@ fn a_server_that_does_not_end_is_left_after_half_a_second() {
 #[test]
 fn the_kernels_segments_are_those_of_open_and_closed_sockets() {
     run(async {
-        let rig = Rig::new(settings(Transport::default()), None).await;
+        let rig = Rig::new(settings_of(Transport::default())).await;
         for connections in 1..=2 {
-            let subscriber = spawn_local(raw_tcp::subscribe(rig.session(0)));
-            let mut stream = rig.accept().await;
+            let subscriber = spawn_local(raw_tcp::subscribe(rig.session_of(0)));
+            let mut stream = rig.accept_counted().await;
             stream.read_exact(&mut [0; 21]).await.unwrap();
             stream.write_all(&protocol::frame::encode(&event(connections))).await.unwrap();
-            until(|| rig.worker.snapshot().counters.events == connections).await;
+            rig.until_events(connections).await;
 
             let open = rig.worker.snapshot().segments;
             assert_eq!((open.up.with_data, open.down.with_data), (connections, connections));
@@ -129,9 +129,9 @@ fn the_kernels_segments_are_those_of_open_and_closed_sockets() {
 #[test]
 fn segments_are_as_a_1500_byte_path_has_them() {
     run(async {
-        let rig = Rig::new(settings(Transport::default()), None).await;
-        let _subscriber = spawn_local(raw_tcp::subscribe(rig.session(0)));
-        let mut stream = rig.accept().await;
+        let rig = Rig::new(settings_of(Transport::default())).await;
+        let _subscriber = spawn_local(raw_tcp::subscribe(rig.session_of(0)));
+        let mut stream = rig.accept_counted().await;
         let long = protocol::frame::encode(&[&event(1)[..], &[b'x'; 10 * 1448]].concat());
         stream.write_all(&long).await.unwrap();
         until(|| rig.worker.snapshot().socket_read == long.len() as u64).await;

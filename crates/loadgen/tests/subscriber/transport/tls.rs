@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
 use tokio_rustls::TlsAcceptor;
 
-use crate::rig::{Identity, Rig, run, settings};
+use crate::rig::{Identity, Rig, run, settings_of};
 
 fn tls() -> Transport {
     Transport { tls: true, ..Transport::default() }
@@ -27,9 +27,9 @@ fn chain(error: &SubscribeError) -> String {
 fn another_certificate_than_the_named_one_is_not_trusted() {
     run(async {
         let (named, shown) = (Identity::new(), Identity::new());
-        let rig = Rig::new(settings(tls()), Some(&named)).await;
-        let subscriber = spawn_local(raw_tcp::subscribe(rig.session(0)));
-        let refused = shown.acceptor(&[], 0).accept(rig.accept().await).await;
+        let rig = Rig::trusting(settings_of(tls()), Some(&named)).await;
+        let subscriber = spawn_local(raw_tcp::subscribe(rig.session_of(0)));
+        let refused = shown.acceptor(&[], 0).accept(rig.accept_counted().await).await;
         assert!(refused.unwrap_err().to_string().contains("alert"));
         let error = subscriber.await.unwrap().unwrap_err();
         assert!(matches!(error, SubscribeError::Tls(_)), "{error:?}");
@@ -42,15 +42,15 @@ fn a_server_that_does_not_agree_to_the_protocol_is_told() {
     run(async {
         let identity = Identity::new();
         for (http, wanted) in [(HttpVersion::Http1, "http/1.1"), (HttpVersion::Http2, "h2")] {
-            let rig = Rig::new(settings(Transport { http, ..tls() }), Some(&identity)).await;
-            let subscriber = spawn_local(http_streaming::sse(rig.session(0)));
+            let rig = Rig::trusting(settings_of(Transport { http, ..tls() }), Some(&identity)).await;
+            let subscriber = spawn_local(http_streaming::sse(rig.session_of(0)));
             let _without_alpn = rig.accept_tls(&identity.acceptor(&[], 0)).await;
             let error = subscriber.await.unwrap().unwrap_err();
             let expected = format!("the server was offered {wanted} and agreed to nothing");
             assert_eq!(error.to_string(), expected);
 
-            let subscriber = spawn_local(http_streaming::sse(rig.session(0)));
-            let refused = identity.acceptor(&["other"], 0).accept(rig.accept().await).await;
+            let subscriber = spawn_local(http_streaming::sse(rig.session_of(0)));
+            let refused = identity.acceptor(&["other"], 0).accept(rig.accept_counted().await).await;
             assert!(refused.is_err());
             let error = subscriber.await.unwrap().unwrap_err();
             assert!(matches!(error, SubscribeError::Tls(_)), "{error:?}");
@@ -61,10 +61,10 @@ fn a_server_that_does_not_agree_to_the_protocol_is_told() {
 #[test]
 fn a_server_that_speaks_no_tls_is_told() {
     run(async {
-        let rig = Rig::new(settings(tls()), Some(&Identity::new())).await;
+        let rig = Rig::trusting(settings_of(tls()), Some(&Identity::new())).await;
         for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b""] {
-            let subscriber = spawn_local(polling::short(rig.session(0)));
-            let mut stream = rig.accept().await;
+            let subscriber = spawn_local(polling::short(rig.session_of(0)));
+            let mut stream = rig.accept_counted().await;
             stream.write_all(answer).await.unwrap();
             stream.shutdown().await.unwrap();
             let error = subscriber.await.unwrap().unwrap_err();
@@ -78,9 +78,9 @@ fn a_broken_record_ends_a_subscription_as_what_it_is() {
     run(async {
         let identity = Identity::new();
         let acceptor = identity.acceptor(&["http/1.1"], 0);
-        let rig = Rig::new(settings(tls()), Some(&identity)).await;
+        let rig = Rig::trusting(settings_of(tls()), Some(&identity)).await;
         for http in [false, true] {
-            let session = rig.session(0);
+            let session = rig.session_of(0);
             let subscriber = spawn_local(async move {
                 if http { http_streaming::ndjson(session).await } else { raw_tcp::subscribe(session).await }
             });
@@ -98,7 +98,8 @@ fn a_broken_record_ends_a_subscription_as_what_it_is() {
 /// Accepts every client, and reads to its end.
 async fn serve(rig: Rc<Rig>, acceptor: TlsAcceptor, accepted: Rc<Cell<u32>>) {
     loop {
-        let (stream, acceptor, accepted) = (rig.accept().await, acceptor.clone(), Rc::clone(&accepted));
+        let (stream, acceptor, accepted) =
+            (rig.accept_counted().await, acceptor.clone(), Rc::clone(&accepted));
         spawn_local(async move {
             let Ok(mut stream) = acceptor.accept(stream).await else { return };
             accepted.set(accepted.get() + 1);
@@ -111,14 +112,14 @@ async fn serve(rig: Rc<Rig>, acceptor: TlsAcceptor, accepted: Rc<Cell<u32>>) {
 /// TLS's own bytes of three connections, and how many the server saw.
 async fn handshakes(identity: &Identity, resumption: bool) -> ([u64; 3], u32) {
     let transport = Transport { resumption, ..tls() };
-    let rig = Rc::new(Rig::new(settings(transport), Some(identity)).await);
+    let rig = Rc::new(Rig::trusting(settings_of(transport), Some(identity)).await);
     let accepted = Rc::default();
     spawn_local(serve(Rc::clone(&rig), identity.acceptor(&[], 2), Rc::clone(&accepted)));
     rig.worker.prime().await.unwrap_or_else(|error| assert!(matches!(error, SubscribeError::Alpn { .. })));
     let mut bytes = [0; 3];
     let mut before = 0;
     for handshake in &mut bytes {
-        let stream = rig.session(0).connect(Protocol::RawTcp).await.unwrap();
+        let stream = rig.session_of(0).connect(Protocol::RawTcp).await.unwrap();
         stream.close().await;
         let account = rig.closed().await.account;
         *handshake = account.up.tls_handshake + account.down.tls_handshake - before;
@@ -148,9 +149,9 @@ fn a_server_without_tickets_resumes_nothing_and_is_told() {
     run(async {
         let identity = Identity::new();
         let transport = Transport { resumption: true, ..tls() };
-        let rig = Rc::new(Rig::new(settings(transport), Some(&identity)).await);
+        let rig = Rc::new(Rig::trusting(settings_of(transport), Some(&identity)).await);
         spawn_local(serve(Rc::clone(&rig), identity.acceptor(&[], 0), Rc::default()));
-        let error = raw_tcp::subscribe(rig.session(0)).await.unwrap_err();
+        let error = raw_tcp::subscribe(rig.session_of(0)).await.unwrap_err();
         assert_eq!(error.to_string(), "the server gives no session ticket");
     });
 }
@@ -161,11 +162,11 @@ fn who_connects_at_the_same_time_resumes_with_a_ticket_of_its_own() {
         let identity = Identity::new();
         let (full, _) = handshakes(&identity, false).await;
         let transport = Transport { resumption: true, ..tls() };
-        let rig = Rc::new(Rig::new(settings(transport), Some(&identity)).await);
+        let rig = Rc::new(Rig::trusting(settings_of(transport), Some(&identity)).await);
         spawn_local(serve(Rc::clone(&rig), identity.acceptor(&[], 2), Rc::default()));
         let opening: Vec<_> = (0..5)
             .map(|index| {
-                let session = rig.session(index);
+                let session = rig.session_of(index);
                 spawn_local(async move { session.connect(Protocol::RawTcp).await.unwrap().close().await })
             })
             .collect();
@@ -182,7 +183,7 @@ fn who_connects_at_the_same_time_resumes_with_a_ticket_of_its_own() {
 fn a_server_that_takes_no_ticket_of_its_own_is_told() {
     run(async {
         let identity = Identity::new();
-        let rig = Rig::new(settings(Transport { resumption: true, ..tls() }), Some(&identity)).await;
+        let rig = Rig::trusting(settings_of(Transport { resumption: true, ..tls() }), Some(&identity)).await;
         let forgetful = async {
             loop {
                 // What an acceptor remembers, another one does not.
@@ -194,7 +195,7 @@ fn a_server_that_takes_no_ticket_of_its_own_is_told() {
             }
         };
         let ended = tokio::select! {
-            ended = raw_tcp::subscribe(rig.session(0)) => ended,
+            ended = raw_tcp::subscribe(rig.session_of(0)) => ended,
             () = forgetful => unreachable!("it accepts for ever"),
         };
         assert_eq!(ended.unwrap_err().to_string(), "the server did not resume the session");

@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
-use crate::rig::{Identity, Rig, assert_whole, event, run, settings, until};
+use crate::rig::{Identity, Rig, assert_whole, event, run, settings_of, until};
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -90,7 +90,7 @@ fn spawn_server(rig: &Rc<Rig>, identity: Option<&Identity>) -> Asked {
         loop {
             match &acceptor {
                 Some(acceptor) => spawn_local(serve(rig.accept_tls(acceptor).await, to_all.clone())),
-                None => spawn_local(serve(rig.accept().await, to_all.clone())),
+                None => spawn_local(serve(rig.accept_counted().await, to_all.clone())),
             };
         }
     });
@@ -102,9 +102,9 @@ fn polls_go_out_one_after_another_on_one_connection_plain_or_under_tls() {
     run(async {
         let identity = Identity::new();
         for identity in [None, Some(&identity)] {
-            let rig = Rc::new(Rig::new(settings(http2()), identity).await);
+            let rig = Rc::new(Rig::trusting(settings_of(http2()), identity).await);
             let asked = spawn_server(&rig, identity);
-            let subscriber = spawn_local(polling::short(rig.session(0)));
+            let subscriber = spawn_local(polling::short(rig.session_of(0)));
             until(|| asked.len() >= 4).await;
             rig.stopper.stop();
             subscriber.await.unwrap().unwrap();
@@ -128,9 +128,9 @@ fn polls_go_out_one_after_another_on_one_connection_plain_or_under_tls() {
 #[test]
 fn what_was_said_is_recorded_once_for_each_kind_of_exchange() {
     run(async {
-        let rig = Rc::new(Rig::new(settings(http2()), None).await);
+        let rig = Rc::new(Rig::new(settings_of(http2())).await);
         let asked = spawn_server(&rig, None);
-        let _subscriber = spawn_local(polling::short(rig.session(0)));
+        let _subscriber = spawn_local(polling::short(rig.session_of(0)));
         until(|| asked.len() >= 4).await;
         let heads = rig.worker.heads();
         let seen: Vec<_> = heads
@@ -152,13 +152,13 @@ fn so_many_subscribers_share_a_connection_as_the_settings_say() {
     run(async {
         let identity = Identity::new();
         let transport = Transport { per_connection: 3, ..http2() };
-        let rig = Rc::new(Rig::new(settings(transport), Some(&identity)).await);
+        let rig = Rc::new(Rig::trusting(settings_of(transport), Some(&identity)).await);
         let asked = spawn_server(&rig, Some(&identity));
-        let sessions: Vec<_> = (0..7).map(|index| rig.session(index)).collect();
+        let sessions: Vec<_> = (0..7).map(|index| rig.session_of(index)).collect();
         for session in &sessions {
             spawn_local(http_streaming::ndjson(session.clone()));
         }
-        until(|| rig.worker.snapshot().counters.events == 7).await;
+        rig.until_events(7).await;
         assert_eq!((asked.len(), rig.worker.snapshot().counters.connections), (7, 3));
         assert!(sessions.iter().all(Session::is_connected));
         rig.stopper.stop();
@@ -170,10 +170,10 @@ fn so_many_subscribers_share_a_connection_as_the_settings_say() {
 fn a_connection_that_broke_is_made_anew_by_whoever_comes_first() {
     run(async {
         let transport = Transport { per_connection: 2, ..http2() };
-        let rig = Rc::new(Rig::new(settings(transport), None).await);
+        let rig = Rc::new(Rig::new(settings_of(transport)).await);
         for connections in 1..=2 {
-            let subscribers = [0, 1].map(|index| spawn_local(http_streaming::sse(rig.session(index))));
-            let server = spawn_local(serve(rig.accept().await, Asked::default()));
+            let subscribers = [0, 1].map(|index| spawn_local(http_streaming::sse(rig.session_of(index))));
+            let server = spawn_local(serve(rig.accept_counted().await, Asked::default()));
             until(|| rig.worker.connected() == 2 * connections).await;
             server.abort();
             for subscriber in subscribers {
@@ -187,11 +187,11 @@ fn a_connection_that_broke_is_made_anew_by_whoever_comes_first() {
 #[test]
 fn a_poll_that_keeps_no_connection_opens_a_new_one() {
     run(async {
-        let mut settings = settings(http2());
+        let mut settings = settings_of(http2());
         settings.http.keep_alive = false;
-        let rig = Rc::new(Rig::new(settings, None).await);
+        let rig = Rc::new(Rig::new(settings).await);
         let asked = spawn_server(&rig, None);
-        let subscriber = spawn_local(polling::short(rig.session(0)));
+        let subscriber = spawn_local(polling::short(rig.session_of(0)));
         until(|| asked.len() >= 3).await;
         rig.stopper.stop();
         subscriber.await.unwrap().unwrap();
@@ -208,7 +208,7 @@ fn messages_are_posted_beside_the_stream_on_the_same_connection() {
     run(async {
         let uplink =
             Uplink { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 5, to: UplinkTo::Application };
-        let rig = Rc::new(Rig::new(Settings { uplink: Some(uplink), ..settings(http2()) }, None).await);
+        let rig = Rc::new(Rig::new(Settings { uplink: Some(uplink), ..settings_of(http2()) }).await);
         let asked = spawn_server(&rig, None);
         let (sender, outgoing) = mpsc::unbounded_channel();
         let session = Session::new(&rig.worker, 0, 0, Some(outgoing));
@@ -227,9 +227,9 @@ fn messages_are_posted_beside_the_stream_on_the_same_connection() {
 #[test]
 fn a_server_that_speaks_another_version_is_told() {
     run(async {
-        let rig = Rig::new(settings(http2()), None).await;
-        let subscriber = spawn_local(polling::short(rig.session(0)));
-        let mut stream = rig.accept().await;
+        let rig = Rig::new(settings_of(http2())).await;
+        let subscriber = spawn_local(polling::short(rig.session_of(0)));
+        let mut stream = rig.accept_counted().await;
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         let error = subscriber.await.unwrap().unwrap_err();
         assert!(matches!(error, SubscribeError::Http(_)), "{error:?}");

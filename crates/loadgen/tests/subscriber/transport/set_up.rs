@@ -7,16 +7,16 @@ use protocol::{Message, Stamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{spawn_local, yield_now};
 
-use crate::rig::{Rig, run, settings, until};
+use crate::rig::{Rig, run, settings_of, until};
 
 #[test]
 fn each_subscriber_counts_to_its_own_connection_and_nothing_later() {
     run(async {
-        let rig = Rig::new(settings(Transport::default()), None).await;
+        let rig = Rig::new(settings_of(Transport::default())).await;
         let mut streams = Vec::new();
         for index in 0..3 {
-            spawn_local(raw_tcp::subscribe(rig.session(index)));
-            let mut stream = rig.accept().await;
+            spawn_local(raw_tcp::subscribe(rig.session_of(index)));
+            let mut stream = rig.accept_counted().await;
             until(|| rig.worker.connected() == u64::from(index) + 1).await;
             stream.write_all(&protocol::frame::encode(b"no message")).await.unwrap();
             streams.push(stream);
@@ -41,13 +41,13 @@ fn greeting() -> Vec<u8> {
 fn a_poller_that_was_greeted_rests_until_all_are_connected() {
     run(async {
         for is_long in [false, true] {
-            let settings = Settings { greeting: true, ..settings(Transport::default()) };
-            let rig = Rig::new(settings, None).await;
-            let session = rig.session(0);
+            let settings = Settings { greeting: true, ..settings_of(Transport::default()) };
+            let rig = Rig::new(settings).await;
+            let session = rig.session_of(0);
             let _subscriber = spawn_local(async move {
                 if is_long { polling::long(session).await } else { polling::short(session).await }
             });
-            let mut stream = rig.accept().await;
+            let mut stream = rig.accept_counted().await;
             let mut room = [0; 1024];
             let asked = stream.read(&mut room).await.unwrap();
             stream.write_all(&greeting()).await.unwrap();

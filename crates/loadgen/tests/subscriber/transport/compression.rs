@@ -7,10 +7,9 @@ use flate2::write::GzEncoder;
 use loadgen::subscriber::{SubscribeError, http_streaming, polling};
 use model::settings::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, spawn_local};
 
-use crate::rig::{Counted, Rig, assert_whole, event, run, settings, until};
+use crate::rig::{Rig, assert_whole, event, head, run, settings_of, until};
 
 fn deflated() -> Transport {
     Transport { compression: model::settings::Compression::Deflate, ..Transport::default() }
@@ -47,19 +46,11 @@ fn chunk(bytes: &[u8]) -> Vec<u8> {
     [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
 }
 
-async fn request(stream: &mut Counted<TcpStream>) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    String::from_utf8(head).unwrap()
-}
-
 /// Answers the first poll with this body, and returns what became of the subscriber.
 async fn answered(rig: &Rig, body: &[u8]) -> JoinHandle<Result<(), SubscribeError>> {
-    let subscriber = spawn_local(polling::long(rig.session(0)));
-    let mut stream = rig.accept().await;
-    assert!(request(&mut stream).await.contains("\r\naccept-encoding: gzip\r\n"));
+    let subscriber = spawn_local(polling::long(rig.session_of(0)));
+    let mut stream = rig.accept_counted().await;
+    assert!(head(&mut stream).await.contains("\r\naccept-encoding: gzip\r\n"));
     spawn_local({
         let answer = found(body);
         async move {
@@ -74,11 +65,11 @@ async fn answered(rig: &Rig, body: &[u8]) -> JoinHandle<Result<(), SubscribeErro
 #[test]
 fn a_polls_body_is_inflated_and_counted_as_it_came() {
     run(async {
-        let rig = Rig::new(settings(deflated()), None).await;
+        let rig = Rig::new(settings_of(deflated())).await;
         let lines = [1, 2, 3].map(|seq| protocol::lines::encode(&event(seq)).to_vec()).concat();
         let body = gzip(&lines);
         let subscriber = answered(&rig, &body).await;
-        until(|| rig.worker.snapshot().counters.events == 3).await;
+        rig.until_events(3).await;
         until(|| rig.worker.snapshot().counters.requests == 2).await;
         rig.stopper.stop();
         subscriber.await.unwrap().unwrap();
@@ -91,18 +82,18 @@ fn a_polls_body_is_inflated_and_counted_as_it_came() {
 #[test]
 fn each_batch_of_a_stream_is_handed_on_as_it_is_flushed() {
     run(async {
-        let rig = Rig::new(settings(deflated()), None).await;
-        let subscriber = spawn_local(http_streaming::sse(rig.session(0)));
-        let mut stream = rig.accept().await;
-        request(&mut stream).await;
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\
+        let rig = Rig::new(settings_of(deflated())).await;
+        let subscriber = spawn_local(http_streaming::sse(rig.session_of(0)));
+        let mut stream = rig.accept_counted().await;
+        head(&mut stream).await;
+        let response = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\
                     transfer-encoding: chunked\r\n\r\n";
-        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(response.as_bytes()).await.unwrap();
         let mut encoder = encoder();
         for seq in 1..=3u64 {
             let text = [format!("id: {seq}\ndata: ").as_bytes(), &event(seq), b"\n\n"].concat();
             stream.write_all(&chunk(&flushed(&mut encoder, &text))).await.unwrap();
-            until(|| rig.worker.snapshot().counters.events == seq).await;
+            rig.until_events(seq).await;
             assert_eq!(rig.worker.snapshot().counters.responses, seq);
         }
         stream.write_all(&[&chunk(&encoder.finish().unwrap())[..], b"0\r\n\r\n"].concat()).await.unwrap();
@@ -117,7 +108,7 @@ fn each_batch_of_a_stream_is_handed_on_as_it_is_flushed() {
 #[test]
 fn a_bomb_and_what_is_no_gzip_end_the_subscription() {
     run(async {
-        let rig = Rig::new(settings(deflated()), None).await;
+        let rig = Rig::new(settings_of(deflated())).await;
         let bomb = gzip(&vec![b'x'; 24 * 1024 * 1024]);
         for (body, expected) in [
             (&bomb[..], "more than 16777216 bytes hold no whole message"),
