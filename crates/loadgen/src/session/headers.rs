@@ -149,7 +149,8 @@ fn add_demanded(headers: &mut HeaderMap, kind: RequestKind, transport: &Transpor
 }
 
 fn add_browser(headers: &mut HeaderMap, kind: RequestKind, origin: &str) {
-    for &(name, text) in browser(kind) {
+    let (own, shared) = browser(kind);
+    for &(name, text) in own.iter().chain(shared) {
         let name = HeaderName::from_static(name);
         let text = match name {
             ORIGIN => value(origin),
@@ -194,97 +195,43 @@ const REFERRER: Field = ("referer", OF_ADDRESS);
 const ENCODINGS: Field = ("accept-encoding", "gzip, deflate, br, zstd");
 const LANGUAGES: Field = ("accept-language", "en-US,en;q=0.9");
 
-/// What follows `host`.
-fn browser(kind: RequestKind) -> &'static [Field] {
+/// What ends the requests that the page's own scripts send.
+const OF_SCRIPT: &[Field] = &[SAME_ORIGIN, CORS, EMPTY, REFERRER, ENCODINGS, LANGUAGES];
+
+/// What follows `host`: the fields of this kind of request, and those that it shares with others.
+fn browser(kind: RequestKind) -> (&'static [Field], &'static [Field]) {
     match kind {
-        RequestKind::Poll | RequestKind::Stream => &[
-            KEEP_ALIVE,
-            PLATFORM,
-            USER_AGENT,
-            BRANDS,
-            MOBILE,
-            ANYTHING,
-            SAME_ORIGIN,
-            CORS,
-            EMPTY,
-            REFERRER,
-            ENCODINGS,
-            LANGUAGES,
-        ],
-        RequestKind::EventSource => &[
-            KEEP_ALIVE,
-            PRAGMA,
-            NO_CACHE,
-            PLATFORM,
-            USER_AGENT,
-            ("accept", "text/event-stream"),
-            BRANDS,
-            MOBILE,
-            SAME_ORIGIN,
-            CORS,
-            EMPTY,
-            REFERRER,
-            ENCODINGS,
-            LANGUAGES,
-        ],
-        RequestKind::WebSocket => &[
-            ("connection", "Upgrade"),
-            PRAGMA,
-            NO_CACHE,
-            USER_AGENT,
-            ("upgrade", "websocket"),
-            FROM_ORIGIN,
-            ("sec-websocket-version", "13"),
-            ENCODINGS,
-            LANGUAGES,
-            ("sec-websocket-extensions", "permessage-deflate; client_max_window_bits"),
-        ],
-        RequestKind::Post => &[
-            KEEP_ALIVE,
-            PLATFORM,
-            USER_AGENT,
-            BRANDS,
-            ("content-type", "application/json"),
-            MOBILE,
-            ANYTHING,
-            FROM_ORIGIN,
-            SAME_ORIGIN,
-            CORS,
-            EMPTY,
-            REFERRER,
-            ENCODINGS,
-            LANGUAGES,
-        ],
-        RequestKind::EnginePoll => &[
-            KEEP_ALIVE,
-            PLATFORM,
-            USER_AGENT,
-            ANYTHING,
-            BRANDS,
-            MOBILE,
-            SAME_ORIGIN,
-            CORS,
-            EMPTY,
-            REFERRER,
-            ENCODINGS,
-            LANGUAGES,
-        ],
-        RequestKind::EnginePost => &[
-            KEEP_ALIVE,
-            PLATFORM,
-            USER_AGENT,
-            ANYTHING,
-            BRANDS,
-            ("content-type", "text/plain;charset=UTF-8"),
-            MOBILE,
-            FROM_ORIGIN,
-            SAME_ORIGIN,
-            CORS,
-            EMPTY,
-            REFERRER,
-            ENCODINGS,
-            LANGUAGES,
-        ],
+        RequestKind::Poll | RequestKind::Stream => {
+            (&[KEEP_ALIVE, PLATFORM, USER_AGENT, BRANDS, MOBILE, ANYTHING], OF_SCRIPT)
+        }
+        RequestKind::EventSource => {
+            const ACCEPT: Field = ("accept", "text/event-stream");
+            (&[KEEP_ALIVE, PRAGMA, NO_CACHE, PLATFORM, USER_AGENT, ACCEPT, BRANDS, MOBILE], OF_SCRIPT)
+        }
+        RequestKind::WebSocket => (
+            &[
+                ("connection", "Upgrade"),
+                PRAGMA,
+                NO_CACHE,
+                USER_AGENT,
+                ("upgrade", "websocket"),
+                FROM_ORIGIN,
+                ("sec-websocket-version", "13"),
+                ENCODINGS,
+                LANGUAGES,
+                ("sec-websocket-extensions", "permessage-deflate; client_max_window_bits"),
+            ],
+            &[],
+        ),
+        RequestKind::Post => {
+            const JSON: Field = ("content-type", "application/json");
+            (&[KEEP_ALIVE, PLATFORM, USER_AGENT, BRANDS, JSON, MOBILE, ANYTHING, FROM_ORIGIN], OF_SCRIPT)
+        }
+        RequestKind::EnginePoll => (&[KEEP_ALIVE, PLATFORM, USER_AGENT, ANYTHING, BRANDS, MOBILE], OF_SCRIPT),
+        RequestKind::EnginePost => {
+            const TEXT: Field = ("content-type", "text/plain;charset=UTF-8");
+            (&[KEEP_ALIVE, PLATFORM, USER_AGENT, ANYTHING, BRANDS, TEXT, MOBILE, FROM_ORIGIN], OF_SCRIPT)
+        }
     }
 }
 

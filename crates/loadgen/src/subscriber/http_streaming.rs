@@ -18,7 +18,8 @@ use crate::session::recorded_heads::HeadKind;
 ///
 /// When the server cannot be reached or closes the session of a slow consumer.
 pub async fn ndjson(session: Session) -> Result<(), SubscribeError> {
-    run(session, RequestKind::Stream, protocol::lines::Decoder::default()).await
+    let messages = Messages::Lines(protocol::lines::Decoder::default());
+    http_client::two_way(&session, read(&session, RequestKind::Stream, messages)).await
 }
 
 /// Reads Server-Sent Events, as `EventSource` does, until the stream ends or the session is stopped.
@@ -27,75 +28,55 @@ pub async fn ndjson(session: Session) -> Result<(), SubscribeError> {
 ///
 /// When the server cannot be reached.
 pub async fn sse(session: Session) -> Result<(), SubscribeError> {
-    run(session, RequestKind::EventSource, protocol::sse::Decoder::default()).await
+    let messages = Messages::Events(protocol::sse::Decoder::default());
+    http_client::two_way(&session, read(&session, RequestKind::EventSource, messages)).await
 }
 
-/// How the messages stand in the stream.
-trait Messages {
-    /// Takes in the next bytes of the stream.
-    fn push(&mut self, bytes: &[u8]);
-    /// Hands on every message that is whole by now, and returns how many there were.
-    fn drain(
-        &mut self,
-        take: impl FnMut(&[u8]) -> Result<(), SubscribeError>,
-    ) -> Result<usize, SubscribeError>;
-    /// Whether none is begun and not whole.
-    fn is_between(&self) -> bool;
-    /// What the server calls the last one; nothing where messages have no names.
-    fn last_id(&self) -> &str {
-        ""
-    }
+/// Reads the messages of a stream, by its format.
+enum Messages {
+    Lines(protocol::lines::Decoder),
+    Events(protocol::sse::Decoder),
 }
 
-impl Messages for protocol::lines::Decoder {
+impl Messages {
     fn push(&mut self, bytes: &[u8]) {
-        self.push(bytes);
+        match self {
+            Self::Lines(lines) => lines.push(bytes),
+            Self::Events(events) => events.push(bytes),
+        }
     }
 
+    /// Hands on every message that is complete by now, and returns how many there were.
     fn drain(
         &mut self,
         take: impl FnMut(&[u8]) -> Result<(), SubscribeError>,
     ) -> Result<usize, SubscribeError> {
-        self.drain(take)
+        match self {
+            Self::Lines(lines) => lines.drain(take),
+            Self::Events(events) => events.drain(take),
+        }
     }
 
+    /// Whether the stream is between two messages.
     fn is_between(&self) -> bool {
-        self.pending() == 0
-    }
-}
-
-impl Messages for protocol::sse::Decoder {
-    fn push(&mut self, bytes: &[u8]) {
-        self.push(bytes);
+        match self {
+            Self::Lines(lines) => lines.pending() == 0,
+            Self::Events(events) => events.is_between_events(),
+        }
     }
 
-    fn drain(
-        &mut self,
-        take: impl FnMut(&[u8]) -> Result<(), SubscribeError>,
-    ) -> Result<usize, SubscribeError> {
-        self.drain(take)
-    }
-
-    fn is_between(&self) -> bool {
-        self.is_between_events()
-    }
-
+    /// The id of the last message; empty where messages have no ids.
     fn last_id(&self) -> &str {
-        self.last_event_id()
+        match self {
+            Self::Lines(_) => "",
+            Self::Events(events) => events.last_event_id(),
+        }
     }
 }
 
-async fn run(session: Session, exchange: RequestKind, messages: impl Messages) -> Result<(), SubscribeError> {
-    http_client::two_way(&session, read(&session, exchange, messages)).await
-}
-
-async fn read(
-    session: &Session,
-    exchange: RequestKind,
-    mut messages: impl Messages,
-) -> Result<(), SubscribeError> {
+async fn read(session: &Session, kind: RequestKind, mut messages: Messages) -> Result<(), SubscribeError> {
     // The sender is held as long as the response is read: without it, the connection would end behind it.
-    let (_connection, answer) = open(session, exchange).await?;
+    let (_connection, answer) = open(session, kind).await?;
     let mut content = Content::of(&answer)?;
     let mut body = answer.into_body();
     session.connected();
@@ -116,9 +97,9 @@ async fn read(
 
 async fn open(
     session: &Session,
-    exchange: RequestKind,
+    kind: RequestKind,
 ) -> Result<(Connection, Response<Incoming>), SubscribeError> {
-    let mut template = RequestTemplate::new(session, Method::GET, protocol::paths::STREAM, exchange);
+    let mut template = RequestTemplate::new(session, Method::GET, protocol::paths::STREAM, kind);
     let mut connection = Connection::open(session).await?;
     let mut request = template.request(session.resume(), Bytes::new())?;
     if let Some(subscription) = session.subscription() {
@@ -136,7 +117,7 @@ async fn open(
 }
 
 /// Hands on every message that is whole, and returns how many there were.
-fn deliver_all(session: &Session, messages: &mut impl Messages) -> Result<usize, SubscribeError> {
+fn deliver_all(session: &Session, messages: &mut Messages) -> Result<usize, SubscribeError> {
     let events = messages.drain(|message| deliver(session, message))?;
     if events > 0 && session.subscription().is_some() {
         session.resume_fields().take_event(messages.last_id());

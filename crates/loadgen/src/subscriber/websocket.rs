@@ -14,7 +14,8 @@ pub(super) mod handshake;
 mod plain;
 mod tungstenite_fallback;
 
-use model::settings::HttpVersion;
+use model::settings::{self, HttpVersion};
+use protocol::deflate::Kind;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
@@ -26,7 +27,6 @@ use crate::transport::Stream;
 use deflated::Deflated;
 use frame_socket::{CLOSE_LIMIT, FrameSocket, end};
 use handshake::Opened;
-use plain::Plain;
 
 pub use plain::Socket;
 
@@ -78,10 +78,9 @@ where
         opened = opening => opened?,
         () = session.stopped() => return Ok(()),
     };
-    let frames = session.settings().websocket.frames;
     match agreement {
-        None => run(session, Plain::new(Socket::new(stream, read), frames)).await,
-        Some(agreement) => run(session, Deflated::new(stream, &read, frames, agreement)).await,
+        None => run(session, Socket::new(stream, read)).await,
+        Some(agreement) => run(session, Deflated::new(stream, &read, agreement)).await,
     }
 }
 
@@ -101,6 +100,10 @@ async fn run(session: &Session, mut socket: impl FrameSocket) -> Result<(), Subs
 /// Takes and sends messages until the server closes, the session is stopped, or something goes wrong.
 async fn talk(session: &Session, socket: &mut impl FrameSocket) -> Result<(), SubscribeError> {
     session.connected();
+    let kind = match session.settings().websocket.frames {
+        settings::Frames::Text => Kind::Text,
+        settings::Frames::Binary => Kind::Binary,
+    };
     let stopped = session.stopped();
     tokio::pin!(stopped);
     let take = |message: &[u8]| {
@@ -112,7 +115,7 @@ async fn talk(session: &Session, socket: &mut impl FrameSocket) -> Result<(), Su
             goes_on = socket.read(take) => if !goes_on? {
                 return Ok(());
             },
-            message = session.outgoing() => socket.send(message).await?,
+            message = session.outgoing() => socket.send(kind, &message).await?,
             () = &mut stopped => return Ok(()),
         }
     }

@@ -1,7 +1,6 @@
 //! Frames with permessage-deflate, by the codec of [`protocol::deflate`].
 
-use bytes::{Bytes, BytesMut};
-use model::settings;
+use bytes::BytesMut;
 use protocol::deflate::{Agreement, Broken, CloseFrame, Codec, Kind, Message, Role};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
@@ -15,7 +14,6 @@ const READ_BUFFER: usize = 4096;
 pub(super) struct Deflated<S> {
     stream: S,
     codec: Codec,
-    kind: Kind,
     output: BytesMut,
     /// Whether all that was written has left the layers below.
     flushed: bool,
@@ -25,14 +23,10 @@ pub(super) struct Deflated<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Deflated<S> {
     /// `read` is what came behind the handshake.
-    pub(super) fn new(stream: S, read: &[u8], frames: settings::Frames, agreement: Agreement) -> Self {
+    pub(super) fn new(stream: S, read: &[u8], agreement: Agreement) -> Self {
         let mut codec = Codec::new(Role::Client, agreement, MESSAGE_LIMIT);
         codec.buffer().extend_from_slice(read);
-        let kind = match frames {
-            settings::Frames::Text => Kind::Text,
-            settings::Frames::Binary => Kind::Binary,
-        };
-        Self { stream, codec, kind, output: BytesMut::new(), flushed: true, closed: false }
+        Self { stream, codec, output: BytesMut::new(), flushed: true, closed: false }
     }
 
     async fn flush(&mut self) -> Result<(), SubscribeError> {
@@ -95,8 +89,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameSocket for Deflated<S> {
         }
     }
 
-    async fn send(&mut self, message: Bytes) -> Result<(), SubscribeError> {
-        self.codec.data(self.kind, &message, &mut self.output);
+    async fn send(&mut self, kind: Kind, message: &[u8]) -> Result<(), SubscribeError> {
+        self.codec.data(kind, message, &mut self.output);
         self.flush().await
     }
 
@@ -104,6 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameSocket for Deflated<S> {
         self.send_close(Some(&CloseFrame { code: NORMAL, reason: String::new() }));
         self.flush().await
     }
+
     fn into_stream(self) -> S {
         self.stream
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
+use protocol::deflate::Kind;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::subscriber::SubscribeError;
@@ -24,8 +24,8 @@ pub(super) trait FrameSocket {
     /// Pings and closes are answered on the way. Cancel-safe.
     async fn read(&mut self, take: impl FnMut(&[u8])) -> Result<bool, SubscribeError>;
 
-    /// Sends a message.
-    async fn send(&mut self, message: Bytes) -> Result<(), SubscribeError>;
+    /// Sends a message in a frame of this kind.
+    async fn send(&mut self, kind: Kind, message: &[u8]) -> Result<(), SubscribeError>;
 
     /// Says that nothing follows, with the code for a normal end.
     async fn close(&mut self) -> Result<(), SubscribeError>;

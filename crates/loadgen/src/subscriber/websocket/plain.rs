@@ -6,7 +6,6 @@
 use std::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
-use model::settings;
 use protocol::deflate::Kind;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -233,40 +232,24 @@ fn announced(bytes: &[u8]) -> Option<(usize, u64)> {
     }
 }
 
-/// A socket whose messages are sent with one opcode.
-pub(super) struct Plain<S> {
-    socket: Socket<S>,
-    kind: Kind,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Plain<S> {
-    pub(super) fn new(socket: Socket<S>, frames: settings::Frames) -> Self {
-        let kind = match frames {
-            settings::Frames::Text => Kind::Text,
-            settings::Frames::Binary => Kind::Binary,
-        };
-        Self { socket, kind }
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> FrameSocket for Plain<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> FrameSocket for Socket<S> {
     type Stream = S;
 
     async fn read(&mut self, take: impl FnMut(&[u8])) -> Result<bool, SubscribeError> {
-        self.socket.read(take).await
+        Self::read(self, take).await
     }
 
-    async fn send(&mut self, message: Bytes) -> Result<(), SubscribeError> {
-        self.socket.send(self.kind, &message).await
+    async fn send(&mut self, kind: Kind, message: &[u8]) -> Result<(), SubscribeError> {
+        Self::send(self, kind, message).await
     }
 
     async fn close(&mut self) -> Result<(), SubscribeError> {
         let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
-        self.socket.close(Some(frame)).await
+        Self::close(self, Some(frame)).await
     }
 
     fn into_stream(self) -> S {
-        self.socket.into_inner()
+        self.into_inner()
     }
 }
 
