@@ -1,20 +1,21 @@
 //! The client half of every technique, and the stopwatch that measures them.
 //!
-//! A server is met through its address and its feed, and never linked. One load thread per core runs its share of the
+//! It reaches a server through its address and its feed, and never links one. One load thread per core runs its share of the
 //! subscribers; nothing is shared between threads while they measure, and what they recorded is merged afterwards.
 //!
 //! # Layout
 //!
 //! - [`trial`]: connect → warm-up → window → drain → close; from a [`model::trial::TrialSpec`] to an outcome
-//! - [`timing`], [`assignment`]: when the phases begin and end; who reads which channel, on which thread
-//! - [`schedule`]: the intended send times, fixed in advance by rate, pace and seed
+//! - [`timing`], [`assignment`]: when the phases start and end; which subscriber reads which channel, on which thread
+//! - [`schedule`]: the intended send times, fixed in advance by rate, pace and seed; payloads; a precise timer
 //! - [`publisher`]: the thread that keeps the schedule and hands events to the server, by its feed or by HTTP
-//! - [`session`], [`stop`]: what a technique's client half sees, and what the sessions of a thread share: request headers,
-//!   set-up times, poll schedules; the end
-//! - [`subscriber`]: the client half of each technique; `http_client` serves those that speak HTTP
+//! - [`session`], [`worker_context`], [`stop`]: what a technique's client half sees; what the sessions of a thread share; the
+//!   end
+//! - [`subscriber`]: the client half of each technique
 //! - [`transport`]: TCP, TLS and HTTP/2 connections, and how they end
-//! - [`byte_accounting`]: bytes by layer, under the protocol's code
-//! - [`faults`]: a restart of the server under its subscribers; subscribers that do not keep up; a stalled server
+//! - [`byte_accounting`], [`headers`]: bytes by layer, under the protocol's code; the request headers by profile
+//! - [`faults`], `backoff`: a restart or stall of the server, subscribers that do not keep up; when subscribers try again
+//! - [`set_up`], `heads`: what it takes to connect; the heads of requests and answers
 //! - [`recorder`]: latency, completeness, and how they are kept
 //! - [`scheduling_delay`]: how late a waiting thread wakes
 

@@ -1,8 +1,8 @@
-//! The publisher: a thread of its own that keeps the schedule and waits for nobody.
+//! The publisher: a thread that keeps the schedule and never waits for a server.
 //!
-//! When an event is due it is picked up; when the server has room for it, or has answered the one before, it is handed over. Between the two it waits in the
-//! publisher, so a stopped server delays the hand-over and not the schedule. The same thread tells the subscribers
-//! when to send, and takes in what the server hands back to the application.
+//! An event is picked up when it is due. It is handed over when the server has room for it, or has answered the one before.
+//! Between the two it waits in the publisher, so a stopped server delays the hand-over and not the schedule. The same thread
+//! signals the subscribers when to send, and reads what the server hands back to the application.
 
 pub mod feed_connection;
 mod link;
@@ -68,16 +68,16 @@ impl Publisher {
         &self.progress
     }
 
-    /// Whether it had to give up; [`finish`](Self::finish) tells why.
+    /// Whether it failed; [`finish`](Self::finish) returns the error.
     pub fn has_given_up(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Ends it, also when not all was handed over.
+    /// Ends it, even if not everything was handed over.
     ///
     /// # Errors
     ///
-    /// When it had to give up before, or was finished already.
+    /// When it has failed, or was finished already.
     pub fn finish(&mut self) -> Result<Published, PublisherError> {
         self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().ok_or(PublisherError::Panicked)?;

@@ -1,7 +1,7 @@
-//! The intended send times: fixed in advance by rate, pace and seed, and nobody's slowness moves them.
+//! The intended send times: fixed in advance by rate, pace and seed. No delay moves them.
 //!
 //! Pure: offsets from the schedule's start, in nanoseconds. Each source (a channel of the feed, a subscriber that
-//! sends) has times of its own; they are merged as they are asked for, so a long schedule takes no more memory than a
+//! sends) has times of its own; they are merged on demand, so a long schedule takes no more memory than a
 //! short one.
 
 pub mod payload;
@@ -31,7 +31,7 @@ pub struct ScheduleSpec {
     pub end_ns: u64,
     /// The trial's seed.
     pub seed: u64,
-    /// Parts the schedules of a trial.
+    /// Separates the schedules of a trial.
     pub purpose: Purpose,
 }
 
@@ -101,7 +101,7 @@ impl Iterator for Schedule {
 struct Source {
     pace: Pace,
     gap_ns: f64,
-    /// Where in the first gap it begins, 0–1, so that the sources are not all due at once.
+    /// Where in the first gap its first time lies, 0–1, so that the sources are not all due at once.
     phase: f64,
     /// Times given so far.
     given: u64,

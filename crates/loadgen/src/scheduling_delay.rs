@@ -76,28 +76,28 @@ mod tests {
 
     #[test]
     fn every_point_of_the_window_is_recorded_once() {
-        let begin = os::now_ns();
-        let window = begin + 3 * STEP_NS..begin + 10 * STEP_NS;
-        assert_eq!(record(begin, window, &AtomicBool::new(false)).len(), 7);
+        let start = os::now_ns();
+        let window = start + 3 * STEP_NS..start + 10 * STEP_NS;
+        assert_eq!(record(start, window, &AtomicBool::new(false)).len(), 7);
     }
 
     #[test]
     fn a_core_that_stood_still_is_felt_at_every_point_that_it_missed() {
         // The grid began 50 steps ago, as if the thread had not run since.
-        let begin = os::now_ns() - 50 * STEP_NS;
-        let late = record(begin, begin..begin + 50 * STEP_NS, &AtomicBool::new(false));
+        let start = os::now_ns() - 50 * STEP_NS;
+        let late = record(start, start..start + 50 * STEP_NS, &AtomicBool::new(false));
         assert_eq!(late.len(), 50);
         assert!(late.max() >= 50 * STEP_NS && late.value_at_quantile(0.5) >= 24 * STEP_NS);
     }
 
     #[test]
-    fn a_core_that_is_not_there_has_no_figure() {
+    fn a_core_that_does_not_exist_has_no_figure() {
         let now = os::now_ns();
         assert!(SchedulingDelays::watch(Some(u32::MAX), now..now + 3 * STEP_NS).unwrap().finish().is_empty());
     }
 
     #[test]
-    fn it_ends_when_it_is_told_to() {
+    fn it_ends_when_it_is_stopped() {
         let far = os::now_ns() + 3_600_000_000_000;
         let scheduling_delays = SchedulingDelays::watch(None, far..far + 1).unwrap();
         assert!(scheduling_delays.finish().is_empty());

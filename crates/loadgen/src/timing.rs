@@ -14,7 +14,7 @@ pub struct Timing {
     pub window_start_ns: u64,
     /// The second edge, where the schedule ends.
     pub window_end_ns: u64,
-    /// At most until then are the window's events awaited.
+    /// The window's events are awaited until then at most.
     pub drain_end_ns: u64,
 }
 

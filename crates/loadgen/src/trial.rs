@@ -49,8 +49,8 @@ const SETTLE_EACH_NS: u64 = 10_000;
 ///
 /// # Errors
 ///
-/// When the trial did not run to its end: the server is gone or refuses, the subscribers cannot connect, the settings
-/// cannot be met. Missing events are no error; they are counted.
+/// When the trial did not run to its end: the server is gone or rejects connections, the subscribers cannot connect, or the
+/// settings cannot be met. Lost events are no error; they are counted.
 pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, TrialError> {
     run_with(spec, |spec, assignment, outgoing| {
         let threads = 0..assignment.threads();
@@ -59,8 +59,8 @@ pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, Trial
     })
 }
 
-/// The same with the subscribers in processes of their own, as many as the settings say. Each is a child of `command`, is
-/// told on its standard input and answers on its standard output, as [`run_load_worker`] does.
+/// The same with the subscribers in processes of their own, as many as the settings say. Each is a child of `command`, which
+/// reads its standard input and answers on its standard output, as [`run_load_worker`] does.
 ///
 /// # Errors
 ///
@@ -72,8 +72,8 @@ pub fn run_with_load_workers(
     run_with(spec, |spec, _, _| Ok(Box::new(LoadWorkers::start(spec, command)?) as Box<dyn SubscriberDriver>))
 }
 
-/// The same with subscribers that `gather` brings once this thread is on the load generator's cores. They are told who
-/// reads which channel, and get by their numbers what tells each when to send; nothing if nobody sends.
+/// The same with subscribers that `gather` brings once this thread is on the load generator's cores. They get the
+/// assignment, and by their numbers the queues of send times; none if no subscriber sends.
 ///
 /// # Errors
 ///
@@ -98,8 +98,7 @@ pub fn run_with(
     running.close(&held, &edges)
 }
 
-/// What is held, a moment later: the server may still be about to accept, or to close, what is connected or closed on our
-/// side.
+/// What is held a moment later: the server may still have to accept or to close connections.
 fn settled(server: Watched<'_>, subscribers: u64) -> Result<IdleResources, TrialError> {
     os::sleep_until_ns(os::now_ns() + LEAD_NS + SETTLE_EACH_NS * subscribers);
     IdleResources::now(server)

@@ -133,7 +133,7 @@ fn a_server_that_pauses_moves_the_hand_over_and_not_the_schedule() {
     stamps.extend((80..wanted.len()).map(|_| feed.stamp()));
 
     let seen: Vec<(u32, u64)> = stamps.iter().map(|(channel, stamp)| (*channel, stamp.intended_ns)).collect();
-    assert_eq!(seen, wanted, "nothing is lost, and every event tells when it was wanted");
+    assert_eq!(seen, wanted, "nothing is lost, and every event carries the time at which it was wanted");
     assert!(stamps.iter().all(|(_, stamp)| stamp.actual_ns >= stamp.intended_ns));
     assert!(stamps.is_sorted_by_key(|(_, stamp)| stamp.actual_ns));
     let in_pause = |ns: u64| (pause_begin..pause_end).contains(&ns);
@@ -149,13 +149,13 @@ fn a_server_that_pauses_moves_the_hand_over_and_not_the_schedule() {
 }
 
 #[test]
-fn subscribers_are_told_when_to_send() {
+fn subscribers_get_their_send_times() {
     let Rig { publisher, mut outgoing, timing, server: _server } =
         start(settings(0.0, uplink(UplinkTo::Channel)));
     await_schedules_end(&publisher);
-    let told: Vec<Vec<u64>> = outgoing.iter_mut().map(take_all).collect();
-    assert!(told.iter().all(|times| times.is_sorted() && !times.is_empty()));
-    let due = told.concat().iter().filter(|intended| timing.window().contains(intended)).count() as u64;
+    let times: Vec<Vec<u64>> = outgoing.iter_mut().map(take_all).collect();
+    assert!(times.iter().all(|times| times.is_sorted() && !times.is_empty()));
+    let due = times.concat().iter().filter(|intended| timing.window().contains(intended)).count() as u64;
     let found = finish(publisher);
     assert_eq!((found.uplink_due, found.expected, found.handed_over), (due, due * 3, 0));
 }
@@ -202,7 +202,7 @@ fn a_server_that_goes_ends_the_publisher_with_the_reason() {
 }
 
 #[test]
-fn a_server_that_sends_rubbish_ends_the_publisher_with_the_reason() {
+fn a_server_that_sends_no_message_ends_the_publisher_with_the_reason() {
     let Rig { mut publisher, mut server, .. } = start(settings(0.0, uplink(UplinkTo::Application)));
     server.write_all(&frame::encode_feed(0, b"no message")).unwrap();
     wait_until(|| publisher.has_given_up());
@@ -211,7 +211,7 @@ fn a_server_that_sends_rubbish_ends_the_publisher_with_the_reason() {
 }
 
 #[test]
-fn a_publisher_that_is_not_wanted_any_longer_ends_without_its_schedule() {
+fn a_publisher_that_is_stopped_ends_before_its_schedule() {
     let mut settings = settings(1.0, None);
     settings.phases.window_ns = 3_600_000 * MS;
     let Rig { publisher, server: _server, .. } = start(settings);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use model::settings::Backoff;
 
-/// What all threads of a trial with a restart know of it. Nobody waits for anything here.
+/// What all threads of a trial with a restart know of it. Nothing here blocks.
 #[derive(Debug)]
 pub struct ServerRestart {
     backoff: Backoff,

@@ -1,8 +1,8 @@
-//! A subscriber that does not keep up: from the window's start on it reads slowly, or nothing any more.
+//! A subscriber that does not keep up: from the window's start on it reads slowly, or not at all.
 //!
-//! It is slow where the kernel hands over bytes, below tap and technique, so that the kernel's buffers fill up and the server
-//! feels it, as of a client on a bad line or one that hangs. Whether the server has cut it off is asked of the kernel, since
-//! somebody who does not read does not notice. One that was cut off stays away.
+//! It is slow where the kernel hands over bytes, below byte accounting and technique. So the kernel's buffers fill up, and the
+//! server feels it as with a client on a bad line, or one that hangs. The kernel knows whether the server has cut it off; a
+//! subscriber that does not read would not notice. One that was cut off stays away.
 
 use std::cell::Cell;
 use std::io;
@@ -20,19 +20,19 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::recorder::histogram;
 use crate::stop::Stop;
 
-/// How often one that waits looks whether it may read, or has been cut off.
+/// How often a waiting one checks whether it may read, or has been cut off.
 const LOOK: Duration = Duration::from_millis(20);
 const LOOKS_PER_S: usize = 50;
-/// Read at once at least, if it is there: not a byte at a time.
+/// It reads at least this much at once, not a byte at a time.
 const LEAST_READ: usize = 1024;
-/// Read at once at most.
+/// It reads at most this much at once.
 const MOST_READ: usize = 4 * 1024;
 
 /// A subscriber that does not keep up.
 #[derive(Debug)]
 pub(crate) struct SlowConsumer {
     reads_bytes_per_s: u32,
-    /// The window's start, ns of `CLOCK_MONOTONIC`; the worker tells.
+    /// The window's start, ns of `CLOCK_MONOTONIC`; the worker sets it.
     slow_from_ns: Rc<Cell<u64>>,
     /// The trial's end, from which on it reads on, so that its connection can end.
     stop: Stop,
@@ -45,8 +45,8 @@ impl SlowConsumer {
         Self { reads_bytes_per_s, slow_from_ns, stop, cut_off_ns: Cell::new(None) }
     }
 
-    /// Takes in that the server has let it go, or has cut its connection. Before it is slow, and behind the trial's end, that
-    /// says nothing of slow consumers.
+    /// Notes that the server has closed its session or cut its connection. Before it is slow, and after the trial's end, that
+    /// says nothing about slow consumers.
     pub(crate) fn cut_off(&self) {
         let now_ns = os::now_ns();
         if self.is_slow(now_ns) && self.cut_off_ns.get().is_none() {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_nothing_has_no_credit_ever() {
+    fn a_consumer_that_reads_nothing_never_has_credit() {
         let mut credit = Credit::new(0);
         credit.grow(0);
         credit.grow(u64::MAX);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_stops_reading_finds_that_it_was_cut_off_and_nothing_of_what_was_sent() {
+    async fn a_consumer_that_stops_reading_finds_that_it_was_cut_off_and_nothing_that_was_sent() {
         let ((client, mut server), (_stopper, stop)) = (pair().await, stop::channel());
         let (mut slow, slow_consumer) = slow(0, 0, stop, client);
         server.write_all(b"never read").await.unwrap();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_reads_slowly_reads_all_in_its_time() {
+    async fn a_consumer_that_reads_slowly_reads_everything_in_time() {
         let ((client, mut server), (_stopper, stop)) = (pair().await, stop::channel());
         let (mut slow, slow_consumer) = slow(50_000, 0, stop, client);
         server.write_all(&[7; 10_000]).await.unwrap();
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn before_its_time_and_behind_the_trials_end_it_reads_as_others_do() {
+    async fn before_the_window_and_after_the_trials_end_it_reads_as_others_do() {
         let ((client, mut server), (stopper, stop)) = (pair().await, stop::channel());
         let (mut slow, slow_consumer) = slow(0, u64::MAX, stop, client);
         server.write_all(b"before").await.unwrap();

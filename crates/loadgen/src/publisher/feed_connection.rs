@@ -1,5 +1,5 @@
-//! The publisher's end of the feed: frames out, as many as are due in one write and stamped as they leave; subscribers'
-//! messages in.
+//! The publisher's end of the feed. It writes all frames that are due at once, stamped as they leave, and reads the
+//! subscribers' messages.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -27,7 +27,7 @@ pub enum FeedError {
     /// What came from the server is not a frame of the feed.
     #[error("the server sent something else than a frame on the feed")]
     NotAFrame,
-    /// The server was killed, and no other has taken its place.
+    /// The server was killed, and no other has replaced it.
     #[error("no other server has come: {0}")]
     NotBack(String),
 }
@@ -36,42 +36,42 @@ pub enum FeedError {
 #[derive(Debug)]
 pub struct FeedConnection {
     stream: UnixStream,
-    leaving: Leaving,
-    /// Every frame that has left, one behind another, for a server that takes this one's place; none where none will.
+    outgoing: OutgoingFrames,
+    /// All frames that were sent, for a server that replaces this one; none without a restart.
     log: Option<BytesMut>,
     message_bytes: usize,
     decoder: Decoder,
     read: Box<[u8]>,
 }
 
-/// Frames on their way out, one behind another.
+/// Frames on their way out, in order.
 #[derive(Debug, Default)]
-struct Leaving {
+struct OutgoingFrames {
     frames: BytesMut,
-    /// Where each of them begins.
-    begins: Vec<usize>,
+    /// Where each of them starts.
+    starts: Vec<usize>,
     written: usize,
     is_blocked: bool,
 }
 
-impl Leaving {
+impl OutgoingFrames {
     /// Stamps the frames of which nothing has left.
     fn stamp(&mut self) {
         let now_ns = os::now_ns();
-        for begin in self.begins.iter().filter(|begin| **begin >= self.written) {
-            let message = &mut self.frames[begin + FRAMING_LEN + FEED_HEAD_LEN..];
+        for start in self.starts.iter().filter(|start| **start >= self.written) {
+            let message = &mut self.frames[start + FRAMING_LEN + FEED_HEAD_LEN..];
             message::set_actual_ns(message, now_ns).expect("the publisher sends messages");
         }
     }
 
-    /// From the first frame on once more.
+    /// Sends everything again from the first frame.
     fn start_over(&mut self) {
         (self.written, self.is_blocked) = (0, false);
     }
 
     fn clear(&mut self) {
         self.frames.clear();
-        self.begins.clear();
+        self.starts.clear();
         self.start_over();
     }
 }
@@ -81,27 +81,27 @@ impl FeedConnection {
     ///
     /// # Errors
     ///
-    /// When nobody listens there.
+    /// When no process listens there.
     pub fn connect(path: &Path, message_bytes: usize, most_bytes: usize) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
         prepare(&stream, message_bytes)?;
         let decoder = Decoder::new(FEED_HEAD_LEN + most_bytes);
         let read = vec![0; READ_BYTES].into_boxed_slice();
-        Ok(Self { stream, leaving: Leaving::default(), log: None, message_bytes, decoder, read })
+        Ok(Self { stream, outgoing: OutgoingFrames::default(), log: None, message_bytes, decoder, read })
     }
 
-    /// Keeps what leaves from now on.
+    /// Logs everything that is sent from now on.
     pub fn keep_log(&mut self) {
         self.log.get_or_insert_default();
     }
 
-    /// Takes what was kept: whole frames, stamped.
+    /// Takes the log: whole frames, stamped.
     pub fn take_log(&mut self) -> BytesMut {
         self.log.take().unwrap_or_default()
     }
 
-    /// Goes on at another server, which has `log` already and nothing else; it is kept on. What was on its way to the old
-    /// one leaves once more, from its start.
+    /// Continues with another server, which has exactly `log`; the log is continued, too. Frames that were on their way to the
+    /// old server are sent again, from the first byte.
     ///
     /// # Errors
     ///
@@ -110,9 +110,9 @@ impl FeedConnection {
         prepare(&stream, self.message_bytes)?;
         self.stream = stream;
         self.log = Some(log);
-        // Half a frame of the old server's is followed by none.
+        // The rest of a frame that the old server began never comes.
         self.decoder.buffer().clear();
-        self.leaving.start_over();
+        self.outgoing.start_over();
         Ok(())
     }
 
@@ -123,30 +123,30 @@ impl FeedConnection {
 
     /// Whether the socket did not take all frames that were begun; no other can be begun then.
     pub fn is_blocked(&self) -> bool {
-        self.leaving.is_blocked
+        self.outgoing.is_blocked
     }
 
-    /// Begins to send `message` to `channel`, behind those that were begun since the last flush. Only when
+    /// Queues `message` for `channel`, after those that were queued since the last flush. Only when
     /// [not blocked](Self::is_blocked).
     pub fn begin(&mut self, channel: u32, message: &[u8]) {
-        debug_assert!(!self.is_blocked(), "what has begun to leave is not added to");
-        self.leaving.begins.push(self.leaving.frames.len());
-        frame::put_feed(&mut self.leaving.frames, channel, message);
+        debug_assert!(!self.is_blocked(), "nothing is added to frames that are being written");
+        self.outgoing.starts.push(self.outgoing.frames.len());
+        frame::put_feed(&mut self.outgoing.frames, channel, message);
     }
 
-    /// Goes on sending. True when there is nothing left to send, false when the socket takes no more now.
+    /// Continues sending. True when nothing is left to send, false when the socket takes no more now.
     ///
     /// # Errors
     ///
     /// When the server is gone.
     pub fn flush(&mut self) -> Result<bool, FeedError> {
-        let leaving = &mut self.leaving;
-        while leaving.written < leaving.frames.len() {
-            leaving.stamp();
-            match self.stream.write(&leaving.frames[leaving.written..]) {
-                Ok(written) => leaving.written += written,
+        let outgoing = &mut self.outgoing;
+        while outgoing.written < outgoing.frames.len() {
+            outgoing.stamp();
+            match self.stream.write(&outgoing.frames[outgoing.written..]) {
+                Ok(written) => outgoing.written += written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    leaving.is_blocked = true;
+                    outgoing.is_blocked = true;
                     return Ok(false);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -154,9 +154,9 @@ impl FeedConnection {
             }
         }
         if let Some(log) = &mut self.log {
-            log.extend_from_slice(&leaving.frames);
+            log.extend_from_slice(&outgoing.frames);
         }
-        leaving.clear();
+        outgoing.clear();
         Ok(true)
     }
 
@@ -164,7 +164,7 @@ impl FeedConnection {
     ///
     /// # Errors
     ///
-    /// When the server is gone or sends rubbish.
+    /// When the server is gone, or sends something else than frames.
     pub fn receive(&mut self, mut take: impl FnMut(Bytes)) -> Result<(), FeedError> {
         loop {
             match self.stream.read(&mut self.read) {

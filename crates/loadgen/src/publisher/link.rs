@@ -22,7 +22,7 @@ pub enum Link {
     /// The feeds of its processes; each numbers what comes in.
     Feed(Feeds),
     /// The feed of a server that is restarted.
-    Kept(ReplayableFeed),
+    Replayable(ReplayableFeed),
     /// HTTP requests.
     Post {
         /// The connections, each for one message at a time. Nothing orders messages on different ones.
@@ -46,16 +46,18 @@ pub enum Numbering {
 impl Link {
     pub(super) fn numbering(&self) -> Numbering {
         match self {
-            Self::Feed(_) | Self::Kept(_) => Numbering::Server,
+            Self::Feed(_) | Self::Replayable(_) => Numbering::Server,
             Self::Post { numbering, .. } => *numbering,
         }
     }
 
     /// What to wait for, given whether messages wait to be handed over.
     pub(super) fn wanted(&self, is_waited_for: bool) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        let (feeds, kept, posts): (_, _, &[PostConnection]) = match self {
+        let (feeds, feed, posts): (_, _, &[PostConnection]) = match self {
             Self::Feed(feeds) => (Some(feeds.wanted(is_waited_for)), None, &[]),
-            Self::Kept(kept) => (None, Some((kept.socket(), wanted_of_kept(kept, is_waited_for))), &[]),
+            Self::Replayable(feed) => {
+                (None, Some((feed.socket(), wanted_of_replayable(feed, is_waited_for))), &[])
+            }
             Self::Post { connections, .. } => (None, None, connections),
         };
         // The next messages begin when every answer has come.
@@ -64,21 +66,24 @@ impl Link {
             let has_request = if link.is_blocked() { !link.is_awaiting() } else { is_answered };
             (link.socket(), wanted_of_post(is_waited_for && has_request))
         });
-        feeds.into_iter().flatten().chain(kept).chain(posts)
+        feeds.into_iter().flatten().chain(feed).chain(posts)
     }
 
-    /// The same feed with what leaves by it kept for another server, and whoever gives it to that one; none where there is
-    /// not exactly one feed.
+    /// The same feed with a log for the server that replaces this one, and the end that replays it; none where there is not
+    /// exactly one feed.
     ///
     /// # Errors
     ///
     /// When no pair of sockets can be had.
-    pub(crate) fn kept(self, server_restart: Arc<ServerRestart>) -> io::Result<(Self, Option<Successor>)> {
+    pub(crate) fn make_replayable(
+        self,
+        server_restart: Arc<ServerRestart>,
+    ) -> io::Result<(Self, Option<Successor>)> {
         match self {
             Self::Feed(feeds) => match feeds.single() {
                 Ok(feed) => {
-                    let (kept, successor) = ReplayableFeed::new(feed, server_restart)?;
-                    Ok((Self::Kept(kept), Some(successor)))
+                    let (feed, successor) = ReplayableFeed::new(feed, server_restart)?;
+                    Ok((Self::Replayable(feed), Some(successor)))
                 }
                 Err(feeds) => Ok((Self::Feed(feeds), None)),
             },
@@ -86,16 +91,16 @@ impl Link {
         }
     }
 
-    /// Takes in that an event of this channel is due.
+    /// Notes that an event of this channel is due.
     pub(super) fn due(&self, channel: u32) {
-        if let Self::Kept(kept) = self {
-            kept.due(channel);
+        if let Self::Replayable(feed) = self {
+            feed.due(channel);
         }
     }
 
     pub(super) fn is_blocked(&self) -> bool {
         match self {
-            Self::Kept(kept) => kept.is_blocked(),
+            Self::Replayable(feed) => feed.is_blocked(),
             Self::Feed(feeds) => feeds.is_blocked(),
             Self::Post { connections, .. } => connections.iter().any(PostConnection::is_blocked),
         }
@@ -104,7 +109,7 @@ impl Link {
     /// Messages that may be begun before they are flushed.
     pub(super) fn at_once(&self) -> usize {
         match self {
-            Self::Feed(_) | Self::Kept(_) => AT_ONCE,
+            Self::Feed(_) | Self::Replayable(_) => AT_ONCE,
             Self::Post { connections, .. } => connections.len(),
         }
     }
@@ -112,7 +117,7 @@ impl Link {
     pub(super) fn begin(&mut self, channel: u32, message: &[u8]) {
         match self {
             Self::Feed(feeds) => feeds.begin(channel, message),
-            Self::Kept(kept) => kept.begin(channel, message),
+            Self::Replayable(feed) => feed.begin(channel, message),
             Self::Post { connections, newline, .. } => {
                 if let Some(link) = connections.iter_mut().find(|link| !link.is_blocked()) {
                     link.begin(channel, message, *newline);
@@ -124,7 +129,7 @@ impl Link {
     pub(super) fn flush(&mut self) -> Result<bool, PublisherError> {
         match self {
             Self::Feed(feeds) => Ok(feeds.flush()?),
-            Self::Kept(kept) => Ok(kept.flush()?),
+            Self::Replayable(feed) => Ok(feed.flush()?),
             Self::Post { connections, .. } => {
                 let mut is_done = true;
                 for link in connections {
@@ -139,7 +144,7 @@ impl Link {
     pub(super) fn receive(&mut self, take: impl FnMut(Bytes)) -> Result<(), PublisherError> {
         match self {
             Self::Feed(feeds) => Ok(feeds.receive(take)?),
-            Self::Kept(kept) => Ok(kept.receive(take)?),
+            Self::Replayable(feed) => Ok(feed.receive(take)?),
             Self::Post { connections, .. } => {
                 Ok(connections.iter_mut().try_for_each(PostConnection::receive)?)
             }
@@ -147,9 +152,9 @@ impl Link {
     }
 }
 
-fn wanted_of_kept(kept: &ReplayableFeed, is_waited_for: bool) -> PollFlags {
-    // Where there is no server, there is always room in what tells of the next one.
-    if is_waited_for && !kept.is_away() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
+fn wanted_of_replayable(feed: &ReplayableFeed, is_waited_for: bool) -> PollFlags {
+    // Where there is no server, the socket that signals the next one always has room.
+    if is_waited_for && !feed.is_away() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
 }
 
 fn wanted_of_post(has_request: bool) -> PollFlags {
@@ -200,7 +205,7 @@ impl Feeds {
         }
     }
 
-    /// Goes on sending; true when nothing is left to send to anybody.
+    /// Continues sending; true when nothing is left to send to any process.
     fn flush(&mut self) -> Result<bool, FeedError> {
         let mut all = true;
         for feed in &mut self.0 {

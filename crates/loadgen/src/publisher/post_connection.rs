@@ -15,12 +15,12 @@ use protocol::message;
 
 use super::post_response::{NotHttp, PostResponse};
 
-/// Longer answers to a message that was posted are not taken.
+/// Longer answers to a posted message are an error.
 const ANSWER_LIMIT: usize = 64 * 1024;
 const READ_BYTES: usize = 4 * 1024;
 /// A server whose backlog is full leaves connecting unanswered.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How much of what a server says about itself is told.
+/// How much of a rejection's text is quoted.
 const REPORTED_BYTES: usize = 120;
 
 /// Why nothing can be posted any longer.
@@ -46,7 +46,7 @@ pub enum PostError {
         /// What it looks like.
         found: String,
     },
-    /// It answered with more than anybody needs.
+    /// Its answer is too long.
     #[error("the server answered an event that was posted with more than {ANSWER_LIMIT} bytes")]
     Oversize,
 }
@@ -59,7 +59,7 @@ pub struct PostConnection {
     publish: Publish,
     state: State,
     request: BytesMut,
-    /// Where the message begins in the request.
+    /// Where the message starts in the request.
     body_at: usize,
     written: usize,
     read: BytesMut,
@@ -79,7 +79,7 @@ impl PostConnection {
     ///
     /// # Errors
     ///
-    /// When nobody listens there.
+    /// When no process listens there.
     pub fn connect(address: SocketAddr, publish: Publish) -> io::Result<Self> {
         Ok(Self {
             address,

@@ -1,4 +1,4 @@
-//! One HTTP/1.1 answer out of a buffer (RFC 9112 §6.3): where it ends, and what it says.
+//! One HTTP/1.1 answer out of a buffer (RFC 9112 §6.3): where it ends, and what it contains.
 
 use std::ops::Range;
 
@@ -84,17 +84,17 @@ fn chunks(bytes: &[u8], head_len: usize) -> Result<Option<(Range<usize>, usize)>
         else {
             return Ok(None);
         };
-        let begin = at + size_len;
-        let end = usize::try_from(size).ok().and_then(|size| begin.checked_add(size)).ok_or(NotHttp)?;
+        let start = at + size_len;
+        let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size)).ok_or(NotHttp)?;
         let Some(behind) = bytes.get(end..end.saturating_add(CHUNK_END.len())) else { return Ok(None) };
         if behind != CHUNK_END {
             return Err(NotHttp);
         }
         at = end + CHUNK_END.len();
         if size == 0 {
-            return Ok(Some((first.unwrap_or(begin..begin), at)));
+            return Ok(Some((first.unwrap_or(start..start), at)));
         }
-        first.get_or_insert(begin..end);
+        first.get_or_insert(start..end);
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_told_at_once() {
+    fn bytes_that_are_no_answer_are_rejected_at_once() {
         for text in ["SSH-2.0-x\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"] {
             assert_eq!(PostResponse::parse(text.as_bytes()), Err(NotHttp), "{text}");
         }

@@ -18,7 +18,7 @@ pub struct Published {
     pub handed_over: u64,
     /// Deliveries that must come of the schedule: events, and subscribers' messages to their channel, × members.
     pub expected: u64,
-    /// Messages that the subscribers were told to send.
+    /// Messages that the subscribers had to send.
     pub uplink_due: u64,
     /// Messages that the server handed back to the application.
     pub uplink_received: u64,
@@ -41,7 +41,7 @@ impl Default for Published {
     }
 }
 
-/// Why a publisher had to give up.
+/// Why a publisher failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PublisherError {
     /// Its payload cannot be made.

@@ -1,4 +1,4 @@
-//! What the publisher's thread does: pick up what is due, hand over what fits, take in what comes back.
+//! The publisher's loop: picks up what is due, hands over what fits, reads what comes back.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,11 +38,11 @@ pub struct PublisherSpec {
     pub settings: Arc<Settings>,
     /// The trial's seed.
     pub seed: u64,
-    /// When to begin and to end.
+    /// When the phases start and end.
     pub timing: Timing,
     /// Who reads which channel.
     pub assignment: Assignment,
-    /// To each subscriber's session, by its number: when to send. Empty when nobody sends.
+    /// To each subscriber's session, by its number: when to send. Empty when no subscriber sends.
     pub outgoing: Vec<mpsc::UnboundedSender<u64>>,
 }
 
@@ -122,7 +122,7 @@ impl SendLoop {
             }
         }
         while let Some((due, intended_ns, lag_ns)) = next_due(&mut self.uplink, self.timing.start_ns) {
-            // Nobody takes it when the trial is being abandoned.
+            // The session has ended when the trial is being abandoned.
             let _ = self.outgoing[due.source as usize].send(intended_ns);
             if self.counts(intended_ns) {
                 self.found.schedule_lag.saturating_record(lag_ns);

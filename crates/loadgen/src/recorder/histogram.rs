@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use model::trial::Quantiles;
 
-/// The longest time that a histogram tells from a longer one: an hour.
+/// The longest time that a histogram can hold: an hour.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 /// Significant decimal digits: a value is off by at most 0.1 %.
 pub const DIGITS: u8 = 3;
@@ -63,7 +63,7 @@ pub(crate) mod in_base64 {
 
     pub(crate) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Histogram<u64>, D::Error> {
         let text = String::deserialize(from)?;
-        super::from_base64(&text).ok_or_else(|| D::Error::custom("this is no histogram"))
+        super::from_base64(&text).ok_or_else(|| D::Error::custom("not a histogram"))
     }
 }
 

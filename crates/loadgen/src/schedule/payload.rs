@@ -82,7 +82,7 @@ impl PayloadSource {
         Ok(Self { payload, pool, text_len, rng, current: Vec::with_capacity(bytes as usize) })
     }
 
-    /// The next payload, and how it stands in a message. `unix_ms` is the time that a chat message tells.
+    /// The next payload, and how it stands in a message. `unix_ms` is the time in a chat message.
     pub fn next(&mut self, unix_ms: u64) -> (&[u8], PayloadKind) {
         match self.payload {
             Payload::Text => (self.cut(), PayloadKind::Text),
@@ -125,9 +125,9 @@ fn printable(rng: &mut Rng) -> u8 {
 fn push_digits(out: &mut Vec<u8>, unix_ms: u64) {
     let smallest = 10u64.pow(TIMESTAMP_DIGITS as u32 - 1);
     let mut rest = unix_ms.clamp(smallest, smallest * 10 - 1);
-    let begin = out.len();
-    out.resize(begin + TIMESTAMP_DIGITS, 0);
-    for digit in out[begin..].iter_mut().rev() {
+    let start = out.len();
+    out.resize(start + TIMESTAMP_DIGITS, 0);
+    for digit in out[start..].iter_mut().rev() {
         *digit = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
@@ -136,14 +136,14 @@ fn push_digits(out: &mut Vec<u8>, unix_ms: u64) {
 /// Appends an object of exactly `bytes` bytes, which must be [`SMALLEST_JSON_BYTES`]
 /// at least.
 fn append_json(out: &mut Vec<u8>, bytes: usize, rng: &mut Rng) {
-    let begin = out.len();
+    let start = out.len();
     let (id, kind) = (rng.u64(..), KINDS[rng.usize(..KINDS.len())]);
     let (euros, cents, quantity) = (rng.u32(1..500), rng.u32(10..100), rng.u32(1..20));
     let head = format!(
         r#"{{"id":"{id:016x}","kind":"{kind}","price":{euros}.{cents},"quantity":{quantity},"text":""#
     );
     out.extend_from_slice(head.as_bytes());
-    let end = begin + bytes - br#""}"#.len();
+    let end = start + bytes - br#""}"#.len();
     while out.len() < end {
         out.extend_from_slice(word(rng).as_bytes());
         out.push(b' ');
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chat_shorter_than_its_json_is_refused() {
+    fn a_chat_shorter_than_its_json_is_rejected() {
         let bytes = SHORTEST_CHAT_BYTES - 1;
         let error = PayloadSource::new(Payload::Chat, bytes, Rng::with_seed(3)).unwrap_err();
         assert_eq!(error, PayloadError::ShortChat { bytes });

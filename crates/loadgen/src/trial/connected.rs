@@ -119,7 +119,7 @@ impl<'a> Connected<'a> {
     }
 }
 
-/// Has the server restarted, if it shall be and there are subscribers who know what that means; the feed is kept then.
+/// Arranges the restart of the server, if the settings ask for one and the subscribers support it; the feed is then logged.
 fn restart(
     spec: &TrialSpec,
     link: Link,
@@ -129,7 +129,7 @@ fn restart(
     let (Some(restart), Some(server_restart)) = (&spec.settings.restart, load.server_restart()) else {
         return Ok((link, None));
     };
-    let (link, successor) = link.kept(Arc::clone(&server_restart)).map_err(TrialError::Thread)?;
+    let (link, successor) = link.make_replayable(Arc::clone(&server_restart)).map_err(TrialError::Thread)?;
     let successor = successor.ok_or(TrialError::NotRestartable)?;
     let restarter = Restarter::start(spec, restart, timing.window_start_ns, server_restart, successor)?;
     Ok((link, Some(restarter)))

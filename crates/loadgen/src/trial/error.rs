@@ -12,7 +12,7 @@ use crate::publisher::PublisherError;
 use crate::schedule::payload::PayloadError;
 use crate::transport::TrustError;
 
-/// Why subscribers that somebody else brought had to give up.
+/// Why subscribers of another crate failed.
 pub type DriverError = Box<dyn Error + Send + Sync>;
 
 /// Why a trial did not run to its end.
@@ -54,7 +54,7 @@ pub enum TrialError {
     /// The server was to be restarted, and no new one listened before the trial's end.
     #[error("the server was to be restarted, and none is back at the end of the drain; {last_error}")]
     NotBack {
-        /// The last thing that went wrong.
+        /// The last error.
         last_error: String,
     },
     /// The publisher shall use the feed, and the server was started without one.
@@ -77,13 +77,13 @@ pub enum TrialError {
         subscribers: u32,
         /// The time that they had.
         seconds: u64,
-        /// The last thing that went wrong.
+        /// The last error.
         last_error: String,
     },
     /// Subscribers lost their connections and received nothing.
     #[error("nothing was delivered; {last_error}")]
     NothingDelivered {
-        /// The last thing that went wrong.
+        /// The last error.
         last_error: String,
     },
     /// What subscribers received is not made of messages.
@@ -94,7 +94,7 @@ pub enum TrialError {
         /// Why the first one cannot.
         source: MessageError,
     },
-    /// The publisher had to give up.
+    /// The publisher failed.
     #[error("the publisher gave up")]
     Publisher(#[source] PublisherError),
     /// The settings ask for what cannot be made.
@@ -114,7 +114,7 @@ pub enum TrialError {
     /// This process cannot have as many connections as it might.
     #[error("raise the number of open files")]
     OpenFiles(#[source] io::Error),
-    /// A load process that brought a part of the subscribers had to give up.
+    /// A load worker failed.
     #[error("load worker {worker} of the load generator")]
     LoadWorker {
         /// Which, from 0.
@@ -122,7 +122,7 @@ pub enum TrialError {
         /// Why.
         source: LoadWorkerError,
     },
-    /// Subscribers that somebody else brought had to give up.
+    /// Subscribers of another crate failed.
     #[error(transparent)]
     Driver(DriverError),
     /// A thread or its runtime cannot be had.

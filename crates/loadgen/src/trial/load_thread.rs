@@ -1,5 +1,5 @@
 //! A load thread: one core, one single-threaded runtime, its share of the subscribers, with a worker for each server process.
-//! It reads its own counters at the window's edges, so that nobody else ever touches them.
+//! It reads its own counters at the window's edges, so that no other thread ever touches them.
 
 use std::io;
 use std::rc::Rc;
@@ -27,16 +27,16 @@ const CONNECTING: u64 = 64;
 /// serves once, and the next ones come with the connection.
 const ONE_AFTER_ANOTHER: u64 = 1;
 /// Subscribers of all threads together that connect at the same time for each server process. A listener's queue is finite;
-/// who does not fit it is tried again by the kernel after a whole second.
+/// the kernel retries a connection that does not fit only after a second.
 const CONNECTING_AT_A_SERVER: u64 = 256;
 /// How often it looks whether there is room for the next one.
 const CONNECT_LOOK: Duration = Duration::from_millis(1);
-/// How often the delivered events are told after the window.
-const TELL: Duration = Duration::from_millis(5);
+/// How often the delivered events are reported after the window.
+const REPORT: Duration = Duration::from_millis(5);
 /// Connections that a server has not closed so long after the last session's end are cut off.
 const LAST_LIMIT: Duration = Duration::from_secs(1);
 
-/// A subscriber to be.
+/// A subscriber that is still to connect.
 #[derive(Debug)]
 pub(super) struct Subscriber {
     pub(super) index: u32,
@@ -46,7 +46,7 @@ pub(super) struct Subscriber {
     pub(super) outgoing: Option<mpsc::UnboundedReceiver<u64>>,
 }
 
-/// What a load thread is told.
+/// What a load thread needs.
 #[derive(Debug)]
 pub(super) struct LoadThread {
     /// By the server process.
@@ -61,15 +61,15 @@ pub(super) struct LoadThread {
     pub(super) core: Option<u32>,
     pub(super) subscribers: Vec<Subscriber>,
     pub(super) subscribe: Subscribe,
-    /// How a server that somebody else wrote is subscribed to.
+    /// How to subscribe at a target, which is no server of ours.
     pub(super) subscription: Option<Subscription>,
-    /// Told once its subscribers could connect.
+    /// Counts the threads whose subscribers could connect.
     pub(super) prepared: Arc<AtomicU64>,
     /// Whether they may.
     pub(super) go: watch::Receiver<bool>,
     /// The trial's phases, once they are fixed.
     pub(super) timing: watch::Receiver<Option<Timing>>,
-    /// Told from the window's end on: what this thread's subscribers were delivered.
+    /// From the window's end on: events that this thread's subscribers received.
     pub(super) delivered: Arc<AtomicU64>,
     pub(super) errors: Arc<ConnectionErrors>,
     /// The restart that is to come.
@@ -93,7 +93,7 @@ impl LoadThread {
         }
         let local = LocalSet::new();
         let edges = local.block_on(&runtime, self.drive(&workers))?;
-        // Whatever task of a technique is left ends here, and closes its connection.
+        // Tasks of a technique that are left end here, and close their connections.
         drop(local);
         Ok(LoadReport::of(edges, &workers))
     }
@@ -119,14 +119,14 @@ impl LoadThread {
         Ok(edges)
     }
 
-    /// What is needed before the first connection is nobody's set-up.
+    /// Fetches what is needed before the first connection, which belongs to no subscriber's set-up.
     async fn prepare(&mut self, workers: &[Rc<WorkerContext>]) {
         for worker in workers {
-            // What goes wrong here goes wrong again, and is told, when a session connects.
+            // An error here comes again when a session connects, and is reported then.
             let _ = worker.prime().await;
         }
         self.prepared.fetch_add(1, Ordering::Relaxed);
-        told(&mut self.go, |go| *go).await;
+        wait_for(&mut self.go, |go| *go).await;
     }
 
     async fn connect(&mut self, workers: &[Rc<WorkerContext>], sessions: &mut JoinSet<()>) {
@@ -151,9 +151,9 @@ impl LoadThread {
         (room / u64::from(self.all_threads.max(1))).clamp(1, CONNECTING)
     }
 
-    /// Reads the counters at both edges, then tells what was delivered until it is cut off.
+    /// Reads the counters at both edges, then reports what was delivered until it is dropped.
     async fn measure(&mut self, workers: &[Rc<WorkerContext>]) -> [Snapshot; 2] {
-        let Some(timing) = told(&mut self.timing, Option::is_some).await else {
+        let Some(timing) = wait_for(&mut self.timing, Option::is_some).await else {
             return [Snapshot::default(); 2];
         };
         for worker in workers {
@@ -163,7 +163,7 @@ impl LoadThread {
         let first = read(workers);
         sleep_until(timing.window_end_ns).await;
         let edges = [first, read(workers)];
-        tokio::task::spawn_local(tell(workers.to_vec(), Arc::clone(&self.delivered)));
+        tokio::task::spawn_local(report(workers.to_vec(), Arc::clone(&self.delivered)));
         edges
     }
 }
@@ -191,25 +191,25 @@ fn connected(workers: &[Rc<WorkerContext>]) -> u64 {
     workers.iter().map(|worker| worker.connected()).sum()
 }
 
-/// Greetings tell when a set-up has ended, and an added delay tells its round trips.
+/// Greetings mark the end of a set-up, and an added delay shows its round trips.
 fn measures_set_ups(settings: &Settings) -> bool {
     settings.greeting && settings.subscribers.added_delay_ns > 0
 }
 
-/// What is told once it is as `wanted`.
-async fn told<T: Copy>(by: &mut watch::Receiver<T>, wanted: fn(&T) -> bool) -> T {
-    match by.wait_for(wanted).await.map(|value| *value) {
+/// The value, once it is as `wanted`.
+async fn wait_for<T: Copy>(receiver: &mut watch::Receiver<T>, wanted: fn(&T) -> bool) -> T {
+    match receiver.wait_for(wanted).await.map(|value| *value) {
         Ok(value) => value,
-        // Whoever would have told it has abandoned the trial; the stop signal follows.
+        // The sender has abandoned the trial; the stop signal follows.
         Err(_) => std::future::pending().await,
     }
 }
 
-async fn tell(workers: Vec<Rc<WorkerContext>>, delivered: Arc<AtomicU64>) {
+async fn report(workers: Vec<Rc<WorkerContext>>, delivered: Arc<AtomicU64>) {
     loop {
         let all = workers.iter().map(|worker| worker.recorder().counters.delivered).sum();
         delivered.store(all, Ordering::Relaxed);
-        tokio::time::sleep(TELL).await;
+        tokio::time::sleep(REPORT).await;
     }
 }
 
@@ -223,7 +223,7 @@ async fn close(mut sessions: JoinSet<()>, limit: Duration) -> Result<(), TrialEr
         }
         Ok(())
     };
-    // Whoever has not ended by then is cut off as the set is dropped.
+    // Sessions that have not ended by then are cut off as the set is dropped.
     tokio::time::timeout(limit, all).await.unwrap_or(Ok(()))
 }
 

@@ -24,7 +24,7 @@ use crate::stop::{self, Stop, Stopper};
 use crate::timing::Timing;
 use crate::transport::{Trust, TrustError};
 
-/// What the load threads are told.
+/// What the load threads need.
 #[derive(Debug)]
 pub(super) struct LoadSpec {
     pub(super) servers: Vec<Server>,
@@ -35,9 +35,9 @@ pub(super) struct LoadSpec {
     /// The threads of the assignment that are started here.
     pub(super) threads: Range<u32>,
     pub(super) subscribe: Subscribe,
-    /// How a server that somebody else wrote is subscribed to.
+    /// How to subscribe at a target, which is no server of ours.
     pub(super) subscription: Option<Subscription>,
-    /// By the subscriber's number; empty when nobody sends.
+    /// By the subscriber's number; empty when no subscriber sends.
     pub(super) outgoing: Outgoing,
 }
 
@@ -88,7 +88,7 @@ impl LoadThreads {
     /// Starts the threads, each on a core, by turns; they prepare to connect.
     pub(super) fn start(spec: LoadSpec) -> Result<Self, TrialError> {
         let (stopper, stop) = stop::channel();
-        let (timing, told) = watch::channel(None);
+        let (timing, phases) = watch::channel(None);
         let mut load = Self {
             threads: Vec::new(),
             stopper,
@@ -132,7 +132,7 @@ impl LoadThreads {
                 subscription: spec.subscription.clone(),
                 prepared: Arc::clone(&load.prepared),
                 go: load.go.subscribe(),
-                timing: told.clone(),
+                timing: phases.clone(),
                 delivered: Arc::default(),
                 errors: Arc::clone(&load.errors),
                 server_restart: load.server_restart.clone(),

@@ -1,8 +1,8 @@
-//! Load processes that each bring a part of the subscribers, as one audience.
+//! Load workers: processes that each run a part of the subscribers, as one driver.
 //!
-//! A process has a limited number of descriptors, and each subscriber takes one. What a part is told goes to its standard
-//! input, what it has to say comes from its standard output, in lines of JSON ([`lines`]). A part ends with its input; one that
-//! says nothing for a while has hung, and is killed.
+//! A process has a limited number of descriptors, and each subscriber takes one. A worker reads commands from its standard
+//! input and writes messages to its standard output, in lines of JSON ([`messages`]). It ends with its input; one that writes
+//! nothing for a while hangs, and is killed.
 
 mod messages;
 mod process;
@@ -24,13 +24,13 @@ use process::WorkerProcess;
 pub use messages::LoadWorkerError;
 pub use worker::{RunWorkerError, run_load_worker};
 
-/// What parts may take to end beyond their subscribers: to write down what they found, on one core by turns.
-const HAND_IN: Duration = Duration::from_secs(10);
+/// Time for workers to write their results after their subscribers have ended, on one core by turns.
+const RESULT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Load processes that subscribe. Dropping it kills them.
 #[derive(Debug)]
 pub(super) struct LoadWorkers {
-    parts: Vec<WorkerProcess>,
+    workers: Vec<WorkerProcess>,
     finish_limit: Duration,
     reconnects: u64,
     last_error: Option<String>,
@@ -41,91 +41,93 @@ impl LoadWorkers {
     pub(super) fn start(spec: &TrialSpec, mut command: impl FnMut() -> Command) -> Result<Self, TrialError> {
         let processes = spec.settings.processes.load.max(1);
         let started = (0..processes).map(|worker| {
-            let order = LoadCommand::Bring { spec: Box::new(spec.clone()), worker };
-            WorkerProcess::start(command(), &order)
+            let bring = LoadCommand::Bring { spec: Box::new(spec.clone()), worker };
+            WorkerProcess::start(command(), &bring)
                 .map_err(|source| TrialError::LoadWorker { worker, source })
         });
         Ok(Self {
-            parts: started.collect::<Result<_, _>>()?,
-            finish_limit: close_limit(&spec.settings) + HAND_IN,
+            workers: started.collect::<Result<_, _>>()?,
+            finish_limit: close_limit(&spec.settings) + RESULT_LIMIT,
             reconnects: 0,
             last_error: None,
         })
     }
 
-    fn tell(&self, order: &LoadCommand) {
-        for part in &self.parts {
-            // One that does not listen has ended, which is noticed by itself.
-            let _ = part.tell(order);
+    fn send(&self, command: &LoadCommand) {
+        for worker in &self.workers {
+            // One that does not read has ended, which is noticed elsewhere.
+            let _ = worker.send(command);
         }
     }
 
     fn sum(&self, of: fn(&WorkerProgress) -> u64) -> u64 {
-        self.parts.iter().map(|part| of(&part.state())).sum()
+        self.workers.iter().map(|worker| of(&worker.progress())).sum()
     }
 
-    fn take_in(&mut self, found: WorkerResult) -> Vec<LoadReport> {
-        self.reconnects += found.reconnects;
-        self.last_error = found.last_error.or(self.last_error.take());
-        found.reports
+    fn take_in(&mut self, result: WorkerResult) -> Vec<LoadReport> {
+        self.reconnects += result.reconnects;
+        self.last_error = result.last_error.or(self.last_error.take());
+        result.reports
     }
 }
 
 impl SubscriberDriver for LoadWorkers {
     fn prepared(&self) -> (u64, u64) {
-        // A part that has not said anything yet is as good as one thread that is not prepared.
-        (self.sum(|state| state.prepared), self.sum(|state| state.threads.max(1)))
+        // A worker that has not reported yet counts as one thread that is not prepared.
+        (self.sum(|progress| progress.prepared), self.sum(|progress| progress.threads.max(1)))
     }
 
     fn connect(&self) {
-        self.tell(&LoadCommand::Connect);
+        self.send(&LoadCommand::Connect);
     }
 
     fn connected(&self) -> u64 {
-        self.sum(|state| state.connected)
+        self.sum(|progress| progress.connected)
     }
 
     fn open(&self, timing: Timing) {
-        self.tell(&LoadCommand::Open(timing));
+        self.send(&LoadCommand::Open(timing));
     }
 
     fn delivered(&self) -> u64 {
-        self.sum(|state| state.delivered)
+        self.sum(|progress| progress.delivered)
     }
 
     fn processes(&self) -> Vec<u32> {
-        self.parts.iter().map(WorkerProcess::pid).collect()
+        self.workers.iter().map(WorkerProcess::pid).collect()
     }
 
     fn reconnects(&self) -> u64 {
-        self.reconnects + self.sum(|state| state.reconnects)
+        self.reconnects + self.sum(|progress| progress.reconnects)
     }
 
     fn last_error(&self) -> Option<String> {
-        self.last_error.clone().or_else(|| self.parts.iter().find_map(|part| part.state().last_error))
+        self.last_error
+            .clone()
+            .or_else(|| self.workers.iter().find_map(|worker| worker.progress().last_error))
     }
 
     fn is_hopeless(&self) -> bool {
-        self.parts.iter().any(|part| part.state().is_hopeless)
+        self.workers.iter().any(|worker| worker.progress().is_hopeless)
     }
 
     fn has_given_up(&self) -> bool {
-        self.parts.iter().any(WorkerProcess::has_given_up)
+        self.workers.iter().any(WorkerProcess::has_given_up)
     }
 
     fn finish(&mut self) -> Result<Vec<LoadReport>, TrialError> {
         let limit_ns = os::now_ns() + self.finish_limit.as_nanos() as u64;
-        // Nobody waits for one that has hung. Later, silence means nothing: they have enough to do.
-        let limits = self.parts.iter().map(|part| if part.has_given_up() { 0 } else { limit_ns });
+        // One that hangs is not waited for. From here on silence means nothing: they have enough to do.
+        let limits = self.workers.iter().map(|worker| if worker.has_given_up() { 0 } else { limit_ns });
         let limits: Vec<u64> = limits.collect();
-        self.tell(&LoadCommand::Finish);
+        self.send(&LoadCommand::Finish);
         let (mut reports, mut failed) = (Vec::new(), None);
-        // All are ended, also behind one that failed.
+        // All are ended, even after one that failed.
         for (worker, (process, limit_ns)) in
-            (0..).zip(std::mem::take(&mut self.parts).into_iter().zip(limits))
+            (0..).zip(std::mem::take(&mut self.workers).into_iter().zip(limits))
         {
             match process.end(limit_ns) {
-                Ok(found) => reports.extend(self.take_in(found)),
+                Ok(result) => reports.extend(self.take_in(result)),
                 Err(source) => failed = failed.or(Some(TrialError::LoadWorker { worker, source })),
             }
         }

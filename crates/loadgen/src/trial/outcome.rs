@@ -27,7 +27,7 @@ pub(super) struct Connecting {
 }
 
 impl Connecting {
-    /// How long it took, by the subscribers' own time where they tell it: it is looked only now and then.
+    /// How long it took, by the subscribers' own time where they report it: the trial looks only now and then.
     pub(super) fn all_ns(self, set_ups: &SetUps) -> u64 {
         let subscribers_ns = set_ups.last_ns.checked_sub(self.allowed_ns);
         subscribers_ns.unwrap_or_else(|| self.seen_ns.saturating_sub(self.allowed_ns))
@@ -50,7 +50,7 @@ pub(super) struct Findings {
     /// By how much the kernel's buffers of TCP grew in the window.
     pub(super) tcp_grown_bytes: i64,
     pub(super) reconnects: u64,
-    /// The last thing that went wrong with a connection.
+    /// The last error of a connection.
     pub(super) last_error: Option<String>,
     pub(super) scheduling_delays_load: Histogram<u64>,
     pub(super) scheduling_delays_server: Option<Histogram<u64>>,
@@ -191,10 +191,10 @@ fn segments(sum: &LoadReport) -> SegmentsByPhase {
 /// The messages' bytes as byte accounting saw them, and as the sessions did.
 fn messages(sum: &LoadReport) -> MessageBytes {
     let (account, counters) = (sum.total.account, sum.recorder.counters);
-    let tapped = |layers: &Layers| (layers.compressed == 0).then_some(layers.payload + layers.stamp);
+    let counted = |layers: &Layers| (layers.compressed == 0).then_some(layers.payload + layers.stamp);
     MessageBytes {
-        tapped_up: tapped(&account.up),
-        tapped_down: tapped(&account.down),
+        counted_up: counted(&account.up),
+        counted_down: counted(&account.down),
         sent: counters.uplink_bytes,
         received: counters.event_bytes,
     }

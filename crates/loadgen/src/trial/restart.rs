@@ -1,7 +1,7 @@
-//! The server's end in the middle of the window, and what the next one is given.
+//! Kills the server in the middle of the window, and hands its successor the log.
 //!
-//! A thread kills the server. Whoever started that sees it die, and starts another one with the same feed; that one is given
-//! the publisher's log, listens only then, and says so. Everything is bounded by [`RESTART_LIMIT`].
+//! A thread kills the server. The server's parent process sees it die, and starts another one with the same feed. That one
+//! reads the publisher's log, listens only then, and reports it. Everything is bounded by [`RESTART_LIMIT`].
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -37,7 +37,7 @@ pub(super) struct Restarter {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread tells the trial.
+/// What the thread reports to the trial.
 #[derive(Debug, Default)]
 struct RestartReport {
     /// What the old server had cost just before it was killed.
@@ -77,7 +77,7 @@ impl Restarter {
     pub(super) fn server(&self) -> ServerProcess {
         match (self.server_restart.killed_ns(), self.server_restart.successor()) {
             (None, _) => ServerProcess::First,
-            (Some(_), None) => ServerProcess::Nobody,
+            (Some(_), None) => ServerProcess::Gone,
             (Some(_), Some(pid)) => ServerProcess::Second(pid),
         }
     }
@@ -108,7 +108,7 @@ pub(super) enum ServerProcess {
     /// The one that it was from the start.
     First,
     /// That one was killed, and no other is there.
-    Nobody,
+    Gone,
     /// The one that took its place.
     Second(u32),
 }
@@ -139,8 +139,8 @@ impl RestartThread {
             return;
         }
         match self.kill() {
-            Ok(()) => self.successor.tell(self.renew()),
-            // The feed is not away, and so nobody would listen there.
+            Ok(()) => self.successor.hand_over(self.renew()),
+            // The feed still has its server, so the publisher would not look there.
             Err(why) => drop(self.report.failed.set(why)),
         }
     }
@@ -148,7 +148,7 @@ impl RestartThread {
     fn kill(&self) -> Result<(), String> {
         let reading = Watched::of(&self.spec).read().map_err(|error| error.to_string())?;
         let _ = self.report.old.set(reading);
-        // Told before it is done: whoever sees the server go must know why.
+        // Before it is done: every thread that sees the server go must know why.
         self.server_restart.kill(os::now_ns());
         os::kill(self.pid).map_err(|error| error.to_string())
     }
@@ -178,7 +178,7 @@ impl RestartThread {
         if pid == self.pid {
             return Err(OfferError::NotThere);
         }
-        self.successor.give(&mut stream, log, STEP_LIMIT)?;
+        self.successor.replay(&mut stream, log, STEP_LIMIT)?;
         self.server_restart.succeed(pid);
         Ok(stream)
     }
@@ -229,7 +229,7 @@ mod tests {
         let restarter = restarter(report);
         // As at an edge that was read just before the kill.
         assert_eq!(restarter.old(ServerProcess::First), None);
-        assert_eq!(restarter.old(ServerProcess::Nobody), Some(ServerReading::default()));
+        assert_eq!(restarter.old(ServerProcess::Gone), Some(ServerReading::default()));
         assert_eq!(restarter.old(ServerProcess::Second(7)), Some(ServerReading::default()));
     }
 
@@ -246,10 +246,10 @@ mod tests {
         let restarter = Restarter::start(&spec, &restart, 0, server_restart, successor).unwrap();
         let begun = Instant::now();
         while restarter.check().is_ok() {
-            assert!(begun.elapsed() < LONGEST, "nobody hears of it");
+            assert!(begun.elapsed() < LONGEST, "the failure is not reported");
             thread::yield_now();
         }
-        assert_eq!(restarter.server(), ServerProcess::First, "nobody was killed");
+        assert_eq!(restarter.server(), ServerProcess::First, "no process was killed");
     }
 
     fn spec(pid: u32, feed: String) -> TrialSpec {

@@ -56,7 +56,7 @@ impl Running<'_> {
     fn watched(&self, server: ServerProcess) -> Watched<'_> {
         match server {
             ServerProcess::First => Watched::of(self.spec),
-            ServerProcess::Nobody => Watched::behind(self.spec, None),
+            ServerProcess::Gone => Watched::behind(self.spec, None),
             ServerProcess::Second(pid) => Watched::behind(self.spec, Some(pid)),
         }
     }
@@ -137,7 +137,7 @@ impl Running<'_> {
         self.restart.as_ref().map_or(Ok(()), Restarter::check)
     }
 
-    /// A server that has ended is told as that, and not as a feed that was closed.
+    /// Reports a server that has ended as that, and not as a feed that was closed.
     fn why_publisher_gave_up(&mut self) -> TrialError {
         let error = self.publisher.finish().err().unwrap_or(PublisherError::Panicked);
         let closed = matches!(

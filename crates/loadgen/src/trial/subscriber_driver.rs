@@ -1,4 +1,4 @@
-//! Who subscribes in a trial: our own load threads, in this process or in several, or subscribers that somebody else brings,
+//! Drives the subscribers of a trial: our own load threads, in this process or in several, or subscribers of another crate,
 //! such as pages of a browser.
 
 use std::fmt;
@@ -14,12 +14,12 @@ use crate::timing::Timing;
 /// By the subscriber's number: yields the intended send time, ns of `CLOCK_MONOTONIC`, of each message as it is due.
 pub type Outgoing = Vec<mpsc::UnboundedReceiver<u64>>;
 
-/// Subscribers that were brought, or why they could not be.
+/// The started subscribers, or why they could not be started.
 pub type Gathered = Result<Box<dyn SubscriberDriver>, TrialError>;
 
-/// Subscribers of a trial. None of these waits but [`finish`](Self::finish), and dropping it ends it.
+/// The subscribers of a trial. No method waits but [`finish`](Self::finish), and dropping it ends it.
 pub trait SubscriberDriver: fmt::Debug {
-    /// How many parts of it could connect now, of so many in all.
+    /// How many threads could connect now, and how many there are.
     fn prepared(&self) -> (u64, u64);
     /// Lets the subscribers connect.
     fn connect(&self);
@@ -33,22 +33,22 @@ pub trait SubscriberDriver: fmt::Debug {
     fn processes(&self) -> Vec<u32> {
         Vec::new()
     }
-    /// What its subscribers share of a restart that is to come; none where none is, or nobody brings such subscribers.
+    /// What its subscribers share of a restart that is to come; none without a restart, or where they do not support one.
     fn server_restart(&self) -> Option<Arc<ServerRestart>> {
         None
     }
     /// How many connections broke and were made again.
     fn reconnects(&self) -> u64;
-    /// The last thing that went wrong with a connection, as the end of a sentence.
+    /// The last error of a connection, as the end of a sentence.
     fn last_error(&self) -> Option<String>;
-    /// Whether somebody will never be connected.
+    /// Whether a subscriber will never be connected.
     fn is_hopeless(&self) -> bool;
-    /// Whether it had to give up; [`finish`](Self::finish) tells why.
+    /// Whether it failed; [`finish`](Self::finish) returns the error.
     fn has_given_up(&self) -> bool;
-    /// Ends every subscriber, in seconds at most, and tells what they found.
+    /// Ends every subscriber, in seconds at most, and returns what they found.
     ///
     /// # Errors
     ///
-    /// When it had to give up.
+    /// When it failed.
     fn finish(&mut self) -> Result<Vec<LoadReport>, TrialError>;
 }

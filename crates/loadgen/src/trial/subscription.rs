@@ -14,11 +14,11 @@ use crate::subscriber::SubscribeError;
 /// The client half of a technique: runs until the session is stopped or the connection ends.
 pub type Subscribe = fn(Session) -> LocalBoxFuture<'static, Result<(), SubscribeError>>;
 
-/// A server that could be reached, and with which nobody got as far as being connected, so many times in a row, is
-/// another one than the trial is about: it speaks something else, or is not trusted.
+/// If a server can be reached and a subscriber still fails to connect this many times in a row, it is not the server that the
+/// trial needs: it speaks something else, or is not trusted.
 const TRIES: u32 = 5;
 
-/// Subscribes again and again until the session is stopped, or the server has cut off a subscriber that does not keep up.
+/// Subscribes again and again until the session is stopped, or the server has cut off a slow consumer.
 pub(super) async fn keep(session: Session, subscribe: Subscribe, errors: &ConnectionErrors) {
     let mut pauses = session.pauses();
     let mut tries = 0;
@@ -51,7 +51,7 @@ pub(super) async fn keep(session: Session, subscribe: Subscribe, errors: &Connec
 fn take_in(session: &Session, result: &Result<(), SubscribeError>, errors: &ConnectionErrors) {
     match result {
         Ok(()) => errors.note_end(),
-        // In a server restart they are many and all alike.
+        // A server restart causes many, all alike.
         Err(SubscribeError::Connect { .. }) if session.awaits_successor() => {}
         Err(error) => errors.note(error),
     }
@@ -93,12 +93,12 @@ impl ConnectionErrors {
         self.reconnects.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Says that a subscriber will never be connected.
+    /// Notes that a subscriber will never be connected.
     pub(super) fn give_up(&self) {
         self.hopeless.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody will never be connected.
+    /// Whether a subscriber will never be connected.
     pub(super) fn is_hopeless(&self) -> bool {
         self.hopeless.load(Ordering::Relaxed)
     }

@@ -1,9 +1,9 @@
-//! What a reader of a trial's figures must know.
+//! Warnings that a reader of a trial's figures needs.
 
 use model::trial::{Counts, Instrument, Quantiles, TrialSpec};
 use model::warning::Warning;
 
-/// From here on the load generator's own queueing is part of the latency.
+/// Above this the load generator's own queueing is part of the latency.
 const MOST_BUSY: f64 = 0.9;
 /// At p99 the schedule may be this late.
 const MOST_LAG_NS: u64 = 1_000_000;
@@ -14,14 +14,14 @@ const MOST_SCHEDULING_DELAY_NS: u64 = 20_000_000;
 /// by the sessions that sent and received them. Of what was compressed, byte accounting sees no messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct MessageBytes {
-    pub(super) tapped_up: Option<u64>,
-    pub(super) tapped_down: Option<u64>,
+    pub(super) counted_up: Option<u64>,
+    pub(super) counted_down: Option<u64>,
     pub(super) sent: u64,
     pub(super) received: u64,
 }
 
-/// The warnings that the findings of the trial that `spec` describes call for. So many connections broke because the server
-/// was restarted, which is what was asked for.
+/// The warnings for the trial that `spec` describes. `excused` connections broke because the server was restarted, as the
+/// settings asked.
 pub(super) fn of(
     spec: &TrialSpec,
     counts: &Counts,
@@ -81,17 +81,17 @@ fn shares_cores(load: &[u32], server: &[u32]) -> bool {
     load.is_empty() || server.is_empty() || load.iter().any(|core| server.contains(core))
 }
 
-/// Tap − sessions, up and down. Only where everything arrived on connections that held: of a message that was cut off,
+/// Byte accounting − sessions, up and down. Only where everything arrived on connections that held: of a message that was cut off,
 /// byte accounting may have seen all and the session nothing.
 fn disagreement(counts: &Counts, messages: &MessageBytes) -> (i64, i64) {
     let cut_off = counts.reconnects > 0 || counts.lost > 0 || counts.uplink_sent < counts.uplink_due;
     if cut_off {
         return (0, 0);
     }
-    let difference = |tapped: Option<u64>, sessions: u64| {
-        tapped.map_or(0, |tapped| tapped.cast_signed().wrapping_sub(sessions.cast_signed()))
+    let difference = |counted: Option<u64>, sessions: u64| {
+        counted.map_or(0, |counted| counted.cast_signed().wrapping_sub(sessions.cast_signed()))
     };
-    (difference(messages.tapped_up, messages.sent), difference(messages.tapped_down, messages.received))
+    (difference(messages.counted_up, messages.sent), difference(messages.counted_down, messages.received))
 }
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopwatch_that_was_the_bottleneck_is_told() {
+    fn a_stopwatch_that_was_the_bottleneck_is_reported() {
         let (lag_ns, scheduling_delay_ns) = (MOST_LAG_NS * 2, MOST_SCHEDULING_DELAY_NS * 2);
         let instrument = Instrument {
             schedule_lag: quantiles(lag_ns),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_that_are_shared_or_not_fixed_are_told() {
+    fn cores_that_are_shared_or_not_fixed_are_reported() {
         for cores in [[&[1][..], &[]], [&[], &[0]], [&[0, 1], &[1, 2]]] {
             let found = warnings(cores, 0, &MessageBytes::default(), &Instrument::default());
             assert_eq!(found, [Warning::NotPinned], "{cores:?}");
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_connections_and_events_out_of_order_are_told() {
+    fn broken_connections_and_events_out_of_order_are_reported() {
         let counts = Counts { reconnects: 2, duplicate: 3, reordered: 1, ..Counts::default() };
         let found = on_cores(&[1], &[0], &counts, &MessageBytes::default(), &Instrument::default());
         let expected = [Warning::Reconnects { count: 2 }, Warning::Disordered { duplicate: 3, reordered: 1 }];
@@ -167,25 +167,25 @@ mod tests {
 
     #[test]
     fn connections_that_a_restart_broke_are_no_reason_to_worry_and_others_are() {
-        let told = |excused| {
+        let warnings = |excused| {
             let mut warnings = vec![Warning::NotPinned, Warning::Reconnects { count: 200 }];
             excuse(&mut warnings, excused);
             warnings
         };
-        assert_eq!(told(200), [Warning::NotPinned]);
-        assert_eq!(told(197), [Warning::NotPinned, Warning::Reconnects { count: 3 }]);
+        assert_eq!(warnings(200), [Warning::NotPinned]);
+        assert_eq!(warnings(197), [Warning::NotPinned, Warning::Reconnects { count: 3 }]);
     }
 
     #[test]
-    fn a_tap_that_saw_other_messages_than_the_sessions_is_told() {
-        let messages = MessageBytes { tapped_up: Some(6), sent: 5, tapped_down: Some(7), received: 10 };
+    fn byte_accounting_that_saw_other_messages_than_the_sessions_is_reported() {
+        let messages = MessageBytes { counted_up: Some(6), sent: 5, counted_down: Some(7), received: 10 };
         let found = warnings([&[1], &[0]], 0, &messages, &Instrument::default());
         assert_eq!(found, [Warning::BytesDoNotAddUp { up: 1, down: -3 }]);
         // What was cut off may have been seen by one of them only.
         let cut_off = warnings([&[1], &[0]], 1, &messages, &Instrument::default());
         assert_eq!(cut_off, [Warning::Reconnects { count: 1 }]);
         // What was compressed was seen by the sessions only.
-        let compressed = MessageBytes { tapped_down: None, tapped_up: Some(5), ..messages };
+        let compressed = MessageBytes { counted_down: None, counted_up: Some(5), ..messages };
         assert_eq!(warnings([&[1], &[0]], 0, &compressed, &Instrument::default()), []);
     }
 }

@@ -46,7 +46,7 @@ impl<'a> Watched<'a> {
     pub(super) fn read(self) -> Result<ServerReading, TrialError> {
         let mut sum = ServerReading::default();
         for pid in self.roots() {
-            // Of a server that somebody else wrote, all processes below count, too.
+            // Of a target, all processes below count, too.
             let read =
                 if self.spec.target.is_some() { ServerReading::of_tree } else { ServerReading::of_process };
             let reading = read(pid);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_process_that_is_not_there_is_told_as_ended() {
+    fn a_server_process_that_does_not_exist_is_reported_as_ended() {
         let (own, gone) = (Some(std::process::id()), Some(u32::MAX));
         let subscription = Subscription {
             path: "/".to_owned(),

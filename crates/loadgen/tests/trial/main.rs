@@ -1,4 +1,4 @@
-//! Whole trials against a small server of the test's own, which does what it is told to: lose, repeat, swap, cut.
+//! Whole trials against a small server of the test's own, which follows a script: lose, repeat, swap, cut.
 
 mod server;
 
@@ -101,7 +101,7 @@ fn what_is_lost_comes_again_or_late_is_counted_for_each_subscriber() {
     let mut settings = settings();
     settings.phases.drain_ns = 200 * MS;
     let counts = run(settings, script).unwrap().counts;
-    assert_eq!(counts.lost, SUBSCRIBERS, "an event that nobody received is missing at each of them");
+    assert_eq!(counts.lost, SUBSCRIBERS, "an event that no subscriber received is lost at each of them");
     assert_eq!((counts.duplicate, counts.reordered), (SUBSCRIBERS, SUBSCRIBERS));
     assert_eq!(counts.delivered + counts.lost, counts.expected);
 }
@@ -150,13 +150,13 @@ fn a_server_that_goes_in_mid_trial_ends_it_with_the_reason() {
 }
 
 #[test]
-fn a_server_that_sends_something_else_than_messages_is_told() {
+fn a_server_that_sends_something_else_than_messages_is_reported() {
     let error = run(settings(), Script { content: Content::Malformed, ..Script::default() }).unwrap_err();
     assert!(matches!(error, TrialError::Unreadable { count, .. } if count > 0), "{error}");
 }
 
 #[test]
-fn a_server_that_lets_all_subscribers_go_is_told_with_its_words() {
+fn a_server_that_lets_all_subscribers_go_is_reported_with_its_words() {
     let mut settings = settings();
     settings.phases.drain_ns = 200 * MS;
     let script = Script { content: Content::Text(b"too slow"), ..Script::default() };
@@ -166,7 +166,7 @@ fn a_server_that_lets_all_subscribers_go_is_told_with_its_words() {
 }
 
 #[test]
-fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_told_at_once() {
+fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_reported_at_once() {
     let mut impossible = settings();
     impossible.events.payload_bytes = loadgen::schedule::payload::SHORTEST_CHAT_BYTES - 1;
     let error = run(impossible, Script::default()).unwrap_err();

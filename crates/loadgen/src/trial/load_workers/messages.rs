@@ -1,4 +1,4 @@
-//! What a load process that brings a part of the subscribers is told and says: a line of JSON each.
+//! What a load worker reads and writes, a line of JSON each, and why one fails.
 
 use std::io;
 use std::process::ExitStatus;
@@ -9,34 +9,34 @@ use serde::{Deserialize, Serialize};
 use crate::timing::Timing;
 use crate::trial::load_report::LoadReport;
 
-/// What a part is told, in this order.
+/// What a worker reads, in this order.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum LoadCommand {
-    /// Prepare to connect the subscribers of this part.
+    /// Prepare to connect the subscribers of this worker.
     Bring {
         /// The whole trial.
         spec: Box<TrialSpec>,
-        /// Which part of it, from 0.
+        /// Which worker, from 0.
         worker: u32,
     },
     /// Connect.
     Connect,
     /// The phases are these.
     Open(Timing),
-    /// End every subscriber, and say what was found.
+    /// End every subscriber, and write the result.
     Finish,
 }
 
-/// What a part says.
+/// What a worker writes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum WorkerMessage {
-    /// How far it is; again and again.
-    WorkerProgress(WorkerProgress),
-    /// What it found; the last word.
-    WorkerResult(WorkerResult),
-    /// It had to give up; the last word.
+    /// How far it is; repeatedly.
+    Progress(WorkerProgress),
+    /// The result; the last message.
+    Result(WorkerResult),
+    /// It failed; the last message.
     Failed {
         /// Who is to blame.
         side: Side,
@@ -45,7 +45,7 @@ pub(super) enum WorkerMessage {
     },
 }
 
-/// How far a part is.
+/// How far a worker is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct WorkerProgress {
     /// Threads that could connect.
@@ -59,7 +59,7 @@ pub(super) struct WorkerProgress {
     pub(super) is_hopeless: bool,
 }
 
-/// What a part found.
+/// What a worker found.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct WorkerResult {
     pub(super) reports: Vec<LoadReport>,
@@ -67,28 +67,28 @@ pub(super) struct WorkerResult {
     pub(super) last_error: Option<String>,
 }
 
-/// Why a load process that brings a part of the subscribers had to give up, as its supervisor sees it.
+/// Why a load worker failed, as the trial sees it.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadWorkerError {
     /// It could not be started.
     #[error("it cannot be started")]
     Start(#[source] io::Error),
-    /// It could not be told what to do.
+    /// It did not read a command.
     #[error("it does not listen")]
-    Deaf(#[source] io::Error),
+    NotReading(#[source] io::Error),
     /// It ended too early.
     #[error("it ended with {0}")]
     Ended(ExitStatus),
-    /// It said nothing for too long, and was killed.
+    /// It wrote nothing for too long, and was killed.
     #[error("it said nothing for {seconds} s")]
     Silent {
         /// For how long.
         seconds: u64,
     },
-    /// It said something that a part does not say.
+    /// It wrote something else than a message.
     #[error("it said {0}")]
-    Rubbish(String),
-    /// It gave up by itself.
+    NotAMessage(String),
+    /// It reported an error.
     #[error("{reason}")]
     Failed {
         /// Who is to blame.

@@ -1,4 +1,4 @@
-//! The load process itself: brings its part of the subscribers, does as it is told, and says how far it is.
+//! The load worker itself: runs its part of the subscribers, follows commands, and reports its progress.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -14,57 +14,58 @@ use crate::trial::load_threads::LoadThreads;
 use crate::trial::subscriber_driver::SubscriberDriver;
 use crate::trial::subscription::Subscribe;
 
-/// How often it looks how far it is, and says so if that has changed.
+/// How often it checks its progress, and reports a change.
 const LOOK: Duration = Duration::from_millis(10);
-/// So often it says something in any case.
+/// It writes something at least this often.
 const SIGN_OF_LIFE_NS: u64 = 1_000_000_000;
 
-/// Why a process cannot bring its part of the subscribers.
+/// Why a load worker cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunWorkerError {
-    /// It was told something that is no order, or none that may come now.
-    #[error("a part is told to bring subscribers, connect, open and finish, in lines of JSON, not {0:?}")]
-    NotAnOrder(String),
-    /// Nobody gives orders any more.
-    #[error("nobody awaits what was found")]
+    /// It read something that is no command, or none that may come now.
+    #[error("a load worker expects bring, connect, open and finish, in lines of JSON, not {0:?}")]
+    NotACommand(String),
+    /// Its input has ended.
+    #[error("nobody awaits the result")]
     Abandoned,
     /// There is no such technique.
     #[error("there is no technique {0}")]
     NoTechnique(String),
-    /// Nobody listens.
-    #[error("tell what was found")]
-    Unheard(#[source] io::Error),
+    /// Its output was closed.
+    #[error("write the result")]
+    Write(#[source] io::Error),
 }
 
-/// Brings a part of a trial's subscribers. `orders` are the lines of its standard input, `output` is its standard output;
-/// whoever calls this ends the process when the input ends. `subscribe` knows the techniques by their slugs. What went wrong
-/// with the subscribers is told on `output`.
+/// Runs a part of a trial's subscribers. `commands` are the lines of its standard input, `output` is its standard output; the
+/// caller ends the process when the input ends. `subscribe` finds a technique by its slug. Errors of the subscribers are
+/// reported on `output`.
 ///
 /// # Errors
 ///
-/// When the orders are none, or nobody listens.
+/// When a command cannot be read, or the output is closed.
 pub fn run_load_worker(
-    orders: &Receiver<String>,
+    commands: &Receiver<String>,
     output: &mut dyn Write,
     subscribe: impl FnOnce(&str) -> Option<Subscribe>,
 ) -> Result<(), RunWorkerError> {
-    let LoadCommand::Bring { spec, worker } = order(&orders.recv().map_err(|_| RunWorkerError::Abandoned)?)?
+    let LoadCommand::Bring { spec, worker } =
+        parse_command(&commands.recv().map_err(|_| RunWorkerError::Abandoned)?)?
     else {
-        return Err(RunWorkerError::NotAnOrder("nothing to bring".to_owned()));
+        return Err(RunWorkerError::NotACommand("nothing to bring".to_owned()));
     };
     let technique = spec.technique.clone();
     let subscribe = subscribe(&technique).ok_or(RunWorkerError::NoTechnique(technique))?;
-    let last = match brought(&spec, worker, subscribe) {
+    let last = match start(&spec, worker, subscribe) {
         Ok(mut load) => {
-            follow(&load, orders, output)?;
-            found(&mut load)
+            follow(&load, commands, output)?;
+            finish(&mut load)
         }
         Err(error) => failed(&error),
     };
-    say(output, &last)
+    write(output, &last)
 }
 
-fn brought(spec: &TrialSpec, worker: u32, subscribe: Subscribe) -> Result<LoadThreads, TrialError> {
+fn start(spec: &TrialSpec, worker: u32, subscribe: Subscribe) -> Result<LoadThreads, TrialError> {
     os::raise_open_files().map_err(TrialError::OpenFiles)?;
     let cores = &spec.load_cores;
     os::pin(cores).map_err(|source| TrialError::Pin { cores: cores.clone(), source })?;
@@ -73,35 +74,35 @@ fn brought(spec: &TrialSpec, worker: u32, subscribe: Subscribe) -> Result<LoadTh
     LoadThreads::of(spec, assignment, threads, subscribe, Vec::new())
 }
 
-/// Does as it is told until it shall finish, or must.
+/// Follows commands until it shall finish, or must.
 fn follow(
     load: &LoadThreads,
-    orders: &Receiver<String>,
+    commands: &Receiver<String>,
     output: &mut dyn Write,
 ) -> Result<(), RunWorkerError> {
-    let (mut said, mut said_ns) = (WorkerProgress::default(), 0);
+    let (mut reported, mut reported_ns) = (WorkerProgress::default(), 0);
     while !load.has_given_up() {
-        let state = state(load);
-        if state != said || os::now_ns() - said_ns >= SIGN_OF_LIFE_NS {
-            say(output, &WorkerMessage::WorkerProgress(state.clone()))?;
-            (said, said_ns) = (state, os::now_ns());
+        let progress = progress(load);
+        if progress != reported || os::now_ns() - reported_ns >= SIGN_OF_LIFE_NS {
+            write(output, &WorkerMessage::Progress(progress.clone()))?;
+            (reported, reported_ns) = (progress, os::now_ns());
         }
-        let line = match orders.recv_timeout(LOOK) {
+        let line = match commands.recv_timeout(LOOK) {
             Ok(line) => line,
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Err(RunWorkerError::Abandoned),
         };
-        match order(&line)? {
+        match parse_command(&line)? {
             LoadCommand::Connect => load.connect(),
             LoadCommand::Open(timing) => load.open(timing),
             LoadCommand::Finish => break,
-            LoadCommand::Bring { .. } => return Err(RunWorkerError::NotAnOrder(line)),
+            LoadCommand::Bring { .. } => return Err(RunWorkerError::NotACommand(line)),
         }
     }
     Ok(())
 }
 
-fn state(load: &LoadThreads) -> WorkerProgress {
+fn progress(load: &LoadThreads) -> WorkerProgress {
     let (prepared, threads) = load.prepared();
     WorkerProgress {
         prepared,
@@ -114,9 +115,9 @@ fn state(load: &LoadThreads) -> WorkerProgress {
     }
 }
 
-fn found(load: &mut LoadThreads) -> WorkerMessage {
+fn finish(load: &mut LoadThreads) -> WorkerMessage {
     match load.finish() {
-        Ok(reports) => WorkerMessage::WorkerResult(WorkerResult {
+        Ok(reports) => WorkerMessage::Result(WorkerResult {
             reports,
             reconnects: load.reconnects(),
             last_error: load.last_error(),
@@ -136,14 +137,14 @@ fn failed(error: &TrialError) -> WorkerMessage {
     WorkerMessage::Failed { side: error.side(), reason }
 }
 
-fn order(line: &str) -> Result<LoadCommand, RunWorkerError> {
-    serde_json::from_str(line).map_err(|_| RunWorkerError::NotAnOrder(line.trim_end().to_owned()))
+fn parse_command(line: &str) -> Result<LoadCommand, RunWorkerError> {
+    serde_json::from_str(line).map_err(|_| RunWorkerError::NotACommand(line.trim_end().to_owned()))
 }
 
-fn say(output: &mut dyn Write, word: &WorkerMessage) -> Result<(), RunWorkerError> {
-    let written = serde_json::to_writer(&mut *output, word).map_err(io::Error::from);
+fn write(output: &mut dyn Write, message: &WorkerMessage) -> Result<(), RunWorkerError> {
+    let written = serde_json::to_writer(&mut *output, message).map_err(io::Error::from);
     written
         .and_then(|()| output.write_all(b"\n"))
         .and_then(|()| output.flush())
-        .map_err(RunWorkerError::Unheard)
+        .map_err(RunWorkerError::Write)
 }
