@@ -2,8 +2,8 @@
 
 use model::byte_account::Layers;
 
+use crate::overhead::fixed_exchange::{FixedExchange, STAMP};
 use crate::overhead::heads;
-use crate::overhead::rig::{Exchange, STAMP};
 
 /// A masked close frame with a code: header 2, mask 4, code 2 (RFC 6455 §5.2, §5.5.1).
 const CLOSE_UP: u64 = 2 + 4 + 2;
@@ -21,7 +21,7 @@ fn event(payload: u64) -> Layers {
 #[test]
 fn a_short_poll_costs_its_two_heads_and_a_newline() {
     for payload in PAYLOADS {
-        let found = Exchange::down("short-polling", payload as usize).run();
+        let found = FixedExchange::down("short-polling", payload as usize).run();
         let body = STAMP + payload + 1;
         let asked = heads::get("/events?channel=0&after=0", found.address);
         assert_eq!(found.account.up, Layers { request_head: asked, ..Layers::default() });
@@ -33,11 +33,11 @@ fn a_short_poll_costs_its_two_heads_and_a_newline() {
 #[test]
 fn a_short_poll_that_finds_nothing_is_control_both_ways() {
     let done = |found: &loadgen::session::Snapshot| found.counters.empty_responses >= 3;
-    let exchange = Exchange {
+    let exchange = FixedExchange {
         published: Vec::new(),
         interval_ns: 1_000_000,
         done,
-        ..Exchange::down("short-polling", 0)
+        ..FixedExchange::down("short-polling", 0)
     };
     let found = exchange.run();
     let (polls, answers) = (found.account.up, found.account.down);
@@ -51,7 +51,8 @@ fn a_short_poll_that_finds_nothing_is_control_both_ways() {
 #[test]
 fn several_events_in_one_poll_share_its_heads() {
     let done = |found: &loadgen::session::Snapshot| found.counters.events == 3;
-    let exchange = Exchange { published: vec![10, 20, 30], done, ..Exchange::down("short-polling", 0) };
+    let exchange =
+        FixedExchange { published: vec![10, 20, 30], done, ..FixedExchange::down("short-polling", 0) };
     let found = exchange.run();
     let expected = Layers {
         response_head: heads::found(3 * (STAMP + 1) + 60),
@@ -66,7 +67,7 @@ fn several_events_in_one_poll_share_its_heads() {
 #[test]
 fn a_long_poll_costs_its_two_heads_and_a_newline_and_the_next_one_waits() {
     for payload in PAYLOADS {
-        let found = Exchange::down("long-polling", payload as usize).run();
+        let found = FixedExchange::down("long-polling", payload as usize).run();
         let body = STAMP + payload + 1;
         let up = found.account.up;
         let asked = heads::get("/events?channel=0&after=0", found.address);
@@ -93,7 +94,7 @@ fn an_ndjson_event_costs_a_newline_and_a_chunk() {
         (65_536 - 48, 5 + 4),
     ];
     for (payload, chunk_framing) in chunks {
-        let found = Exchange::down("http-streaming-ndjson", payload as usize).run();
+        let found = FixedExchange::down("http-streaming-ndjson", payload as usize).run();
         let asked = heads::get("/stream?channel=0&after=0", found.address);
         assert_eq!(found.account.up, Layers { request_head: asked, ..Layers::default() });
         let response_head = heads::stream("application/x-ndjson");
@@ -115,7 +116,7 @@ fn a_server_sent_event_costs_its_fields_and_a_chunk() {
         (4_096 - round, 4 + 4),
     ];
     for (payload, chunk_framing) in chunks {
-        let found = Exchange::down("http-streaming-sse", payload as usize).run();
+        let found = FixedExchange::down("http-streaming-sse", payload as usize).run();
         let asked = heads::get("/stream?channel=0&after=0", found.address);
         assert_eq!(found.account.up, Layers { request_head: asked, ..Layers::default() });
         // The reconnection time comes first, a chunk of 13 bytes: one digit.
@@ -135,7 +136,7 @@ fn a_server_sent_event_costs_its_fields_and_a_chunk() {
 fn a_websocket_event_costs_a_frame_header() {
     // RFC 6455 §5.2: 2 bytes, 2 more from 126 on, 8 more from 65,536 on.
     for (payload, header) in PAYLOADS.into_iter().zip([2, 2, 2, 4, 4, 10]) {
-        let found = Exchange::down("websocket", payload as usize).run();
+        let found = FixedExchange::down("websocket", payload as usize).run();
         let asked = heads::upgrade("/ws?channel=0&after=0", found.address);
         assert_eq!(found.account.up, Layers { handshake: asked, control: CLOSE_UP, ..Layers::default() });
         let answered = Layers {
@@ -151,7 +152,7 @@ fn a_websocket_event_costs_a_frame_header() {
 #[test]
 fn a_raw_tcp_event_costs_four_bytes() {
     for payload in PAYLOADS {
-        let found = Exchange::down("raw-tcp", payload as usize).run();
+        let found = FixedExchange::down("raw-tcp", payload as usize).run();
         let hello = 4 + "channel=0&after=0".len() as u64;
         assert_eq!(found.account.up, Layers { handshake: hello, ..Layers::default() });
         assert_eq!(found.account.down, Layers { message_framing: 4, ..event(payload) });

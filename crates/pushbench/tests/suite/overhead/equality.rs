@@ -6,21 +6,22 @@ use model::byte_account::{Account, Layers};
 use model::settings::{HeaderProfile, Transport};
 use theory::prediction::{Both, layer};
 
+use crate::overhead::fixed_exchange::{FixedExchange, STAMP};
 use crate::overhead::heads;
-use crate::overhead::rig::{Exchange, STAMP};
-use crate::overhead::ways::{
-    Asked, DOWN, LONG_POLL, PAYLOADS, POST, RAW_TCP_UP, WEBSOCKET_UP, Way, assert_equal,
+use crate::overhead::predictions::{
+    DOWN, DirectedTechnique, LONG_POLL, PAYLOADS, POST, PredictionInput, RAW_TCP_UP, WEBSOCKET_UP,
+    assert_equal,
 };
 
 /// Nothing in it is left open.
-fn assert_exact(found: &Account, predicted: Both, way: Way, of: &str) {
+fn assert_exact(found: &Account, predicted: Both, way: DirectedTechnique, of: &str) {
     assert!(predicted.is_exact(), "{of}: {predicted:?}");
     let predicted = predicted.and(way.closing(&Transport::default()));
     assert_equal(found, &predicted, &format!("{}, {of}", way.technique));
 }
 
 /// The long poll that waits for the next event, if it was sent before the trial ended.
-fn take_the_next_poll(account: &mut Account, way: Way) {
+fn take_the_next_poll(account: &mut Account, way: DirectedTechnique) {
     if way.technique == LONG_POLL.technique {
         account.up.unfinished = 0;
     }
@@ -30,9 +31,9 @@ fn take_the_next_poll(account: &mut Account, way: Way) {
 fn an_event_costs_what_theory_says() {
     for way in DOWN {
         for payload in PAYLOADS {
-            let mut found = Exchange::down(way.technique, payload as usize).run();
+            let mut found = FixedExchange::down(way.technique, payload as usize).run();
             take_the_next_poll(&mut found.account, way);
-            let predicted = way.predicted(&Asked::one(payload), found.address).total(1);
+            let predicted = way.predicted(&PredictionInput::one(payload), found.address).total(1);
             assert_exact(&found.account, predicted, way, &format!("a payload of {payload}"));
         }
     }
@@ -42,9 +43,10 @@ fn an_event_costs_what_theory_says() {
 fn heads_of_every_profile_cost_what_theory_says() {
     for way in DOWN {
         for profile in [HeaderProfile::Browser, HeaderProfile::BrowserSession] {
-            let mut found = Exchange { headers: profile, ..Exchange::down(way.technique, 100) }.run();
+            let mut found =
+                FixedExchange { headers: profile, ..FixedExchange::down(way.technique, 100) }.run();
             take_the_next_poll(&mut found.account, way);
-            let asked = Asked { profile, ..Asked::one(100) };
+            let asked = PredictionInput { profile, ..PredictionInput::one(100) };
             let predicted = way.predicted(&asked, found.address).total(1);
             assert_exact(&found.account, predicted, way, &format!("{profile:?}"));
         }
@@ -58,9 +60,9 @@ fn a_batch_costs_what_theory_says() {
     let done = |found: &Snapshot| found.counters.events == EVENTS;
     for way in DOWN {
         let published = vec![33; EVENTS as usize];
-        let mut found = Exchange { published, done, ..Exchange::down(way.technique, 33) }.run();
+        let mut found = FixedExchange { published, done, ..FixedExchange::down(way.technique, 33) }.run();
         take_the_next_poll(&mut found.account, way);
-        let asked = Asked { batch: EVENTS, ..Asked::one(33) };
+        let asked = PredictionInput { batch: EVENTS, ..PredictionInput::one(33) };
         let predicted = way.predicted(&asked, found.address).total(1);
         assert_exact(&found.account, predicted, way, "a batch");
     }
@@ -71,8 +73,8 @@ fn a_message_costs_what_theory_says() {
     let is_sent = |found: &Snapshot| found.account.up.stamp == STAMP;
     for way in [WEBSOCKET_UP, RAW_TCP_UP] {
         for payload in PAYLOADS {
-            let found = Exchange::up(way.technique, payload as u32, is_sent).run();
-            let predicted = way.predicted(&Asked::one(payload), found.address).total(1);
+            let found = FixedExchange::up(way.technique, payload as u32, is_sent).run();
+            let predicted = way.predicted(&PredictionInput::one(payload), found.address).total(1);
             assert_exact(&found.account, predicted, way, &format!("a payload of {payload}"));
         }
     }
@@ -86,10 +88,10 @@ fn a_posted_message_costs_what_theory_says() {
         up.stamp == STAMP && down.response_head > 0 && up.unfinished > 0
     };
     for payload in PAYLOADS {
-        let mut found = Exchange::up(POST.technique, payload as u32, is_answered).run();
+        let mut found = FixedExchange::up(POST.technique, payload as u32, is_answered).run();
         let held = std::mem::take(&mut found.account.up.unfinished);
         assert_eq!(held, heads::get("/events?channel=0&after=0", found.address));
-        let predicted = POST.predicted(&Asked::one(payload), found.address).total(1);
+        let predicted = POST.predicted(&PredictionInput::one(payload), found.address).total(1);
         assert_exact(&found.account, predicted, POST, &format!("a payload of {payload}"));
     }
 }

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use model::settings::HeaderProfile;
 
+use crate::overhead::fixed_exchange::FixedExchange;
 use crate::overhead::heads;
-use crate::overhead::rig::Exchange;
 
 const COOKIE_LINE: u64 = "cookie: ".len() as u64 + 1_024 + 2;
 
 fn up(technique: &'static str, headers: HeaderProfile) -> (u64, SocketAddr) {
-    let found = Exchange { headers, ..Exchange::down(technique, 5) }.run();
+    let found = FixedExchange { headers, ..FixedExchange::down(technique, 5) }.run();
     let up = found.account.up;
     (up.request_head + up.handshake, found.address)
 }

@@ -1,4 +1,4 @@
-//! Socket.IO by each of its ways, to the byte: what opens a session, an event, a message, and what ends it.
+//! Socket.IO by each of its transports, to the byte: what opens a session, an event, a message, and what ends it.
 
 use std::net::SocketAddr;
 
@@ -8,19 +8,19 @@ use model::byte_account::{Account, Layers};
 use model::settings::SocketIoTransports::{self, Polling, Upgrade, Websocket};
 use model::settings::{HeaderProfile, Transport};
 use theory::case::{Compression, Date, Direction, Head, Message, Security, Version};
-use theory::opening::{Exchange as Opened, Opening};
+use theory::opening::{Exchange as OpeningExchange, Opening};
 use theory::prediction::{Both, Exactness, Layers as Predicted, layer};
 use theory::websocket::{self, Mask};
 use theory::{Case, engine_io, predict, predict_opening, socket_io};
 
+use crate::overhead::fixed_exchange::{ExchangeResult, FixedExchange, STAMP};
 use crate::overhead::heads;
-use crate::overhead::rig::{Exchange, Found, STAMP};
-use crate::overhead::ways::{PAYLOADS, assert_equal};
+use crate::overhead::predictions::{PAYLOADS, assert_equal};
 
 const SLUG: &str = "socketio";
 /// The ids that the library gives: 12 bytes in base64.
 const SID: &str = "AAAAAAAAAAAAAAAA";
-/// What the rig's subscriber begins with.
+/// The first data of the subscriber.
 const AUTH: &str = r#"{"channel":0,"after":0}"#;
 const DATE: (&str, &str) = ("date", "Sun, 22 Nov 2026 18:47:06 GMT");
 /// A CONNECT, with the type of its Engine.IO packet.
@@ -28,14 +28,14 @@ const CONNECT: u64 = engine_io::TYPE + 1 + AUTH.len() as u64;
 /// `41`.
 const DISCONNECT: u64 = engine_io::TYPE + socket_io::TYPE;
 
-/// What the heads of a session say, which are alike in every request of a kind.
-struct Session {
+/// The fields of a session's requests, which are equal in every request of a kind.
+struct SessionHeads {
     poll: Vec<(String, String)>,
     post: Vec<(String, String)>,
     upgrade: Vec<(String, String)>,
 }
 
-impl Session {
+impl SessionHeads {
     fn at(address: SocketAddr, profile: HeaderProfile) -> Self {
         let fields = |kind| -> Vec<(String, String)> {
             let fields = headers::headers(profile, kind, &Transport::default(), address);
@@ -67,24 +67,24 @@ fn upgrading(sid: &str) -> String {
     polling(sid).replace("polling&t=abcd1234", "websocket")
 }
 
-/// What theory is asked, with the heads of a session by their kind.
-struct Asked {
-    session: Session,
+/// Predictions for a session, with its heads by kind.
+struct SessionPrediction {
+    session: SessionHeads,
     targets: [String; 3],
     upgrade: String,
 }
 
-impl Asked {
-    fn of(found: &Found, transports: SocketIoTransports, profile: HeaderProfile) -> Self {
+impl SessionPrediction {
+    fn of(found: &ExchangeResult, transports: SocketIoTransports, profile: HeaderProfile) -> Self {
         let upgrade = upgrading(if transports == Websocket { "" } else { SID });
         Self {
-            session: Session::at(found.address, profile),
+            session: SessionHeads::at(found.address, profile),
             targets: [polling(""), polling(SID), polling(SID)],
             upgrade,
         }
     }
 
-    /// Has `then` done with the heads: of the handshake's GET, of later polls, of posts, of the upgrade.
+    /// Calls `then` with the heads of the handshake's GET, of later polls, of posts, and of the upgrade.
     fn with<T>(&self, then: impl FnOnce([Head<'_>; 4]) -> T) -> T {
         let (poll, post) = (pairs(&self.session.poll), pairs(&self.session.post));
         let upgrade = pairs(&self.session.upgrade);
@@ -96,11 +96,11 @@ impl Asked {
         then([get(first), get(again), post, upgrade])
     }
 
-    /// What opens the session, but for what chance decides of an upgrade.
+    /// The bytes that open the session, without those of an upgrade that depend on chance.
     fn opening(&self, transports: SocketIoTransports) -> Both {
         let (open, connected) = (open(transports), engine_io::TYPE + socket_io::connected(SID.len() as u64));
         self.with(|[first, again, post, upgrade]| {
-            let exchange = |head, asks, answers| Opened { head, asks, answers };
+            let exchange = |head, asks, answers| OpeningExchange { head, asks, answers };
             let polls = [
                 exchange(first, None, Some(open)),
                 exchange(post, Some(CONNECT), Some(engine_io::POSTED)),
@@ -148,7 +148,7 @@ impl Asked {
         Both { up: control(both.up), down: control(both.down) }
     }
 
-    /// A poll that was held when the session was closed: the library frees it by a noop, which is an upgrade's else.
+    /// The noop by which the library answers a poll that was held when the session was closed.
     fn freed(&self) -> Both {
         self.with(|[_, poll, ..]| alone(poll, None, engine_io::BARE))
     }
@@ -168,14 +168,14 @@ impl Asked {
     }
 }
 
-/// An exchange as if it were all that opens a session.
+/// An exchange as if it alone opened a session.
 fn alone(head: Head<'_>, asks: Option<u64>, answers: u64) -> Both {
-    let exchanges = &[Opened { head, asks, answers: Some(answers) }];
+    let exchanges = &[OpeningExchange { head, asks, answers: Some(answers) }];
     let opening = Opening { exchanges, frames_up: &[], frames_down: &[], connections: 0 };
     predict_opening(&case(Direction::Down, 0, None), &opening).expect("heads with known reasons")
 }
 
-/// The open packet of the rig's server: it never pings, and takes bodies of two of its longest messages.
+/// The open packet of the server: it never pings, and accepts bodies of two of its longest messages.
 fn open(transports: SocketIoTransports) -> u64 {
     engine_io::open(&engine_io::Open {
         sid: SID.len() as u64,
@@ -223,16 +223,16 @@ fn is_posted(found: &Snapshot) -> bool {
     is_sent(found) && found.account.down.engine_io > 0 && found.account.up.unfinished > 0
 }
 
-/// A session with one event, which comes when all is quiet.
-fn with_event(transports: SocketIoTransports, payload: u64, profile: HeaderProfile) -> Found {
+/// A session with one event, which is published when it is idle.
+fn with_event(transports: SocketIoTransports, payload: u64, profile: HeaderProfile) -> ExchangeResult {
     let done = if transports == Polling { has_one_and_waits } else { has_one };
-    let exchange = Exchange {
+    let exchange = FixedExchange {
         published: Vec::new(),
         headers: profile,
         done: anything,
         transports,
         then: Some((payload as usize, done)),
-        ..Exchange::down(SLUG, 0)
+        ..FixedExchange::down(SLUG, 0)
     };
     exchange.run()
 }
@@ -250,7 +250,7 @@ fn a_session_with_an_event_costs_what_theory_says_from_its_first_byte_to_its_las
     for transports in [Polling, Websocket] {
         for payload in PAYLOADS {
             let found = with_event(transports, payload, HeaderProfile::Minimal);
-            let asked = Asked::of(&found, transports, HeaderProfile::Minimal);
+            let asked = SessionPrediction::of(&found, transports, HeaderProfile::Minimal);
             let event = asked.message(transports, Direction::Down, payload);
             let predicted = asked.opening(transports).and(event).and(asked.closing(transports));
             assert!(predicted.is_exact());
@@ -264,7 +264,7 @@ fn an_event_costs_what_theory_says_on_whichever_transport_it_comes() {
     for transports in [Upgrade, Websocket] {
         for payload in PAYLOADS {
             let found = with_event(transports, payload, HeaderProfile::Minimal);
-            let asked = Asked::of(&found, transports, HeaderProfile::Minimal);
+            let asked = SessionPrediction::of(&found, transports, HeaderProfile::Minimal);
             let event = asked.message(transports, Direction::Down, payload);
             assert!(event.is_exact());
             let cost = less(found.after, found.before);
@@ -278,7 +278,7 @@ fn heads_of_every_profile_cost_what_theory_says() {
     for profile in [HeaderProfile::Browser, HeaderProfile::BrowserSession] {
         for transports in [Polling, Websocket] {
             let found = with_event(transports, 100, profile);
-            let asked = Asked::of(&found, transports, profile);
+            let asked = SessionPrediction::of(&found, transports, profile);
             let event = asked.message(transports, Direction::Down, 100);
             let predicted = asked.opening(transports).and(event).and(asked.closing(transports));
             assert_equal(&found.account, &predicted, &format!("{transports:?}, {profile:?}"));
@@ -289,7 +289,7 @@ fn heads_of_every_profile_cost_what_theory_says() {
 #[test]
 fn what_opens_an_upgraded_session_is_handshake_and_has_all_its_parts() {
     let found = with_event(Upgrade, 100, HeaderProfile::Minimal);
-    let opening = Asked::of(&found, Upgrade, HeaderProfile::Minimal).opening(Upgrade);
+    let opening = SessionPrediction::of(&found, Upgrade, HeaderProfile::Minimal).opening(Upgrade);
     let Account { up, down } = found.before;
     assert_eq!((up.handshake, down.handshake), (up.wire(), down.wire()));
     // Beside them a poll or two, and the answer to CONNECT in a poll or a frame.
@@ -303,9 +303,9 @@ fn a_message_costs_what_theory_says() {
     for transports in [Polling, Websocket] {
         let done = if transports == Polling { is_posted } else { is_sent };
         for payload in PAYLOADS {
-            let exchange = Exchange { transports, ..Exchange::up(SLUG, payload as u32, done) };
+            let exchange = FixedExchange { transports, ..FixedExchange::up(SLUG, payload as u32, done) };
             let found = exchange.run();
-            let asked = Asked::of(&found, transports, HeaderProfile::Minimal);
+            let asked = SessionPrediction::of(&found, transports, HeaderProfile::Minimal);
             let message = asked.message(transports, Direction::Up, payload);
             let predicted = asked.opening(transports).and(message).and(asked.closing(transports));
             assert!(predicted.is_exact());

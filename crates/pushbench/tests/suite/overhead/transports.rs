@@ -1,7 +1,7 @@
-//! The same over TLS and over HTTP/2: equal to the byte wherever theory calls itself exact, and no less elsewhere.
+//! The same over TLS and over HTTP/2: equal to the byte where the prediction is exact, and no less elsewhere.
 //!
-//! The first exchange is that of a whole connection. A steady one is what was counted between a first event and the end
-//! of a connection that carried a second.
+//! The first exchange is a whole connection. A steady one is counted between a first event and the end of a connection that
+//! carried a second.
 
 use loadgen::session::Snapshot;
 use model::byte_account::Account;
@@ -10,13 +10,13 @@ use theory::case::Date;
 use theory::prediction::{Both, Exactness, layer};
 use theory::tls;
 
-use crate::overhead::rig::{Done, Exchange, Found};
-use crate::overhead::ways::{
-    Asked, DOWN, LONG_POLL, NDJSON, PAYLOADS, RAW_TCP, RAW_TCP_UP, SHORT_POLL, SSE, WEBSOCKET, WEBSOCKET_UP,
-    Way, assert_equal,
+use crate::overhead::fixed_exchange::{Done, ExchangeResult, FixedExchange};
+use crate::overhead::predictions::{
+    DOWN, DirectedTechnique, LONG_POLL, NDJSON, PAYLOADS, PredictionInput, RAW_TCP, RAW_TCP_UP, SHORT_POLL,
+    SSE, WEBSOCKET, WEBSOCKET_UP, assert_equal,
 };
 
-const HTTP: [Way; 5] = [SHORT_POLL, LONG_POLL, NDJSON, SSE, WEBSOCKET];
+const HTTP: [DirectedTechnique; 5] = [SHORT_POLL, LONG_POLL, NDJSON, SSE, WEBSOCKET];
 
 fn transport(http: HttpVersion, tls: bool) -> Transport {
     Transport { http, tls, ..Transport::default() }
@@ -45,31 +45,39 @@ fn has_two_and_waits(found: &Snapshot) -> bool {
     has_two(found) && found.account.up.unfinished > 0
 }
 
-/// A connection with one event, which comes when all is quiet.
-fn first(way: Way, profile: HeaderProfile, transport: &Transport, payload: u64) -> Found {
+/// A connection with one event, which is published when it is idle.
+fn first(
+    way: DirectedTechnique,
+    profile: HeaderProfile,
+    transport: &Transport,
+    payload: u64,
+) -> ExchangeResult {
     let payload = payload as usize;
-    let exchange = Exchange { transport: transport.clone(), ..Exchange::down(way.technique, payload) };
-    let exchange = Exchange { headers: profile, ..exchange };
+    let exchange =
+        FixedExchange { transport: transport.clone(), ..FixedExchange::down(way.technique, payload) };
+    let exchange = FixedExchange { headers: profile, ..exchange };
     let exchange = match way.technique {
-        // These would find nothing first, or say nothing before the event.
+        // These would receive nothing first, or send nothing before the event.
         "short-polling" | "raw-tcp" => exchange,
-        "long-polling" => Exchange { done: has_one_and_waits, ..exchange },
-        _ => Exchange { published: Vec::new(), done: is_open, then: Some((payload, has_one)), ..exchange },
+        "long-polling" => FixedExchange { done: has_one_and_waits, ..exchange },
+        _ => {
+            FixedExchange { published: Vec::new(), done: is_open, then: Some((payload, has_one)), ..exchange }
+        }
     };
     without_held(exchange.run())
 }
 
-/// What an event cost behind a first one without payload, and what then ended the connection.
-fn second(way: Way, transport: &Transport, payload: u64) -> (Found, Account) {
+/// What an event costs after a first one without payload, and what then ends the connection.
+fn second(way: DirectedTechnique, transport: &Transport, payload: u64) -> (ExchangeResult, Account) {
     let (one, two): (Done, Done) = match way.technique {
         "long-polling" => (has_one_and_waits, has_two_and_waits),
         _ => (has_one, has_two),
     };
-    let exchange = Exchange {
+    let exchange = FixedExchange {
         done: one,
         then: Some((payload as usize, two)),
         transport: transport.clone(),
-        ..Exchange::down(way.technique, 0)
+        ..FixedExchange::down(way.technique, 0)
     };
     let found = without_held(exchange.run());
     let (Account { up, down }, before) = (found.account, found.before);
@@ -78,32 +86,38 @@ fn second(way: Way, transport: &Transport, payload: u64) -> (Found, Account) {
 }
 
 /// A poll that is held is not attributable yet on HTTP/1.1.
-fn without_held(mut found: Found) -> Found {
+fn without_held(mut found: ExchangeResult) -> ExchangeResult {
     (found.account.up.unfinished, found.before.up.unfinished) = (0, 0);
     found
 }
 
-fn asked_of(transport: &Transport, payload: u64) -> Asked {
-    Asked { transport: transport.clone(), ..Asked::one(payload) }
+fn asked_of(transport: &Transport, payload: u64) -> PredictionInput {
+    PredictionInput { transport: transport.clone(), ..PredictionInput::one(payload) }
 }
 
 /// With the date that the answer gave.
-fn answered_like(found: &Found, asked: Asked) -> Asked {
-    Asked { answered_at: found.date.clone().expect("every answer has a date"), ..asked }
+fn answered_like(found: &ExchangeResult, asked: PredictionInput) -> PredictionInput {
+    PredictionInput { answered_at: found.date.clone().expect("every answer has a date"), ..asked }
 }
 
 /// The record of the poll that is held.
-fn with_held(way: Way, mut predicted: Both) -> Both {
+fn with_held(way: DirectedTechnique, mut predicted: Both) -> Both {
     if way.technique == LONG_POLL.technique {
         predicted.up = predicted.up.with(layer::TLS_RECORDS, tls::RECORD_OVERHEAD, Exactness::Exact);
     }
     predicted
 }
 
-/// What byte accounting finds of a long poll that is held at the end of its connection: reset, and nothing found.
-fn with_reset(way: Way, asked: &Asked, found: &Found, mut predicted: Both) -> Both {
+/// Adds a long poll that is held at the end of its connection: it is reset without an answer.
+fn with_reset(
+    way: DirectedTechnique,
+    asked: &PredictionInput,
+    found: &ExchangeResult,
+    mut predicted: Both,
+) -> Both {
     if way.technique == LONG_POLL.technique {
-        let next = Asked { seq: asked.seq + 1, profile: asked.profile, ..asked_of(&asked.transport, 0) };
+        let next =
+            PredictionInput { seq: asked.seq + 1, profile: asked.profile, ..asked_of(&asked.transport, 0) };
         let held = way.predicted(&next, found.address).steady.up;
         let bytes = held.bytes(layer::REQUEST_HEAD) + held.bytes(layer::FRAME_HEADERS);
         predicted.up = predicted.up.with(layer::CONTROL, bytes, Exactness::Exact);
@@ -131,7 +145,7 @@ fn over_tls_the_next_event_costs_what_theory_says() {
     for way in [LONG_POLL, NDJSON, SSE, WEBSOCKET, RAW_TCP] {
         for payload in PAYLOADS {
             let (found, cost) = second(way, &transport, payload);
-            let asked = Asked { seq: 2, ..asked_of(&transport, payload) };
+            let asked = PredictionInput { seq: 2, ..asked_of(&transport, payload) };
             let steady = way.predicted(&asked, found.address).steady;
             assert!(steady.is_exact() || payload >= 65_535, "{steady:?}");
             let of = format!("{}, a payload of {payload}", way.technique);
@@ -146,8 +160,8 @@ fn over_tls_a_message_costs_what_theory_says() {
     let is_sent = |found: &Snapshot| found.account.up.stamp > 0;
     for way in [WEBSOCKET_UP, RAW_TCP_UP] {
         for payload in PAYLOADS {
-            let exchange = Exchange::up(way.technique, payload as u32, is_sent);
-            let found = Exchange { transport: transport.clone(), ..exchange }.run();
+            let exchange = FixedExchange::up(way.technique, payload as u32, is_sent);
+            let found = FixedExchange { transport: transport.clone(), ..exchange }.run();
             let predicted = way.predicted(&asked_of(&transport, payload), found.address).total(1);
             let of = format!("{}, a payload of {payload}", way.technique);
             assert_equal(&found.account, &predicted.and(way.closing(&transport)), &of);
@@ -177,7 +191,7 @@ fn over_http_2_first_header_blocks_of_every_profile_cost_what_theory_says() {
     for way in HTTP {
         for profile in [HeaderProfile::Browser, HeaderProfile::BrowserSession] {
             let found = first(way, profile, &transport, 100);
-            let asked = answered_like(&found, Asked { profile, ..asked_of(&transport, 100) });
+            let asked = answered_like(&found, PredictionInput { profile, ..asked_of(&transport, 100) });
             let predicted = way.predicted(&asked, found.address).total(1);
             let predicted = with_reset(way, &asked, &found, predicted);
             let of = format!("{}, {profile:?}", way.technique);
@@ -189,7 +203,7 @@ fn over_http_2_first_header_blocks_of_every_profile_cost_what_theory_says() {
 #[test]
 fn over_http_2_the_next_poll_lives_on_hpacks_table() {
     let transport = transport(HttpVersion::Http2, false);
-    let asked = Asked { seq: 2, date: Date::Unchanged, ..asked_of(&transport, 100) };
+    let asked = PredictionInput { seq: 2, date: Date::Unchanged, ..asked_of(&transport, 100) };
     // A second may end between the two answers, and their dates differ then; not three times running.
     let (found, cost, steady) = (0..3)
         .map(|_| {
@@ -210,7 +224,7 @@ fn over_http_2_the_next_event_of_a_channel_costs_its_frames() {
     for way in [NDJSON, SSE, WEBSOCKET] {
         for payload in PAYLOADS {
             let (found, cost) = second(way, &transport, payload);
-            let asked = Asked { seq: 2, ..asked_of(&transport, payload) };
+            let asked = PredictionInput { seq: 2, ..asked_of(&transport, payload) };
             let steady = way.predicted(&asked, found.address).steady;
             let of = format!("{}, a payload of {payload}", way.technique);
             assert_equal(&cost, &steady.and(way.closing(&transport)), &of);

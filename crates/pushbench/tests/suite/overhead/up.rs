@@ -3,8 +3,8 @@
 use loadgen::session::Snapshot;
 use model::byte_account::Layers;
 
+use crate::overhead::fixed_exchange::{FixedExchange, STAMP};
 use crate::overhead::heads;
-use crate::overhead::rig::{Exchange, STAMP};
 
 const PAYLOADS: [u64; 6] = [0, 1, 125 - STAMP, 126 - STAMP, 65_535 - STAMP, 65_536 - STAMP];
 
@@ -25,7 +25,7 @@ fn message(payload: u64) -> Layers {
 #[test]
 fn a_post_costs_its_two_heads() {
     for payload in PAYLOADS {
-        let found = Exchange::up("long-polling", payload as u32, answered_beside_a_poll).run();
+        let found = FixedExchange::up("long-polling", payload as u32, answered_beside_a_poll).run();
         let up = found.account.up;
         assert_eq!(up.unfinished, heads::get("/events?channel=0&after=0", found.address));
         let request_head = heads::post("/messages?channel=0", found.address, STAMP + payload);
@@ -42,7 +42,7 @@ fn every_http_technique_posts_alike() {
             let streams = [heads::stream("application/x-ndjson"), heads::stream("text/event-stream"), 0];
             streams.iter().any(|head| found.account.down.response_head == head + heads::no_content())
         };
-        let found = Exchange::up(technique, 33, posted).run();
+        let found = FixedExchange::up(technique, 33, posted).run();
         let post = heads::post("/messages?channel=0", found.address, STAMP + 33);
         let stream = heads::get("/stream?channel=0&after=0", found.address);
         let heads = if technique == "short-polling" { post } else { post + stream };
@@ -58,7 +58,7 @@ fn every_http_technique_posts_alike() {
 #[test]
 fn a_websocket_message_costs_a_frame_header_and_a_mask() {
     for (payload, header) in PAYLOADS.into_iter().zip([2, 2, 2, 4, 4, 10]) {
-        let found = Exchange::up("websocket", payload as u32, sent).run();
+        let found = FixedExchange::up("websocket", payload as u32, sent).run();
         let asked = heads::upgrade("/ws?channel=0&after=0", found.address);
         // RFC 6455 §5.3: a client's frame is masked, 4 bytes; so is its close.
         let expected =
@@ -72,7 +72,7 @@ fn a_websocket_message_costs_a_frame_header_and_a_mask() {
 #[test]
 fn a_raw_tcp_message_costs_four_bytes() {
     for payload in PAYLOADS {
-        let found = Exchange::up("raw-tcp", payload as u32, sent).run();
+        let found = FixedExchange::up("raw-tcp", payload as u32, sent).run();
         let hello = 4 + "channel=0&after=0".len() as u64;
         let expected = Layers { handshake: hello, message_framing: 4, ..message(payload) };
         assert_eq!(found.account.up, expected);

@@ -1,4 +1,4 @@
-//! Server and subscriber in one process, and the account of what passed between them.
+//! Server and subscriber in one process, and the account of the bytes between them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use loadgen::session::{Session, Snapshot, WorkerContext, WorkerSpec};
 use loadgen::transport::Trust;
 use model::byte_account::Account;
 use model::settings::{
-    EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
-    ShortPolling, SocketIo, SocketIoTransports, Subscribers, Transport, Uplink, UplinkTo, WebSocket,
+    EmptyAnswer, HeaderProfile, Http, LongPolling, Pace, Settings, ShortPolling, SocketIo,
+    SocketIoTransports, Transport, Uplink, UplinkTo,
 };
 use protocol::message::PayloadKind;
 use protocol::{Message, Stamp};
@@ -29,14 +29,14 @@ const LONGEST: Duration = Duration::from_secs(20);
 const HOUR_NS: u64 = 3_600_000_000_000;
 const MEBIBYTE: usize = 1024 * 1024;
 
-/// Whether something has come.
+/// Whether something has arrived.
 pub(crate) type Done = fn(&Snapshot) -> bool;
 
 /// A fixed exchange.
-pub(crate) struct Exchange {
+pub(crate) struct FixedExchange {
     /// The technique's slug.
     pub(crate) technique: &'static str,
-    /// Payload bytes of each event that waits for the subscriber.
+    /// Payload bytes of each event that is published before the subscriber connects.
     pub(crate) published: Vec<usize>,
     /// Payload bytes of the one message that the subscriber sends, if it sends.
     pub(crate) sent: Option<u32>,
@@ -44,33 +44,32 @@ pub(crate) struct Exchange {
     pub(crate) headers: HeaderProfile,
     /// From one short poll to the next.
     pub(crate) interval_ns: u64,
-    /// Whether all has come that is awaited.
+    /// Whether everything expected has arrived.
     pub(crate) done: Done,
     /// What lies between the technique and TCP.
     pub(crate) transport: Transport,
-    /// The way of Socket.IO.
+    /// The transports of Socket.IO.
     pub(crate) transports: SocketIoTransports,
-    /// An event that is published only when all of that has come and the subscriber is connected, and what is awaited of
-    /// it.
+    /// An event that is published when all of that has arrived and the subscriber is connected, and what is expected then.
     pub(crate) then: Option<(usize, Done)>,
 }
 
-/// What an exchange came to.
-pub(crate) struct Found {
-    /// The server's.
+/// The result of an exchange.
+pub(crate) struct ExchangeResult {
+    /// The server's address.
     pub(crate) address: SocketAddr,
     /// At the subscriber's sockets.
     pub(crate) account: Account,
-    /// The same when all had come that was awaited first.
+    /// The same when everything expected first had arrived.
     pub(crate) before: Account,
-    /// The same when all had come, and the subscriber had not parted yet.
+    /// The same when everything had arrived, before the subscriber disconnected.
     pub(crate) after: Account,
-    /// The date of the first answer, if there was one: Huffman's code makes one longer than another.
+    /// The date of the first answer, whose length depends on the Huffman code.
     pub(crate) date: Option<String>,
 }
 
-impl Exchange {
-    /// The subscriber finds one event of so many bytes.
+impl FixedExchange {
+    /// The subscriber receives one event with this many payload bytes.
     pub(crate) fn down(technique: &'static str, payload_bytes: usize) -> Self {
         let done = |found: &Snapshot| found.counters.events == 1;
         let headers = HeaderProfile::Minimal;
@@ -87,19 +86,19 @@ impl Exchange {
         }
     }
 
-    /// The subscriber sends one message of so many bytes, to an application that is not there.
+    /// The subscriber sends one message to an application that does not exist.
     pub(crate) fn up(technique: &'static str, payload_bytes: u32, done: Done) -> Self {
         Self { published: Vec::new(), sent: Some(payload_bytes), done, ..Self::down(technique, 0) }
     }
 
-    /// Runs it. The layers of each direction must add up to what the socket took and gave.
-    pub(crate) fn run(self) -> Found {
+    /// Runs it. The layers of each direction must add up to the bytes that the socket wrote and read.
+    pub(crate) fn run(self) -> ExchangeResult {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let work = async { tokio::time::timeout(LONGEST, self.between_server_and_subscriber()).await };
         LocalSet::new().block_on(&runtime, work).expect("the exchange ends in time")
     }
 
-    async fn between_server_and_subscriber(self) -> Found {
+    async fn between_server_and_subscriber(self) -> ExchangeResult {
         let (_, technique) = registry::find(self.technique).expect("the technique is registered");
         let (settings, trust) = server_settings(&self.transport);
         let hub = Hub::new((technique.encode)(&settings), &settings);
@@ -123,7 +122,7 @@ impl Exchange {
         address: SocketAddr,
         trust: Option<Trust>,
         hub: &Hub,
-    ) -> Found {
+    ) -> ExchangeResult {
         let (stopper, stop) = loadgen::stop::channel();
         let settings = Arc::new(self.settings());
         let spec =
@@ -156,7 +155,7 @@ impl Exchange {
         let found = worker.snapshot();
         assert_eq!(found.account.up.wire(), found.socket_written);
         assert_eq!(found.account.down.wire(), found.socket_read);
-        Found { address, account: found.account, before, after, date: date(&worker) }
+        ExchangeResult { address, account: found.account, before, after, date: date(&worker) }
     }
 
     fn settings(&self) -> Settings {
@@ -167,23 +166,12 @@ impl Exchange {
             to: UplinkTo::Application,
         });
         Settings {
-            events: Events {
-                rate_per_s: 1.0,
-                pace: Pace::Constant,
-                payload_bytes: 0,
-                payload: Payload::Text,
-            },
-            subscribers: Subscribers { count: 1, channels: 1, added_delay_ns: 0 },
             uplink,
             http: Http { headers: self.headers, keep_alive: true },
             short_polling: ShortPolling { interval_ns: self.interval_ns, empty: EmptyAnswer::NoContent },
             long_polling: LongPolling { hold_ns: HOUR_NS },
-            websocket: WebSocket { frames: Frames::Text },
             transport: self.transport.clone(),
             socketio: SocketIo { transports: self.transports },
-            greeting: false,
-            phases: Phases { warm_up_ns: 0, window_ns: HOUR_NS, drain_ns: 0 },
-            bound: None,
             ..Settings::default()
         }
     }

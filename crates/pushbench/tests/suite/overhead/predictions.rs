@@ -1,4 +1,4 @@
-//! The ways of each technique, as theory is asked about them: what our client and servers say, and what goes before.
+//! Each technique and direction as input of `theory`: what our client and servers send, and what precedes it.
 
 use std::net::SocketAddr;
 
@@ -10,18 +10,18 @@ use theory::prediction::{Both, Exactness, Layers as Predicted, layer};
 use theory::websocket::{self, Mask};
 use theory::{Case, Prediction, http2, predict, sse, tls};
 
+use crate::overhead::fixed_exchange::STAMP;
 use crate::overhead::heads;
-use crate::overhead::rig::STAMP;
 
-/// Round every length at which some framing grows, in bytes of payload.
+/// Lengths around which some framing grows, in bytes of payload.
 pub(crate) const PAYLOADS: [u64; 12] = [0, 1, 15, 16, 125, 126, 255, 256, 4_095, 4_096, 65_535, 65_536];
 
 /// The reconnection time that our server's streams of Server-Sent Events begin with.
 const RETRY_MS: u64 = 1_000;
 
-/// A technique's way down or up.
+/// A technique in one direction.
 #[derive(Clone, Copy)]
-pub(crate) struct Way {
+pub(crate) struct DirectedTechnique {
     /// Its slug.
     pub(crate) technique: &'static str,
     /// What its requests are for; none where nothing is requested.
@@ -31,38 +31,46 @@ pub(crate) struct Way {
     direction: Direction,
 }
 
-pub(crate) const SHORT_POLL: Way = down("short-polling", Some(Kind::Poll), "/events?channel=0&after=0");
-pub(crate) const LONG_POLL: Way = down("long-polling", Some(Kind::Poll), "/events?channel=0&after=0");
-pub(crate) const NDJSON: Way = down("http-streaming-ndjson", Some(Kind::Stream), "/stream?channel=0&after=0");
-pub(crate) const SSE: Way = down("http-streaming-sse", Some(Kind::EventSource), "/stream?channel=0&after=0");
-pub(crate) const WEBSOCKET: Way = down("websocket", Some(Kind::WebSocket), "/ws?channel=0&after=0");
-pub(crate) const RAW_TCP: Way = down("raw-tcp", None, "channel=0&after=0");
+pub(crate) const SHORT_POLL: DirectedTechnique =
+    down("short-polling", Some(Kind::Poll), "/events?channel=0&after=0");
+pub(crate) const LONG_POLL: DirectedTechnique =
+    down("long-polling", Some(Kind::Poll), "/events?channel=0&after=0");
+pub(crate) const NDJSON: DirectedTechnique =
+    down("http-streaming-ndjson", Some(Kind::Stream), "/stream?channel=0&after=0");
+pub(crate) const SSE: DirectedTechnique =
+    down("http-streaming-sse", Some(Kind::EventSource), "/stream?channel=0&after=0");
+pub(crate) const WEBSOCKET: DirectedTechnique =
+    down("websocket", Some(Kind::WebSocket), "/ws?channel=0&after=0");
+pub(crate) const RAW_TCP: DirectedTechnique = down("raw-tcp", None, "channel=0&after=0");
 /// Every technique's.
-pub(crate) const DOWN: [Way; 6] = [SHORT_POLL, LONG_POLL, NDJSON, SSE, WEBSOCKET, RAW_TCP];
+pub(crate) const DOWN: [DirectedTechnique; 6] = [SHORT_POLL, LONG_POLL, NDJSON, SSE, WEBSOCKET, RAW_TCP];
 
-pub(crate) const WEBSOCKET_UP: Way = Way { direction: Direction::Up, ..WEBSOCKET };
-pub(crate) const RAW_TCP_UP: Way = Way { direction: Direction::Up, ..RAW_TCP };
-/// Every HTTP technique's but WebSocket's, beside a long poll.
-pub(crate) const POST: Way =
-    Way { direction: Direction::Up, ..down("long-polling", Some(Kind::Post), "/messages?channel=0") };
+pub(crate) const WEBSOCKET_UP: DirectedTechnique =
+    DirectedTechnique { direction: Direction::Up, ..WEBSOCKET };
+pub(crate) const RAW_TCP_UP: DirectedTechnique = DirectedTechnique { direction: Direction::Up, ..RAW_TCP };
+/// The POST of every HTTP technique but WebSocket, during a long poll.
+pub(crate) const POST: DirectedTechnique = DirectedTechnique {
+    direction: Direction::Up,
+    ..down("long-polling", Some(Kind::Post), "/messages?channel=0")
+};
 
-const fn down(technique: &'static str, kind: Option<Kind>, target: &'static str) -> Way {
-    Way { technique, kind, target, direction: Direction::Down }
+const fn down(technique: &'static str, kind: Option<Kind>, target: &'static str) -> DirectedTechnique {
+    DirectedTechnique { technique, kind, target, direction: Direction::Down }
 }
 
-/// An exchange of a way: messages alike, the first with this sequence number.
-pub(crate) struct Asked {
+/// An exchange of equal messages, the first with this sequence number.
+pub(crate) struct PredictionInput {
     pub(crate) profile: HeaderProfile,
     pub(crate) transport: Transport,
     pub(crate) payload: u64,
     pub(crate) seq: u64,
     pub(crate) batch: u64,
     pub(crate) date: Date,
-    /// What the answer gives as its date.
+    /// The date in the answer.
     pub(crate) answered_at: String,
 }
 
-impl Asked {
+impl PredictionInput {
     /// One first message with the minimal profile on HTTP/1.1.
     pub(crate) fn one(payload: u64) -> Self {
         let (profile, transport) = (HeaderProfile::Minimal, Transport::default());
@@ -71,9 +79,9 @@ impl Asked {
     }
 }
 
-impl Way {
-    /// What theory says of it.
-    pub(crate) fn predicted(self, asked: &Asked, address: SocketAddr) -> Prediction {
+impl DirectedTechnique {
+    /// What theory predicts.
+    pub(crate) fn predicted(self, asked: &PredictionInput, address: SocketAddr) -> Prediction {
         let said = self.kind.map(|kind| (sent(asked, kind, address), answered(asked, kind)));
         let request: Vec<_> = said.iter().flat_map(|(request, _)| request).map(borrowed).collect();
         let head = said.as_ref().map(|(_, (status, response))| Head {
@@ -118,8 +126,8 @@ impl Way {
         }
     }
 
-    /// What ends its connection. A WebSocket says good-bye with a code both ways; on HTTP/2 that is a DATA frame, and one
-    /// that is empty ends the stream. What TLS and HTTP/2 say themselves is theirs.
+    /// The bytes that end its connection. A WebSocket sends a close code both ways; on HTTP/2 that is a DATA frame, and an
+    /// empty one ends the stream. TLS and HTTP/2 add bytes of their own.
     pub(crate) fn closing(self, transport: &Transport) -> Both {
         let closes = |mask| {
             let close = match self.kind {
@@ -143,8 +151,8 @@ impl Way {
 
 type Fields = Vec<(String, String)>;
 
-/// What the load generator sends of this kind, in the order in which it does.
-fn sent(asked: &Asked, kind: Kind, address: SocketAddr) -> Fields {
+/// The fields that the load generator sends, in its order.
+fn sent(asked: &PredictionInput, kind: Kind, address: SocketAddr) -> Fields {
     let mut fields: Fields = headers::headers(asked.profile, kind, &asked.transport, address)
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().expect("visible ASCII").to_owned()))
@@ -163,8 +171,8 @@ fn borrowed(field: &(String, String)) -> (&str, &str) {
     (&field.0, &field.1)
 }
 
-/// What our servers answer to it.
-fn answered(asked: &Asked, kind: Kind) -> (u16, Vec<(&'static str, &str)>) {
+/// The status and fields of our servers' answer.
+fn answered(asked: &PredictionInput, kind: Kind) -> (u16, Vec<(&'static str, &str)>) {
     const NO_STORE: (&str, &str) = ("cache-control", "no-store");
     const LINES: (&str, &str) = ("content-type", "application/x-ndjson");
     const EVENTS: (&str, &str) = ("content-type", "text/event-stream");
@@ -184,7 +192,7 @@ fn answered(asked: &Asked, kind: Kind) -> (u16, Vec<(&'static str, &str)>) {
     }
 }
 
-/// Every layer of both directions is what theory says where it is exact, and no less elsewhere.
+/// Every layer of both directions equals the prediction where it is exact, and is no less elsewhere.
 pub(crate) fn assert_equal(found: &Account, predicted: &Both, of: &str) {
     assert_layers(&found.up, &predicted.up, &format!("{of}, up"));
     assert_layers(&found.down, &predicted.down, &format!("{of}, down"));
