@@ -1,4 +1,4 @@
-//! Both browsers, driven.
+//! Commands to both browsers.
 
 mod presence;
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 use browser::{Browser, BrowserError, BrowserKind, Key, Scheme};
 use serde_json::json;
 
-/// What a page of these tests looks like; `data:` URLs have an opaque origin, and need no server.
+/// The page of these tests; a `data:` URL needs no server.
 const PAGE: &str = "data:text/html,<title>here</title><input id=field autofocus>";
 
 #[tokio::test]
@@ -29,14 +29,14 @@ async fn a_page_is_opened_and_its_scripts_are_awaited() {
 async fn a_script_that_throws_is_quoted() {
     for found in presence::all() {
         let mut browser = found.start().await.unwrap();
-        let error = browser.call("throw new Error('no such lane')", Vec::new()).await.unwrap_err();
+        let error = browser.call("throw new Error('no such page')", Vec::new()).await.unwrap_err();
         assert!(matches!(error, BrowserError::Page { .. }), "{error:?}");
-        assert!(error.to_string().contains("Error: no such lane"), "{error}");
+        assert!(error.to_string().contains("Error: no such page"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_script_that_never_returns_is_not_waited_for_and_the_browser_can_go_on() {
+async fn a_script_that_never_returns_times_out_and_the_browser_continues() {
     for found in presence::all() {
         let mut browser = found.start().await.unwrap();
         let limit = Duration::from_millis(300);
@@ -86,14 +86,14 @@ async fn a_tab_can_be_left_in_the_background() {
 }
 
 #[tokio::test]
-async fn pages_are_told_which_colours_are_preferred() {
+async fn pages_see_the_preferred_colours() {
     const DARK: &str = "return matchMedia('(prefers-color-scheme: dark)').matches";
     for found in presence::all() {
         for (scheme, dark) in [(Scheme::Light, false), (Scheme::Dark, true)] {
             let mut browser = found.start_in(scheme).await.unwrap();
             browser.open(PAGE).await.unwrap();
-            let told = browser.call(DARK, Vec::new()).await.unwrap();
-            assert_eq!(told, json!(dark), "{} {scheme:?}", browser.version());
+            let is_dark = browser.call(DARK, Vec::new()).await.unwrap();
+            assert_eq!(is_dark, json!(dark), "{} {scheme:?}", browser.version());
         }
     }
 }
@@ -122,17 +122,17 @@ fn nothing_is_left_of_a_browser_whose_user_is_killed() {
     }
 }
 
-/// Not a test of its own: the user that [`nothing_is_left_of_a_browser_whose_user_is_killed`] kills.
+/// No test of its own: [`nothing_is_left_of_a_browser_whose_user_is_killed`] starts and kills it.
 #[tokio::test]
 async fn a_user_that_waits_to_be_killed() {
     let Ok(kind) = std::env::var(presence::USER) else { return };
     let kind = BrowserKind::ALL.into_iter().find(|it| it.name() == kind).unwrap();
     let browser = browser::detect(kind).unwrap().start().await.unwrap();
-    presence::tell(browser.process_group(), &folder_of(&browser));
+    presence::print(browser.process_group(), &folder_of(&browser));
     tokio::time::sleep(Duration::from_secs(60)).await;
 }
 
-/// Where everything of this browser lies: what it was given as its home.
+/// The folder of everything that this browser writes: its home.
 fn folder_of(browser: &Browser) -> String {
     let environment = fs::read_to_string(format!("/proc/{}/environ", browser.process_group())).unwrap();
     environment.split('\0').find_map(|line| line.strip_prefix("HOME=")).unwrap().to_owned()

@@ -1,4 +1,4 @@
-//! Which browsers there are, and whether one has gone.
+//! Which browsers are installed, and whether one has ended.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use browser::{BrowserKind, InstalledBrowser};
 use test_support::require;
 
-/// Tells a process of these tests to start this browser and to wait.
+/// Makes a process of these tests start this browser and wait.
 pub(crate) const USER: &str = "PUSHBENCH_BROWSER_USER";
-/// Marks the line of that process that names group and folder.
+/// Marks the line in which that process prints group and folder.
 const MARK: &str = "browser:";
 
 /// The installed browsers. For the others, the test is skipped or fails.
@@ -18,16 +18,16 @@ pub(crate) fn all() -> Vec<InstalledBrowser> {
     BrowserKind::ALL.into_iter().filter_map(|kind| require(kind.name(), browser::detect(kind))).collect()
 }
 
-/// Waits until no process of the group is left, nor one that was told of the folder, nor the folder.
+/// Waits until no process of the group is left, no process that names the folder, and no folder.
 pub(crate) fn assert_gone(group: u32, folder: &str) {
-    let begin = Instant::now();
+    let start = Instant::now();
     loop {
         let left = processes(group, folder);
         let there = fs::exists(folder).unwrap();
         if left.is_empty() && !there {
             return;
         }
-        assert!(begin.elapsed() < Duration::from_secs(20), "left: {left:?}, {folder}: {there}");
+        assert!(start.elapsed() < Duration::from_secs(20), "left: {left:?}, {folder}: {there}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -41,16 +41,16 @@ pub(crate) fn kill_a_user_of(kind: BrowserKind) {
         .spawn()
         .unwrap();
     let lines = BufReader::new(user.stdout.take().unwrap()).lines();
-    let told = lines.map(Result::unwrap).find_map(|line| line.split_once(MARK).map(|(_, it)| it.to_owned()));
+    let line = lines.map(Result::unwrap).find_map(|line| line.split_once(MARK).map(|(_, it)| it.to_owned()));
     user.kill().unwrap();
     user.wait().unwrap();
-    let told = told.expect("the browser did not start");
-    let (group, folder) = told.split_once(' ').unwrap();
+    let line = line.expect("the browser did not start");
+    let (group, folder) = line.split_once(' ').unwrap();
     assert_gone(group.parse().unwrap(), folder);
 }
 
-/// Tells the process that waits for it where the browser is.
-pub(crate) fn tell(group: u32, folder: &str) {
+/// Prints where the browser is, for the process that waits for it.
+pub(crate) fn print(group: u32, folder: &str) {
     let mut out = std::io::stdout();
     writeln!(out, "{MARK}{group} {folder}").unwrap();
     out.flush().unwrap();
@@ -61,7 +61,7 @@ fn processes(group: u32, folder: &str) -> Vec<String> {
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let read = |name| fs::read(entry.path().join(name)).unwrap_or_default();
         let stat = String::from_utf8_lossy(&read("stat")).into_owned();
-        // A name may hold spaces and brackets; state, parent and group come behind it.
+        // A name may hold spaces and brackets; state, parent and group follow.
         let Some((_, fields)) = stat.rsplit_once(") ") else { continue };
         let fields: Vec<_> = fields.split(' ').collect();
         let of_group = fields.get(2) == Some(&group.to_string().as_str());

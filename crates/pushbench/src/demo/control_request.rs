@@ -12,7 +12,7 @@ const PAYLOADS: RangeInclusive<u32> = 0..=16_384;
 const DELAYS: RangeInclusive<u32> = 0..=2_000;
 const STALLS: RangeInclusive<u32> = 1..=5_000;
 /// The close reason of a session that is closed on request.
-const REASON: &str = "asked for by the page";
+const REASON: &str = "requested by the page";
 
 /// The body of `POST /control`: JSON with one or more of these.
 #[derive(Debug, Default, Deserialize)]

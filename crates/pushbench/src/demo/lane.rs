@@ -1,11 +1,12 @@
 //! A lane: one technique's server on a port of its own, and the counts of its relay.
 
-use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use model::byte_account::Account;
 use server_kit::settings::Limits;
 use server_kit::{Hub, Settings, Stop};
@@ -45,11 +46,12 @@ impl Lane {
         port: u16,
         listener: TcpListener,
         stop: Stop,
-    ) -> (Self, impl Future<Output = anyhow::Result<()>> + Send + use<>) {
+    ) -> (Self, BoxFuture<'static, anyhow::Result<()>>) {
         let settings = settings();
         let hub = Hub::new((technique.encode)(&settings), &settings);
         let serving = (technique.serve)(listener, hub.clone(), settings, stop);
-        let serving = async move { serving.await.with_context(|| format!("serve {}", technique.label)) };
+        let serving =
+            async move { serving.await.with_context(|| format!("serve {}", technique.label)) }.boxed();
         let (connections, counts) = (AtomicU64::new(0), Mutex::new(RelayCounts::default()));
         (Self { technique, port, hub, connections, counts }, serving)
     }

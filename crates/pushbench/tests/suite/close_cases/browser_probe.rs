@@ -21,19 +21,19 @@ pub(crate) struct BrowserProbe {
     took: Duration,
 }
 
-/// The browser probe of native and the browsers that are here; made once.
+/// The browser probe of the native client and the installed browsers; made once.
 pub(crate) fn browser_probe() -> &'static BrowserProbe {
-    static SURVEY: OnceLock<BrowserProbe> = OnceLock::new();
-    SURVEY.get_or_init(|| {
+    static PROBE: OnceLock<BrowserProbe> = OnceLock::new();
+    PROBE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let begin = Instant::now();
-        let told = Command::new(env!("CARGO_BIN_EXE_pushbench"))
+        let start = Instant::now();
+        let output = Command::new(env!("CARGO_BIN_EXE_pushbench"))
             .args(["browser-probe", "--out"])
             .arg(folder.path())
             .output()
             .unwrap();
-        let took = begin.elapsed();
-        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        let took = start.elapsed();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let close_cases: CloseCases = read(&folder.path().join("close-cases.json"));
         let findings =
             close_cases.clients.iter().filter_map(|&client| findings(folder.path(), client)).collect();
@@ -54,8 +54,8 @@ impl BrowserProbe {
         self.findings.iter().find(|found| found.client == client).expect("a browser's findings")
     }
 
-    pub(crate) fn closings_of(&self, client: Client) -> impl Iterator<Item = &CloseCase> {
-        self.close_cases.close_cases.iter().filter(move |closing| closing.client == client)
+    pub(crate) fn cases_of(&self, client: Client) -> impl Iterator<Item = &CloseCase> {
+        self.close_cases.close_cases.iter().filter(move |case| case.client == client)
     }
 }
 
@@ -73,7 +73,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> T {
 }
 
 #[test]
-fn a_survey_of_all_clients_is_bounded() {
+fn a_probe_of_all_clients_is_bounded() {
     let browser_probe = browser_probe();
     assert!(browser_probe.took < LONGEST, "{:?}", browser_probe.took);
 }

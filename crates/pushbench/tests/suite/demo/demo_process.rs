@@ -46,8 +46,8 @@ impl Demo {
     }
 
     /// What a control of the page sends.
-    pub(crate) fn control(&self, wish: &str) -> Answer {
-        http::request(self.address, "POST", "/control", &["content-type: application/json"], wish)
+    pub(crate) fn control(&self, request: &str) -> Answer {
+        http::request(self.address, "POST", "/control", &["content-type: application/json"], request)
     }
 
     pub(crate) fn setup(&self) -> Value {

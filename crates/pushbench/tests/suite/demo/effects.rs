@@ -1,4 +1,4 @@
-//! What the controls do, felt on the lanes' own ports, and figures that add up.
+//! The effects of the controls on the lanes' own ports, and figures that add up.
 
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
@@ -25,13 +25,13 @@ fn events(demo: &Demo) -> impl Iterator<Item = (u64, u64)> {
 }
 
 #[test]
-fn what_a_lane_tells_adds_up_to_what_crossed_its_socket() {
+fn the_layers_of_a_lane_add_up_to_the_bytes_of_its_socket() {
     let demo = Demo::start();
-    let ask = b"GET /events?channel=0&after=0 HTTP/1.1\r\nhost: lane\r\n\r\n";
+    let request = b"GET /events?channel=0&after=0 HTTP/1.1\r\nhost: lane\r\n\r\n";
     let mut stream = http::connect(demo.lane("long-polling"));
     let mut read = 0;
     for _ in 0..2 {
-        stream.write_all(ask).unwrap();
+        stream.write_all(request).unwrap();
         // The answer may come in pieces; its last byte ends a message.
         let mut answer = Vec::new();
         while answer.last() != Some(&b'\n') || !answer.ends_with(b"]\n") {
@@ -46,12 +46,14 @@ fn what_a_lane_tells_adds_up_to_what_crossed_its_socket() {
     let lane = lane_of(&figures, "long-polling");
     let layers = lane["layers"].as_object().unwrap();
     let sum: u64 = layers.values().map(|bytes| bytes.as_u64().unwrap()).sum();
-    assert_eq!(sum, (2 * ask.len() + read) as u64, "{lane}");
+    assert_eq!(sum, (2 * request.len() + read) as u64, "{lane}");
     assert_eq!(lane["bytes"], sum);
     assert_eq!((&lane["requests"], &lane["connections"]), (&2.into(), &1.into()));
-    assert!(layers["request head"].as_u64().unwrap() == 2 * ask.len() as u64, "{lane}");
+    assert!(layers["request head"].as_u64().unwrap() == 2 * request.len() as u64, "{lane}");
     drop(stream);
-    demo.figures_when("the connection is closed", |told| lane_of(told, "long-polling")["connections"] == 0);
+    demo.figures_when("the connection is closed", |figures| {
+        lane_of(figures, "long-polling")["connections"] == 0
+    });
 }
 
 #[test]
@@ -66,25 +68,25 @@ fn pages_of_other_origins_may_read_a_lane_and_only_there() {
 fn a_faster_rate_is_published_and_a_larger_payload_carried() {
     let demo = Demo::start();
     assert_eq!(demo.control(r#"{"rate_per_s": 200, "payload_bytes": 5000}"#).status, 200);
-    let begun = demo.figures();
-    let least = begun["published"].as_u64().unwrap() + 200;
-    let reached = demo.figures_when("200 events", |told| told["published"].as_u64().unwrap() >= least);
-    let took_ms = reached["at_ms"].as_f64().unwrap() - begun["at_ms"].as_f64().unwrap();
-    // Open loop: 200 events take a second, and a look that comes late finds more of them.
+    let start = demo.figures();
+    let least = start["published"].as_u64().unwrap() + 200;
+    let reached = demo.figures_when("200 events", |figures| figures["published"].as_u64().unwrap() >= least);
+    let took_ms = reached["at_ms"].as_f64().unwrap() - start["at_ms"].as_f64().unwrap();
+    // Open loop: 200 events take a second, and a late look finds more of them.
     assert!(took_ms >= 900.0, "{took_ms}");
     let line = http::stream(demo.lane(NDJSON), "/stream?channel=0");
     assert!(line.into_iter().any(|line| line.len() == 5_000 + protocol::message::TEXT_STAMP_LEN));
 }
 
 #[test]
-fn an_added_delay_is_felt_on_both_ways() {
+fn an_added_delay_acts_in_both_directions() {
     let demo = Demo::start();
     assert_eq!(demo.control(r#"{"delay_ms": 150}"#).status, 200);
     let lane = demo.lane("short-polling");
-    let begun = Instant::now();
+    let start = Instant::now();
     let answer = http::request(lane, "GET", "/events?channel=0", &[], "");
     assert_eq!(answer.status, 200, "a greeting: {answer:?}");
-    assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+    assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn a_stall_holds_every_event_that_falls_due_and_loses_none() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_closed_with_the_code_that_was_asked_for() {
+async fn a_websocket_is_closed_with_the_requested_code() {
     use futures_util::StreamExt as _;
 
     let demo = Demo::start();
@@ -126,13 +128,13 @@ async fn a_websocket_is_closed_with_the_code_that_was_asked_for() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!((u16::from(close.code), &*close.reason), (4001, "asked for by the page"));
+    assert_eq!((u16::from(close.code), &*close.reason), (4001, "requested by the page"));
 }
 
 #[test]
-fn all_lanes_are_given_the_same_events() {
+fn all_lanes_have_the_same_events() {
     let demo = Demo::start();
-    demo.figures_when("five events", |told| told["published"].as_u64().unwrap() >= 5);
+    demo.figures_when("five events", |figures| figures["published"].as_u64().unwrap() >= 5);
     let lines = |slug: &str| {
         let answer = http::request(demo.lane(slug), "GET", "/events?channel=0&after=0", &[], "");
         answer.body.lines().take(5).map(str::to_owned).collect::<Vec<_>>()
@@ -143,12 +145,12 @@ fn all_lanes_are_given_the_same_events() {
 }
 
 #[test]
-fn a_page_that_looks_is_counted_while_it_looks() {
+fn a_page_is_counted_while_it_follows_the_figures() {
     let demo = Demo::start();
-    let viewers = |told: &Value| told["viewers"].as_u64().unwrap();
-    let mut looking = http::stream(demo.address, "/figures");
-    looking.find(|line| line.starts_with("data: ")).expect("figures");
-    assert_eq!(viewers(&demo.figures_when("two pages", |told| viewers(told) == 2)), 2);
-    drop(looking);
-    demo.figures_when("one page", |told| viewers(told) == 1);
+    let viewers = |figures: &Value| figures["viewers"].as_u64().unwrap();
+    let mut open = http::stream(demo.address, "/figures");
+    open.find(|line| line.starts_with("data: ")).expect("figures");
+    assert_eq!(viewers(&demo.figures_when("two pages", |figures| viewers(figures) == 2)), 2);
+    drop(open);
+    demo.figures_when("one page", |figures| viewers(figures) == 1);
 }

@@ -1,4 +1,4 @@
-//! The page's own origin: what is asked for there, and what is said to bad input.
+//! The page's own origin: its resources, and responses to bad input.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -7,7 +7,7 @@ use crate::demo::demo_process::Demo;
 use crate::demo::http;
 
 #[test]
-fn the_page_is_isolated_and_asks_no_other_machine_for_anything() {
+fn the_page_is_isolated_and_uses_no_other_origin() {
     let demo = Demo::start();
     let page = demo.get("/");
     assert_eq!(page.status, 200);
@@ -26,7 +26,7 @@ fn the_page_is_isolated_and_asks_no_other_machine_for_anything() {
 }
 
 #[test]
-fn what_is_not_there_or_not_allowed_is_said() {
+fn unknown_paths_and_methods_are_rejected() {
     let demo = Demo::start();
     assert_eq!(demo.get("/nothing").status, 404);
     let posted = http::request(demo.address, "POST", "/", &[], "");
@@ -39,8 +39,8 @@ fn what_is_not_there_or_not_allowed_is_said() {
 fn the_clock_is_the_one_that_events_are_stamped_with() {
     let demo = Demo::start();
     let before = os::now_ns();
-    let told: u64 = demo.get("/clock").body.parse().unwrap();
-    assert!((before..=os::now_ns()).contains(&told), "{told}");
+    let clock: u64 = demo.get("/clock").body.parse().unwrap();
+    assert!((before..=os::now_ns()).contains(&clock), "{clock}");
 }
 
 #[test]
@@ -63,10 +63,10 @@ fn every_technique_of_the_web_has_a_lane_in_the_registrys_order() {
 }
 
 #[test]
-fn bad_input_is_answered_with_the_reason_and_changes_nothing() {
+fn bad_input_is_rejected_with_the_reason_and_changes_nothing() {
     let demo = Demo::start();
     let before = demo.setup()["controls"].clone();
-    for (wish, why) in [
+    for (request, why) in [
         (r#"{"rate_per_s": 100000}"#, "rate_per_s is 100000, and must be from 0.1 to 200"),
         (r#"{"payload_bytes": 50, "delay_ms": 9999}"#, "delay_ms is 9999, and must be from 0 to 2000"),
         (r#"{"payload_bytes": -1}"#, "-1"),
@@ -75,38 +75,38 @@ fn bad_input_is_answered_with_the_reason_and_changes_nothing() {
         ("faster", "a control is JSON such as {\"rate_per_s\": 20}"),
         (r#"{"close_code": 1006, "rate_per_s": 50}"#, "1006"),
     ] {
-        let answer = demo.control(wish);
-        assert_eq!(answer.status, 400, "{wish}");
-        assert!(answer.body.contains(why) && answer.body.ends_with('\n'), "{wish}: {}", answer.body);
+        let answer = demo.control(request);
+        assert_eq!(answer.status, 400, "{request}");
+        assert!(answer.body.contains(why) && answer.body.ends_with('\n'), "{request}: {}", answer.body);
     }
     assert_eq!(demo.setup()["controls"], before);
 }
 
 #[test]
-fn a_control_that_is_no_json_or_endless_is_refused() {
+fn a_request_that_is_no_json_or_too_long_is_rejected() {
     let demo = Demo::start();
-    // What another site's page could send without asking first (Fetch §3.3.5).
-    let wish = r#"{"stall_ms": 1000}"#;
-    let simple = http::request(demo.address, "POST", "/control", &["content-type: text/plain"], wish);
+    // Another site's page could send this without a preflight request (Fetch §3.3.5).
+    let request = r#"{"stall_ms": 1000}"#;
+    let simple = http::request(demo.address, "POST", "/control", &["content-type: text/plain"], request);
     assert_eq!(simple.status, 415, "{simple:?}");
     let long = demo.control(&" ".repeat(5_000));
     assert_eq!(long.status, 413, "{long:?}");
 }
 
 #[test]
-fn it_says_who_can_see_it_and_ends_with_its_input() {
+fn it_prints_who_can_see_it_and_ends_with_its_input() {
     let demo = Demo::start();
     assert!(demo.invitation.contains("Only this machine can see it"), "{}", demo.invitation);
     assert!(demo.end().success());
 }
 
 #[test]
-fn a_port_that_is_taken_is_named_with_the_remedy() {
+fn a_port_in_use_is_named_with_a_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let told =
+    let output =
         Command::new(env!("CARGO_BIN_EXE_pushbench")).args(["demo", "--listen", &address]).output().unwrap();
-    let err = String::from_utf8_lossy(&told.stderr);
-    assert_eq!(told.status.code(), Some(2), "{err}");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{err}");
     assert!(err.contains(&format!("listen on {address}; name another port with --listen")), "{err}");
 }

@@ -6,7 +6,7 @@ use test_support::require;
 
 use crate::demo::demo_process::Demo;
 
-/// What the scripts of these tests share. `until` is bounded by the driver's own limit for scripts.
+/// Shared by the scripts of these tests. The driver's limit for scripts bounds `until`.
 const TOOLS: &str = "
     const $ = (selector) => document.querySelector(selector);
     const until = async (met) => { while (!met()) await new Promise((done) => setTimeout(done, 20)); };
@@ -15,10 +15,10 @@ const TOOLS: &str = "
     const number = (lane, selector) => parseFloat(text(lane, selector));
 ";
 
-/// A page that hears its feed; console errors are kept from here on.
+/// Opens the page, and waits for its events; records console errors from then on.
 async fn opened(demo: &Demo, browser: &mut Browser) {
     browser.open(&demo.url()).await.unwrap();
-    // By an element, since Firefox runs a driver's scripts beside the page's own world.
+    // By an element, since Firefox runs a driver's scripts outside the page's own world.
     let ready = "
         const script = document.createElement('script');
         script.textContent = `window.logged = [];
@@ -49,10 +49,10 @@ macro_rules! in_both {
 }
 
 in_both! {
-    every_lane_hears_the_feed_and_says_what_it_costs: browser::Scheme::Light;
+    every_lane_receives_the_feed_and_shows_its_cost: browser::Scheme::Light;
     a_slider_that_is_moved_by_keyboard_moves_the_server: browser::Scheme::Light;
     a_stall_and_a_closed_websocket_show: browser::Scheme::Light;
-    a_narrow_screen_needs_no_scrolling_aside_and_dark_is_dark: browser::Scheme::Dark;
+    a_narrow_screen_needs_no_horizontal_scrolling_and_dark_is_dark: browser::Scheme::Dark;
 }
 
 async fn with(kind: BrowserKind, scheme: Scheme, check: impl AsyncFn(&Demo, &mut Browser)) {
@@ -65,8 +65,8 @@ async fn with(kind: BrowserKind, scheme: Scheme, check: impl AsyncFn(&Demo, &mut
     browser.quit().await.unwrap();
 }
 
-async fn every_lane_hears_the_feed_and_says_what_it_costs(demo: &Demo, browser: &mut Browser) {
-    let heard = run(
+async fn every_lane_receives_the_feed_and_shows_its_cost(demo: &Demo, browser: &mut Browser) {
+    let page = run(
         browser,
         "await until(() => lanes().every((lane) => number(lane, '.half b') > 0 && text(lane, '.words').includes('event')));
          const stack = (lane) => lane.querySelector('.stack').getAttribute('aria-label');
@@ -80,13 +80,13 @@ async fn every_lane_hears_the_feed_and_says_what_it_costs(demo: &Demo, browser: 
          };",
     )
     .await;
-    assert_eq!(heard["isolated"], true);
+    assert_eq!(page["isolated"], true);
     let slugs: Vec<_> =
         demo.setup()["lanes"].as_array().unwrap().iter().map(|lane| lane["slug"].clone()).collect();
-    assert_eq!(heard["slugs"], json!(slugs));
-    for (stack, open) in heard["stacks"].as_array().unwrap().iter().zip(heard["open"].as_array().unwrap()) {
+    assert_eq!(page["slugs"], json!(slugs));
+    for (stack, open) in page["stacks"].as_array().unwrap().iter().zip(page["open"].as_array().unwrap()) {
         assert!(stack.as_str().unwrap().contains("payload"), "{stack}");
-        assert!(open.as_f64().unwrap() >= 1.0, "{heard}");
+        assert!(open.as_f64().unwrap() >= 1.0, "{page}");
     }
 }
 
@@ -94,33 +94,33 @@ async fn a_slider_that_is_moved_by_keyboard_moves_the_server(demo: &Demo, browse
     run(browser, "$('#rate_per_s').focus()").await;
     browser.press(Key::Right).await.unwrap();
     browser.press(Key::Right).await.unwrap();
-    let told = run(
+    let slider = run(
         browser,
         "await until(() => $('#status').textContent.includes('a second'));
          return [$('#rate_per_s').getAttribute('aria-valuetext'), document.activeElement.id]",
     )
     .await;
-    assert_eq!(told, json!(["20 a second", "rate_per_s"]));
+    assert_eq!(slider, json!(["20 a second", "rate_per_s"]));
     assert_eq!(demo.setup()["controls"]["rate_per_s"], 20.0);
-    // Tab goes on to the next control, and what has the focus shows it.
+    // Tab moves to the next control, and the focused control shows it.
     browser.press(Key::Tab).await.unwrap();
     let next = run(
         browser,
         "return [document.activeElement.id, getComputedStyle(document.activeElement).outlineStyle]",
     );
     assert_eq!(next.await, json!(["payload_bytes", "solid"]));
-    // A code that must never be sent is refused in words.
-    let refused = run(
+    // A code that must not be sent is rejected in words.
+    let rejected = run(
         browser,
         "$('#code').value = 1006; $('#close').click();
         await until(() => $('#status').classList.contains('rejected')); 
         return $('#status').textContent",
     );
-    assert!(refused.await.as_str().unwrap().contains("1006"));
+    assert!(rejected.await.as_str().unwrap().contains("1006"));
 }
 
 async fn a_stall_and_a_closed_websocket_show(_: &Demo, browser: &mut Browser) {
-    let told = run(
+    let words = run(
         browser,
         "// Pressed again where a slow machine has missed the second.
          const words = () => lanes().map((lane) => text(lane, '.words'));
@@ -129,7 +129,7 @@ async fn a_stall_and_a_closed_websocket_show(_: &Demo, browser: &mut Browser) {
          return words();",
     )
     .await;
-    for words in told.as_array().unwrap() {
+    for words in words.as_array().unwrap() {
         assert!(words.as_str().unwrap().contains("late"), "{words}");
     }
     let most = "return lanes().map((lane) => number(lane, '.most b') * (text(lane, '.most small') === ' s' ? 1000 : 1))";
@@ -140,7 +140,7 @@ async fn a_stall_and_a_closed_websocket_show(_: &Demo, browser: &mut Browser) {
         browser,
         "$('#code').value = 4003; $('#close').click();
          const lane = $('[data-slug=websocket]');
-         await until(() => text(lane, '.words').startsWith('Closed by the server with 4003 (asked for by the page)'));
+         await until(() => text(lane, '.words').startsWith('Closed by the server with 4003 (requested by the page)'));
          await until(() => $('#status').textContent.includes('connected again after'));
          await until(() => number(lane, '.open b') === 1);
          return $('#status').textContent",
@@ -152,8 +152,8 @@ async fn a_stall_and_a_closed_websocket_show(_: &Demo, browser: &mut Browser) {
     );
 }
 
-/// Firefox has no window narrower than 500, so that a frame stands for the phone in both.
-async fn a_narrow_screen_needs_no_scrolling_aside_and_dark_is_dark(_: &Demo, browser: &mut Browser) {
+/// Firefox has no window narrower than 500, so a frame stands for the phone in both browsers.
+async fn a_narrow_screen_needs_no_horizontal_scrolling_and_dark_is_dark(_: &Demo, browser: &mut Browser) {
     let found = run(
         browser,
         "const page = getComputedStyle(document.body);

@@ -1,13 +1,13 @@
-// The official clients, told what to do by lines on standard input, and telling what happens by lines on standard output,
-// each a JSON value. Arguments: `socket.io` or `engine.io`, the server's address, and the way: polling, upgrade, websocket.
-// AUTHORITY holds the certificate to trust, if there is one. Binary is told as {"bytes":[…]}.
+// The official clients. They read commands from standard input and print events, each a line of JSON. Arguments: `socket.io`
+// or `engine.io`, the server's address, and the transports: polling, upgrade or websocket. AUTHORITY holds the certificate
+// to trust, if any. Binary data is printed as {"bytes":[…]}.
 
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
 const require = createRequire(process.env.PACKAGES);
 const [, , which, address, way] = process.argv;
-const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
+const print = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 const transports = { polling: ["polling"], upgrade: ["polling", "websocket"], websocket: ["websocket"] }[way];
 const options = { transports, ca: process.env.AUTHORITY, reconnectionDelay: 10, reconnectionDelayMax: 50 };
 
@@ -32,11 +32,11 @@ if (which === "socket.io") {
   const manager = new Manager(address, options);
   let socket;
   const watch = (engine) => {
-    tell({ opened: engine.transport.name });
-    engine.on("upgrade", ({ name }) => tell({ upgraded: name }));
+    print({ opened: engine.transport.name });
+    engine.on("upgrade", ({ name }) => print({ upgraded: name }));
   };
   manager.on("open", () => watch(manager.engine));
-  manager.on("ping", () => tell({ ping: true }));
+  manager.on("ping", () => print({ ping: true }));
   commands = {
     // Begins behind what was received, as its `auth` says at each connection.
     join: ({ namespace, auth }) => {
@@ -44,16 +44,16 @@ if (which === "socket.io") {
       socket = manager.socket(namespace, { auth: (say) => say(after === undefined ? auth : { ...auth, after }) });
       socket.onAny((event, ...all) => {
         if (event === "message") after = parseInt(all[0][0].slice(0, 8), 16);
-        tell({ event: [event, ...shown(all)] });
+        print({ event: [event, ...shown(all)] });
       });
-      socket.on("connect", () => tell({ joined: namespace }));
-      socket.on("connect_error", ({ message }) => tell({ refused: message }));
-      socket.on("disconnect", (reason) => tell({ disconnected: reason }));
+      socket.on("connect", () => print({ joined: namespace }));
+      socket.on("connect_error", ({ message }) => print({ refused: message }));
+      socket.on("disconnect", (reason) => print({ disconnected: reason }));
       socket.connect();
     },
     emit: (all) => socket.emit(...meant(all)),
     ask: (all) => {
-      const answered = (error, ...answer) => tell({ acknowledged: error ? String(error) : shown(answer) });
+      const answered = (error, ...answer) => print({ acknowledged: error ? String(error) : shown(answer) });
       socket.timeout(10000).emit(...meant(all), answered);
     },
     cut: () => manager.engine.close(),
@@ -63,11 +63,11 @@ if (which === "socket.io") {
   const { Socket } = require("engine.io-client");
   const engine = new Socket(address, { ...options, path: "/engine.io" });
   engine.binaryType = "nodebuffer";
-  engine.on("open", () => tell({ opened: engine.transport.name }));
-  engine.on("upgrade", ({ name }) => tell({ upgraded: name }));
-  engine.on("ping", () => tell({ ping: true }));
-  engine.on("message", (data) => tell({ message: shown(data) }));
-  engine.on("close", (reason) => tell({ disconnected: reason }));
+  engine.on("open", () => print({ opened: engine.transport.name }));
+  engine.on("upgrade", ({ name }) => print({ upgraded: name }));
+  engine.on("ping", () => print({ ping: true }));
+  engine.on("message", (data) => print({ message: shown(data) }));
+  engine.on("close", (reason) => print({ disconnected: reason }));
   commands = { send: (data) => engine.send(meant(data)) };
 }
 

@@ -1,4 +1,4 @@
-//! A script on Node that is told what to do by lines, and tells what happens by lines, each a JSON value.
+//! A script on Node that reads commands and prints events, each a line of JSON.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,14 +8,14 @@ use test_support::{program, require};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// A script that runs. It ends with its standard input, so at the latest with this process.
+/// A running script. It ends with its standard input, so at the latest with this process.
 pub(crate) struct Script {
     child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
 }
 
-/// Whether there is Node, and the packages that are pinned for it. Otherwise the test is skipped or fails.
+/// Whether Node and the pinned packages are installed. Otherwise the test is skipped or fails.
 pub(crate) fn is_installed() -> Option<()> {
     let has_packages = packages().join("node_modules").is_dir();
     let packages = has_packages.then_some(()).ok_or_else(|| {
@@ -52,17 +52,17 @@ impl Script {
         Self { child, input, output: BufReader::new(output).lines() }
     }
 
-    /// Tells it what to do.
-    pub(crate) async fn tell(&mut self, what: &Value) {
+    /// Sends a command.
+    pub(crate) async fn send(&mut self, what: &Value) {
         self.input.write_all(format!("{what}\n").as_bytes()).await.unwrap();
     }
 
-    /// What it tells next under `key`; other things are passed over.
-    pub(crate) async fn told(&mut self, key: &str) -> Value {
+    /// The value of the next event with `key`; skips other events.
+    pub(crate) async fn next(&mut self, key: &str) -> Value {
         loop {
-            let line = self.output.next_line().await.unwrap().expect("the script tells it before it ends");
-            let told: Value = serde_json::from_str(&line).unwrap();
-            if let Some(value) = told.get(key) {
+            let line = self.output.next_line().await.unwrap().expect("the script prints it before it ends");
+            let event: Value = serde_json::from_str(&line).unwrap();
+            if let Some(value) = event.get(key) {
                 return value.clone();
             }
         }

@@ -40,7 +40,7 @@ struct Rig {
 impl Rig {
     async fn new(which: &str, ping_interval_ms: &str, transports: SocketIoTransports) -> Self {
         let mut server = Script::run("server.mjs", &[which, ping_interval_ms]);
-        let port = u16::try_from(server.told("port").await.as_u64().unwrap()).unwrap();
+        let port = u16::try_from(server.next("port").await.as_u64().unwrap()).unwrap();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let to = UplinkTo::Application;
         let uplink = Uplink { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 5, to };
@@ -57,10 +57,10 @@ impl Rig {
         Session::new(&self.worker, 0, channel, self.outgoing.take())
     }
 
-    /// Has the server send this, and waits until so many events are there.
+    /// Makes the server send this, and waits until it has arrived.
     async fn publish(&mut self, command: &str, seq: u64) {
         let before = self.worker.snapshot().counters.events;
-        self.server.tell(&json!({ command: event(seq) })).await;
+        self.server.send(&json!({ command: event(seq) })).await;
         while self.worker.snapshot().counters.events == before {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -104,9 +104,9 @@ fn messages_go_both_ways_and_the_end_is_orderly() {
         let mut rig = Rig::new("socket.io", RARELY, way).await;
         let session = rig.session(3);
         let subscriber = spawn_local(socketio::subscribe(session.clone()));
-        assert_eq!(rig.server.told("connected").await["auth"], json!({ "channel": 3, "after": 0 }));
+        assert_eq!(rig.server.next("connected").await["auth"], json!({ "channel": 3, "after": 0 }));
         if way == SocketIoTransports::Upgrade {
-            assert_eq!(rig.server.told("upgraded").await, "websocket");
+            assert_eq!(rig.server.next("upgraded").await, "websocket");
         }
         connected(&session).await;
         for seq in 1..=3 {
@@ -116,13 +116,13 @@ fn messages_go_both_ways_and_the_end_is_orderly() {
             rig.sender.send(intended_ns).unwrap();
         }
         for intended_ns in 5..8 {
-            let sent = rig.server.told("message").await;
+            let sent = rig.server.next("message").await;
             let sent = Message::decode(sent.to_string().as_bytes()).unwrap().stamp;
             assert_eq!((sent.seq, sent.intended_ns), (0, intended_ns));
         }
         rig.stopper.stop();
         subscriber.await.unwrap().unwrap();
-        assert_eq!(rig.server.told("disconnected").await, "client namespace disconnect");
+        assert_eq!(rig.server.next("disconnected").await, "client namespace disconnect");
         assert_eq!(session.resume().start, protocol::Start::After(3));
         rig.server.end().await;
     });
@@ -136,7 +136,7 @@ fn a_subscriber_acknowledges_messages_and_takes_them_as_attachments() {
         let _subscriber = spawn_local(socketio::subscribe(session.clone()));
         connected(&session).await;
         rig.publish("asked", 1).await;
-        rig.server.told("acked").await;
+        rig.server.next("acked").await;
         rig.publish("binary", 2).await;
         rig.publish("message", 3).await;
         rig.server.end().await;
@@ -166,13 +166,13 @@ fn events_acknowledgements_and_attachments_go_both_ways() {
             );
             assert_same(&answer.arguments().unwrap(), arguments);
         }
-        rig.server.tell(&json!({ "question": [7, 8] })).await;
+        rig.server.send(&json!({ "question": [7, 8] })).await;
         let question = socket.next().await.unwrap();
         assert_eq!(question.kind, Kind::BinaryEvent);
         let asked = question.to_event().unwrap();
         assert_eq!(asked.arguments, [binary(&[7, 8]), json("{\"deep\":[1]}")]);
         socket.send(&Packet::ack(question.id.unwrap(), &asked.arguments[..1]));
-        assert_eq!(rig.server.told("answer").await, json!([7, 8]));
+        assert_eq!(rig.server.next("answer").await, json!([7, 8]));
         rig.server.end().await;
     });
 }
@@ -199,7 +199,7 @@ fn pings_are_answered_as_long_as_they_come() {
         let _subscriber = spawn_local(socketio::subscribe(session.clone()));
         connected(&session).await;
         for _ in 0..3 {
-            while rig.server.told("pong").await != name(way) {}
+            while rig.server.next("pong").await != name(way) {}
         }
         rig.publish("message", 1).await;
         rig.server.end().await;
@@ -207,20 +207,20 @@ fn pings_are_answered_as_long_as_they_come() {
 }
 
 #[test]
-fn who_was_cut_off_comes_back_with_what_it_has() {
+fn a_client_that_was_cut_off_resumes_after_its_last_event() {
     by_each_way(async |way| {
         for cut in ["leave", "close", "destroy"] {
             let mut rig = Rig::new("socket.io", RARELY, way).await;
             let session = rig.session(0);
             for seq in 1..=3 {
                 let subscriber = spawn_local(socketio::subscribe(session.clone()));
-                let said = rig.server.told("connected").await;
-                assert_eq!(said["auth"]["after"], seq - 1, "{cut}");
+                let connected = rig.server.next("connected").await;
+                assert_eq!(connected["auth"]["after"], seq - 1, "{cut}");
                 if way == SocketIoTransports::Upgrade {
-                    rig.server.told("upgraded").await;
+                    rig.server.next("upgraded").await;
                 }
                 rig.publish("message", seq).await;
-                rig.server.tell(&json!({ cut: null })).await;
+                rig.server.send(&json!({ cut: null })).await;
                 let ended = subscriber.await.unwrap();
                 assert!(cut == "destroy" || ended.is_ok(), "{cut}: {ended:?}");
             }
@@ -230,7 +230,7 @@ fn who_was_cut_off_comes_back_with_what_it_has() {
 }
 
 #[test]
-fn a_refusal_is_told_with_the_servers_message() {
+fn a_rejection_reports_the_servers_message() {
     by_each_way(async |way| {
         let mut rig = Rig::new("socket.io", RARELY, way).await;
         let error = socketio::subscribe(rig.session(9)).await.unwrap_err();
@@ -248,15 +248,15 @@ fn engine_io_alone_carries_packets_both_ways() {
         let session = rig.session(0);
         let mut socket = Socket::open(session.clone()).await.unwrap();
         connected(&session).await;
-        while rig.server.told("pong").await != name(way) {}
+        while rig.server.next("pong").await != name(way) {}
         let buffer = Argument::Binary(Bytes::from_static(&[1, 2, 3, 4]));
         let packet = Packet::event("foo", &[buffer], Some(14));
         socket.send(&packet);
         assert_eq!(socket.next().await, Some(packet));
-        rig.server.tell(&json!({ "message": event(1) })).await;
+        rig.server.send(&json!({ "message": event(1) })).await;
         let message = socket.next().await.unwrap().to_event().unwrap();
         assert_eq!(message.name, "message");
-        rig.server.tell(&json!({ "close": null })).await;
+        rig.server.send(&json!({ "close": null })).await;
         assert_eq!(socket.next().await, None);
         socket.ended().await.unwrap();
         rig.server.end().await;

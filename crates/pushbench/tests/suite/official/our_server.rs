@@ -1,5 +1,5 @@
-//! The official clients against our server, by each way: both directions, acknowledgements, attachments, heartbeats,
-//! refusals, coming back after a cut, and the server's end.
+//! The official clients against our server, by each transport: both directions, acknowledgements, attachments, heartbeats,
+//! rejections, reconnects, and the end of the server.
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
@@ -37,20 +37,20 @@ impl Rig {
         Self { server, feed, client }
     }
 
-    /// A client that has joined, by the transport that its way ends with.
+    /// A client that has joined, by the final transport.
     async fn joined(way: &str, flags: &[&str]) -> Self {
         let mut rig = Self::new("socket.io", way, flags);
         rig.join("/", &json!({"channel": 0})).await;
-        rig.told("joined").await;
+        rig.next("joined").await;
         rig
     }
 
     async fn join(&mut self, namespace: &str, auth: &Value) {
-        self.client.tell(&json!({"join": {"namespace": namespace, "auth": auth}})).await;
+        self.client.send(&json!({"join": {"namespace": namespace, "auth": auth}})).await;
     }
 
-    async fn told(&mut self, key: &str) -> Value {
-        timeout(LONGEST, self.client.told(key)).await.unwrap_or_else(|_| panic!("nothing is told of {key}"))
+    async fn next(&mut self, key: &str) -> Value {
+        timeout(LONGEST, self.client.next(key)).await.unwrap_or_else(|_| panic!("no event with {key}"))
     }
 
     fn publish(&mut self, payload: &str) {
@@ -59,7 +59,7 @@ impl Rig {
 
     async fn expect_message(&mut self, seq: u64, payload: &str) {
         let wanted: Value = serde_json::from_slice(&message(seq, payload)).unwrap();
-        assert_eq!(self.told("event").await, json!(["message", wanted]));
+        assert_eq!(self.next("event").await, json!(["message", wanted]));
     }
 }
 
@@ -68,7 +68,7 @@ fn message(seq: u64, payload: &str) -> Vec<u8> {
     Message { stamp, payload: payload.as_bytes(), kind: PayloadKind::Text }.to_bytes().to_vec()
 }
 
-fn said(payload: &str) -> Value {
+fn json_message(payload: &str) -> Value {
     serde_json::from_slice(&message(0, payload)).unwrap()
 }
 
@@ -94,21 +94,21 @@ async fn events_reach_the_official_client_and_come_back_from_it_by_each_way_plai
         let mut rig = Rig::new("socket.io", way, flags);
         rig.join("/", &json!({"channel": 0})).await;
         let (first, then) = transports(way);
-        assert_eq!(rig.told("opened").await, first);
+        assert_eq!(rig.next("opened").await, first);
         if let Some(then) = then {
-            assert_eq!(rig.told("upgraded").await, then);
+            assert_eq!(rig.next("upgraded").await, then);
         } else {
-            rig.told("joined").await;
+            rig.next("joined").await;
         }
         rig.publish("down");
         rig.expect_message(1, "down").await;
-        rig.client.tell(&json!({"emit": ["message", said("up")]})).await;
+        rig.client.send(&json!({"emit": ["message", json_message("up")]})).await;
         rig.expect_message(2, "up").await;
-        rig.client.tell(&json!({"ask": ["message", said("asked")]})).await;
-        // The event itself may come before or behind it, and is passed over.
-        assert_eq!(rig.told("acknowledged").await, json!([]));
-        rig.client.tell(&json!({"leave": true})).await;
-        assert_eq!(rig.told("disconnected").await, "io client disconnect");
+        rig.client.send(&json!({"ask": ["message", json_message("asked")]})).await;
+        // The event itself may come before or after it, and is skipped.
+        assert_eq!(rig.next("acknowledged").await, json!([]));
+        rig.client.send(&json!({"leave": true})).await;
+        assert_eq!(rig.next("disconnected").await, "io client disconnect");
         rig.client.end().await;
     }
 }
@@ -129,17 +129,17 @@ async fn a_burst_reaches_the_official_client_once_and_in_order_while_it_upgrades
 }
 
 #[tokio::test]
-async fn the_official_client_comes_back_after_a_cut_and_misses_nothing() {
+async fn the_official_client_reconnects_after_a_cut_and_loses_nothing() {
     let Some(()) = node::is_installed() else { return };
     for way in WAYS {
         let mut rig = Rig::joined(way, &[]).await;
         rig.publish("before");
         rig.expect_message(1, "before").await;
-        rig.client.tell(&json!({"cut": true})).await;
-        let reason = rig.told("disconnected").await;
+        rig.client.send(&json!({"cut": true})).await;
+        let reason = rig.next("disconnected").await;
         assert!(["forced close", "transport close"].contains(&reason.as_str().unwrap()), "{reason}");
         rig.publish("meanwhile");
-        rig.told("joined").await;
+        rig.next("joined").await;
         rig.expect_message(2, "meanwhile").await;
         rig.publish("after");
         rig.expect_message(3, "after").await;
@@ -148,33 +148,33 @@ async fn the_official_client_comes_back_after_a_cut_and_misses_nothing() {
 }
 
 #[tokio::test]
-async fn who_may_not_join_or_says_what_is_no_message_is_told_why() {
+async fn a_rejected_client_receives_the_reason() {
     let Some(()) = node::is_installed() else { return };
     for way in WAYS {
         let mut rig = Rig::new("socket.io", way, &[]);
         rig.join("/", &json!({"channel": 5_000})).await;
         assert_eq!(
-            rig.told("refused").await,
+            rig.next("refused").await,
             "there is no channel 5000: this server's are numbered from 0 to 1023"
         );
         rig.client.end().await;
 
         let mut rig = Rig::joined(way, &[]).await;
-        rig.client.tell(&json!({"emit": ["message", 7]})).await;
+        rig.client.send(&json!({"emit": ["message", 7]})).await;
         let why = "not a message: a message of 1 bytes is too short to hold a stamp";
-        assert_eq!(rig.told("event").await, json!(["dismissed", why]));
-        assert_eq!(rig.told("disconnected").await, "io server disconnect");
+        assert_eq!(rig.next("event").await, json!(["dismissed", why]));
+        assert_eq!(rig.next("disconnected").await, "io server disconnect");
         rig.client.end().await;
     }
 }
 
 #[tokio::test]
-async fn the_official_client_hears_that_the_server_stops() {
+async fn the_official_client_notices_that_the_server_stops() {
     let Some(()) = node::is_installed() else { return };
     for way in WAYS {
         let mut rig = Rig::joined(way, &[]).await;
         rig.server.end_input();
-        let reason = rig.told("disconnected").await;
+        let reason = rig.next("disconnected").await;
         assert!(
             ["transport close", "transport error"].contains(&reason.as_str().unwrap()),
             "{way}: {reason}"
@@ -194,12 +194,12 @@ async fn arguments_and_attachments_go_both_ways_in_each_namespace_with_and_witho
         let mut rig = Rig::new("socket.io", way, &SUITES);
         for namespace in ["/", "/custom"] {
             rig.join(namespace, &json!({"token": "123"})).await;
-            assert_eq!(rig.told("joined").await, namespace);
-            assert_eq!(rig.told("event").await, json!(["auth", {"token": "123"}]));
-            rig.client.tell(&json!({"emit": with("message")})).await;
-            assert_eq!(rig.told("event").await, json!(with("message-back")));
-            rig.client.tell(&json!({"ask": with("message-with-ack")})).await;
-            assert_eq!(rig.told("acknowledged").await, all);
+            assert_eq!(rig.next("joined").await, namespace);
+            assert_eq!(rig.next("event").await, json!(["auth", {"token": "123"}]));
+            rig.client.send(&json!({"emit": with("message")})).await;
+            assert_eq!(rig.next("event").await, json!(with("message-back")));
+            rig.client.send(&json!({"ask": with("message-with-ack")})).await;
+            assert_eq!(rig.next("acknowledged").await, all);
         }
         rig.client.end().await;
     }
@@ -211,16 +211,16 @@ async fn the_official_engine_io_client_gets_back_what_it_sends_and_stays_through
     for way in WAYS {
         let mut rig = Rig::new("engine.io", way, &SUITES);
         let (first, then) = transports(way);
-        assert_eq!(rig.told("opened").await, first);
+        assert_eq!(rig.next("opened").await, first);
         if let Some(then) = then {
-            assert_eq!(rig.told("upgraded").await, then);
+            assert_eq!(rig.next("upgraded").await, then);
         }
         for _ in 0..3 {
-            rig.told("ping").await;
+            rig.next("ping").await;
         }
         for data in [json!("hello"), json!("€\u{1f600}"), json!({"bytes": [0, 30, 255]})] {
-            rig.client.tell(&json!({"send": data})).await;
-            assert_eq!(rig.told("message").await, data);
+            rig.client.send(&json!({"send": data})).await;
+            assert_eq!(rig.next("message").await, data);
         }
         rig.client.end().await;
     }
