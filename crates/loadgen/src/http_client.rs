@@ -94,13 +94,13 @@ impl Connection {
 
 /// Lends a stream out; it ends politely when it comes back.
 fn lend(stream: Stream) -> ReclaimOnDrop {
-    let (lent, returned) = ReclaimOnDrop::new(stream);
+    let (stream, returned) = ReclaimOnDrop::new(stream);
     tokio::task::spawn_local(async {
         if let Ok(stream) = returned.await {
             stream.close().await;
         }
     });
-    lent
+    stream
 }
 
 /// The connection for the next request: the one that is there, or a new one where connections are not kept.

@@ -1,4 +1,4 @@
-//! What the client half of a technique sees of a trial: where the server is, what to ask for, whom to tell.
+//! What the client half of a technique sees of a trial: the server's address, what to ask for, and where to report.
 //!
 //! A technique touches no clock, no histogram and no byte counter; the session does. It is a cheap clone, one for
 //! each subscriber, on the subscriber's load thread.
@@ -45,10 +45,10 @@ pub use self::worker_context::{WorkerContext, WorkerSpec};
 
 /// One subscriber in a trial.
 #[derive(Debug, Clone)]
-pub struct Session(Rc<Subscriber>);
+pub struct Session(Rc<SessionState>);
 
 #[derive(Debug)]
-struct Subscriber {
+struct SessionState {
     worker: Rc<WorkerContext>,
     index: u32,
     channel: u32,
@@ -82,10 +82,10 @@ impl Session {
         let rng = seed::rng(worker.spec().seed, Purpose::PollPhase, u64::from(index));
         let cursor = if settings.greeting { Cursor::unknown() } else { Cursor::beginning() };
         let (slow_consumer, recovery) = (worker.slow_consumer(index), worker.recovery(channel));
-        // What a slow consumer leaves unread would be missing in everybody's account.
+        // What a slow consumer leaves unread would be missing in the account of all.
         let group =
             if slow_consumer.is_some() { Rc::default() } else { worker.group(group(settings, index)) };
-        Self(Rc::new(Subscriber {
+        Self(Rc::new(SessionState {
             poll_schedule: PollSchedule::new(settings.short_polling.interval_ns, rng),
             cursor: RefCell::new(cursor),
             resume_fields: RefCell::default(),
@@ -125,12 +125,12 @@ impl Session {
         Resume { channel: self.0.channel, start: self.0.cursor.borrow().resume() }
     }
 
-    /// How a server that somebody else wrote is subscribed to; none for pushbench's own.
+    /// How to subscribe to a server of another project; none for pushbench's own.
     pub(crate) fn subscription(&self) -> Option<&Subscription> {
         self.0.worker.subscription()
     }
 
-    /// Where this subscriber stands at such a server, across its connections.
+    /// The fields by which such a server resumes this subscriber, across its connections.
     pub(crate) fn resume_fields(&self) -> RefMut<'_, ResumeFields> {
         self.0.resume_fields.borrow_mut()
     }
@@ -142,7 +142,7 @@ impl Session {
     /// When the server cannot be reached, and with TLS, when it is not trusted, does not agree to the protocol, or does
     /// not resume a session that it shall.
     pub async fn connect(&self, protocol: Protocol) -> Result<Stream, SubscribeError> {
-        let _opening = Opening::begin(&self.0);
+        let _opening = Opening::start(&self.0);
         let (worker, address) = (&self.0.worker, self.address());
         if let Some(tls) = worker.tls() {
             tls.prime(protocol).await?;
@@ -165,7 +165,7 @@ impl Session {
         Ok(Stream::Plain(Tapped::traced(socket, protocol, byte_counts, added_delay, trace)))
     }
 
-    /// Shakes hands over a fresh connection.
+    /// Does the TLS handshake on a new connection.
     async fn secure(
         &self,
         tls: &Tls,
@@ -173,7 +173,7 @@ impl Session {
         protocol: Protocol,
         trace: Option<ConnectionTrace>,
     ) -> Result<Stream, SubscribeError> {
-        // Others may have taken the ticket meanwhile. Nothing comes between this and the handshake, which takes one.
+        // Another connection may have taken the ticket meanwhile. This task does not wait between here and the handshake.
         tls.prime(protocol).await?;
         let (byte_counts, added_delay) = (self.byte_counts(), self.0.worker.added_delay());
         let (connector, server, alpn) = (&tls.connector, tls.server(), alpn(protocol));
@@ -204,13 +204,13 @@ impl Session {
         Ok(connection)
     }
 
-    /// An HTTP/2 connection that nobody else gets.
+    /// An HTTP/2 connection that is not shared.
     ///
     /// # Errors
     ///
     /// As of [`connect`](Self::connect).
     pub(crate) async fn new_http2(&self) -> Result<Http2, SubscribeError> {
-        let _opening = Opening::begin(&self.0);
+        let _opening = Opening::start(&self.0);
         Http2::open(self.connect(Protocol::Http2).await?).await
     }
 
@@ -247,8 +247,8 @@ impl Session {
         self.count(|recorder| recorder.counters.requests += 1);
     }
 
-    /// Takes in one whole message. Its receive time is that of the latest read from the sockets of this subscriber's
-    /// place, so messages that one read brought have the same, whatever it takes to tell them apart.
+    /// Records a message. Its receive time is that of the latest read from the sockets of this subscriber's connection
+    /// group, so all messages of one read have the same, however long it takes to separate them.
     pub fn received(&self, message: &[u8]) {
         let read_ns = self.0.set_up.group.byte_counts.borrow().read_ns;
         self.0.worker.received(self.keeps_up(), &mut self.0.cursor.borrow_mut(), message, read_ns);
@@ -262,12 +262,12 @@ impl Session {
         }
     }
 
-    /// Takes in that the server let this subscriber go for being too slow: it goes on at the oldest event that is left.
+    /// Records that the server closed the session of this slow consumer: it continues at the oldest event that is left.
     pub(crate) fn dismissed(&self) {
         self.0.cursor.borrow_mut().dismissed();
     }
 
-    /// Takes in that its subscription has ended, given whether the server could be reached at all, and tells how.
+    /// Records that the subscription has ended, given whether the server could be reached at all, and returns how.
     pub(crate) fn ended(&self, was_reached: bool) -> Ended {
         if let Some(slow_consumer) = &self.0.slow_consumer {
             slow_consumer.cut_off();
@@ -279,17 +279,17 @@ impl Session {
         }
     }
 
-    /// Whether the server has cut it off because it does not keep up, and it shall not come back.
+    /// Whether the server has cut off this slow consumer, which then stays away.
     pub(crate) fn is_cut_off(&self) -> bool {
         self.0.slow_consumer.as_ref().is_some_and(|slow_consumer| slow_consumer.is_cut_off())
     }
 
-    /// Whether the server was killed, and another one is to come, or came.
+    /// Whether the server was killed. Another one replaces it.
     pub(crate) fn awaits_successor(&self) -> bool {
         self.0.recovery.as_ref().is_some_and(|recovery| recovery.server_restart().killed_ns().is_some())
     }
 
-    /// When it tries again after its connection broke: by random numbers of its own.
+    /// The pauses before it reconnects, by random numbers of its own.
     pub(crate) fn pauses(&self) -> Pauses {
         let rng = seed::rng(self.0.worker.spec().seed, Purpose::Backoff, u64::from(self.0.index));
         Pauses::new(self.0.recovery.as_ref().map(|recovery| recovery.server_restart().backoff()), rng)
@@ -299,7 +299,7 @@ impl Session {
         self.0.slow_consumer.is_none()
     }
 
-    /// The last event that it has received of all up to there; 0 for none.
+    /// The number up to which it has received all events; 0 for none.
     fn received_up_to(&self) -> u64 {
         match self.resume().start {
             protocol::Start::After(seq) => seq,
@@ -307,7 +307,7 @@ impl Session {
         }
     }
 
-    /// Tells of a connection of its own, or one that it shares.
+    /// Reports a connection of its own, or one that it shares.
     fn opened(&self) {
         if let Some(recovery) = &self.0.recovery {
             recovery.opened();
@@ -318,7 +318,7 @@ impl Session {
         self.0.worker.count(self.keeps_up(), add);
     }
 
-    /// Counts the end of an answer, frame or chunk that carried so many events; 0 for an empty one.
+    /// Counts a response, frame or chunk that carried this number of events; 0 for an empty one.
     pub fn response(&self, events: usize) {
         self.count(|recorder| recorder.response(events));
     }
@@ -334,8 +334,7 @@ impl Session {
         self.0.worker.recorded_heads().record(kind, request, answer);
     }
 
-    /// Where subscribers are greeted, one that has been rests here until all are connected, so that what it asks for
-    /// next is in nobody's set-up.
+    /// A subscriber that was greeted waits here until all are connected, so that no later request counts as set-up.
     pub(crate) async fn rest(&self) {
         if self.settings().greeting && self.is_connected() {
             self.0.worker.opened().await;
@@ -343,8 +342,8 @@ impl Session {
     }
 
     /// Waits until the next poll is due. The first one is due at once, the others on an absolute grid of the
-    /// interval with a phase of this subscriber's own; who comes late polls at once, and points that were missed are
-    /// skipped.
+    /// interval with a phase of this subscriber's own. A late subscriber polls at once and skips the points that it
+    /// missed.
     pub async fn poll_due(&self) {
         self.0.poll_schedule.due().await;
     }
@@ -356,8 +355,8 @@ impl Session {
         self.0.worker.uplink_message(intended_ns)
     }
 
-    /// Resolves when the trial is over, and no connection of this subscriber is just being opened: of one that is given
-    /// up in its handshake, nobody would read what the server says meanwhile, and the kernel carries it nevertheless.
+    /// Resolves when the trial is over and no connection of this subscriber is being opened. A connection that is dropped
+    /// in its handshake would leave bytes unread, and the kernel counts them.
     pub async fn stopped(&self) {
         self.0.worker.spec().stop.requested().await;
         while self.0.opening.get() > 0 {
@@ -382,10 +381,10 @@ impl Session {
 }
 
 /// A connection that is being opened, as long as this exists.
-struct Opening<'a>(&'a Subscriber);
+struct Opening<'a>(&'a SessionState);
 
 impl<'a> Opening<'a> {
-    fn begin(subscriber: &'a Subscriber) -> Self {
+    fn start(subscriber: &'a SessionState) -> Self {
         subscriber.opening.update(|opening| opening + 1);
         Self(subscriber)
     }

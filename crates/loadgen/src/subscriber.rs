@@ -27,7 +27,7 @@ pub enum SubscribeError {
     Connect {
         /// Where it should listen.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The handshake failed, or a record is broken: RFC 8446 §6.2.
@@ -44,7 +44,7 @@ pub enum SubscribeError {
     /// Sessions are to be resumed, and the server gives nothing to resume them with.
     #[error("the server gives no session ticket")]
     NoTicket,
-    /// The server was shown a session ticket, and went through a full handshake nevertheless.
+    /// The server received a session ticket and did a full handshake.
     #[error("the server did not resume the session")]
     NotResumed,
     /// WebSocket over HTTP/2 needs what the server does not allow (RFC 8441 §3).
@@ -70,8 +70,8 @@ pub enum SubscribeError {
     /// The server does not compress as it was asked to.
     #[error("agree on compression")]
     Compression(#[from] protocol::deflate::Disagreement),
-    /// The server agreed to WebSocket extensions that nobody asked for.
-    #[error("the server agreed to extensions that nobody asked for: {0}")]
+    /// The server agreed to WebSocket extensions that were not asked for.
+    #[error("the server agreed to extensions that were not asked for: {0}")]
     Extensions(String),
     /// What the server sent is no frame, or cannot be inflated.
     #[error("read compressed frames")]
@@ -91,7 +91,7 @@ pub enum SubscribeError {
     /// A session of Engine.IO cannot go on by WebSocket.
     #[error("upgrade to WebSocket")]
     Upgrade(#[source] Box<Self>),
-    /// The server let this subscriber go.
+    /// The server closed this subscriber's session.
     #[error("the server let this subscriber go: {0}")]
     Dismissed(String),
 }
@@ -102,7 +102,7 @@ pub(crate) const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
 pub(crate) const REPORTED_BYTES: usize = 200;
 
 impl SubscribeError {
-    /// The server said `said`, which is no message, and will say nothing more.
+    /// The server sent `said`, which is no message, and closes the session.
     pub(crate) fn dismissed(said: &[u8]) -> Self {
         Self::Dismissed(first_line(said))
     }
@@ -113,14 +113,14 @@ impl SubscribeError {
     }
 }
 
-/// TLS tells its troubles as errors of the connection.
+/// TLS reports its errors as errors of the connection.
 impl From<io::Error> for SubscribeError {
     fn from(error: io::Error) -> Self {
         if tls_error(&error).is_some() { Self::Tls(error) } else { Self::Io(error) }
     }
 }
 
-/// hyper tells the connection's errors as causes of its own.
+/// hyper reports the connection's errors as causes of its own.
 impl From<hyper::Error> for SubscribeError {
     fn from(error: hyper::Error) -> Self {
         let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
@@ -144,7 +144,7 @@ impl From<tungstenite::Error> for SubscribeError {
     }
 }
 
-/// TLS's own trouble, if it is not the connection's under it.
+/// TLS's own error, if it is not the connection's below it.
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }

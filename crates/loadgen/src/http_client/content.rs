@@ -21,15 +21,15 @@ pub enum InflateError {
     /// A message in it has no end.
     #[error("more than {MESSAGE_LIMIT} bytes hold no whole message")]
     Oversize,
-    /// The coding is one that nobody asked for.
+    /// The coding was not asked for.
     #[error("the content coding is {0}")]
     Coding(String),
 }
 
 /// The content of one answer.
-pub(crate) struct Content {
+pub(crate) struct ContentDecoder {
     coding: Coding,
-    open: Open,
+    unfinished: Unfinished,
 }
 
 /// How it is coded.
@@ -41,9 +41,9 @@ enum Coding {
 }
 
 /// Bytes, inflated if need be, since a message was last whole.
-struct Open(usize);
+struct Unfinished(usize);
 
-impl Content {
+impl ContentDecoder {
     /// As the answer's head says.
     pub(crate) fn of<B>(answer: &Response<B>) -> Result<Self, SubscribeError> {
         Self::coded(answer.headers().get(CONTENT_ENCODING))
@@ -58,7 +58,7 @@ impl Content {
                 return Err(InflateError::Coding(String::from_utf8_lossy(other).into_owned()).into());
             }
         };
-        Ok(Self { coding, open: Open(0) })
+        Ok(Self { coding, unfinished: Unfinished(0) })
     }
 
     /// Takes in the next bytes of the body. `take` is given what they say, and returns how many messages are whole now.
@@ -69,8 +69,8 @@ impl Content {
         mut take: impl FnMut(&[u8]) -> Result<usize, SubscribeError>,
     ) -> Result<usize, SubscribeError> {
         match &mut self.coding {
-            Coding::Identity => self.open.pass(bytes, take),
-            Coding::Gzip(decoder) => inflate(decoder, bytes, |plain| self.open.pass(plain, &mut take)),
+            Coding::Identity => self.unfinished.pass(bytes, take),
+            Coding::Gzip(decoder) => inflate(decoder, bytes, |plain| self.unfinished.pass(plain, &mut take)),
         }
     }
 
@@ -83,7 +83,7 @@ impl Content {
     }
 }
 
-impl Open {
+impl Unfinished {
     /// Hands on what came, and refuses a message without an end.
     fn pass(
         &mut self,
@@ -125,9 +125,9 @@ mod tests {
 
     use super::*;
 
-    fn gzip() -> Content {
+    fn gzip() -> ContentDecoder {
         let answer = Response::builder().header(CONTENT_ENCODING, "gzip").body(()).unwrap();
-        Content::of(&answer).unwrap()
+        ContentDecoder::of(&answer).unwrap()
     }
 
     /// Counts lines, and keeps all.
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_body_as_it_is_must_end_its_messages_too() {
-        let mut content = Content::of(&Response::new(())).unwrap();
+        let mut content = ContentDecoder::of(&Response::new(())).unwrap();
         let half = vec![b'x'; MESSAGE_LIMIT / 2];
         for whole in [0, 1, 0, 0] {
             assert_eq!(content.push(&half, |_| Ok(whole)).unwrap(), whole);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_gzip_or_cut_off_is_told() {
+    fn what_is_no_gzip_or_cut_off_is_reported() {
         let broken = gzip().push(b"plain text, which is no gzip", |_| Ok(0));
         assert!(matches!(broken, Err(SubscribeError::Inflate(InflateError::Broken(_)))));
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -195,7 +195,7 @@ mod tests {
         content.push(&body[..body.len() - 3], |_| Ok(0)).unwrap();
         assert!(matches!(content.finish(), Err(SubscribeError::Inflate(InflateError::Broken(_)))));
         let other = Response::builder().header(CONTENT_ENCODING, "br").body(()).unwrap();
-        let error = Content::of(&other).err().unwrap();
+        let error = ContentDecoder::of(&other).err().unwrap();
         assert!(matches!(error, SubscribeError::Inflate(InflateError::Coding(coding)) if coding == "br"));
     }
 }

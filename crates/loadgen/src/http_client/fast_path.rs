@@ -1,8 +1,8 @@
 //! Exchanges on HTTP/1.1 (RFC 9112), one after another on a connection that is kept: what a poll needs, and no more.
 //!
-//! An ordinary answer is read here: it says how long its body is, and the connection stays. Whatever else a server does
-//! is hyper's to judge: it [takes up](HyperHandoff) the exchange where it stands, and keeps the connection. So what an odd answer
-//! is taken for does not depend on who reads the ordinary ones.
+//! This module reads ordinary responses: they give the length of their body, and the connection stays open. hyper
+//! [takes over](HyperHandoff) any other exchange in its current state, and keeps the connection. So an odd response means
+//! what it means to hyper.
 
 use std::future::poll_fn;
 use std::io;
@@ -99,7 +99,7 @@ impl FastPath {
         Ok(&self.read[..there])
     }
 
-    /// Takes so many bytes of the body as handed on.
+    /// Removes this number of bytes of the body.
     pub(crate) fn consume(&mut self, bytes: usize) {
         self.read.advance(bytes);
         self.left -= bytes as u64;

@@ -33,7 +33,7 @@ pub(crate) struct HyperHandoff {
     /// What was read of the answer.
     read: Bytes,
     broke: Option<ConnectionBreak>,
-    /// Whether hyper has written its request. Before that, it would take the answer for one that nobody asked for.
+    /// Whether hyper has written its request. Before that, it would reject the response as unexpected.
     asked: Asked,
     reader: Option<Waker>,
 }

@@ -54,7 +54,7 @@ impl ResponseHead {
         }
         let (mut length, mut coding) = (None, None);
         for &Header { name, value } in &*answer.headers {
-            // The length tells most fields apart from those that matter.
+            // The length alone excludes most fields that do not matter.
             match name.len() {
                 10 if name.eq_ignore_ascii_case("connection") => {
                     only_if(value.eq_ignore_ascii_case(b"keep-alive"))?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use model::settings::Backoff;
 
-/// The pause of somebody who does not back off.
+/// The pause without back-off.
 const FIXED: Duration = Duration::from_millis(10);
 
 /// The upper end of the first jittered pause; it doubles with each failure.
@@ -45,7 +45,7 @@ impl Pauses {
     }
 }
 
-/// The pause after so many failed attempts in a row.
+/// The pause after this number of failed attempts in a row.
 fn pause(backoff: Option<Backoff>, failures: u32, rng: &mut Rng) -> Duration {
     match backoff {
         None => doubled(FIRST_PATIENT, failures, MOST_PATIENT),
@@ -110,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn who_was_connected_begins_anew() {
+    fn a_connection_resets_the_pauses() {
         let mut pauses = Pauses::new(None, Rng::with_seed(1));
         let found: Vec<_> = [true, true, false, true].map(|failed| pauses.next(failed)).into();
         assert_eq!(found, [100, 200, 50, 100].map(|ms| ms * MS));
     }
 
     #[test]
-    fn a_server_that_stays_away_for_ever_changes_nothing_any_more() {
+    fn pauses_stay_at_their_longest() {
         let mut rng = Rng::with_seed(1);
         assert_eq!(pause(None, u32::MAX, &mut rng), MOST_PATIENT);
         assert!(pause(Some(Backoff::Jittered), u32::MAX, &mut rng) < MOST_JITTER);

@@ -18,7 +18,7 @@ pub struct SetUps {
     /// From a subscriber's start until it was connected, in nanoseconds: one value each.
     #[serde(with = "histogram::in_base64")]
     pub elapsed: Histogram<u64>,
-    /// From a subscriber's start to its greeting, in nanoseconds: one value each; empty where nobody is greeted.
+    /// From a subscriber's start to its greeting, in nanoseconds: one value each; empty without greetings.
     #[serde(with = "histogram::in_base64")]
     pub first_message: Histogram<u64>,
     /// When the last one was connected, ns of `CLOCK_MONOTONIC`; 0 before the first.
@@ -29,7 +29,7 @@ pub struct SetUps {
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionGroup {
     pub(crate) byte_counts: SharedByteCounts,
-    /// What of it is part of somebody's set-up already.
+    /// The part of it that is in a subscriber's set-up already.
     counted: Cell<Account>,
 }
 

@@ -1,4 +1,4 @@
-//! How a server that somebody else wrote is asked: where, and after what. Pushbench's own are asked by [`Resume`]'s query.
+//! How to ask a server of another project for its events. Pushbench's own are asked by [`Resume`]'s query.
 
 use hyper::HeaderMap;
 use hyper::header::{ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
@@ -18,7 +18,7 @@ pub(crate) fn target(subscription: Option<&Subscription>, path: &str, resume: Re
     subscription.path.replace("{channel}", &resume.channel.to_string()).replace("{after}", &after.to_string())
 }
 
-/// Where a subscriber stands, in the words of a server that numbers messages in its own way.
+/// The values by which a server that numbers messages in its own way resumes a subscriber.
 #[derive(Debug, Default)]
 pub(crate) struct ResumeFields {
     modified: Option<HeaderValue>,
@@ -27,7 +27,7 @@ pub(crate) struct ResumeFields {
 }
 
 impl ResumeFields {
-    /// Takes in what an answer's head says of where the subscriber stands behind it.
+    /// Takes the validators of a response.
     pub(crate) fn take_answer(&mut self, headers: &HeaderMap) {
         for (name, place) in [(LAST_MODIFIED, &mut self.modified), (ETAG, &mut self.tag)] {
             if let Some(value) = headers.get(name) {
@@ -43,7 +43,7 @@ impl ResumeFields {
         }
     }
 
-    /// Adds what asks for all behind it.
+    /// Adds the fields that ask for all later events.
     pub(crate) fn ask(&self, resumes: Resumes, headers: &mut HeaderMap) {
         let fields = match resumes {
             Resumes::None | Resumes::Query => return,
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscriber_asks_for_what_is_behind_the_last_answer_or_event() {
+    fn a_subscriber_asks_for_what_follows_the_last_response_or_event() {
         let mut bookmark = ResumeFields::default();
         let asked = |bookmark: &ResumeFields, resumes| {
             let mut headers = HeaderMap::new();

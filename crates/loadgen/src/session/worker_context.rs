@@ -1,4 +1,4 @@
-//! What the sessions of one load thread share: settings, headers, the recorder, byte accounting's byte counts, the stop signal.
+//! What the sessions of one load thread share: settings, headers, the recorder, byte counts, the stop signal.
 //!
 //! A worker lives on one thread and needs no lock. A thread that waits for all to be connected reads one
 //! atomic number, which is not written for each event.
@@ -68,11 +68,11 @@ pub struct WorkerContext {
     tracer: Option<Rc<Tracer>>,
     opened: watch::Sender<bool>,
     recorder: RefCell<Recorder>,
-    /// What those found that do not keep up, who they are, and when they begin to be slow.
+    /// What the slow consumers received, the consumers themselves, and when they begin to be slow.
     recorder_of_slow_consumers: RefCell<Recorder>,
     slow_consumers: RefCell<Vec<Rc<SlowConsumer>>>,
     slow_from_ns: Rc<Cell<u64>>,
-    /// The restart that is to come, and who comes back after it.
+    /// The restart to come, and the recoveries after it.
     server_restart: OnceCell<Arc<ServerRestart>>,
     recoveries: RefCell<Vec<Rc<Recovery>>>,
     uplink_payload: RefCell<PayloadSource>,
@@ -90,7 +90,7 @@ impl WorkerContext {
         Self::at_target(spec, None)
     }
 
-    /// The same at a server that somebody else wrote, and that is subscribed to as `subscription` says.
+    /// The same at a server of another project, which is subscribed to as `subscription` says.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl WorkerContext {
     }
 
     /// From now on, messages whose intended send time lies in `window` (ns of `CLOCK_MONOTONIC`) are recorded, and
-    /// those who rest until all are connected go on.
+    /// subscribers that wait until all are connected continue.
     pub fn open(&self, window: Range<u64>) {
         self.slow_from_ns.set(window.start);
         self.recorder_of_slow_consumers.borrow_mut().open(window.clone());
@@ -355,7 +355,7 @@ fn uplink_payload(spec: &WorkerSpec) -> Result<PayloadSource, PayloadError> {
     PayloadSource::new(settings.events.payload, bytes, rng)
 }
 
-/// The transport as it is: TLS is spoken where there is somebody to trust.
+/// The transport as it is: TLS if there is a certificate to trust.
 fn transport(spec: &WorkerSpec) -> Transport {
     Transport { tls: spec.trust.is_some(), ..spec.settings.transport.clone() }
 }

@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use hyper::{Method, Response, StatusCode};
 
 use super::SubscribeError;
-use crate::http_client::content::Content;
+use crate::http_client::content::ContentDecoder;
 use crate::http_client::{self, Connection, RequestTemplate};
 use crate::session::Session;
 use crate::session::headers::RequestKind;
@@ -75,9 +75,9 @@ impl Messages {
 }
 
 async fn read(session: &Session, kind: RequestKind, mut messages: Messages) -> Result<(), SubscribeError> {
-    // The sender is held as long as the response is read: without it, the connection would end behind it.
+    // Without the sender, the connection would end while the response is read.
     let (_connection, answer) = open(session, kind).await?;
-    let mut content = Content::of(&answer)?;
+    let mut content = ContentDecoder::of(&answer)?;
     let mut body = answer.into_body();
     session.connected();
     let mut events = 0;
@@ -125,7 +125,7 @@ fn deliver_all(session: &Session, messages: &mut Messages) -> Result<usize, Subs
     Ok(events)
 }
 
-/// A line that is no message is the server's last word.
+/// A line that is no message gives the reason why the server closes the session.
 fn deliver(session: &Session, message: &[u8]) -> Result<(), SubscribeError> {
     if !message.starts_with(b"[") {
         return Err(SubscribeError::dismissed(message));

@@ -15,7 +15,7 @@ use model::target::Answers;
 use protocol::{Start, lines};
 
 use super::{REPORTED_BYTES, SubscribeError};
-use crate::http_client::content::Content;
+use crate::http_client::content::ContentDecoder;
 use crate::http_client::{
     self, FastPath, KeptConnection, RequestTemplate, ResponseHead, unexpected, write_head,
 };
@@ -78,7 +78,7 @@ enum PollResult {
 
 /// A subscriber that polls.
 struct Poller {
-    requests: Requests,
+    requests: PollRequests,
     /// The connection of ordinary answers, on HTTP/1.1 where connections are kept.
     fast_path: Option<FastPath>,
     /// That of all others.
@@ -86,13 +86,13 @@ struct Poller {
 }
 
 /// What a subscriber asks for.
-struct Requests {
+struct PollRequests {
     template: RequestTemplate,
     empty: EmptyAnswer,
 }
 
-/// The head of an answer; who has read it has its body.
-enum Answer {
+/// The head of a response, by the code that also reads its body.
+enum PollResponse {
     FastPath(ResponseHead),
     Hyper(Response<Incoming>),
 }
@@ -101,7 +101,7 @@ impl Poller {
     /// A poller that lets the server say "nothing new" as `empty` has it.
     fn new(session: &Session, empty: EmptyAnswer) -> Self {
         let template = RequestTemplate::new(session, Method::GET, protocol::paths::EVENTS, RequestKind::Poll);
-        Self { requests: Requests { template, empty }, fast_path: None, kept: KeptConnection::new() }
+        Self { requests: PollRequests { template, empty }, fast_path: None, kept: KeptConnection::new() }
     }
 
     /// Opens the connection before the first poll.
@@ -118,7 +118,7 @@ impl Poller {
         let answer = self.ask(session).await?;
         match answer.status() {
             StatusCode::OK => {
-                // What was asked for by somebody who knows nothing yet is not what is asked for again and again.
+                // The first request of a new subscriber is not the one that is repeated.
                 if matches!(session.resume().start, Start::After(_)) {
                     self.record(session, HeadKind::Poll, &answer)?;
                 }
@@ -132,16 +132,16 @@ impl Poller {
                 Ok(PollResult::Nothing)
             }
             status => match answer {
-                Answer::Hyper(answer) => Err(unexpected(answer).await),
-                Answer::FastPath(_) => Err(self.unexpected(status).await),
+                PollResponse::Hyper(answer) => Err(unexpected(answer).await),
+                PollResponse::FastPath(_) => Err(self.unexpected(status).await),
             },
         }
     }
 
-    async fn ask(&mut self, session: &Session) -> Result<Answer, SubscribeError> {
+    async fn ask(&mut self, session: &Session) -> Result<PollResponse, SubscribeError> {
         if !takes_fast_path(session) || self.kept.is_open() {
             let request = self.requests.next(session)?;
-            return Ok(Answer::Hyper(self.kept.exchange(session, request).await?));
+            return Ok(PollResponse::Hyper(self.kept.exchange(session, request).await?));
         }
         if let Some(fast_path) = &mut self.fast_path
             && fast_path.is_over().await
@@ -155,18 +155,23 @@ impl Poller {
         };
         session.request();
         match fast_path.exchange(&self.requests.written(session)?).await {
-            Ok(head) => Ok(Answer::FastPath(head)),
+            Ok(head) => Ok(PollResponse::FastPath(head)),
             Err(stuck) => {
                 let request = self.requests.next(session)?;
                 let Some(fast_path) = self.fast_path.take() else { unreachable!("it is stuck") };
-                Ok(Answer::Hyper(self.kept.take_up(fast_path.hand_over(stuck), request).await?))
+                Ok(PollResponse::Hyper(self.kept.take_up(fast_path.hand_over(stuck), request).await?))
             }
         }
     }
 
     /// Records what was asked and answered, if it is the first of its kind. As long as nothing of the answer has been
     /// handed on, the same request can be made again.
-    fn record(&mut self, session: &Session, kind: HeadKind, answer: &Answer) -> Result<(), SubscribeError> {
+    fn record(
+        &mut self,
+        session: &Session,
+        kind: HeadKind,
+        answer: &PollResponse,
+    ) -> Result<(), SubscribeError> {
         if session.wants_head(kind) {
             let mut response = Response::new(());
             *response.status_mut() = answer.status();
@@ -176,36 +181,40 @@ impl Poller {
         Ok(())
     }
 
-    fn mark(&self, session: &Session, answer: &Answer) {
+    fn mark(&self, session: &Session, answer: &PollResponse) {
         if session.subscription().is_some() {
             session.resume_fields().take_answer(&self.headers(answer));
         }
     }
 
     /// The fields of an answer whose body was not touched yet.
-    fn headers<'a>(&self, answer: &'a Answer) -> Cow<'a, HeaderMap> {
+    fn headers<'a>(&self, answer: &'a PollResponse) -> Cow<'a, HeaderMap> {
         match answer {
-            Answer::Hyper(answer) => Cow::Borrowed(answer.headers()),
-            Answer::FastPath(_) => {
+            PollResponse::Hyper(answer) => Cow::Borrowed(answer.headers()),
+            PollResponse::FastPath(_) => {
                 Cow::Owned(self.fast_path.as_ref().map(FastPath::headers).unwrap_or_default())
             }
         }
     }
 
-    async fn deliver(&mut self, session: &Session, answer: Answer) -> Result<PollResult, SubscribeError> {
-        let mut batch = Batch::of(session, &answer)?;
+    async fn deliver(
+        &mut self,
+        session: &Session,
+        answer: PollResponse,
+    ) -> Result<PollResult, SubscribeError> {
+        let mut body_reader = ResponseBody::of(session, &answer)?;
         match answer {
-            Answer::FastPath(_) => while self.next_part(|part| batch.push(part)).await? {},
-            Answer::Hyper(answer) => {
+            PollResponse::FastPath(_) => while self.next_part(|part| body_reader.push(part)).await? {},
+            PollResponse::Hyper(answer) => {
                 let mut body = answer.into_body();
                 while let Some(frame) = body.frame().await {
                     if let Ok(data) = frame?.into_data() {
-                        batch.push(&data)?;
+                        body_reader.push(&data)?;
                     }
                 }
             }
         }
-        batch.finish()?;
+        body_reader.finish()?;
         let brings_one =
             session.subscription().is_some_and(|subscription| subscription.answers == Answers::One);
         Ok(if brings_one { PollResult::MaybeMore } else { PollResult::All })
@@ -246,7 +255,7 @@ impl Poller {
     }
 }
 
-impl Requests {
+impl PollRequests {
     /// What is to be asked for next.
     fn next(&mut self, session: &Session) -> Result<Request<Full<Bytes>>, SubscribeError> {
         let resume = session.resume();
@@ -272,7 +281,7 @@ impl Requests {
     }
 }
 
-impl Answer {
+impl PollResponse {
     fn status(&self) -> StatusCode {
         match self {
             Self::FastPath(head) => head.status,
@@ -289,16 +298,16 @@ impl Answer {
 }
 
 /// The messages of an answer, a line each.
-struct Batch<'a> {
+struct ResponseBody<'a> {
     session: &'a Session,
-    content: Content,
+    content: ContentDecoder,
     lines: lines::Decoder,
     events: usize,
 }
 
-impl<'a> Batch<'a> {
-    fn of(session: &'a Session, answer: &Answer) -> Result<Self, SubscribeError> {
-        let content = Content::coded(answer.coding())?;
+impl<'a> ResponseBody<'a> {
+    fn of(session: &'a Session, answer: &PollResponse) -> Result<Self, SubscribeError> {
+        let content = ContentDecoder::coded(answer.coding())?;
         Ok(Self { session, content, lines: lines::Decoder::default(), events: 0 })
     }
 

@@ -1,4 +1,4 @@
-//! Raw TCP: length-prefixed frames on a bare socket, the floor.
+//! Raw TCP: length-prefixed frames on a bare socket, the baseline.
 
 use protocol::frame::{self, Decoder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,7 +8,7 @@ use crate::byte_accounting::Protocol;
 use crate::session::Session;
 use crate::transport::Stream;
 
-/// Room for a read; a buffer that is left to itself grows by 64 bytes a read.
+/// Room for a read; by itself, a buffer grows by 64 bytes a read.
 const READ_BYTES: usize = 4 * 1024;
 
 /// Reads frames until the server closes or the session is stopped.
@@ -58,7 +58,7 @@ async fn send(stream: &mut Stream, body: &[u8]) -> Result<(), SubscribeError> {
     Ok(stream.flush().await?)
 }
 
-/// A frame that is no message is the server's last word.
+/// A frame that is no message gives the reason why the server closes the session.
 fn deliver(session: &Session, body: &[u8]) -> Result<(), SubscribeError> {
     if !body.starts_with(b"[") {
         return Err(SubscribeError::dismissed(body));

@@ -44,7 +44,7 @@ pub use socket::Socket;
 /// or says what is no Engine.IO or Socket.IO.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     let outbox = Rc::new(Outbox::new(session.clone()));
-    let subscriber = Subscriber { session: session.clone(), outbox: Rc::clone(&outbox) };
+    let subscriber = EventReceiver { session: session.clone(), outbox: Rc::clone(&outbox) };
     talk(&session, &outbox, subscriber).await
 }
 
@@ -68,12 +68,12 @@ async fn talk(
 }
 
 /// Hands messages to the session, and answers those that want to be.
-struct Subscriber {
+struct EventReceiver {
     session: Session,
     outbox: Rc<Outbox>,
 }
 
-impl Application for Subscriber {
+impl Application for EventReceiver {
     fn message(&mut self, message: &[u8]) {
         self.session.received(message);
     }
@@ -96,7 +96,7 @@ impl Application for Subscriber {
                 let said = said.and_then(Argument::to_text).unwrap_or_default();
                 Err(SubscribeError::dismissed(said.as_bytes()))
             }
-            // An event that nobody listens for, as in the official client.
+            // The official client ignores other events, too.
             _ => Ok(0),
         }
     }

@@ -26,7 +26,7 @@ const CONNECTION_WINDOW: u32 = 15 * 1024 * 1024;
 /// A server that has extended CONNECT says so in its first SETTINGS frame.
 const SETTINGS_LIMIT: Duration = Duration::from_secs(2);
 
-/// A connection, as long as somebody holds it: the last one to drop it ends it.
+/// A shared connection. The last holder that drops it ends it.
 #[derive(Clone)]
 pub(crate) struct Http2(Rc<Inner>);
 
@@ -40,16 +40,16 @@ type Hyper = Connection<TokioIo<ReclaimOnDrop>, Full<Bytes>, OnThisThread>;
 impl Http2 {
     /// Speaks HTTP/2 on a fresh connection.
     pub(crate) async fn open(stream: Stream) -> Result<Self, SubscribeError> {
-        let (lent, returned) = ReclaimOnDrop::new(stream);
+        let (stream, returned) = ReclaimOnDrop::new(stream);
         let read = Rc::new(Notify::new());
         let (sender, connection) = http2::Builder::new(OnThisThread)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .handshake(TokioIo::new(lent.telling(&read)))
+            .handshake(TokioIo::new(stream.notifying(&read)))
             .await?;
-        let (tell, extended_connect) = watch::channel(false);
+        let (allowed, extended_connect) = watch::channel(false);
         tokio::task::spawn_local(async move {
-            drive(connection, &read, tell).await;
+            drive(connection, &read, allowed).await;
             if let Ok(stream) = returned.await {
                 stream.close().await;
             }
@@ -85,16 +85,16 @@ impl Http2 {
     }
 }
 
-/// Runs until hyper has done with the connection. What the server allows is looked up whenever it has said something:
-/// hyper has no other way to tell.
-async fn drive(mut connection: Hyper, read: &Notify, tell: watch::Sender<bool>) {
+/// Runs until hyper has finished the connection. After each read it looks up what the server allows: hyper reports it in
+/// no other way.
+async fn drive(mut connection: Hyper, read: &Notify, allowed: watch::Sender<bool>) {
     loop {
         tokio::select! {
             // What goes wrong on it comes back from the exchange.
             _ = &mut connection => return,
-            () = read.notified(), if !*tell.borrow() => {
+            () = read.notified(), if !*allowed.borrow() => {
                 // hyper's own task, which was woken before this one, has taken the frames in.
-                tell.send_replace(connection.is_extended_connect_protocol_enabled());
+                allowed.send_replace(connection.is_extended_connect_protocol_enabled());
             }
         }
     }
@@ -103,19 +103,19 @@ async fn drive(mut connection: Hyper, read: &Notify, tell: watch::Sender<bool>) 
 /// The connections of a load thread that subscribers share.
 #[derive(Default)]
 pub(crate) struct Http2Pool {
-    places: RefCell<HashMap<u32, Rc<Mutex<Weak<Inner>>>>>,
+    groups: RefCell<HashMap<u32, Rc<Mutex<Weak<Inner>>>>>,
 }
 
 impl Http2Pool {
-    /// The connection at a place: the one that is there, or the one that `open` makes for the first subscriber, and again
+    /// The connection at a group: the one that is there, or the one that `open` makes for the first subscriber, and again
     /// when it broke.
     pub(crate) async fn at(
         &self,
-        place: u32,
+        group: u32,
         open: impl Future<Output = Result<Http2, SubscribeError>>,
     ) -> Result<Http2, SubscribeError> {
-        let place = Rc::clone(self.places.borrow_mut().entry(place).or_default());
-        let mut there = place.lock().await;
+        let group = Rc::clone(self.groups.borrow_mut().entry(group).or_default());
+        let mut there = group.lock().await;
         if let Some(connection) = there.upgrade().map(Http2)
             && !connection.is_closed()
         {
@@ -145,6 +145,6 @@ impl fmt::Debug for Http2 {
 
 impl fmt::Debug for Http2Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http2Pool").field("places", &self.places.borrow().len()).finish()
+        f.debug_struct("Http2Pool").field("groups", &self.groups.borrow().len()).finish()
     }
 }

@@ -1,4 +1,4 @@
-//! A stream that is lent to hyper, and comes back when hyper lets go of it.
+//! A stream that hyper uses, and that returns to its owner when hyper drops it.
 //!
 //! hyper drops a connection where it stands; with unread input, that would send a reset and hide what the kernel had
 //! carried. So the lender of the stream ends it.
@@ -13,7 +13,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::Stream;
 
-/// A stream in somebody else's hands.
+/// A stream that returns to its owner when this is dropped.
 #[derive(Debug)]
 pub(crate) struct ReclaimOnDrop {
     /// Always there until this is dropped.
@@ -30,7 +30,7 @@ impl ReclaimOnDrop {
     }
 
     /// Calls `read` after each read.
-    pub(crate) fn telling(mut self, read: &Rc<Notify>) -> Self {
+    pub(crate) fn notifying(mut self, read: &Rc<Notify>) -> Self {
         self.read = Some(Rc::clone(read));
         self
     }
@@ -43,7 +43,7 @@ impl ReclaimOnDrop {
 impl Drop for ReclaimOnDrop {
     fn drop(&mut self) {
         if let (Some(stream), Some(back)) = (self.stream.take(), self.back.take()) {
-            // When nobody waits for it any more, the trial is over and the stream just ends.
+            // If the receiver is gone, the trial is over and the stream just ends.
             drop(back.send(stream));
         }
     }

@@ -20,7 +20,7 @@ const TIMESTAMPS: u64 = 12;
 const SYN_WITH_TIMESTAMPS: u64 = 8;
 const SYN_WITHOUT: u64 = 12;
 
-/// The segments of a connection so far; none when the kernel does not tell, as of a socket that it has given up.
+/// The segments of a connection so far; none when the kernel does not report them, as for a socket that it has closed.
 pub(super) fn of(socket: impl AsFd, is_ipv6: bool) -> Segments {
     let ip = if is_ipv6 { IPV6 } else { IPV4 };
     os::tcp_info(socket).map_or(Segments::default(), |info| counted(&info, ip))

@@ -12,10 +12,10 @@ const MOST: usize = 64;
 
 /// What one load thread may resume of the one server.
 #[derive(Debug, Default)]
-pub(super) struct SessionTickets(Mutex<Held>);
+pub(super) struct SessionTickets(Mutex<TicketStore>);
 
 #[derive(Debug, Default)]
-struct Held {
+struct TicketStore {
     tickets: VecDeque<Tls13ClientSessionValue>,
     group: Option<NamedGroup>,
 }
@@ -23,21 +23,21 @@ struct Held {
 impl SessionTickets {
     /// Whether the next connection can resume a session.
     pub(super) fn is_empty(&self) -> bool {
-        self.held().tickets.is_empty()
+        self.store().tickets.is_empty()
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn store(&self) -> MutexGuard<'_, TicketStore> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ClientSessionStore for SessionTickets {
     fn set_kx_hint(&self, _: ServerName<'static>, group: NamedGroup) {
-        self.held().group = Some(group);
+        self.store().group = Some(group);
     }
 
     fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        self.held().group
+        self.store().group
     }
 
     // TLS 1.2 is not spoken.
@@ -50,13 +50,13 @@ impl ClientSessionStore for SessionTickets {
     fn remove_tls12_session(&self, _: &ServerName<'static>) {}
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, ticket: Tls13ClientSessionValue) {
-        let tickets = &mut self.held().tickets;
+        let tickets = &mut self.store().tickets;
         if tickets.len() < MOST {
             tickets.push_back(ticket);
         }
     }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.held().tickets.pop_front()
+        self.store().tickets.pop_front()
     }
 }

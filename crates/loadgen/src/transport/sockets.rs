@@ -28,20 +28,20 @@ pub(crate) struct Sockets(Rc<Registry>);
 
 #[derive(Debug, Default)]
 struct Registry {
-    known: RefCell<Known>,
+    known: RefCell<KnownSockets>,
     one_less: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownSockets {
     next: u64,
-    open: BTreeMap<u64, Weak<Connection>>,
+    open: BTreeMap<u64, Weak<TcpConnection>>,
     /// What those carried that are closed.
     closed: Segments,
 }
 
 #[derive(Debug)]
-struct Connection {
+struct TcpConnection {
     stream: RefCell<TcpStream>,
     is_ipv6: bool,
 }
@@ -50,7 +50,7 @@ struct Connection {
 #[derive(Debug)]
 pub struct Socket {
     // Shared with the registry only, which reads its counters and is never polled.
-    connection: Rc<Connection>,
+    connection: Rc<TcpConnection>,
     sockets: Sockets,
     number: u64,
     /// How it is read, if not at once.
@@ -68,7 +68,7 @@ impl Sockets {
     }
 
     fn register(&self, stream: TcpStream, is_ipv6: bool) -> Socket {
-        let connection = Rc::new(Connection { stream: RefCell::new(stream), is_ipv6 });
+        let connection = Rc::new(TcpConnection { stream: RefCell::new(stream), is_ipv6 });
         let mut known = self.0.known.borrow_mut();
         let number = known.next;
         known.next += 1;
@@ -94,7 +94,7 @@ impl Sockets {
     }
 }
 
-impl Connection {
+impl TcpConnection {
     fn segments(&self) -> Segments {
         segments::of(&*self.stream.borrow(), self.is_ipv6)
     }
@@ -102,7 +102,7 @@ impl Connection {
 
 impl Socket {
     /// From now on it is read as by a subscriber that does not keep up. A kernel that cuts a connection which takes nothing
-    /// (`TCP_USER_TIMEOUT`) does not tell the other end; that asks each second, therefore.
+    /// (`TCP_USER_TIMEOUT`) does not notify the other end, so this end asks each second.
     pub(crate) fn read_slowly(&mut self, slow_consumer: Rc<SlowConsumer>) -> io::Result<()> {
         let stream = self.connection.stream.borrow();
         sockopt::set_socket_keepalive(&*stream, true)?;

@@ -17,10 +17,7 @@ const LAST_BYTES: usize = 4 * 1024;
 
 /// A connection of a subscriber's.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the plain path is the floor that is measured: no pointer more"
-)]
+#[expect(clippy::large_enum_variant, reason = "the plain path is the measured baseline: no pointer more")]
 pub enum Stream {
     /// Bare TCP.
     Plain(Tapped<Socket>),

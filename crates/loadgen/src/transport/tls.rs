@@ -64,7 +64,7 @@ impl Tls {
     /// When the server cannot be reached, or gives none.
     pub(crate) async fn prime(&self, protocol: Protocol) -> Result<(), SubscribeError> {
         let Some(tickets) = &self.tickets else { return Ok(()) };
-        // Somebody else may take what was fetched.
+        // Another connection may take what was fetched.
         while tickets.is_empty() {
             self.fetch(tickets, protocol).await?;
         }

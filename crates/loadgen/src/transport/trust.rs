@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_base64_is_told() {
+    fn what_is_no_base64_is_reported() {
         assert_eq!(Trust::from_base64("AQID").unwrap(), Trust::exactly(vec![1, 2, 3]));
         assert!(matches!(Trust::from_base64("no!"), Err(TrustError::Base64(_))));
     }

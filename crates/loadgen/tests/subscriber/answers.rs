@@ -137,7 +137,7 @@ fn an_answer_is_taken_however_it_is_cut() {
 }
 
 #[test]
-fn what_breaks_off_or_is_no_http_is_told_as_hyper_tells_it() {
+fn what_breaks_off_or_is_no_http_is_reported_as_hyper_reports_it() {
     run(async {
         let truncated = {
             let mut answer = found(&[1, 2]);

@@ -130,7 +130,11 @@ fn a_server_that_does_not_agree_is_told_of() {
                 "sec-websocket-extensions: permessage-deflate; server_max_window_bits=99\r\n",
                 "permessage-deflate was asked for, and the server agreed to permessage-deflate; server_max_window_bits=99",
             ),
-            (settings(), AGREED, "the server agreed to extensions that nobody asked for: permessage-deflate"),
+            (
+                settings(),
+                AGREED,
+                "the server agreed to extensions that were not asked for: permessage-deflate",
+            ),
         ] {
             let mut rig = Rig::new(settings).await;
             let subscriber = spawn_local(websocket::subscribe(rig.session()));

@@ -192,7 +192,7 @@ fn a_server_that_refuses_is_told_of() {
             ),
             (
                 Script { extensions: Some("permessage-deflate"), ..TAKES },
-                "the server agreed to extensions that nobody asked for: permessage-deflate",
+                "the server agreed to extensions that were not asked for: permessage-deflate",
             ),
         ] {
             let mut rig = Rig::new(http2()).await;

@@ -1,4 +1,4 @@
-//! What a subscriber says of a server that lets it go.
+//! How a subscriber reports that the server rejects it or closes its session.
 
 use futures_util::FutureExt;
 use loadgen::subscriber::{SubscribeError, http_streaming, polling, raw_tcp, websocket};
@@ -10,7 +10,7 @@ use crate::rig::{OVER_HTTP, Rig, Subscribe, event, run, settings};
 const GONE: &str = "HTTP/1.1 410 Gone\r\ncontent-length: 14\r\n\r\nmissed 7\nmore\n";
 
 #[test]
-fn an_unexpected_status_is_told_with_the_first_line_of_its_body() {
+fn an_unexpected_status_is_reported_with_the_first_line_of_its_body() {
     run(async {
         let mut rig = Rig::new(settings()).await;
         let websocket: (&str, Subscribe) =

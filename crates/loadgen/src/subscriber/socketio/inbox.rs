@@ -41,7 +41,7 @@ pub(super) struct Inbox<'a, A> {
 pub(super) struct Heartbeat(Notify);
 
 impl<'a, A: Application> Inbox<'a, A> {
-    /// An inbox of a session that has not begun.
+    /// An inbox of a new session.
     pub(super) fn new(
         session: &'a Session,
         outbox: &'a Outbox,
@@ -92,7 +92,7 @@ impl<'a, A: Application> Inbox<'a, A> {
     fn take_packet(&mut self, packet: Packet) -> Result<usize, SessionEnd> {
         use socket_io::Kind;
         match packet.kind {
-            // Nobody here has joined another one.
+            // This client joins no other namespace.
             _ if packet.namespace != MAIN => Ok(0),
             Kind::Connect => {
                 self.has_joined = true;

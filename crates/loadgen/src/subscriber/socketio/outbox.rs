@@ -59,7 +59,7 @@ impl Outbox {
         self.woken.notify_one();
     }
 
-    /// Sends a packet of Socket.IO, its attachments behind it.
+    /// Sends a packet of Socket.IO, then its attachments.
     pub(super) fn push_packet(&self, packet: &socket_io::Packet) {
         self.push(Packet::Text(Kind::Message, packet.text()));
         for attachment in &packet.attachments {

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use super::error::{SessionEnd, SocketIoError};
 use super::inbox::{Application, Inbox, handshake};
 use super::outbox::{Batch, Outbox};
-use super::requests::Requests;
-use crate::http_client::content::Content;
+use super::requests::EngineRequests;
+use crate::http_client::content::ContentDecoder;
 use crate::http_client::{KeptConnection, head_of, unexpected};
 use crate::session::Session;
 use crate::session::recorded_heads::HeadKind;
@@ -28,11 +28,11 @@ pub(super) async fn run(
     inbox: &mut Inbox<'_, impl Application>,
 ) -> Result<(), SessionEnd> {
     let (outbox, heartbeat) = (inbox.outbox, inbox.heartbeat);
-    let begun = tokio::select! {
-        begun = begin(session, inbox) => begun?,
+    let opened = tokio::select! {
+        opened = open_session(session, inbox) => opened?,
         () = session.stopped() => return Ok(()),
     };
-    let Begun { mut poller, mut poster, handshake } = begun;
+    let OpenSession { mut poller, mut poster, handshake } = opened;
     inbox.transport_stays();
     let (_never, pause) = watch::channel(false);
     let talk = async {
@@ -55,18 +55,19 @@ pub(super) async fn run(
 }
 
 /// A session that the server has opened.
-pub(super) struct Begun<'a> {
+pub(super) struct OpenSession<'a> {
     pub(super) poller: Poller<'a>,
     pub(super) poster: Poster<'a>,
     pub(super) handshake: Handshake,
 }
 
 /// Opens a session, and has the wish to join sent.
-pub(super) async fn begin<'a>(
+pub(super) async fn open_session<'a>(
     session: &'a Session,
     inbox: &mut Inbox<'_, impl Application>,
-) -> Result<Begun<'a>, SessionEnd> {
-    let mut poller = Poller { session, kept: KeptConnection::new(), requests: Requests::polls(session) };
+) -> Result<OpenSession<'a>, SessionEnd> {
+    let mut poller =
+        Poller { session, kept: KeptConnection::new(), requests: EngineRequests::polls(session) };
     let mut packets = Vec::new();
     let hold = |packet| {
         packets.push(packet);
@@ -77,7 +78,7 @@ pub(super) async fn begin<'a>(
     // A body has one packet at least.
     let first = packets.next().ok_or(protocol::engine_io::PacketError::Empty)?;
     let handshake = handshake(&first).map_err(SubscribeError::from)?;
-    let mut requests = Requests::posts(session);
+    let mut requests = EngineRequests::posts(session);
     requests.name(&handshake.sid);
     poller.requests.name(&handshake.sid);
     let max_bytes = handshake.max_payload.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
@@ -86,14 +87,14 @@ pub(super) async fn begin<'a>(
     for packet in packets {
         inbox.take(packet)?;
     }
-    Ok(Begun { poller, poster, handshake })
+    Ok(OpenSession { poller, poster, handshake })
 }
 
 /// The half that reads.
 pub(super) struct Poller<'a> {
     session: &'a Session,
     kept: KeptConnection,
-    requests: Requests,
+    requests: EngineRequests,
 }
 
 impl Poller<'_> {
@@ -143,7 +144,7 @@ impl Poller<'_> {
         }
         let (head, body) = answer.into_parts();
         let head = Response::from_parts(head, ());
-        let content = Content::of(&head)?;
+        let content = ContentDecoder::of(&head)?;
         read(content, body, &mut take).await?;
         Ok(head)
     }
@@ -151,7 +152,7 @@ impl Poller<'_> {
 
 /// Reads a body to its end, or to where it ends the session.
 async fn read(
-    mut content: Content,
+    mut content: ContentDecoder,
     mut body: Incoming,
     take: &mut impl FnMut(Packet) -> Result<(), SessionEnd>,
 ) -> Result<(), SessionEnd> {
@@ -178,7 +179,7 @@ async fn read(
 pub(super) struct Poster<'a> {
     session: &'a Session,
     kept: KeptConnection,
-    requests: Requests,
+    requests: EngineRequests,
     max_bytes: usize,
 }
 

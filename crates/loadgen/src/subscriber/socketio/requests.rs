@@ -19,9 +19,9 @@ use crate::subscriber::SubscribeError;
 const CACHE_BUSTER: usize = 8;
 
 /// Makes the requests of a session.
-pub(super) struct Requests {
-    /// What stands before the query: the path, on HTTP/2 behind scheme and authority (RFC 9113 §8.3.1).
-    place: String,
+pub(super) struct EngineRequests {
+    /// What precedes the query: the path, on HTTP/2 after scheme and authority (RFC 9113 §8.3.1).
+    base: String,
     version: Version,
     /// `&sid=…`; nothing before the server has given the session an id.
     sid: String,
@@ -29,7 +29,7 @@ pub(super) struct Requests {
     is_post: bool,
 }
 
-impl Requests {
+impl EngineRequests {
     /// Polls, with the profile's fields.
     pub(super) fn polls(session: &Session) -> Self {
         Self::new(session, RequestKind::EnginePoll)
@@ -42,14 +42,14 @@ impl Requests {
 
     fn new(session: &Session, exchange: RequestKind) -> Self {
         let mut fields = session.request_headers(exchange).clone();
-        let (place, version) = match session.settings().transport.http {
+        let (base, version) = match session.settings().transport.http {
             HttpVersion::Http1 => (SOCKETIO.to_owned(), Version::HTTP_11),
             HttpVersion::Http2 => (format!("{}{SOCKETIO}", session.origin()), Version::HTTP_2),
         };
         if !session.settings().http.keep_alive && version == Version::HTTP_11 {
             fields.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Self { place, version, sid: String::new(), fields, is_post: exchange == RequestKind::EnginePost }
+        Self { base, version, sid: String::new(), fields, is_post: exchange == RequestKind::EnginePost }
     }
 
     /// From now on, requests are of this session.
@@ -59,8 +59,8 @@ impl Requests {
 
     /// The next request; each is another for a cache.
     pub(super) fn next(&self, body: Bytes) -> Result<Request<Full<Bytes>>, SubscribeError> {
-        let Self { place, sid, .. } = self;
-        let uri = format!("{place}?EIO={VERSION}&transport=polling&t={}{sid}", cache_buster());
+        let Self { base, sid, .. } = self;
+        let uri = format!("{base}?EIO={VERSION}&transport=polling&t={}{sid}", cache_buster());
         let (length, mut fields) = (body.len(), self.fields.clone());
         let mut request = Request::new(Full::new(body));
         if self.is_post {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::error::{SessionEnd, SocketIoError};
 use super::inbox::{Application, Inbox};
-use super::polling::{Begun, begin};
+use super::polling::{OpenSession, open_session};
 use super::websocket::Frames;
 use crate::session::Session;
 use crate::subscriber::SubscribeError;
@@ -36,7 +36,7 @@ async fn upgrade(
     inbox: &mut Inbox<'_, impl Application>,
 ) -> Result<(Frames, Handshake), SessionEnd> {
     let (outbox, heartbeat) = (inbox.outbox, inbox.heartbeat);
-    let Begun { mut poller, mut poster, handshake } = begin(session, inbox).await?;
+    let OpenSession { mut poller, mut poster, handshake } = open_session(session, inbox).await?;
     if !handshake.upgrades.iter().any(|way| way == WEBSOCKET) {
         return Err(SocketIoError::NoUpgrade.into());
     }

@@ -22,7 +22,7 @@ pub(super) struct Deflated<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Deflated<S> {
-    /// `read` is what came behind the handshake.
+    /// `read` is what was received after the handshake.
     pub(super) fn new(stream: S, read: &[u8], agreement: Agreement) -> Self {
         let mut codec = Codec::new(Role::Client, agreement, MESSAGE_LIMIT);
         codec.buffer().extend_from_slice(read);

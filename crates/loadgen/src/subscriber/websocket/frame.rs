@@ -16,7 +16,7 @@ const LONGEST_HEADER: usize = 14;
 /// What bytes begin with.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NextFrame {
-    /// A message in a frame of its own, of which at least so many bytes are to come.
+    /// A message in one frame, which lacks at least this number of bytes.
     Partial(usize),
     /// The same, and where the message lies.
     Message(Kind, Range<usize>),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_told_by_its_header_alone() {
+    fn all_else_is_recognized_by_its_header_alone() {
         for (header, len) in [
             (&b"\x01\x05"[..], 5),
             (b"\x80\x05", 5),

@@ -15,7 +15,7 @@ pub(super) const NORMAL: u16 = 1000;
 /// The server goes away, which is no error of this subscriber's.
 const AWAY: u16 = 1001;
 
-/// A socket behind its handshake, whichever library makes its frames.
+/// A socket after its handshake, whichever library makes its frames.
 pub(super) trait FrameSocket {
     /// What carries the frames.
     type Stream: AsyncRead + AsyncWrite + Unpin;

@@ -33,7 +33,7 @@ const HEAD_LIMIT: usize = 64 * 1024;
 /// A stream on which the server speaks WebSocket.
 pub(in crate::subscriber) struct Opened<S> {
     pub(in crate::subscriber) stream: S,
-    /// What was read of the stream behind the server's answer.
+    /// What was read of the stream after the server's response.
     pub(in crate::subscriber) read: Bytes,
     /// How both sides compress; none if they do not.
     pub(in crate::subscriber) agreement: Option<Agreement>,
@@ -97,7 +97,7 @@ fn fields(session: &Session) -> HeaderMap {
     fields
 }
 
-/// Sends a request, and returns the answer's head and what was read behind it.
+/// Sends a request, and returns the response's head and what was read after it.
 async fn exchange(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     request: &[u8],

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::frame::{NextFrame, next_frame, write};
 use super::frame_socket::{FrameSocket, close_result};
-use super::tungstenite_fallback::{End, TungsteniteFallback};
+use super::tungstenite_fallback::{StreamEnd, TungsteniteFallback};
 use crate::subscriber::SubscribeError;
 
 /// Room for a read, as long as reads do not fill it.
@@ -22,7 +22,7 @@ const READ_BYTES: usize = 4 * 1024;
 /// Room for a read where they do.
 const MOST_READ_BYTES: usize = 64 * 1024;
 
-/// The client's end of a WebSocket behind its handshake.
+/// The client's end of a WebSocket after its handshake.
 pub struct Socket<S> {
     stream: S,
     /// What was read and not taken.
@@ -35,7 +35,7 @@ pub struct Socket<S> {
 }
 
 /// What is at the front of the input.
-enum Next {
+enum NextItem {
     /// A message, and where it lies.
     Message(Kind, Range<usize>),
     /// What tungstenite made of it, which is no part of the input any more.
@@ -43,7 +43,7 @@ enum Next {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// `read` is what came behind the handshake.
+    /// `read` is what was received after the handshake.
     pub(in crate::subscriber) fn new(stream: S, read: Bytes) -> Self {
         let (input, output) = (read.into(), BytesMut::new());
         Self { stream, input, room: READ_BYTES, output, flushed: true, fallback: None }
@@ -59,12 +59,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let mut messages = 0;
         loop {
             match self.next_in_input()? {
-                Some(Next::Message(_, place)) => {
+                Some(NextItem::Message(_, place)) => {
                     take(&self.input[place.clone()]);
                     self.input.advance(place.end);
                     messages += 1;
                 }
-                Some(Next::ByFallback(message)) => {
+                Some(NextItem::ByFallback(message)) => {
                     if let Some((_, message)) = self.take_in(message).await? {
                         take(&message);
                         messages += 1;
@@ -85,11 +85,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub async fn next(&mut self) -> Result<Option<(Kind, Bytes)>, SubscribeError> {
         loop {
             match self.next_in_input()? {
-                Some(Next::Message(kind, place)) => {
+                Some(NextItem::Message(kind, place)) => {
                     self.input.advance(place.start);
                     return Ok(Some((kind, self.input.split_to(place.len()).freeze())));
                 }
-                Some(Next::ByFallback(message)) => {
+                Some(NextItem::ByFallback(message)) => {
                     if let Some(message) = self.take_in(message).await? {
                         return Ok(Some(message));
                     }
@@ -139,11 +139,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// What is whole at the front of the input; a message stays there.
-    fn next_in_input(&mut self) -> Result<Option<Next>, Error> {
+    fn next_in_input(&mut self) -> Result<Option<NextItem>, Error> {
         if self.fallback.as_ref().is_none_or(|fallback| fallback.is_idle()) {
             match next_frame(&self.input) {
                 NextFrame::Message(kind, place) if is_sound(kind, &self.input[place.clone()]) => {
-                    return Ok(Some(Next::Message(kind, place)));
+                    return Ok(Some(NextItem::Message(kind, place)));
                 }
                 NextFrame::Partial(missing) => {
                     self.input.reserve(missing);
@@ -156,7 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Lets tungstenite fallback what is there of the frame at the front of the input.
-    fn read_with_fallback(&mut self) -> Result<Option<Next>, Error> {
+    fn read_with_fallback(&mut self) -> Result<Option<NextItem>, Error> {
         let Self { input, output, fallback, .. } = self;
         let fallback = fallback.get_or_insert_with(|| Box::new(TungsteniteFallback::new()));
         let message = match fallback.left() {
@@ -170,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 fallback.go_on(&input.split_to(there), output)?
             }
         };
-        Ok(Some(Next::ByFallback(message)))
+        Ok(Some(NextItem::ByFallback(message)))
     }
 
     /// Hands back a message; a close is an error, and pending replies are sent before.
@@ -197,8 +197,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 self.room = if read == room { MOST_READ_BYTES } else { READ_BYTES };
                 return Ok(true);
             }
-            Ok(0) => End::Closed,
-            Err(error) => End::Broken(error),
+            Ok(0) => StreamEnd::Closed,
+            Err(error) => StreamEnd::Broken(error),
         };
         let fallback = self.fallback.get_or_insert_with(|| Box::new(TungsteniteFallback::new()));
         match fallback.end(end, &mut self.output) {

@@ -17,12 +17,12 @@ pub(super) struct TungsteniteFallback {
     protocol: WebSocketContext,
     /// Bytes of the frame that is being judged, and that have not come yet.
     left: u64,
-    /// Whether a message has begun that is not over.
+    /// Whether a message in fragments is incomplete.
     is_fragmented: bool,
 }
 
 /// How reading a stream ended.
-pub(super) enum End {
+pub(super) enum StreamEnd {
     Closed,
     Broken(io::Error),
 }
@@ -30,8 +30,8 @@ pub(super) enum End {
 /// What tungstenite takes for its stream.
 struct Memory<'a> {
     input: &'a [u8],
-    /// What is behind the input; more will come where it is none.
-    end: Option<End>,
+    /// What follows the input; none if more input will come.
+    end: Option<StreamEnd>,
     output: &'a mut BytesMut,
 }
 
@@ -45,7 +45,7 @@ impl TungsteniteFallback {
         Self { protocol, left: 0, is_fragmented: false }
     }
 
-    /// Whether messages may pass it by: none is open, and nobody has closed.
+    /// Whether messages may bypass it: none is incomplete, and neither side has closed.
     pub(super) fn is_idle(&self) -> bool {
         self.left == 0 && !self.is_fragmented && self.protocol.can_write()
     }
@@ -60,7 +60,7 @@ impl TungsteniteFallback {
         self.left
     }
 
-    /// Begins with a frame with this header, which announces so many bytes.
+    /// Starts a frame with this header, which announces `len` bytes.
     pub(super) fn begin(
         &mut self,
         header: &[u8],
@@ -81,7 +81,7 @@ impl TungsteniteFallback {
     }
 
     /// What the stream's end is.
-    pub(super) fn end(&mut self, end: End, output: &mut BytesMut) -> Result<Option<Message>, Error> {
+    pub(super) fn end(&mut self, end: StreamEnd, output: &mut BytesMut) -> Result<Option<Message>, Error> {
         self.read(Memory { input: &[], end: Some(end), output })
     }
 
@@ -117,8 +117,8 @@ impl Read for Memory<'_> {
         }
         match self.end.take() {
             None => Err(ErrorKind::WouldBlock.into()),
-            Some(End::Closed) => Ok(0),
-            Some(End::Broken(error)) => Err(error),
+            Some(StreamEnd::Closed) => Ok(0),
+            Some(StreamEnd::Broken(error)) => Err(error),
         }
     }
 }

@@ -24,7 +24,7 @@ async fn failed(subscriber: Subscriber) -> String {
 }
 
 #[test]
-fn an_open_packet_that_is_none_is_told() {
+fn an_open_packet_that_is_none_is_reported() {
     run(async {
         for (said, expected) in [
             ("", "read Engine.IO: a packet is empty"),
@@ -77,7 +77,7 @@ fn a_session_that_the_server_does_not_know_is_told_as_it_says_it() {
 }
 
 #[test]
-fn a_refusal_to_join_is_told_with_its_message() {
+fn a_refusal_to_join_is_reported_with_its_message() {
     run(async {
         let refusal = r#"44{"message":"there is no channel 7"}"#;
         let expected = "the server refused to connect: there is no channel 7";
@@ -251,7 +251,7 @@ fn a_dismissal_is_told_and_a_farewell_is_none() {
 }
 
 #[test]
-fn a_post_that_is_answered_with_something_else_than_ok_is_told() {
+fn a_post_that_is_answered_with_something_else_than_ok_is_reported() {
     run(async {
         let (rig, subscriber) = begin(Polling).await;
         let _polls = open(&rig, OPEN).await;

@@ -225,7 +225,7 @@ fn messages_are_posted_beside_the_stream_on_the_same_connection() {
 }
 
 #[test]
-fn a_server_that_speaks_another_version_is_told() {
+fn a_server_that_speaks_another_version_is_reported() {
     run(async {
         let rig = Rig::new(settings_of(http2())).await;
         let subscriber = spawn_local(polling::short(rig.session_of(0)));

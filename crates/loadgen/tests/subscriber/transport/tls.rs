@@ -38,7 +38,7 @@ fn another_certificate_than_the_named_one_is_not_trusted() {
 }
 
 #[test]
-fn a_server_that_does_not_agree_to_the_protocol_is_told() {
+fn a_server_that_does_not_agree_to_the_protocol_is_reported() {
     run(async {
         let identity = Identity::new();
         for (http, wanted) in [(HttpVersion::Http1, "http/1.1"), (HttpVersion::Http2, "h2")] {
@@ -59,7 +59,7 @@ fn a_server_that_does_not_agree_to_the_protocol_is_told() {
 }
 
 #[test]
-fn a_server_that_speaks_no_tls_is_told() {
+fn a_server_that_speaks_no_tls_is_reported() {
     run(async {
         let rig = Rig::trusting(settings_of(tls()), Some(&Identity::new())).await;
         for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b""] {
@@ -145,7 +145,7 @@ fn a_resumed_handshake_is_smaller_and_what_fetched_the_ticket_is_not_counted() {
 }
 
 #[test]
-fn a_server_without_tickets_resumes_nothing_and_is_told() {
+fn a_server_without_tickets_resumes_nothing_and_is_reported() {
     run(async {
         let identity = Identity::new();
         let transport = Transport { resumption: true, ..tls() };
@@ -180,7 +180,7 @@ fn who_connects_at_the_same_time_resumes_with_a_ticket_of_its_own() {
 }
 
 #[test]
-fn a_server_that_takes_no_ticket_of_its_own_is_told() {
+fn a_server_that_takes_no_ticket_of_its_own_is_reported() {
     run(async {
         let identity = Identity::new();
         let rig = Rig::trusting(settings_of(Transport { resumption: true, ..tls() }), Some(&identity)).await;

@@ -206,7 +206,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn any_frames_one_behind_the_other_are_what_tungstenite_says_they_are(
+    fn any_frames_in_a_row_are_what_tungstenite_says_they_are(
         picked in proptest::collection::vec(proptest::sample::select(&FRAMES[..]), 1..8),
         cut in any::<proptest::sample::Index>(),
     ) {
@@ -216,7 +216,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_behind_a_close_and_it_is_told() {
+async fn nothing_is_sent_after_a_close_and_it_is_reported() {
     let (near, mut far) = duplex(1024);
     let mut socket = Socket::new(near, Bytes::new());
     socket.send(Kind::Text, b"hello").await.unwrap();
