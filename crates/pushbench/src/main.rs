@@ -15,17 +15,16 @@
 //! - [`page_files`]: the files of the web pages
 //! - [`store`], [`histograms`]: a run's folder
 //! - [`host`], [`provenance`], [`socket_ping`]: the machine, the program, and what a bare socket costs here
-//! - [`claims`]: what people say, and the scenarios that decide it
-//! - [`publications`], [`replay`]: published comparisons that this run measures, and their printed exchanges
+//! - [`evidence`]: claims and published figures that a run decides or measures
 //! - [`demo`]: one live feed by every technique, on a page
 //! - [`progress`], [`summary`], [`interrupt`]: what is shown, and Ctrl-C
 
 mod browsers;
-mod claims;
 mod cli;
 mod commands;
 mod counters;
 mod demo;
+mod evidence;
 #[cfg(test)]
 mod fixture;
 mod histograms;
@@ -38,7 +37,6 @@ mod processes;
 mod progress;
 mod project;
 mod provenance;
-mod publications;
 mod registry;
 mod replay;
 mod runner;

@@ -1,39 +1,167 @@
-//! Where things are: the folder with the scenarios, the results beside it, and the scenario files themselves.
+//! Where things are: scenarios, claims, publications and targets, built in or in local folders, and the results.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use include_dir::{Dir, include_dir};
 use model::scenario::{Extent, Runs, Scenario};
 
 use crate::registry;
 
-/// A scenario file takes a few kilobytes; what is larger was named by mistake.
+/// Such a file takes a few kilobytes; a larger one was named by mistake.
 const LARGEST_FILE: u64 = 1024 * 1024;
 
-/// The nearest folder, from the current one upwards, that holds `scenarios/`.
-///
-/// # Errors
-///
-/// When there is none.
-pub(crate) fn root() -> anyhow::Result<PathBuf> {
-    let here = std::env::current_dir().context("find the current folder")?;
-    match here.ancestors().find(|folder| folder.join("scenarios").is_dir()) {
-        // Shown in messages and in the manifest's command: short when it can be.
-        Some(folder) if folder == here => Ok(PathBuf::new()),
-        Some(folder) => Ok(folder.to_owned()),
-        None => bail!(
-            "there is no folder `scenarios` in {} or above it; run pushbench in its own folder, or name a file with --scenario",
-            here.display()
-        ),
+/// What a file defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Scenario,
+    Claim,
+    Publication,
+    Target,
+}
+
+/// A file that defines something.
+#[derive(Debug, Clone)]
+pub(crate) struct Definition {
+    /// The file's name without its ending.
+    pub(crate) name: String,
+    /// How messages name the file.
+    pub(crate) shown: String,
+    pub(crate) text: String,
+}
+
+static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
+static CLAIMS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../claims");
+static PUBLICATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../publications");
+
+/// One by one, since the folder also holds what npm has installed.
+macro_rules! target_files {
+    ($($path:literal),+) => { [$(($path, include_str!(concat!("../../../targets/", $path)))),+] };
+}
+static TARGETS: [(&str, &str); 8] = target_files![
+    "nchan.toml",
+    "nchan/nginx.conf",
+    "node/package.json",
+    "node/package-lock.json",
+    "node/socketio.mjs",
+    "node/ws.mjs",
+    "socketio-node.toml",
+    "ws-node.toml"
+];
+
+impl Kind {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Scenario => "scenarios",
+            Self::Claim => "claims",
+            Self::Publication => "publications",
+            Self::Target => "targets",
+        }
+    }
+
+    /// The built-in files.
+    fn built_in(self) -> Vec<(&'static str, &'static str)> {
+        let folder = match self {
+            Self::Scenario => &SCENARIOS,
+            Self::Claim => &CLAIMS,
+            Self::Publication => &PUBLICATIONS,
+            Self::Target => return TARGETS.to_vec(),
+        };
+        folder.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?))).collect()
+    }
+
+    /// The local folder that replaces the built-in files, if there is one.
+    fn local(self) -> anyhow::Result<Option<PathBuf>> {
+        let folder = root()?.join(self.folder());
+        Ok(Some(folder).filter(|folder| folder.is_dir()))
+    }
+
+    /// All definitions of this kind, by name: those of the local folder, else the built-in ones.
+    ///
+    /// # Errors
+    ///
+    /// When the folder or one of its files cannot be read.
+    pub(crate) fn definitions(self) -> anyhow::Result<Vec<Definition>> {
+        let Some(folder) = self.local()? else {
+            let own = self.built_in().into_iter().filter(|(path, _)| path.ends_with(".toml"));
+            let built_in = |(path, text): (&str, &str)| Definition {
+                name: stem(Path::new(path)),
+                shown: format!("{}/{path} (built in)", self.folder()),
+                text: text.to_owned(),
+            };
+            return Ok(own.map(built_in).collect());
+        };
+        let reading = || format!("read the folder {}", folder.display());
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(&folder).with_context(reading)? {
+            let path = entry.with_context(reading)?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        paths.iter().map(|path| Definition::read(path)).collect()
     }
 }
 
-/// The folder of all runs: as named, or `results` beside the scenarios.
+impl Definition {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is too large to be one.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display().to_string();
+        let text = text(path).with_context(|| format!("read {shown}"))?;
+        Ok(Self { name: stem(path), shown, text })
+    }
+}
+
+/// The file of a target that is named without a path; none where there is no such target. Built-in ones are written to a
+/// folder of temporary files, since servers read their configuration from files.
 ///
 /// # Errors
 ///
-/// When none is named and the scenarios cannot be found.
+/// When that folder cannot be written.
+pub(crate) fn target_file(name: &str) -> anyhow::Result<Option<PathBuf>> {
+    let folder = match Kind::Target.local()? {
+        Some(folder) => folder,
+        None => {
+            let folder = std::env::temp_dir()
+                .join(format!("pushbench-targets-{}", rustix::process::getuid().as_raw()));
+            for (path, text) in Kind::Target.built_in() {
+                let file = folder.join(path);
+                let writing = || format!("write the built-in target {}", file.display());
+                fs::create_dir_all(file.parent().unwrap_or(&folder)).with_context(writing)?;
+                if fs::read_to_string(&file).ok().as_deref() != Some(text) {
+                    fs::write(&file, text).with_context(writing)?;
+                }
+            }
+            folder
+        }
+    };
+    let file = folder.join(format!("{name}.toml"));
+    Ok(Some(file).filter(|file| file.is_file()))
+}
+
+/// The nearest folder, from the current one upwards, that holds `scenarios/`; else the current one.
+///
+/// # Errors
+///
+/// When there is no current folder.
+pub(crate) fn root() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_dir().context("find the current folder")?;
+    let holds = here.ancestors().find(|folder| folder.join("scenarios").is_dir());
+    // Shown in messages and in the manifest's command: short when it can be.
+    Ok(holds.filter(|folder| *folder != here).map_or_else(PathBuf::new, Path::to_owned))
+}
+
+/// The folder of all runs: as named, or `results` in the [`root`].
+///
+/// # Errors
+///
+/// When none is named and there is no current folder.
 pub(crate) fn results(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     named.map_or_else(|| Ok(root()?.join("results")), |path| Ok(path.to_owned()))
 }
@@ -49,7 +177,7 @@ pub(crate) fn report_beside(results: &Path) -> PathBuf {
 ///
 /// When the folder or one of the files cannot be read or understood.
 pub(crate) fn all_scenarios(extent: Extent) -> anyhow::Result<Vec<Scenario>> {
-    scenario_files()?.iter().map(|path| read(path, extent)).collect()
+    Kind::Scenario.definitions()?.iter().map(|definition| parse(definition, extent)).collect()
 }
 
 /// The scenarios that were asked for, in that order; without any, those of `set`.
@@ -74,42 +202,27 @@ pub(crate) fn scenarios(names: &[String], set: Runs, extent: Extent) -> anyhow::
 
 fn named(name: &str, extent: Extent) -> anyhow::Result<Scenario> {
     if name.contains('/') || name.ends_with(".toml") {
-        return read(Path::new(name), extent);
+        return parse(&Definition::read(Path::new(name))?, extent);
     }
-    let files = scenario_files()?;
-    match files.iter().find(|path| stem(path) == name) {
-        Some(path) => read(path, extent),
+    let all = Kind::Scenario.definitions()?;
+    match all.iter().find(|definition| definition.name == name) {
+        Some(definition) => parse(definition, extent),
         None => {
-            let names: Vec<_> = files.iter().map(|path| stem(path)).collect();
+            let names: Vec<_> = all.iter().map(|definition| definition.name.as_str()).collect();
             bail!("there is no scenario {name}; there are: {} (or give the path of a file)", names.join(", "))
         }
     }
 }
 
-fn scenario_files() -> anyhow::Result<Vec<PathBuf>> {
-    let folder = root()?.join("scenarios");
-    let entries = fs::read_dir(&folder).with_context(|| format!("read the folder {}", folder.display()))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.with_context(|| format!("read the folder {}", folder.display()))?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn read(path: &Path, extent: Extent) -> anyhow::Result<Scenario> {
-    let shown = path.display().to_string();
-    let text = text(path).with_context(|| format!("read scenario {shown}"))?;
-    Ok(Scenario::parse(&text, &shown, &stem(path), &registry::slugs(), extent)?)
+fn parse(definition: &Definition, extent: Extent) -> anyhow::Result<Scenario> {
+    let Definition { name, shown, text } = definition;
+    Ok(Scenario::parse(text, shown, name, &registry::slugs(), extent)?)
 }
 
 fn text(path: &Path) -> anyhow::Result<String> {
     let length = fs::metadata(path)?.len();
     if length > LARGEST_FILE {
-        bail!("it has {length} bytes, and a scenario has at most {LARGEST_FILE}");
+        bail!("it has {length} bytes, and such a file has at most {LARGEST_FILE}");
     }
     Ok(fs::read_to_string(path)?)
 }

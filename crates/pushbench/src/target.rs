@@ -19,22 +19,17 @@ mod requirement;
 mod tree;
 mod version;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use model::manifest::TargetInfo;
 use model::target::{Server, Target};
 use model::trial::TargetSpec;
 
 pub(crate) use requirement::on_path;
 
-use crate::{project, registry};
-
-/// The folder of the targets that are named without a path.
-const FOLDER: &str = "targets";
-/// A target's file takes a kilobyte; what is larger was named by mistake.
-const LARGEST_FILE: u64 = 1024 * 1024;
+use crate::project::{self, Definition, Kind};
+use crate::registry;
 
 /// A target and where its file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,14 +50,11 @@ impl Foreign {
         if name.contains('/') || name.ends_with(".toml") {
             return Self::read(Path::new(name));
         }
-        let folder = project::root()?.join(FOLDER);
-        let file = folder.join(format!("{name}.toml"));
-        if !file.is_file() {
-            bail!(
-                "there is no target {name}; there are: {} (or give the path of a file)",
-                names(&folder).join(", ")
-            );
-        }
+        let Some(file) = project::target_file(name)? else {
+            let all = Kind::Target.definitions()?;
+            let names: Vec<_> = all.iter().map(|definition| definition.name.as_str()).collect();
+            bail!("there is no target {name}; there are: {} (or give the path of a file)", names.join(", "));
+        };
         Self::read(&file)
     }
 
@@ -73,8 +65,7 @@ impl Foreign {
     /// When it cannot be read or understood.
     pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
         let shown = file.display().to_string();
-        let text = text(file).with_context(|| format!("read target {shown}"))?;
-        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let Definition { name, text, .. } = Definition::read(file)?;
         let target = Target::parse(&text, &shown, &name, &techniques())?;
         Ok(Self { target, file: file.to_owned() })
     }
@@ -129,31 +120,14 @@ fn techniques() -> Vec<&'static str> {
         .collect()
 }
 
-fn text(file: &Path) -> anyhow::Result<String> {
-    let length = fs::metadata(file)?.len();
-    if length > LARGEST_FILE {
-        bail!("it has {length} bytes, and a target has at most {LARGEST_FILE}");
-    }
-    Ok(fs::read_to_string(file)?)
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let files = entries.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    let mut names: Vec<_> =
-        files.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).collect();
-    names.sort();
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_target_of_the_project_can_be_read() {
-        let folder = project::root().unwrap().join(FOLDER);
-        let names = names(&folder);
+        let names: Vec<_> =
+            Kind::Target.definitions().unwrap().into_iter().map(|definition| definition.name).collect();
         assert_eq!(names, ["nchan", "socketio-node", "ws-node"]);
         for name in names {
             let foreign = Foreign::named(&name).unwrap_or_else(|error| panic!("{error:#}"));

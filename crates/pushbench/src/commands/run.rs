@@ -23,7 +23,7 @@ use crate::runner::{Ended, Runner, unix_s};
 use crate::store::{self, Store};
 use crate::target::{Foreign, entries};
 use crate::trial::Stage;
-use crate::{claims, counters, namespace, project, provenance, publications, registry, socket_ping, summary};
+use crate::{counters, evidence, namespace, project, provenance, registry, socket_ping, summary};
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
@@ -106,8 +106,8 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     manifest.skipped.extend(unsupported);
     manifest.targets = entries.targets.iter().map(Foreign::info).collect();
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
-    manifest.publications = publications::measured_by(&names)?;
-    manifest.claims = claims::decided_by(&scenarios)?;
+    manifest.publications = evidence::measured_by(&names)?;
+    manifest.claims = evidence::decided_by(&scenarios)?;
     let store = Store::create(results, &manifest, &plan)?;
     Ok(Begun { store, manifest, plan, targets: entries.targets })
 }

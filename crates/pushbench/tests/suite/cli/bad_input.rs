@@ -35,7 +35,7 @@ fn a_scenario_that_does_not_exist_is_answered_with_those_that_do() {
     sandbox.output("run --scenario shrt").expect(2, &["there is no scenario shrt; there are: short"]);
     sandbox
         .output("run --scenario my/own.toml")
-        .expect(2, &["error: read scenario my/own.toml", "caused by: No such file or directory"]);
+        .expect(2, &["error: read my/own.toml", "caused by: No such file or directory"]);
 }
 
 #[test]
@@ -70,10 +70,17 @@ fn units_are_asked_for_on_the_command_line_too() {
 }
 
 #[test]
-fn a_run_outside_of_the_project_says_where_scenarios_are_looked_for() {
+fn outside_of_the_project_the_built_in_files_are_used() {
     let sandbox = Sandbox::new();
     fs::rename(sandbox.path("scenarios"), sandbox.path("elsewhere")).unwrap();
-    sandbox.output("run").expect(2, &["there is no folder `scenarios` in", "name a file with --scenario"]);
+    let list = sandbox.output("list").out;
+    assert!(list.contains("chat") && list.contains("stock-ticker"), "{list}");
+    sandbox.output("run --quick --scenario smoke --technique raw-tcp --repetitions 1").expect(0, &[]);
+    for made in ["results", "REPORT.md"] {
+        assert!(sandbox.path(made).exists(), "{made}");
+    }
+    let unknown = sandbox.output("run --scenario smoke --target no-such-server");
+    unknown.expect(2, &["there is no target no-such-server; there are: nchan, socketio-node, ws-node"]);
 }
 
 #[test]
