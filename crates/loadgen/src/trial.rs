@@ -54,7 +54,7 @@ const SETTLE_EACH_NS: u64 = 10_000;
 pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, TrialError> {
     run_with(spec, |spec, assignment, outgoing| {
         let threads = 0..assignment.threads();
-        Ok(Box::new(LoadThreads::of(spec, assignment, threads, subscribe, outgoing)?)
+        Ok(Box::new(LoadThreads::start(spec, assignment, threads, subscribe, outgoing)?)
             as Box<dyn SubscriberDriver>)
     })
 }

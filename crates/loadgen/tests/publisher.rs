@@ -13,10 +13,7 @@ use loadgen::publisher::{self, Link, Published, Publisher, PublisherError, Publi
 use loadgen::schedule::seed::Purpose;
 use loadgen::schedule::{Schedule, ScheduleSpec};
 use loadgen::timing::Timing;
-use model::settings::{
-    EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
-    ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
-};
+use model::settings::{Events, Pace, Phases, Settings, Subscribers, Uplink, UplinkTo};
 use protocol::frame;
 use protocol::message::{Message, PayloadKind, Stamp};
 use tokio::sync::mpsc;
@@ -26,16 +23,10 @@ const MS: u64 = 1_000_000;
 
 fn settings(rate_per_s: f64, uplink: Option<Uplink>) -> Settings {
     Settings {
-        events: Events { rate_per_s, pace: Pace::Constant, payload_bytes: 100, payload: Payload::Text },
+        events: Events { rate_per_s, ..Settings::default().events },
         subscribers: Subscribers { count: 6, channels: 2, added_delay_ns: 0 },
         uplink,
-        http: Http { headers: HeaderProfile::Minimal, keep_alive: true },
-        short_polling: ShortPolling { interval_ns: 0, empty: EmptyAnswer::NoContent },
-        long_polling: LongPolling { hold_ns: 0 },
-        websocket: WebSocket { frames: Frames::Text },
-        greeting: false,
         phases: Phases { warm_up_ns: 100 * MS, window_ns: 800 * MS, drain_ns: 0 },
-        bound: None,
         ..Settings::default()
     }
 }
@@ -193,20 +184,15 @@ fn what_is_due_together_leaves_together_and_a_dense_schedule_is_not_waited_for_e
 }
 
 #[test]
-fn a_server_that_goes_ends_the_publisher_with_the_reason() {
+fn a_server_that_goes_or_sends_no_message_ends_the_publisher_with_the_reason() {
     let Rig { mut publisher, server, .. } = start(settings(100.0, None));
     drop(server);
-    wait_until(|| publisher.has_given_up());
-    let error = publisher.finish().unwrap_err();
+    let error = error_of(&mut publisher);
     assert!(matches!(error, PublisherError::Feed(FeedError::Closed)), "{error:?}");
-}
 
-#[test]
-fn a_server_that_sends_no_message_ends_the_publisher_with_the_reason() {
     let Rig { mut publisher, mut server, .. } = start(settings(0.0, uplink(UplinkTo::Application)));
     server.write_all(&frame::encode_feed(0, b"no message")).unwrap();
-    wait_until(|| publisher.has_given_up());
-    let error = publisher.finish().unwrap_err();
+    let error = error_of(&mut publisher);
     assert!(matches!(error, PublisherError::NotAMessage(_)), "{error:?}");
 }
 
@@ -216,6 +202,11 @@ fn a_publisher_that_is_stopped_ends_before_its_schedule() {
     settings.phases.window_ns = 3_600_000 * MS;
     let Rig { publisher, server: _server, .. } = start(settings);
     assert!(finish(publisher).handed_over < 100);
+}
+
+fn error_of(publisher: &mut Publisher) -> PublisherError {
+    wait_until(|| publisher.has_given_up());
+    publisher.finish().unwrap_err()
 }
 
 fn await_schedules_end(publisher: &Publisher) -> u64 {

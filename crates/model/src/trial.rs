@@ -43,6 +43,20 @@ pub struct TrialSpec {
 }
 
 impl TrialSpec {
+    /// A trial of `technique` at one server of ours, with seed 0 and nothing pinned.
+    pub fn new(technique: &str, server: ServerSpec, settings: Settings) -> Self {
+        Self {
+            technique: technique.to_owned(),
+            server,
+            further_servers: Vec::new(),
+            target: None,
+            load_cores: Vec::new(),
+            server_cores: Vec::new(),
+            settings,
+            seed: 0,
+        }
+    }
+
     /// All server processes, at least one.
     pub fn servers(&self) -> impl Iterator<Item = &ServerSpec> {
         std::iter::once(&self.server).chain(&self.further_servers)
@@ -61,6 +75,13 @@ pub struct ServerSpec {
     pub feed: Option<String>,
     /// Its number: for its CPU clock, its memory, and the stall. None of a server whose processes cannot be read.
     pub pid: Option<u32>,
+}
+
+impl ServerSpec {
+    /// A server of which only the address is known.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, certificate: None, feed: None, pid: None }
+    }
 }
 
 /// How to publish to a target, and how to subscribe. It may be several processes, all below the one that the

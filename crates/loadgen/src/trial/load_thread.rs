@@ -14,6 +14,7 @@ use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::Instant;
 
 use super::error::TrialError;
+use super::limits::close_limit;
 use super::load_report::LoadReport;
 use super::subscription::{self, ConnectionErrors, Subscribe};
 use crate::faults::ServerRestart;
@@ -75,8 +76,6 @@ pub(super) struct LoadThread {
     /// The restart that is to come.
     pub(super) server_restart: Option<Arc<ServerRestart>>,
     pub(super) settings: Arc<Settings>,
-    /// Sessions that have not ended this long after the stop are cut off.
-    pub(super) close_limit: Duration,
 }
 
 impl LoadThread {
@@ -112,7 +111,7 @@ impl LoadThread {
             () = abandoned => [Snapshot::default(); 2],
         };
         stop.requested().await;
-        close(sessions, self.close_limit).await?;
+        close(sessions, close_limit(&self.settings)).await?;
         // A connection that a server does not end is cut off.
         let all_closed = futures_util::future::join_all(workers.iter().map(|worker| worker.all_closed()));
         let _ = tokio::time::timeout(LAST_LIMIT, all_closed).await;

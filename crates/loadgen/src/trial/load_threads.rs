@@ -1,18 +1,15 @@
 //! All load threads of a process.
 
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use model::settings::Settings;
-use model::target::Subscription;
 use model::trial::{ServerSpec, TrialSpec};
 use tokio::sync::watch;
 
 use super::error::TrialError;
-use super::limits::close_limit;
 use super::load_report::LoadReport;
 use super::load_thread::{LoadThread, Subscriber};
 use super::subscriber_driver::{Outgoing, SubscriberDriver};
@@ -23,30 +20,6 @@ use crate::session::WorkerSpec;
 use crate::stop::{self, Stop, Stopper};
 use crate::timing::Timing;
 use crate::transport::{Trust, TrustError};
-
-/// What the load threads need.
-#[derive(Debug)]
-pub(super) struct LoadSpec {
-    pub(super) servers: Vec<Server>,
-    pub(super) settings: Arc<Settings>,
-    pub(super) seed: u64,
-    pub(super) cores: Vec<u32>,
-    pub(super) assignment: Assignment,
-    /// The threads of the assignment that are started here.
-    pub(super) threads: Range<u32>,
-    pub(super) subscribe: Subscribe,
-    /// How to subscribe at a target, which is no server of ours.
-    pub(super) subscription: Option<Subscription>,
-    /// By the subscriber's number; empty when no subscriber sends.
-    pub(super) outgoing: Outgoing,
-}
-
-/// A server process as its subscribers see it.
-#[derive(Debug)]
-pub(super) struct Server {
-    address: SocketAddr,
-    trust: Option<Trust>,
-}
 
 /// Running load threads. Dropping them ends them.
 #[derive(Debug)]
@@ -63,30 +36,20 @@ pub(super) struct LoadThreads {
 }
 
 impl LoadThreads {
-    /// These of the assignment's load threads, in the trial that `spec` describes.
-    pub(super) fn of(
+    /// Starts these of the assignment's load threads, each on a core, by turns; they prepare to connect. `outgoing` is empty
+    /// when no subscriber sends.
+    pub(super) fn start(
         spec: &TrialSpec,
         assignment: Assignment,
         threads: Range<u32>,
         subscribe: Subscribe,
         outgoing: Outgoing,
     ) -> Result<Self, TrialError> {
-        let servers = spec.servers().map(|server| Server::of(server, spec.settings.transport.tls));
-        Self::start(LoadSpec {
-            servers: servers.collect::<Result<_, _>>()?,
-            settings: Arc::new(spec.settings.clone()),
-            seed: spec.seed,
-            cores: spec.load_cores.clone(),
-            assignment,
-            threads,
-            subscribe,
-            subscription: spec.target.as_ref().map(|target| target.subscription.clone()),
-            outgoing,
-        })
-    }
-
-    /// Starts the threads, each on a core, by turns; they prepare to connect.
-    pub(super) fn start(spec: LoadSpec) -> Result<Self, TrialError> {
+        let settings = Arc::new(spec.settings.clone());
+        let servers: Vec<_> = spec
+            .servers()
+            .map(|server| Ok((server.address, trust(server, &settings)?)))
+            .collect::<Result<_, TrustError>>()?;
         let (stopper, stop) = stop::channel();
         let (timing, phases) = watch::channel(None);
         let mut load = Self {
@@ -98,46 +61,44 @@ impl LoadThreads {
             connected: Arc::default(),
             delivered: Vec::new(),
             errors: Arc::default(),
-            server_restart: spec
-                .settings
+            server_restart: settings
                 .restart
                 .as_ref()
-                .map(|restart| Arc::new(ServerRestart::new(restart.backoff, spec.assignment.channels()))),
+                .map(|restart| Arc::new(ServerRestart::new(restart.backoff, assignment.channels()))),
         };
-        let mut outgoing = spec.outgoing.into_iter();
-        for index in spec.threads.clone() {
-            let subscribers = spec.assignment.of_thread(index).map(|index| Subscriber {
+        let mut outgoing = outgoing.into_iter();
+        for index in threads {
+            let subscribers = assignment.of_thread(index).map(|index| Subscriber {
                 index,
-                channel: spec.assignment.channel_of(index),
-                server: spec.assignment.server_of(index) as usize,
+                channel: assignment.channel_of(index),
+                server: assignment.server_of(index) as usize,
                 outgoing: outgoing.next(),
             });
-            let worker = |server: &Server| WorkerSpec {
-                address: server.address,
-                trust: server.trust.clone(),
-                settings: Arc::clone(&spec.settings),
+            let worker = |(address, trust): &(_, Option<Trust>)| WorkerSpec {
+                address: *address,
+                trust: trust.clone(),
+                settings: Arc::clone(&settings),
                 seed: spec.seed,
                 index,
                 stop: Stop::clone(&stop),
                 connected: Arc::clone(&load.connected),
             };
             load.spawn(LoadThread {
-                workers: spec.servers.iter().map(worker).collect(),
+                workers: servers.iter().map(worker).collect(),
                 stop: Stop::clone(&stop),
-                core: spec.cores.iter().copied().cycle().nth(index as usize),
-                all_threads: spec.assignment.threads(),
+                core: spec.load_cores.iter().copied().cycle().nth(index as usize),
+                all_threads: assignment.threads(),
                 index,
                 subscribers: subscribers.collect(),
-                subscribe: spec.subscribe,
-                subscription: spec.subscription.clone(),
+                subscribe,
+                subscription: spec.target.as_ref().map(|target| target.subscription.clone()),
                 prepared: Arc::clone(&load.prepared),
                 go: load.go.subscribe(),
                 timing: phases.clone(),
                 delivered: Arc::default(),
                 errors: Arc::clone(&load.errors),
                 server_restart: load.server_restart.clone(),
-                settings: Arc::clone(&spec.settings),
-                close_limit: close_limit(&spec.settings),
+                settings: Arc::clone(&settings),
             })?;
         }
         Ok(load)
@@ -196,7 +157,7 @@ impl SubscriberDriver for LoadThreads {
     fn finish(&mut self) -> Result<Vec<LoadReport>, TrialError> {
         self.stopper.stop();
         let reports = self.threads.drain(..).map(|thread| thread.join().map_err(|_| TrialError::Panicked)?);
-        // All are joined, also behind one that failed.
+        // All are joined, even after one that failed.
         let reports: Vec<_> = reports.collect();
         reports.into_iter().collect()
     }
@@ -209,10 +170,8 @@ impl Drop for LoadThreads {
     }
 }
 
-impl Server {
-    /// Whom to trust is known where TLS is spoken.
-    fn of(server: &ServerSpec, speaks_tls: bool) -> Result<Self, TrustError> {
-        let trust = || Trust::from_base64(server.certificate.as_ref().ok_or(TrustError::Missing)?);
-        Ok(Self { address: server.address, trust: speaks_tls.then(trust).transpose()? })
-    }
+/// The certificate to trust, where the settings ask for TLS.
+fn trust(server: &ServerSpec, settings: &Settings) -> Result<Option<Trust>, TrustError> {
+    let trust = || Trust::from_base64(server.certificate.as_ref().ok_or(TrustError::Missing)?);
+    settings.transport.tls.then(trust).transpose()
 }

@@ -253,16 +253,7 @@ mod tests {
     }
 
     fn spec(pid: u32, feed: String) -> TrialSpec {
-        let address = ([127, 0, 0, 1], 1).into();
-        TrialSpec {
-            technique: String::new(),
-            server: ServerSpec { address, certificate: None, feed: Some(feed), pid: Some(pid) },
-            further_servers: Vec::new(),
-            target: None,
-            load_cores: Vec::new(),
-            server_cores: Vec::new(),
-            settings: Settings::default(),
-            seed: 0,
-        }
+        let at = ServerSpec::at(([127, 0, 0, 1], 1).into());
+        TrialSpec::new("", ServerSpec { feed: Some(feed), pid: Some(pid), ..at }, Settings::default())
     }
 }

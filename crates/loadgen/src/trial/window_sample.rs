@@ -247,18 +247,9 @@ mod tests {
     }
 
     fn spec(pids: [Option<u32>; 2], target: Option<TargetSpec>) -> TrialSpec {
-        let server =
-            |pid| ServerSpec { address: ([127, 0, 0, 1], 1).into(), certificate: None, feed: None, pid };
-        TrialSpec {
-            technique: String::new(),
-            server: server(pids[0]),
-            further_servers: vec![server(pids[1])],
-            target,
-            load_cores: Vec::new(),
-            server_cores: Vec::new(),
-            settings: Settings::default(),
-            seed: 0,
-        }
+        let server = |pid| ServerSpec { pid, ..ServerSpec::at(([127, 0, 0, 1], 1).into()) };
+        let spec = TrialSpec::new("", server(pids[0]), Settings::default());
+        TrialSpec { further_servers: vec![server(pids[1])], target, ..spec }
     }
 
     #[test]

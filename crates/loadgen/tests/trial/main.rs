@@ -6,10 +6,7 @@ use std::time::Instant;
 
 use loadgen::subscriber;
 use loadgen::trial::{self, TrialError};
-use model::settings::{
-    EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
-    ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
-};
+use model::settings::{Events, Pace, Payload, Phases, Settings, Subscribers, Uplink, UplinkTo};
 use model::trial::{ServerSpec, Side, TrialOutcome, TrialSpec};
 use model::warning::Warning;
 use server::{Content, Script, Server};
@@ -21,14 +18,7 @@ fn settings() -> Settings {
     Settings {
         events: Events { rate_per_s: 500.0, pace: Pace::Constant, payload_bytes: 40, payload: Payload::Chat },
         subscribers: Subscribers { count: SUBSCRIBERS as u32, channels: 1, added_delay_ns: 0 },
-        uplink: None,
-        http: Http { headers: HeaderProfile::Minimal, keep_alive: true },
-        short_polling: ShortPolling { interval_ns: 0, empty: EmptyAnswer::NoContent },
-        long_polling: LongPolling { hold_ns: 0 },
-        websocket: WebSocket { frames: Frames::Text },
-        greeting: false,
         phases: Phases { warm_up_ns: 100 * MS, window_ns: 400 * MS, drain_ns: 5_000 * MS },
-        bound: None,
         ..Settings::default()
     }
 }
@@ -42,22 +32,14 @@ fn run_trusting(
     settings: Settings,
     script: Script,
 ) -> Result<TrialOutcome, TrialError> {
-    let server = Server::start(script);
-    let spec = TrialSpec {
-        technique: "raw-tcp".to_owned(),
-        server: ServerSpec {
-            address: server.address,
-            certificate: certificate.map(str::to_owned),
-            feed: server.feed.to_str().map(str::to_owned),
-            pid: Some(std::process::id()),
-        },
-        further_servers: Vec::new(),
-        target: None,
-        load_cores: Vec::new(),
-        server_cores: Vec::new(),
-        settings,
-        seed: 9,
+    let running = Server::start(script);
+    let server = ServerSpec {
+        certificate: certificate.map(str::to_owned),
+        feed: running.feed.to_str().map(str::to_owned),
+        pid: Some(std::process::id()),
+        ..ServerSpec::at(running.address)
     };
+    let spec = TrialSpec { seed: 9, ..TrialSpec::new("raw-tcp", server, settings) };
     trial::run(&spec, |session| Box::pin(subscriber::raw_tcp::subscribe(session)))
 }
 
@@ -175,21 +157,12 @@ fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_reported_at_on
         "a chat payload of 39 bytes is too short: it takes 40 with an empty content"
     );
 
-    let spec = TrialSpec {
-        technique: String::new(),
-        server: ServerSpec {
-            address: ([127, 0, 0, 1], 1).into(),
-            certificate: None,
-            feed: Some("/nowhere/feed".to_owned()),
-            pid: Some(std::process::id()),
-        },
-        further_servers: Vec::new(),
-        target: None,
-        load_cores: Vec::new(),
-        server_cores: Vec::new(),
-        settings: settings(),
-        seed: 0,
+    let server = ServerSpec {
+        feed: Some("/nowhere/feed".to_owned()),
+        pid: Some(std::process::id()),
+        ..ServerSpec::at(([127, 0, 0, 1], 1).into())
     };
+    let spec = TrialSpec::new("", server, settings());
     let subscribe: trial::Subscribe = |session| Box::pin(subscriber::raw_tcp::subscribe(session));
     let error = trial::run(&spec, subscribe).unwrap_err();
     assert_eq!(error.to_string(), "connect to the feed /nowhere/feed");

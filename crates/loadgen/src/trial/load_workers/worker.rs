@@ -71,7 +71,7 @@ fn start(spec: &TrialSpec, worker: u32, subscribe: Subscribe) -> Result<LoadThre
     os::pin(cores).map_err(|source| TrialError::Pin { cores: cores.clone(), source })?;
     let assignment = Assignment::of_trial(spec);
     let threads = assignment.threads_of_worker(worker, spec.settings.processes.load);
-    LoadThreads::of(spec, assignment, threads, subscribe, Vec::new())
+    LoadThreads::start(spec, assignment, threads, subscribe, Vec::new())
 }
 
 /// Follows commands until it shall finish, or must.
