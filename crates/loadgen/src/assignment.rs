@@ -1,4 +1,4 @@
-//! Who reads which channel, at which server process, and on which load thread of which load process.
+//! Which subscriber reads which channel, at which server process, and on which load thread of which load worker.
 
 use std::ops::Range;
 
@@ -13,12 +13,12 @@ pub struct Assignment {
     threads: u32,
     servers: u32,
     per_connection: u32,
-    /// The last ones of all, who do not keep up.
+    /// The last ones of all, which do not keep up.
     slow_consumers: u32,
 }
 
 impl Assignment {
-    /// Who subscribes where in the trial that `spec` describes. Every load process has a thread for each core; a browser's pages
+    /// The assignment of the trial that `spec` describes. Every load process has a thread for each core; a browser's pages
     /// are no processes of ours.
     pub(crate) fn of_trial(spec: &TrialSpec) -> Self {
         let processes = match spec.settings.client {
@@ -41,13 +41,13 @@ impl Assignment {
         Self { subscribers, channels, threads, servers: 1, per_connection: 1, slow_consumers: 0 }
     }
 
-    /// The same at `servers` processes, where so many neighbours share a connection.
+    /// The same at `servers` processes, where this many neighbours share a connection.
     pub fn at_servers(self, servers: usize, per_connection: u32) -> Self {
         let servers = u32::try_from(servers.max(1)).unwrap_or(u32::MAX);
         Self { servers, per_connection: per_connection.max(1), ..self }
     }
 
-    /// The same with so many of the last ones who do not keep up, and from whom nothing is expected.
+    /// The same with this many slow consumers: the last subscribers, from which no delivery is expected.
     pub fn with_slow_consumers(self, slow_consumers: u32) -> Self {
         Self { slow_consumers: slow_consumers.min(self.subscribers), ..self }
     }
@@ -82,7 +82,7 @@ impl Assignment {
         subscriber % self.channels
     }
 
-    /// How many read a channel, and keep up.
+    /// How many subscribers read a channel, and keep up.
     pub fn members(&self, channel: u32) -> u64 {
         let keep_up = self.subscribers - self.slow_consumers;
         u64::from((keep_up + self.channels - 1).saturating_sub(channel) / self.channels)
@@ -97,7 +97,7 @@ impl Assignment {
         edge(thread)..edge(thread + 1)
     }
 
-    /// The threads of a load process, of so many that each have equally many.
+    /// The threads of a load worker, of `workers` with equally many each.
     pub fn threads_of_worker(&self, worker: u32, workers: u32) -> Range<u32> {
         let each = self.threads / workers.max(1);
         let edge = |worker: u32| worker.saturating_mul(each).min(self.threads);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_expected_from_the_last_ones_who_do_not_keep_up() {
+    fn nothing_is_expected_from_slow_consumers() {
         for (count, channels, slow_consumers) in [(10, 3, 1), (10, 3, 4), (100, 1, 1), (5, 5, 5), (3, 1, 9)] {
             let assignment = assignment(count, channels, 1).with_slow_consumers(slow_consumers);
             let keep_up = count.saturating_sub(slow_consumers);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_are_taken_by_turns_and_those_who_share_a_connection_share_a_server() {
+    fn servers_are_taken_by_turns_and_subscribers_that_share_a_connection_share_a_server() {
         let at = |assignment: Assignment| {
             (0..8).map(|subscriber| assignment.server_of(subscriber)).collect::<Vec<_>>()
         };
@@ -165,11 +165,11 @@ mod tests {
     }
 
     #[test]
-    fn every_thread_is_in_one_load_process() {
+    fn every_thread_is_in_one_load_worker() {
         let assignment = assignment(100, 1, 6);
-        let parts: Vec<_> = (0..3).map(|worker| assignment.threads_of_worker(worker, 3)).collect();
-        assert_eq!(parts, [0..2, 2..4, 4..6]);
+        let workers: Vec<_> = (0..3).map(|worker| assignment.threads_of_worker(worker, 3)).collect();
+        assert_eq!(workers, [0..2, 2..4, 4..6]);
         assert_eq!(assignment.threads_of_worker(0, 1), 0..6);
-        assert!(assignment.threads_of_worker(u32::MAX - 1, 1_000).is_empty(), "there is no such part");
+        assert!(assignment.threads_of_worker(u32::MAX - 1, 1_000).is_empty(), "there is no such worker");
     }
 }

@@ -44,7 +44,7 @@ counters! {
     reordered,
     /// Greetings.
     greetings,
-    /// Events, whatever their send time, also such as came again.
+    /// Events of any send time, duplicates included.
     events,
     /// Bytes of these events' messages.
     event_bytes,
@@ -94,7 +94,7 @@ impl Recorder {
         self.window = window;
     }
 
-    /// Takes in a message of so many bytes with this stamp that came at `now_ns` to the subscriber at `cursor`.
+    /// Records a message of `bytes` bytes with this stamp, which the subscriber at `cursor` received at `now_ns`.
     pub fn received(&mut self, cursor: &mut Cursor, stamp: Stamp, bytes: usize, now_ns: u64) {
         if stamp.is_greeting() {
             self.counters.greetings += 1;
@@ -120,13 +120,13 @@ impl Recorder {
         self.service.saturating_record(now_ns.saturating_sub(stamp.actual_ns));
     }
 
-    /// Counts a message of so many bytes that a subscriber sends.
+    /// Counts a message of `bytes` bytes that a subscriber sends.
     pub fn sent(&mut self, intended_ns: u64, bytes: usize) {
         self.counters.uplink_bytes += bytes as u64;
         self.counters.uplink_sent += u64::from(self.window.contains(&intended_ns));
     }
 
-    /// Counts an answer, frame or chunk with so many events.
+    /// Counts an answer, frame or chunk with `events` events.
     pub fn response(&mut self, events: usize) {
         if events == 0 {
             self.counters.empty_responses += 1;
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_greeting_sets_the_position_and_is_no_event() {
+    fn a_greeting_sets_the_cursor_and_is_no_event() {
         let (mut recorder, mut cursor) = (recorder(), Cursor::unknown());
         recorder.received(&mut cursor, Stamp { seq: 17, intended_ns: 0, actual_ns: 0 }, 50, 1600);
         assert_eq!(cursor.resume(), protocol::Start::After(17));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_and_more_is_an_hour() {
+    fn more_than_an_hour_is_recorded_as_an_hour() {
         let mut recorder = recorder();
         recorder.received(&mut Cursor::beginning(), stamp(1, 1000), 50, u64::MAX);
         assert_eq!(recorder.delivery().len(), 1);

@@ -116,7 +116,7 @@ impl Default for RecoveryTimes {
 }
 
 impl RecoveryTimes {
-    /// Takes in a subscriber as it stands now.
+    /// Adds a subscriber in its present state.
     pub(crate) fn add(&mut self, recovery: &Recovery) {
         self.failed_attempts += recovery.failed_attempts.get();
         self.excused += recovery.excused.get();
@@ -131,7 +131,7 @@ impl RecoveryTimes {
         }
     }
 
-    /// Takes in those of another thread.
+    /// Adds those of another thread.
     pub(crate) fn merge(&mut self, other: &Self) {
         histogram::merge(&mut self.connected, &other.connected);
         histogram::merge(&mut self.caught_up, &other.caught_up);

@@ -22,7 +22,7 @@ pub struct ServerRestart {
 }
 
 impl ServerRestart {
-    /// A restart that is to come, of a server with so many channels.
+    /// A restart that is to come, of a server with `channels` channels.
     pub fn new(backoff: Backoff, channels: u32) -> Self {
         Self {
             backoff,
@@ -38,7 +38,7 @@ impl ServerRestart {
         self.backoff
     }
 
-    /// Takes in that the server is killed now.
+    /// Notes that the server is killed now.
     pub fn kill(&self, now_ns: u64) {
         self.killed_ns.store(now_ns, Ordering::Release);
     }
@@ -48,7 +48,7 @@ impl ServerRestart {
         known(self.killed_ns.load(Ordering::Acquire))
     }
 
-    /// Takes in which process the new server is.
+    /// Notes which process the new server is.
     pub fn succeed(&self, pid: u32) {
         self.server.store(pid, Ordering::Release);
     }
@@ -59,7 +59,7 @@ impl ServerRestart {
         (pid != 0).then_some(pid)
     }
 
-    /// Takes in since when the new server listens.
+    /// Notes since when the new server listens.
     pub fn listen(&self, since_ns: u64) {
         self.listening_ns.store(since_ns, Ordering::Release);
     }
@@ -74,7 +74,7 @@ impl ServerRestart {
         known(self.listening_ns.load(Ordering::Acquire))
     }
 
-    /// Takes in that the schedule's next event of a channel is due.
+    /// Notes that the schedule's next event of a channel is due.
     pub fn one_more_due(&self, channel: u32) {
         self.due[channel as usize].fetch_add(1, Ordering::Release);
     }

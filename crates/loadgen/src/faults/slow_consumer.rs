@@ -40,7 +40,7 @@ pub(crate) struct SlowConsumer {
 }
 
 impl SlowConsumer {
-    /// One that reads so many bytes per second from `slow_from_ns` on.
+    /// One that reads this many bytes per second from `slow_from_ns` on.
     pub(crate) fn new(reads_bytes_per_s: u32, slow_from_ns: Rc<Cell<u64>>, stop: Stop) -> Self {
         Self { reads_bytes_per_s, slow_from_ns, stop, cut_off_ns: Cell::new(None) }
     }
@@ -173,7 +173,7 @@ impl Default for SlowConsumers {
 }
 
 impl SlowConsumers {
-    /// Takes in one as it stands now.
+    /// Adds one in its present state.
     pub(crate) fn add(&mut self, slow_consumer: &SlowConsumer) {
         self.subscribers += 1;
         if let Some(at_ns) = slow_consumer.cut_off_ns.get() {
@@ -181,7 +181,7 @@ impl SlowConsumers {
         }
     }
 
-    /// Takes in those of another thread.
+    /// Adds those of another thread.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.subscribers += other.subscribers;
         histogram::merge(&mut self.cut_off_after, &other.cut_off_after);

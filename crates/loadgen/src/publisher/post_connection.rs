@@ -145,7 +145,7 @@ impl PostConnection {
         Ok(self.state == State::Idle)
     }
 
-    /// Takes in that the connection can be read: an answer, or its end, behind which it is opened again.
+    /// Reads what has come: an answer, or the connection's end, after which it is opened again.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ pub(super) struct PostResponse {
     pub(super) body: Range<usize>,
     /// How many bytes of the buffer it takes.
     pub(super) len: usize,
-    /// Whether the server ends the connection behind it.
+    /// Whether the server ends the connection after it.
     pub(super) closes: bool,
 }
 
@@ -86,8 +86,8 @@ fn chunks(bytes: &[u8], head_len: usize) -> Result<Option<(Range<usize>, usize)>
         };
         let start = at + size_len;
         let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size)).ok_or(NotHttp)?;
-        let Some(behind) = bytes.get(end..end.saturating_add(CHUNK_END.len())) else { return Ok(None) };
-        if behind != CHUNK_END {
+        let Some(after) = bytes.get(end..end.saturating_add(CHUNK_END.len())) else { return Ok(None) };
+        if after != CHUNK_END {
             return Err(NotHttp);
         }
         at = end + CHUNK_END.len();

@@ -287,14 +287,14 @@ mod tests {
         feed.begin(0, &message("c"));
         assert!(feed.flush().unwrap());
         drop(feed);
-        let (log, behind) = second.join().unwrap();
+        let (log, after) = second.join().unwrap();
         let payloads: Vec<_> = log.iter().map(|(payload, _)| payload.as_slice()).collect();
         assert_eq!(payloads, [b"a", b"b"]);
         assert!(
             log.iter().all(|(_, stamp)| stamp.actual_ns > 0),
             "they keep the time at which they left first"
         );
-        assert_eq!(behind.iter().map(|(payload, _)| payload.as_slice()).collect::<Vec<_>>(), [b"c"]);
+        assert_eq!(after.iter().map(|(payload, _)| payload.as_slice()).collect::<Vec<_>>(), [b"c"]);
     }
 
     #[test]

@@ -58,16 +58,16 @@ pub(super) struct SendLoop {
     events: Schedule,
     uplink: Schedule,
     outgoing: Vec<mpsc::UnboundedSender<u64>>,
-    /// Picked up and not handed over yet.
+    /// Due, and not handed over yet.
     backlog: VecDeque<Due>,
-    /// So many of them, from the first one on, are on their way.
+    /// How many of them, from the first one on, are being sent.
     begun: usize,
-    /// At least so long after a look comes the next one at what is due.
+    /// The least time between two looks at what is due.
     tick_ns: u64,
     looked_ns: u64,
     payload: PayloadSource,
     message: BytesMut,
-    found: Published,
+    published: Published,
 }
 
 impl SendLoop {
@@ -84,7 +84,7 @@ impl SendLoop {
             tick_ns: tick_ns(&settings, &assignment),
             looked_ns: 0,
             message: BytesMut::new(),
-            found: Published::default(),
+            published: Published::default(),
             numbered: vec![0; assignment.channels() as usize],
             link,
             settings,
@@ -98,17 +98,17 @@ impl SendLoop {
         while !stop.load(Ordering::Relaxed) {
             self.pick_up();
             self.hand_over()?;
-            progress.report(&self.found, self.next_due_ns().is_none());
+            progress.report(&self.published, self.next_due_ns().is_none());
             let found = self.timer.wait(self.next_look(), self.link.wanted(!self.backlog.is_empty()));
             // An end or an error of the connection is found by reading, too.
             if found
                 .map_err(PublisherError::Clock)?
                 .intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)
             {
-                self.take_in()?;
+                self.read_messages()?;
             }
         }
-        Ok(self.found)
+        Ok(self.published)
     }
 
     fn pick_up(&mut self) {
@@ -117,17 +117,17 @@ impl SendLoop {
             self.backlog.push_back(due);
             self.link.due(due.source);
             if self.counts(intended_ns) {
-                self.found.schedule_lag.saturating_record(lag_ns);
-                self.found.expected += self.assignment.members(due.source);
+                self.published.schedule_lag.saturating_record(lag_ns);
+                self.published.expected += self.assignment.members(due.source);
             }
         }
         while let Some((due, intended_ns, lag_ns)) = next_due(&mut self.uplink, self.timing.start_ns) {
             // The session has ended when the trial is being abandoned.
             let _ = self.outgoing[due.source as usize].send(intended_ns);
             if self.counts(intended_ns) {
-                self.found.schedule_lag.saturating_record(lag_ns);
-                self.found.uplink_due += 1;
-                self.found.expected += self.deliveries_of_uplink(due.source);
+                self.published.schedule_lag.saturating_record(lag_ns);
+                self.published.uplink_due += 1;
+                self.published.expected += self.deliveries_of_uplink(due.source);
             }
         }
     }
@@ -156,7 +156,7 @@ impl SendLoop {
         }
         let window = self.timing.window();
         for due in self.backlog.drain(..std::mem::take(&mut self.begun)) {
-            self.found.handed_over += u64::from(window.contains(&(self.timing.start_ns + due.offset_ns)));
+            self.published.handed_over += u64::from(window.contains(&(self.timing.start_ns + due.offset_ns)));
         }
         Ok(())
     }
@@ -181,15 +181,15 @@ impl SendLoop {
         }
     }
 
-    fn take_in(&mut self) -> Result<(), PublisherError> {
-        let (found, window) = (&mut self.found, self.timing.window());
+    fn read_messages(&mut self) -> Result<(), PublisherError> {
+        let (published, window) = (&mut self.published, self.timing.window());
         let mut unreadable: Option<MessageError> = None;
         self.link.receive(|message| {
             let now_ns = os::now_ns();
             match Message::decode(&message) {
                 Ok(message) if window.contains(&message.stamp.intended_ns) => {
-                    found.uplink_received += 1;
-                    found.uplink.saturating_record(now_ns.saturating_sub(message.stamp.intended_ns));
+                    published.uplink_received += 1;
+                    published.uplink.saturating_record(now_ns.saturating_sub(message.stamp.intended_ns));
                 }
                 Ok(_) => {}
                 Err(error) => unreadable = Some(error),

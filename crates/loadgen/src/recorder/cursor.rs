@@ -32,7 +32,7 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Nothing was read; where the channel stands, a greeting will tell.
+    /// Nothing was read; a greeting will report where the channel stands.
     pub fn unknown() -> Self {
         Self { next: None, gaps: VecDeque::new(), dismissed: false }
     }
@@ -50,17 +50,17 @@ impl Cursor {
         self.next.map_or(Start::Fresh, |next| Start::After(next - 1))
     }
 
-    /// Takes in a greeting: the channel stood at `head`. A cursor that is known already stays.
+    /// Sets the cursor by a greeting: the channel stood at `head`. A known cursor stays.
     pub fn greeted(&mut self, head: u64) {
         self.next.get_or_insert(head + 1);
     }
 
-    /// Takes in that the server let this subscriber go for being too slow. What it missed becomes a gap.
+    /// Notes that the server closed this session as too slow. What it missed becomes a gap.
     pub fn dismissed(&mut self) {
         self.dismissed = true;
     }
 
-    /// Takes in the event `seq`.
+    /// Records the event `seq`.
     pub fn received(&mut self, seq: u64) -> Arrival {
         self.dismissed = false;
         let next = *self.next.get_or_insert(seq);

@@ -14,7 +14,7 @@ const AWAKE_NS: u64 = 150_000;
 /// At most this part of a wait is spent awake, so that a dense schedule does not use up the core.
 const AWAKE_PART: u64 = 20;
 
-/// More sockets are not watched: one for each server process, of which a trial has so many at most.
+/// The most sockets that are watched: one for each server process of a trial.
 pub(crate) const MOST_SOCKETS: usize = 16;
 
 /// What a wait is for.

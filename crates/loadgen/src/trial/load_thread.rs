@@ -167,7 +167,7 @@ impl LoadThread {
     }
 }
 
-/// Resolves when a trial is stopped before its window has passed. Where nothing is awaited behind the window, it is stopped at
+/// Resolves when a trial is stopped before its window has passed. Where nothing is awaited after the window, it is stopped at
 /// its very end, when the counters are still to be read.
 async fn abandoned(stop: Stop, timing: watch::Receiver<Option<Timing>>) {
     stop.requested().await;

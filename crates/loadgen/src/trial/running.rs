@@ -46,7 +46,7 @@ impl Running<'_> {
         let server = self.server();
         let second = WindowSample::now(self.watched(server), &load)?;
         let ended = self.restart.as_ref().and_then(|restart| restart.old(server));
-        Ok([first, ended.map_or(second, |ended| second.behind(ended))])
+        Ok([first, ended.map_or(second, |ended| second.with_ended(ended))])
     }
 
     fn server(&self) -> ServerProcess {
@@ -56,8 +56,8 @@ impl Running<'_> {
     fn watched(&self, server: ServerProcess) -> Watched<'_> {
         match server {
             ServerProcess::First => Watched::of(self.spec),
-            ServerProcess::Gone => Watched::behind(self.spec, None),
-            ServerProcess::Second(pid) => Watched::behind(self.spec, Some(pid)),
+            ServerProcess::Gone => Watched::after_restart(self.spec, None),
+            ServerProcess::Second(pid) => Watched::after_restart(self.spec, Some(pid)),
         }
     }
 

@@ -24,12 +24,12 @@ impl<'a> Watched<'a> {
     }
 
     /// Those of a trial whose first server was killed; nothing as long as there is no other.
-    pub(super) fn behind(spec: &'a TrialSpec, second: Option<u32>) -> Self {
+    pub(super) fn after_restart(spec: &'a TrialSpec, second: Option<u32>) -> Self {
         Self { spec, second: Some(second) }
     }
 
     /// The processes that all others come from.
-    fn roots(self) -> impl Iterator<Item = u32> + use<'a> {
+    fn roots(self) -> impl Iterator<Item = u32> {
         let first = self.second.is_none().then(|| self.spec.servers().filter_map(|server| server.pid));
         first.into_iter().flatten().chain(self.second.flatten())
     }
@@ -155,7 +155,7 @@ impl WindowSample {
     }
 
     /// The same with what a server had cost that has ended since; it holds no memory any more.
-    pub(super) fn behind(mut self, ended: ServerReading) -> Self {
+    pub(super) fn with_ended(mut self, ended: ServerReading) -> Self {
         self.server += ServerReading { resident_bytes: 0, ..ended };
         self
     }
@@ -230,7 +230,11 @@ mod tests {
         assert_eq!((edge(3).tcp_grown_bytes(&edge(1)), edge(1).tcp_grown_bytes(&edge(3))), (20, -20));
         let ended = holding(1 << 30, 7, 0).server;
         let both = Cost { server_cpu_ns: 67, ..expected };
-        assert_eq!(cost(&held, &edge(1), &edge(3).behind(ended)), both, "an ended server holds no memory");
+        assert_eq!(
+            cost(&held, &edge(1), &edge(3).with_ended(ended)),
+            both,
+            "an ended server holds no memory"
+        );
         assert_eq!(held.set_up_cpu_ns(), 20);
     }
 
