@@ -9,13 +9,12 @@
 //! - [`timing`], [`assignment`]: when the phases start and end; which subscriber reads which channel, on which thread
 //! - [`schedule`]: the intended send times, fixed in advance by rate, pace and seed; payloads; a precise timer
 //! - [`publisher`]: the thread that keeps the schedule and hands events to the server, by its feed or by HTTP
-//! - [`session`], [`worker_context`], [`stop`]: what a technique's client half sees; what the sessions of a thread share; the
-//!   end
-//! - [`subscriber`]: the client half of each technique
+//! - [`session`], [`stop`]: what a technique's client half sees, and what the sessions of a thread share: request headers,
+//!   set-up times, back-off, the heads of requests and responses; the end
+//! - [`subscriber`]: the client half of each technique; `http_client` serves those that use HTTP
 //! - [`transport`]: TCP, TLS and HTTP/2 connections, and how they end
-//! - [`byte_accounting`], [`headers`]: bytes by layer, under the protocol's code; the request headers by profile
-//! - [`faults`], `backoff`: a restart or stall of the server, subscribers that do not keep up; when subscribers try again
-//! - [`set_up`], `heads`: what it takes to connect; the heads of requests and answers
+//! - [`byte_accounting`]: bytes by layer, under the protocol's code
+//! - [`faults`]: a restart or stall of the server; subscribers that do not keep up
 //! - [`recorder`]: latency, completeness, and how they are kept
 //! - [`scheduling_delay`]: how late a waiting thread wakes
 

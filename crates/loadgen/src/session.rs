@@ -148,7 +148,7 @@ impl Session {
             tls.prime(protocol).await?;
         }
         if self.is_cut_off() {
-            return Err(SubscribeError::Dismissed("it did not keep up, and stays away".to_owned()));
+            return Err(SubscribeError::SessionClosed("it did not keep up, and stays away".to_owned()));
         }
         let trace = worker.trace(self.0.index, protocol);
         let socket = worker.sockets().connect(address).await;
@@ -263,8 +263,8 @@ impl Session {
     }
 
     /// Records that the server closed the session of this slow consumer: it continues at the oldest event that is left.
-    pub(crate) fn dismissed(&self) {
-        self.0.cursor.borrow_mut().dismissed();
+    pub(crate) fn session_closed(&self) {
+        self.0.cursor.borrow_mut().session_closed();
     }
 
     /// Records that the subscription has ended, given whether the server could be reached at all, and returns how.

@@ -92,8 +92,8 @@ pub enum SubscribeError {
     #[error("upgrade to WebSocket")]
     Upgrade(#[source] Box<Self>),
     /// The server closed this subscriber's session.
-    #[error("the server let this subscriber go: {0}")]
-    Dismissed(String),
+    #[error("the server closed the session: {0}")]
+    SessionClosed(String),
 }
 
 /// The longest message that a subscriber takes, far above every scenario's.
@@ -103,8 +103,8 @@ pub(crate) const REPORTED_BYTES: usize = 200;
 
 impl SubscribeError {
     /// The server sent `said`, which is no message, and closes the session.
-    pub(crate) fn dismissed(said: &[u8]) -> Self {
-        Self::Dismissed(first_line(said))
+    pub(crate) fn session_closed(said: &[u8]) -> Self {
+        Self::SessionClosed(first_line(said))
     }
 
     /// An answer with an unexpected status and this body.

@@ -28,23 +28,23 @@ pub struct Cursor {
     next: Option<u64>,
     gaps: VecDeque<Range<u64>>,
     /// The server no longer has what comes next.
-    dismissed: bool,
+    session_closed: bool,
 }
 
 impl Cursor {
     /// Nothing was read; a greeting will report where the channel stands.
     pub fn unknown() -> Self {
-        Self { next: None, gaps: VecDeque::new(), dismissed: false }
+        Self { next: None, gaps: VecDeque::new(), session_closed: false }
     }
 
     /// Everything is still to be read.
     pub fn beginning() -> Self {
-        Self { next: Some(1), gaps: VecDeque::new(), dismissed: false }
+        Self { next: Some(1), gaps: VecDeque::new(), session_closed: false }
     }
 
     /// Where to read on; after a dismissal, at the oldest event that the server still has.
     pub fn resume(&self) -> Start {
-        if self.dismissed {
+        if self.session_closed {
             return Start::After(0);
         }
         self.next.map_or(Start::Fresh, |next| Start::After(next - 1))
@@ -56,13 +56,13 @@ impl Cursor {
     }
 
     /// Notes that the server closed this session as too slow. What it missed becomes a gap.
-    pub fn dismissed(&mut self) {
-        self.dismissed = true;
+    pub fn session_closed(&mut self) {
+        self.session_closed = true;
     }
 
     /// Records the event `seq`.
     pub fn received(&mut self, seq: u64) -> Arrival {
-        self.dismissed = false;
+        self.session_closed = false;
         let next = *self.next.get_or_insert(seq);
         if seq < next {
             return self.received_late(seq);
@@ -116,7 +116,7 @@ mod tests {
     fn after_a_dismissal_it_reads_on_at_the_oldest_that_is_left() {
         let mut cursor = Cursor::beginning();
         cursor.received(1);
-        cursor.dismissed();
+        cursor.session_closed();
         assert_eq!(cursor.resume(), Start::After(0));
         assert_eq!(cursor.received(9), InOrder);
         assert_eq!(cursor.resume(), Start::After(9));

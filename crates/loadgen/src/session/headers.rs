@@ -323,7 +323,7 @@ accept-language: en-US,en;q=0.9
     }
 
     #[test]
-    fn who_takes_compressed_content_says_so() {
+    fn accept_encoding_is_sent_where_content_may_be_compressed() {
         let transport = Transport { compression: Compression::Deflate, ..Transport::default() };
         for kind in RequestKind::ALL {
             let minimal = headers(HeaderProfile::Minimal, kind, &transport, address());

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_who_share_a_connection_count_each_byte_once() {
+    fn subscribers_that_share_a_connection_count_each_byte_once() {
         let group = Rc::<ConnectionGroup>::default();
         let (one, other) = (PendingSetUp::now(Rc::clone(&group)), PendingSetUp::now(Rc::clone(&group)));
         let mut set_ups = SetUps::new();

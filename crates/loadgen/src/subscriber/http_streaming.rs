@@ -128,7 +128,7 @@ fn deliver_all(session: &Session, messages: &mut Messages) -> Result<usize, Subs
 /// A line that is no message gives the reason why the server closes the session.
 fn deliver(session: &Session, message: &[u8]) -> Result<(), SubscribeError> {
     if !message.starts_with(b"[") {
-        return Err(SubscribeError::dismissed(message));
+        return Err(SubscribeError::session_closed(message));
     }
     session.received(message);
     Ok(())

@@ -61,7 +61,7 @@ async fn send(stream: &mut Stream, body: &[u8]) -> Result<(), SubscribeError> {
 /// A frame that is no message gives the reason why the server closes the session.
 fn deliver(session: &Session, body: &[u8]) -> Result<(), SubscribeError> {
     if !body.starts_with(b"[") {
-        return Err(SubscribeError::dismissed(body));
+        return Err(SubscribeError::session_closed(body));
     }
     session.received(body);
     session.response(1);

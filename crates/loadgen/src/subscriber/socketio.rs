@@ -94,7 +94,7 @@ impl Application for EventReceiver {
             }
             (socket_io::DISMISSED, said) => {
                 let said = said.and_then(Argument::to_text).unwrap_or_default();
-                Err(SubscribeError::dismissed(said.as_bytes()))
+                Err(SubscribeError::session_closed(said.as_bytes()))
             }
             // The official client ignores other events, too.
             _ => Ok(0),

@@ -57,9 +57,9 @@ fn take_in(session: &Session, result: &Result<(), SubscribeError>, errors: &Conn
     }
     if matches!(
         result,
-        Err(SubscribeError::Dismissed(_) | SubscribeError::Status { status: StatusCode::GONE, .. })
+        Err(SubscribeError::SessionClosed(_) | SubscribeError::Status { status: StatusCode::GONE, .. })
     ) {
-        session.dismissed();
+        session.session_closed();
     }
 }
 

@@ -121,7 +121,7 @@ fn messages_are_sent_compressed_with_the_opcode_of_the_settings() {
 }
 
 #[test]
-fn a_server_that_does_not_agree_is_told_of() {
+fn a_server_that_does_not_agree_is_reported() {
     run(async {
         for (settings, fields, said) in [
             (compressed(), "", "permessage-deflate was asked for, and the server agreed to nothing"),
@@ -154,7 +154,7 @@ fn root_cause(error: &SubscribeError) -> String {
 }
 
 #[test]
-fn what_cannot_be_taken_is_told_to_the_server_with_its_code() {
+fn an_invalid_message_is_answered_with_its_close_code() {
     run(async {
         // 60 MiB of zeros, as messages of one would be (RFC 7692 §7.2.1 takes the mark between them off).
         let mut bomb = Vec::new();
@@ -203,7 +203,7 @@ fn a_frame_that_says_compressed_where_nothing_was_agreed_on_is_refused() {
 }
 
 #[test]
-fn a_compressed_session_parts_with_1000_and_is_dismissed_like_any_other() {
+fn a_compressed_session_closes_with_1000_and_is_closed_like_any_other() {
     run(async {
         let mut rig = Rig::new(compressed()).await;
         let subscriber = spawn_local(websocket::subscribe(rig.session()));
@@ -214,7 +214,10 @@ fn a_compressed_session_parts_with_1000_and_is_dismissed_like_any_other() {
         assert_eq!(answer[..2], [0x88, 0x80 | 10]);
         drop(stream);
         let error = subscriber.await.unwrap().unwrap_err();
-        assert!(matches!(&error, SubscribeError::Dismissed(said) if said == "too slow (1013)"), "{error}");
+        assert!(
+            matches!(&error, SubscribeError::SessionClosed(said) if said == "too slow (1013)"),
+            "{error}"
+        );
 
         let session = rig.session();
         let subscriber = spawn_local(websocket::subscribe(session.clone()));

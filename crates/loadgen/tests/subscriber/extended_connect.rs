@@ -182,7 +182,7 @@ fn frames_on_a_stream_are_compressed_where_that_was_agreed_on() {
 }
 
 #[test]
-fn a_server_that_refuses_is_told_of() {
+fn a_server_that_refuses_is_reported() {
     run(async {
         for (script, said) in [
             (Script { allows: false, ..TAKES }, "the server does not allow extended CONNECT"),
@@ -213,7 +213,10 @@ fn a_stream_is_parted_with_1000_and_its_end_and_dismissed_like_any_other() {
         stream.write_all(b"\x88\x0a\x03\xf5too slow").await.unwrap();
         drop(stream);
         let error = dismissed.await.unwrap().unwrap_err();
-        assert!(matches!(&error, SubscribeError::Dismissed(said) if said == "too slow (1013)"), "{error}");
+        assert!(
+            matches!(&error, SubscribeError::SessionClosed(said) if said == "too slow (1013)"),
+            "{error}"
+        );
 
         let session = rig.session();
         let parting = spawn_local(websocket::subscribe(session.clone()));

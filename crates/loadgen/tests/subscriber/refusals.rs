@@ -26,7 +26,7 @@ fn an_unexpected_status_is_reported_with_the_first_line_of_its_body() {
 }
 
 #[test]
-fn the_last_word_of_a_stream_dismisses_the_subscriber() {
+fn the_last_word_of_a_stream_closes_the_session() {
     run(async {
         let mut rig = Rig::new(settings()).await;
         let subscriber = spawn_local(http_streaming::ndjson(rig.session()));
@@ -35,13 +35,16 @@ fn the_last_word_of_a_stream_dismisses_the_subscriber() {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n\n";
         stream.write_all(&[head.as_bytes(), &event(1), b"\n", last].concat()).await.unwrap();
         let error = subscriber.await.unwrap().unwrap_err();
-        assert!(matches!(&error, SubscribeError::Dismissed(said) if said.contains("too slow")), "{error}");
+        assert!(
+            matches!(&error, SubscribeError::SessionClosed(said) if said.contains("too slow")),
+            "{error}"
+        );
         assert_eq!(rig.worker.snapshot().counters.events, 1);
     });
 }
 
 #[test]
-fn the_last_frame_of_raw_tcp_dismisses_the_subscriber() {
+fn the_last_frame_of_raw_tcp_closes_the_session() {
     run(async {
         let mut rig = Rig::new(settings()).await;
         let subscriber = spawn_local(raw_tcp::subscribe(rig.session()));
@@ -49,7 +52,10 @@ fn the_last_frame_of_raw_tcp_dismisses_the_subscriber() {
         stream.write_all(&protocol::frame::encode(&event(1))).await.unwrap();
         stream.write_all(&protocol::frame::encode(b"{\"error\":\"too slow\"}")).await.unwrap();
         let error = subscriber.await.unwrap().unwrap_err();
-        assert!(matches!(&error, SubscribeError::Dismissed(said) if said.contains("too slow")), "{error}");
+        assert!(
+            matches!(&error, SubscribeError::SessionClosed(said) if said.contains("too slow")),
+            "{error}"
+        );
         assert_eq!(rig.worker.snapshot().counters.events, 1);
     });
 }
@@ -67,7 +73,7 @@ fn a_frame_that_no_message_can_fill_is_refused_before_it_comes() {
 }
 
 #[test]
-fn a_websocket_that_is_closed_with_an_errors_code_dismisses_the_subscriber() {
+fn a_websocket_that_is_closed_with_an_errors_code_closes_the_session() {
     run(async {
         let mut rig = Rig::new(settings()).await;
         // RFC 6455 §5.2: close, 2 bytes of code, the reason.
@@ -81,7 +87,8 @@ fn a_websocket_that_is_closed_with_an_errors_code_dismisses_the_subscriber() {
             stream.write_all(frame).await.unwrap();
             drop(stream);
             let ended = subscriber.await.unwrap();
-            let said = matches!(&ended, Err(SubscribeError::Dismissed(said)) if said.contains("too slow"));
+            let said =
+                matches!(&ended, Err(SubscribeError::SessionClosed(said)) if said.contains("too slow"));
             assert_eq!(said, dismissed, "{ended:?}");
         }
     });

@@ -143,7 +143,7 @@ fn a_server_that_lets_all_subscribers_go_is_reported_with_its_words() {
     settings.phases.drain_ns = 200 * MS;
     let script = Script { content: Content::Text(b"too slow"), ..Script::default() };
     let error = run(settings, script).unwrap_err();
-    let expected = "nothing was delivered; the last error was: the server let this subscriber go: too slow";
+    let expected = "nothing was delivered; the last error was: the server closed the session: too slow";
     assert_eq!((error.to_string().as_str(), error.side()), (expected, Side::Server));
 }
 

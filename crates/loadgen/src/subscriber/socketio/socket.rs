@@ -39,7 +39,9 @@ impl Socket {
         let mut socket = Self { outbox, packets, task };
         match has_joined.recv().await {
             Some(()) => Ok(socket),
-            None => Err(socket.ended().await.err().unwrap_or_else(|| SubscribeError::dismissed(b"closed"))),
+            None => {
+                Err(socket.ended().await.err().unwrap_or_else(|| SubscribeError::session_closed(b"closed")))
+            }
         }
     }
 

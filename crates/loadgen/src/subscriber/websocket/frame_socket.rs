@@ -45,6 +45,6 @@ pub(in crate::subscriber) async fn end(mut stream: impl AsyncRead + AsyncWrite +
 pub(super) fn close_result(code: u16, reason: &str) -> Result<(), SubscribeError> {
     match code {
         NORMAL | AWAY => Ok(()),
-        _ => Err(SubscribeError::dismissed(format!("{reason} ({code})").as_bytes())),
+        _ => Err(SubscribeError::session_closed(format!("{reason} ({code})").as_bytes())),
     }
 }

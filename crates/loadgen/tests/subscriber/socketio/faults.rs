@@ -56,7 +56,7 @@ fn an_open_packet_that_is_none_is_reported() {
 }
 
 #[test]
-fn a_session_that_the_server_does_not_know_is_told_as_it_says_it() {
+fn a_session_that_the_server_does_not_know_is_reported_in_its_words() {
     run(async {
         let unknown = r#"{"code":1,"message":"Session ID unknown"}"#;
         let (rig, subscriber) = begin(Polling).await;
@@ -201,7 +201,7 @@ fn a_frame_that_is_no_packet_or_too_large_ends_the_session_with_an_error() {
             (frame(2, b"x"), "read Socket.IO: an attachment came that belongs to no packet"),
             (oversize, "speak WebSocket: "),
             (frame(3, b""), "speak WebSocket: "),
-            (frame(8, b"\x03\xf5too slow"), "the server let this subscriber go: too slow (1013)"),
+            (frame(8, b"\x03\xf5too slow"), "the server closed the session: too slow (1013)"),
         ] {
             let (rig, subscriber) = begin(Websocket).await;
             let mut websocket = take_websocket(&rig, "").await;
@@ -232,14 +232,17 @@ fn an_answer_without_end_is_refused() {
 }
 
 #[test]
-fn a_dismissal_is_told_and_a_farewell_is_none() {
+fn a_session_close_is_an_error_and_a_normal_end_is_none() {
     run(async {
         let dismissed = "42[\"dismissed\",\"missed 7 events\"]\x1e41";
         let (rig, subscriber) = begin(Polling).await;
         let (mut polls, _posts) = joined(&rig).await;
         answer(&mut polls, &format!("{}\x1e{dismissed}", message(1))).await;
         let error = subscriber.await.unwrap().unwrap_err();
-        assert!(matches!(&error, SubscribeError::Dismissed(said) if said == "missed 7 events"), "{error}");
+        assert!(
+            matches!(&error, SubscribeError::SessionClosed(said) if said == "missed 7 events"),
+            "{error}"
+        );
         assert_eq!(rig.worker.snapshot().counters.events, 1);
         for packet in ["41", "1"] {
             let (rig, subscriber) = begin(Polling).await;
@@ -263,7 +266,7 @@ fn a_post_that_is_answered_with_something_else_than_ok_is_reported() {
 }
 
 #[test]
-fn who_is_stopped_before_it_has_joined_ends_well() {
+fn a_client_that_is_stopped_before_it_has_joined_ends_without_error() {
     run(async {
         for transports in [Polling, Upgrade, Websocket] {
             let (rig, subscriber) = begin(transports).await;

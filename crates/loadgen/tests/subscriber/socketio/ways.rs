@@ -160,7 +160,7 @@ fn a_session_by_websocket_asks_for_nothing_else() {
 }
 
 #[test]
-fn who_comes_back_says_what_it_has() {
+fn a_client_that_reconnects_sends_its_last_event_number() {
     run(async {
         let mut rig = Rig::new(by(SocketIoTransports::Websocket)).await;
         let session = rig.session();
@@ -178,7 +178,7 @@ fn who_comes_back_says_what_it_has() {
 }
 
 #[test]
-fn who_is_greeted_is_connected_when_the_greeting_has_come_and_the_transport_stays() {
+fn a_greeted_client_is_connected_when_the_greeting_has_come_and_the_transport_stays() {
     run(async {
         let settings = Settings { greeting: true, ..by(SocketIoTransports::Upgrade) };
         let mut rig = Rig::new(settings).await;
@@ -206,7 +206,7 @@ fn who_is_greeted_is_connected_when_the_greeting_has_come_and_the_transport_stay
 }
 
 #[test]
-fn who_keeps_no_connection_opens_one_for_each_poll_and_each_post() {
+fn without_keep_alive_a_client_opens_a_connection_for_each_poll_and_each_post() {
     run(async {
         let mut settings = by(SocketIoTransports::Polling);
         settings.http.keep_alive = false;

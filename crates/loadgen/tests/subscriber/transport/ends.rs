@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use loadgen::subscriber::{http_streaming, raw_tcp};
-use model::settings::Transport;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::spawn_local;
 
-use crate::rig::{Crossed, Identity, Rig, assert_whole, event, run, settings_of, until};
+use crate::rig::{Crossed, Identity, Rig, assert_whole, event, run, settings, until};
 
 /// IPv4, TCP, timestamps.
 const SEGMENT: u64 = 20 + 20 + 12;
@@ -37,7 +36,7 @@ fn what_a_server_says_after_the_end_is_seen_and_nobody_is_reset() {
         let identity = Identity::new();
         let frame = protocol::frame::encode(&event(1));
         for identity in [None, Some(&identity)] {
-            let rig = Rig::trusting(settings_of(Transport::default()), identity).await;
+            let rig = Rig::trusting(settings(), identity).await;
             let subscriber = spawn_local(raw_tcp::subscribe(rig.session_of(0)));
             let (stream, frame) = (rig.accept_counted().await, frame.clone());
             let crossed = stream.crossed.clone();
@@ -64,7 +63,7 @@ fn what_a_server_says_after_the_end_is_seen_and_nobody_is_reset() {
 #[test]
 fn a_response_that_is_left_is_read_to_its_end() {
     run(async {
-        let rig = Rig::new(settings_of(Transport::default())).await;
+        let rig = Rig::new(settings()).await;
         let subscriber = spawn_local(http_streaming::ndjson(rig.session_of(0)));
         let mut stream = rig.accept_counted().await;
         let crossed = stream.crossed.clone();
@@ -89,7 +88,7 @@ fn a_response_that_is_left_is_read_to_its_end() {
 #[test]
 fn a_server_that_does_not_end_is_left_after_half_a_second() {
     run(async {
-        let rig = Rig::new(settings_of(Transport::default())).await;
+        let rig = Rig::new(settings()).await;
         let subscriber = spawn_local(raw_tcp::subscribe(rig.session_of(0)));
         let _stream = rig.accept_counted().await;
         until(|| rig.worker.connected() == 1).await;
@@ -103,7 +102,7 @@ fn a_server_that_does_not_end_is_left_after_half_a_second() {
 #[test]
 fn the_kernels_segments_are_those_of_open_and_closed_sockets() {
     run(async {
-        let rig = Rig::new(settings_of(Transport::default())).await;
+        let rig = Rig::new(settings()).await;
         for connections in 1..=2 {
             let subscriber = spawn_local(raw_tcp::subscribe(rig.session_of(0)));
             let mut stream = rig.accept_counted().await;
@@ -129,7 +128,7 @@ fn the_kernels_segments_are_those_of_open_and_closed_sockets() {
 #[test]
 fn segments_are_as_a_1500_byte_path_has_them() {
     run(async {
-        let rig = Rig::new(settings_of(Transport::default())).await;
+        let rig = Rig::new(settings()).await;
         let _subscriber = spawn_local(raw_tcp::subscribe(rig.session_of(0)));
         let mut stream = rig.accept_counted().await;
         let long = protocol::frame::encode(&[&event(1)[..], &[b'x'; 10 * 1448]].concat());

@@ -167,7 +167,7 @@ fn so_many_subscribers_share_a_connection_as_the_settings_say() {
 }
 
 #[test]
-fn a_connection_that_broke_is_made_anew_by_whoever_comes_first() {
+fn a_connection_that_broke_is_opened_again_by_the_first_subscriber() {
     run(async {
         let transport = Transport { per_connection: 2, ..http2() };
         let rig = Rc::new(Rig::new(settings_of(transport)).await);

@@ -1,18 +1,18 @@
 //! What it takes to be connected.
 
 use loadgen::subscriber::{polling, raw_tcp};
-use model::settings::{Settings, Transport};
+use model::settings::Settings;
 use protocol::message::PayloadKind;
 use protocol::{Message, Stamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{spawn_local, yield_now};
 
-use crate::rig::{Rig, run, settings_of, until};
+use crate::rig::{Rig, run, settings, until};
 
 #[test]
 fn each_subscriber_counts_to_its_own_connection_and_nothing_later() {
     run(async {
-        let rig = Rig::new(settings_of(Transport::default())).await;
+        let rig = Rig::new(settings()).await;
         let mut streams = Vec::new();
         for index in 0..3 {
             spawn_local(raw_tcp::subscribe(rig.session_of(index)));
@@ -41,7 +41,7 @@ fn greeting() -> Vec<u8> {
 fn a_poller_that_was_greeted_rests_until_all_are_connected() {
     run(async {
         for is_long in [false, true] {
-            let settings = Settings { greeting: true, ..settings_of(Transport::default()) };
+            let settings = Settings { greeting: true, ..settings() };
             let rig = Rig::new(settings).await;
             let session = rig.session_of(0);
             let _subscriber = spawn_local(async move {

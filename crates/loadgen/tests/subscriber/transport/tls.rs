@@ -157,7 +157,7 @@ fn a_server_without_tickets_resumes_nothing_and_is_reported() {
 }
 
 #[test]
-fn who_connects_at_the_same_time_resumes_with_a_ticket_of_its_own() {
+fn sessions_that_connect_at_the_same_time_resume_with_tickets_of_their_own() {
     run(async {
         let identity = Identity::new();
         let (full, _) = handshakes(&identity, false).await;
