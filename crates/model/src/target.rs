@@ -40,8 +40,6 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::ScenarioError;
-
 /// A server that somebody else wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -165,18 +163,6 @@ pub enum Answers {
     One,
     /// Everything.
     All,
-}
-
-impl Target {
-    /// Reads a target from `text`. `file` is how messages name it, `name` the target's name, `known` the slugs of all
-    /// techniques that a server can be subscribed by.
-    ///
-    /// # Errors
-    ///
-    /// At the first mistake, with its place and what is allowed.
-    pub fn parse(text: &str, file: &str, name: &str, known: &[&str]) -> Result<Self, ScenarioError> {
-        read::target(text, name, known).map_err(|fault| fault.locate(file, text))
-    }
 }
 
 impl Publish {

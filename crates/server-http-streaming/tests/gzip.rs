@@ -31,7 +31,7 @@ impl Reader {
         Self { peer, text: GzDecoder::new(Vec::new()) }
     }
 
-    /// What the next chunk says, and its length on the peer.
+    /// What the next chunk says, and its length on the wire.
     async fn chunk(&mut self) -> (String, usize) {
         let size = self.peer.until(b"\r\n").await;
         let size = std::str::from_utf8(&size[..size.len() - 2]).unwrap();

@@ -13,95 +13,41 @@
 //! - `log`: the replay window, in shared segments
 //! - `channel`: a log, how far it is released, and who waits for more
 //! - `subscription`: a cursor
-//! - `uplink_queue`, `rejections`, `dismissal`: what goes to the application; who was sent away; sessions that are ended
+//! - `shared`: what the handles of a hub share
+//! - `uplink_queue`, `rejections`, `session_close`: messages to the application; rejected connections; sessions that are closed
 
 mod channel;
 mod log;
 mod rejections;
 mod session_close;
+mod shared;
 mod subscription;
 mod uplink_queue;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::{Bytes, BytesMut};
-use protocol::message::{MAX_SEQ, PayloadKind};
-use protocol::{Message, Resume, Stamp};
+use bytes::BytesMut;
+use protocol::{Message, Resume};
 use tokio::sync::mpsc;
 
-use crate::settings::{LagPolicy, Settings, UplinkTo};
+use crate::settings::{Settings, UplinkTo};
+use crate::tls;
 use channel::Channel;
 pub use log::Run;
 use rejections::Rejections;
 use session_close::SessionCloses;
 pub use session_close::{CloseListener, LONGEST_REASON, SessionClose, SessionCloseError};
+use shared::Shared;
+pub use shared::{Encode, PublishError, UnknownChannel};
 pub use subscription::{Lagged, Subscription};
 use uplink_queue::UplinkQueue;
-
-/// What of a message goes on the peer: a technique's framing of the message with this sequence number.
-pub type Encode = fn(u64, &Bytes) -> Bytes;
-
-/// A channel that the server does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there is no channel {channel}: this server's are numbered from 0 to {}", .channels.saturating_sub(1))]
-pub struct UnknownChannel {
-    channel: u32,
-    channels: u32,
-}
-
-/// Why a message was not published, or not handed to the application.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PublishError {
-    /// The channel does not exist.
-    #[error(transparent)]
-    UnknownChannel(#[from] UnknownChannel),
-    /// It is over [`Limits::message_bytes`](crate::settings::Limits::message_bytes).
-    #[error("a message of {len} bytes is over the limit of {limit}")]
-    TooLong {
-        /// Its bytes.
-        len: usize,
-        /// The most that is taken.
-        limit: usize,
-    },
-    /// It is no message.
-    #[error("not a message: {0}")]
-    Malformed(#[from] protocol::message::MessageError),
-    /// A text frame cannot carry it.
-    #[error("not a message: it is not UTF-8")]
-    NotUtf8,
-    /// A line cannot carry it.
-    #[error("not a message: it holds a line break")]
-    LineBreak,
-    /// The technique cannot carry it ([`Hub::admit_only`]).
-    #[error("not a message: it is not JSON")]
-    NotJson,
-    /// The channel's sequence numbers are used up.
-    #[error("the channel has used up its {MAX_SEQ} sequence numbers")]
-    Exhausted,
-}
 
 /// The hub of one server. Clones share it.
 #[derive(Clone)]
 pub struct Hub {
     shared: Arc<Shared>,
-}
-
-struct Shared {
-    encode: Encode,
-    lag_policy: LagPolicy,
-    greeting: bool,
-    uplink: UplinkTo,
-    message_bytes: usize,
-    replay_events: usize,
-    coalescing: Duration,
-    channels: Box<[OnceLock<Arc<Channel>>]>,
-    skipped: AtomicU64,
-    uplink_queue: UplinkQueue,
-    rejections: Rejections,
-    dismissals: SessionCloses,
-    is_json: OnceLock<fn(&[u8]) -> bool>,
+    channels: Arc<[OnceLock<Arc<Channel>>]>,
 }
 
 impl Hub {
@@ -116,14 +62,14 @@ impl Hub {
             message_bytes: limits.message_bytes,
             replay_events: limits.replay_events.max(1),
             coalescing: settings.coalescing,
-            channels: (0..limits.channels).map(|_| OnceLock::new()).collect(),
             skipped: AtomicU64::new(0),
             uplink_queue: UplinkQueue::default(),
             rejections: Rejections::default(),
             dismissals: SessionCloses::default(),
             is_json: OnceLock::new(),
         };
-        Self { shared: Arc::new(shared) }
+        let channels = (0..limits.channels).map(|_| OnceLock::new()).collect();
+        Self { shared: Arc::new(shared), channels }
     }
 
     /// Numbers the message in place, encodes it, retains it and wakes the channel's subscribers, now or when the coalescing
@@ -215,7 +161,14 @@ impl Hub {
         self.shared.rejections.add(reason.to_string());
     }
 
-    /// Connections that were [rejected](Self::refuse), and the last one's reason. None if there was none.
+    /// Counts a connection that ended with this error, if TLS found something wrong, such as a broken record.
+    pub fn reject_broken_tls(&self, error: &(dyn std::error::Error + 'static)) {
+        if let Some(broken) = tls::broken(error) {
+            self.reject(&format_args!("TLS: {broken}"));
+        }
+    }
+
+    /// Connections that were [rejected](Self::reject), and the last one's reason. None if there was none.
     pub fn rejected(&self) -> Option<(u64, String)> {
         self.shared.rejections.total()
     }
@@ -231,7 +184,7 @@ impl Hub {
     }
 
     fn channel(&self, channel: u32) -> Result<&Arc<Channel>, UnknownChannel> {
-        let channels = &self.shared.channels;
+        let channels = &self.channels;
         let slot = channels.get(channel as usize);
         let unknown = || UnknownChannel { channel, channels: channels.len() as u32 };
         slot.map(|slot| slot.get_or_init(Arc::default)).ok_or_else(unknown)
@@ -253,22 +206,9 @@ impl Hub {
     }
 }
 
-impl Shared {
-    /// The greeting of a fresh subscriber: its cursor. Not an event, hence without send times.
-    fn greeting(&self, head: u64) -> Option<Bytes> {
-        self.greeting.then(|| {
-            let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
-            let payload = format!(r#"{{"content":"welcome","timestamp":{unix_ms}}}"#);
-            let stamp = Stamp { seq: head, ..Stamp::default() };
-            let message = Message { stamp, payload: payload.as_bytes(), kind: PayloadKind::Json }.to_bytes();
-            (self.encode)(head, &message)
-        })
-    }
-}
-
 impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hub").field("channels", &self.shared.channels.len()).finish_non_exhaustive()
+        f.debug_struct("Hub").field("channels", &self.channels.len()).finish_non_exhaustive()
     }
 }
 

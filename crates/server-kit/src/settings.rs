@@ -115,7 +115,7 @@ pub struct Limits {
     /// How long a client may take for a TLS handshake, a request or a hello, leave what was sent to it unread, and an HTTP connection
     /// may lie idle.
     pub idle: Duration,
-    /// Events that a channel retains for subscribers that resume or are slow, as they go on the peer. It bounds a channel's
+    /// Events that a channel retains for subscribers that resume or are slow, as they go on the wire. It bounds a channel's
     /// memory to about this many times `message_bytes`, and 192 KiB more.
     pub replay_events: usize,
     /// Channels are numbered from 0 to one below this.

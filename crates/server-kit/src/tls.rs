@@ -15,7 +15,6 @@ use tokio_rustls::rustls::server::NoServerSessionStorage;
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use crate::Hub;
 pub use certificate::{Certificate, CertificateError};
 
 /// The protocol's name in ALPN (RFC 7301 §6).
@@ -92,15 +91,8 @@ impl fmt::Debug for TlsServer {
     }
 }
 
-/// Counts a connection that ended with this error ([`Hub::rejected`]), if what it comes from is TLS: a broken record, say.
-pub fn count_broken(hub: &Hub, error: &(dyn Error + 'static)) {
-    if let Some(broken) = broken(error) {
-        hub.reject(&format_args!("TLS: {broken}"));
-    }
-}
-
 /// What TLS found wrong.
-fn broken<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+pub(crate) fn broken<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         // An I/O error does not name what it holds as its source.

@@ -9,7 +9,7 @@ use protocol::Resume;
 use protocol::frame::{Decoder, Oversize};
 use server_kit::hub::{PublishError, UnknownChannel};
 use server_kit::stream::Stream;
-use server_kit::{Hub, Lagged, Run, Stop, graceful_close, tls};
+use server_kit::{Hub, Lagged, Run, Stop, graceful_close};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
@@ -54,7 +54,7 @@ impl Session {
     pub(crate) async fn run(mut self, idle: Duration, stop: &Stop) {
         let Err(end) = self.talk(idle, stop).await;
         if let End::Io(error) = &end {
-            tls::count_broken(&self.hub, error);
+            self.hub.reject_broken_tls(error);
         }
         match end.last_frame() {
             None => graceful_close::end(self.stream).await,

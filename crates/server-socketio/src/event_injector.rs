@@ -12,11 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use protocol::socket_io::DISMISSED;
 use server_kit::{Lagged, Subscription};
 use socketioxide::TransportType;
 use socketioxide::socket::Socket;
-
-use crate::subscriber::dismiss;
 
 /// Events are taken from the hub up to this many bytes at a time.
 pub(crate) const RUN_BYTES: usize = 64 * 1024;
@@ -153,4 +152,11 @@ impl Place {
             None => self.subscription.poll_run(cx, most).map_ok(|run| run.bytes),
         }
     }
+}
+
+/// Sends a subscriber the reason, and disconnects it.
+pub(crate) fn dismiss(socket: Arc<Socket>, reason: &impl ToString) {
+    // If its buffer is full, it has not taken anything for long; nor does it now.
+    let _ = socket.emit(DISMISSED, &reason.to_string());
+    let _ = socket.disconnect();
 }

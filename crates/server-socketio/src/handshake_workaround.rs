@@ -19,8 +19,6 @@ use crate::session::{Session, Sessions};
 
 /// A client's frames `2probe` and `5`, under a mask of zeros.
 pub(crate) const UPGRADE: &[u8] = b"\x81\x86\0\0\0\x002probe\x81\x81\0\0\0\x005";
-/// The library's answer to the probe.
-pub(crate) const UPGRADED: &[u8] = b"\x81\x063probe";
 
 /// The internal side of a library: sessions of this path, and who begins them.
 pub(crate) struct Host<L> {

@@ -17,8 +17,10 @@ use socketioxide::TransportType;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::event_injector::RUN_BYTES;
-use crate::handshake_workaround::UPGRADED;
 use crate::session::{Attendance, Session};
+
+/// The library's answer to the probe.
+pub(crate) const UPGRADED: &[u8] = b"\x81\x063probe";
 
 pub(crate) struct SplicedStream {
     stream: ReclaimOnDrop,

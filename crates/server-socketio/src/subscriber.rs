@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::Resume;
-use protocol::socket_io::{self, Argument, Auth, AuthError, DISMISSED, Kind, MESSAGE, Packet};
+use protocol::socket_io::{self, Argument, Auth, AuthError, Kind, MESSAGE, Packet};
 use server_kit::hub::{PublishError, UnknownChannel};
 use server_kit::{Hub, Lagged};
 use socketioxide::adapter::LocalAdapter;
@@ -17,7 +17,7 @@ use socketioxide::extract::AckSender;
 use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 
-use crate::event_injector::{Place, RUN_BYTES};
+use crate::event_injector::{Place, RUN_BYTES, dismiss};
 use crate::session::Session;
 
 /// Lets clients join.
@@ -87,13 +87,6 @@ impl DisconnectHandler<LocalAdapter, Leave> for Leave {
         self.session.injector().leave();
         defer(socket);
     }
-}
-
-/// Tells a subscriber why it is let go.
-pub(crate) fn dismiss(socket: Arc<Socket>, reason: &impl ToString) {
-    // If its buffer is full, it has not taken anything for long; nor does it now.
-    let _ = socket.emit(DISMISSED, &reason.to_string());
-    let _ = socket.disconnect();
 }
 
 /// Takes a subscriber's messages to the hub, in their order: in the task that reads them.

@@ -30,9 +30,10 @@
 //! - `handshake`: the request that asks for WebSocket, and its answer
 //! - `session`: events down, messages up
 //! - `socket`: a session's socket, by tungstenite or, compressed, by the codec of [`protocol::deflate`]
-//! - `close_reason`: why a session ends, and what the client gets
+//! - `close_reason`, `closing`: why a session ends, what the client gets, and how
 
 mod close_reason;
+mod closing;
 mod handshake;
 mod session;
 mod socket;
@@ -69,13 +70,6 @@ pub fn encode(frames: Frames) -> Encode {
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let sockets = Sockets { hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
     http::serve(listener, hub, &settings, stop, sockets).await
-}
-
-fn kind(frames: Frames) -> Kind {
-    match frames {
-        Frames::Text => Kind::Text,
-        Frames::Binary => Kind::Binary,
-    }
 }
 
 struct Sockets {

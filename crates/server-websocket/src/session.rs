@@ -7,12 +7,13 @@ use protocol::deflate::Agreement;
 use protocol::websocket::Kind;
 use server_kit::heartbeat::Heartbeat;
 use server_kit::hub::CloseListener;
+use server_kit::settings::Frames;
 use server_kit::stream::Stream;
 use server_kit::wake_gated::WakeGated;
-use server_kit::{Hub, Settings, Stop, Subscription, tls};
+use server_kit::{Hub, Settings, Stop, Subscription};
 
-use crate::close_reason::{self, End};
-use crate::kind;
+use crate::close_reason::End;
+use crate::closing;
 use crate::socket::{Deflated, Plain, Socket};
 
 /// Events are taken from the hub up to this many bytes at a time.
@@ -59,9 +60,9 @@ impl Session {
 
     async fn run_on(mut self, mut socket: impl Socket, stop: Stop) {
         let Err(end) = self.talk(&mut socket, &stop).await;
-        tls::count_broken(&self.hub, &end);
+        self.hub.reject_broken_tls(&end);
         // Boxed, so that its buffers take no room before.
-        Box::pin(close_reason::say(socket, end)).await;
+        Box::pin(closing::say(socket, end)).await;
     }
 
     async fn talk(&mut self, socket: &mut impl Socket, stop: &Stop) -> Result<Infallible, End> {
@@ -95,6 +96,13 @@ impl Session {
 async fn ended(stop: &Stop, mut dismissed: CloseListener) -> End {
     tokio::select! {
         () = stop.requested() => End::Stopped,
-        dismissal = dismissed.heard() => End::CloseListener(dismissal),
+        dismissal = dismissed.heard() => End::SessionClose(dismissal),
+    }
+}
+
+fn kind(frames: Frames) -> Kind {
+    match frames {
+        Frames::Text => Kind::Text,
+        Frames::Binary => Kind::Binary,
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use toml::de::{DeTable, DeValue};
 
 use super::{Answers, Needed, Publish, Ready, Requirement, Resumes, Server, Subscription, Target};
+use crate::scenario::ScenarioError;
 use crate::scenario::error::{Fault, choices};
 use crate::scenario::reader::{Table, Value, count, duration, list, text, unexpected, word, yes_or_no};
 
@@ -22,8 +23,20 @@ const RESUMES: [(&str, Resumes); 4] = [
     ("last-event-id", Resumes::LastEventId),
 ];
 
+impl Target {
+    /// Reads a target from `text`. `file` is how messages name it, `name` the target's name, `known` the slugs of all
+    /// techniques that a server can be subscribed by.
+    ///
+    /// # Errors
+    ///
+    /// At the first mistake, with its place and what is allowed.
+    pub fn parse(text: &str, file: &str, name: &str, known: &[&str]) -> Result<Self, ScenarioError> {
+        target(text, name, known).map_err(|fault| fault.locate(file, text))
+    }
+}
+
 /// Reads the file's text.
-pub(super) fn target(source: &str, name: &str, known: &[&str]) -> Result<Target, Fault> {
+fn target(source: &str, name: &str, known: &[&str]) -> Result<Target, Fault> {
     let tree = DeTable::parse(source)?.into_inner();
     let root = Table::root_of(FILE, &tree);
     let target = Target {

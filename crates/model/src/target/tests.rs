@@ -1,5 +1,7 @@
 //! What a target file may contain, and how its mistakes are reported.
 
+use crate::scenario::ScenarioError;
+
 use super::*;
 
 const KNOWN: [&str; 3] = ["short-polling", "long-polling", "websocket"];

@@ -20,11 +20,11 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
+use super::endpoint::{Endpoint, Site};
 use super::http1::{self, Builder};
-use super::{Endpoint, Site};
+use crate::graceful_close;
 use crate::listener::Admission;
 use crate::stream::Stream;
-use crate::{graceful_close, tls};
 
 pub use head::Head;
 pub use peer::{Next, Peer};
@@ -62,7 +62,7 @@ pub(super) async fn connection<E: FastPath>(
         Ok(End::Hyper) => Box::pin(http1::rest(site, stream, read, admission)).await,
         Ok(End::Closed) => graceful_close::end(stream).await,
         Err(error) => {
-            tls::count_broken(&site.hub, &error);
+            site.hub.reject_broken_tls(&error);
             graceful_close::close(stream).await;
         }
     }

@@ -12,12 +12,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 
 use super::connection::{After, Connection};
+use super::endpoint::{Endpoint, Site};
 use super::prefixed_stream::PrefixedStream;
-use super::{Endpoint, Site};
+use crate::graceful_close;
 use crate::listener::Admission;
 use crate::settings::Limits;
 use crate::stream::Stream;
-use crate::{graceful_close, tls};
 
 /// hyper accepts no smaller buffer.
 const SMALLEST_BUFFER: usize = 8 * 1024;
@@ -98,7 +98,7 @@ async fn speak<E: Endpoint>(
 
 async fn give_up<E: Endpoint>(site: &Site<E, Builder>, mut stream: Stream, ended: hyper::Result<()>) {
     if let Err(error) = ended {
-        tls::count_broken(&site.hub, &error);
+        site.hub.reject_broken_tls(&error);
         if error.is_parse_version_h2() {
             site.hub.reject(&"a client speaks HTTP/2, and this server HTTP/1.1");
             // The client may be gone.

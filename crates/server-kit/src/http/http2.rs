@@ -24,7 +24,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::timeout;
 
 use super::connection::{After, Connection, Upgrade};
-use super::{Endpoint, ReclaimOnDrop, Site};
+use super::endpoint::{Endpoint, Site};
+use super::reclaim_on_drop::ReclaimOnDrop;
 use crate::graceful_close;
 use crate::listener::{self, Admission};
 use crate::settings::Limits;

@@ -8,7 +8,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::{Request, Response};
 use tokio::time::timeout;
 
-use super::{Rejection, no_content, resume};
+use super::response::{Rejection, no_content, resume};
 use crate::Hub;
 use crate::hub::PublishError;
 use crate::settings::Limits;

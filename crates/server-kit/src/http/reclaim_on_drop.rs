@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::prefixed_stream::PrefixedStream;
+use crate::Hub;
 use crate::stream::Stream;
-use crate::{Hub, tls};
 
 /// The borrower's side. Dropped, it gives the stream back.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl ReclaimOnDrop {
 
     fn count_broken(&mut self, error: &io::Error) {
         if let Some(hub) = self.hub.take() {
-            tls::count_broken(&hub, error);
+            hub.reject_broken_tls(error);
         }
     }
 

@@ -12,7 +12,7 @@ use protocol::message::{MAX_SEQ, set_seq};
 use tokio::time::{Instant, sleep_until};
 
 use super::log::Log;
-use super::{Encode, PublishError, Shared};
+use super::shared::{Encode, PublishError, Shared};
 
 #[derive(Default)]
 pub(super) struct Channel {

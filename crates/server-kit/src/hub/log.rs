@@ -1,4 +1,4 @@
-//! A channel's replay window: its newest events as they go on the peer, one behind another in shared segments.
+//! A channel's replay window: its newest events as they go on the wire, one behind another in shared segments.
 //!
 //! What a subscriber has pending is a slice of a segment, however many events that are, and no single one of them is touched. A
 //! full segment is closed and shared as it is. Of the one that is still filled an *image* is made when somebody reads, of
@@ -21,7 +21,7 @@ const LARGE: usize = 16 * 1024;
 /// Whole events that a subscriber has pending, one behind another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// What goes on the peer, shared with everybody who has the same pending.
+    /// What goes on the wire, shared with everybody who has the same pending.
     pub bytes: Bytes,
     /// How many events these are; at least 1.
     pub events: usize,

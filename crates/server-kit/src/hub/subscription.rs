@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use protocol::Start;
 
-use super::Shared;
 use super::channel::{Channel, State};
 use super::log::Run;
+use super::shared::Shared;
 use crate::settings::LagPolicy;
 
 /// The subscriber was too slow, or away for too long: events after its position are no longer retained.
@@ -62,7 +62,7 @@ impl Subscription {
         self.position
     }
 
-    /// All events that are there, as they go on the peer, up to `max_bytes`, but one at least; over 64 KiB, up to where the hub's
+    /// All events that are there, as they go on the wire, up to `max_bytes`, but one at least; over 64 KiB, up to where the hub's
     /// memory parts. The rest is there for the next call. None if there is nothing. Never waits.
     ///
     /// # Errors

@@ -4,7 +4,13 @@ use std::task::{Context, Waker};
 
 use protocol::Start;
 
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::Stamp;
+
 use super::*;
+use crate::settings::LagPolicy;
 use crate::settings::Limits;
 use crate::testing::message;
 

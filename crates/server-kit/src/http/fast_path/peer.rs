@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::head::{Head, Length};
 use crate::Stop;
 use crate::heartbeat::Heartbeat;
-use crate::http::Rejection;
+use crate::http::response::Rejection;
 use crate::settings::Limits;
 use crate::stream::Stream;
 

@@ -5,8 +5,8 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncWriteExt as _;
 
+use crate::Hub;
 use crate::stream::Stream;
-use crate::{Hub, tls};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -45,7 +45,7 @@ pub(super) async fn read(stream: &mut Stream) -> Result<Bytes, Error> {
 /// Counts the connection, and tells the client in HTTP/1.1, which it most likely speaks.
 pub(super) async fn reject(hub: &Hub, stream: &mut Stream, error: &Error) {
     if let Error::Io(error) = error {
-        return tls::count_broken(hub, error);
+        return hub.reject_broken_tls(error);
     }
     hub.reject(error);
     let text = error.to_string();
