@@ -28,17 +28,17 @@ pub(crate) fn groups(criterion: &mut Criterion) {
             recorder.received(&mut position, black_box(stamp), 147, black_box(40_000 + seq % 1_000));
         });
     });
-    group.bench_function("tap: a frame", |bencher| {
-        let (mut tap, mut account) = (Classifier::new(Protocol::RawTcp), Account::default());
+    group.bench_function("byte accounting: a frame", |bencher| {
+        let (mut classifier, mut account) = (Classifier::new(Protocol::RawTcp), Account::default());
         let frame = frame::encode(&message());
-        bencher.iter(|| tap.down(black_box(&frame), &mut account));
+        bencher.iter(|| classifier.down(black_box(&frame), &mut account));
     });
-    group.bench_function("tap: a poll and its answer", |bencher| {
-        let (mut tap, mut account) = (Classifier::new(Protocol::Http), Account::default());
+    group.bench_function("byte accounting: a poll and its answer", |bencher| {
+        let (mut classifier, mut account) = (Classifier::new(Protocol::Http), Account::default());
         let answer = answer();
         bencher.iter(|| {
-            tap.up(black_box(REQUEST), &mut account);
-            tap.down(black_box(&answer), &mut account);
+            classifier.up(black_box(REQUEST), &mut account);
+            classifier.down(black_box(&answer), &mut account);
         });
         assert_eq!(
             (account.up.unfinished, account.down.unfinished),
@@ -46,12 +46,12 @@ pub(crate) fn groups(criterion: &mut Criterion) {
             "byte accounting understood every poll"
         );
     });
-    group.bench_function("tap: a poll of Socket.IO and its answer", |bencher| {
-        let (mut tap, mut account) = (Classifier::new(Protocol::Http), Account::default());
+    group.bench_function("byte accounting: a poll of Socket.IO and its answer", |bencher| {
+        let (mut classifier, mut account) = (Classifier::new(Protocol::Http), Account::default());
         let answer = packets();
         bencher.iter(|| {
-            tap.up(black_box(PACKET_REQUEST), &mut account);
-            tap.down(black_box(&answer), &mut account);
+            classifier.up(black_box(PACKET_REQUEST), &mut account);
+            classifier.down(black_box(&answer), &mut account);
         });
         assert_eq!(
             (account.up.unfinished, account.down.unfinished),

@@ -9,10 +9,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
 use loadgen::session::{Session, WorkerContext, WorkerSpec};
-use model::settings::{
-    EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
-    ShortPolling, Subscribers, Uplink, UplinkTo, WebSocket,
-};
+use model::settings::{EmptyAnswer, HeaderProfile, Http, Pace, Settings, ShortPolling, Uplink, UplinkTo};
 use server_kit::Hub;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -88,16 +85,9 @@ impl Pair {
 fn client_settings() -> Settings {
     let uplink = Uplink { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 100, to: UplinkTo::Channel };
     Settings {
-        events: Events { rate_per_s: 0.0, pace: Pace::Constant, payload_bytes: 100, payload: Payload::Text },
-        subscribers: Subscribers { count: 1, channels: 1, added_delay_ns: 0 },
         uplink: Some(uplink),
         http: Http { headers: HeaderProfile::Minimal, keep_alive: true },
         short_polling: ShortPolling { interval_ns: 0, empty: EmptyAnswer::NoContent },
-        long_polling: LongPolling { hold_ns: 1_000_000_000 },
-        websocket: WebSocket { frames: Frames::Text },
-        greeting: false,
-        phases: Phases { warm_up_ns: 0, window_ns: 1, drain_ns: 0 },
-        bound: None,
         ..Settings::default()
     }
 }
