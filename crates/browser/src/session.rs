@@ -46,6 +46,8 @@ impl From<Key> for char {
 pub struct Tab(Value);
 
 /// A running browser. Dropping it ends all its processes and removes its profile.
+///
+/// Every command fails if the driver reports an error, or does not answer in time.
 #[derive(Debug)]
 pub struct Browser {
     session: Session,
@@ -55,29 +57,17 @@ pub struct Browser {
 }
 
 impl InstalledBrowser {
-    /// Starts the browser, headless, with a fresh profile and default [`Preferences`].
-    ///
-    /// # Errors
-    ///
-    /// If the driver or the browser does not start within a minute.
+    /// Starts the browser, headless, with a fresh profile and default [`Preferences`]. Fails if that takes over a minute.
     pub async fn start(&self) -> Result<Browser, BrowserError> {
         self.start_with(Preferences::default()).await
     }
 
     /// The same in these colours.
-    ///
-    /// # Errors
-    ///
-    /// Like [`InstalledBrowser::start`].
     pub async fn start_in(&self, scheme: Scheme) -> Result<Browser, BrowserError> {
         self.start_with(Preferences { scheme, ..Preferences::default() }).await
     }
 
     /// The same with these preferences.
-    ///
-    /// # Errors
-    ///
-    /// Like [`InstalledBrowser::start`].
     pub async fn start_with(&self, preferences: Preferences) -> Result<Browser, BrowserError> {
         let kind = self.kind;
         let driver = Driver::start(self).await?;
@@ -106,28 +96,18 @@ impl Browser {
     }
 
     /// Opens a page, and waits until it is loaded.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be reached or takes longer than [`PAGE_LIMIT`].
+    /// Fails if that takes longer than [`PAGE_LIMIT`].
     pub async fn open(&mut self, url: &str) -> Result<(), BrowserError> {
         self.post("open a page", "url", json!({ "url": url })).await.map(|_| ())
     }
 
     /// Runs `script`, the body of an async function, in the page, and returns its result. `args` are its `arguments`.
-    ///
-    /// # Errors
-    ///
-    /// If the script throws, or has not returned within [`PAGE_LIMIT`].
+    /// Fails if the script throws, or has not returned within [`PAGE_LIMIT`].
     pub async fn call(&mut self, script: &str, args: Vec<Value>) -> Result<Value, BrowserError> {
         self.call_within(PAGE_LIMIT, script, args).await
     }
 
     /// The same within `limit`, to the millisecond.
-    ///
-    /// # Errors
-    ///
-    /// If the script throws, or has not returned within `limit`.
     pub async fn call_within(
         &mut self,
         limit: Duration,
@@ -156,10 +136,6 @@ impl Browser {
     }
 
     /// A PNG of the visible part of the page.
-    ///
-    /// # Errors
-    ///
-    /// If the driver does not answer, or reports an error.
     pub async fn screenshot(&mut self) -> Result<Vec<u8>, BrowserError> {
         self.bounded("take a screenshot", async {
             let png = self.session.get("screenshot").await?;
@@ -170,57 +146,33 @@ impl Browser {
     }
 
     /// Resizes the window, in CSS pixels, borders included. Firefox is never narrower than 500.
-    ///
-    /// # Errors
-    ///
-    /// If the driver does not answer, or reports an error.
     pub async fn resize(&mut self, width: u32, height: u32) -> Result<(), BrowserError> {
         let size = json!({ "width": width, "height": height });
         self.post("resize the window", "window/rect", size).await.map(|_| ())
     }
 
     /// The tab that commands go to.
-    ///
-    /// # Errors
-    ///
-    /// If the driver does not answer, or reports an error.
     pub async fn tab(&mut self) -> Result<Tab, BrowserError> {
         self.bounded("ask for the tab", self.session.get("window")).await.map(Tab)
     }
 
     /// Opens an empty tab; commands still go to the previous one.
-    ///
-    /// # Errors
-    ///
-    /// If the driver does not answer, or reports an error.
     pub async fn new_tab(&mut self) -> Result<Tab, BrowserError> {
         let mut opened = self.post("open a tab", "window/new", json!({ "type": "tab" })).await?;
         Ok(Tab(opened["handle"].take()))
     }
 
     /// Brings a tab to the front; commands go to it from now on.
-    ///
-    /// # Errors
-    ///
-    /// If it is closed, or the driver does not answer.
     pub async fn focus(&mut self, tab: &Tab) -> Result<(), BrowserError> {
         self.post("go to a tab", "window", json!({ "handle": tab.0 })).await.map(|_| ())
     }
 
     /// Presses and releases a key, [`Key`] or character, in the focused element.
-    ///
-    /// # Errors
-    ///
-    /// If the driver does not answer, or reports an error.
     pub async fn press(&mut self, key: impl Into<char>) -> Result<(), BrowserError> {
         self.type_text(&key.into().to_string()).await
     }
 
     /// Types text into the focused element.
-    ///
-    /// # Errors
-    ///
-    /// If the driver does not answer, or reports an error.
     pub async fn type_text(&mut self, text: &str) -> Result<(), BrowserError> {
         let keys = text
             .chars()
@@ -230,10 +182,7 @@ impl Browser {
     }
 
     /// Ends the session, then all processes.
-    ///
-    /// # Errors
-    ///
-    /// If the session did not end in an orderly way; the processes have ended nevertheless.
+    /// Where it returns an error, the processes have ended nevertheless.
     pub async fn quit(self) -> Result<(), BrowserError> {
         bounded(self.kind, "quit", PAGE_LIMIT, PAGE_LIMIT, self.session.delete()).await
     }

@@ -91,6 +91,17 @@ impl Case {
 /// The longest message that our server accepts in these cases.
 pub(super) const MESSAGE_LIMIT: usize = 1_000;
 
+/// A real situation in which the server closes, for every client.
+const SERVER_CLOSES: Case = Case {
+    code: 0,
+    text: "",
+    real: true,
+    by: Peer::Server,
+    clients: Clients::Everyone,
+    ending: Ending::Stopped,
+    expected: Expected::AsSent,
+};
+
 const fn by_client(
     code: u16,
     text: &'static str,
@@ -99,75 +110,39 @@ const fn by_client(
     answer: (u16, &'static str),
 ) -> Case {
     let ending = Ending::ByClient { action, answer: Some(answer) };
-    Case { code, text, real: true, by: Peer::Server, clients, ending, expected: Expected::AsSent }
+    Case { code, text, clients, ending, ..SERVER_CLOSES }
 }
 
 const fn on_request(code: u16, clients: Clients) -> Case {
     let text = "the server closes with this code on request";
-    Case {
-        code,
-        text,
-        real: false,
-        by: Peer::Server,
-        clients,
-        ending: Ending::OnRequest,
-        expected: Expected::AsSent,
-    }
+    Case { code, text, real: false, clients, ending: Ending::OnRequest, ..SERVER_CLOSES }
 }
 
 const fn closes(code: u16, text: &'static str, clients: Clients, close: Option<(u16, &'static str)>) -> Case {
     let ending = Ending::ByClient { action: ClientAction::Close(close), answer: None };
-    Case { code, text, real: true, by: Peer::Client, clients, ending, expected: Expected::AsSent }
+    Case { code, text, by: Peer::Client, clients, ending, ..SERVER_CLOSES }
 }
 
 const fn broken(code: u16, text: &'static str, frame: &'static [u8]) -> Case {
-    Case {
-        code,
-        text,
-        real: true,
-        by: Peer::Client,
-        clients: Clients::Everyone,
-        ending: Ending::Sends(frame),
-        expected: Expected::Failed { with: code },
-    }
+    let expected = Expected::Failed { with: code };
+    Case { code, text, by: Peer::Client, ending: Ending::Sends(frame), expected, ..SERVER_CLOSES }
 }
 
 const fn disconnects(text: &'static str, how: Disconnect) -> Case {
-    Case {
-        code: 1006,
-        text,
-        real: true,
-        by: Peer::Network,
-        clients: Clients::Everyone,
-        ending: Ending::Disconnects(how),
-        expected: Expected::Lost,
-    }
+    let (ending, expected) = (Ending::Disconnects(how), Expected::Lost);
+    Case { code: 1006, text, by: Peer::Network, ending, expected, ..SERVER_CLOSES }
 }
 
 const fn forbidden(code: u16, frame: &'static [u8]) -> Case {
-    Case {
-        code,
-        text: "a server sends this code, which must never be sent",
-        real: false,
-        by: Peer::Server,
-        clients: Clients::Everyone,
-        ending: Ending::Sends(frame),
-        expected: Expected::AsSentOrFailed,
-    }
+    let text = "a server sends this code, which must never be sent";
+    let (ending, expected) = (Ending::Sends(frame), Expected::AsSentOrFailed);
+    Case { code, text, real: false, ending, expected, ..SERVER_CLOSES }
 }
 
-/// All of them.
+/// All cases, in the order of the table.
 pub(super) const CASES: &[Case] = &[
     closes(1000, "the client closes", Clients::Everyone, Some((1000, "done"))),
-    Case {
-        code: 1001,
-        text: "the server stops",
-        real: true,
-        by: Peer::Server,
-        clients: Clients::Everyone,
-        ending: Ending::Stopped,
-        expected: Expected::AsSent,
-    },
+    Case { code: 1001, text: "the server stops", ..SERVER_CLOSES },
     by_client(
         1002,
         "the client sends a frame with a reserved bit",
@@ -213,11 +188,8 @@ pub(super) const CASES: &[Case] = &[
     Case {
         code: 1005,
         text: "a server closes without a code",
-        real: true,
-        by: Peer::Server,
-        clients: Clients::Everyone,
         ending: Ending::Sends(b"\x88\0"),
-        expected: Expected::AsSent,
+        ..SERVER_CLOSES
     },
     forbidden(1005, b"\x88\x02\x03\xed"),
     disconnects("the connection ends without a close frame", Disconnect::Fin),
@@ -226,11 +198,10 @@ pub(super) const CASES: &[Case] = &[
     Case {
         code: 1015,
         text: "the server's certificate is signed by no authority",
-        real: true,
         by: Peer::Client,
-        clients: Clients::Everyone,
         ending: Ending::Untrusted,
         expected: Expected::Untrusted,
+        ..SERVER_CLOSES
     },
     forbidden(1015, b"\x88\x02\x03\xf7"),
 ];

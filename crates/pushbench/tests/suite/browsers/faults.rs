@@ -1,4 +1,4 @@
-//! Browsers that are missing, pages that never answer, processes that die.
+//! Missing browsers, pages that never answer, processes that die.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,8 +7,8 @@ use std::thread;
 use browser::BrowserKind;
 use model::manifest::Manifest;
 use model::trial::{Side, TrialResult};
-use test_support::require;
 
+use crate::browsers::installed;
 use crate::browsers::left;
 use crate::sandbox::Sandbox;
 
@@ -49,7 +49,7 @@ fn failure(sandbox: &Sandbox) -> (Side, String) {
 }
 
 #[test]
-fn a_browser_that_is_missing_is_skipped_by_name_with_what_to_install() {
+fn a_missing_browser_is_skipped_by_name_with_what_to_install() {
     let sandbox = sandbox(SHORT);
     let arguments = "run --scenario own --client firefox,native --no-report --no-browser-probe";
     let output =
@@ -65,7 +65,7 @@ fn a_browser_that_is_missing_is_skipped_by_name_with_what_to_install() {
 }
 
 #[test]
-fn a_run_without_any_client_that_is_here_says_so() {
+fn a_run_without_an_installed_client_is_rejected() {
     let sandbox = sandbox(SHORT);
     let arguments = "run --scenario own --client chromium --no-report --no-browser-probe";
     let output =
@@ -75,10 +75,8 @@ fn a_run_without_any_client_that_is_here_says_so() {
 }
 
 #[test]
-fn what_no_browser_speaks_is_skipped_by_name() {
-    let Some(_) = require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)) else {
-        return;
-    };
+fn what_no_browser_can_do_is_skipped_by_name() {
+    let Some(_) = installed(BrowserKind::Chromium) else { return };
     let sandbox = sandbox(&format!("transport = {{ http = \"2\" }}\n{SHORT}"));
     let arguments = "run --scenario own --client chromium,native --no-report --no-browser-probe";
     sandbox.output(arguments).expect(0, &["skipped: own with chromium: browsers speak HTTP/2 over TLS only"]);
@@ -86,14 +84,12 @@ fn what_no_browser_speaks_is_skipped_by_name() {
 
 #[test]
 fn a_browser_probe_that_fails_is_reported_and_fails_no_run() {
-    let Some(_) = require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)) else {
-        return;
-    };
+    let Some(_) = installed(BrowserKind::Chromium) else { return };
     let sandbox = sandbox(SHORT);
     sandbox
         .output("run --scenario own --client chromium,native --no-report --no-browser-probe")
         .expect(0, &[]);
-    // Nothing is left of that run but its browser probe, and by now the browser is broken.
+    // Only the browser probe of that run is left to do, and the browser is broken now.
     sandbox.script("chromium", "exit 1");
     sandbox.script("chromedriver", "echo it is broken >&2; exit 1");
     let run = sandbox.only_run().display().to_string();
@@ -109,11 +105,11 @@ fn a_browser_probe_that_fails_is_reported_and_fails_no_run() {
     left::nothing_of(&sandbox);
 }
 
-/// A server whose page never hands anything back.
+/// A server whose page never returns anything.
 #[test]
 fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
     for kind in BrowserKind::ALL {
-        let Some(_) = require(kind.name(), browser::detect(kind)) else { continue };
+        let Some(_) = installed(kind) else { continue };
         let sandbox = sandbox(SHORT);
         let silent = serve_page("<script>globalThis.bench = { clock: () => new Promise(() => {}) }</script>");
         let output = run_with_the_page_of(&sandbox, silent, kind);
@@ -127,10 +123,8 @@ fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
 }
 
 #[test]
-fn a_page_that_hands_back_rubbish_fails_its_trial() {
-    let Some(_) = require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)) else {
-        return;
-    };
+fn a_page_with_an_invalid_answer_fails_its_trial() {
+    let Some(_) = installed(BrowserKind::Chromium) else { return };
     for (script, words) in [
         ("globalThis.bench = { clock: () => 'noon' }", "the page's answer cannot be read"),
         ("globalThis.bench = { clock: () => { throw new Error('no time') } }", "no time"),
@@ -148,7 +142,7 @@ fn a_page_that_hands_back_rubbish_fails_its_trial() {
 #[test]
 fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
     for kind in BrowserKind::ALL {
-        let Some(_) = require(kind.name(), browser::detect(kind)) else { continue };
+        let Some(_) = installed(kind) else { continue };
         for (victim, words) in [("pushbench load", "load generator"), ("pushbench serve", "server")] {
             let sandbox = sandbox(LONG);
             let running = sandbox.start(&format!(

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::sandbox::{Sandbox, until};
 
-/// Returns once nothing is left of the browsers that were started from `place`.
+/// Returns once nothing is left of the browsers that were started from `sandbox`.
 pub(crate) fn nothing_of(sandbox: &Sandbox) {
     let tmp = sandbox.path("tmp");
     let mark = tmp.display().to_string();
@@ -12,7 +12,7 @@ pub(crate) fn nothing_of(sandbox: &Sandbox) {
     until("every profile is removed", || fs::read_dir(&tmp).expect("a folder").next().is_none());
 }
 
-/// Whether a browser has been started from `place`: a process has a profile of its own.
+/// Whether a browser has been started from `sandbox`: a process has a profile of its own.
 pub(crate) fn has_browser(sandbox: &Sandbox) -> bool {
     let profile = format!("HOME={}", sandbox.path("tmp/pushbench-browser-").display());
     processes_that_know(&profile).len() > 1

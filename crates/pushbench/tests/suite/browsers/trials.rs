@@ -1,16 +1,16 @@
-//! Every technique in both browsers, with nothing missing.
+//! Every technique in both browsers, with nothing lost.
 
 use browser::BrowserKind;
 use model::byte_account::Account;
 use model::trial::{TrialOutcome, TrialRecord, TrialResult};
-use test_support::require;
 
+use crate::browsers::installed;
 use crate::browsers::left;
 use crate::sandbox::Sandbox;
 
 const TECHNIQUES: usize = 6;
 
-/// Everybody speaks and everybody hears it, greeted.
+/// Every subscriber sends to all, after a greeting.
 const CHAT: &str = r#"
 question = "Does a page hear what everybody says?"
 reading = "It does, or it does not."
@@ -32,7 +32,7 @@ short_polling.interval = "100ms"
 phases = { warm_up = "200ms", window = "800ms", drain = "10s" }
 "#;
 
-/// Runs a scenario by `kind`; the outcomes, all complete.
+/// Runs a scenario in `kind`, and returns the outcomes, all complete.
 fn run(kind: BrowserKind, scenario: &str, more: &str) -> Vec<(String, TrialOutcome)> {
     let sandbox = Sandbox::new();
     sandbox.scenario("own", scenario);
@@ -50,7 +50,7 @@ fn complete(record: TrialRecord) -> (String, TrialOutcome) {
     }
 }
 
-/// That everything came once and in order, on a clock that is known, and that no byte is invented.
+/// Asserts that every event arrived once and in order, with a known clock, and that no bytes are counted.
 fn assert_complete((technique, outcome): &(String, TrialOutcome)) {
     let counts = &outcome.counts;
     assert!(counts.expected > 0 && counts.delivered == counts.expected, "{technique}: {counts:?}");
@@ -66,7 +66,7 @@ fn assert_complete((technique, outcome): &(String, TrialOutcome)) {
 }
 
 fn chat(kind: BrowserKind) {
-    let Some(_) = require(kind.name(), browser::detect(kind)) else { return };
+    let Some(_) = installed(kind) else { return };
     let outcomes = run(kind, CHAT, "");
     assert_eq!(outcomes.len(), TECHNIQUES);
     for outcome in &outcomes {
@@ -79,7 +79,7 @@ fn chat(kind: BrowserKind) {
 }
 
 fn news(kind: BrowserKind) {
-    let Some(_) = require(kind.name(), browser::detect(kind)) else { return };
+    let Some(_) = installed(kind) else { return };
     let outcomes = run(kind, NEWS, "");
     assert_eq!(outcomes.len(), TECHNIQUES);
     for outcome in &outcomes {
@@ -120,7 +120,7 @@ fn everything_reaches_a_page_over_tls() {
     const TLS: &str = "transport = { tls = true }\n";
     const HTTP_2: &str = "transport = { tls = true, http = \"2\", per_connection = 4 }\n";
     for kind in BrowserKind::ALL {
-        let Some(_) = require(kind.name(), browser::detect(kind)) else { continue };
+        let Some(_) = installed(kind) else { continue };
         for transport in [TLS, HTTP_2] {
             let techniques = " --technique long-polling --technique http-streaming-sse --technique websocket";
             let outcomes = run(kind, &format!("{transport}{NEWS}"), techniques);
@@ -133,7 +133,7 @@ fn everything_reaches_a_page_over_tls() {
 #[test]
 fn everything_reaches_a_page_by_each_transport_of_socket_io() {
     for kind in BrowserKind::ALL {
-        let Some(_) = require(kind.name(), browser::detect(kind)) else { continue };
+        let Some(_) = installed(kind) else { continue };
         for way in ["polling", "upgrade", "websocket"] {
             let scenario = format!("socketio.transports = \"{way}\"\n{CHAT}");
             let outcomes = run(kind, &scenario, " --technique socketio");

@@ -10,7 +10,8 @@ use model::browser::BrowserFindings;
 use model::close_case::{CloseCase, CloseCases};
 use model::settings::Client;
 use serde::de::DeserializeOwned;
-use test_support::require;
+
+use crate::browsers::installed;
 
 /// A browser probe of all clients takes no longer.
 const LONGEST: Duration = Duration::from_secs(90);
@@ -44,9 +45,7 @@ pub(crate) fn browser_probe() -> &'static BrowserProbe {
 /// The installed browsers. For the others, the test is skipped or fails.
 pub(crate) fn browsers() -> Vec<Client> {
     let all = [(BrowserKind::Chromium, Client::Chromium), (BrowserKind::Firefox, Client::Firefox)];
-    let installed =
-        |(kind, client): (BrowserKind, _)| require(kind.name(), browser::detect(kind)).map(|_| client);
-    all.into_iter().filter_map(installed).collect()
+    all.into_iter().filter_map(|(kind, client)| installed(kind).map(|_| client)).collect()
 }
 
 impl BrowserProbe {

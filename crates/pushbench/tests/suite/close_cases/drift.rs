@@ -7,8 +7,8 @@ use browser::BrowserKind;
 use loadgen::session::headers::{RequestKind, headers};
 use model::browser::SeenHead;
 use model::settings::{Client, HeaderProfile, Transport};
-use test_support::require;
 
+use crate::browsers::installed;
 use crate::close_cases::browser_probe::browser_probe;
 
 const PROFILE: [(&str, RequestKind); 7] = [
@@ -25,9 +25,7 @@ const OF_THE_MESSAGE: [&str; 2] = ["content-length", "sec-websocket-key"];
 
 #[test]
 fn the_browser_profile_is_what_chromium_sends() {
-    let Some(_) = require(BrowserKind::Chromium.name(), browser::detect(BrowserKind::Chromium)) else {
-        return;
-    };
+    let Some(_) = installed(BrowserKind::Chromium) else { return };
     for (kind, exchange) in PROFILE {
         let heads = &browser_probe().of(Client::Chromium).heads;
         let seen = heads.iter().find(|head| head.kind == kind).expect("a head of each kind");

@@ -2,8 +2,8 @@
 
 use browser::{Browser, BrowserKind, Key, Scheme};
 use serde_json::{Value, json};
-use test_support::require;
 
+use crate::browsers::installed;
 use crate::demo::demo_process::Demo;
 
 /// Shared by the scripts of these tests. The driver's limit for scripts bounds `until`.
@@ -56,7 +56,7 @@ in_both! {
 }
 
 async fn with(kind: BrowserKind, scheme: Scheme, check: impl AsyncFn(&Demo, &mut Browser)) {
-    let Some(found) = require(kind.name(), browser::detect(kind)) else { return };
+    let Some(found) = installed(kind) else { return };
     let mut browser = found.start_in(scheme).await.expect("the browser starts");
     let demo = Demo::start();
     opened(&demo, &mut browser).await;

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use browser::{Browser, BrowserKind, Scheme};
 use serde_json::json;
-use test_support::require;
 
+use crate::browsers::installed;
 use crate::demo::demo_process::Demo;
 
 const FOLDER: &str = "PUSHBENCH_SCREENSHOTS";
@@ -60,7 +60,7 @@ async fn the_pictures_can_be_taken() {
     let folder = std::env::var_os(FOLDER).map(|folder| root().join(folder));
     for kind in BrowserKind::ALL {
         for picture in &PICTURES {
-            let Some(found) = require(kind.name(), browser::detect(kind)) else { continue };
+            let Some(found) = installed(kind) else { continue };
             let mut browser = found.start_in(picture.scheme).await.expect("the browser starts");
             let png = take(&mut browser, picture, folder.is_some()).await;
             assert_eq!(png[1..4], *b"PNG");

@@ -15,7 +15,6 @@ use crate::official::node::{self, Script};
 use crate::server_process::ServerProcess;
 
 const LONGEST: Duration = Duration::from_secs(60);
-const WAYS: [&str; 3] = ["polling", "upgrade", "websocket"];
 const SUITES: [&str; 2] = ["--application", "protocol-tests"];
 
 /// A server of ours and an official client.
@@ -77,6 +76,11 @@ fn pem(der: &str) -> String {
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
 
+/// The transports of the tests; none without Node.
+fn ways() -> &'static [&'static str] {
+    if node::is_installed().is_some() { &["polling", "upgrade", "websocket"] } else { &[] }
+}
+
 /// The transport that a session of this way begins with, and the one that it goes over to.
 fn transports(way: &str) -> (&str, Option<&str>) {
     match way {
@@ -87,9 +91,8 @@ fn transports(way: &str) -> (&str, Option<&str>) {
 
 #[tokio::test]
 async fn events_reach_the_official_client_and_come_back_from_it_by_each_way_plain_and_over_tls() {
-    let Some(()) = node::is_installed() else { return };
     for (way, flags) in
-        WAYS.into_iter().flat_map(|way| [(way, &[][..]), (way, &["--set", "transport.tls=true"])])
+        ways().iter().copied().flat_map(|way| [(way, &[][..]), (way, &["--set", "transport.tls=true"])])
     {
         let mut rig = Rig::new("socket.io", way, flags);
         rig.join("/", &json!({"channel": 0})).await;
@@ -115,8 +118,7 @@ async fn events_reach_the_official_client_and_come_back_from_it_by_each_way_plai
 
 #[tokio::test]
 async fn a_burst_reaches_the_official_client_once_and_in_order_while_it_upgrades() {
-    let Some(()) = node::is_installed() else { return };
-    for way in WAYS {
+    for &way in ways() {
         let mut rig = Rig::joined(way, &[]).await;
         for _ in 0..2_000 {
             rig.publish("x");
@@ -130,8 +132,7 @@ async fn a_burst_reaches_the_official_client_once_and_in_order_while_it_upgrades
 
 #[tokio::test]
 async fn the_official_client_reconnects_after_a_cut_and_loses_nothing() {
-    let Some(()) = node::is_installed() else { return };
-    for way in WAYS {
+    for &way in ways() {
         let mut rig = Rig::joined(way, &[]).await;
         rig.publish("before");
         rig.expect_message(1, "before").await;
@@ -149,8 +150,7 @@ async fn the_official_client_reconnects_after_a_cut_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_rejected_client_receives_the_reason() {
-    let Some(()) = node::is_installed() else { return };
-    for way in WAYS {
+    for &way in ways() {
         let mut rig = Rig::new("socket.io", way, &[]);
         rig.join("/", &json!({"channel": 5_000})).await;
         assert_eq!(
@@ -170,8 +170,7 @@ async fn a_rejected_client_receives_the_reason() {
 
 #[tokio::test]
 async fn the_official_client_notices_that_the_server_stops() {
-    let Some(()) = node::is_installed() else { return };
-    for way in WAYS {
+    for &way in ways() {
         let mut rig = Rig::joined(way, &[]).await;
         rig.server.end_input();
         let reason = rig.next("disconnected").await;
@@ -186,11 +185,10 @@ async fn the_official_client_notices_that_the_server_stops() {
 
 #[tokio::test]
 async fn arguments_and_attachments_go_both_ways_in_each_namespace_with_and_without_acknowledgement() {
-    let Some(()) = node::is_installed() else { return };
     let all =
         json!([1, "2", {"3": [true]}, {"bytes": [1, 2, 3]}, {"deep": [{"bytes": [4, 5]}], "null": null}]);
     let with = |event: &str| [vec![json!(event)], all.as_array().unwrap().clone()].concat();
-    for way in WAYS {
+    for &way in ways() {
         let mut rig = Rig::new("socket.io", way, &SUITES);
         for namespace in ["/", "/custom"] {
             rig.join(namespace, &json!({"token": "123"})).await;
@@ -207,8 +205,7 @@ async fn arguments_and_attachments_go_both_ways_in_each_namespace_with_and_witho
 
 #[tokio::test]
 async fn the_official_engine_io_client_gets_back_what_it_sends_and_stays_through_heartbeats() {
-    let Some(()) = node::is_installed() else { return };
-    for way in WAYS {
+    for &way in ways() {
         let mut rig = Rig::new("engine.io", way, &SUITES);
         let (first, then) = transports(way);
         assert_eq!(rig.next("opened").await, first);
