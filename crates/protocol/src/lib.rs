@@ -12,6 +12,7 @@
 //! - [`deflate`]: WebSocket messages compressed by permessage-deflate (RFC 7692)
 //! - [`engine_io`], [`socket_io`]: packets of Engine.IO 4 and of Socket.IO 5
 //! - [`frame`]: length-prefixed frames, for raw TCP and the feed
+//! - [`hpack`]: the tables of HTTP/2's header compression (RFC 7541)
 //! - [`resume`]: where a subscriber begins to read, as a query string and back
 //! - [`ready`]: the line by which a server process says that it is listening
 //! - [`paths`]: the paths of the HTTP interface
@@ -19,6 +20,7 @@
 pub mod deflate;
 pub mod engine_io;
 pub mod frame;
+pub mod hpack;
 pub mod lines;
 pub mod message;
 pub mod paths;

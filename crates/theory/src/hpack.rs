@@ -3,12 +3,9 @@
 //! The standard fixes the coding and leaves the encoder its choices, so an [`Encoder`] gets a [`Policy`]. Header
 //! blocks are exact for a peer that follows the same policy; [`Policy::H2`] is that of the `h2` crate.
 
-mod huffman;
-mod static_table;
-
 use std::collections::VecDeque;
 
-pub use huffman::huffman;
+use protocol::hpack::{HUFFMAN_CODE_BITS, STATIC_TABLE};
 
 use crate::http1::Field;
 
@@ -81,23 +78,18 @@ impl Encoder {
         fields.iter().map(|&field| self.field(field)).sum()
     }
 
-    /// The dynamic table's size (RFC 7541 §4.1).
-    pub fn table_size(&self) -> usize {
-        self.size
-    }
-
     /// An indexed field if the table has it whole (RFC 7541 §6.1), else a literal one (§6.2).
     fn field(&mut self, (name, value): Field<'_>) -> u64 {
-        if let Some(index) = static_table::whole(name, value) {
+        if let Some(index) = static_index(name, value) {
             return integer(index, 7);
         }
         if !self.takes(name, value) {
-            return self.literal(static_table::named(name), 4, name, value);
+            return self.literal(static_name_index(name), 4, name, value);
         }
         if let Some(index) = self.position(|entry| entry.0 == name && entry.1 == value) {
             return integer(index, 7);
         }
-        let index = static_table::named(name).or_else(|| self.position(|entry| entry.0 == name));
+        let index = static_name_index(name).or_else(|| self.position(|entry| entry.0 == name));
         let bytes = self.literal(index, 6, name, value);
         self.insert(name, value);
         bytes
@@ -125,7 +117,7 @@ impl Encoder {
 
     /// The index of the newest such entry of the dynamic table; the static one's end at 61 (RFC 7541 §2.3.3).
     fn position(&self, is_wanted: impl Fn(&(String, String)) -> bool) -> Option<u64> {
-        self.entries.iter().position(is_wanted).map(|position| static_table::LEN + 1 + position as u64)
+        self.entries.iter().position(is_wanted).map(|position| (STATIC_TABLE.len() + 1 + position) as u64)
     }
 
     /// Puts an entry in front and drops the oldest until all fit; one that is larger than the table empties it
@@ -145,9 +137,31 @@ fn entry_size(name: &str, value: &str) -> usize {
     name.len() + value.len() + ENTRY_OVERHEAD
 }
 
+/// The static index of a field with this name and this value. An entry without a value only lends its name.
+fn static_index(name: &str, value: &str) -> Option<u64> {
+    let entry = (name, value);
+    STATIC_TABLE.iter().position(|&other| other == entry && !value.is_empty()).map(index)
+}
+
+/// The first static index with this name.
+fn static_name_index(name: &str) -> Option<u64> {
+    STATIC_TABLE.iter().position(|entry| entry.0 == name).map(index)
+}
+
+/// Indices start at 1 (RFC 7541 §2.3.3).
+fn index(position: usize) -> u64 {
+    position as u64 + 1
+}
+
+/// Octets of a string in Huffman code, padded to a whole octet (RFC 7541 §5.2).
+pub(crate) fn huffman(text: &[u8]) -> u64 {
+    let bits = |&octet: &u8| u64::from(HUFFMAN_CODE_BITS[usize::from(octet)]);
+    text.iter().map(bits).sum::<u64>().div_ceil(8)
+}
+
 /// An integer behind a prefix of so many bits (RFC 7541 §5.1): in the prefix's octet if it fits, else seven bits each in
 /// further ones.
-pub fn integer(value: u64, prefix_bits: u32) -> u64 {
+fn integer(value: u64, prefix_bits: u32) -> u64 {
     let most = (1 << prefix_bits) - 1;
     if value < most {
         return 1;

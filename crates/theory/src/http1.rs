@@ -31,9 +31,6 @@ pub fn chunk_framing(data_bytes: u64) -> u64 {
     hex_digits + 2 * LINE_END
 }
 
-/// The chunk that ends a body without trailers (RFC 9112 §7.1): `0`, and two line ends.
-pub const LAST_CHUNK: u64 = 1 + 2 * LINE_END;
-
 /// The reason phrases of RFC 9110 §15.
 fn reason(status: u16) -> Option<&'static str> {
     Some(match status {
@@ -118,6 +115,5 @@ mod tests {
             let text = format!("{data:x}\r\n\r\n");
             assert_eq!(chunk_framing(data), text.len() as u64);
         }
-        assert_eq!(LAST_CHUNK, "0\r\n\r\n".len() as u64);
     }
 }

@@ -1,21 +1,20 @@
-//! What the standards fix of bytes, as arithmetic. Pure functions, each with its source.
+//! The bytes that the standards fix, as arithmetic. Pure functions, each with its source.
 //!
-//! The front door is [`predict`]: a technique's slug and a [`Case`] give the bytes of its set-up and of its exchanges, by
-//! the layers of `model::byte_account`, each marked exact or not. What opens a session of Socket.IO, whose set-up is several
-//! exchanges, [`predict_opening`] tells.
+//! Start with [`predict`]: a technique's slug and a [`Case`] give the bytes of its set-up and of its exchanges, by the layers
+//! of `model::byte_account`, each marked exact or not. A session of Socket.IO needs several exchanges to open;
+//! [`predict_opening`] returns their bytes.
 //!
 //! # Layout
 //!
 //! - [`http1`], [`http2`], [`hpack`], [`websocket`], [`sse`], [`engine_io`], [`socket_io`], [`tls`], [`tcp`]: one standard's
 //!   arithmetic each
-//! - [`case`], [`opening`], [`prediction`], `predict`: the front door
+//! - [`case`], [`prediction`], `predict`: the entry point
 
 pub mod case;
 pub mod engine_io;
 pub mod hpack;
 pub mod http1;
 pub mod http2;
-pub mod opening;
 mod predict;
 pub mod prediction;
 pub mod socket_io;
@@ -29,6 +28,6 @@ pub use predict::{predict, predict_opening};
 pub use prediction::Prediction;
 
 /// Decimal digits of a number; 0 has one.
-pub fn digits(number: u64) -> u64 {
+fn digits(number: u64) -> u64 {
     number.checked_ilog10().map_or(1, |power| u64::from(power) + 1)
 }

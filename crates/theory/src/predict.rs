@@ -1,16 +1,15 @@
-//! The front door: a technique's slug and a case give the bytes.
+//! The entry point: a technique's slug and a case give the bytes. Only `Technique::of` names slugs.
 //!
-//! - `heads`: request and answer heads, by version of HTTP
-//! - `messages`: what stands round the messages of an exchange
-//! - `exchanges`: both put together, with what lies below
+//! - `heads`: request and response heads, by version of HTTP
+//! - `messages`: the framing of an exchange's messages
+//! - `exchanges`: heads, messages and the layers below them together
 
 mod exchanges;
 mod heads;
 mod messages;
 
-use crate::case::{Case, Compression, Direction, Version};
+use crate::case::{Case, Compression, Direction, Opening, Version};
 use crate::engine_io::Transport;
-use crate::opening::Opening;
 use crate::prediction::{Both, Prediction};
 
 use exchanges::Exchange;
@@ -55,7 +54,7 @@ pub fn predict_opening(case: &Case<'_>, opening: &Opening<'_>) -> Option<Both> {
     exchanges::opening(case, opening)
 }
 
-/// What a slug means to the arithmetic.
+/// The kind of exchange that a slug stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Technique {
     /// Request and answer for each batch.

@@ -184,11 +184,6 @@ impl Prediction {
         let begun = self.set_up.clone().and(self.first.times(exchanges.min(1)));
         begun.and(self.steady.times(exchanges.saturating_sub(1)))
     }
-
-    /// Bytes of both directions per event, of a steady exchange; none when it carries no event.
-    pub fn per_event(&self) -> Option<f64> {
-        (self.events > 0).then(|| self.steady.wire() as f64 / self.events as f64)
-    }
 }
 
 #[cfg(test)]
@@ -202,7 +197,6 @@ mod tests {
         assert_eq!(prediction.total(0).wire(), 1);
         assert_eq!(prediction.total(1).down.bytes(layer::PAYLOAD), 11);
         assert_eq!(prediction.total(4).down.bytes(layer::PAYLOAD), 311);
-        assert_eq!(prediction.per_event(), Some(50.0));
     }
 
     fn layers(bytes: u64) -> Layers {

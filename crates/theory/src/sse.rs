@@ -30,9 +30,6 @@ pub fn retry(milliseconds: u64) -> u64 {
     field("retry".len() as u64, digits(milliseconds)) + DISPATCH
 }
 
-/// A comment with nothing in it, and an empty line (WHATWG HTML §9.2.7 proposes it against proxies' time-outs).
-pub const HEARTBEAT: u64 = 1 + 1 + DISPATCH;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +41,5 @@ mod tests {
             assert_eq!(event_framing(seq), format!("id: {seq}\ndata: \n\n").len() as u64, "{seq}");
         }
         assert_eq!(retry(1_000), "retry: 1000\n\n".len() as u64);
-        assert_eq!(HEARTBEAT, ":\n\n".len() as u64);
     }
 }

@@ -1,4 +1,4 @@
-//! WebSocket (RFC 6455), its compression (RFC 7692), and its way over HTTP/2 (RFC 8441).
+//! WebSocket (RFC 6455), and its way over HTTP/2 (RFC 8441).
 
 /// Whether a frame is masked: a client's is, a server's never (RFC 6455 §5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,18 +41,6 @@ const fn base64(bytes: u64) -> u64 {
     bytes.div_ceil(3) * 4
 }
 
-/// The payload of a compressed message (RFC 7692 §7.2.1), of what the compressor gave up to its sync flush: the flush's
-/// last four octets, `00 00 ff ff`, are not sent. What is left of nothing is one octet, `00` (§7.2.3.6).
-pub fn compressed_payload(flushed_bytes: u64) -> u64 {
-    flushed_bytes.saturating_sub(4).max(1)
-}
-
-/// The payload of a message that is sent with DEFLATE's stored blocks (RFC 7692 §7.2.3.3; RFC 1951 §3.2.4): the most that a
-/// sensible compressor makes of it. Five octets a block of at most 65,535, and the empty block's one octet that is left.
-pub fn stored_payload(message_bytes: u64) -> u64 {
-    message_bytes + 5 * message_bytes.div_ceil(65_535) + 1
-}
-
 /// The fields that an extended CONNECT has and a GET has not (RFC 8441 §4), beside the method itself.
 pub const EXTENDED_CONNECT: (&str, &str) = (":protocol", "websocket");
 
@@ -85,15 +73,5 @@ mod tests {
         // RFC 6455 §1.3.
         assert_eq!(KEY, "dGhlIHNhbXBsZSBub25jZQ==".len() as u64);
         assert_eq!(ACCEPT, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".len() as u64);
-    }
-
-    #[test]
-    fn a_compressed_message_loses_the_tail_of_its_flush() {
-        // RFC 7692 §7.2.3.1: f2 48 cd c9 c9 07 00 00 00 ff ff is sent as f2 48 cd c9 c9 07 00.
-        assert_eq!(compressed_payload(11), 7);
-        // §7.2.3.6: an empty message is sent as one octet.
-        assert_eq!(compressed_payload(5), 1);
-        // §7.2.3.3: `Hello` in a stored block: 00 05 00 fa ff 48 65 6c 6c 6f 00.
-        assert_eq!(stored_payload(5), 11);
     }
 }

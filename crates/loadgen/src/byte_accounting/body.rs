@@ -2,7 +2,7 @@
 
 use model::byte_account::Layers;
 
-use super::byte_counts::{Layer, settle};
+use super::byte_counts::{Layer, settle, split_at_most};
 use super::content::Content;
 use super::engine_io::Carried;
 
@@ -93,10 +93,6 @@ fn take_counted<'a>(
     content.take(data, layers);
     *left -= data.len() as u64;
     if *left == 0 { Progress::Ended(rest) } else { Progress::Open }
-}
-
-pub(super) fn split_at_most(bytes: &[u8], most: u64) -> (&[u8], &[u8]) {
-    bytes.split_at(usize::try_from(most).map_or(bytes.len(), |most| most.min(bytes.len())))
 }
 
 impl Chunked {

@@ -2,7 +2,26 @@
 //!
 //! Nothing else writes into an account, so whatever a peer sends, the sum stays what crossed the socket.
 
-use model::byte_account::Layers;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use model::byte_account::{Account, Layers};
+
+/// What crossed the sockets of one load thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ByteCounts {
+    /// Bytes by layer. The layers of a direction add up to the socket's bytes at any time.
+    pub account: Account,
+    /// Bytes that were read from the sockets.
+    pub socket_read: u64,
+    /// Bytes that were written to the sockets.
+    pub socket_written: u64,
+    /// When the latest bytes that were read were handed on, in nanoseconds of `CLOCK_MONOTONIC`; 0 before the first.
+    pub read_ns: u64,
+}
+
+/// Shared by all connections of one load thread.
+pub type SharedByteCounts = Rc<RefCell<ByteCounts>>;
 
 /// Where bytes are moved to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,4 +73,9 @@ pub(super) fn settle(layers: &mut Layers, layer: Layer, bytes: u64) {
         Layer::TlsRecords => &mut layers.tls_records,
     };
     *place += bytes;
+}
+
+/// The first bytes, at most so many, and the rest.
+pub(super) fn split_at_most(bytes: &[u8], most: u64) -> (&[u8], &[u8]) {
+    bytes.split_at(usize::try_from(most).map_or(bytes.len(), |most| most.min(bytes.len())))
 }

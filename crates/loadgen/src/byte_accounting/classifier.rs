@@ -6,7 +6,18 @@ use model::byte_account::Account;
 
 use super::byte_counts::arrive;
 use super::length_prefixed::{self, LengthPrefixed};
-use super::{Protocol, http1, http2};
+use super::{http1, http2};
+
+/// What a connection speaks from its first byte on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1, and WebSocket after an upgrade. What a path of [`protocol::paths::SOCKETIO`] asks for is Engine.IO.
+    Http,
+    /// HTTP/2 from its preface on, and WebSocket in the streams of extended CONNECT (RFC 8441). Engine.IO as above.
+    Http2,
+    /// Length-prefixed frames, the client's hello first.
+    RawTcp,
+}
 
 /// Attributes the bytes of one connection to layers.
 ///

@@ -11,8 +11,9 @@ use model::byte_account::Account;
 use model::trial::Direction;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::byte_counts::SharedByteCounts;
 use super::delay_line::{self, DelayLine};
-use super::{ConnectionTrace, SharedByteCounts};
+use super::trace::ConnectionTrace;
 
 /// A stream that counts its bytes in sum and shows them to the code that attributes them.
 #[derive(Debug)]

@@ -3,8 +3,7 @@
 use model::byte_account::Layers;
 use protocol::frame::FRAMING_LEN;
 
-use super::body::split_at_most;
-use super::byte_counts::{Layer, settle};
+use super::byte_counts::{Layer, settle, split_at_most};
 use super::message::{Meter, settle_whole};
 
 /// Takes in a stream of frames.

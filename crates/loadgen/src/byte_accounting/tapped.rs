@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::byte_counts::SharedByteCounts;
+use super::classifier::{Classifier, Protocol};
 use super::counting_stream::CountingStream;
-use super::{Classifier, ConnectionTrace, Protocol, SharedByteCounts};
+use super::trace::ConnectionTrace;
 
 /// A stream whose bytes are counted, by layer and in sum, when the socket takes or gives them.
 #[derive(Debug)]

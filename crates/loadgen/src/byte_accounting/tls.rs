@@ -6,7 +6,6 @@
 //! plaintext is kept until the record that holds it has been written.
 
 mod meter;
-mod records;
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -20,11 +19,11 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::{TlsConnector, rustls};
 
-use self::meter::Meter;
-use self::records::{OVERHEAD, Record};
-use super::byte_counts::{Layer, settle};
+use super::byte_counts::{Layer, SharedByteCounts, settle};
+use super::classifier::{Classifier, Protocol};
 use super::counting_stream::{CountingStream, taken};
-use super::{Classifier, ConnectionTrace, Protocol, SharedByteCounts};
+use super::trace::ConnectionTrace;
+use meter::{Meter, OVERHEAD, Record};
 
 /// TLS over a stream whose bytes are counted, by layer and in sum.
 #[derive(Debug)]

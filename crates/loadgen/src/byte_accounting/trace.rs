@@ -16,7 +16,7 @@ use model::trial::{Direction, Flight};
 use protocol::message::PayloadKind;
 
 use self::words::Words;
-use super::{Classifier, Protocol};
+use super::classifier::{Classifier, Protocol};
 
 /// A trace is for looking at; one of so many flights cannot be.
 const MOST_FLIGHTS: usize = 10_000;

@@ -6,8 +6,7 @@
 
 use model::byte_account::Layers;
 
-use super::body::split_at_most;
-use super::byte_counts::{Layer, settle};
+use super::byte_counts::{Layer, settle, split_at_most};
 use super::engine_io::Packet;
 use super::message::{Mask, Meter, settle_whole};
 

@@ -77,6 +77,14 @@ fn framing(frames: &[(u8, u64)]) -> Layers {
     }
 }
 
+/// The same of both directions, up and down. The preface is control.
+fn both_framings(steps: &[Step]) -> (Layers, Layers) {
+    let (of_client, of_server) = (joined(steps, true), joined(steps, false));
+    let asked = framing(&frames_of(&of_client[PREFACE.len()..]));
+    let http2_control = asked.http2_control + PREFACE.len() as u64;
+    (Layers { http2_control, ..asked }, framing(&frames_of(&of_server)))
+}
+
 fn assert_any_cut(steps: &[Step], expected: Account) {
     assert_eq!(account(Http2, steps.to_vec()), expected);
     for size in [1, 7, 100] {
@@ -96,9 +104,7 @@ async fn polls_that_find_events_and_posts_of_hyper_are_accounted_to_the_byte() {
         }
     })
     .await;
-    let (of_client, of_server) = (joined(&steps, true), joined(&steps, false));
-    let (asked, answered) =
-        (framing(&frames_of(&of_client[PREFACE.len()..])), framing(&frames_of(&of_server)));
+    let (asked, answered) = both_framings(&steps);
     let framing_of_events = 3 * (3 + 3 * protocol::sse::framing_len(7) as u64);
     assert_any_cut(
         &steps,
@@ -106,7 +112,6 @@ async fn polls_that_find_events_and_posts_of_hyper_are_accounted_to_the_byte() {
             up: Layers {
                 request_head: asked.response_head,
                 response_head: 0,
-                http2_control: asked.http2_control + PREFACE.len() as u64,
                 payload: 3 * 20,
                 stamp: 3 * 47,
                 ..asked
@@ -130,18 +135,14 @@ async fn polls_of_hyper_that_find_nothing_are_control_but_for_the_first_blocks()
         }
     })
     .await;
-    let expected = |of_up: bool| {
-        let bytes = joined(&steps, of_up);
-        let preface = if of_up { PREFACE.len() } else { 0 };
-        let framing = framing(&frames_of(&bytes[preface..]));
-        Layers {
-            first_header_block: framing.first_header_block,
-            control: framing.response_head + framing.frame_headers,
-            http2_control: framing.http2_control + preface as u64,
-            ..Layers::default()
-        }
+    let (asked, answered) = both_framings(&steps);
+    let expected = |framing: Layers| Layers {
+        first_header_block: framing.first_header_block,
+        control: framing.response_head + framing.frame_headers,
+        http2_control: framing.http2_control,
+        ..Layers::default()
     };
-    assert_any_cut(&steps, Account { up: expected(true), down: expected(false) });
+    assert_any_cut(&steps, Account { up: expected(asked), down: expected(answered) });
 }
 
 #[tokio::test]
@@ -152,16 +153,13 @@ async fn websocket_of_hyper_in_a_stream_is_accounted_to_the_byte() {
         speak_websocket(&mut sender).await;
     })
     .await;
-    let (of_client, of_server) = (joined(&steps, true), joined(&steps, false));
-    let (asked, answered) =
-        (framing(&frames_of(&of_client[PREFACE.len()..])), framing(&frames_of(&of_server)));
+    let (asked, answered) = both_framings(&steps);
     assert_any_cut(
         &steps,
         Account {
             up: Layers {
                 handshake: asked.response_head,
                 response_head: 0,
-                http2_control: asked.http2_control + PREFACE.len() as u64,
                 payload: 2 * 3,
                 stamp: 2 * 47,
                 message_framing: 2 * 6,
@@ -190,16 +188,13 @@ async fn polls_and_posts_of_engine_io_are_accounted_to_the_byte() {
         }
     })
     .await;
-    let (of_client, of_server) = (joined(&steps, true), joined(&steps, false));
-    let (asked, answered) =
-        (framing(&frames_of(&of_client[PREFACE.len()..])), framing(&frames_of(&of_server)));
+    let (asked, answered) = both_framings(&steps);
     assert_any_cut(
         &steps,
         Account {
             up: Layers {
                 request_head: asked.response_head,
                 response_head: 0,
-                http2_control: asked.http2_control + PREFACE.len() as u64,
                 payload: 3 * 20,
                 stamp: 3 * 47,
                 engine_io: 3,

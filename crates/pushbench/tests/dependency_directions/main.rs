@@ -12,7 +12,8 @@ use serde_json::Value;
 /// Our crates that each of our crates may depend on, in any way.
 fn allowed(name: &str) -> &'static [&'static str] {
     match name {
-        "protocol" | "model" | "theory" | "os" | "test-support" => &[],
+        "protocol" | "model" | "os" | "test-support" => &[],
+        "theory" => &["protocol"],
         "browser" => &["test-support"],
         // The settings of a trial, which a server gets as they are in the record.
         "server-kit" => &["protocol", "model"],

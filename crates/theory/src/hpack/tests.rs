@@ -8,7 +8,7 @@ const HUFFMAN: Policy = Policy { strings: Strings::Huffman, ..RAW };
 /// Sizes of the blocks, and of the table behind each.
 fn sizes(policy: Policy, max_size: usize, blocks: &[&[Field<'_>]]) -> Vec<(u64, usize)> {
     let mut encoder = Encoder::new(policy, max_size);
-    blocks.iter().map(|fields| (encoder.block(fields), encoder.table_size())).collect()
+    blocks.iter().map(|fields| (encoder.block(fields), encoder.size)).collect()
 }
 
 #[test]
@@ -96,4 +96,42 @@ fn h2_leaves_a_cookie_and_what_would_fill_the_table_to_each_block() {
     let found = sizes(Policy::H2, TABLE_SIZE, &[block, block]);
     assert_eq!(found[0], found[1]);
     assert_eq!(found[0].1, 0);
+}
+
+#[test]
+fn strings_are_as_long_as_in_the_examples() {
+    // RFC 7541 appendices C.4 and C.6.
+    for (text, octets) in [
+        ("www.example.com", 12),
+        ("no-cache", 6),
+        ("custom-key", 8),
+        ("custom-value", 9),
+        ("302", 2),
+        ("private", 5),
+        ("Mon, 21 Oct 2013 20:13:21 GMT", 22),
+        ("https://www.example.com", 17),
+        ("307", 3),
+        ("gzip", 3),
+        ("foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1", 45),
+    ] {
+        assert_eq!(huffman(text.as_bytes()), octets, "{text}");
+    }
+}
+
+#[test]
+fn indices_are_those_of_appendix_a() {
+    assert_eq!(
+        (static_index(":method", "GET"), static_index(":status", "500"), STATIC_TABLE.len()),
+        (Some(2), Some(14), 61)
+    );
+    assert_eq!(static_index("accept-encoding", "gzip, deflate"), Some(16));
+    assert_eq!(
+        (static_name_index("accept-encoding"), static_name_index("cookie"), static_name_index("date")),
+        (Some(16), Some(32), Some(33))
+    );
+    assert_eq!(
+        (static_name_index("user-agent"), static_name_index("www-authenticate")),
+        (Some(58), Some(61))
+    );
+    assert_eq!((static_index("accept", ""), static_name_index("sec-fetch-mode")), (None, None));
 }

@@ -1,7 +1,6 @@
 //! Heads, messages and what lies below them, put together.
 
-use crate::case::{Case, Direction, Head, Security, Version};
-use crate::opening::Opening;
+use crate::case::{Case, Direction, Head, Opening, Security, Version};
 use crate::prediction::{Both, Exactness, Layers, Prediction, layer};
 use crate::websocket::{self, Mask};
 use crate::{engine_io, http1, http2, tls};

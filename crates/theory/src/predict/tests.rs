@@ -1,8 +1,7 @@
 //! What the front door answers, against heads and frames written out.
 
 use super::*;
-use crate::case::{Date, Head, Message, Security, Version};
-use crate::opening::Exchange;
+use crate::case::{Date, Head, Message, OpeningExchange, Security, Version};
 use crate::prediction::layer;
 
 const REQUEST: &[(&str, &str)] = &[("host", "127.0.0.1:8080")];
@@ -45,7 +44,7 @@ fn a_poll_is_its_heads_and_lines() {
     assert_eq!(found.steady.down.bytes(layer::RESPONSE_HEAD), answered.len() as u64);
     assert_eq!(found.steady.wire(), (asked.len() + answered.len() + 444) as u64);
     assert_eq!((found.steady.is_exact(), found.set_up.wire()), (true, 0));
-    assert_eq!(found.per_event(), Some(found.steady.wire() as f64 / 3.0));
+    assert_eq!(found.events, 3);
 }
 
 #[test]
@@ -55,7 +54,7 @@ fn a_poll_that_finds_nothing_is_control() {
     let answered = "HTTP/1.1 204 No Content\r\ncache-control: no-store\r\n\r\n".len() as u64;
     assert_eq!(found.steady.down.bytes(layer::CONTROL), answered);
     assert_eq!(found.steady.down.wire(), answered);
-    assert_eq!((found.steady.up.bytes(layer::REQUEST_HEAD), found.per_event()), (0, None));
+    assert_eq!((found.steady.up.bytes(layer::REQUEST_HEAD), found.events), (0, 0));
 }
 
 #[test]
@@ -249,7 +248,7 @@ fn a_frame_of_socketio_holds_a_packet() {
 fn an_opening_is_handshake_whole() {
     let poll = Head { target: PACKETS, response: TEXT, ..POLL };
     let post = Head { method: "POST", ..poll };
-    let exchange = |head, asks, answers| Exchange { head, asks, answers };
+    let exchange = |head, asks, answers| OpeningExchange { head, asks, answers };
     let opening = Opening {
         exchanges: &[
             exchange(poll, None, Some(100)),

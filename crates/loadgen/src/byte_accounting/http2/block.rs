@@ -4,8 +4,7 @@ use std::ops::AddAssign;
 
 use model::byte_account::Layers;
 
-use super::Malformed;
-use super::frames::{Frame, HEADER_LEN, Kind};
+use super::frames::{Frame, HEADER_LEN, Kind, Malformed};
 use super::hpack::{Decoder, Field};
 use crate::byte_accounting::byte_counts::{Layer, settle};
 use crate::byte_accounting::content::MediaType;

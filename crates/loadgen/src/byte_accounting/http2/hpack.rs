@@ -5,12 +5,11 @@
 //! and of a poll's path only the front. General decoders cost more than what is measured: `loona-hpack` builds its Huffman table
 //! again for every string, 27 µs each; it is what the tests compare with.
 
-mod primitives;
-
 use std::collections::VecDeque;
 
-use self::primitives::{take_integer, take_string};
-use super::static_table;
+use protocol::hpack::STATIC_TABLE;
+
+use super::huffman;
 use crate::byte_accounting::content::{MediaType, is_coded};
 use crate::byte_accounting::head::Method;
 
@@ -20,6 +19,12 @@ const LARGEST_TABLE: u64 = 64 * 1024;
 const DEFAULT_TABLE: u64 = 4096;
 /// What an entry takes beside its text (RFC 7541 §4.1).
 const ENTRY_EXTRA: u64 = 32;
+
+/// An integer needs no more octets behind its prefix to pass any limit here.
+const MOST_OCTETS: usize = 5;
+
+/// `/socket.io/` by the code of RFC 7541 Appendix B: 60 bits.
+const ENGINE_IO_PATH: [u8; 8] = [0x61, 0x07, 0x27, 0x52, 0xa5, 0x73, 0x1d, 0x80];
 
 /// Reads the header blocks of one direction, in their order.
 #[derive(Debug)]
@@ -114,9 +119,9 @@ impl Decoder {
     /// By the index of RFC 7541 §2.3.3: from 1, the static table first.
     fn entry(&self, index: u64) -> Option<Entry> {
         let index = usize::try_from(index).ok()?.checked_sub(1)?;
-        match static_table::FIELDS.get(index) {
+        match STATIC_TABLE.get(index) {
             Some((name, value)) => Entry::of(name.as_bytes(), value.as_bytes()),
-            None => self.entries.get(index - static_table::FIELDS.len()).copied(),
+            None => self.entries.get(index - STATIC_TABLE.len()).copied(),
         }
     }
 
@@ -201,6 +206,76 @@ fn status_code(value: &[u8]) -> Option<u16> {
         }
         _ => None,
     }
+}
+
+/// A string of a block as it stands there.
+#[derive(Debug, Clone, Copy)]
+struct Literal<'a> {
+    bytes: &'a [u8],
+    is_huffman: bool,
+}
+
+/// The text of a string, as far as it can matter.
+enum Text<'a> {
+    Plain(&'a [u8]),
+    Decoded(huffman::Decoded),
+}
+
+impl<'a> Literal<'a> {
+    /// Its text, and how long the text is.
+    fn read(self) -> Option<(Text<'a>, u64)> {
+        if !self.is_huffman {
+            return Some((Text::Plain(self.bytes), self.bytes.len() as u64));
+        }
+        let decoded = huffman::decode(self.bytes)?;
+        let len = decoded.len();
+        Some((Text::Decoded(decoded), len))
+    }
+
+    /// Whether it begins with the path of Engine.IO. Nothing is decoded for it: it stands in every poll's way.
+    fn is_engine_io_path(self) -> bool {
+        if !self.is_huffman {
+            return self.bytes.starts_with(protocol::paths::SOCKETIO.as_bytes());
+        }
+        let (octets, bits) = ENGINE_IO_PATH.split_at(7);
+        self.bytes.starts_with(octets)
+            && self.bytes.get(octets.len()).is_some_and(|last| last >> 4 == bits[0] >> 4)
+    }
+}
+
+impl Text<'_> {
+    fn text(&self) -> &[u8] {
+        match self {
+            Self::Plain(text) => text,
+            Self::Decoded(decoded) => decoded.front(),
+        }
+    }
+}
+
+/// RFC 7541 §5.2.
+fn take_string<'a>(block: &mut &'a [u8]) -> Option<Literal<'a>> {
+    let is_huffman = block.first()? & 0x80 != 0;
+    let len = usize::try_from(take_integer(block, 7)?).ok()?;
+    let (bytes, rest) = block.split_at_checked(len)?;
+    *block = rest;
+    Some(Literal { bytes, is_huffman })
+}
+
+/// An integer in the last `prefix` bits of the first byte and the octets that follow (RFC 7541 §5.1).
+fn take_integer(block: &mut &[u8], prefix: u8) -> Option<u64> {
+    let (&first, mut rest) = block.split_first()?;
+    let most = (1 << prefix) - 1;
+    let mut value = u64::from(first) & most;
+    if value == most {
+        let last = rest.iter().take(MOST_OCTETS).position(|octet| octet & 0x80 == 0)?;
+        let (octets, behind) = rest.split_at(last + 1);
+        for (at, octet) in octets.iter().enumerate() {
+            value += u64::from(octet & 0x7f) << (7 * at);
+        }
+        rest = behind;
+    }
+    *block = rest;
+    Some(value)
 }
 
 #[cfg(test)]

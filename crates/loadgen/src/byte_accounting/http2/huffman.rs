@@ -1,37 +1,16 @@
 //! The Huffman code of HPACK (RFC 7541 §5.2, Appendix B).
 //!
 //! The code is canonical: of equally long codes the greater symbol has the next one, and longer codes follow shorter
-//! ones. So the lengths say it all, and the tables are made of them when this is compiled.
+//! ones. So the lengths determine the codes, and the compiler builds the tables from them.
+
+use protocol::hpack::{END_OF_STRING, HUFFMAN_CODE_BITS as LENGTHS};
 
 /// How much of a text is kept: the names and values that matter are shorter.
 const FRONT: usize = 64;
-const SYMBOLS: usize = 257;
-const END_OF_STRING: u16 = 256;
+const SYMBOLS: usize = LENGTHS.len();
 const LONGEST_CODE: usize = 30;
 /// Codes of at most so many bits are looked up at once.
 const SHORT: u32 = 8;
-
-/// The length of each symbol's code, in bits.
-#[rustfmt::skip]
-const LENGTHS: [u8; SYMBOLS] = [
-    13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28,
-    28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28,
-    6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6,
-    5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 15, 6, 12, 10,
-    13, 6, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
-    7, 7, 7, 7, 7, 7, 7, 7, 8, 7, 8, 13, 19, 13, 14, 6,
-    15, 5, 6, 5, 6, 5, 6, 6, 6, 5, 7, 7, 6, 6, 6, 5,
-    6, 7, 6, 5, 5, 6, 7, 7, 7, 7, 7, 15, 11, 14, 13, 28,
-    20, 22, 20, 20, 22, 22, 22, 23, 22, 23, 23, 23, 23, 23, 24, 23,
-    24, 24, 22, 23, 24, 23, 23, 23, 23, 21, 22, 23, 22, 23, 23, 24,
-    22, 21, 20, 22, 22, 23, 23, 21, 23, 22, 22, 24, 21, 22, 23, 23,
-    21, 21, 22, 21, 23, 22, 23, 23, 20, 22, 22, 22, 23, 22, 22, 23,
-    26, 26, 20, 19, 22, 23, 22, 25, 26, 26, 26, 27, 27, 26, 24, 25,
-    19, 21, 26, 27, 27, 26, 27, 24, 21, 21, 26, 26, 28, 27, 27, 27,
-    20, 24, 20, 21, 22, 21, 21, 23, 22, 22, 25, 25, 24, 24, 26, 23,
-    26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26,
-    30,
-];
 
 static TABLES: Tables = Tables::new();
 

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use model::byte_account::{Account, Layers};
 
 use super::block::{Block, Head};
+use super::frames::{Malformed, Side};
 use super::half::{CONTROL, HANDSHAKE, Half, Heads, REQUEST, RESPONSE};
-use super::{Malformed, Side};
+
 use crate::byte_accounting::byte_counts::{Layer, settle};
 use crate::byte_accounting::content::Content;
 use crate::byte_accounting::head::Method;

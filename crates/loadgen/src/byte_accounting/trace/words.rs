@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use model::trial::Direction;
 use protocol::frame::FRAMING_LEN;
 
-use crate::byte_accounting::Protocol;
+use crate::byte_accounting::classifier::Protocol;
 
 /// Fields of a head; one of more is not read.
 const MOST_FIELDS: usize = 64;

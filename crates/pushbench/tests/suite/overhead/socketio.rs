@@ -7,8 +7,9 @@ use loadgen::session::headers::{self, RequestKind as Kind};
 use model::byte_account::{Account, Layers};
 use model::settings::SocketIoTransports::{self, Polling, Upgrade, Websocket};
 use model::settings::{HeaderProfile, Transport};
-use theory::case::{Compression, Date, Direction, Head, Message, Security, Version};
-use theory::opening::{Exchange as OpeningExchange, Opening};
+use theory::case::{
+    Compression, Date, Direction, Head, Message, Opening, OpeningExchange, Security, Version,
+};
 use theory::prediction::{Both, Exactness, Layers as Predicted, layer};
 use theory::websocket::{self, Mask};
 use theory::{Case, engine_io, predict, predict_opening, socket_io};

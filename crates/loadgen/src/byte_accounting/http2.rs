@@ -18,7 +18,7 @@
 //!
 //! - `frames`: where frames begin and end
 //! - `block`: header blocks, from HEADERS to the last CONTINUATION
-//! - `hpack`, `huffman`, `static_table`: what a block says
+//! - `hpack`, `huffman`: what a block says
 //! - `streams`, `half`: requests and their answers, and one side of either
 
 mod block;
@@ -26,15 +26,14 @@ mod frames;
 mod half;
 mod hpack;
 mod huffman;
-mod static_table;
 mod streams;
 
-use model::byte_account::{Account, Layers};
+use model::byte_account::Account;
 
-use self::block::BlockReader;
-use self::frames::{Frame, FrameReader, HEADER_LEN, Kind, PREFACE, Piece};
-use self::streams::Streams;
 use super::byte_counts::{Layer, settle};
+use block::BlockReader;
+use frames::{Frame, FrameReader, HEADER_LEN, Kind, Malformed, PREFACE, Piece, Side};
+use streams::Streams;
 
 /// Attributes the bytes of one connection.
 #[derive(Debug)]
@@ -49,16 +48,6 @@ struct Direction {
     frames: FrameReader,
     blocks: BlockReader,
 }
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Up,
-    Down,
-}
-
-/// Something came that makes the rest of this direction unreadable.
-#[derive(Debug)]
-struct Malformed;
 
 impl Connection {
     pub(super) fn new() -> Self {
@@ -172,14 +161,5 @@ impl Connection {
 impl Direction {
     fn new(frames: FrameReader) -> Self {
         Self { frames, blocks: BlockReader::default() }
-    }
-}
-
-impl Side {
-    fn layers(self, account: &mut Account) -> &mut Layers {
-        match self {
-            Self::Up => &mut account.up,
-            Self::Down => &mut account.down,
-        }
     }
 }

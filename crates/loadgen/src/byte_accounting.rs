@@ -1,0 +1,38 @@
+//! Byte accounting: bytes by layer and direction, counted at the socket, under the HTTP and WebSocket code.
+//!
+//! # Layout
+//!
+//! - [`Tapped`]: a stream that passes through what it is given, and counts it
+//! - [`Classifier`]: the pure part; bytes of a connection in, an [`Account`] out
+//! - `byte_counts`: why the layers add up
+//! - `http1`, `head`, `body`, `content`, `event_stream`: HTTP/1.1, from the outside in
+//! - `http2`: HTTP/2, whose streams carry the same content
+//! - `websocket`, `length_prefixed`: frames
+//! - `engine_io`: packets of Engine.IO and Socket.IO, in polls and frames
+//! - `message`: stamp and payload
+//! - `delay_line`: an added delay on the receiving side
+//! - [`Tracer`]: every flight with its time, where a trial asks for it
+
+mod body;
+mod byte_counts;
+mod classifier;
+mod content;
+mod counting_stream;
+mod delay_line;
+mod engine_io;
+mod event_stream;
+mod head;
+mod http1;
+mod http2;
+mod length_prefixed;
+mod message;
+mod tapped;
+mod tls;
+mod trace;
+mod websocket;
+
+pub use byte_counts::{ByteCounts, SharedByteCounts};
+pub use classifier::{Classifier, Protocol};
+pub use tapped::Tapped;
+pub use tls::{TappedTls, TlsTap};
+pub use trace::{ConnectionTrace, Tracer};
