@@ -7,7 +7,7 @@
 //! compressor and a window of its own for as long as it lives: 331 KiB.
 //!
 //! DEFLATE has no checksum. A compressed message that breaks off inside a block is taken for what there is of it, and the
-//! message behind it is refused.
+//! message after it is rejected.
 
 mod agreement;
 
@@ -38,7 +38,7 @@ pub enum Message {
     Ping(Bytes),
     /// The answer to a ping.
     Pong,
-    /// The peer sends nothing more, and may have said why.
+    /// The peer sends nothing more, and may have given a reason.
     Close(Option<CloseFrame>),
 }
 
@@ -51,13 +51,13 @@ pub struct CloseFrame {
     pub reason: String,
 }
 
-/// What the peer sent cannot be read, nor anything behind it.
+/// What the peer sent cannot be read, nor anything after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
-    /// It is no frame, or none that may stand there.
+    /// It is no frame, or none that is allowed there.
     #[error("{0}")]
     Protocol(&'static str),
-    /// It says that it is compressed, and is not.
+    /// It is marked as compressed, and is not.
     #[error("a compressed message cannot be inflated")]
     Deflate,
     /// A text message holds something else.

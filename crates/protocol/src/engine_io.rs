@@ -1,4 +1,4 @@
-//! Engine.IO, protocol 4: packets, how polling bodies carry several of them, and what the open packet says.
+//! Engine.IO, protocol 4: packets, how polling bodies carry several of them, and the open packet.
 //!
 //! By the protocol document of the reference implementation (`socketio/socket.io`,
 //! `docs/engine.io-protocol/v4-current.md`): its sections "Protocol" (packet types), "Handshake" (the open packet),
@@ -16,11 +16,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 pub use handshake::{Handshake, HandshakeError};
 pub use payload::Decoder;
 
-/// The protocol's version, as the query says it: `EIO=4`.
+/// The protocol's version, as in the query: `EIO=4`.
 pub const VERSION: u8 = 4;
-/// Stands between the packets of a polling body ("Packet encoding", "HTTP long-polling").
+/// Separates the packets of a polling body ("Packet encoding", "HTTP long-polling").
 pub const SEPARATOR: u8 = 0x1e;
-/// Stands before binary data in a polling body, which is base64 (the same section).
+/// Precedes binary data in a polling body, which is base64 (the same section).
 pub const BINARY: u8 = b'b';
 /// The data of the ping and the pong that try out a WebSocket ("Upgrade").
 pub const PROBE: &[u8] = b"probe";
@@ -48,12 +48,12 @@ impl Kind {
     const ALL: [Self; 7] =
         [Self::Open, Self::Close, Self::Ping, Self::Pong, Self::Message, Self::Upgrade, Self::Noop];
 
-    /// The digit that stands for it.
+    /// Its digit on the wire.
     pub fn digit(self) -> u8 {
         b'0' + self as u8
     }
 
-    /// What a packet's first byte says; none when it is no packet's.
+    /// The type by a packet's first byte; none when it is no packet's.
     pub fn of(digit: u8) -> Option<Self> {
         Self::ALL.get(usize::from(digit.checked_sub(b'0')?)).copied()
     }
@@ -141,7 +141,7 @@ impl Packet {
         }
     }
 
-    /// Appends it to a polling body, behind a separator unless it is the first.
+    /// Appends it to a polling body, after a separator unless it is the first.
     pub fn push_record(&self, body: &mut BytesMut) {
         body.reserve(1 + self.record_len());
         if !body.is_empty() {

@@ -26,7 +26,7 @@ pub fn encode_feed(channel: u32, message: &[u8]) -> BytesMut {
     out
 }
 
-/// Puts a feed frame behind what is in `out`.
+/// Appends a feed frame to `out`.
 ///
 /// # Panics
 ///
@@ -69,12 +69,12 @@ pub fn decode_dismissal(body: &[u8]) -> Option<(u16, &str)> {
 /// listen. From the server: it listens since the time that follows, eight bytes big-endian, ns of `CLOCK_MONOTONIC`.
 pub const LOG: u32 = u32::MAX - 1;
 
-/// The feed's frame behind the last message of an application's log.
+/// The feed's frame after the last message of an application's log.
 pub fn encode_log_end() -> BytesMut {
     encode_feed(LOG, &[])
 }
 
-/// The feed's frame that says since when a server that was given a log listens.
+/// The feed's frame that reports since when a server with a log listens.
 pub fn encode_listening(since_ns: u64) -> BytesMut {
     encode_feed(LOG, &since_ns.to_be_bytes())
 }

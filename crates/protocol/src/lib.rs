@@ -1,4 +1,4 @@
-//! What crosses a socket: messages, and the framing that each technique puts round them.
+//! What crosses a socket: messages, and the framing that each technique adds.
 //!
 //! Everything here is a pure function of bytes: no I/O, no clock, no runtime. Both halves, servers and load
 //! generator, meet only through this crate.
@@ -14,7 +14,7 @@
 //! - [`frame`]: length-prefixed frames, for raw TCP and the feed
 //! - [`hpack`]: the tables of HTTP/2's header compression (RFC 7541)
 //! - [`resume`]: where a subscriber begins to read, as a query string and back
-//! - [`ready`]: the line by which a server process says that it is listening
+//! - [`ready`]: the line by which a server process reports that it is listening
 //! - [`paths`]: the paths of the HTTP interface
 
 pub mod deflate;

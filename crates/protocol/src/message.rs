@@ -37,13 +37,13 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Whether this marks a greeting: a message that only tells a new subscriber its position.
+    /// Whether this marks a greeting: a message that only reports its position to a new subscriber.
     pub fn is_greeting(&self) -> bool {
         self.intended_ns == 0 && self.actual_ns == 0
     }
 }
 
-/// How the payload stands in the message.
+/// How the payload is embedded in the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadKind {
     /// Printable text without `"` and `\`, in quotes that belong to the stamp.
@@ -74,7 +74,7 @@ pub struct Message<'a> {
     pub stamp: Stamp,
     /// The payload, without quotes.
     pub payload: &'a [u8],
-    /// How it stood in the message.
+    /// How it was embedded in the message.
     pub kind: PayloadKind,
 }
 

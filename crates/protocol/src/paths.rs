@@ -1,6 +1,6 @@
 //! The paths of the HTTP interface. Each but Socket.IO's takes the query of [`Resume`](crate::Resume).
 
-/// Polls, short and long: an answer with the messages that are there.
+/// Polls, short and long: a response with the messages that are available.
 pub const EVENTS: &str = "/events";
 /// A response that never ends, NDJSON or Server-Sent Events.
 pub const STREAM: &str = "/stream";

@@ -1,10 +1,10 @@
-//! The line by which a server process says that it is listening: one line of JSON on its standard output.
+//! The line by which a server process reports that it is listening: one line of JSON on its standard output.
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// What the ready line says.
+/// The contents of the ready line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReadyLine {
@@ -12,7 +12,7 @@ pub struct ReadyLine {
     pub technique: String,
     /// Where it accepts connections.
     pub address: SocketAddr,
-    /// The path of the feed's Unix socket, if it was asked for.
+    /// The path of the feed's Unix socket, if it was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feed: Option<String>,
     /// The server's certificate, DER in base64, for clients that shall trust it; none without TLS.

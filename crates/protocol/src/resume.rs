@@ -15,7 +15,7 @@ pub enum Start {
     After(u64),
 }
 
-/// What a subscriber asks for.
+/// What a subscriber requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Resume {
     /// The channel to read.

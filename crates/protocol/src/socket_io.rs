@@ -1,16 +1,16 @@
-//! Socket.IO, protocol 5: packets, their binary attachments, and what pushbench says in them.
+//! Socket.IO, protocol 5: packets, their binary attachments, and what pushbench sends in them.
 //!
 //! By the protocol document of the reference implementation (`socketio/socket.io`,
 //! `docs/socket.io-protocol/v5-current.md`): its sections "Exchange protocol" (packet types, what each may carry) and
 //! "Packet encoding". A packet's text here is the data of an Engine.IO message, without that packet's `4`; an
-//! attachment is a binary Engine.IO message behind it.
+//! attachment is a binary Engine.IO message after it.
 //!
 //! pushbench sends a message as the event [`MESSAGE`] with one argument, the [message](crate::message) as it is, and a
 //! client says in its CONNECT where it begins to read ([`Auth`]).
 //!
 //! # Layout
 //!
-//! - `head`: what stands before a packet's data
+//! - `head`: the front of a packet, before its data
 //! - `decoder`: packets out of texts and attachments
 //! - `arguments`: what an event or an acknowledgement carries
 //! - `auth`: a [`Resume`](crate::Resume) as what a CONNECT carries
@@ -38,9 +38,9 @@ pub const MAIN: &str = "/";
 /// More attachments nobody takes: the default of the reference's parser (`socket.io-parser` 4.2.7).
 pub const MAX_ATTACHMENTS: usize = 10;
 
-/// What stands before the message in an event's text.
+/// An event's text before the message.
 pub const BEFORE_MESSAGE: &[u8] = b"2[\"message\",";
-/// What stands behind it.
+/// An event's text after the message.
 pub const BEHIND_MESSAGE: &[u8] = b"]";
 
 /// What a packet is for ("Exchange protocol"); its number is the digit that the packet begins with.
@@ -73,12 +73,12 @@ impl Kind {
         Self::BinaryAck,
     ];
 
-    /// The digit that stands for it.
+    /// Its digit on the wire.
     pub fn digit(self) -> u8 {
         b'0' + self as u8
     }
 
-    /// What a packet's first byte says; none when it is no packet's.
+    /// The type by a packet's first byte; none when it is no packet's.
     pub fn of(digit: u8) -> Option<Self> {
         Self::ALL.get(usize::from(digit.checked_sub(b'0')?)).copied()
     }
@@ -98,9 +98,9 @@ pub struct Packet {
     pub namespace: String,
     /// The id by which an event wants to be answered, and its answer is known.
     pub id: Option<u64>,
-    /// JSON, or nothing. In place of each attachment stands `{"_placeholder":true,"num":N}`.
+    /// JSON, or nothing. Each attachment's place holds `{"_placeholder":true,"num":N}`.
     pub data: Bytes,
-    /// What the placeholders stand for; only packets of the binary kinds have any, and they have at least one.
+    /// The attachments; only packets of the binary kinds have any, and they have at least one.
     pub attachments: Vec<Bytes>,
 }
 
@@ -148,7 +148,7 @@ impl Packet {
         text.freeze()
     }
 
-    /// Why the server does not let the client join, as its CONNECT_ERROR says it.
+    /// Why the server does not let the client join, from its CONNECT_ERROR.
     pub fn refusal(&self) -> String {
         #[derive(serde::Deserialize)]
         #[serde(untagged)]

@@ -23,7 +23,7 @@ pub fn framing_len(seq: u64) -> usize {
     "id: \ndata: \n\n".len() + seq.checked_ilog10().map_or(1, |digits| digits as usize + 1)
 }
 
-/// The field that tells a client how long to wait before it connects again.
+/// The field that sets how long a client waits before it connects again.
 pub fn encode_retry(milliseconds: u64) -> Bytes {
     Bytes::from(format!("retry: {milliseconds}\n\n"))
 }
@@ -56,7 +56,7 @@ pub struct Decoder {
     fields: Fields,
 }
 
-/// What the lines so far have said.
+/// The fields of the lines so far.
 #[derive(Debug, Default)]
 struct Fields {
     data: BytesMut,
@@ -82,7 +82,7 @@ impl Decoder {
         self.buffer.is_empty() && !self.is_open
     }
 
-    /// The reconnection time that the stream asked for, in milliseconds.
+    /// The reconnection time that the stream requested, in milliseconds.
     pub fn retry_ms(&self) -> Option<u64> {
         self.fields.retry_ms
     }

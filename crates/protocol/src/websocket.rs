@@ -23,7 +23,7 @@ pub fn encode(kind: Kind, message: &[u8]) -> Bytes {
     encode_parts(kind, &[message])
 }
 
-/// A message that is these parts, one behind the other, in one frame.
+/// A message that is these parts, one after the other, in one frame.
 pub fn encode_parts(kind: Kind, parts: &[&[u8]]) -> Bytes {
     let len = parts.iter().map(|part| part.len()).sum();
     let mut out = BytesMut::with_capacity(LONGEST_HEADER + len);
@@ -47,7 +47,7 @@ pub fn encode_parts(kind: Kind, parts: &[&[u8]]) -> Bytes {
     out.freeze()
 }
 
-/// What is in frames that stand one behind the other, as [`encode`] makes them; ends where they are cut off.
+/// The messages in consecutive frames, as [`encode`] makes them; ends where they are cut off.
 pub fn messages(mut frames: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (header, len) = measure(frames)?;

@@ -1,4 +1,4 @@
-//! What a prediction is asked for: the message, what was said of it in heads, and what lies below.
+//! The input of a prediction: the message, its heads, and the transport below.
 
 use crate::http1::Field;
 
@@ -14,7 +14,7 @@ pub struct Case<'a> {
     pub seq: u64,
     /// Events in one answer, or in one write where nothing is asked for. 0: a poll that finds nothing.
     pub batch: u64,
-    /// What request and answer say; none for raw TCP. Of Socket.IO, the target's query tells the transport too.
+    /// The request's and the response's head; none for raw TCP. For Socket.IO, the target's query names the transport.
     pub head: Option<Head<'a>>,
     /// What goes before the first message of a channel that stays open: the bytes of SSE's `retry` field, the text of
     /// raw TCP's hello.
@@ -97,7 +97,7 @@ pub enum Compression {
     Deflate,
 }
 
-/// How an answer's `date` stands to that of the answer before. It has whole seconds.
+/// How a response's `date` compares to that of the response before. It has whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Date {
     /// Within the same second.
@@ -108,7 +108,7 @@ pub enum Date {
     Unknown,
 }
 
-/// What a session says before its first event.
+/// What a session sends before its first event.
 ///
 /// - polling: a GET for the open packet; a POST of the CONNECT; a GET for its answer
 /// - websocket: a GET for the upgrade; open packet and CONNECT's answer in frames, and the CONNECT
@@ -131,7 +131,7 @@ pub struct Opening<'a> {
 /// A request and its answer.
 #[derive(Debug, Clone, Copy)]
 pub struct OpeningExchange<'a> {
-    /// What they say; `content-length` is set by theory.
+    /// Its heads; the prediction sets `content-length`.
     pub head: Head<'a>,
     /// Bytes of the request's content; none for a GET.
     pub asks: Option<u64>,

@@ -9,12 +9,12 @@ pub const PROBE: u64 = TYPE + "probe".len() as u64;
 /// `ok`, what a POST is answered with ("Transports", "HTTP long-polling").
 pub const POSTED: u64 = "ok".len() as u64;
 
-/// What stands between so many packets of one body: the record separator U+001E ("Packet encoding", "HTTP long-polling").
+/// Bytes between the packets of one body: record separators U+001E ("Packet encoding", "HTTP long-polling").
 pub fn separators(packets: u64) -> u64 {
     packets.saturating_sub(1)
 }
 
-/// What an open packet says ("Protocol", "Handshake").
+/// The contents of an open packet ("Protocol", "Handshake").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Open {
     /// Bytes of the session's id.
@@ -47,7 +47,7 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// By `transport` in the query ("Transports"); none when it says nothing known.
+    /// By `transport` in the query ("Transports"); none when it names no known one.
     pub fn of(target: &str) -> Option<Self> {
         let (_, query) = target.split_once('?')?;
         match query.split('&').find_map(|pair| pair.strip_prefix("transport="))? {

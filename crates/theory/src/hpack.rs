@@ -11,7 +11,7 @@ use crate::http1::Field;
 
 /// What an entry counts beside its name and value (RFC 7541 §4.1).
 const ENTRY_OVERHEAD: usize = 32;
-/// The size of a dynamic table unless SETTINGS say otherwise (RFC 9113 §6.5.2).
+/// The size of a dynamic table unless SETTINGS change it (RFC 9113 §6.5.2).
 pub const TABLE_SIZE: usize = 4_096;
 
 /// How an encoder writes strings (RFC 7541 §5.2).
@@ -66,7 +66,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An empty table that may grow to so many bytes.
+    /// An empty table that may grow to `max_size` bytes.
     pub fn new(policy: Policy, max_size: usize) -> Self {
         Self { policy, entries: VecDeque::new(), size: 0, max_size }
     }
@@ -100,7 +100,7 @@ impl Encoder {
         !(self.policy.unindexed.contains(&name) || self.policy.spares_table && large)
     }
 
-    /// A literal field (RFC 7541 §6.2): the name by its index or, behind an index of 0, as a string; the value.
+    /// A literal field (RFC 7541 §6.2): the name by its index or, after an index of 0, as a string; then the value.
     fn literal(&self, index: Option<u64>, prefix_bits: u32, name: &str, value: &str) -> u64 {
         let name_bytes = index.map_or_else(|| 1 + self.string(name), |index| integer(index, prefix_bits));
         name_bytes + self.string(value)
@@ -159,7 +159,7 @@ pub(crate) fn huffman(text: &[u8]) -> u64 {
     text.iter().map(bits).sum::<u64>().div_ceil(8)
 }
 
-/// An integer behind a prefix of so many bits (RFC 7541 §5.1): in the prefix's octet if it fits, else seven bits each in
+/// An integer with a prefix of this many bits (RFC 7541 §5.1): in the prefix's octet if it fits, else seven bits each in
 /// further ones.
 fn integer(value: u64, prefix_bits: u32) -> u64 {
     let most = (1 << prefix_bits) - 1;

@@ -20,12 +20,12 @@ pub fn response_head(status: u16, fields: &[Field<'_>]) -> Option<u64> {
     Some(line as u64 + LINE_END + field_lines(fields) + LINE_END)
 }
 
-/// Field lines (RFC 9112 §5) with one space behind the colon, as the standard prefers it and as all do.
+/// Field lines (RFC 9112 §5) with one space after the colon, as the standard prefers.
 fn field_lines(fields: &[Field<'_>]) -> u64 {
     fields.iter().map(|(name, value)| (name.len() + ": ".len() + value.len()) as u64 + LINE_END).sum()
 }
 
-/// What a chunk of so many bytes has round its data (RFC 9112 §7.1): the size in hex digits, and two line ends.
+/// The framing of a chunk with this many bytes of data (RFC 9112 §7.1): the size in hex digits, and two line ends.
 pub fn chunk_framing(data_bytes: u64) -> u64 {
     let hex_digits = data_bytes.checked_ilog2().map_or(1, |power| u64::from(power) / 4 + 1);
     hex_digits + 2 * LINE_END

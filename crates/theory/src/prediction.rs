@@ -100,7 +100,7 @@ impl Layers {
         self.shares.iter().map(|share| share.bytes).sum()
     }
 
-    /// These and so many more in a layer, which is exact when both parts are.
+    /// Adds bytes to a layer, which stays exact when both parts are.
     #[must_use]
     pub fn with(mut self, layer: &'static str, bytes: u64, exactness: Exactness) -> Self {
         let exact = exactness == Exactness::Exact;
@@ -122,7 +122,7 @@ impl Layers {
         others.shares.into_iter().fold(self, add)
     }
 
-    /// These so many times.
+    /// These, `times` over.
     #[must_use]
     fn times(&self, times: u64) -> Self {
         let shares = self.shares.iter().filter(|_| times > 0);
@@ -172,14 +172,14 @@ pub struct Prediction {
     pub set_up: Both,
     /// The exchange of the case, were it its connection's first: over HTTP/2 its header blocks fill HPACK's table.
     pub first: Both,
-    /// The same exchange behind another of its kind.
+    /// The same exchange after another of its kind.
     pub steady: Both,
     /// Events in an exchange.
     pub events: u64,
 }
 
 impl Prediction {
-    /// Bytes of set-up and so many exchanges of this kind on one connection. What ends the connection is not in it.
+    /// Bytes of set-up and this many exchanges on one connection, without those that end the connection.
     pub fn total(&self, exchanges: u64) -> Both {
         let begun = self.set_up.clone().and(self.first.times(exchanges.min(1)));
         begun.and(self.steady.times(exchanges.saturating_sub(1)))

@@ -3,18 +3,18 @@
 /// The digit that a packet begins with ("Packet encoding").
 pub const TYPE: u64 = 1;
 
-/// What stands round the one argument of an event with a name of so many bytes, none of which JSON escapes
+/// The framing of the only argument of an event, by the length of its name, in which JSON escapes nothing
 /// ("Packet encoding", EVENT): the type, `["`, the name, `",` and `]`.
 pub fn event(name: u64) -> u64 {
     TYPE + r#"["","#.len() as u64 + name + "]".len() as u64
 }
 
-/// A CONNECT with so many bytes of JSON ("Connection to a namespace").
+/// A CONNECT with this many bytes of JSON ("Connection to a namespace").
 pub fn connect(auth: u64) -> u64 {
     TYPE + auth
 }
 
-/// Its answer with a session's id of so many bytes ("Connection to a namespace").
+/// Its answer with a session's id of this many bytes ("Connection to a namespace").
 pub fn connected(sid: u64) -> u64 {
     TYPE + r#"{"sid":""}"#.len() as u64 + sid
 }

@@ -1,4 +1,4 @@
-//! Server-Sent Events (WHATWG HTML §9.2): what stands round a message of one line.
+//! Server-Sent Events (WHATWG HTML §9.2): the framing of a message of one line.
 
 use crate::digits;
 
@@ -10,7 +10,7 @@ pub fn field(name_bytes: u64, value_bytes: u64) -> u64 {
 /// The empty line that dispatches an event (WHATWG HTML §9.2.6).
 pub const DISPATCH: u64 = 1;
 
-/// Round the data of an event: `data: …` and the empty line.
+/// The framing of an event's data: `data: …` and the empty line.
 pub fn data_framing() -> u64 {
     field("data".len() as u64, 0) + DISPATCH
 }
@@ -20,7 +20,7 @@ pub fn id(seq: u64) -> u64 {
     field("id".len() as u64, digits(seq))
 }
 
-/// Round a message with this id: `id: N`, `data: …` and the empty line.
+/// The framing of a message with this id: `id: N`, `data: …` and the empty line.
 pub fn event_framing(seq: u64) -> u64 {
     id(seq) + data_framing()
 }

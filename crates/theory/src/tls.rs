@@ -2,11 +2,11 @@
 
 /// Type, version and length before every record (RFC 8446 §5.1).
 pub const RECORD_HEADER: u64 = 5;
-/// The true type of an encrypted record, behind its content (RFC 8446 §5.2).
+/// The true type of an encrypted record, after its content (RFC 8446 §5.2).
 pub const CONTENT_TYPE: u64 = 1;
 /// The authentication tag of all suites of RFC 8446 but `TLS_AES_128_CCM_8_SHA256` (§5.2; RFC 5116 §5.1).
 pub const TAG: u64 = 16;
-/// What an encrypted record has round its content, without padding.
+/// The overhead of an encrypted record, without padding.
 pub const RECORD_OVERHEAD: u64 = RECORD_HEADER + CONTENT_TYPE + TAG;
 /// The most content of a record (RFC 8446 §5.1).
 pub const MAX_CONTENT: u64 = 1 << 14;
@@ -21,7 +21,7 @@ pub fn overhead(content_bytes: u64) -> u64 {
     records(content_bytes) * RECORD_OVERHEAD
 }
 
-/// An encrypted record with a content of so many bytes, whole.
+/// An encrypted record with this many bytes of content, whole.
 pub fn record(content_bytes: u64) -> u64 {
     RECORD_OVERHEAD + content_bytes
 }
@@ -32,7 +32,7 @@ pub const CHANGE_CIPHER_SPEC: u64 = RECORD_HEADER + 1;
 pub const HANDSHAKE_HEADER: u64 = 4;
 
 /// `ServerHello` of a full handshake in the clear (RFC 8446 §4.1.3): version 2, random 32, session id 1 + 32, suite 2,
-/// compression 1, extensions 2; in these the version (6) and a key share of so many bytes (4 + 2 + 2 + key).
+/// compression 1, extensions 2; in these the version (6) and a key share of this many bytes (4 + 2 + 2 + key).
 pub fn server_hello(key_share_bytes: u64) -> u64 {
     let extensions = 6 + (4 + 2 + 2 + key_share_bytes);
     RECORD_HEADER + HANDSHAKE_HEADER + (2 + 32 + 33 + 2 + 1 + 2) + extensions

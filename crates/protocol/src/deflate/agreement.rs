@@ -1,11 +1,11 @@
-//! What both sides say about permessage-deflate in the handshake (RFC 7692 §7.1).
+//! The negotiation of permessage-deflate in the handshake (RFC 7692 §7.1).
 
 use sockudo_ws::deflate::{DeflateConfig, negotiate_server_deflate, parse_deflate_offer};
 
 /// What a client offers, word for word what browsers do: its own window may be made smaller.
 pub const OFFER: &str = "permessage-deflate; client_max_window_bits";
 
-/// How both sides compress. Contexts are taken over and windows are of 32 KiB, unless the other side asks for less.
+/// How both sides compress. Contexts are taken over and windows are of 32 KiB, unless the other side requests less.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreement(DeflateConfig);
 
@@ -53,7 +53,7 @@ fn read(answer: &str) -> Option<DeflateConfig> {
     Some(DeflateConfig { compression_threshold: policy().compression_threshold, ..agreed })
 }
 
-/// Level 6 is zlib's default. Every message is compressed, but one of no bytes: its second flush in a row gives none.
+/// Level 6 is zlib's default. Every message is compressed, except an empty one: its second flush in a row yields nothing.
 fn policy() -> DeflateConfig {
     DeflateConfig { compression_level: 6, compression_threshold: 1, ..DeflateConfig::default() }
 }

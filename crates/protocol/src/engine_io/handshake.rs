@@ -1,13 +1,13 @@
-//! What the open packet says ("Handshake").
+//! The open packet ("Handshake").
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A session's parameters, as the server's open packet gives them.
+/// A session's parameters, as in the server's open packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
-    /// The session's id; every later request says it.
+    /// The session's id, which every later request carries.
     pub sid: String,
     /// The transports to which the session can be upgraded.
     pub upgrades: Vec<String>,
@@ -16,7 +16,7 @@ pub struct Handshake {
     /// How long it waits for the pong. A client that hears no ping within both together takes the connection for
     /// closed ("Heartbeat").
     pub ping_timeout: Duration,
-    /// The largest polling body that the server takes, in bytes; none if it does not say (engine.io before 6.2).
+    /// The largest polling body that the server takes, in bytes; none if it is not given (engine.io before 6.2).
     pub max_payload: Option<u64>,
 }
 

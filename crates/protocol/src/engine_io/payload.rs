@@ -23,11 +23,11 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next packet whose end has come, if there is one.
+    /// The next whole packet, if any.
     ///
     /// # Errors
     ///
-    /// When it is no packet, or what has come of it is over the limit. Nothing behind it can be trusted.
+    /// When it is no packet, or what has come of it is over the limit. Nothing after it can be trusted.
     pub fn next_packet(&mut self) -> Result<Option<Packet>, PacketError> {
         let found = memchr::memchr(SEPARATOR, &self.buffer[self.scanned..]);
         let end = self.scanned + found.unwrap_or(self.buffer.len() - self.scanned);

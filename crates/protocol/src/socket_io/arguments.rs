@@ -9,7 +9,7 @@ use super::Packet;
 /// One argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Argument {
-    /// A JSON value as it stood in the packet. A placeholder deeper inside of it stays; its number is the place among
+    /// A JSON value as in the packet. A placeholder deeper inside it stays; its number is the place among
     /// the packet's attachments.
     Json(Bytes),
     /// An attachment.
@@ -44,15 +44,15 @@ pub enum PayloadError {
     /// The event has no name.
     #[error("an event has no name")]
     NoName,
-    /// The event has a name that says something about the connection.
+    /// The event has a name that is reserved for the connection.
     #[error("an event has the reserved name {0}")]
     Reserved(String),
-    /// A placeholder stands for an attachment that is not there.
+    /// A placeholder names an attachment that is missing.
     #[error("a placeholder stands for attachment {0}, which is not there")]
     Placeholder(u64),
 }
 
-/// What stands in an attachment's place.
+/// The JSON object in an attachment's place.
 #[derive(Deserialize)]
 struct Placeholder {
     #[serde(rename = "_placeholder")]
@@ -122,7 +122,7 @@ fn elements(array: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// What stands before the first comma that is in no string and in nothing nested, and what stands behind it.
+/// Splits at the first comma that is in no string and in nothing nested.
 fn first_element(list: &[u8]) -> (&[u8], Option<&[u8]>) {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for (at, &byte) in list.iter().enumerate() {

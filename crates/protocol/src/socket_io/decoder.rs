@@ -1,10 +1,10 @@
-//! Packets out of texts and the attachments behind them ("Packet encoding").
+//! Packets out of texts and the attachments after them ("Packet encoding").
 
 use bytes::Bytes;
 
 use super::{Head, HeadError, Packet};
 
-/// Puts packets together. Takes so many bytes for one at most, attachments included.
+/// Assembles packets, each up to a limit of bytes, attachments included.
 #[derive(Debug)]
 pub struct Decoder {
     /// A packet that waits for attachments, and for how many in all.
@@ -22,7 +22,7 @@ pub enum DecodeError {
     /// A text came where an attachment should.
     #[error("a packet came where {0} attachments of the one before were missing")]
     Missing(usize),
-    /// An attachment came behind no packet that has any.
+    /// An attachment came without a packet that has any.
     #[error("an attachment came that belongs to no packet")]
     Stray,
     /// Nobody takes so much.

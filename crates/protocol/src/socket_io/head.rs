@@ -1,9 +1,9 @@
-//! What stands before a packet's data ("Packet encoding"):
+//! The front of a packet, before its data ("Packet encoding"):
 //! `<packet type>[<# of binary attachments>-][<namespace>,][<acknowledgment id>]`.
 
 use super::{Kind, MAIN, MAX_ATTACHMENTS};
 
-/// What stands before a packet's data.
+/// The front of a packet, before its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head<'a> {
     /// What the packet is for.
@@ -27,7 +27,7 @@ pub enum HeadError {
     /// The first byte is no packet's.
     #[error("a packet begins with {}, which is no packet type", char::from(*.0).escape_default())]
     Kind(u8),
-    /// A binary packet says how many attachments it has: 1 to 10, then a dash.
+    /// A binary packet's count of attachments: 1 to 10, then a dash.
     #[error("a binary packet has not from 1 to {MAX_ATTACHMENTS} attachments")]
     Attachments,
     /// The namespace is no text.

@@ -28,7 +28,7 @@ pub(super) enum Exchange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     Messages(Framing),
-    /// So many bytes of a layer, and what HTTP/2 has round them is of the other one.
+    /// Bytes of one layer; HTTP/2's framing of them belongs to the other one.
     Said(u64, &'static str, &'static str),
 }
 
@@ -104,7 +104,7 @@ fn whole(
     in_records(case, head.add(layers, turn, of_head), one_write(case))
 }
 
-/// A response that never ends: its heads open it, and the messages that are there together are a chunk or a DATA frame.
+/// A response that never ends: its heads open it. Messages that are sent together share a chunk or a DATA frame.
 pub(super) fn streamed(case: &Case<'_>, framing: Framing) -> Option<Prediction> {
     let head = case.head?;
     let set_up = opened_by(case, &head, layer::REQUEST_HEAD, layer::RESPONSE_HEAD)?;
@@ -131,7 +131,7 @@ pub(super) fn framed(case: &Case<'_>, framing: Framing) -> Option<Prediction> {
     Some(steady(case, set_up, one_way(case.direction, layers)))
 }
 
-/// Raw TCP: a hello, then messages behind their lengths.
+/// Raw TCP: a hello, then messages prefixed by their lengths.
 pub(super) fn prefixed(case: &Case<'_>) -> Prediction {
     let case = &Case { version: Version::Http1, ..*case };
     let mut set_up = opened(case);
@@ -232,7 +232,7 @@ fn unknown(both: Both) -> Both {
     }
 }
 
-/// So many bytes of a body without a known length.
+/// Data of a body without a known length.
 fn chunked(case: &Case<'_>, layers: Layers, data: u64) -> Layers {
     match case.version {
         Version::Http1 => layers.with(layer::CHUNK_FRAMING, http1::chunk_framing(data), Exactness::Exact),
@@ -240,7 +240,7 @@ fn chunked(case: &Case<'_>, layers: Layers, data: u64) -> Layers {
     }
 }
 
-/// So many bytes that go out at once: on HTTP/2 in DATA frames, as few as the standard's sizes allow. Beyond the
+/// Data that goes out at once: on HTTP/2 in DATA frames, as few as the standard's sizes allow. Beyond the
 /// initial window flow control decides where they are cut.
 fn data_framed(case: &Case<'_>, layers: Layers, data: u64) -> Layers {
     if case.version == Version::Http1 {

@@ -7,7 +7,7 @@ use crate::http2;
 use crate::prediction::{Exactness, Layers, layer};
 use crate::websocket;
 
-/// A head's bytes, as the first of its connection and direction, and behind another like it.
+/// A head's bytes, as the first of its connection and direction, and after another like it.
 pub(super) struct HeadBytes {
     version: Version,
     first: u64,
@@ -20,7 +20,7 @@ pub(super) struct HeadBytes {
 pub(super) enum Turn {
     /// HPACK's dynamic table is empty.
     First,
-    /// It holds what the one before said.
+    /// It holds the fields of the head before.
     Later,
 }
 
@@ -42,7 +42,7 @@ impl HeadBytes {
     }
 }
 
-/// The request's head, with content of so many bytes if it has any.
+/// The request's head, with the length of its content if it has any.
 pub(super) fn request(case: &Case<'_>, head: &Head<'_>, content: Option<u64>) -> HeadBytes {
     let target = target_after(head.target, case.seq.saturating_sub(1));
     let length = content.map(|bytes| bytes.to_string());
@@ -85,7 +85,7 @@ fn blocks(first: u64, later: u64, later_is: Exactness) -> HeadBytes {
     HeadBytes { version: Version::Http2, first, later, later_is }
 }
 
-/// An answer's block behind one that differed in nothing but, maybe, its date.
+/// A response's block after one that differed at most in its date.
 fn behind_another(block: &[Field<'_>], date: Date) -> u64 {
     const EARLIER: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
     let dated = |&(name, value)| match name {
@@ -97,7 +97,7 @@ fn behind_another(block: &[Field<'_>], date: Date) -> u64 {
     encoder.block(block)
 }
 
-/// The digits behind `after=` replaced by this position: where a subscriber reads on moves with every answer.
+/// Replaces the digits after `after=` by this position, which moves with every response.
 fn target_after(target: &str, position: u64) -> String {
     const AFTER: &str = "after=";
     let Some(found) = target.find(AFTER) else { return target.to_owned() };

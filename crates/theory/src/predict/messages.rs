@@ -1,16 +1,16 @@
-//! What stands round the messages of an exchange.
+//! The framing of an exchange's messages.
 
 use crate::case::{Case, Direction};
 use crate::prediction::{Exactness, Layers, layer};
 use crate::websocket::Mask;
 use crate::{engine_io, socket_io, sse, websocket};
 
-/// What tells messages apart.
+/// What separates messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
     /// Nothing: the content of a POST is one message.
     None,
-    /// A newline behind each: NDJSON.
+    /// A newline after each: NDJSON.
     Line,
     /// Fields of Server-Sent Events (WHATWG HTML §9.2).
     Sse,
@@ -28,7 +28,7 @@ pub(super) enum Framing {
 const EVENT: u64 = "message".len() as u64;
 
 impl Framing {
-    /// Bytes round the message with this sequence number, its packet's not counted.
+    /// Framing of the message with this sequence number, without its packet's.
     fn of(self, case: &Case<'_>, seq: u64) -> u64 {
         match self {
             Self::None | Self::Record => 0,
@@ -66,7 +66,7 @@ fn mask(direction: Direction) -> Mask {
     }
 }
 
-/// Each message of the exchange with what stands round it, in bytes; what separates records goes with the later one.
+/// Bytes of each message of the exchange with its framing. A record separator counts with the later record.
 pub(super) fn units(case: &Case<'_>, framing: Framing) -> impl Iterator<Item = u64> {
     let message = case.message.bytes() + framing.engine_io() + framing.socket_io();
     seqs(case).map(move |seq| {

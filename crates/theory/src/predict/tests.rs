@@ -1,4 +1,4 @@
-//! What the front door answers, against heads and frames written out.
+//! Predictions against heads and frames written out.
 
 use super::*;
 use crate::case::{Date, Head, Message, OpeningExchange, Security, Version};
@@ -83,7 +83,7 @@ fn a_connection_over_http2_names_its_first_blocks_apart() {
         (found.first.up.bytes(layer::REQUEST_HEAD), found.first.up.bytes(layer::FRAME_HEADERS)),
         (0, 9)
     );
-    // The authority is Huffman-coded behind its index and length.
+    // The authority is Huffman-coded after its index and length.
     let authority = crate::hpack::huffman(b"127.0.0.1:8080");
     assert_eq!(found.first.up.bytes(layer::FIRST_HEADER_BLOCK), 2 + (1 + 1 + authority) + (1 + 1 + 19));
     assert_eq!(found.first.down.bytes(layer::DATA_FRAMING), 9);

@@ -1,4 +1,4 @@
-//! What a header block says (HPACK, RFC 7541), as far as byte accounting must know it.
+//! The fields of a header block (HPACK, RFC 7541), as far as byte accounting must know them.
 //!
 //! Only the fields that decide are read. The dynamic table keeps of an entry its size and what it means, and no text:
 //! that is all that later blocks depend on. A string that goes into no table and has no meaning is skipped unread,
@@ -15,7 +15,7 @@ use crate::byte_accounting::head::Method;
 
 /// An encoder may make its table as large as its peer allows; none allows more here.
 const LARGEST_TABLE: u64 = 64 * 1024;
-/// The size until something else is said (RFC 9113 §6.5.2).
+/// The size until it is changed (RFC 9113 §6.5.2).
 const DEFAULT_TABLE: u64 = 4096;
 /// What an entry takes beside its text (RFC 7541 §4.1).
 const ENTRY_EXTRA: u64 = 32;
@@ -77,7 +77,7 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Tells every field of a whole block in its order; none when the block is malformed.
+    /// Passes every field of a whole block to `emit`, in order; none when the block is malformed.
     pub(super) fn decode(&mut self, mut block: &[u8], mut emit: impl FnMut(Field)) -> Option<()> {
         while let Some(&first) = block.first() {
             // RFC 7541 §6; what is never to be indexed (0b0001) reads like what is not indexed.
