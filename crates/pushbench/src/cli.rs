@@ -69,12 +69,12 @@ pub(crate) enum Command {
     /// Answer one exchange that was printed somewhere: the far end of a replay
     #[command(hide = true)]
     ReplayAnswer,
-    /// Hold a target until standard input ends: one line of JSON with its address as soon as it is there
+    /// Run a target until standard input ends: one line of JSON with its address as soon as it is ready
     #[command(hide = true)]
-    KeepTarget(KeepTarget),
-    /// Become a target, and end with the process that asked for it
+    SuperviseTarget(SuperviseTarget),
+    /// Become a target's program, and end with the process that started it
     #[command(hide = true)]
-    BecomeTarget(BecomeTarget),
+    ExecTarget(ExecTarget),
     /// Run one trial in a network namespace of its own: one line of JSON on standard input, one on standard output
     #[command(hide = true)]
     ObservedTrial(ObservedTrial),
@@ -229,9 +229,9 @@ pub(crate) struct Report {
     pub(crate) out: Option<PathBuf>,
 }
 
-/// Arguments of `keep-target`.
+/// Arguments of `supervise-target`.
 #[derive(Debug, Args)]
-pub(crate) struct KeepTarget {
+pub(crate) struct SuperviseTarget {
     /// The target's file
     #[arg(long)]
     pub(crate) file: PathBuf,
@@ -245,9 +245,9 @@ pub(crate) struct KeepTarget {
     pub(crate) cores: Cores,
 }
 
-/// Arguments of `become-target`.
+/// Arguments of `exec-target`.
 #[derive(Debug, Args)]
-pub(crate) struct BecomeTarget {
+pub(crate) struct ExecTarget {
     /// Program and arguments
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<String>,

@@ -1,65 +1,142 @@
 //! What each sub-command does.
 
-mod browser_probe;
-mod cpu_contention;
-mod demo;
-mod list;
+mod internal;
 mod load;
-mod load_worker;
-mod observed_trial;
-mod replay;
+mod output;
 mod report;
 mod run;
 mod serve;
-mod socket_ping;
 mod verify;
 
-use std::io::Write as _;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
+use model::scenario::{Extent, Runs, Scenario};
+use model::settings::Client;
+use server_kit::lifetime;
 
-use crate::cli::{Cli, Command};
-use crate::target::keeper;
+use crate::browsers::{client, probe};
+use crate::cli::{BrowserProbe, Cli, Command, List};
+use crate::demo::Demo;
+use crate::store::BrowserProbes;
+use crate::targets::supervisor;
+use crate::{project, registry};
+use output::{note, print};
 
-/// Does what was asked for.
+/// Runs a sub-command, and returns the exit code of the program.
 ///
 /// # Errors
 ///
 /// When something cannot be set up.
 pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
-    match command {
-        Command::List(arguments) => list::list(&arguments),
-        Command::Run(arguments) => run::run(&arguments),
-        Command::Demo(arguments) => demo::demo(&arguments),
-        Command::Serve(arguments) => serve::serve(&arguments),
+    let done = match command {
+        Command::List(arguments) => list(&arguments),
+        Command::Run(arguments) => return run::run(&arguments),
+        Command::Demo(arguments) => demo(arguments.listen),
+        Command::Serve(arguments) => return serve::serve(&arguments),
         Command::Load => load::load(),
-        Command::LoadWorker => load_worker::load_worker(),
+        Command::LoadWorker => load::load_worker(),
         Command::Report(arguments) => report::report(&arguments),
-        Command::BrowserProbe(arguments) => browser_probe::browser_probe(&arguments),
-        Command::Verify => verify::verify(),
+        Command::BrowserProbe(arguments) => return probe_browsers(&arguments),
+        Command::Verify => return verify::verify(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "pushbench", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
+            Ok(())
         }
-        Command::SocketPingEcho(arguments) => socket_ping::echo(&arguments),
-        Command::CpuContention(cores) => cpu_contention::compute(&cores),
-        Command::SocketPing(arguments) => socket_ping::ping(&arguments),
-        Command::ReplayAnswer => replay::answer(),
-        Command::KeepTarget(arguments) => keeper::keep(&arguments),
-        Command::BecomeTarget(arguments) => keeper::become_target(&arguments),
-        Command::ObservedTrial(arguments) => observed_trial::observed_trial(&arguments),
-    }
+        Command::SocketPingEcho(arguments) => internal::socket_ping_echo(&arguments),
+        Command::CpuContention(cores) => internal::cpu_contention(&cores),
+        Command::SocketPing(arguments) => internal::socket_ping(&arguments),
+        Command::ReplayAnswer => internal::replay_answer(),
+        Command::SuperviseTarget(it) => {
+            supervisor::supervise(&it.file, &it.technique, &it.dir, &it.cores.cores)
+        }
+        Command::ExecTarget(arguments) => return supervisor::exec(&arguments.command),
+        Command::ObservedTrial(arguments) => internal::observed_trial(&arguments),
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
-/// Prints a result. A reader that has heard enough (`| head`) is no error.
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("write to standard output")
-        }
-        _ => Ok(()),
+/// `pushbench list`: the techniques, and the scenarios with their questions.
+fn list(arguments: &List) -> anyhow::Result<()> {
+    let text = if arguments.techniques {
+        registry::slugs().join("\n") + "\n"
+    } else if arguments.scenarios {
+        project::all_scenarios(Extent::Full)?.iter().map(|scenario| format!("{}\n", scenario.name)).collect()
+    } else {
+        list_all(&project::all_scenarios(Extent::Full)?)
+    };
+    print(&text)
+}
+
+fn list_all(scenarios: &[Scenario]) -> String {
+    let mut text = "Techniques\n".to_owned();
+    for technique in &registry::TECHNIQUES {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "  {:<22}  {}", technique.slug, technique.about);
     }
+    text.push_str("\nScenarios\n");
+    for scenario in scenarios {
+        let only = match scenario.runs {
+            Runs::ByDefault => "",
+            Runs::Capacity => " (with --capacity)",
+            Runs::WhenNamed => " (only when named)",
+        };
+        let _ = writeln!(text, "  {:<22}  {}{only}", scenario.name, scenario.question);
+    }
+    text
+}
+
+/// `pushbench demo`: the page that shows every technique at once.
+fn demo(listen: SocketAddr) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("start the demo's runtime")?.block_on(async {
+        let demo = Demo::bind(listen).await?;
+        print(&invitation(demo.address()?))?;
+        demo.serve(async {
+            tokio::select! {
+                () = lifetime::end_of_input() => {}
+                // Without a handler, Ctrl-C ends the process all the same.
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        })
+        .await
+    })
+}
+
+fn invitation(address: SocketAddr) -> String {
+    let reach = if address.ip().is_loopback() {
+        "Only this machine can see it; --listen names another address."
+    } else {
+        "Everybody who can reach this address can see it and move its controls."
+    };
+    format!("The demo is at http://{address}/\n{reach} It ends with Ctrl-C, or when standard input ends.\n")
+}
+
+/// `pushbench browser-probe`: what browsers do, into a folder.
+fn probe_browsers(arguments: &BrowserProbe) -> anyhow::Result<ExitCode> {
+    let clients = clients_to_probe(arguments);
+    std::fs::create_dir_all(&arguments.out)
+        .with_context(|| format!("make the folder {}", arguments.out.display()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = runtime.context("start the browser probe's runtime")?.block_on(probe::probe(&clients));
+    BrowserProbes::in_folder(&arguments.out).keep(&result)?;
+    for (client, why) in &result.failed {
+        note(&format!("failed: browser probe of {}: {why}", client::name(*client)));
+    }
+    Ok(if result.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The named clients, or all that are installed.
+fn clients_to_probe(arguments: &BrowserProbe) -> Vec<Client> {
+    if !arguments.clients.is_empty() {
+        return arguments.clients.iter().map(|&client| client.into()).collect();
+    }
+    let (installed, missing) = probe::installed();
+    for why in missing {
+        note(&format!("skipped: {why}"));
+    }
+    installed
 }

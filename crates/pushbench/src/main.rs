@@ -3,50 +3,34 @@
 //!
 //! # Layout
 //!
-//! - [`cli`], [`commands`]: what can be asked for, and what is done about it
+//! - [`cli`], [`commands`]: the command line, and what each sub-command does
 //! - [`registry`]: the techniques, once and in order
-//! - [`project`]: where scenarios, results and report lie
+//! - [`project`], [`evidence`]: the project's files: scenarios, targets, claims and published comparisons
 //! - [`plan`], [`search`]: which trials in which order; how a technique's capacity is searched for
-//! - [`runner`], [`trial`], [`processes`]: goes through the plan; one trial, and the children that make it
-//! - [`target`]: servers that somebody else wrote
-//! - [`counters`]: trials whose server runs under a tool that counts
-//! - [`namespace`]: a trial alone in a network, where the kernel's counters see nothing else
-//! - [`browsers`]: pages of real browsers as subscribers, and what browsers do beside the trials
-//! - [`page_files`]: the files of the web pages
-//! - [`store`], [`histograms`]: a run's folder
-//! - [`host`], [`provenance`], [`socket_ping`]: the machine, the program, and what a bare socket costs here
-//! - [`evidence`]: claims and published figures that a run decides or measures
-//! - [`demo`]: one live feed by every technique, on a page
-//! - [`progress`], [`summary`], [`interrupt`]: what is shown, and Ctrl-C
+//! - [`runner`]: runs the plan, shows its progress, and prints the summary
+//! - [`supervisor`]: one trial, and the processes that it consists of
+//! - [`targets`]: servers of other projects
+//! - [`store`]: a run's folder, and the description of the machine and the program in it
+//! - [`replay`]: printed exchanges of publications, sent again and counted
+//! - [`browsers`], [`page_files`], [`demo`]: what runs in a browser
 
 mod browsers;
 mod cli;
 mod commands;
-mod counters;
 mod demo;
 mod evidence;
 #[cfg(test)]
 mod fixture;
-mod histograms;
-mod host;
-mod interrupt;
-mod namespace;
 mod page_files;
 mod plan;
-mod processes;
-mod progress;
 mod project;
-mod provenance;
 mod registry;
 mod replay;
 mod runner;
 mod search;
-mod socket_ping;
 mod store;
-mod summary;
-mod tail;
-mod target;
-mod trial;
+mod supervisor;
+mod targets;
 
 use std::io::Write as _;
 use std::process::ExitCode;

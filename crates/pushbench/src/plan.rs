@@ -14,7 +14,7 @@ use model::trial::{TrialKey, TrialRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::search::{self, Step};
-use crate::target::{Foreign, entries};
+use crate::targets::{TargetServer, selection};
 
 /// How a searched rate is called among a trial's values.
 const RATE: &str = "events.rate";
@@ -115,7 +115,7 @@ pub(crate) struct Choice<'a> {
     /// The techniques that take part, in the order of the registry.
     pub(crate) techniques: &'a [&'a str],
     /// Servers that somebody else wrote, for the scenarios that name them.
-    pub(crate) targets: &'a [Foreign],
+    pub(crate) targets: &'a [TargetServer],
     /// How often, if not as the scenarios say.
     pub(crate) repetitions: Option<u32>,
     /// Decides the order, and each trial's own seed.
@@ -139,7 +139,7 @@ impl Plan {
             schema_version: model::SCHEMA_VERSION,
             scenarios: scenarios.iter().map(planned_scenario).collect(),
             trials,
-            targets: choice.targets.iter().map(|foreign| foreign.file.clone()).collect(),
+            targets: choice.targets.iter().map(|server| server.file.clone()).collect(),
         }
     }
 
@@ -196,18 +196,18 @@ fn contestants<'a>(scenario: &'a Scenario, point: &'a Point, choice: &Choice<'a>
     let takes_part = |slug: &&&str| among(&scenario.techniques, slug) && among(&point.techniques, slug);
     let techniques: Vec<&str> = choice.techniques.iter().filter(takes_part).copied().collect();
     let own = techniques.iter().map(|&technique| Contestant { target: None, technique });
-    let named = choice.targets.iter().filter(|foreign| scenario.targets.contains(&foreign.target.name));
-    let others = named.flat_map(|foreign| {
-        let has = techniques.iter().filter(|&&slug| foreign.target.techniques.contains_key(slug));
-        has.map(|&technique| Contestant { target: Some(foreign.target.name.as_str()), technique })
+    let named = choice.targets.iter().filter(|server| scenario.targets.contains(&server.target.name));
+    let others = named.flat_map(|server| {
+        let has = techniques.iter().filter(|&&slug| server.target.techniques.contains_key(slug));
+        has.map(|&technique| Contestant { target: Some(server.target.name.as_str()), technique })
     });
     own.chain(others).collect()
 }
 
 fn cannot(technique: &str, target: Option<&str>, settings: &Settings) -> Option<&'static str> {
     match target {
-        None => entries::own_cannot(technique, settings),
-        Some(_) => entries::cannot(settings),
+        None => selection::why_own_cannot(technique, settings),
+        Some(_) => selection::why_targets_cannot(settings),
     }
 }
 

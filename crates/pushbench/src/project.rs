@@ -237,13 +237,13 @@ mod tests {
 
     use super::*;
     use crate::plan::{Choice, Plan};
-    use crate::target::Foreign;
+    use crate::targets::TargetServer;
 
     /// Of all scenarios of a set with the targets that they name, in seconds, by name and in all.
     fn expected_s(set: Runs, extent: Extent) -> (BTreeMap<String, u64>, u64) {
         let scenarios = scenarios(&[], set, extent).unwrap();
         let named: BTreeSet<&String> = scenarios.iter().flat_map(|scenario| &scenario.targets).collect();
-        let targets: Vec<_> = named.into_iter().map(|name| Foreign::named(name).unwrap()).collect();
+        let targets: Vec<_> = named.into_iter().map(|name| TargetServer::named(name).unwrap()).collect();
         let choice = Choice { techniques: &registry::slugs(), targets: &targets, repetitions: None, seed: 7 };
         let mut each_ns: BTreeMap<String, u64> = BTreeMap::new();
         for trial in Plan::new(&scenarios, &choice).trials() {

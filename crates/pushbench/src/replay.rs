@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::processes::Process;
+use crate::supervisor::process::Process;
 
 /// A peer that takes longer than this is gone.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,8 +67,8 @@ async fn one(program: &Path, publication: &str, exchange: &Exchange) -> anyhow::
     let content = "x".repeat(exchange.body as usize);
     let part = Part { request_bytes: request.len(), answer: head(&exchange.response) + &content };
     let mut peer = Process::start("replay's peer", program, ["replay-answer"])?;
-    peer.tell(&serde_json::to_string(&part)?).await?;
-    let address = peer.line(TIMEOUT).await?;
+    peer.write_line(&serde_json::to_string(&part)?).await?;
+    let address = peer.read_line(TIMEOUT).await?;
     let exchanged = timeout(TIMEOUT, exchanged(&address, &request, part.answer.len())).await;
     let (byte_counts, answer) = exchanged.context("the peer is silent")??;
     peer.end().await;

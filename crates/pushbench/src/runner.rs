@@ -1,6 +1,10 @@
 //! Goes through a plan: runs each trial that has no record yet, and keeps what came out of it as it ends.
 
-mod searching;
+pub(crate) mod interrupt;
+mod progress;
+mod quantiles;
+mod search_steps;
+pub(crate) mod summary;
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,21 +17,20 @@ use model::trial::{Counts, Failure, Observed, Side, TrialOutcome, TrialRecord, T
 
 use crate::browsers::client;
 use crate::browsers::probe::{self, ProbeResult};
-use crate::histograms::{self, Tagged};
-use crate::interrupt::Interrupt;
 use crate::plan::{Plan, Trial};
-use crate::progress::Progress;
 use crate::registry;
 use crate::replay;
-use crate::socket_ping;
+use crate::runner::interrupt::Interrupt;
+use crate::runner::progress::Progress;
+use crate::store::histograms::{self, Tagged};
 use crate::store::{BrowserProbes, Store};
-use crate::trial::Stage;
-use searching::Earlier;
+use crate::supervisor::{self, TrialEnv, socket_ping};
+use search_steps::Earlier;
 
 /// A run under way.
 #[derive(Debug)]
 pub(crate) struct Runner<'a> {
-    pub(crate) stage: &'a Stage,
+    pub(crate) env: &'a TrialEnv,
     pub(crate) store: &'a mut Store,
     pub(crate) manifest: &'a mut Manifest,
     pub(crate) interrupt: &'a Interrupt,
@@ -126,7 +129,7 @@ impl Runner<'_> {
     async fn measure(&self, trial: &Trial<'_>, progress: &Progress) -> Measured {
         let started_unix_s = unix_s();
         let started = Instant::now();
-        let ran = self.stage.run(trial).await;
+        let ran = supervisor::run(self.env, trial).await;
         let took_ns = started.elapsed().as_nanos() as u64;
         let (result, histograms, observed) = match ran {
             Ok(ran) => {
@@ -146,7 +149,7 @@ impl Runner<'_> {
     }
 
     async fn measure_socket_ping(&mut self) -> anyhow::Result<()> {
-        let measured = socket_ping::measure(&self.stage.load_program, &self.stage.pinning, self.pings).await;
+        let measured = socket_ping::measure(&self.env.load_program, &self.env.pinning, self.pings).await;
         let pings = self.store.keep_socket_ping(&measured.context("measure the socket ping")?, unix_s())?;
         self.manifest.socket_ping = socket_ping::describe(&pings);
         self.store.write_manifest(self.manifest)
@@ -154,7 +157,7 @@ impl Runner<'_> {
 
     async fn replay_literature(&mut self) -> anyhow::Result<()> {
         if self.manifest.replays.is_empty() {
-            let replays = replay::all(&self.stage.load_program, &self.manifest.publications).await;
+            let replays = replay::all(&self.env.load_program, &self.manifest.publications).await;
             self.manifest.replays = replays.context("replay what was printed")?;
         }
         self.store.write_manifest(self.manifest)

@@ -3,6 +3,9 @@
 
 mod atomic;
 mod browser_probes;
+pub(crate) mod histograms;
+pub(crate) mod host;
+pub(crate) mod provenance;
 mod runs;
 mod table;
 
@@ -17,9 +20,10 @@ use model::trial::TrialRecord;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::histograms::{self, Tagged};
 use crate::plan::{Part, Plan, Trial};
 use crate::search::{CapacitySearch, Found, Next};
+
+use histograms::Tagged;
 
 pub(crate) use browser_probes::BrowserProbes;
 pub(crate) use runs::{newest, newest_unfinished};

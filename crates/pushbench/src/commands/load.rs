@@ -1,29 +1,37 @@
-//! `pushbench load`: the load generator of one trial, in a process of its own.
+//! `pushbench load`: the load generator of one trial, in a process of its own; and `pushbench load-worker`: one of several such
+//! processes, started by the first.
 
 use std::io::{self, BufRead as _, Read as _};
-use std::process::{Command, ExitCode};
+use std::process::Command;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
 
 use anyhow::{Context as _, bail};
 use loadgen::trial;
 use model::trial::TrialSpec;
+use rustix::process::{Signal, set_parent_process_death_signal};
 
-use super::{load_worker, print};
+use super::output::print;
 use crate::browsers::client::browser_of;
 use crate::browsers::page_driver;
 use crate::registry;
 
+/// The hidden sub-command of a further load process.
+const LOAD_WORKER: &str = "load-worker";
 const LONGEST_LINE: u64 = 1024 * 1024;
 
-pub(super) fn load() -> anyhow::Result<ExitCode> {
-    let spec = read_spec()?;
+pub(super) fn load() -> anyhow::Result<()> {
+    let line = read_line().context("read the trial's spec")?;
+    let spec: TrialSpec =
+        serde_json::from_str(&line).context("read the trial's spec: one line of JSON on standard input")?;
     let Some((_, technique)) = registry::find(&spec.technique) else {
         bail!("there is no technique {}; there are: {}", spec.technique, registry::slugs().join(", "));
     };
-    std::thread::spawn(end_with_the_input);
+    thread::spawn(end_with_the_input);
     let own = std::env::current_exe().context("find the own program")?;
     let worker = || {
         let mut command = Command::new(&own);
-        command.arg(load_worker::SUB_COMMAND);
+        command.arg(LOAD_WORKER);
         command
     };
     let outcome = match browser_of(spec.settings.client) {
@@ -34,13 +42,25 @@ pub(super) fn load() -> anyhow::Result<ExitCode> {
         }),
     };
     let outcome = outcome.context("run the trial")?;
-    print(&(serde_json::to_string(&outcome).context("encode the outcome")? + "\n"))?;
-    Ok(ExitCode::SUCCESS)
+    print(&(serde_json::to_string(&outcome).context("encode the outcome")? + "\n"))
 }
 
-fn read_spec() -> anyhow::Result<TrialSpec> {
-    let line = read_line().context("read the trial's spec")?;
-    serde_json::from_str(&line).context("read the trial's spec: one line of JSON on standard input")
+pub(super) fn load_worker() -> anyhow::Result<()> {
+    // The end of its input ends it, too, but not while it is stopped.
+    set_parent_process_death_signal(Some(Signal::KILL)).context("end with the load generator")?;
+    let (sender, commands) = mpsc::channel();
+    thread::spawn(move || relay(&sender));
+    let subscribe = |slug: &str| Some(registry::find(slug)?.1.subscribe);
+    trial::run_load_worker(&commands, &mut io::stdout().lock(), subscribe).context("run a load worker")
+}
+
+/// Passes every line of standard input on. Its end means that nobody awaits the outcome, and ends the process.
+fn relay(commands: &Sender<String>) {
+    for line in io::stdin().lock().lines().map_while(Result::ok) {
+        // It may have failed already when it is asked to finish.
+        let _ = commands.send(line);
+    }
+    std::process::exit(2);
 }
 
 /// The first line of standard input.
@@ -50,11 +70,11 @@ pub(super) fn read_line() -> io::Result<String> {
     Ok(line)
 }
 
-/// The parent process holds this standard input open; its end means that nobody awaits the outcome.
+/// The process that started this one holds its standard input open. Its end means that nobody awaits the outcome.
 pub(super) fn end_with_the_input() {
-    // An error ends the input as surely as its end does.
+    // An error ends the input as well.
     let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-    // A server that is just stopped for a stall would otherwise stay so, and could not hear that its own input ended.
+    // A server that is stopped for a stall would stay stopped, and could not read the end of its own input.
     loadgen::faults::release_server();
     std::process::exit(2);
 }

@@ -1,7 +1,6 @@
 //! `pushbench run`: plan, trials, table, report.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -13,17 +12,20 @@ use model::settings::Client;
 use model::target::Target;
 use model::trial::{TrialRecord, TrialResult};
 
-use super::{print, report};
+use super::output::{note, print};
+use super::report;
 use crate::browsers::eligibility;
 use crate::cli::Run;
-use crate::host::{self, Pinning};
-use crate::interrupt::{self, Interrupt};
 use crate::plan::{self, Choice, Plan, Trial};
+use crate::runner::interrupt::{self, Interrupt};
+use crate::runner::summary;
 use crate::runner::{Ended, Runner, unix_s};
+use crate::store::host::{self, Pinning};
+use crate::store::provenance;
 use crate::store::{self, Store};
-use crate::target::{Foreign, entries};
-use crate::trial::Stage;
-use crate::{counters, evidence, namespace, project, provenance, registry, socket_ping, summary};
+use crate::supervisor::{TrialEnv, counters, namespace, socket_ping};
+use crate::targets::{TargetServer, selection};
+use crate::{evidence, project, registry};
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
@@ -42,7 +44,7 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     }
     if !arguments.no_report && begun.store.records().iter().any(|record| record.result.outcome().is_some()) {
         let runs = [begun.store.dir().to_owned()];
-        print(&report::render(&runs, &report_of(begun.store.dir()))?)?;
+        print(&report::render(&runs, &report::beside(begun.store.dir()))?)?;
     }
     Ok(begun.verdict())
 }
@@ -52,7 +54,7 @@ pub(super) struct Begun {
     pub(super) store: Store,
     pub(super) plan: Plan,
     manifest: Manifest,
-    targets: Vec<Foreign>,
+    targets: Vec<TargetServer>,
 }
 
 /// Plans a run, and makes its folder.
@@ -63,19 +65,19 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let clients: Vec<Client> = arguments.clients.iter().map(|&client| client.into()).collect();
     let (scenarios, not_by_browsers) = eligibility::fit(scenarios, &clients);
     if !not_by_browsers.is_empty() {
-        say(&format!(
+        note(&format!(
             "with a browser among the clients, all have at most {} subscribers",
             eligibility::MOST_SUBSCRIBERS
         ));
     }
     let mut scenarios = scenarios;
-    let entries = entries::gather(&mut scenarios, &arguments.targets)?;
-    for name in &entries.posted {
-        say(&format!("{name}: events are published by POST to every server, since targets take part"));
+    let selected = selection::select(&mut scenarios, &arguments.targets)?;
+    for name in &selected.posted {
+        note(&format!("{name}: events are published by POST to every server, since targets take part"));
     }
     let unusable = unobservable.iter().chain(&uncountable);
-    for Skipped { what, why } in unusable.chain(&not_by_browsers).chain(&entries.skipped) {
-        say(&format!("skipped: {what}: {why}"));
+    for Skipped { what, why } in unusable.chain(&not_by_browsers).chain(&selected.skipped) {
+        note(&format!("skipped: {what}: {why}"));
     }
     let techniques: Vec<&str> = registry::slugs()
         .into_iter()
@@ -85,12 +87,12 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
         .collect();
     // Half of the bits, so that it can be typed again.
     let seed = arguments.seed.unwrap_or_else(|| u64::from(fastrand::u32(..)));
-    let targets = &entries.targets;
+    let targets = &selected.targets;
     let choice = Choice { techniques: &techniques, targets, repetitions: arguments.repetitions, seed };
     let plan = Plan::new(&scenarios, &choice);
     let unsupported = plan::left_out(&scenarios, &choice);
     for Skipped { what, why } in &unsupported {
-        say(&format!("skipped: {what}: {why}"));
+        note(&format!("skipped: {what}: {why}"));
     }
     if plan.trials.is_empty() && scenarios.is_empty() {
         bail!("there is nothing to run: no scenario is left");
@@ -102,14 +104,14 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     skip_as_unobservable(&mut manifest.skipped, unobservable);
     skip_as_unobservable(&mut manifest.skipped, uncountable);
     manifest.skipped.extend(not_by_browsers);
-    skip_as_unobservable(&mut manifest.skipped, entries.skipped);
+    skip_as_unobservable(&mut manifest.skipped, selected.skipped);
     manifest.skipped.extend(unsupported);
-    manifest.targets = entries.targets.iter().map(Foreign::info).collect();
+    manifest.targets = selected.targets.iter().map(TargetServer::info).collect();
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     manifest.publications = evidence::measured_by(&names)?;
     manifest.claims = evidence::decided_by(&scenarios)?;
     let store = Store::create(results, &manifest, &plan)?;
-    Ok(Begun { store, manifest, plan, targets: entries.targets })
+    Ok(Begun { store, manifest, plan, targets: selected.targets })
 }
 
 /// The scenarios that are named, or one of the two sets.
@@ -124,11 +126,12 @@ fn resume(dir: &Path) -> anyhow::Result<Begun> {
     if let Some(trial) = plan.trials().find(|trial| registry::find(&trial.planned.technique).is_none()) {
         bail!("its plan has the technique {}, which this pushbench does not know", trial.planned.technique);
     }
-    let targets: Vec<_> = plan.targets.iter().map(|file| Foreign::read(file)).collect::<Result<_, _>>()?;
+    let targets: Vec<_> =
+        plan.targets.iter().map(|file| TargetServer::read(file)).collect::<Result<_, _>>()?;
     let known = |target: &Target| {
         manifest.targets.iter().any(|known| known.name == target.name && known.text == target.text)
     };
-    if let Some(changed) = targets.iter().find(|foreign| !known(&foreign.target)) {
+    if let Some(changed) = targets.iter().find(|server| !known(&server.target)) {
         bail!("the target {} has changed since the run began; start a new run", changed.target.name);
     }
     Ok(Begun { store, manifest, plan, targets })
@@ -161,7 +164,7 @@ impl Begun {
     pub(super) fn go_on(&mut self, arguments: &Run, interrupt: &Interrupt) -> anyhow::Result<Ended> {
         let sockets = tempfile::tempdir().context("make a folder for the feeds' sockets")?;
         let own = std::env::current_exe().context("find the own program")?;
-        let stage = Stage {
+        let env = TrialEnv {
             server_program: arguments.server_program.clone().unwrap_or_else(|| own.clone()),
             load_program: own,
             pinning: Pinning {
@@ -176,7 +179,7 @@ impl Begun {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (store, manifest) = (&mut self.store, &mut self.manifest);
         let mut runner = Runner {
-            stage: &stage,
+            env: &env,
             store,
             manifest,
             interrupt,
@@ -197,7 +200,7 @@ impl Begun {
         let done = self.plan.trials().filter(|trial| self.store.is_done(trial)).count();
         let places = self.plan.trials.len();
         let searches = self.plan.trials().any(|trial| trial.point.search.is_some());
-        say(&format!(
+        note(&format!(
             "interrupted after {done} of {places} {}; go on with: pushbench run --resume {}",
             if searches { "trials and searches" } else { "trials" },
             self.store.dir().display()
@@ -210,7 +213,7 @@ impl Begun {
             0 => ExitCode::SUCCESS,
             count => {
                 let trials = if count == 1 { "1 trial".to_owned() } else { format!("{count} trials") };
-                say(&format!("{trials} failed or lost events; the records say which and why"));
+                note(&format!("{trials} failed or lost events; the records say which and why"));
                 ExitCode::FAILURE
             }
         }
@@ -286,10 +289,12 @@ fn announce(plan: &Plan, store: &Store, manifest: &Manifest) -> u64 {
     let total_ns = left_ns + 2 * socket_ping::expected_ns(socket_ping::pings_beside(left_ns));
     let cores = match (&manifest.host.server_cores[..], &manifest.host.load_cores[..]) {
         ([], _) => "not pinned, since there is only one core".to_owned(),
-        (server, load) => format!("server on core {}, load on core {}", listed(server), listed(load)),
+        (server, load) => {
+            format!("server on core {}, load on core {}", host::listed(server), host::listed(load))
+        }
     };
     let names: Vec<_> = plan.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
-    say(&format!(
+    note(&format!(
         "{}: {}, seed {}, {cores}; about {}",
         names.join(", "),
         counted(&left),
@@ -318,20 +323,6 @@ fn counted(left: &[Trial<'_>]) -> String {
         (0, searches) => format!("{searches} searches"),
         (trials, searches) => format!("{trials} trials and {searches} searches"),
     }
-}
-
-fn listed(cores: &[u32]) -> String {
-    cores.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
-}
-
-fn report_of(run: &Path) -> PathBuf {
-    project::report_beside(run.parent().unwrap_or(Path::new("")))
-}
-
-/// Progress and advice go to standard error.
-fn say(line: &str) {
-    // A reader that has gone away is no reason to fail.
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[cfg(test)]

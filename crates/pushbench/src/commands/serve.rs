@@ -21,9 +21,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::browsers::client::browser_of;
 use crate::cli::{Application, Serve};
-use crate::host;
 use crate::page_files;
 use crate::registry::{self, Technique};
+use crate::store::host;
 
 pub(super) fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
     os::raise_open_files().context("raise the number of open files")?;

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use model::trial::{TrialOutcome, TrialRecord, TrialResult};
 
-use super::print;
+use super::output::print;
 use super::run::{Begun, begin};
 use crate::cli::Run;
-use crate::interrupt::{self, Interrupt};
 use crate::runner::Ended;
+use crate::runner::interrupt::{self, Interrupt};
 use crate::store::Store;
 
 pub(super) fn verify() -> anyhow::Result<ExitCode> {

@@ -55,12 +55,12 @@ fn only_chosen_techniques_take_part_as_often_as_asked() {
 }
 
 /// A server that somebody else wrote, with two of the registry's techniques.
-fn foreign(name: &str) -> Foreign {
+fn foreign(name: &str) -> TargetServer {
     let text = "label = \"x\"\nabout = \"y\"\naddress = \"127.0.0.1:1\"\n[publish]\npath = \"/p\"\n\
                 [techniques.websocket]\npath = \"/w\"\n[techniques.long-polling]\npath = \"/l\"\n";
     let known = ["long-polling", "websocket"];
     let target = model::target::Target::parse(text, "x.toml", name, &known);
-    Foreign { target: target.unwrap_or_else(|error| panic!("{error}")), file: "x.toml".into() }
+    TargetServer { target: target.unwrap_or_else(|error| panic!("{error}")), file: "x.toml".into() }
 }
 
 /// With these lines in the scenario, who is planned, and what is said to be left out.

@@ -72,7 +72,7 @@ fn a_target_supervisor_that_is_killed_takes_the_target_with_it() {
     let sandbox = sandbox();
     let mut running = start(&sandbox);
     let ours = [sandbox.descendant("/server ").pid, sandbox.descendant("sleep 601").pid];
-    sandbox.descendant("pushbench keep-target").kill();
+    sandbox.descendant("pushbench supervise-target").kill();
     running.until_progress("FAILED: ");
     crate::sandbox::until("the target has ended", || {
         !sandbox.descendants().iter().any(|left| ours.contains(&left.pid))

@@ -1,0 +1,269 @@
+//! How far a run is, on standard error: a bar on a terminal, one plain line a trial elsewhere. No colours, so there is
+//! nothing that `NO_COLOR` would have to turn off.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use indicatif::{ProgressBar, ProgressStyle};
+use model::quantity::show_duration;
+use model::trial::{Counts, TrialOutcome, TrialResult, Verdict};
+
+use crate::plan::{Plan, Trial};
+use crate::runner::quantiles::{OneIn, P50, P99};
+use crate::search::Found;
+
+/// Shows the trials of a run as they end.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    shown: Shown,
+    total: usize,
+    title_width: usize,
+    left: TimeLeft,
+}
+
+#[derive(Debug)]
+enum Shown {
+    Bar(ProgressBar),
+    Lines,
+}
+
+/// What is left, corrected by how long the trials so far really took.
+#[derive(Debug, Default)]
+struct TimeLeft {
+    planned_ns: u64,
+    done_planned_ns: u64,
+    done_took_ns: u64,
+}
+
+impl Progress {
+    /// For all trials of `plan`, of which those that are still to run are expected to take `planned_ns`.
+    pub(crate) fn new(plan: &Plan, planned_ns: u64) -> Self {
+        let total = plan.trials.len();
+        let title_width = plan.trials().map(|trial| width(&trial)).max().unwrap_or(0);
+        let shown = if std::io::stderr().is_terminal() { Shown::Bar(bar(total)) } else { Shown::Lines };
+        Self { shown, total, title_width, left: TimeLeft { planned_ns, ..TimeLeft::default() } }
+    }
+
+    /// A trial begins.
+    pub(crate) fn begin(&self, trial: &Trial<'_>) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.set_message(format!("{}  {}", trial.title(), show_left(self.left.ns())));
+        }
+    }
+
+    /// A trial has ended, with these delivery latencies in nanoseconds.
+    pub(crate) fn end(
+        &mut self,
+        trial: &Trial<'_>,
+        result: &TrialResult,
+        delivery: Option<&Histogram<u64>>,
+        took_ns: u64,
+    ) {
+        self.left.done(trial.expected_ns(), took_ns);
+        let line = self.line(trial, &told(result, delivery));
+        match (&self.shown, result) {
+            (Shown::Bar(bar), TrialResult::Complete(_)) => bar.inc(1),
+            (Shown::Bar(bar), _) => {
+                bar.inc(1);
+                bar.println(line);
+            }
+            (Shown::Lines, _) => self.note(&line),
+        }
+    }
+
+    /// A step of a search has ended.
+    pub(crate) fn step(
+        &self,
+        trial: &Trial<'_>,
+        result: &TrialResult,
+        delivery: Option<&Histogram<u64>>,
+        verdict: &Verdict,
+    ) {
+        if let Shown::Lines = self.shown {
+            let figures =
+                result.outcome().map_or_else(String::new, |outcome| figures(outcome, delivery) + "  ");
+            self.note(&self.line(trial, &format!("{figures}{}", judged(verdict))));
+        }
+    }
+
+    /// A trial at a share of the capacity has ended.
+    pub(crate) fn load(&self, trial: &Trial<'_>, result: &TrialResult, delivery: Option<&Histogram<u64>>) {
+        if let Shown::Lines = self.shown {
+            self.note(&self.line(trial, &told(result, delivery)));
+        }
+    }
+
+    /// A search has ended, with all that was run behind it. `took_ns` is none when a part of it was run before.
+    pub(crate) fn found(&mut self, trial: &Trial<'_>, found: &Found, took_ns: Option<u64>) {
+        match took_ns {
+            Some(took_ns) => self.left.done(trial.expected_ns(), took_ns),
+            None => self.left.drop(trial.expected_ns()),
+        }
+        let line = self.line(trial, &format!("CAPACITY {}", found.show()));
+        if let Shown::Bar(bar) = &self.shown {
+            bar.inc(1);
+        }
+        self.note(&line);
+    }
+
+    /// A trial was run before.
+    pub(crate) fn already_there(&self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.inc(1);
+        }
+    }
+
+    /// Something else worth a line.
+    pub(crate) fn note(&self, line: &str) {
+        match &self.shown {
+            Shown::Bar(bar) => bar.println(line),
+            // A reader that has gone away is no reason to stop measuring.
+            Shown::Lines => drop(writeln!(std::io::stderr(), "{line}")),
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, trial: &Trial<'_>, told: &str) -> String {
+        let (width, title_width) = (self.total.to_string().len(), self.title_width);
+        format!(
+            "[{:>width$}/{}] {:<title_width$}  {told}  {}",
+            trial.index + 1,
+            self.total,
+            trial.title(),
+            show_left(self.left.ns())
+        )
+    }
+}
+
+impl TimeLeft {
+    fn done(&mut self, planned_ns: u64, took_ns: u64) {
+        self.done_planned_ns += planned_ns;
+        self.done_took_ns += took_ns;
+    }
+
+    fn drop(&mut self, planned_ns: u64) {
+        self.planned_ns = self.planned_ns.saturating_sub(planned_ns);
+    }
+
+    fn ns(&self) -> u64 {
+        let left = self.planned_ns.saturating_sub(self.done_planned_ns);
+        match self.done_planned_ns {
+            0 => left,
+            done => (left as f64 * self.done_took_ns as f64 / done as f64) as u64,
+        }
+    }
+}
+
+/// Of the longest title at this place: a search's trials name their rates.
+fn width(trial: &Trial<'_>) -> usize {
+    const LONGEST_RATE: usize = " 123400/s".len();
+    trial.title().chars().count() + if trial.point.search.is_some() { LONGEST_RATE } else { 0 }
+}
+
+fn bar(total: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("[{pos}/{len}] {bar:24} {wide_msg}");
+    let bar = ProgressBar::new(total as u64).with_style(style.expect("the template is a constant"));
+    bar.enable_steady_tick(Duration::from_secs(1));
+    bar
+}
+
+/// Whole seconds: more would only flicker.
+fn show_left(ns: u64) -> String {
+    match ns.div_ceil(1_000_000_000) {
+        0 => "done".to_owned(),
+        seconds => format!("{} left", show_duration(seconds * 1_000_000_000)),
+    }
+}
+
+fn judged(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Passed => "passed".to_owned(),
+        Verdict::Failed { why } => format!("failed: {why}"),
+        Verdict::NotJudged { why } => format!("not judged: {why}"),
+    }
+}
+
+fn told(result: &TrialResult, delivery: Option<&Histogram<u64>>) -> String {
+    match result {
+        TrialResult::Complete(outcome) => figures(outcome, delivery),
+        TrialResult::Incomplete(outcome) => {
+            format!("{}  {}", figures(outcome, delivery), missing(&outcome.counts))
+        }
+        TrialResult::Failed(failure) => format!("FAILED: {}", failure.reason),
+    }
+}
+
+fn missing(counts: &Counts) -> String {
+    match counts.lost {
+        0 => format!(
+            "MISSING {} of {} at the application",
+            counts.uplink_due.saturating_sub(counts.uplink_received),
+            counts.uplink_due
+        ),
+        missing => format!("MISSING {missing} of {}", counts.expected),
+    }
+}
+
+fn figures(outcome: &TrialOutcome, delivery: Option<&Histogram<u64>>) -> String {
+    let Some(delivery) = delivery else { return "nothing was delivered".to_owned() };
+    let quantile = |quantile: OneIn| show_quantile(quantile.of(delivery, outcome.counts.lost));
+    let warned = if outcome.warnings.is_empty() { "" } else { "  (warnings)" };
+    format!("p50 {:>9}  p99 {:>9}{warned}", quantile(P50), quantile(P99))
+}
+
+/// A latency, or a dash where the sample bounds none.
+pub(crate) fn show_quantile(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "–".to_owned(), show_time)
+}
+
+/// A latency at three significant digits.
+fn show_time(ns: u64) -> String {
+    let (value, unit) = match ns {
+        1_000_000_000.. => (ns as f64 / 1e9, "s"),
+        1_000_000.. => (ns as f64 / 1e6, "ms"),
+        _ => (ns as f64 / 1e3, "µs"),
+    };
+    let digits = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.digits$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_three_digits() {
+        for (ns, wanted) in [
+            (0, "0.00 µs"),
+            (31_500, "31.5 µs"),
+            (120_000, "120 µs"),
+            (1_234_567, "1.23 ms"),
+            (1_400_000_000, "1.40 s"),
+        ] {
+            assert_eq!(show_time(ns), wanted);
+        }
+    }
+
+    #[test]
+    fn the_time_left_follows_what_the_trials_really_took() {
+        let mut left = TimeLeft { planned_ns: 10_000, ..TimeLeft::default() };
+        assert_eq!(left.ns(), 10_000);
+        left.done(2_000, 3_000);
+        assert_eq!(left.ns(), 12_000);
+        left.drop(4_000);
+        assert_eq!(left.ns(), 6_000);
+    }
+}

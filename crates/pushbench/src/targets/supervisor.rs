@@ -1,0 +1,252 @@
+//! The process that runs a target: `pushbench supervise-target`.
+//!
+//! It lives as long as its standard input is open. At its end it asks the target to end by a signal, and then kills it,
+//! with all that it started. If the supervisor itself is killed, the kernel sends that signal. Processes whose parent has
+//! ended become children of the supervisor, so none escapes.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, bail};
+use model::target::Server;
+use os::process_tree;
+use protocol::ready::ReadyLine;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
+
+use super::launch::{Launch, check_ready};
+use super::target_server::{TargetServer, search_path};
+use crate::store::host::with_cores;
+
+/// The hidden sub-command that runs a target.
+const SUPERVISE: &str = "supervise-target";
+/// The hidden sub-command that becomes the target's program.
+const EXEC: &str = "exec-target";
+
+/// From one check whether it is ready to the next.
+const POLL: Duration = Duration::from_millis(10);
+/// How long processes may take to end when they are asked to.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long they may take when they are killed.
+const KILL_LIMIT: Duration = Duration::from_secs(2);
+/// From one check whether they have ended to the next.
+const POLL_END: Duration = Duration::from_millis(5);
+
+/// Runs a target until standard input ends.
+///
+/// # Errors
+///
+/// When it cannot be started, is not ready in time, or ends by itself.
+pub(crate) fn supervise(file: &Path, technique: &str, dir: &Path, cores: &[u32]) -> anyhow::Result<()> {
+    let server = TargetServer::read(file)?;
+    if let Server::Running(address) = server.target.server {
+        return watch_running(&server, address, technique);
+    }
+    let result = run_started(&server, technique, dir, cores);
+    // The target's own files in it are not needed any more.
+    let _ = fs::remove_dir_all(dir);
+    result
+}
+
+/// The other sub-command: becomes the target's program, which ends with the supervisor.
+///
+/// # Errors
+///
+/// When its program cannot be started.
+pub(crate) fn exec(command: &[String]) -> anyhow::Result<ExitCode> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
+        .context("end with the supervisor")?;
+    let (program, words) = command.split_first().context("a command without a program")?;
+    let error = Command::new(program).args(words).exec();
+    Err(error).with_context(|| format!("start {program}"))
+}
+
+fn watch_running(server: &TargetServer, address: SocketAddr, technique: &str) -> anyhow::Result<()> {
+    let deadline = deadline(server);
+    loop {
+        match check_ready(address, server.target.ready.path.as_deref()) {
+            Ok(()) => break,
+            Err(why) if Instant::now() >= deadline => bail!("{}", not_ready(server, &why)),
+            Err(_) => std::thread::sleep(POLL),
+        }
+    }
+    print_ready_line(technique, address, std::process::id())?;
+    io::copy(&mut io::stdin().lock(), &mut io::sink()).context("wait for the end of standard input")?;
+    Ok(())
+}
+
+fn run_started(server: &TargetServer, technique: &str, dir: &Path, cores: &[u32]) -> anyhow::Result<()> {
+    adopt_orphans().context("adopt what the target leaves")?;
+    os::pin(cores).context("stay on the server's cores")?;
+    let launch = Launch::prepare(server, dir)?.context("a target without a command")?;
+    let root = start(&launch)?;
+    let watched = watch(server, technique, &launch, root);
+    end_descendants();
+    watched
+}
+
+/// Its output goes to this process's standard error, which pushbench reads.
+fn start(launch: &Launch) -> anyhow::Result<Pid> {
+    let output = || io::stderr().as_fd().try_clone_to_owned().context("share standard error");
+    let own = std::env::current_exe().context("find the own program")?;
+    let child = Command::new(own)
+        .args([EXEC, "--"])
+        .args(&launch.command)
+        .current_dir(&launch.folder)
+        .env("PATH", search_path())
+        .stdin(Stdio::null())
+        .stdout(output()?)
+        .stderr(output()?)
+        .spawn()
+        .with_context(|| format!("start {}", launch.command[0]))?;
+    // From here on it is waited for by its process id alone.
+    Pid::from_raw(child.id().cast_signed()).context("a process without an id")
+}
+
+/// Waits until it is ready, prints the ready line, and waits for the end of standard input.
+fn watch(server: &TargetServer, technique: &str, launch: &Launch, root: Pid) -> anyhow::Result<()> {
+    let gone = rustix::process::pidfd_open(root, PidfdFlags::empty()).context("watch the target")?;
+    let deadline = deadline(server);
+    loop {
+        match check_ready(launch.address, server.target.ready.path.as_deref()) {
+            Ok(()) => break,
+            Err(why) if Instant::now() >= deadline => bail!("{}", not_ready(server, &why)),
+            Err(_) => {}
+        }
+        match wait(&gone, Some(POLL))? {
+            Event::Timeout => {}
+            Event::InputEnded => return Ok(()),
+            Event::TargetEnded => return Err(died(server, root)),
+        }
+    }
+    print_ready_line(technique, launch.address, root.as_raw_nonzero().get().cast_unsigned())?;
+    loop {
+        match wait(&gone, None)? {
+            Event::Timeout => {}
+            Event::InputEnded => return Ok(()),
+            Event::TargetEnded => return Err(died(server, root)),
+        }
+    }
+}
+
+/// What ended a wait.
+enum Event {
+    /// The time limit.
+    Timeout,
+    /// Standard input has ended; nothing is ever written to it.
+    InputEnded,
+    /// The target has ended.
+    TargetEnded,
+}
+
+fn wait(gone: &OwnedFd, limit: Option<Duration>) -> anyhow::Result<Event> {
+    let input = io::stdin();
+    let mut watched = [PollFd::new(gone, PollFlags::IN), PollFd::new(&input, PollFlags::IN)];
+    let limit = limit.map(Timespec::try_from).transpose().context("a time that is too long")?;
+    match rustix::event::poll(&mut watched, limit.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error).context("wait for the target"),
+    }
+    Ok(match watched.map(|watched| !watched.revents().is_empty()) {
+        [true, _] => Event::TargetEnded,
+        [_, true] => Event::InputEnded,
+        _ => Event::Timeout,
+    })
+}
+
+fn deadline(server: &TargetServer) -> Instant {
+    Instant::now() + Duration::from_nanos(server.target.ready.within_ns)
+}
+
+fn not_ready(server: &TargetServer, why: &str) -> String {
+    let seconds = server.target.ready.within_ns as f64 / 1e9;
+    format!("{} was not ready within {seconds} s: {why}", server.target.name)
+}
+
+fn died(server: &TargetServer, root: Pid) -> anyhow::Error {
+    let how = exit_status(root).map_or_else(String::new, |status| how(&status));
+    anyhow!("{} ended by itself{how}", server.target.name)
+}
+
+fn how(status: &WaitStatus) -> String {
+    let mut text = String::new();
+    // Writing to a String does not fail.
+    let _ = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => write!(text, " with exit status {code}"),
+        (None, Some(signal)) => write!(text, " by signal {signal}"),
+        (None, None) => Ok(()),
+    };
+    text
+}
+
+fn print_ready_line(technique: &str, address: SocketAddr, pid: u32) -> anyhow::Result<()> {
+    let ready = ReadyLine { technique: technique.to_owned(), address, feed: None, certificate: None, pid };
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", ready.to_line()).and_then(|()| out.flush()).context("write the ready line")
+}
+
+/// The arguments of the process that runs this target.
+pub(crate) fn arguments(server: &TargetServer, technique: &str, dir: &Path, cores: &[u32]) -> Vec<String> {
+    let mut arguments = vec![SUPERVISE.to_owned(), "--file".to_owned(), server.file.display().to_string()];
+    arguments.extend(["--technique".to_owned(), technique.to_owned()]);
+    arguments.extend(["--dir".to_owned(), dir.display().to_string()]);
+    with_cores(arguments, cores)
+}
+
+/// Makes this process the parent of all processes below it that lose theirs.
+fn adopt_orphans() -> io::Result<()> {
+    // Any process id turns it on.
+    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
+}
+
+/// How the process `root` has ended, if it has; collects every other one that did.
+fn exit_status(root: Pid) -> Option<WaitStatus> {
+    let mut found = None;
+    while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+        if pid == root {
+            found = Some(status);
+        }
+    }
+    found
+}
+
+/// Asks every process below this one to end, and kills what is left after a while.
+fn end_descendants() {
+    // A process that has ended meanwhile is no error.
+    for pid in descendants() {
+        let _ = rustix::process::kill_process(pid, Signal::TERM);
+    }
+    if !ends_within(GRACE, |_| {}) {
+        ends_within(KILL_LIMIT, |pid| {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        });
+    }
+}
+
+fn ends_within(limit: Duration, each: impl Fn(Pid)) -> bool {
+    let start = Instant::now();
+    loop {
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+        let descendants = descendants();
+        if descendants.is_empty() {
+            return true;
+        }
+        descendants.into_iter().for_each(&each);
+        if start.elapsed() >= limit {
+            return false;
+        }
+        std::thread::sleep(POLL_END);
+    }
+}
+
+fn descendants() -> Vec<Pid> {
+    let tree = process_tree(std::process::id()).unwrap_or_default();
+    tree.into_iter().skip(1).filter_map(|pid| Pid::from_raw(pid.cast_signed())).collect()
+}
