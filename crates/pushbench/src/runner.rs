@@ -1,5 +1,6 @@
 //! Goes through a plan: runs each trial that has no record yet, and keeps what came out of it as it ends.
 
+mod earlier;
 pub(crate) mod interrupt;
 mod progress;
 mod quantiles;
@@ -25,7 +26,7 @@ use crate::runner::progress::Progress;
 use crate::store::histograms::{self, Tagged};
 use crate::store::{BrowserProbes, Store};
 use crate::supervisor::{self, TrialEnv, socket_ping};
-use search_steps::Earlier;
+use earlier::Earlier;
 
 /// A run under way.
 #[derive(Debug)]

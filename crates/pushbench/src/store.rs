@@ -18,22 +18,19 @@ use model::calendar;
 use model::manifest::Manifest;
 use model::trial::TrialRecord;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::plan::{Part, Plan, Trial};
 use crate::search::{CapacitySearch, Found, Next};
 
 use histograms::Tagged;
+use runs::{MANIFEST, PLAN, TRIALS, files, read_json};
 
 pub(crate) use browser_probes::BrowserProbes;
 pub(crate) use runs::{newest, newest_unfinished};
 
-const MANIFEST: &str = "manifest.json";
-const PLAN: &str = "plan.json";
 const TABLE: &str = "trials.csv";
 const SCHEMA: &str = "trial.schema.json";
 const FLOOR: &str = "socket-ping.hlog";
-const TRIALS: &str = "trials";
 
 /// A run's folder, and the records that are in it.
 #[derive(Debug)]
@@ -230,21 +227,6 @@ impl Store {
     fn writing(&self, name: &str) -> String {
         format!("write {}", self.dir.join(name).display())
     }
-}
-
-fn files(folder: &Path, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("read the folder {}", folder.display()))?;
-    let mut files: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|found| found == extension))
-        .collect();
-    files.sort();
-    Ok(files)
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
 }
 
 fn file_part(host: &str) -> String {

@@ -1,6 +1,5 @@
 //! A place of the plan that is a search: its trials one after another, and then those at shares of what was found.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use model::manifest::Skipped;
@@ -8,33 +7,10 @@ use model::scenario::Search;
 use model::trial::{SearchStep, TrialRecord, Verdict};
 
 use super::Runner;
+use super::earlier::Earlier;
 use crate::plan::{Part, Plan, Trial};
 use crate::runner::progress::Progress;
 use crate::search::{self, CapacitySearch, Found, Judge, Next, Step};
-
-/// What first repetitions found: later ones begin near it.
-#[derive(Debug, Default)]
-pub(super) struct Earlier(BTreeMap<Subject, f64>);
-
-/// Scenario, point, technique, and whose server.
-type Subject = (usize, usize, String, Option<String>);
-
-impl Earlier {
-    fn of(&self, trial: &Trial<'_>) -> Option<f64> {
-        self.0.get(&subject(trial)).copied()
-    }
-
-    fn note(&mut self, trial: &Trial<'_>, found: &Found) {
-        if let Some(capacity_per_s) = found.capacity_per_s {
-            self.0.entry(subject(trial)).or_insert(capacity_per_s);
-        }
-    }
-}
-
-fn subject(trial: &Trial<'_>) -> Subject {
-    let planned = trial.planned;
-    (planned.scenario, planned.point, planned.technique.clone(), planned.target.clone())
-}
 
 impl Runner<'_> {
     /// Searches for a technique's capacity in one repetition, and runs it at the shares of that which are asked for. What has a

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use model::manifest::Manifest;
+use serde::de::DeserializeOwned;
 
-use super::{MANIFEST, PLAN, TRIALS, files, read_json};
+pub(super) const MANIFEST: &str = "manifest.json";
+pub(super) const PLAN: &str = "plan.json";
+pub(super) const TRIALS: &str = "trials";
 
 /// Runs of one day on one host.
 const MOST_RUNS: u32 = 1_000;
@@ -68,4 +71,20 @@ pub(super) fn new_folder(results: &Path, name: &str) -> io::Result<PathBuf> {
         }
     }
     Err(io::Error::other(format!("there are {MOST_RUNS} runs of {name} already")))
+}
+
+/// The files with this extension in a folder, in the order of their names.
+pub(super) fn files(folder: &Path, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("read the folder {}", folder.display()))?;
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
 }
