@@ -193,12 +193,6 @@ fn transport(settings: &Settings) -> Vec<Rule<'static>> {
             "the kernel would count the connection that fetches the first ticket, which is in no account: leave resumption out, or observed",
         ),
         rule(
-            settings.publisher_in_flight == 0,
-            "publisher_in_flight",
-            "no event may be in flight",
-            "1 at least: each event is posted when there is room for it",
-        ),
-        rule(
             settings.publisher_in_flight > 1 && !is_posted,
             "publisher_in_flight",
             "several events are posted at once, and events are not posted",

@@ -279,6 +279,7 @@ fn impossible_files_are_refused_by_name() {
         ("events.pace = \"burst 0\"", "is not a pace"),
         ("events.rate = \"5/s\"\nrepetitions = 0", "expected a whole number from 1 to 1000, found `0`"),
         ("events.rate = \"5/s\"\nrepetitions = -1", "found `-1`"),
+        ("events.rate = \"5/s\"\npublisher_in_flight = 0", "expected a whole number from 1 to"),
         ("events.rate = \"5/s\"\ntechniques = [\"websockets\"]", "did you mean `websocket`?"),
         ("events.rate = \"5/s\"\nname = \"../x\"", "cannot be a scenario's name"),
         (

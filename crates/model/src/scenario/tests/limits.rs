@@ -147,7 +147,6 @@ fn limits_that_contradict_themselves_are_refused_with_place_and_remedy() {
         ("processes = { server = 2, cpu_contention = 1 }", "several servers, and CPU contention"),
         ("processes.server = 2\npublisher = \"post\"", "write publisher = \"feed\""),
         ("publisher_in_flight = 2", "write publisher = \"post\""),
-        ("publisher = \"post\"\npublisher_in_flight = 0", "expected a whole number from 1 to 16"),
         ("processes.server = 2\nuplink = { rate = \"1/s\" }", "write to = \"application\""),
         ("processes.server = 2\nstall = { at = \"1s\", for = \"1s\" }", "several servers, and a stall"),
         ("restart.at = \"2s\"", "the restart comes at 2 s, and the window ends at 2 s"),
