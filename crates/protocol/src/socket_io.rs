@@ -111,24 +111,6 @@ impl Packet {
         Self { kind, namespace: MAIN.to_owned(), id: None, data, attachments: Vec::new() }
     }
 
-    /// An event's packet of the main namespace, binary if an argument is; with an id, it wants an answer.
-    pub fn event(name: &str, arguments: &[Argument], id: Option<u64>) -> Self {
-        let name = serde_json::to_string(name).expect("a string is JSON");
-        let all = [&[Argument::Json(name.into())], arguments].concat();
-        Self::of_arguments([Kind::Event, Kind::BinaryEvent], &all, id)
-    }
-
-    /// The answer to the event of this id, binary if an argument is.
-    pub fn ack(id: u64, arguments: &[Argument]) -> Self {
-        Self::of_arguments([Kind::Ack, Kind::BinaryAck], arguments, Some(id))
-    }
-
-    fn of_arguments([plain, binary]: [Kind; 2], arguments: &[Argument], id: Option<u64>) -> Self {
-        let (data, attachments) = arguments::encode(arguments);
-        let kind = if attachments.is_empty() { plain } else { binary };
-        Self { id, attachments, ..Self::new(kind, data) }
-    }
-
     /// Its text ("Packet encoding"); the attachments follow it one by one.
     pub fn text(&self) -> Bytes {
         let mut head = String::with_capacity(16 + self.namespace.len() + self.data.len());

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Packet;
+use super::{Kind, Packet};
 
 /// One argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,24 @@ const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 impl Packet {
+    /// An event's packet of the main namespace, binary if an argument is; with an id, it wants an answer.
+    pub fn event(name: &str, arguments: &[Argument], id: Option<u64>) -> Self {
+        let name = serde_json::to_string(name).expect("a string is JSON");
+        let all = [&[Argument::Json(name.into())], arguments].concat();
+        Self::of_arguments([Kind::Event, Kind::BinaryEvent], &all, id)
+    }
+
+    /// The answer to the event of this id, binary if an argument is.
+    pub fn ack(id: u64, arguments: &[Argument]) -> Self {
+        Self::of_arguments([Kind::Ack, Kind::BinaryAck], arguments, Some(id))
+    }
+
+    fn of_arguments([plain, binary]: [Kind; 2], arguments: &[Argument], id: Option<u64>) -> Self {
+        let (data, attachments) = encode(arguments);
+        let kind = if attachments.is_empty() { plain } else { binary };
+        Self { id, attachments, ..Self::new(kind, data) }
+    }
+
     /// What an acknowledgement carries, or an event with its name before it.
     ///
     /// # Errors
@@ -141,7 +159,7 @@ fn first_element(list: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// Data and attachments of these arguments.
-pub(super) fn encode(arguments: &[Argument]) -> (Bytes, Vec<Bytes>) {
+fn encode(arguments: &[Argument]) -> (Bytes, Vec<Bytes>) {
     let (mut data, mut attachments) = (BytesMut::from(&b"["[..]), Vec::new());
     for (at, argument) in arguments.iter().enumerate() {
         if at > 0 {
