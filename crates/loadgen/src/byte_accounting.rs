@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! - [`Tapped`]: a stream that passes through what it is given, and counts it
-//! - [`Classifier`]: the pure part; bytes of a connection in, an [`Account`] out
+//! - [`Classifier`]: the pure part; bytes of a connection in, an [`Account`](model::byte_account::Account) out
 //! - `byte_counts`: why the layers add up
 //! - `http1`, `head`, `body`, `content`, `event_stream`: HTTP/1.1, from the outside in
 //! - `http2`: HTTP/2, whose streams carry the same content

@@ -12,8 +12,8 @@
 //! - [`manifest`]: what a run was, and on what machine
 //! - [`warning`]: what a reader of a figure must know
 //! - [`browser`]: what a browser was found to do
-//! - [`closing`]: what clients see of a WebSocket's end
-//! - [`publications`]: published figures, and how they are measured here
+//! - [`close_case`]: what clients see of a WebSocket's end
+//! - [`publication`]: published figures, and how they are measured here
 //! - [`claim`]: what people say, and how results decide it
 
 pub mod browser;

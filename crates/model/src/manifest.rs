@@ -127,7 +127,7 @@ pub struct ScenarioInfo {
 pub struct PublicationInfo {
     /// Its short name.
     pub id: String,
-    /// The file's text, as [`publications`](crate::publications) describes it.
+    /// The file's text, as [`publication`](crate::publication) describes it.
     pub text: String,
 }
 

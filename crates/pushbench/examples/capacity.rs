@@ -297,7 +297,7 @@ fn run_own(kind: &str, address: SocketAddr) -> Outcome<()> {
 }
 
 async fn poll(worker: &Rc<WorkerContext>, stopper: stop::Stopper) -> Outcome<()> {
-    let subscribe = |index| spawn_local(polling::short(Session::new(&worker, index, 0, None)));
+    let subscribe = |index| spawn_local(polling::short(Session::new(worker, index, 0, None)));
     let clients: Vec<_> = (0..CONNECTIONS).map(subscribe).collect();
     while worker.recorder().counters.requests < OPERATIONS {
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -313,7 +313,7 @@ async fn poll(worker: &Rc<WorkerContext>, stopper: stop::Stopper) -> Outcome<()>
 async fn echoes(worker: &Rc<WorkerContext>) -> Outcome<()> {
     let mut clients = JoinSet::new();
     for index in 0..CONNECTIONS {
-        clients.spawn_local(echo(Session::new(&worker, index, index, None)));
+        clients.spawn_local(echo(Session::new(worker, index, index, None)));
     }
     while let Some(ended) = clients.join_next().await {
         ended??;

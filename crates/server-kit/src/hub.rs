@@ -3,7 +3,7 @@
 //! A message is encoded once, when it is published, and its bytes are shared by all subscribers. They lie one behind another,
 //! so that all that a subscriber has pending, up to 64 KiB, is one [`Run`]. A [`Subscription`] is a cursor into the shared
 //! window, so that a slow subscriber costs no memory: it falls out of the window and gets [`Lagged`], or skips the gap
-//! ([`LagPolicy::Skip`]). Publishing never waits for a subscriber.
+//! ([`LagPolicy::Skip`](crate::settings::LagPolicy::Skip)). Publishing never waits for a subscriber.
 //!
 //! With [`Settings::coalescing`], events are held for so long from the first one on, and released together: one wake-up and one
 //! run for all of them. They are numbered and retained as they come; a subscriber cannot read what is held.

@@ -4,7 +4,7 @@
 //!
 //! - [`close_cases`]: every close code in every client; `cases`: the ways in which a WebSocket ends; `conformance`: what the
 //!   standards require; `case_server`, `misbehaving_server`: the servers; `observers`: the clients
-//! - [`findings`], [`timers`]: what one browser does
+//! - `findings`, [`timers`]: what one browser does
 //! - [`recording_server`]: an HTTP server that records the heads of requests
 
 mod case_server;

@@ -27,7 +27,7 @@ use tools::ToolCounts;
 pub(super) async fn count(env: &TrialEnv, trial: &Trial<'_>, counter: Counter) -> Result<TrialRun, Failure> {
     if trial.point.settings.processes.server > 1 {
         let reason = "counts are those of one server process, and several were asked for";
-        return Err(failed(Side::Supervisor, reason));
+        return Err(failed(Side::Supervisor, &reason));
     }
     let mut half: PlannedPoint = trial.point.clone();
     half.settings.phases.window_ns /= 2;
@@ -36,7 +36,7 @@ pub(super) async fn count(env: &TrialEnv, trial: &Trial<'_>, counter: Counter) -
     let deliveries = run.outcome.counts.delivered.saturating_sub(first.outcome.counts.delivered);
     let Some(difference) = counts.since(&first_counts).filter(|_| deliveries > 0) else {
         let reason = "the whole window brought no more than half of it: nothing is left to count for";
-        return Err(failed(Side::Supervisor, reason));
+        return Err(failed(Side::Supervisor, &reason));
     };
     let of = |which: Counter| (which == counter).then_some(difference.total);
     run.outcome.cost.counted = Some(Counted {
@@ -85,7 +85,7 @@ async fn once(
     // The next trial writes another file; where there is none, reading it has failed already.
     let _ = fs::remove_file(&file);
     let run = run?;
-    let failed = |reason: String| failed(Side::Supervisor, reason);
+    let failed = |reason: String| failed(Side::Supervisor, &reason);
     let tool = tools::program(counter);
     let text = text.map_err(|error| failed(format!("{tool} left no counts: {error}")))?;
     let counts = tools::read(counter, &text);

@@ -50,15 +50,15 @@ struct TrialOrder {
 ///
 /// Which side failed, and why.
 pub(super) async fn observe(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRun, Failure> {
-    let process_failed = |error: ProcessError| failed(Side::Supervisor, error);
+    let process_failed = |error: ProcessError| failed(Side::Supervisor, &error);
     let line = serde_json::to_string(&TrialOrder::of(env, trial))
-        .map_err(|error| failed(Side::Supervisor, error))?;
+        .map_err(|error| failed(Side::Supervisor, &error))?;
     let mut observer =
         Process::start("observer", &env.load_program, [SUB_COMMAND]).map_err(process_failed)?;
     observer.write_line(&line).await.map_err(process_failed)?;
     let text = observer.output(limit(&trial.point.settings) + AROUND).await.map_err(process_failed)?;
     serde_json::from_str::<Result<TrialRun, Failure>>(&text)
-        .map_err(|error| failed(Side::Supervisor, error))?
+        .map_err(|error| failed(Side::Supervisor, &error))?
 }
 
 /// The sub-command: runs the trial of `order`, a line that [`observe`] wrote, and returns the line that it reads. Must be

@@ -20,16 +20,16 @@ use crate::targets::TargetServer;
 pub(super) async fn run(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRun, Failure> {
     let settings = &trial.point.settings;
     let fits = preflight::check(&trial.planned.technique, settings);
-    fits.map_err(|reason| failed(Side::Supervisor, reason))?;
-    let mut servers = Servers::start(env, trial).await.map_err(|reason| failed(Side::Server, reason))?;
+    fits.map_err(|reason| failed(Side::Supervisor, &reason))?;
+    let mut servers = Servers::start(env, trial).await.map_err(|reason| failed(Side::Server, &reason))?;
     let cpu_contention = CpuContention::start(env, settings).await;
-    let mut cpu_contention = cpu_contention.map_err(|reason| failed(Side::Supervisor, reason))?;
+    let mut cpu_contention = cpu_contention.map_err(|reason| failed(Side::Supervisor, &reason))?;
     let spec = spec(env, trial, &servers);
     let outcome = tokio::select! {
         // A dead server makes the load generator fail, too; the cause is looked at first.
         biased;
-        death = servers.died(env, trial) => Err(failed(Side::Server, death)),
-        death = cpu_contention.died() => Err(failed(Side::Supervisor, death)),
+        death = servers.died(env, trial) => Err(failed(Side::Server, &death)),
+        death = cpu_contention.died() => Err(failed(Side::Supervisor, &death)),
         outcome = load(env, &spec) => outcome,
     };
     cpu_contention.end().await;
@@ -41,13 +41,13 @@ pub(super) async fn run(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRun, F
 }
 
 async fn load(env: &TrialEnv, spec: &TrialSpec) -> Result<TrialOutcome, Failure> {
-    let of_load = |error: ProcessError| failed(Side::Load, error);
+    let of_load = |error: ProcessError| failed(Side::Load, &error);
     let mut load = Process::start("load generator", &env.load_program, ["load"]).map_err(of_load)?;
-    let line = serde_json::to_string(spec).map_err(|error| failed(Side::Supervisor, error))?;
+    let line = serde_json::to_string(spec).map_err(|error| failed(Side::Supervisor, &error))?;
     load.write_line(&line).await.map_err(of_load)?;
     let text = load.output(limit(&spec.settings)).await.map_err(of_load)?;
     serde_json::from_str(&text)
-        .map_err(|error| failed(Side::Load, format!("the load generator's outcome cannot be read: {error}")))
+        .map_err(|error| failed(Side::Load, &format!("the load generator's outcome cannot be read: {error}")))
 }
 
 fn spec(env: &TrialEnv, trial: &Trial<'_>, servers: &Servers) -> TrialSpec {

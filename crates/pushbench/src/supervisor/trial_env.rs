@@ -69,6 +69,6 @@ pub(super) fn limit(settings: &Settings) -> Duration {
 }
 
 /// A failure of this side.
-pub(super) fn failed(side: Side, reason: impl ToString) -> Failure {
+pub(super) fn failed(side: Side, reason: &impl ToString) -> Failure {
     Failure { side, reason: reason.to_string() }
 }

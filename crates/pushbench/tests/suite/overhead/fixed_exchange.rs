@@ -15,6 +15,7 @@ use model::settings::{
 use protocol::message::PayloadKind;
 use protocol::{Message, Stamp};
 use server_kit::Hub;
+use server_kit::settings::Limits;
 use server_kit::tls::{Certificate, Resumption, TlsServer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -183,14 +184,19 @@ fn server_settings(transport: &Transport) -> (server_kit::Settings, Option<Trust
         Arc::new(TlsServer::new(certificate, Resumption::Off).expect("it serves"))
     });
     let trust = tls.as_ref().map(|tls| Trust::exactly(tls.certificate().to_vec()));
-    let mut settings = server_kit::Settings::default();
-    settings.hold = Duration::from_nanos(HOUR_NS);
-    settings.heartbeat = Duration::ZERO;
-    settings.uplink = UplinkTo::Application;
-    settings.limits.message_bytes = MEBIBYTE;
-    settings.limits.body_bytes = MEBIBYTE;
-    settings.transport.http = transport.http;
-    settings.transport.tls = tls;
+    let limits = Limits { message_bytes: MEBIBYTE, body_bytes: MEBIBYTE, ..Limits::default() };
+    let settings = server_kit::Settings {
+        transport: server_kit::settings::Transport {
+            tls,
+            http: transport.http,
+            ..server_kit::settings::Transport::default()
+        },
+        limits,
+        hold: Duration::from_nanos(HOUR_NS),
+        heartbeat: Duration::ZERO,
+        uplink: UplinkTo::Application,
+        ..server_kit::Settings::default()
+    };
     (settings, trust)
 }
 
