@@ -4,8 +4,34 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
+use crate::SCHEMA_VERSION;
 use crate::trial::Quantiles;
+
+/// A file of a run has another schema version than this program reads.
+#[derive(Debug, Error)]
+#[error(
+    "it has schema version {0}, and this pushbench reads version {SCHEMA_VERSION}; measure again with `pushbench run`, or use the pushbench that wrote it"
+)]
+pub struct OtherVersion(u32);
+
+/// The version of a run's file. It is read before the other fields, since another version may have other fields.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct FileVersion {
+    schema_version: u32,
+}
+
+impl FileVersion {
+    /// Accepts this program's own version only.
+    ///
+    /// # Errors
+    ///
+    /// When the file has another version.
+    pub fn check(self) -> Result<(), OtherVersion> {
+        if self.schema_version == SCHEMA_VERSION { Ok(()) } else { Err(OtherVersion(self.schema_version)) }
+    }
+}
 
 /// A run's manifest: `manifest.json` in its folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

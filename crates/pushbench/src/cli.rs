@@ -168,7 +168,7 @@ pub(crate) struct Demo {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Prints one line of JSON with the address as soon as it listens. It stops when its standard input ends, so it never
-outlives whoever started it; to keep it by hand:  sleep infinity | pushbench serve websocket --listen 127.0.0.1:4000
+outlives its parent. To keep it by hand:  sleep infinity | pushbench serve websocket --listen 127.0.0.1:4000
 
 For Engine.IO's and Socket.IO's official protocol test suites, which look for their server there:
   sleep infinity | pushbench serve socketio --application protocol-tests --listen 127.0.0.1:3000")]
@@ -305,7 +305,7 @@ impl From<Client> for model::settings::Client {
 /// `--lag`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Lag {
-    /// It is told how many events it missed, and closed
+    /// It gets the number of events that it missed, and is closed
     Disconnect,
     /// It goes on at the oldest event that is left; the server says at its end how many were skipped
     Skip,

@@ -46,13 +46,13 @@ pub(crate) struct PlannedScenario {
     pub(crate) points: Vec<PlannedPoint>,
 }
 
-/// What a trial at a point is told.
+/// The settings of a trial at a point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlannedPoint {
     /// The swept keys' values as written.
     pub(crate) values: BTreeMap<String, String>,
-    /// What is told.
+    /// The settings.
     pub(crate) settings: Settings,
     /// How its rate is searched for; none when the settings give it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

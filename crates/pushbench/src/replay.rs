@@ -23,7 +23,7 @@ use crate::supervisor::process::Process;
 const TIMEOUT: Duration = Duration::from_secs(5);
 const LINE_END: &str = "\r\n";
 
-/// What the answering process is told.
+/// The input of the answering process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Part {
     /// It answers when it has read so many bytes.

@@ -98,7 +98,7 @@ impl Runner<'_> {
         self.measure_socket_ping().await
     }
 
-    /// Once in a run in which browsers take part. A browser probe that fails is told, and fails no run.
+    /// Once in a run in which browsers take part. A browser probe that fails is reported, and fails no run.
     async fn browser_probe(&mut self, plan: &Plan, progress: &Progress) -> anyhow::Result<()> {
         let browser_probes = BrowserProbes::in_folder(self.store.dir());
         let clients = surveyed_clients(plan);

@@ -13,9 +13,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use model::SCHEMA_VERSION;
 use model::calendar;
-use model::manifest::Manifest;
+use model::manifest::{FileVersion, Manifest};
 use model::trial::TrialRecord;
 use serde::Serialize;
 
@@ -74,13 +73,15 @@ impl Store {
     ///
     /// When one of its files is missing or broken.
     pub(crate) fn open(dir: &Path) -> anyhow::Result<(Self, Manifest, Plan)> {
-        let manifest: Manifest = read_json(&dir.join(MANIFEST)).with_context(|| {
-            format!("{} is not the folder of a run that can be gone on with", dir.display())
-        })?;
-        let plan: Plan = read_json(&dir.join(PLAN))?;
-        if manifest.schema_version != SCHEMA_VERSION || plan.schema_version != SCHEMA_VERSION {
-            bail!("{} is of another schema version; go on with the pushbench that began it", dir.display());
+        for file in [MANIFEST, PLAN] {
+            let path = dir.join(file);
+            let version: FileVersion = read_json(&path).with_context(|| {
+                format!("{} is not the folder of a run that can be resumed", dir.display())
+            })?;
+            version.check().with_context(|| format!("resume {}", dir.display()))?;
         }
+        let manifest: Manifest = read_json(&dir.join(MANIFEST))?;
+        let plan: Plan = read_json(&dir.join(PLAN))?;
         let mut records = Vec::new();
         for path in files(&dir.join(TRIALS), "json")? {
             records.push(read_json(&path).with_context(|| {

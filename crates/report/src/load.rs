@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
-use model::SCHEMA_VERSION;
 use model::browser::BrowserFindings;
 use model::close_case::CloseCases;
-use model::manifest::Manifest;
+use model::manifest::{FileVersion, Manifest};
 use model::trial::TrialRecord;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::ReportError;
@@ -156,24 +154,12 @@ impl Trial {
     }
 }
 
-/// What every file says, of whatever version it is.
-#[derive(Deserialize)]
-struct Version {
-    schema_version: u32,
-}
-
-/// Records of this version lack only fields that have a value of their own where nobody says one.
-const OLDEST: u32 = 2;
-
-/// The version is looked at first: a file of another one need not have the same fields.
+/// Checks the version first: a file of another version may have other fields.
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let text_of = |error: serde_json::Error| error.to_string();
-    match serde_json::from_str(text).map_err(text_of)? {
-        Version { schema_version: OLDEST..=SCHEMA_VERSION } => serde_json::from_str(text).map_err(text_of),
-        Version { schema_version } => Err(format!(
-            "it has schema version {schema_version} and this program reads {OLDEST} to {SCHEMA_VERSION}; use the pushbench that wrote it"
-        )),
-    }
+    let version: FileVersion = serde_json::from_str(text).map_err(text_of)?;
+    version.check().map_err(|error| error.to_string())?;
+    serde_json::from_str(text).map_err(text_of)
 }
 
 /// Every histogram of a `.hlog`, by its tag. Only recorded values are kept: a whole run's arrays would be 1 GB.

@@ -55,7 +55,7 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
     tokio::pin!(ended);
     let (stopper, stop) = lifetime::channel();
     let listener = tokio::select! {
-        // A port that is taken is told, also where the input has ended already.
+        // A port that is in use is reported, also where the input has ended already.
         biased;
         listener = open(arguments, &hub, &stop) => listener?,
         ended = &mut ended => return ended,
@@ -86,7 +86,7 @@ async fn open(arguments: &Serve, hub: &Hub, stop: &Stop) -> anyhow::Result<TcpLi
         Some(path) if arguments.after_feed => {
             let feed = bind_feed(path)?;
             let mut log = feed::take_log(&feed, hub).await.context("take the application's log")?;
-            // Before: whoever connects as soon as there is somebody to connect to comes behind it.
+            // Taken before it listens, so that every connection comes after it.
             let since_ns = os::now_ns();
             let listener = bind()?;
             log.tell_listening(since_ns).await.context("tell the application that this listens")?;
@@ -98,7 +98,7 @@ async fn open(arguments: &Serve, hub: &Hub, stop: &Stop) -> anyhow::Result<TcpLi
     Ok(listener)
 }
 
-/// With the longest queue of connections to be accepted that the kernel allows: whoever does not fit it tries again after a
+/// With the longest accept queue that the kernel allows: a connection that does not fit it is retried after a
 /// second.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;

@@ -61,7 +61,7 @@ impl Progress {
         took_ns: u64,
     ) {
         self.left.done(trial.expected_ns(), took_ns);
-        let line = self.line(trial, &told(result, delivery));
+        let line = self.line(trial, &outcome(result, delivery));
         match (&self.shown, result) {
             (Shown::Bar(bar), TrialResult::Complete(_)) => bar.inc(1),
             (Shown::Bar(bar), _) => {
@@ -90,7 +90,7 @@ impl Progress {
     /// A trial at a share of the capacity has ended.
     pub(crate) fn load(&self, trial: &Trial<'_>, result: &TrialResult, delivery: Option<&Histogram<u64>>) {
         if let Shown::Lines = self.shown {
-            self.note(&self.line(trial, &told(result, delivery)));
+            self.note(&self.line(trial, &outcome(result, delivery)));
         }
     }
 
@@ -130,10 +130,10 @@ impl Progress {
         }
     }
 
-    fn line(&self, trial: &Trial<'_>, told: &str) -> String {
+    fn line(&self, trial: &Trial<'_>, outcome: &str) -> String {
         let (width, title_width) = (self.total.to_string().len(), self.title_width);
         format!(
-            "[{:>width$}/{}] {:<title_width$}  {told}  {}",
+            "[{:>width$}/{}] {:<title_width$}  {outcome}  {}",
             trial.index + 1,
             self.total,
             trial.title(),
@@ -190,7 +190,7 @@ fn judged(verdict: &Verdict) -> String {
     }
 }
 
-fn told(result: &TrialResult, delivery: Option<&Histogram<u64>>) -> String {
+fn outcome(result: &TrialResult, delivery: Option<&Histogram<u64>>) -> String {
     match result {
         TrialResult::Complete(outcome) => figures(outcome, delivery),
         TrialResult::Incomplete(outcome) => {

@@ -36,9 +36,7 @@ pub(crate) fn to_log(histograms: &Tagged, started_unix_s: u64, took_ns: u64) -> 
     let mut log = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     let mut writer = IntervalLogWriterBuilder::new()
-        .add_comment(
-            "[pushbench: nanoseconds of CLOCK_MONOTONIC; one line a histogram, told apart by its tag]",
-        )
+        .add_comment("[pushbench: nanoseconds of CLOCK_MONOTONIC; one tagged line for each histogram]")
         .with_start_time(UNIX_EPOCH + Duration::from_secs(started_unix_s))
         .begin_log_with(&mut log, &mut serializer)?;
     for (tag, histogram) in histograms {

@@ -26,7 +26,7 @@ const LIBRARIES: [&str; 15] = [
 ];
 
 /// The commit of the folder that pushbench runs in, and whether files under version control differ from it; none outside
-/// of a repository or without git. It is read at run time: a program that was built elsewhere or before is not told apart.
+/// of a repository or without git. It is read at run time: a program that was built elsewhere or earlier is not noticed.
 pub(crate) fn commit() -> (Option<String>, Option<bool>) {
     let commit = git(&["rev-parse", "HEAD"]).filter(|text| !text.is_empty());
     // Results are written into the work tree by every run, and change nothing of the program.

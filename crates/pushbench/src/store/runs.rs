@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use model::manifest::Manifest;
+use model::manifest::{FileVersion, Manifest};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -34,7 +35,7 @@ pub(crate) fn newest_unfinished(results: &Path) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// The newest run in `results`.
+/// The newest run in `results`; a run of another schema version only where there is none of this one.
 ///
 /// # Errors
 ///
@@ -44,19 +45,30 @@ pub(crate) fn newest(results: &Path) -> anyhow::Result<PathBuf> {
     newest.with_context(|| format!("there is no run in {}; make one with `pushbench run`", results.display()))
 }
 
-/// All runs, the oldest first.
+/// When a run of any schema version started.
+#[derive(Deserialize)]
+struct Start {
+    started_unix_s: u64,
+}
+
+/// All runs, the oldest first; those of another schema version come before all others.
 fn runs(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(results)
         .with_context(|| format!("read the folder {}; make a run with `pushbench run`", results.display()))?;
-    let mut runs: Vec<(u64, PathBuf)> = entries
+    let mut runs: Vec<(bool, u64, PathBuf)> = entries
         .filter_map(|entry| {
             let dir = entry.ok()?.path();
-            let manifest: Manifest = read_json(&dir.join(MANIFEST)).ok()?;
-            Some((manifest.started_unix_s, dir))
+            let manifest = dir.join(MANIFEST);
+            let is_ours = read_json::<FileVersion>(&manifest).ok()?.check().is_ok();
+            if is_ours {
+                read_json::<Manifest>(&manifest).ok()?;
+            }
+            let Start { started_unix_s } = read_json(&manifest).ok()?;
+            Some((is_ours, started_unix_s, dir))
         })
         .collect();
     runs.sort();
-    Ok(runs.into_iter().map(|(_, dir)| dir).collect())
+    Ok(runs.into_iter().map(|(.., dir)| dir).collect())
 }
 
 /// Makes the folder of a new run; the second of a name gets a `-2`, and so on.

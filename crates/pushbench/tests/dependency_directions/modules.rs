@@ -220,7 +220,8 @@ impl<'a> Reader<'a> {
                 self.began.push(self.depth);
                 return at + 3;
             }
-            "use" => return self.read_use(tokens, at),
+            // `use<…>` in a return type names what it captures, and imports nothing.
+            "use" if token(at + 1) != "<" => return self.read_use(tokens, at),
             "fn" | "struct" | "enum" | "trait" | "type" | "const" | "static" | "union" if is_item => {
                 let name = at + if token(at + 1) == "mut" { 2 } else { 1 };
                 self.here().items.insert(token(name).to_owned());

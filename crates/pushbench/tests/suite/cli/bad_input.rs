@@ -126,9 +126,7 @@ fn resuming_needs_a_run_that_was_interrupted() {
     sandbox.output("run --resume").expect(2, &["read the folder results; make a run with `pushbench run`"]);
     fs::create_dir(sandbox.path("results")).unwrap();
     sandbox.output("run --resume").expect(2, &["there is no interrupted run in results"]);
-    sandbox
-        .output("run --resume tmp")
-        .expect(2, &["tmp is not the folder of a run that can be gone on with"]);
+    sandbox.output("run --resume tmp").expect(2, &["tmp is not the folder of a run that can be resumed"]);
     sandbox.output("run --resume --seed 7").expect(2, &["cannot be used with"]);
 }
 

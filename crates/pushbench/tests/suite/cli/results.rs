@@ -160,3 +160,17 @@ fn a_broken_record_is_named_with_the_remedy() {
     sandbox.output("run --resume --no-report").expect(0, &["short: 1 trials"]);
     assert_eq!(sandbox.records().len(), 2);
 }
+
+#[test]
+fn a_run_of_another_schema_version_is_refused_with_the_remedy() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.path("results/old");
+    fs::create_dir_all(old.join("trials")).unwrap();
+    // With a field that this version does not have.
+    let manifest = "{\"schema_version\": 3, \"started_unix_s\": 1795433691, \"floor\": null}";
+    fs::write(old.join("manifest.json"), manifest).unwrap();
+    let ours = format!("this pushbench reads version {}", model::SCHEMA_VERSION);
+    for command in ["report", "report results/old", "run --resume results/old"] {
+        sandbox.output(command).expect(2, &["results/old", "schema version 3", &ours, "measure again"]);
+    }
+}
