@@ -1,6 +1,7 @@
 //! Where things are: scenarios, claims, publications and targets, built in or in local folders, and the results.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -118,31 +119,44 @@ impl Definition {
     }
 }
 
-/// The file of a target that is named without a path; none where there is no such target. Built-in ones are written to a
-/// folder of temporary files, since servers read their configuration from files.
+/// The file of a target that is named without a path; none where there is no such target. Built-in ones are written to the
+/// user's cache folder, since servers read their configuration from files.
 ///
 /// # Errors
 ///
-/// When that folder cannot be written.
+/// When that folder cannot be found or written.
 pub(crate) fn target_file(name: &str) -> anyhow::Result<Option<PathBuf>> {
     let folder = match Kind::Target.local()? {
         Some(folder) => folder,
-        None => {
-            let folder = std::env::temp_dir()
-                .join(format!("pushbench-targets-{}", rustix::process::getuid().as_raw()));
-            for (path, text) in Kind::Target.built_in() {
-                let file = folder.join(path);
-                let writing = || format!("write the built-in target {}", file.display());
-                fs::create_dir_all(file.parent().unwrap_or(&folder)).with_context(writing)?;
-                if fs::read_to_string(&file).ok().as_deref() != Some(text) {
-                    fs::write(&file, text).with_context(writing)?;
-                }
-            }
-            folder
-        }
+        None => written_targets()?,
     };
     let file = folder.join(format!("{name}.toml"));
     Ok(Some(file).filter(|file| file.is_file()))
+}
+
+/// The user's own folder, so that nobody else can change what is started from it.
+fn written_targets() -> anyhow::Result<PathBuf> {
+    let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = from("XDG_CACHE_HOME").or_else(|| from("HOME").map(|home| home.join(".cache")));
+    let cache =
+        cache.context("find the cache folder for the built-in targets; set HOME or XDG_CACHE_HOME")?;
+    let folder = cache.join("pushbench/targets");
+    for (path, text) in Kind::Target.built_in() {
+        let file = folder.join(path);
+        let write = || -> anyhow::Result<()> {
+            let parent = file.parent().unwrap_or(&folder);
+            fs::create_dir_all(parent)?;
+            if fs::read_to_string(&file).ok().as_deref() != Some(text) {
+                // Replaced in one step: another pushbench may be reading it.
+                let mut fresh = tempfile::NamedTempFile::new_in(parent)?;
+                fresh.write_all(text.as_bytes())?;
+                fresh.persist(&file)?;
+            }
+            Ok(())
+        };
+        write().with_context(|| format!("write the built-in target {}", file.display()))?;
+    }
+    Ok(folder)
 }
 
 /// The nearest folder, from the current one upwards, that holds `scenarios/`; else the current one.

@@ -129,7 +129,7 @@ pub(crate) static TECHNIQUES: [Technique; 7] = [
     Technique {
         slug: "raw-tcp",
         label: "Raw TCP",
-        about: "length-prefixed frames on a bare socket; not for the web, but the floor of all figures",
+        about: "length-prefixed frames on a bare socket; not for the web, but the baseline of all figures",
         baseline: true,
         unsupported: |_| None,
         encode: |_| server_raw_tcp::encode,
