@@ -37,7 +37,7 @@ impl FileVersion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
+    /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// pushbench's version.
     pub pushbench: String,
