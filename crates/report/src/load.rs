@@ -13,29 +13,33 @@ use model::trial::TrialRecord;
 use serde::de::DeserializeOwned;
 
 use crate::ReportError;
-use crate::statistics::Sample;
+use crate::sample::Sample;
 
 /// A run as it lies on disk.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub struct Run {
     /// Its folder.
     pub dir: PathBuf,
     /// Its folder's name.
     pub name: String,
+    /// Its manifest.
     pub manifest: Manifest,
-    /// In the order of the plan.
-    pub trials: Vec<Trial>,
     /// What browsers were found to do, in the order of their names.
     pub findings: Vec<BrowserFindings>,
     /// What clients saw of connections' ends.
     pub close_cases: Option<CloseCases>,
+    /// Files that could not be read.
     pub broken: Vec<Broken>,
 }
 
 /// A trial: its record, and its histograms by tag.
 #[derive(Debug)]
-pub(crate) struct Trial {
+pub struct Trial {
+    /// The place of its run among the evidence's.
+    pub run: usize,
+    /// Its record.
     pub record: TrialRecord,
+    /// Its histograms by tag; what was lost is missing in `delivery` and `service`, and what did not reach the application in `uplink`.
     pub samples: BTreeMap<String, Sample>,
 }
 
@@ -53,7 +57,7 @@ pub struct Broken {
 /// # Errors
 ///
 /// When the manifest is missing, unreadable or of another schema version, or when the folder of trials is unreadable.
-pub(crate) fn run(dir: &Path) -> Result<Run, ReportError> {
+pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
     let manifest = manifest(&dir.join("manifest.json"))?;
     let (mut trials, mut broken) = (Vec::new(), Vec::new());
     for path in record_paths(&dir.join("trials"))? {
@@ -62,13 +66,13 @@ pub(crate) fn run(dir: &Path) -> Result<Run, ReportError> {
             Err(problem) => broken.push(problem),
         }
     }
-    let findings = record_paths(&dir.join("browsers"))?.into_iter().map(|path| survey(&path));
-    let findings = kept(findings, &mut broken);
+    let findings = record_paths(&dir.join("browsers"))?.into_iter().map(|path| once_in_a_run(&path));
+    let findings = readable(findings, &mut broken);
     let close_cases =
-        Some(dir.join("close-cases.json")).filter(|path| path.exists()).map(|path| survey(&path));
-    let close_cases = kept(close_cases.into_iter(), &mut broken).pop();
+        Some(dir.join("close-cases.json")).filter(|path| path.exists()).map(|path| once_in_a_run(&path));
+    let close_cases = readable(close_cases.into_iter(), &mut broken).pop();
     trials.sort_by(|a, b| (a.record.index, &a.record.key).cmp(&(b.record.index, &b.record.key)));
-    Ok(Run { name: folder_name(dir), dir: dir.to_owned(), manifest, trials, findings, close_cases, broken })
+    Ok((Run { name: folder_name(dir), dir: dir.to_owned(), manifest, findings, close_cases, broken }, trials))
 }
 
 fn manifest(path: &Path) -> Result<Manifest, ReportError> {
@@ -102,12 +106,12 @@ fn record_paths(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
 }
 
 /// What was looked at once in a run, beside its trials.
-fn survey<T: DeserializeOwned>(path: &Path) -> Result<T, Broken> {
+fn once_in_a_run<T: DeserializeOwned>(path: &Path) -> Result<T, Broken> {
     let problem = |reason| Broken { path: path.to_owned(), reason };
     parse(&fs::read_to_string(path).map_err(|error| problem(error.to_string()))?).map_err(problem)
 }
 
-fn kept<T>(read: impl Iterator<Item = Result<T, Broken>>, broken: &mut Vec<Broken>) -> Vec<T> {
+fn readable<T>(read: impl Iterator<Item = Result<T, Broken>>, broken: &mut Vec<Broken>) -> Vec<T> {
     let mut kept = Vec::new();
     for one in read {
         match one {
@@ -126,7 +130,8 @@ fn trial(dir: &Path, path: &Path, manifest: &Manifest) -> Result<Trial, Broken> 
         Some(log) => samples(&dir.join(log)).map_err(|reason| problem(format!("its log {log}: {reason}")))?,
         None => BTreeMap::new(),
     };
-    let trial = Trial { record, samples };
+    let mut trial = Trial { run: 0, record, samples };
+    trial.note_missing();
     match trial.contradiction(manifest) {
         Some(reason) => Err(problem(reason)),
         None => Ok(trial),
@@ -134,6 +139,21 @@ fn trial(dir: &Path, path: &Path, manifest: &Manifest) -> Result<Trial, Broken> 
 }
 
 impl Trial {
+    fn note_missing(&mut self) {
+        let Some(outcome) = self.record.result.outcome() else { return };
+        let counts = &outcome.counts;
+        let lost = [
+            ("delivery", counts.lost),
+            ("service", counts.lost),
+            ("uplink", counts.uplink_due.saturating_sub(counts.uplink_received)),
+        ];
+        for (tag, missing) in lost {
+            if let Some(sample) = self.samples.get_mut(tag) {
+                sample.missing = missing;
+            }
+        }
+    }
+
     /// What in this trial cannot be: it would end in no table, or in one with holes that nobody explains.
     fn contradiction(&self, manifest: &Manifest) -> Option<String> {
         let key = &self.record.key;

@@ -1,12 +1,13 @@
 //! Numbers for people: three significant digits, one unit for a figure and its interval.
 
-use crate::statistics::{Estimate, Shown};
+use crate::catalogue::Unit;
+use crate::estimate::Estimate;
 
 /// What stands where there is nothing to show.
-pub(crate) const NOTHING: &str = "–";
+pub const NOTHING: &str = "–";
 
 /// Three significant digits; whole numbers from 100 on, with thousands apart.
-pub(crate) fn significant(number: f64) -> String {
+pub fn significant(number: f64) -> String {
     let decimals = match number.abs() {
         0.0 => 0,
         size if size >= 99.95 => 0,
@@ -18,13 +19,13 @@ pub(crate) fn significant(number: f64) -> String {
 }
 
 /// As short as the number allows: no digits that say nothing.
-pub(crate) fn plain(number: f64) -> String {
+pub fn plain(number: f64) -> String {
     let text = format!("{number:.3}");
     thousands(text.trim_end_matches('0').trim_end_matches('.').to_owned())
 }
 
 /// A whole number, with thousands apart.
-pub(crate) fn whole(number: u64) -> String {
+pub fn whole(number: u64) -> String {
     thousands(number.to_string())
 }
 
@@ -45,13 +46,15 @@ fn thousands(text: String) -> String {
 
 /// A unit and its size in the base unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Scale {
+pub struct Scale {
+    /// Its name.
     pub name: &'static str,
+    /// Its size in the base unit.
     pub size: f64,
 }
 
 /// The scale for a time of so many nanoseconds.
-pub(crate) fn time_scale(ns: f64) -> Scale {
+pub fn time_scale(ns: f64) -> Scale {
     match ns.abs() {
         ns if ns >= 999.5e6 => Scale { name: "s", size: 1e9 },
         ns if ns >= 999.5e3 => Scale { name: "ms", size: 1e6 },
@@ -61,19 +64,19 @@ pub(crate) fn time_scale(ns: f64) -> Scale {
 }
 
 /// A time without useless digits: `250 ms`, `1.4 s`.
-pub(crate) fn duration(ns: f64) -> String {
+pub fn duration(ns: f64) -> String {
     let scale = time_scale(ns);
     format!("{} {}", plain(ns / scale.size), scale.name)
 }
 
 /// A measured time, three significant digits.
-pub(crate) fn time(ns: f64) -> String {
+pub fn time(ns: f64) -> String {
     let scale = time_scale(ns);
     format!("{} {}", significant(ns / scale.size), scale.name)
 }
 
 /// A size in bytes without useless digits: `100 B`, `16 KiB`.
-pub(crate) fn bytes(bytes: f64) -> String {
+pub fn bytes(bytes: f64) -> String {
     const STEPS: [(&str, f64); 3] = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1_024.0)];
     match STEPS.iter().find(|(_, size)| bytes >= *size) {
         Some((unit, size)) => format!("{} {unit}", plain((bytes / size * 10.0).round() / 10.0)),
@@ -81,51 +84,50 @@ pub(crate) fn bytes(bytes: f64) -> String {
     }
 }
 
-/// A figure in this scale, and its interval in brackets.
-pub(crate) fn estimate_in(scale: Scale, estimate: Estimate) -> String {
-    let show = |number: f64| significant(number / scale.size);
-    let unit = if scale.name.is_empty() { String::new() } else { format!(" {}", scale.name) };
-    let value = show(estimate.value);
-    match estimate.interval {
-        None => format!("{value}{unit}"),
-        Some(interval) if show(interval.low) == value && show(interval.high) == value => {
-            format!("{value}{unit}")
-        }
-        Some(interval) if interval.high.is_finite() => {
-            format!("{value}{unit} [{}–{}]", show(interval.low), show(interval.high))
-        }
-        Some(interval) => format!("{value}{unit} [{}–∞]", show(interval.low)),
+/// The scale in which a figure of this unit is shown.
+pub fn scale(unit: Unit, value: f64) -> Scale {
+    match unit {
+        Unit::Time => time_scale(value),
+        Unit::Bytes if value.abs() >= 9_999.5 => Scale { name: "KiB", size: 1_024.0 },
+        Unit::Bytes => Scale { name: "B", size: 1.0 },
+        Unit::Rate => Scale { name: "/s", size: 1.0 },
+        Unit::Number => Scale { name: "", size: 1.0 },
     }
 }
 
-/// A figure without unit.
-pub(crate) fn estimate(estimate: Estimate) -> String {
-    estimate_in(Scale { name: "", size: 1.0 }, estimate)
-}
-
-/// A measured time and its interval.
-pub(crate) fn time_estimate(estimate: Estimate) -> String {
-    estimate_in(time_scale(estimate.value), estimate)
-}
-
-/// A quantile, or why there is none.
-pub(crate) fn shown(shown: Shown) -> String {
-    match shown {
-        Shown::At(estimate) => time_estimate(estimate),
-        Shown::TooFew => NOTHING.to_owned(),
-        Shown::Missing => "missing".to_owned(),
+/// A figure with its interval in brackets, in the unit that fits: `950 µs [900–1,100]`.
+pub fn show(unit: Unit, estimate: Estimate) -> String {
+    let scale = scale(unit, estimate.value);
+    let number = |number: f64| significant(number / scale.size);
+    let value = number(estimate.value);
+    let unit = match scale.name {
+        "" | "/s" => scale.name.to_owned(),
+        name => format!(" {name}"),
+    };
+    match estimate.interval.map(|ends| ends.map(number)) {
+        Some([low, high]) if low != value || high != value => format!("{value}{unit} [{low}–{high}]"),
+        _ => format!("{value}{unit}"),
     }
 }
 
-/// A figure that may not be there.
-pub(crate) fn optional<T>(value: Option<T>, show: impl Fn(T) -> String) -> String {
-    value.map_or_else(|| NOTHING.to_owned(), show)
+/// A ratio with its interval in brackets: `× 1.20 [1.17–1.24]`.
+pub fn show_ratio(estimate: Estimate) -> String {
+    format!("× {}", show(Unit::Number, estimate))
+}
+
+/// A swept value without useless digits: `250 ms`, `16 KiB`, `50/s`.
+pub fn show_setting(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Time => duration(value),
+        Unit::Bytes => bytes(value),
+        Unit::Rate => format!("{}/s", plain(value)),
+        Unit::Number => plain(value),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::Interval;
 
     #[test]
     fn three_digits_are_kept_whatever_the_size() {
@@ -142,12 +144,13 @@ mod tests {
 
     #[test]
     fn interval_shares_the_unit_of_its_figure() {
-        let interval = |low, high| Some(Interval { low, high });
-        let wide = Estimate { value: 950e3, interval: interval(900e3, 1_100e3) };
-        assert_eq!(time_estimate(wide), "950 µs [900–1100]");
-        let narrow = Estimate { value: 950e3, interval: interval(950.1e3, 950.2e3) };
-        assert_eq!(time_estimate(narrow), "950 µs");
-        let open = Estimate { value: 950e3, interval: interval(900e3, f64::INFINITY) };
-        assert_eq!(time_estimate(open), "950 µs [900–∞]");
+        let estimate = |interval| Estimate { value: 950e3, interval: Some(interval), trials: 3, runs: 1 };
+        assert_eq!(show(Unit::Time, estimate([900e3, 1_100e3])), "950 µs [900–1100]");
+        assert_eq!(show(Unit::Time, estimate([950.1e3, 950.2e3])), "950 µs");
+        assert_eq!(show(Unit::Rate, Estimate { value: 12.0, interval: None, trials: 1, runs: 1 }), "12.0/s");
+        assert_eq!(
+            show(Unit::Bytes, Estimate { value: 20_480.0, interval: None, trials: 1, runs: 1 }),
+            "20.0 KiB"
+        );
     }
 }

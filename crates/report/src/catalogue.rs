@@ -1,0 +1,260 @@
+//! The metric catalogue: one line for each figure that can be asked of trials. The tables, the CSV, the charts, the claims,
+//! `compare` and `advise` all take their figures from here.
+
+use model::byte_account::Account;
+use model::settings::UplinkTo;
+use model::trial::{Quantiles, TrialOutcome, Verdict};
+
+use crate::load::Trial;
+use crate::sample::{Sample, quantile};
+
+/// What a figure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Nanoseconds.
+    Time,
+    /// Bytes.
+    Bytes,
+    /// Per second.
+    Rate,
+    /// A plain number.
+    Number,
+}
+
+/// A figure that can be computed from the trials of a point, taken together.
+pub struct Metric {
+    /// Its name in tables, templates, claims and on the command line.
+    pub key: &'static str,
+    /// Its name for people.
+    pub label: &'static str,
+    /// What it counts.
+    pub unit: Unit,
+    /// Whether less is better; more is better otherwise.
+    pub less_is_better: bool,
+    /// Whether it is the same on every machine, because it counts bytes or events and not time.
+    pub is_portable: bool,
+    /// Its value over these trials; none where they do not have it.
+    pub of: fn(&[&Trial]) -> Option<f64>,
+}
+
+impl std::fmt::Debug for Metric {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.key)
+    }
+}
+
+/// The metric of this key.
+pub fn metric(key: &str) -> Option<&'static Metric> {
+    CATALOGUE.iter().find(|metric| metric.key == key)
+}
+
+macro_rules! catalogue {
+    ($($key:literal, $label:literal, $unit:ident, $better:ident, $portable:ident, $of:expr;)+) => {
+        /// All metrics, in the order in which tables and files list them.
+        pub const CATALOGUE: &[Metric] = &[$(Metric {
+            key: $key,
+            label: $label,
+            unit: Unit::$unit,
+            less_is_better: catalogue!(@ $better),
+            is_portable: catalogue!(@ $portable),
+            of: $of,
+        },)+];
+    };
+    (@ less) => { true };
+    (@ more) => { false };
+    (@ portable) => { true };
+    (@ machine) => { false };
+}
+
+catalogue! {
+    // What an event costs.
+    "bytes", "bytes per event", Bytes, less, portable, |trials| per_event(trials, |outcome| outcome.bytes.window.wire());
+    "bytes-up", "bytes per event, client to server", Bytes, less, portable, |trials| per_event(trials, |outcome| outcome.bytes.window.up.wire());
+    "bytes-down", "bytes per event, server to client", Bytes, less, portable, |trials| per_event(trials, |outcome| outcome.bytes.window.down.wire());
+    "overhead", "overhead per event", Bytes, less, portable, |trials| per_event(trials, |outcome| outcome.bytes.window.overhead());
+    "packet-headers", "TCP/IP headers per event", Bytes, less, machine, |trials| counted(per_event(trials, |outcome| outcome.segments.window.up.header_bytes + outcome.segments.window.down.header_bytes));
+    "cpu", "server CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.server_cpu_ns));
+    "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(quotient(trials, |outcome| outcome.cost.server_cpu_ns as f64, |outcome| outcome.cost.elapsed_ns as f64 / 1e9));
+    "load-cpu", "client CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.load_cpu_ns));
+    "requests", "requests per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.requests);
+    "empty-per-event", "empty answers per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.empty_responses);
+    "batch", "events per response", Number, more, machine, |trials| quotient(trials, |outcome| outcome.counts.events_in_window as f64, |outcome| outcome.counts.responses as f64);
+    "context-switches", "server context switches per event", Number, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.server_voluntary_switches + outcome.cost.server_involuntary_switches));
+    "instructions", "server instructions per event", Number, less, portable, |trials| counted_by_tool(trials, |counted| counted.instructions);
+    "system-calls", "server system calls per event", Number, less, portable, |trials| counted_by_tool(trials, |counted| counted.system_calls);
+    // How late it comes: receive − intended send; service: receive − actual send.
+    "p50", "delivery latency p50", Time, less, machine, |trials| latency(trials, "delivery", 2.0);
+    "p90", "delivery latency p90", Time, less, machine, |trials| latency(trials, "delivery", 10.0);
+    "p99", "delivery latency p99", Time, less, machine, |trials| latency(trials, "delivery", 100.0);
+    "p99.9", "delivery latency p99.9", Time, less, machine, |trials| latency(trials, "delivery", 1_000.0);
+    "service-p50", "service time p50", Time, less, machine, |trials| latency(trials, "service", 2.0);
+    "service-p99", "service time p99", Time, less, machine, |trials| latency(trials, "service", 100.0);
+    "uplink-p50", "uplink latency p50", Time, less, machine, |trials| uplink(trials, 2.0);
+    "uplink-p99", "uplink latency p99", Time, less, machine, |trials| uplink(trials, 100.0);
+    "late", "intended send to send, p99", Time, less, machine, |trials| latency(trials, "schedule-lag", 100.0);
+    // What a subscriber costs.
+    "memory", "server memory per subscriber", Bytes, less, machine, |trials| mean(trials, |trial, outcome| {
+        let (start, connected) = (outcome.cost.server_rss_start_bytes, outcome.cost.server_rss_connected_bytes);
+        (connected > 0).then(|| connected.saturating_sub(start) as f64 / subscribers(trial))
+    });
+    "kernel-memory", "kernel memory per subscriber, both ends", Bytes, less, machine, |trials| mean(trials, |trial, outcome| {
+        let memory = outcome.cost.kernel_memory?;
+        let [start, connected] = [memory.slab_start_bytes + memory.tcp_start_bytes, memory.slab_connected_bytes + memory.tcp_connected_bytes];
+        Some((connected as f64 - start as f64) / subscribers(trial))
+    });
+    "connections", "TCP connections per subscriber", Number, less, portable, |trials| mean(trials, |trial, outcome| Some(outcome.counts.connections as f64 / subscribers(trial)));
+    "idle-bytes", "bytes per subscriber and hour", Bytes, less, portable, |trials| mean(trials, |trial, outcome| {
+        (outcome.cost.elapsed_ns > 0).then(|| outcome.bytes.window.wire() as f64 / subscribers(trial) * 3_600e9 / outcome.cost.elapsed_ns as f64)
+    });
+    "set-up-bytes", "bytes to connect", Bytes, less, portable, |trials| mean(trials, |_, outcome| (outcome.set_up.subscribers > 0).then(|| outcome.set_up.account.wire() as f64 / outcome.set_up.subscribers as f64));
+    "set-up-time", "time to connect", Time, less, machine, |trials| mean(trials, |_, outcome| outcome.set_up.elapsed.as_ref().map(|elapsed| elapsed.mean_ns));
+    "first-message", "time to the first message", Time, less, machine, |trials| mean(trials, |_, outcome| outcome.set_up.first_message.as_ref().map(|elapsed| elapsed.mean_ns));
+    "set-up-cpu", "server CPU to connect", Time, less, machine, |trials| counted(quotient(trials, |outcome| outcome.set_up.server_cpu_ns as f64, |outcome| outcome.set_up.subscribers as f64));
+    "all-connected", "time until all are connected", Time, less, machine, |trials| mean(trials, |_, outcome| (outcome.set_up.all_ns > 0).then_some(outcome.set_up.all_ns as f64));
+    "greetings", "greetings per subscriber", Number, more, portable, |trials| mean(trials, |trial, outcome| Some(outcome.counts.greetings as f64 / subscribers(trial)));
+    "server-processes", "server processes", Number, less, portable, |trials| mean(trials, |trial, _| Some(f64::from(trial.record.settings.processes.server)));
+    // How much there is of it.
+    "deliveries", "deliveries per second", Rate, more, machine, |trials| quotient(trials, |outcome| outcome.counts.events_in_window as f64, |outcome| outcome.cost.elapsed_ns as f64 / 1e9);
+    "lost", "share of events lost", Number, less, portable, |trials| quotient(trials, |outcome| outcome.counts.lost as f64, |outcome| outcome.counts.expected as f64);
+    "capacity", "capacity, deliveries per second", Rate, more, machine, capacity;
+    // What happens when something fails.
+    "reconnected", "time until all are connected again", Time, less, machine, |trials| restart(trials, |restart| restart.connected.as_deref());
+    "caught-up", "time until all have caught up", Time, less, machine, |trials| restart(trials, |restart| restart.caught_up.as_deref());
+    "failed-attempts", "failed attempts to connect, per subscriber", Number, less, machine, |trials| mean(trials, |trial, outcome| Some(outcome.server_restart.as_ref()?.failed_attempts as f64 / subscribers(trial)));
+    "cut-off", "share of slow consumers cut off", Number, more, machine, |trials| mean(trials, |_, outcome| outcome.slow_consumers.as_ref().map(|slow| slow.cut_off as f64 / slow.subscribers.max(1) as f64));
+    "cut-off-after", "time until a slow consumer is cut off", Time, less, machine, |trials| mean(trials, |_, outcome| Some(outcome.slow_consumers.as_ref()?.cut_off_after.as_ref()?.p50_ns as f64));
+    "clock-bound", "clock offset known to within", Time, less, machine, |trials| mean(trials, |_, outcome| outcome.clock.as_ref().map(|clock| clock.offset_bound_ns as f64));
+}
+
+fn outcomes<'t>(trials: &[&'t Trial]) -> impl Iterator<Item = (&'t Trial, &'t TrialOutcome)> + Clone {
+    let trials: Vec<&'t Trial> = trials.to_vec();
+    trials.into_iter().filter_map(|trial| Some((trial, trial.record.result.outcome()?)))
+}
+
+fn subscribers(trial: &Trial) -> f64 {
+    f64::from(trial.record.settings.subscribers.count.max(1))
+}
+
+/// A sum over trials ÷ another sum; none where the divisor is zero.
+fn quotient(
+    trials: &[&Trial],
+    of: impl Fn(&TrialOutcome) -> f64,
+    to: impl Fn(&TrialOutcome) -> f64,
+) -> Option<f64> {
+    let [of, to] =
+        outcomes(trials).fold([0.0, 0.0], |[a, b], (_, outcome)| [a + of(outcome), b + to(outcome)]);
+    (to > 0.0).then(|| of / to)
+}
+
+fn per_event(trials: &[&Trial], of: impl Fn(&TrialOutcome) -> u64) -> Option<f64> {
+    quotient(trials, |outcome| of(outcome) as f64, |outcome| outcome.counts.events_in_window as f64)
+}
+
+/// A zero means that it could not be read: no process takes no CPU time.
+fn counted(value: Option<f64>) -> Option<f64> {
+    value.filter(|value| *value > 0.0)
+}
+
+/// The mean over trials; none where one of them does not have it.
+fn mean(trials: &[&Trial], of: impl Fn(&Trial, &TrialOutcome) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> =
+        outcomes(trials).map(|(trial, outcome)| of(trial, outcome)).collect::<Option<_>>()?;
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+fn latency(trials: &[&Trial], tag: &str, one_in: f64) -> Option<f64> {
+    let samples: Vec<&Sample> = trials.iter().filter_map(|trial| trial.samples.get(tag)).collect();
+    quantile(samples.into_iter(), one_in)
+}
+
+/// Only of messages that go to the application: those that go to a channel are deliveries.
+fn uplink(trials: &[&Trial], one_in: f64) -> Option<f64> {
+    let to_application = |trial: &&&Trial| {
+        trial.record.settings.uplink.as_ref().is_some_and(|uplink| uplink.to == UplinkTo::Application)
+    };
+    let trials: Vec<&Trial> = trials.iter().filter(to_application).copied().collect();
+    latency(&trials, "uplink", one_in)
+}
+
+fn counted_by_tool(trials: &[&Trial], of: impl Fn(&model::trial::Counted) -> Option<u64>) -> Option<f64> {
+    mean(trials, |_, outcome| {
+        let counted = outcome.cost.counted.as_ref()?;
+        Some(of(counted)? as f64 / counted.deliveries.max(1) as f64)
+    })
+}
+
+fn restart(
+    trials: &[&Trial],
+    of: impl Fn(&model::trial::ServerRestart) -> Option<&Quantiles>,
+) -> Option<f64> {
+    mean(trials, |_, outcome| Some(of(outcome.server_restart.as_ref()?)?.max_ns as f64))
+}
+
+/// The geometric mean, over the searches of these trials, of the middle between the highest rate that passed and the lowest
+/// above it that failed, times the subscribers of a channel. None where a search found no rate that passed.
+fn capacity(trials: &[&Trial]) -> Option<f64> {
+    let mut searches: Vec<((usize, u32), Vec<&Trial>)> = Vec::new();
+    for trial in trials.iter().filter(|trial| trial.record.search.is_some()) {
+        let of = (trial.run, trial.record.key.repetition);
+        match searches.iter_mut().find(|(other, _)| *other == of) {
+            Some((_, steps)) => steps.push(trial),
+            None => searches.push((of, vec![trial])),
+        }
+    }
+    let logarithms: Vec<f64> =
+        searches.iter().map(|(_, steps)| Some(highest_rate(steps)?.ln())).collect::<Option<_>>()?;
+    (!logarithms.is_empty()).then(|| (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp())
+}
+
+fn highest_rate(steps: &[&Trial]) -> Option<f64> {
+    let rates = |passed: bool| {
+        let steps = steps.iter().filter_map(|trial| Some((trial, trial.record.search.as_ref()?)));
+        steps
+            .filter(move |(_, step)| (step.verdict == Verdict::Passed) == passed)
+            .map(|(_, step)| step.rate_per_s)
+    };
+    let passed = rates(true).max_by(f64::total_cmp)?;
+    let failed = rates(false).filter(|rate| *rate > passed).min_by(f64::total_cmp);
+    let settings = &steps.first()?.record.settings;
+    let fan_out = f64::from(settings.subscribers.count) / f64::from(settings.subscribers.channels.max(1));
+    Some(
+        (passed * failed.unwrap_or(passed)).sqrt()
+            * fan_out
+            * f64::from(settings.subscribers.channels.max(1)),
+    )
+}
+
+/// Bytes of all trials between the edges of their windows, by layer, per event.
+pub fn layers(trials: &[&Trial]) -> Option<Vec<(&'static str, [f64; 2])>> {
+    let (mut sum, mut events) = (Account::default(), 0);
+    for (_, outcome) in outcomes(trials) {
+        sum += outcome.bytes.window;
+        events += outcome.counts.events_in_window;
+    }
+    let pairs = sum.up.named().zip(sum.down.named());
+    (events > 0).then(|| {
+        pairs
+            .map(|((name, up), (_, down))| (name, [up, down].map(|bytes| bytes as f64 / events as f64)))
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_distinct_and_found() {
+        for (place, metric) in CATALOGUE.iter().enumerate() {
+            assert_eq!(
+                CATALOGUE.iter().position(|other| other.key == metric.key),
+                Some(place),
+                "{}",
+                metric.key
+            );
+        }
+        assert_eq!(metric("p99.9").map(|metric| metric.label), Some("delivery latency p99.9"));
+        assert!(metric("p98").is_none());
+    }
+}

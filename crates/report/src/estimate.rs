@@ -1,0 +1,272 @@
+//! A figure and its 95 % interval, from trials in blocks and blocks in runs.
+//!
+//! Events of one trial are correlated, and trials of one run share its machine and its hour. So a trial is the unit within a run, and
+//! a run is the unit above it. Within a run, the standard error is that of the delete-one-block jackknife (Efron & Tibshirani,
+//! *An Introduction to the Bootstrap*, 1993, §11.2), which holds for sums, quotients and quantiles of pooled events alike. Over
+//! runs, the figure is the weighted mean of a random-effects model (DerSimonian & Laird, *Controlled Clinical Trials* 7,
+//! 1986): its variance is that within runs plus that between them. The interval uses Student's t with Satterthwaite's degrees of
+//! freedom. Positive figures are combined on logarithms, so that the interval of a ratio does not depend on which side is divided.
+
+use crate::distribution::t_at_95_percent;
+
+/// A figure with its interval, and what it rests on.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Estimate {
+    /// The figure.
+    pub value: f64,
+    /// The ends of the 95 % interval; none with a single trial.
+    pub interval: Option<[f64; 2]>,
+    /// Trials that it rests on.
+    pub trials: usize,
+    /// Runs that these trials belong to.
+    pub runs: usize,
+}
+
+impl Estimate {
+    /// A figure that chance has no part in.
+    pub fn exact(value: f64, trials: usize, runs: usize) -> Self {
+        Self { value, interval: Some([value, value]), trials, runs }
+    }
+
+    /// The same figure in another unit.
+    pub fn times(self, factor: f64) -> Self {
+        Self {
+            value: self.value * factor,
+            interval: self.interval.map(|ends| ends.map(|end| end * factor)),
+            ..self
+        }
+    }
+
+    /// Half of the interval's width ÷ the figure; none without an interval.
+    pub fn half_width(self) -> Option<f64> {
+        self.interval.map(|[low, high]| (high - low) / 2.0 / self.value.abs()).filter(|half| half.is_finite())
+    }
+
+    /// Whether the interval holds this value; an unknown interval holds every value.
+    pub fn may_be(self, value: f64) -> bool {
+        self.interval.is_none_or(|[low, high]| low <= value && value <= high)
+    }
+}
+
+/// What one run says: the statistic over all of its blocks, and over all blocks but one, for each of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunFigure {
+    /// Over all blocks.
+    pub value: f64,
+    /// Without the first block, without the second, and so on; of a single block, empty.
+    pub without: Vec<f64>,
+}
+
+impl RunFigure {
+    /// Computes `statistic` over the blocks of a run. None where it has no value.
+    pub fn of<T: Copy>(blocks: &[T], statistic: impl Fn(&[T]) -> Option<f64>) -> Option<Self> {
+        let value = statistic(blocks).filter(|value| value.is_finite())?;
+        let without = |left_out: usize| {
+            let rest: Vec<T> = blocks
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| *place != left_out)
+                .map(|(_, block)| *block)
+                .collect();
+            statistic(&rest).filter(|value| value.is_finite())
+        };
+        let without: Option<Vec<f64>> =
+            if blocks.len() > 1 { (0..blocks.len()).map(without).collect() } else { None };
+        Some(Self { value, without: without.unwrap_or_default() })
+    }
+
+    fn blocks(&self) -> f64 {
+        self.without.len().max(1) as f64
+    }
+}
+
+/// Variance between runs on the scale of [`combine`], by the method of moments; none of fewer than two runs with errors.
+/// It is averaged over all points of a metric, since two runs say little of it at one point.
+pub fn variance_between(runs: &[RunFigure]) -> Option<f64> {
+    let model = Model::of(runs)?;
+    let within = model.within?;
+    let weights: Vec<f64> =
+        model.blocks.iter().map(|blocks| blocks / within.variance.max(f64::MIN_POSITIVE)).collect();
+    let sum: f64 = weights.iter().sum();
+    let mean = weighted(&model.values, &weights);
+    let q: f64 =
+        model.values.iter().zip(&weights).map(|(value, weight)| weight * (value - mean).powi(2)).sum();
+    let scale = sum - weights.iter().map(|weight| weight * weight).sum::<f64>() / sum;
+    // Negative values stay, or the mean over points would be too large.
+    (model.values.len() > 1 && scale > 0.0)
+        .then(|| (q - (model.values.len() as f64 - 1.0)) / scale)
+        .filter(|tau| tau.is_finite())
+}
+
+/// The figure over all runs. `between` is the variance between runs, on logarithms where all values are positive.
+pub fn combine(runs: &[RunFigure], between: f64) -> Option<Estimate> {
+    let model = Model::of(runs)?;
+    let trials = model.blocks.iter().sum::<f64>() as usize;
+    let all = || runs.iter().flat_map(|run| run.without.iter().chain([&run.value]));
+    let first = runs[0].value;
+    if all().all(|value| *value == first) {
+        let interval = (trials > 1).then_some([first, first]);
+        return Some(Estimate { value: first, interval, trials, runs: runs.len() });
+    }
+    let variance =
+        |blocks: &f64| model.within.map_or(0.0, |within| within.variance) / blocks + between.max(0.0);
+    let weights: Vec<f64> = match model.within {
+        Some(_) => model.blocks.iter().map(|blocks| 1.0 / variance(blocks).max(f64::MIN_POSITIVE)).collect(),
+        None => model.blocks.clone(),
+    };
+    let value = weighted(&model.values, &weights);
+    let interval = model.within.map(|within| {
+        let total = 1.0 / weights.iter().sum::<f64>();
+        let inside = within.variance / trials as f64;
+        let outside = (total - inside).max(0.0);
+        // The variance between runs is an average over many points: its own degrees of freedom do not bound the interval.
+        let freedom =
+            if inside > 0.0 { within.freedom * ((inside + outside) / inside).powi(2) } else { f64::INFINITY };
+        let half = t_at_95_percent(freedom.min(10_000.0)) * total.sqrt();
+        [value - half, value + half].map(|end| model.back(end))
+    });
+    // Times, bytes and counts are never less than nothing.
+    let is_positive = runs.iter().all(|run| run.value >= 0.0);
+    let interval = interval.map(|[low, high]| [if is_positive { low.max(0.0) } else { low }, high]);
+    Some(Estimate { value: model.back(value), interval, trials, runs: runs.len() })
+}
+
+/// Runs on the scale on which they are combined.
+struct Model {
+    is_logarithmic: bool,
+    values: Vec<f64>,
+    blocks: Vec<f64>,
+    within: Option<Within>,
+}
+
+/// The variance of one block, pooled over runs.
+#[derive(Clone, Copy)]
+struct Within {
+    variance: f64,
+    freedom: f64,
+}
+
+impl Model {
+    fn of(runs: &[RunFigure]) -> Option<Self> {
+        let all = || runs.iter().flat_map(|run| run.without.iter().chain([&run.value]));
+        let is_logarithmic = all().all(|value| *value > 0.0);
+        let scale = |value: f64| if is_logarithmic { value.ln() } else { value };
+        let (mut squares, mut freedom) = (0.0, 0.0);
+        for run in runs.iter().filter(|run| run.without.len() > 1) {
+            let without: Vec<f64> = run.without.iter().map(|value| scale(*value)).collect();
+            let count = without.len() as f64;
+            let mean = without.iter().sum::<f64>() / count;
+            // A jackknife value moves by 1 ÷ (n − 1) of what its block does.
+            squares +=
+                without.iter().map(|value| (value - mean).powi(2)).sum::<f64>() * (count - 1.0).powi(2);
+            freedom += count - 1.0;
+        }
+        if freedom == 0.0 && runs.len() > 1 {
+            // Runs of one block each: nothing separates what varies within a run from what varies between them.
+            let values: Vec<f64> = runs.iter().map(|run| scale(run.value)).collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            (squares, freedom) =
+                (values.iter().map(|value| (value - mean).powi(2)).sum(), values.len() as f64 - 1.0);
+        }
+        let within = (freedom > 0.0).then(|| Within { variance: squares / freedom, freedom });
+        (!runs.is_empty()).then(|| Self {
+            is_logarithmic,
+            values: runs.iter().map(|run| scale(run.value)).collect(),
+            blocks: runs.iter().map(RunFigure::blocks).collect(),
+            within,
+        })
+    }
+
+    fn back(&self, value: f64) -> f64 {
+        if self.is_logarithmic { value.exp() } else { value }
+    }
+}
+
+fn weighted(values: &[f64], weights: &[f64]) -> f64 {
+    let sum: f64 = values.iter().zip(weights).map(|(value, weight)| value * weight).sum();
+    sum / weights.iter().sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mean(values: &[f64]) -> Option<f64> {
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    }
+
+    fn run(values: &[f64]) -> RunFigure {
+        RunFigure::of(values, mean).expect("has a mean")
+    }
+
+    /// The sum of twelve uniforms has a variance of 1.
+    fn noise(rng: &mut fastrand::Rng) -> f64 {
+        (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0
+    }
+
+    #[test]
+    fn three_trials_have_students_interval_and_not_their_range() {
+        // 99, 100, 101: standard deviation 1, 4.303 × 1 ÷ √3 = 2.484.
+        let estimate = combine(&[run(&[99.0, 100.0, 101.0])], 0.0).expect("has a mean");
+        assert!((estimate.half_width().expect("three trials") - 0.02484).abs() < 1e-4, "{estimate:?}");
+    }
+
+    #[test]
+    fn one_trial_has_no_interval_and_equal_ones_have_an_exact_one() {
+        assert_eq!(combine(&[run(&[5.0])], 0.0).map(|it| it.interval), Some(None));
+        assert_eq!(combine(&[run(&[5.0, 5.0])], 0.0), Some(Estimate::exact(5.0, 2, 1)));
+        assert_eq!(combine(&[], 0.0), None);
+    }
+
+    #[test]
+    fn interval_holds_the_truth_nineteen_times_of_twenty() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        // Runs differ by 5 %, blocks of a run by 10 %.
+        for (runs, between) in [(1, 0.0), (5, 0.05)] {
+            let held = (0..2_000).filter(|_| {
+                let figures: Vec<RunFigure> = (0..runs)
+                    .map(|_| {
+                        let effect = 100.0 * (1.0 + between * noise(&mut rng));
+                        run(&std::array::from_fn::<f64, 4, _>(|_| effect * (1.0 + 0.1 * noise(&mut rng))))
+                    })
+                    .collect();
+                combine(&figures, between * between).expect("has a mean").may_be(100.0)
+            });
+            let share = held.count() as f64 / 2_000.0;
+            assert!((0.93..0.975).contains(&share), "{runs} runs: {share}");
+        }
+    }
+
+    #[test]
+    fn variance_between_runs_is_found_on_average() {
+        let mut rng = fastrand::Rng::with_seed(11);
+        let found = (0..2_000).filter_map(|_| {
+            let mut one = || {
+                let effect = 100.0 * (1.0 + 0.1 * noise(&mut rng));
+                run(&std::array::from_fn::<f64, 4, _>(|_| effect * (1.0 + 0.05 * noise(&mut rng))))
+            };
+            variance_between(&[one(), one(), one()])
+        });
+        let found: Vec<f64> = found.collect();
+        let average = found.iter().sum::<f64>() / found.len() as f64;
+        assert!((average.sqrt() - 0.1).abs() < 0.01, "{average}");
+    }
+
+    #[test]
+    fn error_of_a_quotient_of_sums_is_that_of_its_residuals() {
+        // Bytes and events of four trials; Cochran, Sampling Techniques, 3rd ed., §2.11: Σ(y − Rx)² ÷ (n − 1) ÷ n ÷ x̄².
+        let trials: [(f64, f64); 4] = [(100.0, 10.0), (210.0, 20.0), (290.0, 30.0), (410.0, 40.0)];
+        let quotient = |trials: &[(f64, f64)]| {
+            let [bytes, events] = trials.iter().fold([0.0, 0.0], |[a, b], (x, y)| [a + x, b + y]);
+            (events > 0.0).then(|| bytes / events)
+        };
+        let squares: f64 = trials.iter().map(|(y, x)| (y - 10.1 * x).powi(2)).sum();
+        let half = 3.182 * (squares / 3.0 / 4.0).sqrt() / 25.0;
+        let estimate =
+            combine(&[RunFigure::of(&trials, quotient).expect("has a value")], 0.0).expect("has a value");
+        assert!(
+            (estimate.half_width().expect("four trials") * 10.1 / half - 1.0).abs() < 0.15,
+            "{estimate:?}, {half}"
+        );
+    }
+}

@@ -1,0 +1,399 @@
+//! All runs together: which trials stand for the same point, and what they say of a metric.
+//!
+//! Trials of several runs are taken together where scenario, point, technique, target and settings are the same, and where the runs
+//! measured the same code. The newest run decides which settings and which code that is; what is left out is counted by reason.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use model::manifest::{Manifest, ScenarioInfo, TargetInfo, TechniqueInfo};
+use model::settings::Client;
+use model::trial::{TrialKey, TrialResult};
+use serde_json::Value;
+
+use crate::ReportError;
+use crate::catalogue::{Metric, Unit};
+use crate::estimate::{Estimate, RunFigure, combine, variance_between};
+use crate::load::{self, Broken, Run, Trial};
+
+/// Runs, and their trials by point.
+#[derive(Debug)]
+pub struct Evidence {
+    /// The runs, newest first.
+    pub runs: Vec<Run>,
+    /// Every point that has trials: scenarios in the order of their names, points as swept, techniques as registered.
+    pub points: Vec<Point>,
+    /// What is not in the figures: a reason, and how many trials it applies to.
+    pub left_out: BTreeMap<String, usize>,
+    /// Files that could not be read.
+    pub broken: Vec<Broken>,
+    trials: Vec<Trial>,
+    /// Variance between runs by metric, for figures themselves and for ratios.
+    between: Mutex<HashMap<(&'static str, bool), f64>>,
+}
+
+/// Trials that measure the same thing.
+#[derive(Debug)]
+pub struct Point {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The technique's slug.
+    pub technique: String,
+    /// A server that others wrote; none for pushbench's own.
+    pub target: Option<String>,
+    /// Who subscribes.
+    pub client: Client,
+    /// The values of swept keys, as written.
+    pub at: BTreeMap<String, String>,
+    /// Offered rate as a share of the technique's own capacity, where the scenario asks for one.
+    pub load: Option<f64>,
+    /// Whether its trials are the steps of a search for a capacity.
+    pub is_search: bool,
+    /// Places among the evidence's trials.
+    trials: Vec<usize>,
+}
+
+impl Evidence {
+    /// Reads these run folders.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or when one has no readable manifest.
+    pub fn load(folders: &[PathBuf]) -> Result<Self, ReportError> {
+        if folders.is_empty() {
+            return Err(ReportError::NoRuns);
+        }
+        let mut runs = Vec::new();
+        let mut trials = Vec::new();
+        for folder in folders {
+            let (run, of_run) = load::run(folder)?;
+            runs.push(run);
+            trials.push(of_run);
+        }
+        Ok(Self::of(runs, trials))
+    }
+
+    /// Merges runs with their trials.
+    pub fn of(runs: Vec<Run>, trials: Vec<Vec<Trial>>) -> Self {
+        let mut pairs: Vec<(Run, Vec<Trial>)> = runs.into_iter().zip(trials).collect();
+        pairs.sort_by(|(a, _), (b, _)| {
+            b.manifest.started_unix_s.cmp(&a.manifest.started_unix_s).then(a.name.cmp(&b.name))
+        });
+        let (mut runs, mut all): (Vec<Run>, Vec<Trial>) = (Vec::new(), Vec::new());
+        for (place, (run, trials)) in pairs.into_iter().enumerate() {
+            runs.push(run);
+            all.extend(trials.into_iter().map(|trial| Trial { run: place, ..trial }));
+        }
+        let mut evidence = Self {
+            broken: runs.iter().flat_map(|run| run.broken.clone()).collect(),
+            runs,
+            points: Vec::new(),
+            left_out: BTreeMap::new(),
+            trials: Vec::new(),
+            between: Mutex::default(),
+        };
+        for trial in all {
+            evidence.add(trial);
+        }
+        evidence.sort();
+        evidence
+    }
+
+    fn add(&mut self, trial: Trial) {
+        if let Some(reason) = self.reason_to_leave_out(&trial) {
+            *self.left_out.entry(reason).or_default() += 1;
+            return;
+        }
+        let place = self.trials.len();
+        match self.points.iter_mut().find(|point| point.holds(&trial)) {
+            Some(point) => {
+                let first = &self.trials[point.trials[0]];
+                if first.record.settings == trial.record.settings || point.is_search {
+                    point.trials.push(place);
+                } else {
+                    *self.left_out.entry("other settings than the newest run".to_owned()).or_default() += 1;
+                    return;
+                }
+            }
+            None => self.points.push(Point::of(&trial, place)),
+        }
+        self.trials.push(trial);
+    }
+
+    fn reason_to_leave_out(&self, trial: &Trial) -> Option<String> {
+        let [newest, own] = [&self.runs[0], &self.runs[trial.run]].map(|run| &run.manifest);
+        if newest.pushbench != own.pushbench || newest.libraries != own.libraries {
+            return Some("other code was measured than in the newest run".to_owned());
+        }
+        match &trial.record.result {
+            TrialResult::Failed(failure) => Some(format!("the trial failed: {}", failure.reason)),
+            TrialResult::Complete(_) | TrialResult::Incomplete(_) => None,
+        }
+    }
+
+    fn sort(&mut self) {
+        let mut points = std::mem::take(&mut self.points);
+        points.sort_by(|a, b| {
+            let scenario = self.scenario_order(&a.scenario).cmp(&self.scenario_order(&b.scenario));
+            let of =
+                |point: &Point| (self.technique_order(&point.technique), point.target.clone(), point.client);
+            scenario
+                .then_with(|| self.compare_swept(a, b))
+                .then_with(|| of(a).cmp(&of(b)))
+                .then(a.load.unwrap_or(0.0).total_cmp(&b.load.unwrap_or(0.0)))
+        });
+        self.points = points;
+    }
+
+    fn compare_swept(&self, a: &Point, b: &Point) -> Ordering {
+        let info = self.scenario(&a.scenario);
+        let keys = info.map_or(&[][..], |info| &info.sweeps);
+        let compare = |key: &String| {
+            match [a, b].map(|point| self.coordinate(point, key)) {
+                [Some((a, _)), Some((b, _))] => a.total_cmp(&b),
+                // Words keep the order of the scenario's file; what a sweep leaves out comes last.
+                _ => word_order(info, a.at.get(key)).cmp(&word_order(info, b.at.get(key))),
+            }
+        };
+        keys.iter().map(compare).find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
+    }
+
+    fn scenario_order(&self, name: &str) -> usize {
+        self.runs
+            .iter()
+            .flat_map(|run| &run.manifest.scenarios)
+            .position(|info| info.name == name)
+            .unwrap_or(usize::MAX)
+    }
+
+    fn technique_order(&self, slug: &str) -> usize {
+        self.techniques().position(|info| info.slug == slug).unwrap_or(usize::MAX)
+    }
+
+    fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.runs.iter().map(|run| &run.manifest)
+    }
+
+    /// Every technique that a run knows, each once, in the order of the registry.
+    pub fn techniques(&self) -> impl Iterator<Item = &TechniqueInfo> {
+        self.manifests().take(1).flat_map(|manifest| &manifest.techniques)
+    }
+
+    /// What the newest run that knows this technique says of it.
+    pub fn technique(&self, slug: &str) -> Option<&TechniqueInfo> {
+        self.manifests().flat_map(|manifest| &manifest.techniques).find(|info| info.slug == slug)
+    }
+
+    /// A technique's name for people.
+    pub fn label<'a>(&'a self, slug: &'a str) -> &'a str {
+        self.technique(slug).map_or(slug, |info| info.label.as_str())
+    }
+
+    /// The slug of the technique that others are a multiple of.
+    pub fn baseline(&self) -> Option<&str> {
+        self.techniques().find(|info| info.baseline).map(|info| info.slug.as_str())
+    }
+
+    /// What the newest run that has this scenario says of it.
+    pub fn scenario(&self, name: &str) -> Option<&ScenarioInfo> {
+        self.manifests().flat_map(|manifest| &manifest.scenarios).find(|info| info.name == name)
+    }
+
+    /// A server that others wrote.
+    pub fn target(&self, name: &str) -> Option<&TargetInfo> {
+        self.manifests().flat_map(|manifest| &manifest.targets).find(|info| info.name == name)
+    }
+
+    /// The points of a scenario that pushbench's own servers and client measured at a rate that the scenario gives.
+    pub fn own(&self, scenario: &str) -> impl Iterator<Item = &Point> {
+        let is_own = |point: &&Point| {
+            point.target.is_none()
+                && point.client == Client::Native
+                && point.load.is_none()
+                && !point.is_search
+        };
+        self.of_scenario(scenario).filter(is_own)
+    }
+
+    /// All points of a scenario.
+    pub fn of_scenario(&self, scenario: &str) -> impl Iterator<Item = &Point> {
+        self.points.iter().filter(move |point| point.scenario == scenario)
+    }
+
+    /// The one own point of a scenario with this technique and these swept values; none where there is none or several.
+    pub fn point(&self, scenario: &str, technique: &str, at: &BTreeMap<String, String>) -> Option<&Point> {
+        let mut points = self.own(scenario).filter(|point| {
+            point.technique == technique && at.iter().all(|(key, value)| point.at.get(key) == Some(value))
+        });
+        points.next().filter(|_| points.next().is_none())
+    }
+
+    /// The same point of another technique; where a sweep leaves that one out, its only value.
+    pub fn beside<'e>(&'e self, point: &Point, technique: &str) -> Option<&'e Point> {
+        let is_beside = |other: &&Point| {
+            other.technique == technique
+                && other.load == point.load
+                && other.is_search == point.is_search
+                && other.at.iter().all(|(key, value)| point.at.get(key) == Some(value))
+        };
+        let mut others = self
+            .of_scenario(&point.scenario)
+            .filter(|other| other.target.is_none() && other.client == Client::Native)
+            .filter(is_beside);
+        others.next()
+    }
+
+    /// The trials of a point.
+    pub fn trials<'e>(&'e self, point: &Point) -> impl Iterator<Item = &'e Trial> {
+        point.trials.iter().map(|place| &self.trials[*place])
+    }
+
+    /// A swept key's value as a number with its unit; none where it is a word, or where the sweep leaves the technique out.
+    pub fn coordinate(&self, point: &Point, key: &str) -> Option<(f64, Unit)> {
+        point.at.get(key)?;
+        let settings = serde_json::to_value(&self.trials[*point.trials.first()?].record.settings).ok()?;
+        lookup(&settings, key)
+    }
+
+    /// The metric at this point.
+    pub fn estimate(&self, point: &Point, metric: &Metric) -> Option<Estimate> {
+        combine(&self.run_figures(point, metric), self.variance_between(metric, false))
+    }
+
+    /// The metric at `point` ÷ the metric at `other`, by the blocks that both have in each run.
+    pub fn ratio(&self, point: &Point, other: &Point, metric: &Metric) -> Option<Estimate> {
+        combine(&self.run_ratios(point, other, metric), self.variance_between(metric, true))
+    }
+
+    /// What each run says of the metric at this point.
+    pub fn run_figures(&self, point: &Point, metric: &Metric) -> Vec<RunFigure> {
+        let of_run = |run: usize| {
+            let blocks = self.blocks(point, run);
+            let blocks: Vec<&[&Trial]> = blocks.iter().map(|(_, trials)| trials.as_slice()).collect();
+            RunFigure::of(&blocks, |blocks| (metric.of)(&blocks.concat()))
+        };
+        (0..self.runs.len()).filter_map(of_run).collect()
+    }
+
+    /// What each run says of the ratio. Runs in which the two have no block in common say nothing.
+    pub fn run_ratios(&self, point: &Point, other: &Point, metric: &Metric) -> Vec<RunFigure> {
+        let of_run = |run: usize| {
+            let [own, others] = [point, other].map(|point| self.blocks(point, run));
+            let pairs: Vec<(&[&Trial], &[&Trial])> = own
+                .iter()
+                .filter_map(|(block, trials)| Some((trials.as_slice(), others.get(block)?.as_slice())))
+                .collect();
+            RunFigure::of(&pairs, |pairs| {
+                let own: Vec<&Trial> = pairs.iter().flat_map(|(own, _)| own.iter().copied()).collect();
+                let others: Vec<&Trial> =
+                    pairs.iter().flat_map(|(_, others)| others.iter().copied()).collect();
+                let (own, others) = ((metric.of)(&own)?, (metric.of)(&others)?);
+                (others > 0.0).then(|| own / others)
+            })
+        };
+        (0..self.runs.len()).filter_map(of_run).collect()
+    }
+
+    fn blocks(&self, point: &Point, run: usize) -> BTreeMap<u32, Vec<&Trial>> {
+        let mut blocks: BTreeMap<u32, Vec<&Trial>> = BTreeMap::new();
+        for trial in self.trials(point).filter(|trial| trial.run == run) {
+            blocks.entry(trial.record.key.repetition).or_default().push(trial);
+        }
+        blocks
+    }
+
+    /// The variance between runs of a metric: the mean over all points with several runs, since few runs say little of it at one
+    /// point. Zero with a single run.
+    fn variance_between(&self, metric: &Metric, is_ratio: bool) -> f64 {
+        if self.runs.len() < 2 {
+            return 0.0;
+        }
+        if let Some(known) =
+            self.between.lock().unwrap_or_else(PoisonError::into_inner).get(&(metric.key, is_ratio))
+        {
+            return *known;
+        }
+        let variances = self.points.iter().filter_map(|point| {
+            let figures = if is_ratio {
+                let baseline = self.beside(point, self.baseline()?)?;
+                self.run_ratios(point, baseline, metric)
+            } else {
+                self.run_figures(point, metric)
+            };
+            variance_between(&figures)
+        });
+        let variances: Vec<f64> = variances.collect();
+        let mean = variances.iter().sum::<f64>() / variances.len().max(1) as f64;
+        self.between
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((metric.key, is_ratio), mean.max(0.0));
+        mean.max(0.0)
+    }
+}
+
+impl Point {
+    fn of(trial: &Trial, place: usize) -> Self {
+        let TrialKey { scenario, point, technique, target, .. } = trial.record.key.clone();
+        Self {
+            scenario,
+            technique,
+            target,
+            client: trial.record.settings.client,
+            at: point,
+            load: trial.record.load,
+            is_search: trial.record.search.is_some(),
+            trials: vec![place],
+        }
+    }
+
+    fn holds(&self, trial: &Trial) -> bool {
+        let key = &trial.record.key;
+        self.scenario == key.scenario
+            && self.technique == key.technique
+            && self.target == key.target
+            && self.at == key.point
+            && self.client == trial.record.settings.client
+            && self.load == trial.record.load
+            && self.is_search == trial.record.search.is_some()
+    }
+}
+
+fn word_order(info: Option<&ScenarioInfo>, word: Option<&String>) -> usize {
+    let place = |word: &String| info.and_then(|info| info.text.find(&format!("\"{word}\"")));
+    word.and_then(place).unwrap_or(usize::MAX)
+}
+
+/// Suffixes by which `model::settings` names a unit.
+const SUFFIXES: [(&str, Unit); 4] =
+    [("_ns", Unit::Time), ("_per_s", Unit::Rate), ("_bytes", Unit::Bytes), ("", Unit::Number)];
+
+fn lookup(settings: &Value, key: &str) -> Option<(f64, Unit)> {
+    let (table, field) = key.rsplit_once('.').map_or((None, key), |(table, field)| (Some(table), field));
+    let table = match table {
+        Some(path) => path.split('.').try_fold(settings, |value, name| value.get(name))?,
+        None => settings,
+    };
+    SUFFIXES.iter().find_map(|(suffix, unit)| Some((table.get(format!("{field}{suffix}"))?.as_f64()?, *unit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn swept_keys_are_found_by_the_unit_in_their_name() {
+        let settings = serde_json::json!({
+            "events": { "rate_per_s": 50.0, "payload_bytes": 16_384 },
+            "http": { "headers": "minimal" },
+            "poll": { "interval_ns": 250_000_000_u64 },
+        });
+        assert_eq!(lookup(&settings, "events.rate"), Some((50.0, Unit::Rate)));
+        assert_eq!(lookup(&settings, "events.payload"), Some((16_384.0, Unit::Bytes)));
+        assert_eq!(lookup(&settings, "poll.interval"), Some((250e6, Unit::Time)));
+        assert_eq!(lookup(&settings, "http.headers"), None);
+        assert_eq!(lookup(&settings, "http.nothing"), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! Names of figures: `scenario/technique/metric`, `scenario/technique/metric/other-technique` for a ratio, and
+//! `scenario[key=value,…]/…` for one point of a sweep. Names hold no run, so that they survive new ones.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::catalogue::{CATALOGUE, Metric, metric};
+use crate::estimate::Estimate;
+use crate::evidence::{Evidence, Point};
+use crate::numbers;
+
+/// Which figure is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FigureName {
+    /// The scenario.
+    pub scenario: String,
+    /// Values of swept keys, as many as tell the point from others.
+    pub at: BTreeMap<String, String>,
+    /// The technique's slug.
+    pub technique: String,
+    /// The metric's key.
+    pub metric: String,
+    /// The technique that it is divided by; none for the figure itself.
+    pub to: Option<String>,
+}
+
+/// A figure that was found.
+#[derive(Debug)]
+pub struct Figure<'e> {
+    /// Its point.
+    pub point: &'e Point,
+    /// Its metric.
+    pub metric: &'static Metric,
+    /// The point that it is divided by; none for the figure itself.
+    pub to: Option<&'e Point>,
+    /// Its value.
+    pub estimate: Estimate,
+}
+
+/// Why there is no figure.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum FigureError {
+    /// The name has another form.
+    #[error(
+        "`{0}` is not a figure's name: write scenario/technique/metric, such as chat/websocket/cpu, or scenario/technique/metric/other-technique for a ratio"
+    )]
+    Form(String),
+    /// No such metric.
+    #[error("there is no metric `{name}`; there are: {known}")]
+    Metric {
+        /// What was asked for.
+        name: String,
+        /// All keys.
+        known: String,
+    },
+    /// No such point.
+    #[error("{0} was not measured, or is not one point only; points: {1}")]
+    Point(String, String),
+    /// The point has no such figure.
+    #[error("{0} has no value: its trials did not measure it, or too few events bound it")]
+    NoValue(String),
+}
+
+impl FigureName {
+    /// Reads a name.
+    ///
+    /// # Errors
+    ///
+    /// When it has another form.
+    pub fn parse(text: &str) -> Result<Self, FigureError> {
+        let form = || FigureError::Form(text.to_owned());
+        let (scenario, rest) = match text.split_once('[') {
+            Some((scenario, rest)) => {
+                let (at, rest) = rest.split_once("]/").ok_or_else(form)?;
+                ((scenario, at), rest)
+            }
+            None => {
+                let (scenario, rest) = text.split_once('/').ok_or_else(form)?;
+                ((scenario, ""), rest)
+            }
+        };
+        let parts: Vec<&str> = rest.split('/').collect();
+        let pairs = scenario.1.split(',').filter(|pair| !pair.is_empty());
+        let at = pairs.map(|pair| {
+            pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(form)
+        });
+        let at = at.collect::<Result<_, _>>()?;
+        let (technique, metric, to) = match parts.as_slice() {
+            [technique, metric] => (technique, metric, None),
+            [technique, metric, to] => (technique, metric, Some((*to).to_owned())),
+            _ => return Err(form()),
+        };
+        Ok(Self {
+            scenario: scenario.0.to_owned(),
+            at,
+            technique: (*technique).to_owned(),
+            metric: (*metric).to_owned(),
+            to,
+        })
+    }
+
+    /// Finds it among the evidence.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such metric, point or value.
+    pub fn find<'e>(&self, evidence: &'e Evidence) -> Result<Figure<'e>, FigureError> {
+        let known = || CATALOGUE.iter().map(|metric| metric.key).collect::<Vec<_>>().join(", ");
+        let metric = metric(&self.metric)
+            .ok_or_else(|| FigureError::Metric { name: self.metric.clone(), known: known() })?;
+        let point = |technique: &str| {
+            evidence.point(&self.scenario, technique, &self.at).ok_or_else(|| {
+                FigureError::Point(
+                    format!("{} by {technique}", self.scenario),
+                    points(evidence, &self.scenario),
+                )
+            })
+        };
+        let own = point(&self.technique)?;
+        let to = self.to.as_deref().map(point).transpose()?;
+        let estimate = match to {
+            Some(to) => evidence.ratio(own, to, metric),
+            None => evidence.estimate(own, metric),
+        };
+        Ok(Figure {
+            point: own,
+            metric,
+            to,
+            estimate: estimate.ok_or_else(|| FigureError::NoValue(self.to_string()))?,
+        })
+    }
+}
+
+fn points(evidence: &Evidence, scenario: &str) -> String {
+    let mut names: Vec<String> =
+        evidence.own(scenario).map(|point| format!("{}{}", at(&point.at), point.technique)).collect();
+    if names.is_empty() {
+        names = evidence.points.iter().map(|point| point.scenario.clone()).collect();
+        names.dedup();
+    }
+    names.join(", ")
+}
+
+fn at(at: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<String> = at.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if pairs.is_empty() { "/".to_owned() } else { format!("[{}]/", pairs.join(",")) }
+}
+
+impl fmt::Display for FigureName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}/{}", self.scenario, at(&self.at), self.technique, self.metric)?;
+        self.to.iter().try_for_each(|to| write!(f, "/{to}"))
+    }
+}
+
+impl Figure<'_> {
+    /// The figure with its interval and its unit.
+    pub fn text(&self) -> String {
+        match self.to {
+            Some(_) => numbers::show_ratio(self.estimate),
+            None => numbers::show(self.metric.unit, self.estimate),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for text in [
+            "chat/websocket/cpu",
+            "chat/long-polling/cpu/websocket",
+            "bytes-against-rate[events.rate=10/s]/websocket/bytes",
+        ] {
+            assert_eq!(FigureName::parse(text).map(|name| name.to_string()).as_deref(), Ok(text));
+        }
+        for text in ["chat", "chat/websocket", "chat[a=b/websocket/cpu", "a/b/c/d/e", "a[b]/c/d"] {
+            assert_eq!(FigureName::parse(text), Err(FigureError::Form(text.to_owned())));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Templates in, Markdown out. A page is a template in `templates/`; it asks for figures, tables and charts by name, and its text is
+//! put between the markers of the file at its place.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Value};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
+use serde::Deserialize;
+
+use crate::ReportError;
+use crate::evidence::{Evidence, Point};
+use crate::figure::FigureName;
+use crate::marker_sections::{Part, replace_sections};
+use crate::table::{self, Column};
+
+/// A page: its place beside REPORT.md, its template, and what stands around the markers of a new file.
+struct Page {
+    path: &'static str,
+    template: &'static str,
+    frame: &'static str,
+}
+
+const PAGES: &[Page] = &[Page {
+    path: "REPORT.md",
+    template: include_str!("templates/report.md"),
+    frame: "# What it costs to push events to a web client\n",
+}];
+
+/// What was written.
+#[derive(Debug)]
+pub struct Written {
+    /// Files, REPORT.md first.
+    pub files: Vec<PathBuf>,
+}
+
+/// Fills in every page and writes those whose text is not empty: `report` itself, the others beside it.
+///
+/// # Errors
+///
+/// When a page's markers are damaged (nothing is written then), or when a file cannot be written.
+pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, ReportError> {
+    let home = report.parent().unwrap_or(Path::new(""));
+    let mut files = Vec::new();
+    for page in PAGES {
+        let path = if page.path == "REPORT.md" { report.to_owned() } else { home.join(page.path) };
+        let text = fill_in(evidence, page)?;
+        if text.trim().is_empty() {
+            continue;
+        }
+        let current = match fs::read_to_string(&path) {
+            Ok(current) => current,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                format!("{}\n<!-- pushbench:begin page -->\n<!-- pushbench:end page -->\n", page.frame)
+            }
+            Err(source) => return Err(ReportError::Read { path, source }),
+        };
+        let text = replace_sections(&current, &[Part { name: "page", text }])
+            .map_err(|source| ReportError::Markers { path: path.clone(), source })?;
+        files.push((path, text));
+    }
+    files.iter().try_for_each(|(path, text)| write(path, text))?;
+    Ok(Written { files: files.into_iter().map(|(path, _)| path).collect() })
+}
+
+fn fill_in(evidence: &Arc<Evidence>, page: &Page) -> Result<String, ReportError> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_syntax(
+        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().unwrap_or_default(),
+    );
+    add_functions(&mut environment, evidence);
+    let problem =
+        |error: &Error| ReportError::Template { page: page.path.to_owned(), reason: format!("{error:#}") };
+    let text = environment
+        .render_named_str(page.path, page.template, context! {})
+        .map_err(|error| problem(&error))?;
+    Ok(one_empty_line(&text))
+}
+
+/// Parts of a template that are left out leave empty lines.
+fn one_empty_line(text: &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines().map(str::trim_end) {
+        if !(line.is_empty() && lines.last().is_none_or(|last| last.is_empty())) {
+            lines.push(line);
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
+    // fig("chat/websocket/cpu"): the figure with its interval; undefined where it was not measured.
+    let of = evidence.clone();
+    environment.add_function("fig", move |name: &str| -> Result<Value, Error> {
+        let name = FigureName::parse(name).map_err(|error| wrong(error.to_string()))?;
+        Ok(name.find(&of).map_or(Value::UNDEFINED, |figure| figure.text().into()))
+    });
+    // value("chat/websocket/cpu"): the number alone.
+    let of = evidence.clone();
+    environment.add_function("value", move |name: &str| -> Result<Value, Error> {
+        let name = FigureName::parse(name).map_err(|error| wrong(error.to_string()))?;
+        Ok(name.find(&of).map_or(Value::UNDEFINED, |figure| figure.estimate.value.into()))
+    });
+    // table("chat", ["p50", "cpu/baseline"], where={"events.rate": "1/s"}, techniques=["websocket"]): a row for each point.
+    // table("bytes-against-rate", ["bytes"], across="events.rate"): a column for each value of a swept key.
+    let of = evidence.clone();
+    environment.add_function(
+        "table",
+        move |scenario: &str, columns: Vec<String>, options: Kwargs| -> Result<Value, Error> {
+            let columns = columns
+                .iter()
+                .map(|text| Column::parse(text, &of))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(wrong)?;
+            let across: Option<String> = options.get("across")?;
+            let points = select(&of, scenario, &options)?;
+            options.assert_all_used()?;
+            let table = match across {
+                Some(across) => table::across(&of, &points, &across, &columns[0]),
+                None => table::by_point(&of, &points, &columns),
+            };
+            Ok(if table.is_empty() { Value::UNDEFINED } else { table.into() })
+        },
+    );
+    let of = evidence.clone();
+    environment.add_function("label", move |slug: &str| of.label(slug).to_owned());
+    let of = evidence.clone();
+    environment.add_function("is_measured", move |scenario: &str| of.of_scenario(scenario).next().is_some());
+}
+
+/// The points that `techniques`, `where` and `who` (own, targets, browsers, all) choose; own ones without `who`.
+fn select<'e>(evidence: &'e Evidence, scenario: &str, options: &Kwargs) -> Result<Vec<&'e Point>, Error> {
+    let techniques: Option<Vec<String>> = options.get("techniques")?;
+    let at: Option<Value> = options.get("where")?;
+    let at: BTreeMap<String, String> = at.map(BTreeMap::deserialize).transpose()?.unwrap_or_default();
+    let who: Option<String> = options.get("who")?;
+    let points: Vec<&Point> = match who.as_deref().unwrap_or("own") {
+        "own" => evidence.own(scenario).collect(),
+        "all" => evidence.of_scenario(scenario).collect(),
+        other => return Err(wrong(format!("there is no who={other}"))),
+    };
+    let is_chosen = |point: &&Point| {
+        techniques.as_ref().is_none_or(|techniques| techniques.contains(&point.technique))
+            && at.iter().all(|(key, value)| point.at.get(key) == Some(value))
+    };
+    Ok(points.into_iter().filter(is_chosen).collect())
+}
+
+fn wrong(reason: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, reason.into())
+}
+
+/// Replaces a file in one step, so that an interrupted rendering leaves the old one whole.
+fn write(path: &Path, text: &str) -> Result<(), ReportError> {
+    let problem = |source| ReportError::Write { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(problem)?;
+    }
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    fs::write(&partial, text).and_then(|()| fs::rename(&partial, path)).map_err(|source| {
+        // On a full disk it is in the way; when it cannot be removed either, the first error says more.
+        let _ = fs::remove_file(&partial);
+        problem(source)
+    })
+}

@@ -1,0 +1,167 @@
+//! Tables of figures, as Markdown: a row for each point, or a row for each technique and a column for each value of a swept key.
+
+use std::collections::BTreeMap;
+
+use crate::catalogue::{Metric, metric};
+use crate::estimate::Estimate;
+use crate::evidence::{Evidence, Point};
+use crate::numbers::{self, NOTHING};
+
+/// A column: a metric, or a metric ÷ that of another technique.
+pub(crate) struct Column {
+    metric: &'static Metric,
+    to: Option<String>,
+}
+
+impl Column {
+    /// Reads `cpu` or `cpu/websocket`; `cpu/baseline` is relative to the baseline.
+    pub(crate) fn parse(text: &str, evidence: &Evidence) -> Result<Self, String> {
+        let (key, to) = text.split_once('/').map_or((text, None), |(key, to)| (key, Some(to)));
+        let metric = metric(key).ok_or_else(|| format!("there is no metric {key}"))?;
+        let to =
+            to.map(|to| if to == "baseline" { evidence.baseline().unwrap_or(to) } else { to }.to_owned());
+        Ok(Self { metric, to })
+    }
+
+    fn head(&self, evidence: &Evidence) -> String {
+        match &self.to {
+            Some(to) => format!("{} ÷ {}", self.metric.label, evidence.label(to)),
+            None => self.metric.label.to_owned(),
+        }
+    }
+
+    pub(crate) fn estimate(&self, evidence: &Evidence, point: &Point) -> Option<Estimate> {
+        match &self.to {
+            Some(to) => evidence.ratio(point, evidence.beside(point, to)?, self.metric),
+            None => evidence.estimate(point, self.metric),
+        }
+    }
+
+    fn cell(&self, evidence: &Evidence, point: &Point) -> String {
+        let show = |estimate| match self.to {
+            Some(_) => numbers::show(crate::catalogue::Unit::Number, estimate),
+            None => numbers::show(self.metric.unit, estimate),
+        };
+        self.estimate(evidence, point).map_or_else(|| NOTHING.to_owned(), show)
+    }
+}
+
+/// A row for each point; columns without any value are left out. Empty without a point.
+pub(crate) fn by_point(evidence: &Evidence, points: &[&Point], columns: &[Column]) -> String {
+    let keys = varying(points);
+    let mut rows: Vec<Vec<String>> = points
+        .iter()
+        .map(|point| {
+            let mut row = vec![name(evidence, point)];
+            row.extend(keys.iter().map(|key| value(evidence, point, key)));
+            row.extend(columns.iter().map(|column| column.cell(evidence, point)));
+            row
+        })
+        .collect();
+    let mut head = vec!["technique".to_owned()];
+    head.extend(keys);
+    let fixed = head.len();
+    head.extend(columns.iter().map(|column| column.head(evidence)));
+    for place in (fixed..head.len()).rev() {
+        if rows.iter().all(|row| row[place] == NOTHING) {
+            head.remove(place);
+            rows.iter_mut().for_each(|row| drop(row.remove(place)));
+        }
+    }
+    if rows.is_empty() || head.len() == fixed { String::new() } else { markdown(&head, &rows) }
+}
+
+/// A row for each technique, and a column with the metric for each value of `across`.
+pub(crate) fn across(evidence: &Evidence, points: &[&Point], across: &str, column: &Column) -> String {
+    let mut values: Vec<String> = Vec::new();
+    for point in points {
+        let value = value(evidence, point, across);
+        if value != NOTHING && !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    let others: Vec<String> = varying(points).into_iter().filter(|key| key != across).collect();
+    let mut rows: Vec<(Vec<String>, BTreeMap<String, String>)> = Vec::new();
+    for point in points {
+        let mut start = vec![name(evidence, point)];
+        start.extend(others.iter().map(|key| value(evidence, point, key)));
+        let cell = (value(evidence, point, across), column.cell(evidence, point));
+        match rows.iter_mut().find(|(other, _)| *other == start) {
+            Some((_, cells)) => drop(cells.insert(cell.0, cell.1)),
+            None => rows.push((start, BTreeMap::from([cell]))),
+        }
+    }
+    let mut head = vec!["technique".to_owned()];
+    head.extend(others);
+    head.extend(values.iter().cloned());
+    let cells = |cells: &BTreeMap<String, String>| -> Vec<String> {
+        values
+            .iter()
+            .map(|value| {
+                cells.get(value).or_else(|| cells.get(NOTHING)).cloned().unwrap_or_else(|| NOTHING.to_owned())
+            })
+            .collect()
+    };
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|(start, values)| [start, cells(&values)].concat()).collect();
+    if values.is_empty() { String::new() } else { markdown(&head, &rows) }
+}
+
+/// Swept keys that differ between these points.
+fn varying(points: &[&Point]) -> Vec<String> {
+    let mut keys: Vec<String> = points.iter().flat_map(|point| point.at.keys().cloned()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.retain(|key| {
+        key != "client" && points.iter().any(|point| point.at.get(key) != points[0].at.get(key))
+    });
+    keys
+}
+
+fn name(evidence: &Evidence, point: &Point) -> String {
+    use model::settings::Client;
+    let label = evidence.label(&point.technique);
+    let by = point
+        .target
+        .as_deref()
+        .map(|name| evidence.target(name).map_or(name, |target| target.label.as_str()));
+    let client = match point.client {
+        Client::Native => "",
+        Client::Chromium => ", Chromium",
+        Client::Firefox => ", Firefox",
+    };
+    by.map_or_else(|| format!("{label}{client}"), |by| format!("{label}, {by}{client}"))
+}
+
+/// A swept key's value for people.
+pub(crate) fn value(evidence: &Evidence, point: &Point, key: &str) -> String {
+    let written = || point.at.get(key).cloned().unwrap_or_else(|| NOTHING.to_owned());
+    evidence.coordinate(point, key).map_or_else(written, |(number, unit)| numbers::show_setting(unit, number))
+}
+
+/// A Markdown table, the first column to the left and the others to the right.
+pub(crate) fn markdown(head: &[String], rows: &[Vec<String>]) -> String {
+    let line = |cells: &[String]| {
+        format!("| {} |\n", cells.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" | "))
+    };
+    let rule = format!("|---|{}\n", "--:|".repeat(head.len().saturating_sub(1)));
+    let rows: String = rows.iter().map(|row| line(row)).collect();
+    format!("{}{rule}{rows}", line(head))
+}
+
+/// Text that cannot end a cell, start a tag or begin a link.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_cannot_end_their_row() {
+        let cells = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+        let table = markdown(&cells(&["a", "b"]), &[cells(&["x|y", "<b>\n1"])]);
+        assert_eq!(table, "| a | b |\n|---|--:|\n| x\\|y | &lt;b> 1 |\n");
+    }
+}
