@@ -96,7 +96,7 @@ pub struct TargetSpec {
 }
 
 /// What `pushbench load` found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialOutcome {
     /// What was sent, delivered, lost.

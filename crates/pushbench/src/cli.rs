@@ -221,7 +221,7 @@ pub(crate) struct Cores {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// Run folders [default: the newest under results]
+    /// Run folders [default: all under results]
     #[arg(value_name = "RUN_DIR")]
     pub(crate) runs: Vec<PathBuf>,
     /// The report [default: REPORT.md beside the results folder]

@@ -25,7 +25,7 @@ use histograms::Tagged;
 use runs::{MANIFEST, PLAN, TRIALS, files, read_json};
 
 pub(crate) use browser_probes::BrowserProbes;
-pub(crate) use runs::{newest, newest_unfinished};
+pub(crate) use runs::{newest_unfinished, runs};
 
 const TABLE: &str = "trials.csv";
 const SCHEMA: &str = "trial.schema.json";

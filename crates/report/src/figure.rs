@@ -44,7 +44,7 @@ pub struct Figure<'e> {
 pub enum FigureError {
     /// The name has another form.
     #[error(
-        "`{0}` is not a figure's name: write scenario/technique/metric, such as chat/websocket/cpu, or scenario/technique/metric/other-technique for a ratio"
+        "`{0}` is not a figure's name: write scenario/technique/metric, or scenario/technique/metric/other-technique for a ratio"
     )]
     Form(String),
     /// No such metric.

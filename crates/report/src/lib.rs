@@ -20,7 +20,7 @@ mod load;
 mod marker_sections;
 pub mod numbers;
 mod pages;
-mod sample;
+pub mod sample;
 mod table;
 
 use std::io;
@@ -29,7 +29,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use evidence::Evidence;
-pub use load::{Broken, Run, Trial};
+pub use load::{Broken, Run, Trial, check};
 pub use marker_sections::MarkerError;
 pub use pages::{Written, write_pages};
 

@@ -33,7 +33,7 @@ pub struct Run {
 }
 
 /// A trial: its record, and its histograms by tag.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Trial {
     /// The place of its run among the evidence's.
     pub run: usize,
@@ -73,6 +73,15 @@ pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
     let close_cases = readable(close_cases.into_iter(), &mut broken).pop();
     trials.sort_by(|a, b| (a.record.index, &a.record.key).cmp(&(b.record.index, &b.record.key)));
     Ok((Run { name: folder_name(dir), dir: dir.to_owned(), manifest, findings, close_cases, broken }, trials))
+}
+
+/// Whether this folder is a run that can be read.
+///
+/// # Errors
+///
+/// When its manifest is missing, unreadable or of another schema version.
+pub fn check(dir: &Path) -> Result<(), ReportError> {
+    manifest(&dir.join("manifest.json")).map(drop)
 }
 
 fn manifest(path: &Path) -> Result<Manifest, ReportError> {

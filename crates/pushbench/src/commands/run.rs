@@ -43,8 +43,9 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
         return begun.say_how_to_resume();
     }
     if !arguments.no_report && begun.store.records().iter().any(|record| record.result.outcome().is_some()) {
-        let runs = [begun.store.dir().to_owned()];
-        print(&report::render(&runs, &report::beside(begun.store.dir()))?)?;
+        let out = report::beside(begun.store.dir());
+        let results = begun.store.dir().parent().unwrap_or(Path::new(""));
+        print(&report::render(&report::readable(results)?, &out)?)?;
     }
     Ok(begun.verdict())
 }

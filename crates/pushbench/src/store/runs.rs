@@ -35,16 +35,6 @@ pub(crate) fn newest_unfinished(results: &Path) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// The newest run in `results`; a run of another schema version only where there is none of this one.
-///
-/// # Errors
-///
-/// When the folder cannot be read, or there is no run.
-pub(crate) fn newest(results: &Path) -> anyhow::Result<PathBuf> {
-    let newest = runs(results)?.pop();
-    newest.with_context(|| format!("there is no run in {}; make one with `pushbench run`", results.display()))
-}
-
 /// When a run of any schema version started.
 #[derive(Deserialize)]
 struct Start {
@@ -52,7 +42,11 @@ struct Start {
 }
 
 /// All runs, the oldest first; those of another schema version come before all others.
-fn runs(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
+///
+/// # Errors
+///
+/// When the folder cannot be read.
+pub(crate) fn runs(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(results)
         .with_context(|| format!("read the folder {}; make a run with `pushbench run`", results.display()))?;
     let mut runs: Vec<(bool, u64, PathBuf)> = entries

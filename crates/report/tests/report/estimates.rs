@@ -1,0 +1,118 @@
+//! Figures from trials: what is summed, what is paired, what is left out.
+
+use std::collections::BTreeMap;
+
+use model::trial::{Failure, Side, TrialResult};
+use report::Evidence;
+use report::catalogue::metric;
+use report::figure::{FigureError, FigureName};
+
+use crate::fixture::{With as _, evidence, run, trial};
+
+fn text(evidence: &Evidence, name: &str) -> Result<String, FigureError> {
+    FigureName::parse(name)?.find(evidence).map(|figure| figure.text())
+}
+
+#[test]
+fn bytes_and_cpu_are_divided_by_the_events_of_all_trials() {
+    let trials = vec![
+        trial("s", "push", 0).events(100, [80, 20], 3_000),
+        trial("s", "push", 1).events(300, [80, 20], 1_000),
+    ];
+    let evidence = evidence(trials);
+    assert_eq!(text(&evidence, "s/push/bytes").as_deref(), Ok("100 B"));
+    assert_eq!(text(&evidence, "s/push/overhead").as_deref(), Ok("20.0 B"));
+    let cpu = FigureName::parse("s/push/cpu").unwrap().find(&evidence).unwrap();
+    assert!((cpu.estimate.value - 1_500.0).abs() < 1e-9, "{cpu:?}");
+}
+
+#[test]
+fn ratios_are_paired_within_blocks_so_that_what_both_share_cancels() {
+    let block = |block: u32, speed: u64| {
+        [
+            trial("s", "push", block).events(100, [80, 20], 2_000 * speed),
+            trial("s", "base", block).events(100, [80, 0], 1_000 * speed),
+        ]
+    };
+    let evidence = evidence([block(0, 1), block(1, 3), block(2, 2)].concat());
+    assert_eq!(text(&evidence, "s/push/cpu/base").as_deref(), Ok("× 2.00"));
+    let alone = FigureName::parse("s/push/cpu").unwrap().find(&evidence).unwrap();
+    assert!(alone.estimate.half_width().unwrap() > 0.5, "{alone:?}");
+}
+
+#[test]
+fn blocks_that_only_one_side_has_are_left_out_of_a_ratio() {
+    let mut trials = vec![
+        trial("s", "push", 0).events(100, [80, 20], 2_000),
+        trial("s", "base", 0).events(100, [80, 0], 1_000),
+        trial("s", "push", 1).events(100, [80, 20], 9_000),
+    ];
+    assert_eq!(text(&evidence(trials.clone()), "s/push/cpu/base").as_deref(), Ok("× 2.00"));
+    trials.remove(1);
+    trials.push(trial("s", "base", 5).events(100, [80, 0], 1_000));
+    assert!(matches!(text(&evidence(trials), "s/push/cpu/base"), Err(FigureError::NoValue(_))));
+}
+
+#[test]
+fn runs_are_merged_and_their_spread_widens_the_interval() {
+    let of_run = |cpu: u64| -> Vec<_> {
+        (0..3).map(|block| trial("s", "push", block).events(100, [80, 20], cpu + u64::from(block))).collect()
+    };
+    let runs = [1_000, 1_300, 1_150].map(of_run);
+    let infos = runs.iter().zip(1..).map(|(trials, second)| run(second, trials)).collect();
+    let evidence = Evidence::of(infos, runs.to_vec());
+    let cpu = FigureName::parse("s/push/cpu").unwrap().find(&evidence).unwrap().estimate;
+    assert_eq!((cpu.runs, cpu.trials), (3, 9));
+    assert!(cpu.may_be(1_010.0) && cpu.may_be(1_290.0), "{cpu:?}");
+}
+
+#[test]
+fn trials_of_other_settings_other_code_and_failed_ones_are_counted_and_left_out() {
+    let good = trial("s", "push", 0).events(100, [80, 20], 1_000);
+    let other = good.clone().with(|trial| trial.record.settings.greeting = true);
+    let failed = good.clone().with(|trial| {
+        trial.record.result =
+            TrialResult::Failed(Failure { side: Side::Server, reason: "it ended".to_owned() });
+    });
+    let newest = run(9, std::slice::from_ref(&good));
+    let mut older = run(1, std::slice::from_ref(&good));
+    older.manifest.libraries.insert("hyper".to_owned(), "0.1".to_owned());
+    let trials = vec![vec![good.clone(), failed], vec![good.clone()], vec![other]];
+    let evidence = Evidence::of(vec![newest, older, run(2, &[good])], trials);
+    let expected = [
+        ("other code was measured than in the newest run", 1),
+        ("other settings than the newest run", 1),
+        ("the trial failed: it ended", 1),
+    ];
+    assert_eq!(evidence.left_out, expected.map(|(reason, trials)| (reason.to_owned(), trials)).into());
+    assert_eq!(evidence.points.len(), 1);
+}
+
+#[test]
+fn quantiles_are_those_of_all_events_together() {
+    let trials = vec![
+        trial("s", "push", 0).events(1_000, [80, 20], 1).latencies((1..=1_000).map(|ns| ns * 1_000)),
+        trial("s", "push", 1).events(1_000, [80, 20], 1).latencies((1_001..=2_000).map(|ns| ns * 1_000)),
+    ];
+    let evidence = evidence(trials);
+    let at = |name: &str| FigureName::parse(name).unwrap().find(&evidence).unwrap().estimate.value / 1e6;
+    assert!((at("s/push/p50") - 1.0).abs() < 0.01 && (at("s/push/p99") - 1.98).abs() < 0.01);
+    assert!(
+        matches!(text(&evidence, "s/push/p99.9"), Err(FigureError::NoValue(_))),
+        "too few events bound it"
+    );
+}
+
+#[test]
+fn figures_that_cannot_be_found_say_what_there_is() {
+    let swept = |value: &str| trial("s", "push", 0).events(10, [80, 20], 1).at("events.rate", value);
+    let evidence = evidence(vec![swept("1/s"), swept("10/s")]);
+    let error = |name: &str| text(&evidence, name).expect_err("there is no such figure").to_string();
+    assert!(error("s/push/speed").contains("there are: bytes, bytes-up"), "{}", error("s/push/speed"));
+    assert!(error("s/push/bytes").contains("[events.rate=1/s]/push, [events.rate=10/s]/push"));
+    assert!(error("t/push/bytes").contains("points: s"));
+    assert_eq!(text(&evidence, "s[events.rate=10/s]/push/bytes").as_deref(), Ok("100 B"));
+    let at = BTreeMap::from([("events.rate".to_owned(), "1/s".to_owned())]);
+    let point = evidence.point("s", "push", &at).expect("it is one point");
+    assert!(evidence.estimate(point, metric("p50").unwrap()).is_none());
+}
