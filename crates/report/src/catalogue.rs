@@ -3,10 +3,11 @@
 
 use model::byte_account::Account;
 use model::settings::UplinkTo;
-use model::trial::{Quantiles, TrialOutcome, Verdict};
+use model::trial::{Quantiles, TrialOutcome};
 
 use crate::load::Trial;
 use crate::sample::{Sample, quantile};
+use crate::search;
 
 /// What a figure counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -98,6 +99,10 @@ catalogue! {
         let (start, connected) = (outcome.cost.server_rss_start_bytes, outcome.cost.server_rss_connected_bytes);
         (connected > 0).then(|| connected.saturating_sub(start) as f64 / subscribers(trial))
     });
+    "memory-end", "server memory per subscriber at the end", Bytes, less, machine, |trials| mean(trials, |trial, outcome| {
+        let (start, end) = (outcome.cost.server_rss_start_bytes, outcome.cost.server_rss_end_bytes);
+        (end > 0).then(|| end.saturating_sub(start) as f64 / subscribers(trial))
+    });
     "kernel-memory", "kernel memory per subscriber, both ends", Bytes, less, machine, |trials| mean(trials, |trial, outcome| {
         let memory = outcome.cost.kernel_memory?;
         let [start, connected] = [memory.slab_start_bytes + memory.tcp_start_bytes, memory.slab_connected_bytes + memory.tcp_connected_bytes];
@@ -117,7 +122,11 @@ catalogue! {
     // How much there is of it.
     "deliveries", "deliveries per second", Rate, more, machine, |trials| quotient(trials, |outcome| outcome.counts.events_in_window as f64, |outcome| outcome.cost.elapsed_ns as f64 / 1e9);
     "lost", "share of events lost", Number, less, portable, |trials| quotient(trials, |outcome| outcome.counts.lost as f64, |outcome| outcome.counts.expected as f64);
-    "capacity", "capacity, deliveries per second", Rate, more, machine, capacity;
+    "kept-up", "share delivered in the window", Number, more, machine, |trials| mean(trials, |trial, outcome| {
+        let [due, window_ns, elapsed_ns] = [outcome.counts.expected, trial.record.settings.phases.window_ns, outcome.cost.elapsed_ns].map(|count| count as f64);
+        (due > 0.0 && elapsed_ns > 0.0).then(|| outcome.counts.events_in_window as f64 / elapsed_ns * window_ns / due)
+    });
+    "capacity", "capacity, deliveries per second", Rate, more, machine, search::capacity;
     // What happens when something fails.
     "reconnected", "time until all are connected again", Time, less, machine, |trials| restart(trials, |restart| restart.connected.as_deref());
     "caught-up", "time until all have caught up", Time, less, machine, |trials| restart(trials, |restart| restart.caught_up.as_deref());
@@ -189,40 +198,6 @@ fn restart(
     of: impl Fn(&model::trial::ServerRestart) -> Option<&Quantiles>,
 ) -> Option<f64> {
     mean(trials, |_, outcome| Some(of(outcome.server_restart.as_ref()?)?.max_ns as f64))
-}
-
-/// The geometric mean, over the searches of these trials, of the middle between the highest rate that passed and the lowest
-/// above it that failed, times the subscribers of a channel. None where a search found no rate that passed.
-fn capacity(trials: &[&Trial]) -> Option<f64> {
-    let mut searches: Vec<((usize, u32), Vec<&Trial>)> = Vec::new();
-    for trial in trials.iter().filter(|trial| trial.record.search.is_some()) {
-        let of = (trial.run, trial.record.key.repetition);
-        match searches.iter_mut().find(|(other, _)| *other == of) {
-            Some((_, steps)) => steps.push(trial),
-            None => searches.push((of, vec![trial])),
-        }
-    }
-    let logarithms: Vec<f64> =
-        searches.iter().map(|(_, steps)| Some(highest_rate(steps)?.ln())).collect::<Option<_>>()?;
-    (!logarithms.is_empty()).then(|| (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp())
-}
-
-fn highest_rate(steps: &[&Trial]) -> Option<f64> {
-    let rates = |passed: bool| {
-        let steps = steps.iter().filter_map(|trial| Some((trial, trial.record.search.as_ref()?)));
-        steps
-            .filter(move |(_, step)| (step.verdict == Verdict::Passed) == passed)
-            .map(|(_, step)| step.rate_per_s)
-    };
-    let passed = rates(true).max_by(f64::total_cmp)?;
-    let failed = rates(false).filter(|rate| *rate > passed).min_by(f64::total_cmp);
-    let settings = &steps.first()?.record.settings;
-    let fan_out = f64::from(settings.subscribers.count) / f64::from(settings.subscribers.channels.max(1));
-    Some(
-        (passed * failed.unwrap_or(passed)).sqrt()
-            * fan_out
-            * f64::from(settings.subscribers.channels.max(1)),
-    )
 }
 
 /// Bytes of all trials between the edges of their windows, by layer, per event.

@@ -10,13 +10,19 @@ use std::sync::{Mutex, PoisonError};
 
 use model::manifest::{Manifest, ScenarioInfo, TargetInfo, TechniqueInfo};
 use model::settings::Client;
-use model::trial::{TrialKey, TrialResult};
+use model::trial::{TrialKey, TrialRecord, TrialResult};
 use serde_json::Value;
 
 use crate::ReportError;
 use crate::catalogue::{Metric, Unit};
 use crate::estimate::{Estimate, RunFigure, combine, variance_between};
 use crate::load::{self, Broken, Run, Trial};
+use crate::search::{self, Side};
+
+/// The key of the metric that searches find.
+const CAPACITY: &str = "capacity";
+/// The swept key of trials at a share of their technique's capacity.
+const LOAD: &str = "load";
 
 /// Runs, and their trials by point.
 #[derive(Debug)]
@@ -29,6 +35,8 @@ pub struct Evidence {
     pub left_out: BTreeMap<String, usize>,
     /// Files that could not be read.
     pub broken: Vec<Broken>,
+    /// Trials that did not run to their end; they are in no figure.
+    pub failed: Vec<Trial>,
     trials: Vec<Trial>,
     /// Variance between runs by metric, for figures themselves and for ratios.
     between: Mutex<HashMap<(&'static str, bool), f64>>,
@@ -91,6 +99,7 @@ impl Evidence {
             runs,
             points: Vec::new(),
             left_out: BTreeMap::new(),
+            failed: Vec::new(),
             trials: Vec::new(),
             between: Mutex::default(),
         };
@@ -104,33 +113,52 @@ impl Evidence {
     fn add(&mut self, trial: Trial) {
         if let Some(reason) = self.reason_to_leave_out(&trial) {
             *self.left_out.entry(reason).or_default() += 1;
+            if matches!(trial.record.result, TrialResult::Failed(_)) && self.is_same_code(&trial) {
+                self.failed.push(trial);
+            }
             return;
         }
+        let at = self.swept_values(&trial);
         let place = self.trials.len();
-        match self.points.iter_mut().find(|point| point.holds(&trial)) {
+        match self.points.iter_mut().find(|point| point.holds(&trial, &at)) {
             Some(point) => {
                 let first = &self.trials[point.trials[0]];
-                if first.record.settings == trial.record.settings || point.is_search {
+                if first.record.settings == trial.record.settings || point.is_search || point.load.is_some() {
                     point.trials.push(place);
                 } else {
                     *self.left_out.entry("other settings than the newest run".to_owned()).or_default() += 1;
                     return;
                 }
             }
-            None => self.points.push(Point::of(&trial, place)),
+            None => self.points.push(Point::of(&trial, at, place)),
         }
         self.trials.push(trial);
     }
 
     fn reason_to_leave_out(&self, trial: &Trial) -> Option<String> {
-        let [newest, own] = [&self.runs[0], &self.runs[trial.run]].map(|run| &run.manifest);
-        if newest.pushbench != own.pushbench || newest.libraries != own.libraries {
+        if !self.is_same_code(trial) {
             return Some("other code was measured than in the newest run".to_owned());
         }
         match &trial.record.result {
             TrialResult::Failed(failure) => Some(format!("the trial failed: {}", failure.reason)),
             TrialResult::Complete(_) | TrialResult::Incomplete(_) => None,
         }
+    }
+
+    fn is_same_code(&self, trial: &Trial) -> bool {
+        let [newest, own] = [&self.runs[0], &self.runs[trial.run]].map(|run| &run.manifest);
+        newest.pushbench == own.pushbench && newest.libraries == own.libraries
+    }
+
+    /// A search, and what follows it, has its own rate in each block: it is no value of the sweep.
+    fn swept_values(&self, trial: &Trial) -> BTreeMap<String, String> {
+        let TrialRecord { key, search, load, .. } = &trial.record;
+        let mut at = key.point.clone();
+        if search.is_some() || load.is_some() {
+            let swept = self.scenario(&key.scenario).map_or(&[][..], |info| &info.sweeps);
+            at.retain(|name, _| name == LOAD || swept.contains(name));
+        }
+        at
     }
 
     fn sort(&mut self) {
@@ -217,6 +245,20 @@ impl Evidence {
         self.of_scenario(scenario).filter(is_own)
     }
 
+    /// The points of a scenario whose trials are the steps of searches by pushbench's own servers and client.
+    pub fn searched(&self, scenario: &str) -> impl Iterator<Item = &Point> {
+        let is_own =
+            |point: &&Point| point.is_search && point.target.is_none() && point.client == Client::Native;
+        self.of_scenario(scenario).filter(is_own)
+    }
+
+    /// The points of a scenario at shares of a technique's own capacity, by pushbench's own servers and client.
+    pub fn loaded(&self, scenario: &str) -> impl Iterator<Item = &Point> {
+        let is_own =
+            |point: &&Point| point.load.is_some() && point.target.is_none() && point.client == Client::Native;
+        self.of_scenario(scenario).filter(is_own)
+    }
+
     /// All points of a scenario.
     pub fn of_scenario(&self, scenario: &str) -> impl Iterator<Item = &Point> {
         self.points.iter().filter(move |point| point.scenario == scenario)
@@ -224,9 +266,13 @@ impl Evidence {
 
     /// The one own point of a scenario with this technique and these swept values; none where there is none or several.
     pub fn point(&self, scenario: &str, technique: &str, at: &BTreeMap<String, String>) -> Option<&Point> {
-        let mut points = self.own(scenario).filter(|point| {
-            point.technique == technique && at.iter().all(|(key, value)| point.at.get(key) == Some(value))
-        });
+        let mut points = self.own(scenario).filter(|point| point.is_at(technique, at));
+        points.next().filter(|_| points.next().is_none())
+    }
+
+    /// The same of searches for a capacity.
+    pub fn search(&self, scenario: &str, technique: &str, at: &BTreeMap<String, String>) -> Option<&Point> {
+        let mut points = self.searched(scenario).filter(|point| point.is_at(technique, at));
         points.next().filter(|_| points.next().is_none())
     }
 
@@ -259,12 +305,36 @@ impl Evidence {
 
     /// The metric at this point.
     pub fn estimate(&self, point: &Point, metric: &Metric) -> Option<Estimate> {
-        combine(&self.run_figures(point, metric), self.variance_between(metric, false))
+        let estimate = combine(&self.run_figures(point, metric), self.variance_between(metric, false))?;
+        Some(self.known_to(estimate, metric, &[point]))
     }
 
     /// The metric at `point` ÷ the metric at `other`, by the blocks that both have in each run.
     pub fn ratio(&self, point: &Point, other: &Point, metric: &Metric) -> Option<Estimate> {
-        combine(&self.run_ratios(point, other, metric), self.variance_between(metric, true))
+        let estimate = combine(&self.run_ratios(point, other, metric), self.variance_between(metric, true))?;
+        Some(self.known_to(estimate, metric, &[point, other]))
+    }
+
+    /// A capacity lies anywhere between the last rate that passed and the first that failed.
+    fn known_to(&self, estimate: Estimate, metric: &Metric, points: &[&Point]) -> Estimate {
+        let resolution = |point: &&Point| search::resolution(&self.trials(point).collect::<Vec<_>>());
+        let factor: f64 = if metric.key == CAPACITY { points.iter().map(resolution).product() } else { 1.0 };
+        if factor == 1.0 {
+            return estimate;
+        }
+        let [low, high] = estimate.interval.unwrap_or([estimate.value; 2]);
+        Estimate { interval: Some([low / factor, high * factor]), ..estimate }
+    }
+
+    /// Whether the metric at this point, divided by that at `to` if there is one, is a bound only: a capacity at which the load
+    /// generator was the limit is a lower one. None where nothing can be said of the quotient.
+    pub fn side(&self, point: &Point, to: Option<&Point>, metric: &Metric) -> Option<Side> {
+        let side = |point: &Point| {
+            let is_bound =
+                metric.key == CAPACITY && search::is_lower_bound(&self.trials(point).collect::<Vec<_>>());
+            if is_bound { Side::Least } else { Side::Exact }
+        };
+        to.map_or(Some(side(point)), |to| side(point).over(side(to)))
     }
 
     /// What each run says of the metric at this point.
@@ -335,26 +405,31 @@ impl Evidence {
 }
 
 impl Point {
-    fn of(trial: &Trial, place: usize) -> Self {
-        let TrialKey { scenario, point, technique, target, .. } = trial.record.key.clone();
+    /// Whether it is this technique's, with these values of swept keys; keys that are left out may have any.
+    pub fn is_at(&self, technique: &str, at: &BTreeMap<String, String>) -> bool {
+        self.technique == technique && at.iter().all(|(key, value)| self.at.get(key) == Some(value))
+    }
+
+    fn of(trial: &Trial, at: BTreeMap<String, String>, place: usize) -> Self {
+        let TrialKey { scenario, technique, target, .. } = trial.record.key.clone();
         Self {
             scenario,
             technique,
             target,
             client: trial.record.settings.client,
-            at: point,
+            at,
             load: trial.record.load,
             is_search: trial.record.search.is_some(),
             trials: vec![place],
         }
     }
 
-    fn holds(&self, trial: &Trial) -> bool {
+    fn holds(&self, trial: &Trial, at: &BTreeMap<String, String>) -> bool {
         let key = &trial.record.key;
         self.scenario == key.scenario
             && self.technique == key.technique
             && self.target == key.target
-            && self.at == key.point
+            && self.at == *at
             && self.client == trial.record.settings.client
             && self.load == trial.record.load
             && self.is_search == trial.record.search.is_some()

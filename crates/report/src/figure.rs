@@ -10,6 +10,7 @@ use crate::catalogue::{CATALOGUE, Metric, metric};
 use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Point};
 use crate::numbers;
+use crate::search::Side;
 
 /// Which figure is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Figure<'e> {
     pub to: Option<&'e Point>,
     /// Its value.
     pub estimate: Estimate,
+    /// Whether that is only a bound.
+    pub side: Side,
 }
 
 /// Why there is no figure.
@@ -110,8 +113,9 @@ impl FigureName {
         let known = || CATALOGUE.iter().map(|metric| metric.key).collect::<Vec<_>>().join(", ");
         let metric = metric(&self.metric)
             .ok_or_else(|| FigureError::Metric { name: self.metric.clone(), known: known() })?;
+        let find = if metric.key == "capacity" { Evidence::search } else { Evidence::point };
         let point = |technique: &str| {
-            evidence.point(&self.scenario, technique, &self.at).ok_or_else(|| {
+            find(evidence, &self.scenario, technique, &self.at).ok_or_else(|| {
                 FigureError::Point(
                     format!("{} by {technique}", self.scenario),
                     points(evidence, &self.scenario),
@@ -124,11 +128,13 @@ impl FigureName {
             Some(to) => evidence.ratio(own, to, metric),
             None => evidence.estimate(own, metric),
         };
+        let no_value = || FigureError::NoValue(self.to_string());
         Ok(Figure {
+            side: evidence.side(own, to, metric).ok_or_else(no_value)?,
             point: own,
             metric,
             to,
-            estimate: estimate.ok_or_else(|| FigureError::NoValue(self.to_string()))?,
+            estimate: estimate.ok_or_else(no_value)?,
         })
     }
 }
@@ -159,8 +165,8 @@ impl Figure<'_> {
     /// The figure with its interval and its unit.
     pub fn text(&self) -> String {
         match self.to {
-            Some(_) => numbers::show_ratio(self.estimate),
-            None => numbers::show(self.metric.unit, self.estimate),
+            Some(_) => format!("{}{}", self.side.words(), numbers::show_ratio(self.estimate)),
+            None => format!("{}{}", self.side.words(), numbers::show(self.metric.unit, self.estimate)),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! - `evidence`: all runs together, by point
 //! - `catalogue`: every metric, as one line of a table
 //! - `estimate`: figures with intervals, from blocks and runs
+//! - `search`: what searches for a capacity found
 //! - `figure`: names of figures, such as `chat/websocket/cpu`
 //! - `table`, `charts`: what templates show
 //! - `pages`: templates in, Markdown out
@@ -21,6 +22,7 @@ mod marker_sections;
 pub mod numbers;
 mod pages;
 pub mod sample;
+mod search;
 mod table;
 
 use std::io;
@@ -32,6 +34,7 @@ pub use evidence::Evidence;
 pub use load::{Broken, Run, Trial, check};
 pub use marker_sections::MarkerError;
 pub use pages::{Written, write_pages};
+pub use search::Side;
 
 /// Why there is no report.
 #[derive(Debug, Error)]

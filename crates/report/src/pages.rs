@@ -133,7 +133,7 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
     environment.add_function("is_measured", move |scenario: &str| of.of_scenario(scenario).next().is_some());
 }
 
-/// The points that `techniques`, `where` and `who` (own, targets, browsers, all) choose; own ones without `who`.
+/// The points that `techniques`, `where` and `who` (own, searched, loaded, targets, all) choose; own ones without `who`.
 fn select<'e>(evidence: &'e Evidence, scenario: &str, options: &Kwargs) -> Result<Vec<&'e Point>, Error> {
     let techniques: Option<Vec<String>> = options.get("techniques")?;
     let at: Option<Value> = options.get("where")?;
@@ -141,6 +141,15 @@ fn select<'e>(evidence: &'e Evidence, scenario: &str, options: &Kwargs) -> Resul
     let who: Option<String> = options.get("who")?;
     let points: Vec<&Point> = match who.as_deref().unwrap_or("own") {
         "own" => evidence.own(scenario).collect(),
+        "searched" => evidence.searched(scenario).collect(),
+        "loaded" => evidence.loaded(scenario).collect(),
+        "targets" => {
+            let has = |point: &&Point| {
+                let same = |other: &Point| other.target.is_some() && other.technique == point.technique;
+                point.load.is_none() && !point.is_search && evidence.of_scenario(scenario).any(same)
+            };
+            evidence.of_scenario(scenario).filter(has).collect()
+        }
         "all" => evidence.of_scenario(scenario).collect(),
         other => return Err(wrong(format!("there is no who={other}"))),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalogue::{Metric, metric};
+use crate::catalogue::{Metric, Unit, metric};
 use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Point};
 use crate::numbers::{self, NOTHING};
@@ -38,11 +38,14 @@ impl Column {
     }
 
     fn cell(&self, evidence: &Evidence, point: &Point) -> String {
-        let show = |estimate| match self.to {
-            Some(_) => numbers::show(crate::catalogue::Unit::Number, estimate),
-            None => numbers::show(self.metric.unit, estimate),
-        };
-        self.estimate(evidence, point).map_or_else(|| NOTHING.to_owned(), show)
+        let to = self.to.as_ref().and_then(|to| evidence.beside(point, to));
+        let unit = if self.to.is_some() { Unit::Number } else { self.metric.unit };
+        let side = evidence.side(point, to, self.metric);
+        let found = side.zip(self.estimate(evidence, point));
+        found.map_or_else(
+            || NOTHING.to_owned(),
+            |(side, estimate)| format!("{}{}", side.words(), numbers::show(unit, estimate)),
+        )
     }
 }
 
