@@ -24,6 +24,7 @@ mod pages;
 pub mod sample;
 mod search;
 mod table;
+pub mod theory_check;
 
 use std::io;
 use std::path::PathBuf;
