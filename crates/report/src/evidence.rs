@@ -291,6 +291,11 @@ impl Evidence {
         others.next()
     }
 
+    /// How many trials all figures rest on.
+    pub fn trial_count(&self) -> usize {
+        self.trials.len()
+    }
+
     /// The trials of a point.
     pub fn trials<'e>(&'e self, point: &Point) -> impl Iterator<Item = &'e Trial> {
         point.trials.iter().map(|place| &self.trials[*place])
@@ -376,7 +381,7 @@ impl Evidence {
 
     /// The variance between runs of a metric: the mean over all points with several runs, since few runs say little of it at one
     /// point. Zero with a single run.
-    fn variance_between(&self, metric: &Metric, is_ratio: bool) -> f64 {
+    pub fn variance_between(&self, metric: &Metric, is_ratio: bool) -> f64 {
         if self.runs.len() < 2 {
             return 0.0;
         }

@@ -21,6 +21,7 @@ mod load;
 mod marker_sections;
 pub mod numbers;
 mod pages;
+pub mod reproduction;
 pub mod sample;
 mod search;
 mod table;

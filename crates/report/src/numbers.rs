@@ -110,9 +110,13 @@ pub fn show(unit: Unit, estimate: Estimate) -> String {
     }
 }
 
-/// A ratio with its interval in brackets: `× 1.20 [1.17–1.24]`.
+/// A ratio with its interval in brackets: `1.20 × [1.17–1.24]`.
 pub fn show_ratio(estimate: Estimate) -> String {
-    format!("× {}", show(Unit::Number, estimate))
+    let text = show(Unit::Number, estimate);
+    let (value, interval) = text
+        .split_once(' ')
+        .map_or((text.as_str(), String::new()), |(value, rest)| (value, format!(" {rest}")));
+    format!("{value} ×{interval}")
 }
 
 /// A swept value without useless digits: `250 ms`, `16 KiB`, `50/s`.

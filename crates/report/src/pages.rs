@@ -8,33 +8,50 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Value};
+use minijinja::value::{Kwargs, Rest, Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
 use serde::Deserialize;
 
 use crate::ReportError;
+use crate::catalogue::metric;
 use crate::evidence::{Evidence, Point};
 use crate::figure::FigureName;
 use crate::marker_sections::{Part, replace_sections};
+use crate::numbers::significant;
+use crate::reproduction::reproduction;
 use crate::table::{self, Column};
 
 /// A page: its place beside REPORT.md, its template, and what stands around the markers of a new file.
 struct Page {
     path: &'static str,
     template: &'static str,
-    frame: &'static str,
+    /// None for a page that is filled in only where it is there already.
+    frame: Option<&'static str>,
 }
 
-const PAGES: &[Page] = &[Page {
-    path: "REPORT.md",
-    template: include_str!("templates/report.md"),
-    frame: "# What it costs to push events to a web client\n",
-}];
+const PAGES: &[Page] = &[
+    Page { path: "README.md", template: include_str!("templates/readme.md"), frame: None },
+    Page {
+        path: "REPORT.md",
+        template: include_str!("templates/report.md"),
+        frame: Some("# What it costs to push events to a web client\n"),
+    },
+    Page {
+        path: "docs/did-i-use-websocket-right.md",
+        template: include_str!("templates/did-i-use-websocket-right.md"),
+        frame: Some("# Did I use WebSocket right?\n"),
+    },
+    Page {
+        path: "docs/method-and-machine.md",
+        template: include_str!("templates/method-and-machine.md"),
+        frame: Some("# Method and machine\n"),
+    },
+];
 
 /// What was written.
 #[derive(Debug)]
 pub struct Written {
-    /// Files, REPORT.md first.
+    /// Files.
     pub files: Vec<PathBuf>,
 }
 
@@ -52,13 +69,19 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, R
         if text.trim().is_empty() {
             continue;
         }
-        let current = match fs::read_to_string(&path) {
-            Ok(current) => current,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                format!("{}\n<!-- pushbench:begin page -->\n<!-- pushbench:end page -->\n", page.frame)
-            }
-            Err(source) => return Err(ReportError::Read { path, source }),
+        let current = match (fs::read_to_string(&path), page.frame) {
+            (Ok(current), _) => current,
+            (Err(error), frame) if error.kind() == io::ErrorKind::NotFound => match frame {
+                Some(frame) => {
+                    format!("{frame}\n<!-- pushbench:begin page -->\n<!-- pushbench:end page -->\n")
+                }
+                None => continue,
+            },
+            (Err(source), _) => return Err(ReportError::Read { path, source }),
         };
+        if page.frame.is_none() && !current.contains("pushbench:begin page") {
+            continue;
+        }
         let text = replace_sections(&current, &[Part { name: "page", text }])
             .map_err(|source| ReportError::Markers { path: path.clone(), source })?;
         files.push((path, text));
@@ -69,6 +92,11 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, R
 
 fn fill_in(evidence: &Arc<Evidence>, page: &Page) -> Result<String, ReportError> {
     let mut environment = Environment::new();
+    environment.add_filter("day", |seconds: u64| model::calendar::date(seconds));
+    environment.add_filter("percent", |share: f64| format!("{} %", significant(share * 100.0)));
+    environment.add_filter("times", |factor: f64| format!("{} ×", significant(factor)));
+    environment.add_filter("time", crate::numbers::time);
+    environment.add_filter("bytes", crate::numbers::bytes);
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_syntax(
         SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().unwrap_or_default(),
@@ -76,9 +104,23 @@ fn fill_in(evidence: &Arc<Evidence>, page: &Page) -> Result<String, ReportError>
     add_functions(&mut environment, evidence);
     let problem =
         |error: &Error| ReportError::Template { page: page.path.to_owned(), reason: format!("{error:#}") };
-    let text = environment
-        .render_named_str(page.path, page.template, context! {})
+    environment
+        .add_template("answer.md", include_str!("templates/answer.md"))
         .map_err(|error| problem(&error))?;
+    let manifests = || {
+        evidence
+            .runs
+            .iter()
+            .map(|run| context! { name => run.name.clone(), ..Value::from(Serde(&run.manifest)) })
+    };
+    let context = context! {
+        runs => manifests().collect::<Vec<_>>(),
+        newest => manifests().next(),
+        trials => evidence.trial_count(),
+        left_out => Value::from(Serde(&evidence.left_out)),
+    };
+    let text =
+        environment.render_named_str(page.path, page.template, context).map_err(|error| problem(&error))?;
     Ok(one_empty_line(&text))
 }
 
@@ -94,6 +136,13 @@ fn one_empty_line(text: &str) -> String {
 }
 
 fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
+    // Until they are built.
+    for name in ["chart", "situations", "chooser"] {
+        environment.add_function(name, |_: Rest<Value>, options: Kwargs| {
+            options.args().for_each(|name| drop(options.get::<Value>(name)));
+            Value::UNDEFINED
+        });
+    }
     // fig("chat/websocket/cpu"): the figure with its interval; undefined where it was not measured.
     let of = evidence.clone();
     environment.add_function("fig", move |name: &str| -> Result<Value, Error> {
@@ -127,6 +176,12 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
             Ok(if table.is_empty() { Value::UNDEFINED } else { table.into() })
         },
     );
+    // reproduction("cpu", true): how far ratios of CPU reproduce between runs; undefined with a single run.
+    let of = evidence.clone();
+    environment.add_function("reproduction", move |key: &str, is_ratio: bool| -> Result<Value, Error> {
+        let metric = metric(key).ok_or_else(|| wrong(format!("there is no metric {key}")))?;
+        Ok(reproduction(&of, metric, is_ratio).map_or(Value::UNDEFINED, |found| Value::from(Serde(found))))
+    });
     let of = evidence.clone();
     environment.add_function("label", move |slug: &str| of.label(slug).to_owned());
     let of = evidence.clone();

@@ -35,7 +35,7 @@ fn ratios_are_paired_within_blocks_so_that_what_both_share_cancels() {
         ]
     };
     let evidence = evidence([block(0, 1), block(1, 3), block(2, 2)].concat());
-    assert_eq!(text(&evidence, "s/push/cpu/base").as_deref(), Ok("× 2.00"));
+    assert_eq!(text(&evidence, "s/push/cpu/base").as_deref(), Ok("2.00 ×"));
     let alone = FigureName::parse("s/push/cpu").unwrap().find(&evidence).unwrap();
     assert!(alone.estimate.half_width().unwrap() > 0.5, "{alone:?}");
 }
@@ -47,7 +47,7 @@ fn blocks_that_only_one_side_has_are_left_out_of_a_ratio() {
         trial("s", "base", 0).events(100, [80, 0], 1_000),
         trial("s", "push", 1).events(100, [80, 20], 9_000),
     ];
-    assert_eq!(text(&evidence(trials.clone()), "s/push/cpu/base").as_deref(), Ok("× 2.00"));
+    assert_eq!(text(&evidence(trials.clone()), "s/push/cpu/base").as_deref(), Ok("2.00 ×"));
     trials.remove(1);
     trials.push(trial("s", "base", 5).events(100, [80, 0], 1_000));
     assert!(matches!(text(&evidence(trials), "s/push/cpu/base"), Err(FigureError::NoValue(_))));
