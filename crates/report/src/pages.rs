@@ -21,31 +21,20 @@ use crate::numbers::significant;
 use crate::reproduction::reproduction;
 use crate::table::{self, Column};
 
-/// A page: its place beside REPORT.md, its template, and what stands around the markers of a new file.
-struct Page {
-    path: &'static str,
-    template: &'static str,
-    /// None for a page that is filled in only where it is there already.
-    frame: Option<&'static str>,
+/// The template of this name, at its place beside REPORT.md.
+macro_rules! page {
+    ($path:literal, $template:literal) => {
+        ($path, include_str!(concat!("templates/", $template)))
+    };
 }
 
-const PAGES: &[Page] = &[
-    Page { path: "README.md", template: include_str!("templates/readme.md"), frame: None },
-    Page {
-        path: "REPORT.md",
-        template: include_str!("templates/report.md"),
-        frame: Some("# What it costs to push events to a web client\n"),
-    },
-    Page {
-        path: "docs/did-i-use-websocket-right.md",
-        template: include_str!("templates/did-i-use-websocket-right.md"),
-        frame: Some("# Did I use WebSocket right?\n"),
-    },
-    Page {
-        path: "docs/method-and-machine.md",
-        template: include_str!("templates/method-and-machine.md"),
-        frame: Some("# Method and machine\n"),
-    },
+/// Every page and its template. A template that begins with a heading makes the page where it is not there yet; one without is only
+/// put into a page that has the markers.
+const PAGES: &[(&str, &str)] = &[
+    page!("README.md", "readme.md"),
+    page!("REPORT.md", "report.md"),
+    page!("docs/did-i-use-websocket-right.md", "did-i-use-websocket-right.md"),
+    page!("docs/method-and-machine.md", "method-and-machine.md"),
 ];
 
 /// What was written.
@@ -63,26 +52,25 @@ pub struct Written {
 pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, ReportError> {
     let home = report.parent().unwrap_or(Path::new(""));
     let mut files = Vec::new();
-    for page in PAGES {
-        let path = if page.path == "REPORT.md" { report.to_owned() } else { home.join(page.path) };
-        let text = fill_in(evidence, page)?;
+    for (name, template) in PAGES {
+        let path = if *name == "REPORT.md" { report.to_owned() } else { home.join(name) };
+        let (heading, template) = heading(template);
+        let current = match fs::read_to_string(&path) {
+            Ok(current) => Some(current),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(ReportError::Read { path, source }),
+        };
+        let is_there = current.as_ref().is_some_and(|current| current.contains(BEGIN_PAGE));
+        if heading.is_none() && !is_there {
+            continue;
+        }
+        let text = fill_in(evidence, name, template)?;
         if text.trim().is_empty() {
             continue;
         }
-        let current = match (fs::read_to_string(&path), page.frame) {
-            (Ok(current), _) => current,
-            (Err(error), frame) if error.kind() == io::ErrorKind::NotFound => match frame {
-                Some(frame) => {
-                    format!("{frame}\n<!-- pushbench:begin page -->\n<!-- pushbench:end page -->\n")
-                }
-                None => continue,
-            },
-            (Err(source), _) => return Err(ReportError::Read { path, source }),
-        };
-        if page.frame.is_none() && !current.contains("pushbench:begin page") {
-            continue;
-        }
-        let text = replace_sections(&current, &[Part { name: "page", text }])
+        let new =
+            || format!("{}\n\n{BEGIN_PAGE}\n<!-- pushbench:end page -->\n", heading.unwrap_or_default());
+        let text = replace_sections(&current.unwrap_or_else(new), &[Part { name: "page", text }])
             .map_err(|source| ReportError::Markers { path: path.clone(), source })?;
         files.push((path, text));
     }
@@ -90,7 +78,15 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, R
     Ok(Written { files: files.into_iter().map(|(path, _)| path).collect() })
 }
 
-fn fill_in(evidence: &Arc<Evidence>, page: &Page) -> Result<String, ReportError> {
+const BEGIN_PAGE: &str = "<!-- pushbench:begin page -->";
+
+/// A template's first line where it is a heading, and the rest.
+fn heading(template: &str) -> (Option<&str>, &str) {
+    let first = template.lines().next().filter(|line| line.starts_with("# "));
+    (first, first.map_or(template, |first| &template[first.len()..]))
+}
+
+fn fill_in(evidence: &Arc<Evidence>, page: &str, template: &str) -> Result<String, ReportError> {
     let mut environment = Environment::new();
     environment.add_filter("day", |seconds: u64| model::calendar::date(seconds));
     environment.add_filter("percent", |share: f64| format!("{} %", significant(share * 100.0)));
@@ -103,7 +99,7 @@ fn fill_in(evidence: &Arc<Evidence>, page: &Page) -> Result<String, ReportError>
     );
     add_functions(&mut environment, evidence);
     let problem =
-        |error: &Error| ReportError::Template { page: page.path.to_owned(), reason: format!("{error:#}") };
+        |error: &Error| ReportError::Template { page: page.to_owned(), reason: format!("{error:#}") };
     environment
         .add_template("answer.md", include_str!("templates/answer.md"))
         .map_err(|error| problem(&error))?;
@@ -119,8 +115,7 @@ fn fill_in(evidence: &Arc<Evidence>, page: &Page) -> Result<String, ReportError>
         trials => evidence.trial_count(),
         left_out => Value::from(Serde(&evidence.left_out)),
     };
-    let text =
-        environment.render_named_str(page.path, page.template, context).map_err(|error| problem(&error))?;
+    let text = environment.render_named_str(page, template, context).map_err(|error| problem(&error))?;
     Ok(one_empty_line(&text))
 }
 
