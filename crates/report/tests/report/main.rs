@@ -1,5 +1,6 @@
 //! What results become: figures, tables, pages, verdicts.
 
+mod committed;
 mod estimates;
 mod fixture;
 mod sources;
