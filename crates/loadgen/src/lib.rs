@@ -11,7 +11,8 @@
 //! - [`publisher`]: the thread that keeps the schedule and hands events to the server, by its feed or by HTTP
 //! - [`session`], [`stop`]: what a technique's client half sees, and what the sessions of a thread share: request headers,
 //!   set-up times, back-off, the heads of requests and responses; the end
-//! - [`subscriber`]: the client half of each technique; `http_client` serves those that use HTTP
+//! - [`subscriber`]: the client half of each technique; [`http_client`] serves those that use HTTP. A client half may as well be a
+//!   crate of its own
 //! - [`transport`]: TCP, TLS and HTTP/2 connections, and how they end
 //! - [`byte_accounting`]: bytes by layer, under the protocol's code
 //! - [`faults`]: a restart or stall of the server; subscribers that do not keep up
@@ -21,7 +22,7 @@
 pub mod assignment;
 pub mod byte_accounting;
 pub mod faults;
-mod http_client;
+pub mod http_client;
 pub mod publisher;
 pub mod recorder;
 pub mod schedule;

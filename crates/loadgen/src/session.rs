@@ -6,7 +6,7 @@
 mod backoff;
 pub mod headers;
 mod poll_schedule;
-pub(crate) mod recorded_heads;
+pub mod recorded_heads;
 mod set_up;
 mod snapshot;
 pub(crate) mod target_adapter;
@@ -324,13 +324,13 @@ impl Session {
     }
 
     /// Whether [`record_head`](Self::record_head) would keep an exchange of this kind.
-    pub(crate) fn wants_head(&self, kind: HeadKind) -> bool {
+    pub fn wants_head(&self, kind: HeadKind) -> bool {
         self.0.worker.recorded_heads().wants(kind)
     }
 
     /// Keeps what an exchange said, if it is the first of its kind on this load thread. `request` is as it was sent; on
     /// HTTP/2 its version says so.
-    pub(crate) fn record_head<A, B>(&self, kind: HeadKind, request: &Request<A>, answer: &Response<B>) {
+    pub fn record_head<A, B>(&self, kind: HeadKind, request: &Request<A>, answer: &Response<B>) {
         self.0.worker.recorded_heads().record(kind, request, answer);
     }
 
