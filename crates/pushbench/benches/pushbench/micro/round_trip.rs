@@ -21,7 +21,7 @@ use crate::registry::{TECHNIQUES, Technique};
 pub(crate) fn groups(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("there and back");
     group.throughput(Throughput::Elements(1));
-    for technique in &TECHNIQUES {
+    for technique in TECHNIQUES {
         group.bench_function(technique.slug, |bencher| {
             let pair = Pair::start(technique);
             bencher.iter_custom(|times| pair.exchange(times));
