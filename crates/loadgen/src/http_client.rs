@@ -27,7 +27,7 @@ use crate::session::Session;
 use crate::session::headers::RequestKind;
 use crate::session::recorded_heads::HeadKind;
 use crate::subscriber::{REPORTED_BYTES, SubscribeError};
-use crate::transport::{Http2, ReclaimOnDrop, Stream};
+use crate::transport::{self, Http2, ReclaimOnDrop, Stream};
 
 pub(crate) use fast_path::FastPath;
 pub use request_template::RequestTemplate;
@@ -108,7 +108,7 @@ fn lend(stream: Stream) -> ReclaimOnDrop {
     let (stream, returned) = ReclaimOnDrop::new(stream);
     tokio::task::spawn_local(async {
         if let Ok(stream) = returned.await {
-            stream.close().await;
+            transport::close(stream).await;
         }
     });
     stream

@@ -15,9 +15,13 @@
 //!   crate of its own
 //! - [`transport`]: TCP, TLS and HTTP/2 connections, and how they end
 //! - [`byte_accounting`]: bytes by layer, under the protocol's code
+//! - `forward_writes`: what streams round another one have in common
 //! - [`faults`]: a restart or stall of the server; subscribers that do not keep up
 //! - [`recorder`]: latency, completeness, and how they are kept
 //! - [`scheduling_delay`]: how late a waiting thread wakes
+
+#[macro_use]
+mod forward_writes;
 
 pub mod assignment;
 pub mod byte_accounting;

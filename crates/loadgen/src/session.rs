@@ -31,7 +31,9 @@ use self::poll_schedule::PollSchedule;
 use self::recorded_heads::HeadKind;
 use self::set_up::PendingSetUp;
 use self::target_adapter::ResumeFields;
-use crate::byte_accounting::{ConnectionTrace, Protocol, SharedByteCounts, Tapped, TappedTls, TlsTap};
+use crate::byte_accounting::{
+    ConnectionTrace, CountingStream, CountingTlsStream, Protocol, SharedByteCounts, TlsParameters,
+};
 use crate::faults::{Ended, Recovery, SlowConsumer};
 use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
@@ -162,7 +164,7 @@ impl Session {
             return self.secure(tls, socket, protocol, trace).await;
         }
         let (byte_counts, added_delay) = (self.byte_counts(), worker.added_delay());
-        Ok(Stream::Plain(Tapped::traced(socket, protocol, byte_counts, added_delay, trace)))
+        Ok(Stream::Left(CountingStream::traced(socket, protocol, byte_counts, added_delay, trace)))
     }
 
     /// Does the TLS handshake on a new connection.
@@ -177,14 +179,14 @@ impl Session {
         tls.prime(protocol).await?;
         let (byte_counts, added_delay) = (self.byte_counts(), self.0.worker.added_delay());
         let (connector, server, alpn) = (&tls.connector, tls.server(), alpn(protocol));
-        let tap = TlsTap { connector, server, alpn, protocol, byte_counts, added_delay, trace };
-        let stream = TappedTls::open(socket, tap).await.map_err(SubscribeError::Tls)?;
+        let parameters = TlsParameters { connector, server, alpn, protocol, byte_counts, added_delay, trace };
+        let stream = CountingTlsStream::open(socket, parameters).await.map_err(SubscribeError::Tls)?;
         match (alpn, stream.agreed()) {
             (Some(wanted), got) if got.as_deref() != Some(wanted) => {
                 Err(SubscribeError::Alpn { wanted, got })
             }
             _ if self.0.worker.resumes() && !stream.is_resumed() => Err(SubscribeError::NotResumed),
-            _ => Ok(Stream::Tls(Box::new(stream))),
+            _ => Ok(Stream::Right(Box::new(stream))),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use loadgen::byte_accounting::{ByteCounts, Protocol, SharedByteCounts, TappedTls, TlsTap};
+use loadgen::byte_accounting::{ByteCounts, CountingTlsStream, Protocol, SharedByteCounts, TlsParameters};
 use model::byte_account::Layers;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio_rustls::TlsConnector;
@@ -92,8 +92,8 @@ async fn open(
     identity: &Identity,
     byte_counts: &SharedByteCounts,
     added_delay: Duration,
-) -> TappedTls<Cutting> {
-    let tap = TlsTap {
+) -> CountingTlsStream<Cutting> {
+    let parameters = TlsParameters {
         connector: &connector(identity),
         server: ServerName::try_from("localhost").unwrap(),
         alpn: None,
@@ -102,7 +102,7 @@ async fn open(
         added_delay,
         trace: None,
     };
-    TappedTls::open(near, tap).await.unwrap()
+    CountingTlsStream::open(near, parameters).await.unwrap()
 }
 
 /// What both sides counted of the same exchange.
@@ -151,7 +151,7 @@ async fn exchange(most: usize, tickets: usize, delay: Duration, downs: &[Vec<u8>
     Counts { byte_counts, server_read: crossed.read.get(), server_written: crossed.written.get() }
 }
 
-async fn write_in_slices(tls: &mut TappedTls<Cutting>, mut bytes: &[u8]) {
+async fn write_in_slices(tls: &mut CountingTlsStream<Cutting>, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         let (head, rest) = bytes.split_at(bytes.len().min(7));
         let written = tls.write_vectored(&[IoSlice::new(head), IoSlice::new(rest)]).await.unwrap();
@@ -215,7 +215,7 @@ async fn what_a_failed_handshake_took_is_its_own() {
     let (near, far) = duplex(1 << 20);
     let (byte_counts, acceptor) = (SharedByteCounts::default(), identity.acceptor(&[], 0));
     let connector = connector(&other);
-    let tap = TlsTap {
+    let parameters = TlsParameters {
         connector: &connector,
         server: ServerName::try_from("localhost").unwrap(),
         alpn: None,
@@ -224,7 +224,7 @@ async fn what_a_failed_handshake_took_is_its_own() {
         added_delay: Duration::ZERO,
         trace: None,
     };
-    let (refused, opened) = tokio::join!(acceptor.accept(far), TappedTls::open(near, tap));
+    let (refused, opened) = tokio::join!(acceptor.accept(far), CountingTlsStream::open(near, parameters));
     assert!(refused.is_err() && opened.is_err());
     let byte_counts = *byte_counts.borrow();
     assert_eq!(byte_counts.account.up.tls_handshake, byte_counts.socket_written);

@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use loadgen::Session;
 use loadgen::byte_accounting::Protocol;
 use loadgen::subscriber::{SubscribeError, http_streaming, polling, raw_tcp};
+use loadgen::transport::close;
 use model::settings::{HttpVersion, Settings, Transport};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::spawn_local;
@@ -415,7 +416,7 @@ async fn handshakes(identity: &Identity, resumption: bool) -> ([u64; 3], u32) {
     let mut before = 0;
     for handshake in &mut bytes {
         let stream = rig.session_of(0).connect(Protocol::RawTcp).await.unwrap();
-        stream.close().await;
+        close(stream).await;
         let account = rig.closed().await.account;
         *handshake = account.up.tls_handshake + account.down.tls_handshake - before;
         before += *handshake;
@@ -457,7 +458,7 @@ async fn sessions_that_connect_at_the_same_time_resume_with_tickets_of_their_own
     let opening: Vec<_> = (0..5)
         .map(|index| {
             let session = rig.session_of(index);
-            spawn_local(async move { session.connect(Protocol::RawTcp).await.unwrap().close().await })
+            spawn_local(async move { session.connect(Protocol::RawTcp).await.map(close).unwrap().await })
         })
         .collect();
     for opened in opening {
