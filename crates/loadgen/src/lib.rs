@@ -9,8 +9,8 @@
 //! - [`timing`], [`assignment`]: when the phases start and end; which subscriber reads which channel, on which thread
 //! - [`schedule`]: the intended send times, fixed in advance by rate, pace and seed; payloads; a precise timer
 //! - [`publisher`]: the thread that keeps the schedule and hands events to the server, by its feed or by HTTP
-//! - [`session`], [`stop`]: what a technique's client half sees, and what the sessions of a thread share: request headers,
-//!   set-up times, back-off, the heads of requests and responses; the end
+//! - [`session`]: what a technique's client half sees, and what the sessions of a thread share: request headers,
+//!   set-up times, back-off, the heads of requests and responses
 //! - [`subscriber`]: the client half of each technique; [`http_client`] serves those that use HTTP. A client half may as well be a
 //!   crate of its own
 //! - [`transport`]: TCP, TLS and HTTP/2 connections, and how they end
@@ -32,7 +32,6 @@ pub mod recorder;
 pub mod schedule;
 pub mod scheduling_delay;
 pub mod session;
-pub mod stop;
 pub mod subscriber;
 pub mod timing;
 pub mod transport;

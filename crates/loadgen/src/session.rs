@@ -360,7 +360,7 @@ impl Session {
     /// Resolves when the trial is over and no connection of this subscriber is being opened. A connection that is dropped
     /// in its handshake would leave bytes unread, and the kernel counts them.
     pub async fn stopped(&self) {
-        self.0.worker.spec().stop.requested().await;
+        self.0.worker.spec().stop.cancelled().await;
         while self.0.opening.get() > 0 {
             self.0.opened.notified().await;
         }
@@ -368,7 +368,7 @@ impl Session {
 
     /// Whether the trial is over.
     pub fn is_stopped(&self) -> bool {
-        self.0.worker.spec().stop.is_requested()
+        self.0.worker.spec().stop.is_cancelled()
     }
 
     fn poll_outgoing(&self, context: &mut Context<'_>) -> Poll<u64> {

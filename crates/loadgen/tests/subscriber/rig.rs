@@ -14,7 +14,6 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use loadgen::Session;
 use loadgen::session::{Snapshot, WorkerContext, WorkerSpec};
-use loadgen::stop::{self, Stopper};
 use loadgen::subscriber::{SubscribeError, http_streaming, polling};
 use loadgen::transport::Trust;
 use model::settings::{
@@ -34,6 +33,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) type Subscribe = fn(Session) -> LocalBoxFuture<'static, Result<(), SubscribeError>>;
 
@@ -51,7 +51,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub(crate) struct Rig {
     pub(crate) listener: TcpListener,
     pub(crate) worker: Rc<WorkerContext>,
-    stopper: RefCell<Option<Stopper>>,
+    stop: CancellationToken,
+    _stop_on_drop: DropGuard,
     pub(crate) sender: mpsc::UnboundedSender<u64>,
     outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
     running: RefCell<VecDeque<Subscriber>>,
@@ -70,15 +71,23 @@ impl Rig {
         spawn_local(end_late());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (stopper, stop) = stop::channel();
+        let stop = CancellationToken::new();
         let (sender, outgoing) = mpsc::unbounded_channel();
         let (trust, settings) = (identity.map(Identity::trust), Arc::new(settings));
-        let spec =
-            WorkerSpec { address, trust, settings, seed: 1, index: 0, stop, connected: Arc::default() };
+        let spec = WorkerSpec {
+            address,
+            trust,
+            settings,
+            seed: 1,
+            index: 0,
+            stop: stop.clone(),
+            connected: Arc::default(),
+        };
         Self {
             listener,
             worker: WorkerContext::new(spec).unwrap(),
-            stopper: RefCell::new(Some(stopper)),
+            _stop_on_drop: stop.clone().drop_guard(),
+            stop,
             sender,
             outgoing: RefCell::new(Some(outgoing)),
             running: RefCell::default(),
@@ -143,7 +152,7 @@ impl Rig {
 
     /// Stops the trial.
     pub(crate) fn cancel(&self) {
-        drop(self.stopper.take());
+        self.stop.cancel();
     }
 
     /// Stops the trial, and awaits the subscriber's end.
