@@ -98,7 +98,7 @@ mod client {
                 Ok::<_, SubscribeError>(())
             })?;
         }
-        stream.close().await;
+        loadgen::transport::close(stream).await;
         Ok(())
     }
 }
