@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! - [`Tapped`]: a stream that passes through what it is given, and counts it
+//! - [`CountingStream`], [`CountingTlsStream`]: streams that pass through what they are given, and count it
 //! - [`Classifier`]: the pure part; bytes of a connection in, an [`Account`](model::byte_account::Account) out
 //! - `byte_counts`: why the layers add up
 //! - `http1`, `head`, `body`, `content`, `event_stream`: HTTP/1.1, from the outside in
@@ -26,13 +26,12 @@ mod http1;
 mod http2;
 mod length_prefixed;
 mod message;
-mod tapped;
 mod tls;
 mod trace;
 mod websocket;
 
 pub use byte_counts::{ByteCounts, SharedByteCounts};
 pub use classifier::{Classifier, Protocol};
-pub use tapped::Tapped;
-pub use tls::{TappedTls, TlsTap};
+pub use counting_stream::CountingStream;
+pub use tls::{CountingTlsStream, TlsParameters};
 pub use trace::{ConnectionTrace, Tracer};

@@ -9,25 +9,29 @@
 //! - [`timing`], [`assignment`]: when the phases start and end; which subscriber reads which channel, on which thread
 //! - [`schedule`]: the intended send times, fixed in advance by rate, pace and seed; payloads; a precise timer
 //! - [`publisher`]: the thread that keeps the schedule and hands events to the server, by its feed or by HTTP
-//! - [`session`], [`stop`]: what a technique's client half sees, and what the sessions of a thread share: request headers,
-//!   set-up times, back-off, the heads of requests and responses; the end
-//! - [`subscriber`]: the client half of each technique; `http_client` serves those that use HTTP
+//! - [`session`]: what a technique's client half sees, and what the sessions of a thread share: request headers,
+//!   set-up times, back-off, the heads of requests and responses
+//! - [`subscriber`]: the client half of each technique; [`http_client`] serves those that use HTTP. A client half may as well be a
+//!   crate of its own
 //! - [`transport`]: TCP, TLS and HTTP/2 connections, and how they end
 //! - [`byte_accounting`]: bytes by layer, under the protocol's code
+//! - `forward_writes`: what streams round another one have in common
 //! - [`faults`]: a restart or stall of the server; subscribers that do not keep up
 //! - [`recorder`]: latency, completeness, and how they are kept
 //! - [`scheduling_delay`]: how late a waiting thread wakes
 
+#[macro_use]
+mod forward_writes;
+
 pub mod assignment;
 pub mod byte_accounting;
 pub mod faults;
-mod http_client;
+pub mod http_client;
 pub mod publisher;
 pub mod recorder;
 pub mod schedule;
 pub mod scheduling_delay;
 pub mod session;
-pub mod stop;
 pub mod subscriber;
 pub mod timing;
 pub mod transport;

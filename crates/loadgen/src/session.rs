@@ -6,7 +6,7 @@
 mod backoff;
 pub mod headers;
 mod poll_schedule;
-pub(crate) mod recorded_heads;
+pub mod recorded_heads;
 mod set_up;
 mod snapshot;
 pub(crate) mod target_adapter;
@@ -31,7 +31,9 @@ use self::poll_schedule::PollSchedule;
 use self::recorded_heads::HeadKind;
 use self::set_up::PendingSetUp;
 use self::target_adapter::ResumeFields;
-use crate::byte_accounting::{ConnectionTrace, Protocol, SharedByteCounts, Tapped, TappedTls, TlsTap};
+use crate::byte_accounting::{
+    ConnectionTrace, CountingStream, CountingTlsStream, Protocol, SharedByteCounts, TlsParameters,
+};
 use crate::faults::{Ended, Recovery, SlowConsumer};
 use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
@@ -162,7 +164,7 @@ impl Session {
             return self.secure(tls, socket, protocol, trace).await;
         }
         let (byte_counts, added_delay) = (self.byte_counts(), worker.added_delay());
-        Ok(Stream::Plain(Tapped::traced(socket, protocol, byte_counts, added_delay, trace)))
+        Ok(Stream::Left(CountingStream::traced(socket, protocol, byte_counts, added_delay, trace)))
     }
 
     /// Does the TLS handshake on a new connection.
@@ -177,14 +179,14 @@ impl Session {
         tls.prime(protocol).await?;
         let (byte_counts, added_delay) = (self.byte_counts(), self.0.worker.added_delay());
         let (connector, server, alpn) = (&tls.connector, tls.server(), alpn(protocol));
-        let tap = TlsTap { connector, server, alpn, protocol, byte_counts, added_delay, trace };
-        let stream = TappedTls::open(socket, tap).await.map_err(SubscribeError::Tls)?;
+        let parameters = TlsParameters { connector, server, alpn, protocol, byte_counts, added_delay, trace };
+        let stream = CountingTlsStream::open(socket, parameters).await.map_err(SubscribeError::Tls)?;
         match (alpn, stream.agreed()) {
             (Some(wanted), got) if got.as_deref() != Some(wanted) => {
                 Err(SubscribeError::Alpn { wanted, got })
             }
             _ if self.0.worker.resumes() && !stream.is_resumed() => Err(SubscribeError::NotResumed),
-            _ => Ok(Stream::Tls(Box::new(stream))),
+            _ => Ok(Stream::Right(Box::new(stream))),
         }
     }
 
@@ -324,13 +326,13 @@ impl Session {
     }
 
     /// Whether [`record_head`](Self::record_head) would keep an exchange of this kind.
-    pub(crate) fn wants_head(&self, kind: HeadKind) -> bool {
+    pub fn wants_head(&self, kind: HeadKind) -> bool {
         self.0.worker.recorded_heads().wants(kind)
     }
 
     /// Keeps what an exchange said, if it is the first of its kind on this load thread. `request` is as it was sent; on
     /// HTTP/2 its version says so.
-    pub(crate) fn record_head<A, B>(&self, kind: HeadKind, request: &Request<A>, answer: &Response<B>) {
+    pub fn record_head<A, B>(&self, kind: HeadKind, request: &Request<A>, answer: &Response<B>) {
         self.0.worker.recorded_heads().record(kind, request, answer);
     }
 
@@ -358,7 +360,7 @@ impl Session {
     /// Resolves when the trial is over and no connection of this subscriber is being opened. A connection that is dropped
     /// in its handshake would leave bytes unread, and the kernel counts them.
     pub async fn stopped(&self) {
-        self.0.worker.spec().stop.requested().await;
+        self.0.worker.spec().stop.cancelled().await;
         while self.0.opening.get() > 0 {
             self.0.opened.notified().await;
         }
@@ -366,7 +368,7 @@ impl Session {
 
     /// Whether the trial is over.
     pub fn is_stopped(&self) -> bool {
-        self.0.worker.spec().stop.is_requested()
+        self.0.worker.spec().stop.is_cancelled()
     }
 
     fn poll_outgoing(&self, context: &mut Context<'_>) -> Poll<u64> {

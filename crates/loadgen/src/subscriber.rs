@@ -97,13 +97,13 @@ pub enum SubscribeError {
 }
 
 /// The longest message that a subscriber takes, far above every scenario's.
-pub(crate) const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
+pub const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
 /// How much of a server's error body is reported.
 pub(crate) const REPORTED_BYTES: usize = 200;
 
 impl SubscribeError {
     /// The server sent `said`, which is no message, and closes the session.
-    pub(crate) fn session_closed(said: &[u8]) -> Self {
+    pub fn session_closed(said: &[u8]) -> Self {
         Self::SessionClosed(first_line(said))
     }
 

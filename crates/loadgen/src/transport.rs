@@ -1,6 +1,6 @@
 //! What lies between a technique and the kernel: TCP, TLS, HTTP/2 connections, and how they end.
 //!
-//! - [`Stream`]: a tapped connection, plain or under TLS, that ends politely
+//! - [`Stream`]: a connection whose bytes are counted, plain or under TLS; [`close`] ends it gracefully
 //! - [`Socket`]: the TCP connection below byte accounting; the kernel's segments of all of a thread's sockets
 //! - [`Trust`]: the one certificate that is trusted; sessions that are resumed
 //! - `Http2`: a connection that several subscribers may share
@@ -18,6 +18,6 @@ pub(crate) use http2::{Http2, Http2Pool};
 pub(crate) use reclaim_on_drop::ReclaimOnDrop;
 pub use sockets::Socket;
 pub(crate) use sockets::Sockets;
-pub use stream::Stream;
+pub use stream::{Stream, close};
 pub(crate) use tls::{Tls, alpn};
 pub use trust::{Trust, TrustError};

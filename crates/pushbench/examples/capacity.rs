@@ -24,7 +24,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use loadgen::session::{Session, WorkerContext, WorkerSpec};
-use loadgen::stop;
 use loadgen::subscriber::{SubscribeError, polling, websocket};
 use model::settings::{HeaderProfile, Settings, Subscribers};
 use protocol::Stamp;
@@ -36,6 +35,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::task::{JoinSet, LocalSet, spawn_local};
+use tokio_util::sync::CancellationToken;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -269,7 +269,7 @@ impl Drop for Server {
 /// Makes [`OPERATIONS`] operations as a trial does: one thread, a task for each subscriber.
 fn run_own(kind: &str, address: SocketAddr) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (stopper, stop) = stop::channel();
+    let stop = CancellationToken::new();
     let mut settings = Settings {
         subscribers: Subscribers { count: CONNECTIONS, channels: CONNECTIONS, added_delay_ns: 0 },
         ..Settings::default()
@@ -282,27 +282,27 @@ fn run_own(kind: &str, address: SocketAddr) -> Outcome<()> {
         settings: Arc::new(settings),
         seed: 1,
         index: 0,
-        stop,
+        stop: stop.clone(),
         connected: Arc::default(),
     };
     let worker = WorkerContext::new(spec)?;
     worker.open(0..u64::MAX);
     LocalSet::new().block_on(&runtime, async {
         match kind {
-            "poll" => poll(&worker, stopper).await,
+            "poll" => poll(&worker, stop).await,
             "echo" => echoes(&worker).await,
             _ => Err(format!("there is no client `{kind}`").into()),
         }
     })
 }
 
-async fn poll(worker: &Rc<WorkerContext>, stopper: stop::Stopper) -> Outcome<()> {
+async fn poll(worker: &Rc<WorkerContext>, stop: CancellationToken) -> Outcome<()> {
     let subscribe = |index| spawn_local(polling::short(Session::new(worker, index, 0, None)));
     let clients: Vec<_> = (0..CONNECTIONS).map(subscribe).collect();
     while worker.recorder().counters.requests < OPERATIONS {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    stopper.stop();
+    stop.cancel();
     for client in clients {
         client.await??;
     }

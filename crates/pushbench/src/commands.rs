@@ -73,7 +73,7 @@ fn list(arguments: &List) -> anyhow::Result<()> {
 
 fn list_all(scenarios: &[Scenario]) -> String {
     let mut text = "Techniques\n".to_owned();
-    for technique in &registry::TECHNIQUES {
+    for technique in registry::TECHNIQUES {
         // Writing to a String does not fail.
         let _ = writeln!(text, "  {:<22}  {}", technique.slug, technique.about);
     }

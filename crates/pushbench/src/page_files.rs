@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_client_of_a_technique_is_named_after_it() {
-        for technique in &TECHNIQUES {
+        for technique in TECHNIQUES {
             let path = format!("/clients/{}.js", technique.slug);
             assert_eq!(technique.page_client.is_none(), of_the_demo(&path).is_none(), "{path}");
         }

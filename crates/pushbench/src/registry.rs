@@ -7,7 +7,9 @@ use futures_util::future::BoxFuture;
 use loadgen::subscriber;
 use loadgen::trial::Subscribe;
 use model::manifest::TechniqueInfo;
-use model::settings::{Compression, HttpVersion, ShortPolling, SocketIo, SocketIoTransports};
+use model::settings::{
+    Compression, HttpVersion, Settings as TrialSettings, ShortPolling, SocketIo, SocketIoTransports,
+};
 use server_kit::hub::Encode;
 use server_kit::pages::File;
 use server_kit::{Hub, Settings, Stop};
@@ -16,7 +18,7 @@ use tokio::net::TcpListener;
 /// Serves until the stop.
 pub(crate) type Serve = fn(TcpListener, Hub, Settings, Stop) -> BoxFuture<'static, io::Result<()>>;
 
-/// A way to get events to a subscriber: both halves, and how it is called.
+/// A way to get events to a subscriber: its names, its two halves, and what is optional.
 #[derive(Debug)]
 pub(crate) struct Technique {
     /// Its name on the command line and in files.
@@ -25,10 +27,10 @@ pub(crate) struct Technique {
     pub(crate) label: &'static str,
     /// What it is, in a line.
     pub(crate) about: &'static str,
-    /// Whether it is the floor that the others' figures are a multiple of.
+    /// Whether it is the baseline, of which the others' figures are multiples.
     pub(crate) baseline: bool,
-    /// Why it takes no part in trials of these settings; none where it does.
-    pub(crate) unsupported: fn(&model::settings::Settings) -> Option<&'static str>,
+    /// Why it cannot take part in trials of these settings; none where it can.
+    pub(crate) unsupported: fn(&TrialSettings) -> Option<&'static str>,
     /// The server half's encoding by these settings, once per event.
     pub(crate) encode: fn(&Settings) -> Encode,
     /// The server half.
@@ -39,108 +41,126 @@ pub(crate) struct Technique {
     pub(crate) page_client: Option<File>,
 }
 
-/// The file `assets/clients/<slug>.js`.
-macro_rules! page_client {
-    ($slug:literal) => {
-        Some(File {
-            path: concat!("/clients/", $slug, ".js"),
-            media_type: "text/javascript; charset=utf-8",
-            body: include_bytes!(concat!("../assets/clients/", $slug, ".js")),
-        })
+impl Technique {
+    /// One that supports all settings, encodes alike by all of them, and has no client in a web page.
+    pub(crate) const fn new(
+        slug: &'static str,
+        label: &'static str,
+        about: &'static str,
+        (encode, serve): (fn(&Settings) -> Encode, Serve),
+        subscribe: Subscribe,
+    ) -> Self {
+        let unsupported = |_: &TrialSettings| None;
+        Self { slug, label, about, baseline: false, unsupported, encode, serve, subscribe, page_client: None }
+    }
+
+    /// Makes it the baseline.
+    const fn baseline(self) -> Self {
+        Self { baseline: true, ..self }
+    }
+
+    /// Adds the settings that it does not support.
+    const fn unsupported(self, unsupported: fn(&TrialSettings) -> Option<&'static str>) -> Self {
+        Self { unsupported, ..self }
+    }
+
+    /// Adds the client in a web page, with which browsers and the demo take part.
+    const fn page(self, client: File) -> Self {
+        Self { page_client: Some(client), ..self }
+    }
+}
+
+/// The server half: `encode` and `serve` of this crate or module, or another encoding by the settings.
+macro_rules! server {
+    ($($module:ident)::+) => {
+        server!($($module)::+, |_| $($module)::+::encode)
+    };
+    ($($module:ident)::+, $encode:expr) => {
+        ($encode, |listener, hub, settings, stop| $($module)::+::serve(listener, hub, settings, stop).boxed())
     };
 }
 
-/// All techniques, in the order of tables and charts; the floor is last.
-pub(crate) static TECHNIQUES: [Technique; 7] = [
-    Technique {
-        slug: ShortPolling::TECHNIQUE,
-        label: "Short polling",
-        about: "the client asks every interval; an empty answer when nothing is new (RFC 9110)",
-        baseline: false,
-        unsupported: |_| None,
-        encode: |_| server_short_polling::encode,
-        serve: |listener, hub, settings, stop| {
-            server_short_polling::serve(listener, hub, settings, stop).boxed()
-        },
-        subscribe: |session| subscriber::polling::short(session).boxed_local(),
-        page_client: page_client!("short-polling"),
-    },
-    Technique {
-        slug: "long-polling",
-        label: "Long polling",
-        about: "the server holds the request until there is an event or a time-out (RFC 6202)",
-        baseline: false,
-        unsupported: |_| None,
-        encode: |_| server_long_polling::encode,
-        serve: |listener, hub, settings, stop| {
-            server_long_polling::serve(listener, hub, settings, stop).boxed()
-        },
-        subscribe: |session| subscriber::polling::long(session).boxed_local(),
-        page_client: page_client!("long-polling"),
-    },
-    Technique {
-        slug: "http-streaming-ndjson",
-        label: "HTTP streaming (NDJSON)",
-        about: "one response that never ends, a line per event, in chunks (RFC 9112 §7.1)",
-        baseline: false,
-        unsupported: |_| None,
-        encode: |_| server_http_streaming::ndjson::encode,
-        serve: |listener, hub, settings, stop| {
-            server_http_streaming::ndjson::serve(listener, hub, settings, stop).boxed()
-        },
-        subscribe: |session| subscriber::http_streaming::ndjson(session).boxed_local(),
-        page_client: page_client!("http-streaming-ndjson"),
-    },
-    Technique {
-        slug: "http-streaming-sse",
-        label: "Server-Sent Events",
-        about: "one response that never ends, as browsers' EventSource reads it (WHATWG HTML §9.2)",
-        baseline: false,
-        unsupported: |_| None,
-        encode: |_| server_http_streaming::sse::encode,
-        serve: |listener, hub, settings, stop| {
-            server_http_streaming::sse::serve(listener, hub, settings, stop).boxed()
-        },
-        subscribe: |session| subscriber::http_streaming::sse(session).boxed_local(),
-        page_client: page_client!("http-streaming-sse"),
-    },
-    Technique {
-        slug: "websocket",
-        label: "WebSocket",
-        about: "an HTTP upgrade, then frames both ways (RFC 6455)",
-        baseline: false,
-        unsupported: |_| None,
-        encode: |settings| server_websocket::encode(settings.frames),
-        serve: |listener, hub, settings, stop| server_websocket::serve(listener, hub, settings, stop).boxed(),
-        subscribe: |session| subscriber::websocket::subscribe(session).boxed_local(),
-        page_client: page_client!("websocket"),
-    },
-    Technique {
-        slug: SocketIo::TECHNIQUE,
-        label: "Socket.IO",
-        about: "named events over Engine.IO: by polling, by WebSocket, or from one to the other (protocol 5)",
-        baseline: false,
-        unsupported: without_socketio,
-        encode: |_| server_socketio::encode,
-        serve: |listener, hub, settings, stop| server_socketio::serve(listener, hub, settings, stop).boxed(),
-        subscribe: |session| subscriber::socketio::subscribe(session).boxed_local(),
-        page_client: page_client!("socketio"),
-    },
-    Technique {
-        slug: "raw-tcp",
-        label: "Raw TCP",
-        about: "length-prefixed frames on a bare socket; not for the web, but the baseline of all figures",
-        baseline: true,
-        unsupported: |_| None,
-        encode: |_| server_raw_tcp::encode,
-        serve: |listener, hub, settings, stop| server_raw_tcp::serve(listener, hub, settings, stop).boxed(),
-        subscribe: |session| subscriber::raw_tcp::subscribe(session).boxed_local(),
-        page_client: None,
-    },
+/// The client half: this function.
+macro_rules! client {
+    ($($subscribe:ident)::+) => {
+        |session| $($subscribe)::+(session).boxed_local()
+    };
+}
+
+/// The file `assets/clients/<slug>.js`.
+macro_rules! page_client {
+    ($slug:literal) => {
+        File {
+            path: concat!("/clients/", $slug, ".js"),
+            media_type: "text/javascript; charset=utf-8",
+            body: include_bytes!(concat!("../assets/clients/", $slug, ".js")),
+        }
+    };
+}
+
+/// All techniques, in the order of tables and charts; the baseline is last.
+pub(crate) static TECHNIQUES: &[Technique] = &[
+    Technique::new(
+        ShortPolling::TECHNIQUE,
+        "Short polling",
+        "the client asks every interval; an empty answer when nothing is new (RFC 9110)",
+        server!(server_short_polling),
+        client!(subscriber::polling::short),
+    )
+    .page(page_client!("short-polling")),
+    Technique::new(
+        "long-polling",
+        "Long polling",
+        "the server holds the request until there is an event or a time-out (RFC 6202)",
+        server!(server_long_polling),
+        client!(subscriber::polling::long),
+    )
+    .page(page_client!("long-polling")),
+    Technique::new(
+        "http-streaming-ndjson",
+        "HTTP streaming (NDJSON)",
+        "one response that never ends, a line per event, in chunks (RFC 9112 §7.1)",
+        server!(server_http_streaming::ndjson),
+        client!(subscriber::http_streaming::ndjson),
+    )
+    .page(page_client!("http-streaming-ndjson")),
+    Technique::new(
+        "http-streaming-sse",
+        "Server-Sent Events",
+        "one response that never ends, as browsers' EventSource reads it (WHATWG HTML §9.2)",
+        server!(server_http_streaming::sse),
+        client!(subscriber::http_streaming::sse),
+    )
+    .page(page_client!("http-streaming-sse")),
+    Technique::new(
+        "websocket",
+        "WebSocket",
+        "an HTTP upgrade, then frames both ways (RFC 6455)",
+        server!(server_websocket, |settings| server_websocket::encode(settings.frames)),
+        client!(subscriber::websocket::subscribe),
+    )
+    .page(page_client!("websocket")),
+    Technique::new(
+        SocketIo::TECHNIQUE,
+        "Socket.IO",
+        "named events over Engine.IO: by polling, by WebSocket, or from one to the other (protocol 5)",
+        server!(server_socketio),
+        client!(subscriber::socketio::subscribe),
+    )
+    .unsupported(without_socketio)
+    .page(page_client!("socketio")),
+    Technique::new(
+        "raw-tcp",
+        "Raw TCP",
+        "length-prefixed frames on a bare socket; not for the web, but the baseline of all figures",
+        server!(server_raw_tcp),
+        client!(subscriber::raw_tcp::subscribe),
+    )
+    .baseline(),
 ];
 
-/// Where the server's library cannot follow.
-fn without_socketio(settings: &model::settings::Settings) -> Option<&'static str> {
+/// Which settings the server's library does not support, and why.
+fn without_socketio(settings: &TrialSettings) -> Option<&'static str> {
     let transport = &settings.transport;
     match (transport.http, transport.compression) {
         (_, Compression::Deflate) => Some("socketioxide compresses neither frames nor bodies"),
@@ -156,7 +176,7 @@ pub(crate) fn slugs() -> Vec<&'static str> {
     TECHNIQUES.iter().map(|technique| technique.slug).collect()
 }
 
-/// The technique of this name, and its place.
+/// The technique of this name, and its place in the order.
 pub(crate) fn find(slug: &str) -> Option<(usize, &'static Technique)> {
     TECHNIQUES.iter().enumerate().find(|(_, technique)| technique.slug == slug)
 }

@@ -1,5 +1,5 @@
 //! Printed exchanges of the publications, sent and answered over a loopback connection by two processes, and counted by
-//! the load generator's tap at the client's socket: what the printed text is on a wire.
+//! the load generator's byte accounting at the client's socket: what the printed text is on a wire.
 
 use std::cell::RefCell;
 use std::io::{self, Read as _, Write as _};
@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use loadgen::byte_accounting::{ByteCounts, Protocol, SharedByteCounts, Tapped};
+use loadgen::byte_accounting::{ByteCounts, CountingStream, Protocol, SharedByteCounts};
 use model::manifest::{PublicationInfo, Replay, ReplayedBytes};
 use model::publication::{Exchange, Publication};
 use serde::{Deserialize, Serialize};
@@ -87,10 +87,10 @@ async fn exchanged(address: &str, request: &str, answer_bytes: usize) -> io::Res
     let byte_counts: SharedByteCounts = Rc::new(RefCell::new(ByteCounts::default()));
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let mut tapped = Tapped::new(stream, Protocol::Http, Rc::clone(&byte_counts), Duration::ZERO);
-    tapped.write_all(request.as_bytes()).await?;
+    let mut stream = CountingStream::new(stream, Protocol::Http, Rc::clone(&byte_counts), Duration::ZERO);
+    stream.write_all(request.as_bytes()).await?;
     let mut answer = vec![0; answer_bytes];
-    tapped.read_exact(&mut answer).await?;
+    stream.read_exact(&mut answer).await?;
     let counted = *byte_counts.borrow();
     Ok((counted, answer))
 }

@@ -2,40 +2,42 @@
 
 use std::io;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A stopper and the signal that it gives.
 pub fn channel() -> (Stopper, Stop) {
-    let (sender, receiver) = watch::channel(false);
-    (Stopper(sender), Stop(receiver))
+    let stop = Stop(CancellationToken::new());
+    (Stopper { stop: stop.clone(), _on_drop: stop.0.clone().drop_guard() }, stop)
 }
 
 /// Gives the signal; dropping it gives the signal, too.
 #[derive(Debug)]
-pub struct Stopper(watch::Sender<bool>);
+pub struct Stopper {
+    stop: Stop,
+    _on_drop: DropGuard,
+}
 
 impl Stopper {
     /// Asks everybody who holds the [`Stop`] to end.
     pub fn stop(&self) {
-        self.0.send_replace(true);
+        self.stop.0.cancel();
     }
 }
 
-/// The signal to stop. Clones all hear the same signal.
+/// The signal to stop. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<bool>);
+pub struct Stop(CancellationToken);
 
 impl Stop {
     /// Resolves once the stop is asked for; at once if it has been.
     pub async fn requested(&self) {
-        let mut receiver = self.0.clone();
-        // An error says that the stopper is gone, which asks for the same.
-        let _ = receiver.wait_for(|stopped| *stopped).await;
+        self.0.cancelled().await;
     }
 
     /// Whether the stop has been asked for.
     pub fn is_requested(&self) -> bool {
-        *self.0.borrow() || self.0.has_changed().is_err()
+        self.0.is_cancelled()
     }
 }
 

@@ -1,11 +1,11 @@
-//! A TLS stream that is tapped above and below: plaintext by layer, and what TLS itself adds (RFC 8446 §5).
+//! A TLS stream whose bytes are counted above and below: plaintext by layer, and what TLS itself adds (RFC 8446 §5).
 //!
 //! Ciphertext arrives in the account when the socket takes or gives it. Which record held what is known from driving
 //! TLS one record at a time: one that gives no plaintext is all TLS's own (hellos, certificate, finished, tickets,
 //! alerts); of one that does, 22 bytes are, and the rest goes to the classifier as the reader is handed it. Upwards,
 //! plaintext is kept until the record that holds it has been written.
 
-mod meter;
+mod records;
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -23,20 +23,20 @@ use super::byte_counts::{Layer, SharedByteCounts, settle};
 use super::classifier::{Classifier, Protocol};
 use super::counting_stream::{CountingStream, taken};
 use super::trace::ConnectionTrace;
-use meter::{Meter, OVERHEAD, Record};
+use records::{OVERHEAD, Passing, Record, RecordStream};
 
 /// TLS over a stream whose bytes are counted, by layer and in sum.
 #[derive(Debug)]
-pub struct TappedTls<S> {
-    tls: TlsStream<Meter<S>>,
+pub struct CountingTlsStream<S> {
+    tls: TlsStream<RecordStream<S>>,
     classifier: Classifier,
     byte_counts: SharedByteCounts,
     /// Plaintext that TLS took, and whose record is not written yet.
     kept: BytesMut,
 }
 
-/// What a [`TappedTls`] is made of, beside the socket.
-pub struct TlsTap<'a> {
+/// What a [`CountingTlsStream`] is made of, beside the socket.
+pub struct TlsParameters<'a> {
     /// Verifies the server, resumes sessions.
     pub connector: &'a TlsConnector,
     /// Whom to expect.
@@ -53,32 +53,29 @@ pub struct TlsTap<'a> {
     pub trace: Option<ConnectionTrace>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> TappedTls<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> CountingTlsStream<S> {
     /// Shakes hands over a fresh connection.
     ///
     /// # Errors
     ///
     /// When the server is not trusted, speaks no TLS 1.3, takes nothing of what is offered, or goes away.
-    pub async fn open(stream: S, tap: TlsTap<'_>) -> io::Result<Self> {
-        let TlsTap { connector, server, alpn, protocol, byte_counts, added_delay, trace } = tap;
-        let meter = Meter::new(CountingStream::new(
-            stream,
-            SharedByteCounts::clone(&byte_counts),
-            added_delay,
-            trace,
-        ));
+    pub async fn open(stream: S, parameters: TlsParameters<'_>) -> io::Result<Self> {
+        let TlsParameters { connector, server, alpn, protocol, byte_counts, added_delay, trace } = parameters;
+        let counts = SharedByteCounts::clone(&byte_counts);
+        let counting = CountingStream::observed(stream, Passing::default(), counts, added_delay, trace);
+        let records = RecordStream::new(counting);
         let alpn = alpn.map(|name| name.as_bytes().to_vec()).into_iter().collect();
-        let shaken = connector.with_alpn(alpn).connect(server, meter).into_fallible().await;
-        let tls = shaken.map_err(|(error, mut meter)| {
-            settle_handshake(&mut meter, &byte_counts);
+        let shaken = connector.with_alpn(alpn).connect(server, records).into_fallible().await;
+        let tls = shaken.map_err(|(error, mut records)| {
+            settle_handshake(records.passing(), &byte_counts);
             error
         })?;
-        let mut tapped =
+        let mut counting =
             Self { tls, classifier: Classifier::new(protocol), byte_counts, kept: BytesMut::new() };
-        let gave_plaintext = tapped.holds_plaintext();
-        tapped.settle_up();
-        tapped.settle_down(gave_plaintext);
-        Ok(tapped)
+        let gave_plaintext = counting.holds_plaintext();
+        counting.settle_up();
+        counting.settle_down(gave_plaintext);
+        Ok(counting)
     }
 
     /// The protocol that both agreed on.
@@ -111,11 +108,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TappedTls<S> {
     }
 }
 
-impl<S> TappedTls<S> {
+impl<S> CountingTlsStream<S> {
     /// Attributes the records that were written: each holds the oldest plaintext that is kept, or none.
     fn settle_up(&mut self) {
         let account = &mut self.byte_counts.borrow_mut().account;
-        while let Some(record) = self.tls.get_mut().0.up.whole.pop_front() {
+        while let Some(record) = self.tls.get_mut().0.passing().up.pop_front() {
             match record.data_len() {
                 Some(len @ 1..) if len <= self.kept.len() => {
                     settle(&mut account.up, Layer::TlsRecords, OVERHEAD);
@@ -130,7 +127,7 @@ impl<S> TappedTls<S> {
     /// Attributes the records that were read since the last call: TLS is asked for no more once a record has given
     /// plaintext, so if one did, it is the last.
     fn settle_down(&mut self, gave_plaintext: bool) {
-        let whole = &mut self.tls.get_mut().0.down.whole;
+        let whole = &mut self.tls.get_mut().0.passing().down;
         let with_data = if gave_plaintext { whole.pop_back() } else { None };
         let down = &mut self.byte_counts.borrow_mut().account.down;
         settle_whole(whole.drain(..), down);
@@ -141,10 +138,10 @@ impl<S> TappedTls<S> {
 }
 
 /// A handshake that failed.
-fn settle_handshake<S>(meter: &mut Meter<S>, byte_counts: &SharedByteCounts) {
+fn settle_handshake(passing: &mut Passing, byte_counts: &SharedByteCounts) {
     let account = &mut byte_counts.borrow_mut().account;
-    settle_whole(meter.up.whole.drain(..), &mut account.up);
-    settle_whole(meter.down.whole.drain(..), &mut account.down);
+    settle_whole(passing.up.drain(..), &mut account.up);
+    settle_whole(passing.down.drain(..), &mut account.down);
 }
 
 fn settle_whole(records: impl Iterator<Item = Record>, layers: &mut Layers) {
@@ -153,7 +150,7 @@ fn settle_whole(records: impl Iterator<Item = Record>, layers: &mut Layers) {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TappedTls<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for CountingTlsStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -169,7 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TappedTls<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TappedTls<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for CountingTlsStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.tls).poll_write(cx, bytes);
         if let Poll::Ready(Ok(written)) = polled {

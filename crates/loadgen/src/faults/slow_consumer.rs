@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::recorder::histogram;
-use crate::stop::Stop;
 
 /// How often a waiting one checks whether it may read, or has been cut off.
 const LOOK: Duration = Duration::from_millis(20);
@@ -35,13 +35,13 @@ pub(crate) struct SlowConsumer {
     /// The window's start, ns of `CLOCK_MONOTONIC`; the worker sets it.
     slow_from_ns: Rc<Cell<u64>>,
     /// The trial's end, from which on it reads on, so that its connection can end.
-    stop: Stop,
+    stop: CancellationToken,
     cut_off_ns: Cell<Option<u64>>,
 }
 
 impl SlowConsumer {
     /// One that reads this many bytes per second from `slow_from_ns` on.
-    pub(crate) fn new(reads_bytes_per_s: u32, slow_from_ns: Rc<Cell<u64>>, stop: Stop) -> Self {
+    pub(crate) fn new(reads_bytes_per_s: u32, slow_from_ns: Rc<Cell<u64>>, stop: CancellationToken) -> Self {
         Self { reads_bytes_per_s, slow_from_ns, stop, cut_off_ns: Cell::new(None) }
     }
 
@@ -60,7 +60,7 @@ impl SlowConsumer {
     }
 
     fn is_slow(&self, now_ns: u64) -> bool {
-        now_ns >= self.slow_from_ns.get() && !self.stop.is_requested()
+        now_ns >= self.slow_from_ns.get() && !self.stop.is_cancelled()
     }
 }
 
@@ -197,7 +197,6 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::stop;
 
     const MS: u64 = 1_000_000;
 
@@ -256,7 +255,7 @@ mod tests {
     fn slow(
         reads_bytes_per_s: u32,
         slow_from_ns: u64,
-        stop: Stop,
+        stop: CancellationToken,
         stream: TcpStream,
     ) -> (Slow, Rc<SlowConsumer>) {
         let slow_consumer =
@@ -266,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_consumer_that_stops_reading_finds_that_it_was_cut_off_and_nothing_that_was_sent() {
-        let ((client, mut server), (_stopper, stop)) = (pair().await, stop::channel());
+        let ((client, mut server), stop) = (pair().await, CancellationToken::new());
         let (mut slow, slow_consumer) = slow(0, 0, stop, client);
         server.write_all(b"never read").await.unwrap();
         let mut room = [0; 100];
@@ -283,7 +282,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_consumer_that_reads_slowly_reads_everything_in_time() {
-        let ((client, mut server), (_stopper, stop)) = (pair().await, stop::channel());
+        let ((client, mut server), stop) = (pair().await, CancellationToken::new());
         let (mut slow, slow_consumer) = slow(50_000, 0, stop, client);
         server.write_all(&[7; 10_000]).await.unwrap();
         let begin = Instant::now();
@@ -297,13 +296,13 @@ mod tests {
 
     #[tokio::test]
     async fn before_the_window_and_after_the_trials_end_it_reads_as_others_do() {
-        let ((client, mut server), (stopper, stop)) = (pair().await, stop::channel());
-        let (mut slow, slow_consumer) = slow(0, u64::MAX, stop, client);
+        let ((client, mut server), stop) = (pair().await, CancellationToken::new());
+        let (mut slow, slow_consumer) = slow(0, u64::MAX, stop.clone(), client);
         server.write_all(b"before").await.unwrap();
         slow.read_exact(&mut [0; 6]).await.unwrap();
         slow.reading.slow_consumer.slow_from_ns.set(0);
         server.write_all(b"behind").await.unwrap();
-        stopper.stop();
+        stop.cancel();
         slow.read_exact(&mut [0; 6]).await.unwrap();
         drop(server);
         assert_eq!(slow.read(&mut [0; 10]).await.unwrap(), 0);

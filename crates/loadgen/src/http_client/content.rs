@@ -27,7 +27,7 @@ pub enum InflateError {
 }
 
 /// The content of one answer.
-pub(crate) struct ContentDecoder {
+pub struct ContentDecoder {
     coding: Coding,
     unfinished: Unfinished,
 }
@@ -45,7 +45,11 @@ struct Unfinished(usize);
 
 impl ContentDecoder {
     /// As the answer's head says.
-    pub(crate) fn of<B>(answer: &Response<B>) -> Result<Self, SubscribeError> {
+    ///
+    /// # Errors
+    ///
+    /// When it names a coding that was not asked for.
+    pub fn of<B>(answer: &Response<B>) -> Result<Self, SubscribeError> {
         Self::coded(answer.headers().get(CONTENT_ENCODING))
     }
 
@@ -63,7 +67,11 @@ impl ContentDecoder {
 
     /// Takes in the next bytes of the body. `take` is given what they say, and returns how many messages are whole now.
     /// Returns how many that were in all.
-    pub(crate) fn push(
+    ///
+    /// # Errors
+    ///
+    /// When the body is broken, or a message in it has no end.
+    pub fn push(
         &mut self,
         bytes: &[u8],
         mut take: impl FnMut(&[u8]) -> Result<usize, SubscribeError>,

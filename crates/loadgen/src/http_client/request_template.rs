@@ -14,7 +14,7 @@ use crate::session::target_adapter;
 use crate::subscriber::SubscribeError;
 
 /// Makes requests, and makes again only what has changed.
-pub(crate) struct RequestTemplate {
+pub struct RequestTemplate {
     method: Method,
     path: &'static str,
     subscription: Option<Subscription>,
@@ -28,7 +28,7 @@ pub(crate) struct RequestTemplate {
 
 impl RequestTemplate {
     /// Requests for `path` with the profile's headers of `exchange`.
-    pub(crate) fn new(session: &Session, method: Method, path: &'static str, exchange: RequestKind) -> Self {
+    pub fn new(session: &Session, method: Method, path: &'static str, exchange: RequestKind) -> Self {
         let mut headers = session.request_headers(exchange).clone();
         let (origin, version) = match session.settings().transport.http {
             HttpVersion::Http1 => (String::new(), Version::HTTP_11),
@@ -44,11 +44,11 @@ impl RequestTemplate {
     }
 
     /// The request that asks for `resume`.
-    pub(crate) fn request(
-        &mut self,
-        resume: Resume,
-        body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, SubscribeError> {
+    ///
+    /// # Errors
+    ///
+    /// When the path and `resume` do not make an address.
+    pub fn request(&mut self, resume: Resume, body: Bytes) -> Result<Request<Full<Bytes>>, SubscribeError> {
         let length = body.len();
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = self.method.clone();

@@ -9,7 +9,7 @@ use model::trial::RecordedHead;
 
 /// A kind of exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HeadKind {
+pub enum HeadKind {
     /// A poll that found something.
     Poll,
     /// A poll that found nothing.

@@ -19,6 +19,7 @@ use model::target::Subscription;
 use model::trial::{Flight, RecordedHead};
 use protocol::message::{Message, MessageError, Stamp};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::headers::{self, RequestHeaders, RequestKind};
 use super::recorded_heads::RecordedHeads;
@@ -30,7 +31,6 @@ use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
 use crate::schedule::payload::{PayloadError, PayloadSource};
 use crate::schedule::seed::{self, Purpose};
-use crate::stop::Stop;
 use crate::subscriber::SubscribeError;
 use crate::transport::{Http2Pool, Sockets, Tls, Trust};
 
@@ -47,8 +47,9 @@ pub struct WorkerSpec {
     pub seed: u64,
     /// This worker's number, from 0.
     pub index: u32,
-    /// The trial's end.
-    pub stop: Stop,
+    /// The trial's end. Polled with each event, so that each worker needs a child token: one token's lock would be shared by
+    /// all threads.
+    pub stop: CancellationToken,
     /// How many sessions of all workers are connected.
     pub connected: Arc<AtomicU64>,
 }
@@ -231,11 +232,6 @@ impl WorkerContext {
         self.connected.get()
     }
 
-    /// The trial's end.
-    pub fn stop(&self) -> Stop {
-        self.spec.stop.clone()
-    }
-
     pub(crate) fn spec(&self) -> &WorkerSpec {
         &self.spec
     }
@@ -296,7 +292,8 @@ impl WorkerContext {
         let count = settings.subscribers.count;
         let speed =
             (index >= count - slow_consumers.of(count)).then_some(slow_consumers.reads_bytes_per_s)?;
-        let slow_consumer = Rc::new(SlowConsumer::new(speed, Rc::clone(&self.slow_from_ns), self.stop()));
+        let slow_consumer =
+            Rc::new(SlowConsumer::new(speed, Rc::clone(&self.slow_from_ns), self.spec.stop.clone()));
         self.slow_consumers.borrow_mut().push(Rc::clone(&slow_consumer));
         Some(slow_consumer)
     }

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::{MESSAGE_LIMIT, SubscribeError};
 use crate::byte_accounting::Protocol;
 use crate::session::Session;
-use crate::transport::Stream;
+use crate::transport::{self, Stream};
 
 /// Room for a read; by itself, a buffer grows by 64 bytes a read.
 const READ_BYTES: usize = 4 * 1024;
@@ -23,7 +23,7 @@ pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     };
     session.connected();
     let ended = run(&session, &mut stream).await;
-    stream.close().await;
+    transport::close(stream).await;
     ended
 }
 

@@ -15,7 +15,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::{Mutex, Notify, watch};
 
-use super::{ReclaimOnDrop, Stream};
+use super::{ReclaimOnDrop, Stream, close};
 use crate::subscriber::SubscribeError;
 
 /// Flow-control windows as Chromium announces them (its SETTINGS_INITIAL_WINDOW_SIZE, and 65,535 plus its first
@@ -51,7 +51,7 @@ impl Http2 {
         tokio::task::spawn_local(async move {
             drive(connection, &read, allowed).await;
             if let Ok(stream) = returned.await {
-                stream.close().await;
+                close(stream).await;
             }
         });
         Ok(Self(Rc::new(Inner { sender, extended_connect })))

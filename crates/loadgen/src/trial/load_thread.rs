@@ -12,6 +12,7 @@ use model::target::Subscription;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::error::TrialError;
 use super::limits::close_limit;
@@ -19,7 +20,6 @@ use super::load_report::LoadReport;
 use super::subscription::{self, ConnectionErrors, Subscribe};
 use crate::faults::ServerRestart;
 use crate::session::{Session, Snapshot, WorkerContext, WorkerSpec};
-use crate::stop::Stop;
 use crate::timing::Timing;
 
 /// Subscribers of a thread that connect at the same time, at most.
@@ -53,7 +53,7 @@ pub(super) struct LoadThread {
     /// By the server process.
     pub(super) workers: Vec<WorkerSpec>,
     /// The trial's end.
-    pub(super) stop: Stop,
+    pub(super) stop: CancellationToken,
     /// Its number, from 0.
     pub(super) index: u32,
     /// How many there are in all load processes.
@@ -110,7 +110,7 @@ impl LoadThread {
             edges = measured => edges,
             () = abandoned => [Snapshot::default(); 2],
         };
-        stop.requested().await;
+        stop.cancelled().await;
         close(sessions, close_limit(&self.settings)).await?;
         // A connection that a server does not end is cut off.
         let all_closed = futures_util::future::join_all(workers.iter().map(|worker| worker.all_closed()));
@@ -169,8 +169,8 @@ impl LoadThread {
 
 /// Resolves when a trial is stopped before its window has passed. Where nothing is awaited after the window, it is stopped at
 /// its very end, when the counters are still to be read.
-async fn abandoned(stop: Stop, timing: watch::Receiver<Option<Timing>>) {
-    stop.requested().await;
+async fn abandoned(stop: CancellationToken, timing: watch::Receiver<Option<Timing>>) {
+    stop.cancelled().await;
     let has_passed = timing.borrow().is_some_and(|timing| timing.window_end_ns <= os::now_ns());
     if has_passed {
         std::future::pending::<()>().await;

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use model::settings::Settings;
 use model::trial::{ServerSpec, TrialSpec};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::error::TrialError;
 use super::load_report::LoadReport;
@@ -17,7 +18,6 @@ use super::subscription::{ConnectionErrors, Subscribe};
 use crate::assignment::Assignment;
 use crate::faults::ServerRestart;
 use crate::session::WorkerSpec;
-use crate::stop::{self, Stop, Stopper};
 use crate::timing::Timing;
 use crate::transport::{Trust, TrustError};
 
@@ -25,7 +25,7 @@ use crate::transport::{Trust, TrustError};
 #[derive(Debug)]
 pub(super) struct LoadThreads {
     threads: Vec<JoinHandle<Result<LoadReport, TrialError>>>,
-    stopper: Stopper,
+    stop: CancellationToken,
     timing: watch::Sender<Option<Timing>>,
     prepared: Arc<AtomicU64>,
     go: watch::Sender<bool>,
@@ -50,11 +50,10 @@ impl LoadThreads {
             .servers()
             .map(|server| Ok((server.address, trust(server, &settings)?)))
             .collect::<Result<_, TrustError>>()?;
-        let (stopper, stop) = stop::channel();
         let (timing, phases) = watch::channel(None);
         let mut load = Self {
             threads: Vec::new(),
-            stopper,
+            stop: CancellationToken::new(),
             timing,
             prepared: Arc::default(),
             go: watch::Sender::new(false),
@@ -74,18 +73,19 @@ impl LoadThreads {
                 server: assignment.server_of(index) as usize,
                 outgoing: outgoing.next(),
             });
+            let stop = load.stop.child_token();
             let worker = |(address, trust): &(_, Option<Trust>)| WorkerSpec {
                 address: *address,
                 trust: trust.clone(),
                 settings: Arc::clone(&settings),
                 seed: spec.seed,
                 index,
-                stop: Stop::clone(&stop),
+                stop: stop.clone(),
                 connected: Arc::clone(&load.connected),
             };
             load.spawn(LoadThread {
                 workers: servers.iter().map(worker).collect(),
-                stop: Stop::clone(&stop),
+                stop: stop.clone(),
                 core: spec.load_cores.iter().copied().cycle().nth(index as usize),
                 all_threads: assignment.threads(),
                 index,
@@ -155,7 +155,7 @@ impl SubscriberDriver for LoadThreads {
     }
 
     fn finish(&mut self) -> Result<Vec<LoadReport>, TrialError> {
-        self.stopper.stop();
+        self.stop.cancel();
         let reports = self.threads.drain(..).map(|thread| thread.join().map_err(|_| TrialError::Panicked)?);
         // All are joined, even after one that failed.
         let reports: Vec<_> = reports.collect();

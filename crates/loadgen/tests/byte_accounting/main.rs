@@ -1,22 +1,19 @@
 //! Byte accounting's classifier against literal exchanges, and against anything at all.
 //!
-//! - `exchange`: what crosses a socket, step by step, and how it is cut
-//! - `http`, `streams`, `frames`, `compression`: literal bytes and the exact account
-//! - `socketio`: Engine.IO's polls and frames
-//! - `h2`, `http2`, `http2_streams`, `http2_socketio`: the same for HTTP/2
-//! - `hyper_pair`, `recorded`: what hyper's own client and server say to each other
+//! - `rig`: what crosses a socket, step by step, how it is cut, and tables of exchanges with their exact accounts
+//! - `http1`, `websocket`, `http2`, `engine_io`: these tables
+//! - `h2`: frames and header blocks of HTTP/2
+//! - `counting_stream`: what the stream counts, passes on, and holds back
+//! - `recorded`: what hyper's own HTTP/2 client and server say to each other
 //! - `properties`: any cut, any garbage
 
-mod compression;
-mod exchange;
-mod frames;
+#[macro_use]
+mod rig;
+mod counting_stream;
+mod engine_io;
 mod h2;
-mod http;
+mod http1;
 mod http2;
-mod http2_socketio;
-mod http2_streams;
-mod hyper_pair;
 mod properties;
 mod recorded;
-mod socketio;
-mod streams;
+mod websocket;

@@ -1,12 +1,13 @@
 //! Any cut gives the same account, any garbage adds up, and nothing panics.
 
 use loadgen::byte_accounting::Protocol::{self, Http, Http2, RawTcp};
+use model::trial::Direction;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::exchange::{Step, account, bytes_of, down, event, greeting, like, up};
-use crate::frames::{FIN, TEXT};
-use crate::{frames, h2, socketio};
+use crate::rig::{Step, account, down, event, greeting, up};
+use crate::websocket::{FIN, TEXT};
+use crate::{engine_io, h2, websocket};
 
 const POLL: &str = "GET /events HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -21,8 +22,8 @@ fn http_exchange() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|events| vec![up(POLL), down(chunked("application/x-ndjson", events, as_line))]),
         events.prop_map(|events| vec![up(POLL), down(chunked("text/event-stream", events, as_sse))]),
         (0..300usize).prop_map(|len| vec![up(post(&event(len))), down("HTTP/1.1 204 No Content\r\n\r\n")]),
-        packets().prop_map(|body| vec![up(socketio::POLL), down(socketio::answer(body))]),
-        packets().prop_map(|body| vec![up(socketio::post(body)), down(socketio::answer("ok"))]),
+        packets().prop_map(|body| vec![up(engine_io::POLL), down(engine_io::answer(body))]),
+        packets().prop_map(|body| vec![up(engine_io::post(body)), down(engine_io::answer("ok"))]),
     ]
 }
 
@@ -37,31 +38,31 @@ fn packet() -> impl Strategy<Value = Vec<u8>> {
         b"3",
         b"6",
         b"3probe",
-        socketio::OPEN.as_bytes(),
-        socketio::CONNECT.as_bytes(),
+        engine_io::OPEN.as_bytes(),
+        engine_io::CONNECT.as_bytes(),
         br#"43/a,1["ok"]"#,
         b"bAQID",
     ];
     prop_oneof![
-        2 => (0..300usize).prop_map(|len| socketio::packet(&event(len))),
-        1 => Just(socketio::packet(&greeting())),
+        2 => (0..300usize).prop_map(|len| engine_io::packet(&event(len))),
+        1 => Just(engine_io::packet(&greeting())),
         2 => (0..others.len()).prop_map(move |at| others[at].to_vec()),
     ]
 }
 
 /// A WebSocket of Engine.IO: text and attachments, whole and in fragments.
 fn socketio_frames() -> impl Strategy<Value = Vec<Step>> {
-    let key = prop_oneof![Just(None), Just(Some(frames::KEY))];
+    let key = prop_oneof![Just(None), Just(Some(websocket::KEY))];
     let frame = (packet(), 0..300usize, 1..3u8, key).prop_map(|(packet, cut, opcode, key)| {
         let (front, back) = packet.split_at(cut.min(packet.len()));
-        let first = frames::frame(opcode, front, key);
-        let ping = frames::frame(FIN | frames::PING, b"!", key);
-        let last = frames::frame(FIN | frames::CONTINUATION, back, key);
+        let first = websocket::frame(opcode, front, key);
+        let ping = websocket::frame(FIN | websocket::PING, b"!", key);
+        let last = websocket::frame(FIN | websocket::CONTINUATION, back, key);
         let bytes = [first, ping, last].concat();
         if key.is_some() { up(bytes) } else { down(bytes) }
     });
     vec(frame, 0..10)
-        .prop_map(|frames| [vec![up(socketio::UPGRADE), down(frames::UPGRADED)], frames].concat())
+        .prop_map(|frames| [vec![up(engine_io::UPGRADE), down(websocket::UPGRADED)], frames].concat())
 }
 
 /// Whole exchanges on a stream each, with the frames of all streams in turns.
@@ -76,7 +77,7 @@ fn http2_exchanges() -> impl Strategy<Value = Vec<Step>> {
             .clone()
             .prop_map(|events| (vec![(h2::GET, vec![])], vec![(h2::EVENTS, each(&events, as_sse))])),
         events.prop_map(|events| {
-            let frames = each(&events, |message| frames::frame(FIN | TEXT, message, None));
+            let frames = each(&events, |message| websocket::frame(FIN | TEXT, message, None));
             (vec![(h2::CONNECT, frames.clone())], vec![(h2::OK, frames)])
         }),
         (0..300usize).prop_map(|len| (vec![(h2::POST, vec![event(len)])], vec![(h2::NO_CONTENT, vec![])])),
@@ -84,7 +85,7 @@ fn http2_exchanges() -> impl Strategy<Value = Vec<Step>> {
         packets()
             .prop_map(|body| (vec![(h2::POST_PACKETS, vec![body])], vec![(h2::OK, vec![b"ok".to_vec()])])),
         packet().prop_map(|packet| {
-            let frames = vec![frames::frame(FIN | TEXT, &packet, None)];
+            let frames = vec![websocket::frame(FIN | TEXT, &packet, None)];
             (vec![(h2::CONNECT_PACKETS, frames.clone())], vec![(h2::OK, frames)])
         }),
     ];
@@ -165,11 +166,11 @@ fn post(message: &[u8]) -> Vec<u8> {
 fn cut(steps: &[Step], lengths: &[usize]) -> Vec<Step> {
     let mut lengths = lengths.iter().copied().cycle();
     let pieces = |step: &Step| {
-        let mut rest = bytes_of(step);
+        let mut rest = &step.bytes[..];
         let mut pieces = Vec::new();
         while !rest.is_empty() {
             let (piece, after) = rest.split_at(lengths.next().unwrap_or(1).min(rest.len()));
-            pieces.push(like(step, piece));
+            pieces.push(step.like(piece));
             rest = after;
         }
         pieces
@@ -241,7 +242,7 @@ fn plausible_http2() -> impl Strategy<Value = Vec<u8>> {
         4 => (0..blocks.len()).prop_map(move |at| blocks[at].to_vec()),
         2 => (0..20usize).prop_map(|len| as_line(&event(len))),
         2 => packets(),
-        1 => (0..20usize).prop_map(|len| frames::frame(FIN | TEXT, &event(len), None)),
+        1 => (0..20usize).prop_map(|len| websocket::frame(FIN | TEXT, &event(len), None)),
         1 => vec(any::<u8>(), 0..12),
     ];
     let flags =
@@ -307,7 +308,8 @@ proptest! {
 
     #[test]
     fn garbage_adds_up_and_does_not_panic(protocol in protocol(), steps in steps(vec(any::<u8>(), 0..400))) {
-        let read: usize = steps.iter().filter(|step| matches!(step, Step::Down(_))).map(|step| bytes_of(step).len()).sum();
+        let of_server = steps.iter().filter(|step| step.direction == Direction::Down);
+        let read: usize = of_server.map(|step| step.bytes.len()).sum();
         prop_assert_eq!(account(protocol, steps).down.wire(), read as u64);
     }
 }

@@ -1,22 +1,100 @@
-//! Exchanges between hyper's own HTTP/2 client and server, recorded at the client's end.
+//! Exchanges between hyper's own HTTP/2 client and server at the two ends of a pipe, recorded at the client's end.
 //!
 //! What is expected is counted in the recording by a splitter that knows nothing but the 9-byte header.
 
+use std::convert::Infallible;
+use std::io;
+use std::sync::mpsc::channel;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper::ext::Protocol;
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use loadgen::byte_accounting::Protocol::Http2;
 use model::byte_account::{Account, Layers};
+use model::trial::Direction;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::io::{InspectReader, InspectWriter};
 
-use crate::exchange::{Step, account, bytes_of, event, like};
-use crate::frames::{FIN, KEY, TEXT, frame};
+use crate::engine_io::{packet, packets};
 use crate::h2::{CONTINUATION, DATA, HEADERS, PREFACE};
-use crate::hyper_pair::{Body, record};
-use crate::socketio::packet;
+use crate::rig::{Step, account, down, event, in_pieces, up};
+use crate::websocket::{FIN, KEY, TEXT, frame};
+
+type Body = Full<Bytes>;
+
+/// Three events, packets of Engine.IO, an empty answer, a POST that is taken, and WebSocket that says one thing and hears one.
+async fn serve(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let (status, media_type, body) = match (request.method(), request.uri().path()) {
+        (&Method::CONNECT, _) => {
+            tokio::spawn(converse(request));
+            (StatusCode::OK, None, Vec::new())
+        }
+        (&Method::POST, protocol::paths::SOCKETIO) => {
+            let _packets = request.into_body().collect().await;
+            (StatusCode::OK, Some("text/plain"), b"ok".to_vec())
+        }
+        (_, protocol::paths::SOCKETIO) => (StatusCode::OK, Some("text/plain"), three_packets()),
+        (&Method::POST, _) => {
+            let _message = request.into_body().collect().await;
+            (StatusCode::NO_CONTENT, None, Vec::new())
+        }
+        (_, "/lines") => (StatusCode::OK, Some(protocol::lines::MEDIA_TYPE), each(protocol::lines::encode)),
+        (_, "/events") => (
+            StatusCode::OK,
+            Some(protocol::sse::MEDIA_TYPE),
+            each(|message| protocol::sse::encode(7, message)),
+        ),
+        _ => (StatusCode::NO_CONTENT, None, Vec::new()),
+    };
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    if let Some(media_type) = media_type {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    }
+    Ok(response)
+}
+
+fn three_packets() -> Vec<u8> {
+    packets(&[5, 100, 40_000].map(|len| packet(&event(len))).each_ref().map(Vec::as_slice))
+}
+
+fn each(encode: impl Fn(&[u8]) -> Bytes) -> Vec<u8> {
+    [5, 100, 40_000].into_iter().flat_map(|len| encode(&event(len))).collect()
+}
+
+async fn converse(request: Request<Incoming>) -> io::Result<()> {
+    let upgraded = hyper::upgrade::on(request).await.map_err(io::Error::other)?;
+    let mut stream = TokioIo::new(upgraded);
+    stream.write_all(&frame(FIN | TEXT, &event(9), None)).await?;
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await?;
+    stream.shutdown().await
+}
+
+/// Runs `speak` against hyper's server until both sides have closed, and returns what crossed.
+async fn record<F: Future<Output = ()>>(speak: impl FnOnce(SendRequest<Body>) -> F) -> Vec<Step> {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    server.enable_connect_protocol();
+    let served = tokio::spawn(server.serve_connection(TokioIo::new(far), service_fn(serve)));
+    let (written, steps) = channel();
+    let read = written.clone();
+    let near = InspectWriter::new(near, move |bytes: &[u8]| drop(written.send(up(bytes))));
+    let near = InspectReader::new(near, move |bytes: &[u8]| drop(read.send(down(bytes))));
+    let client = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (sender, connection) = client.handshake(TokioIo::new(near)).await.expect("a handshake");
+    let driven = tokio::spawn(connection);
+    speak(sender).await;
+    driven.await.expect("no panic").expect("an end");
+    served.await.expect("no panic").expect("an end");
+    steps.into_iter().collect()
+}
 
 fn request(method: Method, path: &str, body: Vec<u8>) -> Request<Body> {
     let mut request = Request::new(Full::from(body));
@@ -47,8 +125,8 @@ async fn speak_websocket(sender: &mut SendRequest<Body>) {
 }
 
 /// The bytes of one direction in one piece.
-fn joined(steps: &[Step], of_up: bool) -> Vec<u8> {
-    steps.iter().filter(|step| matches!(step, Step::Up(_)) == of_up).flat_map(bytes_of).copied().collect()
+fn joined(steps: &[Step], direction: Direction) -> Vec<u8> {
+    steps.iter().filter(|step| step.direction == direction).flat_map(|step| step.bytes.clone()).collect()
 }
 
 /// Kinds and payload lengths of all frames.
@@ -79,7 +157,7 @@ fn framing(frames: &[(u8, u64)]) -> Layers {
 
 /// The same of both directions, up and down. The preface is control.
 fn both_framings(steps: &[Step]) -> (Layers, Layers) {
-    let (of_client, of_server) = (joined(steps, true), joined(steps, false));
+    let (of_client, of_server) = (joined(steps, Direction::Up), joined(steps, Direction::Down));
     let asked = framing(&frames_of(&of_client[PREFACE.len()..]));
     let http2_control = asked.http2_control + PREFACE.len() as u64;
     (Layers { http2_control, ..asked }, framing(&frames_of(&of_server)))
@@ -88,8 +166,7 @@ fn both_framings(steps: &[Step]) -> (Layers, Layers) {
 fn assert_any_cut(steps: &[Step], expected: Account) {
     assert_eq!(account(Http2, steps.to_vec()), expected);
     for size in [1, 7, 100] {
-        let pieces = steps.iter().flat_map(|step| bytes_of(step).chunks(size).map(|piece| like(step, piece)));
-        assert_eq!(account(Http2, pieces), expected, "pieces of {size}");
+        assert_eq!(account(Http2, in_pieces(steps, size)), expected, "pieces of {size}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! Sessions, a server that follows a script, its identity, and a socket that counts on the server's side.
 
-use std::cell::Cell;
-use std::io;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,7 +14,6 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use loadgen::Session;
 use loadgen::session::{Snapshot, WorkerContext, WorkerSpec};
-use loadgen::stop::{self, Stopper};
 use loadgen::subscriber::{SubscribeError, http_streaming, polling};
 use loadgen::transport::Trust;
 use model::settings::{
@@ -25,7 +25,7 @@ use protocol::{Message, Stamp};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, spawn_local};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
@@ -33,6 +33,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) type Subscribe = fn(Session) -> LocalBoxFuture<'static, Result<(), SubscribeError>>;
 
@@ -46,14 +47,19 @@ pub(crate) const OVER_HTTP: [(&str, Subscribe); 4] = [
 
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// The client half of a trial, and where its server listens.
+/// The client half of a trial, its subscribers, and where its server listens.
 pub(crate) struct Rig {
     pub(crate) listener: TcpListener,
     pub(crate) worker: Rc<WorkerContext>,
-    pub(crate) stopper: Stopper,
-    outgoing: Option<mpsc::UnboundedReceiver<u64>>,
+    stop: CancellationToken,
+    _stop_on_drop: DropGuard,
     pub(crate) sender: mpsc::UnboundedSender<u64>,
+    outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
+    running: RefCell<VecDeque<Subscriber>>,
+    last: RefCell<Option<Session>>,
 }
+
+type Subscriber = JoinHandle<Result<(), SubscribeError>>;
 
 impl Rig {
     pub(crate) async fn new(settings: Settings) -> Self {
@@ -62,36 +68,109 @@ impl Rig {
 
     /// Under TLS if there is an identity to trust.
     pub(crate) async fn trusting(settings: Settings, identity: Option<&Identity>) -> Self {
+        spawn_local(end_late());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (stopper, stop) = stop::channel();
+        let stop = CancellationToken::new();
         let (sender, outgoing) = mpsc::unbounded_channel();
-        let settings = Arc::new(settings);
+        let (trust, settings) = (identity.map(Identity::trust), Arc::new(settings));
         let spec = WorkerSpec {
             address,
-            trust: identity.map(Identity::trust),
+            trust,
             settings,
             seed: 1,
             index: 0,
-            stop,
+            stop: stop.clone(),
             connected: Arc::default(),
         };
         Self {
             listener,
             worker: WorkerContext::new(spec).unwrap(),
-            stopper,
-            outgoing: Some(outgoing),
+            _stop_on_drop: stop.clone().drop_guard(),
+            stop,
             sender,
+            outgoing: RefCell::new(Some(outgoing)),
+            running: RefCell::default(),
+            last: RefCell::default(),
         }
     }
 
-    /// The session of a subscriber that sends messages, too.
-    pub(crate) fn session(&mut self) -> Session {
-        Session::new(&self.worker, 0, 0, self.outgoing.take())
+    /// With a subscriber that runs.
+    pub(crate) async fn subscribed<F>(settings: Settings, technique: impl FnOnce(Session) -> F) -> Self
+    where
+        F: Future<Output = Result<(), SubscribeError>> + 'static,
+    {
+        let rig = Self::new(settings).await;
+        rig.subscribe(technique);
+        rig
     }
 
+    /// Runs a subscriber. The first one sends messages, too.
+    pub(crate) fn subscribe<F>(&self, technique: impl FnOnce(Session) -> F) -> Session
+    where
+        F: Future<Output = Result<(), SubscribeError>> + 'static,
+    {
+        let session = Session::new(&self.worker, 0, 0, self.outgoing.take());
+        self.subscribe_as(&session, technique);
+        session
+    }
+
+    /// Runs the subscriber of this session.
+    pub(crate) fn subscribe_as<F>(&self, session: &Session, technique: impl FnOnce(Session) -> F)
+    where
+        F: Future<Output = Result<(), SubscribeError>> + 'static,
+    {
+        self.running.borrow_mut().push_back(spawn_local(technique(session.clone())));
+        self.last.replace(Some(session.clone()));
+    }
+
+    /// A session whose subscriber does not run yet.
     pub(crate) fn session_of(&self, index: u32) -> Session {
         Session::new(&self.worker, index, 0, None)
+    }
+
+    /// How the subscriber ends that was started first, of those that were not asked for yet.
+    pub(crate) async fn ended(&self) -> Result<(), SubscribeError> {
+        let first = self.running.borrow_mut().pop_front();
+        first.unwrap().await.unwrap()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.running.borrow()[0].is_finished()
+    }
+
+    /// The error with which it ends.
+    pub(crate) async fn error(&self) -> SubscribeError {
+        self.ended().await.unwrap_err()
+    }
+
+    /// The same with its causes.
+    pub(crate) async fn failure(&self) -> String {
+        chain(&self.error().await)
+    }
+
+    /// Stops the trial.
+    pub(crate) fn cancel(&self) {
+        self.stop.cancel();
+    }
+
+    /// Stops the trial, and awaits the subscriber's end.
+    pub(crate) async fn stop(&self) {
+        self.cancel();
+        self.ended().await.unwrap();
+    }
+
+    /// The server closed the session of the subscriber, with these words.
+    pub(crate) async fn assert_session_closed(&self, words: &str) {
+        let error = self.error().await;
+        assert!(matches!(&error, SubscribeError::SessionClosed(said) if said.contains(words)), "{error}");
+    }
+
+    /// Waits until the subscriber that was started last is connected.
+    pub(crate) async fn until_connected(&self) {
+        let last = self.last.borrow().clone().unwrap();
+        until(|| last.is_connected()).await;
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -137,27 +216,25 @@ impl Rig {
         if asks_first.unwrap() { (one, other) } else { (other, one) }
     }
 
-    /// The next connection, upgraded to WebSocket.
-    pub(crate) async fn accept_websocket(&self) -> TcpStream {
-        self.accept_websocket_with("").await.0
-    }
-
-    /// The same, with more fields in the answer; and the request's head.
-    pub(crate) async fn accept_websocket_with(&self, fields: &str) -> (TcpStream, String) {
+    /// The next connection, upgraded to WebSocket with these fields in the answer, and the request's head.
+    pub(crate) async fn accept_websocket(&self, fields: &str) -> (TcpStream, String) {
         let (mut stream, request) = self.accept().await;
-        agree(&mut stream, &request, fields).await;
+        agree(&mut stream, &request, fields, b"").await;
         (stream, request)
     }
 }
 
+/// Every byte has one layer.
+pub(crate) fn assert_counted(snapshot: &Snapshot) {
+    let account = snapshot.account;
+    let wire = (account.up.wire(), account.down.wire());
+    assert_eq!(wire, (snapshot.socket_written, snapshot.socket_read), "{account:?}");
+}
+
 /// Every byte has one layer, and none is left over.
 pub(crate) fn assert_whole(snapshot: &Snapshot) {
+    assert_counted(snapshot);
     let account = snapshot.account;
-    assert_eq!(
-        (account.up.wire(), account.down.wire()),
-        (snapshot.socket_written, snapshot.socket_read),
-        "{account:?}"
-    );
     assert_eq!((account.up.unfinished, account.down.unfinished), (0, 0), "{account:?}");
 }
 
@@ -245,22 +322,33 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
     }
 }
 
-/// Runs a test on one thread, in bounded time.
-pub(crate) fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let bounded = async { tokio::time::timeout(LONGEST, test).await };
-    LocalSet::new().block_on(&runtime, bounded).expect("the test ends in time");
+/// hyper's tasks stay on the test's thread.
+#[derive(Clone, Copy)]
+pub(crate) struct OnThisThread;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
+    fn execute(&self, task: F) {
+        spawn_local(async { drop(task.await) });
+    }
 }
 
-/// Agrees to WebSocket on a connection whose first request has this head, with more fields in the response.
-pub(crate) async fn agree(stream: &mut TcpStream, head: &str, fields: &str) {
+/// Ends the tests when one of them does not end by itself.
+async fn end_late() {
+    tokio::time::sleep(LONGEST).await;
+    let _ = writeln!(io::stderr(), "a test has not ended after {LONGEST:?}");
+    std::process::abort();
+}
+
+/// Agrees to WebSocket on a connection whose first request has this head, with more fields in the response, and
+/// then these frames.
+pub(crate) async fn agree(stream: &mut TcpStream, head: &str, fields: &str, frames: &[u8]) {
     let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-accept: {}\r\n{fields}\r\n",
         derive_accept_key(key.as_bytes())
     );
-    stream.write_all(answer.as_bytes()).await.unwrap();
+    stream.write_all(&[answer.as_bytes(), frames].concat()).await.unwrap();
 }
 
 /// Lets the other tasks go on until `done`.
@@ -274,6 +362,18 @@ pub(crate) async fn until(mut done: impl FnMut() -> bool) {
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |&error| error.source());
     causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"))
+}
+
+/// The next bytes.
+pub(crate) async fn read<const N: usize>(stream: &mut (impl AsyncRead + Unpin)) -> [u8; N] {
+    let mut bytes = [0; N];
+    stream.read_exact(&mut bytes).await.unwrap();
+    bytes
+}
+
+/// Whether nothing more comes.
+pub(crate) async fn is_at_end(stream: &mut (impl AsyncRead + Unpin)) -> bool {
+    stream.read(&mut [0]).await.unwrap() == 0
 }
 
 /// Reads to the empty line.
@@ -291,14 +391,29 @@ pub(crate) fn event(seq: u64) -> Vec<u8> {
     Message { stamp, payload: b"hello", kind: PayloadKind::Text }.to_bytes().to_vec()
 }
 
+/// A greeting: the channel stands at event 7.
+pub(crate) fn greeting() -> Vec<u8> {
+    let stamp = Stamp { seq: 7, intended_ns: 0, actual_ns: 0 };
+    Message { stamp, payload: b"{}", kind: PayloadKind::Json }.to_bytes().to_vec()
+}
+
+/// Events, a line each.
+pub(crate) fn lines(seqs: &[u64]) -> Vec<u8> {
+    seqs.iter().flat_map(|&seq| protocol::lines::encode(&event(seq))).collect()
+}
+
+/// How an answer with events begins.
+pub(crate) const NDJSON: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n";
+
+/// An answer with this body.
+pub(crate) fn answer(body: &[u8]) -> Vec<u8> {
+    let head = format!("{NDJSON}content-length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
 /// An answer to a poll, with these events.
 pub(crate) fn found(seqs: &[u64]) -> Vec<u8> {
-    let body: Vec<u8> = seqs.iter().flat_map(|&seq| protocol::lines::encode(&event(seq))).collect();
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    [head.as_bytes(), &body].concat()
+    answer(&lines(seqs))
 }
 
 /// The settings of a subscriber that sends messages, too.

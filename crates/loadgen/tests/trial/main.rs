@@ -1,5 +1,7 @@
-//! Whole trials against a small server of the test's own, which follows a script: lose, repeat, swap, cut.
+//! Whole trials against a small server of the test's own, which follows a script: lose, repeat, swap, cut; and the publisher
+//! by itself, against a feed of the test's own.
 
+mod publisher;
 mod server;
 
 use std::time::Instant;

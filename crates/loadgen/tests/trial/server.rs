@@ -153,7 +153,7 @@ fn subscribe(mut stream: TcpStream, channel: &Mutex<Channel>) {
 }
 
 /// The next frame's body; none at the end of the connection.
-fn next_body(stream: &mut impl Read, decoder: &mut Decoder) -> Option<Bytes> {
+pub(crate) fn next_body(stream: &mut impl Read, decoder: &mut Decoder) -> Option<Bytes> {
     let mut part = [0; 4096];
     loop {
         if let Some(body) = decoder.next_body().unwrap() {

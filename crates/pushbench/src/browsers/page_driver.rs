@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use loadgen::assignment::Assignment;
-use loadgen::stop::{self, Stop, Stopper};
 use loadgen::timing::Timing;
 use loadgen::trial::{Gathered, LoadReport, Outgoing, SubscriberDriver, TrialError};
 use model::trial::TrialSpec;
 use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::page_error::PageError;
 use super::page_protocol::Page;
@@ -31,7 +31,8 @@ pub(crate) struct PageDriver {
     progress: Arc<Progress>,
     go: watch::Sender<bool>,
     timing: watch::Sender<Option<Timing>>,
-    stopper: Stopper,
+    /// None once it is stopped.
+    stopper: Option<DropGuard>,
     thread: Option<JoinHandle<Result<PageResult, PageError>>>,
     reconnects: u64,
     last_error: Option<String>,
@@ -53,7 +54,7 @@ pub(crate) fn drive(
     });
     let (go, may_go) = watch::channel(false);
     let (timing, known_timing) = watch::channel(None);
-    let (stopper, stop) = stop::channel();
+    let stop = CancellationToken::new();
     let driver = BrowserThread {
         kind,
         spec: spec.clone(),
@@ -61,11 +62,19 @@ pub(crate) fn drive(
         progress: Arc::clone(&progress),
         go: may_go,
         timing: known_timing,
-        stop,
+        stop: stop.clone(),
     };
     let thread = thread::Builder::new().name("browser".to_owned()).spawn(move || driver.run());
     let thread = Some(thread.map_err(TrialError::Thread)?);
-    Ok(Box::new(PageDriver { progress, go, timing, stopper, thread, reconnects: 0, last_error: None }))
+    Ok(Box::new(PageDriver {
+        progress,
+        go,
+        timing,
+        stopper: Some(stop.drop_guard()),
+        thread,
+        reconnects: 0,
+        last_error: None,
+    }))
 }
 
 impl SubscriberDriver for PageDriver {
@@ -112,7 +121,7 @@ impl SubscriberDriver for PageDriver {
     }
 
     fn finish(&mut self) -> Result<Vec<LoadReport>, TrialError> {
-        self.stopper.stop();
+        drop(self.stopper.take());
         let Some(thread) = self.thread.take() else { return Ok(Vec::new()) };
         let result = thread.join().unwrap_or(Err(PageError::Panicked));
         let result = result.map_err(|error| TrialError::Driver(Box::new(error)))?;
@@ -136,7 +145,7 @@ struct BrowserThread {
     progress: Arc<Progress>,
     go: watch::Receiver<bool>,
     timing: watch::Receiver<Option<Timing>>,
-    stop: Stop,
+    stop: CancellationToken,
 }
 
 impl BrowserThread {
@@ -165,7 +174,7 @@ impl BrowserThread {
         };
         let delivered = page.run(&self.spec, self.assignment, timing, &clock).await?;
         self.progress.delivered.store(delivered, Ordering::Relaxed);
-        self.stop.requested().await;
+        self.stop.cancelled().await;
         let (subscribers, later) = page.finish().await?;
         let result = PageResult::new(&subscribers, &set_ups, timing, &clock.until(&later));
         page.close().await?;
@@ -174,7 +183,7 @@ impl BrowserThread {
 
     /// Resolves if the trial stops before its window has ended. Afterwards, the page itself ends in bounded time.
     async fn abandoned(&self) {
-        self.stop.requested().await;
+        self.stop.cancelled().await;
         let is_over = self.timing.borrow().is_some_and(|timing| os::now_ns() >= timing.window_end_ns);
         if is_over {
             std::future::pending::<()>().await;

@@ -7,14 +7,14 @@ use std::io;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// The exit code of an interrupted run: 128 + SIGINT, as shells have it.
 pub(crate) const EXIT_CODE: u8 = 130;
 
 /// Whether somebody asked for the end. Clones all hear it.
-#[derive(Debug, Clone)]
-pub(crate) struct Interrupt(watch::Receiver<bool>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Interrupt(CancellationToken);
 
 impl Interrupt {
     /// Begins to listen.
@@ -25,21 +25,19 @@ impl Interrupt {
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("set up the signal handlers")?;
-        let (sender, receiver) = watch::channel(false);
+        let interrupt = Self::default();
         let signals = {
             let _context = runtime.enter();
             Signals::new().context("set up the signal handlers")?
         };
-        std::thread::spawn(move || runtime.block_on(signals.relay(&sender)));
-        Ok(Self(receiver))
+        let asked = interrupt.0.clone();
+        std::thread::spawn(move || runtime.block_on(signals.relay(&asked)));
+        Ok(interrupt)
     }
 
     /// Resolves once the end was asked for; at once if it has been.
     pub(crate) async fn requested(&self) {
-        let mut receiver = self.0.clone();
-        if receiver.wait_for(|interrupted| *interrupted).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        self.0.cancelled().await;
     }
 }
 
@@ -53,9 +51,9 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn relay(mut self, sender: &watch::Sender<bool>) {
+    async fn relay(mut self, asked: &CancellationToken) {
         self.next().await;
-        sender.send_replace(true);
+        asked.cancel();
         self.next().await;
         std::process::exit(i32::from(EXIT_CODE));
     }

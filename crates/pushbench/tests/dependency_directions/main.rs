@@ -20,6 +20,7 @@ fn allowed(name: &str) -> &'static [&'static str] {
         "loadgen" => &["protocol", "model", "os"],
         "report" => &["theory", "model"],
         server if server.starts_with("server-") => &["server-kit", "protocol"],
+        client if client.starts_with("client-") => &["loadgen", "protocol"],
         _ => panic!("{name} is a crate that ARCHITECTURE.md does not name"),
     }
 }

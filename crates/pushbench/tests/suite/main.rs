@@ -10,6 +10,7 @@
 //! - `disturbance`: server restarts and slow consumers
 //! - `counters`, `observer`: what other tools and the kernel count
 //! - `overhead`: the bytes of a fixed exchange
+//! - `toy_technique`: a new technique, through the registry's constructor
 //! - `targets`: servers that others wrote
 //! - `official`: Socket.IO against the official JavaScript server and clients
 //! - `browsers`, `close_cases`, `demo`: real browsers
@@ -25,6 +26,7 @@ mod disturbance;
 mod observer;
 mod official;
 mod overhead;
+#[macro_use]
 #[path = "../../src/registry.rs"]
 #[allow(dead_code, reason = "only the two halves of a technique are used here")]
 mod registry;
@@ -32,3 +34,4 @@ mod sandbox;
 mod server_process;
 mod targets;
 mod techniques;
+mod toy_technique;

@@ -29,7 +29,7 @@ pub(crate) fn groups(criterion: &mut Criterion) {
                 .encode(&mut out);
         });
     });
-    for technique in &TECHNIQUES {
+    for technique in TECHNIQUES {
         let encode = (technique.encode)(&Settings::default());
         group.bench_function(technique.slug, |bencher| {
             bencher.iter(|| encode(black_box(42), black_box(&message)));

@@ -15,13 +15,14 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, yield_now};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::registry::{TECHNIQUES, Technique};
 
 pub(crate) fn groups(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("there and back");
     group.throughput(Throughput::Elements(1));
-    for technique in &TECHNIQUES {
+    for technique in TECHNIQUES {
         group.bench_function(technique.slug, |bencher| {
             let pair = Pair::start(technique);
             bencher.iter_custom(|times| pair.exchange(times));
@@ -37,7 +38,7 @@ struct Pair {
     worker: Rc<WorkerContext>,
     due: mpsc::UnboundedSender<u64>,
     // Dropping these ends both halves.
-    _stoppers: (server_kit::Stopper, loadgen::stop::Stopper),
+    _stoppers: (server_kit::Stopper, DropGuard),
 }
 
 impl Pair {
@@ -46,7 +47,7 @@ impl Pair {
         let local = LocalSet::new();
         let settings = server_kit::Settings::default();
         let (server_stopper, server_stop) = server_kit::lifetime::channel();
-        let (stopper, stop) = loadgen::stop::channel();
+        let stop = CancellationToken::new();
         let (due, outgoing) = mpsc::unbounded_channel();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("a bound address");
@@ -58,12 +59,12 @@ impl Pair {
             settings: Arc::new(client_settings()),
             seed: 1,
             index: 0,
-            stop,
+            stop: stop.clone(),
             connected: Arc::default(),
         };
         let worker = WorkerContext::new(spec).expect("the payload can be made");
         local.spawn_local((technique.subscribe)(Session::new(&worker, 0, 0, Some(outgoing))));
-        Self { runtime, local, worker, due, _stoppers: (server_stopper, stopper) }
+        Self { runtime, local, worker, due, _stoppers: (server_stopper, stop.drop_guard()) }
     }
 
     /// Sends a message and waits for it, so many times.

@@ -107,7 +107,7 @@ pub(crate) struct Literal {
 }
 
 /// The literal clients, each in a file of its own. A technique needs none: the tests of the command run every registered
-/// technique with the load generator's subscriber.
+/// technique with the load generator's subscriber. The contract tests skip it by name.
 pub(crate) static LITERAL: [Literal; 7] = [
     Literal {
         technique: "short-polling",
@@ -146,13 +146,25 @@ pub(crate) static LITERAL: [Literal; 7] = [
     },
 ];
 
-/// Tries a property on every technique that has a literal client.
+/// Tries a property on every technique. One without a literal client is skipped by name, which `PUSHBENCH_REQUIRE=literal-clients`
+/// makes a failure.
 pub(crate) fn every_literal(property: impl Fn(&'static Literal) + Sync) {
-    let literal = |technique: &str| LITERAL.iter().find(|literal| literal.technique == technique);
     let mut techniques = registry();
-    techniques.retain(|technique| literal(technique).is_some());
+    techniques.retain(|technique| test_support::require("literal-clients", literal(technique)).is_some());
     assert_eq!(techniques.len(), LITERAL.len(), "every literal client is for a registered technique");
     every_of(&techniques, |technique| property(literal(technique).expect("it has one")));
+}
+
+/// The technique's literal client, or a sentence that names the technique without one.
+fn literal(technique: &str) -> Result<&'static Literal, String> {
+    let found = LITERAL.iter().find(|literal| literal.technique == technique);
+    found.ok_or_else(|| format!("{technique} has no literal client in tests/suite/contract/client.rs"))
+}
+
+#[test]
+fn a_technique_without_a_literal_client_is_named() {
+    let reason = literal("toy").map(|literal| literal.technique).unwrap_err();
+    assert_eq!(reason, "toy has no literal client in tests/suite/contract/client.rs");
 }
 
 /// The number after `missed` in what a server sends to a subscriber that fell out of the window.

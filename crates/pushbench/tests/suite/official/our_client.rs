@@ -9,7 +9,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use loadgen::Session;
 use loadgen::session::{WorkerContext, WorkerSpec};
-use loadgen::stop::{self, Stopper};
 use loadgen::subscriber::socketio::{self, Socket};
 use loadgen::subscriber::{SocketIoError, SubscribeError};
 use model::settings::{Pace, Settings, SocketIo, SocketIoTransports, Uplink, UplinkTo};
@@ -19,6 +18,7 @@ use protocol::{Message, Stamp};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
+use tokio_util::sync::CancellationToken;
 
 use crate::official::node::{self, Script};
 
@@ -32,7 +32,7 @@ const WAYS: [SocketIoTransports; 3] =
 struct Rig {
     server: Script,
     worker: Rc<WorkerContext>,
-    stopper: Stopper,
+    stop: CancellationToken,
     sender: mpsc::UnboundedSender<u64>,
     outgoing: Option<mpsc::UnboundedReceiver<u64>>,
 }
@@ -46,11 +46,18 @@ impl Rig {
         let uplink = Uplink { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 5, to };
         let socketio = SocketIo { transports };
         let settings = Arc::new(Settings { socketio, uplink: Some(uplink), ..Settings::default() });
-        let (stopper, stop) = stop::channel();
+        let stop = CancellationToken::new();
         let (sender, outgoing) = mpsc::unbounded_channel();
-        let spec =
-            WorkerSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected: Arc::default() };
-        Self { server, worker: WorkerContext::new(spec).unwrap(), stopper, sender, outgoing: Some(outgoing) }
+        let spec = WorkerSpec {
+            address,
+            trust: None,
+            settings,
+            seed: 1,
+            index: 0,
+            stop: stop.clone(),
+            connected: Arc::default(),
+        };
+        Self { server, worker: WorkerContext::new(spec).unwrap(), stop, sender, outgoing: Some(outgoing) }
     }
 
     fn session(&mut self, channel: u32) -> Session {
@@ -120,7 +127,7 @@ fn messages_go_both_ways_and_the_end_is_orderly() {
             let sent = Message::decode(sent.to_string().as_bytes()).unwrap().stamp;
             assert_eq!((sent.seq, sent.intended_ns), (0, intended_ns));
         }
-        rig.stopper.stop();
+        rig.stop.cancel();
         subscriber.await.unwrap().unwrap();
         assert_eq!(rig.server.next("disconnected").await, "client namespace disconnect");
         assert_eq!(session.resume().start, protocol::Start::After(3));

@@ -3,7 +3,7 @@
 
 use loadgen::session::Snapshot;
 use model::byte_account::{Account, Layers};
-use model::settings::{HeaderProfile, Transport};
+use model::settings::{HeaderProfile, SocketIo, Transport};
 use theory::prediction::{Both, layer};
 
 use crate::overhead::fixed_exchange::{FixedExchange, STAMP};
@@ -12,6 +12,7 @@ use crate::overhead::predictions::{
     DOWN, DirectedTechnique, LONG_POLL, PAYLOADS, POST, PredictionInput, RAW_TCP_UP, WEBSOCKET_UP,
     assert_equal,
 };
+use crate::registry;
 
 /// Nothing in it is left open.
 fn assert_exact(found: &Account, predicted: Both, way: DirectedTechnique, of: &str) {
@@ -25,6 +26,21 @@ fn take_the_next_poll(account: &mut Account, way: DirectedTechnique) {
     if way.technique == LONG_POLL.technique {
         account.up.unfinished = 0;
     }
+}
+
+#[test]
+fn a_technique_without_a_prediction_is_skipped_by_its_name() {
+    let mut techniques = registry::slugs();
+    techniques.retain(|slug| {
+        let is_compared = *slug == SocketIo::TECHNIQUE || DOWN.iter().any(|way| way.technique == *slug);
+        let found = is_compared.then_some(()).ok_or_else(|| format!("{slug} has no byte prediction"));
+        test_support::require("predictions", found).is_some()
+    });
+    assert_eq!(
+        techniques.len(),
+        DOWN.len() + 1,
+        "every prediction is for a registered technique: {techniques:?}"
+    );
 }
 
 #[test]

@@ -20,6 +20,7 @@ use server_kit::tls::{Certificate, Resumption, TlsServer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::registry;
 
@@ -124,10 +125,17 @@ impl FixedExchange {
         trust: Option<Trust>,
         hub: &Hub,
     ) -> ExchangeResult {
-        let (stopper, stop) = loadgen::stop::channel();
+        let stop = CancellationToken::new();
         let settings = Arc::new(self.settings());
-        let spec =
-            WorkerSpec { address, trust, settings, seed: 1, index: 0, stop, connected: Arc::default() };
+        let spec = WorkerSpec {
+            address,
+            trust,
+            settings,
+            seed: 1,
+            index: 0,
+            stop: stop.clone(),
+            connected: Arc::default(),
+        };
         let worker = WorkerContext::new(spec).expect("the payload can be made");
         let (sender, outgoing) = mpsc::unbounded_channel();
         if self.sent.is_some() {
@@ -150,7 +158,7 @@ impl FixedExchange {
             hub.publish(0, event(payload_bytes)).expect("the hub takes the event");
             after = until(done).await;
         }
-        stopper.stop();
+        stop.cancel();
         subscriber.await.expect("the subscriber does not panic").expect("the subscriber ends well");
         worker.all_closed().await;
         let found = worker.snapshot();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use loadgen::byte_accounting::{ByteCounts, Protocol, SharedByteCounts, TappedTls, TlsTap};
+use loadgen::byte_accounting::{ByteCounts, CountingTlsStream, Protocol, SharedByteCounts, TlsParameters};
 use model::byte_account::Layers;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio_rustls::TlsConnector;
@@ -16,7 +16,7 @@ use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::server::TlsStream;
 
-use crate::rig::{Counted, Identity, event, run};
+use crate::rig::{Counted, Identity, event};
 
 /// Header, content type, tag.
 const RECORD: u64 = 22;
@@ -92,8 +92,8 @@ async fn open(
     identity: &Identity,
     byte_counts: &SharedByteCounts,
     added_delay: Duration,
-) -> TappedTls<Cutting> {
-    let tap = TlsTap {
+) -> CountingTlsStream<Cutting> {
+    let parameters = TlsParameters {
         connector: &connector(identity),
         server: ServerName::try_from("localhost").unwrap(),
         alpn: None,
@@ -102,7 +102,7 @@ async fn open(
         added_delay,
         trace: None,
     };
-    TappedTls::open(near, tap).await.unwrap()
+    CountingTlsStream::open(near, parameters).await.unwrap()
 }
 
 /// What both sides counted of the same exchange.
@@ -151,7 +151,7 @@ async fn exchange(most: usize, tickets: usize, delay: Duration, downs: &[Vec<u8>
     Counts { byte_counts, server_read: crossed.read.get(), server_written: crossed.written.get() }
 }
 
-async fn write_in_slices(tls: &mut TappedTls<Cutting>, mut bytes: &[u8]) {
+async fn write_in_slices(tls: &mut CountingTlsStream<Cutting>, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         let (head, rest) = bytes.split_at(bytes.len().min(7));
         let written = tls.write_vectored(&[IoSlice::new(head), IoSlice::new(rest)]).await.unwrap();
@@ -175,68 +175,62 @@ fn downs() -> Vec<Vec<u8>> {
     vec![[frame(1), frame(2)].concat(), cut[..9].to_vec(), cut[9..].to_vec(), long]
 }
 
-#[test]
-fn the_layers_are_the_same_however_the_socket_cuts_the_records() {
-    run(async {
-        let up = [1, 2].map(|seq| protocol::frame::encode(&event(seq)).to_vec()).concat();
-        for (most, delay_ms) in [(1 << 20, 0), (4096, 0), (61, 0), (5, 0), (1, 0), (1 << 20, 3)] {
-            let counts = exchange(most, 2, Duration::from_millis(delay_ms), &downs(), &up).await;
-            assert_whole(&counts);
-            let (up, down) = (counts.byte_counts.account.up, counts.byte_counts.account.down);
-            assert_eq!((up.payload, down.payload, up.stamp, down.stamp), (10, 15, 94, 141), "{most}");
-            assert_eq!((up.handshake, up.message_framing, down.message_framing), (21, 8, 12), "{most}");
-            assert_eq!(down.control, 40_004, "what is no message");
-            // Three writes, and 40,004 bytes in records of 16,384 at most.
-            assert_eq!(down.tls_records, RECORD * (3 + 3), "{most}");
-            assert_eq!(up.tls_records % RECORD, 0);
-            assert!(up.tls_records >= 2 * RECORD);
-        }
-    });
+#[tokio::test(flavor = "local")]
+async fn the_layers_are_the_same_however_the_socket_cuts_the_records() {
+    let up = [1, 2].map(|seq| protocol::frame::encode(&event(seq)).to_vec()).concat();
+    for (most, delay_ms) in [(1 << 20, 0), (4096, 0), (61, 0), (5, 0), (1, 0), (1 << 20, 3)] {
+        let counts = exchange(most, 2, Duration::from_millis(delay_ms), &downs(), &up).await;
+        assert_whole(&counts);
+        let (up, down) = (counts.byte_counts.account.up, counts.byte_counts.account.down);
+        assert_eq!((up.payload, down.payload, up.stamp, down.stamp), (10, 15, 94, 141), "{most}");
+        assert_eq!((up.handshake, up.message_framing, down.message_framing), (21, 8, 12), "{most}");
+        assert_eq!(down.control, 40_004, "what is no message");
+        // Three writes, and 40,004 bytes in records of 16,384 at most.
+        assert_eq!(down.tls_records, RECORD * (3 + 3), "{most}");
+        assert_eq!(up.tls_records % RECORD, 0);
+        assert!(up.tls_records >= 2 * RECORD);
+    }
 }
 
-#[test]
-fn tickets_and_the_last_alert_belong_to_the_handshake() {
-    run(async {
-        let mut seen = Vec::new();
-        for tickets in 0..=2 {
-            let counts = exchange(usize::MAX, tickets, Duration::ZERO, &downs(), b"").await;
-            assert_whole(&counts);
-            seen.push(counts.byte_counts.account);
-        }
-        let handshake = |at: usize| seen[at].down.tls_handshake;
-        assert!(handshake(1) > handshake(0) + 50, "a ticket has more than 50 bytes");
-        assert!(handshake(2) > handshake(1) + 50);
-        let without = |layers: Layers| Layers { tls_handshake: 0, ..layers };
-        assert_eq!(without(seen[0].down), without(seen[2].down));
-        // An alert has 2 bytes in a record of its own; Finished 36 and ChangeCipherSpec 6 in all (RFC 8446 §4.4.4, §5).
-        assert!(seen[0].up.tls_handshake > (RECORD + 2) + (RECORD + 36) + 6);
-    });
+#[tokio::test(flavor = "local")]
+async fn tickets_and_the_last_alert_belong_to_the_handshake() {
+    let mut seen = Vec::new();
+    for tickets in 0..=2 {
+        let counts = exchange(usize::MAX, tickets, Duration::ZERO, &downs(), b"").await;
+        assert_whole(&counts);
+        seen.push(counts.byte_counts.account);
+    }
+    let handshake = |at: usize| seen[at].down.tls_handshake;
+    assert!(handshake(1) > handshake(0) + 50, "a ticket has more than 50 bytes");
+    assert!(handshake(2) > handshake(1) + 50);
+    let without = |layers: Layers| Layers { tls_handshake: 0, ..layers };
+    assert_eq!(without(seen[0].down), without(seen[2].down));
+    // An alert has 2 bytes in a record of its own; Finished 36 and ChangeCipherSpec 6 in all (RFC 8446 §4.4.4, §5).
+    assert!(seen[0].up.tls_handshake > (RECORD + 2) + (RECORD + 36) + 6);
 }
 
-#[test]
-fn what_a_failed_handshake_took_is_its_own() {
-    run(async {
-        let (identity, other) = (Identity::new(), Identity::new());
-        let (near, far) = duplex(1 << 20);
-        let (byte_counts, acceptor) = (SharedByteCounts::default(), identity.acceptor(&[], 0));
-        let connector = connector(&other);
-        let tap = TlsTap {
-            connector: &connector,
-            server: ServerName::try_from("localhost").unwrap(),
-            alpn: None,
-            protocol: Protocol::RawTcp,
-            byte_counts: SharedByteCounts::clone(&byte_counts),
-            added_delay: Duration::ZERO,
-            trace: None,
-        };
-        let (refused, opened) = tokio::join!(acceptor.accept(far), TappedTls::open(near, tap));
-        assert!(refused.is_err() && opened.is_err());
-        let byte_counts = *byte_counts.borrow();
-        assert_eq!(byte_counts.account.up.tls_handshake, byte_counts.socket_written);
-        assert_eq!(
-            byte_counts.account.down.tls_handshake + byte_counts.account.down.unfinished,
-            byte_counts.socket_read
-        );
-        assert!(byte_counts.socket_written > 0 && byte_counts.account.down.tls_handshake > 0);
-    });
+#[tokio::test(flavor = "local")]
+async fn what_a_failed_handshake_took_is_its_own() {
+    let (identity, other) = (Identity::new(), Identity::new());
+    let (near, far) = duplex(1 << 20);
+    let (byte_counts, acceptor) = (SharedByteCounts::default(), identity.acceptor(&[], 0));
+    let connector = connector(&other);
+    let parameters = TlsParameters {
+        connector: &connector,
+        server: ServerName::try_from("localhost").unwrap(),
+        alpn: None,
+        protocol: Protocol::RawTcp,
+        byte_counts: SharedByteCounts::clone(&byte_counts),
+        added_delay: Duration::ZERO,
+        trace: None,
+    };
+    let (refused, opened) = tokio::join!(acceptor.accept(far), CountingTlsStream::open(near, parameters));
+    assert!(refused.is_err() && opened.is_err());
+    let byte_counts = *byte_counts.borrow();
+    assert_eq!(byte_counts.account.up.tls_handshake, byte_counts.socket_written);
+    assert_eq!(
+        byte_counts.account.down.tls_handshake + byte_counts.account.down.unfinished,
+        byte_counts.socket_read
+    );
+    assert!(byte_counts.socket_written > 0 && byte_counts.account.down.tls_handshake > 0);
 }
