@@ -5,6 +5,7 @@ use model::byte_account::Account;
 use model::settings::UplinkTo;
 use model::trial::{Quantiles, TrialOutcome};
 
+use crate::cost_model;
 use crate::load::Trial;
 use crate::sample::{Sample, quantile};
 use crate::search;
@@ -82,6 +83,9 @@ catalogue! {
     "empty-per-event", "empty answers per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.empty_responses);
     "batch", "events per response", Number, more, machine, |trials| quotient(trials, |outcome| outcome.counts.events_in_window as f64, |outcome| outcome.counts.responses as f64);
     "context-switches", "server context switches per event", Number, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.server_voluntary_switches + outcome.cost.server_involuntary_switches));
+    // What it costs in money, by `cost_model::Prices`: what ranks techniques whose latencies all fit. Shown as a ratio.
+    "cost", "US cents per million deliveries", Number, less, machine, |trials| priced(trials, |_, outcome| outcome.counts.events_in_window as f64 / 1e6);
+    "idle-cost", "US cents per million subscribers and hour", Number, less, machine, |trials| priced(trials, |trial, outcome| subscribers(trial) / 1e6 * outcome.cost.elapsed_ns as f64 / 3_600e9);
     "instructions", "server instructions per event", Number, less, portable, |trials| counted_by_tool(trials, |counted| counted.instructions);
     "system-calls", "server system calls per event", Number, less, portable, |trials| counted_by_tool(trials, |counted| counted.system_calls);
     // How late it comes: receive − intended send; service: receive − actual send.
@@ -170,6 +174,22 @@ fn mean(trials: &[&Trial], of: impl Fn(&Trial, &TrialOutcome) -> Option<f64>) ->
     let values: Vec<f64> =
         outcomes(trials).map(|(trial, outcome)| of(trial, outcome)).collect::<Option<_>>()?;
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// Cents ÷ what they are for. None where the server's processes cannot be read.
+fn priced(trials: &[&Trial], of: impl Fn(&Trial, &TrialOutcome) -> f64) -> Option<f64> {
+    let [cents, units] = outcomes(trials).fold([0.0, 0.0], |[cents, units], (trial, outcome)| {
+        let cost = &outcome.cost;
+        let memory = cost.server_rss_connected_bytes.saturating_sub(cost.server_rss_start_bytes);
+        let dollars = cost_model::prices().dollars(
+            cost.server_cpu_ns as f64,
+            outcome.bytes.window.wire() as f64,
+            memory as f64 * cost.elapsed_ns as f64,
+        );
+        [cents + dollars * 100.0, units + of(trial, outcome)]
+    });
+    let is_known = outcomes(trials).all(|(_, outcome)| outcome.cost.server_cpu_ns > 0);
+    (is_known && units > 0.0).then(|| cents / units)
 }
 
 fn latency(trials: &[&Trial], tag: &str, one_in: f64) -> Option<f64> {

@@ -9,10 +9,13 @@
 //! - `estimate`: figures with intervals, from blocks and runs
 //! - `search`: what searches for a capacity found
 //! - `figure`: names of figures, such as `chat/websocket/cpu`
+//! - `cost_model`: prices, and the model of bytes, CPU, memory and latency that is fitted from the evidence
+//! - `recommend`: the cheapest technique that is quick enough
 //! - `table`, `charts`: what templates show
 //! - `pages`: templates in, Markdown out
 
 pub mod catalogue;
+pub mod cost_model;
 mod distribution;
 pub mod estimate;
 pub mod evidence;
@@ -21,6 +24,7 @@ mod load;
 mod marker_sections;
 pub mod numbers;
 mod pages;
+pub mod recommend;
 pub mod reproduction;
 pub mod sample;
 mod search;

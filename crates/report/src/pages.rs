@@ -18,6 +18,7 @@ use crate::evidence::{Evidence, Point};
 use crate::figure::FigureName;
 use crate::marker_sections::{Part, replace_sections};
 use crate::numbers::significant;
+use crate::recommend;
 use crate::reproduction::reproduction;
 use crate::table::{self, Column};
 
@@ -177,6 +178,20 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
         let metric = metric(key).ok_or_else(|| wrong(format!("there is no metric {key}")))?;
         Ok(reproduction(&of, metric, is_ratio).map_or(Value::UNDEFINED, |found| Value::from(Serde(found))))
     });
+    // recommend("chat", within_ms=250): best, runner_up, price, reason, confidence, latency, quantile … as texts; undefined
+    // where nothing fits.
+    let of = evidence.clone();
+    environment.add_function("recommend", move |scenario: &str, options: Kwargs| -> Result<Value, Error> {
+        let within_ms: Option<f64> = options.get("within_ms")?;
+        let at = swept(&options)?;
+        options.assert_all_used()?;
+        let found = recommend::measured(&of, scenario, &at, within_ms.map(|ms| ms * 1e6));
+        Ok(found.map_or(Value::UNDEFINED, |(candidates, quantile, recommendation)| {
+            let mut texts = recommend::texts(&candidates, &recommendation);
+            texts.insert("quantile", quantile.to_owned());
+            Value::from_pairs(texts)
+        }))
+    });
     let of = evidence.clone();
     environment.add_function("label", move |slug: &str| of.label(slug).to_owned());
     let of = evidence.clone();
@@ -186,8 +201,7 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
 /// The points that `techniques`, `where` and `who` (own, searched, loaded, targets, all) choose; own ones without `who`.
 fn select<'e>(evidence: &'e Evidence, scenario: &str, options: &Kwargs) -> Result<Vec<&'e Point>, Error> {
     let techniques: Option<Vec<String>> = options.get("techniques")?;
-    let at: Option<Value> = options.get("where")?;
-    let at: BTreeMap<String, String> = at.map(BTreeMap::deserialize).transpose()?.unwrap_or_default();
+    let at = swept(options)?;
     let who: Option<String> = options.get("who")?;
     let points: Vec<&Point> = match who.as_deref().unwrap_or("own") {
         "own" => evidence.own(scenario).collect(),
@@ -208,6 +222,11 @@ fn select<'e>(evidence: &'e Evidence, scenario: &str, options: &Kwargs) -> Resul
             && at.iter().all(|(key, value)| point.at.get(key) == Some(value))
     };
     Ok(points.into_iter().filter(is_chosen).collect())
+}
+
+fn swept(options: &Kwargs) -> Result<BTreeMap<String, String>, Error> {
+    let at: Option<Value> = options.get("where")?;
+    Ok(at.map(BTreeMap::deserialize).transpose()?.unwrap_or_default())
 }
 
 fn wrong(reason: impl Into<String>) -> Error {

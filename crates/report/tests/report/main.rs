@@ -3,4 +3,5 @@
 mod committed;
 mod estimates;
 mod fixture;
+mod recommend;
 mod sources;
