@@ -4,6 +4,7 @@
 //! ```toml
 //! id = "C2"
 //! claim = "It begins as HTTP, and HTTP is not used again."
+//! source = "who says so, where"
 //! how = "for people: how the verdict comes about"
 //! scenarios = ["chat"]            # in a run with one of these it is judged; rules mean the first unless they name another
 //! [[must]]                        # all of them hold, or the claim fails
@@ -28,6 +29,9 @@ pub struct Claim {
     pub id: String,
     /// The claim in a sentence or two.
     pub claim: String,
+    /// Who says so, where.
+    #[serde(default)]
+    pub source: String,
     /// How the verdict comes about, for people.
     pub how: String,
     /// A run with one of them is judged. Rules mean the first unless they name another.
@@ -64,7 +68,7 @@ pub struct Limit {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "from", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Rule {
-    /// A figure lies between two bounds, both included. For figures that chance has no part in.
+    /// A figure lies between two bounds, both included; where chance has a part in it, its whole 95 % interval must.
     Figure {
         /// The figure.
         measure: Measure,

@@ -214,6 +214,8 @@ fn once() -> f64 {
 pub enum Figure {
     /// The p99 delivery latency, milliseconds; infinite where more than one event in a hundred is missing.
     P99,
+    /// The p99 of what subscribers send to the application, milliseconds.
+    UplinkP99,
     /// Events of an answer, frame or chunk.
     EventsPerResponse,
     /// What was delivered within the window ÷ what was due in it.

@@ -16,6 +16,7 @@
 
 pub mod catalogue;
 pub mod cost_model;
+pub mod claims;
 mod distribution;
 pub mod estimate;
 pub mod evidence;
@@ -26,6 +27,7 @@ pub mod numbers;
 mod pages;
 pub mod recommend;
 pub mod reproduction;
+pub mod publications;
 pub mod sample;
 mod search;
 mod table;

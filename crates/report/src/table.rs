@@ -1,7 +1,5 @@
 //! Tables of figures, as Markdown: a row for each point, or a row for each technique and a column for each value of a swept key.
 
-use std::collections::BTreeMap;
-
 use crate::catalogue::{Metric, Unit, metric};
 use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Point};
@@ -74,40 +72,51 @@ pub(crate) fn by_point(evidence: &Evidence, points: &[&Point], columns: &[Column
     if rows.is_empty() || head.len() == fixed { String::new() } else { markdown(&head, &rows) }
 }
 
-/// A row for each technique, and a column with the metric for each value of `across`.
+/// A row for each technique, and a column with the metric for each value of `across`: a swept key, or several with commas. What a
+/// key does not concern has its one value in every column.
 pub(crate) fn across(evidence: &Evidence, points: &[&Point], across: &str, column: &Column) -> String {
-    let mut values: Vec<String> = Vec::new();
+    let keys: Vec<&str> = across.split(',').collect();
+    let values_of =
+        |point: &Point| -> Vec<String> { keys.iter().map(|key| value(evidence, point, key)).collect() };
+    let others: Vec<String> =
+        varying(points).into_iter().filter(|key| !keys.contains(&key.as_str())).collect();
+    let mut columns: Vec<Vec<String>> = Vec::new();
+    let mut rows: Vec<(Vec<String>, Vec<&Point>)> = Vec::new();
     for point in points {
-        let value = value(evidence, point, across);
-        if value != NOTHING && !values.contains(&value) {
-            values.push(value);
+        let values = values_of(point);
+        if values.iter().all(|value| value != NOTHING) && !columns.contains(&values) {
+            columns.push(values);
         }
-    }
-    let others: Vec<String> = varying(points).into_iter().filter(|key| key != across).collect();
-    let mut rows: Vec<(Vec<String>, BTreeMap<String, String>)> = Vec::new();
-    for point in points {
         let mut start = vec![name(evidence, point)];
         start.extend(others.iter().map(|key| value(evidence, point, key)));
-        let cell = (value(evidence, point, across), column.cell(evidence, point));
         match rows.iter_mut().find(|(other, _)| *other == start) {
-            Some((_, cells)) => drop(cells.insert(cell.0, cell.1)),
-            None => rows.push((start, BTreeMap::from([cell]))),
+            Some((_, points)) => points.push(point),
+            None => rows.push((start, vec![point])),
         }
     }
-    let mut head = vec!["technique".to_owned()];
-    head.extend(others);
-    head.extend(values.iter().cloned());
-    let cells = |cells: &BTreeMap<String, String>| -> Vec<String> {
-        values
-            .iter()
-            .map(|value| {
-                cells.get(value).or_else(|| cells.get(NOTHING)).cloned().unwrap_or_else(|| NOTHING.to_owned())
-            })
-            .collect()
+    let cell = |points: &[&Point], values: &[String]| {
+        let is_here = |point: &&&Point| {
+            values_of(point).iter().zip(values).all(|(own, value)| own == NOTHING || own == value)
+        };
+        points.iter().find(is_here).map_or_else(|| NOTHING.to_owned(), |point| column.cell(evidence, point))
     };
-    let rows: Vec<Vec<String>> =
-        rows.into_iter().map(|(start, values)| [start, cells(&values)].concat()).collect();
-    if values.is_empty() { String::new() } else { markdown(&head, &rows) }
+    let named = |values: &Vec<String>| {
+        let short = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
+        let one = |(key, value): (&&str, &String)| {
+            if keys.len() == 1 { value.clone() } else { format!("{} {value}", short(key)) }
+        };
+        keys.iter().zip(values).map(one).collect::<Vec<_>>().join(", ")
+    };
+    let head: Vec<String> =
+        ["technique".to_owned()].into_iter().chain(others).chain(columns.iter().map(named)).collect();
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|(mut row, points)| {
+            row.extend(columns.iter().map(|values| cell(&points, values)));
+            row
+        })
+        .collect();
+    if columns.is_empty() { String::new() } else { markdown(&head, &rows) }
 }
 
 /// Swept keys that differ between these points.

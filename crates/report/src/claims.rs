@@ -1,0 +1,468 @@
+//! What people say of these techniques, each with a verdict that the results of all runs decide.
+
+use std::collections::BTreeMap;
+
+use model::claim::{Claim, Figure, Rule, Taken};
+use model::close_case::{CloseCases, EventKind};
+use model::publication::{Measure, Trials};
+use model::settings::Client;
+use model::trial::{TrialKey, TrialResult};
+use serde::Serialize;
+
+use crate::catalogue::{self, Metric};
+use crate::evidence::Evidence;
+use crate::load::Trial;
+use crate::numbers::{self, plain, significant};
+use crate::publications::{self, Source};
+
+/// What becomes of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Verdict {
+    /// All that must hold does.
+    #[serde(rename = "holds")]
+    Holds,
+    /// Something named restricts it.
+    #[serde(rename = "holds with a limit")]
+    HoldsWithALimit,
+    /// Something that must hold does not.
+    #[serde(rename = "fails")]
+    Fails,
+    /// A rule finds nothing to go by, or an interval leaves it open.
+    #[serde(rename = "not measurable here")]
+    NotMeasurableHere,
+}
+
+/// Yes, no, or neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The rule holds.
+    Yes,
+    /// It does not.
+    No,
+    /// What was measured does not decide it.
+    Open,
+}
+
+/// A rule of a claim, and what it found.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    /// Whether the claim fails without it; else it is a limit.
+    pub is_must: bool,
+    /// What must hold, or the limit.
+    pub what: String,
+    /// What was asked for.
+    pub wanted: String,
+    /// What was found, or why nothing was.
+    pub found: String,
+    /// Whether the rule holds; of a limit, whether there is none.
+    pub outcome: Outcome,
+}
+
+/// A claim and its verdict.
+#[derive(Debug, Serialize)]
+pub struct Judged {
+    /// A short name.
+    pub id: String,
+    /// Why it cannot be judged; then there is nothing else.
+    pub error: Option<String>,
+    /// The claim in a sentence or two.
+    pub claim: String,
+    /// Who says so, where.
+    pub source: String,
+    /// How the verdict comes about.
+    pub how: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What decided it: figures that hold, limits that apply, what does not hold, or what is open.
+    pub because: Vec<String>,
+    /// Every rule.
+    pub checks: Vec<Check>,
+}
+
+/// Every claim that a run holds, each in its newest text, in the order of their names.
+pub fn judge(evidence: &Evidence) -> Vec<Judged> {
+    let mut texts: BTreeMap<&str, &str> = BTreeMap::new();
+    for info in evidence.runs.iter().flat_map(|run| &run.manifest.claims) {
+        texts.entry(&info.id).or_insert(&info.text);
+    }
+    let mut judged: Vec<Judged> =
+        texts.into_iter().map(|(id, text)| Judged::of(evidence, id, text)).collect();
+    // C2 comes before C10.
+    judged.sort_by_key(|judged| (judged.id.len(), judged.id.clone()));
+    judged
+}
+
+impl Judged {
+    fn of(evidence: &Evidence, id: &str, text: &str) -> Self {
+        let claim = match Claim::parse(text, id) {
+            Ok(claim) => claim,
+            Err(error) => {
+                return Self {
+                    id: id.to_owned(),
+                    error: Some(error.to_string()),
+                    claim: String::new(),
+                    source: String::new(),
+                    how: String::new(),
+                    verdict: Verdict::NotMeasurableHere,
+                    because: Vec::new(),
+                    checks: Vec::new(),
+                };
+            }
+        };
+        let check = |is_must: bool, what: &str, rule: &Rule| {
+            let Answer { outcome, wanted, found } = answer(evidence, &claim.scenarios[0], rule);
+            Check { is_must, what: what.to_owned(), wanted, found, outcome }
+        };
+        let musts = claim.musts.iter().map(|must| check(true, &must.what, &must.rule));
+        let limits = claim.limits.iter().map(|limit| check(false, &limit.what, &limit.unless));
+        let checks: Vec<Check> = musts.chain(limits).collect();
+        let verdict = verdict(&checks);
+        Self {
+            because: because(verdict, &checks),
+            id: claim.id,
+            error: None,
+            claim: claim.claim,
+            source: claim.source,
+            how: claim.how,
+            verdict,
+            checks,
+        }
+    }
+}
+
+/// A claim that fails in one thing has failed, whatever else is not known; short of that, nothing may be open.
+fn verdict(checks: &[Check]) -> Verdict {
+    let any = |outcome: Outcome, is_must: bool| {
+        checks.iter().any(|check| check.outcome == outcome && check.is_must == is_must)
+    };
+    if any(Outcome::No, true) {
+        Verdict::Fails
+    } else if any(Outcome::Open, true) || any(Outcome::Open, false) {
+        Verdict::NotMeasurableHere
+    } else if any(Outcome::No, false) {
+        Verdict::HoldsWithALimit
+    } else {
+        Verdict::Holds
+    }
+}
+
+/// Each reason once.
+fn because(verdict: Verdict, checks: &[Check]) -> Vec<String> {
+    let mut reasons: Vec<String> = Vec::new();
+    for Check { is_must, what, found, outcome, .. } in checks {
+        let reason = match (verdict, is_must, outcome) {
+            (Verdict::Fails, true, Outcome::No) => format!("not so: {what} ({found})"),
+            (Verdict::HoldsWithALimit, false, Outcome::No) => format!("{what} ({found})"),
+            (Verdict::Holds, true, Outcome::Yes) => format!("{what}: {found}"),
+            (Verdict::NotMeasurableHere, true, Outcome::Yes) => format!("measured: {what}: {found}"),
+            (Verdict::NotMeasurableHere, _, Outcome::Open) => format!("open: {found}"),
+            _ => continue,
+        };
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    reasons
+}
+
+/// What a rule found.
+struct Answer {
+    outcome: Outcome,
+    /// What was asked for, for people.
+    wanted: String,
+    /// What was found, or why nothing was.
+    found: String,
+}
+
+impl Answer {
+    fn open(wanted: String, found: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Open, wanted, found: found.into() }
+    }
+
+    fn when(holds: bool, wanted: String, found: String) -> Self {
+        Self { outcome: if holds { Outcome::Yes } else { Outcome::No }, wanted, found }
+    }
+}
+
+/// The rule's answer; `scenario` is meant where it names none.
+fn answer(evidence: &Evidence, scenario: &str, rule: &Rule) -> Answer {
+    let source = Source { id: "", scenario };
+    let missing = || format!("not measured: {}", named(rule, scenario));
+    match rule {
+        Rule::Figure { measure, at_least, at_most } => {
+            let bounds = Bounds { least: *at_least, most: *at_most };
+            let Some(found) = publications::find(evidence, source, measure) else {
+                return Answer::open(bounds.words(), missing());
+            };
+            let unit = if matches!(measure, Measure::Figure { .. }) { unit(measure) } else { "" };
+            let text = format!("{}{unit}", found.text());
+            match found.estimate.interval {
+                Some(interval) => bounds.judge_interval(interval, text),
+                None if found.varies => Answer::open(bounds.words(), format!("{text}, measured once")),
+                None => Answer::when(bounds.hold(found.estimate.value), bounds.words(), text),
+            }
+        }
+        Rule::Ratio { figure, of, to, at_least, at_most } => {
+            let bounds = Bounds { least: *at_least, most: *at_most };
+            let metric = metric(*figure);
+            let Some(ratio) = metric.and_then(|metric| {
+                let [own, other] = [of, to].map(|at| publications::points(evidence, source, at, None));
+                let ([own], [other]) = (own.as_slice(), other.as_slice()) else { return None };
+                evidence.ratio(own, other, metric)
+            }) else {
+                return Answer::open(bounds.words(), missing());
+            };
+            let text = numbers::show_ratio(ratio);
+            match ratio.interval {
+                Some(interval) => bounds.judge_interval(interval, text),
+                // Bytes are counted: they hardly vary.
+                None if metric.is_some_and(|metric| metric.is_portable) => {
+                    Answer::when(bounds.hold(ratio.value), bounds.words(), text)
+                }
+                None => Answer::open(bounds.words(), format!("{text}, measured once")),
+            }
+        }
+        Rule::Subscriber { at, takes, at_least, at_most } => {
+            let bounds = Bounds { least: *at_least, most: *at_most };
+            let points = publications::points(evidence, source, at, None);
+            let trials: Vec<&Trial> = points.into_iter().flat_map(|it| evidence.trials(it)).collect();
+            taken(&trials, *takes, bounds).unwrap_or_else(|| Answer::open(bounds.words(), missing()))
+        }
+        Rule::Complete { at } => {
+            let (complete, all) = completeness(evidence, source, at);
+            let wanted = "every trial complete".to_owned();
+            if all == 0 {
+                return Answer::open(wanted, missing());
+            }
+            Answer::when(all == complete, wanted, of(complete, all))
+        }
+        Rule::Browsers { techniques } => browsers(evidence, techniques),
+        Rule::CloseCases { codes } => close_cases(evidence, codes),
+        Rule::Events { events } => seen(evidence, events),
+        Rule::Nothing { why } => Answer::open("–".to_owned(), why.as_str()),
+    }
+}
+
+/// The scenarios that it asks for, each once.
+fn named(rule: &Rule, scenario: &str) -> String {
+    let mut names: Vec<&str> =
+        rule.trials().iter().map(|at| at.scenario.as_deref().unwrap_or(scenario)).collect();
+    names.dedup();
+    names.join(", ")
+}
+
+/// Of a figure of the publications.
+fn unit(measure: &Measure) -> &'static str {
+    use model::publication::Figure::{CpuPerEvent, CpuPerSecond, P99, UplinkP99};
+    match measure {
+        Measure::Figure { figure: P99 | UplinkP99, .. } => " ms",
+        Measure::Figure { figure: CpuPerSecond, .. } => " ms/s",
+        Measure::Figure { figure: CpuPerEvent, .. } => " µs",
+        _ => "",
+    }
+}
+
+fn metric(figure: Figure) -> Option<&'static Metric> {
+    catalogue::metric(match figure {
+        Figure::Bytes => "bytes",
+        Figure::Cpu => "cpu",
+        Figure::P50 => "p50",
+        Figure::P99 => "p99",
+        Figure::SetUp => "set-up-bytes",
+        Figure::FirstEvent => "first-message",
+    })
+}
+
+/// Both included.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    least: Option<f64>,
+    most: Option<f64>,
+}
+
+impl Bounds {
+    fn words(self) -> String {
+        let least = self.least.map(|least| format!("at least {}", plain(least)));
+        let most = self.most.map(|most| format!("at most {}", plain(most)));
+        least.into_iter().chain(most).collect::<Vec<_>>().join(" and ")
+    }
+
+    fn hold(self, value: f64) -> bool {
+        self.least.is_none_or(|least| value >= least) && self.most.is_none_or(|most| value <= most)
+    }
+
+    /// An interval that holds a bound leaves it open on which side of it the figure lies.
+    fn judge_interval(self, [low, high]: [f64; 2], text: String) -> Answer {
+        let crosses = |bound: Option<f64>| bound.is_some_and(|bound| low < bound && bound < high);
+        if self.hold(low) && self.hold(high) {
+            Answer::when(true, self.words(), text)
+        } else if crosses(self.least) || crosses(self.most) {
+            Answer::open(self.words(), format!("{text}: the interval leaves it open"))
+        } else {
+            Answer::when(false, self.words(), text)
+        }
+    }
+}
+
+/// Trial by trial, since each of them is a case, and of those that ran to their end: whether all did is asked by a rule of its own.
+fn taken(trials: &[&Trial], what: Taken, bounds: Bounds) -> Option<Answer> {
+    let of_trial = |trial: &&Trial| -> Option<f64> {
+        let outcome = trial.record.result.outcome()?;
+        let (subscribers, cost) = (outcome.set_up.subscribers, &outcome.cost);
+        let sum = match what {
+            Taken::Connections => outcome.counts.connections,
+            Taken::Greetings => outcome.counts.greetings,
+            Taken::Bytes => outcome.bytes.window.wire(),
+            Taken::Memory if cost.server_rss_connected_bytes == 0 => return None,
+            Taken::Memory => cost.server_rss_connected_bytes.saturating_sub(cost.server_rss_start_bytes),
+            Taken::Servers => return Some(f64::from(trial.record.settings.processes.server)),
+        };
+        (subscribers > 0).then(|| sum as f64 / subscribers as f64)
+    };
+    let values: Vec<f64> = trials.iter().map(of_trial).collect::<Option<_>>()?;
+    let least = values.iter().copied().min_by(f64::total_cmp)?;
+    let most = values.iter().copied().max_by(f64::total_cmp)?;
+    let found = match least == most {
+        true => significant(least),
+        false => format!("{} to {}", significant(least), significant(most)),
+    };
+    Some(Answer::when(values.into_iter().all(|value| bounds.hold(value)), bounds.words(), found))
+}
+
+fn is_complete(trial: &Trial) -> bool {
+    matches!(trial.record.result, TrialResult::Complete(_))
+}
+
+/// Trials that delivered everything, and all of them, such as failed too.
+fn completeness(evidence: &Evidence, source: Source<'_>, at: &Trials) -> (usize, usize) {
+    let points = publications::points(evidence, source, at, None);
+    let trials: Vec<&Trial> = points.into_iter().flat_map(|it| evidence.trials(it)).collect();
+    let scenario = at.scenario.as_deref().unwrap_or(source.scenario);
+    let is_meant = |key: &TrialKey| {
+        key.scenario == scenario
+            && key.technique == at.technique
+            && key.target.is_none()
+            && at.point.iter().all(|(name, value)| key.point.get(name) == Some(value))
+            && (at.scenario.is_some() || !key.point.contains_key("client"))
+    };
+    let failed = evidence
+        .failed
+        .iter()
+        .filter(|trial| is_meant(&trial.record.key) && trial.record.settings.client == Client::Native);
+    (trials.iter().filter(|trial| is_complete(trial)).count(), trials.len() + failed.count())
+}
+
+fn of(complete: usize, all: usize) -> String {
+    format!("{complete} of {all} trials complete")
+}
+
+const BROWSERS: [Client; 2] = [Client::Chromium, Client::Firefox];
+const CLIENTS: [Client; 3] = [Client::Native, Client::Chromium, Client::Firefox];
+const UNTRIED: &str = "the ways of ending were not tried";
+
+/// A client's name for people.
+pub(crate) fn client_name(client: Client) -> &'static str {
+    match client {
+        Client::Native => "pushbench's client",
+        Client::Chromium => "Chromium",
+        Client::Firefox => "Firefox",
+    }
+}
+
+/// Without techniques by name: all but the baseline, which stands right on TCP, where no page can follow it. Never yes of a
+/// browser that took no part.
+fn browsers(evidence: &Evidence, techniques: &[String]) -> Answer {
+    let wanted = format!("every trial complete in {}", BROWSERS.map(client_name).join(" and "));
+    let known = evidence.techniques().filter(|technique| !technique.baseline);
+    let meant: Vec<&str> = match techniques {
+        [] => known.map(|technique| technique.slug.as_str()).collect(),
+        named => named.iter().map(String::as_str).collect(),
+    };
+    let (mut outcome, mut found) = (Outcome::Yes, Vec::new());
+    for client in BROWSERS {
+        let trials: Vec<&Trial> = evidence
+            .points
+            .iter()
+            .flat_map(|point| evidence.trials(point))
+            .chain(&evidence.failed)
+            .filter(|trial| trial.record.settings.client == client)
+            .filter(|trial| meant.contains(&trial.record.key.technique.as_str()))
+            .collect();
+        let complete = trials.iter().filter(|trial| is_complete(trial)).count();
+        let absent = meant.iter().filter(|slug| trials.iter().all(|it| it.record.key.technique != **slug));
+        let absent: Vec<&str> = absent.map(|slug| evidence.label(slug)).collect();
+        if complete < trials.len() {
+            outcome = Outcome::No;
+        } else if !absent.is_empty() && outcome == Outcome::Yes {
+            outcome = Outcome::Open;
+        }
+        let name = client_name(client);
+        found.push(match (trials.len(), absent.as_slice()) {
+            (0, _) => format!("{name} took no part"),
+            (all, []) => format!("{name}: {}", of(complete, all)),
+            (all, absent) => format!("{name}: {}, and none by {}", of(complete, all), absent.join(", ")),
+        });
+    }
+    Answer { outcome, wanted, found: found.join("; ") }
+}
+
+/// What clients saw of connections' ends in the newest of the runs in which most clients took part.
+pub(crate) fn observed(evidence: &Evidence) -> Option<&CloseCases> {
+    let cases = evidence.runs.iter().rev().filter_map(|run| run.close_cases.as_ref());
+    cases.max_by_key(|cases| cases.clients.len())
+}
+
+fn close_cases(evidence: &Evidence, codes: &[u16]) -> Answer {
+    let wanted = "as the standards demand, for every client".to_owned();
+    let Some(cases) = observed(evidence) else { return Answer::open(wanted, UNTRIED) };
+    let tried = || cases.close_cases.iter().filter(|case| codes.is_empty() || codes.contains(&case.code));
+    let untried: Vec<String> = codes
+        .iter()
+        .filter(|code| !tried().any(|case| case.code == **code))
+        .map(ToString::to_string)
+        .collect();
+    if tried().next().is_none() || !untried.is_empty() {
+        return Answer::open(wanted, format!("not tried: {}", untried.join(", ")));
+    }
+    if let Some(why) = absence(cases) {
+        return Answer::open(wanted, why);
+    }
+    let unseen = CLIENTS.iter().find_map(|client| {
+        let saw = |code: u16| tried().any(|case| case.client == *client && case.code == code);
+        let code = tried().map(|case| case.code).find(|code| !saw(*code))?;
+        Some(format!("{code} was not tried with {}", client_name(*client)))
+    });
+    if let Some(why) = unseen {
+        return Answer::open(wanted, why);
+    }
+    let (conforming, all) = (tried().filter(|case| case.conforms).count(), tried().count());
+    Answer::when(conforming == all, wanted, format!("{conforming} of {all} observations"))
+}
+
+fn seen(evidence: &Evidence, events: &[EventKind]) -> Answer {
+    let names: Vec<&str> = events.iter().map(|event| event.name()).collect();
+    let wanted = format!("{} seen by every client", names.join(", "));
+    let Some(cases) = observed(evidence) else { return Answer::open(wanted, UNTRIED) };
+    if let Some(why) = absence(cases) {
+        return Answer::open(wanted, why);
+    }
+    let sees = |client: Client, kind: EventKind| {
+        let own = cases.close_cases.iter().filter(|case| case.client == client);
+        own.flat_map(|case| &case.events).any(|event| event.kind() == kind)
+    };
+    let mut lacks = Vec::new();
+    for client in CLIENTS {
+        let missing = events.iter().filter(|kind| !sees(client, **kind));
+        lacks.extend(missing.map(|kind| format!("{} saw no {}", client_name(client), kind.name())));
+    }
+    let found = if lacks.is_empty() { "all were seen".to_owned() } else { lacks.join("; ") };
+    Answer::when(lacks.is_empty(), wanted, found)
+}
+
+/// Who was not there when the ways of ending were tried.
+fn absence(cases: &CloseCases) -> Option<String> {
+    let has_seen = |client: Client| cases.close_cases.iter().any(|case| case.client == client);
+    let absent = CLIENTS.iter().find(|client| !cases.clients.contains(client) || !has_seen(**client))?;
+    Some(format!("{} took no part", client_name(*absent)))
+}
