@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::browser::BrowserFindings;
 use model::claim::{Claim, Figure, Rule, Taken};
 use model::close_case::{CloseCases, EventKind};
 use model::publication::{Measure, Trials};
@@ -12,7 +13,7 @@ use serde::Serialize;
 use crate::catalogue::{self, Metric};
 use crate::evidence::Evidence;
 use crate::load::Trial;
-use crate::numbers::{self, plain, significant};
+use crate::numbers::{self, plain};
 use crate::publications::{self, Source};
 
 /// What becomes of a claim.
@@ -155,8 +156,7 @@ fn because(verdict: Verdict, checks: &[Check]) -> Vec<String> {
             (Verdict::Fails, true, Outcome::No) => format!("not so: {what} ({found})"),
             (Verdict::HoldsWithALimit, false, Outcome::No) => format!("{what} ({found})"),
             (Verdict::Holds, true, Outcome::Yes) => format!("{what}: {found}"),
-            (Verdict::NotMeasurableHere, true, Outcome::Yes) => format!("measured: {what}: {found}"),
-            (Verdict::NotMeasurableHere, _, Outcome::Open) => format!("open: {found}"),
+            (Verdict::NotMeasurableHere, _, Outcome::Open) => format!("open: {what} ({found})"),
             _ => continue,
         };
         if !reasons.contains(&reason) {
@@ -188,7 +188,7 @@ impl Answer {
 /// The rule's answer; `scenario` is meant where it names none.
 fn answer(evidence: &Evidence, scenario: &str, rule: &Rule) -> Answer {
     let source = Source { id: "", scenario };
-    let missing = || format!("not measured: {}", named(rule, scenario));
+    let missing = || missing(evidence, scenario, rule);
     match rule {
         Rule::Figure { measure, at_least, at_most } => {
             let bounds = Bounds { least: *at_least, most: *at_most };
@@ -244,12 +244,15 @@ fn answer(evidence: &Evidence, scenario: &str, rule: &Rule) -> Answer {
     }
 }
 
-/// The scenarios that it asks for, each once.
-fn named(rule: &Rule, scenario: &str) -> String {
+/// Which of the scenarios that it asks for was not measured, or has no such figure.
+fn missing(evidence: &Evidence, scenario: &str, rule: &Rule) -> String {
     let mut names: Vec<&str> =
         rule.trials().iter().map(|at| at.scenario.as_deref().unwrap_or(scenario)).collect();
     names.dedup();
-    names.join(", ")
+    match names.iter().find(|name| evidence.of_scenario(name).next().is_none()) {
+        Some(name) => format!("{name} was not measured"),
+        None => format!("{} has no such point, or too few events for the figure", names.join(", ")),
+    }
 }
 
 /// Of a figure of the publications.
@@ -324,8 +327,8 @@ fn taken(trials: &[&Trial], what: Taken, bounds: Bounds) -> Option<Answer> {
     let least = values.iter().copied().min_by(f64::total_cmp)?;
     let most = values.iter().copied().max_by(f64::total_cmp)?;
     let found = match least == most {
-        true => significant(least),
-        false => format!("{} to {}", significant(least), significant(most)),
+        true => plain(least),
+        false => format!("{} to {}", plain(least), plain(most)),
     };
     Some(Answer::when(values.into_iter().all(|value| bounds.hold(value)), bounds.words(), found))
 }
@@ -411,6 +414,14 @@ fn browsers(evidence: &Evidence, techniques: &[String]) -> Answer {
 pub(crate) fn observed(evidence: &Evidence) -> Option<&CloseCases> {
     let cases = evidence.runs.iter().rev().filter_map(|run| run.close_cases.as_ref());
     cases.max_by_key(|cases| cases.clients.len())
+}
+
+/// What each browser was found to do, in the newest run that it took part in.
+pub(crate) fn browsers_found(evidence: &Evidence) -> Vec<&BrowserFindings> {
+    let newest = |client: Client| {
+        evidence.runs.iter().flat_map(|run| &run.findings).find(|found| found.client == client)
+    };
+    BROWSERS.into_iter().filter_map(newest).collect()
 }
 
 fn close_cases(evidence: &Evidence, codes: &[u16]) -> Answer {

@@ -15,8 +15,8 @@
 //! - `pages`: templates in, Markdown out
 
 pub mod catalogue;
-pub mod cost_model;
 pub mod claims;
+pub mod cost_model;
 mod distribution;
 pub mod estimate;
 pub mod evidence;
@@ -25,9 +25,9 @@ mod load;
 mod marker_sections;
 pub mod numbers;
 mod pages;
+pub mod publications;
 pub mod recommend;
 pub mod reproduction;
-pub mod publications;
 pub mod sample;
 mod search;
 mod table;

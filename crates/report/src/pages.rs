@@ -14,13 +14,16 @@ use serde::Deserialize;
 
 use crate::ReportError;
 use crate::catalogue::metric;
+use crate::claims;
 use crate::evidence::{Evidence, Point};
 use crate::figure::FigureName;
 use crate::marker_sections::{Part, replace_sections};
 use crate::numbers::significant;
+use crate::publications;
 use crate::recommend;
 use crate::reproduction::reproduction;
 use crate::table::{self, Column};
+use crate::theory_check;
 
 /// The template of this name, at its place beside REPORT.md.
 macro_rules! page {
@@ -35,6 +38,14 @@ const PAGES: &[(&str, &str)] = &[
     page!("README.md", "readme.md"),
     page!("REPORT.md", "report.md"),
     page!("docs/did-i-use-websocket-right.md", "did-i-use-websocket-right.md"),
+    page!("docs/claims.md", "claims.md"),
+    page!("docs/publications.md", "publications.md"),
+    page!("docs/capacity.md", "capacity.md"),
+    page!("docs/connections.md", "connections.md"),
+    page!("docs/transports.md", "transports.md"),
+    page!("docs/browsers.md", "browsers.md"),
+    page!("docs/servers-of-others.md", "servers-of-others.md"),
+    page!("docs/theory.md", "theory.md"),
     page!("docs/method-and-machine.md", "method-and-machine.md"),
 ];
 
@@ -92,6 +103,7 @@ fn fill_in(evidence: &Arc<Evidence>, page: &str, template: &str) -> Result<Strin
     environment.add_filter("day", |seconds: u64| model::calendar::date(seconds));
     environment.add_filter("percent", |share: f64| format!("{} %", significant(share * 100.0)));
     environment.add_filter("times", |factor: f64| format!("{} ×", significant(factor)));
+    environment.add_filter("cell", |text: &str| table::escape(text));
     environment.add_filter("time", crate::numbers::time);
     environment.add_filter("bytes", crate::numbers::bytes);
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
@@ -192,6 +204,18 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
             Value::from_pairs(texts)
         }))
     });
+    // Lists of what was judged: their fields are those of the modules' types.
+    let lists: [(&str, fn(&Evidence) -> Value); 5] = [
+        ("claims", |evidence| Value::from(Serde(claims::judge(evidence)))),
+        ("publications", |evidence| Value::from(Serde(publications::judge(evidence)))),
+        ("theory", |evidence| Value::from(Serde(theory_check::scenarios(evidence)))),
+        ("close_cases", |evidence| Value::from(Serde(claims::observed(evidence)))),
+        ("browsers", |evidence| Value::from(Serde(claims::browsers_found(evidence)))),
+    ];
+    for (name, list) in lists {
+        let of = evidence.clone();
+        environment.add_function(name, move || list(&of));
+    }
     let of = evidence.clone();
     environment.add_function("label", move |slug: &str| of.label(slug).to_owned());
     let of = evidence.clone();

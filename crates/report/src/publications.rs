@@ -35,6 +35,8 @@ pub struct Judged {
     pub set_up: String,
     /// The scenario whose trials are measured.
     pub scenario: String,
+    /// Whether any of its figures was measured.
+    pub is_measured: bool,
     /// How many figures became what.
     pub count: String,
     /// Its figures.
@@ -78,6 +80,7 @@ impl Judged {
             source: String::new(),
             set_up: String::new(),
             scenario: String::new(),
+            is_measured: false,
             count: String::new(),
             figures: Vec::new(),
             tables: Vec::new(),
@@ -89,6 +92,7 @@ impl Judged {
         let verdicts: Vec<Verdict<'_>> =
             publication.figures.iter().map(|figure| Verdict::of(evidence, &publication, figure)).collect();
         judged.count = count(&verdicts);
+        judged.is_measured = verdicts.iter().any(|verdict| verdict.found.is_some());
         judged.figures = verdicts.iter().map(Verdict::row).collect();
         judged.tables = publication
             .tables
