@@ -13,8 +13,8 @@ use model::settings::Client;
 use model::trial::{TrialKey, TrialRecord, TrialResult};
 use serde_json::Value;
 
-use crate::ReportError;
 use crate::catalogue::{Metric, Unit};
+use crate::error::ReportError;
 use crate::estimate::{Estimate, RunFigure, combine, variance_between};
 use crate::load::{self, Broken, Run, Trial};
 use crate::search::{self, Side};

@@ -12,7 +12,7 @@ use model::manifest::{FileVersion, Manifest};
 use model::trial::TrialRecord;
 use serde::de::DeserializeOwned;
 
-use crate::ReportError;
+use crate::error::ReportError;
 use crate::sample::Sample;
 
 /// A run as it lies on disk.

@@ -12,9 +12,9 @@ use minijinja::value::{Kwargs, Rest, Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
 use serde::Deserialize;
 
-use crate::ReportError;
 use crate::catalogue::metric;
 use crate::claims;
+use crate::error::ReportError;
 use crate::evidence::{Evidence, Point};
 use crate::figure::FigureName;
 use crate::marker_sections::{Part, replace_sections};

@@ -1,0 +1,64 @@
+//! Why there is no report.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::marker_sections::MarkerError;
+
+/// Why there is no report.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// Nothing to report.
+    #[error("no run folder was given; `pushbench run` makes one")]
+    NoRuns,
+    /// A folder without a usable manifest is not a run.
+    #[error("{path} is not a run's manifest: {reason}")]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file or folder could not be read.
+    #[error("read {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("write {path}")]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A page's markers are not as they must be.
+    #[error("{path}")]
+    Markers {
+        /// The page.
+        path: PathBuf,
+        /// Which marker, where, and the remedy.
+        source: MarkerError,
+    },
+    /// A template is wrong: an error of pushbench.
+    #[error("fill in the template {page}: {reason}")]
+    Template {
+        /// The page.
+        page: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A chart could not be drawn.
+    #[error("draw {chart}: {reason}")]
+    Draw {
+        /// Its name.
+        chart: String,
+        /// What the drawing library says.
+        reason: String,
+    },
+}
