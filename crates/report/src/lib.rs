@@ -15,6 +15,7 @@
 //! - `pages`: templates in, Markdown out
 
 pub mod catalogue;
+pub mod charts;
 pub mod claims;
 pub mod cost_model;
 mod distribution;

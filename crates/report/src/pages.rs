@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Rest, Serde, Value};
@@ -13,6 +13,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
 use serde::Deserialize;
 
 use crate::catalogue::metric;
+use crate::charts;
 use crate::claims;
 use crate::error::ReportError;
 use crate::evidence::{Evidence, Point};
@@ -64,6 +65,7 @@ pub struct Written {
 pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, ReportError> {
     let home = report.parent().unwrap_or(Path::new(""));
     let mut files = Vec::new();
+    let charts = Charts::default();
     for (name, template) in PAGES {
         let path = if *name == "REPORT.md" { report.to_owned() } else { home.join(name) };
         let (heading, template) = heading(template);
@@ -76,7 +78,7 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, R
         if heading.is_none() && !is_there {
             continue;
         }
-        let text = fill_in(evidence, name, template)?;
+        let text = fill_in(evidence, &charts, name, template)?;
         if text.trim().is_empty() {
             continue;
         }
@@ -86,9 +88,17 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, R
             .map_err(|source| ReportError::Markers { path: path.clone(), source })?;
         files.push((path, text));
     }
+    let charts = std::mem::take(&mut *charts.lock().unwrap_or_else(PoisonError::into_inner));
+    files.extend(charts.into_iter().map(|(name, svg)| (home.join(CHARTS).join(name + ".svg"), svg)));
     files.iter().try_for_each(|(path, text)| write(path, text))?;
     Ok(Written { files: files.into_iter().map(|(path, _)| path).collect() })
 }
+
+/// Where charts lie.
+const CHARTS: &str = "docs/charts";
+
+/// Charts that pages show, by name.
+type Charts = Arc<Mutex<BTreeMap<String, String>>>;
 
 const BEGIN_PAGE: &str = "<!-- pushbench:begin page -->";
 
@@ -98,7 +108,12 @@ fn heading(template: &str) -> (Option<&str>, &str) {
     (first, first.map_or(template, |first| &template[first.len()..]))
 }
 
-fn fill_in(evidence: &Arc<Evidence>, page: &str, template: &str) -> Result<String, ReportError> {
+fn fill_in(
+    evidence: &Arc<Evidence>,
+    charts: &Charts,
+    page: &str,
+    template: &str,
+) -> Result<String, ReportError> {
     let mut environment = Environment::new();
     environment.add_filter("day", |seconds: u64| model::calendar::date(seconds));
     environment.add_filter("percent", |share: f64| format!("{} %", significant(share * 100.0)));
@@ -111,6 +126,17 @@ fn fill_in(evidence: &Arc<Evidence>, page: &str, template: &str) -> Result<Strin
         SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().unwrap_or_default(),
     );
     add_functions(&mut environment, evidence);
+    // chart("cpu-four-feeds"): a chart of charts.toml; undefined where it was not measured or would say nothing.
+    let (of, drawn) = (evidence.clone(), charts.clone());
+    let folder = if page.starts_with("docs/") { "charts" } else { CHARTS };
+    environment.add_function("chart", move |name: &str| -> Result<Value, Error> {
+        let chart = charts::of_name(&of, name).map_err(|error| wrong(error.to_string()))?;
+        let Some(chart) = chart else { return Ok(Value::UNDEFINED) };
+        let svg = charts::draw(&chart).map_err(wrong)?;
+        drawn.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), svg);
+        // An included template ends without its last line break.
+        Ok(format!("![{}]({folder}/{name}.svg)\n", table::escape(&chart.title)).into())
+    });
     let problem =
         |error: &Error| ReportError::Template { page: page.to_owned(), reason: format!("{error:#}") };
     environment
@@ -145,7 +171,7 @@ fn one_empty_line(text: &str) -> String {
 
 fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
     // Until they are built.
-    for name in ["chart", "situations", "chooser"] {
+    for name in ["situations", "chooser"] {
         environment.add_function(name, |_: Rest<Value>, options: Kwargs| {
             options.args().for_each(|name| drop(options.get::<Value>(name)));
             Value::UNDEFINED
@@ -227,20 +253,7 @@ fn select<'e>(evidence: &'e Evidence, scenario: &str, options: &Kwargs) -> Resul
     let techniques: Option<Vec<String>> = options.get("techniques")?;
     let at = swept(options)?;
     let who: Option<String> = options.get("who")?;
-    let points: Vec<&Point> = match who.as_deref().unwrap_or("own") {
-        "own" => evidence.own(scenario).collect(),
-        "searched" => evidence.searched(scenario).collect(),
-        "loaded" => evidence.loaded(scenario).collect(),
-        "targets" => {
-            let has = |point: &&Point| {
-                let same = |other: &Point| other.target.is_some() && other.technique == point.technique;
-                point.load.is_none() && !point.is_search && evidence.of_scenario(scenario).any(same)
-            };
-            evidence.of_scenario(scenario).filter(has).collect()
-        }
-        "all" => evidence.of_scenario(scenario).collect(),
-        other => return Err(wrong(format!("there is no who={other}"))),
-    };
+    let points = table::points(evidence, scenario, who.as_deref().unwrap_or("own")).map_err(wrong)?;
     let is_chosen = |point: &&Point| {
         techniques.as_ref().is_none_or(|techniques| techniques.contains(&point.technique))
             && at.iter().all(|(key, value)| point.at.get(key) == Some(value))

@@ -7,8 +7,8 @@ use crate::numbers::{self, NOTHING};
 
 /// A column: a metric, or a metric ÷ that of another technique.
 pub(crate) struct Column {
-    metric: &'static Metric,
-    to: Option<String>,
+    pub(crate) metric: &'static Metric,
+    pub(crate) to: Option<String>,
 }
 
 impl Column {
@@ -21,7 +21,7 @@ impl Column {
         Ok(Self { metric, to })
     }
 
-    fn head(&self, evidence: &Evidence) -> String {
+    pub(crate) fn head(&self, evidence: &Evidence) -> String {
         match &self.to {
             Some(to) => format!("{} ÷ {}", self.metric.label, evidence.label(to)),
             None => self.metric.label.to_owned(),
@@ -45,6 +45,28 @@ impl Column {
             |(side, estimate)| format!("{}{}", side.words(), numbers::show(unit, estimate)),
         )
     }
+}
+
+/// The points of a scenario that `who` means: own, searched, loaded, targets, all.
+pub(crate) fn points<'e>(
+    evidence: &'e Evidence,
+    scenario: &str,
+    who: &str,
+) -> Result<Vec<&'e Point>, String> {
+    Ok(match who {
+        "own" => evidence.own(scenario).collect(),
+        "searched" => evidence.searched(scenario).collect(),
+        "loaded" => evidence.loaded(scenario).collect(),
+        "targets" => {
+            let has = |point: &&Point| {
+                let same = |other: &Point| other.target.is_some() && other.technique == point.technique;
+                point.load.is_none() && !point.is_search && evidence.of_scenario(scenario).any(same)
+            };
+            evidence.of_scenario(scenario).filter(has).collect()
+        }
+        "all" => evidence.of_scenario(scenario).collect(),
+        other => return Err(format!("there is no who={other}")),
+    })
 }
 
 /// A row for each point; columns without any value are left out. Empty without a point.
@@ -120,7 +142,7 @@ pub(crate) fn across(evidence: &Evidence, points: &[&Point], across: &str, colum
 }
 
 /// Swept keys that differ between these points.
-fn varying(points: &[&Point]) -> Vec<String> {
+pub(crate) fn varying(points: &[&Point]) -> Vec<String> {
     let mut keys: Vec<String> = points.iter().flat_map(|point| point.at.keys().cloned()).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -130,7 +152,7 @@ fn varying(points: &[&Point]) -> Vec<String> {
     keys
 }
 
-fn name(evidence: &Evidence, point: &Point) -> String {
+pub(crate) fn name(evidence: &Evidence, point: &Point) -> String {
     use model::settings::Client;
     let label = evidence.label(&point.technique);
     let by = point

@@ -1,5 +1,6 @@
 //! What results become: figures, tables, pages, verdicts.
 
+mod charts;
 mod committed;
 mod estimates;
 mod fixture;
