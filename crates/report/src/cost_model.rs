@@ -8,12 +8,12 @@
 //!
 //! - `slug`, `label`, `baseline` (true: no web client speaks it), `kind`: `push` (the server sends), `interval` (the client asks each T)
 //!   or `held` (the client asks, and the server answers when there is something);
-//! - `bytes`: by `headers` and `tls`, what is added to messages. A `Steps` is `[[from, bytes], …]`, ascending: of a length *n* it
-//!   stands for the bytes of the last pair with from ≤ n. `message`: of a message, to it; `exchange`: heads of a request and its answer;
+//! - `bytes`: by `headers` and `tls`, what is added to messages, over HTTP/1.1 without compression. A `Steps` is `[[from, bytes], …]`,
+//!   ascending: of a length *n* it stands for the bytes of the last pair with from ≤ n. `message`: of a message, to it; `exchange`: heads of a request and its answer;
 //!   `content`: of an answer's content, to it; `empty`: an exchange that brings nothing, or of a push a heartbeat; `digit`: for each
-//!   further decimal digit of the event's number; `uplink`: of a subscriber's own message, to it (null: not measured);
-//! - `cpu`: ns of the server for a `wake`, an event that was `published`, a `response`, an `empty` exchange, a message `up`, a `byte`;
-//!   `busy_ns`: how long it stays awake; `tls`: a factor; `spread`;
+//!   decimal digit of the events' number after the first (an answer's, or of a push a message's; the chooser takes the middle of a day); `uplink`: of a subscriber's own message, to it (null: not measured);
+//! - `cpu`: ns of the server for each second (`idle`), a `wake`, a `response`, an `empty` exchange, a message `up`, a `byte`; `busy_ns`:
+//!   how long it stays awake; `tls`: a factor; `spread`;
 //! - `memory`: `[{tls, bytes, spread}]` for a connection;
 //! - `p50`, `p99`: `{fixed_ns, subscriber_ns, spread}` of what is neither waiting nor transit;
 //! - `covered`: `rate`, `message`, `subscribers`, `deliveries`, each [least, most] of what was measured, and `points`:
@@ -29,14 +29,421 @@
 //! - `push`: answers a = λ; `interval`: a = (1 − e^(−λT)) ÷ T; `held`: a = λ ÷ (1 + λR′), R′ = R + 2 `p50.fixed_ns`. An answer has k = λ ÷ a events.
 //! - empty exchanges z: `interval` 1 ÷ T − a, else λ e^(−λH) ÷ (1 − e^(−λH)).
 //! - bytes = λ(m + `message`(m)) + a(`exchange` + `content`(k(m + `message`(m)))) + z `empty` + digits + u(`uplink` + its bytes)
-//! - CPU = `wake` E ÷ (1 + E `busy_ns`) + `published` λC + N(`response` a + `empty` z + `up` u + `byte` bytes), times `tls`;
+//! - CPU = `idle` + `wake` E ÷ (1 + E `busy_ns` ÷ 10⁹) + N(`response` a + `empty` z + `up` u + `byte` bytes), times `tls`;
 //!   E = λC + Nu, and for `interval` N ÷ T more
-//! - latency at quantile q = transit + wait(q) + `fixed_ns` + `subscriber_ns` N ÷ C; wait is qT of `interval`; of `held`, the share
+//! - latency at quantile q = R ÷ 2 + wait(q) + `fixed_ns` + `subscriber_ns` N ÷ C; wait is qT of `interval`; of `held`, the share
 //!   s = λR ÷ (1 + λR) of events finds the client on its way to ask again, and waits R(q − 1 + s) ÷ s if that is positive.
+//!
+//! Events that come in equal gaps, and servers that hold events to send them together, are in [`Situation`] for the comparison with
+//! measurements; the chooser has neither.
+
+mod fit;
 
 use std::sync::OnceLock;
 
+use model::settings::{
+    Compression, HeaderProfile, HttpVersion, Pace, Publisher, Settings, SocketIoTransports, UplinkTo,
+};
 use serde::{Deserialize, Serialize};
+
+pub use fit::{Row, fit, rows};
+
+/// The version of `model.json`.
+pub const MODEL_VERSION: u32 = 1;
+
+/// A factor between model and measurement above which no range is claimed: the range would be wider than a factor of 2.
+pub const WIDEST_SPREAD: f64 = std::f64::consts::LN_2 / 2.0;
+
+/// `results/model.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CostModel {
+    /// [`MODEL_VERSION`].
+    pub schema_version: u32,
+    /// The version of pushbench that was measured.
+    pub pushbench: String,
+    /// The newest run's commit.
+    pub commit: Option<String>,
+    /// How many runs it rests on.
+    pub runs: usize,
+    /// The prices that the file was written with; they are no part of the fit.
+    pub prices: Prices,
+    /// In the order of the registry.
+    pub techniques: Vec<TechniqueModel>,
+}
+
+/// A technique's part of the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TechniqueModel {
+    /// Its slug.
+    pub slug: String,
+    /// Its name for people.
+    pub label: String,
+    /// Whether no web client speaks it.
+    pub baseline: bool,
+    /// Who asks whom.
+    pub kind: Kind,
+    /// Bytes, by headers and TLS.
+    pub bytes: Vec<ByteModel>,
+    /// CPU time of the server.
+    pub cpu: CpuModel,
+    /// Memory of the server, without TLS and with it as far as measured.
+    pub memory: Vec<MemoryModel>,
+    /// The median latency.
+    pub p50: LatencyModel,
+    /// The latency that one event in a hundred exceeds.
+    pub p99: LatencyModel,
+    /// What was measured.
+    pub covered: Covered,
+}
+
+/// Who asks whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The server sends without being asked.
+    Push,
+    /// The client asks again and again.
+    Interval,
+    /// The client asks, and the server answers when there is something.
+    Held,
+}
+
+/// A function of a length that is constant between steps: `[from, value]`, ascending.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Steps(pub Vec<[f64; 2]>);
+
+impl Steps {
+    /// The value at this length; zero below the first step.
+    pub fn at(&self, length: f64) -> f64 {
+        self.0.iter().take_while(|[from, _]| *from <= length).last().map_or(0.0, |[_, value]| *value)
+    }
+}
+
+/// What is added to messages; the module's documentation says what the fields mean.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the module's documentation has them together with the formulas")]
+pub struct ByteModel {
+    pub headers: HeaderProfile,
+    pub tls: bool,
+    pub message: Steps,
+    pub exchange: f64,
+    pub content: Steps,
+    pub empty: f64,
+    pub digit: f64,
+    pub uplink: Option<Steps>,
+}
+
+/// CPU time of the server, ns; the module's documentation says what the fields mean.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the module's documentation has them together with the formulas")]
+pub struct CpuModel {
+    pub idle: f64,
+    pub wake: f64,
+    pub response: f64,
+    pub empty: f64,
+    pub up: f64,
+    pub byte: f64,
+    pub busy_ns: f64,
+    pub tls: f64,
+    pub spread: f64,
+}
+
+/// Memory of a connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the module's documentation has them together with the formulas")]
+pub struct MemoryModel {
+    pub tls: bool,
+    pub bytes: f64,
+    pub spread: f64,
+}
+
+/// What of a latency is neither waiting nor transit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the module's documentation has them together with the formulas")]
+pub struct LatencyModel {
+    pub fixed_ns: f64,
+    pub subscriber_ns: f64,
+    pub spread: f64,
+}
+
+/// What was measured: the least and the most of each, and the points.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the module's documentation has them together with the formulas")]
+pub struct Covered {
+    pub rate: [f64; 2],
+    pub message: [f64; 2],
+    pub subscribers: [f64; 2],
+    pub deliveries: [f64; 2],
+    pub points: Vec<[f64; 5]>,
+}
+
+/// What is asked about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Situation {
+    /// How many subscribers in all.
+    pub subscribers: f64,
+    /// Over how many channels they are spread.
+    pub channels: f64,
+    /// Events of the publisher per second and channel.
+    pub rate_per_s: f64,
+    /// Bytes of a message, with whatever the application marks it with.
+    pub message_bytes: f64,
+    /// Messages per second that each subscriber sends.
+    pub uplink_per_s: f64,
+    /// Bytes of each of these.
+    pub uplink_bytes: f64,
+    /// Whether these go to everybody in the sender's channel, as in a chat, and not to the application.
+    pub is_to_channel: bool,
+    /// From server to client, and from client to server.
+    pub transit_ns: [f64; 2],
+    /// Which headers the client's requests have.
+    pub headers: HeaderProfile,
+    /// Whether all goes over TLS.
+    pub tls: bool,
+    /// From one poll to the next.
+    pub interval_ns: f64,
+    /// How long a request is held.
+    pub hold_ns: f64,
+    /// After how much silence a push sends a sign of life.
+    pub heartbeat_ns: f64,
+    /// How long the server holds events to send them together.
+    pub coalescing_ns: f64,
+    /// Whether the gaps between events are equal; else they are exponential.
+    pub is_constant: bool,
+    /// Events of a channel before the one that is looked at: its number is written out by some techniques.
+    pub events_before: f64,
+}
+
+impl Situation {
+    /// The situation of a trial; none of settings that the model leaves out.
+    pub fn of(settings: &Settings) -> Option<Self> {
+        let transport = &settings.transport;
+        let is_plain = transport.http == HttpVersion::Http1
+            && transport.compression == Compression::None
+            && settings.http.keep_alive
+            && settings.socketio.transports != SocketIoTransports::Polling
+            && settings.publisher == Publisher::Feed
+            && settings.processes.cpu_contention == 0
+            && settings.stall.is_none()
+            && settings.restart.is_none()
+            && settings.slow_consumers.is_none()
+            && settings.counted.is_none()
+            && !settings.observed
+            && !settings.traced;
+        let stamp = model::byte_account::stamp_bytes(settings.events.payload) as f64;
+        let uplink = settings.uplink.as_ref();
+        let is_to_channel = uplink.is_some_and(|uplink| uplink.to == UplinkTo::Channel);
+        let uplink_bytes = uplink.map_or(0.0, |uplink| f64::from(uplink.payload_bytes) + stamp);
+        let window_ns = settings.phases.warm_up_ns as f64 + settings.phases.window_ns as f64 / 2.0;
+        let own = Self {
+            subscribers: settings.subscribers.count.into(),
+            channels: settings.subscribers.channels.max(1).into(),
+            rate_per_s: settings.events.rate_per_s,
+            message_bytes: if settings.events.rate_per_s == 0.0 && is_to_channel {
+                uplink_bytes
+            } else {
+                f64::from(settings.events.payload_bytes) + stamp
+            },
+            uplink_per_s: uplink.map_or(0.0, |uplink| uplink.rate_per_s),
+            uplink_bytes,
+            is_to_channel,
+            transit_ns: [settings.subscribers.added_delay_ns as f64, 0.0],
+            headers: settings.http.headers,
+            tls: transport.tls,
+            interval_ns: settings.short_polling.interval_ns as f64,
+            hold_ns: settings.long_polling.hold_ns as f64,
+            heartbeat_ns: settings.heartbeat_ns as f64,
+            coalescing_ns: settings.coalescing.window_ns as f64,
+            is_constant: settings.events.pace == Pace::Constant && !is_to_channel,
+            events_before: 0.0,
+        };
+        is_plain.then(|| Self { events_before: own.received_per_s() * window_ns / 1e9, ..own })
+    }
+
+    /// Messages per second that a subscriber receives.
+    pub fn received_per_s(&self) -> f64 {
+        let from_others = self.uplink_per_s * self.subscribers / self.channels;
+        self.rate_per_s + if self.is_to_channel { from_others } else { 0.0 }
+    }
+
+    fn per_channel(&self) -> f64 {
+        self.subscribers / self.channels
+    }
+
+    fn round_trip_ns(&self) -> f64 {
+        self.transit_ns.iter().sum()
+    }
+
+    /// Exchanges without an event, per second, where each silence of so many ns has one.
+    fn silences_per_s(&self, after_ns: f64) -> f64 {
+        let (rate, after) = (self.received_per_s(), after_ns / 1e9);
+        if after <= 0.0 {
+            return 0.0;
+        }
+        match self.is_constant {
+            true => (1.0 / after - rate).max(0.0),
+            false if rate * after < 1e-9 => 1.0 / after,
+            false => rate * (-rate * after).exp() / -(-rate * after).exp_m1(),
+        }
+    }
+}
+
+/// What a technique takes in a situation: of all subscribers together, per second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expected {
+    /// Messages that are delivered.
+    pub deliveries: f64,
+    /// Answers, frames or chunks that carry them.
+    pub responses: f64,
+    /// Polls that find nothing, and heartbeats.
+    pub empties: f64,
+    /// Bytes in both directions.
+    pub bytes: f64,
+    /// CPU time of the server, ns.
+    pub cpu_ns: f64,
+    /// Memory of the server; none where connections of this kind were not measured.
+    pub memory_bytes: Option<f64>,
+    /// The median latency.
+    pub p50_ns: f64,
+    /// The latency that one in a hundred exceeds.
+    pub p99_ns: f64,
+}
+
+impl TechniqueModel {
+    /// What the technique takes; none where its bytes with these headers, this transport and these messages are not known.
+    pub fn expect(&self, situation: &Situation) -> Option<Expected> {
+        let is_like = |it: &&ByteModel| it.headers == situation.headers && it.tls == situation.tls;
+        let bytes = self.bytes.iter().find(is_like)?;
+        let rate = situation.received_per_s();
+        let [responses, empties] = self.exchanges(situation);
+        let message = situation.message_bytes + bytes.message.at(situation.message_bytes);
+        let content = if responses > 0.0 { rate / responses * message } else { 0.0 };
+        let digits = (situation.events_before + 1.0).log10().floor().max(0.0) * bytes.digit;
+        let numbered = if self.kind == Kind::Push { rate } else { responses + empties };
+        let up = match &bytes.uplink {
+            Some(uplink) => situation.uplink_bytes + uplink.at(situation.uplink_bytes),
+            None if situation.uplink_per_s == 0.0 => 0.0,
+            None => return None,
+        };
+        let own = rate * message
+            + responses * (bytes.exchange + bytes.content.at(content))
+            + empties * bytes.empty
+            + numbered * digits
+            + situation.uplink_per_s * up;
+        let all = situation.subscribers;
+        let memory = self.memory.iter().find(|memory| memory.tls == situation.tls);
+        let mut expected = Expected {
+            deliveries: rate * all,
+            responses: responses * all,
+            empties: empties * all,
+            bytes: own * all,
+            cpu_ns: 0.0,
+            memory_bytes: memory.map(|memory| memory.bytes * all),
+            p50_ns: self.p50.at(self.waiting(situation, 0.5), situation),
+            p99_ns: self.p99.at(self.waiting(situation, 0.99), situation),
+        };
+        expected.cpu_ns = self.cpu.of(self.work(situation, &expected), situation.tls);
+        Some(expected)
+    }
+
+    /// Answers with events, and exchanges without, per second and subscriber.
+    fn exchanges(&self, situation: &Situation) -> [f64; 2] {
+        let rate = situation.received_per_s();
+        match self.kind {
+            Kind::Push => [rate, situation.silences_per_s(situation.heartbeat_ns)],
+            Kind::Interval => {
+                let interval = situation.interval_ns.max(1e5) / 1e9;
+                let share = match situation.is_constant {
+                    true => (rate * interval).min(1.0),
+                    false => -(-rate * interval).exp_m1(),
+                };
+                [share / interval, (1.0 - share) / interval]
+            }
+            Kind::Held => {
+                let away = situation.round_trip_ns() + 2.0 * self.p50.fixed_ns + situation.coalescing_ns;
+                let away = away / 1e9;
+                let responses = match situation.is_constant {
+                    true if rate * away <= 1.0 => rate,
+                    true => 1.0 / away,
+                    false => rate / (1.0 + rate * away),
+                };
+                [responses, situation.silences_per_s(situation.hold_ns)]
+            }
+        }
+    }
+
+    /// How long an event waits at the server for a poll, for its client to ask again, or to be sent with others.
+    fn waiting(&self, situation: &Situation, quantile: f64) -> f64 {
+        let rate = situation.received_per_s() / 1e9;
+        // A share of events waits up to `most`, all lengths alike.
+        let spread = |share: f64, most: f64| most * ((quantile - 1.0 + share) / share).max(0.0);
+        match self.kind {
+            Kind::Interval => quantile * situation.interval_ns,
+            _ if situation.coalescing_ns > 0.0 => {
+                // The first of a window waits for all of it, the others for what is left.
+                let others = rate * situation.coalescing_ns;
+                (quantile * (1.0 + others) / others * situation.coalescing_ns).min(situation.coalescing_ns)
+            }
+            Kind::Push => 0.0,
+            Kind::Held => {
+                let away = situation.round_trip_ns();
+                let share = rate * away / (1.0 + rate * away);
+                if share > 0.0 { spread(share, away) } else { 0.0 }
+            }
+        }
+    }
+
+    fn work(&self, situation: &Situation, expected: &Expected) -> Work {
+        let up = situation.subscribers * situation.uplink_per_s;
+        let polls = if self.kind == Kind::Interval { expected.responses + expected.empties } else { 0.0 };
+        Work {
+            wakes: situation.rate_per_s * situation.channels + up + polls,
+            responses: expected.responses,
+            empties: expected.empties,
+            up,
+            bytes: expected.bytes,
+        }
+    }
+}
+
+/// What a server does in a second.
+#[derive(Debug, Clone, Copy)]
+struct Work {
+    wakes: f64,
+    responses: f64,
+    empties: f64,
+    up: f64,
+    bytes: f64,
+}
+
+impl Work {
+    /// In the order of [`CpuModel`]'s coefficients. A server that is awake already is not woken.
+    fn features(&self, busy_ns: f64) -> [f64; 6] {
+        let wakes = self.wakes / (1.0 + self.wakes * busy_ns / 1e9);
+        [1.0, wakes, self.responses, self.empties, self.up, self.bytes]
+    }
+}
+
+impl CpuModel {
+    fn of(&self, work: Work, tls: bool) -> f64 {
+        let coefficients = [self.idle, self.wake, self.response, self.empty, self.up, self.byte];
+        let plain: f64 = coefficients.iter().zip(work.features(self.busy_ns)).map(|(a, x)| a * x).sum();
+        if tls { plain * self.tls } else { plain }
+    }
+}
+
+impl LatencyModel {
+    fn at(&self, waiting_ns: f64, situation: &Situation) -> f64 {
+        let [hops, transit] = way(situation);
+        transit + waiting_ns + self.fixed_ns * hops + self.subscriber_ns * situation.per_channel()
+    }
+}
+
+/// How many hops an event has, and how long they take: one from the publisher, two from another subscriber.
+fn way(situation: &Situation) -> [f64; 2] {
+    let [down, up] = situation.transit_ns;
+    if situation.is_to_channel { [2.0, down + up] } else { [1.0, down] }
+}
 
 /// What work is worth: list prices of large clouds in 2026, rounded. Only their proportions matter, since costs are shown as ratios.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
