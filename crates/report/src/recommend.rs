@@ -146,8 +146,8 @@ fn lateness(late: &Candidate, within_ns: f64) -> String {
 /// What was measured in a scenario, as candidates: for each technique but the baseline, which no web client speaks, the cheapest point
 /// that is quick enough, or else the quickest. The latency is p99, or a lower quantile where too few events bound it at some point: its
 /// key is the second of the answer.
-pub fn measured<'e>(
-    evidence: &'e Evidence,
+pub fn measured(
+    evidence: &Evidence,
     scenario: &str,
     at: &BTreeMap<String, String>,
     within_ns: Option<f64>,
