@@ -1,6 +1,6 @@
 //! The feed: the Unix socket by which the application hands over its events, and takes the subscribers' messages.
 //!
-//! Frames both ways, each a channel and a message ([`protocol::frame`]), or the word that ends the sessions. Several may be connected; all may publish. What
+//! Frames both ways, each a channel and a message ([`protocol::frame`]), or the frame that ends the sessions. Several may be connected; all may publish. What
 //! subscribers send to the application goes to the connection that was made first and is still open. It never holds
 //! the server up: what does not fit its queue is dropped and counted by the hub.
 
@@ -139,10 +139,10 @@ enum FeedError {
     Oversize(#[from] Oversize),
     #[error("a feed frame is too short to name its channel")]
     Short,
-    #[error("a dismissal holds no code or reason")]
-    NoDismissal,
+    #[error("a frame that ends the sessions holds no code or reason")]
+    NoClose,
     #[error(transparent)]
-    Dismiss(#[from] SessionCloseError),
+    Close(#[from] SessionCloseError),
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
@@ -169,7 +169,7 @@ async fn publish_all(
     loop {
         while let Some(body) = decoder.next_body()? {
             match decode_feed(body).ok_or(FeedError::Short)? {
-                (DISMISSAL, word) => dismiss(&word, hub)?,
+                (DISMISSAL, body) => close_sessions(&body, hub)?,
                 (LOG, _) => return Ok(Came::Log),
                 (channel, message) => _ = hub.publish(channel, BytesMut::from(&message[..]))?,
             }
@@ -181,9 +181,9 @@ async fn publish_all(
     }
 }
 
-fn dismiss(word: &[u8], hub: &Hub) -> Result<(), FeedError> {
-    let (code, reason) = decode_dismissal(word).ok_or(FeedError::NoDismissal)?;
-    Ok(hub.dismiss(SessionClose { code, reason: reason.to_owned() })?)
+fn close_sessions(body: &[u8], hub: &Hub) -> Result<(), FeedError> {
+    let (code, reason) = decode_dismissal(body).ok_or(FeedError::NoClose)?;
+    Ok(hub.close_sessions(SessionClose { code, reason: reason.to_owned() })?)
 }
 
 async fn write_all(

@@ -65,7 +65,7 @@ impl Hub {
             skipped: AtomicU64::new(0),
             uplink_queue: UplinkQueue::default(),
             rejections: Rejections::default(),
-            dismissals: SessionCloses::default(),
+            session_closes: SessionCloses::default(),
             is_json: OnceLock::new(),
         };
         let channels = (0..limits.channels).map(|_| OnceLock::new()).collect();
@@ -126,19 +126,19 @@ impl Hub {
         Ok(Subscription::new(self.shared.clone(), channel.clone(), resume.start))
     }
 
-    /// Ends all WebSocket sessions of now: each sends a close frame with this code and reason. Other techniques take no
-    /// notice, since they have nothing to say it with.
+    /// Ends all WebSocket sessions of now: each sends a close frame with this code and reason. Other techniques have no
+    /// such frame, and ignore it.
     ///
     /// # Errors
     ///
-    /// As [`SessionClose::check`]; nobody is dismissed then.
-    pub fn dismiss(&self, dismissal: SessionClose) -> Result<(), SessionCloseError> {
-        self.shared.dismissals.give(dismissal)
+    /// As [`SessionClose::check`]; no session ends then.
+    pub fn close_sessions(&self, close: SessionClose) -> Result<(), SessionCloseError> {
+        self.shared.session_closes.send(close)
     }
 
-    /// How a session hears that it is [dismissed](Self::dismiss) from now on.
-    pub fn dismissed(&self) -> CloseListener {
-        self.shared.dismissals.ear()
+    /// By which a session learns that the application [ends](Self::close_sessions) it from now on.
+    pub fn close_listener(&self) -> CloseListener {
+        self.shared.session_closes.subscribe()
     }
 
     /// Events that subscribers skipped since they had fallen out of the replay window.

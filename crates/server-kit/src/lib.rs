@@ -19,7 +19,6 @@
 //! - [`stream`]: a connection's bytes, whatever carries them
 //! - [`tls`]: the certificate, and what the server agrees to
 //! - [`graceful_close`]: closes a connection so that its last bytes are read
-//! - `testing`, with the feature of this name: literal bytes to a server and back
 
 pub mod feed;
 pub mod graceful_close;
@@ -33,8 +32,6 @@ pub mod pages;
 pub mod polling;
 pub mod settings;
 pub mod stream;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
 pub mod tls;
 pub mod wake_gated;
 

@@ -66,7 +66,7 @@ pub(super) struct Shared {
     pub(super) skipped: AtomicU64,
     pub(super) uplink_queue: UplinkQueue,
     pub(super) rejections: Rejections,
-    pub(super) dismissals: SessionCloses,
+    pub(super) session_closes: SessionCloses,
     pub(super) is_json: OnceLock<fn(&[u8]) -> bool>,
 }
 

@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Peer;
+use crate::server::Peer;
 
 /// Frame types (RFC 9113 §6).
 pub const DATA: u8 = 0;
@@ -25,6 +25,10 @@ pub const ACK: u8 = 1;
 /// The flag of a header block's last frame.
 pub const END_HEADERS: u8 = 4;
 
+/// `:status` 200, as the static table has it, or as a Huffman-coded literal (RFC 7541 §A, §B).
+pub const OK: &[u8] = b"\x88";
+/// `:status` 204.
+pub const NO_CONTENT: &[u8] = b"\x89";
 /// `:method`, from the static table (RFC 7541 §A).
 pub const GET: u8 = 0x82;
 /// As [`GET`].

@@ -1,15 +1,20 @@
 //! The feed over a real Unix socket: publishing, rubbish, several publishers, messages to the application.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use protocol::frame::{DISMISSAL, encode_dismissal, encode_feed, encode_listening, encode_log_end};
-use protocol::{Resume, Start};
+use protocol::message::PayloadKind;
+use protocol::{Message, Resume, Stamp, Start};
 use server_kit::hub::SessionClose;
 use server_kit::settings::UplinkTo;
-use server_kit::testing::message;
 use server_kit::{Hub, Settings, Stopper, feed, lifetime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
+
+fn message(payload: &str) -> BytesMut {
+    let message = Message { stamp: Stamp::default(), payload: payload.as_bytes(), kind: PayloadKind::Text };
+    BytesMut::from(&message.to_bytes()[..])
+}
 
 struct Fixture {
     hub: Hub,
@@ -35,7 +40,7 @@ impl Fixture {
     async fn payload(&self, channel: u32, seq: u64) -> String {
         let resume = Resume { channel, start: Start::After(seq - 1) };
         let event = self.hub.subscribe(resume).unwrap().next_run(0).await.unwrap();
-        String::from_utf8(protocol::Message::decode(&event.bytes).unwrap().payload.to_vec()).unwrap()
+        String::from_utf8(Message::decode(&event.bytes).unwrap().payload.to_vec()).unwrap()
     }
 }
 
@@ -74,13 +79,13 @@ async fn rubbish_closes_its_connection_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_dismissal_comes_through_and_what_is_behind_it_is_published() {
+async fn a_frame_that_ends_the_sessions_is_passed_on_and_what_is_behind_it_is_published() {
     let fixture = Fixture::start(&Settings::default());
-    let mut dismissed = fixture.hub.dismissed();
+    let mut listener = fixture.hub.close_listener();
     let mut application = fixture.connect().await;
     let frames = [encode_dismissal(4000, "bye"), encode_feed(0, &message("x"))].concat();
     application.write_all(&frames).await.unwrap();
-    assert_eq!(*dismissed.heard().await, SessionClose { code: 4000, reason: "bye".to_owned() });
+    assert_eq!(*listener.recv().await, SessionClose { code: 4000, reason: "bye".to_owned() });
     assert_eq!(fixture.payload(0, 1).await, "x");
 }
 

@@ -3,17 +3,10 @@
 use std::io::Write as _;
 
 use flate2::write::GzDecoder;
-use server_http_streaming::{ndjson, sse};
-use server_kit::Settings;
-use server_kit::settings::{Compression, Limits, Transport};
-use server_kit::testing::{DATE, Peer, Running, numbered, start};
+use test_support::http::get_with;
+use test_support::server::{DATE, Peer, Running, compressed, line, plain, replaying};
 
-const GET: &str = "GET /stream?after=0 HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip, deflate, br\r\n\r\n";
-
-fn settings(limits: Limits) -> Settings {
-    let transport = Transport { compression: Compression::Deflate, ..Transport::default() };
-    Settings { transport, limits, ..Settings::default() }
-}
+use crate::{event, events, lines};
 
 /// A client that inflates what comes, as it comes.
 struct Reader {
@@ -22,8 +15,8 @@ struct Reader {
 }
 
 impl Reader {
-    async fn new(server: &Running, media_type: &str) -> Self {
-        let mut peer = server.send(GET).await;
+    async fn new(server: &Running, target: &str, media_type: &str) -> Self {
+        let mut peer = server.send(get_with(target, "accept-encoding: gzip, deflate, br\r\n")).await;
         peer.expect(format!(
             "HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncache-control: no-store\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\ndate: {DATE}\r\n\r\n"
         ))
@@ -31,9 +24,13 @@ impl Reader {
         Self { peer, text: GzDecoder::new(Vec::new()) }
     }
 
+    async fn of_lines(server: &Running, after: u64) -> Self {
+        Self::new(server, &format!("/stream?after={after}"), "application/x-ndjson").await
+    }
+
     /// What the next chunk says, and its length on the wire.
     async fn chunk(&mut self) -> (String, usize) {
-        let size = self.peer.until(b"\r\n").await;
+        let size = self.peer.until("\r\n").await;
         let size = std::str::from_utf8(&size[..size.len() - 2]).unwrap();
         let len = usize::from_str_radix(size, 16).unwrap();
         let data = self.peer.take(len + 2).await;
@@ -46,11 +43,10 @@ impl Reader {
 
 #[tokio::test]
 async fn what_is_there_together_is_one_chunk_and_can_be_read_at_once() {
-    let server = start(sse::encode, settings(Limits::default()), sse::serve).await;
-    let event = |seq, payload| format!("id: {seq}\ndata: {}\n\n", numbered(seq, payload));
+    let server = events(compressed(plain())).await;
     server.publish("one");
     server.publish("two");
-    let mut reader = Reader::new(&server, "text/event-stream").await;
+    let mut reader = Reader::new(&server, "/stream?after=0", "text/event-stream").await;
     let (first, _) = reader.chunk().await;
     assert_eq!(first, ["retry: 1000\n\n", &event(1, "one"), &event(2, "two")].concat());
     server.until_waiting(1).await;
@@ -60,25 +56,25 @@ async fn what_is_there_together_is_one_chunk_and_can_be_read_at_once() {
 
 #[tokio::test]
 async fn what_was_said_before_makes_the_same_shorter() {
-    let server = start(ndjson::encode, settings(Limits::default()), ndjson::serve).await;
+    let server = lines(compressed(plain())).await;
     let payload: String = (0..500).map(|i| char::from(b'!' + ((i * i + 7 * i) % 89) as u8)).collect();
     let payload = payload.replace(['"', '\\'], "'");
     server.publish(&payload);
-    let mut reader = Reader::new(&server, "application/x-ndjson").await;
+    let mut reader = Reader::of_lines(&server, 0).await;
     let (_, first) = reader.chunk().await;
     server.until_waiting(1).await;
     server.publish(&payload);
-    let (line, second) = reader.chunk().await;
-    assert_eq!(line, numbered(2, &payload) + "\n");
+    let (text, second) = reader.chunk().await;
+    assert_eq!(text, line(2, &payload));
     assert!(second < first / 2, "{second} bytes after {first}");
 }
 
 #[tokio::test]
 async fn a_stop_ends_the_gzip_stream_as_it_ends_the_answer() {
-    let server = start(ndjson::encode, settings(Limits::default()), ndjson::serve).await;
+    let server = lines(compressed(plain())).await;
     server.publish("one");
-    let mut reader = Reader::new(&server, "application/x-ndjson").await;
-    assert_eq!(reader.chunk().await.0, numbered(1, "one") + "\n");
+    let mut reader = Reader::of_lines(&server, 0).await;
+    assert_eq!(reader.chunk().await.0, line(1, "one"));
     server.stop();
     assert_eq!(reader.chunk().await.0, "");
     // The checksum at the end is verified here (RFC 1952 §2.3.1).
@@ -88,15 +84,9 @@ async fn a_stop_ends_the_gzip_stream_as_it_ends_the_answer() {
 }
 
 #[tokio::test]
-async fn who_fell_out_of_the_window_is_told_so_in_gzip() {
-    let server =
-        start(ndjson::encode, settings(Limits { replay_events: 2, ..Limits::default() }), ndjson::serve)
-            .await;
-    for _ in 0..6 {
-        server.publish("x");
-    }
-    let mut peer = server.send(GET.replace("after=0", "after=1")).await;
-    peer.until(b"\r\n\r\n").await;
-    let mut reader = Reader { peer, text: GzDecoder::new(Vec::new()) };
+async fn a_subscriber_that_fell_out_of_the_window_gets_what_it_missed_in_gzip() {
+    let server = lines(compressed(replaying(2))).await;
+    server.publish_times(6, "x");
+    let mut reader = Reader::of_lines(&server, 1).await;
     assert_eq!(reader.chunk().await.0, "{\"error\":\"too slow\",\"missed\":3}\n");
 }

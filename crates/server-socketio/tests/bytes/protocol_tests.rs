@@ -1,13 +1,13 @@
 //! Literal packets to what is served to the official protocol test suites: what they look at, and no more than that.
 
-mod support;
+use test_support::http::get;
+use test_support::server::{Peer, Running, plain, start};
+use test_support::websocket::{masked, text};
 
-use server_kit::Settings;
-use server_kit::testing::{Peer, Running, start};
-use support::{accepted, frame, handshake, packet, text};
+use crate::{accepted, connected, handshake, packet};
 
 async fn server() -> Running {
-    start(server_socketio::encode, Settings::default(), server_socketio::protocol_tests::serve).await
+    start(server_socketio::encode, plain(), server_socketio::protocol_tests::serve).await
 }
 
 /// The next that the server says, but pings, which are answered.
@@ -35,7 +35,7 @@ async fn engine_io_says_back_what_is_said_and_keeps_to_its_heartbeat() {
     peer.until(br#"","upgrades":[],"pingInterval":300,"pingTimeout":200,"maxPayload":1000000}"#).await;
     peer.send(text("4hello")).await;
     expect(&mut peer, "4hello").await;
-    peer.send(frame(0x82, &[1, 2, 3])).await;
+    peer.send(masked(0x82, &[1, 2, 3])).await;
     assert_eq!(hear(&mut peer).await, (0x82, vec![1, 2, 3]));
     peer.until(&packet("2")).await;
     // Nobody answers.
@@ -46,8 +46,7 @@ async fn engine_io_says_back_what_is_said_and_keeps_to_its_heartbeat() {
 #[tokio::test]
 async fn socket_io_says_back_auth_arguments_and_attachments_in_both_namespaces() {
     let server = server().await;
-    let mut peer = server.send(handshake(None)).await;
-    peer.expect(accepted()).await;
+    let mut peer = connected(&server, None).await;
     peer.until(b"}").await;
     for name in ["", "/custom,"] {
         peer.send(text(format!("40{name}{{\"token\":\"123\"}}"))).await;
@@ -58,7 +57,7 @@ async fn socket_io_says_back_auth_arguments_and_attachments_in_both_namespaces()
         expect(&mut peer, &format!("42{name}[\"message-back\",1,\"2\",{{\"3\":[true]}}]")).await;
         let attached = r#"{"_placeholder":true,"num":0}"#;
         peer.send(text(format!("451-{name}7[\"message-with-ack\",[{attached}]]"))).await;
-        peer.send(frame(0x82, &[4, 5])).await;
+        peer.send(masked(0x82, &[4, 5])).await;
         expect(&mut peer, &format!("461-{name}7[[{attached}]]")).await;
         assert_eq!(hear(&mut peer).await, (0x82, vec![4, 5]));
     }
@@ -69,6 +68,5 @@ async fn socket_io_says_back_auth_arguments_and_attachments_in_both_namespaces()
 #[tokio::test]
 async fn other_paths_are_not_there() {
     let server = server().await;
-    let mut peer = server.send("GET /events HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    peer.expect("HTTP/1.1 404 Not Found\r\n").await;
+    server.send(get("/events")).await.expect("HTTP/1.1 404 Not Found\r\n").await;
 }

@@ -1,8 +1,5 @@
 //! WebSocket on streams of an HTTP/2 connection (RFC 8441), with and without TLS.
 
-mod support;
-
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -17,44 +14,27 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use protocol::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
 use server_kit::Settings;
 use server_kit::hub::SessionClose;
-use server_kit::settings::{Compression, HttpVersion, Limits, Transport};
-use server_kit::testing::{Running, message, numbered};
-use server_kit::tls::{Certificate, HTTP_2, Resumption, TlsServer};
-use support::{close, frame, server, text};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use test_support::exchange::Io;
+use test_support::http2::{ACK, END_HEADERS, HEADERS, OK, SETTINGS, frame, preface};
+use test_support::server::{LONGEST, Peer, Running, compressed, message, numbered, on_http2};
+use test_support::websocket::{close, masked, text};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-const LONGEST: Duration = Duration::from_secs(20);
+use crate::{event, server, short_messages, tls};
 
 fn plain() -> Settings {
-    let transport = Transport { http: HttpVersion::Http2, ..Transport::default() };
-    Settings { transport, ..Settings::default() }
+    on_http2(test_support::server::plain())
 }
 
 fn over_tls() -> Settings {
-    let tls = TlsServer::new(Certificate::made().unwrap(), Resumption::Off).unwrap();
-    let transport = Transport { tls: Some(Arc::new(tls)), ..plain().transport };
-    Settings { transport, ..plain() }
+    on_http2(tls())
 }
 
-fn deflate(settings: Settings) -> Settings {
-    let transport = Transport { compression: Compression::Deflate, ..settings.transport };
-    Settings { transport, ..settings }
-}
-
-trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
-
-async fn connect(server: &Running, settings: &Settings) -> SendRequest<Full<Bytes>> {
-    let stream = TcpStream::connect(server.address).await.unwrap();
-    let stream: Box<dyn Io> = match &settings.transport.tls {
-        None => Box::new(stream),
-        Some(tls) => Box::new(secured(stream, tls).await),
+async fn connect(server: &Running) -> SendRequest<Full<Bytes>> {
+    let stream: Box<dyn Io> = match server.speaks_tls() {
+        false => Box::new(server.connect().await.stream),
+        true => Box::new(server.connect_tls(&["h2"]).await.stream),
     };
     let (sender, mut connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -68,17 +48,6 @@ async fn connect(server: &Running, settings: &Settings) -> SendRequest<Full<Byte
     timeout(LONGEST, allowed).await.expect("the server allows extended CONNECT");
     tokio::spawn(connection);
     sender
-}
-
-async fn secured(stream: TcpStream, tls: &TlsServer) -> impl Io + use<> {
-    let mut roots = RootCertStore::empty();
-    roots.add(tls.certificate().to_vec().into()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
-    let mut config = config.with_no_client_auth();
-    config.alpn_protocols = vec![HTTP_2.to_vec()];
-    let name = ServerName::try_from("localhost").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
 }
 
 fn handshake(target: &str) -> Builder {
@@ -95,54 +64,35 @@ async fn ask(sender: &mut SendRequest<Full<Bytes>>, request: Builder) -> Respons
 }
 
 /// A stream on which the server speaks WebSocket.
-struct Stream(TokioIo<Upgraded>);
+type Stream = Peer<TokioIo<Upgraded>>;
 
-impl Stream {
-    async fn open(sender: &mut SendRequest<Full<Bytes>>, target: &str) -> Self {
-        let answer = ask(sender, handshake(target)).await;
-        assert_eq!(answer.status(), StatusCode::OK);
-        Self::of(answer).await
-    }
-
-    async fn of(answer: Response<Incoming>) -> Self {
-        Self(TokioIo::new(hyper::upgrade::on(answer).await.unwrap()))
-    }
-
-    async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.0.write_all(bytes.as_ref()).await.unwrap();
-    }
-
-    async fn expect(&mut self, expected: impl AsRef<[u8]>) {
-        let expected = expected.as_ref();
-        let mut got = vec![0; expected.len()];
-        timeout(LONGEST, self.0.read_exact(&mut got)).await.expect("all of it").unwrap();
-        assert_eq!(got.escape_ascii().to_string(), expected.escape_ascii().to_string());
-    }
-
-    async fn expect_end(mut self) {
-        self.0.shutdown().await.unwrap();
-        let mut rest = Vec::new();
-        timeout(LONGEST, self.0.read_to_end(&mut rest)).await.expect("an end").unwrap();
-        assert_eq!(rest.escape_ascii().to_string(), "");
-    }
+async fn open(sender: &mut SendRequest<Full<Bytes>>, target: &str) -> Stream {
+    let answer = ask(sender, handshake(target)).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    upgraded(answer).await
 }
 
-fn event(seq: u64, payload: &str) -> Vec<u8> {
-    let message = numbered(seq, payload);
-    [&[0x81, u8::try_from(message.len()).unwrap()][..], message.as_bytes()].concat()
+async fn upgraded(answer: Response<Incoming>) -> Stream {
+    Peer { stream: TokioIo::new(hyper::upgrade::on(answer).await.unwrap()) }
+}
+
+/// Both sides end the stream, and the server says nothing more.
+async fn expect_end(mut stream: Stream) {
+    stream.stream.shutdown().await.unwrap();
+    stream.expect_end().await;
 }
 
 #[tokio::test]
 async fn an_extended_connect_is_answered_200_with_nothing_of_the_upgrade() {
     for settings in [plain(), over_tls()] {
-        let server = server(settings.clone()).await;
-        let mut sender = connect(&server, &settings).await;
+        let server = server(settings).await;
+        let mut sender = connect(&server).await;
         let answer =
             ask(&mut sender, handshake("/ws?channel=0&after=0").header("sec-websocket-extensions", OFFER))
                 .await;
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(answer.headers().keys().collect::<Vec<_>>(), ["date"]);
-        let mut stream = Stream::of(answer).await;
+        let mut stream = upgraded(answer).await;
         server.publish("one");
         stream.expect(event(1, "one")).await;
     }
@@ -151,21 +101,21 @@ async fn an_extended_connect_is_answered_200_with_nothing_of_the_upgrade() {
 #[tokio::test]
 async fn streams_of_one_connection_are_sessions_of_their_own() {
     for settings in [plain(), over_tls()] {
-        let server = server(settings.clone()).await;
-        let mut sender = connect(&server, &settings).await;
-        let mut one = Stream::open(&mut sender, "/ws?channel=0").await;
-        let mut two = Stream::open(&mut sender, "/ws?channel=0").await;
-        let mut other = Stream::open(&mut sender, "/ws?channel=1").await;
-        one.send(text(&message("hello"))).await;
+        let server = server(settings).await;
+        let mut sender = connect(&server).await;
+        let mut one = open(&mut sender, "/ws?channel=0").await;
+        let mut two = open(&mut sender, "/ws?channel=0").await;
+        let mut other = open(&mut sender, "/ws?channel=1").await;
+        one.send(text(message("hello"))).await;
         one.expect(event(1, "hello")).await;
         two.expect(event(1, "hello")).await;
-        one.send(frame(0x88, b"\x03\xe8bye")).await;
+        one.send(masked(0x88, b"\x03\xe8bye")).await;
         one.expect(close(1000, "bye")).await;
-        one.expect_end().await;
+        expect_end(one).await;
         server.until_waiting(1).await;
-        two.send(frame(0x89, b"?")).await;
+        two.send(masked(0x89, b"?")).await;
         two.expect(b"\x8a\x01?").await;
-        other.send(text(&message("elsewhere"))).await;
+        other.send(text(message("elsewhere"))).await;
         other.expect(event(1, "elsewhere")).await;
     }
 }
@@ -173,23 +123,21 @@ async fn streams_of_one_connection_are_sessions_of_their_own() {
 #[tokio::test]
 async fn many_events_come_in_order() {
     let server = server(plain()).await;
-    for _ in 1..=2_000 {
-        server.publish("x");
-    }
-    let mut sender = connect(&server, &plain()).await;
-    let mut stream = Stream::open(&mut sender, "/ws?after=0").await;
+    server.publish_times(2_000, "x");
+    let mut sender = connect(&server).await;
+    let mut stream = open(&mut sender, "/ws?after=0").await;
     let expected: Vec<u8> = (1..=2_000).flat_map(|seq| event(seq, "x")).collect();
     stream.expect(expected).await;
 }
 
 #[tokio::test]
 async fn events_and_messages_are_compressed_where_that_was_agreed_on() {
-    for settings in [deflate(plain()), deflate(over_tls())] {
-        let server = server(settings.clone()).await;
-        let mut sender = connect(&server, &settings).await;
+    for settings in [compressed(plain()), compressed(over_tls())] {
+        let server = server(settings).await;
+        let mut sender = connect(&server).await;
         let answer = ask(&mut sender, handshake("/ws").header("sec-websocket-extensions", OFFER)).await;
         assert_eq!(answer.headers()["sec-websocket-extensions"], "permessage-deflate");
-        let mut stream = Stream::of(answer).await.0;
+        let mut stream = upgraded(answer).await.stream;
         let mut codec =
             Codec::new(Role::Client, Agreement::of_answer(Some("permessage-deflate")).unwrap(), 1_000);
         for seq in 1..=3 {
@@ -210,7 +158,7 @@ async fn events_and_messages_are_compressed_where_that_was_agreed_on() {
 #[tokio::test]
 async fn what_is_no_handshake_is_refused_and_the_connection_goes_on() {
     let server = server(plain()).await;
-    let mut sender = connect(&server, &plain()).await;
+    let mut sender = connect(&server).await;
     let get = Request::builder().uri("http://localhost/ws").header("sec-websocket-version", "13");
     let old = Request::builder()
         .method(Method::CONNECT)
@@ -226,7 +174,7 @@ async fn what_is_no_handshake_is_refused_and_the_connection_goes_on() {
     }
     let gone = ask(&mut sender, handshake("/ws?channel=100000")).await;
     assert_eq!(gone.status(), StatusCode::NOT_FOUND);
-    let mut stream = Stream::open(&mut sender, "/ws").await;
+    let mut stream = open(&mut sender, "/ws").await;
     server.until_waiting(1).await;
     server.publish("one");
     stream.expect(event(1, "one")).await;
@@ -234,68 +182,102 @@ async fn what_is_no_handshake_is_refused_and_the_connection_goes_on() {
 
 #[tokio::test]
 async fn a_session_that_breaks_the_rules_ends_with_its_code_and_its_neighbour_goes_on() {
-    let limits = Limits { message_bytes: 1_000, ..Limits::default() };
-    let server = server(Settings { limits, ..plain() }).await;
-    let mut sender = connect(&server, &plain()).await;
-    let mut neighbour = Stream::open(&mut sender, "/ws").await;
+    let server = server(on_http2(short_messages())).await;
+    let mut sender = connect(&server).await;
+    let mut neighbour = open(&mut sender, "/ws").await;
     for (bytes, code, reason) in [
-        (frame(0xc1, b"a"), 1002, "Reserved bits are non-zero"),
+        (masked(0xc1, b"a"), 1002, "Reserved bits are non-zero"),
         (text(b"\xff"), 1007, "a text frame is not UTF-8"),
         (text(&[b'x'; 5_000]), 1009, "a message of 5000 bytes is over the limit of 1000"),
     ] {
-        let mut stream = Stream::open(&mut sender, "/ws").await;
+        let mut stream = open(&mut sender, "/ws").await;
         stream.send(bytes).await;
         stream.expect(close(code, reason)).await;
-        stream.expect_end().await;
+        expect_end(stream).await;
     }
-    neighbour.send(text(&message("still here"))).await;
+    neighbour.send(text(message("still here"))).await;
     neighbour.expect(event(1, "still here")).await;
 }
 
 #[tokio::test]
 async fn a_stop_says_going_away_on_every_stream() {
     for settings in [plain(), over_tls()] {
-        let server = server(settings.clone()).await;
-        let mut sender = connect(&server, &settings).await;
+        let mut server = server(settings).await;
+        let mut sender = connect(&server).await;
         let mut streams = Vec::new();
         for _ in 0..3 {
-            streams.push(Stream::open(&mut sender, "/ws").await);
+            streams.push(open(&mut sender, "/ws").await);
         }
         server.until_waiting(3).await;
         server.stop();
         for mut stream in streams {
             stream.expect(close(1001, "going away")).await;
-            stream.send(frame(0x88, &1001u16.to_be_bytes())).await;
-            stream.expect_end().await;
+            stream.send(masked(0x88, &1001u16.to_be_bytes())).await;
+            expect_end(stream).await;
         }
         server.ended().await;
     }
 }
 
 #[tokio::test]
-async fn a_dismissal_closes_every_stream_and_the_connection_goes_on() {
+async fn the_application_closes_every_stream_and_the_connection_goes_on() {
     let server = server(plain()).await;
-    let mut sender = connect(&server, &plain()).await;
-    let mut dismissed = Stream::open(&mut sender, "/ws").await;
+    let mut sender = connect(&server).await;
+    let mut closed = open(&mut sender, "/ws").await;
     server.until_waiting(1).await;
-    server.hub.dismiss(SessionClose { code: 1011, reason: "a reason".to_owned() }).unwrap();
-    dismissed.expect(close(1011, "a reason")).await;
-    dismissed.send(frame(0x88, &1011u16.to_be_bytes())).await;
-    dismissed.expect_end().await;
-    let mut next = Stream::open(&mut sender, "/ws").await;
-    next.send(text(&message("x"))).await;
+    server.hub.close_sessions(SessionClose { code: 1011, reason: "a reason".to_owned() }).unwrap();
+    closed.expect(close(1011, "a reason")).await;
+    closed.send(masked(0x88, &1011u16.to_be_bytes())).await;
+    expect_end(closed).await;
+    let mut next = open(&mut sender, "/ws").await;
+    next.send(text(message("x"))).await;
     next.expect(event(1, "x")).await;
 }
 
 #[tokio::test]
 async fn a_stream_that_is_reset_and_a_connection_that_goes_away_free_their_places() {
     let server = server(plain()).await;
-    let mut sender = connect(&server, &plain()).await;
-    let one = Stream::open(&mut sender, "/ws").await;
-    let two = Stream::open(&mut sender, "/ws").await;
+    let mut sender = connect(&server).await;
+    let one = open(&mut sender, "/ws").await;
+    let two = open(&mut sender, "/ws").await;
     server.until_waiting(2).await;
     drop(one);
     server.until_waiting(1).await;
     drop((two, sender));
     server.until_waiting(0).await;
+}
+
+/// A string of HPACK's, as it is (RFC 7541 §5.2).
+fn string(text: &str) -> Vec<u8> {
+    [&[text.len() as u8], text.as_bytes()].concat()
+}
+
+/// The fields of an extended CONNECT (RFC 8441 §5): literals, and scheme https by its index in the static table.
+fn connect_block() -> Vec<u8> {
+    [
+        [b"\x02".to_vec(), string("CONNECT")].concat(),
+        [b"\0".to_vec(), string(":protocol"), string("websocket")].concat(),
+        b"\x87".to_vec(),
+        [b"\x04".to_vec(), string("/ws")].concat(),
+        [b"\x01".to_vec(), string("x")].concat(),
+        [b"\0".to_vec(), string("sec-websocket-version"), string("13")].concat(),
+    ]
+    .concat()
+}
+
+#[tokio::test]
+async fn a_broken_record_below_sessions_on_http_2_is_counted_once() {
+    let mut server = server(over_tls()).await;
+    let mut peer = server.connect_tls(&["h2"]).await;
+    peer.send([preface(), frame(SETTINGS, ACK, 0, b"")].concat()).await;
+    for stream in [1, 3] {
+        peer.send(frame(HEADERS, END_HEADERS, stream, &connect_block())).await;
+        peer.expect_head(stream, OK).await;
+    }
+    server.until_waiting(2).await;
+    peer.send_broken_record().await;
+    server.until_waiting(0).await;
+    server.stop();
+    server.ended().await;
+    assert_eq!(server.hub.rejected(), Some((1, "TLS: cannot decrypt peer's message".to_owned())));
 }

@@ -1,17 +1,33 @@
-//! Literal frames to the Socket.IO server and back: WebSocket from the start, and the upgrade to it.
-
-mod support;
+//! WebSocket from the start, and the upgrade to it.
 
 use std::time::Duration;
 
 use protocol::websocket;
 use server_kit::Settings;
-use server_kit::settings::Limits;
-use server_kit::testing::{Peer, message, numbered};
-use support::{
-    Polling, accepted, event, frame, get, handshake, join, open, packet, server, text, unknown, wrong,
+use test_support::exchange::{expect, open};
+use test_support::exchanges;
+use test_support::http;
+use test_support::server::{
+    LARGE, Peer, admitting, heartbeat_ms, idle_ms, message, numbered, plain, replaying,
 };
+use test_support::websocket::{masked, text};
 use tokio::io::AsyncReadExt as _;
+
+use crate::{
+    Polling, SID_LEN, asks, connected, event, get, handshake, joined, messages_of, opened, packet, probed,
+    server, unknown, wrong,
+};
+
+exchanges! { server;
+    a_handshake_without_its_fields_is_refused(plain()):
+        open(handshake(None).replace("upgrade: websocket\r\n", "")),
+        expect("HTTP/1.1 426 Upgrade Required\r\n"),
+        open(handshake(None).replace("sec-websocket-key", "x-key")),
+        expect("HTTP/1.1 400 Bad Request\r\n");
+
+    an_unknown_session_is_not_upgraded(plain()):
+        asks(handshake(Some("AAAAAAAAAAAAAAAA")), unknown()), asks(handshake(Some("short")), unknown());
+}
 
 /// A close frame without a code: all that the library ever sends.
 const CLOSED: &[u8] = b"\x88\0";
@@ -24,24 +40,28 @@ async fn read_some(peer: &mut Peer, received: &mut Vec<u8>, most: usize) {
     received.extend_from_slice(&part[..len]);
 }
 
-fn limited(limits: Limits) -> Settings {
-    Settings { limits, ..Settings::default() }
+/// Reads to the end of the subscription, which holds the reason.
+async fn expect_too_slow(peer: &mut Peer, received: &mut Vec<u8>) {
+    while !received.ends_with(&packet("41")) {
+        read_some(peer, received, 64 * 1024).await;
+    }
+    let last = received[received.len() - 60..].escape_ascii().to_string();
+    assert!(last.contains(r#"42[\"dismissed\",\"too slow, missed "#), "{last}");
 }
 
 #[tokio::test]
 async fn a_session_begins_with_what_the_server_keeps_to() {
-    let server = server(Settings::default()).await;
-    let mut peer = server.send(handshake(None)).await;
-    peer.expect(accepted()).await;
+    let server = server(plain()).await;
+    let mut peer = connected(&server, None).await;
     peer.expect(b"\x81\x650{\"sid\":\"").await;
-    peer.take(16).await;
+    peer.take(SID_LEN).await;
     peer.expect(r#"","upgrades":[],"pingInterval":15000,"pingTimeout":20000,"maxPayload":66560}"#).await;
 }
 
 #[tokio::test]
 async fn events_go_both_ways_and_acknowledgements_back() {
-    let server = server(Settings::default()).await;
-    let mut peer = join(&server, "").await;
+    let server = server(plain()).await;
+    let mut peer = joined(&server, "").await;
     server.publish("down");
     peer.expect(packet(&event(numbered(1, "down")))).await;
     peer.send(text(event(message("up")))).await;
@@ -58,11 +78,9 @@ async fn events_go_both_ways_and_acknowledgements_back() {
 
 #[tokio::test]
 async fn a_joins_answer_comes_before_what_it_resumes_behind() {
-    let server = server(Settings::default()).await;
-    for _ in 0..5_000 {
-        server.publish("x");
-    }
-    let mut peer = join(&server, r#"{"after":1000}"#).await;
+    let server = server(plain()).await;
+    server.publish_times(5_000, "x");
+    let mut peer = joined(&server, r#"{"after":1000}"#).await;
     for seq in 1_001..=5_000 {
         peer.expect(packet(&event(numbered(seq, "x")))).await;
     }
@@ -70,17 +88,16 @@ async fn a_joins_answer_comes_before_what_it_resumes_behind() {
 
 #[tokio::test]
 async fn what_would_break_the_packets_of_others_is_not_taken() {
-    let server = server(Settings::default()).await;
-    let mut listener = join(&server, "").await;
+    let server = server(plain()).await;
+    let mut listener = joined(&server, "").await;
     let mut broken = message("x");
     let last = broken.len() - 2;
     broken[last] = b'[';
     broken[last - 2] = b'[';
-    let mut peer = join(&server, "").await;
+    let mut peer = joined(&server, "").await;
     peer.send(text(event(&broken))).await;
     peer.rest().await;
-    let head = format!("POST /messages HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", broken.len());
-    let mut peer = server.send([head.as_bytes(), &broken].concat()).await;
+    let mut peer = server.send(http::post("/messages", &broken)).await;
     peer.expect("HTTP/1.1 400 Bad Request\r\n").await;
     peer.until(b"not a message: it is not JSON\n").await;
     server.publish("x");
@@ -89,8 +106,8 @@ async fn what_would_break_the_packets_of_others_is_not_taken() {
 
 #[tokio::test]
 async fn silence_is_broken_by_a_ping_and_a_client_that_answers_stays() {
-    let server = server(Settings { heartbeat: Duration::from_millis(100), ..Settings::default() }).await;
-    let mut peer = join(&server, "").await;
+    let server = server(heartbeat_ms(100)).await;
+    let mut peer = joined(&server, "").await;
     for _ in 0..3 {
         peer.expect(packet("2")).await;
         peer.send(text("3")).await;
@@ -99,18 +116,18 @@ async fn silence_is_broken_by_a_ping_and_a_client_that_answers_stays() {
 
 #[tokio::test]
 async fn what_is_not_the_protocol_ends_its_session() {
-    let server = server(limited(Limits { message_bytes: 1_000, ..Limits::default() })).await;
+    let server = server(messages_of(1_000)).await;
     let long = "x".repeat(3_000);
     for (said, expected) in [
         (text("zz"), CLOSED.to_vec()),
         (text(""), CLOSED.to_vec()),
         (text("6"), CLOSED.to_vec()),
         (text(format!("4{long}")), CLOSED.to_vec()),
-        (frame(0x81, b"4\xff"), CLOSED.to_vec()),
+        (masked(0x81, b"4\xff"), CLOSED.to_vec()),
         (text("4x"), [&packet("1"), CLOSED].concat()),
-        (frame(0x82, b"not awaited"), [&packet("1"), CLOSED].concat()),
+        (masked(0x82, b"not awaited"), [&packet("1"), CLOSED].concat()),
     ] {
-        let mut peer = join(&server, "").await;
+        let mut peer = joined(&server, "").await;
         server.until_waiting(1).await;
         peer.send(said).await;
         peer.expect(expected).await;
@@ -121,48 +138,42 @@ async fn what_is_not_the_protocol_ends_its_session() {
 
 #[tokio::test]
 async fn a_client_leaves_by_a_close_packet_a_close_frame_or_not_at_all() {
-    let server = server(Settings::default()).await;
-    for close in [text("1"), frame(0x88, b"")] {
-        let mut peer = join(&server, "").await;
+    let server = server(plain()).await;
+    for close in [text("1"), masked(0x88, b"")] {
+        let mut peer = joined(&server, "").await;
         server.until_waiting(1).await;
         peer.send(close).await;
         peer.expect(CLOSED).await;
         peer.expect_end().await;
         server.until_waiting(0).await;
     }
-    let peer = join(&server, "").await;
+    let peer = joined(&server, "").await;
     server.until_waiting(1).await;
     drop(peer);
     server.until_waiting(0).await;
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_told_so_once_it_does_and_delays_nobody() {
-    let server = server(limited(Limits { replay_events: 8, ..Limits::default() })).await;
-    let mut slow = join(&server, "").await;
-    let mut quick = join(&server, "").await;
-    // More than any socket buffer holds.
-    let payload = "x".repeat(60_000);
+async fn a_client_that_does_not_read_learns_it_once_it_does_and_delays_no_other() {
+    let server = server(replaying(8)).await;
+    let mut slow = joined(&server, "").await;
+    let mut quick = joined(&server, "").await;
+    let payload = "x".repeat(LARGE);
     for seq in 1..=400 {
         server.publish(&payload);
         quick.expect(packet(&event(numbered(seq, &payload)))).await;
     }
     let mut received = Vec::new();
-    while !received.ends_with(&packet("41")) {
-        read_some(&mut slow, &mut received, 64 * 1024).await;
-    }
-    let last = received[received.len() - 60..].escape_ascii().to_string();
-    assert!(last.contains(r#"42[\"dismissed\",\"too slow, missed "#), "{last}");
+    expect_too_slow(&mut slow, &mut received).await;
 }
 
 #[tokio::test]
-async fn a_client_that_reads_too_slowly_is_let_go_and_not_buffered_for() {
-    let limits = Limits { replay_events: 8, ..Limits::default() };
+async fn a_client_that_reads_too_slowly_is_disconnected_and_not_buffered_for() {
     // No ping among the events, however long it takes.
-    let server = server(Settings { limits, heartbeat: Duration::ZERO, ..Settings::default() }).await;
-    let mut slow = join(&server, "").await;
-    let mut quick = join(&server, "").await;
-    let payload = "x".repeat(60_000);
+    let server = server(Settings { heartbeat: Duration::ZERO, ..replaying(8) }).await;
+    let mut slow = joined(&server, "").await;
+    let mut quick = joined(&server, "").await;
+    let payload = "x".repeat(LARGE);
     let mut received = Vec::new();
     for seq in 1..=800 {
         server.publish(&payload);
@@ -171,11 +182,7 @@ async fn a_client_that_reads_too_slowly_is_let_go_and_not_buffered_for() {
             read_some(&mut slow, &mut received, 30 * 1024).await;
         }
     }
-    while !received.ends_with(&packet("41")) {
-        read_some(&mut slow, &mut received, 64 * 1024).await;
-    }
-    let last = received[received.len() - 60..].escape_ascii().to_string();
-    assert!(last.contains(r#"42[\"dismissed\",\"too slow, missed "#), "{last}");
+    expect_too_slow(&mut slow, &mut received).await;
     // What it read, and the sockets' buffers (some 10 MB at most).
     assert!(received.len() < 40_000_000, "{} bytes of 48 MB", received.len());
 }
@@ -183,8 +190,8 @@ async fn a_client_that_reads_too_slowly_is_let_go_and_not_buffered_for() {
 #[tokio::test]
 async fn events_and_acknowledgements_never_cut_each_others_frames() {
     const MESSAGES: u64 = 1_500;
-    let server = server(Settings { heartbeat: Duration::ZERO, ..Settings::default() }).await;
-    let mut peer = join(&server, "").await;
+    let server = server(heartbeat_ms(0)).await;
+    let mut peer = joined(&server, "").await;
     let payload = "x".repeat(6_000);
     let (mut acknowledged, mut events) = (Vec::new(), Vec::new());
     // More than the sockets' buffers hold, so that frames of both kinds are left half written.
@@ -202,43 +209,19 @@ async fn events_and_acknowledgements_never_cut_each_others_frames() {
 }
 
 #[tokio::test]
-async fn a_handshake_without_its_fields_is_refused() {
-    let server = server(Settings::default()).await;
-    let good = handshake(None);
-    let mut peer = server.send(good.replace("upgrade: websocket\r\n", "")).await;
-    peer.expect("HTTP/1.1 426 Upgrade Required\r\n").await;
-    let mut peer = server.send(good.replace("sec-websocket-key", "x-key")).await;
-    peer.expect("HTTP/1.1 400 Bad Request\r\n").await;
-}
-
-#[tokio::test]
-async fn an_unknown_session_is_not_upgraded() {
-    let server = server(Settings::default()).await;
-    for sid in ["AAAAAAAAAAAAAAAA", "short"] {
-        let mut peer = server.send(handshake(Some(sid))).await;
-        peer.expect(unknown()).await;
-    }
-}
-
-#[tokio::test]
 async fn a_session_is_upgraded_and_loses_nothing() {
-    let server = server(Settings::default()).await;
+    let server = server(plain()).await;
     let mut session = Polling::join(&server, "").await;
     session.ask().await;
-    let mut socket = server.send(handshake(Some(&session.sid))).await;
-    socket.expect(accepted()).await;
-    socket.send(text("2probe")).await;
-    socket.expect(packet("3probe")).await;
+    let mut socket = probed(&server, &session.sid).await;
     assert_eq!(session.answer().await, "6", "the held poll is let go");
-    for _ in 0..1_000 {
-        server.publish("x");
-    }
+    server.publish_times(1_000, "x");
     socket.send(text("5")).await;
     for seq in 1..=1_000 {
         socket.expect(packet(&event(numbered(seq, "x")))).await;
     }
     session.ask().await;
-    session.peer.expect(wrong(r#"{"code":"3","message":"Bad request"}"#)).await;
+    session.peer.expect(wrong(3, "Bad request")).await;
     server.publish("x");
     socket.expect(packet(&event(numbered(1_001, "x")))).await;
 }
@@ -247,22 +230,19 @@ async fn a_session_is_upgraded_and_loses_nothing() {
 async fn what_does_not_fit_one_poll_is_not_lost_at_the_upgrade() {
     let payload = "x".repeat(2_000);
     for polls in 0..=2 {
-        let server = server(Settings::default()).await;
-        for _ in 0..60 {
-            server.publish(&payload);
-        }
+        let server = server(plain()).await;
+        server.publish_times(60, &payload);
         let mut session = Polling::open(&server).await;
         session.post(r#"40{"channel":0,"after":0}"#).await;
         let mut polled = String::new();
         for _ in 0..polls {
             polled += &session.poll().await;
         }
-        let mut socket = server.send(handshake(Some(&session.sid))).await;
-        socket.expect(accepted()).await;
+        let mut socket = connected(&server, Some(&session.sid)).await;
         socket.send([text("2probe"), text("5")].concat()).await;
         socket.expect(packet("3probe")).await;
         if polls == 0 {
-            socket.expect(packet(&format!("40{{\"sid\":\"{}\"}}", session.sid))).await;
+            socket.expect(packet(&session.connect())).await;
         }
         for seq in polled.matches("42[").count() as u64 + 1..=60 {
             socket.expect(packet(&event(numbered(seq, &payload)))).await;
@@ -274,23 +254,21 @@ async fn what_does_not_fit_one_poll_is_not_lost_at_the_upgrade() {
 
 #[tokio::test]
 async fn a_poll_finds_done_what_was_said_before_it() {
-    let server = server(Settings::default()).await;
+    let server = server(plain()).await;
     for _ in 0..20 {
         let mut session = Polling::open(&server).await;
-        let mut socket = server.send(handshake(Some(&session.sid))).await;
-        socket.expect(accepted()).await;
+        let mut socket = connected(&server, Some(&session.sid)).await;
         socket.send([text("2probe"), text("5")].concat()).await;
         session.ask().await;
-        session.peer.expect(wrong(r#"{"code":"3","message":"Bad request"}"#)).await;
+        session.peer.expect(wrong(3, "Bad request")).await;
     }
 }
 
 #[tokio::test]
 async fn a_poll_during_an_upgrade_is_answered_that_there_is_nothing() {
-    let server = server(Settings::default()).await;
+    let server = server(plain()).await;
     let mut session = Polling::open(&server).await;
-    let mut socket = server.send(handshake(Some(&session.sid))).await;
-    socket.expect(accepted()).await;
+    let mut socket = connected(&server, Some(&session.sid)).await;
     assert_eq!(session.poll().await, "6");
     socket.send(text("2probe")).await;
     socket.expect(packet("3probe")).await;
@@ -299,31 +277,23 @@ async fn a_poll_during_an_upgrade_is_answered_that_there_is_nothing() {
 
 #[tokio::test]
 async fn a_second_socket_of_a_session_is_closed_and_the_first_stays() {
-    let server = server(Settings::default()).await;
+    let server = server(plain()).await;
     let session = Polling::join(&server, "").await;
-    let mut socket = server.send(handshake(Some(&session.sid))).await;
-    socket.expect(accepted()).await;
-    socket.send(text("2probe")).await;
-    socket.expect(packet("3probe")).await;
+    let mut socket = probed(&server, &session.sid).await;
     socket.send(text("5")).await;
     server.publish("x");
     socket.expect(packet(&event(numbered(1, "x")))).await;
-    let mut second = server.send(handshake(Some(&session.sid))).await;
-    second.expect(accepted()).await;
-    second.expect_end().await;
+    connected(&server, Some(&session.sid)).await.expect_end().await;
     server.publish("x");
     socket.expect(packet(&event(numbered(2, "x")))).await;
 }
 
 #[tokio::test]
 async fn a_second_socket_during_an_upgrade_is_closed_and_the_first_goes_on() {
-    let server = server(Settings::default()).await;
+    let server = server(plain()).await;
     let session = Polling::join(&server, "").await;
-    let mut socket = server.send(handshake(Some(&session.sid))).await;
-    socket.expect(accepted()).await;
-    let mut second = server.send(handshake(Some(&session.sid))).await;
-    second.expect(accepted()).await;
-    second.expect_end().await;
+    let mut socket = connected(&server, Some(&session.sid)).await;
+    connected(&server, Some(&session.sid)).await.expect_end().await;
     socket.send(text("2probe")).await;
     socket.expect(packet("3probe")).await;
     socket.send(text("5")).await;
@@ -333,12 +303,11 @@ async fn a_second_socket_during_an_upgrade_is_closed_and_the_first_goes_on() {
 
 #[tokio::test]
 async fn an_upgrade_that_is_begun_and_abandoned_ends_its_session() {
-    let server = server(limited(Limits { idle: Duration::from_secs(1), ..Limits::default() })).await;
+    let server = server(idle_ms(1_000)).await;
     for said in [None, Some(text("2probe")), Some(text("hello")), Some(text("5"))] {
         let session = Polling::join(&server, "").await;
         server.until_waiting(1).await;
-        let mut socket = server.send(handshake(Some(&session.sid))).await;
-        socket.expect(accepted()).await;
+        let mut socket = connected(&server, Some(&session.sid)).await;
         if let Some(said) = said {
             socket.send(said).await;
         }
@@ -350,24 +319,22 @@ async fn an_upgrade_that_is_begun_and_abandoned_ends_its_session() {
 
 #[tokio::test]
 async fn an_upgrade_whose_socket_is_cut_ends_its_session() {
-    let server = server(Settings::default()).await;
+    let server = server(plain()).await;
     let session = Polling::join(&server, "").await;
     server.until_waiting(1).await;
-    let mut socket = server.send(handshake(Some(&session.sid))).await;
-    socket.expect(accepted()).await;
-    drop(socket);
+    drop(connected(&server, Some(&session.sid)).await);
     server.until_waiting(0).await;
     server.send(get(Some(&session.sid))).await.expect(unknown()).await;
 }
 
 #[tokio::test]
 async fn a_stop_closes_every_session_joined_or_not_and_ends_at_once() {
-    let server = server(Settings::default()).await;
-    let mut joined = join(&server, "").await;
-    let bare = open(&server).await;
+    let mut server = server(plain()).await;
+    let mut joined = joined(&server, "").await;
+    let bare = opened(&server).await;
     server.stop();
     joined.expect([&packet("1"), CLOSED].concat()).await;
-    joined.send(frame(0x88, b"")).await;
+    joined.send(masked(0x88, b"")).await;
     joined.expect_end().await;
     bare.expect_end().await;
     server.ended().await;
@@ -375,9 +342,9 @@ async fn a_stop_closes_every_session_joined_or_not_and_ends_at_once() {
 
 #[tokio::test]
 async fn a_stop_does_not_wait_for_a_client_that_does_not_read() {
-    let server = server(Settings::default()).await;
-    let deaf = join(&server, "").await;
-    let payload = "x".repeat(60_000);
+    let mut server = server(plain()).await;
+    let deaf = joined(&server, "").await;
+    let payload = "x".repeat(LARGE);
     for _ in 0..300 {
         server.publish(&payload);
         tokio::task::yield_now().await;
@@ -389,12 +356,12 @@ async fn a_stop_does_not_wait_for_a_client_that_does_not_read() {
 
 #[tokio::test]
 async fn a_connection_over_the_limit_is_refused_and_a_session_that_ended_frees_its_place() {
-    let server = server(limited(Limits { connections: 1, ..Limits::default() })).await;
-    let mut first = join(&server, "").await;
+    let server = server(admitting(1)).await;
+    let mut first = joined(&server, "").await;
     server.send(handshake(None)).await.expect("HTTP/1.1 503 Service Unavailable\r\n").await;
     first.send(text("1")).await;
     first.expect(CLOSED).await;
     first.expect_end().await;
     server.until_waiting(0).await;
-    join(&server, "").await;
+    joined(&server, "").await;
 }
