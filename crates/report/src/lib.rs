@@ -22,6 +22,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use model::results;
 use thiserror::Error;
 
 pub use load::Broken;
@@ -52,14 +53,9 @@ pub enum ReportError {
     /// Nothing to report.
     #[error("no run folder was given; `pushbench run` makes one")]
     NoRuns,
-    /// A folder without a usable manifest is not a run.
-    #[error("{path} is not a run's manifest: {reason}")]
-    Manifest {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// A run cannot be read.
+    #[error(transparent)]
+    Run(#[from] results::ReadError),
     /// A file or folder could not be read.
     #[error("read {path}")]
     Read {
