@@ -5,7 +5,6 @@
 //! the server up: what does not fit its queue is dropped and counted by the hub.
 
 use std::io;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use protocol::frame::{
@@ -17,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::hub::{PublishError, SessionClose, SessionCloseError};
+use crate::listener::accept_each;
 use crate::{Hub, Stop};
 
 /// Messages to the application that may wait for it.
@@ -25,9 +25,6 @@ const CONNECTIONS: usize = 64;
 const READ_BYTES: usize = 16 * 1024;
 /// Queued frames are written together up to this many bytes.
 const WRITE_BYTES: usize = 16 * 1024;
-/// After a failed accept: time for a descriptor to come free.
-const PAUSE: Duration = Duration::from_millis(10);
-const MOST_FAILURES: u32 = 1_000;
 
 /// Serves until `stop`.
 ///
@@ -54,10 +51,17 @@ pub async fn serve_behind(
     if let Some(GivenLog { stream, decoder }) = log {
         connections.spawn(connection(stream, decoder, hub.clone()));
     }
-    tokio::select! {
-        accepted = accept_all(&listener, &hub, &mut connections) => accepted,
-        () = stop.requested() => Ok(()),
-    }
+    accept_each(
+        || listener.accept(),
+        &stop,
+        &mut connections,
+        |(stream, _), connections| {
+            if connections.len() < CONNECTIONS {
+                connections.spawn(connection(stream, decoder(&hub), hub.clone()));
+            }
+        },
+    )
+    .await
 }
 
 /// The connection of an application that has given its log, and may go on publishing.
@@ -105,30 +109,6 @@ enum Came {
 
 fn decoder(hub: &Hub) -> Decoder {
     Decoder::new(FEED_HEAD_LEN + hub.message_bytes())
-}
-
-async fn accept_all(
-    listener: &UnixListener,
-    hub: &Hub,
-    connections: &mut JoinSet<Result<(), FeedError>>,
-) -> io::Result<()> {
-    let mut failures = 0;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                failures = 0;
-                while connections.try_join_next().is_some() {}
-                if connections.len() < CONNECTIONS {
-                    connections.spawn(connection(stream, decoder(hub), hub.clone()));
-                }
-            }
-            Err(error) if failures == MOST_FAILURES => return Err(error),
-            Err(_) => {
-                failures += 1;
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
