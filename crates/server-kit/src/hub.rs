@@ -13,16 +13,14 @@
 //! - `log`: the replay window, in shared segments
 //! - `channel`: a log, how far it is released, and who waits for more
 //! - `subscription`: a cursor
-//! - `shared`: what the handles of a hub share
-//! - `uplink_queue`, `rejections`, `session_close`: messages to the application; rejected connections; sessions that are closed
+//! - `shared`: what the handles of a hub share, such as the queue of messages to the application
+//! - `session_close`: sessions that the application ends
 
 mod channel;
 mod log;
-mod rejections;
 mod session_close;
 mod shared;
 mod subscription;
-mod uplink_queue;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -35,13 +33,11 @@ use crate::settings::{Settings, UplinkTo};
 use crate::tls;
 use channel::Channel;
 pub use log::Run;
-use rejections::Rejections;
 use session_close::SessionCloses;
 pub use session_close::{CloseListener, LONGEST_REASON, SessionClose, SessionCloseError};
-use shared::Shared;
 pub use shared::{Encode, PublishError, UnknownChannel};
+use shared::{Rejections, Shared, UplinkQueue};
 pub use subscription::{Lagged, Subscription};
-use uplink_queue::UplinkQueue;
 
 /// The hub of one server. Clones share it.
 #[derive(Clone)]

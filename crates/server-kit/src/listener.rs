@@ -16,8 +16,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::settings::{Limits, Settings};
-use crate::stream::Stream;
-use crate::{Hub, Stop, graceful_close};
+use crate::stream::{self, Stream};
+use crate::{Hub, Stop};
 
 /// How long connections may take to end after a stop, before they are cut.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -153,7 +153,7 @@ async fn secured<Fut: Future<Output = ()>>(
         Ok(Ok(stream)) => serve(Stream::Tls(Box::new(stream))).await,
         Ok(Err((error, socket))) => {
             door.hub.reject(&format_args!("TLS handshake: {error}"));
-            graceful_close::close(socket).await;
+            stream::close(socket).await;
         }
         Err(_) => door.hub.reject(&"TLS handshake: it did not come in time"),
     }

@@ -10,10 +10,9 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use hyper::Version;
 use tokio::io::AsyncWriteExt as _;
 
-use super::head::{Head, Length};
+use super::response::{Head, Length, Rejection};
 use crate::Stop;
 use crate::heartbeat::Heartbeat;
-use crate::http::response::Rejection;
 use crate::settings::Limits;
 use crate::stream::Stream;
 
