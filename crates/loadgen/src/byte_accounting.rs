@@ -5,9 +5,9 @@
 //! - [`CountingStream`], [`CountingTlsStream`]: streams that pass through what they are given, and count it
 //! - [`Classifier`]: the pure part; bytes of a connection in, an [`Account`](model::byte_account::Account) out
 //! - `byte_counts`: why the layers add up
-//! - `http1`, `head`, `body`, `content`, `event_stream`: HTTP/1.1, from the outside in
+//! - `http1`, `head`, `body`, `event_stream`: HTTP/1.1, from the outside in
 //! - `http2`: HTTP/2, whose streams carry the same content
-//! - `websocket`, `length_prefixed`: frames
+//! - `websocket`: frames
 //! - `engine_io`: packets of Engine.IO and Socket.IO, in polls and frames
 //! - `message`: stamp and payload
 //! - `delay_line`: an added delay on the receiving side
@@ -16,7 +16,6 @@
 mod body;
 mod byte_counts;
 mod classifier;
-mod content;
 mod counting_stream;
 mod delay_line;
 mod engine_io;
@@ -24,7 +23,6 @@ mod event_stream;
 mod head;
 mod http1;
 mod http2;
-mod length_prefixed;
 mod message;
 mod tls;
 mod trace;

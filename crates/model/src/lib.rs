@@ -10,6 +10,7 @@
 //! - [`calendar`]: the date of a wall-clock time
 //! - [`trial`]: a trial's plan, outcome and record
 //! - [`manifest`]: what a run was, and on what machine
+//! - [`results`]: a run's folder, while it runs and packed
 //! - [`warning`]: what a reader of a figure must know
 //! - [`browser`]: what a browser was found to do
 //! - [`close_case`]: what clients see of a WebSocket's end
@@ -24,6 +25,7 @@ pub mod close_case;
 pub mod manifest;
 pub mod publication;
 pub mod quantity;
+pub mod results;
 pub mod scenario;
 pub mod settings;
 pub mod target;

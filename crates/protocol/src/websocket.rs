@@ -1,13 +1,25 @@
-//! WebSocket frames as a server writes them (RFC 6455 §5.2): a message each and unmasked, so the same for every client.
+//! WebSocket frames (RFC 6455 §5.2): headers of either side, and messages as a server writes them, in a frame each and
+//! unmasked, so that they are the same for every client.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 /// The frame is its message's last.
 const FINAL: u8 = 0x80;
-const TEXT: u8 = 0x1;
-const BINARY: u8 = 0x2;
-/// The longest header: two bytes, and eight of length.
-const LONGEST_HEADER: usize = 10;
+/// The first frame of a compressed message (RFC 7692 §6).
+const RSV1: u8 = 0x40;
+const OPCODE: u8 = 0x0f;
+/// Set in the opcodes of control frames.
+const CONTROL: u8 = 0x08;
+const MASKED: u8 = 0x80;
+
+/// Opcode of a frame that goes on with a message.
+pub const CONTINUATION: u8 = 0x0;
+/// Opcode of text.
+pub const TEXT: u8 = 0x1;
+/// Opcode of anything else.
+pub const BINARY: u8 = 0x2;
+/// The longest header: two bytes, eight of length, four of mask.
+pub const LONGEST_HEADER: usize = 14;
 
 /// What a message's bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +28,95 @@ pub enum Kind {
     Text,
     /// Anything, opcode 2.
     Binary,
+}
+
+/// What a frame begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// The first byte: flags and opcode.
+    pub first: u8,
+    /// Bytes of the header itself.
+    pub len: usize,
+    /// Bytes that follow it.
+    pub payload_len: u64,
+    /// The key that they are masked by.
+    pub mask: Option<[u8; 4]>,
+}
+
+impl Header {
+    /// Reads the header that the bytes begin with.
+    ///
+    /// # Errors
+    ///
+    /// While it is not whole: how many bytes are missing at least.
+    pub fn read(bytes: &[u8]) -> Result<Self, usize> {
+        let &[first, second, ..] = bytes else { return Err(2 - bytes.len()) };
+        let (length, mask) = (second & !MASKED, second & MASKED != 0);
+        let mask_at = match length {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        };
+        let len = mask_at + if mask { 4 } else { 0 };
+        let header = bytes.get(..len).ok_or_else(|| len - bytes.len())?;
+        let extended = header[2..mask_at].iter().fold(0, |length, &byte| length << 8 | u64::from(byte));
+        let payload_len = if mask_at == 2 { length.into() } else { extended };
+        Ok(Self { first, len, payload_len, mask: header[mask_at..].first_chunk().copied() })
+    }
+
+    /// What the frame is.
+    pub fn opcode(&self) -> u8 {
+        self.first & OPCODE
+    }
+
+    /// Whether it is a control frame: ping, pong, close.
+    pub fn is_control(&self) -> bool {
+        self.first & CONTROL != 0
+    }
+
+    /// Whether it is its message's last.
+    pub fn is_final(&self) -> bool {
+        self.first & FINAL != 0
+    }
+
+    /// Whether it begins a compressed message.
+    pub fn is_compressed(&self) -> bool {
+        self.first & RSV1 != 0
+    }
+
+    /// What it is if it is a whole message, not compressed.
+    pub fn message(&self) -> Option<Kind> {
+        const WHOLE_TEXT: u8 = FINAL | TEXT;
+        const WHOLE_BINARY: u8 = FINAL | BINARY;
+        match self.first {
+            WHOLE_TEXT => Some(Kind::Text),
+            WHOLE_BINARY => Some(Kind::Binary),
+            _ => None,
+        }
+    }
+}
+
+/// Appends the header of a message of so many bytes in one frame; a client masks it.
+pub fn put_header(kind: Kind, len: usize, mask: Option<[u8; 4]>, out: &mut BytesMut) {
+    let masked = if mask.is_some() { MASKED } else { 0 };
+    out.put_u8(match kind {
+        Kind::Text => FINAL | TEXT,
+        Kind::Binary => FINAL | BINARY,
+    });
+    match len {
+        0..126 => out.put_u8(masked | len as u8),
+        126..65_536 => {
+            out.put_u8(masked | 126);
+            out.put_u16(len as u16);
+        }
+        _ => {
+            out.put_u8(masked | 127);
+            out.put_u64(len as u64);
+        }
+    }
+    if let Some(key) = mask {
+        out.put_slice(&key);
+    }
 }
 
 /// A message in one frame.
@@ -27,22 +128,7 @@ pub fn encode(kind: Kind, message: &[u8]) -> Bytes {
 pub fn encode_parts(kind: Kind, parts: &[&[u8]]) -> Bytes {
     let len = parts.iter().map(|part| part.len()).sum();
     let mut out = BytesMut::with_capacity(LONGEST_HEADER + len);
-    let opcode = match kind {
-        Kind::Text => TEXT,
-        Kind::Binary => BINARY,
-    };
-    out.put_u8(FINAL | opcode);
-    match len {
-        0..126 => out.put_u8(len as u8),
-        126..65_536 => {
-            out.put_u8(126);
-            out.put_u16(len as u16);
-        }
-        _ => {
-            out.put_u8(127);
-            out.put_u64(len as u64);
-        }
-    }
+    put_header(kind, len, None, &mut out);
     parts.iter().for_each(|part| out.put_slice(part));
     out.freeze()
 }
@@ -50,19 +136,11 @@ pub fn encode_parts(kind: Kind, parts: &[&[u8]]) -> Bytes {
 /// The messages in consecutive frames, as [`encode`] makes them; ends where they are cut off.
 pub fn messages(mut frames: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
-        let (header, len) = measure(frames)?;
-        let (message, rest) = frames.get(header..)?.split_at_checked(len)?;
+        let header = Header::read(frames).ok()?;
+        let len = usize::try_from(header.payload_len).ok()?;
+        let (message, rest) = frames[header.len..].split_at_checked(len)?;
         frames = rest;
         Some(message)
-    })
-}
-
-/// The lengths of an unmasked frame's header and payload; none while the header is not whole.
-fn measure(frame: &[u8]) -> Option<(usize, usize)> {
-    Some(match frame.get(1)? & 0x7f {
-        126 => (4, u16::from_be_bytes(*frame.get(2..)?.first_chunk()?).into()),
-        127 => (LONGEST_HEADER, usize::try_from(u64::from_be_bytes(*frame.get(2..)?.first_chunk()?)).ok()?),
-        len => (2, len.into()),
     })
 }
 

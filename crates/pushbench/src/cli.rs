@@ -89,6 +89,9 @@ pub(crate) struct List {
     /// Only the scenarios' names, one a line
     #[arg(long)]
     pub(crate) scenarios: bool,
+    /// The JSON Schema of a trial's record, as trials.jsonl.gz has one a line
+    #[arg(long, conflicts_with_all = ["techniques", "scenarios"])]
+    pub(crate) schema: bool,
 }
 
 /// Arguments of `run`.
@@ -141,6 +144,9 @@ pub(crate) struct Run {
     /// Where run folders are kept [default: results, beside the folder of the scenarios]
     #[arg(long, value_name = "DIR")]
     pub(crate) results: Option<PathBuf>,
+    /// Leave a file for each trial in the run's folder, instead of packing them when the run has ended
+    #[arg(long)]
+    pub(crate) keep_trials: bool,
     /// Keep the results and leave REPORT.md as it is
     #[arg(long)]
     pub(crate) no_report: bool,

@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use clap::CommandFactory as _;
 use model::scenario::{Extent, Runs, Scenario};
 use model::settings::Client;
+use model::trial::TrialRecord;
 use server_kit::lifetime;
 
 use crate::browsers::{client, probe};
@@ -63,6 +64,8 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
 fn list(arguments: &List) -> anyhow::Result<()> {
     let text = if arguments.techniques {
         registry::slugs().join("\n") + "\n"
+    } else if arguments.schema {
+        serde_json::to_string_pretty(&schemars::schema_for!(TrialRecord))? + "\n"
     } else if arguments.scenarios {
         project::all_scenarios(Extent::Full)?.iter().map(|scenario| format!("{}\n", scenario.name)).collect()
     } else {

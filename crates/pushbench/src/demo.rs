@@ -66,8 +66,7 @@ impl Demo {
         for (lane, relay) in state.lanes.iter().zip(relays) {
             let (state, lane, stop) = (state.clone(), lane.clone(), stop.clone());
             servers.spawn(async move {
-                relay.serve(&state, &lane, stop).await;
-                Ok(())
+                relay.serve(&state, &lane, stop).await.context("accept a page's connections to a relay")
             });
         }
         Ok(Self { state, listener, servers, stopper, stop })
@@ -83,8 +82,7 @@ impl Demo {
         let Self { state, listener, mut servers, stopper, stop } = self;
         let publisher = Publisher::start(state.clone())?;
         servers.spawn(async move {
-            site::serve(listener, state, stop).await;
-            Ok(())
+            site::serve(listener, state, stop).await.context("accept a page's connections")
         });
         let served = tokio::select! {
             () = end => Ok(()),

@@ -1,6 +1,6 @@
 //! The files of the web pages, embedded in the program: the page of a trial, the demo, and the clients that both use.
 
-use server_kit::pages::{File, Pages};
+use server_kit::settings::{File, Pages};
 
 use crate::registry::TECHNIQUES;
 

@@ -11,7 +11,7 @@ use model::settings::{
     Compression, HttpVersion, Settings as TrialSettings, ShortPolling, SocketIo, SocketIoTransports,
 };
 use server_kit::hub::Encode;
-use server_kit::pages::File;
+use server_kit::settings::File;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
 

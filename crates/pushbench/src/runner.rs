@@ -80,6 +80,7 @@ impl Runner<'_> {
         if ended == Ended::Done {
             self.manifest.planned_trials = self.store.records().len() as u32;
         }
+        self.store.write_table()?;
         self.store.write_manifest(self.manifest)?;
         Ok(ended)
     }

@@ -1,12 +1,10 @@
 //! A run's folder: manifest, plan, one record and one histogram log a trial, the table for spreadsheets. Every file is
-//! written whole or not at all, as soon as there is something to write, so a run that was killed is readable.
+//! written whole or not at all, as soon as there is something to write, so a run that was killed is readable. A run that has
+//! ended is packed into a few files, in the form that [`model::results`] describes.
 
-mod atomic;
-mod browser_probes;
+mod files;
 pub(crate) mod histograms;
 pub(crate) mod host;
-pub(crate) mod provenance;
-mod runs;
 mod table;
 
 use std::fs;
@@ -15,21 +13,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use model::calendar;
 use model::manifest::{FileVersion, Manifest};
+use model::results::{self, HISTOGRAMS, LOOSE, MANIFEST, PACKED};
 use model::trial::TrialRecord;
-use serde::Serialize;
 
 use crate::plan::{Part, Plan, Trial};
 use crate::search::{CapacitySearch, Found, Next};
 
+use files::{PLAN, read_json, write_atomically, write_json};
 use histograms::Tagged;
-use runs::{MANIFEST, PLAN, TRIALS, files, read_json};
 
-pub(crate) use browser_probes::BrowserProbes;
-pub(crate) use runs::{newest_unfinished, runs};
+pub(crate) use files::{BrowserProbes, newest_unfinished, runs};
 
 const TABLE: &str = "trials.csv";
-const SCHEMA: &str = "trial.schema.json";
-const FLOOR: &str = "socket-ping.hlog";
+const SOCKET_PING: &str = "socket-ping.hlog";
 
 /// A run's folder, and the records that are in it.
 #[derive(Debug)]
@@ -46,7 +42,7 @@ impl Store {
     /// When it cannot be written.
     pub(crate) fn create(results: &Path, manifest: &Manifest, plan: &Plan) -> anyhow::Result<Self> {
         let name = format!("{}-{}", calendar::date(manifest.started_unix_s), file_part(&manifest.host.name));
-        let dir = runs::new_folder(results, &name).with_context(|| {
+        let dir = files::new_folder(results, &name).with_context(|| {
             format!(
                 "make a run's folder in {}; name a folder that can be written with --results",
                 results.display()
@@ -61,9 +57,8 @@ impl Store {
     }
 
     fn furnish(&self, manifest: &Manifest, plan: &Plan) -> anyhow::Result<()> {
-        fs::create_dir(self.dir.join(TRIALS)).with_context(|| self.writing(TRIALS))?;
-        self.write_json(PLAN, plan)?;
-        self.write_json(SCHEMA, &schemars::schema_for!(TrialRecord))?;
+        fs::create_dir(self.dir.join(LOOSE)).with_context(|| self.writing(LOOSE))?;
+        write_json(&self.dir.join(PLAN), plan)?;
         self.write_manifest(manifest)
     }
 
@@ -71,8 +66,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When one of its files is missing or broken.
+    /// When one of its files is missing or broken, or when the run has ended.
     pub(crate) fn open(dir: &Path) -> anyhow::Result<(Self, Manifest, Plan)> {
+        if results::is_packed(dir) {
+            bail!("the run in {} has ended and is packed: nothing is left to run", dir.display());
+        }
         for file in [MANIFEST, PLAN] {
             let path = dir.join(file);
             let version: FileVersion = read_json(&path).with_context(|| {
@@ -83,7 +81,7 @@ impl Store {
         let manifest: Manifest = read_json(&dir.join(MANIFEST))?;
         let plan: Plan = read_json(&dir.join(PLAN))?;
         let mut records = Vec::new();
-        for path in files(&dir.join(TRIALS), "json")? {
+        for path in results::files(&dir.join(LOOSE), "json")? {
             records.push(read_json(&path).with_context(|| {
                 format!(
                     "take up {}; remove a record that is broken, and its trial is run again",
@@ -166,15 +164,53 @@ impl Store {
     ) -> anyhow::Result<()> {
         let mut record = record;
         if !histograms.is_empty() {
-            let name = format!("{TRIALS}/{stem}.hlog");
+            let name = format!("{LOOSE}/{stem}.hlog");
             let log = histograms::to_log(histograms, record.started_unix_s, record.took_ns)?;
             self.write(&name, &log)?;
             record.histograms = Some(name);
         }
-        self.write_json(&format!("{TRIALS}/{stem}.json"), &record)?;
+        write_json(&self.dir.join(format!("{LOOSE}/{stem}.json")), &record)?;
         self.records.push(record);
+        Ok(())
+    }
+
+    /// Writes the table of all records.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub(crate) fn write_table(&self) -> anyhow::Result<()> {
         let table = table::csv(&self.records).with_context(|| self.writing(TABLE))?;
         self.write(TABLE, &table)
+    }
+
+    /// Packs the folder of a run that has ended: all records into one file, all histograms into another. The loose files and
+    /// the plan go last, so that the run is whole at any moment.
+    ///
+    /// # Errors
+    ///
+    /// When a log cannot be read or a file cannot be written; the loose files are then still there.
+    pub(crate) fn pack(&mut self) -> anyhow::Result<()> {
+        self.records.sort_by_key(|record| (record.index, record.started_unix_s));
+        let mut log =
+            String::from("#[pushbench: nanoseconds of CLOCK_MONOTONIC; tag: <trial>/<histogram>]\n");
+        let pings = Some(SOCKET_PING.to_owned()).filter(|name| self.dir.join(name).exists());
+        for name in pings.iter().chain(self.records.iter().filter_map(|record| record.histograms.as_ref())) {
+            let text = fs::read_to_string(self.dir.join(name));
+            let text = text.with_context(|| format!("read {}", self.dir.join(name).display()))?;
+            for tagged in text.lines().filter_map(|line| line.strip_prefix("Tag=")) {
+                log += &format!("Tag={}\n", results::packed_tag(name, tagged));
+            }
+        }
+        self.write(HISTOGRAMS, log.as_bytes())?;
+        let packed = results::pack(&self.records).with_context(|| self.writing(PACKED))?;
+        self.write(PACKED, &packed)?;
+        for file in [PLAN, SOCKET_PING] {
+            // What is packed is read from there; a rest is only in the way.
+            let _ = fs::remove_file(self.dir.join(file));
+        }
+        fs::remove_dir_all(self.dir.join(LOOSE))
+            .with_context(|| format!("remove {}", self.dir.join(LOOSE).display()))
     }
 
     /// A record's histograms.
@@ -192,20 +228,21 @@ impl Store {
     ///
     /// When it cannot be written.
     pub(crate) fn write_manifest(&self, manifest: &Manifest) -> anyhow::Result<()> {
-        self.write_json(MANIFEST, manifest)
+        write_json(&self.dir.join(MANIFEST), manifest)
     }
 
-    /// Keeps the floor's pings, and returns them with all that were kept before.
+    /// Keeps the socket pings, and returns them with all that were kept before.
     ///
     /// # Errors
     ///
     /// When they cannot be read or written.
     pub(crate) fn keep_socket_ping(&self, pings: &Tagged, at_unix_s: u64) -> anyhow::Result<Tagged> {
-        let mut all = if self.dir.join(FLOOR).exists() { self.read_log(FLOOR)? } else { Tagged::new() };
+        let mut all =
+            if self.dir.join(SOCKET_PING).exists() { self.read_log(SOCKET_PING)? } else { Tagged::new() };
         for (tag, histogram) in pings {
             histograms::merge(&mut all, tag, histogram)?;
         }
-        self.write(FLOOR, &histograms::to_log(&all, at_unix_s, 0)?)?;
+        self.write(SOCKET_PING, &histograms::to_log(&all, at_unix_s, 0)?)?;
         Ok(all)
     }
 
@@ -215,14 +252,8 @@ impl Store {
         histograms::from_log(&log).with_context(|| format!("read {}", path.display()))
     }
 
-    fn write_json(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
-        let mut text = serde_json::to_string_pretty(value).with_context(|| self.writing(name))?;
-        text.push('\n');
-        self.write(name, text.as_bytes())
-    }
-
     fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        atomic::write(&self.dir.join(name), bytes).with_context(|| self.writing(name))
+        write_atomically(&self.dir.join(name), bytes).with_context(|| self.writing(name))
     }
 
     fn writing(&self, name: &str) -> String {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use model::results::ReadError;
 use thiserror::Error;
 
 use crate::marker_sections::MarkerError;
@@ -13,14 +14,9 @@ pub enum ReportError {
     /// Nothing to report.
     #[error("no run folder was given; `pushbench run` makes one")]
     NoRuns,
-    /// A folder without a usable manifest is not a run.
-    #[error("{path} is not a run's manifest: {reason}")]
-    Manifest {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// A run cannot be read.
+    #[error(transparent)]
+    Run(#[from] ReadError),
     /// A file or folder could not be read.
     #[error("read {path}")]
     Read {

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hdrhistogram::serialization::Deserializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use model::browser::BrowserFindings;
 use model::close_case::CloseCases;
-use model::manifest::{FileVersion, Manifest};
+use model::manifest::Manifest;
+pub use model::results::Broken;
+use model::results::{self, ReadError, Results, StoredTrial};
 use model::trial::TrialRecord;
 use serde::de::DeserializeOwned;
 
@@ -43,35 +44,27 @@ pub struct Trial {
     pub samples: BTreeMap<String, Sample>,
 }
 
-/// A record that could not be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    /// The record, also when it is its log that is broken: a run is resumed by the records that are there.
-    pub path: PathBuf,
-    /// What is wrong with it, or with its log.
-    pub reason: String,
-}
-
 /// Reads one run.
 ///
 /// # Errors
 ///
 /// When the manifest is missing, unreadable or of another schema version, or when the folder of trials is unreadable.
 pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
-    let manifest = manifest(&dir.join("manifest.json"))?;
-    let (mut trials, mut broken) = (Vec::new(), Vec::new());
-    for path in record_paths(&dir.join("trials"))? {
-        match trial(dir, &path, &manifest) {
+    let Results { manifest, trials: stored, mut broken } = results::read(dir)?;
+    let mut trials = Vec::new();
+    for stored in stored {
+        match trial(stored, &manifest) {
             Ok(trial) => trials.push(trial),
             Err(problem) => broken.push(problem),
         }
     }
-    let findings = record_paths(&dir.join("browsers"))?.into_iter().map(|path| once_in_a_run(&path));
+    broken.sort_by(|a, b| a.path.cmp(&b.path));
+    let findings =
+        results::files(&dir.join("browsers"), "json")?.into_iter().map(|path| once_in_a_run(&path));
     let findings = readable(findings, &mut broken);
     let close_cases =
         Some(dir.join("close-cases.json")).filter(|path| path.exists()).map(|path| once_in_a_run(&path));
     let close_cases = readable(close_cases.into_iter(), &mut broken).pop();
-    trials.sort_by(|a, b| (a.record.index, &a.record.key).cmp(&(b.record.index, &b.record.key)));
     Ok((Run { name: folder_name(dir), dir: dir.to_owned(), manifest, findings, close_cases, broken }, trials))
 }
 
@@ -81,14 +74,10 @@ pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
 ///
 /// When its manifest is missing, unreadable or of another schema version.
 pub fn check(dir: &Path) -> Result<(), ReportError> {
-    manifest(&dir.join("manifest.json")).map(drop)
-}
-
-fn manifest(path: &Path) -> Result<Manifest, ReportError> {
+    let path = dir.join(results::MANIFEST);
     let text =
-        fs::read_to_string(path).map_err(|source| ReportError::Read { path: path.to_owned(), source })?;
-    let problem = |reason| ReportError::Manifest { path: path.to_owned(), reason };
-    parse(&text).map_err(problem)
+        fs::read_to_string(&path).map_err(|source| ReportError::Read { path: path.clone(), source })?;
+    results::parse::<Manifest>(&text).map(drop).map_err(|reason| ReadError::Manifest { path, reason }.into())
 }
 
 /// `.` and links have no name of their own, so the name is that of the real folder.
@@ -97,27 +86,10 @@ fn folder_name(dir: &Path) -> String {
     real.file_name().map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// The records' paths, sorted; none when nothing has ended yet.
-fn record_paths(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
-    let unreadable = |source| ReportError::Read { path: folder.to_owned(), source };
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
 /// What was looked at once in a run, beside its trials.
 fn once_in_a_run<T: DeserializeOwned>(path: &Path) -> Result<T, Broken> {
     let problem = |reason| Broken { path: path.to_owned(), reason };
-    parse(&fs::read_to_string(path).map_err(|error| problem(error.to_string()))?).map_err(problem)
+    results::parse(&fs::read_to_string(path).map_err(|error| problem(error.to_string()))?).map_err(problem)
 }
 
 fn readable<T>(read: impl Iterator<Item = Result<T, Broken>>, broken: &mut Vec<Broken>) -> Vec<T> {
@@ -131,20 +103,19 @@ fn readable<T>(read: impl Iterator<Item = Result<T, Broken>>, broken: &mut Vec<B
     kept
 }
 
-fn trial(dir: &Path, path: &Path, manifest: &Manifest) -> Result<Trial, Broken> {
-    let problem = |reason| Broken { path: path.to_owned(), reason };
-    let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    let record: TrialRecord = parse(&text).map_err(problem)?;
-    let samples = match &record.histograms {
-        Some(log) => samples(&dir.join(log)).map_err(|reason| problem(format!("its log {log}: {reason}")))?,
-        None => BTreeMap::new(),
-    };
-    let mut trial = Trial { run: 0, record, samples };
+fn trial(stored: StoredTrial, manifest: &Manifest) -> Result<Trial, Broken> {
+    let StoredTrial { path, record, histograms } = stored;
+    let mut deserializer = Deserializer::new();
+    let decoded = histograms.into_iter().map(|(tag, base64)| {
+        let sample = Sample::decode(&mut deserializer, &base64);
+        sample.map_err(|reason| format!("histogram {tag}: {reason}")).map(|sample| (tag, sample))
+    });
+    let log = record.histograms.as_deref().unwrap_or_default();
+    let read = decoded.collect::<Result<_, _>>().map_err(|reason| format!("its log {log}: {reason}"));
+    let problem = |reason| Broken { path: path.clone(), reason };
+    let mut trial = Trial { run: 0, samples: read.map_err(problem)?, record };
     trial.note_missing();
-    match trial.contradiction(manifest) {
-        Some(reason) => Err(problem(reason)),
-        None => Ok(trial),
-    }
+    trial.contradiction(manifest).map_or(Ok(trial), |reason| Err(problem(reason)))
 }
 
 impl Trial {
@@ -181,31 +152,4 @@ impl Trial {
         let missing = ["delivery", "service"].into_iter().find(lacks).filter(|_| delivered)?;
         Some(format!("events were delivered and there is no {missing} histogram"))
     }
-}
-
-/// Checks the version first: a file of another version may have other fields.
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let text_of = |error: serde_json::Error| error.to_string();
-    let version: FileVersion = serde_json::from_str(text).map_err(text_of)?;
-    version.check().map_err(|error| error.to_string())?;
-    serde_json::from_str(text).map_err(text_of)
-}
-
-/// Every histogram of a `.hlog`, by its tag. Only recorded values are kept: a whole run's arrays would be 1 GB.
-fn samples(path: &Path) -> Result<BTreeMap<String, Sample>, String> {
-    let log = fs::read(path).map_err(|error| error.to_string())?;
-    let mut deserializer = Deserializer::new();
-    let mut samples = BTreeMap::new();
-    for entry in IntervalLogIterator::new(&log) {
-        let LogEntry::Interval(interval) =
-            entry.map_err(|error| format!("not a histogram log: {error:?}"))?
-        else {
-            continue;
-        };
-        let tag = interval.tag().map_or("", |tag| tag.as_str()).to_owned();
-        let sample = Sample::decode(&mut deserializer, interval.encoded_histogram())
-            .map_err(|reason| format!("histogram {tag}: {reason}"))?;
-        samples.insert(tag, sample);
-    }
-    Ok(samples)
 }

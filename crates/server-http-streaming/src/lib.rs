@@ -7,12 +7,78 @@
 //!
 //! - [`ndjson`]: a line a message
 //! - [`sse`]: Server-Sent Events (WHATWG HTML §9.2)
-//! - `format`: what differs between them
-//! - `chunk_writer`: the stream on plain HTTP/1.1
-//! - `body`: the same as a body for hyper
+//! - `events`: a subscription's events, as chunks on plain HTTP/1.1 or as a body for hyper
 
-mod body;
-mod chunk_writer;
-mod format;
+mod events;
 pub mod ndjson;
 pub mod sse;
+
+use std::io;
+use std::marker::PhantomData;
+
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use server_kit::gzip::{Encoded, Encoding};
+use server_kit::http::{self, Connection, Endpoint, FastPath, Head, Next, Peer, PlainRequest, Rejection};
+use server_kit::settings::Compression;
+use server_kit::{Hub, Settings, Stop, Subscription};
+use tokio::net::TcpListener;
+
+use events::{EventBody, Events, Format};
+
+async fn serve<F: Format>(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
+    let streams = Streams::<F> {
+        head: Head::new(&http::answer(F::MEDIA_TYPE, Encoding::Identity, ())),
+        hub: hub.clone(),
+        settings: settings.clone(),
+        stop: stop.clone(),
+        format: PhantomData,
+    };
+    http::serve_fast(listener, hub, &settings, stop, streams).await
+}
+
+struct Streams<F> {
+    head: Head,
+    hub: Hub,
+    settings: Settings,
+    stop: Stop,
+    format: PhantomData<F>,
+}
+
+impl<F: Format> Streams<F> {
+    fn events(&self, subscription: Subscription) -> Events<F> {
+        Events::new(F::preamble(&self.settings), subscription, self.settings.heartbeat)
+    }
+}
+
+impl<F: Format> Endpoint for Streams<F> {
+    const PATH: &'static str = protocol::paths::STREAM;
+    type Body = Encoded<EventBody<F>>;
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        _: &Connection,
+    ) -> Result<Response<Self::Body>, Rejection> {
+        let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
+        let resume = F::resume(http::resume(&request)?, header);
+        let no_number = || Rejection::BadRequest("last-event-id takes a whole number".to_owned());
+        let subscription = self.hub.subscribe(resume.ok_or_else(no_number)?)?;
+        let encoding = Encoding::new(self.settings.transport.compression, request.headers());
+        let body = EventBody::new(self.events(subscription), self.stop.clone());
+        Ok(http::answer(F::MEDIA_TYPE, encoding, Encoded::new(body, encoding)))
+    }
+}
+
+impl<F: Format> FastPath for Streams<F> {
+    type Parsed = Subscription;
+
+    fn parse(&self, plain: &PlainRequest<'_>) -> Option<Subscription> {
+        let resume = plain.resume().filter(|_| self.settings.transport.compression == Compression::None)?;
+        self.hub.subscribe(F::resume(resume, |name| plain.header(name))?).ok()
+    }
+
+    async fn respond(&self, subscription: Subscription, peer: &mut Peer) -> io::Result<Next> {
+        self.events(subscription).write_to(peer, &self.head).await
+    }
+}

@@ -6,25 +6,15 @@
 use std::io;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
-use hyper::header::HeaderValue;
-use hyper::{Request, Response};
-use protocol::{Resume, Start};
-use server_kit::gzip::{Encoded, Encoding};
-use server_kit::http::{self, Connection, Endpoint, FastPath, Head, Next, Peer, PlainRequest, Rejection};
-use server_kit::settings::Compression;
-use server_kit::{Hub, Lagged, Settings, Stop, Subscription};
+use protocol::{Resume, Start, sse};
+use server_kit::{Hub, Lagged, Settings, Stop};
 use tokio::net::TcpListener;
 
-use crate::body::Events;
-use crate::chunk_writer::ChunkWriter;
-use crate::format::Format;
-
-const LAST_EVENT_ID: &str = "last-event-id";
+use crate::events::Format;
 
 /// The message as an event: `id` and `data`.
 pub fn encode(seq: u64, message: &Bytes) -> Bytes {
-    protocol::sse::encode(seq, message)
+    sse::encode(seq, message)
 }
 
 /// Serves until `stop`, which ends the streams.
@@ -33,73 +23,30 @@ pub fn encode(seq: u64, message: &Bytes) -> Bytes {
 ///
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
-    let head = Head::new(&http::answer(protocol::sse::MEDIA_TYPE, Encoding::Identity, ()));
-    let sources = Sources { head, hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
-    http::serve_fast(listener, hub, &settings, stop, sources).await
+    crate::serve::<Sse>(listener, hub, settings, stop).await
 }
 
-struct Sources {
-    head: Head,
-    hub: Hub,
-    settings: Settings,
-    stop: Stop,
-}
-
-impl Endpoint for Sources {
-    const PATH: &'static str = protocol::paths::STREAM;
-    type Body = Encoded<Events<Sse>>;
-
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        _: &Connection,
-    ) -> Result<Response<Self::Body>, Rejection> {
-        let id = request.headers().get(LAST_EVENT_ID).map(HeaderValue::as_bytes);
-        let no_number = || Rejection::BadRequest("last-event-id takes a whole number".to_owned());
-        let resume = with_last_event_id(http::resume(&request)?, id).ok_or_else(no_number)?;
-        let subscription = self.hub.subscribe(resume)?;
-        let body = Events::new(self.retry(), subscription, self.settings.heartbeat, self.stop.clone());
-        let encoding = Encoding::new(self.settings.transport.compression, request.headers());
-        Ok(http::answer(protocol::sse::MEDIA_TYPE, encoding, Encoded::new(body, encoding)))
-    }
-}
-
-impl FastPath for Sources {
-    type Parsed = Subscription;
-
-    fn parse(&self, plain: &PlainRequest<'_>) -> Option<Subscription> {
-        let resume = plain.resume().filter(|_| self.settings.transport.compression == Compression::None)?;
-        self.hub.subscribe(with_last_event_id(resume, plain.header(LAST_EVENT_ID))?).ok()
-    }
-
-    async fn respond(&self, subscription: Subscription, peer: &mut Peer) -> io::Result<Next> {
-        ChunkWriter::<Sse>::new(peer, subscription, self.settings.heartbeat)
-            .run(&self.head, self.retry())
-            .await
-    }
-}
-
-impl Sources {
-    fn retry(&self) -> Option<Bytes> {
-        let retry_ms = self.settings.retry.as_millis() as u64;
-        (retry_ms > 0).then(|| protocol::sse::encode_retry(retry_ms))
-    }
-}
-
-/// None where the id is no number. An empty one is no id: a client is not to send it so, but some do.
-fn with_last_event_id(mut resume: Resume, id: Option<&[u8]>) -> Option<Resume> {
-    if let Some(id) = id.filter(|id| !id.is_empty()) {
-        resume.start = Start::After(std::str::from_utf8(id).ok()?.parse().ok()?);
-    }
-    Some(resume)
-}
-
-pub(crate) struct Sse;
+struct Sse;
 
 impl Format for Sse {
-    const HEARTBEAT: &'static [u8] = protocol::sse::HEARTBEAT;
+    const MEDIA_TYPE: &'static str = sse::MEDIA_TYPE;
+    const HEARTBEAT: &'static [u8] = sse::HEARTBEAT;
+
+    fn preamble(settings: &Settings) -> Option<Bytes> {
+        let retry_ms = settings.retry.as_millis() as u64;
+        (retry_ms > 0).then(|| sse::encode_retry(retry_ms))
+    }
+
+    /// An empty id is none: a client is not to send it so, but some do.
+    fn resume<'a>(query: Resume, header: impl Fn(&str) -> Option<&'a [u8]>) -> Option<Resume> {
+        let start = match header("last-event-id").filter(|id| !id.is_empty()) {
+            Some(id) => Start::After(std::str::from_utf8(id).ok()?.parse().ok()?),
+            None => query.start,
+        };
+        Some(Resume { start, ..query })
+    }
 
     fn too_slow(lagged: Lagged) -> Bytes {
-        protocol::sse::encode_comment(&lagged.to_string())
+        sse::encode_comment(&lagged.to_string())
     }
 }

@@ -1,11 +1,10 @@
 //! The feed: the Unix socket by which the application hands over its events, and takes the subscribers' messages.
 //!
-//! Frames both ways, each a channel and a message ([`protocol::frame`]), or the word that ends the sessions. Several may be connected; all may publish. What
+//! Frames both ways, each a channel and a message ([`protocol::frame`]), or the frame that ends the sessions. Several may be connected; all may publish. What
 //! subscribers send to the application goes to the connection that was made first and is still open. It never holds
 //! the server up: what does not fit its queue is dropped and counted by the hub.
 
 use std::io;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use protocol::frame::{
@@ -17,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::hub::{PublishError, SessionClose, SessionCloseError};
+use crate::listener::accept_each;
 use crate::{Hub, Stop};
 
 /// Messages to the application that may wait for it.
@@ -25,9 +25,6 @@ const CONNECTIONS: usize = 64;
 const READ_BYTES: usize = 16 * 1024;
 /// Queued frames are written together up to this many bytes.
 const WRITE_BYTES: usize = 16 * 1024;
-/// After a failed accept: time for a descriptor to come free.
-const PAUSE: Duration = Duration::from_millis(10);
-const MOST_FAILURES: u32 = 1_000;
 
 /// Serves until `stop`.
 ///
@@ -54,10 +51,17 @@ pub async fn serve_behind(
     if let Some(GivenLog { stream, decoder }) = log {
         connections.spawn(connection(stream, decoder, hub.clone()));
     }
-    tokio::select! {
-        accepted = accept_all(&listener, &hub, &mut connections) => accepted,
-        () = stop.requested() => Ok(()),
-    }
+    accept_each(
+        || listener.accept(),
+        &stop,
+        &mut connections,
+        |(stream, _), connections| {
+            if connections.len() < CONNECTIONS {
+                connections.spawn(connection(stream, decoder(&hub), hub.clone()));
+            }
+        },
+    )
+    .await
 }
 
 /// The connection of an application that has given its log, and may go on publishing.
@@ -107,30 +111,6 @@ fn decoder(hub: &Hub) -> Decoder {
     Decoder::new(FEED_HEAD_LEN + hub.message_bytes())
 }
 
-async fn accept_all(
-    listener: &UnixListener,
-    hub: &Hub,
-    connections: &mut JoinSet<Result<(), FeedError>>,
-) -> io::Result<()> {
-    let mut failures = 0;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                failures = 0;
-                while connections.try_join_next().is_some() {}
-                if connections.len() < CONNECTIONS {
-                    connections.spawn(connection(stream, decoder(hub), hub.clone()));
-                }
-            }
-            Err(error) if failures == MOST_FAILURES => return Err(error),
-            Err(_) => {
-                failures += 1;
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
-}
-
 #[derive(Debug, thiserror::Error)]
 enum FeedError {
     #[error(transparent)]
@@ -139,10 +119,10 @@ enum FeedError {
     Oversize(#[from] Oversize),
     #[error("a feed frame is too short to name its channel")]
     Short,
-    #[error("a dismissal holds no code or reason")]
-    NoDismissal,
+    #[error("a frame that ends the sessions holds no code or reason")]
+    NoClose,
     #[error(transparent)]
-    Dismiss(#[from] SessionCloseError),
+    Close(#[from] SessionCloseError),
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
@@ -169,7 +149,7 @@ async fn publish_all(
     loop {
         while let Some(body) = decoder.next_body()? {
             match decode_feed(body).ok_or(FeedError::Short)? {
-                (DISMISSAL, word) => dismiss(&word, hub)?,
+                (DISMISSAL, body) => close_sessions(&body, hub)?,
                 (LOG, _) => return Ok(Came::Log),
                 (channel, message) => _ = hub.publish(channel, BytesMut::from(&message[..]))?,
             }
@@ -181,9 +161,9 @@ async fn publish_all(
     }
 }
 
-fn dismiss(word: &[u8], hub: &Hub) -> Result<(), FeedError> {
-    let (code, reason) = decode_dismissal(word).ok_or(FeedError::NoDismissal)?;
-    Ok(hub.dismiss(SessionClose { code, reason: reason.to_owned() })?)
+fn close_sessions(body: &[u8], hub: &Hub) -> Result<(), FeedError> {
+    let (code, reason) = decode_dismissal(body).ok_or(FeedError::NoClose)?;
+    Ok(hub.close_sessions(SessionClose { code, reason: reason.to_owned() })?)
 }
 
 async fn write_all(

@@ -6,24 +6,19 @@
 //!
 //! # Layout
 //!
-//! - `http1`, `http2`: a connection of that version, from its first byte to its last
-//! - `connection`: what an answer can ask of its connection
-//! - `fast_path`: what nearly all requests are, without hyper
-//! - `reclaim_on_drop`: a connection's stream in a library's hands, and back
-//! - `prefixed_stream`: a stream some bytes of which were read already
+//! - `endpoint`: how a request gets to the technique, and what its answer can ask of the connection
 //! - `response`: response heads, and rejections
-//! - `endpoint`: how a request gets to the technique
+//! - `http1`, `http2`: a connection of that version, from its first byte to its last
+//! - `fast_path`: what nearly all requests are, without hyper; `peer`: their connection
+//! - `reclaim_on_drop`: a connection's stream in a library's hands, and back
 //! - `pages`: pages of a browser's trial
-//! - `messages`: `POST /messages`
 
-mod connection;
 mod endpoint;
 mod fast_path;
 mod http1;
 mod http2;
-mod messages;
 mod pages;
-mod prefixed_stream;
+mod peer;
 mod reclaim_on_drop;
 mod response;
 
@@ -39,11 +34,11 @@ use crate::settings::HttpVersion;
 use crate::stream::Stream;
 use crate::{Hub, Settings, Stop, tls};
 
-pub use connection::Connection;
-pub use endpoint::{Endpoint, Reach};
-pub use fast_path::{FastPath, Head, Next, Peer, PlainRequest};
+pub use endpoint::{Connection, Endpoint, Reach};
+pub use fast_path::{FastPath, PlainRequest};
+pub use peer::{Next, Peer};
 pub use reclaim_on_drop::ReclaimOnDrop;
-pub use response::{NO_STORE, Rejection, answer, no_content, resume};
+pub use response::{Head, NO_STORE, Rejection, answer, no_content, resume};
 
 /// Serves until `stop`: open requests are answered by their endpoint, which hears the stop itself, and connections
 /// closed; all that is bounded by [`listener::GRACE`].

@@ -13,16 +13,14 @@
 //! - `log`: the replay window, in shared segments
 //! - `channel`: a log, how far it is released, and who waits for more
 //! - `subscription`: a cursor
-//! - `shared`: what the handles of a hub share
-//! - `uplink_queue`, `rejections`, `session_close`: messages to the application; rejected connections; sessions that are closed
+//! - `shared`: what the handles of a hub share, such as the queue of messages to the application
+//! - `session_close`: sessions that the application ends
 
 mod channel;
 mod log;
-mod rejections;
 mod session_close;
 mod shared;
 mod subscription;
-mod uplink_queue;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -35,13 +33,11 @@ use crate::settings::{Settings, UplinkTo};
 use crate::tls;
 use channel::Channel;
 pub use log::Run;
-use rejections::Rejections;
 use session_close::SessionCloses;
 pub use session_close::{CloseListener, LONGEST_REASON, SessionClose, SessionCloseError};
-use shared::Shared;
 pub use shared::{Encode, PublishError, UnknownChannel};
+use shared::{Rejections, Shared, UplinkQueue};
 pub use subscription::{Lagged, Subscription};
-use uplink_queue::UplinkQueue;
 
 /// The hub of one server. Clones share it.
 #[derive(Clone)]
@@ -65,7 +61,7 @@ impl Hub {
             skipped: AtomicU64::new(0),
             uplink_queue: UplinkQueue::default(),
             rejections: Rejections::default(),
-            dismissals: SessionCloses::default(),
+            session_closes: SessionCloses::default(),
             is_json: OnceLock::new(),
         };
         let channels = (0..limits.channels).map(|_| OnceLock::new()).collect();
@@ -126,19 +122,19 @@ impl Hub {
         Ok(Subscription::new(self.shared.clone(), channel.clone(), resume.start))
     }
 
-    /// Ends all WebSocket sessions of now: each sends a close frame with this code and reason. Other techniques take no
-    /// notice, since they have nothing to say it with.
+    /// Ends all WebSocket sessions of now: each sends a close frame with this code and reason. Other techniques have no
+    /// such frame, and ignore it.
     ///
     /// # Errors
     ///
-    /// As [`SessionClose::check`]; nobody is dismissed then.
-    pub fn dismiss(&self, dismissal: SessionClose) -> Result<(), SessionCloseError> {
-        self.shared.dismissals.give(dismissal)
+    /// As [`SessionClose::check`]; no session ends then.
+    pub fn close_sessions(&self, close: SessionClose) -> Result<(), SessionCloseError> {
+        self.shared.session_closes.send(close)
     }
 
-    /// How a session hears that it is [dismissed](Self::dismiss) from now on.
-    pub fn dismissed(&self) -> CloseListener {
-        self.shared.dismissals.ear()
+    /// By which a session learns that the application [ends](Self::close_sessions) it from now on.
+    pub fn close_listener(&self) -> CloseListener {
+        self.shared.session_closes.subscribe()
     }
 
     /// Events that subscribers skipped since they had fallen out of the replay window.

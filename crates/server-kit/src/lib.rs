@@ -11,30 +11,23 @@
 //! - [`listener`]: accepts, up to the limit, and waits for its connections at the end
 //! - [`polling`]: the polling servers, short and long
 //! - [`http`]: the connection loop of the HTTP servers
-//! - [`pages`]: pages beside a technique, and the server's clock for them
 //! - [`gzip`]: bodies, compressed for clients that accept it
 //! - [`feed`]: the Unix socket by which the application hands over events
 //! - [`heartbeat`]: when a quiet connection is due for a sign of life
 //! - [`wake_gated`]: futures that are polled only after they were woken
-//! - [`stream`]: a connection's bytes, whatever carries them
+//! - [`stream`]: a connection's bytes, whatever carries them, and its graceful close
 //! - [`tls`]: the certificate, and what the server agrees to
-//! - [`graceful_close`]: closes a connection so that its last bytes are read
-//! - `testing`, with the feature of this name: literal bytes to a server and back
 
 pub mod feed;
-pub mod graceful_close;
 pub mod gzip;
 pub mod heartbeat;
 pub mod http;
 pub mod hub;
 pub mod lifetime;
 pub mod listener;
-pub mod pages;
 pub mod polling;
 pub mod settings;
 pub mod stream;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
 pub mod tls;
 pub mod wake_gated;
 

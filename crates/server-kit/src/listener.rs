@@ -16,8 +16,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::settings::{Limits, Settings};
-use crate::stream::Stream;
-use crate::{Hub, Stop, graceful_close};
+use crate::stream::{self, Stream};
+use crate::{Hub, Stop};
 
 /// How long connections may take to end after a stop, before they are cut.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -66,11 +66,25 @@ where
     F: Fn(Stream, Admission) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
+    let gate = Gate::new(door.limits.connections);
     let mut tasks = JoinSet::new();
-    let accepted = tokio::select! {
-        accepted = accept_all(&listener, &door, stop, &mut tasks, serve) => accepted,
-        () = stop.requested() => Ok(()),
-    };
+    let accepted = accept_each(
+        || listener.accept(),
+        stop,
+        &mut tasks,
+        |(socket, _), tasks| {
+            let Some(admission) = gate.admit() else { return };
+            match &door.tls {
+                _ if prepare(&socket, door.limits.idle).is_err() => return,
+                None => tasks.spawn(serve(Stream::Plain(socket), admission)),
+                Some(tls) => tasks.spawn(secured(socket, tls.clone(), door.clone(), stop.clone(), {
+                    let serve = serve.clone();
+                    move |stream| serve(stream, admission)
+                })),
+            };
+        },
+    );
+    let accepted = accepted.await;
     drop(listener);
     let all_ended = async { while tasks.join_next().await.is_some() {} };
     // Those that are left are cut when the set is dropped.
@@ -78,36 +92,35 @@ where
     accepted
 }
 
-async fn accept_all<F, Fut>(
-    listener: &TcpListener,
-    door: &Door,
+/// Calls `begin` with each connection that `accept` yields, until `stop`. The tasks that it starts are removed as they end.
+///
+/// # Errors
+///
+/// When accepting fails a thousand times in a row.
+pub async fn accept_each<T, R, A>(
+    accept: impl Fn() -> A,
     stop: &Stop,
-    tasks: &mut JoinSet<()>,
-    serve: F,
+    tasks: &mut JoinSet<R>,
+    mut begin: impl FnMut(T, &mut JoinSet<R>),
 ) -> io::Result<()>
 where
-    F: Fn(Stream, Admission) -> Fut + Clone + Send + 'static,
-    Fut: Future<Output = ()> + Send + 'static,
+    R: 'static,
+    A: Future<Output = io::Result<T>>,
 {
-    let gate = Gate::new(door.limits.connections);
     let mut failures = 0;
     loop {
-        match listener.accept().await {
-            Ok((socket, _)) => {
+        let accepted = tokio::select! {
+            accepted = accept() => accepted,
+            () = stop.requested() => return Ok(()),
+        };
+        match accepted {
+            Ok(connection) => {
                 failures = 0;
                 while tasks.try_join_next().is_some() {}
-                let Some(admission) = gate.admit() else { continue };
-                match &door.tls {
-                    _ if prepare(&socket, door.limits.idle).is_err() => continue,
-                    None => tasks.spawn(serve(Stream::Plain(socket), admission)),
-                    Some(tls) => tasks.spawn(secured(socket, tls.clone(), door.clone(), stop.clone(), {
-                        let serve = serve.clone();
-                        move |stream| serve(stream, admission)
-                    })),
-                };
+                begin(connection, tasks);
             }
             Err(error) if failures == MOST_FAILURES => return Err(error),
-            // A peer that gave up, or no descriptor free: the next may fare better.
+            // The peer has disconnected, or no descriptor is free: the next accept may succeed.
             Err(_) => {
                 failures += 1;
                 sleep(PAUSE).await;
@@ -140,7 +153,7 @@ async fn secured<Fut: Future<Output = ()>>(
         Ok(Ok(stream)) => serve(Stream::Tls(Box::new(stream))).await,
         Ok(Err((error, socket))) => {
             door.hub.reject(&format_args!("TLS handshake: {error}"));
-            graceful_close::close(socket).await;
+            stream::close(socket).await;
         }
         Err(_) => door.hub.reject(&"TLS handshake: it did not come in time"),
     }

@@ -1,20 +1,31 @@
-//! A connection's bytes, whatever carries them: TCP, TLS over it, or a stream of an HTTP/2 connection.
+//! A connection's bytes, whatever carries them: TCP, TLS over it, or a stream of an HTTP/2 connection; and how it is closed
+//! so that its last bytes are read.
+//!
+//! A socket that is closed while input is unread is reset, and the peer may lose what was sent last: the reason
+//! why. So the write side is shut down first (with TLS's `close_notify`, RFC 8446 §6.1, where there is TLS), and the
+//! input is drained for a bounded time (RFC 9112 §9.6).
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 /// Room for a read, on the stack: a quiet connection holds none.
 const READ_BYTES: usize = 4 * 1024;
+/// How long a peer may take to close, too.
+const LONGEST: Duration = Duration::from_secs(1);
+/// The most that is read meanwhile.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// Bytes both ways.
 #[derive(Debug)]
@@ -105,4 +116,22 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         forward!(self.get_mut(), poll_shutdown, cx)
     }
+}
+
+/// Ends a connection on which nothing is left to be said. A socket says so by being closed; TLS has to.
+pub async fn end(stream: Stream) {
+    match stream {
+        Stream::Plain(socket) => drop(socket),
+        layered => close(layered).await,
+    }
+}
+
+/// Shuts down the write side, then reads and drops what still comes: until the peer closes, for a second, or 16 MiB.
+pub async fn close(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let drain = async {
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(MOST_BYTES), &mut tokio::io::sink()).await
+    };
+    // However the wait ends, the connection is dropped now.
+    let _ = timeout(LONGEST, drain).await;
 }

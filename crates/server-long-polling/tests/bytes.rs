@@ -1,169 +1,129 @@
-//! Literal requests to the long-polling server and its literal answers.
+//! Literal requests to the long-polling server and its literal replies, on HTTP/1.1 and HTTP/2.
 
 use std::time::{Duration, Instant};
 
 use server_kit::Settings;
-use server_kit::settings::Limits;
-use server_kit::testing::{DATE, Running, message, numbered, start};
 use server_long_polling::{encode, serve};
+use test_support::exchange::*;
+use test_support::exchanges;
+use test_support::http::{NOTHING, get, last, lines, post, rejected};
+use test_support::http2::{self, DATA, END_STREAM, HEADERS, preface};
+use test_support::server::{Peer, Running, greeting, line, message, on_http2, plain, replaying, start};
 
-const NOTHING: &str = "HTTP/1.1 204 No Content\r\ncache-control: no-store\r\ndate: DATE\r\n\r\n";
+const HOLD: Duration = Duration::from_millis(50);
 
 async fn server(settings: Settings) -> Running {
     start(encode, settings, serve).await
 }
 
-fn get(target: &str) -> String {
-    format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n")
+fn brief() -> Settings {
+    Settings { hold: HOLD, ..plain() }
 }
 
-fn ok(body: &str) -> String {
-    let len = body.len();
-    reply(&format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ncache-control: no-store\r\ncontent-length: {len}\r\ndate: DATE\r\n\r\n{body}"
-    ))
-}
+exchanges! { server;
+    a_poll_is_held_until_there_is_an_event(plain()):
+        open(get("/events?channel=0&after=0")), Waiting(1), publish("one"),
+        expect(lines("[\"0000000100000000000000010000000000000002\",\"one\"]\n"));
 
-fn reply(text: &str) -> String {
-    text.replace("DATE", DATE)
-}
+    everything_that_is_there_goes_into_one_answer_at_once(plain()):
+        publish("one"), publish("two"),
+        open(get("/events?after=0")), expect(lines(&(line(1, "one") + &line(2, "two"))));
 
-#[tokio::test]
-async fn a_poll_is_held_until_there_is_an_event() {
-    let server = server(Settings::default()).await;
-    let mut peer = server.send(get("/events?channel=0&after=0")).await;
-    server.until_waiting(1).await;
-    server.publish("one");
-    peer.expect(ok("[\"0000000100000000000000010000000000000002\",\"one\"]\n")).await;
-}
+    /// A target in absolute form (RFC 9112 §3.2.2) is not plain, so that hyper answers, from then on.
+    a_request_that_is_not_plain_is_answered_by_the_same_bytes(brief()):
+        open(get("http://x/events?after=0")), expect(NOTHING),
+        send(get("/events?after=0")), Waiting(1), publish("one"), expect(lines(&line(1, "one")));
 
-#[tokio::test]
-async fn everything_that_is_there_goes_into_one_answer_at_once() {
-    let server = server(Settings::default()).await;
-    server.publish("one");
-    server.publish("two");
-    let mut peer = server.send(get("/events?after=0")).await;
-    peer.expect(ok(&format!("{}\n{}\n", numbered(1, "one"), numbered(2, "two")))).await;
-}
+    requests_that_come_together_are_answered_one_behind_another(plain()):
+        publish("one"),
+        open([get("/events?after=0"), get("/events?after=1"), get("/nothing")].concat()),
+        expect(lines(&line(1, "one"))),
+        Waiting(1), publish("two"), expect(lines(&line(2, "two"))),
+        expect("HTTP/1.1 404 Not Found\r\n");
 
-/// A target in absolute form (RFC 9112 §3.2.2) is nothing plain, so that hyper answers, from then on.
-#[tokio::test]
-async fn a_request_that_is_not_plain_is_answered_by_the_same_bytes() {
-    let server = server(Settings { hold: Duration::from_millis(50), ..Settings::default() }).await;
-    let mut peer = server.send(get("http://x/events?after=0")).await;
-    peer.expect(reply(NOTHING)).await;
-    peer.send(get("/events?after=0")).await;
-    server.until_waiting(1).await;
-    server.publish("one");
-    peer.expect(ok(&(numbered(1, "one") + "\n"))).await;
-}
+    a_stop_is_heard_between_requests_that_came_together(plain()):
+        open(get("/events?after=0").repeat(40)), Waiting(1),
+        publish("one"), Stop, expect(lines(&line(1, "one"))), End;
 
-#[tokio::test]
-async fn requests_that_come_together_are_answered_one_behind_another() {
-    let server = server(Settings::default()).await;
-    server.publish("one");
-    let requests = [get("/events?after=0"), get("/events?after=1"), get("/nothing")].concat();
-    let mut peer = server.send(requests).await;
-    peer.expect(ok(&(numbered(1, "one") + "\n"))).await;
-    server.until_waiting(1).await;
-    server.publish("two");
-    peer.expect(ok(&(numbered(2, "two") + "\n"))).await;
-    peer.expect("HTTP/1.1 404 Not Found\r\n").await;
-}
+    a_poll_that_falls_out_of_the_window_while_it_is_held_gets_what_it_missed(replaying(2)):
+        open(get("/events")), Waiting(1), publish_times(5, "x"),
+        expect("HTTP/1.1 410 Gone\r\n"), until("too slow, missed 3\n"),
+        send(get("/events?after=4")), expect(lines(&line(5, "x")));
 
-#[tokio::test]
-async fn a_stop_is_heard_between_requests_that_came_together() {
-    let server = server(Settings::default()).await;
-    let mut peer = server.send(get("/events?after=0").repeat(40)).await;
-    server.until_waiting(1).await;
-    server.publish("one");
-    server.stop();
-    peer.expect(ok(&(numbered(1, "one") + "\n"))).await;
-    peer.expect_end().await;
-}
+    a_greeting_answers_a_fresh_poll_at_once(greeting()):
+        open(get("/events")), expect(lines(&"x".repeat(93)).trim_end_matches('x')),
+        expect("[\"0000000000000000000000000000000000000000\",{\"content\":\"welcome\",\"timestamp\":");
 
-#[tokio::test]
-async fn a_poll_that_falls_out_of_the_window_while_it_is_held_is_told_so() {
-    let limits = Limits { replay_events: 2, ..Limits::default() };
-    let server = server(Settings { limits, ..Settings::default() }).await;
-    let mut peer = server.send(get("/events")).await;
-    server.until_waiting(1).await;
-    for _ in 0..5 {
-        server.publish("x");
-    }
-    peer.expect("HTTP/1.1 410 Gone\r\n").await;
-    peer.until(b"too slow, missed 3\n").await;
-    peer.send(get("/events?after=4")).await;
-    peer.expect(ok(&(numbered(5, "x") + "\n"))).await;
+    a_client_that_was_away_too_long_gets_what_it_missed(replaying(2)):
+        publish_times(6, "x"),
+        open(get("/events?after=1")), expect(rejected("410 Gone", "", "too slow, missed 3"));
+
+    a_message_posted_beside_a_held_poll_answers_it(plain()):
+        open(get("/events?after=0")), Waiting(1),
+        open(post("/messages", message("up"))), expect(NOTHING),
+        On(0), expect(lines(&line(1, "up")));
+
+    a_client_that_goes_away_is_not_held_any_longer(plain()):
+        open(get("/events")), Waiting(1), Leave, Waiting(0);
+
+    a_stop_answers_held_polls_that_there_is_nothing(plain()):
+        open(get("/events")), Waiting(1), Stop, expect(last(NOTHING)), End, Ended;
+
+    a_request_on_http2_is_answered_that_there_is_nothing_after_the_hold(on_http2(brief())):
+        open([preface(), http2::get(1, "/events")].concat()), Answer(1, http2::NO_CONTENT);
 }
 
 #[tokio::test]
 async fn a_poll_without_an_event_is_answered_after_the_hold() {
-    let hold = Duration::from_millis(50);
-    let server = server(Settings { hold, ..Settings::default() }).await;
+    let server = server(brief()).await;
     let begun = Instant::now();
     let mut peer = server.send(get("/events?after=0")).await;
-    peer.expect(reply(NOTHING)).await;
-    assert!(begun.elapsed() >= hold);
+    peer.expect(NOTHING).await;
+    assert!(begun.elapsed() >= HOLD);
     server.publish("one");
     peer.send(get("/events?after=0")).await;
-    peer.expect(ok(&(numbered(1, "one") + "\n"))).await;
+    peer.expect(lines(&line(1, "one"))).await;
+}
+
+/// Polls on two streams of a connection.
+async fn held_on_http2(server: &Running) -> Peer {
+    let requests = [preface(), http2::get(1, "/events"), http2::get(3, "/events")].concat();
+    let peer = server.send(requests).await;
+    server.until_waiting(2).await;
+    peer
 }
 
 #[tokio::test]
-async fn a_greeting_answers_a_fresh_poll_at_once() {
-    let server = server(Settings { greeting: true, ..Settings::default() }).await;
-    let head = ok(&"x".repeat(93));
-    let mut peer = server.send(get("/events")).await;
-    peer.expect(&head[..head.len() - 93]).await;
-    peer.expect("[\"0000000000000000000000000000000000000000\",{\"content\":\"welcome\",\"timestamp\":")
-        .await;
-}
-
-#[tokio::test]
-async fn a_client_that_was_away_too_long_is_told_what_it_missed() {
-    let limits = Limits { replay_events: 2, ..Limits::default() };
-    let server = server(Settings { limits, ..Settings::default() }).await;
-    for _ in 0..6 {
-        server.publish("x");
+async fn requests_that_are_held_on_one_connection_are_all_answered_by_an_event() {
+    let server = server(on_http2(plain())).await;
+    let mut peer = held_on_http2(&server).await;
+    server.publish("one");
+    let mut answered = Vec::new();
+    for _ in 0..4 {
+        let frame = peer.stream_frame().await;
+        if frame.kind == HEADERS {
+            assert_eq!(&frame.payload[..1], http2::OK);
+        } else {
+            let payload = line(1, "one").into_bytes();
+            assert_eq!((frame.kind, frame.flags, frame.payload), (DATA, END_STREAM, payload));
+            answered.push(frame.stream);
+        }
     }
-    let mut peer = server.send(get("/events?after=1")).await;
-    peer.expect(reply(
-        "HTTP/1.1 410 Gone\r\ncontent-type: text/plain\r\ncache-control: no-store\r\ncontent-length: 19\r\ndate: DATE\r\n\r\ntoo slow, missed 3\n",
-    ))
-    .await;
+    answered.sort_unstable();
+    assert_eq!(answered, [1, 3]);
 }
 
 #[tokio::test]
-async fn a_message_posted_beside_a_held_poll_answers_it() {
-    let server = server(Settings::default()).await;
-    let mut poll = server.send(get("/events?after=0")).await;
-    server.until_waiting(1).await;
-    let body = String::from_utf8(message("up").to_vec()).unwrap();
-    let len = body.len();
-    let mut post = server
-        .send(format!("POST /messages HTTP/1.1\r\nhost: x\r\ncontent-length: {len}\r\n\r\n{body}"))
-        .await;
-    post.expect(reply(NOTHING)).await;
-    poll.expect(ok(&(numbered(1, "up") + "\n"))).await;
-}
-
-#[tokio::test]
-async fn a_client_that_goes_away_is_not_held_any_longer() {
-    let server = server(Settings::default()).await;
-    let peer = server.send(get("/events")).await;
-    server.until_waiting(1).await;
-    drop(peer);
-    server.until_waiting(0).await;
-}
-
-#[tokio::test]
-async fn a_stop_answers_held_polls_that_there_is_nothing() {
-    let server = server(Settings::default()).await;
-    let mut peer = server.send(get("/events")).await;
-    server.until_waiting(1).await;
+async fn a_stop_answers_what_is_held_on_http2() {
+    let server = server(on_http2(plain())).await;
+    let mut peer = held_on_http2(&server).await;
     server.stop();
-    peer.expect(reply(NOTHING).replace("\r\ndate", "\r\nconnection: close\r\ndate")).await;
-    peer.expect_end().await;
-    server.ended().await;
+    let mut answered = [0; 2];
+    for stream in &mut answered {
+        let frame = peer.stream_frame().await;
+        assert_eq!((frame.kind, &frame.payload[..1]), (HEADERS, http2::NO_CONTENT));
+        *stream = frame.stream;
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, [1, 3]);
 }

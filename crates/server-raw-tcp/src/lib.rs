@@ -12,7 +12,7 @@ use std::io;
 use bytes::Bytes;
 use server_kit::listener::{self, Admission, Door};
 use server_kit::stream::Stream;
-use server_kit::{Hub, Settings, Stop, graceful_close};
+use server_kit::{Hub, Settings, Stop, stream};
 use tokio::net::TcpListener;
 
 use session::Session;
@@ -42,6 +42,6 @@ async fn connection(
 ) {
     match admission {
         Admission::Admitted(_place) => Session::new(stream, hub).run(idle, &stop).await,
-        Admission::Full(_) => graceful_close::end(stream).await,
+        Admission::Full(_) => stream::end(stream).await,
     }
 }

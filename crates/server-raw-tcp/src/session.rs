@@ -9,7 +9,7 @@ use protocol::Resume;
 use protocol::frame::{Decoder, Oversize};
 use server_kit::hub::{PublishError, UnknownChannel};
 use server_kit::stream::Stream;
-use server_kit::{Hub, Lagged, Run, Stop, graceful_close};
+use server_kit::{Hub, Lagged, Run, Stop, stream};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
@@ -57,10 +57,10 @@ impl Session {
             self.hub.reject_broken_tls(error);
         }
         match end.last_frame() {
-            None => graceful_close::end(self.stream).await,
+            None => stream::end(self.stream).await,
             Some(reason) => {
                 if self.stream.write_all(&reason).await.is_ok() {
-                    graceful_close::close(self.stream).await;
+                    stream::close(self.stream).await;
                 }
             }
         }

@@ -13,7 +13,7 @@ use hyper::header::UPGRADE;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use server_kit::http::{Connection, ReclaimOnDrop, Rejection};
 use server_kit::stream::Stream;
-use server_kit::{Hub, Stop, Stopper, graceful_close};
+use server_kit::{Hub, Stop, Stopper, stream};
 use socketioxide::socket::Sid;
 use tokio::time::timeout;
 
@@ -126,7 +126,7 @@ impl<L: Library> Engine<L> {
             Some((id, session)) => match self.upgrades.begin(id) {
                 Some((upgrade, probe)) => Begun::ByPolls { id, session, upgrade, probe },
                 // The session has its WebSocket already; as the reference does.
-                None => return connection.upgrade(|stream, _| graceful_close::close(stream)),
+                None => return connection.upgrade(|stream, _| stream::close(stream)),
             },
             None => Begun::Not,
         };
@@ -165,7 +165,7 @@ impl<L: Library> Taking<L> {
         let (lent, returned) = ReclaimOnDrop::new(stream, read, &self.hub);
         self.host.library.take(SplicedStream::new(lent, session, probe, first, self.closed), handshake);
         if let Ok(stream) = returned.await {
-            graceful_close::close(stream).await;
+            stream::close(stream).await;
         }
         // Half upgraded, it would neither be polled nor closed: the library minds only behind hyper's upgrade.
         self.host.end_polling(id).await;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use server_kit::graceful_close;
+use server_kit::stream;
 use server_kit::stream::Stream;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
@@ -33,9 +33,9 @@ pub(crate) async fn say(mut socket: impl Socket, end: End) {
         }
         // The answer to the client's close is queued; if it cannot be sent, there is nobody to tell.
         (None, End::Closed) => _ = timeout(LONGEST, socket.flush()).await,
-        (None, _) => return graceful_close::end(socket.into_stream()).await,
+        (None, _) => return stream::end(socket.into_stream()).await,
     }
-    graceful_close::close(socket.into_stream()).await;
+    stream::close(socket.into_stream()).await;
 }
 
 /// Ends the connection once the client has closed, too (RFC 6455 §7.1.1). Firefox, which finds the connection ended before
@@ -45,11 +45,11 @@ async fn part(mut socket: impl Socket, end: &End) {
         let answered = async { while socket.next().await.is_ok() {} };
         // However the wait ends, the connection does now.
         let _ = timeout(ANSWER, answered).await;
-        return graceful_close::close(socket.into_stream()).await;
+        return stream::close(socket.into_stream()).await;
     }
     let mut stream = socket.into_stream();
     let _ = timeout(ANSWER, silence(&mut stream)).await;
-    graceful_close::close(stream).await;
+    stream::close(stream).await;
 }
 
 async fn silence(stream: &mut Stream) {

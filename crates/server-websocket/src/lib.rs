@@ -11,7 +11,7 @@
 //! | 1008 | what the client sent is not a message of this application |
 //! | 1009 | a message is over the limit, inflated or as it came |
 //! | 1013 | `too slow, missed N`: the subscriber fell out of the replay window and may try again later |
-//! | any other that may be sent | the application [dismissed](Hub::dismiss) the sessions with it |
+//! | any other that may be sent | the application [ended](Hub::close_sessions) the sessions with it |
 //!
 //! # Cost
 //!

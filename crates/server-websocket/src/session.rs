@@ -28,15 +28,15 @@ pub(crate) struct Session {
     kind: Kind,
     message_bytes: usize,
     heartbeat: Heartbeat,
-    dismissed: CloseListener,
+    close_listener: CloseListener,
 }
 
 impl Session {
     pub(crate) fn new(hub: Hub, channel: u32, subscription: Subscription, settings: &Settings) -> Self {
         let heartbeat = Heartbeat::new(settings.heartbeat);
         let (kind, message_bytes) = (kind(settings.frames), settings.limits.message_bytes);
-        let dismissed = hub.dismissed();
-        Self { hub, channel, subscription, kind, message_bytes, heartbeat, dismissed }
+        let close_listener = hub.close_listener();
+        Self { hub, channel, subscription, kind, message_bytes, heartbeat, close_listener }
     }
 
     /// Runs the session to its end, compressed if that was agreed on. `read` was read from the stream behind the
@@ -70,7 +70,7 @@ impl Session {
             socket.send(greeting).await?;
         }
         // Two locks less for each event.
-        let mut ended = WakeGated::new(ended(stop, self.dismissed.clone()));
+        let mut ended = WakeGated::new(ended(stop, self.close_listener.clone()));
         let mut runs = 0;
         loop {
             // Events first, since they are what wakes a session; but events that never end must hold up neither what the
@@ -93,10 +93,10 @@ impl Session {
 }
 
 /// Resolves once the server has the session end.
-async fn ended(stop: &Stop, mut dismissed: CloseListener) -> End {
+async fn ended(stop: &Stop, mut close_listener: CloseListener) -> End {
     tokio::select! {
         () = stop.requested() => End::Stopped,
-        dismissal = dismissed.heard() => End::SessionClose(dismissal),
+        close = close_listener.recv() => End::SessionClose(close),
     }
 }
 

@@ -1,8 +1,19 @@
-//! Skips tests that need what this machine does not have: a browser, Node, nginx, network namespaces.
+//! What tests share.
 //!
-//! A skipped test is named on standard error. `PUSHBENCH_REQUIRE` lists, separated by commas, what must not be missing; a
+//! - [`server`]: a server under test, and clients that know nothing but bytes
+//! - [`exchange`]: tests as tables of literal bytes
+//! - [`http`], [`http2`], [`websocket`]: literal requests, replies and frames
+//!
+//! The functions here skip tests that need what this machine does not have: a browser, Node, nginx, network namespaces. A
+//! skipped test is named on standard error. `PUSHBENCH_REQUIRE` lists, separated by commas, what must not be missing; a
 //! test that needs it fails then. `PUSHBENCH_SKIPPED` names a file to which each skip appends a line, so that a script can
 //! count skipped tests, which the test harness counts as passed.
+
+pub mod exchange;
+pub mod http;
+pub mod http2;
+pub mod server;
+pub mod websocket;
 
 use std::fmt::Display;
 use std::fs::OpenOptions;
@@ -42,6 +53,22 @@ pub fn program(name: &str) -> Result<(), String> {
     let version = Command::new(name).arg("--version").stdin(Stdio::null()).output();
     let is_installed = version.is_ok_and(|output| output.status.success());
     is_installed.then_some(()).ok_or_else(|| format!("{name} is missing; install {name}"))
+}
+
+/// Whether the current test runs in a process of its own, as one that looks at the whole process must. If it does not,
+/// it is run in one, and must pass there.
+pub fn is_alone() -> bool {
+    const ALONE: &str = "PUSHBENCH_TEST_ALONE";
+    if env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let name = thread::current().name().unwrap_or("unnamed").to_owned();
+    let program = env::current_exe().expect("this program");
+    let ended = Command::new(program).args(["--exact", &name, "--nocapture"]).env(ALONE, "1").output();
+    let ended = ended.expect("this program starts again");
+    let printed = String::from_utf8_lossy(&ended.stdout);
+    assert!(printed.contains("1 passed"), "{printed}{}", String::from_utf8_lossy(&ended.stderr));
+    false
 }
 
 /// The test's binary and its name, which the harness gives to the thread.

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use model::byte_account::{Account, Layers};
+use model::trial::Direction;
 
 /// What crossed the sockets of one load thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +44,14 @@ pub(super) enum Layer {
     Control,
     TlsHandshake,
     TlsRecords,
+}
+
+/// The layers of one direction.
+pub(super) fn layers_of(account: &mut Account, direction: Direction) -> &mut Layers {
+    match direction {
+        Direction::Up => &mut account.up,
+        Direction::Down => &mut account.down,
+    }
 }
 
 /// Takes in bytes that nothing is known of yet.

@@ -2,10 +2,12 @@
 //!
 //! Pure: no I/O and no clock. Whose bytes they are often only the other direction tells, so both are taken in here.
 
-use model::byte_account::Account;
+use model::byte_account::{Account, Layers};
+use model::trial::Direction;
+use protocol::frame::FRAMING_LEN;
 
-use super::byte_counts::arrive;
-use super::length_prefixed::{self, LengthPrefixed};
+use super::byte_counts::{Layer, arrive, layers_of, settle, split_at_most};
+use super::message::{Meter, settle_whole};
 use super::{http1, http2};
 
 /// What a connection speaks from its first byte on.
@@ -42,8 +44,8 @@ impl Classifier {
             Protocol::Http => Spoken::Http(http1::Connection::new()),
             Protocol::Http2 => Spoken::Http2(http2::Connection::new()),
             Protocol::RawTcp => Spoken::RawTcp {
-                up: LengthPrefixed::beginning_with(length_prefixed::Body::Hello),
-                down: LengthPrefixed::beginning_with(length_prefixed::Body::Message),
+                up: LengthPrefixed::beginning_with(FrameBody::Hello),
+                down: LengthPrefixed::beginning_with(FrameBody::Message),
             },
         };
         Self { spoken }
@@ -51,31 +53,100 @@ impl Classifier {
 
     /// Takes in bytes that the client wrote to the socket.
     pub fn up(&mut self, bytes: &[u8], account: &mut Account) {
-        arrive(&mut account.up, bytes.len());
-        self.attribute_up(bytes, account);
+        self.take(Direction::Up, bytes, account);
     }
 
     /// Takes in bytes that the client read from the socket.
     pub fn down(&mut self, bytes: &[u8], account: &mut Account) {
-        arrive(&mut account.down, bytes.len());
-        self.attribute_down(bytes, account);
+        self.take(Direction::Down, bytes, account);
     }
 
-    /// As [`Self::up`], for bytes that are in the account already, as `unfinished`: what a TLS record held.
-    pub fn attribute_up(&mut self, bytes: &[u8], account: &mut Account) {
+    pub(super) fn take(&mut self, direction: Direction, bytes: &[u8], account: &mut Account) {
+        arrive(layers_of(account, direction), bytes.len());
+        self.attribute(direction, bytes, account);
+    }
+
+    /// As [`Self::take`], for bytes that are in the account already, as `unfinished`: what a TLS record held.
+    pub(super) fn attribute(&mut self, direction: Direction, bytes: &[u8], account: &mut Account) {
         match &mut self.spoken {
-            Spoken::Http(connection) => connection.up(bytes, account),
-            Spoken::RawTcp { up, .. } => up.take(bytes, &mut account.up),
-            Spoken::Http2(connection) => connection.up(bytes, account),
+            Spoken::Http(connection) => connection.take(direction, bytes, account),
+            Spoken::Http2(connection) => connection.take(direction, bytes, account),
+            Spoken::RawTcp { up, down } => {
+                let frames = if direction == Direction::Up { up } else { down };
+                frames.take(bytes, layers_of(account, direction));
+            }
+        }
+    }
+}
+
+/// Takes in a stream of frames of raw TCP: four bytes of length, then a message. The client's first is its hello.
+#[derive(Debug)]
+struct LengthPrefixed {
+    next: FrameBody,
+    prefix: [u8; FRAMING_LEN],
+    prefix_len: usize,
+    /// Bytes of the frame that are still to come, once its prefix is whole.
+    left: Option<u64>,
+    message: Meter,
+}
+
+/// What the next frame holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FrameBody {
+    Hello,
+    Message,
+}
+
+impl LengthPrefixed {
+    fn beginning_with(first: FrameBody) -> Self {
+        let prefix = [0; FRAMING_LEN];
+        Self { next: first, prefix, prefix_len: 0, left: None, message: Meter::new() }
+    }
+
+    fn take(&mut self, mut bytes: &[u8], layers: &mut Layers) {
+        while !bytes.is_empty() {
+            bytes = match self.left {
+                Some(left) => self.take_body(left, bytes, layers),
+                None => self.take_prefix(bytes, layers),
+            };
         }
     }
 
-    /// As [`Self::down`], for bytes that are in the account already, as `unfinished`: what a TLS record held.
-    pub fn attribute_down(&mut self, bytes: &[u8], account: &mut Account) {
-        match &mut self.spoken {
-            Spoken::Http(connection) => connection.down(bytes, account),
-            Spoken::RawTcp { down, .. } => down.take(bytes, &mut account.down),
-            Spoken::Http2(connection) => connection.down(bytes, account),
+    fn take_prefix<'a>(&mut self, bytes: &'a [u8], layers: &mut Layers) -> &'a [u8] {
+        let (part, rest) = split_at_most(bytes, (FRAMING_LEN - self.prefix_len) as u64);
+        self.prefix[self.prefix_len..][..part.len()].copy_from_slice(part);
+        self.prefix_len += part.len();
+        if self.prefix_len == FRAMING_LEN {
+            self.prefix_len = 0;
+            self.keep_on(u64::from(u32::from_be_bytes(self.prefix)), layers);
+        }
+        rest
+    }
+
+    fn take_body<'a>(&mut self, left: u64, bytes: &'a [u8], layers: &mut Layers) -> &'a [u8] {
+        let (data, rest) = split_at_most(bytes, left);
+        if data.len() as u64 == left && self.message.is_empty() && self.next == FrameBody::Message {
+            settle_whole(data, FRAMING_LEN as u64, layers);
+            self.left = None;
+        } else {
+            self.message.push(data);
+            self.keep_on(left - data.len() as u64, layers);
+        }
+        rest
+    }
+
+    /// Goes on with the frame if more of it must come, else ends it.
+    fn keep_on(&mut self, left: u64, layers: &mut Layers) {
+        self.left = (left > 0).then_some(left);
+        if left > 0 {
+            return;
+        }
+        let framing = FRAMING_LEN as u64;
+        match std::mem::replace(&mut self.next, FrameBody::Message) {
+            FrameBody::Hello => settle(layers, Layer::Handshake, self.message.take_len() + framing),
+            FrameBody::Message => {
+                self.message.settle(framing, layers);
+            }
         }
     }
 }

@@ -148,10 +148,7 @@ impl<S: AsyncWrite + Unpin, O: Observer + Unpin> AsyncWrite for CountingStream<S
 
 impl Observer for Classifier {
     fn observe(&mut self, direction: Direction, bytes: &[u8], account: &mut Account) {
-        match direction {
-            Direction::Up => self.up(bytes, account),
-            Direction::Down => self.down(bytes, account),
-        }
+        self.take(direction, bytes, account);
     }
 }
 

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use memchr::memchr_iter;
 
 use super::body::Framing;
-use super::content::{MediaType, is_coded};
+use super::body::{MediaType, is_coded};
 
 /// A head that is longer is none.
 const LONGEST: usize = 64 * 1024;

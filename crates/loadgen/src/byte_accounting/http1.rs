@@ -6,10 +6,11 @@
 use std::collections::VecDeque;
 
 use model::byte_account::{Account, Layers};
+use model::trial::Direction;
 
+use super::body::Content;
 use super::body::{Body, Framing, Progress};
-use super::byte_counts::{Layer, settle};
-use super::content::Content;
+use super::byte_counts::{Layer, layers_of, settle};
 use super::engine_io::Carried;
 use super::head::{Collected, HeadBuffer, Method, Request, Response, read_request, read_response};
 use super::websocket::Frames;
@@ -17,8 +18,8 @@ use super::websocket::Frames;
 /// Attributes the bytes of one connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    up: Direction,
-    down: Direction,
+    up: Half,
+    down: Half,
     /// Requests that are not answered yet.
     exchanges: VecDeque<Exchange>,
     /// The head of Engine.IO's POST whose packets are coming: its length.
@@ -28,7 +29,7 @@ pub(super) struct Connection {
 }
 
 #[derive(Debug)]
-struct Direction {
+struct Half {
     head: HeadBuffer,
     state: State,
     /// What Engine.IO's packets in the latest body were so far.
@@ -66,34 +67,21 @@ enum Exchange {
 
 impl Connection {
     pub(super) fn new() -> Self {
-        Self {
-            up: Direction::new(),
-            down: Direction::new(),
-            exchanges: VecDeque::new(),
-            posted: None,
-            polled: None,
-        }
+        Self { up: Half::new(), down: Half::new(), exchanges: VecDeque::new(), posted: None, polled: None }
     }
 
-    pub(super) fn up(&mut self, bytes: &[u8], account: &mut Account) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            rest = match self.up.take(rest, &mut account.up) {
-                Some(rest) => rest,
-                None => self.take_request(rest, account),
+    pub(super) fn take(&mut self, direction: Direction, mut bytes: &[u8], account: &mut Account) {
+        while !bytes.is_empty() {
+            let half = if direction == Direction::Up { &mut self.up } else { &mut self.down };
+            bytes = match (half.take(bytes, layers_of(account, direction)), direction) {
+                (Some(rest), _) => rest,
+                (None, Direction::Up) => self.take_request(bytes, account),
+                (None, Direction::Down) => self.take_response(bytes, account),
             };
-            self.settle_posted(account);
-        }
-    }
-
-    pub(super) fn down(&mut self, bytes: &[u8], account: &mut Account) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            rest = match self.down.take(rest, &mut account.down) {
-                Some(rest) => rest,
-                None => self.take_response(rest, account),
-            };
-            self.settle_polled(account);
+            match direction {
+                Direction::Up => self.settle_posted(account),
+                Direction::Down => self.settle_polled(account),
+            }
         }
     }
 
@@ -234,7 +222,7 @@ impl Connection {
     }
 }
 
-impl Direction {
+impl Half {
     fn new() -> Self {
         Self { head: HeadBuffer::default(), state: State::Head, carried: Carried::default() }
     }

@@ -19,32 +19,32 @@
 //! - `frames`: where frames begin and end
 //! - `block`: header blocks, from HEADERS to the last CONTINUATION
 //! - `hpack`, `huffman`: what a block says
-//! - `streams`, `half`: requests and their answers, and one side of either
+//! - `streams`: requests and their answers
 
 mod block;
 mod frames;
-mod half;
 mod hpack;
 mod huffman;
 mod streams;
 
 use model::byte_account::Account;
+use model::trial::Direction;
 
-use super::byte_counts::{Layer, settle};
+use super::byte_counts::{Layer, layers_of, settle};
 use block::BlockReader;
-use frames::{Frame, FrameReader, HEADER_LEN, Kind, Malformed, PREFACE, Piece, Side};
+use frames::{Frame, FrameReader, HEADER_LEN, Kind, Malformed, PREFACE, Piece};
 use streams::Streams;
 
 /// Attributes the bytes of one connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    up: Direction,
-    down: Direction,
+    up: Readers,
+    down: Readers,
     streams: Streams,
 }
 
 #[derive(Debug)]
-struct Direction {
+struct Readers {
     frames: FrameReader,
     blocks: BlockReader,
 }
@@ -52,89 +52,100 @@ struct Direction {
 impl Connection {
     pub(super) fn new() -> Self {
         Self {
-            up: Direction::new(FrameReader::behind_preface()),
-            down: Direction::new(FrameReader::new()),
+            up: Readers::new(FrameReader::behind_preface()),
+            down: Readers::new(FrameReader::new()),
             streams: Streams::default(),
         }
     }
 
-    pub(super) fn up(&mut self, bytes: &[u8], account: &mut Account) {
-        self.take(Side::Up, bytes, account);
-    }
-
-    pub(super) fn down(&mut self, bytes: &[u8], account: &mut Account) {
-        self.take(Side::Down, bytes, account);
-    }
-
-    fn take(&mut self, side: Side, mut bytes: &[u8], account: &mut Account) {
-        while let Some(piece) = self.direction(side).frames.next(&mut bytes) {
-            if self.take_piece(side, piece, account).is_err() {
-                self.direction(side).frames.lose();
+    pub(super) fn take(&mut self, direction: Direction, mut bytes: &[u8], account: &mut Account) {
+        while let Some(piece) = self.readers(direction).frames.next(&mut bytes) {
+            if self.take_piece(direction, piece, account).is_err() {
+                self.readers(direction).frames.lose();
             }
         }
     }
 
-    fn direction(&mut self, side: Side) -> &mut Direction {
-        match side {
-            Side::Up => &mut self.up,
-            Side::Down => &mut self.down,
+    fn readers(&mut self, direction: Direction) -> &mut Readers {
+        match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
         }
     }
 
-    fn take_piece(&mut self, side: Side, piece: Piece<'_>, account: &mut Account) -> Result<(), Malformed> {
+    fn take_piece(
+        &mut self,
+        direction: Direction,
+        piece: Piece<'_>,
+        account: &mut Account,
+    ) -> Result<(), Malformed> {
         match piece {
-            Piece::Preface => settle(side.layers(account), Layer::Http2Control, PREFACE.len() as u64),
-            Piece::Header(frame) => self.begin_frame(side, frame, account)?,
-            Piece::Filling(frame, len) => self.take_filling(side, frame, len, account),
-            Piece::Content(frame, bytes) => self.take_content(side, frame, bytes, account)?,
-            Piece::End(frame) => self.end_frame(side, frame, account)?,
+            Piece::Preface => {
+                settle(layers_of(account, direction), Layer::Http2Control, PREFACE.len() as u64);
+            }
+            Piece::Header(frame) => self.begin_frame(direction, frame, account)?,
+            Piece::Filling(frame, len) => self.take_filling(direction, frame, len, account),
+            Piece::Content(frame, bytes) => self.take_content(direction, frame, bytes, account)?,
+            Piece::End(frame) => self.end_frame(direction, frame, account)?,
         }
         Ok(())
     }
 
-    fn begin_frame(&mut self, side: Side, frame: Frame, account: &mut Account) -> Result<(), Malformed> {
+    fn begin_frame(
+        &mut self,
+        direction: Direction,
+        frame: Frame,
+        account: &mut Account,
+    ) -> Result<(), Malformed> {
         match frame.kind {
-            Kind::Headers | Kind::Continuation => return self.direction(side).blocks.begin_frame(frame),
+            Kind::Headers | Kind::Continuation => return self.readers(direction).blocks.begin_frame(frame),
             // Nothing may stand between the frames of a block (RFC 9113 §6.10).
-            _ if self.direction(side).blocks.is_open() => return Err(Malformed),
+            _ if self.readers(direction).blocks.is_open() => return Err(Malformed),
             // hyper's client allows no push, and the block of one would have to be read.
             Kind::PushPromise => return Err(Malformed),
-            Kind::Data => self.take_filling(side, frame, HEADER_LEN as u64, account),
+            Kind::Data => self.take_filling(direction, frame, HEADER_LEN as u64, account),
             Kind::Reset | Kind::Other => {
-                settle(side.layers(account), Layer::Http2Control, HEADER_LEN as u64);
+                settle(layers_of(account, direction), Layer::Http2Control, HEADER_LEN as u64);
             }
         }
         Ok(())
     }
 
     /// Pad length, padding, priority.
-    fn take_filling(&mut self, side: Side, frame: Frame, len: u64, account: &mut Account) {
+    fn take_filling(&mut self, direction: Direction, frame: Frame, len: u64, account: &mut Account) {
         match frame.kind {
-            Kind::Data => self.streams.take_data_framing(side, frame.stream, len, side.layers(account)),
-            _ => self.direction(side).blocks.add_framing(len),
+            Kind::Data => {
+                self.streams.take_data_framing(direction, frame.stream, len, layers_of(account, direction));
+            }
+            _ => self.readers(direction).blocks.add_framing(len),
         }
     }
 
     fn take_content(
         &mut self,
-        side: Side,
+        direction: Direction,
         frame: Frame,
         bytes: &[u8],
         account: &mut Account,
     ) -> Result<(), Malformed> {
         match frame.kind {
-            Kind::Data => self.streams.take_data(side, frame.stream, bytes, account),
-            Kind::Headers | Kind::Continuation => self.direction(side).blocks.push(bytes)?,
-            _ => settle(side.layers(account), Layer::Http2Control, bytes.len() as u64),
+            Kind::Data => self.streams.take_data(direction, frame.stream, bytes, account),
+            Kind::Headers | Kind::Continuation => self.readers(direction).blocks.push(bytes)?,
+            _ => settle(layers_of(account, direction), Layer::Http2Control, bytes.len() as u64),
         }
         Ok(())
     }
 
-    fn end_frame(&mut self, side: Side, frame: Frame, account: &mut Account) -> Result<(), Malformed> {
+    fn end_frame(
+        &mut self,
+        direction: Direction,
+        frame: Frame,
+        account: &mut Account,
+    ) -> Result<(), Malformed> {
         match frame.kind {
-            Kind::Headers | Kind::Continuation if frame.ends_headers() => self.end_block(side, account),
+            Kind::Headers | Kind::Continuation if frame.ends_headers() => self.end_block(direction, account),
             Kind::Data if frame.ends_stream() => {
-                self.streams.end(side, frame.stream, account);
+                self.streams.end(direction, frame.stream, account);
                 Ok(())
             }
             Kind::Reset => {
@@ -145,20 +156,20 @@ impl Connection {
         }
     }
 
-    fn end_block(&mut self, side: Side, account: &mut Account) -> Result<(), Malformed> {
-        let block = self.direction(side).blocks.finish(side.layers(account))?;
-        match side {
-            Side::Up => self.streams.take_request(&block, account)?,
-            Side::Down => self.streams.take_answer(&block, account)?,
+    fn end_block(&mut self, direction: Direction, account: &mut Account) -> Result<(), Malformed> {
+        let block = self.readers(direction).blocks.finish(layers_of(account, direction))?;
+        match direction {
+            Direction::Up => self.streams.take_request(&block, account)?,
+            Direction::Down => self.streams.take_answer(&block, account)?,
         }
         if block.ends_stream {
-            self.streams.end(side, block.stream, account);
+            self.streams.end(direction, block.stream, account);
         }
         Ok(())
     }
 }
 
-impl Direction {
+impl Readers {
     fn new(frames: FrameReader) -> Self {
         Self { frames, blocks: BlockReader::default() }
     }

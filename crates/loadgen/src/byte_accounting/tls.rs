@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use model::byte_account::Layers;
+use model::trial::Direction;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -102,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CountingTlsStream<S> {
         });
         let plaintext = &buf.filled()[before..];
         self.settle_down(!plaintext.is_empty());
-        self.classifier.attribute_down(plaintext, &mut self.byte_counts.borrow_mut().account);
+        self.classifier.attribute(Direction::Down, plaintext, &mut self.byte_counts.borrow_mut().account);
         Pin::new(&mut self.tls).consume(plaintext.len());
         polled
     }
@@ -116,7 +117,7 @@ impl<S> CountingTlsStream<S> {
             match record.data_len() {
                 Some(len @ 1..) if len <= self.kept.len() => {
                     settle(&mut account.up, Layer::TlsRecords, OVERHEAD);
-                    self.classifier.attribute_up(&self.kept[..len], account);
+                    self.classifier.attribute(Direction::Up, &self.kept[..len], account);
                     self.kept.advance(len);
                 }
                 _ => settle(&mut account.up, Layer::TlsHandshake, record.len),

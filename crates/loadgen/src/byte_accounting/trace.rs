@@ -134,10 +134,7 @@ impl ConnectionTrace {
         let Some((classifier, account)) = &mut self.counting else { return 0 };
         let stamps = |account: &Account| account.up.stamp + account.down.stamp;
         let before = stamps(account);
-        match direction {
-            Direction::Up => classifier.up(bytes, account),
-            Direction::Down => classifier.down(bytes, account),
-        }
+        classifier.take(direction, bytes, account);
         ((stamps(account) - before) / self.tracer.stamp_len) as u32
     }
 

@@ -1,26 +1,15 @@
 //! WebSocket frames (RFC 6455 §5.2), of either direction.
 //!
 //! The headers of all frames of a message are its framing, or of a packet of Engine.IO what is round it; ping, pong and
-//! close are control as they come. What a
-//! compressor (RFC 7692) left of a message cannot be looked into: it is `compressed` as it comes, a greeting too.
+//! close are control as they come. What a compressor (RFC 7692) left of a message cannot be looked into: it is `compressed`
+//! as it comes, a greeting too.
 
 use model::byte_account::Layers;
+use protocol::websocket::{BINARY, CONTINUATION, Header, LONGEST_HEADER};
 
 use super::byte_counts::{Layer, settle, split_at_most};
 use super::engine_io::Packet;
 use super::message::{Mask, Meter, settle_whole};
-
-/// Two bytes, eight of length, four of mask.
-const LONGEST_HEADER: usize = 14;
-const FIN: u8 = 0x80;
-/// Set in the first frame of a compressed message (RFC 7692 §6).
-const RSV1: u8 = 0x40;
-const OPCODE: u8 = 0x0f;
-const CONTINUATION: u8 = 0x00;
-const BINARY: u8 = 0x02;
-/// Set in the opcodes of control frames.
-const CONTROL: u8 = 0x08;
-const MASKED: u8 = 0x80;
 
 /// Takes in a stream of frames.
 #[derive(Debug)]
@@ -100,32 +89,40 @@ impl Frames {
     }
 
     fn take_header<'a>(&mut self, bytes: &'a [u8], layers: &mut Layers) -> &'a [u8] {
-        let missing = header_len(&self.header[..self.header_len]) - self.header_len;
-        let (part, rest) = split_at_most(bytes, missing as u64);
-        self.header[self.header_len..][..part.len()].copy_from_slice(part);
-        self.header_len += part.len();
-        let header = &self.header[..self.header_len];
-        if header_len(header) > self.header_len {
-            return rest;
+        if self.header_len == 0
+            && let Ok(header) = Header::read(bytes)
+        {
+            // The usual case: it has come in one piece.
+            self.begin_frame(&header, layers);
+            return &bytes[header.len..];
         }
-        let frame = Frame::read(header, self.compressed);
-        match frame.kind {
-            Kind::Control => settle(layers, Layer::Control, self.header_len as u64),
+        self.header[self.header_len] = bytes[0];
+        self.header_len += 1;
+        if let Ok(header) = Header::read(&self.header[..self.header_len]) {
+            self.header_len = 0;
+            self.begin_frame(&header, layers);
+        }
+        &bytes[1..]
+    }
+
+    fn begin_frame(&mut self, header: &Header, layers: &mut Layers) {
+        let kind = Kind::of(header, self.compressed);
+        let len = header.len as u64;
+        match kind {
+            Kind::Control => settle(layers, Layer::Control, len),
             Kind::Compressed => {
-                self.compressed = header[0] & FIN == 0;
-                settle(layers, Layer::MessageFraming, self.header_len as u64);
+                self.compressed = !header.is_final();
+                settle(layers, Layer::MessageFraming, len);
             }
             Kind::Fragment | Kind::Final => {
                 self.compressed = false;
-                if header[0] & OPCODE == BINARY {
+                if header.opcode() == BINARY {
                     self.message.begin_binary();
                 }
-                self.framing += self.header_len as u64;
+                self.framing += len;
             }
         }
-        self.header_len = 0;
-        self.keep_on(frame, layers);
-        rest
+        self.keep_on(Frame { kind, left: header.payload_len, mask: header.mask.map(Mask::new) }, layers);
     }
 
     fn take_data<'a>(&mut self, mut frame: Frame, bytes: &'a [u8], layers: &mut Layers) -> &'a [u8] {
@@ -213,33 +210,15 @@ impl Message {
     }
 }
 
-/// The length of the header that begins with these bytes, as far as they tell.
-fn header_len(header: &[u8]) -> usize {
-    let Some(&second) = header.get(1) else { return 2 };
-    let length = match second & !MASKED {
-        126 => 2,
-        127 => 8,
-        _ => 0,
-    };
-    let mask = if second & MASKED == 0 { 0 } else { 4 };
-    2 + length + mask
-}
-
-impl Frame {
-    /// Reads a whole header; `compressed` says whether the message that it may go on with is.
-    fn read(header: &[u8], compressed: bool) -> Self {
-        let (first, second) = (header[0], header[1]);
-        let kind = match first & OPCODE {
-            opcode if opcode & CONTROL != 0 => Kind::Control,
-            CONTINUATION if compressed => Kind::Compressed,
-            1.. if first & RSV1 != 0 => Kind::Compressed,
-            _ if first & FIN != 0 => Kind::Final,
-            _ => Kind::Fragment,
-        };
-        let mask_at = if second & MASKED == 0 { header.len() } else { header.len() - 4 };
-        let extended = header[2..mask_at].iter().fold(0, |length, &byte| length << 8 | u64::from(byte));
-        let left = if mask_at == 2 { u64::from(second & !MASKED) } else { extended };
-        let mask = header[mask_at..].first_chunk().map(|key| Mask::new(*key));
-        Self { kind, left, mask }
+impl Kind {
+    /// `compressed` says whether the message that the frame may go on with is.
+    fn of(header: &Header, compressed: bool) -> Self {
+        match header.opcode() {
+            _ if header.is_control() => Self::Control,
+            CONTINUATION if compressed => Self::Compressed,
+            1.. if header.is_compressed() => Self::Compressed,
+            _ if header.is_final() => Self::Final,
+            _ => Self::Fragment,
+        }
     }
 }

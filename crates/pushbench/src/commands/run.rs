@@ -21,7 +21,6 @@ use crate::runner::interrupt::{self, Interrupt};
 use crate::runner::summary;
 use crate::runner::{Ended, Runner, unix_s};
 use crate::store::host::{self, Pinning};
-use crate::store::provenance;
 use crate::store::{self, Store};
 use crate::supervisor::{TrialEnv, counters, namespace, socket_ping};
 use crate::targets::{TargetServer, selection};
@@ -41,6 +40,9 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     print(&format!("results: {}\n", begun.store.dir().display()))?;
     if ended == Ended::Interrupted {
         return begun.say_how_to_resume();
+    }
+    if !arguments.keep_trials {
+        begun.store.pack().with_context(|| format!("pack {}", begun.store.dir().display()))?;
     }
     if !arguments.no_report && begun.store.records().iter().any(|record| record.result.outcome().is_some()) {
         let out = report::beside(begun.store.dir());
@@ -142,7 +144,7 @@ fn resume(dir: &Path) -> anyhow::Result<Begun> {
 fn same_conditions(manifest: &Manifest) -> anyhow::Result<()> {
     let pinning = Pinning::of_this_process();
     let (here, then) = (host::describe(&pinning), &manifest.host);
-    let (commit, _) = provenance::commit();
+    let (commit, _) = host::commit();
     let cores = |host: &model::manifest::Host| format!("{:?} and {:?}", host.server_cores, host.load_cores);
     for (what, here, then) in [
         ("the version of pushbench", env!("CARGO_PKG_VERSION").to_owned(), manifest.pushbench.clone()),
@@ -228,7 +230,7 @@ fn manifest(
     plan: &Plan,
     seed: u64,
 ) -> Manifest {
-    let (commit, dirty) = provenance::commit();
+    let (commit, dirty) = host::commit();
     Manifest {
         schema_version: SCHEMA_VERSION,
         pushbench: env!("CARGO_PKG_VERSION").to_owned(),
@@ -241,7 +243,7 @@ fn manifest(
         skipped: left_out(arguments, scenarios, techniques),
         techniques: registry::infos(),
         scenarios: scenarios.iter().map(info).collect(),
-        libraries: provenance::libraries(),
+        libraries: host::libraries(),
         host: host::describe(&Pinning::of_this_process()),
         socket_ping: None,
         targets: Vec::new(),

@@ -94,7 +94,7 @@ impl ControlRequest {
         });
         for lane in &state.lanes {
             // It is checked already, and a technique without WebSocket sessions ignores it.
-            self.dismissal().map(|dismissal| lane.hub.dismiss(dismissal));
+            self.dismissal().map(|dismissal| lane.hub.close_sessions(dismissal));
         }
     }
 }

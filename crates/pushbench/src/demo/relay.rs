@@ -2,6 +2,7 @@
 //!
 //! Bytes are counted at the page's side: when they are read from the page, and when they are written to it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use loadgen::byte_accounting::{Classifier, Protocol};
 use server_kit::Stop;
+use server_kit::listener::accept_each;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,10 +21,8 @@ use tokio::time::sleep;
 use super::lane::Lane;
 use super::state::DemoState;
 
-/// Connections at a time; further ones wait until one ends.
+/// Connections at a time; further ones are closed at once.
 const CONNECTIONS: usize = 256;
-/// After a failed accept, so that a file descriptor can become free.
-const PAUSE: Duration = Duration::from_millis(10);
 /// Bytes per read.
 const READ_BYTES: usize = 16 * 1024;
 /// Pieces under way: five seconds at the highest rate.
@@ -37,29 +37,24 @@ pub(super) struct Relay {
 
 impl Relay {
     /// Carries connections until `stop`, which cuts them. A connection's error ends only that connection.
-    pub(super) async fn serve(self, state: &Arc<DemoState>, lane: &Arc<Lane>, stop: Stop) {
+    ///
+    /// # Errors
+    ///
+    /// When accepting fails for good.
+    pub(super) async fn serve(self, state: &Arc<DemoState>, lane: &Arc<Lane>, stop: Stop) -> io::Result<()> {
         // Dropping it ends the connections.
         let mut connections = JoinSet::new();
-        tokio::select! {
-            () = self.accept_all(state, lane, &mut connections) => {}
-            () = stop.requested() => {}
-        }
-    }
-
-    async fn accept_all(&self, state: &Arc<DemoState>, lane: &Arc<Lane>, connections: &mut JoinSet<()>) {
-        loop {
-            while connections.try_join_next().is_some() {}
-            if connections.len() >= CONNECTIONS {
-                connections.join_next().await;
-            }
-            match self.listener.accept().await {
-                Ok((near, _)) => {
+        accept_each(
+            || self.listener.accept(),
+            &stop,
+            &mut connections,
+            |(near, _), connections| {
+                if connections.len() < CONNECTIONS {
                     connections.spawn(carry(near, self.server, state.clone(), lane.clone()));
                 }
-                // The peer has disconnected, or no descriptor is free: the next accept may succeed.
-                Err(_) => sleep(PAUSE).await,
-            }
-        }
+            },
+        )
+        .await
     }
 }
 

@@ -11,6 +11,7 @@
 //! Every response isolates the page from other origins (COOP, COEP): only then is a browser's clock finer than 100 µs.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,9 +26,10 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use server_kit::Stop;
+use server_kit::listener::accept_each;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{Interval, interval, sleep, timeout};
+use tokio::time::{Interval, interval, timeout};
 
 use super::control_request::ControlRequest;
 use super::figures::{Figures, PageSetup};
@@ -38,8 +40,6 @@ use crate::page_files;
 const IDLE: Duration = Duration::from_secs(60);
 const CONNECTIONS: usize = 256;
 const LARGEST_REQUEST: usize = 4 * 1024;
-/// After a failed accept, so that a file descriptor can become free.
-const PAUSE: Duration = Duration::from_millis(10);
 const FIGURES_EVERY: Duration = Duration::from_millis(250);
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -48,25 +48,23 @@ const JSON: &str = "application/json";
 type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// Serves until `stop`, which cuts the connections. A connection's error ends only that connection.
-pub(super) async fn serve(listener: TcpListener, state: Arc<DemoState>, stop: Stop) {
+///
+/// # Errors
+///
+/// When accepting fails for good.
+pub(super) async fn serve(listener: TcpListener, state: Arc<DemoState>, stop: Stop) -> io::Result<()> {
     let mut connections = JoinSet::new();
-    let accept_all = async {
-        loop {
-            while connections.try_join_next().is_some() {}
-            match listener.accept().await {
-                Ok((stream, _)) if connections.len() < CONNECTIONS => {
-                    connections.spawn(connection(stream, state.clone()));
-                }
-                Ok(_) => {}
-                // The peer has disconnected, or no descriptor is free: the next accept may succeed.
-                Err(_) => sleep(PAUSE).await,
+    accept_each(
+        || listener.accept(),
+        &stop,
+        &mut connections,
+        |(stream, _), connections| {
+            if connections.len() < CONNECTIONS {
+                connections.spawn(connection(stream, state.clone()));
             }
-        }
-    };
-    tokio::select! {
-        () = accept_all => {}
-        () = stop.requested() => {}
-    }
+        },
+    )
+    .await
 }
 
 async fn connection(stream: TcpStream, state: Arc<DemoState>) {

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use model::results;
 use model::trial::TrialRecord;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -105,13 +106,9 @@ impl Sandbox {
 
     /// The records of the only run, in the order of the plan.
     pub(crate) fn records(&self) -> Vec<TrialRecord> {
-        let mut paths = files(&self.only_run().join("trials"), "json");
-        paths.sort();
-        let read = |path: &PathBuf| {
-            let text = fs::read_to_string(path).expect("readable");
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        };
-        paths.iter().map(read).collect()
+        let read = results::read(&self.only_run()).expect("a run");
+        assert_eq!(read.broken, []);
+        read.trials.into_iter().map(|trial| trial.record).collect()
     }
 
     /// Processes that were started from here and still run.

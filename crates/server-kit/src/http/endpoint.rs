@@ -1,21 +1,24 @@
-//! A technique's endpoint, and how a request gets to it.
+//! A technique's endpoint, how a request gets to it, and what an answer can ask of its connection.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http_body_util::{Either, Full};
+use http_body_util::{BodyExt as _, Either, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::ext::Protocol;
 use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue};
 use hyper::{Method, Request, Response};
+use tokio::time::timeout;
 
-use super::connection::Connection;
-use super::response::Rejection;
-use super::{messages, pages};
-use crate::pages::Pages;
-use crate::settings::Limits;
+use super::pages;
+use super::response::{Rejection, no_content, resume};
+use crate::hub::PublishError;
+use crate::settings::{Limits, Pages};
+use crate::stream::Stream;
 use crate::{Hub, Settings, Stop};
 
 /// What a technique answers on its path.
@@ -114,7 +117,7 @@ impl<E: Endpoint, H> Site<E, H> {
                 Ok(self.endpoint.answer(request, connection).await?.map(Either::Right))
             }
             (protocol::paths::MESSAGES, &Method::POST) => {
-                Ok(messages::post(request, &self.hub, &self.limits).await?.map(Either::Left))
+                Ok(post(request, &self.hub, &self.limits).await?.map(Either::Left))
             }
             (protocol::paths::MESSAGES, _) => Err(Rejection::MethodNotAllowed { allow: "POST" }),
             _ => Err(Rejection::NotFound),
@@ -132,5 +135,79 @@ fn check<E: Endpoint>(method: &Method, request: &Request<Incoming>) -> Result<()
         }
         (&Method::GET, _) | (_, Reach::Below) => Ok(()),
         (_, Reach::Path) => Err(Rejection::MethodNotAllowed { allow: "GET" }),
+    }
+}
+
+/// Answers `POST /messages?channel=N`: a client's own message.
+async fn post(
+    request: Request<Incoming>,
+    hub: &Hub,
+    limits: &Limits,
+) -> Result<Response<Full<Bytes>>, Rejection> {
+    let channel = resume(&request)?.channel;
+    let body = read_body(request.into_body(), limits).await?;
+    hub.uplink(channel, &body).map_err(|error| match error {
+        PublishError::UnknownChannel(_) => Rejection::NoSuchChannel(error.to_string()),
+        PublishError::TooLong { limit, .. } => Rejection::BodyTooLarge { limit },
+        other => Rejection::BadRequest(other.to_string()),
+    })?;
+    Ok(no_content())
+}
+
+async fn read_body(body: Incoming, limits: &Limits) -> Result<Bytes, Rejection> {
+    let limit = limits.body_bytes;
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Rejection::BodyTooLarge { limit });
+    }
+    let whole = timeout(limits.idle, Limited::new(body, limit).collect()).await;
+    match whole.map_err(|_| Rejection::TimedOut)? {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if is_over_limit(&*error) => Err(Rejection::BodyTooLarge { limit }),
+        Err(error) => Err(Rejection::BadRequest(error.to_string())),
+    }
+}
+
+fn is_over_limit(error: &(dyn Error + 'static)) -> bool {
+    error.is::<LengthLimitError>()
+}
+
+/// What a connection does with its stream and the bytes already read, once HTTP has let go of them.
+pub(super) type Upgrade = Box<dyn FnOnce(Stream, Bytes) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// The connection that a request came on; on HTTP/2, the request's stream of it.
+#[derive(Default)]
+pub struct Connection {
+    after: Mutex<After>,
+}
+
+#[derive(Default)]
+pub(super) enum After {
+    #[default]
+    Close,
+    Linger,
+    Upgrade(Upgrade),
+}
+
+impl Connection {
+    /// What shall be done after the answer is sent that says yes: `101` to an upgrade (RFC 9110 §7.8), with the
+    /// connection's stream; `200` to an extended CONNECT (RFC 8441), with the request's own.
+    pub fn upgrade<F, Fut>(&self, session: F)
+    where
+        F: FnOnce(Stream, Bytes) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.set(After::Upgrade(Box::new(|stream, read| Box::pin(session(stream, read)))));
+    }
+
+    pub(super) fn linger(&self) {
+        self.set(After::Linger);
+    }
+
+    pub(super) fn take(&self) -> After {
+        std::mem::take(&mut *self.after.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, after: After) {
+        *self.after.lock().unwrap_or_else(PoisonError::into_inner) = after;
     }
 }

@@ -11,13 +11,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 
-use super::connection::{After, Connection};
-use super::endpoint::{Endpoint, Site};
-use super::prefixed_stream::PrefixedStream;
-use crate::graceful_close;
+use super::endpoint::{After, Connection, Endpoint, Site};
+use super::reclaim_on_drop::PrefixedStream;
 use crate::listener::Admission;
 use crate::settings::Limits;
-use crate::stream::Stream;
+use crate::stream::{self, Stream};
 
 /// hyper accepts no smaller buffer.
 const SMALLEST_BUFFER: usize = 8 * 1024;
@@ -56,10 +54,10 @@ pub(super) async fn rest<E: Endpoint>(
     let (read, stream, ended) = Box::pin(speak(&site, &connection, stream, &admission)).await;
     match connection.take() {
         After::Upgrade(session) if ended.is_ok() => session(stream, read).await,
-        After::Linger => graceful_close::close(stream).await,
+        After::Linger => stream::close(stream).await,
         // An error may have left input unread, behind an answer that tells why.
         _ if ended.is_err() => give_up(&site, stream, ended).await,
-        After::Close | After::Upgrade(_) => graceful_close::end(stream).await,
+        After::Close | After::Upgrade(_) => stream::end(stream).await,
     }
     drop(admission);
 }
@@ -105,5 +103,5 @@ async fn give_up<E: Endpoint>(site: &Site<E, Builder>, mut stream: Stream, ended
             let _ = stream.write_all(GO_AWAY).await;
         }
     }
-    graceful_close::close(stream).await;
+    stream::close(stream).await;
 }

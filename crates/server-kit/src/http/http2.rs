@@ -6,14 +6,14 @@
 //! `SEND_BUFFER` holds; its cursor into the hub costs nothing.
 
 mod activity;
-mod preface;
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -21,17 +21,18 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
-use super::connection::{After, Connection, Upgrade};
-use super::endpoint::{Endpoint, Site};
+use super::endpoint::{After, Connection, Endpoint, Site, Upgrade};
 use super::reclaim_on_drop::ReclaimOnDrop;
-use crate::graceful_close;
+use crate::Hub;
 use crate::listener::{self, Admission};
 use crate::settings::Limits;
-use crate::stream::Stream;
+use crate::stream::{self, Stream};
 use activity::{Activity, Held, Open};
 
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) type Builder = http2::Builder<TokioExecutor>;
 
 /// How long a client may take to agree that a connection is over.
@@ -55,19 +56,19 @@ pub(super) async fn connection<E: Endpoint>(
     admission: Admission,
 ) {
     let begun = tokio::select! {
-        begun = timeout(site.limits.idle, preface::read(&mut stream)) => begun,
-        () = site.stop.requested() => return graceful_close::close(stream).await,
+        begun = timeout(site.limits.idle, read_preface(&mut stream)) => begun,
+        () = site.stop.requested() => return stream::close(stream).await,
     };
     let stream = match begun {
         Ok(Ok(read)) => speak(&site, stream, read, &admission).await,
         Ok(Err(error)) => {
-            preface::reject(&site.hub, &mut stream, &error).await;
+            reject_version(&site.hub, &mut stream, &error).await;
             Some(stream)
         }
         Err(_said_nothing) => Some(stream),
     };
     if let Some(stream) = stream {
-        graceful_close::close(stream).await;
+        stream::close(stream).await;
     }
     drop(admission);
 }
@@ -134,4 +135,51 @@ async fn run(session: Upgrade, upgrade: OnUpgrade, open: Open) {
         session(Stream::Http2(TokioIo::new(upgraded)), Bytes::new()).await;
     }
     drop(open);
+}
+
+/// Why HTTP/2 does not begin.
+#[derive(Debug, thiserror::Error)]
+enum NotHttp2 {
+    /// The client does not speak it.
+    #[error("this server speaks HTTP/2, and nothing else")]
+    Version,
+    /// TLS, and the client did not ask for `h2` by ALPN (RFC 9113 §3.2).
+    #[error("this server speaks HTTP/2, which a client has to ask for by ALPN")]
+    NoAlpn,
+    /// The connection ended, or TLS is broken.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Returns what was read, which begins with the preface (RFC 9113 §3.4). Takes as long as the client does.
+async fn read_preface(stream: &mut Stream) -> Result<Bytes, NotHttp2> {
+    if matches!(stream, Stream::Tls(_)) && stream.protocol().is_none() {
+        return Err(NotHttp2::NoAlpn);
+    }
+    let mut read = BytesMut::new();
+    while read.len() < PREFACE.len() {
+        if stream.read_into(&mut read).await? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        let len = read.len().min(PREFACE.len());
+        if read[..len] != PREFACE[..len] {
+            return Err(NotHttp2::Version);
+        }
+    }
+    Ok(read.freeze())
+}
+
+/// Counts the connection, and answers in HTTP/1.1, which the client most likely speaks.
+async fn reject_version(hub: &Hub, stream: &mut Stream, error: &NotHttp2) {
+    if let NotHttp2::Io(error) = error {
+        return hub.reject_broken_tls(error);
+    }
+    hub.reject(error);
+    let text = error.to_string();
+    let answer = format!(
+        "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}\n",
+        text.len() + 1
+    );
+    // The client may be gone; TLS may hold it back until it is flushed by the end.
+    let _ = stream.write_all(answer.as_bytes()).await;
 }

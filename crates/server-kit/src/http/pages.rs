@@ -9,7 +9,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
 use super::response::{NO_STORE, Rejection};
-use crate::pages::{CLOCK, Pages};
+use crate::settings::{CLOCK, Pages};
 
 /// What makes a document cross-origin isolated, and lets it load what comes from here.
 const ISOLATED: [(&str, &str); 3] = [
@@ -54,7 +54,7 @@ fn now_ns() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::File;
+    use crate::settings::File;
 
     fn pages() -> Pages {
         Pages::new([File { path: "/", media_type: "text/html; charset=utf-8", body: b"<p>" }])

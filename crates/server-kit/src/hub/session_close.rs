@@ -1,4 +1,4 @@
-//! Sessions that the application ends: which close codes it may give, and how the sessions hear of it.
+//! Sessions that the application ends: which close codes it may give, and how the sessions learn of it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 /// A control frame's 125 bytes less the code (RFC 6455 §5.5).
 pub const LONGEST_REASON: usize = 123;
 
-/// The application's word that its WebSocket sessions are over.
+/// The application ends its WebSocket sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionClose {
     /// What the close frame gives as the code (RFC 6455 §7.4).
@@ -16,10 +16,10 @@ pub struct SessionClose {
     pub reason: String,
 }
 
-/// Why nobody was dismissed.
+/// Why no session was closed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SessionCloseError {
-    /// RFC 6455 §7.4 has nobody send this code.
+    /// RFC 6455 §7.4 does not let this code be sent.
     #[error("close code {code} is never sent: {}", why_never(*.code))]
     Code {
         /// The code.
@@ -67,7 +67,7 @@ fn why_never(code: u16) -> &'static str {
     }
 }
 
-/// Where the application's word goes out.
+/// Announces to the sessions that they end.
 pub(super) struct SessionCloses(watch::Sender<Option<Arc<SessionClose>>>);
 
 impl Default for SessionCloses {
@@ -77,30 +77,30 @@ impl Default for SessionCloses {
 }
 
 impl SessionCloses {
-    pub(super) fn give(&self, dismissal: SessionClose) -> Result<(), SessionCloseError> {
-        dismissal.check()?;
-        self.0.send_replace(Some(Arc::new(dismissal)));
+    pub(super) fn send(&self, close: SessionClose) -> Result<(), SessionCloseError> {
+        close.check()?;
+        self.0.send_replace(Some(Arc::new(close)));
         Ok(())
     }
 
-    pub(super) fn ear(&self) -> CloseListener {
+    pub(super) fn subscribe(&self) -> CloseListener {
         CloseListener(self.0.subscribe())
     }
 }
 
-/// A session's ear for its [`SessionClose`]; hears what is said after it was made.
+/// Receives a session's [`SessionClose`], if it is sent after this was made.
 #[derive(Debug, Clone)]
 pub struct CloseListener(watch::Receiver<Option<Arc<SessionClose>>>);
 
 impl CloseListener {
-    /// Resolves once the session is dismissed. Pends for ever where the hub is gone. Cancel-safe.
-    pub async fn heard(&mut self) -> Arc<SessionClose> {
+    /// Resolves once the session is to end. Pends for ever where the hub is gone. Cancel-safe.
+    pub async fn recv(&mut self) -> Arc<SessionClose> {
         loop {
             if self.0.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
-            if let Some(dismissal) = self.0.borrow_and_update().clone() {
-                return dismissal;
+            if let Some(close) = self.0.borrow_and_update().clone() {
+                return close;
             }
         }
     }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_nobody_sends_are_refused() {
+    fn codes_that_are_never_sent_are_rejected() {
         for code in [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1999, 2000, 2999, 5000, u16::MAX] {
             assert_eq!(checked(code), Err(SessionCloseError::Code { code }), "{code}");
         }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_tells_its_section() {
+    fn a_rejection_names_its_section() {
         let message = checked(1006).unwrap_err().to_string();
         assert_eq!(
             message,
@@ -144,15 +144,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_after_the_word_does_not_hear_it() {
-        let dismissals = SessionCloses::default();
-        let mut early = dismissals.ear();
+    async fn a_session_that_begins_afterwards_goes_on() {
+        let closes = SessionCloses::default();
+        let mut early = closes.subscribe();
         let first = SessionClose { code: 4000, reason: "first".to_owned() };
-        dismissals.give(first.clone()).unwrap();
-        let mut late = dismissals.ear();
-        assert_eq!(*early.heard().await, first);
+        closes.send(first.clone()).unwrap();
+        let mut late = closes.subscribe();
+        assert_eq!(*early.recv().await, first);
         let second = SessionClose { code: 4001, reason: "second".to_owned() };
-        dismissals.give(second.clone()).unwrap();
-        assert_eq!(*late.heard().await, second);
+        closes.send(second.clone()).unwrap();
+        assert_eq!(*late.recv().await, second);
     }
 }

@@ -1,16 +1,16 @@
 //! What the handles of a hub share, but for the channels.
 
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use protocol::message::{MAX_SEQ, PayloadKind};
 use protocol::{Message, Stamp};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
-use super::rejections::Rejections;
 use super::session_close::SessionCloses;
-use super::uplink_queue::UplinkQueue;
 use crate::settings::{LagPolicy, UplinkTo};
 
 /// What of a message goes on the wire: a technique's framing of the message with this sequence number.
@@ -66,7 +66,7 @@ pub(super) struct Shared {
     pub(super) skipped: AtomicU64,
     pub(super) uplink_queue: UplinkQueue,
     pub(super) rejections: Rejections,
-    pub(super) dismissals: SessionCloses,
+    pub(super) session_closes: SessionCloses,
     pub(super) is_json: OnceLock<fn(&[u8]) -> bool>,
 }
 
@@ -80,5 +80,53 @@ impl Shared {
             let message = Message { stamp, payload: payload.as_bytes(), kind: PayloadKind::Json }.to_bytes();
             (self.encode)(head, &message)
         })
+    }
+}
+
+/// The way to the application: bounded, and never waited for.
+#[derive(Default)]
+pub(super) struct UplinkQueue {
+    receivers: Mutex<Vec<mpsc::Sender<BytesMut>>>,
+    dropped: AtomicU64,
+}
+
+impl UplinkQueue {
+    pub(super) fn receiver(&self, capacity: usize) -> mpsc::Receiver<BytesMut> {
+        let (sender, receiver) = mpsc::channel(capacity);
+        self.receivers.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        receiver
+    }
+
+    /// Gives the frame to the oldest receiver, or drops and counts it.
+    pub(super) fn hand_over(&self, frame: BytesMut) {
+        let mut receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
+        receivers.retain(|receiver| !receiver.is_closed());
+        let sent = match receivers.first() {
+            Some(oldest) => oldest.try_send(frame),
+            None => Err(TrySendError::Closed(frame)),
+        };
+        if sent.is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// Connections that were rejected: how many, and why the last one.
+#[derive(Default)]
+pub(super) struct Rejections(Mutex<Option<(u64, String)>>);
+
+impl Rejections {
+    pub(super) fn add(&self, reason: String) {
+        let mut total = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = total.as_ref().map_or(0, |(count, _)| *count);
+        *total = Some((before + 1, reason));
+    }
+
+    pub(super) fn total(&self) -> Option<(u64, String)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -1,18 +1,19 @@
 //! Numbering, replay, lag, greeting, late joiners, and who is woken.
 
 use std::task::{Context, Waker};
-
-use protocol::Start;
-
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::Stamp;
+use protocol::message::PayloadKind;
+use protocol::{Stamp, Start};
 
 use super::*;
-use crate::settings::LagPolicy;
-use crate::settings::Limits;
-use crate::testing::message;
+use crate::settings::{LagPolicy, Limits};
+
+fn message(payload: &str) -> BytesMut {
+    let message = Message { stamp: Stamp::default(), payload: payload.as_bytes(), kind: PayloadKind::Text };
+    BytesMut::from(&message.to_bytes()[..])
+}
 
 fn hub(settings: &Settings) -> Hub {
     Hub::new(|seq, message| Bytes::from([seq.to_string().as_bytes(), b":", message].concat()), settings)

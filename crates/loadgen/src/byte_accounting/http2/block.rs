@@ -1,4 +1,4 @@
-//! Header blocks: collected from HEADERS and CONTINUATION (RFC 9113 §4.3), then read.
+//! Header blocks: collected from HEADERS and CONTINUATION (RFC 9113 §4.3), then read; and what a request asks for.
 
 use std::ops::AddAssign;
 
@@ -6,9 +6,10 @@ use model::byte_account::Layers;
 
 use super::frames::{Frame, HEADER_LEN, Kind, Malformed};
 use super::hpack::{Decoder, Field};
+use crate::byte_accounting::body::{Content, MediaType};
 use crate::byte_accounting::byte_counts::{Layer, settle};
-use crate::byte_accounting::content::MediaType;
 use crate::byte_accounting::head::Method;
+use crate::byte_accounting::websocket::Frames;
 
 /// A block that is longer is none.
 const LONGEST: usize = 64 * 1024;
@@ -125,6 +126,60 @@ impl Head {
             Field::MediaType(media_type) => self.media_type = media_type,
             Field::Coded => self.is_coded = true,
             Field::Other => {}
+        }
+    }
+}
+
+/// What a client's block asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    /// A poll: what it was is held.
+    Asking,
+    /// As [`Self::Asking`], but the answer has no body, whatever it found.
+    AskingForHead,
+    /// A POST: it carried a message.
+    Sending,
+    /// A poll of Engine.IO.
+    Polling,
+    /// A POST of Engine.IO.
+    Posting,
+    /// Extended CONNECT (RFC 8441 §4).
+    WebSocket,
+    /// The same to Engine.IO.
+    WebSocketOfPackets,
+}
+
+impl Request {
+    pub(super) fn of(head: &Head) -> Result<Self, Malformed> {
+        Ok(match head.method.ok_or(Malformed)? {
+            Method::Connect if head.to_websocket && head.to_engine_io => Self::WebSocketOfPackets,
+            Method::Connect if head.to_websocket => Self::WebSocket,
+            Method::Get if head.to_engine_io => Self::Polling,
+            Method::Get | Method::Connect => Self::Asking,
+            Method::Head => Self::AskingForHead,
+            Method::Other if head.to_engine_io => Self::Posting,
+            Method::Other => Self::Sending,
+        })
+    }
+
+    /// What its DATA carries. Behind an accepted CONNECT a client need not wait, so that frames are read at once.
+    pub(super) fn content(self, head: &Head) -> Content {
+        match self {
+            Self::Asking | Self::AskingForHead | Self::Polling => Content::Control,
+            Self::Sending => Content::message(head.is_coded),
+            Self::Posting => Content::packets(head.is_coded),
+            Self::WebSocket => Content::WebSocket(Frames::new()),
+            Self::WebSocketOfPackets => Content::WebSocket(Frames::of_packets()),
+        }
+    }
+
+    /// Whether a poll that was answered so carries events. One that found nothing ends with its head.
+    pub(super) fn found_something(self, status: u16, ends_stream: bool) -> bool {
+        let has_content = (200..300).contains(&status) && status != 204;
+        match self {
+            Self::Asking | Self::Polling => has_content && !ends_stream,
+            Self::AskingForHead => has_content,
+            _ => false,
         }
     }
 }

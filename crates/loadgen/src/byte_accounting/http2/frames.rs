@@ -1,27 +1,10 @@
 //! Where frames begin and end (RFC 9113 §4.1), however the stream is cut.
 
-use model::byte_account::{Account, Layers};
-
 use crate::byte_accounting::byte_counts::split_at_most;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Up,
-    Down,
-}
 
 /// Something came that makes the rest of this direction unreadable.
 #[derive(Debug)]
 pub(super) struct Malformed;
-
-impl Side {
-    pub(super) fn layers(self, account: &mut Account) -> &mut Layers {
-        match self {
-            Self::Up => &mut account.up,
-            Self::Down => &mut account.down,
-        }
-    }
-}
 
 pub(super) const HEADER_LEN: usize = 9;
 /// What a client's side begins with (RFC 9113 §3.4).

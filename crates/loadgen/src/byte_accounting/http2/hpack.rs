@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use protocol::hpack::STATIC_TABLE;
 
 use super::huffman;
-use crate::byte_accounting::content::{MediaType, is_coded};
+use crate::byte_accounting::body::{MediaType, is_coded};
 use crate::byte_accounting::head::Method;
 
 /// An encoder may make its table as large as its peer allows; none allows more here.

@@ -6,14 +6,13 @@
 use std::collections::BTreeMap;
 
 use model::byte_account::{Account, Layers};
+use model::trial::Direction;
 
-use super::block::{Block, Head};
-use super::frames::{Malformed, Side};
-use super::half::{CONTROL, HANDSHAKE, Half, Heads, REQUEST, RESPONSE};
-
-use crate::byte_accounting::byte_counts::{Layer, settle};
-use crate::byte_accounting::content::Content;
-use crate::byte_accounting::head::Method;
+use super::block::{Block, HeadBytes, Request};
+use super::frames::Malformed;
+use crate::byte_accounting::body::Content;
+use crate::byte_accounting::byte_counts::{Layer, layers_of, settle};
+use crate::byte_accounting::engine_io::Carried;
 use crate::byte_accounting::websocket::Frames;
 
 /// The streams that are open.
@@ -29,24 +28,6 @@ struct Stream {
     request: Request,
     up: Half,
     down: Half,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Request {
-    /// A poll: what it was is held.
-    Asking,
-    /// As [`Self::Asking`], but the answer has no body, whatever it found.
-    AskingForHead,
-    /// A POST: it carried a message.
-    Sending,
-    /// A poll of Engine.IO.
-    Polling,
-    /// A POST of Engine.IO.
-    Posting,
-    /// Extended CONNECT (RFC 8441 §4).
-    WebSocket,
-    /// The same to Engine.IO.
-    WebSocketOfPackets,
 }
 
 impl Streams {
@@ -85,27 +66,39 @@ impl Streams {
     }
 
     /// Frame header and padding of DATA on this stream.
-    pub(super) fn take_data_framing(&mut self, side: Side, number: u32, bytes: u64, layers: &mut Layers) {
-        match self.open.get_mut(&number).map(|stream| stream.half(side)) {
+    pub(super) fn take_data_framing(
+        &mut self,
+        direction: Direction,
+        number: u32,
+        bytes: u64,
+        layers: &mut Layers,
+    ) {
+        match self.open.get_mut(&number).map(|stream| stream.half(direction)) {
             Some(half) => half.take_data_framing(bytes, layers),
             None => settle(layers, Layer::Control, bytes),
         }
     }
 
-    pub(super) fn take_data(&mut self, side: Side, number: u32, bytes: &[u8], account: &mut Account) {
+    pub(super) fn take_data(
+        &mut self,
+        direction: Direction,
+        number: u32,
+        bytes: &[u8],
+        account: &mut Account,
+    ) {
         match self.open.get_mut(&number) {
             Some(stream) => {
-                stream.half(side).take_data(bytes, side.layers(account));
+                stream.half(direction).take_data(bytes, layers_of(account, direction));
                 stream.settle_held(account);
             }
-            None => settle(side.layers(account), Layer::Control, bytes.len() as u64),
+            None => settle(layers_of(account, direction), Layer::Control, bytes.len() as u64),
         }
     }
 
-    /// One side sends nothing more on this stream.
-    pub(super) fn end(&mut self, side: Side, number: u32, account: &mut Account) {
+    /// One direction sends nothing more on this stream.
+    pub(super) fn end(&mut self, direction: Direction, number: u32, account: &mut Account) {
         let Some(stream) = self.open.get_mut(&number) else { return };
-        stream.half(side).end(side.layers(account));
+        stream.half(direction).end(layers_of(account, direction));
         stream.settle_held(account);
         if stream.up.ended && stream.down.ended {
             self.reset(number, account);
@@ -189,53 +182,131 @@ impl Stream {
         }
     }
 
-    fn half(&mut self, side: Side) -> &mut Half {
-        match side {
-            Side::Up => &mut self.up,
-            Side::Down => &mut self.down,
+    fn half(&mut self, direction: Direction) -> &mut Half {
+        match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
         }
     }
 }
 
-impl Request {
-    fn of(head: &Head) -> Result<Self, Malformed> {
-        Ok(match head.method.ok_or(Malformed)? {
-            Method::Connect if head.to_websocket && head.to_engine_io => Self::WebSocketOfPackets,
-            Method::Connect if head.to_websocket => Self::WebSocket,
-            Method::Get if head.to_engine_io => Self::Polling,
-            Method::Get | Method::Connect => Self::Asking,
-            Method::Head => Self::AskingForHead,
-            Method::Other if head.to_engine_io => Self::Posting,
-            Method::Other => Self::Sending,
-        })
+/// One side of a stream.
+#[derive(Debug)]
+struct Half {
+    content: Content,
+    heads: Heads,
+    /// What waits for its heads to be known.
+    held: Held,
+    /// What of Engine.IO's packets came.
+    carried: Carried,
+    ended: bool,
+}
+
+/// What the heads of one side are.
+#[derive(Debug, Clone, Copy)]
+enum Heads {
+    /// None has come.
+    Awaited,
+    /// It is still open.
+    Held,
+    Known(HeadLayers),
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Held {
+    head: HeadBytes,
+    /// Frame headers and padding of DATA.
+    data_framing: u64,
+}
+
+/// What header blocks and their frames are settled as, and the framing of DATA that had to wait for it.
+#[derive(Debug, Clone, Copy)]
+struct HeadLayers {
+    block: Layer,
+    framing: Layer,
+    data_framing: Layer,
+}
+
+const REQUEST: HeadLayers =
+    HeadLayers { block: Layer::RequestHead, framing: Layer::FrameHeaders, data_framing: Layer::DataFraming };
+const RESPONSE: HeadLayers = HeadLayers { block: Layer::ResponseHead, ..REQUEST };
+const HANDSHAKE: HeadLayers =
+    HeadLayers { block: Layer::Handshake, framing: Layer::FrameHeaders, data_framing: Layer::Handshake };
+const CONTROL: HeadLayers =
+    HeadLayers { block: Layer::Control, framing: Layer::Control, data_framing: Layer::Control };
+
+impl Half {
+    fn carrying(content: Content, heads: Heads) -> Self {
+        Self { content, heads, held: Held::default(), carried: Carried::default(), ended: false }
     }
 
-    /// What its DATA carries. Behind an accepted CONNECT a client need not wait, so that frames are read at once.
-    fn content(self, head: &Head) -> Content {
-        match self {
-            Self::Asking | Self::AskingForHead | Self::Polling => Content::Control,
-            Self::Sending => Content::message(head.is_coded),
-            Self::Posting => Content::packets(head.is_coded),
-            Self::WebSocket => Content::WebSocket(Frames::new()),
-            Self::WebSocketOfPackets => Content::WebSocket(Frames::of_packets()),
+    fn take_head(&mut self, bytes: HeadBytes, layers: &mut Layers) {
+        match self.heads {
+            Heads::Known(heads) => heads.settle(bytes, layers),
+            Heads::Awaited | Heads::Held => self.held.head += bytes,
         }
     }
 
-    /// Whether a poll that was answered so carries events. One that found nothing ends with its head.
-    fn found_something(self, status: u16, ends_stream: bool) -> bool {
-        let has_content = (200..300).contains(&status) && status != 204;
-        match self {
-            Self::Asking | Self::Polling => has_content && !ends_stream,
-            Self::AskingForHead => has_content,
-            _ => false,
+    fn take_data(&mut self, bytes: &[u8], layers: &mut Layers) {
+        self.content.take(bytes, layers);
+        self.carried = self.carried.max(self.content.carried());
+    }
+
+    /// Frame header and padding of DATA.
+    fn take_data_framing(&mut self, bytes: u64, layers: &mut Layers) {
+        match (self.heads, &self.content) {
+            (Heads::Held, Content::Packets(_) | Content::Compressed) => self.held.data_framing += bytes,
+            (_, content) => settle(layers, content.data_framing(), bytes),
         }
+    }
+
+    /// What the packets were, if that is settled: they are over, or there was an event.
+    fn decided(&self) -> Option<Carried> {
+        let is_told = matches!(self.heads, Heads::Held) && (self.ended || self.carried == Carried::Events);
+        is_told.then_some(self.carried)
+    }
+
+    /// Settles what waited for this, if anything did.
+    fn know(&mut self, heads: HeadLayers, layers: &mut Layers) {
+        let held = std::mem::take(&mut self.held);
+        heads.settle(held.head, layers);
+        settle(layers, heads.data_framing, held.data_framing);
+        if !matches!(self.heads, Heads::Known(_)) {
+            self.heads = Heads::Known(heads);
+        }
+    }
+
+    /// What comes behind the end has no right to, and carries nothing.
+    fn end(&mut self, layers: &mut Layers) {
+        self.content.end(layers);
+        self.carried = self.carried.max(self.content.carried());
+        self.content = Content::Control;
+        self.ended = true;
+    }
+}
+
+impl Carried {
+    fn heads(self, of_events: HeadLayers) -> HeadLayers {
+        match self {
+            Self::Nothing => CONTROL,
+            Self::Handshake => HANDSHAKE,
+            Self::Events => of_events,
+        }
+    }
+}
+
+impl HeadLayers {
+    fn settle(self, bytes: HeadBytes, layers: &mut Layers) {
+        settle(layers, self.block, bytes.block);
+        settle(layers, self.framing, bytes.framing);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::byte_accounting::http2::block::HeadBytes;
+    use crate::byte_accounting::head::Method;
+    use crate::byte_accounting::http2::block::Head;
 
     fn block(stream: u32, head: Head) -> Block {
         Block { stream, ends_stream: true, bytes: HeadBytes::default(), head }
@@ -247,12 +318,12 @@ mod tests {
         for number in [1, 3] {
             let request = block(number, Head { method: Some(Method::Get), ..Head::default() });
             assert!(streams.take_request(&request, &mut account).is_ok());
-            streams.end(Side::Up, number, &mut account);
+            streams.end(Direction::Up, number, &mut account);
         }
         assert_eq!(streams.open.len(), 2);
         let answer = block(3, Head { status: Some(204), ..Head::default() });
         assert!(streams.take_answer(&answer, &mut account).is_ok());
-        streams.end(Side::Down, 3, &mut account);
+        streams.end(Direction::Down, 3, &mut account);
         assert_eq!(streams.open.len(), 1);
         streams.reset(1, &mut account);
         assert!(streams.open.is_empty());

@@ -13,7 +13,7 @@ use model::byte_account::Account;
 use model::trial::Direction;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::byte_accounting::byte_counts::arrive;
+use crate::byte_accounting::byte_counts::{arrive, layers_of};
 use crate::byte_accounting::counting_stream::{CountingStream, Observer};
 
 /// Bytes that are asked of the socket at a time, about a record's most.
@@ -51,11 +51,8 @@ impl<S> RecordStream<S> {
 /// What is read is split when it is handed on.
 impl Observer for Passing {
     fn observe(&mut self, direction: Direction, mut bytes: &[u8], account: &mut Account) {
-        if direction == Direction::Down {
-            return arrive(&mut account.down, bytes.len());
-        }
-        arrive(&mut account.up, bytes.len());
-        while !bytes.is_empty() {
+        arrive(layers_of(account, direction), bytes.len());
+        while direction == Direction::Up && !bytes.is_empty() {
             let (taken, record) = self.written.take(bytes);
             self.up.extend(record);
             bytes = &bytes[taken..];

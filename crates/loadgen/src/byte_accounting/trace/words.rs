@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use model::trial::Direction;
 use protocol::frame::FRAMING_LEN;
+use protocol::websocket;
 
 use crate::byte_accounting::classifier::Protocol;
 
@@ -169,16 +170,9 @@ fn chunk(bytes: &[u8]) -> Option<Read> {
     Some(Read { words: words.to_owned(), len: line_len.checked_add(size)?.checked_add(2)?, next })
 }
 
-/// RFC 6455 §5.2.
 fn web_socket_frame(bytes: &[u8]) -> Option<Read> {
-    let (&first, &second) = (bytes.first()?, bytes.get(1)?);
-    let (length, length_end) = match second & 0x7f {
-        126 => (usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?)), 4),
-        127 => (usize::try_from(u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?)).ok()?, 10),
-        length => (usize::from(length), 2),
-    };
-    let mask_len = if second & 0x80 == 0 { 0 } else { 4 };
-    let words = match first & 0x0f {
+    let header = websocket::Header::read(bytes).ok()?;
+    let words = match header.opcode() {
         0 => "continuation frame",
         1 => "text frame",
         2 => "binary frame",
@@ -187,7 +181,7 @@ fn web_socket_frame(bytes: &[u8]) -> Option<Read> {
         10 => "pong",
         _ => return None,
     };
-    let len = length.checked_add(length_end + mask_len)?;
+    let len = usize::try_from(header.payload_len).ok()?.checked_add(header.len)?;
     Some(Read { words: words.to_owned(), len, next: Unit::WebSocketFrame })
 }
 

@@ -3,15 +3,9 @@
 use std::ops::Range;
 
 use bytes::{BufMut, BytesMut};
-use protocol::deflate::Kind;
+use protocol::websocket::{Header, Kind, LONGEST_HEADER, put_header};
 
 use crate::subscriber::MESSAGE_LIMIT;
-
-const TEXT: u8 = 0x81;
-const BINARY: u8 = 0x82;
-const MASKED: u8 = 0x80;
-/// Two bytes, eight of length, four of mask.
-const LONGEST_HEADER: usize = 14;
 
 /// What bytes begin with.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,36 +20,20 @@ pub(super) enum NextFrame {
 
 /// Looks at frames of a server.
 pub(super) fn next_frame(bytes: &[u8]) -> NextFrame {
-    let &[first, second, ..] = bytes else { return NextFrame::Partial(2 - bytes.len()) };
-    let mask = if second & MASKED == 0 { 0 } else { 4 };
-    let length = match second & !MASKED {
-        126 => 2,
-        127 => 8,
-        _ => 0,
+    let header = match Header::read(bytes) {
+        Ok(header) => header,
+        Err(missing) => return NextFrame::Partial(missing),
     };
-    let header = 2 + length + mask;
-    if bytes.len() < header {
-        return NextFrame::Partial(header - bytes.len());
-    }
-    let len = match length {
-        0 => u64::from(second & !MASKED),
-        _ => bytes[2..2 + length].iter().fold(0, |len, &byte| len << 8 | u64::from(byte)),
-    };
-    let kind = match first {
-        TEXT => Kind::Text,
-        BINARY => Kind::Binary,
-        _ => return NextFrame::Other { header, len },
-    };
-    match usize::try_from(len) {
-        Ok(message) if message <= MESSAGE_LIMIT && mask == 0 => {
-            let end = header + message;
+    match (header.message(), usize::try_from(header.payload_len)) {
+        (Some(kind), Ok(message)) if message <= MESSAGE_LIMIT && header.mask.is_none() => {
+            let end = header.len + message;
             if bytes.len() < end {
                 NextFrame::Partial(end - bytes.len())
             } else {
-                NextFrame::Message(kind, header..end)
+                NextFrame::Message(kind, header.len..end)
             }
         }
-        _ => NextFrame::Other { header, len },
+        _ => NextFrame::Other { header: header.len, len: header.payload_len },
     }
 }
 
@@ -69,22 +47,7 @@ pub(super) fn goes_on(first: u8) -> Option<bool> {
 /// Appends `message` in one frame, masked by `key` as a client must.
 pub(super) fn write(kind: Kind, message: &[u8], key: [u8; 4], out: &mut BytesMut) {
     out.reserve(LONGEST_HEADER + message.len());
-    out.put_u8(match kind {
-        Kind::Text => TEXT,
-        Kind::Binary => BINARY,
-    });
-    match message.len() {
-        len @ ..126 => out.put_u8(MASKED | len as u8),
-        len @ 126..65_536 => {
-            out.put_u8(MASKED | 126);
-            out.put_u16(len as u16);
-        }
-        len => {
-            out.put_u8(MASKED | 127);
-            out.put_u64(len as u64);
-        }
-    }
-    out.put_slice(&key);
+    put_header(kind, message.len(), Some(key), out);
     let begin = out.len();
     out.put_slice(message);
     mask(&mut out[begin..], key);

@@ -67,7 +67,7 @@ impl CaseServer {
         match (&mut self.server, &case.ending) {
             (Server::Ours { stopper, .. }, Ending::Stopped) => stopper.stop(),
             (Server::Ours { hub, .. }, Ending::OnRequest) => {
-                hub.dismiss(SessionClose { code: case.code, reason: REASON.to_owned() })?;
+                hub.close_sessions(SessionClose { code: case.code, reason: REASON.to_owned() })?;
             }
             (Server::Ours { .. }, _) => {}
             // Where the server has ended already, the client's events show it.

@@ -87,7 +87,7 @@ fn a_browser_probe_that_fails_is_reported_and_fails_no_run() {
     let Some(_) = installed(BrowserKind::Chromium) else { return };
     let sandbox = sandbox(SHORT);
     sandbox
-        .output("run --scenario own --client chromium,native --no-report --no-browser-probe")
+        .output("run --scenario own --client chromium,native --no-report --no-browser-probe --keep-trials")
         .expect(0, &[]);
     // Only the browser probe of that run is left to do, and the browser is broken now.
     sandbox.script("chromium", "exit 1");

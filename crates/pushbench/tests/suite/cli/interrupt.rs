@@ -30,7 +30,9 @@ fn an_interrupted_run_keeps_its_records_and_goes_on_from_there() {
     let first = files(&sandbox.only_run().join("trials"), "json");
     assert!((2..6).contains(&first.len()), "{first:?}");
     let before: Vec<_> = first.iter().map(|path| (path, fs::read(path).unwrap())).collect();
-    sandbox.output("run --resume --no-report").expect(0, &[&format!("short: {} trials", 6 - first.len())]);
+    sandbox
+        .output("run --resume --no-report --keep-trials")
+        .expect(0, &[&format!("short: {} trials", 6 - first.len())]);
     let records = sandbox.records();
     assert_eq!(records.iter().map(|record| record.index).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
     for (path, bytes) in before {
@@ -130,7 +132,7 @@ fn an_interrupted_search_goes_on_with_the_step_that_it_was_at() {
     let first = files(&sandbox.only_run().join("trials"), "json");
     assert!((6..8).contains(&first.len()), "{first:?}");
     let before: Vec<_> = first.iter().map(|path| (path, fs::read(path).unwrap())).collect();
-    sandbox.output("run --resume --no-report").expect(0, &["search: 3 searches, seed 5"]);
+    sandbox.output("run --resume --no-report --keep-trials").expect(0, &["search: 3 searches, seed 5"]);
     for (path, bytes) in before {
         assert_eq!(fs::read(path).unwrap(), bytes, "{} was not run again", path.display());
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use model::manifest::Manifest;
+use model::results;
 use model::trial::TrialResult;
 
 use crate::sandbox::{SHORT, Sandbox, files};
@@ -25,9 +26,9 @@ fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
     for record in &records {
         let TrialResult::Complete(outcome) = &record.result else { panic!("{record:?}") };
         assert!(outcome.counts.delivered > 0 && outcome.counts.lost == 0, "{:?}", outcome.counts);
-        let log = run.join(record.histograms.as_ref().expect("a log"));
-        assert!(fs::read_to_string(log).unwrap().contains("Tag=delivery,"));
     }
+    let trials = results::read(&run).unwrap().trials;
+    assert!(trials.iter().all(|trial| trial.histograms.iter().any(|(tag, _)| tag == "delivery")));
     let table = fs::read_to_string(run.join("trials.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + 6);
     let manifest = manifest(&sandbox);
@@ -38,7 +39,29 @@ fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
     );
     assert_eq!(manifest.skipped, []);
     assert!(!sandbox.path("REPORT.md").exists());
+    let mut left: Vec<_> = fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["histograms.hlog", "manifest.json", "trials.csv", "trials.jsonl.gz"]);
+    let log = fs::read_to_string(run.join("histograms.hlog")).unwrap();
+    assert!(log.contains("Tag=socket-ping/round-trip,"), "{log}");
+    let done = format!("run --resume {}", run.display());
+    sandbox.output(&done).expect(2, &["has ended and is packed: nothing is left to run"]);
     assert_eq!(files(&sandbox.path("tmp"), "sock").len(), 0);
+}
+
+#[test]
+fn a_packed_run_holds_what_its_loose_files_held() {
+    let sandbox = Sandbox::new();
+    sandbox.output("run --scenario short --seed 7 --no-report --keep-trials").expect(0, &[]);
+    let run = sandbox.only_run();
+    let read = || {
+        let trials = results::read(&run).unwrap().trials.into_iter();
+        trials.map(|trial| (trial.record, trial.histograms)).collect::<Vec<_>>()
+    };
+    let loose = read();
+    sandbox.output(&format!("run --resume {} --no-report", run.display())).expect(0, &["short: 0 trials"]);
+    assert!(!run.join("trials").exists() && run.join("trials.jsonl.gz").exists());
+    assert_eq!(read(), loose);
 }
 
 #[test]
@@ -77,12 +100,13 @@ fn a_second_run_of_the_day_gets_a_folder_of_its_own() {
 }
 
 #[test]
-fn a_records_json_fits_the_schema_beside_it() {
+fn a_records_json_fits_the_schema() {
     let sandbox = Sandbox::new();
-    sandbox.output("run --scenario short --repetitions 1 --no-report").expect(0, &[]);
+    sandbox.output("run --scenario short --repetitions 1 --no-report --keep-trials").expect(0, &[]);
     let run = sandbox.only_run();
+    let schema = serde_json::from_str(&sandbox.output("list --schema").out).unwrap();
     let json = |path| serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    let validator = jsonschema::validator_for(&json(run.join("trial.schema.json"))).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
     for path in files(&run.join("trials"), "json") {
         let record = json(path);
         let faults: Vec<_> = validator.iter_errors(&record).map(|error| error.to_string()).collect();
@@ -108,8 +132,8 @@ fn a_results_folder_that_cannot_be_written_is_named_before_anything_is_started()
 #[test]
 fn a_disk_that_takes_no_more_is_named_before_anything_is_started() {
     let sandbox = Sandbox::new();
-    // The limit stands for a full disk, which a test cannot make: files over 8 blocks cannot be written.
-    let script = r#"trap "" XFSZ; ulimit -f 8; exec "$0" run --scenario short"#;
+    // The limit stands for a full disk, which a test cannot make: files over one block cannot be written.
+    let script = r#"trap "" XFSZ; ulimit -f 1; exec "$0" run --scenario short"#;
     let mut shell = Command::new("sh");
     shell.args(["-c", script, env!("CARGO_BIN_EXE_pushbench")]).current_dir(sandbox.path(""));
     let output = shell.output().unwrap();
@@ -144,7 +168,7 @@ fn results_that_cannot_be_kept_any_more_end_the_run_and_keep_the_rest() {
 #[test]
 fn a_broken_record_is_named_with_the_remedy() {
     let sandbox = Sandbox::new();
-    sandbox.output("run --scenario short --repetitions 1 --no-report").expect(0, &[]);
+    sandbox.output("run --scenario short --repetitions 1 --no-report --keep-trials").expect(0, &[]);
     let run = sandbox.only_run();
     let record = files(&run.join("trials"), "json").remove(0);
     fs::write(&record, "{").unwrap();

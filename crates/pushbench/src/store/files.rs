@@ -1,0 +1,178 @@
+//! The folder of all runs, and files that are there whole or not at all.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use model::manifest::{FileVersion, Manifest};
+use model::results::{self, LOOSE, MANIFEST};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::browsers::client;
+use crate::browsers::probe::ProbeResult;
+
+pub(super) const PLAN: &str = "plan.json";
+const CLOSE_CASES: &str = "close-cases.json";
+const BROWSERS: &str = "browsers";
+
+/// Runs of one day on one host.
+const MOST_RUNS: u32 = 1_000;
+
+/// The newest run in `results` that has trials left to run.
+///
+/// # Errors
+///
+/// When the folder cannot be read, or there is no such run.
+pub(crate) fn newest_unfinished(results: &Path) -> anyhow::Result<PathBuf> {
+    let unfinished = |dir: &PathBuf| {
+        let manifest: Option<Manifest> = read_json(&dir.join(MANIFEST)).ok();
+        let done = results::files(&dir.join(LOOSE), "json").map_or(0, |records| records.len());
+        manifest.is_some_and(|manifest| {
+            dir.join(PLAN).exists() && done + manifest.skipped_trials() < manifest.planned_trials as usize
+        })
+    };
+    let newest = runs(results)?.into_iter().rev().find(unfinished);
+    newest.with_context(|| {
+        format!("there is no interrupted run in {}; start one with `pushbench run`", results.display())
+    })
+}
+
+/// When a run of any schema version started.
+#[derive(Deserialize)]
+struct Start {
+    started_unix_s: u64,
+}
+
+/// All runs, the oldest first; those of another schema version come before all others.
+///
+/// # Errors
+///
+/// When the folder cannot be read.
+pub(crate) fn runs(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(results)
+        .with_context(|| format!("read the folder {}; make a run with `pushbench run`", results.display()))?;
+    let mut runs: Vec<(bool, u64, PathBuf)> = entries
+        .filter_map(|entry| {
+            let dir = entry.ok()?.path();
+            let manifest = dir.join(MANIFEST);
+            let is_ours = read_json::<FileVersion>(&manifest).ok()?.check().is_ok();
+            if is_ours {
+                read_json::<Manifest>(&manifest).ok()?;
+            }
+            let Start { started_unix_s } = read_json(&manifest).ok()?;
+            Some((is_ours, started_unix_s, dir))
+        })
+        .collect();
+    runs.sort();
+    Ok(runs.into_iter().map(|(.., dir)| dir).collect())
+}
+
+/// Makes the folder of a new run; the second of a name gets a `-2`, and so on.
+pub(super) fn new_folder(results: &Path, name: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(results)?;
+    for number in 1..=MOST_RUNS {
+        let dir = results.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
+        match fs::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other(format!("there are {MOST_RUNS} runs of {name} already")))
+}
+
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
+}
+
+/// Writes `value` as JSON, in place of an earlier file.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
+    let writing = || format!("write {}", path.display());
+    let mut text = serde_json::to_string_pretty(value).with_context(writing)?;
+    text.push('\n');
+    write_atomically(path, text.as_bytes()).with_context(writing)
+}
+
+/// Writes `bytes` to a new file beside `path`, forces them to the disk, and puts the file in `path`'s place in one step.
+///
+/// # Errors
+///
+/// When the folder cannot be written or the disk is full; `path` is then as it was.
+pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".")
+        .suffix(".tmp")
+        // Results are there to be read by others; the process's mask still applies.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Where a browser probe is kept.
+#[derive(Debug)]
+pub(crate) struct BrowserProbes(PathBuf);
+
+impl BrowserProbes {
+    /// In this folder, a run's or any other.
+    pub(crate) fn in_folder(dir: &Path) -> Self {
+        Self(dir.to_owned())
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.join(CLOSE_CASES).exists()
+    }
+
+    /// Keeps one; the close cases last, so that what [is kept](Self::is_kept) is whole.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub(crate) fn keep(&self, result: &ProbeResult) -> anyhow::Result<()> {
+        if !result.findings.is_empty() {
+            let folder = self.0.join(BROWSERS);
+            fs::create_dir_all(&folder).with_context(|| format!("make the folder {}", folder.display()))?;
+        }
+        for findings in &result.findings {
+            let name = format!("{BROWSERS}/{}.json", client::name(findings.client));
+            write_json(&self.0.join(name), findings)?;
+        }
+        write_json(&self.0.join(CLOSE_CASES), &result.close_cases)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.json");
+        write_atomically(&path, b"old").unwrap();
+        write_atomically(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.json");
+        write_atomically(&path, b"old").unwrap();
+        // A path below a file cannot be written by anybody, root included.
+        assert!(write_atomically(&path.join("below.json"), b"new").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+    }
+}

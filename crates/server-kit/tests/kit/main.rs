@@ -1,0 +1,4 @@
+//! Certificates from files, and the feed.
+
+mod certificate;
+mod feed;
