@@ -78,6 +78,7 @@ catalogue! {
     "packet-headers", "TCP/IP headers per event", Bytes, less, machine, |trials| counted(per_event(trials, |outcome| outcome.segments.window.up.header_bytes + outcome.segments.window.down.header_bytes));
     "cpu", "server CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.server_cpu_ns));
     "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(quotient(trials, |outcome| outcome.cost.server_cpu_ns as f64, |outcome| outcome.cost.elapsed_ns as f64 / 1e9));
+    "idle-cpu", "server CPU per connection and second", Time, less, machine, |trials| counted(mean(trials, |trial, outcome| (outcome.cost.elapsed_ns > 0).then(|| outcome.cost.server_cpu_ns as f64 * 1e9 / outcome.cost.elapsed_ns as f64 / subscribers(trial))));
     "load-cpu", "client CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.load_cpu_ns));
     "requests", "requests per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.requests);
     "empty-per-event", "empty answers per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.empty_responses);
@@ -117,6 +118,12 @@ catalogue! {
         (outcome.cost.elapsed_ns > 0).then(|| outcome.bytes.window.wire() as f64 / subscribers(trial) * 3_600e9 / outcome.cost.elapsed_ns as f64)
     });
     "set-up-bytes", "bytes to connect", Bytes, less, portable, |trials| mean(trials, |_, outcome| (outcome.set_up.subscribers > 0).then(|| outcome.set_up.account.wire() as f64 / outcome.set_up.subscribers as f64));
+    "round-trips", "round trips to connect", Number, less, portable, |trials| mean(trials, |trial, outcome| {
+        // Held back on the receiving side; TCP's own round trip is one more.
+        let delay_ns = trial.record.settings.subscribers.added_delay_ns;
+        let quickest_ns = outcome.set_up.elapsed.as_ref()?.min_ns;
+        (delay_ns > 0).then(|| (quickest_ns / delay_ns) as f64 + 1.0)
+    });
     "set-up-time", "time to connect", Time, less, machine, |trials| mean(trials, |_, outcome| outcome.set_up.elapsed.as_ref().map(|elapsed| elapsed.mean_ns));
     "first-message", "time to the first message", Time, less, machine, |trials| mean(trials, |_, outcome| outcome.set_up.first_message.as_ref().map(|elapsed| elapsed.mean_ns));
     "set-up-cpu", "server CPU to connect", Time, less, machine, |trials| counted(quotient(trials, |outcome| outcome.set_up.server_cpu_ns as f64, |outcome| outcome.set_up.subscribers as f64));
@@ -136,6 +143,12 @@ catalogue! {
     "caught-up", "time until all have caught up", Time, less, machine, |trials| restart(trials, |restart| restart.caught_up.as_deref());
     "failed-attempts", "failed attempts to connect, per subscriber", Number, less, machine, |trials| mean(trials, |trial, outcome| Some(outcome.server_restart.as_ref()?.failed_attempts as f64 / subscribers(trial)));
     "cut-off", "share of slow consumers cut off", Number, more, machine, |trials| mean(trials, |_, outcome| outcome.slow_consumers.as_ref().map(|slow| slow.cut_off as f64 / slow.subscribers.max(1) as f64));
+    "memory-growth", "server memory grew by", Bytes, less, machine, |trials| mean(trials, |_, outcome| {
+        let (connected, end) = (outcome.cost.server_rss_connected_bytes, outcome.cost.server_rss_end_bytes);
+        (connected > 0).then(|| end as f64 - connected as f64)
+    });
+    "tcp-growth", "kernel's TCP buffers grew by", Bytes, less, machine, |trials| mean(trials, |_, outcome| outcome.slow_consumers.as_ref().map(|slow| slow.tcp_grown_bytes as f64));
+    "not-caught-up", "subscribers not caught up", Number, less, machine, |trials| mean(trials, |trial, outcome| Some(subscribers(trial) - outcome.server_restart.as_ref()?.caught_up_subscribers as f64));
     "cut-off-after", "time until a slow consumer is cut off", Time, less, machine, |trials| mean(trials, |_, outcome| Some(outcome.slow_consumers.as_ref()?.cut_off_after.as_ref()?.p50_ns as f64));
     "clock-bound", "clock offset known to within", Time, less, machine, |trials| mean(trials, |_, outcome| outcome.clock.as_ref().map(|clock| clock.offset_bound_ns as f64));
 }

@@ -21,6 +21,8 @@ use crate::search::{self, Side};
 
 /// The key of the metric that searches find.
 const CAPACITY: &str = "capacity";
+/// How a ratio names pushbench's own server as its divisor.
+const OWN: &str = "own";
 /// The swept key of trials at a share of their technique's capacity.
 const LOAD: &str = "load";
 
@@ -175,14 +177,17 @@ impl Evidence {
         self.points = points;
     }
 
-    fn compare_swept(&self, a: &Point, b: &Point) -> Ordering {
+    fn compare_swept<'p>(&self, a: &'p Point, b: &'p Point) -> Ordering {
         let info = self.scenario(&a.scenario);
         let keys = info.map_or(&[][..], |info| &info.sweeps);
         let compare = |key: &String| {
             match [a, b].map(|point| self.coordinate(point, key)) {
                 [Some((a, _)), Some((b, _))] => a.total_cmp(&b),
                 // Words keep the order of the scenario's file; what a sweep leaves out comes last.
-                _ => word_order(info, a.at.get(key)).cmp(&word_order(info, b.at.get(key))),
+                _ => {
+                    let order = |point: &'p Point| (word_order(info, point.at.get(key)), point.at.get(key));
+                    order(a).cmp(&order(b))
+                }
             }
         };
         keys.iter().map(compare).find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
@@ -276,22 +281,31 @@ impl Evidence {
         points.next().filter(|_| points.next().is_none())
     }
 
-    /// The same point of another technique; where a sweep leaves that one out, its only value.
-    pub fn beside<'e>(&'e self, point: &Point, technique: &str) -> Option<&'e Point> {
+    /// The point that a figure of this one is divided by. `to` is another technique, at the same point or, where a sweep leaves
+    /// that one out, at its only value; or `key=value`, the same technique at another value of a swept key; or `own`, the same technique
+    /// by pushbench's own server.
+    pub fn beside<'e>(&'e self, point: &Point, to: &str) -> Option<&'e Point> {
+        let mut at = point.at.clone();
+        let technique = match to.split_once('=') {
+            Some((key, value)) => {
+                at.insert(key.to_owned(), value.to_owned());
+                point.technique.as_str()
+            }
+            None if to == OWN => point.technique.as_str(),
+            None => to,
+        };
         let is_beside = |other: &&Point| {
             other.technique == technique
                 && other.load == point.load
                 && other.is_search == point.is_search
-                && other.at.iter().all(|(key, value)| point.at.get(key) == Some(value))
+                && other.target.is_none()
+                && other.client == Client::Native
+                && other.at.iter().all(|(key, value)| at.get(key) == Some(value))
         };
-        let mut others = self
-            .of_scenario(&point.scenario)
-            .filter(|other| other.target.is_none() && other.client == Client::Native)
-            .filter(is_beside);
-        others.next()
+        self.of_scenario(&point.scenario).find(is_beside)
     }
 
-    /// How many trials all figures rest on.
+    /// How many trials the figures rest on.
     pub fn trial_count(&self) -> usize {
         self.trials.len()
     }

@@ -1,5 +1,7 @@
 //! Names of figures: `scenario/technique/metric`, `scenario/technique/metric/other-technique` for a ratio, and
-//! `scenario[key=value,…]/…` for one point of a sweep. Names hold no run, so that they survive new ones.
+//! `scenario[key=value,…]/…` for one point of a sweep. A ratio to `key=value` is
+//! that to the same technique there. `technique@target` is that of a server that others wrote, and a ratio to `own` that to pushbench's
+//! own. Names hold no run, so that they survive new ones.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -84,15 +86,25 @@ impl FigureName {
                 ((scenario, ""), rest)
             }
         };
-        let parts: Vec<&str> = rest.split('/').collect();
-        let pairs = scenario.1.split(',').filter(|pair| !pair.is_empty());
-        let at = pairs.map(|pair| {
-            pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(form)
-        });
-        let at = at.collect::<Result<_, _>>()?;
+        let parts: Vec<&str> = rest.splitn(3, '/').collect();
+        let mut at: BTreeMap<String, String> = BTreeMap::new();
+        let mut last = None;
+        for part in scenario.1.split(',').filter(|part| !part.is_empty()) {
+            match (part.split_once('='), last.as_ref().and_then(|key| at.get_mut(key))) {
+                (Some((key, value)), _) => {
+                    last = Some(key.to_owned());
+                    at.insert(key.to_owned(), value.to_owned());
+                }
+                // A value may hold a comma.
+                (None, Some(value)) => *value += &format!(",{part}"),
+                (None, None) => return Err(form()),
+            }
+        }
         let (technique, metric, to) = match parts.as_slice() {
             [technique, metric] => (technique, metric, None),
-            [technique, metric, to] => (technique, metric, Some((*to).to_owned())),
+            [technique, metric, to] if !to.contains('/') || to.contains('=') => {
+                (technique, metric, Some((*to).to_owned()))
+            }
             _ => return Err(form()),
         };
         Ok(Self {
@@ -115,20 +127,34 @@ impl FigureName {
             .ok_or_else(|| FigureError::Metric { name: self.metric.clone(), known: known() })?;
         let find = if metric.key == "capacity" { Evidence::search } else { Evidence::point };
         let point = |technique: &str| {
-            find(evidence, &self.scenario, technique, &self.at).ok_or_else(|| {
+            let found = match technique.split_once('@') {
+                Some((technique, target)) => evidence.of_scenario(&self.scenario).find(|point| {
+                    point.target.as_deref() == Some(target)
+                        && point.is_at(technique, &self.at)
+                        && point.is_search == (metric.key == "capacity")
+                }),
+                None => find(evidence, &self.scenario, technique, &self.at),
+            };
+            found.ok_or_else(|| {
                 FigureError::Point(
                     format!("{} by {technique}", self.scenario),
                     points(evidence, &self.scenario),
                 )
             })
         };
+        let no_value = || FigureError::NoValue(self.to_string());
         let own = point(&self.technique)?;
-        let to = self.to.as_deref().map(point).transpose()?;
+        let to = match self.to.as_deref() {
+            // The same technique elsewhere.
+            Some(to) if to.contains('=') || to == "own" => {
+                Some(evidence.beside(own, to).ok_or_else(no_value)?)
+            }
+            to => to.map(point).transpose()?,
+        };
         let estimate = match to {
             Some(to) => evidence.ratio(own, to, metric),
             None => evidence.estimate(own, metric),
         };
-        let no_value = || FigureError::NoValue(self.to_string());
         Ok(Figure {
             side: evidence.side(own, to, metric).ok_or_else(no_value)?,
             point: own,
@@ -181,6 +207,7 @@ mod tests {
             "chat/websocket/cpu",
             "chat/long-polling/cpu/websocket",
             "bytes-against-rate[events.rate=10/s]/websocket/bytes",
+            "transport-cost[transport=HTTP/2 + TLS, shared]/websocket/cpu/transport=HTTP/1.1",
         ] {
             assert_eq!(FigureName::parse(text).map(|name| name.to_string()).as_deref(), Ok(text));
         }

@@ -18,6 +18,11 @@ pub fn significant(number: f64) -> String {
     thousands(format!("{number:.decimals$}"))
 }
 
+fn three_digits(number: f64) -> f64 {
+    let step = 10_f64.powf((number.abs().max(1.0).log10()).floor() - 2.0).max(1e-3);
+    (number / step).round() * step
+}
+
 /// As short as the number allows: no digits that say nothing.
 pub fn plain(number: f64) -> String {
     let text = format!("{number:.3}");
@@ -98,7 +103,11 @@ pub fn scale(unit: Unit, value: f64) -> Scale {
 /// A figure with its interval in brackets, in the unit that fits: `950 µs [900–1,100]`.
 pub fn show(unit: Unit, estimate: Estimate) -> String {
     let scale = scale(unit, estimate.value);
-    let number = |number: f64| significant(number / scale.size);
+    let number = |number: f64| match unit {
+        // Millions of deliveries are not known to the last one.
+        Unit::Rate => significant(three_digits(number)),
+        _ => significant(number / scale.size),
+    };
     let value = number(estimate.value);
     let unit = match scale.name {
         "" | "/s" => scale.name.to_owned(),

@@ -119,6 +119,8 @@ fn fill_in(
     environment.add_filter("percent", |share: f64| format!("{} %", significant(share * 100.0)));
     environment.add_filter("times", |factor: f64| format!("{} ×", significant(factor)));
     environment.add_filter("cell", |text: &str| table::escape(text));
+    environment.add_filter("whole", crate::numbers::whole);
+    environment.add_filter("duration", crate::numbers::duration);
     environment.add_filter("time", crate::numbers::time);
     environment.add_filter("bytes", crate::numbers::bytes);
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
@@ -189,6 +191,13 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
         let name = FigureName::parse(name).map_err(|error| wrong(error.to_string()))?;
         Ok(name.find(&of).map_or(Value::UNDEFINED, |figure| figure.estimate.value.into()))
     });
+    // interval("chat/websocket/cpu/raw-tcp"): its ends; undefined where there is none.
+    let of = evidence.clone();
+    environment.add_function("interval", move |name: &str| -> Result<Value, Error> {
+        let name = FigureName::parse(name).map_err(|error| wrong(error.to_string()))?;
+        let ends = name.find(&of).ok().and_then(|figure| figure.estimate.interval);
+        Ok(ends.map_or(Value::UNDEFINED, |ends| Value::from(ends.to_vec())))
+    });
     // table("chat", ["p50", "cpu/baseline"], where={"events.rate": "1/s"}, techniques=["websocket"]): a row for each point.
     // table("bytes-against-rate", ["bytes"], across="events.rate"): a column for each value of a swept key.
     let of = evidence.clone();
@@ -231,7 +240,8 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
         }))
     });
     // Lists of what was judged: their fields are those of the modules' types.
-    let lists: [(&str, fn(&Evidence) -> Value); 5] = [
+    let lists: [(&str, fn(&Evidence) -> Value); 6] = [
+        ("observer", |evidence| Value::from(Serde(theory_check::observer(evidence)))),
         ("claims", |evidence| Value::from(Serde(claims::judge(evidence)))),
         ("publications", |evidence| Value::from(Serde(publications::judge(evidence)))),
         ("theory", |evidence| Value::from(Serde(theory_check::scenarios(evidence)))),
@@ -248,7 +258,7 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
     environment.add_function("is_measured", move |scenario: &str| of.of_scenario(scenario).next().is_some());
 }
 
-/// The points that `techniques`, `where` and `who` (own, searched, loaded, targets, all) choose; own ones without `who`.
+/// The points that `techniques`, `where` and `who` (own, searched, searched-all, loaded, targets, all) choose; own ones without `who`.
 fn select<'e>(evidence: &'e Evidence, scenario: &str, options: &Kwargs) -> Result<Vec<&'e Point>, Error> {
     let techniques: Option<Vec<String>> = options.get("techniques")?;
     let at = swept(options)?;

@@ -12,7 +12,8 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    /// Reads `cpu` or `cpu/websocket`; `cpu/baseline` is relative to the baseline.
+    /// Reads `cpu` or `cpu/websocket`; `cpu/baseline` is relative to the baseline, `cpu/transport=HTTP/1.1` to the same technique
+    /// there, `cpu/own` to pushbench's own server.
     pub(crate) fn parse(text: &str, evidence: &Evidence) -> Result<Self, String> {
         let (key, to) = text.split_once('/').map_or((text, None), |(key, to)| (key, Some(to)));
         let metric = metric(key).ok_or_else(|| format!("there is no metric {key}"))?;
@@ -23,7 +24,12 @@ impl Column {
 
     pub(crate) fn head(&self, evidence: &Evidence) -> String {
         match &self.to {
-            Some(to) => format!("{} ÷ {}", self.metric.label, evidence.label(to)),
+            Some(to) if to == "own" => format!("{} ÷ pushbench's own", self.metric.label),
+            Some(to) => format!(
+                "{} ÷ {}",
+                self.metric.label,
+                to.rsplit('=').next().map_or(to.as_str(), |to| evidence.label(to))
+            ),
             None => self.metric.label.to_owned(),
         }
     }
@@ -56,6 +62,7 @@ pub(crate) fn points<'e>(
     Ok(match who {
         "own" => evidence.own(scenario).collect(),
         "searched" => evidence.searched(scenario).collect(),
+        "searched-all" => evidence.of_scenario(scenario).filter(|point| point.is_search).collect(),
         "loaded" => evidence.loaded(scenario).collect(),
         "targets" => {
             let has = |point: &&Point| {
@@ -123,9 +130,16 @@ pub(crate) fn across(evidence: &Evidence, points: &[&Point], across: &str, colum
         points.iter().find(is_here).map_or_else(|| NOTHING.to_owned(), |point| column.cell(evidence, point))
     };
     let named = |values: &Vec<String>| {
-        let short = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
         let one = |(key, value): (&&str, &String)| {
-            if keys.len() == 1 { value.clone() } else { format!("{} {value}", short(key)) }
+            let short = key.rsplit('.').next().unwrap_or(key);
+            match value.as_str() {
+                "true" => short.to_owned(),
+                "false" => format!("no {short}"),
+                value if keys.len() > 1 && value.starts_with(|c: char| c.is_ascii_digit()) => {
+                    format!("{short} {value}")
+                }
+                value => value.to_owned(),
+            }
         };
         keys.iter().zip(values).map(one).collect::<Vec<_>>().join(", ")
     };

@@ -8,7 +8,7 @@ use serde::Serialize;
 use theory::case::{Compression as Compressed, Date, Direction, Head, Message, Security, Version};
 use theory::prediction::Both;
 use theory::prediction::layer::TLS_RECORDS;
-use theory::{Case, predict};
+use theory::{Case, predict, tcp};
 
 use crate::evidence::{Evidence, Point};
 
@@ -81,6 +81,8 @@ pub struct Scenario {
     pub others_equal: usize,
     /// The largest deviation ÷ predicted of those that were not equal.
     pub worst: Option<f64>,
+    /// Those that are fixed and were not measured so: the technique, and how many bytes more there were in all.
+    pub unequal: Vec<(String, f64)>,
 }
 
 /// Scenario by scenario; those of which theory says nothing are left out. Traced and disturbed scenarios are no part of it.
@@ -95,23 +97,73 @@ pub fn scenarios(evidence: &Evidence) -> Vec<Scenario> {
             scenarios.push(Scenario::new(&point.scenario));
             scenarios.len() - 1
         });
-        scenarios[place].add(&said);
+        scenarios[place].add(evidence.label(&point.technique), &said);
     }
     scenarios
+}
+
+/// How byte accounting compares with the kernel's count, in trials that ran alone in a network namespace.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Observer {
+    /// Trials that the kernel counted.
+    pub trials: usize,
+    /// Those in which the layers and the packets' headers add up to its count to the byte.
+    pub equal: usize,
+    /// Those in which segments that were sent again, whose bytes the kernel counts twice, explain the difference.
+    pub explained: usize,
+    /// All bytes that it counted.
+    pub bytes: u64,
+    /// Observed trials that did not run to their end.
+    pub failed: usize,
+}
+
+/// Compares both. Nothing is fitted: a packet has 52 B of headers, and 8 B more where it opens a connection.
+pub fn observer(evidence: &Evidence) -> Observer {
+    const SYN_EXTRA: u64 = tcp::SYN - tcp::SEGMENT_HEADER;
+    const LARGEST_SEGMENT: u64 = tcp::SEGMENT_HEADER + tcp::MSS;
+    let mut sum = Observer {
+        failed: evidence.failed.iter().filter(|trial| trial.record.settings.observed).count(),
+        ..Observer::default()
+    };
+    for trial in evidence.points.iter().flat_map(|point| evidence.trials(point)) {
+        let Some((outcome, seen)) = trial.record.result.outcome().zip(trial.record.observed) else {
+            continue;
+        };
+        let headers = tcp::SEGMENT_HEADER * seen.packets + SYN_EXTRA * 2 * seen.connections;
+        let beyond = seen.bytes as i64 - (outcome.bytes.total.wire() + headers) as i64;
+        let is_explained = beyond > 0 && beyond as u64 <= seen.retransmitted * LARGEST_SEGMENT;
+        sum.trials += 1;
+        sum.equal += usize::from(beyond == 0);
+        sum.explained += usize::from(is_explained);
+        sum.bytes += seen.bytes;
+    }
+    sum
 }
 
 impl Scenario {
     fn new(name: &str) -> Self {
         let name = name.to_owned();
-        Self { name, points: 0, exact: 0, equal: 0, shared_records: 0, others_equal: 0, worst: None }
+        Self {
+            name,
+            points: 0,
+            exact: 0,
+            equal: 0,
+            shared_records: 0,
+            others_equal: 0,
+            worst: None,
+            unequal: Vec::new(),
+        }
     }
 
-    fn add(&mut self, said: &Prediction) {
+    fn add(&mut self, technique: &str, said: &Prediction) {
         self.points += 1;
         self.exact += usize::from(said.exact);
         self.equal += usize::from(said.exact && said.is_equal());
         self.others_equal += usize::from(!said.exact && said.is_equal());
         self.shared_records += usize::from(said.shares_records);
+        if said.exact && !said.is_equal() {
+            self.unequal.push((technique.to_owned(), (said.deviation() * said.events as f64).round()));
+        }
         if !said.is_equal() && self.worst.is_none_or(|worst| said.relative().abs() > worst.abs()) {
             self.worst = Some(said.relative());
         }

@@ -99,13 +99,15 @@ impl With for Trial {
 pub(crate) fn run(started_unix_s: u64, trials: &[Trial]) -> Run {
     let mut scenarios: Vec<ScenarioInfo> = Vec::new();
     for trial in trials {
-        let key = &trial.record.key;
+        let TrialRecord { key, search, load, .. } = &trial.record;
         if scenarios.iter().all(|info| info.name != key.scenario) {
+            // The rate of a search, and of a load, is its own and no value of a sweep.
+            let swept = key.point.keys().filter(|_| search.is_none() && load.is_none());
             scenarios.push(ScenarioInfo {
                 name: key.scenario.clone(),
                 question: format!("What about {}?", key.scenario),
                 reading: String::new(),
-                sweeps: key.point.keys().cloned().collect(),
+                sweeps: swept.cloned().collect(),
                 text: String::new(),
             });
         }

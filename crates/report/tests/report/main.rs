@@ -1,8 +1,10 @@
 //! What results become: figures, tables, pages, verdicts.
 
 mod charts;
+mod claims;
 mod committed;
 mod estimates;
 mod fixture;
+mod published;
 mod recommend;
 mod sources;
