@@ -13,6 +13,7 @@
 //! - `recommend`: the cheapest technique that is quick enough
 //! - `table`, `charts`: what templates show
 //! - `pages`: templates in, Markdown out
+//! - `html`: the report as one HTML file
 
 pub mod catalogue;
 pub mod charts;
@@ -23,6 +24,7 @@ mod error;
 pub mod estimate;
 pub mod evidence;
 pub mod figure;
+mod html;
 mod load;
 mod marker_sections;
 pub mod numbers;
@@ -37,6 +39,7 @@ pub mod theory_check;
 
 pub use error::ReportError;
 pub use evidence::Evidence;
+pub use html::write_html;
 pub use load::{Broken, Run, Trial, check};
 pub use marker_sections::MarkerError;
 pub use pages::{Written, write_pages};

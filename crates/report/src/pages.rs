@@ -78,7 +78,7 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, R
         if heading.is_none() && !is_there {
             continue;
         }
-        let text = fill_in(evidence, &charts, name, template)?;
+        let text = fill_in(evidence, &charts, name, template, Value::UNDEFINED)?;
         if text.trim().is_empty() {
             continue;
         }
@@ -98,7 +98,7 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, R
 const CHARTS: &str = "docs/charts";
 
 /// Charts that pages show, by name.
-type Charts = Arc<Mutex<BTreeMap<String, String>>>;
+pub(crate) type Charts = Arc<Mutex<BTreeMap<String, String>>>;
 
 const BEGIN_PAGE: &str = "<!-- pushbench:begin page -->";
 
@@ -108,11 +108,13 @@ fn heading(template: &str) -> (Option<&str>, &str) {
     (first, first.map_or(template, |first| &template[first.len()..]))
 }
 
-fn fill_in(
+/// The text of a template, which may use `more`, too.
+pub(crate) fn fill_in(
     evidence: &Arc<Evidence>,
     charts: &Charts,
     page: &str,
     template: &str,
+    more: Value,
 ) -> Result<String, ReportError> {
     let mut environment = Environment::new();
     environment.add_filter("day", |seconds: u64| model::calendar::date(seconds));
@@ -155,6 +157,7 @@ fn fill_in(
         newest => manifests().next(),
         trials => evidence.trial_count(),
         left_out => Value::from(Serde(&evidence.left_out)),
+        ..more
     };
     let text = environment.render_named_str(page, template, context).map_err(|error| problem(&error))?;
     Ok(one_empty_line(&text))
@@ -281,7 +284,7 @@ fn wrong(reason: impl Into<String>) -> Error {
 }
 
 /// Replaces a file in one step, so that an interrupted rendering leaves the old one whole.
-fn write(path: &Path, text: &str) -> Result<(), ReportError> {
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), ReportError> {
     let problem = |source| ReportError::Write { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(problem)?;

@@ -59,14 +59,10 @@ fn rows() -> Axis {
 }
 
 fn add(evidence: &Evidence, series: &mut Vec<Series>, name: String, mark: Mark) {
-    match series.iter_mut().find(|series| series.name == name) {
+    let colour = technique_colour(evidence, &mark.technique).to_owned();
+    match series.iter_mut().find(|series| series.name == name && series.colour == colour) {
         Some(series) => series.marks.push(mark),
-        None => series.push(Series {
-            name,
-            colour: technique_colour(evidence, &mark.technique).to_owned(),
-            shape: None,
-            marks: vec![mark],
-        }),
+        None => series.push(Series { name, colour, shape: None, marks: vec![mark] }),
     }
 }
 
@@ -76,6 +72,12 @@ pub(super) fn name(evidence: &Evidence, point: &Point, keys: &[String]) -> Strin
     let values: Vec<String> = values.filter(|value| value != numbers::NOTHING).collect();
     let name = table::name(evidence, point);
     if values.is_empty() { name } else { format!("{name}, {}", values.join(", ")) }
+}
+
+/// Who wrote the server of a point.
+fn server(evidence: &Evidence, point: &Point) -> String {
+    let label = |name: &str| evidence.target(name).map_or_else(|| name.to_owned(), |info| info.label.clone());
+    point.target.as_deref().map_or_else(|| "pushbench".to_owned(), label)
 }
 
 fn mark(evidence: &Evidence, point: &Point, column: &Column) -> Option<Mark> {
@@ -116,8 +118,12 @@ fn dots(evidence: &Evidence, request: &Request, groups: &[Group<'_>]) -> Result<
             |point: &&&Point| column.to.as_ref() != Some(&point.technique) || point.target.is_some();
         for point in group.points.iter().filter(is_shown) {
             if let Some(mark) = mark(evidence, point, &column) {
-                let category = if groups.len() > 1 { group.name.clone() } else { String::new() };
-                add(evidence, &mut series, name(evidence, point, &keys), Mark { category, ..mark });
+                let (category, name) = match request.who.as_str() {
+                    "targets" => (evidence.label(&point.technique).to_owned(), server(evidence, point)),
+                    _ if groups.len() > 1 => (group.name.clone(), name(evidence, point, &keys)),
+                    _ => (String::new(), name(evidence, point, &keys)),
+                };
+                add(evidence, &mut series, name, Mark { category, ..mark });
             }
         }
     }

@@ -5,6 +5,7 @@ mod claims;
 mod committed;
 mod estimates;
 mod fixture;
+mod html;
 mod published;
 mod recommend;
 mod sources;
