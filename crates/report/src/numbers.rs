@@ -93,6 +93,7 @@ pub fn bytes(bytes: f64) -> String {
 pub fn scale(unit: Unit, value: f64) -> Scale {
     match unit {
         Unit::Time => time_scale(value),
+        Unit::Bytes if value.abs() >= 10_239_488.0 => Scale { name: "MiB", size: 1_048_576.0 },
         Unit::Bytes if value.abs() >= 9_999.5 => Scale { name: "KiB", size: 1_024.0 },
         Unit::Bytes => Scale { name: "B", size: 1.0 },
         Unit::Rate => Scale { name: "/s", size: 1.0 },

@@ -9,3 +9,5 @@ mod html;
 mod published;
 mod recommend;
 mod sources;
+mod theory;
+mod topic_pages;

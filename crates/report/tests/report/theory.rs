@@ -1,0 +1,201 @@
+//! Theory beside measurement.
+
+use model::byte_account::{Account, Layers};
+use model::settings::{Coalescing, Pace, Settings};
+use model::trial::{Observed, RecordedHead, TrialOutcome};
+use report::theory_check::{
+    Observer, bytes_per_event, bytes_per_own_message, observer, predicted, scenarios,
+};
+use report::{Evidence, Trial};
+
+use crate::fixture::{With as _, evidence, trial};
+
+/// One trial of 40 events, 20 a second after a warm-up of 1 s, so that all of its numbers have two digits.
+fn measured(technique: &str, heads: Vec<RecordedHead>, bytes: impl Fn(u64) -> Account) -> Trial {
+    let trial = trial("s", "push", 0).events(40, [0, 0], 1).measured(|outcome| {
+        outcome.heads = heads;
+        outcome.bytes.window = bytes(40);
+    });
+    trial.with(|trial| {
+        trial.record.key.technique = technique.to_owned();
+        trial.record.settings.events.rate_per_s = 20.0;
+    })
+}
+
+/// 100 B of payload and the stamp's 47 in a frame of which theory knows all.
+fn frames(beyond: u64) -> Trial {
+    measured("websocket", Vec::new(), |events| Account {
+        up: Layers::default(),
+        down: Layers {
+            payload: events * 100,
+            stamp: events * 47,
+            message_framing: events * 4 + beyond,
+            ..Layers::default()
+        },
+    })
+}
+
+fn head(exchange: &str, status: u16) -> RecordedHead {
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let length = (exchange == "poll").then(|| field("content-length", "148"));
+    RecordedHead {
+        exchange: exchange.to_owned(),
+        method: "GET".to_owned(),
+        target: "/events?channel=0&after=0".to_owned(),
+        request: vec![field("host", "a")],
+        status,
+        response: length.into_iter().chain([field("server", "b")]).collect(),
+    }
+}
+
+/// GET /events?channel=0&after=30 HTTP/1.1, host: a — and HTTP/1.1 200 OK, content-length: 148, server: b.
+const REQUEST: u64 = 41 + 9 + 2;
+const RESPONSE: u64 = 17 + 21 + 11 + 2;
+/// HTTP/1.1 204 No Content, server: b.
+const EMPTY: u64 = 25 + 11 + 2;
+
+fn polls(technique: &str) -> Trial {
+    measured(technique, vec![head("poll", 200), head("empty-poll", 204)], |events| Account {
+        up: Layers { request_head: events * REQUEST, ..Layers::default() },
+        down: Layers {
+            payload: events * 100,
+            stamp: events * 47,
+            message_framing: events,
+            response_head: events * RESPONSE,
+            ..Layers::default()
+        },
+    })
+}
+
+/// Up, down, whether they are fixed, whether they are equal, whether TLS records were shared.
+fn said(trial: Trial) -> Option<([f64; 2], [bool; 3])> {
+    let evidence = evidence(vec![trial]);
+    let said = predicted(&evidence, &evidence.points[0])?;
+    Some((said.predicted, [said.exact, said.is_equal(), said.shares_records]))
+}
+
+#[test]
+fn what_is_fixed_and_measured_is_equal_to_the_byte() {
+    assert_eq!(said(frames(0)), Some(([0.0, 151.0], [true, true, false])));
+    let bytes = [REQUEST as f64, (148 + RESPONSE) as f64];
+    assert_eq!(said(polls("long-polling")), Some((bytes, [true, true, false])));
+    assert_eq!(said(frames(1)).map(|(_, is)| is), Some([true, false, false]));
+}
+
+#[test]
+fn scenarios_count_what_is_fixed_and_name_what_is_not_equal() {
+    let trials = |beyond| vec![frames(beyond), polls("long-polling")];
+    let all = &scenarios(&evidence(trials(0)))[0];
+    assert_eq!((all.points, all.exact, all.equal, all.worst), (2, 2, 2, None));
+    let one = &scenarios(&evidence(trials(1)))[0];
+    assert_eq!((one.exact, one.equal, one.unequal.as_slice()), (2, 1, &[("websocket".to_owned(), 1.0)][..]));
+}
+
+#[test]
+fn what_chance_has_a_say_in_is_not_fixed() {
+    type Change = fn(&mut Settings, &mut TrialOutcome);
+    let changes: [(Change, [bool; 2]); 4] = [
+        // A sign of life.
+        (|_, outcome| outcome.bytes.window.down.control = 6, [false, false]),
+        // Two events in each answer in the mean.
+        (|_, outcome| outcome.counts.responses /= 2, [false, false]),
+        // As many records as answers, which theory expects, and one less.
+        (
+            |settings, outcome| {
+                (settings.transport.tls, outcome.bytes.window.down.tls_records) = (true, 40 * 22)
+            },
+            [true, false],
+        ),
+        (
+            |settings, outcome| {
+                (settings.transport.tls, outcome.bytes.window.down.tls_records) = (true, 39 * 22)
+            },
+            [false, true],
+        ),
+    ];
+    let changed = |trial: Trial, change: Change| {
+        let mut settings = trial.record.settings.clone();
+        let trial = trial.measured(|outcome| change(&mut settings, outcome));
+        said(trial.with(|trial| trial.record.settings = settings)).expect("theory knows it").1
+    };
+    for (change, [exact, shares]) in changes {
+        let found = changed(frames(0), change);
+        assert_eq!([found[0], found[2]], [exact, shares]);
+    }
+    // A poll's target names a number, whose digits are chance's with exponential gaps; a frame names none.
+    let poisson: Change = |settings, _| settings.events.pace = Pace::Poisson;
+    assert_eq!([polls("long-polling"), frames(0)].map(|trial| changed(trial, poisson)[0]), [false, true]);
+}
+
+#[test]
+fn unknown_technique_unknown_head_and_two_way_traffic_are_passed_over() {
+    let headless = polls("long-polling").measured(|outcome| outcome.heads.clear());
+    let again = polls("long-polling").with(|trial| trial.record.settings.http.keep_alive = false);
+    for trial in [headless, again, trial("s", "push", 0).events(10, [1, 1], 1)] {
+        assert_eq!(said(trial), None);
+    }
+}
+
+#[test]
+fn settings_that_nobody_measured_are_predicted_from_recorded_heads() {
+    let evidence = evidence(vec![frames(0), polls("long-polling"), polls("short-polling")]);
+    let with = |rate_per_s: f64, pace, change: fn(&mut Settings)| {
+        let mut settings = Settings::default();
+        (settings.events.rate_per_s, settings.events.pace) = (rate_per_s, pace);
+        change(&mut settings);
+        settings
+    };
+    let of = |technique: &str, settings: &Settings| {
+        bytes_per_event(&evidence, technique, settings).map(|it| it.map(f64::round))
+    };
+    let plain = with(20.0, Pace::Constant, |_| ());
+    let [request, response, empty] = [REQUEST, RESPONSE, EMPTY].map(|bytes| bytes as f64);
+    assert_eq!(of("websocket", &plain), Some([0.0, 151.0]));
+    assert_eq!(of("long-polling", &plain), Some([request, 148.0 + response]));
+    // Ten events in an answer, whose content has one digit more.
+    let held =
+        with(20.0, Pace::Constant, |settings| settings.coalescing = Coalescing { window_ns: 500_000_000 });
+    assert_eq!(
+        of("long-polling", &held),
+        Some([(request / 10.0).round(), (148.0 + (response + 1.0) / 10.0).round()])
+    );
+    // A poll each second and an event every other second: one poll in two finds nothing.
+    let seldom = with(0.5, Pace::Constant, |settings| settings.phases.warm_up_ns = 40_000_000_000);
+    assert_eq!(of("short-polling", &seldom), Some([2.0 * request, 148.0 + response + empty]));
+    let deflated = with(20.0, Pace::Constant, |settings| {
+        settings.transport.compression = model::settings::Compression::Deflate
+    });
+    assert_eq!(of("websocket", &deflated), None, "the data decides");
+    assert_eq!(of("somebody's", &plain), None);
+    let talks = with(0.0, Pace::Constant, |settings| {
+        settings.uplink = Some(model::settings::Uplink {
+            rate_per_s: 1.0,
+            pace: Pace::Constant,
+            payload_bytes: 20,
+            to: model::settings::UplinkTo::Application,
+        });
+    });
+    // A frame's header and masking key: 6 B.
+    assert_eq!(bytes_per_own_message(&evidence, "websocket", &talks), Some([73.0, 0.0]));
+    assert_eq!(bytes_per_own_message(&evidence, "long-polling", &talks), None, "no POST was recorded");
+}
+
+fn seen(beyond: i64, retransmitted: u64) -> Evidence {
+    let trial = frames(0).measured(|outcome| outcome.bytes.total = outcome.bytes.window);
+    let bytes = (40 * 151 + 52 * 100 + 16 * 3 + beyond) as u64;
+    evidence(vec![trial.with(|trial| {
+        trial.record.settings.observed = true;
+        trial.record.observed = Some(Observed { packets: 100, bytes, retransmitted, connections: 3 });
+    })])
+}
+
+#[test]
+fn layers_and_headers_add_up_to_the_kernel_s_count() {
+    for (beyond, retransmitted, equal, explained) in
+        [(0, 0, 1, 0), (7, 0, 0, 0), (3_000, 2, 0, 1), (3_001, 2, 0, 0), (-1, 2, 0, 0)]
+    {
+        let found = observer(&seen(beyond, retransmitted));
+        let bytes = (40 * 151 + 52 * 100 + 16 * 3 + beyond) as u64;
+        assert_eq!(found, Observer { trials: 1, equal, explained, bytes, failed: 0 }, "{beyond}");
+    }
+}

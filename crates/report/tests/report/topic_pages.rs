@@ -1,0 +1,270 @@
+//! The topic pages: what they say follows from the figures, and what was not measured is not there.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use model::close_case::{CloseCase, CloseCases, Peer, SeenEvent};
+use model::manifest::TechniqueInfo;
+use model::settings::Client;
+use model::trial::{
+    Counted, Quantiles, SearchStep, ServerRestart, SlowConsumerOutcome, TrialOutcome, Verdict,
+};
+use report::{Evidence, Run, Trial};
+
+use crate::fixture::{With as _, run, trial};
+
+const SLUGS: [(&str, &str); 3] =
+    [("long-polling", "Long polling"), ("websocket", "WebSocket"), ("raw-tcp", "Raw TCP")];
+
+/// A trial of one of these techniques: each takes the CPU and the bytes of its place.
+fn of(scenario: &str, place: usize, block: u32) -> Trial {
+    let cost = 3 - place as u64;
+    let trial = trial(scenario, "push", block).events(2_000, [80, 20 * cost], 1_000 * cost);
+    trial
+        .latencies((1..=2_000).map(|ns| ns * 1_000 * cost))
+        .with(|trial| trial.record.key.technique = SLUGS[place].0.to_owned())
+}
+
+/// Two blocks of every technique.
+fn each(scenario: &str, change: impl Fn(Trial) -> Trial) -> Vec<Trial> {
+    (0..2)
+        .flat_map(|block| (0..3).map(move |place| (place, block)))
+        .map(|(place, block)| change(of(scenario, place, block)))
+        .collect()
+}
+
+fn evidence(trials: Vec<Trial>, change: impl FnOnce(&mut Run)) -> Evidence {
+    let mut run = run(1, &trials);
+    let technique = |(slug, label): (&str, &str)| TechniqueInfo {
+        slug: slug.to_owned(),
+        label: label.to_owned(),
+        about: String::new(),
+        baseline: slug == "raw-tcp",
+    };
+    run.manifest.techniques = SLUGS.map(technique).into();
+    change(&mut run);
+    Evidence::of(vec![run], vec![trials])
+}
+
+/// The page, if it is written.
+fn page(evidence: Evidence, name: &str) -> Option<String> {
+    let root = tempfile::tempdir().expect("there is a temporary folder");
+    report::write_pages(&Arc::new(evidence), &root.path().join("REPORT.md")).expect("templates are right");
+    let text = fs::read_to_string(root.path().join("docs").join(name)).ok();
+    assert!(text.as_ref().is_none_or(|text| !text.contains("undefined")), "{text:?}");
+    text
+}
+
+fn search(place: usize, block: u32, verdict: &Verdict) -> Vec<Trial> {
+    let late = Verdict::Failed { why: "late".to_owned() };
+    let steps = [(0, 0, 800.0, Verdict::Passed), (1, 0, 880.0, verdict.clone()), (1, 1, 880.0, late)];
+    let step = |(step, attempt, rate_per_s, verdict): (u32, u32, f64, Verdict)| {
+        let rate_per_s = rate_per_s * (place + 1) as f64;
+        of("saturation", place, block).with(|trial| {
+            trial.record.settings.subscribers.count = 10;
+            trial.record.search = Some(SearchStep { step, attempt, rate_per_s, verdict });
+        })
+    };
+    steps.map(step).into()
+}
+
+fn searches(verdict: &Verdict) -> Vec<Trial> {
+    (0..2).flat_map(|block| (0..3).flat_map(move |place| search(place, block, verdict))).collect()
+}
+
+#[test]
+fn lower_bound_of_a_capacity_is_printed_as_at_least() {
+    let late = Verdict::Failed { why: "late".to_owned() };
+    let known = page(evidence(searches(&late), |_| ()), "capacity.md").expect("there are searches");
+    assert!(known.contains("a server delivers 16,800/s [16,000–17,600] by WebSocket and 8390/s"), "{known}");
+    assert!(known.contains("Told from raw TCP by this search: Long polling, WebSocket."), "{known}");
+    assert!(!known.contains("t least*") && !known.contains("at least 1"), "{known}");
+    let busy = Verdict::NotJudged { why: "the load generator was busy".to_owned() };
+    let bound = page(evidence(searches(&busy), |_| ()), "capacity.md").expect("there are searches");
+    assert!(bound.contains("| WebSocket | at least 16,000/s"), "{bound}");
+    assert!(bound.contains("*At least*: in some search the load generator was the limit"), "{bound}");
+}
+
+fn times(ms: u64) -> Option<Box<Quantiles>> {
+    let ns = ms * 1_000_000;
+    let [p50_ns, p90_ns, p99_ns, p99_9_ns, max_ns] = [ns; 5];
+    Some(Box::new(Quantiles {
+        count: 1,
+        min_ns: ns,
+        mean_ns: ns as f64,
+        p50_ns,
+        p90_ns,
+        p99_ns,
+        p99_9_ns,
+        max_ns,
+    }))
+}
+
+#[test]
+fn limits_of_all_kinds_are_on_the_page_of_capacity() {
+    let loads = ["50%", "150%"].into_iter().zip([0.5, 1.5]).flat_map(|(text, load)| {
+        each("overload", move |trial| trial.at("load", text).with(|trial| trial.record.load = Some(load)))
+    });
+    let slow = |cut_off: u64| {
+        move |outcome: &mut TrialOutcome| {
+            outcome.slow_consumers = Some(SlowConsumerOutcome {
+                subscribers: 2,
+                cut_off,
+                delivered: 0,
+                cut_off_after: times(2_000),
+                tcp_grown_bytes: 4 << 20,
+            });
+        }
+    };
+    let slow = ["never", "1000 MiB/s"].into_iter().flat_map(|reads| {
+        each("slow-consumers", move |trial| {
+            let trial = trial.at("slow_consumers.reads", reads);
+            if reads == "never" { trial.measured(slow(2)) } else { trial }
+        })
+    });
+    let restart = |ms: u64| {
+        move |outcome: &mut TrialOutcome| {
+            outcome.server_restart = Some(ServerRestart {
+                down_ns: 1,
+                connected: times(ms),
+                caught_up: times(ms),
+                caught_up_subscribers: 1,
+                failed_attempts: 7,
+            });
+        }
+    };
+    let restarts = [("none", 3_000), ("jittered", 1_500)].into_iter().flat_map(|(backoff, ms)| {
+        each("server-restart", move |trial| trial.at("restart.backoff", backoff).measured(restart(ms)))
+    });
+    let counted = |outcome: &mut TrialOutcome| {
+        outcome.cost.counted = Some(Counted {
+            tool: "t".to_owned(),
+            instructions: Some(5_000),
+            system_calls: None,
+            by_name: Default::default(),
+            deliveries: 10,
+        });
+    };
+    let counts = each("cost-counters", |trial| trial.at("counted", "instructions").measured(counted));
+    let trials = loads.chain(slow).chain(restarts).chain(counts).collect();
+    let text = page(evidence(trials, |_| ()), "capacity.md").expect("there are trials");
+    for expected in [
+        "| technique | 50% | 150% |",
+        "| WebSocket | never | 3.96 ms | 1.00 | 1.00 | 2.00 s | 4096 KiB |",
+        "| Long polling | jittered | 1.50 s | 1.50 s | 0 | 7.00 |",
+        "takes 0.500 × as long as retrying at once: fewer attempts meet a full queue.",
+        "| WebSocket | 500 | 1.00 |",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(!text.contains("The highest rate that passes"), "nothing was searched for: {text}");
+}
+
+#[test]
+fn connections_are_told_by_their_number() {
+    let held = ["1000", "50000"].into_iter().flat_map(|count| {
+        each("connections", move |trial| {
+            let subscribers = count.parse().expect("it is a number");
+            trial
+                .at("subscribers.count", count)
+                .with(|trial| trial.record.settings.subscribers.count = subscribers)
+                .measured(|outcome| {
+                    outcome.cost.server_rss_start_bytes = 1 << 20;
+                    outcome.cost.server_rss_connected_bytes = (1 << 20) + u64::from(subscribers) * 6_000;
+                })
+        })
+    });
+    let text = page(evidence(held.collect(), |_| ()), "connections.md").expect("there are trials");
+    assert!(text.contains("A WebSocket connection takes 6000 B of the server's memory."), "{text}");
+    assert!(
+        text.contains("takes 1.00 × the memory of one of 1,000. A million would take\n5.6 GiB"),
+        "{text}"
+    );
+    assert!(!text.contains("with TLS") && !text.contains("Idle connections"), "{text}");
+}
+
+#[test]
+fn transports_are_compared_with_plain_http() {
+    let costs = [("HTTP/1.1", 1), ("HTTP/1.1 + TLS", 2), ("HTTP/1.1, deflate", 3)];
+    let trials = costs.into_iter().flat_map(|(transport, factor)| {
+        each("transport-cost", move |trial| {
+            trial.at("transport", transport).measured(|outcome| outcome.cost.server_cpu_ns *= factor)
+        })
+    });
+    let text = page(evidence(trials.collect(), |_| ()), "transports.md").expect("there are trials");
+    assert!(text.contains("TLS takes 2.00 × the server CPU of a plain WebSocket event."), "{text}");
+    assert!(text.contains("`permessage-deflate` takes 3.00 × the server CPU."), "{text}");
+    assert!(
+        text.contains("| Long polling | 1.00 | 2.00 | 3.00 |") && !text.contains("HTTP/2 with TLS"),
+        "{text}"
+    );
+}
+
+#[test]
+fn servers_of_others_stand_beside_ours_as_ratios() {
+    let ours = each("other-servers", |trial| trial);
+    let theirs = each("other-servers", |trial| {
+        trial
+            .measured(|outcome| outcome.cost.server_cpu_ns *= 5)
+            .with(|trial| trial.record.key.target = Some("node".to_owned()))
+    });
+    let target = model::manifest::TargetInfo {
+        name: "node".to_owned(),
+        label: "A | server".to_owned(),
+        about: "somebody's server".to_owned(),
+        version: None,
+        publish: "POST /publish".to_owned(),
+        techniques: vec!["websocket".to_owned()],
+        text: String::new(),
+    };
+    let evidence = evidence([ours, theirs].concat(), |run| run.manifest.targets.push(target));
+    let text = page(evidence, "servers-of-others.md").expect("there are trials");
+    assert!(text.contains("A | server takes 5.00 × (WebSocket)."), "{text}");
+    assert!(text.contains("| WebSocket, A \\| server | 10.0 µs | 5.00 |"), "{text}");
+    assert!(text.contains("| A \\| server | somebody's server | unknown | POST /publish |"), "{text}");
+}
+
+#[test]
+fn ends_of_connections_are_told_with_those_that_are_not_as_the_standards_demand() {
+    let case = |client: Client, conforms: bool| CloseCase {
+        code: 1_000,
+        situation: "somebody | closes".to_owned(),
+        real: false,
+        by: Peer::Server,
+        sent: None,
+        client,
+        events: vec![SeenEvent::Open, SeenEvent::Close { code: 1_000, reason: String::new(), clean: true }],
+        conforms,
+    };
+    let cases = CloseCases {
+        schema_version: model::SCHEMA_VERSION,
+        clients: vec![Client::Native, Client::Firefox],
+        close_cases: vec![case(Client::Native, true), case(Client::Firefox, false)],
+    };
+    let evidence = evidence(each("chat", |trial| trial), |run| run.close_cases = Some(cases));
+    let text = page(evidence, "browsers.md").expect("ends were tried");
+    assert!(text.contains("1 of 2 observed ends of a WebSocket are as the standards demand."), "{text}");
+    assert!(text.contains("Not as the standards demand: Firefox with 1000 (somebody | closes)."), "{text}");
+    let row = "| 1000 | somebody \\| closes (on request) | server | Firefox | open, close 1000 clean |";
+    assert!(text.contains(row) && !text.contains("Delivery latency"), "{text}");
+}
+
+#[test]
+fn what_was_not_measured_has_no_page() {
+    let root = tempfile::tempdir().expect("there is a temporary folder");
+    let evidence = Arc::new(evidence(each("poll-interval", |trial| trial), |_| ()));
+    report::write_pages(&evidence, &root.path().join("REPORT.md")).expect("templates are right");
+    let is_there = |name: &str| Path::new(&root.path().join("docs").join(name)).exists();
+    for name in [
+        "capacity.md",
+        "connections.md",
+        "transports.md",
+        "browsers.md",
+        "servers-of-others.md",
+        "claims.md",
+        "publications.md",
+    ] {
+        assert!(!is_there(name), "{name}");
+    }
+}
