@@ -145,7 +145,7 @@ catalogue! {
     "cut-off", "share of slow consumers cut off", Number, more, machine, |trials| mean(trials, |_, outcome| outcome.slow_consumers.as_ref().map(|slow| slow.cut_off as f64 / slow.subscribers.max(1) as f64));
     "memory-growth", "server memory grew by", Bytes, less, machine, |trials| mean(trials, |_, outcome| {
         let (connected, end) = (outcome.cost.server_rss_connected_bytes, outcome.cost.server_rss_end_bytes);
-        (connected > 0).then(|| end as f64 - connected as f64)
+        (connected > 0).then_some(end as f64 - connected as f64)
     });
     "tcp-growth", "kernel's TCP buffers grew by", Bytes, less, machine, |trials| mean(trials, |_, outcome| outcome.slow_consumers.as_ref().map(|slow| slow.tcp_grown_bytes as f64));
     "not-caught-up", "subscribers not caught up", Number, less, machine, |trials| mean(trials, |trial, outcome| Some(subscribers(trial) - outcome.server_restart.as_ref()?.caught_up_subscribers as f64));

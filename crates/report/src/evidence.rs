@@ -360,7 +360,7 @@ impl Evidence {
     pub fn run_figures(&self, point: &Point, metric: &Metric) -> Vec<RunFigure> {
         let of_run = |run: usize| {
             let blocks = self.blocks(point, run);
-            let blocks: Vec<&[&Trial]> = blocks.iter().map(|(_, trials)| trials.as_slice()).collect();
+            let blocks: Vec<&[&Trial]> = blocks.values().map(Vec::as_slice).collect();
             RunFigure::of(&blocks, |blocks| (metric.of)(&blocks.concat()))
         };
         (0..self.runs.len()).filter_map(of_run).collect()

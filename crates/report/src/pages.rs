@@ -243,7 +243,8 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
         }))
     });
     // Lists of what was judged: their fields are those of the modules' types.
-    let lists: [(&str, fn(&Evidence) -> Value); 6] = [
+    type List = fn(&Evidence) -> Value;
+    let lists: [(&str, List); 6] = [
         ("observer", |evidence| Value::from(Serde(theory_check::observer(evidence)))),
         ("claims", |evidence| Value::from(Serde(claims::judge(evidence)))),
         ("publications", |evidence| Value::from(Serde(publications::judge(evidence)))),

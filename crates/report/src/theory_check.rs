@@ -1,8 +1,7 @@
-//! What theory says that an event takes in bytes, from settings and recorded heads: beside those that were measured, and for
-//! settings that nobody measured.
+//! What theory says that an event takes in bytes, from settings and recorded heads, beside those that were measured.
 
 use model::byte_account::{Account, stamp_bytes};
-use model::settings::{Compression, HttpVersion, Pace, Settings, ShortPolling};
+use model::settings::{Compression, HttpVersion, Pace, Settings};
 use model::trial::{RecordedHead, TrialOutcome};
 use serde::Serialize;
 use theory::case::{Compression as Compressed, Date, Direction, Head, Message, Security, Version};
@@ -168,60 +167,6 @@ impl Scenario {
             self.worst = Some(said.relative());
         }
     }
-}
-
-/// Bytes up and down for each event that a subscriber gets, under settings that nobody needs to have measured. Heads are those
-/// of a measured trial with the same headers and version of HTTP. Events come as `events` says, and those that share an answer
-/// do so because of a poll's interval or a coalescing window: never because the server was late. What keeps a silent stream alive
-/// is left out. None where theory says nothing, or where no such heads were recorded.
-pub fn bytes_per_event(evidence: &Evidence, technique: &str, settings: &Settings) -> Option<[f64; 2]> {
-    let heads = recorded_heads(evidence, technique, settings);
-    let seq = window(settings).0;
-    let of = |batch: u64| -> Option<[f64; 2]> {
-        let both = steady(settings, heads, technique, (seq, batch))?;
-        Some([both.up.wire() as f64, both.down.wire() as f64])
-    };
-    // A mean between two whole numbers is made of both.
-    let of_mean = |batch: f64| -> Option<[f64; 2]> {
-        let (low, part) = (of(batch.floor() as u64)?, batch.fract());
-        let high = if part > 0.0 { of(batch.ceil() as u64)? } else { low };
-        Some([0, 1].map(|way| low[way] + part * (high[way] - low[way])))
-    };
-    let is_random = settings.events.pace != Pace::Constant;
-    let rate = settings.events.rate_per_s;
-    let (batch, empty) = if technique == ShortPolling::TECHNIQUE {
-        let due = rate * settings.short_polling.interval_ns as f64 / 1e9;
-        let finds = if is_random { 1.0 - (-due).exp() } else { due.min(1.0) };
-        (due / finds, (1.0 - finds) / due)
-    } else {
-        let held = rate * settings.coalescing.window_ns as f64 / 1e9;
-        (if is_random { 1.0 + held } else { held.max(1.0) }, 0.0)
-    };
-    let answers = of_mean(batch)?;
-    let nothing = if empty > 0.0 { of(0)? } else { [0.0; 2] };
-    let each = [0, 1].map(|way| answers[way] / batch + nothing[way] * empty);
-    each.iter().all(|bytes| bytes.is_finite()).then_some(each)
-}
-
-/// Bytes up and down for each message that a subscriber sends; the rest as [`bytes_per_event`].
-pub fn bytes_per_own_message(evidence: &Evidence, technique: &str, settings: &Settings) -> Option<[f64; 2]> {
-    let heads = recorded_heads(evidence, technique, settings);
-    let case = Case { direction: Direction::Up, ..case(settings, settings.uplink.as_ref()?.payload_bytes) };
-    let both = exchange(heads.iter().find(|head| head.exchange == POST), technique, case)?;
-    Some([both.up.wire() as f64, both.down.wire() as f64])
-}
-
-/// Those of the trial that has most of them.
-fn recorded_heads<'e>(evidence: &'e Evidence, technique: &str, settings: &Settings) -> &'e [RecordedHead] {
-    let is_alike = |other: &Settings| {
-        (other.http.headers, other.transport.http, &other.socketio)
-            == (settings.http.headers, settings.transport.http, &settings.socketio)
-    };
-    let points =
-        evidence.points.iter().filter(|point| point.technique == technique && point.target.is_none());
-    let trials = points.flat_map(|point| evidence.trials(point)).filter(|it| is_alike(&it.record.settings));
-    let outcomes = trials.filter_map(|trial| trial.record.result.outcome());
-    outcomes.map(|outcome| outcome.heads.as_slice()).max_by_key(|heads| heads.len()).unwrap_or_default()
 }
 
 #[derive(Default)]

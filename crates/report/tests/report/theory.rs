@@ -1,11 +1,9 @@
 //! Theory beside measurement.
 
 use model::byte_account::{Account, Layers};
-use model::settings::{Coalescing, Pace, Settings};
+use model::settings::{Pace, Settings};
 use model::trial::{Observed, RecordedHead, TrialOutcome};
-use report::theory_check::{
-    Observer, bytes_per_event, bytes_per_own_message, observer, predicted, scenarios,
-};
+use report::theory_check::{Observer, observer, predicted, scenarios};
 use report::{Evidence, Trial};
 
 use crate::fixture::{With as _, evidence, trial};
@@ -35,27 +33,24 @@ fn frames(beyond: u64) -> Trial {
     })
 }
 
-fn head(exchange: &str, status: u16) -> RecordedHead {
+fn head() -> RecordedHead {
     let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let length = (exchange == "poll").then(|| field("content-length", "148"));
     RecordedHead {
-        exchange: exchange.to_owned(),
+        exchange: "poll".to_owned(),
         method: "GET".to_owned(),
         target: "/events?channel=0&after=0".to_owned(),
         request: vec![field("host", "a")],
-        status,
-        response: length.into_iter().chain([field("server", "b")]).collect(),
+        status: 200,
+        response: vec![field("content-length", "148"), field("server", "b")],
     }
 }
 
 /// GET /events?channel=0&after=30 HTTP/1.1, host: a — and HTTP/1.1 200 OK, content-length: 148, server: b.
 const REQUEST: u64 = 41 + 9 + 2;
 const RESPONSE: u64 = 17 + 21 + 11 + 2;
-/// HTTP/1.1 204 No Content, server: b.
-const EMPTY: u64 = 25 + 11 + 2;
 
 fn polls(technique: &str) -> Trial {
-    measured(technique, vec![head("poll", 200), head("empty-poll", 204)], |events| Account {
+    measured(technique, vec![head()], |events| Account {
         up: Layers { request_head: events * REQUEST, ..Layers::default() },
         down: Layers {
             payload: events * 100,
@@ -102,13 +97,13 @@ fn what_chance_has_a_say_in_is_not_fixed() {
         // As many records as answers, which theory expects, and one less.
         (
             |settings, outcome| {
-                (settings.transport.tls, outcome.bytes.window.down.tls_records) = (true, 40 * 22)
+                (settings.transport.tls, outcome.bytes.window.down.tls_records) = (true, 40 * 22);
             },
             [true, false],
         ),
         (
             |settings, outcome| {
-                (settings.transport.tls, outcome.bytes.window.down.tls_records) = (true, 39 * 22)
+                (settings.transport.tls, outcome.bytes.window.down.tls_records) = (true, 39 * 22);
             },
             [false, true],
         ),
@@ -134,50 +129,6 @@ fn unknown_technique_unknown_head_and_two_way_traffic_are_passed_over() {
     for trial in [headless, again, trial("s", "push", 0).events(10, [1, 1], 1)] {
         assert_eq!(said(trial), None);
     }
-}
-
-#[test]
-fn settings_that_nobody_measured_are_predicted_from_recorded_heads() {
-    let evidence = evidence(vec![frames(0), polls("long-polling"), polls("short-polling")]);
-    let with = |rate_per_s: f64, pace, change: fn(&mut Settings)| {
-        let mut settings = Settings::default();
-        (settings.events.rate_per_s, settings.events.pace) = (rate_per_s, pace);
-        change(&mut settings);
-        settings
-    };
-    let of = |technique: &str, settings: &Settings| {
-        bytes_per_event(&evidence, technique, settings).map(|it| it.map(f64::round))
-    };
-    let plain = with(20.0, Pace::Constant, |_| ());
-    let [request, response, empty] = [REQUEST, RESPONSE, EMPTY].map(|bytes| bytes as f64);
-    assert_eq!(of("websocket", &plain), Some([0.0, 151.0]));
-    assert_eq!(of("long-polling", &plain), Some([request, 148.0 + response]));
-    // Ten events in an answer, whose content has one digit more.
-    let held =
-        with(20.0, Pace::Constant, |settings| settings.coalescing = Coalescing { window_ns: 500_000_000 });
-    assert_eq!(
-        of("long-polling", &held),
-        Some([(request / 10.0).round(), (148.0 + (response + 1.0) / 10.0).round()])
-    );
-    // A poll each second and an event every other second: one poll in two finds nothing.
-    let seldom = with(0.5, Pace::Constant, |settings| settings.phases.warm_up_ns = 40_000_000_000);
-    assert_eq!(of("short-polling", &seldom), Some([2.0 * request, 148.0 + response + empty]));
-    let deflated = with(20.0, Pace::Constant, |settings| {
-        settings.transport.compression = model::settings::Compression::Deflate
-    });
-    assert_eq!(of("websocket", &deflated), None, "the data decides");
-    assert_eq!(of("somebody's", &plain), None);
-    let talks = with(0.0, Pace::Constant, |settings| {
-        settings.uplink = Some(model::settings::Uplink {
-            rate_per_s: 1.0,
-            pace: Pace::Constant,
-            payload_bytes: 20,
-            to: model::settings::UplinkTo::Application,
-        });
-    });
-    // A frame's header and masking key: 6 B.
-    assert_eq!(bytes_per_own_message(&evidence, "websocket", &talks), Some([73.0, 0.0]));
-    assert_eq!(bytes_per_own_message(&evidence, "long-polling", &talks), None, "no POST was recorded");
 }
 
 fn seen(beyond: i64, retransmitted: u64) -> Evidence {
