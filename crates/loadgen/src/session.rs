@@ -3,11 +3,9 @@
 //! A technique touches no clock, no histogram and no byte counter; the session does. It is a cheap clone, one for
 //! each subscriber, on the subscriber's load thread.
 
-mod backoff;
 pub mod headers;
-mod poll_schedule;
+mod pauses;
 pub mod recorded_heads;
-mod set_up;
 mod snapshot;
 pub(crate) mod target_adapter;
 mod worker_context;
@@ -25,11 +23,10 @@ use model::target::Subscription;
 use protocol::Resume;
 use tokio::sync::{Notify, mpsc};
 
-use self::backoff::Pauses;
 use self::headers::RequestKind;
-use self::poll_schedule::PollSchedule;
+use self::pauses::{Pauses, PollSchedule};
 use self::recorded_heads::HeadKind;
-use self::set_up::PendingSetUp;
+use self::snapshot::PendingSetUp;
 use self::target_adapter::ResumeFields;
 use crate::byte_accounting::{
     ConnectionTrace, CountingStream, CountingTlsStream, Protocol, SharedByteCounts, TlsParameters,
@@ -37,12 +34,11 @@ use crate::byte_accounting::{
 use crate::faults::{Ended, Recovery, SlowConsumer};
 use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
-use crate::schedule::seed::{self, Purpose};
+use crate::schedule::{self, Purpose};
 use crate::subscriber::SubscribeError;
 use crate::transport::{Http2, Socket, Stream, Tls, alpn};
 
-pub use self::set_up::SetUps;
-pub use self::snapshot::Snapshot;
+pub use self::snapshot::{SetUps, Snapshot};
 pub use self::worker_context::{WorkerContext, WorkerSpec};
 
 /// One subscriber in a trial.
@@ -81,7 +77,7 @@ impl Session {
         outgoing: Option<mpsc::UnboundedReceiver<u64>>,
     ) -> Self {
         let settings = &worker.spec().settings;
-        let rng = seed::rng(worker.spec().seed, Purpose::PollPhase, u64::from(index));
+        let rng = schedule::rng(worker.spec().seed, Purpose::PollPhase, u64::from(index));
         let cursor = if settings.greeting { Cursor::unknown() } else { Cursor::beginning() };
         let (slow_consumer, recovery) = (worker.slow_consumer(index), worker.recovery(channel));
         // What a slow consumer leaves unread would be missing in the account of all.
@@ -137,7 +133,7 @@ impl Session {
         self.0.resume_fields.borrow_mut()
     }
 
-    /// Opens a connection by the trial's transport, counted, and tapped as what `protocol` says.
+    /// Opens a connection by the trial's transport, its bytes counted as those of `protocol`.
     ///
     /// # Errors
     ///
@@ -194,7 +190,7 @@ impl Session {
         SharedByteCounts::clone(&self.0.set_up.group.byte_counts)
     }
 
-    /// The HTTP/2 connection of this subscriber: its own, or the one that it shares with its neighbours.
+    /// The HTTP/2 connection of this subscriber: its own, or the one that it shares.
     ///
     /// # Errors
     ///
@@ -293,7 +289,7 @@ impl Session {
 
     /// The pauses before it reconnects, by random numbers of its own.
     pub(crate) fn pauses(&self) -> Pauses {
-        let rng = seed::rng(self.0.worker.spec().seed, Purpose::Backoff, u64::from(self.0.index));
+        let rng = schedule::rng(self.0.worker.spec().seed, Purpose::Backoff, u64::from(self.0.index));
         Pauses::new(self.0.recovery.as_ref().map(|recovery| recovery.server_restart().backoff()), rng)
     }
 
@@ -400,7 +396,7 @@ impl Drop for Opening<'_> {
     }
 }
 
-/// The subscribers of a place share its connection, and their bytes are counted together.
+/// The subscribers of a group share a connection, and their bytes are counted together.
 fn group(settings: &Settings, index: u32) -> u32 {
     match settings.transport.http {
         HttpVersion::Http1 => index,

@@ -23,14 +23,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::headers::{self, RequestHeaders, RequestKind};
 use super::recorded_heads::RecordedHeads;
-use super::set_up::{ConnectionGroup, PendingSetUp, SetUps};
-use super::snapshot::Snapshot;
+use super::snapshot::{ConnectionGroup, PendingSetUp, SetUps, Snapshot};
 use crate::byte_accounting::{ConnectionTrace, Protocol, Tracer};
 use crate::faults::{Recovery, RecoveryTimes, ServerRestart, SlowConsumer, SlowConsumers};
 use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
 use crate::schedule::payload::{PayloadError, PayloadSource};
-use crate::schedule::seed::{self, Purpose};
+use crate::schedule::{self, Purpose};
 use crate::subscriber::SubscribeError;
 use crate::transport::{Http2Pool, Sockets, Tls, Trust};
 
@@ -348,7 +347,7 @@ impl WorkerContext {
 fn uplink_payload(spec: &WorkerSpec) -> Result<PayloadSource, PayloadError> {
     let settings = &spec.settings;
     let bytes = settings.uplink.as_ref().map_or(settings.events.payload_bytes, |uplink| uplink.payload_bytes);
-    let rng = seed::rng(spec.seed, Purpose::UplinkPayload, u64::from(spec.index));
+    let rng = schedule::rng(spec.seed, Purpose::UplinkPayload, u64::from(spec.index));
     PayloadSource::new(settings.events.payload, bytes, rng)
 }
 

@@ -9,19 +9,19 @@ use model::trial::{ServerSpec, TrialSpec};
 use tokio::sync::mpsc;
 
 use super::error::TrialError;
-use super::limits::{LOOK_NS, connect_limit};
 use super::outcome::Connecting;
 use super::restart::Restarter;
 use super::running::Running;
 use super::subscriber_driver::{Gathered, Outgoing, SubscriberDriver};
+use super::subscriber_driver::{LOOK_NS, connect_limit};
 use super::window_sample::Watched;
 use crate::assignment::Assignment;
 use crate::faults::Staller;
 use crate::publisher::feed_connection::FeedConnection;
 use crate::publisher::post_connection::PostConnection;
 use crate::publisher::{self, Link, Numbering, Publisher, PublisherSpec};
+use crate::schedule::Timing;
 use crate::scheduling_delay::SchedulingDelays;
-use crate::timing::Timing;
 
 /// A trial whose subscribers are connected, or, as [`prepare`](Self::prepare) leaves it, could connect now.
 #[derive(Debug)]

@@ -15,12 +15,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::error::TrialError;
-use super::limits::close_limit;
 use super::load_report::LoadReport;
+use super::subscriber_driver::close_limit;
 use super::subscription::{self, ConnectionErrors, Subscribe};
 use crate::faults::ServerRestart;
+use crate::schedule::Timing;
 use crate::session::{Session, Snapshot, WorkerContext, WorkerSpec};
-use crate::timing::Timing;
 
 /// Subscribers of a thread that connect at the same time, at most.
 const CONNECTING: u64 = 64;

@@ -17,8 +17,8 @@ use super::subscriber_driver::{Outgoing, SubscriberDriver};
 use super::subscription::{ConnectionErrors, Subscribe};
 use crate::assignment::Assignment;
 use crate::faults::ServerRestart;
+use crate::schedule::Timing;
 use crate::session::WorkerSpec;
-use crate::timing::Timing;
 use crate::transport::{Trust, TrustError};
 
 /// Running load threads. Dropping them ends them.

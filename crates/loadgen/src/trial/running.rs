@@ -4,9 +4,9 @@ use model::settings::{Uplink, UplinkTo};
 use model::trial::{TrialOutcome, TrialSpec};
 
 use super::error::TrialError;
-use super::limits::LOOK_NS;
 use super::outcome::{Connecting, Findings};
 use super::restart::{Restarter, ServerProcess};
+use super::subscriber_driver::LOOK_NS;
 use super::subscriber_driver::SubscriberDriver;
 use super::window_sample::{HeldResources, Watched, WindowSample, cost};
 use crate::assignment::Assignment;
@@ -14,11 +14,11 @@ use crate::faults::Staller;
 use crate::publisher::feed_connection::FeedError;
 use crate::publisher::post_connection::PostError;
 use crate::publisher::{Publisher, PublisherError};
+use crate::schedule::Timing;
 use crate::scheduling_delay::SchedulingDelays;
-use crate::timing::Timing;
 
 /// A feed that was closed and a process that has ended are two moments, in this order.
-const LAST_BREATH_NS: u64 = 500_000_000;
+const END_LIMIT_NS: u64 = 500_000_000;
 
 /// A trial under way. What must end first stands first.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ impl Running<'_> {
     }
 
     fn server_ends(&self) -> Option<TrialError> {
-        let (server, limit_ns) = (self.watched(self.server()), os::now_ns() + LAST_BREATH_NS);
+        let (server, limit_ns) = (self.watched(self.server()), os::now_ns() + END_LIMIT_NS);
         while os::now_ns() < limit_ns {
             if let Err(ended) = server.check() {
                 return Some(ended);
