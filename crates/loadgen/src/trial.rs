@@ -5,15 +5,14 @@
 //! may the server.
 //! Everything is bounded in time: connecting by [`connect_limit`], the phases by the settings, closing by [`close_limit`].
 
-mod connected;
 mod error;
 mod load_report;
 mod load_thread;
 mod load_threads;
 mod load_workers;
 mod outcome;
+mod phases;
 mod restart;
-mod running;
 mod subscriber_driver;
 mod subscription;
 mod warnings;
@@ -24,12 +23,12 @@ use std::process::Command;
 use model::settings::Settings;
 use model::trial::{TrialOutcome, TrialSpec};
 
-use connected::Connected;
 pub use error::{DriverError, TrialError};
 pub use load_report::{LoadReport, Uncounted};
 use load_threads::LoadThreads;
 use load_workers::LoadWorkers;
 pub use load_workers::{LoadWorkerError, RunWorkerError, run_load_worker};
+use phases::Connected;
 pub use subscriber_driver::{
     CONNECT_LIMIT, Gathered, Outgoing, SubscriberDriver, close_limit, connect_limit,
 };
@@ -84,7 +83,7 @@ pub fn run_with(
 ) -> Result<TrialOutcome, TrialError> {
     check_payloads(&spec.settings)?;
     os::raise_open_files().map_err(TrialError::OpenFiles)?;
-    os::pin(&spec.load_cores).map_err(|source| TrialError::Pin { cores: spec.load_cores.clone(), source })?;
+    error::pin(&spec.load_cores)?;
     let server = Watched::of(spec);
     server.check()?;
     let prepared = Connected::prepare(spec, gather)?;

@@ -31,20 +31,12 @@ pub enum PostError {
     /// Reading, writing or connecting again failed.
     #[error("the connection on which events are posted broke")]
     Broken(#[source] io::Error),
-    /// It did not take the event.
-    #[error("the server answered {status} to an event that was posted: {text}")]
-    Rejected {
-        /// The answer's status code.
-        status: u16,
-        /// The first line of its body.
-        text: String,
-    },
-    /// What it answered is not HTTP/1.1.
-    #[error("the server answered an event that was posted with something else than HTTP/1.1: {found}")]
-    NotHttp {
-        /// What it looks like.
-        found: String,
-    },
+    /// It did not take the event, and answered with this status code and this first line of a body.
+    #[error("the server answered {0} to an event that was posted: {1}")]
+    Rejected(u16, String),
+    /// What it answered is not HTTP/1.1, and looks like this.
+    #[error("the server answered an event that was posted with something else than HTTP/1.1: {0}")]
+    NotHttp(String),
     /// Its answer is too long.
     #[error("the server answered an event that was posted with more than {ANSWER_LIMIT} bytes")]
     Oversize,
@@ -194,10 +186,10 @@ impl PostConnection {
     fn take_answer(&mut self) -> Result<(), PostError> {
         while !self.read.is_empty() {
             if self.state == State::Idle {
-                return Err(PostError::NotHttp { found: looks_like(&self.read) });
+                return Err(PostError::NotHttp(looks_like(&self.read)));
             }
             match PostResponse::parse(&self.read) {
-                Err(NotHttp) => return Err(PostError::NotHttp { found: looks_like(&self.read) }),
+                Err(NotHttp) => return Err(PostError::NotHttp(looks_like(&self.read))),
                 Ok(None) if self.read.len() > ANSWER_LIMIT => return Err(PostError::Oversize),
                 Ok(None) => return Ok(()),
                 Ok(Some(answer)) => self.settle(&answer)?,
@@ -213,7 +205,7 @@ impl PostConnection {
             // Something else follows (RFC 9110 §15.2).
             100..=199 => return Ok(()),
             200..=299 if self.is_awaiting() => {}
-            status => return Err(PostError::Rejected { status, text }),
+            status => return Err(PostError::Rejected(status, text)),
         }
         self.state = State::Idle;
         if answer.closes { self.reopen() } else { Ok(()) }
@@ -223,7 +215,7 @@ impl PostConnection {
     fn ended(&mut self) -> Result<(), PostError> {
         self.stream = None;
         match self.state {
-            _ if !self.read.is_empty() => Err(PostError::NotHttp { found: looks_like(&self.read) }),
+            _ if !self.read.is_empty() => Err(PostError::NotHttp(looks_like(&self.read))),
             State::Idle => Ok(()),
             State::Writing | State::Awaiting => Err(PostError::Closed),
         }

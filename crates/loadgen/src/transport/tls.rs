@@ -82,7 +82,7 @@ impl Tls {
     async fn fetch(&self, tickets: &SessionTickets, protocol: Protocol) -> Result<(), SubscribeError> {
         let address = self.address;
         let stream = TcpStream::connect(address).await;
-        let stream = stream.map_err(|source| SubscribeError::Connect { address, source })?;
+        let stream = stream.map_err(|source| SubscribeError::Connect(address, source))?;
         let alpn = alpn(protocol).map(|name| name.as_bytes().to_vec()).into_iter().collect();
         let shaking = self.connector.with_alpn(alpn).connect(self.server(), stream);
         let mut stream = shaking.await.map_err(SubscribeError::Tls)?;
@@ -126,12 +126,6 @@ pub(crate) fn alpn(protocol: Protocol) -> Option<&'static str> {
         Protocol::Http => Some("http/1.1"),
         Protocol::Http2 => Some("h2"),
         Protocol::RawTcp => None,
-    }
-}
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("address", &self.address).field("tickets", &self.tickets).finish()
     }
 }
 

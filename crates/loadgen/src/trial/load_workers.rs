@@ -40,8 +40,7 @@ impl LoadWorkers {
         let processes = spec.settings.processes.load.max(1);
         let started = (0..processes).map(|worker| {
             let bring = LoadCommand::Bring { spec: Box::new(spec.clone()), worker };
-            WorkerProcess::start(command(), &bring)
-                .map_err(|source| TrialError::LoadWorker { worker, source })
+            WorkerProcess::start(command(), &bring).map_err(|source| TrialError::LoadWorker(worker, source))
         });
         Ok(Self {
             workers: started.collect::<Result<_, _>>()?,
@@ -126,7 +125,7 @@ impl SubscriberDriver for LoadWorkers {
         {
             match process.end(limit_ns) {
                 Ok(result) => reports.extend(self.take_in(result)),
-                Err(source) => failed = failed.or(Some(TrialError::LoadWorker { worker, source })),
+                Err(source) => failed = failed.or(Some(TrialError::LoadWorker(worker, source))),
             }
         }
         failed.map_or(Ok(reports), Err)

@@ -138,7 +138,7 @@ pub(super) fn unexpected(wanted: &'static str, got: &engine_io::Packet) -> Socke
         engine_io::Packet::Text(kind, _) => format!("a packet of kind {kind:?}"),
         engine_io::Packet::Binary(_) => "an attachment".to_owned(),
     };
-    SocketIoError::Unexpected { wanted, got }
+    SocketIoError::Unexpected(wanted, got)
 }
 
 /// What a server of Socket.IO does wrong, or does not do.
@@ -156,14 +156,9 @@ pub enum SocketIoError {
     /// An event has no sound arguments.
     #[error("read an event")]
     Payload(#[from] PayloadError),
-    /// It sends another packet than was due.
-    #[error("{wanted} was due, and the server sent {got}")]
-    Unexpected {
-        /// What was due.
-        wanted: &'static str,
-        /// What came.
-        got: String,
-    },
+    /// The first was due, and it sends the second.
+    #[error("{0} was due, and the server sent {1}")]
+    Unexpected(&'static str, String),
     /// It does not let the client join, and says why.
     #[error("the server refused to connect: {0}")]
     Refused(String),

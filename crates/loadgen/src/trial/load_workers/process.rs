@@ -111,7 +111,7 @@ impl WorkerProcess {
         match last {
             Some(LastMessage::Result(result)) => Ok(result),
             Some(LastMessage::Failed(error)) => Err(error),
-            _ if !written_all => Err(LoadWorkerError::Silent { seconds: silence_ns / 1_000_000_000 }),
+            _ if !written_all => Err(LoadWorkerError::Silent(silence_ns / 1_000_000_000)),
             _ => Err(LoadWorkerError::Ended(status)),
         }
     }
@@ -165,7 +165,7 @@ fn listen(output: ChildStdout, received: &Received) -> LastMessage {
             Ok(WorkerMessage::Progress(progress)) => *received.progress() = progress,
             Ok(WorkerMessage::Result(result)) => return LastMessage::Result(result),
             Ok(WorkerMessage::Failed { side, reason }) => {
-                return LastMessage::Failed(LoadWorkerError::Failed { side, reason });
+                return LastMessage::Failed(LoadWorkerError::Failed(side, reason));
             }
             Err(_) => return LastMessage::Failed(LoadWorkerError::NotAMessage(quoted(&line))),
         }
@@ -247,30 +247,22 @@ pub enum LoadWorkerError {
     /// It ended too early.
     #[error("it ended with {0}")]
     Ended(ExitStatus),
-    /// It wrote nothing for too long, and was killed.
-    #[error("it said nothing for {seconds} s")]
-    Silent {
-        /// For how long.
-        seconds: u64,
-    },
+    /// It wrote nothing for so many seconds, and was killed.
+    #[error("it said nothing for {0} s")]
+    Silent(u64),
     /// It wrote something else than a message.
     #[error("it said {0}")]
     NotAMessage(String),
-    /// It reported an error.
-    #[error("{reason}")]
-    Failed {
-        /// Who is to blame.
-        side: Side,
-        /// Why.
-        reason: String,
-    },
+    /// It reported an error: the side that failed, and why.
+    #[error("{1}")]
+    Failed(Side, String),
 }
 
 impl LoadWorkerError {
     /// Who is to blame.
     pub fn side(&self) -> Side {
         match self {
-            Self::Failed { side, .. } => *side,
+            Self::Failed(side, _) => *side,
             _ => Side::Load,
         }
     }
@@ -328,7 +320,7 @@ mod tests {
         let worker = shell("read order; exec sleep 60");
         let pid = worker.pid();
         let error = worker.end(os::now_ns() + LOOK_NS).unwrap_err();
-        assert!(matches!(error, LoadWorkerError::Silent { .. }), "{error}");
+        assert!(matches!(error, LoadWorkerError::Silent(_)), "{error}");
         assert!(os::has_ended(pid));
     }
 

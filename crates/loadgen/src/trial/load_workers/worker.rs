@@ -9,7 +9,7 @@ use model::trial::TrialSpec;
 
 use super::process::{LoadCommand, WorkerMessage, WorkerProgress, WorkerResult};
 use crate::assignment::Assignment;
-use crate::trial::error::TrialError;
+use crate::trial::error::{TrialError, pin};
 use crate::trial::load_threads::LoadThreads;
 use crate::trial::subscriber_driver::SubscriberDriver;
 use crate::trial::subscription::Subscribe;
@@ -67,8 +67,7 @@ pub fn run_load_worker(
 
 fn start(spec: &TrialSpec, worker: u32, subscribe: Subscribe) -> Result<LoadThreads, TrialError> {
     os::raise_open_files().map_err(TrialError::OpenFiles)?;
-    let cores = &spec.load_cores;
-    os::pin(cores).map_err(|source| TrialError::Pin { cores: cores.clone(), source })?;
+    pin(&spec.load_cores)?;
     let assignment = Assignment::of_trial(spec);
     let threads = assignment.threads_of_worker(worker, spec.settings.processes.load);
     LoadThreads::start(spec, assignment, threads, subscribe, Vec::new())
