@@ -23,14 +23,14 @@ pub(crate) fn groups(criterion: &mut Criterion) {
         let (mut decoder, line) = (lines::Decoder::default(), lines::encode(&message));
         bencher.iter(|| {
             decoder.push(black_box(&line));
-            decoder.drain(|message| Ok::<_, Infallible>(drop(black_box(message)))).expect("nothing fails")
+            decoder.drain(|message| look(black_box(message))).expect("no error")
         });
     });
     group.bench_function("http-streaming-sse", |bencher| {
         let (mut decoder, event) = (sse::Decoder::default(), sse::encode(42, &message));
         bencher.iter(|| {
             decoder.push(black_box(&event));
-            decoder.drain(|message| Ok::<_, Infallible>(drop(black_box(message)))).expect("nothing fails")
+            decoder.drain(|message| look(black_box(message))).expect("no error")
         });
     });
     group.bench_function("raw-tcp", |bencher| {
@@ -56,6 +56,11 @@ pub(crate) fn groups(criterion: &mut Criterion) {
         });
     });
     group.finish();
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a decoder's consumer may fail")]
+fn look(_message: &[u8]) -> Result<(), Infallible> {
+    Ok(())
 }
 
 /// A peer that sends the same bytes again and again, and takes whatever it is sent.
