@@ -14,8 +14,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::BrowserError;
 use crate::detect::{BrowserKind, InstalledBrowser};
-use crate::error::BrowserError;
 
 const SHELL: &str = "/bin/sh";
 /// How long the driver may take to print its port.

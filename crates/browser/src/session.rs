@@ -9,11 +9,10 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::capabilities::{PAGE_LIMIT, Preferences, Scheme, capabilities};
-use crate::detect::{BrowserKind, InstalledBrowser};
+use crate::BrowserError;
+use crate::detect::{BrowserKind, InstalledBrowser, PAGE_LIMIT, Preferences, Scheme, capabilities};
 use crate::driver::Driver;
-use crate::error::BrowserError;
-use crate::webdriver::{Session, WebDriverError};
+use crate::webdriver::{Session, WebDriverError, malformed};
 
 /// How long a browser may take to start.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -121,28 +120,22 @@ impl Browser {
             self.script_limit = limit;
         }
         let call = self.session.post("execute/async", json!({ "script": wrapped(script), "args": args }));
-        let mut result = match bounded(kind, what, limit, limit + MARGIN, call).await {
+        let returned = async { call.await.and_then(returned) };
+        let returned = match bounded(kind, what, limit, limit + MARGIN, returned).await {
             Err(BrowserError::Command { source: WebDriverError::Rejected { error, .. }, .. })
                 if error == "script timeout" =>
             {
                 return Err(BrowserError::Timeout { kind, what, limit });
             }
-            result => result?,
+            returned => returned?,
         };
-        match result.get("error").map(|error| error.as_str().unwrap_or_default().to_owned()) {
-            Some(message) => Err(BrowserError::Page { kind, message }),
-            None => Ok(result.get_mut("value").map(Value::take).unwrap_or_default()),
-        }
+        returned.map_err(|message| BrowserError::Page { kind, message })
     }
 
     /// A PNG of the visible part of the page.
     pub async fn screenshot(&mut self) -> Result<Vec<u8>, BrowserError> {
-        self.bounded("take a screenshot", async {
-            let png = self.session.get("screenshot").await?;
-            let png = BASE64_STANDARD.decode(png.as_str().unwrap_or_default());
-            png.map_err(|error| WebDriverError::Malformed(error.to_string()))
-        })
-        .await
+        let png = async { self.session.get("screenshot").await.and_then(|png| png_of(&png)) };
+        self.bounded("take a screenshot", png).await
     }
 
     /// Resizes the window, in CSS pixels, borders included. Firefox is never narrower than 500.
@@ -153,13 +146,15 @@ impl Browser {
 
     /// The tab that commands go to.
     pub async fn tab(&mut self) -> Result<Tab, BrowserError> {
-        self.bounded("ask for the tab", self.session.get("window")).await.map(Tab)
+        let tab = async { self.session.get("window").await.and_then(tab_of) };
+        self.bounded("ask for the tab", tab).await
     }
 
     /// Opens an empty tab; commands still go to the previous one.
     pub async fn new_tab(&mut self) -> Result<Tab, BrowserError> {
-        let mut opened = self.post("open a tab", "window/new", json!({ "type": "tab" })).await?;
-        Ok(Tab(opened["handle"].take()))
+        let opened = self.session.post("window/new", json!({ "type": "tab" }));
+        let tab = async { opened.await.and_then(|opened| tab_of(field(opened, "handle")?)) };
+        self.bounded("open a tab", tab).await
     }
 
     /// Brings a tab to the front; commands go to it from now on.
@@ -217,6 +212,30 @@ async fn bounded<T>(
     result.map_err(|source| BrowserError::Command { kind, what, source })
 }
 
+/// The value of an object's key.
+fn field(mut object: Value, key: &str) -> Result<Value, WebDriverError> {
+    let value = object.get_mut(key).map(Value::take);
+    value.ok_or_else(|| malformed(&object.to_string()))
+}
+
+fn tab_of(handle: Value) -> Result<Tab, WebDriverError> {
+    if handle.is_string() { Ok(Tab(handle)) } else { Err(malformed(&handle.to_string())) }
+}
+
+fn png_of(screenshot: &Value) -> Result<Vec<u8>, WebDriverError> {
+    let text = screenshot.as_str().ok_or_else(|| malformed(&screenshot.to_string()))?;
+    BASE64_STANDARD.decode(text).map_err(|error| malformed(&error.to_string()))
+}
+
+/// What a [`wrapped`] script returned, or the exception that it threw.
+fn returned(result: Value) -> Result<Result<Value, String>, WebDriverError> {
+    match result.get("error") {
+        Some(Value::String(message)) => Ok(Err(message.clone())),
+        Some(_) => Err(malformed(&result.to_string())),
+        None => field(result, "value").map(Ok),
+    }
+}
+
 /// A driver returns neither promises nor, in both browsers, their exceptions.
 fn wrapped(script: &str) -> String {
     format!(
@@ -226,4 +245,28 @@ fn wrapped(script: &str) -> String {
     (error) => done({{ error: String(error) }}),
 );"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_that_are_not_what_they_must_be_are_malformed() {
+        let tab = |opened| field(opened, "handle").and_then(tab_of);
+        assert_eq!(tab(json!({ "handle": "7", "type": "tab" })).unwrap(), Tab(json!("7")));
+        assert_eq!(png_of(&json!("UE5H")).unwrap(), b"PNG");
+        assert_eq!(returned(json!({ "value": null })).unwrap(), Ok(json!(null)));
+        assert_eq!(returned(json!({ "error": "Error: x" })).unwrap(), Err("Error: x".to_owned()));
+
+        for bad in [json!(null), json!("7"), json!([]), json!({ "handle": 7 }), json!({})] {
+            assert!(matches!(tab(bad.clone()), Err(WebDriverError::Malformed(_))), "{bad}");
+        }
+        for bad in [json!(null), json!({}), json!("?")] {
+            assert!(matches!(png_of(&bad), Err(WebDriverError::Malformed(_))), "{bad}");
+        }
+        for bad in [json!(null), json!("7"), json!([]), json!({}), json!({ "error": 7 })] {
+            assert!(matches!(returned(bad.clone()), Err(WebDriverError::Malformed(_))), "{bad}");
+        }
+    }
 }

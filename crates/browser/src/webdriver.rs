@@ -102,7 +102,7 @@ async fn exchange(
 }
 
 /// Quotes the beginning of a response.
-fn malformed(body: &str) -> WebDriverError {
+pub(crate) fn malformed(body: &str) -> WebDriverError {
     WebDriverError::Malformed(body.chars().take(200).collect())
 }
 

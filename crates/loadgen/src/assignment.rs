@@ -41,7 +41,7 @@ impl Assignment {
         Self { subscribers, channels, threads, servers: 1, per_connection: 1, slow_consumers: 0 }
     }
 
-    /// The same at `servers` processes, where this many neighbours share a connection.
+    /// The same at `servers` processes, where so many subscribers in a row share a connection.
     pub fn at_servers(self, servers: usize, per_connection: u32) -> Self {
         let servers = u32::try_from(servers.max(1)).unwrap_or(u32::MAX);
         Self { servers, per_connection: per_connection.max(1), ..self }
@@ -88,7 +88,7 @@ impl Assignment {
         u64::from((keep_up + self.channels - 1).saturating_sub(channel) / self.channels)
     }
 
-    /// The subscribers of a thread: neighbours, so that every thread has members of every channel.
+    /// The subscribers of a thread: consecutive numbers, so that every thread has members of every channel.
     pub fn of_thread(&self, thread: u32) -> Range<u32> {
         let edge = |thread: u32| {
             let edge = u64::from(self.subscribers) * u64::from(thread) / u64::from(self.threads);

@@ -6,8 +6,9 @@
 //! # Layout
 //!
 //! - [`trial`]: connect → warm-up → window → drain → close; from a [`model::trial::TrialSpec`] to an outcome
-//! - [`timing`], [`assignment`]: when the phases start and end; which subscriber reads which channel, on which thread
-//! - [`schedule`]: the intended send times, fixed in advance by rate, pace and seed; payloads; a precise timer
+//! - [`assignment`]: which subscriber reads which channel, on which thread
+//! - [`schedule`]: when the phases start and end; the intended send times, fixed in advance by rate, pace and seed; payloads; a
+//!   precise timer
 //! - [`publisher`]: the thread that keeps the schedule and hands events to the server, by its feed or by HTTP
 //! - [`session`]: what a technique's client half sees, and what the sessions of a thread share: request headers,
 //!   set-up times, back-off, the heads of requests and responses
@@ -33,7 +34,6 @@ pub mod schedule;
 pub mod scheduling_delay;
 pub mod session;
 pub mod subscriber;
-pub mod timing;
 pub mod transport;
 pub mod trial;
 

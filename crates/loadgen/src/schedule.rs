@@ -1,4 +1,4 @@
-//! The intended send times: fixed in advance by rate, pace and seed. No delay moves them.
+//! When a trial's phases begin and end, and the intended send times: fixed in advance by rate, pace and seed. No delay moves them.
 //!
 //! Pure: offsets from the schedule's start, in nanoseconds. Each source (a channel of the feed, a subscriber that
 //! sends) has times of its own; they are merged on demand, so a long schedule takes no more memory than a
@@ -7,16 +7,16 @@
 pub mod payload;
 mod payload_profile;
 pub(crate) mod precise_timer;
-pub mod seed;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use fastrand::Rng;
-use model::settings::Pace;
+use model::settings::{Pace, Phases};
+use serde::{Deserialize, Serialize};
 
 pub use payload_profile::payload_profile;
-use seed::Purpose;
 
 /// What makes a schedule.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +112,7 @@ struct Source {
 
 impl Source {
     fn new(spec: &ScheduleSpec, source: u32) -> Self {
-        let mut rng = seed::rng(spec.seed, spec.purpose, u64::from(source));
+        let mut rng = rng(spec.seed, spec.purpose, u64::from(source));
         let phase = rng.f64();
         Self { pace: spec.pace, gap_ns: 1e9 / spec.rate_per_s, phase, given: 0, last_ns: 0.0, rng }
     }
@@ -136,6 +136,65 @@ impl Source {
     fn grid_ns(&self, nth: u64, step: u32) -> u64 {
         ((nth as f64 + self.phase) * f64::from(step) * self.gap_ns) as u64
     }
+}
+
+/// The edges between the phases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// The schedule's start: from here on events are sent.
+    pub start_ns: u64,
+    /// The first edge: events that are intended from here on count.
+    pub window_start_ns: u64,
+    /// The second edge, where the schedule ends.
+    pub window_end_ns: u64,
+    /// The window's events are awaited until then at most.
+    pub drain_end_ns: u64,
+}
+
+impl Timing {
+    /// The edges of a trial whose schedule begins at `start_ns`.
+    pub fn new(start_ns: u64, phases: &Phases) -> Self {
+        let window_start_ns = start_ns + phases.warm_up_ns;
+        let window_end_ns = window_start_ns + phases.window_ns;
+        Self { start_ns, window_start_ns, window_end_ns, drain_end_ns: window_end_ns + phases.drain_ns }
+    }
+
+    /// The intended send times that count.
+    pub fn window(&self) -> Range<u64> {
+        self.window_start_ns..self.window_end_ns
+    }
+
+    /// From the schedule's start to its end.
+    pub fn schedule_ns(&self) -> u64 {
+        self.window_end_ns - self.start_ns
+    }
+}
+
+/// What a stream of random numbers decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// When events are sent.
+    EventTimes = 1,
+    /// What they carry.
+    EventPayload = 2,
+    /// When subscribers send.
+    UplinkTimes = 3,
+    /// What their messages carry.
+    UplinkPayload = 4,
+    /// Where in the interval a subscriber's polls lie.
+    PollPhase = 5,
+    /// When a subscriber whose connection broke tries again.
+    Backoff = 6,
+}
+
+/// The stream for `purpose`; `index` parts streams of the same purpose. The same numbers on every platform.
+pub fn rng(seed: u64, purpose: Purpose, index: u64) -> Rng {
+    let mut mixer = Rng::with_seed(seed);
+    let base = mixer.u64(..);
+    // An odd multiplier permutes the 64-bit numbers, so no two pairs of purpose and index share a seed by accident of
+    // being near to each other (2^64 ÷ golden ratio, Knuth, TAOCP vol. 3, §6.4).
+    let offset = ((purpose as u64) << 48 | index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Rng::with_seed(base ^ offset)
 }
 
 #[cfg(test)]
@@ -243,5 +302,23 @@ mod tests {
         let mut long = Schedule::new(&spec(Pace::Poisson, 1e6, 4, 1_000_000));
         assert_eq!(long.peek(), long.next());
         assert_eq!(long.next.len(), 4);
+    }
+
+    #[test]
+    fn the_schedule_lasts_for_warm_up_and_window() {
+        let timing = Timing::new(1000, &Phases { warm_up_ns: 20, window_ns: 300, drain_ns: 4 });
+        assert_eq!(timing.window(), 1020..1320);
+        assert_eq!((timing.schedule_ns(), timing.drain_end_ns), (320, 1324));
+    }
+
+    #[test]
+    fn each_purpose_and_index_has_a_stream_of_its_own() {
+        let first = |purpose, index| rng(7, purpose, index).u64(..);
+        let mut seen = std::collections::BTreeSet::new();
+        for index in 0..100 {
+            assert!(seen.insert(first(Purpose::EventTimes, index)));
+            assert!(seen.insert(first(Purpose::PollPhase, index)));
+        }
+        assert_eq!(first(Purpose::EventTimes, 3), first(Purpose::EventTimes, 3));
     }
 }

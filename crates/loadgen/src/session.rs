@@ -3,11 +3,9 @@
 //! A technique touches no clock, no histogram and no byte counter; the session does. It is a cheap clone, one for
 //! each subscriber, on the subscriber's load thread.
 
-mod backoff;
 pub mod headers;
-mod poll_schedule;
+mod pauses;
 pub mod recorded_heads;
-mod set_up;
 mod snapshot;
 pub(crate) mod target_adapter;
 mod worker_context;
@@ -25,11 +23,10 @@ use model::target::Subscription;
 use protocol::Resume;
 use tokio::sync::{Notify, mpsc};
 
-use self::backoff::Pauses;
 use self::headers::RequestKind;
-use self::poll_schedule::PollSchedule;
+use self::pauses::{Pauses, PollSchedule};
 use self::recorded_heads::HeadKind;
-use self::set_up::PendingSetUp;
+use self::snapshot::PendingSetUp;
 use self::target_adapter::ResumeFields;
 use crate::byte_accounting::{
     ConnectionTrace, CountingStream, CountingTlsStream, Protocol, SharedByteCounts, TlsParameters,
@@ -37,12 +34,11 @@ use crate::byte_accounting::{
 use crate::faults::{Ended, Recovery, SlowConsumer};
 use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
-use crate::schedule::seed::{self, Purpose};
+use crate::schedule::{self, Purpose};
 use crate::subscriber::SubscribeError;
 use crate::transport::{Http2, Socket, Stream, Tls, alpn};
 
-pub use self::set_up::SetUps;
-pub use self::snapshot::Snapshot;
+pub use self::snapshot::{SetUps, Snapshot};
 pub use self::worker_context::{WorkerContext, WorkerSpec};
 
 /// One subscriber in a trial.
@@ -80,8 +76,8 @@ impl Session {
         channel: u32,
         outgoing: Option<mpsc::UnboundedReceiver<u64>>,
     ) -> Self {
-        let settings = &worker.spec().settings;
-        let rng = seed::rng(worker.spec().seed, Purpose::PollPhase, u64::from(index));
+        let settings = &worker.spec.settings;
+        let rng = schedule::rng(worker.spec.seed, Purpose::PollPhase, u64::from(index));
         let cursor = if settings.greeting { Cursor::unknown() } else { Cursor::beginning() };
         let (slow_consumer, recovery) = (worker.slow_consumer(index), worker.recovery(channel));
         // What a slow consumer leaves unread would be missing in the account of all.
@@ -108,7 +104,7 @@ impl Session {
 
     /// Where the server listens.
     pub fn address(&self) -> SocketAddr {
-        self.0.worker.spec().address
+        self.0.worker.spec.address
     }
 
     /// The server's origin (RFC 6454): scheme and address.
@@ -118,7 +114,7 @@ impl Session {
 
     /// The trial's settings.
     pub fn settings(&self) -> &Settings {
-        &self.0.worker.spec().settings
+        &self.0.worker.spec.settings
     }
 
     /// What to ask for: the channel, and where to begin. Fresh as long as a greeting is awaited, else after what was
@@ -129,7 +125,7 @@ impl Session {
 
     /// How to subscribe to a server of another project; none for pushbench's own.
     pub(crate) fn subscription(&self) -> Option<&Subscription> {
-        self.0.worker.subscription()
+        self.0.worker.subscription.as_ref()
     }
 
     /// The fields by which such a server resumes this subscriber, across its connections.
@@ -137,7 +133,7 @@ impl Session {
         self.0.resume_fields.borrow_mut()
     }
 
-    /// Opens a connection by the trial's transport, counted, and tapped as what `protocol` says.
+    /// Opens a connection by the trial's transport, its bytes counted as those of `protocol`.
     ///
     /// # Errors
     ///
@@ -146,21 +142,21 @@ impl Session {
     pub async fn connect(&self, protocol: Protocol) -> Result<Stream, SubscribeError> {
         let _opening = Opening::start(&self.0);
         let (worker, address) = (&self.0.worker, self.address());
-        if let Some(tls) = worker.tls() {
+        if let Some(tls) = &worker.tls {
             tls.prime(protocol).await?;
         }
         if self.is_cut_off() {
             return Err(SubscribeError::SessionClosed("it did not keep up, and stays away".to_owned()));
         }
         let trace = worker.trace(self.0.index, protocol);
-        let socket = worker.sockets().connect(address).await;
-        let mut socket = socket.map_err(|source| SubscribeError::Connect { address, source })?;
+        let socket = worker.sockets.connect(address).await;
+        let mut socket = socket.map_err(|source| SubscribeError::Connect(address, source))?;
         self.count(|recorder| recorder.counters.connections += 1);
         self.opened();
         if let Some(slow_consumer) = &self.0.slow_consumer {
             socket.read_slowly(Rc::clone(slow_consumer))?;
         }
-        if let Some(tls) = worker.tls() {
+        if let Some(tls) = &worker.tls {
             return self.secure(tls, socket, protocol, trace).await;
         }
         let (byte_counts, added_delay) = (self.byte_counts(), worker.added_delay());
@@ -194,14 +190,14 @@ impl Session {
         SharedByteCounts::clone(&self.0.set_up.group.byte_counts)
     }
 
-    /// The HTTP/2 connection of this subscriber: its own, or the one that it shares with its neighbours.
+    /// The HTTP/2 connection of this subscriber: its own, or the one that it shares.
     ///
     /// # Errors
     ///
     /// As of [`connect`](Self::connect).
     pub(crate) async fn http2(&self) -> Result<Http2, SubscribeError> {
         let group = group(self.settings(), self.0.index);
-        let connection = self.0.worker.http2_connections().at(group, self.new_http2()).await?;
+        let connection = self.0.worker.http2.at(group, self.new_http2()).await?;
         self.opened();
         Ok(connection)
     }
@@ -218,7 +214,7 @@ impl Session {
 
     /// The request headers of `exchange` by the trial's profile.
     pub fn request_headers(&self, kind: RequestKind) -> &HeaderMap {
-        self.0.worker.headers(kind)
+        self.0.worker.headers.of(kind)
     }
 
     /// Says that the server knows of this subscriber: the first request is on its way (polls), the response's head
@@ -293,7 +289,7 @@ impl Session {
 
     /// The pauses before it reconnects, by random numbers of its own.
     pub(crate) fn pauses(&self) -> Pauses {
-        let rng = seed::rng(self.0.worker.spec().seed, Purpose::Backoff, u64::from(self.0.index));
+        let rng = schedule::rng(self.0.worker.spec.seed, Purpose::Backoff, u64::from(self.0.index));
         Pauses::new(self.0.recovery.as_ref().map(|recovery| recovery.server_restart().backoff()), rng)
     }
 
@@ -327,13 +323,13 @@ impl Session {
 
     /// Whether [`record_head`](Self::record_head) would keep an exchange of this kind.
     pub fn wants_head(&self, kind: HeadKind) -> bool {
-        self.0.worker.recorded_heads().wants(kind)
+        self.0.worker.heads.wants(kind)
     }
 
     /// Keeps what an exchange said, if it is the first of its kind on this load thread. `request` is as it was sent; on
     /// HTTP/2 its version says so.
     pub fn record_head<A, B>(&self, kind: HeadKind, request: &Request<A>, answer: &Response<B>) {
-        self.0.worker.recorded_heads().record(kind, request, answer);
+        self.0.worker.heads.record(kind, request, answer);
     }
 
     /// A subscriber that was greeted waits here until all are connected, so that no later request counts as set-up.
@@ -360,7 +356,7 @@ impl Session {
     /// Resolves when the trial is over and no connection of this subscriber is being opened. A connection that is dropped
     /// in its handshake would leave bytes unread, and the kernel counts them.
     pub async fn stopped(&self) {
-        self.0.worker.spec().stop.cancelled().await;
+        self.0.worker.spec.stop.cancelled().await;
         while self.0.opening.get() > 0 {
             self.0.opened.notified().await;
         }
@@ -368,7 +364,7 @@ impl Session {
 
     /// Whether the trial is over.
     pub fn is_stopped(&self) -> bool {
-        self.0.worker.spec().stop.is_cancelled()
+        self.0.worker.spec.stop.is_cancelled()
     }
 
     fn poll_outgoing(&self, context: &mut Context<'_>) -> Poll<u64> {
@@ -400,7 +396,7 @@ impl Drop for Opening<'_> {
     }
 }
 
-/// The subscribers of a place share its connection, and their bytes are counted together.
+/// The subscribers of a group share a connection, and their bytes are counted together.
 fn group(settings: &Settings, index: u32) -> u32 {
     match settings.transport.http {
         HttpVersion::Http1 => index,

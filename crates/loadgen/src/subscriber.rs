@@ -22,14 +22,9 @@ pub use socketio::SocketIoError;
 /// Why a subscription ended before it was stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum SubscribeError {
-    /// The server cannot be reached.
-    #[error("connect to {address}")]
-    Connect {
-        /// Where it should listen.
-        address: SocketAddr,
-        /// The system's error.
-        source: io::Error,
-    },
+    /// The server cannot be reached at this address.
+    #[error("connect to {0}")]
+    Connect(SocketAddr, #[source] io::Error),
     /// The handshake failed, or a record is broken: RFC 8446 §6.2.
     #[error("speak TLS")]
     Tls(#[source] io::Error),
@@ -56,14 +51,9 @@ pub enum SubscribeError {
     /// A request cannot be made of what the session asks for.
     #[error("make a request")]
     Request(#[from] hyper::http::Error),
-    /// The server answered something else than was asked for.
-    #[error("the server answered {status}: {text}")]
-    Status {
-        /// Its status code.
-        status: StatusCode,
-        /// The first line of its body.
-        text: String,
-    },
+    /// The server answered something else than was asked for: its status code and the first line of its body.
+    #[error("the server answered {0}: {1}")]
+    Status(StatusCode, String),
     /// The handshake or a frame went wrong.
     #[error("speak WebSocket")]
     WebSocket(#[source] Box<tungstenite::Error>),
@@ -109,7 +99,7 @@ impl SubscribeError {
 
     /// An answer with an unexpected status and this body.
     pub(crate) fn status(status: StatusCode, body: &[u8]) -> Self {
-        Self::Status { status, text: first_line(body) }
+        Self::Status(status, first_line(body))
     }
 }
 

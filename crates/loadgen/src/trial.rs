@@ -5,16 +5,14 @@
 //! may the server.
 //! Everything is bounded in time: connecting by [`connect_limit`], the phases by the settings, closing by [`close_limit`].
 
-mod connected;
 mod error;
-mod limits;
 mod load_report;
 mod load_thread;
 mod load_threads;
 mod load_workers;
 mod outcome;
+mod phases;
 mod restart;
-mod running;
 mod subscriber_driver;
 mod subscription;
 mod warnings;
@@ -25,21 +23,22 @@ use std::process::Command;
 use model::settings::Settings;
 use model::trial::{TrialOutcome, TrialSpec};
 
-use connected::Connected;
 pub use error::{DriverError, TrialError};
-pub use limits::{CONNECT_LIMIT, close_limit, connect_limit};
 pub use load_report::{LoadReport, Uncounted};
 use load_threads::LoadThreads;
 use load_workers::LoadWorkers;
 pub use load_workers::{LoadWorkerError, RunWorkerError, run_load_worker};
-pub use subscriber_driver::{Gathered, Outgoing, SubscriberDriver};
+use phases::Connected;
+pub use subscriber_driver::{
+    CONNECT_LIMIT, Gathered, Outgoing, SubscriberDriver, close_limit, connect_limit,
+};
 pub use subscription::Subscribe;
 use window_sample::{HeldResources, IdleResources, Watched};
 
 use crate::assignment::Assignment;
+use crate::schedule::Timing;
 use crate::schedule::payload::{PayloadError, PayloadSource};
-use crate::schedule::seed::{self, Purpose};
-use crate::timing::Timing;
+use crate::schedule::{self, Purpose};
 
 /// From the last connection to the schedule's start.
 const LEAD_NS: u64 = 20_000_000;
@@ -84,7 +83,7 @@ pub fn run_with(
 ) -> Result<TrialOutcome, TrialError> {
     check_payloads(&spec.settings)?;
     os::raise_open_files().map_err(TrialError::OpenFiles)?;
-    os::pin(&spec.load_cores).map_err(|source| TrialError::Pin { cores: spec.load_cores.clone(), source })?;
+    error::pin(&spec.load_cores)?;
     let server = Watched::of(spec);
     server.check()?;
     let prepared = Connected::prepare(spec, gather)?;
@@ -108,7 +107,7 @@ fn settled(server: Watched<'_>, subscribers: u64) -> Result<IdleResources, Trial
 fn check_payloads(settings: &Settings) -> Result<(), PayloadError> {
     let uplink_bytes = settings.uplink.as_ref().map(|uplink| uplink.payload_bytes);
     for bytes in uplink_bytes.into_iter().chain([settings.events.payload_bytes]) {
-        PayloadSource::new(settings.events.payload, bytes, seed::rng(0, Purpose::EventPayload, 0))?;
+        PayloadSource::new(settings.events.payload, bytes, schedule::rng(0, Purpose::EventPayload, 0))?;
     }
     Ok(())
 }

@@ -197,14 +197,24 @@ impl Scenario {
 }
 
 /// The settings that differ from the default ones by these keys and values, each written as in a scenario file, without
-/// quotes.
+/// quotes. They are checked as a scenario's.
 ///
 /// # Errors
 ///
 /// At the first mistake, with what is allowed.
 pub fn settings_from(pairs: &[(String, String)]) -> Result<Settings, ScenarioError> {
     let text = keys::assignments(pairs);
-    let read = || keys::settings(&DeTable::parse(&text)?.into_inner(), &[]);
+    let read = || {
+        let tree = DeTable::parse(&text)?.into_inner();
+        let settings = keys::settings(&tree, &[])?;
+        let mut checked = settings.clone();
+        if !tree::holds(&tree, "events.rate") {
+            // A server by itself sends what comes: there is no rate to give.
+            checked.events.rate_per_s = 1.0;
+        }
+        check::settings(&checked, &tree)?;
+        Ok(settings)
+    };
     read().map_err(|fault: Fault| fault.locate("--set", &text))
 }
 

@@ -5,16 +5,12 @@
 //! "Upgrade" (the probe) and "Packet encoding". What a packet's data means is not looked at here; Socket.IO's is in
 //! [`socket_io`](crate::socket_io).
 
-mod handshake;
-mod payload;
-
-use bytes::{BufMut, Bytes, BytesMut};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-
-pub use handshake::{Handshake, HandshakeError};
-pub use payload::Decoder;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
 
 /// The protocol's version, as in the query: `EIO=4`.
 pub const VERSION: u8 = 4;
@@ -157,5 +153,139 @@ impl Packet {
                 body.put_slice(BASE64.encode(data).as_bytes());
             }
         }
+    }
+}
+
+/// Splits a polling body into packets as it comes. The last one ends with the body.
+#[derive(Debug)]
+pub struct Decoder {
+    buffer: BytesMut,
+    scanned: usize,
+    limit: usize,
+}
+
+impl Decoder {
+    /// A decoder of one body that takes packets of up to `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { buffer: BytesMut::new(), scanned: 0, limit }
+    }
+
+    /// Takes in the next bytes of the body.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next whole packet, if any.
+    ///
+    /// # Errors
+    ///
+    /// When it is no packet, or what has come of it is over the limit. Nothing after it can be trusted.
+    pub fn next_packet(&mut self) -> Result<Option<Packet>, PacketError> {
+        let found = memchr::memchr(SEPARATOR, &self.buffer[self.scanned..]);
+        let end = self.scanned + found.unwrap_or(self.buffer.len() - self.scanned);
+        self.check(end)?;
+        if found.is_none() {
+            self.scanned = end;
+            return Ok(None);
+        }
+        let record = self.buffer.split_to(end).freeze();
+        self.buffer.advance(1);
+        self.scanned = 0;
+        Packet::from_record(&record).map(Some)
+    }
+
+    /// The last packet, when the body has ended and [`next_packet`](Self::next_packet) has nothing more.
+    ///
+    /// # Errors
+    ///
+    /// When it is no packet; that of an empty body, or behind a last separator, is empty, which is none.
+    pub fn finish(self) -> Result<Packet, PacketError> {
+        self.check(self.buffer.len())?;
+        Packet::from_record(&self.buffer.freeze())
+    }
+
+    fn check(&self, len: usize) -> Result<(), PacketError> {
+        if len > self.limit { Err(PacketError::Oversize(self.limit)) } else { Ok(()) }
+    }
+}
+
+/// A session's parameters, as in the server's open packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handshake {
+    /// The session's id, which every later request carries.
+    pub sid: String,
+    /// The transports to which the session can be upgraded.
+    pub upgrades: Vec<String>,
+    /// How often the server pings.
+    pub ping_interval: Duration,
+    /// How long it waits for the pong. A client that hears no ping within both together takes the connection for
+    /// closed ("Heartbeat").
+    pub ping_timeout: Duration,
+    /// The largest polling body that the server takes, in bytes; none if it is not given (engine.io before 6.2).
+    pub max_payload: Option<u64>,
+}
+
+/// Why data is no handshake.
+#[derive(Debug, thiserror::Error)]
+pub enum HandshakeError {
+    /// It is not the JSON object that it must be.
+    #[error("the open packet is not what it must be")]
+    Json(#[from] serde_json::Error),
+    /// It is something else than an object.
+    #[error("the open packet is no object")]
+    NoObject,
+    /// It names no session.
+    #[error("the open packet has an empty session id")]
+    NoSession,
+}
+
+/// The JSON, times in milliseconds.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Json {
+    sid: String,
+    upgrades: Vec<String>,
+    ping_interval: u64,
+    ping_timeout: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_payload: Option<u64>,
+}
+
+impl Handshake {
+    /// Reads an open packet's data; keys that it does not know are passed over.
+    ///
+    /// # Errors
+    ///
+    /// When it is no JSON object with what a handshake must have.
+    pub fn decode(data: &[u8]) -> Result<Self, HandshakeError> {
+        // serde would take an array for it, too.
+        if !data.trim_ascii_start().starts_with(b"{") {
+            return Err(HandshakeError::NoObject);
+        }
+        let Json { sid, upgrades, ping_interval, ping_timeout, max_payload } = serde_json::from_slice(data)?;
+        if sid.is_empty() {
+            return Err(HandshakeError::NoSession);
+        }
+        let (ping_interval, ping_timeout) =
+            (Duration::from_millis(ping_interval), Duration::from_millis(ping_timeout));
+        Ok(Self { sid, upgrades, ping_interval, ping_timeout, max_payload })
+    }
+
+    /// An open packet's data, times cut to whole milliseconds.
+    pub fn encode(&self) -> String {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let json = Json {
+            sid: self.sid.clone(),
+            upgrades: self.upgrades.clone(),
+            ping_interval: ms(self.ping_interval),
+            ping_timeout: ms(self.ping_timeout),
+            max_payload: self.max_payload,
+        };
+        serde_json::to_string(&json).expect("strings and numbers are JSON")
+    }
+
+    /// How long a client waits for a ping before it takes the connection for closed ("Heartbeat").
+    pub fn patience(&self) -> Duration {
+        self.ping_interval.saturating_add(self.ping_timeout)
     }
 }

@@ -23,7 +23,6 @@ pub mod frame;
 pub mod hpack;
 pub mod lines;
 pub mod message;
-pub mod paths;
 pub mod ready;
 pub mod resume;
 pub mod socket_io;
@@ -32,3 +31,18 @@ pub mod websocket;
 
 pub use message::{Message, Stamp};
 pub use resume::{Resume, Start};
+
+/// The paths of the HTTP interface. Each but Socket.IO's takes the query of [`Resume`].
+pub mod paths {
+    /// Polls, short and long: a response with the messages that are available.
+    pub const EVENTS: &str = "/events";
+    /// A response that never ends, NDJSON or Server-Sent Events.
+    pub const STREAM: &str = "/stream";
+    /// The WebSocket handshake.
+    pub const WEBSOCKET: &str = "/ws";
+    /// Engine.IO under Socket.IO: polls, posts and the WebSocket handshake. Its query is the protocol's own; where a
+    /// subscriber begins is in its CONNECT ([`socket_io::Auth`](crate::socket_io::Auth)).
+    pub const SOCKETIO: &str = "/socket.io/";
+    /// Where a client posts a message of its own.
+    pub const MESSAGES: &str = "/messages";
+}

@@ -56,26 +56,6 @@ impl Decoder {
     }
 }
 
-/// Yields the messages that are whole by now.
-impl Iterator for Decoder {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        loop {
-            let Some(found) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) else {
-                self.scanned = self.buffer.len();
-                return None;
-            };
-            let line = self.buffer.split_to(self.scanned + found).freeze();
-            self.buffer.advance(1);
-            self.scanned = 0;
-            if !line.is_empty() {
-                return Some(line);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,20 +67,6 @@ mod tests {
 
     #[test]
     fn any_cut_gives_the_same_messages() {
-        let stream = b"one\n\ntwo\nthree\nrest";
-        for cut in 0..=stream.len() {
-            let mut decoder = Decoder::default();
-            decoder.push(&stream[..cut]);
-            let mut messages: Vec<Bytes> = decoder.by_ref().collect();
-            decoder.push(&stream[cut..]);
-            messages.extend(decoder.by_ref());
-            assert_eq!(messages, ["one", "two", "three"], "cut at {cut}");
-            assert_eq!(decoder.pending(), 4);
-        }
-    }
-
-    #[test]
-    fn drained_at_any_cut_they_are_the_same() {
         let stream = b"one\n\ntwo\nthree\nrest";
         for cut in 0..=stream.len() {
             let (mut decoder, mut messages) = (Decoder::default(), Vec::new());

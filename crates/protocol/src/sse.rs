@@ -33,17 +33,6 @@ pub fn encode_comment(text: &str) -> Bytes {
     Bytes::from(format!(": {text}\n\n"))
 }
 
-/// A dispatched event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// The event's type; `message` unless the stream named one.
-    pub name: String,
-    /// The data lines, joined by newlines.
-    pub data: Bytes,
-    /// The last event id at the time of dispatch.
-    pub id: String,
-}
-
 /// Interprets an event stream (WHATWG HTML §9.2.6), however it is cut.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -56,14 +45,12 @@ pub struct Decoder {
     fields: Fields,
 }
 
-/// The fields of the lines so far.
+/// The fields of the lines so far, as far as they matter to a subscriber: neither an event's type nor `retry`.
 #[derive(Debug, Default)]
 struct Fields {
-    data: BytesMut,
+    data: Vec<u8>,
     has_data: bool,
-    name: String,
     id: String,
-    retry_ms: Option<u64>,
 }
 
 impl Decoder {
@@ -82,13 +69,8 @@ impl Decoder {
         self.buffer.is_empty() && !self.is_open
     }
 
-    /// The reconnection time that the stream requested, in milliseconds.
-    pub fn retry_ms(&self) -> Option<u64> {
-        self.fields.retry_ms
-    }
-
-    /// Hands the data of every event that is whole by now to `take`, and returns how many there were: for who wants neither
-    /// their types nor their ids. Nothing is allocated for an event.
+    /// Hands the data of every event that is whole by now to `take`, and returns how many there were. Nothing is
+    /// allocated for an event.
     ///
     /// # Errors
     ///
@@ -96,7 +78,6 @@ impl Decoder {
     pub fn drain<E>(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<usize, E> {
         let mut events = 0;
         while self.next_block() {
-            self.fields.name.clear();
             if std::mem::take(&mut self.fields.has_data) {
                 take(&self.fields.data)?;
                 self.fields.data.clear();
@@ -168,12 +149,11 @@ impl Fields {
         match field {
             b"data" => {
                 if self.has_data {
-                    self.data.put_u8(b'\n');
+                    self.data.push(b'\n');
                 }
-                self.data.put_slice(value);
+                self.data.extend_from_slice(value);
                 self.has_data = true;
             }
-            b"event" => self.name = String::from_utf8_lossy(value).into_owned(),
             b"id" if !value.contains(&0) => {
                 self.id.clear();
                 match std::str::from_utf8(value) {
@@ -181,32 +161,8 @@ impl Fields {
                     Err(_) => self.id.push_str(&String::from_utf8_lossy(value)),
                 }
             }
-            b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
-                self.retry_ms = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
-            }
             _ => {}
         }
-    }
-
-    /// The data, if there was a line of it.
-    fn take_data(&mut self) -> Option<Bytes> {
-        std::mem::take(&mut self.has_data).then(|| self.data.split().freeze())
-    }
-}
-
-/// Yields the events that are whole by now.
-impl Iterator for Decoder {
-    type Item = Event;
-
-    fn next(&mut self) -> Option<Event> {
-        while self.next_block() {
-            let name = std::mem::take(&mut self.fields.name);
-            if let Some(data) = self.fields.take_data() {
-                let name = if name.is_empty() { "message".to_owned() } else { name };
-                return Some(Event { name, data, id: self.fields.id.clone() });
-            }
-        }
-        None
     }
 }
 
@@ -214,63 +170,58 @@ impl Iterator for Decoder {
 mod tests {
     use super::*;
 
-    fn event(name: &str, data: &str, id: &str) -> Event {
-        Event { name: name.into(), data: Bytes::copy_from_slice(data.as_bytes()), id: id.into() }
-    }
+    type Events = &'static [(&'static str, &'static str)];
 
-    /// Streams and what a client must see, among them the examples of WHATWG HTML §9.2.6.
-    fn cases() -> Vec<(&'static str, Vec<Event>)> {
-        vec![
-            ("data: one\n\n", vec![event("message", "one", "")]),
-            (
-                "data: a\r\ndata: b\r\rdata:c\n\n",
-                vec![event("message", "a\nb", ""), event("message", "c", "")],
-            ),
-            ("\u{feff}data: bom\n\n", vec![event("message", "bom", "")]),
-            (": comment\n\ndata: x\nid: 7\n\n", vec![event("message", "x", "7")]),
-            ("event: add\ndata: 1\n\ndata: 2\n\n", vec![event("add", "1", ""), event("message", "2", "")]),
-            ("data\n\ndata\ndata\n\ndata:", vec![event("message", "", ""), event("message", "\n", "")]),
-            ("data:test\n\ndata: test\n\n", vec![event("message", "test", ""), event("message", "test", "")]),
-            (
-                ": t\n\ndata: 1st\nid: 1\n\ndata: 2nd\nid\n\ndata:  3rd\n\n",
-                vec![event("message", "1st", "1"), event("message", "2nd", ""), event("message", " 3rd", "")],
-            ),
-            ("id: a\0b\ndata: x\n\n", vec![event("message", "x", "")]),
-            ("unknown: y\nevent: gone\n\ndata: x\n\n", vec![event("message", "x", "")]),
-        ]
-    }
+    /// Streams, and the data and ids of the events that a client must see, among them the examples of WHATWG HTML §9.2.6.
+    const CASES: &[(&[u8], Events)] = &[
+        (b"data: one\n\n", &[("one", "")]),
+        (b"data: a\r\ndata: b\r\rdata:c\n\n", &[("a\nb", ""), ("c", "")]),
+        (b"\xef\xbb\xbfdata: bom\n\n", &[("bom", "")]),
+        (b": comment\n\ndata: x\nid: 7\n\n", &[("x", "7")]),
+        (b"event: add\ndata: 1\n\ndata: 2\n\n", &[("1", ""), ("2", "")]),
+        (b"data\n\ndata\ndata\n\ndata:", &[("", ""), ("\n", "")]),
+        (b"data:test\n\ndata: test\n\n", &[("test", ""), ("test", "")]),
+        (
+            b": t\n\ndata: 1st\nid: 1\n\ndata: 2nd\nid\n\ndata:  3rd\n\n",
+            &[("1st", "1"), ("2nd", ""), (" 3rd", "")],
+        ),
+        (b"id: a\0b\ndata: x\n\n", &[("x", "")]),
+        (b"id: a\xffb\ndata: x\n\n", &[("x", "a\u{fffd}b")]),
+        (b"unknown: y\nevent: gone\n\ndata: x\n\n", &[("x", "")]),
+        (b"retry: 250\n\nretry: soon\n\n", &[]),
+        (HEARTBEAT, &[]),
+        (b": too slow\n\n", &[]),
+    ];
 
-    fn data_of(parts: [&[u8]; 2]) -> Vec<Bytes> {
-        let mut decoder = Decoder::default();
-        let mut data = Vec::new();
+    /// The data of each event in these parts, and the last event id behind the part that ends it.
+    fn events<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<(String, String)> {
+        let (mut decoder, mut events) = (Decoder::default(), Vec::new());
         for part in parts {
             decoder.push(part);
-            let before = data.len();
-            let taken = decoder.drain(|event| {
-                data.push(Bytes::copy_from_slice(event));
+            let mut found = Vec::new();
+            let taken = decoder.drain(|data| {
+                found.push(String::from_utf8(data.to_vec()).unwrap());
                 Ok::<_, ()>(())
             });
-            assert_eq!(taken, Ok(data.len() - before));
+            assert_eq!(taken, Ok(found.len()));
+            events.extend(found.into_iter().map(|data| (data, decoder.last_event_id().to_owned())));
         }
-        data
-    }
-
-    fn data_in(events: &[Event]) -> Vec<Bytes> {
-        events.iter().map(|event| event.data.clone()).collect()
+        events
     }
 
     #[test]
     fn any_cut_gives_the_same_events() {
-        for (stream, expected) in cases() {
-            let stream = stream.as_bytes();
+        for (stream, expected) in CASES {
+            // Byte by byte, so that an event's id is known when it ends.
+            let found = events(stream.chunks(1));
+            assert!(
+                found.iter().map(|(data, id)| (data.as_str(), id.as_str())).eq(expected.iter().copied()),
+                "{found:?}"
+            );
             for cut in 0..=stream.len() {
-                let mut decoder = Decoder::default();
-                decoder.push(&stream[..cut]);
-                let mut events: Vec<Event> = decoder.by_ref().collect();
-                decoder.push(&stream[cut..]);
-                events.extend(decoder.by_ref());
-                assert_eq!(events, expected, "{:?} cut at {cut}", String::from_utf8_lossy(stream));
-                assert_eq!(data_of([&stream[..cut], &stream[cut..]]), data_in(&expected));
+                let found = events([&stream[..cut], &stream[cut..]]);
+                let data = found.iter().map(|(data, _)| data.as_str());
+                assert!(data.eq(expected.iter().map(|(data, _)| *data)), "{found:?} cut at {cut}");
             }
         }
     }
@@ -288,35 +239,12 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_these_bytes() {
-        let bytes = encode(42, b"hello");
-        assert_eq!(&bytes[..], b"id: 42\ndata: hello\n\n");
+    fn an_event_a_retry_and_a_comment_are_these_bytes() {
+        assert_eq!(&encode(42, b"hello")[..], b"id: 42\ndata: hello\n\n");
+        assert_eq!(encode_retry(250), "retry: 250\n\n");
+        assert_eq!(encode_comment("too slow"), ": too slow\n\n");
         for seq in [0, 9, 10, 99, 100, 12_345] {
             assert_eq!(encode(seq, b"hello").len(), 5 + framing_len(seq));
         }
-    }
-
-    #[test]
-    fn retry_is_taken_when_it_is_a_number() {
-        let mut decoder = Decoder::default();
-        decoder.push(&encode_retry(250));
-        assert_eq!(decoder.next(), None);
-        decoder.push(b"retry: soon\n\n");
-        assert_eq!((decoder.next(), decoder.retry_ms()), (None, Some(250)));
-    }
-
-    #[test]
-    fn what_is_no_utf_8_in_an_id_is_replaced() {
-        let mut decoder = Decoder::default();
-        decoder.push(b"id: a\xffb\ndata: x\n\n");
-        assert_eq!(decoder.next(), Some(event("message", "x", "a\u{fffd}b")));
-    }
-
-    #[test]
-    fn comments_are_passed_over() {
-        let mut decoder = Decoder::default();
-        decoder.push(HEARTBEAT);
-        decoder.push(&encode_comment("too slow"));
-        assert_eq!(decoder.next(), None);
     }
 }

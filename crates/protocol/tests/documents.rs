@@ -135,112 +135,63 @@ mod socket_io_v5 {
 
     const ONE: &str = r#"{"_placeholder":true,"num":0}"#;
 
-    struct Row {
-        section: &'static str,
-        packet: Packet,
-        text: String,
-    }
+    /// Of a packet: kind, namespace, id, text before the data, data, attachments.
+    type Row = (Kind, &'static str, Option<u64>, &'static str, &'static str, &'static [&'static [u8]]);
 
-    fn row(
-        section: &'static str,
-        (kind, namespace, id): (Kind, &str, Option<u64>),
-        data: &str,
-        text: impl Into<String>,
-    ) -> Row {
-        let data = Bytes::copy_from_slice(data.as_bytes());
-        let packet = Packet { namespace: namespace.to_owned(), id, ..Packet::new(kind, data) };
-        Row { section, packet, text: text.into() }
-    }
-
-    fn with(attachments: &[&'static [u8]], row: Row) -> Row {
-        let attachments = attachments.iter().map(|attachment| bytes(attachment)).collect();
-        Row { packet: Packet { attachments, ..row.packet }, ..row }
-    }
-
-    fn connecting() -> Vec<Row> {
-        const SECTION: &str = "Packet encoding: connection to a namespace";
-        vec![
-            row(SECTION, (Connect, "/", None), "", "0"),
-            row(
-                SECTION,
-                (Connect, "/", None),
-                r#"{"sid":"wZX3oN0bSVIhsaknAAAI"}"#,
-                r#"0{"sid":"wZX3oN0bSVIhsaknAAAI"}"#,
-            ),
-            row(SECTION, (Connect, "/admin", None), "", "0/admin,"),
-            row(
-                SECTION,
-                (Connect, "/admin", None),
-                r#"{"sid":"oSO0OpakMV_3jnilAAAA"}"#,
-                r#"0/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}"#,
-            ),
-            row(
-                SECTION,
-                (ConnectError, "/", None),
-                r#"{"message":"Not authorized"}"#,
-                r#"4{"message":"Not authorized"}"#,
-            ),
-        ]
-    }
-
-    fn sending() -> Vec<Row> {
-        const SECTION: &str = "Packet encoding: sending and receiving data";
-        let two = r#"["baz",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
-        let with_one = format!("[\"baz\",{ONE}]");
-        vec![
-            row(SECTION, (Event, "/", None), r#"["foo"]"#, r#"2["foo"]"#),
-            row(SECTION, (Event, "/admin", None), r#"["bar"]"#, r#"2/admin,["bar"]"#),
-            with(
-                &[&[1, 2, 3, 4]],
-                row(SECTION, (BinaryEvent, "/", None), &with_one, format!("51-{with_one}")),
-            ),
-            with(
-                &[&[1, 2], &[3, 4]],
-                row(SECTION, (BinaryEvent, "/admin", None), two, format!("52-/admin,{two}")),
-            ),
-        ]
-    }
-
-    fn acknowledging() -> Vec<Row> {
-        const SECTION: &str = "Packet encoding: acknowledgement";
-        let asking = format!("[\"foo\",{ONE}]");
-        let answering = format!("[\"bar\",{ONE}]");
-        vec![
-            row(SECTION, (Event, "/", Some(12)), r#"["foo"]"#, r#"212["foo"]"#),
-            row(SECTION, (Ack, "/", Some(12)), "[]", "312[]"),
-            row(SECTION, (Event, "/admin", Some(13)), r#"["foo"]"#, r#"2/admin,13["foo"]"#),
-            row(SECTION, (Ack, "/admin", Some(13)), r#"["bar"]"#, r#"3/admin,13["bar"]"#),
-            with(
-                &[&[1, 2, 3, 4]],
-                row(SECTION, (BinaryEvent, "/", Some(14)), &asking, format!("51-14{asking}")),
-            ),
-            row(SECTION, (Ack, "/", Some(14)), r#"["bar"]"#, r#"314["bar"]"#),
-            row(SECTION, (Event, "/", Some(15)), r#"["foo"]"#, r#"215["foo"]"#),
-            with(
-                &[&[1, 2, 3, 4]],
-                row(SECTION, (BinaryAck, "/", Some(15)), &answering, format!("61-15{answering}")),
-            ),
-        ]
-    }
-
-    fn leaving_and_the_sample_session() -> Vec<Row> {
-        const SECTION: &str = "Packet encoding: disconnection from a namespace";
-        const SAMPLE: &str = "Sample session";
-        let ack = format!("[{ONE}]");
-        vec![
-            row(SECTION, (Disconnect, "/", None), "", "1"),
-            row(SECTION, (Disconnect, "/admin", None), "", "1/admin,"),
-            row(SAMPLE, (Event, "/", None), r#"["hey","Jude"]"#, r#"2["hey","Jude"]"#),
-            row(SAMPLE, (Event, "/", None), r#"["hello"]"#, r#"2["hello"]"#),
-            row(SAMPLE, (Event, "/admin", Some(1)), r#"["tellme"]"#, r#"2/admin,1["tellme"]"#),
-            with(&[&[9]], row(SAMPLE, (BinaryAck, "/admin", Some(1)), &ack, format!("61-/admin,1{ack}"))),
-        ]
-    }
+    const CONNECTING: &[Row] = &[
+        (Connect, "/", None, "0", "", &[]),
+        (Connect, "/", None, "0", r#"{"sid":"wZX3oN0bSVIhsaknAAAI"}"#, &[]),
+        (Connect, "/admin", None, "0/admin,", "", &[]),
+        (Connect, "/admin", None, "0/admin,", r#"{"sid":"oSO0OpakMV_3jnilAAAA"}"#, &[]),
+        (ConnectError, "/", None, "4", r#"{"message":"Not authorized"}"#, &[]),
+    ];
+    const SENDING: &[Row] = &[
+        (Event, "/", None, "2", r#"["foo"]"#, &[]),
+        (Event, "/admin", None, "2/admin,", r#"["bar"]"#, &[]),
+        (BinaryEvent, "/", None, "51-", r#"["baz",{"_placeholder":true,"num":0}]"#, &[&[1, 2, 3, 4]]),
+        (
+            BinaryEvent,
+            "/admin",
+            None,
+            "52-/admin,",
+            r#"["baz",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#,
+            &[&[1, 2], &[3, 4]],
+        ),
+    ];
+    const ACKNOWLEDGING: &[Row] = &[
+        (Event, "/", Some(12), "212", r#"["foo"]"#, &[]),
+        (Ack, "/", Some(12), "312", "[]", &[]),
+        (Event, "/admin", Some(13), "2/admin,13", r#"["foo"]"#, &[]),
+        (Ack, "/admin", Some(13), "3/admin,13", r#"["bar"]"#, &[]),
+        (BinaryEvent, "/", Some(14), "51-14", r#"["foo",{"_placeholder":true,"num":0}]"#, &[&[1, 2, 3, 4]]),
+        (Ack, "/", Some(14), "314", r#"["bar"]"#, &[]),
+        (Event, "/", Some(15), "215", r#"["foo"]"#, &[]),
+        (BinaryAck, "/", Some(15), "61-15", r#"["bar",{"_placeholder":true,"num":0}]"#, &[&[1, 2, 3, 4]]),
+    ];
+    const LEAVING: &[Row] =
+        &[(Disconnect, "/", None, "1", "", &[]), (Disconnect, "/admin", None, "1/admin,", "", &[])];
+    const SAMPLE: &[Row] = &[
+        (Event, "/", None, "2", r#"["hey","Jude"]"#, &[]),
+        (Event, "/", None, "2", r#"["hello"]"#, &[]),
+        (Event, "/admin", Some(1), "2/admin,1", r#"["tellme"]"#, &[]),
+        (BinaryAck, "/admin", Some(1), "61-/admin,1", r#"[{"_placeholder":true,"num":0}]"#, &[&[9]]),
+    ];
+    const SECTIONS: [(&str, &[Row]); 5] = [
+        ("Packet encoding: connection to a namespace", CONNECTING),
+        ("Packet encoding: sending and receiving data", SENDING),
+        ("Packet encoding: acknowledgement", ACKNOWLEDGING),
+        ("Packet encoding: disconnection from a namespace", LEAVING),
+        ("Sample session", SAMPLE),
+    ];
 
     #[test]
     fn packets_are_the_examples() {
-        for rows in [connecting(), sending(), acknowledging(), leaving_and_the_sample_session()] {
-            for Row { section, packet, text } in rows {
+        for (section, rows) in SECTIONS {
+            for &(kind, namespace, id, before, data, attachments) in rows {
+                let attachments = attachments.iter().map(|attachment| bytes(attachment)).collect();
+                let packet =
+                    Packet { namespace: namespace.to_owned(), id, attachments, ..Packet::new(kind, data) };
+                let text = [before, data].concat();
                 assert_eq!(packet.text(), text, "{section}");
                 let mut decoder = Decoder::new(1_000);
                 let mut decoded = decoder.text(&Bytes::from(text.clone())).unwrap();

@@ -6,28 +6,20 @@
 //!
 //! # Layout
 //!
-//! - [`http1`], [`http2`], [`hpack`], [`websocket`], [`sse`], [`engine_io`], [`socket_io`], [`tls`], [`tcp`]: one standard's
-//!   arithmetic each
+//! - [`http1`], [`hpack`], `framing` ([`sse`], [`websocket`], [`engine_io`], [`socket_io`]), `transport` ([`http2`], [`tls`],
+//!   [`tcp`]): one standard's arithmetic each
 //! - [`case`], [`prediction`], `predict`: the entry point
 
 pub mod case;
-pub mod engine_io;
+mod framing;
 pub mod hpack;
 pub mod http1;
-pub mod http2;
 mod predict;
 pub mod prediction;
-pub mod socket_io;
-pub mod sse;
-pub mod tcp;
-pub mod tls;
-pub mod websocket;
+mod transport;
 
 pub use case::Case;
+pub use framing::{engine_io, socket_io, sse, websocket};
 pub use predict::{predict, predict_opening};
 pub use prediction::Prediction;
-
-/// Decimal digits of a number; 0 has one.
-fn digits(number: u64) -> u64 {
-    number.checked_ilog10().map_or(1, |power| u64::from(power) + 1)
-}
+pub use transport::{http2, tcp, tls};

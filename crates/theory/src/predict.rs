@@ -9,7 +9,7 @@ mod heads;
 mod messages;
 
 use crate::case::{Case, Compression, Direction, Opening, Version};
-use crate::engine_io::Transport;
+use crate::framing::engine_io::Transport;
 use crate::prediction::{Both, Prediction};
 
 use exchanges::Exchange;

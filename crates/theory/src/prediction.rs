@@ -3,42 +3,32 @@
 /// Labels of layers, those of `model::byte_account`.
 pub mod layer {
     #![allow(missing_docs, reason = "they are documented where they are declared, in model::byte_account")]
-    pub const PAYLOAD: &str = "payload";
-    pub const STAMP: &str = "stamp";
-    pub const MESSAGE_FRAMING: &str = "message framing";
-    pub const ENGINE_IO: &str = "Engine.IO packets";
-    pub const SOCKET_IO: &str = "Socket.IO packets";
-    pub const CHUNK_FRAMING: &str = "chunk framing";
-    pub const DATA_FRAMING: &str = "DATA framing";
-    pub const REQUEST_HEAD: &str = "request head";
-    pub const RESPONSE_HEAD: &str = "response head";
-    pub const FIRST_HEADER_BLOCK: &str = "first header block";
-    pub const FRAME_HEADERS: &str = "HTTP/2 frame headers";
-    pub const HTTP2_CONTROL: &str = "HTTP/2 control";
-    pub const HANDSHAKE: &str = "handshake";
-    pub const CONTROL: &str = "control";
-    pub const TLS_HANDSHAKE: &str = "TLS handshake";
-    pub const TLS_RECORDS: &str = "TLS records";
+    macro_rules! labels {
+        ($($name:ident: $label:literal,)+) => {
+            $(pub const $name: &str = $label;)+
+            /// All of them.
+            pub const ALL: &[&str] = &[$($name),+];
+        };
+    }
 
-    /// All of them.
-    pub const ALL: [&str; 16] = [
-        PAYLOAD,
-        STAMP,
-        MESSAGE_FRAMING,
-        ENGINE_IO,
-        SOCKET_IO,
-        CHUNK_FRAMING,
-        DATA_FRAMING,
-        REQUEST_HEAD,
-        RESPONSE_HEAD,
-        FIRST_HEADER_BLOCK,
-        FRAME_HEADERS,
-        HTTP2_CONTROL,
-        HANDSHAKE,
-        CONTROL,
-        TLS_HANDSHAKE,
-        TLS_RECORDS,
-    ];
+    labels! {
+        PAYLOAD: "payload",
+        STAMP: "stamp",
+        MESSAGE_FRAMING: "message framing",
+        ENGINE_IO: "Engine.IO packets",
+        SOCKET_IO: "Socket.IO packets",
+        CHUNK_FRAMING: "chunk framing",
+        DATA_FRAMING: "DATA framing",
+        REQUEST_HEAD: "request head",
+        RESPONSE_HEAD: "response head",
+        FIRST_HEADER_BLOCK: "first header block",
+        FRAME_HEADERS: "HTTP/2 frame headers",
+        HTTP2_CONTROL: "HTTP/2 control",
+        HANDSHAKE: "handshake",
+        CONTROL: "control",
+        TLS_HANDSHAKE: "TLS handshake",
+        TLS_RECORDS: "TLS records",
+    }
 }
 
 /// Whether a figure is fixed by the standards and the case, or only the least or likeliest.

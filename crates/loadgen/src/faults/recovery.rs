@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::server_restart::ServerRestart;
+use super::ServerRestart;
 use crate::recorder::histogram;
 
 /// One subscriber's way back.

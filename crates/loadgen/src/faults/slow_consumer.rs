@@ -191,9 +191,10 @@ impl SlowConsumers {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::net::Ipv4Addr;
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -236,76 +237,73 @@ mod tests {
         (client, listener.accept().await.unwrap().0)
     }
 
-    struct Slow {
-        reading: SlowReading,
-        stream: TcpStream,
-    }
-
-    impl AsyncRead for Slow {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            let Self { reading, stream } = &mut *self;
-            reading.poll_read(stream, cx, buf)
-        }
-    }
-
-    fn slow(
+    /// A slow consumer, its connection, and the server's end.
+    async fn slow(
         reads_bytes_per_s: u32,
         slow_from_ns: u64,
-        stop: CancellationToken,
-        stream: TcpStream,
-    ) -> (Slow, Rc<SlowConsumer>) {
-        let slow_consumer =
-            Rc::new(SlowConsumer::new(reads_bytes_per_s, Rc::new(Cell::new(slow_from_ns)), stop));
-        (Slow { reading: SlowReading::new(Rc::clone(&slow_consumer)), stream }, slow_consumer)
+        stop: &CancellationToken,
+    ) -> (SlowReading, TcpStream, TcpStream) {
+        let from_ns = Rc::new(Cell::new(slow_from_ns));
+        let slow_consumer = Rc::new(SlowConsumer::new(reads_bytes_per_s, from_ns, stop.clone()));
+        let (client, server) = pair().await;
+        (SlowReading::new(slow_consumer), client, server)
+    }
+
+    /// The length of what is read at once.
+    async fn read(slow: &mut SlowReading, client: &mut TcpStream) -> io::Result<usize> {
+        let mut room = [0; MOST_READ];
+        let mut buf = ReadBuf::new(&mut room);
+        poll_fn(|cx| slow.poll_read(client, cx, &mut buf)).await?;
+        Ok(buf.filled().len())
+    }
+
+    async fn read_exact(slow: &mut SlowReading, client: &mut TcpStream, bytes: usize) {
+        let mut left = bytes;
+        while left > 0 {
+            left -= read(slow, client).await.unwrap();
+        }
     }
 
     #[tokio::test]
     async fn a_consumer_that_stops_reading_finds_that_it_was_cut_off_and_nothing_that_was_sent() {
-        let ((client, mut server), stop) = (pair().await, CancellationToken::new());
-        let (mut slow, slow_consumer) = slow(0, 0, stop, client);
+        let (mut slow, mut client, mut server) = slow(0, 0, &CancellationToken::new()).await;
         server.write_all(b"never read").await.unwrap();
-        let mut room = [0; 100];
         tokio::select! {
             biased;
-            read = slow.read(&mut room) => panic!("{read:?}"),
+            read = read(&mut slow, &mut client) => panic!("{read:?}"),
             () = sleep(5 * LOOK) => {}
         }
-        assert!(!slow_consumer.is_cut_off());
+        assert!(!slow.slow_consumer.is_cut_off());
         drop(server);
-        let error = slow.read(&mut room).await.unwrap_err();
-        assert_eq!((error.kind(), slow_consumer.is_cut_off()), (io::ErrorKind::ConnectionAborted, true));
+        let error = read(&mut slow, &mut client).await.unwrap_err();
+        assert_eq!((error.kind(), slow.slow_consumer.is_cut_off()), (io::ErrorKind::ConnectionAborted, true));
     }
 
     #[tokio::test]
     async fn a_consumer_that_reads_slowly_reads_everything_in_time() {
-        let ((client, mut server), stop) = (pair().await, CancellationToken::new());
-        let (mut slow, slow_consumer) = slow(50_000, 0, stop, client);
+        let (mut slow, mut client, mut server) = slow(50_000, 0, &CancellationToken::new()).await;
         server.write_all(&[7; 10_000]).await.unwrap();
         let begin = Instant::now();
-        slow.read_exact(&mut [0; 10_000]).await.unwrap();
+        read_exact(&mut slow, &mut client, 10_000).await;
         assert!(begin.elapsed() >= Duration::from_millis(150), "{:?}", begin.elapsed());
-        assert!(!slow_consumer.is_cut_off());
+        assert!(!slow.slow_consumer.is_cut_off());
         drop(server);
-        assert_eq!(slow.read(&mut [0; 10]).await.unwrap(), 0);
-        assert!(slow_consumer.is_cut_off());
+        assert_eq!(read(&mut slow, &mut client).await.unwrap(), 0);
+        assert!(slow.slow_consumer.is_cut_off());
     }
 
     #[tokio::test]
     async fn before_the_window_and_after_the_trials_end_it_reads_as_others_do() {
-        let ((client, mut server), stop) = (pair().await, CancellationToken::new());
-        let (mut slow, slow_consumer) = slow(0, u64::MAX, stop.clone(), client);
+        let stop = CancellationToken::new();
+        let (mut slow, mut client, mut server) = slow(0, u64::MAX, &stop).await;
         server.write_all(b"before").await.unwrap();
-        slow.read_exact(&mut [0; 6]).await.unwrap();
-        slow.reading.slow_consumer.slow_from_ns.set(0);
+        read_exact(&mut slow, &mut client, 6).await;
+        slow.slow_consumer.slow_from_ns.set(0);
         server.write_all(b"behind").await.unwrap();
         stop.cancel();
-        slow.read_exact(&mut [0; 6]).await.unwrap();
+        read_exact(&mut slow, &mut client, 6).await;
         drop(server);
-        assert_eq!(slow.read(&mut [0; 10]).await.unwrap(), 0);
-        assert!(!slow_consumer.is_cut_off(), "at the trial's end, connections end");
+        assert_eq!(read(&mut slow, &mut client).await.unwrap(), 0);
+        assert!(!slow.slow_consumer.is_cut_off(), "at the trial's end, connections end");
     }
 }

@@ -1,17 +1,19 @@
-//! How messages leave the publisher: by the feed, all that are due at once, or by HTTP requests, one on each connection.
+//! How messages leave the publisher: by the feed, all that are due at once, or by HTTP requests, one on each connection; and why
+//! that fails.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use protocol::message::MessageError;
 use rustix::event::PollFlags;
 
 use super::feed_connection::{FeedConnection, FeedError};
-use super::post_connection::PostConnection;
-use super::progress::PublisherError;
+use super::post_connection::{PostConnection, PostError};
 use super::replayable_feed::{ReplayableFeed, Successor};
 use crate::faults::ServerRestart;
+use crate::schedule::payload::PayloadError;
 
 /// Messages that a feed is given in one write at most: they are stamped alike.
 const AT_ONCE: usize = 32;
@@ -25,7 +27,8 @@ pub enum Link {
     Replayable(ReplayableFeed),
     /// HTTP requests.
     Post {
-        /// The connections, each for one message at a time. Nothing orders messages on different ones.
+        /// The connections, each for one message at a time. Nothing orders messages on different ones, so those that the
+        /// publisher numbers are never of the same channel.
         connections: Vec<PostConnection>,
         /// What the server takes the messages for.
         numbering: Numbering,
@@ -62,9 +65,9 @@ impl Link {
         };
         // The next messages begin when every answer has come.
         let is_answered = posts.iter().all(|link| !link.is_blocked());
-        let posts = posts.iter().map(move |link| {
+        let posts = posts.iter().filter_map(move |link| {
             let has_request = if link.is_blocked() { !link.is_awaiting() } else { is_answered };
-            (link.socket(), wanted_of_post(is_waited_for && has_request))
+            Some((link.socket()?, wanted_of_post(is_waited_for && has_request)))
         });
         feeds.into_iter().flatten().chain(feed).chain(posts)
     }
@@ -106,11 +109,22 @@ impl Link {
         }
     }
 
-    /// Messages that may be begun before they are flushed.
-    pub(super) fn at_once(&self) -> usize {
+    /// How many of the messages that wait, of these channels, may be begun before they are flushed.
+    pub(super) fn at_once(&self, waiting: impl ExactSizeIterator<Item = u32>) -> usize {
         match self {
-            Self::Feed(_) | Self::Replayable(_) => AT_ONCE,
-            Self::Post { connections, .. } => connections.len(),
+            Self::Feed(_) | Self::Replayable(_) => AT_ONCE.min(waiting.len()),
+            Self::Post { connections, numbering: Numbering::Server, .. } => {
+                connections.len().min(waiting.len())
+            }
+            Self::Post { connections, numbering: Numbering::Publisher, .. } => {
+                let mut channels = Vec::with_capacity(connections.len());
+                let is_other = |channel: &u32| {
+                    let is_other = !channels.contains(channel);
+                    channels.push(*channel);
+                    is_other
+                };
+                waiting.take(connections.len()).take_while(is_other).count()
+            }
         }
     }
 
@@ -217,4 +231,27 @@ impl Feeds {
     fn receive(&mut self, mut take: impl FnMut(Bytes)) -> Result<(), FeedError> {
         self.0.iter_mut().try_for_each(|feed| feed.receive(&mut take))
     }
+}
+
+/// Why a publisher failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PublisherError {
+    /// Its payload cannot be made.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The server is gone, or not what it should be.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The server is gone, does not take an event, or speaks something else.
+    #[error(transparent)]
+    Post(#[from] PostError),
+    /// What came back on the feed is not a message.
+    #[error("the server handed back something else than a message")]
+    NotAMessage(#[from] MessageError),
+    /// The thread cannot be started, or the clock cannot be waited for.
+    #[error("the publisher cannot keep its schedule")]
+    Clock(#[source] io::Error),
+    /// The thread panicked.
+    #[error("the publisher's thread panicked")]
+    Panicked,
 }

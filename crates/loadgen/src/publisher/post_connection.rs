@@ -6,14 +6,13 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use model::target::Publish;
 use protocol::message;
-
-use super::post_response::{NotHttp, PostResponse};
 
 /// Longer answers to a posted message are an error.
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -26,26 +25,18 @@ const REPORTED_BYTES: usize = 120;
 /// Why nothing can be posted any longer.
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
-    /// The server closed the connection instead of answering, or as soon as it was there.
+    /// The server closed the connection instead of answering.
     #[error("the server closed the connection on which events are posted")]
     Closed,
     /// Reading, writing or connecting again failed.
     #[error("the connection on which events are posted broke")]
     Broken(#[source] io::Error),
-    /// It did not take the event.
-    #[error("the server answered {status} to an event that was posted: {text}")]
-    Refused {
-        /// The answer's status code.
-        status: u16,
-        /// The first line of its body.
-        text: String,
-    },
-    /// What it answered is not HTTP/1.1.
-    #[error("the server answered an event that was posted with something else than HTTP/1.1: {found}")]
-    NotHttp {
-        /// What it looks like.
-        found: String,
-    },
+    /// It did not take the event, and answered with this status code and this first line of a body.
+    #[error("the server answered {0} to an event that was posted: {1}")]
+    Rejected(u16, String),
+    /// What it answered is not HTTP/1.1, and looks like this.
+    #[error("the server answered an event that was posted with something else than HTTP/1.1: {0}")]
+    NotHttp(String),
     /// Its answer is too long.
     #[error("the server answered an event that was posted with more than {ANSWER_LIMIT} bytes")]
     Oversize,
@@ -55,7 +46,8 @@ pub enum PostError {
 #[derive(Debug)]
 pub struct PostConnection {
     address: SocketAddr,
-    stream: TcpStream,
+    /// None after the server has ended it; the next message opens another one.
+    stream: Option<TcpStream>,
     publish: Publish,
     state: State,
     request: BytesMut,
@@ -63,8 +55,6 @@ pub struct PostConnection {
     body_at: usize,
     written: usize,
     read: BytesMut,
-    /// Whether anything was answered on this connection.
-    has_answered: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,20 +73,19 @@ impl PostConnection {
     pub fn connect(address: SocketAddr, publish: Publish) -> io::Result<Self> {
         Ok(Self {
             address,
-            stream: open(address)?,
+            stream: Some(open(address)?),
             publish,
             state: State::Idle,
             request: BytesMut::new(),
             body_at: 0,
             written: 0,
             read: BytesMut::new(),
-            has_answered: true,
         })
     }
 
-    /// For waiting until it can be read or written.
-    pub fn socket(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+    /// For waiting until it can be read or written; none while there is no connection.
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.stream.as_ref().map(AsFd::as_fd)
     }
 
     /// Whether a message is on its way or its answer is; no other can be begun then.
@@ -145,7 +134,7 @@ impl PostConnection {
         Ok(self.state == State::Idle)
     }
 
-    /// Reads what has come: an answer, or the connection's end, after which it is opened again.
+    /// Reads what has come while the connection lay idle: its end, or what is an error.
     ///
     /// # Errors
     ///
@@ -156,12 +145,17 @@ impl PostConnection {
     }
 
     fn write(&mut self) -> Result<bool, PostError> {
-        while self.written < self.request.len() {
+        if self.stream.is_none() {
+            self.reopen()?;
+        }
+        while let Some(stream) = &mut self.stream
+            && self.written < self.request.len()
+        {
             if self.written == 0 {
                 let message = &mut self.request[self.body_at..];
                 message::set_actual_ns(message, os::now_ns()).expect("the publisher sends messages");
             }
-            match self.stream.write(&self.request[self.written..]) {
+            match stream.write(&self.request[self.written..]) {
                 Ok(written) => self.written += written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -175,8 +169,8 @@ impl PostConnection {
 
     fn read_what_has_come(&mut self) -> Result<(), PostError> {
         let mut part = [0; READ_BYTES];
-        loop {
-            match self.stream.read(&mut part) {
+        while let Some(stream) = &mut self.stream {
+            match stream.read(&mut part) {
                 Ok(0) => return self.ended(),
                 Ok(count) => self.read.extend_from_slice(&part[..count]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -185,16 +179,17 @@ impl PostConnection {
             }
             self.take_answer()?;
         }
+        Ok(())
     }
 
     /// Takes the answer, if it is whole.
     fn take_answer(&mut self) -> Result<(), PostError> {
         while !self.read.is_empty() {
             if self.state == State::Idle {
-                return Err(PostError::NotHttp { found: looks_like(&self.read) });
+                return Err(PostError::NotHttp(looks_like(&self.read)));
             }
             match PostResponse::parse(&self.read) {
-                Err(NotHttp) => return Err(PostError::NotHttp { found: looks_like(&self.read) }),
+                Err(NotHttp) => return Err(PostError::NotHttp(looks_like(&self.read))),
                 Ok(None) if self.read.len() > ANSWER_LIMIT => return Err(PostError::Oversize),
                 Ok(None) => return Ok(()),
                 Ok(Some(answer)) => self.settle(&answer)?,
@@ -210,24 +205,24 @@ impl PostConnection {
             // Something else follows (RFC 9110 §15.2).
             100..=199 => return Ok(()),
             200..=299 if self.is_awaiting() => {}
-            status => return Err(PostError::Refused { status, text }),
+            status => return Err(PostError::Rejected(status, text)),
         }
-        (self.state, self.has_answered) = (State::Idle, true);
+        self.state = State::Idle;
         if answer.closes { self.reopen() } else { Ok(()) }
     }
 
-    /// A connection that lay idle may end; one that ends before anything was answered on it is not opened again.
+    /// A connection that lay idle may end.
     fn ended(&mut self) -> Result<(), PostError> {
+        self.stream = None;
         match self.state {
-            _ if !self.read.is_empty() => Err(PostError::NotHttp { found: looks_like(&self.read) }),
-            State::Idle if self.has_answered => self.reopen(),
-            _ => Err(PostError::Closed),
+            _ if !self.read.is_empty() => Err(PostError::NotHttp(looks_like(&self.read))),
+            State::Idle => Ok(()),
+            State::Writing | State::Awaiting => Err(PostError::Closed),
         }
     }
 
     fn reopen(&mut self) -> Result<(), PostError> {
-        self.stream = open(self.address).map_err(PostError::Broken)?;
-        self.has_answered = false;
+        self.stream = Some(open(self.address).map_err(PostError::Broken)?);
         self.read.clear();
         Ok(())
     }
@@ -260,4 +255,142 @@ pub fn looks_like(bytes: &[u8]) -> String {
 fn first_line(body: &[u8]) -> String {
     let line = body.split(|&byte| byte == b'\n').next().unwrap_or_default();
     String::from_utf8_lossy(&line[..line.len().min(REPORTED_BYTES)]).trim_end().to_owned()
+}
+
+const MOST_FIELDS: usize = 64;
+const CHUNK_END: &[u8] = b"\r\n";
+
+/// What came is no HTTP/1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NotHttp;
+
+/// A whole HTTP/1.1 answer at the start of a buffer (RFC 9112 §6.3): where it ends, and what it contains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct PostResponse {
+    /// The status code.
+    status: u16,
+    /// Where its body stands in the buffer; the first chunk of it, if it comes in chunks.
+    body: Range<usize>,
+    /// How many bytes of the buffer it takes.
+    len: usize,
+    /// Whether the server ends the connection after it.
+    closes: bool,
+}
+
+/// What of the head says where the body ends.
+#[derive(Debug, Clone, Copy, Default)]
+struct BodyFraming {
+    length: usize,
+    is_chunked: bool,
+    closes: bool,
+}
+
+impl PostResponse {
+    /// The first answer in `bytes`; none as long as it is not whole.
+    fn parse(bytes: &[u8]) -> Result<Option<Self>, NotHttp> {
+        let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+        let mut head = httparse::Response::new(&mut fields);
+        let httparse::Status::Complete(head_len) = head.parse(bytes).map_err(|_| NotHttp)? else {
+            return Ok(None);
+        };
+        let status = head.code.ok_or(NotHttp)?;
+        let mut framing = BodyFraming::of(head.headers)?;
+        framing.closes |= head.version == Some(0);
+        if matches!(status, 100..=199 | 204 | 304) {
+            framing = BodyFraming { length: 0, is_chunked: false, ..framing };
+        }
+        let body = if framing.is_chunked {
+            chunks(bytes, head_len)?
+        } else {
+            plain(bytes, head_len, framing.length)
+        };
+        Ok(body.map(|(body, len)| Self { status, body, len, closes: framing.closes }))
+    }
+}
+
+impl BodyFraming {
+    fn of(fields: &[httparse::Header<'_>]) -> Result<Self, NotHttp> {
+        let mut framing = Self::default();
+        for field in fields {
+            let value = str::from_utf8(field.value).unwrap_or_default().trim();
+            if field.name.eq_ignore_ascii_case("content-length") {
+                framing.length = value.parse().map_err(|_| NotHttp)?;
+            } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
+                framing.is_chunked = value.eq_ignore_ascii_case("chunked");
+            } else if field.name.eq_ignore_ascii_case("connection") {
+                framing.closes = value.eq_ignore_ascii_case("close");
+            }
+        }
+        Ok(framing)
+    }
+}
+
+fn plain(bytes: &[u8], head_len: usize, length: usize) -> Option<(Range<usize>, usize)> {
+    let len = head_len.checked_add(length)?;
+    (bytes.len() >= len).then_some((head_len..len, len))
+}
+
+/// The first chunk's data, and where the last one ends. Trailer fields are not expected of an answer to a message.
+fn chunks(bytes: &[u8], head_len: usize) -> Result<Option<(Range<usize>, usize)>, NotHttp> {
+    let (mut at, mut first) = (head_len, None);
+    loop {
+        let httparse::Status::Complete((size_len, size)) =
+            httparse::parse_chunk_size(&bytes[at..]).map_err(|_| NotHttp)?
+        else {
+            return Ok(None);
+        };
+        let start = at + size_len;
+        let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size)).ok_or(NotHttp)?;
+        let Some(after) = bytes.get(end..end.saturating_add(CHUNK_END.len())) else { return Ok(None) };
+        if after != CHUNK_END {
+            return Err(NotHttp);
+        }
+        at = end + CHUNK_END.len();
+        if size == 0 {
+            return Ok(Some((first.unwrap_or(start..start), at)));
+        }
+        first.get_or_insert(start..end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: Range<usize>, len: usize, closes: bool) -> PostResponse {
+        PostResponse { status, body, len, closes }
+    }
+
+    #[test]
+    fn an_answer_ends_where_its_head_says_and_not_before() {
+        for (text, expected) in [
+            ("HTTP/1.1 202 Accepted\r\nContent-Length: 3\r\n\r\nyes", answer(202, 44..47, 47, false)),
+            ("HTTP/1.1 204 No Content\r\n\r\n", answer(204, 27..27, 27, false)),
+            (
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+                answer(200, 57..57, 57, true),
+            ),
+            ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", answer(200, 38..38, 38, true)),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nyes\r\n2\r\n!!\r\n0\r\n\r\n",
+                answer(200, 50..53, 67, false),
+            ),
+        ] {
+            for cut in 0..text.len() {
+                assert_eq!(PostResponse::parse(&text.as_bytes()[..cut]), Ok(None), "{text} cut at {cut}");
+            }
+            assert_eq!(PostResponse::parse(text.as_bytes()), Ok(Some(expected.clone())), "{text}");
+            let twice = text.repeat(2);
+            assert_eq!(PostResponse::parse(twice.as_bytes()), Ok(Some(expected)), "{twice}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_answer_are_rejected_at_once() {
+        for text in ["SSH-2.0-x\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"] {
+            assert_eq!(PostResponse::parse(text.as_bytes()), Err(NotHttp), "{text}");
+        }
+        let broken = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nyes\r\n";
+        assert_eq!(PostResponse::parse(broken.as_bytes()), Err(NotHttp));
+    }
 }

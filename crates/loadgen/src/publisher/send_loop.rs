@@ -1,23 +1,22 @@
-//! The publisher's loop: picks up what is due, hands over what fits, reads what comes back.
+//! The publisher's loop: picks up what is due, hands over what fits, reads what comes back, and reports how far it is.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::BytesMut;
+use hdrhistogram::Histogram;
 use model::settings::{Settings, UplinkTo};
 use protocol::message::{Message, MessageError, Stamp};
 use rustix::event::PollFlags;
 use tokio::sync::mpsc;
 
-use super::link::{Link, Numbering};
-use super::progress::{Progress, Published, PublisherError};
+use super::link::{Link, Numbering, PublisherError};
 use crate::assignment::Assignment;
+use crate::recorder::histogram;
 use crate::schedule::payload::PayloadSource;
 use crate::schedule::precise_timer::{PreciseTimer, Until};
-use crate::schedule::seed::{self, Purpose};
-use crate::schedule::{Due, Schedule, ScheduleSpec};
-use crate::timing::Timing;
+use crate::schedule::{self, Due, Purpose, Schedule, ScheduleSpec, Timing};
 
 /// How long it may take to notice that it shall stop.
 const STOP_CHECK_NS: u64 = 100_000_000;
@@ -73,7 +72,7 @@ pub(super) struct SendLoop {
 impl SendLoop {
     pub(super) fn new(spec: PublisherSpec) -> Result<Self, PublisherError> {
         let PublisherSpec { link, settings, seed, timing, assignment, outgoing } = spec;
-        let rng = seed::rng(seed, Purpose::EventPayload, 0);
+        let rng = schedule::rng(seed, Purpose::EventPayload, 0);
         Ok(Self {
             timer: PreciseTimer::new().map_err(PublisherError::Clock)?,
             events: events_schedule(&settings, &assignment, timing, seed),
@@ -145,7 +144,7 @@ impl SendLoop {
 
     fn hand_over(&mut self) -> Result<(), PublisherError> {
         if self.begun == 0 && !self.link.is_blocked() {
-            self.begun = self.link.at_once().min(self.backlog.len());
+            self.begun = self.link.at_once(self.backlog.iter().map(|due| due.source));
             for at in 0..self.begun {
                 let due = self.backlog[at];
                 self.begin(due.source, self.timing.start_ns + due.offset_ns);
@@ -254,4 +253,63 @@ pub fn uplink_schedule(settings: &Settings, assignment: &Assignment, timing: Tim
         seed,
         purpose: Purpose::UplinkTimes,
     })
+}
+
+/// What a publisher did. Counts cover what was intended in the window.
+#[derive(Debug)]
+pub struct Published {
+    /// Events that the server took.
+    pub handed_over: u64,
+    /// Deliveries that must come of the schedule: events, and subscribers' messages to their channel, × members.
+    pub expected: u64,
+    /// Messages that the subscribers had to send.
+    pub uplink_due: u64,
+    /// Messages that the server handed back to the application.
+    pub uplink_received: u64,
+    /// Pick-up − intended send time, ns.
+    pub schedule_lag: Histogram<u64>,
+    /// Receive − intended send time of what came back to the application, ns.
+    pub uplink: Histogram<u64>,
+}
+
+impl Default for Published {
+    fn default() -> Self {
+        Self {
+            handed_over: 0,
+            expected: 0,
+            uplink_due: 0,
+            uplink_received: 0,
+            schedule_lag: histogram::empty(),
+            uplink: histogram::empty(),
+        }
+    }
+}
+
+/// How far a running publisher has come; counts as in [`Published`].
+#[derive(Debug, Default)]
+pub struct Progress {
+    expected: AtomicU64,
+    uplink_due: AtomicU64,
+    uplink_received: AtomicU64,
+    ended: AtomicBool,
+}
+
+impl Progress {
+    /// Deliveries that must come, once the schedule has ended; none before.
+    pub fn expected(&self) -> Option<u64> {
+        self.ended.load(Ordering::Acquire).then(|| self.expected.load(Ordering::Relaxed))
+    }
+
+    /// Messages on their way to the application, were they all to reach it.
+    pub fn uplink_outstanding(&self) -> u64 {
+        let received = self.uplink_received.load(Ordering::Relaxed);
+        self.uplink_due.load(Ordering::Relaxed).saturating_sub(received)
+    }
+
+    pub(super) fn report(&self, found: &Published, ended: bool) {
+        self.expected.store(found.expected, Ordering::Relaxed);
+        self.uplink_due.store(found.uplink_due, Ordering::Relaxed);
+        self.uplink_received.store(found.uplink_received, Ordering::Relaxed);
+        self.ended.store(ended, Ordering::Release);
+    }
 }

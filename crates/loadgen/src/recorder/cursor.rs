@@ -42,7 +42,7 @@ impl Cursor {
         Self { next: Some(1), gaps: VecDeque::new(), session_closed: false }
     }
 
-    /// Where to read on; after a dismissal, at the oldest event that the server still has.
+    /// Where to read on; after the server closed the session, at the oldest event that the server still has.
     pub fn resume(&self) -> Start {
         if self.session_closed {
             return Start::After(0);

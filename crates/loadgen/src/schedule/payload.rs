@@ -38,20 +38,12 @@ const WORDS: [&str; 64] = [
 /// A payload that cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {
-    /// Shorter than the JSON round an empty content.
-    #[error(
-        "a chat payload of {bytes} bytes is too short: it takes {SHORTEST_CHAT_BYTES} with an empty content"
-    )]
-    ShortChat {
-        /// The bytes that were asked for.
-        bytes: u32,
-    },
-    /// Shorter than a JSON object with something in it.
-    #[error("a JSON payload of {bytes} bytes is too short: it takes {SMALLEST_JSON_BYTES}")]
-    ShortJson {
-        /// The bytes that were asked for.
-        bytes: u32,
-    },
+    /// So many bytes are fewer than the JSON round an empty content takes.
+    #[error("a chat payload of {0} bytes is too short: it takes {SHORTEST_CHAT_BYTES} with an empty content")]
+    ShortChat(u32),
+    /// So many bytes are fewer than a JSON object with something in it takes.
+    #[error("a JSON payload of {0} bytes is too short: it takes {SMALLEST_JSON_BYTES}")]
+    ShortJson(u32),
 }
 
 /// Makes payloads of one kind and length.
@@ -72,10 +64,8 @@ impl PayloadSource {
     /// When such a payload cannot be so short.
     pub fn new(payload: Payload, bytes: u32, mut rng: Rng) -> Result<Self, PayloadError> {
         let text_len = match payload {
-            Payload::Chat => {
-                bytes.checked_sub(SHORTEST_CHAT_BYTES).ok_or(PayloadError::ShortChat { bytes })?
-            }
-            Payload::Json if bytes < SMALLEST_JSON_BYTES => return Err(PayloadError::ShortJson { bytes }),
+            Payload::Chat => bytes.checked_sub(SHORTEST_CHAT_BYTES).ok_or(PayloadError::ShortChat(bytes))?,
+            Payload::Json if bytes < SMALLEST_JSON_BYTES => return Err(PayloadError::ShortJson(bytes)),
             Payload::Text | Payload::Json => bytes,
         } as usize;
         let pool = (0..text_len + POOL_SURPLUS).map(|_| printable(&mut rng)).collect();
@@ -198,7 +188,7 @@ mod tests {
     fn a_chat_shorter_than_its_json_is_rejected() {
         let bytes = SHORTEST_CHAT_BYTES - 1;
         let error = PayloadSource::new(Payload::Chat, bytes, Rng::with_seed(3)).unwrap_err();
-        assert_eq!(error, PayloadError::ShortChat { bytes });
+        assert_eq!(error, PayloadError::ShortChat(bytes));
         assert_eq!(
             error.to_string(),
             "a chat payload of 39 bytes is too short: it takes 40 with an empty content"

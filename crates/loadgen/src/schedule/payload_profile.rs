@@ -8,7 +8,7 @@ use model::settings::Settings;
 use model::trial::PayloadProfile;
 
 use crate::schedule::payload::{PayloadError, PayloadSource};
-use crate::schedule::seed::{self, Purpose};
+use crate::schedule::{self, Purpose};
 
 /// More payloads, or more bytes, would not change the figures' second digit, and a trial waits for this at its end.
 const MOST_PAYLOADS: u64 = 1_000;
@@ -30,7 +30,7 @@ pub fn payload_profile(
     let bytes = settings.events.payload_bytes;
     let most = MOST_BYTES.checked_div(bytes.into()).unwrap_or(0).max(1);
     let count = published.min(MOST_PAYLOADS).min(most);
-    let rng = seed::rng(seed, Purpose::EventPayload, 0);
+    let rng = schedule::rng(seed, Purpose::EventPayload, 0);
     let mut source = PayloadSource::new(settings.events.payload, bytes, rng)?;
     if count == 0 || bytes == 0 {
         return Ok(None);

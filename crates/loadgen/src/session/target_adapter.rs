@@ -88,26 +88,26 @@ mod tests {
 
     #[test]
     fn a_subscriber_asks_for_what_follows_the_last_response_or_event() {
-        let mut bookmark = ResumeFields::default();
-        let asked = |bookmark: &ResumeFields, resumes| {
+        let mut fields = ResumeFields::default();
+        let asked = |fields: &ResumeFields, resumes| {
             let mut headers = HeaderMap::new();
-            bookmark.ask(resumes, &mut headers);
+            fields.ask(resumes, &mut headers);
             headers
                 .iter()
                 .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
                 .collect::<Vec<_>>()
         };
-        assert!(asked(&bookmark, Resumes::Validators).is_empty());
+        assert!(asked(&fields, Resumes::Validators).is_empty());
         let mut answer = HeaderMap::new();
         answer.insert(LAST_MODIFIED, HeaderValue::from_static("now"));
         answer.insert(ETAG, HeaderValue::from_static("1"));
-        bookmark.take_answer(&answer);
+        fields.take_answer(&answer);
         // An answer that says nothing leaves the subscriber where it was.
-        bookmark.take_answer(&HeaderMap::new());
-        bookmark.take_event("5:0");
-        bookmark.take_event("");
-        assert_eq!(asked(&bookmark, Resumes::Validators), ["if-modified-since: now", "if-none-match: 1"]);
-        assert_eq!(asked(&bookmark, Resumes::LastEventId), ["last-event-id: 5:0"]);
-        assert!(asked(&bookmark, Resumes::Query).is_empty());
+        fields.take_answer(&HeaderMap::new());
+        fields.take_event("5:0");
+        fields.take_event("");
+        assert_eq!(asked(&fields, Resumes::Validators), ["if-modified-since: now", "if-none-match: 1"]);
+        assert_eq!(asked(&fields, Resumes::LastEventId), ["last-event-id: 5:0"]);
+        assert!(asked(&fields, Resumes::Query).is_empty());
     }
 }

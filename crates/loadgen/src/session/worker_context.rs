@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::rc::Rc;
@@ -13,7 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::HeaderMap;
 use model::settings::{HttpVersion, Settings, Transport};
 use model::target::Subscription;
 use model::trial::{Flight, RecordedHead};
@@ -21,16 +21,15 @@ use protocol::message::{Message, MessageError, Stamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::headers::{self, RequestHeaders, RequestKind};
+use super::headers::{self, RequestHeaders};
 use super::recorded_heads::RecordedHeads;
-use super::set_up::{ConnectionGroup, PendingSetUp, SetUps};
-use super::snapshot::Snapshot;
+use super::snapshot::{ConnectionGroup, PendingSetUp, SetUps, Snapshot};
 use crate::byte_accounting::{ConnectionTrace, Protocol, Tracer};
 use crate::faults::{Recovery, RecoveryTimes, ServerRestart, SlowConsumer, SlowConsumers};
 use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
 use crate::schedule::payload::{PayloadError, PayloadSource};
-use crate::schedule::seed::{self, Purpose};
+use crate::schedule::{self, Purpose};
 use crate::subscriber::SubscribeError;
 use crate::transport::{Http2Pool, Sockets, Tls, Trust};
 
@@ -55,17 +54,16 @@ pub struct WorkerSpec {
 }
 
 /// Everything that a load thread's sessions have in common.
-#[derive(Debug)]
 pub struct WorkerContext {
-    spec: WorkerSpec,
-    subscription: Option<Subscription>,
-    headers: RequestHeaders,
-    tls: Option<Tls>,
-    sockets: Sockets,
-    http2: Http2Pool,
+    pub(super) spec: WorkerSpec,
+    pub(super) subscription: Option<Subscription>,
+    pub(super) headers: RequestHeaders,
+    pub(super) tls: Option<Tls>,
+    pub(super) sockets: Sockets,
+    pub(super) http2: Http2Pool,
     groups: RefCell<BTreeMap<u32, Rc<ConnectionGroup>>>,
     set_ups: RefCell<SetUps>,
-    heads: RecordedHeads,
+    pub(super) heads: RecordedHeads,
     tracer: Option<Rc<Tracer>>,
     opened: watch::Sender<bool>,
     recorder: RefCell<Recorder>,
@@ -232,28 +230,8 @@ impl WorkerContext {
         self.connected.get()
     }
 
-    pub(crate) fn spec(&self) -> &WorkerSpec {
-        &self.spec
-    }
-
     pub(crate) fn origin(&self) -> String {
         headers::origin(&transport(&self.spec), self.spec.address)
-    }
-
-    pub(crate) fn tls(&self) -> Option<&Tls> {
-        self.tls.as_ref()
-    }
-
-    pub(crate) fn sockets(&self) -> &Sockets {
-        &self.sockets
-    }
-
-    pub(crate) fn http2_connections(&self) -> &Http2Pool {
-        &self.http2
-    }
-
-    pub(crate) fn recorded_heads(&self) -> &RecordedHeads {
-        &self.heads
     }
 
     /// Where the bytes of a group are counted.
@@ -271,14 +249,6 @@ impl WorkerContext {
     pub(crate) async fn opened(&self) {
         // An error would say that this worker is gone.
         let _ = self.opened.subscribe().wait_for(|opened| *opened).await;
-    }
-
-    pub(crate) fn subscription(&self) -> Option<&Subscription> {
-        self.subscription.as_ref()
-    }
-
-    pub(crate) fn headers(&self, kind: RequestKind) -> &HeaderMap {
-        self.headers.of(kind)
     }
 
     pub(crate) fn added_delay(&self) -> Duration {
@@ -348,11 +318,17 @@ impl WorkerContext {
 fn uplink_payload(spec: &WorkerSpec) -> Result<PayloadSource, PayloadError> {
     let settings = &spec.settings;
     let bytes = settings.uplink.as_ref().map_or(settings.events.payload_bytes, |uplink| uplink.payload_bytes);
-    let rng = seed::rng(spec.seed, Purpose::UplinkPayload, u64::from(spec.index));
+    let rng = schedule::rng(spec.seed, Purpose::UplinkPayload, u64::from(spec.index));
     PayloadSource::new(settings.events.payload, bytes, rng)
 }
 
 /// The transport as it is: TLS if there is a certificate to trust.
 fn transport(spec: &WorkerSpec) -> Transport {
     Transport { tls: spec.trust.is_some(), ..spec.settings.transport.clone() }
+}
+
+impl fmt::Debug for WorkerContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerContext").field("spec", &self.spec).finish_non_exhaustive()
+    }
 }

@@ -15,7 +15,7 @@ const READ_BYTES: usize = 4 * 1024;
 ///
 /// # Errors
 ///
-/// When the server cannot be reached, dismisses the subscriber, or sends no frames.
+/// When the server cannot be reached, closes the session, or sends no frames.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     let mut stream = tokio::select! {
         stream = open(&session) => stream?,

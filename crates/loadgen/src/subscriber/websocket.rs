@@ -8,8 +8,7 @@
 //! - `deflated`: compressed frames, by the codec of [`protocol::deflate`]
 
 mod deflated;
-mod frame;
-pub(super) mod frame_socket;
+pub(super) mod frame;
 pub(super) mod handshake;
 mod plain;
 mod tungstenite_fallback;
@@ -25,7 +24,7 @@ use crate::session::target_adapter;
 use crate::transport::Stream;
 
 use deflated::Deflated;
-use frame_socket::{CLOSE_LIMIT, FrameSocket, end};
+use frame::{CLOSE_LIMIT, FrameSocket, end};
 use handshake::Opened;
 
 pub use plain::Socket;

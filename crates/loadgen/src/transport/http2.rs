@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -134,17 +133,5 @@ struct OnThisThread;
 impl<F: Future + 'static> Executor<F> for OnThisThread {
     fn execute(&self, task: F) {
         tokio::task::spawn_local(async { drop(task.await) });
-    }
-}
-
-impl fmt::Debug for Http2 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http2").field("closed", &self.is_closed()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Http2Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http2Pool").field("groups", &self.groups.borrow().len()).finish()
     }
 }

@@ -10,13 +10,13 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use model::trial::Segments;
+use model::trial::{SegmentCount, Segments};
+use os::TcpInfo;
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 
-use super::segments;
 use crate::faults::{SlowConsumer, SlowReading};
 
 /// How often a subscriber that does not keep up asks whether its connection is still there: the least that there is.
@@ -95,8 +95,10 @@ impl Sockets {
 }
 
 impl TcpConnection {
+    /// The segments so far; none when the kernel does not report them, as for a socket that it has closed.
     fn segments(&self) -> Segments {
-        segments::of(&*self.stream.borrow(), self.is_ipv6)
+        let ip = if self.is_ipv6 { IPV6 } else { IPV4 };
+        os::tcp_info(&*self.stream.borrow()).map_or(Segments::default(), |info| segments(&info, ip))
     }
 }
 
@@ -143,3 +145,55 @@ forward_writes!(
     this => this.connection.stream.borrow_mut(),
     this.connection.stream.borrow().is_write_vectored()
 );
+
+/// RFC 791 §3.1, without options.
+const IPV4: u64 = 20;
+/// RFC 8200 §3, without extension headers.
+const IPV6: u64 = 40;
+/// RFC 9293 §3.1, without options.
+const TCP: u64 = 20;
+/// RFC 7323 §3.2, and two bytes that pad it to a multiple of four.
+const TIMESTAMPS: u64 = 12;
+/// By how much a SYN's options are longer than every segment's: maximum segment size (4), SACK permitted (2), window
+/// scale (3) and one byte of padding where there are timestamps, which padded themselves with two: 20 − 12. Without
+/// timestamps there are 12 bytes, padding included.
+const SYN_WITH_TIMESTAMPS: u64 = 8;
+const SYN_WITHOUT: u64 = 12;
+
+/// Segments, and what they cost below TCP's stream: their IP and TCP headers.
+fn segments(info: &TcpInfo, ip: u64) -> Segments {
+    let (options, syn) = if info.timestamps { (TIMESTAMPS, SYN_WITH_TIMESTAMPS) } else { (0, SYN_WITHOUT) };
+    // One SYN went up and its answer came down.
+    let count = |segments, with_data| SegmentCount {
+        segments,
+        with_data,
+        header_bytes: segments * (ip + TCP + options) + syn,
+    };
+    Segments {
+        up: count(info.segments_out, info.data_segments_out),
+        down: count(info.segments_in, info.data_segments_in),
+        retransmitted_up: info.retransmitted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_segment_has_its_headers_and_a_syn_8_bytes_more() {
+        let info = TcpInfo {
+            segments_out: 3,
+            segments_in: 2,
+            data_segments_out: 1,
+            data_segments_in: 0,
+            retransmitted: 0,
+            timestamps: true,
+        };
+        // A SYN of 60 bytes (20 + 20 + 20), then 52 each.
+        assert_eq!(segments(&info, IPV4).up.header_bytes, 60 + 2 * 52);
+        assert_eq!(segments(&info, IPV6).down.header_bytes, 80 + 72);
+        let bare = TcpInfo { timestamps: false, ..info };
+        assert_eq!(segments(&bare, IPV4).up.header_bytes, 52 + 2 * 40);
+    }
+}

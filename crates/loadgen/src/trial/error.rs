@@ -18,12 +18,9 @@ pub type DriverError = Box<dyn Error + Send + Sync>;
 /// Why a trial did not run to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
-    /// The server process has ended.
-    #[error("the server (process {pid}) ended during the trial")]
-    ServerEnded {
-        /// Its number.
-        pid: u32,
-    },
+    /// The server process with this number has ended.
+    #[error("the server (process {0}) ended during the trial")]
+    ServerEnded(u32),
     /// The server process cannot be read or signalled.
     #[error("cannot {what} the server (process {pid})")]
     Server {
@@ -34,40 +31,24 @@ pub enum TrialError {
         /// What the system said.
         source: io::Error,
     },
-    /// The server's feed cannot be reached.
-    #[error("connect to the feed {path}")]
-    Feed {
-        /// Where it should be.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The server's feed cannot be reached at this path.
+    #[error("connect to the feed {0}")]
+    Feed(String, #[source] io::Error),
     /// The server is to be restarted, and it has no process of its own that is known.
     #[error("the settings ask for a restart, and the server is no process of its own that could be killed")]
     NotRestartable,
-    /// The server was to be restarted, and the old one could not be killed.
-    #[error("the server was to be restarted, and was not killed: {why}")]
-    NotKilled {
-        /// What was tried, and what the system said.
-        why: String,
-    },
-    /// The server was to be restarted, and no new one listened before the trial's end.
-    #[error("the server was to be restarted, and none is back at the end of the drain; {last_error}")]
-    NotBack {
-        /// The last error.
-        last_error: String,
-    },
+    /// The server was to be restarted, and the old one could not be killed, for this reason.
+    #[error("the server was to be restarted, and was not killed: {0}")]
+    NotKilled(String),
+    /// The server was to be restarted, and no new one listened before the trial's end; with the last error.
+    #[error("the server was to be restarted, and none is back at the end of the drain; {0}")]
+    NotBack(String),
     /// The publisher shall use the feed, and the server was started without one.
     #[error("the settings ask for the feed, and the server has none")]
     NoFeed,
-    /// The publisher cannot reach the server.
-    #[error("connect to {address} to post events")]
-    Post {
-        /// Where it should listen.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The publisher cannot reach the server at this address.
+    #[error("connect to {0} to post events")]
+    Post(SocketAddr, #[source] io::Error),
     /// Not all subscribers are connected in time.
     #[error("{connected} of {subscribers} subscribers are connected after {seconds} s; {last_error}")]
     Connect {
@@ -80,20 +61,12 @@ pub enum TrialError {
         /// The last error.
         last_error: String,
     },
-    /// Subscribers lost their connections and received nothing.
-    #[error("nothing was delivered; {last_error}")]
-    NothingDelivered {
-        /// The last error.
-        last_error: String,
-    },
-    /// What subscribers received is not made of messages.
-    #[error("{count} received messages cannot be read")]
-    Unreadable {
-        /// How many.
-        count: u64,
-        /// Why the first one cannot.
-        source: MessageError,
-    },
+    /// Subscribers lost their connections and received nothing; with the last error.
+    #[error("nothing was delivered; {0}")]
+    NothingDelivered(String),
+    /// So many messages that subscribers received are none, and why the first one is not.
+    #[error("{0} received messages cannot be read")]
+    Unreadable(u64, #[source] MessageError),
     /// The publisher failed.
     #[error("the publisher gave up")]
     Publisher(#[source] PublisherError),
@@ -103,25 +76,15 @@ pub enum TrialError {
     /// The server cannot be trusted.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The cores cannot be had.
-    #[error("cannot stay on the cores {cores:?}")]
-    Pin {
-        /// Which.
-        cores: Vec<u32>,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// These cores cannot be had.
+    #[error("cannot stay on the cores {0:?}")]
+    Pin(Vec<u32>, #[source] io::Error),
     /// This process cannot have as many connections as it might.
     #[error("raise the number of open files")]
     OpenFiles(#[source] io::Error),
-    /// A load worker failed.
-    #[error("load worker {worker} of the load generator")]
-    LoadWorker {
-        /// Which, from 0.
-        worker: u32,
-        /// Why.
-        source: LoadWorkerError,
-    },
+    /// The load worker with this number, from 0, failed.
+    #[error("load worker {0} of the load generator")]
+    LoadWorker(u32, #[source] LoadWorkerError),
     /// Subscribers of another crate failed.
     #[error(transparent)]
     Driver(DriverError),
@@ -133,29 +96,34 @@ pub enum TrialError {
     Panicked,
 }
 
+/// Keeps the calling thread on these cores.
+pub(super) fn pin(cores: &[u32]) -> Result<(), TrialError> {
+    os::pin(cores).map_err(|source| TrialError::Pin(cores.to_vec(), source))
+}
+
 impl TrialError {
     /// Which side failed.
     pub fn side(&self) -> Side {
         match self {
-            Self::ServerEnded { .. }
+            Self::ServerEnded(_)
             | Self::Server { .. }
-            | Self::Feed { .. }
+            | Self::Feed(..)
             | Self::NotRestartable
-            | Self::NotKilled { .. }
-            | Self::NotBack { .. }
+            | Self::NotKilled(_)
+            | Self::NotBack(_)
             | Self::NoFeed
-            | Self::Post { .. }
+            | Self::Post(..)
             | Self::Connect { .. }
-            | Self::NothingDelivered { .. }
-            | Self::Unreadable { .. }
+            | Self::NothingDelivered(_)
+            | Self::Unreadable(..)
             | Self::Trust(_)
             | Self::Publisher(
                 PublisherError::Feed(_) | PublisherError::Post(_) | PublisherError::NotAMessage(_),
             ) => Side::Server,
-            Self::LoadWorker { source, .. } => source.side(),
+            Self::LoadWorker(_, source) => source.side(),
             Self::Publisher(_)
             | Self::Payload(_)
-            | Self::Pin { .. }
+            | Self::Pin(..)
             | Self::OpenFiles(_)
             | Self::Driver(_)
             | Self::Thread(_)

@@ -14,13 +14,13 @@ use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::error::TrialError;
-use super::limits::close_limit;
+use super::error::{TrialError, pin};
 use super::load_report::LoadReport;
+use super::subscriber_driver::close_limit;
 use super::subscription::{self, ConnectionErrors, Subscribe};
 use crate::faults::ServerRestart;
+use crate::schedule::Timing;
 use crate::session::{Session, Snapshot, WorkerContext, WorkerSpec};
-use crate::timing::Timing;
 
 /// Subscribers of a thread that connect at the same time, at most.
 const CONNECTING: u64 = 64;
@@ -47,47 +47,50 @@ pub(super) struct Subscriber {
     pub(super) outgoing: Option<mpsc::UnboundedReceiver<u64>>,
 }
 
-/// What a load thread needs.
+/// What all load threads of a process share.
 #[derive(Debug)]
-pub(super) struct LoadThread {
-    /// By the server process.
-    pub(super) workers: Vec<WorkerSpec>,
-    /// The trial's end.
-    pub(super) stop: CancellationToken,
-    /// Its number, from 0.
-    pub(super) index: u32,
-    /// How many there are in all load processes.
+pub(super) struct SharedState {
+    pub(super) settings: Arc<Settings>,
+    /// How many threads there are in all load processes.
     pub(super) all_threads: u32,
-    /// Its core; none leaves it where it is.
-    pub(super) core: Option<u32>,
-    pub(super) subscribers: Vec<Subscriber>,
     pub(super) subscribe: Subscribe,
     /// How to subscribe at a target, which is no server of ours.
     pub(super) subscription: Option<Subscription>,
-    /// Counts the threads whose subscribers could connect.
-    pub(super) prepared: Arc<AtomicU64>,
-    /// Whether they may.
-    pub(super) go: watch::Receiver<bool>,
-    /// The trial's phases, once they are fixed.
-    pub(super) timing: watch::Receiver<Option<Timing>>,
-    /// From the window's end on: events that this thread's subscribers received.
-    pub(super) delivered: Arc<AtomicU64>,
-    pub(super) errors: Arc<ConnectionErrors>,
     /// The restart that is to come.
     pub(super) server_restart: Option<Arc<ServerRestart>>,
-    pub(super) settings: Arc<Settings>,
+    /// The trial's end.
+    pub(super) stop: CancellationToken,
+    /// Counts the threads whose subscribers could connect.
+    pub(super) prepared: AtomicU64,
+    /// Whether they may.
+    pub(super) go: watch::Sender<bool>,
+    /// The trial's phases, once they are fixed.
+    pub(super) timing: watch::Sender<Option<Timing>>,
+    pub(super) errors: ConnectionErrors,
+}
+
+/// What a load thread needs.
+#[derive(Debug)]
+pub(super) struct LoadThread {
+    pub(super) shared: Arc<SharedState>,
+    /// By the server process.
+    pub(super) workers: Vec<WorkerSpec>,
+    /// Its core; none leaves it where it is.
+    pub(super) core: Option<u32>,
+    pub(super) subscribers: Vec<Subscriber>,
+    /// From the window's end on: events that this thread's subscribers received.
+    pub(super) delivered: Arc<AtomicU64>,
 }
 
 impl LoadThread {
     /// Runs until it is stopped.
     pub(super) fn run(mut self) -> Result<LoadReport, TrialError> {
-        let cores = self.core.as_slice();
-        os::pin(cores).map_err(|source| TrialError::Pin { cores: cores.to_vec(), source })?;
+        pin(self.core.as_slice())?;
         let runtime = runtime().map_err(TrialError::Thread)?;
-        let workers =
-            self.workers.drain(..).map(|spec| WorkerContext::at_target(spec, self.subscription.clone()));
+        let subscription = &self.shared.subscription;
+        let workers = self.workers.drain(..).map(|spec| WorkerContext::at_target(spec, subscription.clone()));
         let workers: Vec<_> = workers.collect::<Result<_, _>>()?;
-        for (worker, server_restart) in workers.iter().zip(self.server_restart.iter().cycle()) {
+        for (worker, server_restart) in workers.iter().zip(self.shared.server_restart.iter().cycle()) {
             WorkerContext::expect(worker, Arc::clone(server_restart));
         }
         let local = LocalSet::new();
@@ -99,8 +102,7 @@ impl LoadThread {
 
     async fn drive(&mut self, workers: &[Rc<WorkerContext>]) -> Result<[Snapshot; 2], TrialError> {
         let mut sessions = JoinSet::new();
-        let stop = self.stop.clone();
-        let abandoned = abandoned(stop.clone(), self.timing.clone());
+        let shared = Arc::clone(&self.shared);
         let measured = async {
             self.prepare(workers).await;
             self.connect(workers, &mut sessions).await;
@@ -108,10 +110,10 @@ impl LoadThread {
         };
         let edges = tokio::select! {
             edges = measured => edges,
-            () = abandoned => [Snapshot::default(); 2],
+            () = abandoned(&shared) => [Snapshot::default(); 2],
         };
-        stop.cancelled().await;
-        close(sessions, close_limit(&self.settings)).await?;
+        shared.stop.cancelled().await;
+        close(sessions, close_limit(&shared.settings)).await?;
         // A connection that a server does not end is cut off.
         let all_closed = futures_util::future::join_all(workers.iter().map(|worker| worker.all_closed()));
         let _ = tokio::time::timeout(LAST_LIMIT, all_closed).await;
@@ -119,13 +121,13 @@ impl LoadThread {
     }
 
     /// Fetches what is needed before the first connection, which belongs to no subscriber's set-up.
-    async fn prepare(&mut self, workers: &[Rc<WorkerContext>]) {
+    async fn prepare(&self, workers: &[Rc<WorkerContext>]) {
         for worker in workers {
             // An error here comes again when a session connects, and is reported then.
             let _ = worker.prime().await;
         }
-        self.prepared.fetch_add(1, Ordering::Relaxed);
-        wait_for(&mut self.go, |go| *go).await;
+        self.shared.prepared.fetch_add(1, Ordering::Relaxed);
+        wait_for(&self.shared.go, |go| *go).await;
     }
 
     async fn connect(&mut self, workers: &[Rc<WorkerContext>], sessions: &mut JoinSet<()>) {
@@ -136,23 +138,25 @@ impl LoadThread {
             }
             let Subscriber { index, channel, server, outgoing } = subscriber;
             let session = Session::new(&workers[server], index, channel, outgoing);
-            let (subscribe, errors) = (self.subscribe, Arc::clone(&self.errors));
-            sessions.spawn_local(async move { subscription::keep(session, subscribe, &errors).await });
+            let shared = Arc::clone(&self.shared);
+            sessions.spawn_local(async move {
+                subscription::keep(session, shared.subscribe, &shared.errors).await
+            });
         }
     }
 
     /// How many subscribers of this thread connect at the same time.
     fn at_a_time(&self, workers: &[Rc<WorkerContext>]) -> u64 {
-        if workers.iter().any(|worker| worker.resumes()) || measures_set_ups(&self.settings) {
+        if workers.iter().any(|worker| worker.resumes()) || measures_set_ups(&self.shared.settings) {
             return ONE_AFTER_ANOTHER;
         }
         let room = CONNECTING_AT_A_SERVER * workers.len() as u64;
-        (room / u64::from(self.all_threads.max(1))).clamp(1, CONNECTING)
+        (room / u64::from(self.shared.all_threads.max(1))).clamp(1, CONNECTING)
     }
 
     /// Reads the counters at both edges, then reports what was delivered until it is dropped.
-    async fn measure(&mut self, workers: &[Rc<WorkerContext>]) -> [Snapshot; 2] {
-        let Some(timing) = wait_for(&mut self.timing, Option::is_some).await else {
+    async fn measure(&self, workers: &[Rc<WorkerContext>]) -> [Snapshot; 2] {
+        let Some(timing) = wait_for(&self.shared.timing, Option::is_some).await else {
             return [Snapshot::default(); 2];
         };
         for worker in workers {
@@ -169,9 +173,9 @@ impl LoadThread {
 
 /// Resolves when a trial is stopped before its window has passed. Where nothing is awaited after the window, it is stopped at
 /// its very end, when the counters are still to be read.
-async fn abandoned(stop: CancellationToken, timing: watch::Receiver<Option<Timing>>) {
-    stop.cancelled().await;
-    let has_passed = timing.borrow().is_some_and(|timing| timing.window_end_ns <= os::now_ns());
+async fn abandoned(shared: &SharedState) {
+    shared.stop.cancelled().await;
+    let has_passed = shared.timing.borrow().is_some_and(|timing| timing.window_end_ns <= os::now_ns());
     if has_passed {
         std::future::pending::<()>().await;
     }
@@ -196,10 +200,10 @@ fn measures_set_ups(settings: &Settings) -> bool {
 }
 
 /// The value, once it is as `wanted`.
-async fn wait_for<T: Copy>(receiver: &mut watch::Receiver<T>, wanted: fn(&T) -> bool) -> T {
-    match receiver.wait_for(wanted).await.map(|value| *value) {
+async fn wait_for<T: Copy>(sender: &watch::Sender<T>, wanted: fn(&T) -> bool) -> T {
+    match sender.subscribe().wait_for(wanted).await.map(|value| *value) {
         Ok(value) => value,
-        // The sender has abandoned the trial; the stop signal follows.
+        // The sender is gone, and with it the trial.
         Err(_) => std::future::pending().await,
     }
 }

@@ -12,27 +12,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::TrialError;
 use super::load_report::LoadReport;
-use super::load_thread::{LoadThread, Subscriber};
+use super::load_thread::{LoadThread, SharedState, Subscriber};
 use super::subscriber_driver::{Outgoing, SubscriberDriver};
 use super::subscription::{ConnectionErrors, Subscribe};
 use crate::assignment::Assignment;
 use crate::faults::ServerRestart;
+use crate::schedule::Timing;
 use crate::session::WorkerSpec;
-use crate::timing::Timing;
 use crate::transport::{Trust, TrustError};
 
 /// Running load threads. Dropping them ends them.
 #[derive(Debug)]
 pub(super) struct LoadThreads {
     threads: Vec<JoinHandle<Result<LoadReport, TrialError>>>,
-    stop: CancellationToken,
-    timing: watch::Sender<Option<Timing>>,
-    prepared: Arc<AtomicU64>,
-    go: watch::Sender<bool>,
+    shared: Arc<SharedState>,
     connected: Arc<AtomicU64>,
     delivered: Vec<Arc<AtomicU64>>,
-    errors: Arc<ConnectionErrors>,
-    server_restart: Option<Arc<ServerRestart>>,
 }
 
 impl LoadThreads {
@@ -50,21 +45,21 @@ impl LoadThreads {
             .servers()
             .map(|server| Ok((server.address, trust(server, &settings)?)))
             .collect::<Result<_, TrustError>>()?;
-        let (timing, phases) = watch::channel(None);
-        let mut load = Self {
-            threads: Vec::new(),
-            stop: CancellationToken::new(),
-            timing,
-            prepared: Arc::default(),
-            go: watch::Sender::new(false),
-            connected: Arc::default(),
-            delivered: Vec::new(),
-            errors: Arc::default(),
-            server_restart: settings
-                .restart
-                .as_ref()
+        let restart = settings.restart.as_ref();
+        let shared = Arc::new(SharedState {
+            all_threads: assignment.threads(),
+            subscribe,
+            subscription: spec.target.as_ref().map(|target| target.subscription.clone()),
+            server_restart: restart
                 .map(|restart| Arc::new(ServerRestart::new(restart.backoff, assignment.channels()))),
-        };
+            stop: CancellationToken::new(),
+            prepared: AtomicU64::new(0),
+            go: watch::Sender::new(false),
+            timing: watch::Sender::new(None),
+            errors: ConnectionErrors::default(),
+            settings: Arc::clone(&settings),
+        });
+        let mut load = Self { threads: Vec::new(), shared, connected: Arc::default(), delivered: Vec::new() };
         let mut outgoing = outgoing.into_iter();
         for index in threads {
             let subscribers = assignment.of_thread(index).map(|index| Subscriber {
@@ -73,7 +68,7 @@ impl LoadThreads {
                 server: assignment.server_of(index) as usize,
                 outgoing: outgoing.next(),
             });
-            let stop = load.stop.child_token();
+            let stop = load.shared.stop.child_token();
             let worker = |(address, trust): &(_, Option<Trust>)| WorkerSpec {
                 address: *address,
                 trust: trust.clone(),
@@ -83,43 +78,28 @@ impl LoadThreads {
                 stop: stop.clone(),
                 connected: Arc::clone(&load.connected),
             };
-            load.spawn(LoadThread {
+            let thread = LoadThread {
+                shared: Arc::clone(&load.shared),
                 workers: servers.iter().map(worker).collect(),
-                stop: stop.clone(),
                 core: spec.load_cores.iter().copied().cycle().nth(index as usize),
-                all_threads: assignment.threads(),
-                index,
                 subscribers: subscribers.collect(),
-                subscribe,
-                subscription: spec.target.as_ref().map(|target| target.subscription.clone()),
-                prepared: Arc::clone(&load.prepared),
-                go: load.go.subscribe(),
-                timing: phases.clone(),
                 delivered: Arc::default(),
-                errors: Arc::clone(&load.errors),
-                server_restart: load.server_restart.clone(),
-                settings: Arc::clone(&settings),
-            })?;
+            };
+            load.delivered.push(Arc::clone(&thread.delivered));
+            let started = thread::Builder::new().name(format!("load-{index}")).spawn(move || thread.run());
+            load.threads.push(started.map_err(TrialError::Thread)?);
         }
         Ok(load)
-    }
-
-    fn spawn(&mut self, thread: LoadThread) -> Result<(), TrialError> {
-        self.delivered.push(Arc::clone(&thread.delivered));
-        let name = format!("load-{}", thread.index);
-        let started = thread::Builder::new().name(name).spawn(move || thread.run());
-        self.threads.push(started.map_err(TrialError::Thread)?);
-        Ok(())
     }
 }
 
 impl SubscriberDriver for LoadThreads {
     fn prepared(&self) -> (u64, u64) {
-        (self.prepared.load(Ordering::Relaxed), self.threads.len() as u64)
+        (self.shared.prepared.load(Ordering::Relaxed), self.threads.len() as u64)
     }
 
     fn connect(&self) {
-        self.go.send_replace(true);
+        self.shared.go.send_replace(true);
     }
 
     fn connected(&self) -> u64 {
@@ -127,7 +107,7 @@ impl SubscriberDriver for LoadThreads {
     }
 
     fn open(&self, timing: Timing) {
-        self.timing.send_replace(Some(timing));
+        self.shared.timing.send_replace(Some(timing));
     }
 
     fn delivered(&self) -> u64 {
@@ -135,19 +115,19 @@ impl SubscriberDriver for LoadThreads {
     }
 
     fn server_restart(&self) -> Option<Arc<ServerRestart>> {
-        self.server_restart.clone()
+        self.shared.server_restart.clone()
     }
 
     fn reconnects(&self) -> u64 {
-        self.errors.reconnects()
+        self.shared.errors.reconnects()
     }
 
     fn last_error(&self) -> Option<String> {
-        self.errors.last()
+        self.shared.errors.last()
     }
 
     fn is_hopeless(&self) -> bool {
-        self.errors.is_hopeless()
+        self.shared.errors.is_hopeless()
     }
 
     fn has_given_up(&self) -> bool {
@@ -155,7 +135,7 @@ impl SubscriberDriver for LoadThreads {
     }
 
     fn finish(&mut self) -> Result<Vec<LoadReport>, TrialError> {
-        self.stop.cancel();
+        self.shared.stop.cancel();
         let reports = self.threads.drain(..).map(|thread| thread.join().map_err(|_| TrialError::Panicked)?);
         // All are joined, even after one that failed.
         let reports: Vec<_> = reports.collect();

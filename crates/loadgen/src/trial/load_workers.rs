@@ -1,10 +1,9 @@
 //! Load workers: processes that each run a part of the subscribers, as one driver.
 //!
 //! A process has a limited number of descriptors, and each subscriber takes one. A worker reads commands from its standard
-//! input and writes messages to its standard output, in lines of JSON ([`messages`]). It ends with its input; one that writes
+//! input and writes messages to its standard output, in lines of JSON ([`process`]). It ends with its input; one that writes
 //! nothing for a while hangs, and is killed.
 
-mod messages;
 mod process;
 mod worker;
 
@@ -14,14 +13,13 @@ use std::time::Duration;
 use model::trial::TrialSpec;
 
 use super::error::TrialError;
-use super::limits::close_limit;
 use super::load_report::LoadReport;
 use super::subscriber_driver::SubscriberDriver;
-use crate::timing::Timing;
-use messages::{LoadCommand, WorkerProgress, WorkerResult};
-use process::WorkerProcess;
+use super::subscriber_driver::close_limit;
+use crate::schedule::Timing;
+use process::{LoadCommand, WorkerProcess, WorkerProgress, WorkerResult};
 
-pub use messages::LoadWorkerError;
+pub use process::LoadWorkerError;
 pub use worker::{RunWorkerError, run_load_worker};
 
 /// Time for workers to write their results after their subscribers have ended, on one core by turns.
@@ -42,8 +40,7 @@ impl LoadWorkers {
         let processes = spec.settings.processes.load.max(1);
         let started = (0..processes).map(|worker| {
             let bring = LoadCommand::Bring { spec: Box::new(spec.clone()), worker };
-            WorkerProcess::start(command(), &bring)
-                .map_err(|source| TrialError::LoadWorker { worker, source })
+            WorkerProcess::start(command(), &bring).map_err(|source| TrialError::LoadWorker(worker, source))
         });
         Ok(Self {
             workers: started.collect::<Result<_, _>>()?,
@@ -128,7 +125,7 @@ impl SubscriberDriver for LoadWorkers {
         {
             match process.end(limit_ns) {
                 Ok(result) => reports.extend(self.take_in(result)),
-                Err(source) => failed = failed.or(Some(TrialError::LoadWorker { worker, source })),
+                Err(source) => failed = failed.or(Some(TrialError::LoadWorker(worker, source))),
             }
         }
         failed.map_or(Ok(reports), Err)

@@ -113,11 +113,11 @@ impl Findings {
 
     fn check(&self, counts: &Counts, sum: &LoadReport) -> Result<(), TrialError> {
         if let Some(source) = sum.unreadable {
-            return Err(TrialError::Unreadable { count: sum.recorder.counters.unreadable, source });
+            return Err(TrialError::Unreadable(sum.recorder.counters.unreadable, source));
         }
         match &self.last_error {
             Some(last_error) if counts.expected > 0 && counts.delivered == 0 => {
-                Err(TrialError::NothingDelivered { last_error: last_error.clone() })
+                Err(TrialError::NothingDelivered(last_error.clone()))
             }
             _ => Ok(()),
         }
@@ -127,7 +127,7 @@ impl Findings {
         let Some(down_ns) = self.down_ns else { return Ok(None) };
         let last_error = || self.last_error.clone().unwrap_or_else(|| "nothing went wrong before".to_owned());
         Ok(Some(ServerRestart {
-            down_ns: down_ns.ok_or_else(|| TrialError::NotBack { last_error: last_error() })?,
+            down_ns: down_ns.ok_or_else(|| TrialError::NotBack(last_error()))?,
             connected: quantiles(&recoveries.connected).map(Box::new),
             caught_up: quantiles(&recoveries.caught_up).map(Box::new),
             caught_up_subscribers: recoveries.caught_up.len(),

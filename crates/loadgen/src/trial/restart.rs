@@ -91,7 +91,7 @@ impl Restarter {
     /// Checks that the server could be killed, if it was to be by now.
     pub(super) fn check(&self) -> Result<(), TrialError> {
         match self.report.failed.get() {
-            Some(why) => Err(TrialError::NotKilled { why: why.clone() }),
+            Some(why) => Err(TrialError::NotKilled(why.clone())),
             None => Ok(()),
         }
     }

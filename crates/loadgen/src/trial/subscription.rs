@@ -27,7 +27,7 @@ pub(super) async fn keep(session: Session, subscribe: Subscribe, errors: &Connec
         if session.is_stopped() {
             return;
         }
-        let was_reached = !matches!(result, Err(SubscribeError::Connect { .. }));
+        let was_reached = !matches!(result, Err(SubscribeError::Connect(..)));
         let ended = session.ended(was_reached);
         if session.is_cut_off() {
             return;
@@ -52,13 +52,10 @@ fn take_in(session: &Session, result: &Result<(), SubscribeError>, errors: &Conn
     match result {
         Ok(()) => errors.note_end(),
         // A server restart causes many, all alike.
-        Err(SubscribeError::Connect { .. }) if session.awaits_successor() => {}
+        Err(SubscribeError::Connect(..)) if session.awaits_successor() => {}
         Err(error) => errors.note(error),
     }
-    if matches!(
-        result,
-        Err(SubscribeError::SessionClosed(_) | SubscribeError::Status { status: StatusCode::GONE, .. })
-    ) {
+    if matches!(result, Err(SubscribeError::SessionClosed(_) | SubscribeError::Status(StatusCode::GONE, _))) {
         session.session_closed();
     }
 }
@@ -128,7 +125,7 @@ mod tests {
         let errors = ConnectionErrors::default();
         assert_eq!(errors.last(), None);
         let source = std::io::Error::other("no route");
-        errors.note(&SubscribeError::Connect { address: ([127, 0, 0, 1], 9).into(), source });
+        errors.note(&SubscribeError::Connect(([127, 0, 0, 1], 9).into(), source));
         assert_eq!(errors.last().unwrap(), "the last error was: connect to 127.0.0.1:9: no route");
     }
 }

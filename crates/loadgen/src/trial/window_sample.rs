@@ -37,7 +37,7 @@ impl<'a> Watched<'a> {
     /// Checks that none has ended, as far as that can be known.
     pub(super) fn check(self) -> Result<(), TrialError> {
         match self.roots().find(|&pid| os::has_ended(pid)) {
-            Some(pid) => Err(TrialError::ServerEnded { pid }),
+            Some(pid) => Err(TrialError::ServerEnded(pid)),
             None => Ok(()),
         }
     }
@@ -280,7 +280,7 @@ mod tests {
         for target in [None, Some(target)] {
             assert!(WindowSample::now(Watched::of(&spec([own, None], target.clone())), &[]).is_ok());
             let found = WindowSample::now(Watched::of(&spec([own, gone], target)), &[]);
-            assert!(matches!(found, Err(TrialError::ServerEnded { pid: u32::MAX })), "{found:?}");
+            assert!(matches!(found, Err(TrialError::ServerEnded(u32::MAX))), "{found:?}");
         }
     }
 

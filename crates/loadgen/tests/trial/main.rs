@@ -136,7 +136,7 @@ fn a_server_that_goes_in_mid_trial_ends_it_with_the_reason() {
 #[test]
 fn a_server_that_sends_something_else_than_messages_is_reported() {
     let error = run(settings(), Script { content: Content::Malformed, ..Script::default() }).unwrap_err();
-    assert!(matches!(error, TrialError::Unreadable { count, .. } if count > 0), "{error}");
+    assert!(matches!(error, TrialError::Unreadable(1.., _)), "{error}");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_payload_that_cannot_be_made_and_a_feed_that_is_not_there_are_reported_at_on
     assert_eq!(error.to_string(), "connect to the feed /nowhere/feed");
     let server = ServerSpec { pid: Some(u32::MAX), ..spec.server.clone() };
     let error = trial::run(&TrialSpec { server, ..spec }, subscribe).unwrap_err();
-    assert!(matches!(error, TrialError::ServerEnded { .. }), "{error}");
+    assert!(matches!(error, TrialError::ServerEnded(_)), "{error}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! The publisher against a feed of the test's own: the schedule goes on when the server does not.
+//! The publisher against a feed or a port of the test's own: the schedule goes on when the server does not.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
@@ -8,9 +9,11 @@ use std::time::Duration;
 
 use loadgen::assignment::Assignment;
 use loadgen::publisher::feed_connection::{FeedConnection, FeedError};
-use loadgen::publisher::{self, Link, Publisher, PublisherError, PublisherSpec, events_schedule};
-use loadgen::timing::Timing;
+use loadgen::publisher::post_connection::PostConnection;
+use loadgen::publisher::{self, Link, Numbering, Publisher, PublisherError, PublisherSpec, events_schedule};
+use loadgen::schedule::Timing;
 use model::settings::{Events, Pace, Phases, Settings, Subscribers, Uplink, UplinkTo};
+use model::target::Publish;
 use protocol::frame;
 use protocol::message::{Message, PayloadKind, Stamp};
 use tokio::sync::mpsc;
@@ -49,12 +52,17 @@ fn start(settings: Settings) -> Rig {
     let (sent, most) = (publisher::message_bytes(&settings), publisher::uplink_message_bytes(&settings));
     let feed = FeedConnection::connect(&path, sent, most).unwrap();
     let server = listener.accept().unwrap().0;
+    let (publisher, outgoing, timing) = publish(settings, Link::Feed(feed.into()));
+    Rig { publisher, server, outgoing, timing }
+}
+
+fn publish(settings: Settings, link: Link) -> (Publisher, Vec<mpsc::UnboundedReceiver<u64>>, Timing) {
     let assignment = Assignment::new(&settings.subscribers, 1);
     let (senders, outgoing) = (0..assignment.subscribers()).map(|_| mpsc::unbounded_channel()).unzip();
     let timing = Timing::new(os::now_ns() + MS, &settings.phases);
-    let (link, settings) = (Link::Feed(feed.into()), Arc::new(settings));
+    let settings = Arc::new(settings);
     let spec = PublisherSpec { link, settings, seed: SEED, timing, assignment, outgoing: senders };
-    Rig { publisher: Publisher::start(spec).unwrap(), server, outgoing, timing }
+    (Publisher::start(spec).unwrap(), outgoing, timing)
 }
 
 /// The channels and stamps of the messages on the feed.
@@ -165,6 +173,82 @@ fn a_publisher_that_is_stopped_ends_before_its_schedule() {
     settings.phases.window_ns = 3_600_000 * MS;
     let Rig { mut publisher, server: _server, .. } = start(settings);
     assert!(publisher.finish().unwrap().handed_over < 100);
+}
+
+/// A publisher that posts on this many connections to a server that numbers nothing.
+fn post(settings: Settings, connections: usize) -> (Publisher, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = (0..connections).map(|_| PostConnection::connect(address, Publish::own()).unwrap());
+    let link =
+        Link::Post { connections: connections.collect(), numbering: Numbering::Publisher, newline: false };
+    (publish(settings, link).0, listener)
+}
+
+/// The channel's path and the number of the next event that is posted on this connection.
+fn posted(stream: &mut TcpStream) -> (String, u64) {
+    let (mut read, mut part) = (Vec::new(), [0; 1000]);
+    loop {
+        let count = stream.read(&mut part).unwrap();
+        assert!(count > 0, "the publisher closed the connection");
+        read.extend_from_slice(&part[..count]);
+        let text = String::from_utf8_lossy(&read);
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && head.contains(&format!("content-length: {}", body.len()))
+        {
+            let path = head.split(' ').nth(1).unwrap().to_owned();
+            return (path, Message::decode(body.as_bytes()).unwrap().stamp.seq);
+        }
+    }
+}
+
+fn take(stream: &mut TcpStream) {
+    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+}
+
+#[test]
+fn of_the_events_that_the_publisher_numbers_those_of_a_channel_are_posted_one_after_another() {
+    let (mut publisher, listener) = post(settings(5_000.0, None), 3);
+    let mut streams = [(); 3].map(|()| listener.accept().unwrap().0);
+    let mut seen = [0; 2];
+    for _ in 0..100 {
+        // Two channels: two events at most are under way, one of each.
+        let mut under_way: Vec<&mut TcpStream> =
+            streams.iter_mut().filter(|stream| has_come(stream)).collect();
+        assert!(under_way.len() <= 2, "{}", under_way.len());
+        for stream in &mut under_way {
+            let (path, seq) = posted(stream);
+            let channel = usize::from(path.ends_with('1'));
+            seen[channel] += 1;
+            assert_eq!(seq, seen[channel], "{path}");
+        }
+        under_way.into_iter().for_each(take);
+    }
+    assert!(seen.iter().all(|&seen| seen > 20), "{seen:?}");
+    publisher.finish().unwrap();
+}
+
+/// Whether something comes within a moment.
+fn has_come(stream: &TcpStream) -> bool {
+    stream.set_read_timeout(Some(Duration::from_millis(3))).unwrap();
+    let has_come = stream.peek(&mut [0]).is_ok();
+    stream.set_read_timeout(None).unwrap();
+    has_come
+}
+
+#[test]
+fn connections_that_the_server_closes_while_they_lie_idle_are_opened_again_for_the_next_event() {
+    let (mut publisher, listener) = post(settings(20.0, None), 2);
+    for _ in 0..2 {
+        drop(listener.accept().unwrap());
+    }
+    for _ in 0..10 {
+        let (mut stream, _) = listener.accept().unwrap();
+        posted(&mut stream);
+        take(&mut stream);
+    }
+    assert!(!publisher.has_given_up());
+    publisher.finish().unwrap();
 }
 
 fn error_of(publisher: &mut Publisher) -> PublisherError {

@@ -2,7 +2,7 @@
 
 mod limits;
 
-use super::{Extent, Point, Runs, Scenario};
+use super::{Extent, Point, Runs, Scenario, settings_from};
 use crate::settings::{
     Compression, HeaderProfile, HttpVersion, Pace, Payload, Settings, Transport, UplinkTo,
 };
@@ -347,4 +347,26 @@ fn impossible_files_are_refused_by_name() {
     assert!(unnamed.to_string().contains("the file's name, `My file`, cannot be a scenario's name"));
     let missing = Scenario::parse("reading = \"x\"", "x.toml", "x", &KNOWN, Extent::Full).unwrap_err();
     assert!(missing.to_string().contains("`question` is missing in a scenario"));
+}
+
+#[test]
+fn settings_of_the_command_line_are_checked_as_a_scenarios_are() {
+    let set = |pairs: &[(&str, &str)]| {
+        let pairs: Vec<_> =
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        settings_from(&pairs).map_err(|error| error.to_string())
+    };
+    assert_eq!(set(&[]), Ok(Settings::default()));
+    let slow = set(&[("slow_consumers.share", "0%"), ("slow_consumers.retained", "64")]).unwrap();
+    assert_eq!(slow.slow_consumers.unwrap().retained_events, 64);
+    for (key, value, message) in [
+        ("slow_consumers.retained", "64", "`share` is missing in [slow_consumers]"),
+        ("restart.backoff", "jittered", "`at` is missing in [restart]"),
+        ("transport.resumption", "true", "a session is resumed, and there is no TLS"),
+        ("events.payload", "1 MiB", "a payload of 1 MiB is out of range"),
+        ("transport.tsl", "true", "`tsl` is not a key of [transport]"),
+    ] {
+        let error = set(&[(key, value)]).unwrap_err();
+        assert!(error.contains(message), "{error}");
+    }
 }

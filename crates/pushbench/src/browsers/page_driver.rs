@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use loadgen::assignment::Assignment;
-use loadgen::timing::Timing;
+use loadgen::schedule::Timing;
 use loadgen::trial::{Gathered, LoadReport, Outgoing, SubscriberDriver, TrialError};
 use model::trial::TrialSpec;
 use tokio::sync::watch;

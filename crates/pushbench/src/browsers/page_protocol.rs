@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use browser::Browser;
 use loadgen::assignment::Assignment;
-use loadgen::timing::Timing;
+use loadgen::schedule::Timing;
 use model::trial::TrialSpec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

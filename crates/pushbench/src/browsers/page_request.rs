@@ -4,9 +4,9 @@
 use loadgen::assignment::Assignment;
 use loadgen::publisher::{events_schedule, uplink_schedule};
 use loadgen::schedule::Due;
+use loadgen::schedule::Timing;
 use loadgen::schedule::payload::{PayloadError, PayloadSource};
-use loadgen::schedule::seed::{self, Purpose};
-use loadgen::timing::Timing;
+use loadgen::schedule::{self, Purpose};
 use model::settings::{Frames, Settings, SocketIoTransports, UplinkTo};
 use model::trial::TrialSpec;
 use protocol::message::{Message, Stamp};
@@ -62,7 +62,7 @@ impl<'a> ConnectRequest<'a> {
 }
 
 fn phase_ns(seed: u64, subscriber: u32, interval_ns: u64) -> u64 {
-    let mut rng = seed::rng(seed, Purpose::PollPhase, u64::from(subscriber));
+    let mut rng = schedule::rng(seed, Purpose::PollPhase, u64::from(subscriber));
     if interval_ns == 0 { 0 } else { rng.u64(..interval_ns) }
 }
 
@@ -132,5 +132,5 @@ fn sends(
 
 fn uplink_payloads(settings: &Settings, seed: u64) -> Result<PayloadSource, PayloadError> {
     let bytes = settings.uplink.as_ref().map_or(settings.events.payload_bytes, |uplink| uplink.payload_bytes);
-    PayloadSource::new(settings.events.payload, bytes, seed::rng(seed, Purpose::UplinkPayload, 0))
+    PayloadSource::new(settings.events.payload, bytes, schedule::rng(seed, Purpose::UplinkPayload, 0))
 }

@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use loadgen::recorder::cursor::Cursor;
 use loadgen::recorder::histogram;
 use loadgen::recorder::{Counters, Recorder};
-use loadgen::timing::Timing;
+use loadgen::schedule::Timing;
 use loadgen::trial::Uncounted;
 use protocol::message::{Message, MessageError, Stamp};
 use serde::Deserialize;

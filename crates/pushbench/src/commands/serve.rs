@@ -13,6 +13,7 @@ use futures_util::FutureExt as _;
 use model::scenario;
 use model::settings::SocketIo;
 use protocol::ready::ReadyLine;
+use server_kit::settings::Limits;
 use server_kit::tls::{Certificate, Resumption, TlsServer};
 use server_kit::{Hub, Settings, Stop, feed, lifetime};
 use server_socketio::protocol_tests;
@@ -60,7 +61,12 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
         listener = open(arguments, &hub, &stop) => listener?,
         ended = &mut ended => return ended,
     };
-    say_ready(technique.slug, &listener, arguments.feed.as_deref(), settings.transport.tls.as_deref())?;
+    print_ready_line(
+        technique.slug,
+        &listener,
+        arguments.feed.as_deref(),
+        settings.transport.tls.as_deref(),
+    )?;
     let serving = serve(listener, hub.clone(), settings, stop);
     tokio::pin!(serving);
     tokio::select! {
@@ -69,8 +75,8 @@ async fn run(arguments: &Serve) -> anyhow::Result<()> {
     }
     stopper.stop();
     serving.await.context("serve")?;
-    tell_losses(&hub);
-    tell_refusals(&hub);
+    report_losses(&hub);
+    report_rejections(&hub);
     Ok(())
 }
 
@@ -124,22 +130,22 @@ fn server(technique: &Technique, application: Application) -> anyhow::Result<reg
     }
 }
 
-/// On standard error, if connections were refused: a client that does not speak what is served here.
-fn tell_refusals(hub: &Hub) {
+/// On standard error, if connections were rejected: a client that does not speak what is served here.
+fn report_rejections(hub: &Hub) {
     if let Some((count, reason)) = hub.rejected() {
-        // Nobody may be left to read it.
-        let _ = writeln!(io::stderr(), "connections refused: {count}; the last: {reason}");
+        // An error means that the reader of standard error has ended.
+        let _ = writeln!(io::stderr(), "connections rejected: {count}; the last: {reason}");
     }
 }
 
 /// On standard error, if subscribers skipped events or the application did not take messages.
-fn tell_losses(hub: &Hub) {
+fn report_losses(hub: &Hub) {
     for (count, what) in [
         (hub.skipped(), "events were skipped by subscribers that were too slow"),
         (hub.undelivered(), "messages to the application were dropped, since it did not take them"),
     ] {
         if count > 0 {
-            // Nobody may be left to read it.
+            // As above.
             let _ = writeln!(io::stderr(), "{count} {what}");
         }
     }
@@ -155,6 +161,10 @@ fn settings(arguments: &Serve) -> anyhow::Result<Settings> {
         bail!("--certificate, --key and --no-resumption need TLS: add --set transport.tls=true");
     }
     let mut settings = Settings::from(&trial);
+    if arguments.settings.is_none() && trial.slow_consumers.is_none() {
+        // A trial's server retains more, so that no subscriber but a slow consumer falls behind.
+        settings.limits.replay_events = Limits::default().replay_events;
+    }
     settings.lag_policy = arguments.lag.into();
     settings.pages = browser_of(trial.client).map(|_| Arc::new(page_files::of_a_trial()));
     if trial.transport.tls {
@@ -173,7 +183,7 @@ fn tls(arguments: &Serve) -> anyhow::Result<TlsServer> {
     Ok(TlsServer::new(certificate, resumption)?)
 }
 
-fn say_ready(
+fn print_ready_line(
     technique: &str,
     listener: &TcpListener,
     feed: Option<&Path>,

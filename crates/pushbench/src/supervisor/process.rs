@@ -345,9 +345,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_child_that_ends_when_asked_is_quoted() {
-        let ending = shell("cat; echo connections refused: 2 >&2").end().await;
+        let ending = shell("cat; echo connections rejected: 2 >&2").end().await;
         let Ending::Orderly(stderr) = ending else { panic!("{ending:?}") };
-        assert_eq!(stderr.lines(), Some("connections refused: 2"));
+        assert_eq!(stderr.lines(), Some("connections rejected: 2"));
     }
 
     #[tokio::test]

@@ -1,9 +1,11 @@
 //! Heads, messages and what lies below them, put together.
 
 use crate::case::{Case, Direction, Head, Opening, Security, Version};
+use crate::framing::engine_io;
+use crate::framing::websocket::{self, Mask};
+use crate::http1;
 use crate::prediction::{Both, Exactness, Layers, Prediction, layer};
-use crate::websocket::{self, Mask};
-use crate::{engine_io, http1, http2, tls};
+use crate::transport::{http2, tls};
 
 use super::heads::{self, HeadBytes, Turn};
 use super::messages::{self, Framing};

@@ -1,11 +1,11 @@
 //! Heads of requests and answers: text on HTTP/1.1, header blocks on HTTP/2.
 
 use crate::case::{Case, Date, Head, Security, Version};
+use crate::framing::websocket;
 use crate::hpack::{Encoder, Policy, TABLE_SIZE};
 use crate::http1::{self, Field};
-use crate::http2;
 use crate::prediction::{Exactness, Layers, layer};
-use crate::websocket;
+use crate::transport::http2;
 
 /// A head's bytes, as the first of its connection and direction, and after another like it.
 pub(super) struct HeadBytes {

@@ -1,9 +1,9 @@
 //! The framing of an exchange's messages.
 
 use crate::case::{Case, Direction};
+use crate::framing::websocket::Mask;
+use crate::framing::{engine_io, socket_io, sse, websocket};
 use crate::prediction::{Exactness, Layers, layer};
-use crate::websocket::Mask;
-use crate::{engine_io, socket_io, sse, websocket};
 
 /// What separates messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

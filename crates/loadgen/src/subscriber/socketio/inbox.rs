@@ -1,14 +1,13 @@
-//! What comes: packets of Engine.IO, and the packets of Socket.IO in them.
+//! What comes: packets of Engine.IO, and the packets of Socket.IO in them; what can go wrong, and what ends a session.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::engine_io::{self, Handshake};
-use protocol::socket_io::{self, Decoder, MAIN, Packet};
+use protocol::engine_io::{self, Handshake, HandshakeError, PacketError};
+use protocol::socket_io::{self, DecodeError, Decoder, MAIN, Packet, PayloadError};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::error::{SessionEnd, SocketIoError};
 use super::outbox::Outbox;
 use crate::session::Session;
 use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
@@ -119,9 +118,9 @@ impl<'a, A: Application> Inbox<'a, A> {
 impl Heartbeat {
     /// Runs as long as the server pings, and returns what to say when it did not.
     pub(super) async fn watch(&self, handshake: &Handshake) -> SocketIoError {
-        let patience: Duration = handshake.patience();
-        while timeout(patience, self.0.notified()).await.is_ok() {}
-        SocketIoError::Silent(patience)
+        let idle_timeout: Duration = handshake.patience();
+        while timeout(idle_timeout, self.0.notified()).await.is_ok() {}
+        SocketIoError::Silent(idle_timeout)
     }
 }
 
@@ -139,5 +138,62 @@ pub(super) fn unexpected(wanted: &'static str, got: &engine_io::Packet) -> Socke
         engine_io::Packet::Text(kind, _) => format!("a packet of kind {kind:?}"),
         engine_io::Packet::Binary(_) => "an attachment".to_owned(),
     };
-    SocketIoError::Unexpected { wanted, got }
+    SocketIoError::Unexpected(wanted, got)
+}
+
+/// What a server of Socket.IO does wrong, or does not do.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketIoError {
+    /// What it sends is no Engine.IO.
+    #[error("read Engine.IO")]
+    Engine(#[from] PacketError),
+    /// Its first packet does not say what it must.
+    #[error("read the server's open packet")]
+    Handshake(#[from] HandshakeError),
+    /// What it sends is Engine.IO and no Socket.IO.
+    #[error("read Socket.IO")]
+    Packet(#[from] DecodeError),
+    /// An event has no sound arguments.
+    #[error("read an event")]
+    Payload(#[from] PayloadError),
+    /// The first was due, and it sends the second.
+    #[error("{0} was due, and the server sent {1}")]
+    Unexpected(&'static str, String),
+    /// It does not let the client join, and says why.
+    #[error("the server refused to connect: {0}")]
+    Refused(String),
+    /// It offers no upgrade.
+    #[error("the server offers no upgrade to WebSocket")]
+    NoUpgrade,
+    /// It does not answer on the WebSocket that is to be upgraded to.
+    #[error("the server did not answer the probe within {0:?}")]
+    Unanswered(Duration),
+    /// It does not ping as often as it said, so the connection is taken for closed.
+    #[error("the server did not ping within {0:?}")]
+    Silent(Duration),
+    /// It answers a post with something else than "ok".
+    #[error("the server answered a post with `{0}`")]
+    NotOk(String),
+}
+
+/// Why a session goes on no more.
+#[derive(Debug)]
+pub(super) enum SessionEnd {
+    /// The server ended it, or closed the connection.
+    Ended,
+    /// Something went wrong.
+    Failed(SubscribeError),
+}
+
+impl<E: Into<SubscribeError>> From<E> for SessionEnd {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// An error of Engine.IO's, as of whatever else a subscriber fails by.
+impl From<PacketError> for SubscribeError {
+    fn from(error: PacketError) -> Self {
+        SocketIoError::from(error).into()
+    }
 }

@@ -11,15 +11,15 @@ use protocol::engine_io::{Decoder, Handshake, Kind as PacketKind, Packet};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::error::{SessionEnd, SocketIoError};
 use super::inbox::{Application, Inbox, handshake};
+use super::inbox::{SessionEnd, SocketIoError};
 use super::outbox::{Batch, Outbox};
 use super::requests::EngineRequests;
 use crate::http_client::content::ContentDecoder;
 use crate::http_client::{KeptConnection, head_of, unexpected};
 use crate::session::Session;
 use crate::session::recorded_heads::HeadKind;
-use crate::subscriber::websocket::frame_socket::CLOSE_LIMIT;
+use crate::subscriber::websocket::frame::CLOSE_LIMIT;
 use crate::subscriber::{MESSAGE_LIMIT, REPORTED_BYTES, SubscribeError, first_line};
 
 /// Polls and posts until the server ends the session or the trial does.
@@ -61,7 +61,7 @@ pub(super) struct OpenSession<'a> {
     pub(super) handshake: Handshake,
 }
 
-/// Opens a session, and has the wish to join sent.
+/// Opens a session, and asks to join.
 pub(super) async fn open_session<'a>(
     session: &'a Session,
     inbox: &mut Inbox<'_, impl Application>,

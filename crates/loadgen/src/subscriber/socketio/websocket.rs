@@ -1,19 +1,23 @@
-//! WebSocket: a packet a frame ("WebSocket" of Engine.IO's document).
+//! WebSocket: a packet a frame ("WebSocket" of Engine.IO's document); and from polling to WebSocket, as the official client does it
+//! ("Upgrade"): the session begins by polling, a WebSocket is probed beside it, the polls and posts under way are let end, and
+//! the session goes on there.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::deflate::Kind as FrameKind;
 use protocol::engine_io::{Handshake, Kind, PROBE, Packet};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::error::{SessionEnd, SocketIoError};
 use super::inbox::{Application, Inbox, handshake, unexpected};
+use super::inbox::{SessionEnd, SocketIoError};
+use super::polling::{OpenSession, open_session};
 use super::requests::websocket_target;
 use crate::session::Session;
 use crate::subscriber::SubscribeError;
 use crate::subscriber::websocket::Socket;
-use crate::subscriber::websocket::frame_socket::{CLOSE_LIMIT, end};
+use crate::subscriber::websocket::frame::{CLOSE_LIMIT, end};
 use crate::subscriber::websocket::handshake::upgrade;
 use crate::transport::Stream;
 
@@ -51,13 +55,13 @@ impl Frames {
     }
 
     /// Asks whether the server is there, and waits so long for its answer.
-    pub(super) async fn probe(&mut self, patience: Duration) -> Result<(), SessionEnd> {
+    pub(super) async fn probe(&mut self, idle_timeout: Duration) -> Result<(), SessionEnd> {
         self.send(&Packet::Text(Kind::Ping, Bytes::from_static(PROBE))).await?;
-        let answered = timeout(patience, self.next()).await;
-        match answered.map_err(|_| SocketIoError::Unanswered(patience))?? {
+        let answered = timeout(idle_timeout, self.next()).await;
+        match answered.map_err(|_| SocketIoError::Unanswered(idle_timeout))?? {
             Some(Packet::Text(Kind::Pong, data)) if data == PROBE => Ok(()),
             Some(other) => Err(unexpected("the probe's answer", &other).into()),
-            None => Err(SocketIoError::Unanswered(patience).into()),
+            None => Err(SocketIoError::Unanswered(idle_timeout).into()),
         }
     }
 
@@ -132,4 +136,63 @@ impl Frames {
         };
         self.0.send(kind, &packet.to_frame()).await
     }
+}
+
+/// What the session can be upgraded to, as the open packet calls it.
+const WEBSOCKET: &str = "websocket";
+/// No probe is waited for longer, whatever the server says of itself.
+const LONGEST_PROBE: Duration = Duration::from_secs(20);
+
+/// Begins by polling, goes on by WebSocket, and talks until the server ends the session or the trial does.
+pub(super) async fn run_upgraded(
+    session: &Session,
+    inbox: &mut Inbox<'_, impl Application>,
+) -> Result<(), SessionEnd> {
+    let (frames, handshake) = tokio::select! {
+        upgraded = upgrade_session(session, inbox) => upgraded?,
+        () = session.stopped() => return Ok(()),
+    };
+    inbox.transport_stays();
+    frames.run(session, inbox, &handshake).await
+}
+
+async fn upgrade_session(
+    session: &Session,
+    inbox: &mut Inbox<'_, impl Application>,
+) -> Result<(Frames, Handshake), SessionEnd> {
+    let (outbox, heartbeat) = (inbox.outbox, inbox.heartbeat);
+    let OpenSession { mut poller, mut poster, handshake } = open_session(session, inbox).await?;
+    if !handshake.upgrades.iter().any(|way| way == WEBSOCKET) {
+        return Err(SocketIoError::NoUpgrade.into());
+    }
+    let (pause, paused) = watch::channel(false);
+    let changing = async {
+        tokio::try_join!(
+            poller.run(inbox, paused.clone()),
+            poster.run(outbox, paused.clone()),
+            probe(session, &handshake, &pause)
+        )
+    };
+    let ((), (), mut frames) = tokio::select! {
+        changed = changing => changed?,
+        silent = heartbeat.watch(&handshake) => return Err(silent.into()),
+    };
+    frames.send(&Packet::bare(Kind::Upgrade)).await?;
+    Ok((frames, handshake))
+}
+
+/// Opens a WebSocket, tries it out, and asks for a pause of everything else.
+async fn probe(
+    session: &Session,
+    handshake: &Handshake,
+    pause: &watch::Sender<bool>,
+) -> Result<Frames, SessionEnd> {
+    let mut frames = Frames::open(session, Some(&handshake.sid)).await.map_err(failed)?;
+    frames.probe(handshake.ping_timeout.min(LONGEST_PROBE)).await?;
+    pause.send_replace(true);
+    Ok(frames)
+}
+
+fn failed(error: SubscribeError) -> SessionEnd {
+    SessionEnd::Failed(SubscribeError::Upgrade(Box::new(error)))
 }

@@ -5,7 +5,7 @@ use protocol::deflate::{Agreement, Broken, CloseFrame, Codec, Kind, Message, Rol
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::frame_socket::{CLOSE_LIMIT, FrameSocket, NORMAL, close_result};
+use super::frame::{CLOSE_LIMIT, FrameSocket, NORMAL, close_result};
 use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
 
 /// Room for a read.

@@ -1,11 +1,15 @@
-//! Frames (RFC 6455 §5.2) that are a message each: read where they lie, and written as they go.
+//! Frames (RFC 6455 §5.2) that are a message each, read where they lie and written as they go; a socket that sends and receives
+//! messages, whichever library makes its frames; how a connection ends.
 
+use std::io;
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use protocol::websocket::{Header, Kind, LONGEST_HEADER, put_header};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use crate::subscriber::MESSAGE_LIMIT;
+use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
 
 /// What bytes begin with.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +67,47 @@ fn mask(bytes: &mut [u8], key: [u8; 4]) {
     }
     for (byte, key) in words.into_remainder().iter_mut().zip(key) {
         *byte ^= key;
+    }
+}
+
+/// How long a close may take, the server's own included.
+pub(in crate::subscriber) const CLOSE_LIMIT: Duration = Duration::from_millis(500);
+/// A normal close (RFC 6455 §7.4.1).
+pub(super) const NORMAL: u16 = 1000;
+/// The server goes away, which is no error of this subscriber's.
+const AWAY: u16 = 1001;
+
+/// A socket after its handshake, whichever library makes its frames.
+pub(super) trait FrameSocket {
+    /// What carries the frames.
+    type Stream: AsyncRead + AsyncWrite + Unpin;
+
+    /// Waits for messages, and hands on all that are whole with one read of the stream. False at the connection's end.
+    /// Pings and closes are answered on the way. Cancel-safe.
+    async fn read(&mut self, take: impl FnMut(&[u8])) -> Result<bool, SubscribeError>;
+
+    /// Sends a message in a frame of this kind.
+    async fn send(&mut self, kind: Kind, message: &[u8]) -> Result<(), SubscribeError>;
+
+    /// Says that nothing follows, with the code for a normal end.
+    async fn close(&mut self) -> Result<(), SubscribeError>;
+
+    /// What carries the frames, for its end.
+    fn into_stream(self) -> Self::Stream;
+}
+
+/// Says that nothing more comes, and takes what still does, so that the connection is not reset.
+pub(in crate::subscriber) async fn end(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+    Ok(())
+}
+
+/// Whether a close frame says that something went wrong, reported in its words.
+pub(super) fn close_result(code: u16, reason: &str) -> Result<(), SubscribeError> {
+    match code {
+        NORMAL | AWAY => Ok(()),
+        _ => Err(SubscribeError::session_closed(format!("{reason} ({code})").as_bytes())),
     }
 }
 

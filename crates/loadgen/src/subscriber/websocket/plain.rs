@@ -12,8 +12,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
+use super::frame::{FrameSocket, close_result};
 use super::frame::{NextFrame, next_frame, write};
-use super::frame_socket::{FrameSocket, close_result};
 use super::tungstenite_fallback::{StreamEnd, TungsteniteFallback};
 use crate::subscriber::SubscribeError;
 
@@ -174,8 +174,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Hands back a message; a close is an error, and pending replies are sent before.
-    async fn take_in(&mut self, judged: Option<Message>) -> Result<Option<(Kind, Bytes)>, SubscribeError> {
-        match judged {
+    async fn take_in(&mut self, read: Option<Message>) -> Result<Option<(Kind, Bytes)>, SubscribeError> {
+        match read {
             Some(Message::Text(text)) => return Ok(Some((Kind::Text, text.into()))),
             Some(Message::Binary(bytes)) => return Ok(Some((Kind::Binary, bytes))),
             Some(Message::Close(Some(frame))) => {

@@ -15,7 +15,7 @@ const READ_BUFFER: usize = 1024;
 
 pub(super) struct TungsteniteFallback {
     protocol: WebSocketContext,
-    /// Bytes of the frame that is being judged, and that have not come yet.
+    /// Bytes of the frame that is being read, and that have not come yet.
     left: u64,
     /// Whether a message in fragments is incomplete.
     is_fragmented: bool,
@@ -55,7 +55,7 @@ impl TungsteniteFallback {
         self.protocol.can_write()
     }
 
-    /// Bytes that belong to the frame that is being judged.
+    /// Bytes that belong to the frame that is being read.
     pub(super) fn left(&self) -> u64 {
         self.left
     }

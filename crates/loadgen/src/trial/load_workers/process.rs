@@ -1,4 +1,5 @@
-//! One load worker's process, from its start to its end in all cases.
+//! One load worker's process, from its start to its end in all cases; what it reads and writes, a line of JSON each, and why one
+//! fails.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -6,7 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::messages::{LoadCommand, LoadWorkerError, WorkerMessage, WorkerProgress, WorkerResult};
+use model::trial::{Side, TrialSpec};
+use serde::{Deserialize, Serialize};
+
+use crate::schedule::Timing;
+use crate::trial::load_report::LoadReport;
 
 /// A worker writes something every second at least.
 const LONGEST_SILENCE_NS: u64 = 10_000_000_000;
@@ -106,7 +111,7 @@ impl WorkerProcess {
         match last {
             Some(LastMessage::Result(result)) => Ok(result),
             Some(LastMessage::Failed(error)) => Err(error),
-            _ if !written_all => Err(LoadWorkerError::Silent { seconds: silence_ns / 1_000_000_000 }),
+            _ if !written_all => Err(LoadWorkerError::Silent(silence_ns / 1_000_000_000)),
             _ => Err(LoadWorkerError::Ended(status)),
         }
     }
@@ -160,7 +165,7 @@ fn listen(output: ChildStdout, received: &Received) -> LastMessage {
             Ok(WorkerMessage::Progress(progress)) => *received.progress() = progress,
             Ok(WorkerMessage::Result(result)) => return LastMessage::Result(result),
             Ok(WorkerMessage::Failed { side, reason }) => {
-                return LastMessage::Failed(LoadWorkerError::Failed { side, reason });
+                return LastMessage::Failed(LoadWorkerError::Failed(side, reason));
             }
             Err(_) => return LastMessage::Failed(LoadWorkerError::NotAMessage(quoted(&line))),
         }
@@ -170,6 +175,97 @@ fn listen(output: ChildStdout, received: &Received) -> LastMessage {
 fn quoted(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     format!("{:?}", text.trim_end().chars().take(QUOTED).collect::<String>())
+}
+
+/// What a worker reads, in this order.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum LoadCommand {
+    /// Prepare to connect the subscribers of this worker.
+    Bring {
+        /// The whole trial.
+        spec: Box<TrialSpec>,
+        /// Which worker, from 0.
+        worker: u32,
+    },
+    /// Connect.
+    Connect,
+    /// The phases are these.
+    Open(Timing),
+    /// End every subscriber, and write the result.
+    Finish,
+}
+
+/// What a worker writes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum WorkerMessage {
+    /// How far it is; repeatedly.
+    Progress(WorkerProgress),
+    /// The result; the last message.
+    Result(WorkerResult),
+    /// It failed; the last message.
+    Failed {
+        /// Who is to blame.
+        side: Side,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How far a worker is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct WorkerProgress {
+    /// Threads that could connect.
+    pub(super) prepared: u64,
+    /// Threads.
+    pub(super) threads: u64,
+    pub(super) connected: u64,
+    pub(super) delivered: u64,
+    pub(super) reconnects: u64,
+    pub(super) last_error: Option<String>,
+    pub(super) is_hopeless: bool,
+}
+
+/// What a worker found.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WorkerResult {
+    pub(super) reports: Vec<LoadReport>,
+    pub(super) reconnects: u64,
+    pub(super) last_error: Option<String>,
+}
+
+/// Why a load worker failed, as the trial sees it.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadWorkerError {
+    /// It could not be started.
+    #[error("it cannot be started")]
+    Start(#[source] io::Error),
+    /// It did not read a command.
+    #[error("it does not listen")]
+    NotReading(#[source] io::Error),
+    /// It ended too early.
+    #[error("it ended with {0}")]
+    Ended(ExitStatus),
+    /// It wrote nothing for so many seconds, and was killed.
+    #[error("it said nothing for {0} s")]
+    Silent(u64),
+    /// It wrote something else than a message.
+    #[error("it said {0}")]
+    NotAMessage(String),
+    /// It reported an error: the side that failed, and why.
+    #[error("{1}")]
+    Failed(Side, String),
+}
+
+impl LoadWorkerError {
+    /// Who is to blame.
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Failed(side, _) => *side,
+            _ => Side::Load,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -224,7 +320,7 @@ mod tests {
         let worker = shell("read order; exec sleep 60");
         let pid = worker.pid();
         let error = worker.end(os::now_ns() + LOOK_NS).unwrap_err();
-        assert!(matches!(error, LoadWorkerError::Silent { .. }), "{error}");
+        assert!(matches!(error, LoadWorkerError::Silent(_)), "{error}");
         assert!(os::has_ended(pid));
     }
 

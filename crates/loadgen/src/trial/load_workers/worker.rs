@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use model::trial::TrialSpec;
 
-use super::messages::{LoadCommand, WorkerMessage, WorkerProgress, WorkerResult};
+use super::process::{LoadCommand, WorkerMessage, WorkerProgress, WorkerResult};
 use crate::assignment::Assignment;
-use crate::trial::error::TrialError;
+use crate::trial::error::{TrialError, pin};
 use crate::trial::load_threads::LoadThreads;
 use crate::trial::subscriber_driver::SubscriberDriver;
 use crate::trial::subscription::Subscribe;
@@ -17,7 +17,7 @@ use crate::trial::subscription::Subscribe;
 /// How often it checks its progress, and reports a change.
 const LOOK: Duration = Duration::from_millis(10);
 /// It writes something at least this often.
-const SIGN_OF_LIFE_NS: u64 = 1_000_000_000;
+const PROGRESS_NS: u64 = 1_000_000_000;
 
 /// Why a load worker cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +67,7 @@ pub fn run_load_worker(
 
 fn start(spec: &TrialSpec, worker: u32, subscribe: Subscribe) -> Result<LoadThreads, TrialError> {
     os::raise_open_files().map_err(TrialError::OpenFiles)?;
-    let cores = &spec.load_cores;
-    os::pin(cores).map_err(|source| TrialError::Pin { cores: cores.clone(), source })?;
+    pin(&spec.load_cores)?;
     let assignment = Assignment::of_trial(spec);
     let threads = assignment.threads_of_worker(worker, spec.settings.processes.load);
     LoadThreads::start(spec, assignment, threads, subscribe, Vec::new())
@@ -83,7 +82,7 @@ fn follow(
     let (mut reported, mut reported_ns) = (WorkerProgress::default(), 0);
     while !load.has_given_up() {
         let progress = progress(load);
-        if progress != reported || os::now_ns() - reported_ns >= SIGN_OF_LIFE_NS {
+        if progress != reported || os::now_ns() - reported_ns >= PROGRESS_NS {
             write(output, &WorkerMessage::Progress(progress.clone()))?;
             (reported, reported_ns) = (progress, os::now_ns());
         }

@@ -88,11 +88,11 @@ fn a_load_generator_that_is_killed_fails_its_trial() {
 fn what_the_server_prints_at_its_end_is_reported_for_a_failed_trial() {
     let sandbox = Sandbox::new();
     sandbox.scenario("one", ONE);
-    let script = format!("\"{}\" \"$@\"; echo connections refused: 3 >&2", env!("CARGO_BIN_EXE_pushbench"));
+    let script = format!("\"{}\" \"$@\"; echo connections rejected: 3 >&2", env!("CARGO_BIN_EXE_pushbench"));
     let program = sandbox.script("server", &script);
     let running = sandbox.start(&format!("run --scenario one --no-report --server-program {program}"));
     sandbox.descendant("pushbench load").kill();
-    let words = "the load generator ended with signal: 9 (SIGKILL); the server said: connections refused: 3";
+    let words = "the load generator ended with signal: 9 (SIGKILL); the server said: connections rejected: 3";
     running.finish().expect(1, &["FAILED: ", words]);
     assert_eq!(failure(&sandbox.records()[0]).reason, words);
     sandbox.until_no_process_is_left();
@@ -101,10 +101,10 @@ fn what_the_server_prints_at_its_end_is_reported_for_a_failed_trial() {
 #[test]
 fn what_the_server_prints_at_its_end_is_noted_for_a_complete_trial() {
     let sandbox = Sandbox::new();
-    let script = format!("\"{}\" \"$@\"; echo connections refused: 3 >&2", env!("CARGO_BIN_EXE_pushbench"));
+    let script = format!("\"{}\" \"$@\"; echo connections rejected: 3 >&2", env!("CARGO_BIN_EXE_pushbench"));
     let program = sandbox.script("server", &script);
     let arguments = "run --scenario short --repetitions 1 --no-report";
     let output = sandbox.output(&format!("{arguments} --server-program {program}"));
-    assert!(output.err.contains(": the server said: connections refused: 3"), "{}", output.err);
+    assert!(output.err.contains(": the server said: connections rejected: 3"), "{}", output.err);
     assert!(sandbox.records().iter().all(|record| record.result.outcome().is_some()));
 }

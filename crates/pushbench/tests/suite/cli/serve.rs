@@ -74,5 +74,5 @@ fn the_ready_line_has_the_certificate_and_the_end_reports_rejected_connections()
     client.read_to_end(&mut Vec::new()).unwrap();
     drop(server.stdin.take());
     let output = CommandOutput::of(server.wait_with_output().unwrap());
-    output.expect(0, &["connections refused: 1; the last: TLS handshake: received corrupt message"]);
+    output.expect(0, &["connections rejected: 1; the last: TLS handshake: received corrupt message"]);
 }

@@ -14,7 +14,7 @@ use crate::subscriber::MESSAGE_LIMIT;
 
 /// What came of a stream.
 #[derive(Debug, PartialEq, Eq)]
-struct Heard {
+struct Outcome {
     messages: Vec<(bool, Vec<u8>)>,
     end: String,
     /// What was answered, unmasked.
@@ -48,7 +48,7 @@ fn text_of(error: &SubscribeError) -> String {
     format!("{error}: {cause}")
 }
 
-fn by_tungstenite(bytes: &[u8]) -> Heard {
+fn by_tungstenite(bytes: &[u8]) -> Outcome {
     let config =
         WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
     let script = Script { input: Cursor::new(bytes.to_vec()), output: Vec::new() };
@@ -69,11 +69,11 @@ fn by_tungstenite(bytes: &[u8]) -> Heard {
             Err(error) => break text_of(&error.into()),
         }
     };
-    Heard { messages, end, answers: unmasked(&socket.get_ref().output) }
+    Outcome { messages, end, answers: unmasked(&socket.get_ref().output) }
 }
 
 /// The same bytes in two parts, to a socket that is read message by message or as much at a time as there is.
-async fn by_ours(bytes: &[u8], cut: usize, at_once: bool) -> Heard {
+async fn by_ours(bytes: &[u8], cut: usize, at_once: bool) -> Outcome {
     let (near, mut far) = duplex(1 << 20);
     let mut socket = Socket::new(near, Bytes::new());
     let feed = async {
@@ -86,7 +86,7 @@ async fn by_ours(bytes: &[u8], cut: usize, at_once: bool) -> Heard {
     let mut messages = Vec::new();
     let take = async {
         loop {
-            let heard = if at_once {
+            let outcome = if at_once {
                 socket.read(|message| messages.push((None, message.to_vec()))).await
             } else {
                 socket.next().await.map(|next| {
@@ -95,7 +95,7 @@ async fn by_ours(bytes: &[u8], cut: usize, at_once: bool) -> Heard {
                     came
                 })
             };
-            match heard {
+            match outcome {
                 Ok(true) => {}
                 Ok(false) => break "closed".to_owned(),
                 Err(error) => break text_of(&error),
@@ -110,7 +110,7 @@ async fn by_ours(bytes: &[u8], cut: usize, at_once: bool) -> Heard {
     far.read_to_end(&mut answers).await.unwrap();
     let messages =
         messages.into_iter().map(|(is_text, message)| (is_text.unwrap_or(true), message)).collect();
-    Heard { messages, end, answers: unmasked(&answers) }
+    Outcome { messages, end, answers: unmasked(&answers) }
 }
 
 /// Frames of a client without their masks, none of which is longer than 125 bytes.
@@ -129,9 +129,9 @@ fn assert_same(bytes: &[u8], cut: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let expected = by_tungstenite(bytes);
     assert_eq!(runtime.block_on(by_ours(bytes, cut, false)), expected, "{bytes:x?} cut at {cut}");
-    let as_text = |heard: Heard| Heard {
-        messages: heard.messages.into_iter().map(|(_, message)| (true, message)).collect(),
-        ..heard
+    let as_text = |outcome: Outcome| Outcome {
+        messages: outcome.messages.into_iter().map(|(_, message)| (true, message)).collect(),
+        ..outcome
     };
     let at_once = runtime.block_on(by_ours(bytes, cut, true));
     assert_eq!(at_once, as_text(expected), "{bytes:x?} cut at {cut}");
