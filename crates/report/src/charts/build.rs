@@ -67,17 +67,45 @@ fn add(evidence: &Evidence, series: &mut Vec<Series>, name: String, mark: Mark) 
 }
 
 /// The technique's name, and the values of swept keys in which these points differ.
-pub(super) fn name(evidence: &Evidence, point: &Point, keys: &[String]) -> String {
+fn name(evidence: &Evidence, point: &Point, keys: &[String]) -> String {
     let values = keys.iter().map(|key| table::value(evidence, point, key));
     let values: Vec<String> = values.filter(|value| value != numbers::NOTHING).collect();
     let name = table::name(evidence, point);
     if values.is_empty() { name } else { format!("{name}, {}", values.join(", ")) }
 }
 
-/// Who wrote the server of a point.
-fn server(evidence: &Evidence, point: &Point) -> String {
-    let label = |name: &str| evidence.target(name).map_or_else(|| name.to_owned(), |info| info.label.clone());
-    point.target.as_deref().map_or_else(|| "pushbench".to_owned(), label)
+/// Who stands beside pushbench at a point: a server that others wrote, or a browser.
+fn party(evidence: &Evidence, point: &Point) -> String {
+    let name = table::name(evidence, point);
+    let label = evidence.label(&point.technique);
+    name.strip_prefix(label).and_then(|rest| rest.strip_prefix(", ")).unwrap_or("pushbench").to_owned()
+}
+
+/// A group for each combination of swept values; none where nothing is swept. What a sweep leaves out stands in each group.
+fn by_swept<'e>(evidence: &Evidence, group: &Group<'e>) -> Vec<Group<'e>> {
+    let keys = table::varying(&group.points);
+    let has_all = |point: &&&Point| !keys.is_empty() && keys.iter().all(|key| point.at.contains_key(key));
+    let mut groups: Vec<Group<'e>> = Vec::new();
+    for first in group.points.iter().filter(has_all) {
+        let name = swept(evidence, first, &keys);
+        if groups.iter().all(|group| group.name != name) {
+            let is_here = |point: &&&Point| {
+                keys.iter().all(|key| point.at.get(key).is_none_or(|value| first.at.get(key) == Some(value)))
+            };
+            groups.push(Group { name, points: group.points.iter().filter(is_here).copied().collect() });
+        }
+    }
+    groups
+}
+
+/// A heading for points of these swept values: words by themselves, and what is short with its key.
+fn swept(evidence: &Evidence, point: &Point, keys: &[String]) -> String {
+    let one = |key: &String| {
+        let value = table::value(evidence, point, key);
+        let last = key.rsplit('.').next().unwrap_or(key);
+        if value.len() > 4 { value } else { format!("{last} {value}") }
+    };
+    keys.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn mark(evidence: &Evidence, point: &Point, column: &Column) -> Option<Mark> {
@@ -110,22 +138,34 @@ fn value_axis(evidence: &Evidence, column: &Column, is_log: Option<bool>, series
 
 fn dots(evidence: &Evidence, request: &Request, groups: &[Group<'_>]) -> Result<Drawn, String> {
     let column = Column::parse(&request.metric, evidence)?;
+    let is_beside_own = ["targets", "all"].contains(&request.who.as_str());
+    let split = match groups {
+        [one] if !is_beside_own => by_swept(evidence, one),
+        _ => Vec::new(),
+    };
+    let is_split = !split.is_empty();
+    let groups = if is_split { &split } else { groups };
     let mut series = Vec::new();
     for group in groups {
-        let keys = table::varying(&group.points);
+        let keys = if is_split { Vec::new() } else { table::varying(&group.points) };
         // What everything is divided by is 1 by definition.
         let is_shown =
             |point: &&&Point| column.to.as_ref() != Some(&point.technique) || point.target.is_some();
         for point in group.points.iter().filter(is_shown) {
-            if let Some(mark) = mark(evidence, point, &column) {
-                let (category, name) = match request.who.as_str() {
-                    "targets" => (evidence.label(&point.technique).to_owned(), server(evidence, point)),
-                    _ if groups.len() > 1 => (group.name.clone(), name(evidence, point, &keys)),
-                    _ => (String::new(), name(evidence, point, &keys)),
-                };
-                add(evidence, &mut series, name, Mark { category, ..mark });
-            }
+            let Some(mark) = mark(evidence, point, &column) else { continue };
+            let (category, name) = match groups.len() {
+                _ if is_beside_own => (evidence.label(&point.technique).to_owned(), party(evidence, point)),
+                1 if !is_split => (String::new(), name(evidence, point, &keys)),
+                _ => (group.name.clone(), name(evidence, point, &keys)),
+            };
+            add(evidence, &mut series, name, Mark { category, ..mark });
         }
+    }
+    if is_beside_own {
+        let title = finding::beside_own(evidence, groups, &column, party);
+        return Ok(
+            title.map(|title| (title, value_axis(evidence, &column, request.log, &series), rows(), series))
+        );
     }
     let title = finding::of_groups(evidence, groups, &column);
     Ok(title.map(|title| (title, value_axis(evidence, &column, request.log, &series), rows(), series)))

@@ -1,5 +1,7 @@
 //! What a chart shows, as a sentence: who is best, who ties, and by how much the others differ.
 
+use model::settings::Client;
+
 use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Point};
 use crate::numbers;
@@ -69,10 +71,49 @@ pub(super) fn of_groups(evidence: &Evidence, groups: &[Group<'_>], column: &Colu
     }
     let superlative = superlative(column);
     let sentence = match &rankings[..] {
-        [(_, ranking)] => one(evidence, groups, ranking, &superlative),
+        [(_, ranking)] => one(evidence, ranking, &superlative),
         _ => several(evidence, &rankings, &superlative),
     };
     Some(if is_tested { sentence } else { sentence + " (one trial each)" })
+}
+
+/// What servers or browsers of others show beside pushbench's own. `party` names them.
+pub(super) fn beside_own(
+    evidence: &Evidence,
+    groups: &[Group<'_>],
+    column: &Column,
+    party: impl Fn(&Evidence, &Point) -> String,
+) -> Option<String> {
+    let points: Vec<&Point> = groups.iter().flat_map(|group| group.points.iter().copied()).collect();
+    let is_own = |point: &Point| point.target.is_none() && point.client == Client::Native;
+    let swept = |point: &Point| {
+        let at = point.at.iter().filter(|(key, _)| *key != "client");
+        (point.technique.clone(), at.map(|(key, value)| (key.clone(), value.clone())).collect::<Vec<_>>())
+    };
+    let mut others: Vec<(&Point, Estimate)> = Vec::new();
+    for point in points.iter().filter(|point| !is_own(point)) {
+        let own = points.iter().find(|own| is_own(own) && swept(own) == swept(point));
+        others.extend(own.and_then(|own| Some((*point, evidence.ratio(point, own, column.metric)?))));
+    }
+    others.sort_by(|(_, a), (_, b)| a.value.total_cmp(&b.value));
+    let name = |(point, ratio): &(&Point, Estimate)| {
+        format!("{} ({}, {})", times(ratio.value), evidence.label(&point.technique), party(evidence, point))
+    };
+    let sentence = match &others[..] {
+        [] => return None,
+        [one] => format!("{} beside pushbench: {}", capital(column.metric.label), name(one)),
+        [first, .., last] => {
+            format!(
+                "{} beside pushbench: from {} to {}",
+                capital(column.metric.label),
+                name(first),
+                name(last)
+            )
+        }
+    };
+    let is_tested = others.iter().all(|(_, ratio)| ratio.interval.is_some());
+    (!others.iter().all(|(_, ratio)| ties(*ratio)))
+        .then(|| if is_tested { sentence } else { sentence + " (one trial each)" })
 }
 
 /// What lines show along the values of a swept key.
@@ -156,11 +197,11 @@ fn superlative(column: &Column) -> String {
     format!("{most} {}", column.metric.label)
 }
 
-fn one(evidence: &Evidence, groups: &[Group<'_>], ranking: &Ranking<'_>, superlative: &str) -> String {
+fn one(evidence: &Evidence, ranking: &Ranking<'_>, superlative: &str) -> String {
     let best = names(evidence, ranking.ties.iter().copied(), 3);
     let has = if ranking.ties.len() == 1 { "has" } else { "tie for" };
     let times_of = |(point, ratio): &(&Point, Estimate)| {
-        format!("{} {}", full_name(evidence, groups, point), times(ratio.value))
+        format!("{} {}", table::name(evidence, point), times(ratio.value))
     };
     let others = match &ranking.others[..] {
         few if few.len() <= 2 => few.iter().map(times_of).collect::<Vec<_>>().join(", "),
@@ -185,7 +226,8 @@ fn several(evidence: &Evidence, rankings: &[(&str, Ranking<'_>)], superlative: &
     let worst = worst.map_or_else(String::new, |(name, (point, ratio))| {
         format!("; at most {} ({} in {name})", times(ratio.value), table::name(evidence, point))
     });
-    format!("{} in all {}: {by}{worst}", capital(superlative), rankings.len())
+    let all = if rankings.len() == 2 { "both".to_owned() } else { format!("all {}", rankings.len()) };
+    format!("{} in {all}: {by}{worst}", capital(superlative))
 }
 
 /// How far a ratio is from 1, on either side.
@@ -205,12 +247,6 @@ fn in_all<'e>(rankings: &[(&str, Ranking<'e>)]) -> Vec<&'e Point> {
         })
     };
     first.ties.iter().filter(is_best).copied().collect()
-}
-
-/// A name that tells the point from the others of its chart.
-fn full_name(evidence: &Evidence, groups: &[Group<'_>], point: &Point) -> String {
-    let keys = groups.first().map(|group| table::varying(&group.points)).unwrap_or_default();
-    super::build::name(evidence, point, &keys)
 }
 
 /// At most so many names; of more, the first ones and a count.
