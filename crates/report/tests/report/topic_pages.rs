@@ -130,7 +130,7 @@ fn limits_of_all_kinds_are_on_the_page_of_capacity() {
                 connected: times(ms),
                 caught_up: times(ms),
                 caught_up_subscribers: 1,
-                failed_attempts: 7,
+                failed_attempts: ms,
             });
         }
     };
@@ -152,8 +152,8 @@ fn limits_of_all_kinds_are_on_the_page_of_capacity() {
     for expected in [
         "| technique | 50% | 150% |",
         "| WebSocket | never | 3.96 ms | 1.00 | 1.00 | 2.00 s | 4096 KiB |",
-        "| Long polling | jittered | 1.50 s | 1.50 s | 0 | 7.00 |",
-        "takes 0.500 × as long as retrying at once: fewer attempts meet a full queue.",
+        "| Long polling | jittered | 1.50 s | 1.50 s | 0 | 1500 |",
+        "takes 0.500 × as long as retrying at once, with fewer failed attempts.",
         "| WebSocket | 500 | 1.00 |",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
