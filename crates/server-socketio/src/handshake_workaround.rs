@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Request, Response, StatusCode};
+use protocol::websocket::{self, Kind};
 use socketioxide::socket::Sid;
 use tokio::time::sleep;
 
@@ -51,7 +52,7 @@ impl<L: Library> Host<L> {
         let session = Session::default();
         let (answer, id) = self.begin(self.first_poll(), &session).await;
         let open = str::from_utf8(answer.body()).ok()?.replace(r#"["websocket"]"#, "[]");
-        Some((id?, session, text_frame(&open)))
+        Some((id?, session, websocket::encode(Kind::Text, open.as_bytes())))
     }
 
     /// A poll that begins a session.
@@ -97,14 +98,4 @@ impl<L: Library> Host<L> {
 fn id(open: &Bytes) -> Option<Sid> {
     let (_, rest) = str::from_utf8(open).ok()?.split_once(r#""sid":""#)?;
     rest.split('"').next()?.parse().ok()
-}
-
-fn text_frame(text: &str) -> Bytes {
-    let len = text.len();
-    let head = match len {
-        ..126 => vec![0x81, len as u8],
-        // An open packet holds five short values.
-        _ => [&[0x81, 126][..], &(len as u16).to_be_bytes()].concat(),
-    };
-    [&head, text.as_bytes()].concat().into()
 }

@@ -29,29 +29,24 @@ pub(crate) trait Library: Clone + Send + Sync + 'static {
     fn take(&self, stream: SplicedStream, handshake: Request<()>);
 }
 
-impl Library for SocketIoService<NotFoundService> {
-    async fn answer<B: Asking>(&self, request: Request<B>) -> Response<Bytes> {
-        let Ok(answer) = self.call(request).await;
-        whole(answer).await
-    }
+macro_rules! library {
+    ($service:ty $(, $handler:ident)?) => {
+        impl$(<$handler: EngineIoHandler>)? Library for $service {
+            async fn answer<B: Asking>(&self, request: Request<B>) -> Response<Bytes> {
+                let Ok(answer) = self.call(request).await;
+                whole(answer).await
+            }
 
-    fn take(&self, stream: SplicedStream, handshake: Request<()>) {
-        // Rejected by a query that was not rejected before, which cannot be.
-        drop(self.call((stream, handshake)));
-    }
+            fn take(&self, stream: SplicedStream, handshake: Request<()>) {
+                // Rejected by a query that was not rejected before, which cannot be.
+                drop(self.call((stream, handshake)));
+            }
+        }
+    };
 }
 
-impl<H: EngineIoHandler> Library for EngineIoService<H> {
-    async fn answer<B: Asking>(&self, request: Request<B>) -> Response<Bytes> {
-        let Ok(answer) = self.call(request).await;
-        whole(answer).await
-    }
-
-    fn take(&self, stream: SplicedStream, handshake: Request<()>) {
-        // Rejected by a query that was not rejected before, which cannot be.
-        drop(self.call((stream, handshake)));
-    }
-}
+library!(SocketIoService<NotFoundService>);
+library!(EngineIoService<H>, H);
 
 /// Its bodies are empty, or one frame.
 async fn whole<B: Body<Data = Bytes, Error = Infallible> + Unpin>(answer: Response<B>) -> Response<Bytes> {

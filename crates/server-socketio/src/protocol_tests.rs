@@ -6,13 +6,7 @@
 //! - `/engine.io/` says each Engine.IO message back, text and binary.
 //! - `/socket.io/` has the namespaces `/` and `/custom`. Who joins gets its `auth` back as the event `auth`; the event
 //!   `message` is answered by `message-back` with the same arguments, `message-with-ack` is acknowledged with them.
-//!
-//! # Layout
-//!
-//! - `echo`: who says things back
-//! - `arguments`: an event's arguments, to be said back
 
-mod arguments;
 mod echo;
 
 use std::io;
@@ -33,9 +27,6 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use crate::engine::Engine;
-use crate::handshake_workaround::Host;
-use crate::session::Sessions;
-use crate::upgrade::Upgrades;
 use crate::{READ_BUFFER, closing};
 use echo::{Echo, Joining};
 
@@ -56,23 +47,13 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
     io.ns("/", Joining);
     io.ns("/custom", Joining);
     let (closer, closed) = lifetime::channel();
+    let (limits, stops) = (&settings.limits, (&stop, &closed));
     let suites = Suites {
-        socket_io: engine(socket_io, protocol::paths::SOCKETIO, &hub, &settings, &closed),
-        engine_io: engine(engine_io(), ENGINE, &hub, &settings, &closed),
+        socket_io: Engine::new(socket_io, protocol::paths::SOCKETIO, MAX_PAYLOAD, &hub, limits, stops),
+        engine_io: Engine::new(engine_io(), ENGINE, MAX_PAYLOAD, &hub, limits, stops),
     };
     let serving = http::serve(listener, hub, &settings, stop.clone(), suites);
     closing(serving, &stop, &io, closer).await
-}
-
-fn engine<L>(library: L, path: &'static str, hub: &Hub, settings: &Settings, closed: &Stop) -> Engine<L> {
-    Engine {
-        host: Arc::new(Host { library, path, sessions: Sessions::new(settings.limits.connections) }),
-        upgrades: Upgrades::default(),
-        hub: hub.clone(),
-        idle: settings.limits.idle,
-        max_payload: MAX_PAYLOAD,
-        closed: closed.clone(),
-    }
 }
 
 fn socket_io() -> (SocketIoService<NotFoundService>, SocketIo) {
