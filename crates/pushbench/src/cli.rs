@@ -144,6 +144,9 @@ pub(crate) struct Run {
     /// Where run folders are kept [default: results, beside the folder of the scenarios]
     #[arg(long, value_name = "DIR")]
     pub(crate) results: Option<PathBuf>,
+    /// How often a trial is repeated during which the machine did something else [default: 2]
+    #[arg(long, value_name = "N")]
+    pub(crate) repeat_disturbed: Option<u32>,
     /// Leave a file for each trial in the run's folder, instead of packing them when the run has ended
     #[arg(long)]
     pub(crate) keep_trials: bool,

@@ -10,7 +10,7 @@ use model::quantity::show_duration;
 use model::scenario::{Extent, Runs, Scenario};
 use model::settings::Client;
 use model::target::Target;
-use model::trial::{TrialRecord, TrialResult};
+use model::trial::{REPEATS, TrialRecord, TrialResult};
 
 use super::output::{note, print};
 use super::report;
@@ -187,6 +187,7 @@ impl Begun {
             interrupt,
             pings,
             browser_probes: !arguments.no_browser_probe,
+            repeats: arguments.repeat_disturbed.unwrap_or(REPEATS),
         };
         runtime.context("start the supervisor's runtime")?.block_on(runner.run(&self.plan))
     }

@@ -152,7 +152,7 @@ impl TrialOrder {
             point: &self.point,
             planned: &self.planned,
             // The process that ordered it writes its record.
-            part: Part::Whole,
+            part: Part::Whole { attempt: 0 },
         }
     }
 }
