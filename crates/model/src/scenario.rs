@@ -1,75 +1,17 @@
 //! A scenario: a question as a TOML file. A [`Scenario`] that exists can be run.
 //!
+//! A file has the keys below, and those of a trial's settings: `keys.rs` is the list of them, with what each may be, and the
+//! documentation of [`Settings`] has what they mean.
+//!
 //! ```toml
 //! question = "What does a quote of a busy stock cost to deliver?"
 //! reading = "Look at p99 first …"
 //! techniques = []                # the slugs; empty or left out for all
 //! repetitions = 5
 //! runs = "by-default"            # by-default, capacity (with --capacity), when-named (only when it is asked for by name)
-//! greeting = false               # whether the server greets a new subscriber
-//! heartbeat = "15s"              # after so much silence the server sends a sign of life; "0s" for never
-//! observed = false               # in a network namespace of its own, against the kernel's counters
-//! traced = false                 # every flight at the sockets with its time
-//! counted = "nothing"            # nothing, or by a tool that slows the server down: instructions, system-calls
-//! client = "native"              # native, chromium, firefox
-//! publisher = "feed"             # feed, post (as servers that others wrote take events)
-//! publisher_in_flight = 1        # events that may be posted and not answered yet
 //! targets = []                   # names of files in the folder targets, measured beside our own
-//! [events]
-//! rate = "100/s"                 # per channel
-//! pace = "constant"              # constant, poisson, "burst 10"
-//! payload = "100 B"
-//! kind = "text"                  # text, chat, json
-//! [subscribers]
-//! count = 100
-//! channels = 1
-//! added_delay = "0ms"
-//! [uplink]                       # left out: one-way
-//! rate = "1/s"                   # per subscriber
-//! pace = "constant"
-//! payload = "100 B"
-//! to = "channel"                 # channel, application
-//! [http]
-//! headers = "browser"            # minimal, browser, browser+session
-//! keep_alive = true
-//! [transport]
-//! tls = false
-//! resumption = false             # of TLS sessions, by later connections
-//! http = "1.1"                   # 1.1, 2
-//! per_connection = 1             # HTTP/2: subscribers that share a connection
-//! compression = "none"           # none, deflate
-//! [short_polling]
-//! interval = "1s"
-//! empty = "no-content"           # no-content, not-modified
-//! [long_polling]
-//! hold = "25s"
-//! [websocket]
-//! frames = "text"                # text, binary
-//! [socketio]
-//! transports = "upgrade"         # polling, upgrade, websocket
-//! [phases]
-//! warm_up = "1s"                 # no shorter than the interval where short polling takes part
-//! window = "2s"
-//! drain = "5s"                   # at most; it ends when everything has come
-//! [bound]
-//! p99 = "50ms"
-//! [stall]                        # left out: undisturbed
-//! at = "1s"
-//! for = "500ms"
-//! [restart]                      # left out: undisturbed
-//! at = "500ms"
-//! backoff = "none"               # none, jittered
-//! [slow_consumers]                    # left out: everybody keeps up
-//! share = "1%"
-//! reads = "never"                # never, or "4 KiB/s"
-//! idle_timeout = "60s"               # the server cuts who takes nothing for so long
-//! retained = 65536               # events; the server lets go who falls further behind
-//! [coalescing]
-//! window = "0ms"                 # the server holds events so long, to send them together
-//! [processes]
-//! server = 1
-//! load = 1
-//! cpu_contention = 1                 # left out: none; that many computing processes share the server's cores with it
+//! [events]                       # a section of the settings
+//! rate = "100/s"
 //! [search]                       # left out: the rate is given; with it, the highest one within the bound is searched for
 //! from = "1000/s"                # instead of events.rate
 //! precision = "5%"
@@ -100,7 +42,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES, SMALLEST_JSON_BYTES};
 use self::error::Fault;
@@ -252,12 +194,10 @@ fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Sce
 
 fn quick<'i>(tree: &DeTable<'i>) -> Result<Option<DeTable<'i>>, Fault> {
     let Some(value) = tree.get("quick") else { return Ok(None) };
-    match value.get_ref() {
-        DeValue::Table(quick) => match quick.get_key_value("quick") {
-            None => Ok(Some(quick.clone())),
-            Some((key, _)) => Err(Fault::new(key.span(), "[quick] within [quick]")),
-        },
-        other => Err(reader::unexpected(value.span(), "a table", other)),
+    let quick = reader::table(value, "a table")?;
+    match quick.get_key_value("quick") {
+        None => Ok(Some(quick.clone())),
+        Some((key, _)) => Err(Fault::new(key.span(), "[quick] within [quick]")),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Reads the tables of a scenario's or a target's file. The code that asks for a key is the only list of keys: what nobody asked for
 //! is refused, with the nearest of those that were.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::error::{Fault, choices};
 use crate::quantity::{self, QuantityError};
@@ -30,6 +31,12 @@ impl<'t> Table<'t> {
     /// The root of a file that messages call `file`.
     pub(crate) fn root_of(file: &'static str, table: &'t DeTable<'t>) -> Self {
         Self { file, ..Self::new(String::new(), Some(table), 0..0) }
+    }
+
+    /// A value that has to be a table, which messages call `name`.
+    pub(crate) fn of(name: &'static str, value: &'t Value<'t>) -> Result<Self, Fault> {
+        let table = table(value, "a table")?;
+        Ok(Self { file: name, ..Self::new(String::new(), Some(table), value.span()) })
     }
 
     fn new(path: String, table: Option<&'t DeTable<'t>>, span: Range<usize>) -> Self {
@@ -63,20 +70,20 @@ impl<'t> Table<'t> {
         read: impl Fn(&Value<'_>) -> Result<T, Fault>,
         example: &str,
     ) -> Result<T, Fault> {
-        self.read(key, read)?.ok_or_else(|| {
-            Fault::new(self.span(), format!("`{key}` is missing in {}", self.name()))
-                .help(format!("write {key} = {example}"))
-        })
+        self.read(key, read)?.ok_or_else(|| self.missing(key, example))
+    }
+
+    /// A key that must be there is not.
+    pub(crate) fn missing(&self, key: &str, example: &str) -> Fault {
+        Fault::new(self.span(), format!("`{key}` is missing in {}", self.name()))
+            .help(format!("write {key} = {example}"))
     }
 
     /// A table below this one, if it is there.
     pub(crate) fn section(&self, key: &'static str) -> Result<Option<Table<'t>>, Fault> {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         self.value(key)
-            .map(|value| match value.get_ref() {
-                DeValue::Table(table) => Ok(Table::new(path, Some(table), value.span())),
-                other => Err(unexpected(value.span(), "a table", other)),
-            })
+            .map(|value| Ok(Table::new(path, Some(table(value, "a table")?), value.span())))
             .transpose()
     }
 
@@ -90,18 +97,48 @@ impl<'t> Table<'t> {
         let asked = self.asked.borrow();
         let unknown =
             self.table.and_then(|table| table.keys().find(|key| !asked.contains(&key.get_ref().as_ref())));
-        match unknown {
-            None => Ok(()),
-            Some(key) => {
-                Err(Fault::new(key.span(), format!("`{}` is not a key of {}", key.get_ref(), self.name()))
-                    .help(choices(key.get_ref(), &asked)))
-            }
-        }
+        unknown.map_or(Ok(()), |key| Err(unknown_key(key, &self.name(), &asked)))
     }
 
     fn name(&self) -> String {
         if self.path.is_empty() { self.file.to_owned() } else { format!("[{}]", self.path) }
     }
+}
+
+/// A key that `of` does not have, which has the `known` ones.
+pub(crate) fn unknown_key(key: &Spanned<Cow<'_, str>>, of: &str, known: &[&str]) -> Fault {
+    let name = key.get_ref();
+    Fault::new(key.span(), format!("`{name}` is not a key of {of}")).help(choices(name, known))
+}
+
+/// A table, which messages call `expected`.
+pub(crate) fn table<'t, 'i>(value: &'t Value<'i>, expected: &str) -> Result<&'t DeTable<'i>, Fault> {
+    match value.get_ref() {
+        DeValue::Table(table) => Ok(table),
+        other => Err(unexpected(value.span(), expected, other)),
+    }
+}
+
+/// A list, which messages call `expected`.
+pub(crate) fn array<'t, 'i>(value: &'t Value<'i>, expected: &str) -> Result<&'t DeArray<'i>, Fault> {
+    match value.get_ref() {
+        DeValue::Array(items) => Ok(items),
+        other => Err(unexpected(value.span(), expected, other)),
+    }
+}
+
+/// A text that `fits`; `wrong` says what it is not, and `help` what it may be.
+pub(crate) fn text_that(
+    value: &Value<'_>,
+    fits: impl Fn(&str) -> bool,
+    wrong: &str,
+    help: &str,
+) -> Result<String, Fault> {
+    let found = text(value)?;
+    if fits(&found) {
+        return Ok(found);
+    }
+    Err(Fault::new(value.span(), format!("`{found}` {wrong}")).help(help))
 }
 
 pub(crate) fn text(value: &Value<'_>) -> Result<String, Fault> {
@@ -112,23 +149,20 @@ pub(crate) fn text(value: &Value<'_>) -> Result<String, Fault> {
 }
 
 pub(crate) fn yes_or_no(value: &Value<'_>) -> Result<bool, Fault> {
-    match value.get_ref() {
-        DeValue::Boolean(flag) => Ok(*flag),
-        other => Err(unexpected(value.span(), "true or false", other)),
-    }
+    value.get_ref().as_bool().ok_or_else(|| unexpected(value.span(), "true or false", value.get_ref()))
 }
 
 /// A whole number from 1 to `largest`.
 pub(crate) fn count(largest: u32) -> impl Fn(&Value<'_>) -> Result<u32, Fault> {
     move |value| {
-        let expected = format!("a whole number from 1 to {largest}");
-        match value.get_ref() {
-            DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix())
-                .ok()
-                .filter(|number| (1..=largest).contains(number))
-                .ok_or_else(|| unexpected(value.span(), &expected, value.get_ref())),
-            other => Err(unexpected(value.span(), &expected, other)),
-        }
+        let number = value.get_ref().as_integer();
+        number
+            .and_then(|number| u32::from_str_radix(number.as_str(), number.radix()).ok())
+            .filter(|number| (1..=largest).contains(number))
+            .ok_or_else(|| {
+                let expected = format!("a whole number from 1 to {largest}");
+                unexpected(value.span(), &expected, value.get_ref())
+            })
     }
 }
 
@@ -178,14 +212,14 @@ pub(crate) fn word<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&Value<'_>) 
     }
 }
 
+/// What messages call a list of values.
+pub(crate) const LIST: &str = "a list in square brackets";
+
 /// A list, each item read by `read`.
 pub(crate) fn list<T>(
     read: impl Fn(&Value<'_>) -> Result<T, Fault>,
 ) -> impl Fn(&Value<'_>) -> Result<Vec<T>, Fault> {
-    move |value| match value.get_ref() {
-        DeValue::Array(items) => items.iter().map(&read).collect(),
-        other => Err(unexpected(value.span(), "a list in square brackets", other)),
-    }
+    move |value| array(value, LIST)?.iter().map(&read).collect()
 }
 
 /// A value as the file's author wrote it, without quotes.
