@@ -60,7 +60,7 @@ const fn key(path: &'static str, field: &'static str, kind: Kind, absent: Absent
 const IDLE_TIMEOUT: &str = "60000000000";
 const RETAINED: &str = "65536";
 
-static KEYS: [Key; 47] = [
+static KEYS: &[Key] = &[
     key("client", "client", Word(&["native", "chromium", "firefox"]), Default),
     key("publisher", "publisher", Word(&["feed", "post"]), Default),
     key("publisher_in_flight", "publisher_in_flight", Count(MOST_IN_FLIGHT), Default),
@@ -119,7 +119,7 @@ static KEYS: [Key; 47] = [
 pub(super) fn settings(tree: &DeTable<'_>, others: &[&'static str]) -> Result<Settings, Fault> {
     refuse_unknown(tree, others)?;
     let mut settings = serde_json::to_value(Settings::default()).unwrap_or_default();
-    for key in &KEYS {
+    for key in KEYS {
         let (found, section) = match key.path.split_once('.') {
             None => (tree.get(key.path), None),
             Some((section, name)) => {
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn every_field_of_the_settings_has_a_key() {
         let mut all = serde_json::to_value(Settings::default()).unwrap();
-        for key in &KEYS {
+        for key in KEYS {
             put(&mut all, key.field, json!("set"));
         }
         let left: Vec<String> = leaves(&all, String::new())
