@@ -12,9 +12,8 @@ use model::settings::Client;
 use model::target::Target;
 use model::trial::{REPEATS, TrialRecord, TrialResult};
 
-use super::output::{note, print};
-use super::report;
-use crate::browsers::eligibility;
+use super::output::{self, note, print};
+use crate::browsers::client;
 use crate::cli::Run;
 use crate::plan::{self, Choice, Plan, Trial};
 use crate::runner::interrupt::{self, Interrupt};
@@ -46,7 +45,7 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     }
     if !arguments.no_report && begun.store.records().iter().any(|record| record.result.outcome().is_some()) {
         let runs = [begun.store.dir().to_owned()];
-        print(&report::render(&runs, &report::beside(begun.store.dir()))?)?;
+        print(&output::render(&runs, &output::beside(begun.store.dir()))?)?;
     }
     Ok(begun.verdict())
 }
@@ -65,11 +64,11 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let (scenarios, unobservable) = namespace::runnable(asked_for(arguments, extent)?)?;
     let (scenarios, uncountable) = counters::runnable(scenarios);
     let clients: Vec<Client> = arguments.clients.iter().map(|&client| client.into()).collect();
-    let (scenarios, not_by_browsers) = eligibility::fit(scenarios, &clients);
+    let (scenarios, not_by_browsers) = client::fit(scenarios, &clients);
     if !not_by_browsers.is_empty() {
         note(&format!(
             "with a browser among the clients, all have at most {} subscribers",
-            eligibility::MOST_SUBSCRIBERS
+            client::MOST_SUBSCRIBERS
         ));
     }
     let mut scenarios = scenarios;

@@ -6,7 +6,7 @@ use model::manifest::Skipped;
 use model::scenario::Scenario;
 use model::settings::{Client, Compression, HttpVersion, Publisher, Settings};
 
-use super::target_server::TargetServer;
+use super::TargetServer;
 use crate::registry;
 
 /// Why pushbench's own technique `slug` cannot run with these settings.
