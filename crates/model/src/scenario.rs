@@ -83,7 +83,7 @@ pub struct Scenario {
 /// When a scenario is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runs {
-    /// Whenever nobody names scenarios.
+    /// Whenever no scenario is named.
     ByDefault,
     /// With those that look for limits.
     Capacity,

@@ -71,7 +71,7 @@ impl Demo {
 
     /// The page's address.
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
-        self.listener.local_addr().context("find the own address")
+        self.listener.local_addr().context("find the address that this listens on")
     }
 
     /// Serves until `end`, then stops everything. Fails if a server fails meanwhile.

@@ -150,7 +150,9 @@ impl TargetServer {
     pub(super) fn required_files(&self) -> Result<Placeholders, String> {
         let mut placeholders = Placeholders::new();
         for requirement in &self.target.requires {
-            let missing = |what: &str| format!("{what} is missing; install {}", requirement.install);
+            // A built-in target's folder is not that of a checkout.
+            let install = requirement.install.replace("{folder}", &self.folder().display().to_string());
+            let missing = |what: &str| format!("{what} is missing; install {install}");
             match &requirement.what {
                 Needed::Program(program) if on_path(program).is_none() => return Err(missing(program)),
                 Needed::Program(_) => {}
@@ -218,6 +220,16 @@ mod tests {
             let server = TargetServer::named(&name).unwrap_or_else(|error| panic!("{error:#}"));
             assert_eq!(server.target.name, name);
         }
+    }
+
+    #[test]
+    fn what_installs_a_requirement_names_the_targets_own_folder() {
+        let text = "label = \"A\"\nabout = \"b\"\naddress = \"127.0.0.1:9\"\n[[requires]]\nfiles = [\"no/such\"]\n\
+            install = \"it: npm ci --prefix {folder}/node\"\n[publish]\npath = \"/p\"\n[techniques.websocket]\npath = \"/w\"\n";
+        let target = Target::parse(text, "a.toml", "a", &techniques()).unwrap();
+        let server = TargetServer { target, file: PathBuf::from("/cache/targets/a.toml") };
+        let missing = server.required_files().unwrap_err();
+        assert_eq!(missing, "no/such is missing; install it: npm ci --prefix /cache/targets/node");
     }
 
     #[test]

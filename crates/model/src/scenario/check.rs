@@ -389,7 +389,7 @@ fn slow_consumers(settings: &Settings) -> Vec<Rule<'static>> {
         ),
         (
             slow.of(count) == count,
-            "a share that leaves nobody who keeps up",
+            "a share that leaves no subscriber that keeps up",
             "lower slow_consumers.share: the other subscribers are measured",
         ),
         (

@@ -1,4 +1,4 @@
-//! Reads the tables of a scenario's or a target's file. The code that asks for a key is the only list of keys: what nobody asked for
+//! Reads the tables of a scenario's or a target's file. The code that asks for a key is the only list of keys: a key that was not asked for
 //! is refused, with the nearest of those that were.
 
 use std::borrow::Cow;
@@ -92,7 +92,7 @@ impl<'t> Table<'t> {
         Ok(self.section(key)?.unwrap_or_else(|| Table::new(key.to_owned(), None, 0..0)))
     }
 
-    /// Refuses keys that nobody asked for.
+    /// Refuses keys that were not asked for.
     pub(crate) fn finish(self) -> Result<(), Fault> {
         let asked = self.asked.borrow();
         let unknown =

@@ -202,7 +202,7 @@ impl<'i> Sweep<'i> {
 /// What each sweep does at a point: its value's number, or none for the file's own value.
 pub(super) type Choice = Vec<Option<usize>>;
 
-/// Every combination in order, the first sweep outermost; those that nobody runs included.
+/// Every combination in order, the first sweep outermost; those that no technique runs included.
 pub(super) fn combinations(sweeps: &[Sweep<'_>]) -> Vec<Choice> {
     sweeps.iter().fold(vec![Vec::new()], |points, sweep| {
         let own = (!sweep.techniques.is_empty()).then_some(None);

@@ -33,7 +33,7 @@ pub(super) fn load() -> anyhow::Result<()> {
         bail!("there is no technique {}; there are: {}", spec.technique, registry::slugs().join(", "));
     };
     thread::spawn(end_with_the_input);
-    let own = std::env::current_exe().context("find the own program")?;
+    let own = std::env::current_exe().context("find the path of this program")?;
     let worker = || {
         let mut command = Command::new(&own);
         command.arg(LOAD_WORKER);
@@ -59,7 +59,7 @@ pub(super) fn load_worker() -> anyhow::Result<()> {
     trial::run_load_worker(&commands, &mut io::stdout().lock(), subscribe).context("run a load worker")
 }
 
-/// Passes every line of standard input on. Its end means that nobody awaits the outcome, and ends the process.
+/// Passes every line of standard input on. Its end means that the outcome is no longer awaited, and ends the process.
 fn relay(commands: &Sender<String>) {
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         // It may have failed already when it is asked to finish.
@@ -75,7 +75,7 @@ pub(super) fn read_line() -> io::Result<String> {
     Ok(line)
 }
 
-/// The process that started this one holds its standard input open. Its end means that nobody awaits the outcome.
+/// The process that started this one holds its standard input open. Its end means that the outcome is no longer awaited.
 fn end_with_the_input() {
     // An error ends the input as well.
     let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
@@ -102,7 +102,7 @@ pub(super) fn socket_ping(arguments: &SocketPing) -> anyhow::Result<()> {
 /// A process that takes its share of a core and does nothing with it.
 pub(super) fn cpu_contention(arguments: &Cores) -> anyhow::Result<()> {
     os::pin(&arguments.cores).context("keep to the server's cores")?;
-    writeln!(io::stdout(), "computing").context("write the line that says that it computes")?;
+    writeln!(io::stdout(), "computing").context("write the line that reports that it computes")?;
     thread::spawn(exit_with_the_input);
     // It touches no memory, so the server loses time and keeps its caches.
     loop {
@@ -126,7 +126,7 @@ pub(super) fn observed_trial(arguments: &ObservedTrial) -> anyhow::Result<()> {
     }
     let order = read_line().context("read the trial")?;
     let run = namespace::run_alone(&order, || {
-        // When nobody awaits the outcome, this process ends, and with it its children's standard inputs.
+        // When the outcome is no longer awaited, this process ends, and with it its children's standard inputs.
         thread::spawn(end_with_the_input);
     })?;
     print(&(run + "\n"))
@@ -134,7 +134,7 @@ pub(super) fn observed_trial(arguments: &ObservedTrial) -> anyhow::Result<()> {
 
 fn listen_and_print_address() -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    print(&format!("{}\n", listener.local_addr().context("find the own address")?))?;
+    print(&format!("{}\n", listener.local_addr().context("find the address that this listens on")?))?;
     Ok(listener)
 }
 

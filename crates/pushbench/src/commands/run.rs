@@ -164,7 +164,7 @@ impl Begun {
     /// Runs what the plan still holds.
     pub(super) fn go_on(&mut self, arguments: &Run, interrupt: &Interrupt) -> anyhow::Result<Ended> {
         let sockets = tempfile::tempdir().context("make a folder for the feeds' sockets")?;
-        let own = std::env::current_exe().context("find the own program")?;
+        let own = std::env::current_exe().context("find the path of this program")?;
         let env = TrialEnv {
             server_program: arguments.server_program.clone().unwrap_or_else(|| own.clone()),
             load_program: own,
@@ -262,7 +262,7 @@ fn info(scenario: &Scenario) -> ScenarioInfo {
     }
 }
 
-/// What this run does not run, so that nobody takes its absence for a result.
+/// What this run does not run, so that its absence is not taken for a result.
 fn left_out(arguments: &Run, scenarios: &[Scenario], techniques: &[&str]) -> Vec<Skipped> {
     let why = |scenario: &Scenario| match (arguments.scenarios.is_empty(), scenario.runs) {
         (true, Runs::WhenNamed) => "it runs only when it is named",

@@ -96,7 +96,7 @@ fn run_started(server: &TargetServer, technique: &str, dir: &Path, cores: &[u32]
 /// Its output goes to this process's standard error, which pushbench reads.
 fn start(launch: &Launch) -> anyhow::Result<Pid> {
     let output = || io::stderr().as_fd().try_clone_to_owned().context("share standard error");
-    let own = std::env::current_exe().context("find the own program")?;
+    let own = std::env::current_exe().context("find the path of this program")?;
     let child = Command::new(own)
         .args([EXEC, "--"])
         .args(&launch.command)

@@ -13,7 +13,7 @@ use model::warning::Warning;
 use rustix::process::Signal;
 use test_support::require;
 
-use crate::sandbox::{CommandOutput, Running, SHORT, Sandbox, failure, files};
+use crate::sandbox::{CommandOutput, Running, SHORT, Sandbox, failure};
 use served::{Behaviour, POLLS, serve, target_at};
 
 fn delivering(target: &str) -> String {
@@ -310,7 +310,7 @@ fn a_target_that_is_not_there_is_answered_with_those_that_are() {
     fs::write(sandbox.path("targets/one.toml"), GOOD).unwrap();
     sandbox
         .output("run --scenario short --target two")
-        .expect(2, &["there is no target two; there are: one (or give the path of a file)"]);
+        .expect(2, &["there is no target two; there are: nchan, one, socketio-node, ws-node (or give the path of a file)"]);
 }
 
 #[test]

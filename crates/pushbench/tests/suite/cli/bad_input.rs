@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use protocol::ready::ReadyLine;
 
-use crate::sandbox::{CommandOutput, Sandbox};
+use crate::sandbox::{CommandOutput, SHORT, Sandbox};
 
 #[test]
 fn a_mistake_in_a_scenario_file_is_shown_with_line_column_and_nearest_word() {
@@ -34,7 +34,7 @@ fn a_broken_scenario_stops_a_run_that_takes_them_all() {
 #[test]
 fn a_scenario_that_does_not_exist_is_answered_with_those_that_do() {
     let sandbox = Sandbox::new();
-    sandbox.output("run --scenario shrt").expect(2, &["there is no scenario shrt; there are: short"]);
+    sandbox.output("run --scenario shrt").expect(2, &["there is no scenario shrt; there are: ", ", short, "]);
     sandbox
         .output("run --scenario my/own.toml")
         .expect(2, &["error: read my/own.toml", "caused by: No such file or directory"]);
@@ -81,6 +81,13 @@ fn outside_of_the_project_the_built_in_files_are_used() {
     for made in ["results", "REPORT.md"] {
         assert!(sandbox.path(made).exists(), "{made}");
     }
+    fs::create_dir(sandbox.path("scenarios")).unwrap();
+    sandbox.scenario("chat", SHORT);
+    sandbox.scenario("own", SHORT);
+    let list = sandbox.output("list").out;
+    let questions: Vec<_> = list.lines().filter(|line| line.contains("Does it come through?")).collect();
+    assert!(matches!(questions[..], [chat, own] if chat.contains("chat") && own.contains("own")), "{list}");
+    assert!(list.contains("stock-ticker"), "a local file overrides the built-in one of its name: {list}");
     let unknown = sandbox.output("run --scenario smoke --target no-such-server");
     unknown.expect(2, &["there is no target no-such-server; there are: nchan, socketio-node, ws-node"]);
 }
