@@ -34,23 +34,22 @@ mod check;
 pub(crate) mod error;
 mod keys;
 pub(crate) mod reader;
-mod search;
 mod sweep;
 #[cfg(test)]
 mod tests;
-mod tree;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
-pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES, SMALLEST_JSON_BYTES};
-use self::error::Fault;
-pub use self::error::ScenarioError;
-use self::reader::{Table, count, list, text, word};
-pub use self::search::Search;
-use self::sweep::{Choice, NOT_SWEPT, Sweep, combinations, technique};
 use crate::settings::Settings;
+use error::Fault;
+use reader::{Table, Value, count, list, per_cent, rate, text, word};
+use sweep::{Choice, NOT_SWEPT, Sweep, combinations, technique};
+
+pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES, SMALLEST_JSON_BYTES};
+pub use self::error::ScenarioError;
 
 const MOST_REPETITIONS: u32 = 1_000;
 const MOST_POINTS: usize = 1_000;
@@ -150,7 +149,7 @@ pub fn settings_from(pairs: &[(String, String)]) -> Result<Settings, ScenarioErr
         let tree = DeTable::parse(&text)?.into_inner();
         let settings = keys::settings(&tree, &[])?;
         let mut checked = settings.clone();
-        if !tree::holds(&tree, "events.rate") {
+        if !reader::holds(&tree, "events.rate") {
             // A server by itself sends what comes: there is no rate to give.
             checked.events.rate_per_s = 1.0;
         }
@@ -163,7 +162,7 @@ pub fn settings_from(pairs: &[(String, String)]) -> Result<Settings, ScenarioErr
 fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Scenario, Fault> {
     let mut tree = DeTable::parse(source)?.into_inner();
     if let (Some(quick), Extent::Quick) = (quick(&tree)?, extent) {
-        tree::merge(&mut tree, &quick);
+        reader::merge(&mut tree, &quick);
     }
     let root = Table::root(&tree);
     let techniques = root.read("techniques", list(technique(known)))?.unwrap_or_default();
@@ -205,7 +204,8 @@ fn own_name(tree: &DeTable<'_>, name: String) -> Result<String, Fault> {
     if is_name(&name) {
         return Ok(name);
     }
-    Err(Fault::new(tree::span_of(tree, "name"), format!("`{name}` cannot be a scenario's name")).help(NAMES))
+    Err(Fault::new(reader::span_of(tree, "name"), format!("`{name}` cannot be a scenario's name"))
+        .help(NAMES))
 }
 
 fn file_name(stem: &str) -> Result<String, Fault> {
@@ -228,7 +228,7 @@ fn points(tree: &DeTable<'_>, sweeps: &[Sweep<'_>], participants: &[&str]) -> Re
     let all: usize = sweeps.iter().map(|sweep| sweep.values.len() + 1).product();
     if all > MOST_POINTS {
         return Err(Fault::new(
-            tree::span_of(tree, "sweep"),
+            reader::span_of(tree, "sweep"),
             format!("the sweeps multiply to about {all} points"),
         )
         .help(format!("at most {MOST_POINTS} can be run")));
@@ -262,7 +262,7 @@ fn point(
         sweep.apply(value, &mut tree)?;
         values.insert(sweep.key.get_ref().clone(), sweep.written(value));
     }
-    let search = search::search(&Table::root(&tree))?;
+    let search = search(&Table::root(&tree))?;
     let mut settings = keys::settings(&tree, &NOT_SWEPT)?;
     if let Some(search) = &search {
         check::search(&settings, &tree)?;
@@ -278,4 +278,53 @@ fn point(
 /// How often trials are repeated: the scenario's, or what a sweep puts in its place.
 fn repetitions(tree: &DeTable<'_>) -> Result<u32, Fault> {
     Ok(Table::root(tree).read("repetitions", count(MOST_REPETITIONS))?.unwrap_or(5))
+}
+
+const PRECISION: f64 = 0.05;
+const MOST_PER_S: f64 = 1e6;
+
+/// How the highest rate that passes is searched for: doubled from the first one until it fails, then halved in between.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// The first rate per channel that is tried, events per second.
+    pub from_per_s: f64,
+    /// It ends when the lowest rate that failed is so close to the highest that passed, relative to that.
+    pub precision: f64,
+    /// No higher rate is tried.
+    pub most_per_s: f64,
+    /// Shares of the capacity that was found, at which the technique is run behind the search.
+    pub then: Vec<f64>,
+}
+
+pub(super) fn search(root: &Table<'_>) -> Result<Option<Search>, Fault> {
+    let Some(table) = root.section("search")? else { return Ok(None) };
+    let search = Search {
+        from_per_s: table.required("from", rate, "\"1000/s\"")?,
+        precision: table.read("precision", per_cent)?.unwrap_or(PRECISION),
+        most_per_s: table.read("most", rate)?.unwrap_or(MOST_PER_S),
+        then: table.read("then", shares)?.unwrap_or_default(),
+    };
+    let at = table.span();
+    table.finish()?;
+    if search.from_per_s > 0.0 && search.from_per_s <= search.most_per_s && search.precision > 0.0 {
+        return Ok(Some(search));
+    }
+    Err(Fault::new(at, "a search that cannot find anything").help(
+        "from is above 0 and not above most, precision is above 0: from = \"1000/s\", precision = \"5%\"",
+    ))
+}
+
+/// Shares of the capacity: each has a trial, so none can be 0, and none stands there twice.
+fn shares(value: &Value<'_>) -> Result<Vec<f64>, Fault> {
+    let shares = list(per_cent)(value)?;
+    let twice = shares.iter().enumerate().any(|(i, share)| shares[..i].contains(share));
+    if twice || shares.contains(&0.0) {
+        return Err(Fault::new(
+            value.span(),
+            "shares of the capacity are above 0%, and each stands there once",
+        )
+        .help("write then = [\"50%\", \"100%\", \"150%\"]"));
+    }
+    Ok(shares)
 }

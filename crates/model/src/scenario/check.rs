@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use toml::de::DeTable;
 
 use super::error::Fault;
-use super::tree::{holds, span_of};
+use super::reader::{holds, span_of};
 use crate::quantity::{show_duration, show_size};
 use crate::settings::{Client, HttpVersion, Payload, Publisher, Settings, ShortPolling, UplinkTo};
 

@@ -10,8 +10,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Fault, choices};
+use super::reader::set;
 use super::reader::{LIST, Table, Value, array, as_written, list, table, text, text_that, unexpected};
-use super::tree::set;
 
 /// Keys that say what a scenario is, not settings of a trial.
 pub(super) const NOT_SWEPT: [&str; 10] = [

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use test_support::require;
 
 use crate::sandbox::{CommandOutput, Running, SHORT, Sandbox, failure};
-use served::{Behaviour, POLLS, serve, target_at};
+use served::{Behaviour, POLLS, serve, target_at, write};
 
 fn delivering(target: &str) -> String {
     format!(
@@ -143,13 +143,11 @@ fn fails_with(target: &dyn Fn(&Sandbox) -> String, words: &[&str]) {
 /// A target that is started as a shell script.
 fn script(sandbox: &Sandbox, text: &str, more: &str) -> String {
     let program = sandbox.script("server", text);
-    let file = sandbox.path("mine.toml");
     let text = format!(
         "label = \"A test\"\nabout = \"a test's own\"\n{more}\n[start]\ncommand = [\"{program}\", \"{{port}}\"]\n\
          [publish]\npath = \"/publish\"\n[techniques.short-polling]\npath = \"/events\"\n"
     );
-    fs::write(&file, text).expect("a target is written");
-    file.display().to_string()
+    write(sandbox, &text)
 }
 
 #[test]
@@ -172,30 +170,54 @@ fn a_server_that_does_its_work_delivers_everything_on_kept_and_on_closed_connect
     }
 }
 
+/// What is wrong with a target, and what its trial's failure has.
 #[test]
-fn an_event_that_is_refused_fails_the_trial_and_the_answer_is_quoted() {
-    let words = "the server answered 507 to an event that was posted: all is full";
-    fails_with(&|sandbox| target_at(sandbox, serve(Behaviour::Refusing)), &[words]);
-}
-
-#[test]
-fn an_answer_that_is_no_http_is_quoted() {
-    let words = "something else than HTTP/1.1: \"220 mail.example ESMTP";
-    fails_with(&|sandbox| target_at(sandbox, serve(Behaviour::Rubbish)), &[words]);
-}
-
-#[test]
-fn a_server_that_hangs_up_on_an_event_fails_the_trial() {
-    let words = "the server closed the connection on which events are posted";
-    fails_with(&|sandbox| target_at(sandbox, serve(Behaviour::HangingUp)), &[words]);
-}
-
-#[test]
-fn unreadable_messages_fail_the_trial() {
+fn a_target_that_does_not_work_fails_its_trial_with_the_reason() {
+    // A SETTINGS frame (RFC 9113 §6.5) is all that it says to a request of HTTP/1.1.
+    let http_2 = says(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00");
+    for (behaviour, words) in [
+        (Behaviour::Refusing, "the server answered 507 to an event that was posted: all is full"),
+        (Behaviour::Rubbish, "something else than HTTP/1.1: \"220 mail.example ESMTP"),
+        (Behaviour::HangingUp, "the server closed the connection on which events are posted"),
+        (Behaviour::Garbling, "received messages cannot be read"),
+    ] {
+        fails_with(&|sandbox| target_at(sandbox, serve(behaviour)), &[words]);
+    }
+    for (text, more, words) in [
+        (
+            "echo no such port >&2; exit 3",
+            "",
+            &["mine ended by itself with exit status 3", "no such port"][..],
+        ),
+        (
+            "sleep 600 & exec sleep 600",
+            "ready.within = \"300ms\"",
+            &["mine was not ready within 0.3 s: Connection refused"],
+        ),
+    ] {
+        fails_with(&|sandbox| script(sandbox, text, more), words);
+    }
+    fails_with(&|sandbox| target_at(sandbox, http_2), &["invalid HTTP version"]);
+    let asked_for_a_path = |sandbox: &Sandbox| {
+        let file = target_at(sandbox, http_2);
+        edited(file, |text| format!("{text}[ready]\npath = \"/\"\nwithin = \"200ms\"\n"))
+    };
     fails_with(
-        &|sandbox| target_at(sandbox, serve(Behaviour::Garbling)),
-        &["received messages cannot be read"],
+        &asked_for_a_path,
+        &["mine was not ready within 0.2 s: it answers / with", "a frame of HTTP/2"],
     );
+    let without_its_program = |sandbox: &Sandbox| {
+        let program = sandbox.path("server").display().to_string();
+        edited(script(sandbox, "true", ""), |text| text.replace(&program, "no-such-program"))
+    };
+    fails_with(&without_its_program, &["start no-such-program", "No such file or directory"]);
+}
+
+/// A target's file with another text.
+fn edited(file: String, edit: impl Fn(String) -> String) -> String {
+    let text = fs::read_to_string(&file).expect("it was written");
+    fs::write(&file, edit(text)).expect("and again");
+    file
 }
 
 #[test]
@@ -206,53 +228,6 @@ fn a_server_that_never_answers_an_event_loses_it_and_ends_the_trial() {
     let record = of_target(&sandbox);
     assert!(matches!(record.result, TrialResult::Incomplete(_)), "{record:?}");
     sandbox.until_no_process_is_left();
-}
-
-#[test]
-fn a_server_that_dies_at_once_is_quoted() {
-    fails_with(
-        &|sandbox| script(sandbox, "echo no such port >&2; exit 3", ""),
-        &["mine ended by itself with exit status 3", "no such port"],
-    );
-}
-
-#[test]
-fn a_server_that_never_listens_is_not_waited_for_longer_than_its_file_says() {
-    fails_with(
-        &|sandbox| script(sandbox, "sleep 600 & exec sleep 600", "ready.within = \"300ms\""),
-        &["mine was not ready within 0.3 s: Connection refused"],
-    );
-}
-
-#[test]
-fn a_server_that_speaks_http_2_only_is_reported_as_such() {
-    // A SETTINGS frame (RFC 9113 §6.5) is all that it says to a request of HTTP/1.1.
-    let address = says(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00");
-    fails_with(&|sandbox| target_at(sandbox, address), &["invalid HTTP version"]);
-}
-
-#[test]
-fn readiness_by_a_path_asks_for_an_answer_of_http_1() {
-    let address = says(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00");
-    let target = |sandbox: &Sandbox| {
-        let file = target_at(sandbox, address);
-        let text = fs::read_to_string(&file).expect("it was written");
-        fs::write(&file, format!("{text}[ready]\npath = \"/\"\nwithin = \"200ms\"\n")).expect("and again");
-        file
-    };
-    fails_with(&target, &["mine was not ready within 0.2 s: it answers / with", "a frame of HTTP/2"]);
-}
-
-#[test]
-fn a_program_that_cannot_be_started_is_named() {
-    let target = |sandbox: &Sandbox| {
-        let file = script(sandbox, "true", "");
-        let text = fs::read_to_string(&file).expect("it was written");
-        let program = sandbox.path("server").display().to_string();
-        fs::write(&file, text.replace(&program, "no-such-program")).expect("and again");
-        file
-    };
-    fails_with(&target, &["start no-such-program", "No such file or directory"]);
 }
 
 /// A server that says `words` on each connection as soon as it is asked anything, and closes.
@@ -281,12 +256,6 @@ fn a_targets_failure_is_the_servers() {
     let target = script(&sandbox, "exit 1", "");
     run(&sandbox, &target).expect(1, &["FAILED: "]);
     assert_eq!(failure(&of_target(&sandbox)).0, Side::Server);
-}
-
-fn write(sandbox: &Sandbox, text: &str) -> String {
-    let file = sandbox.path("mine.toml");
-    fs::write(&file, text).expect("a target is written");
-    file.display().to_string()
 }
 
 const GOOD: &str = "label = \"A\"\nabout = \"b\"\naddress = \"127.0.0.1:9\"\n[publish]\npath = \"/p\"\n[techniques.websocket]\npath = \"/w\"\n";

@@ -21,42 +21,29 @@ events.rate = "50/s"
 phases.window = "40s"
 "#;
 
-/// Runs `short` against a server program with this script; every trial must fail on the server's side.
-#[track_caller]
-fn every_trial_fails_with(script: &str, words: &str) {
-    let sandbox = Sandbox::new();
-    let program = sandbox.script("server", script);
-    let output = sandbox.output(&format!("run --scenario short --repetitions 1 --server-program {program}"));
-    output.expect(1, &["FAILED: ", words, "2 trials failed or lost events"]);
-    let records = sandbox.records();
-    assert_eq!(records.len(), 2, "a failed trial does not end the run");
-    for record in &records {
-        let (side, reason) = failure(record);
-        assert!(side == Side::Server && reason.contains(words), "{record:?}");
+#[test]
+fn a_server_that_prints_rubbish_dies_at_once_or_never_listens_fails_its_trials() {
+    for (script, words) in [
+        (
+            "echo listening on port 4000; cat",
+            "the server's first line is not its ready line: \"listening on port 4000\"",
+        ),
+        ("echo out of memory >&2; exit 3", "the server ended with exit status: 3; it said: out of memory"),
+        ("exec sleep 600", "the server said nothing for 10 s"),
+    ] {
+        let sandbox = Sandbox::new();
+        let program = sandbox.script("server", script);
+        let arguments = format!("run --scenario short --repetitions 1 --server-program {program}");
+        sandbox.output(&arguments).expect(1, &["FAILED: ", words, "2 trials failed or lost events"]);
+        let records = sandbox.records();
+        assert_eq!(records.len(), 2, "a failed trial does not end the run");
+        for record in &records {
+            let (side, reason) = failure(record);
+            assert!(side == Side::Server && reason.contains(words), "{record:?}");
+        }
+        assert!(!sandbox.path("REPORT.md").exists(), "nothing was measured");
+        sandbox.until_no_process_is_left();
     }
-    assert!(!sandbox.path("REPORT.md").exists(), "nothing was measured");
-    sandbox.until_no_process_is_left();
-}
-
-#[test]
-fn a_server_that_prints_rubbish_fails_its_trials() {
-    every_trial_fails_with(
-        "echo listening on port 4000; cat",
-        "the server's first line is not its ready line: \"listening on port 4000\"",
-    );
-}
-
-#[test]
-fn a_server_that_dies_at_once_fails_its_trials_and_is_quoted() {
-    every_trial_fails_with(
-        "echo out of memory >&2; exit 3",
-        "the server ended with exit status: 3; it said: out of memory",
-    );
-}
-
-#[test]
-fn a_server_that_never_listens_fails_its_trials() {
-    every_trial_fails_with("exec sleep 600", "the server said nothing for 10 s");
 }
 
 #[test]
