@@ -27,9 +27,8 @@ use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use tokio::time::timeout;
 
-use crate::handshake_workaround::{self, Host};
-use crate::library::{Asking, Library};
-use crate::polled;
+use crate::event_injector;
+use crate::library::{self, Asking, Host, Library};
 use crate::session::{Session, Sessions, Upgrade};
 use crate::spliced_stream::SplicedStream;
 
@@ -69,7 +68,7 @@ impl<L: Library> Engine<L> {
             max_payload,
             stop: stop.clone(),
             closed: closed.clone(),
-            head: Head::new(&polled::packets(Bytes::new())),
+            head: Head::new(&event_injector::packets(Bytes::new())),
         }
     }
 
@@ -115,9 +114,9 @@ impl<L: Library> Engine<L> {
         let answer = self.host.library.answer(request);
         tokio::select! {
             biased;
-            answer = polled::answer(answer, session.as_ref().map(Session::injector)) => in_our_words(answer),
+            answer = event_injector::poll_answer(answer, session.as_ref().map(Session::injector)) => in_our_words(answer),
             // A session that never joined is not known to those who close.
-            () = self.closed.requested() => polled::packets(Bytes::from_static(CLOSE)),
+            () = self.closed.requested() => event_injector::packets(Bytes::from_static(CLOSE)),
         }
     }
 
@@ -251,7 +250,7 @@ impl<L: Library> Taking<L> {
             Begun::Not => {
                 let Some((id, session, open)) = self.host.begin_upgraded().await else { return };
                 name(&mut handshake, id);
-                (id, session, Some(open), [handshake_workaround::UPGRADE, &read].concat().into(), None)
+                (id, session, Some(open), [library::UPGRADE, &read].concat().into(), None)
             }
         };
         let (upgrade, probe) = upgrade.unzip();
@@ -283,7 +282,7 @@ fn name(handshake: &mut Request<()>, id: Sid) {
 /// Answers that say yes have the same header fields in the same order, from either code path.
 fn in_our_words(answer: Response<Bytes>) -> Response<Bytes> {
     match answer.status() {
-        StatusCode::OK => polled::packets(answer.into_body()),
+        StatusCode::OK => event_injector::packets(answer.into_body()),
         _ => answer,
     }
 }

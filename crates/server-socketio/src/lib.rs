@@ -33,7 +33,7 @@
 //!
 //! Where this is the library's answer and not the protocol documents', or the reference's: its close frames have no code
 //! (the reference's WebSocket sends 1009 and 1007), a half-done upgrade ends its session (the reference goes on polling),
-//! and of a body, the packets before a bad one are taken. Its first ping at once is held back (`handshake_workaround`).
+//! and of a body, the packets before a bad one are taken. Its first ping at once is held back (`library`).
 //!
 //! # Events
 //!
@@ -49,25 +49,22 @@
 //! By WebSocket, an event costs what it does there, and the library's wake-up of its reader. A poll costs the library's
 //! look for packets of its own, in which there are mostly none, and does not pass through hyper (`engine`).
 //!
-//! To hold back the library's first ping, a session's start costs a poll and a post within this process (`handshake_workaround`); on
+//! To hold back the library's first ping, a session's start costs a poll and a post within this process (`library`); on
 //! WebSocket alone, another poll and an upgrade.
 //!
 //! # Layout
 //!
 //! - `engine`: Engine.IO as an endpoint of our HTTP servers, with hyper and without
-//! - `handshake_workaround`: how a session begins
-//! - `library`: what is needed of the library's services
+//! - `library`: what is needed of the library's services, and how a session begins
 //! - `subscriber`: who has joined, and its messages
-//! - `event_injector`: its events, past the library
-//! - `polled`, `spliced_stream`: a poll's answer, and a WebSocket's stream under the library
+//! - `event_injector`: its events, past the library, into a poll's answer
+//! - `spliced_stream`: or into a WebSocket's stream under the library
 //! - `session`: the sessions that there are, and polls that come while one goes over to WebSocket
 //! - [`protocol_tests`]: what the official protocol test suites expect
 
 mod engine;
 mod event_injector;
-mod handshake_workaround;
 mod library;
-mod polled;
 pub mod protocol_tests;
 mod session;
 mod spliced_stream;
