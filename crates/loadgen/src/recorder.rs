@@ -157,40 +157,34 @@ impl Recorder {
 mod tests {
     use super::*;
 
-    fn stamp(seq: u64, intended_ns: u64) -> Stamp {
-        Stamp { seq, intended_ns, actual_ns: intended_ns + 40 }
-    }
-
-    fn recorder() -> Recorder {
-        let mut recorder = Recorder::default();
+    /// A recorder that has received events with these numbers and intended send times, `after_ns` later each.
+    fn recorder(events: &[(u64, u64)], after_ns: u64) -> Recorder {
+        let (mut recorder, mut cursor) = (Recorder::default(), Cursor::beginning());
         recorder.open(1000..2000);
+        for &(seq, intended_ns) in events {
+            let stamp = Stamp { seq, intended_ns, actual_ns: intended_ns + 40 };
+            recorder.received(&mut cursor, stamp, 50, intended_ns.saturating_add(after_ns));
+        }
         recorder
     }
 
     #[test]
     fn latencies_are_from_the_intended_and_from_the_actual_send_time() {
-        let mut recorder = recorder();
-        recorder.received(&mut Cursor::beginning(), stamp(1, 1000), 50, 1100);
+        let recorder = recorder(&[(1, 1000)], 100);
         assert_eq!((recorder.delivery().max(), recorder.service().max()), (100, 60));
         assert_eq!((recorder.delivery().len(), recorder.service().len()), (1, 1));
     }
 
     #[test]
     fn only_events_intended_in_the_window_are_recorded() {
-        let (mut recorder, mut cursor) = (recorder(), Cursor::beginning());
-        for (seq, intended) in [(1, 999), (2, 1000), (3, 1999), (4, 2000)] {
-            recorder.received(&mut cursor, stamp(seq, intended), 50, 9000);
-        }
+        let recorder = recorder(&[(1, 999), (2, 1000), (3, 1999), (4, 2000)], 7000);
         assert_eq!((recorder.counters.delivered, recorder.delivery().len()), (2, 2));
         assert_eq!(recorder.counters.events, 4);
     }
 
     #[test]
     fn what_comes_again_or_late_is_counted_apart() {
-        let (mut recorder, mut cursor) = (recorder(), Cursor::beginning());
-        for seq in [1, 3, 2, 2, 4] {
-            recorder.received(&mut cursor, stamp(seq, 1500), 50, 1600);
-        }
+        let recorder = recorder(&[1, 3, 2, 2, 4].map(|seq| (seq, 1500)), 100);
         let Counters { delivered, duplicate, reordered, .. } = recorder.counters;
         assert_eq!((delivered, duplicate, reordered), (4, 1, 1));
         assert_eq!(recorder.delivery().len(), 4, "a duplicate has no latency");
@@ -198,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_greeting_sets_the_cursor_and_is_no_event() {
-        let (mut recorder, mut cursor) = (recorder(), Cursor::unknown());
+        let (mut recorder, mut cursor) = (recorder(&[], 0), Cursor::unknown());
         recorder.received(&mut cursor, Stamp { seq: 17, intended_ns: 0, actual_ns: 0 }, 50, 1600);
         assert_eq!(cursor.resume(), protocol::Start::After(17));
         assert_eq!((recorder.counters.greetings, recorder.counters.events), (1, 0));
@@ -206,17 +200,14 @@ mod tests {
 
     #[test]
     fn more_than_an_hour_is_recorded_as_an_hour() {
-        let mut recorder = recorder();
-        recorder.received(&mut Cursor::beginning(), stamp(1, 1000), 50, u64::MAX);
+        let recorder = recorder(&[(1, 1000)], u64::MAX);
         assert_eq!(recorder.delivery().len(), 1);
         assert!(recorder.delivery().max() >= histogram::HIGHEST_NS);
     }
 
     #[test]
     fn merged_recorders_hold_what_each_found() {
-        let (mut one, mut two) = (recorder(), recorder());
-        one.received(&mut Cursor::beginning(), stamp(1, 1000), 50, 1100);
-        two.received(&mut Cursor::beginning(), stamp(1, 1000), 50, 1200);
+        let (mut one, mut two) = (recorder(&[(1, 1000)], 100), recorder(&[(1, 1000)], 200));
         two.response(0);
         one.merge(&two);
         assert_eq!((one.delivery().len(), one.delivery().max()), (2, 200));

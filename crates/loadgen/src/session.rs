@@ -191,10 +191,7 @@ impl Session {
     }
 
     /// The HTTP/2 connection of this subscriber: its own, or the one that it shares.
-    ///
-    /// # Errors
-    ///
-    /// As of [`connect`](Self::connect).
+    /// Fails as [`connect`](Self::connect) does.
     pub(crate) async fn http2(&self) -> Result<Http2, SubscribeError> {
         let group = group(self.settings(), self.0.index);
         let connection = self.0.worker.http2.at(group, self.new_http2()).await?;
@@ -203,10 +200,7 @@ impl Session {
     }
 
     /// An HTTP/2 connection that is not shared.
-    ///
-    /// # Errors
-    ///
-    /// As of [`connect`](Self::connect).
+    /// Fails as [`connect`](Self::connect) does.
     pub(crate) async fn new_http2(&self) -> Result<Http2, SubscribeError> {
         let _opening = Opening::start(&self.0);
         Http2::open(self.connect(Protocol::Http2).await?).await

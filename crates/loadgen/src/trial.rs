@@ -60,10 +60,7 @@ pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, Trial
 
 /// The same with the subscribers in processes of their own, as many as the settings say. Each is a child of `command`, which
 /// reads its standard input and answers on its standard output, as [`run_load_worker`] does.
-///
-/// # Errors
-///
-/// Like [`run`], and when one of the processes ends or hangs.
+/// Fails as [`run`] does, and when one of the processes ends or hangs.
 pub fn run_with_load_workers(
     spec: &TrialSpec,
     command: impl FnMut() -> Command,
@@ -73,10 +70,7 @@ pub fn run_with_load_workers(
 
 /// The same with subscribers that `gather` brings once this thread is on the load generator's cores. They get the
 /// assignment, and by their numbers the queues of send times; none if no subscriber sends.
-///
-/// # Errors
-///
-/// Like [`run`].
+/// Fails as [`run`] does.
 pub fn run_with(
     spec: &TrialSpec,
     gather: impl FnOnce(&TrialSpec, Assignment, Outgoing) -> Gathered,

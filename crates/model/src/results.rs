@@ -102,7 +102,8 @@ pub fn read(dir: &Path) -> Result<Results, ReadError> {
         }
     }
     trials.sort_by(|a, b| {
-        let place = |trial: &StoredTrial| (trial.record.index, trial.record.started_unix_s);
+        let place =
+            |trial: &StoredTrial| (trial.record.index, trial.record.attempt, trial.record.started_unix_s);
         place(a).cmp(&place(b)).then_with(|| a.record.key.cmp(&b.record.key))
     });
     Ok(Results { manifest, trials, broken })

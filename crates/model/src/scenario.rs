@@ -1,75 +1,17 @@
 //! A scenario: a question as a TOML file. A [`Scenario`] that exists can be run.
 //!
+//! A file has the keys below, and those of a trial's settings: `keys.rs` is the list of them, with what each may be, and the
+//! documentation of [`Settings`] has what they mean.
+//!
 //! ```toml
 //! question = "What does a quote of a busy stock cost to deliver?"
 //! reading = "Look at p99 first …"
 //! techniques = []                # the slugs; empty or left out for all
 //! repetitions = 5
 //! runs = "by-default"            # by-default, capacity (with --capacity), when-named (only when it is asked for by name)
-//! greeting = false               # whether the server greets a new subscriber
-//! heartbeat = "15s"              # after so much silence the server sends a sign of life; "0s" for never
-//! observed = false               # in a network namespace of its own, against the kernel's counters
-//! traced = false                 # every flight at the sockets with its time
-//! counted = "nothing"            # nothing, or by a tool that slows the server down: instructions, system-calls
-//! client = "native"              # native, chromium, firefox
-//! publisher = "feed"             # feed, post (as servers that others wrote take events)
-//! publisher_in_flight = 1        # events that may be posted and not answered yet
 //! targets = []                   # names of files in the folder targets, measured beside our own
-//! [events]
-//! rate = "100/s"                 # per channel
-//! pace = "constant"              # constant, poisson, "burst 10"
-//! payload = "100 B"
-//! kind = "text"                  # text, chat, json
-//! [subscribers]
-//! count = 100
-//! channels = 1
-//! added_delay = "0ms"
-//! [uplink]                       # left out: one-way
-//! rate = "1/s"                   # per subscriber
-//! pace = "constant"
-//! payload = "100 B"
-//! to = "channel"                 # channel, application
-//! [http]
-//! headers = "browser"            # minimal, browser, browser+session
-//! keep_alive = true
-//! [transport]
-//! tls = false
-//! resumption = false             # of TLS sessions, by later connections
-//! http = "1.1"                   # 1.1, 2
-//! per_connection = 1             # HTTP/2: subscribers that share a connection
-//! compression = "none"           # none, deflate
-//! [short_polling]
-//! interval = "1s"
-//! empty = "no-content"           # no-content, not-modified
-//! [long_polling]
-//! hold = "25s"
-//! [websocket]
-//! frames = "text"                # text, binary
-//! [socketio]
-//! transports = "upgrade"         # polling, upgrade, websocket
-//! [phases]
-//! warm_up = "1s"                 # no shorter than the interval where short polling takes part
-//! window = "2s"
-//! drain = "5s"                   # at most; it ends when everything has come
-//! [bound]
-//! p99 = "50ms"
-//! [stall]                        # left out: undisturbed
-//! at = "1s"
-//! for = "500ms"
-//! [restart]                      # left out: undisturbed
-//! at = "500ms"
-//! backoff = "none"               # none, jittered
-//! [slow_consumers]                    # left out: everybody keeps up
-//! share = "1%"
-//! reads = "never"                # never, or "4 KiB/s"
-//! idle_timeout = "60s"               # the server cuts who takes nothing for so long
-//! retained = 65536               # events; the server lets go who falls further behind
-//! [coalescing]
-//! window = "0ms"                 # the server holds events so long, to send them together
-//! [processes]
-//! server = 1
-//! load = 1
-//! cpu_contention = 1                 # left out: none; that many computing processes share the server's cores with it
+//! [events]                       # a section of the settings
+//! rate = "100/s"
 //! [search]                       # left out: the rate is given; with it, the highest one within the bound is searched for
 //! from = "1000/s"                # instead of events.rate
 //! precision = "5%"
@@ -92,23 +34,22 @@ mod check;
 pub(crate) mod error;
 mod keys;
 pub(crate) mod reader;
-mod search;
 mod sweep;
 #[cfg(test)]
 mod tests;
-mod tree;
 
 use std::collections::BTreeMap;
 
-use toml::de::{DeTable, DeValue};
+use serde::{Deserialize, Serialize};
+use toml::de::DeTable;
+
+use crate::settings::Settings;
+use error::Fault;
+use reader::{Table, Value, count, list, per_cent, rate, text, word};
+use sweep::{Choice, NOT_SWEPT, Sweep, combinations, technique};
 
 pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES, SMALLEST_JSON_BYTES};
-use self::error::Fault;
 pub use self::error::ScenarioError;
-use self::reader::{Table, count, list, text, word};
-pub use self::search::Search;
-use self::sweep::{Choice, NOT_SWEPT, Sweep, combinations, technique};
-use crate::settings::Settings;
 
 const MOST_REPETITIONS: u32 = 1_000;
 const MOST_POINTS: usize = 1_000;
@@ -141,7 +82,7 @@ pub struct Scenario {
 /// When a scenario is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runs {
-    /// Whenever nobody names scenarios.
+    /// Whenever no scenario is named.
     ByDefault,
     /// With those that look for limits.
     Capacity,
@@ -208,7 +149,7 @@ pub fn settings_from(pairs: &[(String, String)]) -> Result<Settings, ScenarioErr
         let tree = DeTable::parse(&text)?.into_inner();
         let settings = keys::settings(&tree, &[])?;
         let mut checked = settings.clone();
-        if !tree::holds(&tree, "events.rate") {
+        if !reader::holds(&tree, "events.rate") {
             // A server by itself sends what comes: there is no rate to give.
             checked.events.rate_per_s = 1.0;
         }
@@ -221,7 +162,7 @@ pub fn settings_from(pairs: &[(String, String)]) -> Result<Settings, ScenarioErr
 fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Scenario, Fault> {
     let mut tree = DeTable::parse(source)?.into_inner();
     if let (Some(quick), Extent::Quick) = (quick(&tree)?, extent) {
-        tree::merge(&mut tree, &quick);
+        reader::merge(&mut tree, &quick);
     }
     let root = Table::root(&tree);
     let techniques = root.read("techniques", list(technique(known)))?.unwrap_or_default();
@@ -252,12 +193,10 @@ fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Sce
 
 fn quick<'i>(tree: &DeTable<'i>) -> Result<Option<DeTable<'i>>, Fault> {
     let Some(value) = tree.get("quick") else { return Ok(None) };
-    match value.get_ref() {
-        DeValue::Table(quick) => match quick.get_key_value("quick") {
-            None => Ok(Some(quick.clone())),
-            Some((key, _)) => Err(Fault::new(key.span(), "[quick] within [quick]")),
-        },
-        other => Err(reader::unexpected(value.span(), "a table", other)),
+    let quick = reader::table(value, "a table")?;
+    match quick.get_key_value("quick") {
+        None => Ok(Some(quick.clone())),
+        Some((key, _)) => Err(Fault::new(key.span(), "[quick] within [quick]")),
     }
 }
 
@@ -265,7 +204,8 @@ fn own_name(tree: &DeTable<'_>, name: String) -> Result<String, Fault> {
     if is_name(&name) {
         return Ok(name);
     }
-    Err(Fault::new(tree::span_of(tree, "name"), format!("`{name}` cannot be a scenario's name")).help(NAMES))
+    Err(Fault::new(reader::span_of(tree, "name"), format!("`{name}` cannot be a scenario's name"))
+        .help(NAMES))
 }
 
 fn file_name(stem: &str) -> Result<String, Fault> {
@@ -288,7 +228,7 @@ fn points(tree: &DeTable<'_>, sweeps: &[Sweep<'_>], participants: &[&str]) -> Re
     let all: usize = sweeps.iter().map(|sweep| sweep.values.len() + 1).product();
     if all > MOST_POINTS {
         return Err(Fault::new(
-            tree::span_of(tree, "sweep"),
+            reader::span_of(tree, "sweep"),
             format!("the sweeps multiply to about {all} points"),
         )
         .help(format!("at most {MOST_POINTS} can be run")));
@@ -322,7 +262,7 @@ fn point(
         sweep.apply(value, &mut tree)?;
         values.insert(sweep.key.get_ref().clone(), sweep.written(value));
     }
-    let search = search::search(&Table::root(&tree))?;
+    let search = search(&Table::root(&tree))?;
     let mut settings = keys::settings(&tree, &NOT_SWEPT)?;
     if let Some(search) = &search {
         check::search(&settings, &tree)?;
@@ -338,4 +278,53 @@ fn point(
 /// How often trials are repeated: the scenario's, or what a sweep puts in its place.
 fn repetitions(tree: &DeTable<'_>) -> Result<u32, Fault> {
     Ok(Table::root(tree).read("repetitions", count(MOST_REPETITIONS))?.unwrap_or(5))
+}
+
+const PRECISION: f64 = 0.05;
+const MOST_PER_S: f64 = 1e6;
+
+/// How the highest rate that passes is searched for: doubled from the first one until it fails, then halved in between.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// The first rate per channel that is tried, events per second.
+    pub from_per_s: f64,
+    /// It ends when the lowest rate that failed is so close to the highest that passed, relative to that.
+    pub precision: f64,
+    /// No higher rate is tried.
+    pub most_per_s: f64,
+    /// Shares of the capacity that was found, at which the technique is run behind the search.
+    pub then: Vec<f64>,
+}
+
+pub(super) fn search(root: &Table<'_>) -> Result<Option<Search>, Fault> {
+    let Some(table) = root.section("search")? else { return Ok(None) };
+    let search = Search {
+        from_per_s: table.required("from", rate, "\"1000/s\"")?,
+        precision: table.read("precision", per_cent)?.unwrap_or(PRECISION),
+        most_per_s: table.read("most", rate)?.unwrap_or(MOST_PER_S),
+        then: table.read("then", shares)?.unwrap_or_default(),
+    };
+    let at = table.span();
+    table.finish()?;
+    if search.from_per_s > 0.0 && search.from_per_s <= search.most_per_s && search.precision > 0.0 {
+        return Ok(Some(search));
+    }
+    Err(Fault::new(at, "a search that cannot find anything").help(
+        "from is above 0 and not above most, precision is above 0: from = \"1000/s\", precision = \"5%\"",
+    ))
+}
+
+/// Shares of the capacity: each has a trial, so none can be 0, and none stands there twice.
+fn shares(value: &Value<'_>) -> Result<Vec<f64>, Fault> {
+    let shares = list(per_cent)(value)?;
+    let twice = shares.iter().enumerate().any(|(i, share)| shares[..i].contains(share));
+    if twice || shares.contains(&0.0) {
+        return Err(Fault::new(
+            value.span(),
+            "shares of the capacity are above 0%, and each stands there once",
+        )
+        .help("write then = [\"50%\", \"100%\", \"150%\"]"));
+    }
+    Ok(shares)
 }

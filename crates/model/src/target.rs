@@ -9,7 +9,7 @@
 //! [[requires]]
 //! files = ["/usr/lib/nginx/modules/ngx_nchan_module.so"]   # the first that is there
 //! as = "module"                  # what placeholders call it: {module}
-//! install = "the Debian package libnginx-mod-nchan"
+//! install = "the Debian package libnginx-mod-nchan"       # {folder} is the file's own folder
 //! [start]                        # or address = "127.0.0.1:8080" above, for a server that is running already
 //! command = ["nginx", "-c", "{dir}/nginx.conf"]            # in the file's own folder; it stays in the foreground
 //! config = { "nginx.conf" = "nchan/nginx.conf" }           # made in {dir}, a fresh folder, out of templates
@@ -75,7 +75,7 @@ pub enum Server {
         /// Files that are made in `{dir}`, and their templates in the target's folder.
         config: BTreeMap<String, String>,
     },
-    /// It runs already, and nobody here can read what it costs.
+    /// It runs already, and what it costs cannot be read here.
     Running(SocketAddr),
 }
 

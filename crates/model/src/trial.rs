@@ -4,6 +4,7 @@
 //! standard output, and stores a [`TrialRecord`].
 
 mod capacity;
+mod disturbance;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,6 +19,9 @@ use crate::target::{Publish, Subscription};
 use crate::warning::Warning;
 
 pub use self::capacity::{Counted, KernelMemory, SearchStep, ServerRestart, SlowConsumerOutcome, Verdict};
+pub use self::disturbance::{
+    Disturbance, MOST_OTHER_WORK, MOST_SCHEDULING_DELAY_NS, MachineActivity, REPEATS,
+};
 
 /// The input of `pushbench load`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -497,7 +501,17 @@ pub struct TrialRecord {
     /// Offered rate ÷ the technique's own capacity, where the scenario asks for a share of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<f64>,
-    /// The file with the histograms, relative to the run's folder; none in a failed trial without any.
+    /// Which attempt, from 0: a disturbed trial is repeated, and all attempts stay.
+    #[serde(default)]
+    pub attempt: u32,
+    /// What the trial's cores did beside it; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineActivity>,
+    /// Why the trial is no evidence: the machine did something else. None in a trial that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disturbance: Option<Disturbance>,
+    /// The file with the histograms while the run lasts, relative to its folder, see [`results`](crate::results); none in a failed
+    /// trial without any.
     pub histograms: Option<String>,
 }
 

@@ -1,24 +1,27 @@
 //! What pushbench asks of the operating system: clocks, cores, signals, memory, context switches, sockets, open files.
 //!
 //! Knows nothing of the benchmark. The only crate with `unsafe`: the CPU clock of another process, the kernel's counters of a
-//! TCP connection, the size of a page and a private network have no safe wrapper.
+//! TCP connection, the size of a page, the usage of ended children and a private network have no safe wrapper.
 //!
 //! # Layout
 //!
 //! - `clock`: the clocks, and sleeping by them
 //! - `process`: what processes cost, their children, signals, cores and open files
+//! - `cores`: what cores did, and what part of it was ours
 //! - `memory`: memory of the kernel
 //! - `tcp`: one TCP connection
 //! - `network`: a private network, and its counters
 #![allow(unsafe_code)]
 
 mod clock;
+mod cores;
 mod memory;
 mod network;
 mod process;
 mod tcp;
 
 pub use clock::{now_ns, precise_timers, sleep_until_ns, timespec, unix_ms, watch};
+pub use cores::{CoreTimes, core_times, own_and_ended_cpu_ns};
 pub use memory::{KernelMemory, kernel_memory};
 pub use network::{NetworkCounters, enter_own_network, network_counters, network_is_silent_within};
 pub use process::{

@@ -6,18 +6,14 @@
 //!
 //! # Layout
 //!
-//! - [`client`]: the browser of each client
-//! - [`eligibility`]: which trials a browser can run
-//! - [`page_driver`]: the thread that drives the browser in a trial; `page_protocol`: its calls to the page, with their
-//!   arguments (`page_request`) and results (`page_result`); `page_clock`: the offset of the page's clock
+//! - [`client`]: the browser of each client, and which trials it can run
+//! - [`page_driver`]: the thread that drives the browser in a trial; `page`: its calls to the page; `page_result`: what the page
+//!   recorded; `page_clock`: the offset of the page's clock
 //! - [`probe`]: how WebSockets end in each client, and a browser's clock, limits, timers and request heads
 
 pub(crate) mod client;
-pub(crate) mod eligibility;
+mod page;
 mod page_clock;
 pub(crate) mod page_driver;
-mod page_error;
-mod page_protocol;
-mod page_request;
 mod page_result;
 pub(crate) mod probe;

@@ -57,13 +57,13 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Echo one TCP connection: the far end of the floor's ping
+    /// Echo one TCP connection: the far end of the socket ping
     #[command(hide = true)]
     SocketPingEcho(Cores),
     /// Compute until standard input ends: beside it, a server on the same core has half of it
     #[command(hide = true)]
     CpuContention(Cores),
-    /// Ping the echo at an address: the near end of the floor's ping
+    /// Ping the echo at an address: the near end of the socket ping
     #[command(hide = true)]
     SocketPing(SocketPing),
     /// Answer one exchange that was printed somewhere: the far end of a replay
@@ -113,8 +113,8 @@ pub(crate) struct Run {
     /// Shorter and fewer trials, as the table `quick` of each scenario says; about four minutes in all
     #[arg(long)]
     pub(crate) quick: bool,
-    /// The scenarios that look for limits: capacity, overload, connections; the expected time is said at the start. A report of
-    /// several runs is made by `pushbench report RUN_DIR RUN_DIR`
+    /// The scenarios that look for limits: capacity, overload, connections. The start of the run prints the expected time.
+    /// `pushbench report RUN_DIR RUN_DIR` makes a report of several runs
     #[arg(long, conflicts_with = "scenarios")]
     pub(crate) capacity: bool,
     /// A scenario's name, or the path of a file; may be repeated [default: the default set, or that of --capacity]
@@ -144,16 +144,19 @@ pub(crate) struct Run {
     /// Where run folders are kept [default: results, beside the folder of the scenarios]
     #[arg(long, value_name = "DIR")]
     pub(crate) results: Option<PathBuf>,
+    /// How often a trial is repeated during which the machine did something else [default: 2]
+    #[arg(long, value_name = "N")]
+    pub(crate) repeat_disturbed: Option<u32>,
     /// Leave a file for each trial in the run's folder, instead of packing them when the run has ended
     #[arg(long)]
     pub(crate) keep_trials: bool,
     /// Keep the results and leave REPORT.md as it is
     #[arg(long)]
     pub(crate) no_report: bool,
-    /// Where browsers take part, do not see beside the trials what they do (`pushbench browser-probe`)
+    /// Where browsers take part, leave out the browser probe that otherwise follows the trials (`pushbench browser-probe`)
     #[arg(long)]
     pub(crate) no_browser_probe: bool,
-    /// The program that is started as `PROGRAM serve …`, for tests of what a bad server leads to
+    /// The program that is started as `PROGRAM serve …`, for tests of servers that fail
     #[arg(long, value_name = "PATH", hide = true)]
     pub(crate) server_program: Option<PathBuf>,
 }

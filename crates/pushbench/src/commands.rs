@@ -1,9 +1,7 @@
 //! What each sub-command does.
 
-mod internal;
-mod load;
 mod output;
-mod report;
+mod processes;
 mod run;
 mod serve;
 mod verify;
@@ -38,24 +36,24 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(arguments) => return run::run(&arguments),
         Command::Demo(arguments) => demo(arguments.listen),
         Command::Serve(arguments) => return serve::serve(&arguments),
-        Command::Load => load::load(),
-        Command::LoadWorker => load::load_worker(),
-        Command::Report(arguments) => report::report(&arguments),
+        Command::Load => processes::load(),
+        Command::LoadWorker => processes::load_worker(),
+        Command::Report(arguments) => output::report(&arguments),
         Command::BrowserProbe(arguments) => return probe_browsers(&arguments),
         Command::Verify => return verify::verify(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "pushbench", &mut std::io::stdout());
             Ok(())
         }
-        Command::SocketPingEcho(arguments) => internal::socket_ping_echo(&arguments),
-        Command::CpuContention(cores) => internal::cpu_contention(&cores),
-        Command::SocketPing(arguments) => internal::socket_ping(&arguments),
-        Command::ReplayAnswer => internal::replay_answer(),
+        Command::SocketPingEcho(arguments) => processes::socket_ping_echo(&arguments),
+        Command::CpuContention(cores) => processes::cpu_contention(&cores),
+        Command::SocketPing(arguments) => processes::socket_ping(&arguments),
+        Command::ReplayAnswer => processes::replay_answer(),
         Command::SuperviseTarget(it) => {
             supervisor::supervise(&it.file, &it.technique, &it.dir, &it.cores.cores)
         }
         Command::ExecTarget(arguments) => return supervisor::exec(&arguments.command),
-        Command::ObservedTrial(arguments) => internal::observed_trial(&arguments),
+        Command::ObservedTrial(arguments) => processes::observed_trial(&arguments),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

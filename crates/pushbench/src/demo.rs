@@ -6,16 +6,13 @@
 //!
 //! # Layout
 //!
-//! - [`state`]: what all parts share, with the values of the controls
+//! - [`state`]: what all parts share: the values of the controls, and the lanes, each a technique's server
 //! - [`control_request`]: a control's request, checked
-//! - [`publisher`], [`pacer`]: the events, and when they are due
-//! - [`lane`], [`relay`]: a technique's server, and the relay between it and the page
-//! - [`site`], [`figures`]: the page's own origin, and the figures of all lanes
+//! - [`publisher`]: the events, and when they are due
+//! - [`relay`]: what lies between a lane's server and the page
+//! - [`site`]: the page's own origin, with the figures of all lanes
 
 mod control_request;
-mod figures;
-mod lane;
-mod pacer;
 mod publisher;
 mod relay;
 mod site;
@@ -30,10 +27,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::registry;
-use lane::Lane;
 use publisher::Publisher;
 use relay::Relay;
 use state::DemoState;
+use state::Lane;
 
 /// A demo that listens, and is not served yet.
 pub(crate) struct Demo {
@@ -74,7 +71,7 @@ impl Demo {
 
     /// The page's address.
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
-        self.listener.local_addr().context("find the own address")
+        self.listener.local_addr().context("find the address that this listens on")
     }
 
     /// Serves until `end`, then stops everything. Fails if a server fails meanwhile.

@@ -62,6 +62,9 @@ pub(crate) fn record(result: TrialResult) -> TrialRecord {
         observed: None,
         search: None,
         load: None,
+        attempt: 0,
+        machine: None,
+        disturbance: None,
         result,
         histograms: None,
     }

@@ -54,7 +54,7 @@ fn complain(error: &anyhow::Error) {
     let mut err = std::io::stderr().lock();
     for (i, cause) in error.chain().enumerate() {
         let label = if i == 0 { "error" } else { "caused by" };
-        // Without a standard error there is nobody left to tell.
+        // Without a standard error there is nowhere to report to.
         let _ = writeln!(err, "{label}: {cause}");
     }
 }

@@ -74,6 +74,8 @@ pub(crate) struct PlannedTrial {
     pub(crate) target: Option<String>,
     /// From 0.
     pub(crate) repetition: u32,
+    /// Trials of one block run close together; what was disturbed is repeated at its end.
+    pub(crate) block: u32,
     /// Decides send times and payloads; the same for all techniques, so that each meets the same events.
     pub(crate) seed: u64,
 }
@@ -81,8 +83,11 @@ pub(crate) struct PlannedTrial {
 /// Which of the trials that share a place in the plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Part {
-    /// The only one; or, at a place that is a search, the search as a whole.
-    Whole,
+    /// The only one, and those that repeat it since it was disturbed; or, at a place that is a search, the search as a whole.
+    Whole {
+        /// From 0.
+        attempt: u32,
+    },
     /// A step of a search.
     Step {
         /// Which rate, from 0.
@@ -127,10 +132,11 @@ impl Plan {
     /// repeated, in an order shuffled again for each repetition.
     pub(crate) fn new(scenarios: &[Scenario], choice: &Choice<'_>) -> Self {
         let mut rng = fastrand::Rng::with_seed(choice.seed);
-        let mut trials = Vec::new();
+        let mut trials: Vec<PlannedTrial> = Vec::new();
         for (index, scenario) in scenarios.iter().enumerate() {
             for repetition in 0..choice.repetitions.unwrap_or(most_repetitions(scenario)) {
-                let mut round = round(index, scenario, repetition, choice);
+                let block = trials.last().map_or(0, |last| last.block + 1);
+                let mut round = round(index, scenario, repetition, block, choice);
                 rng.shuffle(&mut round);
                 trials.append(&mut round);
             }
@@ -152,7 +158,7 @@ impl Plan {
                 scenario: &scenario.name,
                 point: scenario.points.get(planned.point)?,
                 planned,
-                part: Part::Whole,
+                part: Part::Whole { attempt: 0 },
             })
         })
     }
@@ -167,7 +173,13 @@ fn most_repetitions(scenario: &Scenario) -> u32 {
     scenario.points.iter().map(|point| point.repetitions).max().unwrap_or(0)
 }
 
-fn round(index: usize, scenario: &Scenario, repetition: u32, choice: &Choice<'_>) -> Vec<PlannedTrial> {
+fn round(
+    index: usize,
+    scenario: &Scenario,
+    repetition: u32,
+    block: u32,
+    choice: &Choice<'_>,
+) -> Vec<PlannedTrial> {
     let again = |point: &Point| choice.repetitions.unwrap_or(point.repetitions) > repetition;
     let mut round = Vec::new();
     for (point, of_point) in scenario.points.iter().enumerate().filter(|(_, point)| again(point)) {
@@ -175,7 +187,15 @@ fn round(index: usize, scenario: &Scenario, repetition: u32, choice: &Choice<'_>
         for Contestant { technique, target } in contestants(scenario, of_point, choice) {
             if cannot(technique, target, &of_point.settings).is_none() {
                 let (technique, target) = (technique.to_owned(), target.map(str::to_owned));
-                round.push(PlannedTrial { scenario: index, point, technique, target, repetition, seed });
+                round.push(PlannedTrial {
+                    scenario: index,
+                    point,
+                    technique,
+                    target,
+                    repetition,
+                    block,
+                    seed,
+                });
             }
         }
     }
@@ -286,7 +306,8 @@ impl Trial<'_> {
         let step = match self.part {
             Part::Step { step, attempt: 0 } => format!("-step{step:02}"),
             Part::Step { step, .. } => format!("-step{step:02}-again"),
-            Part::Whole | Part::Load(_) => String::new(),
+            Part::Whole { attempt: 0 } | Part::Load(_) => String::new(),
+            Part::Whole { attempt } => format!("-again{attempt}"),
         };
         format!("{:04}-{}{point}-{technique}{target}-r{repetition}{step}", self.index, self.scenario)
     }
@@ -338,7 +359,7 @@ impl Part {
         match (&record.search, record.load) {
             (Some(step), _) => Self::Step { step: step.step, attempt: step.attempt },
             (None, Some(share)) => Self::Load(share),
-            (None, None) => Self::Whole,
+            (None, None) => Self::Whole { attempt: record.attempt },
         }
     }
 }

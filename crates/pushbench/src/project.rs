@@ -1,5 +1,6 @@
 //! Where things are: scenarios, claims, publications and targets, built in or in local folders, and the results.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -72,37 +73,34 @@ impl Kind {
         folder.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?))).collect()
     }
 
-    /// The local folder that replaces the built-in files, if there is one.
+    /// The local folder, whose files override the built-in ones of the same name, if there is one.
     fn local(self) -> anyhow::Result<Option<PathBuf>> {
         let folder = root()?.join(self.folder());
         Ok(Some(folder).filter(|folder| folder.is_dir()))
     }
 
-    /// All definitions of this kind, by name: those of the local folder, else the built-in ones.
+    /// All definitions of this kind, by name: the built-in ones, and those of the local folder, which override them.
     ///
     /// # Errors
     ///
     /// When the folder or one of its files cannot be read.
     pub(crate) fn definitions(self) -> anyhow::Result<Vec<Definition>> {
-        let Some(folder) = self.local()? else {
-            let own = self.built_in().into_iter().filter(|(path, _)| path.ends_with(".toml"));
-            let built_in = |(path, text): (&str, &str)| Definition {
-                name: stem(Path::new(path)),
-                shown: format!("{}/{path} (built in)", self.folder()),
-                text: text.to_owned(),
-            };
-            return Ok(own.map(built_in).collect());
-        };
-        let reading = || format!("read the folder {}", folder.display());
-        let mut paths = Vec::new();
-        for entry in fs::read_dir(&folder).with_context(reading)? {
-            let path = entry.with_context(reading)?.path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                paths.push(path);
+        let mut all: BTreeMap<String, Definition> = BTreeMap::new();
+        for (path, text) in self.built_in().into_iter().filter(|(path, _)| path.ends_with(".toml")) {
+            let (name, shown) = (stem(Path::new(path)), format!("{}/{path} (built in)", self.folder()));
+            all.insert(name.clone(), Definition { name, shown, text: text.to_owned() });
+        }
+        if let Some(folder) = self.local()? {
+            let reading = || format!("read the folder {}", folder.display());
+            for entry in fs::read_dir(&folder).with_context(reading)? {
+                let path = entry.with_context(reading)?.path();
+                if path.extension().is_some_and(|extension| extension == "toml") {
+                    let definition = Definition::read(&path)?;
+                    all.insert(definition.name.clone(), definition);
+                }
             }
         }
-        paths.sort();
-        paths.iter().map(|path| Definition::read(path)).collect()
+        Ok(all.into_values().collect())
     }
 }
 
@@ -119,22 +117,22 @@ impl Definition {
     }
 }
 
-/// The file of a target that is named without a path; none where there is no such target. Built-in ones are written to the
+/// The file of a target that is named without a path: the local one, or else the built-in one. Built-in ones are written to the
 /// user's cache folder, since servers read their configuration from files.
 ///
 /// # Errors
 ///
 /// When that folder cannot be found or written.
 pub(crate) fn target_file(name: &str) -> anyhow::Result<Option<PathBuf>> {
-    let folder = match Kind::Target.local()? {
-        Some(folder) => folder,
-        None => written_targets()?,
-    };
-    let file = folder.join(format!("{name}.toml"));
-    Ok(Some(file).filter(|file| file.is_file()))
+    let name = format!("{name}.toml");
+    let local = Kind::Target.local()?.map(|folder| folder.join(&name)).filter(|file| file.is_file());
+    if local.is_some() || !TARGETS.iter().any(|(path, _)| *path == name) {
+        return Ok(local);
+    }
+    Ok(Some(written_targets()?.join(name)))
 }
 
-/// The user's own folder, so that nobody else can change what is started from it.
+/// The user's own folder, so that no other user can change what is started from it.
 fn written_targets() -> anyhow::Result<PathBuf> {
     let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = from("XDG_CACHE_HOME").or_else(|| from("HOME").map(|home| home.join(".cache")));
@@ -247,7 +245,7 @@ fn stem(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     use super::*;
     use crate::plan::{Choice, Plan};
@@ -289,6 +287,27 @@ mod tests {
             let minutes: u64 = said.unwrap_or_else(|| panic!("{}", scenario.name)).0.parse().unwrap();
             let seconds = each_s[&scenario.name];
             assert!((seconds + 30) / 60 == minutes, "{}: {seconds} s", scenario.name);
+        }
+    }
+
+    /// `build.rs` has a file that is new in one of these folders built in.
+    #[test]
+    fn the_built_in_files_are_those_of_the_folders() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for kind in [Kind::Scenario, Kind::Claim, Kind::Publication, Kind::Target] {
+            let folder = root.join(kind.folder());
+            let paths = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+            let on_disk: BTreeMap<String, String> = paths
+                .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+                .map(|path| (stem(&path), fs::read_to_string(&path).unwrap()))
+                .collect();
+            let built_in: BTreeMap<String, String> = kind
+                .built_in()
+                .into_iter()
+                .filter(|(path, _)| path.ends_with(".toml"))
+                .map(|(path, text)| (stem(Path::new(path)), text.to_owned()))
+                .collect();
+            assert!(!on_disk.is_empty() && built_in == on_disk, "{}: build again", folder.display());
         }
     }
 

@@ -14,18 +14,20 @@ use hdrhistogram::Histogram;
 use model::SCHEMA_VERSION;
 use model::manifest::{Manifest, Skipped};
 use model::settings::{Client, Uplink, UplinkTo};
-use model::trial::{Counts, Failure, Observed, Side, TrialOutcome, TrialRecord, TrialResult};
+use model::trial::{
+    Counts, Disturbance, Failure, MachineActivity, Observed, Side, TrialOutcome, TrialRecord, TrialResult,
+};
 
 use crate::browsers::client;
 use crate::browsers::probe::{self, ProbeResult};
-use crate::plan::{Plan, Trial};
+use crate::plan::{Part, Plan, Trial};
 use crate::registry;
 use crate::replay;
 use crate::runner::interrupt::Interrupt;
 use crate::runner::progress::Progress;
 use crate::store::histograms::{self, Tagged};
 use crate::store::{BrowserProbes, Store};
-use crate::supervisor::{self, TrialEnv, socket_ping};
+use crate::supervisor::{self, MachineWatch, TrialEnv, socket_ping};
 use earlier::Earlier;
 
 /// A run under way.
@@ -39,6 +41,8 @@ pub(crate) struct Runner<'a> {
     pub(crate) pings: u32,
     /// Whether browsers are result, where they take part.
     pub(crate) browser_probes: bool,
+    /// How often a disturbed trial is repeated.
+    pub(crate) repeats: u32,
 }
 
 /// A trial that has ended, before it is kept.
@@ -46,6 +50,8 @@ struct Measured {
     result: TrialResult,
     histograms: Tagged,
     observed: Option<Observed>,
+    machine: Option<MachineActivity>,
+    disturbance: Option<Disturbance>,
     started_unix_s: u64,
     took_ns: u64,
 }
@@ -89,10 +95,18 @@ impl Runner<'_> {
         self.measure_socket_ping().await?;
         self.replay_literature().await?;
         let mut earlier = Earlier::default();
-        for trial in plan.trials() {
-            match &trial.point.search {
-                Some(terms) => self.search(plan, &trial, terms, &mut earlier, progress).await?,
-                None => self.once(&trial, progress).await?,
+        let trials: Vec<_> = plan.trials().collect();
+        for block in trials.chunk_by(|a, b| a.planned.block == b.planned.block) {
+            for attempt in 0..=self.repeats {
+                for trial in block {
+                    match &trial.point.search {
+                        None => self.once(trial, attempt, progress).await?,
+                        Some(terms) if attempt == 0 => {
+                            self.search(plan, trial, terms, &mut earlier, progress).await?;
+                        }
+                        Some(_) => {}
+                    }
+                }
             }
         }
         self.browser_probe(plan, progress).await?;
@@ -115,23 +129,40 @@ impl Runner<'_> {
         browser_probes.keep(&result).context("keep the browser probe")
     }
 
-    /// A trial whose rate the scenario gives.
-    async fn once(&mut self, trial: &Trial<'_>, progress: &mut Progress) -> anyhow::Result<()> {
-        if self.store.record_of(trial)?.is_some() {
+    /// A trial whose rate the scenario gives, if its next attempt is this one.
+    async fn once(&mut self, trial: &Trial<'_>, attempt: u32, progress: &mut Progress) -> anyhow::Result<()> {
+        let is_known = attempt == 0 && self.store.record_of(trial)?.is_some();
+        if is_known {
             progress.already_there();
+        }
+        if self.store.next_attempt(trial, self.repeats) != Some(attempt) {
             return Ok(());
         }
-        progress.begin(trial);
-        let measured = self.measure(trial, progress).await;
-        self.keep(trial, measured.record(trial), &measured.histograms)?;
-        progress.end(trial, &measured.result, measured.delivery(), measured.took_ns);
+        let trial = Trial { part: Part::Whole { attempt }, ..*trial };
+        progress.begin(&trial);
+        let measured = self.measure(&trial, progress).await;
+        self.keep(&trial, TrialRecord { attempt, ..measured.record(&trial) }, &measured.histograms)?;
+        if let Some(disturbance) = &measured.disturbance {
+            let is_repeated = attempt < self.repeats;
+            let next = if is_repeated { "; it is repeated at the end of its block" } else { "" };
+            progress.note(&format!("disturbed: {}: {}{next}", trial.title(), disturbance.show()));
+            // A run that is killed before the repeat must not look whole.
+            self.manifest.planned_trials += u32::from(is_repeated);
+            self.store.write_manifest(self.manifest)?;
+        }
+        match attempt {
+            0 => progress.end(&trial, &measured.result, measured.delivery(), measured.took_ns),
+            _ => progress.load(&trial, &measured.result, measured.delivery()),
+        }
         Ok(())
     }
 
     async fn measure(&self, trial: &Trial<'_>, progress: &Progress) -> Measured {
         let started_unix_s = unix_s();
         let started = Instant::now();
+        let watch = MachineWatch::start(&self.env.pinning, &trial.point.settings);
         let ran = supervisor::run(self.env, trial).await;
+        let machine = watch.and_then(|watch| watch.finish());
         let took_ns = started.elapsed().as_nanos() as u64;
         let (result, histograms, observed) = match ran {
             Ok(ran) => {
@@ -143,7 +174,10 @@ impl Runner<'_> {
             }
             Err(failure) => (TrialResult::Failed(failure), Tagged::new(), None),
         };
-        Measured { result, histograms, observed, started_unix_s, took_ns }
+        let times_count = trial.point.settings.counted.is_none();
+        let instrument = result.outcome().map(|outcome| &outcome.instrument).filter(|_| times_count);
+        let disturbance = instrument.and_then(|instrument| Disturbance::of(machine.as_ref(), instrument));
+        Measured { result, histograms, observed, machine, disturbance, started_unix_s, took_ns }
     }
 
     fn keep(&mut self, trial: &Trial<'_>, record: TrialRecord, histograms: &Tagged) -> anyhow::Result<()> {
@@ -189,6 +223,9 @@ impl Measured {
             observed: self.observed,
             search: None,
             load: None,
+            attempt: 0,
+            machine: self.machine,
+            disturbance: self.disturbance,
             result: self.result.clone(),
             histograms: None,
         }

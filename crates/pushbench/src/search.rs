@@ -7,15 +7,16 @@
 //! the way up like one that failed; what is found then is a lower bound. A later repetition begins a little below what an
 //! earlier one found, and goes up by shorter strides.
 
-mod verdict;
+#[cfg(test)]
+mod tests;
 
 use std::f64::consts::SQRT_2;
 
 use model::quantity::show_rate;
 use model::scenario::Search;
-use model::trial::{SearchStep, Verdict};
-
-pub(crate) use verdict::Judge;
+use model::settings::Settings;
+use model::trial::{Instrument, SearchStep, Side, TrialOutcome, TrialResult, Verdict};
+use model::warning::Warning;
 
 /// Trials at a rate that does not pass.
 const ATTEMPTS: usize = 2;
@@ -248,5 +249,84 @@ fn halvings(terms: &Search, stride: f64) -> f64 {
     (stride.ln() / terms.precision.ln_1p()).log2().ceil().max(0.0)
 }
 
-#[cfg(test)]
-mod tests;
+/// The publisher may come so late at p99, of the bound; later, if what it adds to the latency decides nothing.
+const LAG: f64 = 0.25;
+
+/// Judges the trials of a search.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Judge {
+    /// The p99 delivery latency at most.
+    pub(crate) bound_ns: u64,
+}
+
+impl Judge {
+    /// For a search's settings; without a bound nothing but completeness counts.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self { bound_ns: settings.bound.as_ref().map_or(u64::MAX, |bound| bound.p99_ns) }
+    }
+
+    /// What is complete and in time has passed, however busy anybody was. Of anything else the server is only blamed when the
+    /// load generator kept up.
+    pub(crate) fn verdict(&self, result: &TrialResult) -> Verdict {
+        let (outcome, fault) = match result {
+            TrialResult::Failed(failure) => {
+                let why = failure.reason.clone();
+                return match failure.side {
+                    Side::Server => Verdict::Failed { why },
+                    Side::Load | Side::Supervisor => Verdict::NotJudged { why },
+                };
+            }
+            TrialResult::Incomplete(outcome) => (outcome, Some(missing(outcome))),
+            TrialResult::Complete(outcome) => (outcome, self.late(outcome)),
+        };
+        if outcome.counts.expected == 0 {
+            return Verdict::NotJudged { why: "nothing was due in the window".to_owned() };
+        }
+        let Some(fault) = fault else { return Verdict::Passed };
+        match self.overstrained(outcome) {
+            Some(why) => Verdict::NotJudged { why },
+            None => Verdict::Failed { why: fault },
+        }
+    }
+
+    fn late(&self, outcome: &TrialOutcome) -> Option<String> {
+        let Some(delivery) = &outcome.delivery else { return Some("nothing was delivered".to_owned()) };
+        let is_late = delivery.p99_ns > self.bound_ns;
+        is_late.then(|| format!("p99 of {} over the bound of {}", ms(delivery.p99_ns), ms(self.bound_ns)))
+    }
+
+    /// How it showed that the load generator did not keep up. Where it was so busy that its own queueing is part of the latency,
+    /// that is so however busy the server was.
+    fn overstrained(&self, outcome: &TrialOutcome) -> Option<String> {
+        let Instrument { schedule_lag, .. } = &outcome.instrument;
+        let lag_ns = schedule_lag.as_ref().map_or(0, |lag| lag.p99_ns);
+        if lag_ns as f64 > LAG * self.bound_ns as f64 && self.hangs_on(lag_ns, outcome) {
+            return Some(format!("the publisher came {} late at p99", ms(lag_ns)));
+        }
+        outcome.warnings.iter().find_map(|warning| match warning {
+            Warning::LoadGeneratorBusy { busy } => {
+                Some(format!("the load generator was busy {:.0} % of the time", busy * 100.0))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether p99 would be within the bound without the publisher's lag, which is part of it.
+    fn hangs_on(&self, lag_ns: u64, outcome: &TrialOutcome) -> bool {
+        let p99_ns =
+            outcome.delivery.as_ref().filter(|_| outcome.counts.lost == 0).map(|delivery| delivery.p99_ns);
+        lag_ns > self.bound_ns || p99_ns.is_some_and(|p99_ns| p99_ns.saturating_sub(lag_ns) <= self.bound_ns)
+    }
+}
+
+fn missing(outcome: &TrialOutcome) -> String {
+    let counts = &outcome.counts;
+    match counts.lost {
+        0 => "messages missing at the application".to_owned(),
+        missing => format!("{missing} of {} missing", counts.expected),
+    }
+}
+
+fn ms(ns: u64) -> String {
+    format!("{:.1} ms", ns as f64 / 1e6)
+}

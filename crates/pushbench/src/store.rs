@@ -125,7 +125,16 @@ impl Store {
         Ok(Some(record))
     }
 
-    /// Whether nothing is left to run at this place of the plan.
+    /// The next attempt at a trial, from 0: the first, or one more where the last was disturbed and may be repeated.
+    pub(crate) fn next_attempt(&self, trial: &Trial<'_>, repeats: u32) -> Option<u32> {
+        let attempts = self.records.iter().filter(|record| record.index as usize == trial.index);
+        match attempts.max_by_key(|record| record.attempt) {
+            None => Some(0),
+            Some(last) => (last.disturbance.is_some() && last.attempt < repeats).then_some(last.attempt + 1),
+        }
+    }
+
+    /// Whether nothing is left to run at this place of the plan, but for repeats of what was disturbed.
     pub(crate) fn is_done(&self, trial: &Trial<'_>) -> bool {
         let Some(terms) = &trial.point.search else {
             return self.records.iter().any(|record| trial.has(record));
@@ -191,7 +200,7 @@ impl Store {
     ///
     /// When a log cannot be read or a file cannot be written; the loose files are then still there.
     pub(crate) fn pack(&mut self) -> anyhow::Result<()> {
-        self.records.sort_by_key(|record| (record.index, record.started_unix_s));
+        self.records.sort_by_key(|record| (record.index, record.attempt, record.started_unix_s));
         let mut log =
             String::from("#[pushbench: nanoseconds of CLOCK_MONOTONIC; tag: <trial>/<histogram>]\n");
         let pings = Some(SOCKET_PING.to_owned()).filter(|name| self.dir.join(name).exists());
@@ -268,4 +277,39 @@ fn file_part(host: &str) -> String {
         .take(40)
         .collect();
     if part.is_empty() { "host".to_owned() } else { part }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::scenario::{Extent, Scenario};
+    use model::trial::{Disturbance, Failure, Side, TrialResult};
+
+    use super::*;
+    use crate::fixture;
+    use crate::plan::Choice;
+
+    #[test]
+    fn a_disturbed_trial_is_repeated_until_it_is_not_or_was_repeated_often_enough() {
+        let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\nrepetitions = 1\n";
+        let scenario = Scenario::parse(text, "x.toml", "x", &["a"], Extent::Full).unwrap();
+        let choice = Choice { techniques: &["a"], targets: &[], repetitions: None, seed: 7 };
+        let plan = Plan::new(&[scenario], &choice);
+        let trial = plan.trials().next().unwrap();
+        let mut store = Store { dir: PathBuf::new(), records: Vec::new() };
+        assert_eq!(store.next_attempt(&trial, 2), Some(0));
+        for (is_disturbed, next) in [(true, Some(1)), (false, None), (true, Some(2)), (true, None)] {
+            let failed = TrialResult::Failed(Failure { side: Side::Load, reason: "a test".to_owned() });
+            let attempt = match next {
+                Some(next) => next - 1,
+                None if is_disturbed => 2,
+                None => 1,
+            };
+            let disturbance = is_disturbed.then_some(Disturbance::OtherWork { share: 0.5 });
+            store.records.retain(|record| record.attempt < attempt);
+            store.records.push(TrialRecord { attempt, disturbance, ..fixture::record(failed) });
+            assert_eq!(store.next_attempt(&trial, 2), next, "attempt {attempt}");
+            assert!(store.is_done(&trial));
+        }
+        assert_eq!(store.next_attempt(&trial, 1), None);
+    }
 }

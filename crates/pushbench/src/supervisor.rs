@@ -8,6 +8,7 @@
 
 pub(crate) mod counters;
 mod cpu_contention;
+mod machine;
 pub(crate) mod namespace;
 mod preflight;
 pub(crate) mod process;
@@ -23,6 +24,7 @@ use model::trial::Failure;
 
 use crate::plan::Trial;
 
+pub(crate) use machine::MachineWatch;
 pub(crate) use trial_env::{TrialEnv, TrialRun};
 
 /// Runs one trial in the way that its settings ask for. When the returned future is dropped, all its processes end.

@@ -1,17 +1,240 @@
-//! Servers of other projects: read, selected for a run, started and ended.
+//! Servers of other projects, as their files describe them: what each needs, and what it prints as its version. They are selected for a run,
+//! started and ended.
 //!
 //! Each target runs below a process of its own, the [`supervisor`]. That makes the target's configuration, starts it on the
 //! server's cores, waits until it is ready, prints the same ready line as pushbench's own servers, and ends all processes of
 //! the target when its standard input ends. This holds whichever of the processes is killed first.
 //!
-//! - [`target_server`]: a target's file, what it needs, and its version
 //! - [`selection`]: which targets take part in a run, and in which settings
-//! - [`launch`]: its command and configuration, and whether it is ready
-//! - [`supervisor`]: the process that runs a target, and the end of all processes below it
+//! - [`supervisor`]: the process that runs a target: its command and configuration, whether it is ready, and the end of all processes below it
 
-mod launch;
 pub(crate) mod selection;
 pub(crate) mod supervisor;
-mod target_server;
 
-pub(crate) use target_server::{TargetServer, on_path};
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use model::manifest::TargetInfo;
+use model::target::{Needed, Server, Target};
+use model::trial::TargetSpec;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::project::{self, Definition, Kind};
+use crate::registry;
+
+/// What placeholders stand for, without their braces.
+pub(super) type Placeholders = BTreeMap<String, String>;
+
+/// What a target's command for its version may take.
+const VERSION_LIMIT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(10);
+const LONGEST_VERSION_BYTES: u64 = 4_096;
+const LONGEST_VERSION_CHARS: usize = 200;
+
+/// A server of another project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TargetServer {
+    /// Its file's content.
+    pub(crate) target: Target,
+    /// The file.
+    pub(crate) file: PathBuf,
+}
+
+impl TargetServer {
+    /// Reads the target that is called `name`, or whose file that is.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or its file cannot be read or understood.
+    pub(crate) fn named(name: &str) -> anyhow::Result<Self> {
+        if name.contains('/') || name.ends_with(".toml") {
+            return Self::read(Path::new(name));
+        }
+        let Some(file) = project::target_file(name)? else {
+            let all = Kind::Target.definitions()?;
+            let names: Vec<_> = all.iter().map(|definition| definition.name.as_str()).collect();
+            bail!("there is no target {name}; there are: {} (or give the path of a file)", names.join(", "));
+        };
+        Self::read(&file)
+    }
+
+    /// Reads a target's file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or understood.
+    pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
+        let shown = file.display().to_string();
+        let Definition { name, text, .. } = Definition::read(file)?;
+        let target = Target::parse(&text, &shown, &name, &techniques())?;
+        Ok(Self { target, file: file.to_owned() })
+    }
+
+    /// The folder that its paths are relative to.
+    pub(crate) fn folder(&self) -> &Path {
+        match self.file.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    /// Whether pushbench starts it, so that its processes can be measured.
+    pub(crate) fn is_started(&self) -> bool {
+        matches!(self.target.server, Server::Started { .. })
+    }
+
+    /// What the load generator of a trial with this technique and seed needs; none for a technique that it lacks. A server
+    /// that keeps running remembers the channels of earlier trials, so each trial has channels of its own there.
+    pub(crate) fn spec(&self, technique: &str, seed: u64) -> Option<TargetSpec> {
+        let mut subscription = self.target.techniques.get(technique)?.clone();
+        let mut publish = self.target.publish.clone();
+        if !self.is_started() && subscription.path.contains("{channel}") {
+            let own = format!("{seed:x}-{:x}-{{channel}}", os::now_ns());
+            publish.path = publish.path.replace("{channel}", &own);
+            subscription.path = subscription.path.replace("{channel}", &own);
+        }
+        Some(TargetSpec { publish, subscription })
+    }
+
+    /// As the manifest stores it. Runs its command for the version.
+    pub(crate) fn info(&self) -> TargetInfo {
+        let Target { name, label, about, publish, techniques, text, .. } = &self.target;
+        TargetInfo {
+            name: name.clone(),
+            label: label.clone(),
+            about: about.clone(),
+            version: self.version(),
+            publish: format!("{} {}", publish.method, publish.path),
+            techniques: techniques.keys().cloned().collect(),
+            text: text.clone(),
+        }
+    }
+
+    /// The first line of what its command writes, to standard output or else to standard error; none when it has
+    /// no such command, or writes nothing in time.
+    fn version(&self) -> Option<String> {
+        let (program, arguments) = self.target.version.as_ref()?.split_first()?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .current_dir(self.folder())
+            .env("PATH", search_path())
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let deadline = Instant::now() + VERSION_LIMIT;
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(POLL);
+        }
+        // All that it started ends with it, since these processes may hold its outputs open.
+        let _ = Pid::from_raw(child.id().cast_signed()).map(|group| kill_process_group(group, Signal::KILL));
+        let _ = child.wait();
+        let outputs = (child.stdout.take()?, child.stderr.take()?);
+        first_line(outputs.0).or_else(|| first_line(outputs.1))
+    }
+
+    /// Where the files are that the target asks for by a placeholder.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is missing, and what installs it, as a sentence.
+    pub(super) fn required_files(&self) -> Result<Placeholders, String> {
+        let mut placeholders = Placeholders::new();
+        for requirement in &self.target.requires {
+            // A built-in target's folder is not that of a checkout.
+            let install = requirement.install.replace("{folder}", &self.folder().display().to_string());
+            let missing = |what: &str| format!("{what} is missing; install {install}");
+            match &requirement.what {
+                Needed::Program(program) if on_path(program).is_none() => return Err(missing(program)),
+                Needed::Program(_) => {}
+                Needed::File { places: candidates, placeholder } => {
+                    let found =
+                        candidates.iter().map(|place| self.folder().join(place)).find(|path| path.exists());
+                    let found = found.ok_or_else(|| missing(&candidates[0]))?;
+                    if let Some(placeholder) = placeholder {
+                        placeholders.insert(placeholder.clone(), found.display().to_string());
+                    }
+                }
+            }
+        }
+        Ok(placeholders)
+    }
+}
+
+/// The techniques by which subscribers can reach a web server.
+fn techniques() -> Vec<&'static str> {
+    registry::TECHNIQUES
+        .iter()
+        .filter(|technique| !technique.baseline)
+        .map(|technique| technique.slug)
+        .collect()
+}
+
+fn first_line(output: impl std::io::Read) -> Option<String> {
+    let mut bytes = Vec::new();
+    output.take(LONGEST_VERSION_BYTES).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let line = text.lines().next()?.trim();
+    (!line.is_empty()).then(|| line.chars().take(LONGEST_VERSION_CHARS).collect())
+}
+
+/// Folders of servers that an ordinary user's `PATH` lacks.
+const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
+
+/// The `PATH` by which a target's programs are found.
+pub(super) fn search_path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(SYSTEM_FOLDERS.map(PathBuf::from));
+    // A folder whose name contains a colon could not have been in it.
+    env::join_paths(folders).unwrap_or(path.clone())
+}
+
+/// The program of this name in that `PATH`.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    env::split_paths(&search_path()).map(|folder| folder.join(program)).find(|file| is_program(file))
+}
+
+fn is_program(file: &Path) -> bool {
+    rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok() && file.is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_of_the_project_can_be_read() {
+        let names: Vec<_> =
+            Kind::Target.definitions().unwrap().into_iter().map(|definition| definition.name).collect();
+        assert_eq!(names, ["nchan", "socketio-node", "ws-node"]);
+        for name in names {
+            let server = TargetServer::named(&name).unwrap_or_else(|error| panic!("{error:#}"));
+            assert_eq!(server.target.name, name);
+        }
+    }
+
+    #[test]
+    fn what_installs_a_requirement_names_the_targets_own_folder() {
+        let text = "label = \"A\"\nabout = \"b\"\naddress = \"127.0.0.1:9\"\n[[requires]]\nfiles = [\"no/such\"]\n\
+            install = \"it: npm ci --prefix {folder}/node\"\n[publish]\npath = \"/p\"\n[techniques.websocket]\npath = \"/w\"\n";
+        let target = Target::parse(text, "a.toml", "a", &techniques()).unwrap();
+        let server = TargetServer { target, file: PathBuf::from("/cache/targets/a.toml") };
+        let missing = server.required_files().unwrap_err();
+        assert_eq!(missing, "no/such is missing; install it: npm ci --prefix /cache/targets/node");
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        let error = TargetServer::named("ngchan").unwrap_err().to_string();
+        assert!(error.starts_with("there is no target ngchan; there are: nchan, "), "{error}");
+    }
+}

@@ -8,11 +8,17 @@
 //! Events come behind the CONNECT by which a client learns that it has joined. The library writes that, so what it
 //! writes is looked at.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use protocol::engine_io::SEPARATOR;
 use protocol::socket_io::DISMISSED;
+use protocol::websocket;
 use server_kit::{Lagged, Subscription};
 use socketioxide::TransportType;
 use socketioxide::socket::Socket;
@@ -21,6 +27,8 @@ use socketioxide::socket::Socket;
 pub(crate) const RUN_BYTES: usize = 64 * 1024;
 /// A CONNECT of the main namespace, that says yes.
 const CONNECT: &[u8] = b"40{";
+/// The packet by which a poll is let go when its session goes over to a WebSocket: events go there from then on.
+const NOOP: &[u8] = b"6";
 
 /// A place in a channel, and the events that are there already.
 pub(crate) struct Place {
@@ -159,4 +167,74 @@ pub(crate) fn dismiss(socket: Arc<Socket>, reason: &impl ToString) {
     // If its buffer is full, it has not taken anything for long; nor does it now.
     let _ = socket.emit(DISMISSED, &reason.to_string());
     let _ = socket.disconnect();
+}
+
+/// The answer to a poll, by what comes first: the library's answer, with the events that are there, or events alone. Where these come first, the
+/// library is not asked any longer, which loses nothing: while it waits, it has taken nothing.
+pub(crate) async fn poll_answer(
+    library: impl Future<Output = Response<Bytes>>,
+    injector: Option<&EventInjector>,
+) -> Response<Bytes> {
+    let mut library = pin!(library);
+    let Some(injector) = injector else { return library.await };
+    poll_fn(|cx| {
+        let mut events = BytesMut::new();
+        let mut answered = library.as_mut().poll(cx);
+        if answered.is_pending() {
+            add_events(&mut events, injector, cx);
+            if events.is_empty() {
+                return Poll::Pending;
+            }
+            // Another thread may just have let the client join: the library's word for it goes before the events.
+            answered = library.as_mut().poll(cx);
+        }
+        Poll::Ready(match answered {
+            Poll::Ready(answer) => {
+                injector.note(answer.body().split(|&byte| byte == SEPARATOR));
+                if is_followed(&answer) {
+                    add_events(&mut events, injector, cx);
+                }
+                with_events(answer, &events)
+            }
+            Poll::Pending => packets(events.freeze()),
+        })
+    })
+    .await
+}
+
+/// The answer that brings these packets.
+pub(crate) fn packets(body: Bytes) -> Response<Bytes> {
+    let mut answer = Response::new(body);
+    let text = HeaderValue::from_static("text/plain; charset=UTF-8");
+    answer.headers_mut().insert(CONTENT_TYPE, text);
+    answer
+}
+
+/// Whether the session goes on being polled.
+fn is_followed(answer: &Response<Bytes>) -> bool {
+    answer.status() == StatusCode::OK && !answer.body().is_empty() && answer.body() != NOOP
+}
+
+/// Appends the events that are there, as packets.
+fn add_events(body: &mut BytesMut, injector: &EventInjector, cx: &Context<'_>) {
+    while body.len() < RUN_BYTES
+        && let Poll::Ready(frames) = injector.poll_frames(TransportType::Polling, RUN_BYTES - body.len(), cx)
+    {
+        body.reserve(frames.len());
+        for packet in websocket::messages(&frames) {
+            if !body.is_empty() {
+                body.put_u8(SEPARATOR);
+            }
+            body.put_slice(packet);
+        }
+    }
+}
+
+fn with_events(answer: Response<Bytes>, events: &[u8]) -> Response<Bytes> {
+    match answer.status() {
+        StatusCode::OK if !events.is_empty() => {
+            packets([answer.body(), &[SEPARATOR][..], events].concat().into())
+        }
+        _ => answer,
+    }
 }

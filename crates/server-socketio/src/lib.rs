@@ -33,7 +33,7 @@
 //!
 //! Where this is the library's answer and not the protocol documents', or the reference's: its close frames have no code
 //! (the reference's WebSocket sends 1009 and 1007), a half-done upgrade ends its session (the reference goes on polling),
-//! and of a body, the packets before a bad one are taken. Its first ping at once is held back (`handshake_workaround`).
+//! and of a body, the packets before a bad one are taken. Its first ping at once is held back (`library`).
 //!
 //! # Events
 //!
@@ -47,64 +47,44 @@
 //! # Cost
 //!
 //! By WebSocket, an event costs what it does there, and the library's wake-up of its reader. A poll costs the library's
-//! look for packets of its own, in which there are mostly none, and does not pass through hyper (`fast_path`).
+//! look for packets of its own, in which there are mostly none, and does not pass through hyper (`engine`).
 //!
-//! To hold back the library's first ping, a session's start costs a poll and a post within this process (`handshake_workaround`); on
+//! To hold back the library's first ping, a session's start costs a poll and a post within this process (`library`); on
 //! WebSocket alone, another poll and an upgrade.
 //!
 //! # Layout
 //!
-//! - `engine`: Engine.IO as an endpoint of our HTTP servers
-//! - `fast_path`: polls without hyper
-//! - `handshake_workaround`: how a session begins
-//! - `library`: what is needed of the library's services
+//! - `engine`: Engine.IO as an endpoint of our HTTP servers, with hyper and without
+//! - `library`: what is needed of the library's services, and how a session begins
 //! - `subscriber`: who has joined, and its messages
-//! - `event_injector`: its events, past the library
-//! - `polled`, `spliced_stream`: a poll's answer, and a WebSocket's stream under the library
-//! - `session`: the sessions that there are
-//! - `upgrade`: polls that come while their session goes over to WebSocket
-//! - `event`: what is JSON, and how the library is given it
+//! - `event_injector`: its events, past the library, into a poll's answer
+//! - `spliced_stream`: or into a WebSocket's stream under the library
+//! - `session`: the sessions that there are, and polls that come while one goes over to WebSocket
 //! - [`protocol_tests`]: what the official protocol test suites expect
 
 mod engine;
-mod event;
 mod event_injector;
-mod fast_path;
-mod handshake_workaround;
 mod library;
-mod polled;
 pub mod protocol_tests;
 mod session;
 mod spliced_stream;
 mod subscriber;
-mod upgrade;
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use engineioxide::service::NotFoundService;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::{Request, Response};
 use protocol::socket_io::{BEFORE_MESSAGE, BEHIND_MESSAGE};
 use protocol::websocket::{self, Kind};
-use server_kit::http::{
-    self, Connection, Endpoint, FastPath, Head, Next, Peer, PlainRequest, Reach, Rejection,
-};
 use server_kit::settings::Limits;
-use server_kit::{Hub, Settings, Stop, Stopper, lifetime};
+use server_kit::{Hub, Settings, Stop, Stopper, http, lifetime};
 use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
 use tokio::net::TcpListener;
 
 use engine::Engine;
-use fast_path::PollKind;
-use handshake_workaround::Host;
-use session::Sessions;
 use subscriber::Join;
-use upgrade::Upgrades;
 
 /// What the WebSocket server's connections read into, too.
 const READ_BUFFER: usize = 4 * 1024;
@@ -132,22 +112,14 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let (library, io) = library(&settings);
-    hub.admit_only(event::is_json);
+    hub.admit_only(subscriber::is_json);
     io.ns("/", Join { hub: hub.clone() });
     let (closer, closed) = lifetime::channel();
     let limits = &settings.limits;
-    let sessions = Sessions::new(limits.connections);
-    let host = Arc::new(Host { library, path: protocol::paths::SOCKETIO, sessions });
-    let engine = Engine {
-        host: host.clone(),
-        upgrades: Upgrades::default(),
-        hub: hub.clone(),
-        idle: limits.idle,
-        max_payload: max_payload(limits),
-        closed,
-    };
-    let main = Main { engine, head: fast_path::head(), stop: stop.clone() };
-    let serving = http::serve_fast(listener, hub, &settings, stop.clone(), main);
+    let (path, stops) = (protocol::paths::SOCKETIO, (&stop, &closed));
+    let engine = Engine::new(library, path, max_payload(limits), &hub, limits, stops);
+    let host = engine.host.clone();
+    let serving = http::serve_fast(listener, hub, &settings, stop.clone(), engine);
     tokio::select! {
         served = closing(serving, &stop, &io, closer) => served,
         // Otherwise its next ping ends it.
@@ -193,37 +165,4 @@ fn library(settings: &Settings) -> (SocketIoService<NotFoundService>, SocketIo) 
 /// A body holds the longest message at least.
 fn max_payload(limits: &Limits) -> usize {
     limits.message_bytes + FRAMING
-}
-
-struct Main {
-    engine: Engine<SocketIoService<NotFoundService>>,
-    /// Of a poll's answer.
-    head: Head,
-    stop: Stop,
-}
-
-impl Endpoint for Main {
-    const PATH: &'static str = protocol::paths::SOCKETIO;
-    const REACH: Reach = Reach::Below;
-    type Body = Full<Bytes>;
-
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        connection: &Connection,
-    ) -> Result<Response<Self::Body>, Rejection> {
-        self.engine.answer(request, connection).await
-    }
-}
-
-impl FastPath for Main {
-    type Parsed = PollKind;
-
-    fn parse(&self, plain: &PlainRequest<'_>) -> Option<PollKind> {
-        fast_path::parse(&self.engine, plain)
-    }
-
-    async fn respond(&self, parsed: PollKind, peer: &mut Peer) -> io::Result<Next> {
-        fast_path::respond(&self.engine, &self.head, parsed, &self.stop, peer).await
-    }
 }

@@ -1,15 +1,22 @@
-//! What server and library share of an Engine.IO session: the events of who has joined by it, and whether anybody still
-//! polls it.
+//! What server and library share of an Engine.IO session: the events of a client that has joined by it, whether it is still
+//! polled, and whether it is being upgraded to a WebSocket.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
+use server_kit::{Stop, Stopper, lifetime};
 use socketioxide::socket::Sid;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
 
 use crate::event_injector::EventInjector;
+
+/// As long as the reference holds a poll during an upgrade (`engine.io` 6.6.12, `lib/socket.ts`).
+const LONGEST_HOLD: Duration = Duration::from_millis(100);
+/// What the library may take from its answer to the probe to a packet that has come already.
+const MOMENT: Duration = Duration::from_millis(5);
 
 /// One Engine.IO session. Clones share it.
 #[derive(Clone, Default)]
@@ -21,6 +28,8 @@ struct Shared {
     attended: AtomicUsize,
     silent: AtomicBool,
     listed: OnceLock<Listed>,
+    /// Of an upgrade that is under way, or over: resolves once the probe is answered.
+    probe: Mutex<Option<Stop>>,
     /// Of those that [`Sessions`] has.
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -30,12 +39,7 @@ impl Session {
     pub(crate) fn injector(&self) -> &EventInjector {
         &self.0.injector
     }
-}
 
-/// A poll that is held, or the session's WebSocket, until it is dropped.
-pub(crate) struct Attendance(Session);
-
-impl Session {
     pub(crate) fn attend(&self) -> Attendance {
         self.0.attended.fetch_add(1, Ordering::AcqRel);
         Attendance(self.clone())
@@ -45,13 +49,51 @@ impl Session {
     fn is_silent(&self) -> bool {
         self.0.attended.load(Ordering::Acquire) == 0 && self.0.silent.swap(true, Ordering::AcqRel)
     }
+
+    /// Notes that the session is upgraded, until the first half is dropped. The probe is answered once the other half says
+    /// so. None if it was noted before.
+    pub(crate) fn begin_upgrade(&self) -> Option<(Upgrade, Stopper)> {
+        let mut probe = lock(&self.0.probe);
+        if probe.is_some() {
+            return None;
+        }
+        let (answered, answer) = lifetime::channel();
+        *probe = Some(answer);
+        Some((Upgrade(self.clone()), answered))
+    }
+
+    /// Holds a poll for a moment if the session is being upgraded.
+    ///
+    /// The library answers it at once that there is nothing, and the client asks again. By the reference, it may be held
+    /// for 100 ms, and a client that has said all that it takes to upgrade finds its polls rejected. What was said before
+    /// the poll is read by another task, which may not have come so far.
+    pub(crate) async fn hold_poll(&self) {
+        let probe = lock(&self.0.probe).clone();
+        if let Some(probe) = probe
+            && timeout(LONGEST_HOLD, probe.requested()).await.is_ok()
+        {
+            sleep(MOMENT).await;
+        }
+    }
 }
+
+/// A poll that is held, or the session's WebSocket, until it is dropped.
+pub(crate) struct Attendance(Session);
 
 impl Drop for Attendance {
     fn drop(&mut self) {
         let shared = &self.0.0;
         shared.silent.store(false, Ordering::Release);
         shared.attended.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// An upgrade, and the session on its stream, until this is dropped.
+pub(crate) struct Upgrade(Session);
+
+impl Drop for Upgrade {
+    fn drop(&mut self) {
+        *lock(&self.0.0.probe) = None;
     }
 }
 
@@ -103,42 +145,6 @@ impl Sessions {
 impl Drop for Listed {
     fn drop(&mut self) {
         lock(&self.live).remove(&self.id);
-    }
-}
-
-/// What is known of sessions, by their id. Clones share it.
-pub(crate) struct ById<T>(Arc<Mutex<HashMap<Sid, T>>>);
-
-impl<T: Clone> ById<T> {
-    /// Whether nothing was known.
-    pub(crate) fn insert(&self, id: Sid, known: T) -> bool {
-        match lock(&self.0).entry(id) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(free) => {
-                free.insert(known);
-                true
-            }
-        }
-    }
-
-    pub(crate) fn remove(&self, id: Sid) {
-        lock(&self.0).remove(&id);
-    }
-
-    pub(crate) fn find(&self, id: Sid) -> Option<T> {
-        lock(&self.0).get(&id).cloned()
-    }
-}
-
-impl<T> Default for ById<T> {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
-}
-
-impl<T> Clone for ById<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
     }
 }
 

@@ -1,5 +1,5 @@
 //! A WebSocket's stream under the library: events go out between the library's frames, and it ends with the server. Where
-//! its session was begun in the client's place, what the library says first is replaced ([`handshake_workaround`](crate::begin)).
+//! its session was begun in the client's place, what the library says first is replaced ([`library`](crate::library)).
 //!
 //! The reading task writes the events ([`event_injector`](crate::event_injector)), so that one wake-up is enough for it. A session that never
 //! joined is not known to those who close; its input ends once all others are closed.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::Resume;
 use protocol::socket_io::{self, Argument, Auth, AuthError, Kind, MESSAGE, Packet};
+use serde::de::IgnoredAny;
 use server_kit::hub::{PublishError, UnknownChannel};
 use server_kit::{Hub, Lagged};
 use socketioxide::adapter::LocalAdapter;
@@ -138,5 +139,23 @@ fn only_argument(data: &[u8]) -> Result<Bytes, NotTaken> {
     match event.map_err(|_| NotTaken::Argument)?.arguments.as_slice() {
         [Argument::Json(message)] => Ok(message.clone()),
         _ => Err(NotTaken::Argument),
+    }
+}
+
+/// Whether this is JSON: an event's argument that is not would break the packet that it stands in.
+pub(crate) fn is_json(message: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(message).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_break_a_packet_is_no_json() {
+        assert!(is_json(br#"["00",{"a": 1}]"#));
+        for broken in [&br#"["00",{{]"#[..], br#"["00"],["01"]"#, b""] {
+            assert!(!is_json(broken));
+        }
     }
 }

@@ -28,12 +28,11 @@
 //! # Layout
 //!
 //! - `handshake`: the request that asks for WebSocket, and its answer
-//! - `session`: events down, messages up
+//! - `session`: events down, messages up, and how it is closed
 //! - `socket`: a session's socket, by tungstenite or, compressed, by the codec of [`protocol::deflate`]
-//! - `close_reason`, `closing`: why a session ends, what the client gets, and how
+//! - `close_reason`: why a session ends, and what the client gets
 
 mod close_reason;
-mod closing;
 mod handshake;
 mod session;
 mod socket;

@@ -1,25 +1,34 @@
-//! One session: events down and messages up, in one task.
+//! One session: events down and messages up, in one task; and how it is closed.
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::time::Duration;
 
 use protocol::deflate::Agreement;
 use protocol::websocket::Kind;
 use server_kit::heartbeat::Heartbeat;
 use server_kit::hub::CloseListener;
 use server_kit::settings::Frames;
-use server_kit::stream::Stream;
+use server_kit::stream::{self, Stream};
 use server_kit::wake_gated::WakeGated;
 use server_kit::{Hub, Settings, Stop, Subscription};
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
 
-use crate::close_reason::End;
-use crate::closing;
+use crate::close_reason::{End, shortened};
 use crate::socket::{Deflated, Plain, Socket};
 
 /// Events are taken from the hub up to this many bytes at a time.
 const RUN_BYTES: usize = 64 * 1024;
 /// After so many runs of events, everything else has its turn.
 const RUNS_IN_A_ROW: u32 = 16;
+/// How long a client may take to read its close frame.
+const LONGEST: Duration = Duration::from_secs(1);
+/// How long the client's own close frame is awaited.
+const ANSWER: Duration = Duration::from_millis(500);
+/// Where what the client sends cannot be read any more, it has answered once it was silent for so long.
+const SILENCE: Duration = Duration::from_millis(100);
+const READ_BYTES: usize = 4 * 1024;
 
 pub(crate) struct Session {
     hub: Hub,
@@ -62,7 +71,7 @@ impl Session {
         let Err(end) = self.talk(&mut socket, &stop).await;
         self.hub.reject_broken_tls(&end);
         // Boxed, so that its buffers take no room before.
-        Box::pin(closing::say(socket, end)).await;
+        Box::pin(close(socket, end)).await;
     }
 
     async fn talk(&mut self, socket: &mut impl Socket, stop: &Stop) -> Result<Infallible, End> {
@@ -105,4 +114,43 @@ fn kind(frames: Frames) -> Kind {
         Frames::Text => Kind::Text,
         Frames::Binary => Kind::Binary,
     }
+}
+
+/// Sends the close frame, if possible, and closes. Whether or not the client took it, the connection is over.
+///
+/// The libraries report an error and leave the closing to their caller. A socket that is dropped then, with input
+/// unread, is reset before the client has read the close frame; so the frame is sent, the client's own awaited, the write
+/// side shut down, and the input drained for a while.
+async fn close(mut socket: impl Socket, end: End) {
+    match (end.code(), &end) {
+        (Some(code), _) => {
+            let sent = timeout(LONGEST, socket.close(code, shortened(end.reason()))).await;
+            if matches!(sent, Ok(Ok(()))) {
+                return await_close(socket, &end).await;
+            }
+        }
+        // The answer to the client's close is queued; if it cannot be sent, the client is gone.
+        (None, End::Closed) => _ = timeout(LONGEST, socket.flush()).await,
+        (None, _) => return stream::end(socket.into_stream()).await,
+    }
+    stream::close(socket.into_stream()).await;
+}
+
+/// Ends the connection once the client has closed, too (RFC 6455 §7.1.1). Firefox, which finds the connection ended before
+/// it has answered, shows the code, but calls the end unclean.
+async fn await_close(mut socket: impl Socket, end: &End) {
+    if end.is_readable() {
+        let answered = async { while socket.next().await.is_ok() {} };
+        // However the wait ends, the connection does now.
+        let _ = timeout(ANSWER, answered).await;
+        return stream::close(socket.into_stream()).await;
+    }
+    let mut stream = socket.into_stream();
+    let _ = timeout(ANSWER, silence(&mut stream)).await;
+    stream::close(stream).await;
+}
+
+async fn silence(stream: &mut Stream) {
+    let mut read = [0; READ_BYTES];
+    while let Ok(Ok(1..)) = timeout(SILENCE, stream.read(&mut read)).await {}
 }

@@ -71,13 +71,15 @@ pub fn is_alone() -> bool {
     false
 }
 
-/// The test's binary and its name, which the harness gives to the thread.
+/// The test's crate, as cargo names it to the tests that it runs, its binary, and its name, which the harness gives to the thread. Several
+/// crates have binaries of the same name.
 fn current_test() -> String {
     let program = env::current_exe().ok().and_then(|path| Some(path.file_stem()?.to_str()?.to_owned()));
     let program = program.unwrap_or_default();
     // Cargo appends a hash.
     let binary = program.rsplit_once('-').map_or(program.as_str(), |(binary, _)| binary);
-    format!("{binary}::{}", thread::current().name().unwrap_or("unnamed"))
+    let package = env::var("CARGO_PKG_NAME").unwrap_or_default();
+    format!("{package}::{binary}::{}", thread::current().name().unwrap_or("unnamed"))
 }
 
 #[cfg(test)]
@@ -90,10 +92,10 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_test_is_named_by_its_binary_and_its_own_name() {
+    fn a_skipped_test_is_named_by_its_crate_its_binary_and_its_own_name() {
         assert_eq!(
             current_test(),
-            "test_support::tests::a_skipped_test_is_named_by_its_binary_and_its_own_name"
+            "test-support::test_support::tests::a_skipped_test_is_named_by_its_crate_its_binary_and_its_own_name"
         );
     }
 

@@ -150,6 +150,12 @@ mod tests {
         Recovery::new(Arc::new(ServerRestart::new(Backoff::None, 1)), 0)
     }
 
+    fn killed() -> Recovery {
+        let recovery = recovery();
+        recovery.server_restart().kill(os::now_ns());
+        recovery
+    }
+
     fn found(recovery: &Recovery) -> (u64, u64, u64, u64) {
         let mut all = RecoveryTimes::default();
         all.add(recovery);
@@ -157,17 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn who_is_connected_anew_has_caught_up_when_he_has_what_was_due() {
+    fn a_subscriber_has_caught_up_when_it_is_connected_again_and_has_what_was_due() {
         let recovery = recovery();
         let server_restart = recovery.server_restart();
-        for _ in 0..3 {
-            server_restart.one_more_due(0);
-        }
+        (0..3).for_each(|_| server_restart.one_more_due(0));
         recovery.connected(1);
         assert_eq!(found(&recovery), (0, 0, 0, 0), "nothing has happened yet");
         server_restart.kill(os::now_ns());
-        assert_eq!(recovery.ended(true), Ended::Broke);
-        assert_eq!(recovery.ended(false), Ended::Failed);
+        assert_eq!((recovery.ended(true), recovery.ended(false)), (Ended::Broke, Ended::Failed));
         recovery.opened();
         recovery.connected(1);
         assert_eq!(found(&recovery), (1, 0, 1, 1));
@@ -177,21 +180,16 @@ mod tests {
         assert_eq!(found(&recovery), (1, 1, 1, 1));
         server_restart.one_more_due(0);
         assert_eq!(found(&recovery), (1, 1, 1, 1), "once is enough");
-    }
 
-    #[test]
-    fn who_missed_nothing_has_caught_up_as_soon_as_he_is_connected() {
-        let recovery = recovery();
-        recovery.server_restart().kill(os::now_ns());
+        let recovery = killed();
         recovery.ended(true);
         recovery.connected(0);
-        assert_eq!(found(&recovery), (1, 1, 0, 1));
+        assert_eq!(found(&recovery), (1, 1, 0, 1), "it missed nothing");
     }
 
     #[test]
     fn the_old_servers_last_answer_is_no_recovery() {
-        let recovery = recovery();
-        recovery.server_restart().kill(os::now_ns());
+        let recovery = killed();
         recovery.connected(0);
         assert_eq!(found(&recovery), (0, 0, 0, 0));
         // A poller finds out by itself that its connection is closed, and opens another.
@@ -201,9 +199,9 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_the_dying_server_took_is_a_failed_attempt_or_excused() {
-        let recovery = recovery();
-        recovery.server_restart().kill(os::now_ns());
+    fn a_connection_that_the_dying_server_took_is_a_failed_attempt_or_excused_and_that_of_the_new_one_is_not()
+    {
+        let recovery = killed();
         recovery.ended(true);
         recovery.opened();
         assert_eq!(recovery.ended(true), Ended::Failed, "it was never answered");
@@ -211,14 +209,9 @@ mod tests {
         recovery.connected(0);
         assert_eq!(recovery.ended(true), Ended::Broke);
         assert_eq!(found(&recovery), (0, 0, 1, 3), "a subscriber that is away again has not recovered");
-    }
 
-    #[test]
-    fn a_connection_that_the_new_server_breaks_is_not_excused() {
-        let recovery = recovery();
-        let server_restart = recovery.server_restart();
-        server_restart.kill(os::now_ns());
-        server_restart.listen(os::now_ns());
+        let recovery = killed();
+        recovery.server_restart().listen(os::now_ns());
         recovery.ended(true);
         recovery.opened();
         recovery.connected(0);

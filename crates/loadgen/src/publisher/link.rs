@@ -74,10 +74,7 @@ impl Link {
 
     /// The same feed with a log for the server that replaces this one, and the end that replays it; none where there is not
     /// exactly one feed.
-    ///
-    /// # Errors
-    ///
-    /// When no pair of sockets can be had.
+    /// Fails when no pair of sockets can be had.
     pub(crate) fn make_replayable(
         self,
         server_restart: Arc<ServerRestart>,

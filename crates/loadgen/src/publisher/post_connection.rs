@@ -135,10 +135,7 @@ impl PostConnection {
     }
 
     /// Reads what has come while the connection lay idle: its end, or what is an error.
-    ///
-    /// # Errors
-    ///
-    /// As of [`flush`](Self::flush).
+    /// Fails as [`flush`](Self::flush) does.
     pub fn receive(&mut self) -> Result<(), PostError> {
         // An answer that is awaited is flush's to take, which says that the message was handed over.
         if self.is_awaiting() { Ok(()) } else { self.read_what_has_come() }

@@ -220,7 +220,7 @@ mod tests {
 
     /// What a server reads: payloads with their stamps, until the log's end or the connection's.
     fn read_all(stream: &mut UnixStream) -> Vec<(Vec<u8>, Stamp)> {
-        let (mut decoder, mut all, mut room) = (Decoder::new(10_000), Vec::new(), [0; 1_000]);
+        let (mut decoder, mut all, mut room) = (Decoder::new(2_000_000), Vec::new(), [0; 1_000]);
         loop {
             while let Some(body) = decoder.next_body().unwrap() {
                 match frame::decode_feed(body).unwrap() {
@@ -241,122 +241,126 @@ mod tests {
     struct ReplayableRig {
         feed: ReplayableFeed,
         successor: Successor,
-        first: UnixStream,
+        first: Option<UnixStream>,
         listener: UnixListener,
         folder: tempfile::TempDir,
     }
 
-    fn fixture() -> ReplayableRig {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("feed");
-        let listener = UnixListener::bind(&path).unwrap();
-        let feed = FeedConnection::connect(&path, 100, 100).unwrap();
-        let (first, _) = listener.accept().unwrap();
-        let (feed, successor) =
-            ReplayableFeed::new(feed, Arc::new(ServerRestart::new(Backoff::None, 1))).unwrap();
-        ReplayableRig { feed, successor, first, listener, folder }
+    impl ReplayableRig {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("feed");
+            let listener = UnixListener::bind(&path).unwrap();
+            let feed = FeedConnection::connect(&path, 100, 100).unwrap();
+            let (first, _) = listener.accept().unwrap();
+            let server_restart = Arc::new(ServerRestart::new(Backoff::None, 1));
+            let (feed, successor) = ReplayableFeed::new(feed, server_restart).unwrap();
+            Self { feed, successor, first: Some(first), listener, folder }
+        }
+
+        /// Kills the first server.
+        fn kill(&mut self) {
+            self.successor.server_restart.kill(os::now_ns());
+            self.first = None;
+            self.feed.receive(|_| {}).unwrap();
+        }
+
+        /// A connection to the second server, and its end of it.
+        fn connect(&self) -> (UnixStream, UnixStream) {
+            let stream = UnixStream::connect(self.folder.path().join("feed")).unwrap();
+            (stream, self.listener.accept().unwrap().0)
+        }
     }
 
     #[test]
     fn the_next_server_is_given_all_that_the_first_one_got_and_then_what_follows() {
-        let ReplayableRig { mut feed, successor, first, listener, folder } = fixture();
+        let mut rig = ReplayableRig::new();
         for payload in ["a", "b"] {
-            feed.begin(0, &message(payload));
-            assert!(feed.flush().unwrap());
+            rig.feed.begin(0, &message(payload));
+            assert!(rig.feed.flush().unwrap());
         }
-        successor.server_restart.kill(os::now_ns());
-        drop(first);
-        feed.receive(|_| {}).unwrap();
-        assert!(feed.is_away() && feed.is_blocked() && !feed.flush().unwrap());
+        rig.kill();
+        assert!(rig.feed.is_away() && rig.feed.is_blocked() && !rig.feed.flush().unwrap());
 
-        let log = successor.log(IDLE_TIMEOUT).unwrap();
-        let mut to_second = UnixStream::connect(folder.path().join("feed")).unwrap();
+        let log = rig.successor.log(IDLE_TIMEOUT).unwrap();
+        let (mut to_second, mut second) = rig.connect();
         let second = thread::spawn(move || {
-            let (mut second, _) = listener.accept().unwrap();
             let log = read_all(&mut second);
             second.write_all(&frame::encode_listening(77)).unwrap();
             (log, read_all(&mut second))
         });
-        successor.replay(&mut to_second, &log, IDLE_TIMEOUT).unwrap();
-        assert_eq!(successor.server_restart.listening_ns(), Some(77));
-        feed.receive(|_| {}).unwrap();
-        assert!(feed.is_away(), "the new server was not handed over yet");
-        successor.hand_over(Ok((to_second, log)));
-        feed.receive(|_| {}).unwrap();
-        assert!(!feed.is_away() && !feed.is_blocked());
-        feed.begin(0, &message("c"));
-        assert!(feed.flush().unwrap());
-        drop(feed);
+        rig.successor.replay(&mut to_second, &log, IDLE_TIMEOUT).unwrap();
+        assert_eq!(rig.successor.server_restart.listening_ns(), Some(77));
+        rig.feed.receive(|_| {}).unwrap();
+        assert!(rig.feed.is_away(), "the new server was not handed over yet");
+        rig.successor.hand_over(Ok((to_second, log)));
+        rig.feed.receive(|_| {}).unwrap();
+        assert!(!rig.feed.is_away() && !rig.feed.is_blocked());
+        rig.feed.begin(0, &message("c"));
+        assert!(rig.feed.flush().unwrap());
+        drop(rig.feed);
         let (log, after) = second.join().unwrap();
-        let payloads: Vec<_> = log.iter().map(|(payload, _)| payload.as_slice()).collect();
-        assert_eq!(payloads, [b"a", b"b"]);
+        let payloads = |all: &[(Vec<u8>, Stamp)]| {
+            all.iter().flat_map(|(payload, _)| payload.clone()).collect::<Vec<u8>>()
+        };
+        assert_eq!((payloads(&log).as_slice(), payloads(&after).as_slice()), (&b"ab"[..], &b"c"[..]));
+        assert_eq!((log.len(), after.len()), (2, 1));
         assert!(
             log.iter().all(|(_, stamp)| stamp.actual_ns > 0),
             "they keep the time at which they left first"
         );
-        assert_eq!(after.iter().map(|(payload, _)| payload.as_slice()).collect::<Vec<_>>(), [b"c"]);
     }
 
     #[test]
     fn an_event_that_was_on_its_way_leaves_whole_once_more() {
-        let ReplayableRig { mut feed, successor, first, listener, folder } = fixture();
+        let mut rig = ReplayableRig::new();
         // More than the socket holds.
-        let long = message(&"x".repeat(1_000_000));
-        feed.begin(0, &long);
-        assert!(!feed.flush().unwrap());
-        successor.server_restart.kill(os::now_ns());
-        drop(first);
-        assert!(!feed.flush().unwrap() && feed.is_away());
-        let log = successor.log(IDLE_TIMEOUT).unwrap();
+        let long = "x".repeat(1_000_000);
+        rig.feed.begin(0, &message(&long));
+        assert!(!rig.feed.flush().unwrap());
+        rig.successor.server_restart.kill(os::now_ns());
+        rig.first = None;
+        assert!(!rig.feed.flush().unwrap() && rig.feed.is_away());
+        let log = rig.successor.log(IDLE_TIMEOUT).unwrap();
         assert!(log.is_empty(), "it was never handed over");
-        let stream = UnixStream::connect(folder.path().join("feed")).unwrap();
-        let (mut second, _) = listener.accept().unwrap();
-        successor.hand_over(Ok((stream, log)));
-        feed.receive(|_| {}).unwrap();
-        let reader = thread::spawn(move || {
-            let mut length = [0; 4];
-            second.read_exact(&mut length).unwrap();
-            let mut body = vec![0; u32::from_be_bytes(length) as usize];
-            second.read_exact(&mut body).unwrap();
-            body
-        });
-        while !feed.flush().unwrap() {
+        let (stream, mut second) = rig.connect();
+        rig.successor.hand_over(Ok((stream, log)));
+        rig.feed.receive(|_| {}).unwrap();
+        let reader = thread::spawn(move || read_all(&mut second));
+        while !rig.feed.flush().unwrap() {
             thread::yield_now();
         }
-        let body = reader.join().unwrap();
-        assert_eq!(body.len(), frame::FEED_HEAD_LEN + long.len());
+        drop(rig.feed);
+        let read = reader.join().unwrap();
+        assert!(read.len() == 1 && read[0].0 == long.as_bytes());
     }
 
     #[test]
     fn a_server_that_goes_by_itself_is_an_error_and_so_is_the_second_ones_end() {
-        let ReplayableRig { mut feed, first, .. } = fixture();
-        drop(first);
-        assert!(matches!(feed.receive(|_| {}), Err(FeedError::Closed)));
+        let mut rig = ReplayableRig::new();
+        rig.first = None;
+        assert!(matches!(rig.feed.receive(|_| {}), Err(FeedError::Closed)));
 
-        let ReplayableRig { mut feed, successor, first, listener, folder } = fixture();
-        successor.server_restart.kill(os::now_ns());
-        drop(first);
-        feed.receive(|_| {}).unwrap();
-        let log = successor.log(IDLE_TIMEOUT).unwrap();
-        successor.hand_over(Ok((UnixStream::connect(folder.path().join("feed")).unwrap(), log)));
-        feed.receive(|_| {}).unwrap();
-        drop(listener.accept().unwrap());
-        assert!(matches!(feed.receive(|_| {}), Err(FeedError::Closed)));
+        let mut rig = ReplayableRig::new();
+        rig.kill();
+        let log = rig.successor.log(IDLE_TIMEOUT).unwrap();
+        let (stream, second) = rig.connect();
+        rig.successor.hand_over(Ok((stream, log)));
+        rig.feed.receive(|_| {}).unwrap();
+        drop(second);
+        assert!(matches!(rig.feed.receive(|_| {}), Err(FeedError::Closed)));
     }
 
     #[test]
     fn that_no_server_comes_is_reported_with_the_reason() {
-        for gives_a_reason in [true, false] {
-            let ReplayableRig { mut feed, successor, first, .. } = fixture();
-            successor.server_restart.kill(os::now_ns());
-            drop(first);
-            feed.receive(|_| {}).unwrap();
-            if gives_a_reason {
-                successor.hand_over(Err("not after 10 s".to_owned()));
+        for (given, reason) in [(Some("not after 10 s"), "not after 10 s"), (None, "its thread has ended")] {
+            let mut rig = ReplayableRig::new();
+            rig.kill();
+            if let Some(given) = given {
+                rig.successor.hand_over(Err(given.to_owned()));
             }
-            drop(successor);
-            let error = feed.receive(|_| {}).unwrap_err().to_string();
-            let reason = if gives_a_reason { "not after 10 s" } else { "its thread has ended" };
+            drop(rig.successor);
+            let error = rig.feed.receive(|_| {}).unwrap_err().to_string();
             assert_eq!(error, format!("no other server has come: {reason}"));
         }
     }

@@ -103,19 +103,29 @@ mod tests {
     use super::Arrival::{Duplicate, InOrder, Reordered};
     use super::*;
 
-    fn arrivals(mut cursor: Cursor, seqs: &[u64]) -> Vec<Arrival> {
-        seqs.iter().map(|&seq| cursor.received(seq)).collect()
+    #[test]
+    fn events_come_in_order_again_or_once_into_a_gap() {
+        for (seqs, expected) in [
+            (&[1, 2, 3][..], &[InOrder; 3][..]),
+            (&[1, 2, 2, 1, 3], &[InOrder, InOrder, Duplicate, Duplicate, InOrder]),
+            (
+                &[1, 6, 3, 3, 2, 5, 4, 4],
+                &[InOrder, InOrder, Reordered, Duplicate, Reordered, Reordered, Reordered, Duplicate],
+            ),
+        ] {
+            let mut cursor = Cursor::beginning();
+            let arrivals: Vec<Arrival> = seqs.iter().map(|&seq| cursor.received(seq)).collect();
+            assert_eq!(arrivals, expected, "{seqs:?}");
+        }
     }
 
     #[test]
-    fn events_in_order_are_in_order() {
-        assert_eq!(arrivals(Cursor::beginning(), &[1, 2, 3]), [InOrder; 3]);
-    }
-
-    #[test]
-    fn after_a_dismissal_it_reads_on_at_the_oldest_that_is_left() {
+    fn a_subscriber_resumes_after_the_last_event_or_at_the_oldest_when_its_session_was_closed() {
         let mut cursor = Cursor::beginning();
+        assert_eq!(cursor.resume(), Start::After(0));
         cursor.received(1);
+        cursor.received(4);
+        assert_eq!(cursor.resume(), Start::After(4));
         cursor.session_closed();
         assert_eq!(cursor.resume(), Start::After(0));
         assert_eq!(cursor.received(9), InOrder);
@@ -123,20 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_comes_again_is_a_duplicate() {
-        let seqs = [1, 2, 2, 1, 3];
-        assert_eq!(arrivals(Cursor::beginning(), &seqs), [InOrder, InOrder, Duplicate, Duplicate, InOrder]);
-    }
-
-    #[test]
-    fn an_event_that_fills_a_gap_is_reordered_once() {
-        let seqs = [1, 6, 3, 3, 2, 5, 4, 4];
-        let expected = [InOrder, InOrder, Reordered, Duplicate, Reordered, Reordered, Reordered, Duplicate];
-        assert_eq!(arrivals(Cursor::beginning(), &seqs), expected);
-    }
-
-    #[test]
-    fn a_greeting_tells_where_to_begin_and_moves_nothing_later() {
+    fn a_greeting_sets_where_to_begin_and_moves_nothing_later() {
         let mut cursor = Cursor::unknown();
         assert_eq!(cursor.resume(), Start::Fresh);
         cursor.greeted(10);
@@ -148,23 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn a_subscriber_resumes_after_the_last_event() {
-        let mut cursor = Cursor::beginning();
-        assert_eq!(cursor.resume(), Start::After(0));
-        cursor.received(1);
-        cursor.received(4);
-        assert_eq!(cursor.resume(), Start::After(4));
-    }
-
-    #[test]
     fn memory_stays_fixed_when_there_are_many_gaps() {
         let mut cursor = Cursor::beginning();
-        for nth in 1..=1000 {
-            cursor.received(nth * 10);
-            assert!(cursor.gaps.len() <= MOST_GAPS);
-        }
-        for nth in 900..=1000 {
-            cursor.received(nth * 10 - 5);
+        let late = (900..=1000).map(|nth| nth * 10 - 5);
+        for seq in (1..=1000).map(|nth| nth * 10).chain(late) {
+            cursor.received(seq);
             assert!(cursor.gaps.len() <= MOST_GAPS);
         }
     }

@@ -112,24 +112,24 @@ mod tests {
     }
 
     #[test]
-    fn without_back_off_every_pause_is_the_same() {
+    fn without_back_off_every_pause_is_the_same_and_without_a_restart_they_double_up_to_their_longest() {
         assert_eq!(pauses(Some(Backoff::None), 1, 50), vec![10 * MS; 50]);
-    }
-
-    #[test]
-    fn without_a_restart_pauses_double_up_to_their_longest() {
         assert_eq!(pauses(None, 1, 7), [50, 100, 200, 400, 800, 800, 800].map(|ms| ms * MS));
+        let mut rng = Rng::with_seed(1);
+        assert_eq!(pause(None, u32::MAX, &mut rng), MOST_PATIENT);
+        assert!(pause(Some(Backoff::Jittered), u32::MAX, &mut rng) < MOST_JITTER);
     }
 
     #[test]
-    fn jittered_pauses_lie_below_a_doubling_limit() {
+    fn jittered_pauses_lie_below_a_doubling_limit_and_a_seed_gives_the_same_ones_again() {
         let limits = [50, 100, 200, 400, 800, 1_600, 2_000, 2_000].map(|ms| ms * MS);
         for seed in 0..200 {
-            for (pause, limit) in pauses(Some(Backoff::Jittered), seed, limits.len()).into_iter().zip(limits)
-            {
-                assert!(pause < limit, "{pause:?} is not below {limit:?}");
-            }
+            let pauses = pauses(Some(Backoff::Jittered), seed, limits.len());
+            assert!(pauses.iter().zip(limits).all(|(pause, limit)| *pause < limit), "{pauses:?}");
         }
+        let of = |seed| pauses(Some(Backoff::Jittered), seed, 20);
+        assert_eq!(of(7), of(7));
+        assert_ne!(of(7), of(8));
     }
 
     #[test]
@@ -144,70 +144,46 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_gives_the_same_pauses_again() {
-        let of = |seed| pauses(Some(Backoff::Jittered), seed, 20);
-        assert_eq!(of(7), of(7));
-        assert_ne!(of(7), of(8));
-    }
-
-    #[test]
     fn a_connection_resets_the_pauses() {
         let mut pauses = Pauses::new(None, Rng::with_seed(1));
-        let found: Vec<_> = [true, true, false, true].map(|failed| pauses.next(failed)).into();
+        let found = [true, true, false, true].map(|failed| pauses.next(failed));
         assert_eq!(found, [100, 200, 50, 100].map(|ms| ms * MS));
     }
 
-    #[test]
-    fn pauses_stay_at_their_longest() {
-        let mut rng = Rng::with_seed(1);
-        assert_eq!(pause(None, u32::MAX, &mut rng), MOST_PATIENT);
-        assert!(pause(Some(Backoff::Jittered), u32::MAX, &mut rng) < MOST_JITTER);
-    }
-
-    fn grid(interval_ms: u64) -> PollSchedule {
-        PollSchedule::new(interval_ms * 1_000_000, Rng::with_seed(1))
+    fn schedule(interval_ms: u64, seed: u64) -> PollSchedule {
+        PollSchedule::new(interval_ms * 1_000_000, Rng::with_seed(seed))
     }
 
     #[test]
-    fn a_poll_on_time_is_followed_by_the_next_point() {
-        let (grid, point) = (grid(100), Instant::now());
-        for late_ms in [0, 1, 99] {
-            assert_eq!(grid.after(point, point + late_ms * MS), point + 100 * MS, "{late_ms} ms late");
+    fn a_poll_is_followed_by_the_next_point_and_points_that_were_missed_are_skipped() {
+        let (schedule, point) = (schedule(100, 1), Instant::now());
+        for (late_ms, next_ms) in [(0, 100), (1, 100), (99, 100), (100, 200), (250, 300)] {
+            let next = schedule.after(point, point + late_ms * MS);
+            assert_eq!(next, point + next_ms * MS, "{late_ms} ms late");
         }
     }
 
     #[test]
-    fn points_that_were_missed_are_skipped() {
-        let (grid, point) = (grid(100), Instant::now());
-        assert_eq!(grid.after(point, point + 100 * MS), point + 200 * MS);
-        assert_eq!(grid.after(point, point + 250 * MS), point + 300 * MS);
-    }
-
-    #[test]
     fn phases_differ_and_lie_within_the_interval() {
-        let phases: Vec<_> =
-            (0..50).map(|seed| PollSchedule::new(1_000_000, Rng::with_seed(seed)).phase).collect();
+        let phases: Vec<_> = (0..50).map(|seed| schedule(1, seed).phase).collect();
         assert!(phases.iter().all(|&phase| phase < MS));
         assert!(phases.windows(2).any(|pair| pair[0] != pair[1]));
     }
 
     #[tokio::test]
-    async fn the_first_poll_fixes_the_grid_and_the_next_one_keeps_to_it() {
-        let grid = grid(5);
-        grid.due().await;
-        let first = grid.next.get().unwrap();
-        grid.due().await;
+    async fn the_first_poll_fixes_the_points_and_the_next_one_keeps_to_them() {
+        let polls = schedule(5, 1);
+        polls.due().await;
+        let first = polls.next.get().unwrap();
+        polls.due().await;
         assert!(Instant::now() >= first);
-        let second = grid.next.get().unwrap();
+        let second = polls.next.get().unwrap();
         assert_eq!((second - first).as_nanos() % 5_000_000, 0);
         assert!(second > first);
-    }
 
-    #[tokio::test]
-    async fn no_interval_has_no_grid() {
-        let grid = grid(0);
-        grid.due().await;
-        grid.due().await;
-        assert_eq!(grid.next.get(), None);
+        let polls = schedule(0, 1);
+        polls.due().await;
+        polls.due().await;
+        assert_eq!(polls.next.get(), None, "no interval has no points");
     }
 }

@@ -90,10 +90,7 @@ impl WorkerContext {
     }
 
     /// The same at a server of another project, which is subscribed to as `subscription` says.
-    ///
-    /// # Errors
-    ///
-    /// As of [`new`](Self::new).
+    /// Fails as [`new`](Self::new) does.
     pub fn at_target(spec: WorkerSpec, subscription: Option<Subscription>) -> Result<Rc<Self>, PayloadError> {
         let uplink_payload = uplink_payload(&spec)?;
         let (address, resumes) = (spec.address, spec.settings.transport.resumption);

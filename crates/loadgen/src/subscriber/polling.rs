@@ -45,10 +45,7 @@ pub async fn short(session: Session) -> Result<(), SubscribeError> {
 }
 
 /// Polls a server that holds each request, until the session is stopped.
-///
-/// # Errors
-///
-/// As of [`short`].
+/// Fails as [`short`] does.
 pub async fn long(session: Session) -> Result<(), SubscribeError> {
     let mut poller = Poller::new(&session, EmptyAnswer::NoContent);
     let poll = async {

@@ -107,10 +107,7 @@ pub struct Socket {
 
 impl Socket {
     /// Joins.
-    ///
-    /// # Errors
-    ///
-    /// As of [`subscribe`](super::subscribe).
+    /// Fails as [`subscribe`](super::subscribe) does.
     pub async fn open(session: Session) -> Result<Self, SubscribeError> {
         let outbox = Rc::new(Outbox::new(session.clone()));
         let (sender, packets) = mpsc::unbounded_channel();
@@ -139,10 +136,7 @@ impl Socket {
     }
 
     /// Waits until the session has ended, and says why.
-    ///
-    /// # Errors
-    ///
-    /// As of [`subscribe`](super::subscribe).
+    /// Fails as [`subscribe`](super::subscribe) does.
     pub async fn ended(&mut self) -> Result<(), SubscribeError> {
         // A task that was aborted or has panicked has said nothing of the server.
         (&mut self.task).await.unwrap_or(Ok(()))

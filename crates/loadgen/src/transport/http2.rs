@@ -66,10 +66,7 @@ impl Http2 {
 
     /// Waits until the server allows extended CONNECT (RFC 8441 §3): a request with the method CONNECT and
     /// [`hyper::ext::Protocol`] among its extensions may then be sent, and its answer upgraded.
-    ///
-    /// # Errors
-    ///
-    /// When it does not.
+    /// Fails when it does not.
     pub(crate) async fn extended_connect(&self) -> Result<(), SubscribeError> {
         let mut allowed_now = self.0.extended_connect.clone();
         match tokio::time::timeout(SETTINGS_LIMIT, allowed_now.wait_for(|allowed| *allowed)).await {

@@ -66,10 +66,7 @@ impl Tls {
 
     /// Sees to it that the next connection can resume a session, if sessions are resumed: where no ticket is left, a
     /// connection that is not counted fetches some. At its return, one is there.
-    ///
-    /// # Errors
-    ///
-    /// When the server cannot be reached, or gives none.
+    /// Fails when the server cannot be reached, or gives none.
     pub(crate) async fn prime(&self, protocol: Protocol) -> Result<(), SubscribeError> {
         let Some(tickets) = &self.tickets else { return Ok(()) };
         // Another connection may take what was fetched.

@@ -48,10 +48,7 @@ pub trait SubscriberDriver: fmt::Debug {
     /// Whether it failed; [`finish`](Self::finish) returns the error.
     fn has_given_up(&self) -> bool;
     /// Ends every subscriber, in seconds at most, and returns what they found.
-    ///
-    /// # Errors
-    ///
-    /// When it failed.
+    /// Fails when it failed.
     fn finish(&mut self) -> Result<Vec<LoadReport>, TrialError>;
 }
 

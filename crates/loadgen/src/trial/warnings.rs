@@ -99,93 +99,76 @@ mod tests {
     use super::*;
     use crate::recorder::histogram;
 
+    const PINNED: [&[u32]; 2] = [&[1], &[0]];
+
     fn quantiles(ns: u64) -> Option<Quantiles> {
         let mut histogram = histogram::empty();
         histogram.saturating_record(ns);
         histogram::quantiles(&histogram)
     }
 
-    /// The warnings of a trial without uplink on these cores.
-    fn warnings(
-        cores: [&[u32]; 2],
-        reconnects: u64,
-        messages: &MessageBytes,
-        instrument: &Instrument,
-    ) -> Vec<Warning> {
-        let counts = Counts { reconnects, ..Counts::default() };
-        on_cores(cores[0], cores[1], &counts, messages, instrument)
-    }
-
-    #[test]
-    fn a_quiet_trial_has_none() {
-        let instrument = Instrument {
-            schedule_lag: quantiles(MOST_LAG_NS / 2),
-            scheduling_delay_load: quantiles(MOST_SCHEDULING_DELAY_NS / 2),
-            scheduling_delay_server: quantiles(MOST_SCHEDULING_DELAY_NS / 2),
-            load_busy: 0.5,
-        };
-        assert_eq!(warnings([&[1], &[0]], 0, &MessageBytes::default(), &instrument), []);
-        assert_eq!(warnings([&[1], &[0]], 0, &MessageBytes::default(), &Instrument::default()), []);
-    }
-
-    #[test]
-    fn a_stopwatch_that_was_the_bottleneck_is_reported() {
-        let (lag_ns, scheduling_delay_ns) = (MOST_LAG_NS * 2, MOST_SCHEDULING_DELAY_NS * 2);
-        let instrument = Instrument {
+    fn instrument(lag_ns: u64, scheduling_delay_ns: u64, load_busy: f64) -> Instrument {
+        Instrument {
             schedule_lag: quantiles(lag_ns),
             scheduling_delay_load: quantiles(scheduling_delay_ns),
             scheduling_delay_server: quantiles(scheduling_delay_ns),
-            load_busy: 0.95,
+            load_busy,
+        }
+    }
+
+    #[test]
+    fn a_stopwatch_that_was_the_bottleneck_is_reported_and_a_quiet_trial_has_no_warning() {
+        let of = |instrument: &Instrument| {
+            on_cores(PINNED[0], PINNED[1], &Counts::default(), &MessageBytes::default(), instrument)
         };
-        let found = warnings([&[1], &[0]], 0, &MessageBytes::default(), &instrument);
-        let p99_ns = instrument.schedule_lag.unwrap().p99_ns;
-        let max_ns = instrument.scheduling_delay_load.unwrap().max_ns;
+        assert_eq!(of(&instrument(MOST_LAG_NS / 2, MOST_SCHEDULING_DELAY_NS / 2, 0.5)), []);
+        assert_eq!(of(&Instrument::default()), []);
+        let slow = instrument(MOST_LAG_NS * 2, MOST_SCHEDULING_DELAY_NS * 2, 0.95);
+        let p99_ns = slow.schedule_lag.as_ref().unwrap().p99_ns;
+        let max_ns = slow.scheduling_delay_load.as_ref().unwrap().max_ns;
         let expected = [
             Warning::LoadGeneratorBusy { busy: 0.95 },
             Warning::ScheduleLag { p99_ns },
             Warning::SchedulingDelay { max_ns, on_server_core: false },
             Warning::SchedulingDelay { max_ns, on_server_core: true },
         ];
-        assert_eq!(found, expected);
+        assert_eq!(of(&slow), expected);
     }
 
     #[test]
-    fn cores_that_are_shared_or_not_fixed_are_reported() {
-        for cores in [[&[1][..], &[]], [&[], &[0]], [&[0, 1], &[1, 2]]] {
-            let found = warnings(cores, 0, &MessageBytes::default(), &Instrument::default());
-            assert_eq!(found, [Warning::NotPinned], "{cores:?}");
+    fn shared_cores_broken_connections_disorder_and_bytes_that_do_not_add_up_are_reported() {
+        let (quiet, bytes) = (Counts::default(), MessageBytes::default());
+        let reconnects = Counts { reconnects: 1, ..quiet.clone() };
+        let disordered = Counts { reconnects: 2, duplicate: 3, reordered: 1, ..quiet.clone() };
+        let differ = MessageBytes { counted_up: Some(6), sent: 5, counted_down: Some(7), received: 10 };
+        let compressed = MessageBytes { counted_down: None, counted_up: Some(5), ..differ };
+        for (cores, counts, bytes, expected) in [
+            ([&[1u32][..], &[]] as [&[u32]; 2], &quiet, &bytes, vec![Warning::NotPinned]),
+            ([&[], &[0]], &quiet, &bytes, vec![Warning::NotPinned]),
+            ([&[0, 1], &[1, 2]], &quiet, &bytes, vec![Warning::NotPinned]),
+            (
+                PINNED,
+                &disordered,
+                &bytes,
+                vec![Warning::Reconnects { count: 2 }, Warning::Disordered { duplicate: 3, reordered: 1 }],
+            ),
+            (PINNED, &quiet, &differ, vec![Warning::BytesDoNotAddUp { up: 1, down: -3 }]),
+            // What was cut off may have been seen by one of them only.
+            (PINNED, &reconnects, &differ, vec![Warning::Reconnects { count: 1 }]),
+            // What was compressed was seen by the sessions only.
+            (PINNED, &quiet, &compressed, vec![]),
+        ] {
+            let found = on_cores(cores[0], cores[1], counts, bytes, &Instrument::default());
+            assert_eq!(found, expected, "{cores:?} {counts:?} {bytes:?}");
         }
     }
 
     #[test]
-    fn broken_connections_and_events_out_of_order_are_reported() {
-        let counts = Counts { reconnects: 2, duplicate: 3, reordered: 1, ..Counts::default() };
-        let found = on_cores(&[1], &[0], &counts, &MessageBytes::default(), &Instrument::default());
-        let expected = [Warning::Reconnects { count: 2 }, Warning::Disordered { duplicate: 3, reordered: 1 }];
-        assert_eq!(found, expected);
-    }
-
-    #[test]
     fn connections_that_a_restart_broke_are_no_reason_to_worry_and_others_are() {
-        let warnings = |excused| {
+        for (excused, left) in [(200, None), (197, Some(Warning::Reconnects { count: 3 }))] {
             let mut warnings = vec![Warning::NotPinned, Warning::Reconnects { count: 200 }];
             excuse(&mut warnings, excused);
-            warnings
-        };
-        assert_eq!(warnings(200), [Warning::NotPinned]);
-        assert_eq!(warnings(197), [Warning::NotPinned, Warning::Reconnects { count: 3 }]);
-    }
-
-    #[test]
-    fn byte_accounting_that_saw_other_messages_than_the_sessions_is_reported() {
-        let messages = MessageBytes { counted_up: Some(6), sent: 5, counted_down: Some(7), received: 10 };
-        let found = warnings([&[1], &[0]], 0, &messages, &Instrument::default());
-        assert_eq!(found, [Warning::BytesDoNotAddUp { up: 1, down: -3 }]);
-        // What was cut off may have been seen by one of them only.
-        let cut_off = warnings([&[1], &[0]], 1, &messages, &Instrument::default());
-        assert_eq!(cut_off, [Warning::Reconnects { count: 1 }]);
-        // What was compressed was seen by the sessions only.
-        let compressed = MessageBytes { counted_down: None, counted_up: Some(5), ..messages };
-        assert_eq!(warnings([&[1], &[0]], 0, &compressed, &Instrument::default()), []);
+            assert_eq!(warnings, [Warning::NotPinned].into_iter().chain(left).collect::<Vec<_>>());
+        }
     }
 }

@@ -201,7 +201,7 @@ fn gzipped(body: &[u8]) -> Vec<u8> {
 /// A subscriber whose first poll is answered with this body.
 async fn answered(body: &[u8]) -> Rig {
     let rig = Rig::subscribed(settings_of(deflated()), polling::long).await;
-    let mut stream = rig.accept_counted().await;
+    let mut stream = rig.accept_stream().await;
     assert!(head(&mut stream).await.contains("\r\naccept-encoding: gzip\r\n"));
     spawn_local({
         let answer = gzipped(body);
@@ -229,7 +229,7 @@ async fn a_polls_body_is_inflated_and_counted_as_it_came() {
 #[tokio::test(flavor = "local")]
 async fn each_batch_of_a_stream_is_handed_on_as_it_is_flushed() {
     let rig = Rig::subscribed(settings_of(deflated()), http_streaming::sse).await;
-    let mut stream = rig.accept_counted().await;
+    let mut stream = rig.accept_stream().await;
     head(&mut stream).await;
     let response = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\
                 transfer-encoding: chunked\r\n\r\n";

@@ -4,10 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -22,7 +20,7 @@ use model::settings::{
 };
 use protocol::message::PayloadKind;
 use protocol::{Message, Stamp};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_local};
@@ -33,6 +31,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_util::io::{InspectReader, InspectWriter};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) type Subscribe = fn(Session) -> LocalBoxFuture<'static, Result<(), SubscribeError>>;
@@ -177,12 +176,13 @@ impl Rig {
         self.listener.local_addr().unwrap()
     }
 
-    pub(crate) async fn accept_counted(&self) -> Counted<TcpStream> {
-        Counted::new(self.listener.accept().await.unwrap().0)
+    /// The next connection.
+    pub(crate) async fn accept_stream(&self) -> TcpStream {
+        self.listener.accept().await.unwrap().0
     }
 
-    pub(crate) async fn accept_tls(&self, acceptor: &TlsAcceptor) -> TlsStream<Counted<TcpStream>> {
-        acceptor.accept(self.accept_counted().await).await.unwrap()
+    pub(crate) async fn accept_tls(&self, acceptor: &TlsAcceptor) -> TlsStream<TcpStream> {
+        acceptor.accept(self.accept_stream().await).await.unwrap()
     }
 
     /// Waits until so many events have been received.
@@ -198,15 +198,14 @@ impl Rig {
 
     /// The next connection, and the head of its first request.
     pub(crate) async fn accept(&self) -> (TcpStream, String) {
-        let (mut stream, _) = self.listener.accept().await.unwrap();
+        let mut stream = self.accept_stream().await;
         let head = head(&mut stream).await;
         (stream, head)
     }
 
     /// The next two connections in any order: first the one whose first request is a GET, then the other.
     pub(crate) async fn accept_pair(&self) -> (TcpStream, TcpStream) {
-        let (one, _) = self.listener.accept().await.unwrap();
-        let (other, _) = self.listener.accept().await.unwrap();
+        let (one, other) = (self.accept_stream().await, self.accept_stream().await);
         // Not `readable`, which may be true of a socket that has nothing to read.
         let (mut in_one, mut in_other) = ([0], [0]);
         let asks_first = tokio::select! {
@@ -273,12 +272,9 @@ impl Identity {
     }
 }
 
-/// A stream that counts what it takes and gives, independently of byte accounting.
-#[derive(Debug)]
-pub(crate) struct Counted<S> {
-    stream: S,
-    pub(crate) crossed: Rc<Crossed>,
-}
+/// A stream whose bytes are counted independently of byte accounting.
+pub(crate) type Counted<S> = InspectWriter<InspectReader<S, Count>, Count>;
+type Count = Box<dyn FnMut(&[u8])>;
 
 /// Bytes, as the server sees them.
 #[derive(Debug, Default)]
@@ -287,39 +283,14 @@ pub(crate) struct Crossed {
     pub(crate) written: Cell<u64>,
 }
 
-impl<S> Counted<S> {
-    pub(crate) fn new(stream: S) -> Self {
-        Self { stream, crossed: Rc::default() }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        self.crossed.read.set(self.crossed.read.get() + (buf.filled().len() - before) as u64);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-        self.crossed.written.set(self.crossed.written.get() + written as u64);
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+/// Counts what crosses a stream.
+pub(crate) fn counted<S: AsyncRead + AsyncWrite>(stream: S) -> (Counted<S>, Rc<Crossed>) {
+    let crossed = Rc::<Crossed>::default();
+    let (read, written) = (Rc::clone(&crossed), Rc::clone(&crossed));
+    let read: Count = Box::new(move |bytes| read.read.update(|read| read + bytes.len() as u64));
+    let written: Count =
+        Box::new(move |bytes| written.written.update(|written| written + bytes.len() as u64));
+    (InspectWriter::new(InspectReader::new(stream, read), written), crossed)
 }
 
 /// hyper's tasks stay on the test's thread.

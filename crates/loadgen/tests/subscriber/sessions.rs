@@ -85,7 +85,7 @@ async fn messages_are_posted_one_after_another_on_a_connection_of_their_own() {
 #[tokio::test(flavor = "local")]
 async fn raw_tcp_says_hello_and_takes_frames_however_they_are_cut() {
     let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let (mut stream, _) = rig.listener.accept().await.unwrap();
+    let mut stream = rig.accept_stream().await;
     assert_eq!(read(&mut stream).await, *b"\0\0\0\x11channel=0&after=0");
     let frames = [protocol::frame::encode(&event(1)), protocol::frame::encode(&event(2))].concat();
     for part in frames.chunks(7) {
@@ -126,7 +126,7 @@ async fn the_last_word_of_a_stream_closes_the_session() {
 #[tokio::test(flavor = "local")]
 async fn the_last_frame_of_raw_tcp_closes_the_session() {
     let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let (mut stream, _) = rig.listener.accept().await.unwrap();
+    let mut stream = rig.accept_stream().await;
     stream.write_all(&protocol::frame::encode(&event(1))).await.unwrap();
     stream.write_all(&protocol::frame::encode(b"{\"error\":\"too slow\"}")).await.unwrap();
     rig.assert_session_closed("too slow").await;
@@ -136,7 +136,7 @@ async fn the_last_frame_of_raw_tcp_closes_the_session() {
 #[tokio::test(flavor = "local")]
 async fn a_frame_that_no_message_can_fill_is_refused_before_it_comes() {
     let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let (mut stream, _) = rig.listener.accept().await.unwrap();
+    let mut stream = rig.accept_stream().await;
     stream.write_all(b"HTTP").await.unwrap();
     let error = rig.error().await;
     assert!(matches!(error, SubscribeError::Oversize(_)), "{error}");
@@ -164,7 +164,7 @@ async fn a_request_that_is_held_is_dropped_and_its_connection_closed() {
 #[tokio::test(flavor = "local")]
 async fn raw_tcp_shuts_its_side_down() {
     let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let (mut stream, _) = rig.listener.accept().await.unwrap();
+    let mut stream = rig.accept_stream().await;
     rig.until_connected().await;
     rig.stop().await;
     assert_eq!(read(&mut stream).await, *b"\0\0\0\x11channel=0&after=0");
@@ -177,7 +177,7 @@ async fn each_subscriber_counts_to_its_own_connection_and_nothing_later() {
     let mut streams = Vec::new();
     for index in 0..3 {
         rig.subscribe_as(&rig.session_of(index), raw_tcp::subscribe);
-        let (mut stream, _) = rig.listener.accept().await.unwrap();
+        let mut stream = rig.accept_stream().await;
         rig.until_connected().await;
         stream.write_all(&protocol::frame::encode(b"no message")).await.unwrap();
         streams.push(stream);
@@ -192,7 +192,7 @@ async fn each_subscriber_counts_to_its_own_connection_and_nothing_later() {
 async fn a_poller_that_was_greeted_rests_until_all_are_connected() {
     for (_, subscribe) in &OVER_HTTP[..2] {
         let rig = Rig::subscribed(Settings { greeting: true, ..settings() }, subscribe).await;
-        let (mut stream, _) = rig.listener.accept().await.unwrap();
+        let mut stream = rig.accept_stream().await;
         let mut room = [0; 1024];
         let asked = stream.read(&mut room).await.unwrap();
         stream.write_all(&answer(&protocol::lines::encode(&greeting()))).await.unwrap();

@@ -189,7 +189,7 @@ async fn without_keep_alive_a_client_opens_a_connection_for_each_poll_and_each_p
     drop(first);
     let mut kinds = Vec::new();
     for _ in 0..2 {
-        let (mut stream, _) = rig.listener.accept().await.unwrap();
+        let mut stream = rig.accept_stream().await;
         let said = head(&mut stream).await;
         assert!(said.contains("\r\nconnection: close\r\n"), "{said}");
         if said.starts_with("POST") {
@@ -315,7 +315,7 @@ async fn a_session_that_the_server_does_not_know_is_reported_in_its_words() {
 
     let rig = begin(Polling).await;
     let _polls = open(&rig, OPEN).await;
-    let (mut posts, _) = rig.listener.accept().await.unwrap();
+    let mut posts = rig.accept_stream().await;
     request(&mut posts).await;
     refuse(&mut posts, "400 Bad Request", unknown).await;
     assert_eq!(rig.failure().await, expected);
@@ -345,7 +345,7 @@ async fn an_upgrade_that_is_refused_or_not_offered_is_an_error() {
     let rig = begin(Upgrade).await;
     let _polls = open(&rig, OPEN).await;
     loop {
-        let (mut stream, _) = rig.listener.accept().await.unwrap();
+        let mut stream = rig.accept_stream().await;
         let (asked, _) = request(&mut stream).await;
         if asked.contains("transport=websocket") {
             refuse(&mut stream, "400 Bad Request", "no upgrades here").await;
@@ -480,7 +480,7 @@ async fn a_session_close_is_an_error_and_a_normal_end_is_none() {
 async fn a_post_that_is_answered_with_something_else_than_ok_is_reported() {
     let rig = begin(Polling).await;
     let _polls = open(&rig, OPEN).await;
-    let (mut posts, _) = rig.listener.accept().await.unwrap();
+    let mut posts = rig.accept_stream().await;
     request(&mut posts).await;
     answer(&mut posts, "maybe\nlater").await;
     assert_eq!(rig.failure().await, "the server answered a post with `maybe`");
@@ -547,7 +547,7 @@ async fn refuse(stream: &mut TcpStream, status: &str, body: &str) {
 
 /// Takes in the first poll of a session, and opens it with this. Returns the connection of polls.
 async fn open(rig: &Rig, said: &str) -> TcpStream {
-    let (mut polls, _) = rig.listener.accept().await.unwrap();
+    let mut polls = rig.accept_stream().await;
     assert_eq!(request(&mut polls).await.0, "GET /socket.io/?EIO=4&transport=polling&t=… HTTP/1.1");
     answer(&mut polls, said).await;
     polls
@@ -555,7 +555,7 @@ async fn open(rig: &Rig, said: &str) -> TcpStream {
 
 /// Takes in the first post, which asks to join. Returns the connection of posts.
 async fn take_connect(rig: &Rig) -> TcpStream {
-    let (mut posts, _) = rig.listener.accept().await.unwrap();
+    let mut posts = rig.accept_stream().await;
     let (asked, body) = request(&mut posts).await;
     assert_eq!(asked, "POST /socket.io/?EIO=4&transport=polling&t=…&sid=abc HTTP/1.1");
     assert_eq!(body, CONNECT);

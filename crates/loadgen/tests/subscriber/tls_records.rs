@@ -16,7 +16,7 @@ use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::server::TlsStream;
 
-use crate::rig::{Counted, Identity, event};
+use crate::rig::{Identity, counted, event};
 
 /// Header, content type, tag.
 const RECORD: u64 = 22;
@@ -117,8 +117,7 @@ async fn exchange(most: usize, tickets: usize, delay: Duration, downs: &[Vec<u8>
     let identity = Identity::new();
     let (near, far) = duplex(1 << 20);
     let near = Cutting { stream: near, most, reads: Turn::default(), writes: Turn::default() };
-    let (far, byte_counts) = (Counted::new(far), SharedByteCounts::default());
-    let crossed = far.crossed.clone();
+    let ((far, crossed), byte_counts) = (counted(far), SharedByteCounts::default());
     let acceptor = identity.acceptor(&[], tickets);
     let server = async {
         let mut tls: TlsStream<_> = acceptor.accept(far).await.unwrap();

@@ -24,8 +24,8 @@ use tokio::task::spawn_local;
 use tokio_rustls::TlsAcceptor;
 
 use crate::rig::{
-    Crossed, Identity, OnThisThread, Rig, Subscribe, assert_whole, chain, event, settings, settings_of,
-    two_way, until,
+    Crossed, Identity, OnThisThread, Rig, Subscribe, assert_whole, chain, counted, event, settings,
+    settings_of, two_way, until,
 };
 
 /// IPv4, TCP, timestamps.
@@ -57,8 +57,7 @@ async fn what_a_server_says_after_the_end_is_seen_and_nobody_is_reset() {
     for identity in [None, Some(&identity)] {
         let rig = Rig::trusting(settings(), identity).await;
         rig.subscribe(raw_tcp::subscribe);
-        let (stream, frame) = (rig.accept_counted().await, frame.clone());
-        let crossed = stream.crossed.clone();
+        let ((stream, crossed), frame) = (counted(rig.accept_stream().await), frame.clone());
         let acceptor = identity.map(|identity| identity.acceptor(&[], 2));
         let server = spawn_local(async move {
             match acceptor {
@@ -80,8 +79,7 @@ async fn what_a_server_says_after_the_end_is_seen_and_nobody_is_reset() {
 #[tokio::test(flavor = "local")]
 async fn a_response_that_is_left_is_read_to_its_end() {
     let rig = Rig::subscribed(settings(), http_streaming::ndjson).await;
-    let mut stream = rig.accept_counted().await;
-    let crossed = stream.crossed.clone();
+    let (mut stream, crossed) = counted(rig.accept_stream().await);
     let chunk = [b"35\r\n", &protocol::lines::encode(&event(1))[..], b"\r\n"].concat();
     assert_eq!(chunk.len(), 4 + 0x35 + 2);
     let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -100,7 +98,7 @@ async fn a_response_that_is_left_is_read_to_its_end() {
 #[tokio::test(flavor = "local")]
 async fn a_server_that_does_not_end_is_left_after_half_a_second() {
     let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let _stream = rig.accept_counted().await;
+    let _stream = rig.accept_stream().await;
     rig.until_connected().await;
     let begin = Instant::now();
     rig.stop().await;
@@ -112,7 +110,7 @@ async fn the_kernels_segments_are_those_of_open_and_closed_sockets() {
     let rig = Rig::new(settings()).await;
     for connections in 1..=2 {
         rig.subscribe(raw_tcp::subscribe);
-        let mut stream = rig.accept_counted().await;
+        let mut stream = rig.accept_stream().await;
         stream.read_exact(&mut [0; 21]).await.unwrap();
         stream.write_all(&protocol::frame::encode(&event(connections))).await.unwrap();
         rig.until_events(connections).await;
@@ -134,7 +132,7 @@ async fn the_kernels_segments_are_those_of_open_and_closed_sockets() {
 #[tokio::test(flavor = "local")]
 async fn segments_are_as_a_1500_byte_path_has_them() {
     let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let mut stream = rig.accept_counted().await;
+    let mut stream = rig.accept_stream().await;
     let long = protocol::frame::encode(&[&event(1)[..], &[b'x'; 10 * 1448]].concat());
     stream.write_all(&long).await.unwrap();
     until(|| rig.worker.snapshot().socket_read == long.len() as u64).await;
@@ -199,7 +197,7 @@ fn spawn_server(rig: &Rc<Rig>, identity: Option<&Identity>) -> Asked {
         loop {
             match &acceptor {
                 Some(acceptor) => spawn_local(serve(rig.accept_tls(acceptor).await, to_all.clone())),
-                None => spawn_local(serve(rig.accept_counted().await, to_all.clone())),
+                None => spawn_local(serve(rig.accept_stream().await, to_all.clone())),
             };
         }
     });
@@ -274,7 +272,7 @@ async fn a_connection_that_broke_is_opened_again_by_the_first_subscriber() {
         for index in 0..2 {
             rig.subscribe_as(&rig.session_of(index), http_streaming::sse);
         }
-        let server = spawn_local(serve(rig.accept_counted().await, Asked::default()));
+        let server = spawn_local(serve(rig.accept_stream().await, Asked::default()));
         until(|| rig.worker.connected() == 2 * connections).await;
         server.abort();
         for _ in 0..2 {
@@ -318,7 +316,7 @@ async fn messages_are_posted_beside_the_stream_on_the_same_connection() {
 #[tokio::test(flavor = "local")]
 async fn a_server_that_speaks_another_version_is_reported() {
     let rig = Rig::subscribed(settings_of(http2()), polling::short).await;
-    let mut stream = rig.accept_counted().await;
+    let mut stream = rig.accept_stream().await;
     stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     let error = rig.error().await;
     assert!(matches!(error, SubscribeError::Http(_)), "{error:?}");
@@ -338,7 +336,7 @@ async fn another_certificate_than_the_named_one_is_not_trusted() {
     let (named, shown) = (Identity::new(), Identity::new());
     let rig = Rig::trusting(settings_of(tls()), Some(&named)).await;
     rig.subscribe(raw_tcp::subscribe);
-    let refused = shown.acceptor(&[], 0).accept(rig.accept_counted().await).await;
+    let refused = shown.acceptor(&[], 0).accept(rig.accept_stream().await).await;
     assert!(refused.unwrap_err().to_string().contains("alert"));
     assert_tls(&rig.error().await, "another than the server named");
 }
@@ -356,7 +354,7 @@ async fn a_server_that_does_not_agree_to_the_protocol_is_reported() {
         );
 
         rig.subscribe(http_streaming::sse);
-        let refused = identity.acceptor(&["other"], 0).accept(rig.accept_counted().await).await;
+        let refused = identity.acceptor(&["other"], 0).accept(rig.accept_stream().await).await;
         assert!(refused.is_err());
         assert_tls(&rig.error().await, "");
     }
@@ -367,7 +365,7 @@ async fn a_server_that_speaks_no_tls_is_reported() {
     let rig = Rig::trusting(settings_of(tls()), Some(&Identity::new())).await;
     for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b""] {
         rig.subscribe(polling::short);
-        let mut stream = rig.accept_counted().await;
+        let mut stream = rig.accept_stream().await;
         stream.write_all(answer).await.unwrap();
         stream.shutdown().await.unwrap();
         assert_tls(&rig.error().await, "");
@@ -395,7 +393,7 @@ async fn a_broken_record_ends_a_subscription_as_what_it_is() {
 async fn accept_all(rig: Rc<Rig>, acceptor: TlsAcceptor, accepted: Rc<Cell<u32>>) {
     loop {
         let (stream, acceptor, accepted) =
-            (rig.accept_counted().await, acceptor.clone(), Rc::clone(&accepted));
+            (rig.accept_stream().await, acceptor.clone(), Rc::clone(&accepted));
         spawn_local(async move {
             let Ok(mut stream) = acceptor.accept(stream).await else { return };
             accepted.set(accepted.get() + 1);

@@ -291,7 +291,7 @@ const TAKES: Script = Script { allows: true, status: StatusCode::OK, extensions:
 
 /// Serves one connection by the script; accepted streams come out of the channel.
 async fn serve(rig: &Rig, script: Script) -> mpsc::UnboundedReceiver<Accepted> {
-    let (stream, _) = rig.listener.accept().await.unwrap();
+    let stream = rig.accept_stream().await;
     let (accepted, streams) = mpsc::unbounded_channel();
     spawn_local(drive(stream, script, accepted));
     streams

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use toml::de::DeTable;
 
 use super::error::Fault;
-use super::tree::{holds, span_of};
+use super::reader::{holds, span_of};
 use crate::quantity::{show_duration, show_size};
 use crate::settings::{Client, HttpVersion, Payload, Publisher, Settings, ShortPolling, UplinkTo};
 
@@ -389,7 +389,7 @@ fn slow_consumers(settings: &Settings) -> Vec<Rule<'static>> {
         ),
         (
             slow.of(count) == count,
-            "a share that leaves nobody who keeps up",
+            "a share that leaves no subscriber that keeps up",
             "lower slow_consumers.share: the other subscribers are measured",
         ),
         (

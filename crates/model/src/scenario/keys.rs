@@ -1,14 +1,15 @@
-//! Every key of the settings, once: its path in a scenario file, its field in [`Settings`], what its value may be, and
-//! what it means when the file leaves it out. A new key is a row here and a field there.
+//! Every key of the settings, once: its path in a scenario file, its field in [`Settings`], what its value may be, and what it means
+//! when the file leaves it out. A new key is a row here and a field there, whose documentation says what it means.
 
 use serde_json::{Value as Json, json};
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use self::Absent::{Default, Required, Value as Otherwise};
 use self::Kind::{Count, Duration, Flag, Pace, Rate, Share, Size, Speed, Word};
-use super::error::{Fault, choices};
-use super::reader::{Value, count, duration, per_cent, rate, size, text, unexpected, word, yes_or_no};
+use super::error::Fault;
+use super::reader::{
+    Value, count, duration, per_cent, rate, size, table, text, unknown_key, word, yes_or_no,
+};
 use crate::settings::Settings;
 
 /// A subscriber is a connection or two; a server process's port takes some 28,000 of one address.
@@ -59,7 +60,7 @@ const fn key(path: &'static str, field: &'static str, kind: Kind, absent: Absent
 const IDLE_TIMEOUT: &str = "60000000000";
 const RETAINED: &str = "65536";
 
-static KEYS: [Key; 47] = [
+static KEYS: &[Key] = &[
     key("client", "client", Word(&["native", "chromium", "firefox"]), Default),
     key("publisher", "publisher", Word(&["feed", "post"]), Default),
     key("publisher_in_flight", "publisher_in_flight", Count(MOST_IN_FLIGHT), Default),
@@ -118,26 +119,25 @@ static KEYS: [Key; 47] = [
 pub(super) fn settings(tree: &DeTable<'_>, others: &[&'static str]) -> Result<Settings, Fault> {
     refuse_unknown(tree, others)?;
     let mut settings = serde_json::to_value(Settings::default()).unwrap_or_default();
-    for key in &KEYS {
-        let found = match key.path.split_once('.') {
-            None => tree.get(key.path),
-            Some((section, name)) => match table(tree, section)? {
-                None => continue,
-                Some((place, table)) => match (table.get(name), key.absent) {
-                    (None, Required(example)) => {
-                        return Err(Fault::new(place, format!("`{name}` is missing in [{section}]"))
-                            .help(format!("write {name} = {example}")));
-                    }
-                    (found, _) => found,
-                },
-            },
+    for key in KEYS {
+        let (found, section) = match key.path.split_once('.') {
+            None => (tree.get(key.path), None),
+            Some((section, name)) => {
+                let Some(value) = tree.get(section) else { continue };
+                (table(value, "a table")?.get(name), Some((value.span(), section, name)))
+            }
         };
         match (found, key.absent) {
             (Some(value), _) => put(&mut settings, key.field, key.kind.read(value)?),
+            (None, Required(example)) => {
+                let (place, section, name) = section.unwrap_or((0..0, "", key.path));
+                return Err(Fault::new(place, format!("`{name}` is missing in [{section}]"))
+                    .help(format!("write {name} = {example}")));
+            }
             (None, Otherwise(text)) => {
                 put(&mut settings, key.field, serde_json::from_str(text).unwrap_or_default());
             }
-            (None, _) => {}
+            (None, Default) => {}
         }
     }
     serde_json::from_value(settings).map_err(|error| Fault::new(0..0, error.to_string()))
@@ -148,20 +148,13 @@ pub(super) fn assignments(pairs: &[(String, String)]) -> String {
     let line = |(path, value): &(String, String)| {
         let key = KEYS.iter().find(|key| key.path == *path);
         let is_bare = key.is_some_and(|key| matches!(key.kind, Flag | Count(_)));
-        if is_bare { format!("{path} = {value}\n") } else { format!("{path} = {value:?}\n") }
+        if is_bare {
+            format!("{path} = {value}\n")
+        } else {
+            format!("{path} = {}\n", toml::Value::from(value.as_str()))
+        }
     };
     pairs.iter().map(line).collect()
-}
-
-fn table<'t>(
-    tree: &'t DeTable<'_>,
-    section: &str,
-) -> Result<Option<(std::ops::Range<usize>, &'t DeTable<'t>)>, Fault> {
-    let Some(value) = tree.get(section) else { return Ok(None) };
-    match value.get_ref() {
-        DeValue::Table(table) => Ok(Some((value.span(), table))),
-        other => Err(unexpected(value.span(), "a table", other)),
-    }
 }
 
 fn refuse_unknown(tree: &DeTable<'_>, others: &[&'static str]) -> Result<(), Fault> {
@@ -190,17 +183,8 @@ fn refuse_unknown(tree: &DeTable<'_>, others: &[&'static str]) -> Result<(), Fau
 }
 
 fn only(table: &DeTable<'_>, known: &[&str], of: &str) -> Result<(), Fault> {
-    match table
-        .keys()
-        .map(Spanned::as_ref)
-        .zip(table.keys())
-        .find(|(name, _)| !known.contains(&name.as_ref()))
-    {
-        None => Ok(()),
-        Some((name, key)) => {
-            Err(Fault::new(key.span(), format!("`{name}` is not a key of {of}")).help(choices(name, known)))
-        }
-    }
+    let unknown = table.keys().find(|key| !known.contains(&key.get_ref().as_ref()));
+    unknown.map_or(Ok(()), |key| Err(unknown_key(key, of, known)))
 }
 
 /// Sets a field by its dotted path; objects on the way that are not there come into being.
@@ -277,7 +261,7 @@ mod tests {
     #[test]
     fn every_field_of_the_settings_has_a_key() {
         let mut all = serde_json::to_value(Settings::default()).unwrap();
-        for key in &KEYS {
+        for key in KEYS {
             put(&mut all, key.field, json!("set"));
         }
         let left: Vec<String> = leaves(&all, String::new())
@@ -286,6 +270,15 @@ mod tests {
             .map(|(path, _)| path)
             .collect();
         assert_eq!(left, Vec::<String>::new());
+    }
+
+    #[test]
+    fn any_text_can_be_assigned() {
+        for value in ["a\"b", "a\u{7f}b", "a\nb", "\u{1b}'é\\"] {
+            let pairs = [("websocket.frames".to_owned(), value.to_owned())];
+            let error = crate::scenario::settings_from(&pairs).unwrap_err();
+            assert_eq!(error.found, format!("`{value}` is not known here"));
+        }
     }
 
     fn leaves(value: &Json, path: String) -> Vec<(String, Json)> {

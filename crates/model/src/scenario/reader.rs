@@ -1,11 +1,15 @@
-//! Reads the tables of a scenario's or a target's file. The code that asks for a key is the only list of keys: what nobody asked for
+//! Reads the tables of a scenario's or a target's file. The code that asks for a key is the only list of keys: a key that was not asked for
 //! is refused, with the nearest of those that were.
+//!
+//! A scenario's tree is changed before it is read: a sweep's value is put at its dotted path, and the quick variant is laid over the whole.
+//! Every value keeps its place in the file, so a mistake in it is still shown there.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::error::{Fault, choices};
 use crate::quantity::{self, QuantityError};
@@ -30,6 +34,12 @@ impl<'t> Table<'t> {
     /// The root of a file that messages call `file`.
     pub(crate) fn root_of(file: &'static str, table: &'t DeTable<'t>) -> Self {
         Self { file, ..Self::new(String::new(), Some(table), 0..0) }
+    }
+
+    /// A value that has to be a table, which messages call `name`.
+    pub(crate) fn of(name: &'static str, value: &'t Value<'t>) -> Result<Self, Fault> {
+        let table = table(value, "a table")?;
+        Ok(Self { file: name, ..Self::new(String::new(), Some(table), value.span()) })
     }
 
     fn new(path: String, table: Option<&'t DeTable<'t>>, span: Range<usize>) -> Self {
@@ -63,20 +73,20 @@ impl<'t> Table<'t> {
         read: impl Fn(&Value<'_>) -> Result<T, Fault>,
         example: &str,
     ) -> Result<T, Fault> {
-        self.read(key, read)?.ok_or_else(|| {
-            Fault::new(self.span(), format!("`{key}` is missing in {}", self.name()))
-                .help(format!("write {key} = {example}"))
-        })
+        self.read(key, read)?.ok_or_else(|| self.missing(key, example))
+    }
+
+    /// A key that must be there is not.
+    pub(crate) fn missing(&self, key: &str, example: &str) -> Fault {
+        Fault::new(self.span(), format!("`{key}` is missing in {}", self.name()))
+            .help(format!("write {key} = {example}"))
     }
 
     /// A table below this one, if it is there.
     pub(crate) fn section(&self, key: &'static str) -> Result<Option<Table<'t>>, Fault> {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         self.value(key)
-            .map(|value| match value.get_ref() {
-                DeValue::Table(table) => Ok(Table::new(path, Some(table), value.span())),
-                other => Err(unexpected(value.span(), "a table", other)),
-            })
+            .map(|value| Ok(Table::new(path, Some(table(value, "a table")?), value.span())))
             .transpose()
     }
 
@@ -85,23 +95,53 @@ impl<'t> Table<'t> {
         Ok(self.section(key)?.unwrap_or_else(|| Table::new(key.to_owned(), None, 0..0)))
     }
 
-    /// Refuses keys that nobody asked for.
+    /// Refuses keys that were not asked for.
     pub(crate) fn finish(self) -> Result<(), Fault> {
         let asked = self.asked.borrow();
         let unknown =
             self.table.and_then(|table| table.keys().find(|key| !asked.contains(&key.get_ref().as_ref())));
-        match unknown {
-            None => Ok(()),
-            Some(key) => {
-                Err(Fault::new(key.span(), format!("`{}` is not a key of {}", key.get_ref(), self.name()))
-                    .help(choices(key.get_ref(), &asked)))
-            }
-        }
+        unknown.map_or(Ok(()), |key| Err(unknown_key(key, &self.name(), &asked)))
     }
 
     fn name(&self) -> String {
         if self.path.is_empty() { self.file.to_owned() } else { format!("[{}]", self.path) }
     }
+}
+
+/// A key that `of` does not have, which has the `known` ones.
+pub(crate) fn unknown_key(key: &Spanned<Cow<'_, str>>, of: &str, known: &[&str]) -> Fault {
+    let name = key.get_ref();
+    Fault::new(key.span(), format!("`{name}` is not a key of {of}")).help(choices(name, known))
+}
+
+/// A table, which messages call `expected`.
+pub(crate) fn table<'t, 'i>(value: &'t Value<'i>, expected: &str) -> Result<&'t DeTable<'i>, Fault> {
+    match value.get_ref() {
+        DeValue::Table(table) => Ok(table),
+        other => Err(unexpected(value.span(), expected, other)),
+    }
+}
+
+/// A list, which messages call `expected`.
+pub(crate) fn array<'t, 'i>(value: &'t Value<'i>, expected: &str) -> Result<&'t DeArray<'i>, Fault> {
+    match value.get_ref() {
+        DeValue::Array(items) => Ok(items),
+        other => Err(unexpected(value.span(), expected, other)),
+    }
+}
+
+/// A text that `fits`; `wrong` says what it is not, and `help` what it may be.
+pub(crate) fn text_that(
+    value: &Value<'_>,
+    fits: impl Fn(&str) -> bool,
+    wrong: &str,
+    help: &str,
+) -> Result<String, Fault> {
+    let found = text(value)?;
+    if fits(&found) {
+        return Ok(found);
+    }
+    Err(Fault::new(value.span(), format!("`{found}` {wrong}")).help(help))
 }
 
 pub(crate) fn text(value: &Value<'_>) -> Result<String, Fault> {
@@ -112,23 +152,20 @@ pub(crate) fn text(value: &Value<'_>) -> Result<String, Fault> {
 }
 
 pub(crate) fn yes_or_no(value: &Value<'_>) -> Result<bool, Fault> {
-    match value.get_ref() {
-        DeValue::Boolean(flag) => Ok(*flag),
-        other => Err(unexpected(value.span(), "true or false", other)),
-    }
+    value.get_ref().as_bool().ok_or_else(|| unexpected(value.span(), "true or false", value.get_ref()))
 }
 
 /// A whole number from 1 to `largest`.
 pub(crate) fn count(largest: u32) -> impl Fn(&Value<'_>) -> Result<u32, Fault> {
     move |value| {
-        let expected = format!("a whole number from 1 to {largest}");
-        match value.get_ref() {
-            DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix())
-                .ok()
-                .filter(|number| (1..=largest).contains(number))
-                .ok_or_else(|| unexpected(value.span(), &expected, value.get_ref())),
-            other => Err(unexpected(value.span(), &expected, other)),
-        }
+        let number = value.get_ref().as_integer();
+        number
+            .and_then(|number| u32::from_str_radix(number.as_str(), number.radix()).ok())
+            .filter(|number| (1..=largest).contains(number))
+            .ok_or_else(|| {
+                let expected = format!("a whole number from 1 to {largest}");
+                unexpected(value.span(), &expected, value.get_ref())
+            })
     }
 }
 
@@ -178,14 +215,14 @@ pub(crate) fn word<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&Value<'_>) 
     }
 }
 
+/// What messages call a list of values.
+pub(crate) const LIST: &str = "a list in square brackets";
+
 /// A list, each item read by `read`.
 pub(crate) fn list<T>(
     read: impl Fn(&Value<'_>) -> Result<T, Fault>,
 ) -> impl Fn(&Value<'_>) -> Result<Vec<T>, Fault> {
-    move |value| match value.get_ref() {
-        DeValue::Array(items) => items.iter().map(&read).collect(),
-        other => Err(unexpected(value.span(), "a list in square brackets", other)),
-    }
+    move |value| array(value, LIST)?.iter().map(&read).collect()
 }
 
 /// A value as the file's author wrote it, without quotes.
@@ -208,4 +245,67 @@ pub(crate) fn unexpected(span: Range<usize>, expected: &str, found: &DeValue<'_>
         other => format!("`{}`", as_written(other)),
     };
     Fault::new(span, format!("expected {expected}, found {found}"))
+}
+
+/// Puts `value` at `path`; tables on the way that are not there come into being.
+pub(super) fn set<'i>(tree: &mut DeTable<'i>, path: &Spanned<String>, value: Value<'i>) -> Result<(), Fault> {
+    let mut parts: Vec<&str> = path.get_ref().split('.').collect();
+    let last = parts.pop().unwrap_or_default();
+    let mut table = tree;
+    for part in parts {
+        table = descend(table, part, path.span())?;
+    }
+    table.insert(key(last, path.span()), value);
+    Ok(())
+}
+
+fn descend<'t, 'i>(
+    table: &'t mut DeTable<'i>,
+    part: &str,
+    span: Range<usize>,
+) -> Result<&'t mut DeTable<'i>, Fault> {
+    let empty = || Spanned::new(span.clone(), DeValue::Table(DeTable::new()));
+    match table.entry(key(part, span.clone())).or_insert_with(empty).get_mut() {
+        DeValue::Table(table) => Ok(table),
+        other => Err(unexpected(span, &format!("`{part}` to be a table"), other)),
+    }
+}
+
+/// Lays `over` upon `tree`: tables are joined, everything else is replaced.
+pub(super) fn merge<'i>(tree: &mut DeTable<'i>, over: &DeTable<'i>) {
+    for (key, value) in over {
+        match (tree.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut), value.get_ref()) {
+            (Some(DeValue::Table(below)), DeValue::Table(above)) => merge(below, above),
+            _ => {
+                tree.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Where the file says what stands at `path`, or else the nearest table above it; the file's start if none is there.
+pub(super) fn span_of(tree: &DeTable<'_>, path: &str) -> Range<usize> {
+    let mut table = tree;
+    let mut span = 0..0;
+    for part in path.split('.') {
+        let Some(value) = table.get(part) else { break };
+        span = value.span();
+        match value.get_ref() {
+            DeValue::Table(below) => table = below,
+            _ => break,
+        }
+    }
+    span
+}
+
+/// Whether the file, or a sweep, says what stands at `path`.
+pub(super) fn holds(tree: &DeTable<'_>, path: &str) -> bool {
+    let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let mut below = table.split('.').filter(|part| !part.is_empty());
+    let table = below.try_fold(tree, |table, part| table.get(part)?.get_ref().as_table());
+    table.is_some_and(|table| table.contains_key(key))
+}
+
+fn key<'i>(part: &str, span: Range<usize>) -> Spanned<Cow<'i, str>> {
+    Spanned::new(span, Cow::Owned(part.to_owned()))
 }

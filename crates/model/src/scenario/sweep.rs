@@ -3,14 +3,15 @@
 //! Several sweeps multiply. A technique that a sweep leaves out runs once there, at the file's own value. A sweep of
 //! variants has a name instead of a key: its values are names, too, and what they mean stands in `with`.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeArray, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use super::error::{Fault, choices};
-use super::reader::{Table, Value, as_written, list, text, unexpected};
-use super::tree::set;
+use super::reader::set;
+use super::reader::{LIST, Table, Value, array, as_written, list, table, text, text_that, unexpected};
 
 /// Keys that say what a scenario is, not settings of a trial.
 pub(super) const NOT_SWEPT: [&str; 10] = [
@@ -52,11 +53,9 @@ struct Along<'i> {
 }
 
 /// Reads all sweeps of a file.
-pub(super) fn read_all<'i>(value: Option<&Value<'i>>, known: &[&str]) -> Result<Vec<Sweep<'i>>, Fault> {
+pub(super) fn read_all<'i>(value: Option<&'i Value<'i>>, known: &[&str]) -> Result<Vec<Sweep<'i>>, Fault> {
     let Some(value) = value else { return Ok(Vec::new()) };
-    let DeValue::Array(tables) = value.get_ref() else {
-        return Err(unexpected(value.span(), "[[sweep]] in double brackets", value.get_ref()));
-    };
+    let tables = array(value, "[[sweep]] in double brackets")?;
     let sweeps: Vec<_> = tables.iter().map(|table| read(table, known)).collect::<Result<_, _>>()?;
     for (i, sweep) in sweeps.iter().enumerate() {
         if sweeps[..i].iter().any(|earlier| earlier.key == sweep.key) {
@@ -67,41 +66,30 @@ pub(super) fn read_all<'i>(value: Option<&Value<'i>>, known: &[&str]) -> Result<
     Ok(sweeps)
 }
 
-fn read<'i>(value: &Value<'i>, known: &[&str]) -> Result<Sweep<'i>, Fault> {
-    let DeValue::Table(tree) = value.get_ref() else {
-        return Err(unexpected(value.span(), "a table", value.get_ref()));
-    };
-    let table = Table::root(tree);
-    let missing = |key: &str, example: &str| {
-        Fault::new(value.span(), format!("`{key}` is missing in [[sweep]]"))
-            .help(format!("write {key} = {example}"))
-    };
-    let (key, kind) = subject(tree, &table, &missing)?;
-    let values = tree.get("values").ok_or_else(|| missing("values", "[\"10ms\", \"100ms\"]"))?;
-    table.value("values");
+fn read<'i>(value: &'i Value<'i>, known: &[&str]) -> Result<Sweep<'i>, Fault> {
+    let table = Table::of("[[sweep]]", value)?;
+    let with = table.value("with");
+    let (key, kind) = subject(&table, with.is_some())?;
+    let values = table.value("values").ok_or_else(|| table.missing("values", "[\"10ms\", \"100ms\"]"))?;
+    let values = scalars(values)?;
     let sweep = Sweep {
         key,
         kind,
-        values: scalars(values)?,
+        along: with.map_or(Ok(Vec::new()), |with| along(with, values.len()))?,
+        values,
         techniques: table.read("techniques", list(technique(known)))?.unwrap_or_default(),
-        along: along(tree, values)?,
     };
-    table.value("with");
     table.finish()?;
     Ok(sweep)
 }
 
 /// What is swept: a key, or variants by name.
-fn subject(
-    tree: &DeTable<'_>,
-    table: &Table<'_>,
-    missing: &dyn Fn(&str, &str) -> Fault,
-) -> Result<(Spanned<String>, Kind), Fault> {
+fn subject(table: &Table<'_>, has_with: bool) -> Result<(Spanned<String>, Kind), Fault> {
     match (table.read("key", swept_key)?, table.read("name", variants_name)?) {
         (Some(key), None) => Ok((key, Kind::Values)),
-        (None, Some(name)) if tree.contains_key("with") => Ok((name, Kind::Variants)),
-        (None, Some(_)) => Err(missing("with", "{ \"transport.tls\" = [false, true] }")),
-        (None, None) => Err(missing("key", "\"short_polling.interval\"")),
+        (None, Some(name)) if has_with => Ok((name, Kind::Variants)),
+        (None, Some(_)) => Err(table.missing("with", "{ \"transport.tls\" = [false, true] }")),
+        (None, None) => Err(table.missing("key", "\"short_polling.interval\"")),
         (Some(_), Some(name)) => Err(Fault::new(name.span(), "a sweep has a key or a name, not both")
             .help("take the name out, or the key if only `with` gives the values a meaning")),
     }
@@ -113,12 +101,13 @@ fn swept_key(value: &Value<'_>) -> Result<Spanned<String>, Fault> {
 
 /// A name cannot be taken for the path of a setting.
 fn variants_name(value: &Value<'_>) -> Result<Spanned<String>, Fault> {
-    let name = text(value)?;
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-');
-    if name.is_empty() || name.len() > 40 || !name.chars().all(fits) {
-        return Err(Fault::new(value.span(), format!("`{name}` cannot be a sweep's name"))
-            .help("up to 40 letters, digits, spaces and hyphens, such as \"transport\""));
-    }
+    let name = text_that(
+        value,
+        |name| (1..=40).contains(&name.len()) && name.chars().all(fits),
+        "cannot be a sweep's name",
+        "up to 40 letters, digits, spaces and hyphens, such as \"transport\"",
+    )?;
     settable(name, value.span())
 }
 
@@ -137,12 +126,8 @@ fn goes_along(key: String, span: Range<usize>) -> Result<Spanned<String>, Fault>
     if is_of_a_point { Ok(Spanned::new(span, key)) } else { settable(key, span) }
 }
 
-fn scalars<'i>(value: &Value<'i>) -> Result<Vec<Value<'i>>, Fault> {
-    let DeValue::Array(items) = value.get_ref() else {
-        return Err(unexpected(value.span(), "a list in square brackets", value.get_ref()));
-    };
-    no_tables(items)?;
-    let values: Vec<_> = items.iter().cloned().collect();
+fn scalars<'i>(value: &'i Value<'i>) -> Result<Vec<Value<'i>>, Fault> {
+    let values = single_values(value)?;
     for (i, item) in values.iter().enumerate() {
         let written = as_written(item.get_ref());
         if values[..i].iter().any(|earlier| as_written(earlier.get_ref()) == written) {
@@ -158,39 +143,26 @@ fn scalars<'i>(value: &Value<'i>) -> Result<Vec<Value<'i>>, Fault> {
     Ok(values)
 }
 
-fn no_tables(items: &DeArray<'_>) -> Result<(), Fault> {
+/// A list without lists or tables in it.
+fn single_values<'i>(value: &'i Value<'i>) -> Result<Vec<Value<'i>>, Fault> {
+    let items = array(value, LIST)?;
     match items.iter().find(|item| matches!(item.get_ref(), DeValue::Array(_) | DeValue::Table(_))) {
         Some(item) => Err(unexpected(item.span(), "a single value", item.get_ref())),
-        None => Ok(()),
+        None => Ok(items.iter().cloned().collect()),
     }
 }
 
 /// `with = { "phases.window" = ["1s", "2s"] }`: as many values as the sweep has, which may repeat.
-fn along<'i>(tree: &DeTable<'i>, values: &Value<'i>) -> Result<Vec<Along<'i>>, Fault> {
-    let Some(value) = tree.get("with") else { return Ok(Vec::new()) };
-    let DeValue::Table(with) = value.get_ref() else {
-        return Err(unexpected(value.span(), "a table of keys and lists of values", value.get_ref()));
-    };
-    let wanted = values.get_ref().as_array().map_or(0, |items| items.len());
-    with.iter()
-        .map(|(key, list)| {
-            let items = list.get_ref().as_array();
-            let items =
-                items.ok_or_else(|| unexpected(list.span(), "a list in square brackets", list.get_ref()))?;
-            no_tables(items)?;
-            if items.len() != wanted {
-                return Err(Fault::new(
-                    list.span(),
-                    format!("{} values go along with {wanted}", items.len()),
-                )
+fn along<'i>(with: &'i Value<'i>, wanted: usize) -> Result<Vec<Along<'i>>, Fault> {
+    let along = |(key, list): (&Spanned<Cow<'_, str>>, &'i Value<'i>)| {
+        let values = single_values(list)?;
+        if values.len() != wanted {
+            return Err(Fault::new(list.span(), format!("{} values go along with {wanted}", values.len()))
                 .help("give one for each value of the sweep"));
-            }
-            Ok(Along {
-                key: goes_along(key.get_ref().to_string(), key.span())?,
-                values: items.iter().cloned().collect(),
-            })
-        })
-        .collect()
+        }
+        Ok(Along { key: goes_along(key.get_ref().to_string(), key.span())?, values })
+    };
+    table(with, "a table of keys and lists of values")?.iter().map(along).collect()
 }
 
 /// A technique's slug, out of those that are known.
@@ -230,7 +202,7 @@ impl<'i> Sweep<'i> {
 /// What each sweep does at a point: its value's number, or none for the file's own value.
 pub(super) type Choice = Vec<Option<usize>>;
 
-/// Every combination in order, the first sweep outermost; those that nobody runs included.
+/// Every combination in order, the first sweep outermost; those that no technique runs included.
 pub(super) fn combinations(sweeps: &[Sweep<'_>]) -> Vec<Choice> {
     sweeps.iter().fold(vec![Vec::new()], |points, sweep| {
         let own = (!sweep.techniques.is_empty()).then_some(None);

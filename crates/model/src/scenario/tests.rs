@@ -317,7 +317,7 @@ fn impossible_files_are_refused_by_name() {
         ("[[sweep]]\nkey = \"repetitions\"\nvalues = [1]", "`repetitions` cannot be swept"),
         (
             "[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\"]\nuntil = \"bound\"",
-            "`until` is not a key of a scenario",
+            "`until` is not a key of [[sweep]]",
         ),
         (
             "[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\"]\ntechniques = [\"tcp\"]",

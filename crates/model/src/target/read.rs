@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::{Answers, Needed, Publish, Ready, Requirement, Resumes, Server, Subscription, Target};
 use crate::scenario::ScenarioError;
 use crate::scenario::error::{Fault, choices};
-use crate::scenario::reader::{Table, Value, count, duration, list, text, unexpected, word, yes_or_no};
+use crate::scenario::reader::{
+    Table, Value, array, count, duration, list, table, text, text_that, word, yes_or_no,
+};
 
 const FILE: &str = "a target";
 const READY_WITHIN_NS: u64 = 10_000_000_000;
@@ -118,16 +120,13 @@ fn publish(root: &Table<'_>) -> Result<Publish, Fault> {
 
 fn techniques(root: &Table<'_>, known: &[&str]) -> Result<BTreeMap<String, Subscription>, Fault> {
     let none = |span| {
-        Fault::new(span, "nobody can subscribe: there is no technique").help(
+        Fault::new(span, "there is no technique by which to subscribe").help(
             "write [techniques.websocket] with path = \"/ws?channel={channel}\", or another technique's slug",
         )
     };
     let Some(value) = root.value("techniques") else { return Err(none(0..0)) };
-    let DeValue::Table(tables) = value.get_ref() else {
-        return Err(unexpected(value.span(), "a table", value.get_ref()));
-    };
     let mut techniques = BTreeMap::new();
-    for (slug, value) in tables {
+    for (slug, value) in table(value, "a table")? {
         if !known.contains(&slug.get_ref().as_ref()) {
             return Err(Fault::new(
                 slug.span(),
@@ -141,16 +140,9 @@ fn techniques(root: &Table<'_>, known: &[&str]) -> Result<BTreeMap<String, Subsc
 }
 
 fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
-    let DeValue::Table(tree) = value.get_ref() else {
-        return Err(unexpected(value.span(), "a table", value.get_ref()));
-    };
-    let table = Table::root_of("a technique of a target", tree);
-    let missing = || {
-        Fault::new(value.span(), "`path` is missing in a technique of a target")
-            .help("write path = \"/ws?channel={channel}\"")
-    };
+    let table = Table::of("a technique of a target", value)?;
     let subscription = Subscription {
-        path: table.read("path", path)?.ok_or_else(missing)?,
+        path: table.required("path", path, "\"/ws?channel={channel}\"")?,
         resumes: table.read("resume", word(&RESUMES))?.unwrap_or(Resumes::None),
         empty: table.read("empty", count(599))?.map(|status| status as u16),
         answers: table
@@ -159,14 +151,14 @@ fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
         newline: table.read("newline", yes_or_no)?.unwrap_or(false),
         headers: table.read("headers", headers)?.unwrap_or_default(),
     };
+    agree(&subscription, &table)?;
     table.finish()?;
-    agree(&subscription, tree)?;
     Ok(subscription)
 }
 
 /// `{after}` and `resume = "query"` need each other.
-fn agree(subscription: &Subscription, tree: &DeTable<'_>) -> Result<(), Fault> {
-    let span = |key: &str| tree.get(key).map_or(0..0, toml::Spanned::span);
+fn agree(subscription: &Subscription, table: &Table<'_>) -> Result<(), Fault> {
+    let span = |key| table.value(key).map_or(0..0, toml::Spanned::span);
     match (subscription.resumes == Resumes::Query, subscription.path.contains("{after}")) {
         (true, false) => {
             Err(Fault::new(span("resume"), "it resumes by the query, and the path does not say after what")
@@ -182,46 +174,33 @@ fn agree(subscription: &Subscription, tree: &DeTable<'_>) -> Result<(), Fault> {
 
 fn requirements(value: Option<&Value<'_>>) -> Result<Vec<Requirement>, Fault> {
     let Some(value) = value else { return Ok(Vec::new()) };
-    match value.get_ref() {
-        DeValue::Array(tables) => tables.iter().map(requirement).collect(),
-        other => Err(unexpected(value.span(), "[[requires]] in double brackets", other)),
-    }
+    array(value, "[[requires]] in double brackets")?.iter().map(requirement).collect()
 }
 
 fn requirement(value: &Value<'_>) -> Result<Requirement, Fault> {
-    let DeValue::Table(tree) = value.get_ref() else {
-        return Err(unexpected(value.span(), "a table", value.get_ref()));
-    };
-    let table = Table::root_of("[[requires]]", tree);
-    let wrong = |found: &str, help: &str| Fault::new(value.span(), found).help(help);
+    let table = Table::of("[[requires]]", value)?;
     let (program, places) = (table.read("program", text)?, table.read("files", list(text))?);
     let placeholder = table.read("as", placeholder)?;
     let what = match (program, places) {
         (Some(program), None) => Needed::Program(program),
         (None, Some(places)) if !places.is_empty() => Needed::File { places, placeholder },
         _ => {
-            return Err(wrong(
-                "a requirement is a program or files",
-                "write program = \"nginx\", or files = [\"…\"] of which one is enough",
-            ));
+            return Err(Fault::new(value.span(), "a requirement is a program or files")
+                .help("write program = \"nginx\", or files = [\"…\"] of which one is enough"));
         }
     };
-    let install = table.read("install", text)?;
-    let install = install.ok_or_else(|| {
-        wrong("`install` is missing in [[requires]]", "write install = \"the Debian package nginx\"")
-    })?;
+    let install = table.required("install", text, "\"the Debian package nginx\"")?;
     table.finish()?;
     Ok(Requirement { what, install })
 }
 
 fn placeholder(value: &Value<'_>) -> Result<String, Fault> {
-    let name = text(value)?;
-    let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    if fits && !PLACEHOLDERS.contains(&name.as_str()) {
-        return Ok(name);
-    }
-    Err(Fault::new(value.span(), format!("`{name}` cannot be a placeholder's name"))
-        .help("small letters and underscores, and none of port, dir, channel"))
+    let fits = |name: &str| {
+        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        is_name && !PLACEHOLDERS.contains(&name)
+    };
+    let help = "small letters and underscores, and none of port, dir, channel";
+    text_that(value, fits, "cannot be a placeholder's name", help)
 }
 
 fn command(value: &Value<'_>) -> Result<Vec<String>, Fault> {
@@ -236,20 +215,18 @@ fn command(value: &Value<'_>) -> Result<Vec<String>, Fault> {
 
 /// A path goes into a request's first line as it is.
 fn path(value: &Value<'_>) -> Result<String, Fault> {
-    let path = text(value)?;
-    if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(path);
-    }
-    Err(Fault::new(value.span(), format!("`{path}` is not a path"))
-        .help("it begins with a slash and has neither spaces nor letters beyond ASCII, such as \"/ws?channel={channel}\""))
+    let fits = |path: &str| path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic());
+    let help = "it begins with a slash and has neither spaces nor letters beyond ASCII, such as \"/ws?channel={channel}\"";
+    text_that(value, fits, "is not a path", help)
 }
 
 fn field_value(value: &Value<'_>) -> Result<String, Fault> {
-    let field = text(value)?;
-    if !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        return Ok(field);
-    }
-    Err(Fault::new(value.span(), format!("`{field}` cannot be a header field's value")))
+    let fits = |field: &str| !field.is_empty() && is_field_value(field);
+    text_that(value, fits, "cannot be a header field's value", "it has no letters beyond ASCII")
+}
+
+fn is_field_value(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
 fn address(value: &Value<'_>) -> Result<SocketAddr, Fault> {
@@ -275,9 +252,7 @@ fn start_limit(value: &Value<'_>) -> Result<u64, Fault> {
 
 /// A table of texts.
 fn texts(value: &Value<'_>) -> Result<BTreeMap<String, String>, Fault> {
-    let DeValue::Table(table) = value.get_ref() else {
-        return Err(unexpected(value.span(), "a table of texts", value.get_ref()));
-    };
+    let table = table(value, "a table of texts")?;
     table.iter().map(|(key, value)| Ok((key.get_ref().to_string(), text(value)?))).collect()
 }
 
@@ -287,8 +262,7 @@ fn headers(value: &Value<'_>) -> Result<BTreeMap<String, String>, Fault> {
     let is_name = |name: &str| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
-    let is_value = |value: &str| value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    match fields.iter().find(|(name, value)| !is_name(name) || !is_value(value)) {
+    match fields.iter().find(|(name, value)| !is_name(name) || !is_field_value(value)) {
         None => Ok(fields),
         Some((name, found)) => Err(Fault::new(
             value.span(),

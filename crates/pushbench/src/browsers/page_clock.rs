@@ -7,8 +7,6 @@
 use model::trial::ClientClock;
 use serde::Deserialize;
 
-use super::page_error::PageError;
-
 /// The page's report of its clock. Its times are `performance.now()`, in ms.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ClockReport {
@@ -35,8 +33,8 @@ pub(crate) struct PageClock {
 }
 
 impl PageClock {
-    /// Fails if the report has no exchange, or something other than times.
-    pub(crate) fn new(report: &ClockReport) -> Result<Self, PageError> {
+    /// None if the report has no exchange, or something other than times.
+    pub(crate) fn new(report: &ClockReport) -> Option<Self> {
         let resolution_ns = ns(report.resolution_ms);
         let exchange = |(asked, server, answered): &(f64, String, f64)| {
             let server_ns: i64 = server.trim().parse().ok()?;
@@ -46,8 +44,8 @@ impl PageClock {
             })
         };
         let all: Option<Vec<Bounds>> = report.exchanges.iter().map(exchange).collect();
-        let bounds = all.and_then(|all| all.into_iter().reduce(Bounds::both)).ok_or(PageError::NoClock)?;
-        Ok(Self {
+        let bounds = all?.into_iter().reduce(Bounds::both)?;
+        Some(Self {
             bounds: bounds.in_order(),
             resolution_ns: resolution_ns.unsigned_abs(),
             exchanges: u32::try_from(report.exchanges.len()).unwrap_or(u32::MAX),
@@ -156,9 +154,9 @@ mod tests {
 
     #[test]
     fn a_page_without_exchanges_has_no_clock() {
-        assert!(matches!(PageClock::new(&report(&[])), Err(PageError::NoClock)));
+        assert_eq!(PageClock::new(&report(&[])), None);
         let mut malformed = report(&[(1, 1)]);
         malformed.exchanges[0].1 = "<html>".to_owned();
-        assert!(matches!(PageClock::new(&malformed), Err(PageError::NoClock)));
+        assert_eq!(PageClock::new(&malformed), None);
     }
 }

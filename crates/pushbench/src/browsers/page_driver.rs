@@ -11,8 +11,8 @@ use model::trial::TrialSpec;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::page_error::PageError;
-use super::page_protocol::Page;
+use super::page::Page;
+use super::page_result::PageError;
 use super::page_result::PageResult;
 
 /// The browser thread's progress, which the trial's thread reads.

@@ -1,16 +1,40 @@
-//! A page's results, which pass through the same recorder as the native client's.
+//! A page's results, which pass through the same recorder as the native client's, and its errors.
+
+use std::io;
 
 use hdrhistogram::Histogram;
 use loadgen::recorder::cursor::Cursor;
-use loadgen::recorder::histogram;
-use loadgen::recorder::{Counters, Recorder};
+use loadgen::recorder::{Counters, Recorder, histogram};
 use loadgen::schedule::Timing;
+use loadgen::schedule::payload::PayloadError;
 use loadgen::trial::Uncounted;
 use protocol::message::{Message, MessageError, Stamp};
 use serde::Deserialize;
 
 use super::page_clock::PageClock;
-use super::page_error::PageError;
+
+/// Pages of a browser could not subscribe.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PageError {
+    #[error(transparent)]
+    Missing(#[from] browser::MissingBrowser),
+    #[error(transparent)]
+    Browser(#[from] browser::BrowserError),
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    #[error("the page's answer cannot be read")]
+    Malformed(#[from] serde_json::Error),
+    #[error("the page could not read what it received: {0:?}")]
+    Unreadable(String),
+    #[error("the page did not read the server's clock")]
+    NoClock,
+    #[error("start the browser's thread")]
+    Thread(#[source] io::Error),
+    #[error("the browser's thread panicked")]
+    Panicked,
+    #[error("the trial was abandoned")]
+    Abandoned,
+}
 
 /// The results of one subscriber of the page. Its times are `performance.now()`, in ms.
 #[derive(Debug, Deserialize)]

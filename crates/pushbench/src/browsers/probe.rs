@@ -2,20 +2,16 @@
 //!
 //! # Layout
 //!
-//! - [`close_cases`]: every close code in every client; `cases`: the ways in which a WebSocket ends; `conformance`: what the
-//!   standards require; `case_server`, `misbehaving_server`: the servers; `observers`: the clients
-//! - `findings`, [`timers`]: what one browser does
+//! - [`close_cases`]: every close code in every client, and the clients; `cases`: the ways in which a WebSocket ends, and what the
+//!   standards require; `case_server`: the servers
+//! - `findings`: what one browser does
 //! - [`recording_server`]: an HTTP server that records the heads of requests
 
 mod case_server;
 mod cases;
 mod close_cases;
-mod conformance;
 mod findings;
-mod misbehaving_server;
-mod observers;
 mod recording_server;
-mod timers;
 
 use std::time::Duration;
 
@@ -105,7 +101,7 @@ async fn probe_browser(
 }
 
 async fn findings(client: Client, browser: &mut Browser) -> anyhow::Result<BrowserFindings> {
-    let hidden_page = timers::HiddenPage::open(browser).await.context("start a timer")?;
+    let hidden_page = findings::HiddenPage::open(browser).await.context("start a timer")?;
     let clock = findings::clock(browser).await.context("read its clock")?;
     let connections = findings::connections(browser).await.context("count its connections")?;
     let heads = findings::heads(browser).await.context("read its request heads")?;

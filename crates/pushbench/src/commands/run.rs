@@ -10,11 +10,10 @@ use model::quantity::show_duration;
 use model::scenario::{Extent, Runs, Scenario};
 use model::settings::Client;
 use model::target::Target;
-use model::trial::{TrialRecord, TrialResult};
+use model::trial::{REPEATS, TrialRecord, TrialResult};
 
-use super::output::{note, print};
-use super::report;
-use crate::browsers::eligibility;
+use super::output::{self, note, print};
+use crate::browsers::client;
 use crate::cli::Run;
 use crate::plan::{self, Choice, Plan, Trial};
 use crate::runner::interrupt::{self, Interrupt};
@@ -45,9 +44,14 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
         begun.store.pack().with_context(|| format!("pack {}", begun.store.dir().display()))?;
     }
     if !arguments.no_report && begun.store.records().iter().any(|record| record.result.outcome().is_some()) {
+<<<<<<< HEAD
         let out = report::beside(begun.store.dir());
         let results = begun.store.dir().parent().unwrap_or(Path::new(""));
         print(&report::render(&report::readable(results)?, &out)?)?;
+=======
+        let runs = [begun.store.dir().to_owned()];
+        print(&output::render(&runs, &output::beside(begun.store.dir()))?)?;
+>>>>>>> work/main
     }
     Ok(begun.verdict())
 }
@@ -66,11 +70,11 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let (scenarios, unobservable) = namespace::runnable(asked_for(arguments, extent)?)?;
     let (scenarios, uncountable) = counters::runnable(scenarios);
     let clients: Vec<Client> = arguments.clients.iter().map(|&client| client.into()).collect();
-    let (scenarios, not_by_browsers) = eligibility::fit(scenarios, &clients);
+    let (scenarios, not_by_browsers) = client::fit(scenarios, &clients);
     if !not_by_browsers.is_empty() {
         note(&format!(
             "with a browser among the clients, all have at most {} subscribers",
-            eligibility::MOST_SUBSCRIBERS
+            client::MOST_SUBSCRIBERS
         ));
     }
     let mut scenarios = scenarios;
@@ -166,7 +170,7 @@ impl Begun {
     /// Runs what the plan still holds.
     pub(super) fn go_on(&mut self, arguments: &Run, interrupt: &Interrupt) -> anyhow::Result<Ended> {
         let sockets = tempfile::tempdir().context("make a folder for the feeds' sockets")?;
-        let own = std::env::current_exe().context("find the own program")?;
+        let own = std::env::current_exe().context("find the path of this program")?;
         let env = TrialEnv {
             server_program: arguments.server_program.clone().unwrap_or_else(|| own.clone()),
             load_program: own,
@@ -188,6 +192,7 @@ impl Begun {
             interrupt,
             pings,
             browser_probes: !arguments.no_browser_probe,
+            repeats: arguments.repeat_disturbed.unwrap_or(REPEATS),
         };
         runtime.context("start the supervisor's runtime")?.block_on(runner.run(&self.plan))
     }
@@ -263,7 +268,7 @@ fn info(scenario: &Scenario) -> ScenarioInfo {
     }
 }
 
-/// What this run does not run, so that nobody takes its absence for a result.
+/// What this run does not run, so that its absence is not taken for a result.
 fn left_out(arguments: &Run, scenarios: &[Scenario], techniques: &[&str]) -> Vec<Skipped> {
     let why = |scenario: &Scenario| match (arguments.scenarios.is_empty(), scenario.runs) {
         (true, Runs::WhenNamed) => "it runs only when it is named",

@@ -191,7 +191,7 @@ fn print_ready_line(
 ) -> anyhow::Result<()> {
     let ready = ReadyLine {
         technique: technique.to_owned(),
-        address: listener.local_addr().context("find the own address")?,
+        address: listener.local_addr().context("find the address that this listens on")?,
         certificate: tls.map(|tls| BASE64_STANDARD.encode(tls.certificate())),
         feed: feed.map(|path| path.display().to_string()),
         pid: std::process::id(),

@@ -17,7 +17,7 @@ use crate::store::Store;
 pub(super) fn verify() -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     let folder = tempfile::tempdir().context("make a folder for the results")?;
-    let arguments = Run { scenarios: vec!["smoke".to_owned()], ..Run::default() };
+    let arguments = Run { scenarios: vec!["smoke".to_owned()], repeat_disturbed: Some(0), ..Run::default() };
     let mut begun = begin(folder.path(), &arguments)?;
     if begun.go_on(&arguments, &interrupt)? == Ended::Interrupted {
         return Ok(ExitCode::from(interrupt::EXIT_CODE));

@@ -18,8 +18,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::lane::Lane;
 use super::state::DemoState;
+use super::state::Lane;
 
 /// Connections at a time; further ones are closed at once.
 const CONNECTIONS: usize = 256;

@@ -97,7 +97,7 @@ fn a_target_runs_in_the_same_rounds_what_it_has_and_our_own_what_can_be_posted_t
 #[test]
 fn a_target_takes_no_part_in_what_it_cannot_and_is_named_once() {
     for (lines, why) in [
-        ("greeting = true", "targets greet nobody"),
+        ("greeting = true", "targets send no greeting"),
         ("transport.tls = true", "targets are measured without TLS only"),
         ("transport.http = \"2\"", "targets are measured over HTTP/1.1 only"),
         ("uplink.rate = \"1/s\"", "subscribers of a target send nothing"),

@@ -21,6 +21,8 @@ struct Row {
     latency: Histogram<u64>,
     trials: u32,
     failed: u32,
+    /// They are in none of the figures.
+    disturbed: u32,
     lost: u64,
     /// None where a trial's bytes were not counted.
     wire_bytes: Option<u64>,
@@ -121,6 +123,7 @@ impl Row {
             latency: loadgen::recorder::histogram::empty(),
             trials: 0,
             failed: 0,
+            disturbed: 0,
             lost: 0,
             wire_bytes: Some(0),
             server_cpu_ns: Some(0),
@@ -129,6 +132,10 @@ impl Row {
     }
 
     fn add(&mut self, store: &Store, record: &TrialRecord) -> anyhow::Result<()> {
+        if record.disturbance.is_some() {
+            self.disturbed += 1;
+            return Ok(());
+        }
         self.trials += 1;
         match &record.result {
             TrialResult::Failed(_) => self.failed += 1,
@@ -168,12 +175,13 @@ impl Row {
     }
 
     fn faults(&self) -> String {
-        match (self.failed, self.lost) {
-            (0, 0) => String::new(),
-            (0, missing) => format!("{missing} missing"),
-            (failed, 0) => format!("{failed} failed"),
-            (failed, missing) => format!("{failed} failed, {missing} missing"),
-        }
+        let all = [
+            (u64::from(self.failed), "failed"),
+            (self.lost, "missing"),
+            (u64::from(self.disturbed), "disturbed and left out"),
+        ];
+        let found = all.iter().filter(|(count, _)| *count > 0);
+        found.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
     }
 }
 

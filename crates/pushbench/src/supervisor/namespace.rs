@@ -101,7 +101,7 @@ pub(crate) fn runnable(scenarios: Vec<Scenario>) -> anyhow::Result<(Vec<Scenario
     if !scenarios.iter().any(is_observed) {
         return Ok((scenarios, Vec::new()));
     }
-    let own = std::env::current_exe().context("find the own program")?;
+    let own = std::env::current_exe().context("find the path of this program")?;
     let Err(why) = try_one(&own) else { return Ok((scenarios, Vec::new())) };
     let (observed, runnable): (Vec<_>, Vec<_>) = scenarios.into_iter().partition(is_observed);
     let skipped =
@@ -152,7 +152,7 @@ impl TrialOrder {
             point: &self.point,
             planned: &self.planned,
             // The process that ordered it writes its record.
-            part: Part::Whole,
+            part: Part::Whole { attempt: 0 },
         }
     }
 }

@@ -6,7 +6,7 @@ use model::manifest::Skipped;
 use model::scenario::Scenario;
 use model::settings::{Client, Compression, HttpVersion, Publisher, Settings};
 
-use super::target_server::TargetServer;
+use super::TargetServer;
 use crate::registry;
 
 /// Why pushbench's own technique `slug` cannot run with these settings.
@@ -25,7 +25,7 @@ pub(crate) fn why_targets_cannot(settings: &Settings) -> Option<&'static str> {
         (transport.tls, "targets are measured without TLS only"),
         (transport.compression != Compression::None, "targets are measured without compression only"),
         (settings.uplink.is_some(), "subscribers of a target send nothing"),
-        (settings.greeting, "targets greet nobody"),
+        (settings.greeting, "targets send no greeting"),
         (settings.stall.is_some(), "a target may be several processes, which are not stopped as one"),
         (settings.restart.is_some(), "a target cannot receive its application's log again after a restart"),
         (settings.coalescing.window_ns > 0, "targets send each event at once"),

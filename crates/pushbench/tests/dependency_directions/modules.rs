@@ -53,7 +53,7 @@ pub(crate) fn imports_of(sources: &[(String, String)]) -> Imports {
             continue;
         }
         for named in &module.named {
-            match tree.absolute(path, named).and_then(|absolute| tree.resolve(&absolute, 0)) {
+            match tree.absolute(path, named, 0).and_then(|absolute| tree.resolve(&absolute, 0)) {
                 Some(file) if *file != module.file => {
                     of_file.entry(file.clone()).or_insert_with(|| named.join("::"));
                 }
@@ -126,13 +126,18 @@ fn module_of(file: &str) -> ModulePath {
 
 impl Tree {
     /// A path as it is named in `module`, from the root of the crate; none where it leads out of the crate.
-    fn absolute(&self, module: &[String], named: &[String]) -> Option<ModulePath> {
+    fn absolute(&self, module: &[String], named: &[String], depth: usize) -> Option<ModulePath> {
         let mut base = module.to_vec();
         let mut rest = named;
         match rest.first()?.as_str() {
             "crate" => base.clear(),
             "self" | "super" => {}
             _ if self.modules.contains_key(&joined(module, &rest[..1])) => return Some(joined(module, rest)),
+            // A module that a `use` brings in: `use crate::http;` and then `http::answer()`. A crate may be called like what it has.
+            name if depth < 8 => {
+                let bound = self.modules.get(module)?.names.get(name)?;
+                return Some(joined(&self.absolute(module, bound, depth + 1)?, &rest[1..]));
+            }
             _ => return None,
         }
         while let Some(("crate" | "self" | "super", after)) =
@@ -160,10 +165,10 @@ impl Tree {
             return Some(&module.file);
         }
         if let Some(bound) = module.names.get(name) {
-            return self.resolve(&joined(&self.absolute(path, bound)?, &rest[1..]), depth + 1);
+            return self.resolve(&joined(&self.absolute(path, bound, 0)?, &rest[1..]), depth + 1);
         }
         let through_glob = module.globs.iter().find_map(|glob| {
-            let target = self.absolute(path, glob)?;
+            let target = self.absolute(path, glob, 0)?;
             self.modules.get(&target)?.items.contains(name).then_some(target)
         });
         through_glob.map_or(Some(&module.file), |target| self.resolve(&joined(&target, rest), depth + 1))
@@ -259,7 +264,7 @@ impl<'a> Reader<'a> {
                     let test = joined(&self.module, &tokens[at + 1..at + 2]);
                     self.tree.tests.insert(test);
                 }
-                "use" => is_use = true,
+                "use" => is_use = tokens.get(at + 1).is_some_and(|next| next != "<"),
                 ";" => return at + 1,
                 "{" if !is_use => return closing(tokens, at) + 1,
                 "(" | "[" | "{" => at = closing(tokens, at),
@@ -462,6 +467,28 @@ mod tests {
             ("rig.rs", "use crate::p::S;"),
         ]);
         assert_eq!(pairs(&imports), []);
+    }
+
+    #[test]
+    fn an_item_is_found_through_a_module_that_a_use_brings_in() {
+        let imports = tree(&[
+            ("lib.rs", "mod a; mod http; use anyhow::anyhow;"),
+            (
+                "a.rs",
+                "use crate::http; use anyhow::{self, Context}; fn f() { http::answer(); anyhow::bail(); }",
+            ),
+            ("http.rs", "mod reply; pub use reply::answer; pub struct Body;"),
+            ("http/reply.rs", "pub fn answer() { crate::a::f(); }"),
+        ]);
+        assert_eq!(cycles(&imports), [["a.rs", "http/reply.rs"]]);
+    }
+
+    #[test]
+    fn captured_lifetimes_end_no_item_of_the_tests() {
+        let text =
+            "#[cfg(test)] fn rig() -> impl Sized + use<'_> { super::b::g() } fn f() { super::b::g(); }";
+        let imports = tree(&[("lib.rs", "mod a; mod b;"), ("a.rs", text), ("b.rs", "pub fn g() {}")]);
+        assert_eq!(pairs(&imports), [("a.rs", "b.rs")]);
     }
 
     #[test]

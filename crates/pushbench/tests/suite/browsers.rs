@@ -1,19 +1,350 @@
 //! Trials whose subscribers are pages in real browsers, in real processes. They check counts, never times.
-//!
-//! # Layout
-//!
-//! - `trials`: every technique in both browsers, with nothing lost
-//! - `faults`: missing browsers, pages that never answer, servers that die
-//! - `left`: whether a browser leaves something behind
 
-mod faults;
-mod left;
-mod trials;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
 
 use browser::{BrowserKind, InstalledBrowser};
+use model::byte_account::Account;
+use model::trial::{Side, TrialOutcome, TrialRecord, TrialResult};
 use test_support::require;
+
+use crate::sandbox::{CommandOutput, Sandbox, until};
 
 /// The browser if it is installed. Otherwise, the test is skipped or fails.
 pub(crate) fn installed(kind: BrowserKind) -> Option<InstalledBrowser> {
     require(kind.name(), browser::detect(kind))
+}
+
+const TECHNIQUES: usize = 6;
+
+/// Every subscriber sends to all, after a greeting.
+const CHAT: &str = r#"
+question = "Does a page hear what everybody says?"
+reading = "It does, or it does not."
+greeting = true
+events.kind = "chat"
+subscribers = { count = 3 }
+uplink = { rate = "8/s", pace = "poisson", payload = "120 B" }
+short_polling.interval = "100ms"
+phases = { warm_up = "200ms", window = "800ms", drain = "10s" }
+"#;
+
+/// One way, each subscriber with a channel of its own.
+const NEWS: &str = r#"
+question = "Does everything reach a page?"
+reading = "It is, or it is not."
+events.rate = "20/s"
+subscribers = { count = 4, channels = 4 }
+short_polling.interval = "100ms"
+phases = { warm_up = "200ms", window = "800ms", drain = "10s" }
+"#;
+
+/// Runs a scenario in `kind`, and returns the outcomes, all complete.
+fn run_in(kind: BrowserKind, scenario: &str, more: &str) -> Vec<(String, TrialOutcome)> {
+    let sandbox = Sandbox::new();
+    sandbox.scenario("own", scenario);
+    let arguments = "run --scenario own --repetitions 1 --no-report --no-browser-probe --client";
+    sandbox.output(&format!("{arguments} {}{more}", kind.name())).expect(0, &[]);
+    let outcomes = sandbox.records().into_iter().map(complete).collect();
+    nothing_of(&sandbox);
+    outcomes
+}
+
+fn complete(record: TrialRecord) -> (String, TrialOutcome) {
+    match record.result {
+        TrialResult::Complete(outcome) => (record.key.technique, *outcome),
+        other => panic!("{}: {other:?}", record.key.technique),
+    }
+}
+
+/// Asserts that every event arrived once and in order, with a known clock, and that no bytes are counted.
+fn assert_complete((technique, outcome): &(String, TrialOutcome)) {
+    let counts = &outcome.counts;
+    assert!(counts.expected > 0 && counts.delivered == counts.expected, "{technique}: {counts:?}");
+    let wrong = (counts.lost, counts.duplicate, counts.reordered, counts.reconnects);
+    assert_eq!(wrong, (0, 0, 0, 0), "{technique}: {counts:?}");
+    assert!(counts.responses > 0 && counts.events_in_window > 0, "{technique}: {counts:?}");
+    assert_eq!(outcome.bytes.total, Account::default(), "{technique}");
+    let clock = outcome.clock.as_ref().unwrap_or_else(|| panic!("{technique}: no clock"));
+    assert!(clock.isolated && clock.exchanges > 0, "{technique}: {clock:?}");
+    let delivery = outcome.delivery.as_ref().expect("latencies");
+    assert_eq!(delivery.count, counts.delivered, "{technique}");
+    assert!(outcome.cost.server_cpu_ns > 0, "{technique}");
+}
+
+fn chat(kind: BrowserKind) {
+    let Some(_) = installed(kind) else { return };
+    let outcomes = run_in(kind, CHAT, "");
+    assert_eq!(outcomes.len(), TECHNIQUES);
+    for outcome in &outcomes {
+        assert_complete(outcome);
+        let counts = &outcome.1.counts;
+        assert!(counts.uplink_due > 0 && counts.uplink_sent == counts.uplink_due, "{outcome:?}");
+        assert_eq!(counts.expected, 3 * counts.uplink_due, "the three in the room hear it");
+        assert_eq!(counts.greetings, 3, "{outcome:?}");
+    }
+}
+
+fn news(kind: BrowserKind) {
+    let Some(_) = installed(kind) else { return };
+    let outcomes = run_in(kind, NEWS, "");
+    assert_eq!(outcomes.len(), TECHNIQUES);
+    for outcome in &outcomes {
+        assert_complete(outcome);
+        let (technique, counts) = (&*outcome.0, &outcome.1.counts);
+        match technique {
+            // Four subscribers poll ten times a second in four fifths of one.
+            "short-polling" => assert!(counts.requests >= 20, "{counts:?}"),
+            "long-polling" => assert!(counts.requests > 0, "{counts:?}"),
+            _ => assert_eq!(counts.requests, 0, "{technique}: {counts:?}"),
+        }
+    }
+}
+
+#[test]
+fn everyone_in_a_chat_of_chromium_hears_everything_by_every_technique() {
+    chat(BrowserKind::Chromium);
+}
+
+#[test]
+fn everyone_in_a_chat_of_firefox_hears_everything_by_every_technique() {
+    chat(BrowserKind::Firefox);
+}
+
+#[test]
+fn everything_reaches_chromium_by_every_technique() {
+    news(BrowserKind::Chromium);
+}
+
+#[test]
+fn everything_reaches_firefox_by_every_technique() {
+    news(BrowserKind::Firefox);
+}
+
+/// TLS with a certificate that nobody has signed; over HTTP/2, all subscribers share a connection.
+#[test]
+fn everything_reaches_a_page_over_tls() {
+    const TLS: &str = "transport = { tls = true }\n";
+    const HTTP_2: &str = "transport = { tls = true, http = \"2\", per_connection = 4 }\n";
+    for kind in BrowserKind::ALL {
+        let Some(_) = installed(kind) else { continue };
+        for transport in [TLS, HTTP_2] {
+            let techniques = " --technique long-polling --technique http-streaming-sse --technique websocket";
+            let outcomes = run_in(kind, &format!("{transport}{NEWS}"), techniques);
+            assert_eq!(outcomes.len(), 3, "{kind} {transport}");
+            outcomes.iter().for_each(assert_complete);
+        }
+    }
+}
+
+#[test]
+fn everything_reaches_a_page_by_each_transport_of_socket_io() {
+    for kind in BrowserKind::ALL {
+        let Some(_) = installed(kind) else { continue };
+        for way in ["polling", "upgrade", "websocket"] {
+            let scenario = format!("socketio.transports = \"{way}\"\n{CHAT}");
+            let outcomes = run_in(kind, &scenario, " --technique socketio");
+            assert_eq!(outcomes.len(), 1);
+            assert_complete(&outcomes[0]);
+            let polls = outcomes[0].1.counts.requests > 0;
+            assert_eq!(polls, way == "polling", "{way}: {:?}", outcomes[0].1.counts);
+        }
+    }
+}
+
+const SHORT: &str = r#"
+question = "Does it come through?"
+reading = "It does, or it does not."
+techniques = ["long-polling"]
+repetitions = 1
+events.rate = "50/s"
+phases = { warm_up = "50ms", window = "200ms" }
+"#;
+
+const LONG: &str = r#"
+question = "Does it come through?"
+reading = "It does, or it does not."
+techniques = ["websocket"]
+repetitions = 1
+events.rate = "50/s"
+phases = { warm_up = "50ms", window = "40s" }
+"#;
+
+fn sandbox(scenario: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.scenario("own", scenario);
+    sandbox
+}
+
+#[test]
+fn a_missing_browser_is_skipped_by_name_with_what_to_install() {
+    let sandbox = sandbox(SHORT);
+    let arguments = "run --scenario own --client firefox,native --no-report --no-browser-probe";
+    let output =
+        sandbox.pushbench(arguments).env("PATH", sandbox.path("")).output().expect("pushbench starts");
+    let output = CommandOutput::of(output);
+    output.expect(0, &["skipped: client firefox: there is no firefox-esr on the PATH; install firefox-esr"]);
+    let skipped = sandbox.manifest().skipped;
+    assert!(
+        skipped.iter().any(|it| it.what == "client firefox" && it.why.contains("install")),
+        "{skipped:?}"
+    );
+    assert_eq!(sandbox.records().len(), 1, "the native client alone");
+}
+
+#[test]
+fn a_run_without_an_installed_client_is_rejected() {
+    let sandbox = sandbox(SHORT);
+    let arguments = "run --scenario own --client chromium --no-report --no-browser-probe";
+    let output =
+        sandbox.pushbench(arguments).env("PATH", sandbox.path("")).output().expect("pushbench starts");
+    let output = CommandOutput::of(output);
+    output.expect(2, &["install chromium and chromium-driver", "there is nothing to run"]);
+}
+
+#[test]
+fn what_no_browser_can_do_is_skipped_by_name() {
+    let Some(_) = installed(BrowserKind::Chromium) else { return };
+    let sandbox = sandbox(&format!("transport = {{ http = \"2\" }}\n{SHORT}"));
+    let arguments = "run --scenario own --client chromium,native --no-report --no-browser-probe";
+    sandbox.output(arguments).expect(0, &["skipped: own with chromium: browsers speak HTTP/2 over TLS only"]);
+}
+
+#[test]
+fn a_browser_probe_that_fails_is_reported_and_fails_no_run() {
+    let Some(_) = installed(BrowserKind::Chromium) else { return };
+    let sandbox = sandbox(SHORT);
+    sandbox
+        .output("run --scenario own --client chromium,native --no-report --no-browser-probe --keep-trials")
+        .expect(0, &[]);
+    // Only the browser probe of that run is left to do, and the browser is broken now.
+    sandbox.script("chromium", "exit 1");
+    sandbox.script("chromedriver", "echo it is broken >&2; exit 1");
+    let run = sandbox.only_run().display().to_string();
+    let mut resumed = sandbox.pushbench(&format!("run --resume {run} --no-report"));
+    let output = resumed.env("PATH", sandbox.path("")).output().expect("pushbench starts");
+    CommandOutput::of(output)
+        .expect(0, &["own: 0 trials", "skipped: browser probe of chromium: start the browser"]);
+    let skipped = sandbox.manifest().skipped;
+    assert!(skipped.iter().any(|it| it.what == "browser probe of chromium"), "{skipped:?}");
+    let close_cases =
+        fs::read_to_string(sandbox.only_run().join("close-cases.json")).expect("a browser probe is kept");
+    assert!(close_cases.contains("native") && !close_cases.contains("chromium"), "{close_cases}");
+    nothing_of(&sandbox);
+}
+
+/// A server whose page never returns anything.
+#[test]
+fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
+    for kind in BrowserKind::ALL {
+        let Some(_) = installed(kind) else { continue };
+        let sandbox = sandbox(SHORT);
+        let silent = serve_page("<script>globalThis.bench = { clock: () => new Promise(() => {}) }</script>");
+        let output = run_with_the_page_of(&sandbox, silent, kind);
+        output.expect(1, &["FAILED", "1 trial failed"]);
+        let (side, reason) = sandbox.failure();
+        assert_eq!(side, Side::Load);
+        let words = format!("{kind}: run a script in the page: no answer within 20s");
+        assert!(reason.contains(&words), "{reason}");
+        nothing_of(&sandbox);
+    }
+}
+
+#[test]
+fn a_page_with_an_invalid_answer_fails_its_trial() {
+    let Some(_) = installed(BrowserKind::Chromium) else { return };
+    for (script, words) in [
+        ("globalThis.bench = { clock: () => 'noon' }", "the page's answer cannot be read"),
+        ("globalThis.bench = { clock: () => { throw new Error('no time') } }", "no time"),
+        ("", "bench is not defined"),
+    ] {
+        let sandbox = sandbox(SHORT);
+        let page = serve_page(&format!("<script>{script}</script>"));
+        run_with_the_page_of(&sandbox, page, BrowserKind::Chromium).expect(1, &["FAILED"]);
+        let (_, reason) = sandbox.failure();
+        assert!(reason.contains(words), "{reason}");
+        nothing_of(&sandbox);
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
+    for kind in BrowserKind::ALL {
+        let Some(_) = installed(kind) else { continue };
+        for (victim, words) in [("pushbench load", "load generator"), ("pushbench serve", "server")] {
+            let sandbox = sandbox(LONG);
+            let running = sandbox.start(&format!(
+                "run --scenario own --client {} --no-report --no-browser-probe",
+                kind.name()
+            ));
+            let victim = sandbox.descendant(victim);
+            until("the browser has started", || has_browser(&sandbox));
+            victim.kill();
+            running.finish().expect(1, &[&format!("FAILED: the {words} ended with signal: 9")]);
+            nothing_of(&sandbox);
+        }
+    }
+}
+
+/// Runs a trial whose server is real, but whose ready line sends the load generator elsewhere for its page.
+fn run_with_the_page_of(sandbox: &Sandbox, page: SocketAddr, kind: BrowserKind) -> CommandOutput {
+    let pushbench = env!("CARGO_BIN_EXE_pushbench");
+    let elsewhere = format!("s/\"address\":\"[^\"]*\"/\"address\":\"{page}\"/");
+    let script = format!("\"{pushbench}\" \"$@\" | sed -u '{elsewhere}'");
+    let program = sandbox.script("server", &script);
+    let arguments = format!("run --scenario own --no-report --no-browser-probe --server-program {program}");
+    sandbox.output(&format!("{arguments} --client {}", kind.name()))
+}
+
+/// Answers every request with this page, as long as the test runs.
+fn serve_page(page: &str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
+        page.len()
+    );
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            thread::spawn(move || answer_one(&stream, &answer));
+        }
+    });
+    address
+}
+
+fn answer_one(mut stream: &TcpStream, answer: &str) {
+    let mut line = String::new();
+    let mut request = BufReader::new(stream);
+    while request.read_line(&mut line).is_ok_and(|read| read > 2) {
+        line.clear();
+    }
+    // A browser may open connections that it does not use.
+    let _ = stream.write_all(answer.as_bytes());
+}
+
+/// Returns once nothing is left of the browsers that were started from `sandbox`.
+fn nothing_of(sandbox: &Sandbox) {
+    let tmp = sandbox.path("tmp");
+    let mark = tmp.display().to_string();
+    until("every browser has ended", || processes_that_know(&mark).is_empty());
+    until("every profile is removed", || fs::read_dir(&tmp).expect("a folder").next().is_none());
+}
+
+/// Whether a browser has been started from `sandbox`: a process has a profile of its own.
+fn has_browser(sandbox: &Sandbox) -> bool {
+    let profile = format!("HOME={}", sandbox.path("tmp/pushbench-browser-").display());
+    processes_that_know(&profile).len() > 1
+}
+
+fn processes_that_know(mark: &str) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").expect("the kernel's list of processes").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let knows = |pid: &u32| {
+        let of = |what: &str| fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+        [of("environ"), of("cmdline")].iter().any(|text| String::from_utf8_lossy(text).contains(mark))
+    };
+    pids.filter(knows).filter(|pid| !os::has_ended(*pid)).collect()
 }

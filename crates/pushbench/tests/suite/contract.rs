@@ -5,13 +5,9 @@
 //!
 //! # Layout
 //!
-//! - `delivery`: once and in order, late joiners, reconnects, greetings, two ways
-//! - `lifetime`: how a server ends, and what subscribers receive then
-//! - `slow_subscriber`: a subscriber that does not read
+//! - `delivery`: once and in order, late joiners, reconnects, greetings, two ways; how a server ends; a subscriber that does not read
 //! - `client`: a literal client for each technique; `server`: the server and its feed
 
 mod client;
 mod delivery;
-mod lifetime;
 mod server;
-mod slow_subscriber;

@@ -1,12 +1,17 @@
 //! Counted trials: a server under callgrind or strace, in real processes.
 //!
-//! # Layout
-//!
-//! - `counted`: what is in the records
-//! - `faults`: tools that are missing, or leave no counts; interrupts and deaths leave nobody behind
+//! What is counted for the deliveries by which the whole window exceeds half of it; tools that are missing, or leave no counts; and what
+//! is left behind.
 
-mod counted;
-mod faults;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use model::trial::{Counted, Side, TrialRecord, TrialResult};
+use rustix::process::Signal;
+use test_support::{program, require};
+
+use crate::sandbox::{CommandOutput, Sandbox};
 
 /// A trial of a second, whose server's system calls are counted.
 const COUNTED: &str = r#"
@@ -21,3 +26,166 @@ subscribers.count = 5
 warm_up = "100ms"
 window = "1s"
 "#;
+
+/// The counts of a run of `text`, which has one trial.
+fn counts(text: &str) -> (Counted, TrialRecord) {
+    let sandbox = Sandbox::new();
+    sandbox.scenario("counted", text);
+    sandbox.output("run --scenario counted --no-report").expect(0, &[]);
+    sandbox.until_no_process_is_left();
+    let record = sandbox.records().pop().expect("there was a trial");
+    let TrialResult::Complete(outcome) = &record.result else { panic!("{record:?}") };
+    (outcome.cost.counted.clone().expect("it was counted"), record)
+}
+
+#[test]
+fn system_calls_of_a_delivery_are_counted_by_name() {
+    let Some(_) = require("strace", program("strace")) else { return };
+    let (counted, _) = counts(COUNTED);
+    // Half a second of 100 events each, to five subscribers.
+    assert_eq!(counted.deliveries, 250, "{counted:?}");
+    assert!(counted.tool.starts_with("strace"), "{counted:?}");
+    assert_eq!((counted.instructions, counted.system_calls.is_some()), (None, true));
+    let sends =
+        ["write", "writev", "sendto", "sendmsg"].map(|name| counted.by_name.get(name).copied().unwrap_or(0));
+    let sends: u64 = sends.iter().sum();
+    // A write for each delivery, unless a busy machine let several become due at once.
+    assert!(sends > 0, "{counted:?}");
+    assert!(counted.system_calls >= Some(sends), "{counted:?}");
+}
+
+#[test]
+fn instructions_of_a_delivery_are_counted() {
+    let Some(_) = require("valgrind", program("valgrind")) else { return };
+    let (counted, _) = counts(&COUNTED.replace("system-calls", "instructions"));
+    assert_eq!(counted.deliveries, 250, "{counted:?}");
+    assert!(counted.tool.starts_with("valgrind"), "{counted:?}");
+    let each = counted.instructions.expect("they are counted") / counted.deliveries;
+    // A handful would be too few for a system call's wrapper, and start-up alone takes millions.
+    assert!((200..200_000).contains(&each), "{each}: {counted:?}");
+    assert_eq!((counted.system_calls, counted.by_name.len()), (None, 0));
+}
+
+#[test]
+fn a_trial_that_is_not_counted_has_no_counts() {
+    let sandbox = Sandbox::new();
+    sandbox.scenario("counted", &COUNTED.replace("system-calls", "nothing"));
+    sandbox.output("run --scenario counted --no-report").expect(0, &[]);
+    let record = sandbox.records().pop().expect("there was a trial");
+    let cost = record.result.outcome().map(|outcome| outcome.cost.counted.clone());
+    assert_eq!((record.settings.counted, cost), (None, Some(None)));
+}
+
+/// pushbench where programs are found in the folder `bin` of the place, and nowhere else that people put them.
+fn with_only(sandbox: &Sandbox, arguments: &str) -> Command {
+    let mut command = sandbox.pushbench(arguments);
+    command.env("PATH", sandbox.path("bin"));
+    command
+}
+
+fn output_of(mut command: Command) -> CommandOutput {
+    CommandOutput::of(command.output().expect("pushbench starts"))
+}
+
+#[test]
+fn a_tool_that_is_missing_is_named_with_what_installs_it() {
+    let sandbox = Sandbox::new();
+    sandbox.scenario("counted", COUNTED);
+    let arguments = "run --scenario counted --scenario short --no-report";
+    output_of(with_only(&sandbox, arguments))
+        .expect(0, &["skipped: scenario counted: strace is missing; install strace"]);
+    assert!(sandbox.records().iter().all(|record| record.key.scenario == "short"));
+    assert_eq!(sandbox.skipped("scenario counted"), ["strace is missing; install strace"]);
+}
+
+#[test]
+fn only_what_needs_the_missing_tool_is_left_out() {
+    let sandbox = Sandbox::new();
+    let sweep = "[[sweep]]\nkey = \"counted\"\nvalues = [\"nothing\", \"system-calls\"]\n";
+    sandbox.scenario("both", &(COUNTED.replace("counted = \"system-calls\"\n", "") + sweep));
+    output_of(with_only(&sandbox, "run --scenario both --no-report"))
+        .expect(0, &["skipped: counter system-calls in both: strace is missing; install strace"]);
+    let records = sandbox.records();
+    assert!(matches!(&records[..], [one] if one.settings.counted.is_none()), "{records:?}");
+}
+
+/// The only trial of a run, with a tool that is this script.
+fn failure_with(script: &str) -> (Side, String) {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("bin")).unwrap();
+    sandbox.script("bin/strace", script);
+    sandbox.scenario("counted", COUNTED);
+    output_of(with_only(&sandbox, "run --scenario counted --no-report")).expect(1, &[]);
+    sandbox.until_no_process_is_left();
+    sandbox.failure()
+}
+
+/// Starts what stands behind `--`, as the tool does.
+const START: &str = "while [ \"$1\" != -- ]; do file=$1; shift; done; shift";
+
+#[test]
+fn a_tool_that_leaves_no_counts_fails_its_trial() {
+    let (side, reason) = failure_with(&format!("{START}\nexec \"$@\""));
+    assert_eq!(side, Side::Supervisor);
+    assert!(reason.starts_with("strace left no counts: No such file"), "{reason}");
+}
+
+#[test]
+fn counts_that_cannot_be_read_fail_their_trial() {
+    let (side, reason) = failure_with(&format!("{START}\n\"$@\"\necho 5 write > \"$file\""));
+    assert_eq!((side, reason.as_str()), (Side::Supervisor, "the counts of strace cannot be read"));
+}
+
+#[test]
+fn a_tool_that_counts_nothing_more_in_the_whole_window_fails_its_trial() {
+    // More in the first run than in the second.
+    let script = format!(
+        "{START}\n\"$@\"\ndir=$(dirname \"$file\")\nif [ -e \"$dir/again\" ]; then n=1; else n=9; fi\n\
+        : > \"$dir/again\"\nprintf '%s write\\n%s total\\n' $n $n > \"$file\""
+    );
+    let place_path = std::env::var_os("PATH").expect("there is one");
+    let script = format!("PATH={}\n{script}", Path::new(&place_path).display());
+    let (side, reason) = failure_with(&script);
+    assert_eq!(side, Side::Supervisor);
+    assert!(reason.contains("no more than half of it"), "{reason}");
+}
+
+/// A trial of a minute, with its server under strace.
+fn under_way(sandbox: &Sandbox) -> crate::sandbox::Running {
+    sandbox.scenario("counted", &COUNTED.replace("\"1s\"", "\"60s\""));
+    let running = sandbox.start("run --scenario counted --no-report");
+    // The load generator is started when the server is ready.
+    sandbox.descendant(" load");
+    running
+}
+
+#[test]
+fn an_interrupt_ends_the_tool_and_its_server() {
+    let Some(_) = require("strace", program("strace")) else { return };
+    let sandbox = Sandbox::new();
+    let running = under_way(&sandbox);
+    running.signal(Signal::INT);
+    running.finish().expect(130, &[]);
+    sandbox.until_no_process_is_left();
+}
+
+#[test]
+fn a_supervisor_that_is_killed_leaves_no_process() {
+    let Some(_) = require("strace", program("strace")) else { return };
+    let sandbox = Sandbox::new();
+    let running = under_way(&sandbox);
+    running.signal(Signal::KILL);
+    running.finish();
+    sandbox.until_no_process_is_left();
+}
+
+#[test]
+fn a_tool_that_dies_fails_its_trial_and_takes_its_server_along() {
+    let Some(_) = require("strace", program("strace")) else { return };
+    let sandbox = Sandbox::new();
+    let running = under_way(&sandbox);
+    sandbox.descendant("strace -f").kill();
+    running.finish().expect(1, &[]);
+    sandbox.until_no_process_is_left();
+    assert_eq!(sandbox.failure().0, Side::Server);
+}

@@ -1,18 +1,13 @@
 //! What is done to a trial on purpose: its server is killed and another one takes its place, or some of its subscribers do not
 //! keep up. Whole runs, for every technique; what must hold is counted, and no time is judged.
-//!
-//! # Layout
-//!
-//! - `server_restarts`: everybody comes back, and has everything once
-//! - `slow_consumers`: everybody else has everything
-
-mod server_restarts;
-mod slow_consumers;
 
 use std::collections::BTreeSet;
 
 use model::trial::{TrialOutcome, TrialRecord};
 use model::warning::Warning;
+
+use crate::sandbox::{Sandbox, busy};
+use crate::techniques::registry;
 
 /// Trials that ran to their end, each with its key.
 fn outcomes(records: &[TrialRecord]) -> Vec<(String, &TrialRecord, &TrialOutcome)> {
@@ -41,4 +36,131 @@ fn blaming(outcome: &TrialOutcome) -> Vec<&Warning> {
         )
     };
     outcome.warnings.iter().filter(blames).collect()
+}
+
+/// 30 events for each of 200 subscribers, of which a restart hits some six.
+const RESTARTED: &str = r#"
+question = "Is everybody caught up?"
+reading = "Everybody is."
+repetitions = 1
+events = { rate = "20/s", payload = "100 B" }
+subscribers.count = 200
+short_polling.interval = "50ms"
+[phases]
+warm_up = "200ms"
+window = "1500ms"
+drain = "20s"
+[restart]
+at = "300ms"
+[[sweep]]
+key = "restart.backoff"
+values = ["none", "jittered"]
+"#;
+
+#[test]
+fn after_a_restart_every_subscriber_of_every_technique_has_everything_once() {
+    let _turn = busy();
+    let sandbox = Sandbox::new();
+    sandbox.scenario("restarted", RESTARTED);
+    sandbox.output("run --scenario restarted --no-report").expect(0, &[]);
+    let records = sandbox.records();
+    let registered = registry().len();
+    assert_eq!((techniques(&records), records.len()), (registered, 2 * registered));
+    for (name, _, outcome) in outcomes(&records) {
+        let counts = &outcome.counts;
+        assert_eq!((counts.published, counts.expected), (30, 6_000), "{name}");
+        assert_eq!((counts.delivered, counts.lost), (6_000, 0), "{name}");
+        assert_eq!((counts.duplicate, counts.reordered), (0, 0), "{name}");
+        let server_restart =
+            outcome.server_restart.as_ref().unwrap_or_else(|| panic!("{name}: no server restart"));
+        let (connected, whole) =
+            (server_restart.connected.as_ref().unwrap(), server_restart.caught_up.as_ref().unwrap());
+        assert_eq!(
+            (connected.count, whole.count, server_restart.caught_up_subscribers),
+            (200, 200, 200),
+            "{name}"
+        );
+        // A histogram rounds to 0.1 %.
+        assert!(
+            server_restart.down_ns > 0 && connected.min_ns as f64 >= server_restart.down_ns as f64 * 0.999,
+            "{name}: {server_restart:?}"
+        );
+        assert!(whole.max_ns >= connected.min_ns, "{name}: {server_restart:?}");
+        assert!(outcome.cost.server_cpu_ns > 0 && outcome.cost.server_rss_end_bytes > 0, "{name}");
+        assert!(blaming(outcome).is_empty(), "{name}: {:?}", outcome.warnings);
+    }
+    assert!(sandbox.descendants().is_empty());
+}
+
+#[test]
+fn a_server_that_cannot_be_started_again_is_quoted() {
+    let sandbox = Sandbox::new();
+    sandbox.scenario("restarted", RESTARTED);
+    let own = env!("CARGO_BIN_EXE_pushbench");
+    let mark = sandbox.path("was-here").display().to_string();
+    let once =
+        format!("[ -e {mark} ] && {{ echo no more of this >&2; exit 3; }}; : > {mark}; exec {own} \"$@\"");
+    let program = sandbox.script("once", &once);
+    let arguments =
+        format!("run --scenario restarted --technique raw-tcp --no-report --server-program {program}");
+    sandbox.output(&arguments).expect(1, &[]);
+    let (_, reason) = sandbox.failure();
+    let expected = "the server could not be started again: the server ended with exit status: 3; it said: no more of this";
+    assert!(reason.starts_with(expected), "{reason}");
+    assert!(sandbox.descendants().is_empty());
+}
+
+/// 160 events of 8 KiB for each of 40 subscribers, two of which are slow consumers: 1.3 MB each, of which the kernel's buffers
+/// hold a tenth.
+const SLOW: &str = r#"
+question = "Does everybody else notice?"
+reading = "Nobody does."
+repetitions = 1
+events = { rate = "40/s", payload = "8 KiB" }
+subscribers.count = 40
+short_polling.interval = "100ms"
+[phases]
+warm_up = "200ms"
+window = "4s"
+drain = "20s"
+[slow_consumers]
+share = "5%"
+idle_timeout = "500ms"
+retained = 40
+[[sweep]]
+key = "slow_consumers.reads"
+values = ["never", "32 KiB/s"]
+"#;
+
+/// Those that a server keeps sending to, whether they read or not.
+const PUSHED: [&str; 5] = ["http-streaming-ndjson", "http-streaming-sse", "websocket", "socketio", "raw-tcp"];
+
+#[test]
+fn beside_slow_consumers_everybody_else_has_everything_and_they_are_cut_off() {
+    let _turn = busy();
+    let sandbox = Sandbox::new();
+    sandbox.scenario("slow", SLOW);
+    sandbox.output("run --scenario slow --no-report").expect(0, &[]);
+    let records = sandbox.records();
+    let registered = registry().len();
+    assert_eq!((techniques(&records), records.len()), (registered, 2 * registered));
+    for (name, record, outcome) in outcomes(&records) {
+        let counts = &outcome.counts;
+        assert_eq!((counts.expected, counts.delivered, counts.lost), (160 * 38, 160 * 38, 0), "{name}");
+        assert_eq!((counts.duplicate, counts.reordered, counts.reconnects), (0, 0, 0), "{name}");
+        assert_eq!(outcome.delivery.as_ref().map(|delivery| delivery.count), Some(160 * 38), "{name}");
+        let slow_consumers =
+            outcome.slow_consumers.as_ref().unwrap_or_else(|| panic!("{name}: no slow consumers"));
+        assert_eq!(slow_consumers.subscribers, 2, "{name}");
+        assert!(slow_consumers.delivered < 2 * 160, "{name}: {slow_consumers:?}");
+        let cut_off = slow_consumers.cut_off_after.as_ref().map_or(0, |after| after.count);
+        assert_eq!(slow_consumers.cut_off, cut_off, "{name}");
+        let never_reads =
+            record.settings.slow_consumers.as_ref().is_some_and(|all| all.reads_bytes_per_s == 0);
+        if never_reads && PUSHED.contains(&record.key.technique.as_str()) {
+            assert_eq!(slow_consumers.cut_off, 2, "{name}: {slow_consumers:?}");
+        }
+        assert!(blaming(outcome).is_empty(), "{name}: {:?}", outcome.warnings);
+    }
+    assert!(sandbox.descendants().is_empty());
 }

@@ -3,18 +3,14 @@
 //!
 //! - `fixed_exchange`: server and subscriber in one process, and the account of the bytes between them
 //! - `heads`: the heads of requests and answers, literally
-//! - `down`, `up`: an event to the subscriber; a message from it
+//! - `exchanges`: an event to the subscriber, a message from it, and what the header profiles add
 //! - `socketio`: Socket.IO by each of its transports
-//! - `profiles`: what the header profiles add
 //! - `predictions`: each technique and direction as input of `theory`
-//! - `equality`, `transports`: all of it against the crate `theory`, on HTTP/1.1; over TLS and HTTP/2
+//! - `equality`: all of it against the crate `theory`, on HTTP/1.1, over TLS and over HTTP/2
 
-mod down;
 mod equality;
+mod exchanges;
 mod fixed_exchange;
 mod heads;
 mod predictions;
-mod profiles;
 mod socketio;
-mod transports;
-mod up;

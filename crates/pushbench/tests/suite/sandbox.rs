@@ -10,8 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use model::manifest::Manifest;
 use model::results;
-use model::trial::TrialRecord;
+use model::trial::{Side, TrialRecord, TrialResult};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -54,6 +55,16 @@ impl Sandbox {
         fs::write(self.path(&format!("scenarios/{name}.toml")), text).expect("a scenario is written");
     }
 
+    /// Keeps the built-in scenarios out of runs that name none: each is overridden by one that has to be named.
+    pub(crate) fn override_built_in_scenarios(&self) {
+        let names = self.pushbench("list --scenarios").output().expect("pushbench starts").stdout;
+        for name in String::from_utf8(names).expect("names are text").lines() {
+            if !self.path(&format!("scenarios/{name}.toml")).exists() {
+                self.scenario(name, &SHORT.replace("repetitions", "runs = \"when-named\"\nrepetitions"));
+            }
+        }
+    }
+
     /// Adds a shell script that can be started as a program.
     pub(crate) fn script(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
@@ -68,6 +79,8 @@ impl Sandbox {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pushbench"));
         command
             .args(arguments.split(' '))
+            // The machine that runs the tests does so beside others, and records are counted.
+            .args(arguments.starts_with("run ").then_some("--repeat-disturbed=0"))
             .current_dir(self.0.path())
             .env("TMPDIR", self.path("tmp"))
             .stdin(Stdio::null());
@@ -111,6 +124,23 @@ impl Sandbox {
         read.trials.into_iter().map(|trial| trial.record).collect()
     }
 
+    /// The manifest of the only run.
+    pub(crate) fn manifest(&self) -> Manifest {
+        let text = fs::read_to_string(self.only_run().join("manifest.json")).expect("a manifest");
+        serde_json::from_str(&text).expect("readable")
+    }
+
+    /// Why the manifest of the only run says that `what` was left out, each time that it does.
+    pub(crate) fn skipped(&self, what: &str) -> Vec<String> {
+        let skipped = self.manifest().skipped.into_iter().filter(|skipped| skipped.what == what);
+        skipped.map(|skipped| skipped.why).collect()
+    }
+
+    /// Which side failed in the first trial of the only run, and why.
+    pub(crate) fn failure(&self) -> (Side, String) {
+        failure(&self.records()[0])
+    }
+
     /// Processes that were started from here and still run.
     pub(crate) fn descendants(&self) -> Vec<Descendant> {
         let mark = format!("TMPDIR={}\0", self.path("tmp").display());
@@ -146,6 +176,13 @@ impl Sandbox {
         });
         found.expect("it was awaited")
     }
+}
+
+/// Which side failed in a trial, and why.
+#[track_caller]
+pub(crate) fn failure(record: &TrialRecord) -> (Side, String) {
+    let TrialResult::Failed(failure) = &record.result else { panic!("it did not fail: {record:?}") };
+    (failure.side, failure.reason.clone())
 }
 
 /// A process that pushbench started.

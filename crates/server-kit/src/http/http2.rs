@@ -5,24 +5,25 @@
 //! A client that reads, but opens no window for a stream (RFC 9113 §5.2), keeps it, and of its events what
 //! `SEND_BUFFER` holds; its cursor into the hub costs nothing.
 
-mod activity;
-
 use std::convert::Infallible;
 use std::io;
-use std::pin::pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::timeout;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::endpoint::{After, Connection, Endpoint, Site, Upgrade};
 use super::reclaim_on_drop::ReclaimOnDrop;
@@ -30,7 +31,6 @@ use crate::Hub;
 use crate::listener::{self, Admission};
 use crate::settings::Limits;
 use crate::stream::{self, Stream};
-use activity::{Activity, Held, Open};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) type Builder = http2::Builder<TokioExecutor>;
@@ -182,4 +182,102 @@ async fn reject_version(hub: &Hub, stream: &mut Stream, error: &NotHttp2) {
     );
     // The client may be gone; TLS may hold it back until it is flushed by the end.
     let _ = stream.write_all(answer.as_bytes()).await;
+}
+
+/// What goes on on a connection: how many requests are under way, and since when there is none.
+///
+/// The idle timer is not moved at every request: it fires, sees whether there was one since, and sleeps for the rest.
+struct Activity {
+    open: AtomicUsize,
+    quiet_since: Mutex<Instant>,
+    ended: Notify,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self { open: AtomicUsize::new(0), quiet_since: Mutex::new(Instant::now()), ended: Notify::new() }
+    }
+}
+
+impl Activity {
+    /// Nothing more shall go on.
+    fn end(&self) {
+        self.ended.notify_one();
+    }
+
+    /// Resolves at the [end](Self::end), or once no request was under way for so long.
+    async fn over(&self, idle: Duration) {
+        tokio::select! {
+            () = self.ended.notified() => {}
+            () = self.idle(idle) => {}
+        }
+    }
+
+    async fn idle(&self, limit: Duration) {
+        let mut deadline = self.quiet_since() + limit;
+        loop {
+            sleep_until(deadline).await;
+            let now = Instant::now();
+            let quiet = self.open.load(Ordering::Acquire) == 0;
+            deadline = if quiet { self.quiet_since() } else { now } + limit;
+            if deadline <= now {
+                return;
+            }
+        }
+    }
+
+    fn quiet_since(&self) -> Instant {
+        *self.quiet_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request under way, for as long as this lives.
+struct Open(Arc<Activity>);
+
+impl Open {
+    fn new(activity: &Arc<Activity>) -> Self {
+        activity.open.fetch_add(1, Ordering::Relaxed);
+        Self(activity.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if self.0.open.load(Ordering::Relaxed) == 1 {
+            *self.0.quiet_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
+        self.0.open.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// A response's body, whose request is under way until it ends.
+struct Held<B> {
+    body: B,
+    _open: Option<Open>,
+}
+
+impl<B> Held<B> {
+    fn new(body: B, open: Option<Open>) -> Self {
+        Self { body, _open: open }
+    }
+}
+
+impl<B: Body + Unpin> Body for Held<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

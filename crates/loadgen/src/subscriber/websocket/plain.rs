@@ -78,10 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Waits for one message; none at the connection's end. Otherwise as [`read`](Self::read).
-    ///
-    /// # Errors
-    ///
-    /// As of [`read`](Self::read).
+    /// Fails as [`read`](Self::read) does.
     pub async fn next(&mut self) -> Result<Option<(Kind, Bytes)>, SubscribeError> {
         loop {
             match self.next_in_input()? {

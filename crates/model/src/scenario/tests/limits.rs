@@ -167,7 +167,7 @@ fn limits_that_contradict_themselves_are_refused_with_place_and_remedy() {
         ),
         ("slow_consumers.share = \"50%\"\nuplink = { rate = \"1/s\" }", "slow consumers that send"),
         ("slow_consumers.share = \"1%\"", "less than one subscriber"),
-        ("slow_consumers.share = \"99%\"", "leaves nobody who keeps up"),
+        ("slow_consumers.share = \"99%\"", "leaves no subscriber that keeps up"),
         ("slow_consumers = { share = \"50%\", reads = \"4 KiB\" }", "`4 KiB` is not a speed"),
         ("slow_consumers.share = \"50%\"\nclient = \"firefox\"", "slow consumers in a browser's page"),
         (

@@ -1,4 +1,5 @@
-//! The server of a case: ours, or one that misbehaves.
+//! The server of a case: ours, or one that violates the protocol: after a correct handshake and a cue, it sends the bytes of the case, or
+//! goes away.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,13 +12,14 @@ use server_kit::hub::SessionClose;
 use server_kit::settings::{Limits, Transport};
 use server_kit::tls::{Certificate, Resumption, TlsServer};
 use server_kit::{Hub, Settings, Stopper, lifetime};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::cases::{Case, ClientAction, Ending, MESSAGE_LIMIT};
-use super::misbehaving_server::{self, CLOSE};
+use super::cases::{Case, ClientAction, Disconnect, Ending, MESSAGE_LIMIT};
+use super::recording_server;
 
 /// How long a client may take to end its connection.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -45,11 +47,9 @@ impl CaseServer {
         let (cue, cued) = oneshot::channel();
         let cue = Some(cue);
         let server = match case.ending {
-            Ending::Sends(bytes) => {
-                Server::Misbehaving { cue, task: spawn(misbehaving_server::send(listener, cued, bytes)) }
-            }
+            Ending::Sends(bytes) => Server::Misbehaving { cue, task: spawn(send(listener, cued, bytes)) },
             Ending::Disconnects(how) => {
-                Server::Misbehaving { cue, task: spawn(misbehaving_server::disconnect(listener, cued, how)) }
+                Server::Misbehaving { cue, task: spawn(disconnect(listener, cued, how)) }
             }
             _ => {
                 let settings = settings(case.is_secure())?;
@@ -83,7 +83,7 @@ impl CaseServer {
             Ending::ByClient { answer, .. } => Some(frame(*answer)),
             Ending::Stopped => Some(frame(Some(STOPPING))),
             Ending::OnRequest => Some(frame(Some((case.code, REASON)))),
-            Ending::Sends([CLOSE, _, body @ ..]) => Some(misbehaving_server::close_frame(body)),
+            Ending::Sends([CLOSE, _, body @ ..]) => Some(close_frame(body)),
             Ending::Sends(_) | Ending::Disconnects(_) => self.received().await?,
             Ending::Untrusted => None,
         })
@@ -121,4 +121,86 @@ fn settings(secure: bool) -> anyhow::Result<Settings> {
         limits: Limits { message_bytes: MESSAGE_LIMIT, ..Limits::default() },
         ..Settings::default()
     })
+}
+
+/// A close frame's first byte: FIN and opcode 8.
+pub(super) const CLOSE: u8 = 0x88;
+const MASKED: u8 = 0x80;
+/// How long the client may take to respond.
+const ANSWER_LIMIT: Duration = Duration::from_secs(4);
+
+/// Resolves once the client has seen its socket open.
+type Cue = oneshot::Receiver<()>;
+
+/// Sends these bytes, and returns the close frame that the client sends in response, if any.
+pub(super) async fn send(listener: TcpListener, cue: Cue, bytes: &[u8]) -> io::Result<Option<CloseFrame>> {
+    let mut stream = accept(&listener, cue).await?;
+    stream.write_all(bytes).await?;
+    // A client that only disconnects or resets the connection sends none.
+    let received = timeout(ANSWER_LIMIT, read_close(&mut stream)).await.ok().and_then(Result::ok).flatten();
+    // Fails if the client has disconnected first.
+    let _ = stream.shutdown().await;
+    Ok(received)
+}
+
+/// Disconnects without a close frame.
+pub(super) async fn disconnect(
+    listener: TcpListener,
+    cue: Cue,
+    how: Disconnect,
+) -> io::Result<Option<CloseFrame>> {
+    let stream = accept(&listener, cue).await?;
+    if how == Disconnect::Reset {
+        stream.set_zero_linger()?;
+    }
+    Ok(None)
+}
+
+/// A close frame's body, unmasked: nothing, or a code and a reason (RFC 6455 §5.5.1).
+fn close_frame(body: &[u8]) -> CloseFrame {
+    let parts = body.split_first_chunk();
+    CloseFrame {
+        code: parts.map(|(code, _)| u16::from_be_bytes(*code)),
+        reason: parts.map(|(_, reason)| String::from_utf8_lossy(reason).into_owned()).unwrap_or_default(),
+    }
+}
+
+/// Waits for the cue after the handshake: Firefox reports no `open` of a socket that ends at the moment it opens.
+async fn accept(listener: &TcpListener, cue: Cue) -> io::Result<TcpStream> {
+    let (mut stream, _) = listener.accept().await?;
+    let head = recording_server::read_head(&mut stream).await?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    let response = recording_server::switching(&head).ok_or(io::ErrorKind::InvalidData)?;
+    stream.write_all(response.as_bytes()).await?;
+    // An error means that the client is gone.
+    let _ = cue.await;
+    Ok(stream)
+}
+
+/// The client's close frame; it sends nothing else that is longer than 125 bytes.
+async fn read_close(stream: &mut TcpStream) -> io::Result<Option<CloseFrame>> {
+    loop {
+        let mut head = [0; 6];
+        stream.read_exact(&mut head).await?;
+        let [first, len, mask @ ..] = head;
+        if len & MASKED == 0 || len & !MASKED > 125 {
+            return Ok(None);
+        }
+        let mut body = vec![0; usize::from(len & !MASKED)];
+        stream.read_exact(&mut body).await?;
+        if first == CLOSE {
+            body.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+            return Ok(Some(close_frame(&body)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_close_frame_has_no_code() {
+        assert_eq!(close_frame(b""), CloseFrame { code: None, reason: String::new() });
+        assert_eq!(close_frame(b"\x03\xe8bye"), CloseFrame { code: Some(1000), reason: "bye".to_owned() });
+    }
 }

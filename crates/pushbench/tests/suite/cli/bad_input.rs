@@ -1,11 +1,13 @@
-//! Mistakes on the command line, in scenario files, and in what is on disk.
+//! Mistakes on the command line, in scenario files, and in what is on disk; a server's flags, its ready line, and what it prints at its end.
 
 use std::fs;
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 
-use crate::sandbox::Sandbox;
+use protocol::ready::ReadyLine;
+
+use crate::sandbox::{CommandOutput, SHORT, Sandbox};
 
 #[test]
 fn a_mistake_in_a_scenario_file_is_shown_with_line_column_and_nearest_word() {
@@ -22,51 +24,47 @@ fn a_mistake_in_a_scenario_file_is_shown_with_line_column_and_nearest_word() {
     assert!(!sandbox.path("results").exists(), "nothing was begun");
 }
 
+/// Command lines with a mistake, and what the message has.
+const MISTAKES: &[(&str, &[&str])] = &[
+    ("run --scenario shrt", &["there is no scenario shrt; there are: ", ", short, "]),
+    ("run --scenario my/own.toml", &["error: read my/own.toml", "caused by: No such file or directory"]),
+    ("run --scenario short --scenario scenarios/short.toml", &["asked for twice"]),
+    ("run --technique websockets", &["invalid value 'websockets'", "a similar value exists: 'websocket'"]),
+    ("run --scenario short --technique websocket", &["nothing to run: none of the techniques takes part"]),
+    ("run --repetitions 0", &["0 is not in 1..=1000"]),
+    ("run --resume", &["read the folder results; make a run with `pushbench run`"]),
+    ("run --resume tmp", &["tmp is not the folder of a run that can be resumed"]),
+    ("run --resume --seed 7", &["cannot be used with"]),
+    ("report", &["make a run with `pushbench run`"]),
+    ("report tmp", &["error: write the report", "tmp/manifest.json"]),
+    ("serve pigeon", &["possible values: short-polling, long-polling"]),
+    ("serve long-polling --set long_polling.hold=25", &["`25` has no unit; write \"25s\""]),
+    ("serve websocket --cores 4000", &["error: keep to cores [4000]", "caused by: Invalid argument"]),
+    ("serve websocket --feed no/such/folder/feed", &["error: listen on the feed no/such/folder/feed"]),
+    ("serve websocket --application protocol-tests", &["--application protocol-tests is for socketio only"]),
+    ("serve websocket --certificate c.pem", &["--key <PATH>"]),
+    ("serve websocket --key k.pem", &["--certificate <PATH>"]),
+    ("serve websocket --certificate c.pem --key k.pem", &["add --set transport.tls=true"]),
+    ("serve websocket --no-resumption", &["add --set transport.tls=true"]),
+    ("serve websocket --set transport.tls", &["write KEY=VALUE"]),
+    ("serve websocket --set transport.tlss=true", &["did you mean `tls`?"]),
+    ("serve websocket --set transport.http=3", &["`3` is not known here", "allowed: 1.1, 2"]),
+    ("serve websocket --settings {}", &["missing field"]),
+];
+
+#[test]
+fn a_mistake_on_the_command_line_is_named_with_what_is_allowed() {
+    let sandbox = Sandbox::new();
+    for (line, words) in MISTAKES {
+        sandbox.output(line).expect(2, words);
+    }
+}
+
 #[test]
 fn a_broken_scenario_stops_a_run_that_takes_them_all() {
     let sandbox = Sandbox::new();
     sandbox.scenario("bad", "question = ");
     sandbox.output("run").expect(2, &["scenarios/bad.toml:1:"]);
-}
-
-#[test]
-fn a_scenario_that_does_not_exist_is_answered_with_those_that_do() {
-    let sandbox = Sandbox::new();
-    sandbox.output("run --scenario shrt").expect(2, &["there is no scenario shrt; there are: short"]);
-    sandbox
-        .output("run --scenario my/own.toml")
-        .expect(2, &["error: read my/own.toml", "caused by: No such file or directory"]);
-}
-
-#[test]
-fn a_scenario_asked_for_twice_is_refused() {
-    let sandbox = Sandbox::new();
-    sandbox.output("run --scenario short --scenario scenarios/short.toml").expect(2, &["asked for twice"]);
-}
-
-#[test]
-fn an_unknown_technique_is_answered_with_the_nearest() {
-    let sandbox = Sandbox::new();
-    sandbox
-        .output("run --technique websockets")
-        .expect(2, &["invalid value 'websockets'", "a similar value exists: 'websocket'"]);
-    sandbox.output("serve pigeon").expect(2, &["possible values: short-polling, long-polling"]);
-}
-
-#[test]
-fn techniques_that_no_scenario_takes_leave_nothing_to_run() {
-    let sandbox = Sandbox::new();
-    let output = sandbox.output("run --scenario short --technique websocket");
-    output.expect(2, &["nothing to run: none of the techniques takes part"]);
-}
-
-#[test]
-fn units_are_asked_for_on_the_command_line_too() {
-    let sandbox = Sandbox::new();
-    sandbox
-        .output("serve long-polling --set long_polling.hold=25")
-        .expect(2, &["`25` has no unit; write \"25s\""]);
-    sandbox.output("run --repetitions 0").expect(2, &["0 is not in 1..=1000"]);
 }
 
 #[test]
@@ -79,6 +77,13 @@ fn outside_of_the_project_the_built_in_files_are_used() {
     for made in ["results", "REPORT.md"] {
         assert!(sandbox.path(made).exists(), "{made}");
     }
+    fs::create_dir(sandbox.path("scenarios")).unwrap();
+    sandbox.scenario("chat", SHORT);
+    sandbox.scenario("own", SHORT);
+    let list = sandbox.output("list").out;
+    let questions: Vec<_> = list.lines().filter(|line| line.contains("Does it come through?")).collect();
+    assert!(matches!(questions[..], [chat, own] if chat.contains("chat") && own.contains("own")), "{list}");
+    assert!(list.contains("stock-ticker"), "a local file overrides the built-in one of its name: {list}");
     let unknown = sandbox.output("run --scenario smoke --target no-such-server");
     unknown.expect(2, &["there is no target no-such-server; there are: nchan, socketio-node, ws-node"]);
 }
@@ -98,18 +103,6 @@ fn a_port_in_use_is_named_with_the_remedy() {
 }
 
 #[test]
-fn a_core_that_is_not_there_is_named() {
-    let output = Sandbox::new().output("serve websocket --cores 4000");
-    output.expect(2, &["error: keep to cores [4000]", "caused by: Invalid argument"]);
-}
-
-#[test]
-fn a_feed_that_cannot_be_made_is_named() {
-    let output = Sandbox::new().output("serve websocket --feed no/such/folder/feed");
-    output.expect(2, &["error: listen on the feed no/such/folder/feed"]);
-}
-
-#[test]
 fn load_rejects_rubbish_with_what_it_accepts() {
     let sandbox = Sandbox::new();
     let mut load = sandbox.pushbench("load").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -123,18 +116,8 @@ fn load_rejects_rubbish_with_what_it_accepts() {
 #[test]
 fn resuming_needs_a_run_that_was_interrupted() {
     let sandbox = Sandbox::new();
-    sandbox.output("run --resume").expect(2, &["read the folder results; make a run with `pushbench run`"]);
     fs::create_dir(sandbox.path("results")).unwrap();
     sandbox.output("run --resume").expect(2, &["there is no interrupted run in results"]);
-    sandbox.output("run --resume tmp").expect(2, &["tmp is not the folder of a run that can be resumed"]);
-    sandbox.output("run --resume --seed 7").expect(2, &["cannot be used with"]);
-}
-
-#[test]
-fn a_report_needs_a_run() {
-    let sandbox = Sandbox::new();
-    sandbox.output("report").expect(2, &["make a run with `pushbench run`"]);
-    sandbox.output("report tmp").expect(2, &["error: write the report", "tmp/manifest.json"]);
 }
 
 #[test]
@@ -156,4 +139,48 @@ fn every_shell_gets_completions_that_know_the_techniques() {
         assert_eq!(output.code, Some(0));
         assert!(output.out.contains("http-streaming-sse"), "{shell}");
     }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_had_is_named_with_reason_and_remedy() {
+    let sandbox = Sandbox::new();
+    let serve = |certificate: &str| {
+        sandbox.output(&format!(
+            "serve raw-tcp --set transport.tls=true --certificate {certificate} --key key.pem"
+        ))
+    };
+    serve("none.pem").expect(
+        2,
+        &[
+            "error: set up TLS",
+            "no certificate can be read from none.pem: name a file that exists and may be read",
+            "No such file",
+        ],
+    );
+    fs::write(sandbox.path("prose.pem"), "this is no PEM").unwrap();
+    serve("prose.pem").expect(2, &["from prose.pem: name a PEM file that holds a certificate"]);
+}
+
+#[test]
+fn the_ready_line_has_the_certificate_and_the_end_reports_rejected_connections() {
+    let sandbox = Sandbox::new();
+    let mut server = sandbox
+        .pushbench("serve short-polling --set transport.tls=true")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready = ReadyLine::parse(&line).unwrap();
+    // DER begins with a sequence whose length takes two bytes: 0x30 0x82.
+    assert!(ready.certificate.unwrap().starts_with("MII"));
+    let mut client = TcpStream::connect(ready.address).unwrap();
+    client.write_all(b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    // Returns once the server has given it up.
+    client.read_to_end(&mut Vec::new()).unwrap();
+    drop(server.stdin.take());
+    let output = CommandOutput::of(server.wait_with_output().unwrap());
+    output.expect(0, &["connections rejected: 1; the last: TLS handshake: received corrupt message"]);
 }

@@ -1,7 +1,7 @@
 //! Several server processes and several load processes for one trial: together they are one, and when one of them dies
 //! or hangs, the run reports it and leaves no process.
 
-use model::trial::{Side, TrialRecord, TrialResult};
+use model::trial::{Side, TrialRecord};
 use model::warning::Warning;
 use rustix::process::Signal;
 use test_support::require;
@@ -54,11 +54,6 @@ phases.window = "60s"
 processes.cpu_contention = 2
 "#;
 
-fn reason(sandbox: &Sandbox) -> (Side, String) {
-    let TrialResult::Failed(failure) = &sandbox.records()[0].result else { panic!("it did not fail") };
-    (failure.side, failure.reason.clone())
-}
-
 #[test]
 fn contention_processes_compute_on_the_servers_core_until_the_trial_ends() {
     let Some(()) = core_for_the_server() else { return };
@@ -101,7 +96,7 @@ fn a_contention_process_that_is_killed_fails_its_trial() {
     sandbox.descendant("pushbench load");
     sandbox.descendant("pushbench cpu-contention").kill();
     running.finish().expect(1, &["FAILED: "]);
-    let (side, reason) = reason(&sandbox);
+    let (side, reason) = sandbox.failure();
     assert_eq!(
         (side, reason.as_str()),
         (Side::Supervisor, "the cpu-contention process ended with signal: 9 (SIGKILL)")
@@ -154,7 +149,7 @@ fn a_load_process_that_is_killed_fails_its_trial() {
     let (sandbox, running) = Sandbox::running(ONE);
     sandbox.descendant("pushbench load-worker").kill();
     running.finish().expect(1, &["FAILED: the load generator ended with"]);
-    let (side, reason) = reason(&sandbox);
+    let (side, reason) = sandbox.failure();
     assert_eq!(side, Side::Load);
     assert!(reason.contains(" of the load generator | caused by: it ended with signal: 9"), "{reason}");
     sandbox.until_no_process_is_left();
@@ -165,7 +160,7 @@ fn a_load_process_that_hangs_fails_its_trial_and_is_killed() {
     let (sandbox, running) = Sandbox::running(ONE);
     sandbox.descendant("pushbench load-worker").stop();
     running.finish().expect(1, &["FAILED: the load generator ended with"]);
-    let (side, reason) = reason(&sandbox);
+    let (side, reason) = sandbox.failure();
     assert_eq!(side, Side::Load);
     assert!(reason.contains(" of the load generator | caused by: it said nothing for 1"), "{reason}");
     sandbox.until_no_process_is_left();
@@ -177,7 +172,7 @@ fn one_of_several_servers_that_dies_fails_its_trial() {
     sandbox.descendant("pushbench load-worker");
     sandbox.descendant("pushbench serve").kill();
     running.finish().expect(1, &["FAILED: the server ended with signal: 9 (SIGKILL)"]);
-    assert_eq!(reason(&sandbox).0, Side::Server);
+    assert_eq!(sandbox.failure().0, Side::Server);
     sandbox.until_no_process_is_left();
 }
 
@@ -208,5 +203,5 @@ fn more_subscribers_than_a_server_holds_are_refused_with_the_remedy() {
     let sandbox = Sandbox::new();
     sandbox.scenario("one", &ONE.replace("count = 6", "count = 90000"));
     sandbox.output("run --scenario one --no-report").expect(1, &["FAILED: it takes ", "raise "]);
-    assert_eq!(reason(&sandbox).0, Side::Supervisor);
+    assert_eq!(sandbox.failure().0, Side::Supervisor);
 }

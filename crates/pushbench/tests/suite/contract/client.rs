@@ -1,24 +1,15 @@
 //! Small literal clients: blocking sockets, and the bytes as the standards have them.
 
+mod frames;
 mod http;
-mod http_streaming;
-mod polling;
-mod raw_tcp;
-mod socketio;
-mod tcp;
-mod websocket;
 
 use std::net::SocketAddr;
 
 use protocol::message::PayloadKind;
 use protocol::{Message, Resume, Stamp, Start};
 
-use http_streaming::{Format, Stream};
-use polling::{Empty, Poll};
-use raw_tcp::RawTcp;
-use socketio::SocketIo;
-use websocket::WebSocket;
-
+use self::frames::{RawTcp, SocketIo, WebSocket};
+use self::http::{Empty, Format, Poll, Stream};
 use crate::techniques::{every_of, registry};
 
 /// A subscriber's connection to a server.
@@ -108,7 +99,7 @@ pub(crate) struct Literal {
 
 /// The literal clients, each in a file of its own. A technique needs none: the tests of the command run every registered
 /// technique with the load generator's subscriber. The contract tests skip it by name.
-pub(crate) static LITERAL: [Literal; 7] = [
+static LITERAL: [Literal; 7] = [
     Literal {
         technique: "short-polling",
         last_words: "closed",

@@ -1,11 +1,13 @@
-//! What reaches whom: once and in order, from where it was asked for, both ways.
+//! What reaches whom: once and in order, from where it was asked for, both ways. How a server ends, so that every subscriber gets an answer. And
+//! a subscriber that does not read: it costs the others nothing and the server no memory, and the server reports what it missed.
 
 use std::thread;
 
-use crate::contract::client::{
+use super::client::{
     Client, Received, ReceivedMessage, after, all_of, every_literal, fresh, message, received,
 };
-use crate::contract::server::Server;
+use super::server::Server;
+use crate::sandbox::busy;
 
 /// Payload sizes on both sides of the borders of framing: WebSocket's lengths, chunk sizes, buffers of 4 and 16 KiB.
 const PADDING: [usize; 8] = [0, 1, 60, 90, 300, 4_000, 17_000, 33_000];
@@ -162,4 +164,102 @@ fn receive_messages(subscriber: &mut Box<dyn Client>, count: usize) -> Vec<Recei
         other => panic!("{other:?} instead of a message"),
     };
     (0..count).map(message).collect()
+}
+
+#[test]
+fn server_ends_with_its_input_and_informs_every_subscriber() {
+    every_literal(|technique| {
+        let mut server = Server::start(technique, &[]);
+        let mut subscribers = [0, 0, 1].map(|channel| server.join(all_of(channel)));
+        let mut feed = server.feed();
+        feed.publish(0, "last");
+        subscribers[..2]
+            .iter_mut()
+            .for_each(|subscriber| assert_eq!(subscriber.receive(), received(1, "last")));
+        for subscriber in &mut subscribers {
+            subscriber.request_without_reading();
+            server.until_taken(&**subscriber);
+        }
+        server.end_input();
+        for subscriber in &mut subscribers {
+            assert_eq!(subscriber.receive(), Received::End(technique.last_words));
+        }
+        assert!(server.until_gone().success());
+    });
+}
+
+#[test]
+fn server_ends_with_its_input_even_if_a_subscriber_does_not_read() {
+    every_literal(|technique| {
+        let mut server = Server::start(technique, &[]);
+        let mut silent = server.join(all_of(0));
+        silent.request_without_reading();
+        server.until_taken(&*silent);
+        server.end_input();
+        assert!(server.until_gone().success());
+    });
+}
+
+#[test]
+fn server_ends_when_its_parent_is_killed() {
+    every_literal(|technique| {
+        let mut server = Server::start_below_a_shell(technique);
+        let mut subscriber = server.join(all_of(0));
+        server.feed().publish(0, "it runs");
+        assert_eq!(subscriber.receive(), received(1, "it runs"));
+        server.kill_parent();
+        assert!(matches!(subscriber.receive(), Received::End(_)));
+        assert!(!server.until_gone().success(), "the shell was killed");
+    });
+}
+
+/// Events that the server retains.
+const WINDOW: u64 = 64;
+/// What is published without being awaited; the others stay well within the window.
+const STEP: u64 = 16;
+/// 16 MiB of payload in all: more than the socket buffers of both ends take at Linux's defaults, 4 and 6 MiB.
+const EVENTS: u64 = 1_024;
+const PAYLOAD_BYTES: usize = 16 * 1024;
+/// While the second 8 MiB are published. Half of it would show that the server keeps what is not read.
+const MOST_GROWTH_BYTES: u64 = 4 << 20;
+
+#[test]
+fn slow_subscriber_does_not_delay_others() {
+    let _turn = busy();
+    every_literal(|technique| {
+        let retained = format!("slow_consumers.retained={WINDOW}");
+        let server = Server::start(technique, &["--set", "slow_consumers.share=0%", "--set", &retained]);
+        let payload = "x".repeat(PAYLOAD_BYTES);
+        let mut feed = server.feed();
+        let mut others = [server.join(all_of(0)), server.join(all_of(0))];
+        let mut slow = server.join(all_of(0));
+        let mut resident = Vec::new();
+        for begin in (0..EVENTS).step_by(STEP as usize) {
+            (0..STEP).for_each(|_| feed.publish(0, &payload));
+            slow.request_without_reading();
+            // Each step is heard in full before the next: nobody waits for the one that does not read.
+            for other in &mut others {
+                (begin + 1..=begin + STEP)
+                    .for_each(|seq| assert_eq!(other.receive(), received(seq, &payload)));
+            }
+            resident.push(server.resident_bytes());
+        }
+        expect_report(&mut *slow, &payload);
+        let growth = resident[resident.len() - 1].saturating_sub(resident[resident.len() / 2]);
+        assert!(growth < MOST_GROWTH_BYTES, "grew by {growth} bytes: {resident:?}");
+    });
+}
+
+/// What the slow one receives when it reads at last: events without a gap, then how many it missed.
+fn expect_report(slow: &mut dyn Client, payload: &str) {
+    let mut last = 0;
+    let missed = loop {
+        match slow.receive() {
+            Received::TooSlow { missed } => break missed,
+            other => assert_eq!(other, received(last + 1, payload)),
+        }
+        last += 1;
+    };
+    assert!(missed > 0);
+    assert!(last + missed <= EVENTS - WINDOW, "received {last}, and reportedly missed {missed}");
 }

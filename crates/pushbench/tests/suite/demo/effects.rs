@@ -8,14 +8,13 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::demo::demo_process::{Demo, lane_of};
-use crate::demo::http;
+use crate::demo::{self, Demo, lane_of};
 
 const NDJSON: &str = "http-streaming-ndjson";
 
 /// The events of a lane's stream with the time at which each was read, ns of `CLOCK_MONOTONIC`.
 fn events(demo: &Demo) -> impl Iterator<Item = (u64, u64)> {
-    let lines = http::stream(demo.lane(NDJSON), "/stream?channel=0");
+    let lines = demo::stream(demo.lane(NDJSON), "/stream?channel=0");
     lines.filter_map(|line| {
         let received_ns = os::now_ns();
         // Lines between messages are chunk sizes.
@@ -28,7 +27,7 @@ fn events(demo: &Demo) -> impl Iterator<Item = (u64, u64)> {
 fn the_layers_of_a_lane_add_up_to_the_bytes_of_its_socket() {
     let demo = Demo::start();
     let request = b"GET /events?channel=0&after=0 HTTP/1.1\r\nhost: lane\r\n\r\n";
-    let mut stream = http::connect(demo.lane("long-polling"));
+    let mut stream = demo::connect(demo.lane("long-polling"));
     let mut read = 0;
     for _ in 0..2 {
         stream.write_all(request).unwrap();
@@ -59,7 +58,7 @@ fn the_layers_of_a_lane_add_up_to_the_bytes_of_its_socket() {
 #[test]
 fn pages_of_other_origins_may_read_a_lane_and_only_there() {
     let demo = Demo::start();
-    let lane = http::request(demo.lane("short-polling"), "GET", "/events?channel=0", &[], "");
+    let lane = demo::send(demo.lane("short-polling"), "GET", "/events?channel=0", &[], "");
     assert!(lane.has("access-control-allow-origin: *"), "{lane:?}");
     assert!(!demo.get("/setup").head.contains("access-control"));
 }
@@ -74,7 +73,7 @@ fn a_faster_rate_is_published_and_a_larger_payload_carried() {
     let took_ms = reached["at_ms"].as_f64().unwrap() - start["at_ms"].as_f64().unwrap();
     // Open loop: 200 events take a second, and a late look finds more of them.
     assert!(took_ms >= 900.0, "{took_ms}");
-    let line = http::stream(demo.lane(NDJSON), "/stream?channel=0");
+    let line = demo::stream(demo.lane(NDJSON), "/stream?channel=0");
     assert!(line.into_iter().any(|line| line.len() == 5_000 + protocol::message::TEXT_STAMP_LEN));
 }
 
@@ -84,7 +83,7 @@ fn an_added_delay_acts_in_both_directions() {
     assert_eq!(demo.control(r#"{"delay_ms": 150}"#).status, 200);
     let lane = demo.lane("short-polling");
     let start = Instant::now();
-    let answer = http::request(lane, "GET", "/events?channel=0", &[], "");
+    let answer = demo::send(lane, "GET", "/events?channel=0", &[], "");
     assert_eq!(answer.status, 200, "a greeting: {answer:?}");
     assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
 }
@@ -136,7 +135,7 @@ fn all_lanes_have_the_same_events() {
     let demo = Demo::start();
     demo.figures_when("five events", |figures| figures["published"].as_u64().unwrap() >= 5);
     let lines = |slug: &str| {
-        let answer = http::request(demo.lane(slug), "GET", "/events?channel=0&after=0", &[], "");
+        let answer = demo::send(demo.lane(slug), "GET", "/events?channel=0&after=0", &[], "");
         answer.body.lines().take(5).map(str::to_owned).collect::<Vec<_>>()
     };
     let short = lines("short-polling");
@@ -148,7 +147,7 @@ fn all_lanes_have_the_same_events() {
 fn a_page_is_counted_while_it_follows_the_figures() {
     let demo = Demo::start();
     let viewers = |figures: &Value| figures["viewers"].as_u64().unwrap();
-    let mut open = http::stream(demo.address, "/figures");
+    let mut open = demo::stream(demo.address, "/figures");
     open.find(|line| line.starts_with("data: ")).expect("figures");
     assert_eq!(viewers(&demo.figures_when("two pages", |figures| viewers(figures) == 2)), 2);
     drop(open);

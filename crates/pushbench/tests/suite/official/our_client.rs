@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 use tokio_util::sync::CancellationToken;
 
-use crate::official::node::{self, Script};
+use super::Script;
 
 const LONGEST: Duration = Duration::from_secs(60);
 /// No ping comes within a test.
@@ -77,7 +77,7 @@ impl Rig {
 
 /// Runs a test of each way, in bounded time, if there is Node.
 fn by_each_way(run: impl AsyncFn(SocketIoTransports)) {
-    let Some(()) = node::is_installed() else { return };
+    let Some(()) = super::is_installed() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for way in WAYS {
         let bounded = async { tokio::time::timeout(LONGEST, run(way)).await };

@@ -11,7 +11,7 @@ use protocol::{Message, Stamp};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::official::node::{self, Script};
+use super::Script;
 use crate::server_process::ServerProcess;
 
 const LONGEST: Duration = Duration::from_secs(60);
@@ -78,7 +78,7 @@ fn pem(der: &str) -> String {
 
 /// The transports of the tests; none without Node.
 fn ways() -> &'static [&'static str] {
-    if node::is_installed().is_some() { &["polling", "upgrade", "websocket"] } else { &[] }
+    if super::is_installed().is_some() { &["polling", "upgrade", "websocket"] } else { &[] }
 }
 
 /// The transport that a session of this way begins with, and the one that it goes over to.

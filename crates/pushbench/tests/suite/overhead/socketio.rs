@@ -14,8 +14,8 @@ use theory::prediction::{Both, Exactness, Layers as Predicted, layer};
 use theory::websocket::{self, Mask};
 use theory::{Case, engine_io, predict, predict_opening, socket_io};
 
+use super::heads;
 use crate::overhead::fixed_exchange::{ExchangeResult, FixedExchange, STAMP};
-use crate::overhead::heads;
 use crate::overhead::predictions::{PAYLOADS, assert_equal};
 
 const SLUG: &str = "socketio";

@@ -52,6 +52,11 @@ pub(crate) fn target_at(sandbox: &Sandbox, address: SocketAddr) -> String {
          [publish]\npath = \"/publish?channel={{channel}}\"\n\
          [techniques.short-polling]\npath = \"/events?channel={{channel}}&after={{after}}\"\nresume = \"query\"\n"
     );
+    write(sandbox, &text)
+}
+
+/// Writes the target `mine`, and returns its path.
+pub(crate) fn write(sandbox: &Sandbox, text: &str) -> String {
     let file = sandbox.path("mine.toml");
     std::fs::write(&file, text).expect("a target is written");
     file.display().to_string()
