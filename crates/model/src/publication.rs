@@ -166,17 +166,17 @@ pub enum Measure {
         /// What of them.
         figure: Figure,
     },
-    /// What one technique costs ÷ what another one costs, where both keep the same latency: read off their lines.
+    /// What one technique costs ÷ what another one costs, each at its cheapest point with a p99 within the same limit.
     EqualLatency {
         /// Trials of the one, at one rate.
         of: Trials,
         /// Trials of the other, at the same rate.
         to: Trials,
-        /// The latency, in milliseconds; of the quantile that the scenario's samples bound.
+        /// The limit, in milliseconds.
         within_ms: f64,
     },
-    /// The most subscribers with a p95 within a limit, by a scenario whose steps have ever more of them; linear on
-    /// logarithms between two steps.
+    /// The most subscribers with a p95 within a limit, by a scenario whose steps have ever more of them; between two
+    /// steps, their geometric mean.
     Steps {
         /// Which; the steps are the points.
         at: Trials,

@@ -148,14 +148,17 @@ fn verdict(checks: &[Check]) -> Verdict {
     }
 }
 
-/// Each reason once.
+/// Each reason once; what leaves several rules open is not said of each.
 fn because(verdict: Verdict, checks: &[Check]) -> Vec<String> {
+    let opens =
+        |found: &str| checks.iter().filter(|it| it.outcome == Outcome::Open && it.found == found).count();
     let mut reasons: Vec<String> = Vec::new();
     for Check { is_must, what, found, outcome, .. } in checks {
         let reason = match (verdict, is_must, outcome) {
             (Verdict::Fails, true, Outcome::No) => format!("not so: {what} ({found})"),
             (Verdict::HoldsWithALimit, false, Outcome::No) => format!("{what} ({found})"),
             (Verdict::Holds, true, Outcome::Yes) => format!("{what}: {found}"),
+            (Verdict::NotMeasurableHere, _, Outcome::Open) if opens(found) > 1 => format!("open: {found}"),
             (Verdict::NotMeasurableHere, _, Outcome::Open) => format!("open: {what} ({found})"),
             _ => continue,
         };
