@@ -15,6 +15,7 @@ Exit codes:
   0    all well
   1    a trial failed, or lost events (which is no fault in a search for a capacity, and at shares of it)
   2    wrong usage, or something could not be set up
+  3    `pushbench compare`: a condition of --fail-if holds
   130  interrupted; what was measured is kept, and `pushbench run --resume` goes on
 
 Results go to standard output, progress to standard error. NO_COLOR is honoured.";
@@ -45,6 +46,12 @@ pub(crate) enum Command {
     LoadWorker,
     /// Remake the report from stored results
     Report(Report),
+    /// Compare two runs, two folders of runs, or two builds: better, worse, or cannot tell
+    Compare(Compare),
+    /// Rank the techniques for a situation of your own: bytes, cores, memory, latency
+    Advise(Advise),
+    /// Print a figure ready to paste: text, BibTeX, Markdown badge
+    Cite(Cite),
     /// See what browsers do: how WebSockets end in them by every close code, their clocks, limits, timers and headers
     BrowserProbe(BrowserProbe),
     /// Run everything tiny in real processes, and check counts and files; no times
@@ -236,6 +243,163 @@ pub(crate) struct Report {
     /// The report [default: REPORT.md beside the results folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pushbench compare results/A results/B                     two runs, or two folders that hold runs
+  pushbench compare base new --fail-if 'p99 > +10 %' --fail-if 'bytes > +1 %' --markdown
+  pushbench compare --builds target/base/pushbench target/release/pushbench --scenario stock-ticker
+
+Runs in turns (old, new, old, new …) share their moments and are compared pair by pair, which is what --builds does. By hand:
+  for i in 1 2 3 4 5 6; do
+    old/pushbench run --scenario chat --repetitions 1 --seed $i --no-report --results old-runs
+    new/pushbench run --scenario chat --repetitions 1 --seed $i --no-report --results new-runs
+  done; pushbench compare old-runs new-runs
+Exit codes: 0 all well, 2 usage or set-up, 3 a condition of --fail-if holds.")]
+pub(crate) struct Compare {
+    /// The old side and the new side: run folders, or folders that hold runs; with --builds, two programs
+    #[arg(value_name = "OLD NEW", num_args = 2, required = true)]
+    pub(crate) sides: Vec<PathBuf>,
+    /// The two are pushbench programs: run both in turns, and compare
+    #[arg(long)]
+    pub(crate) builds: bool,
+    /// With --builds: a scenario's name; may be repeated
+    #[arg(long = "scenario", value_name = "NAME", default_value = "stock-ticker", requires = "builds")]
+    pub(crate) scenarios: Vec<String>,
+    /// With --builds: a technique's slug; may be repeated [default: all]
+    #[arg(long = "technique", value_name = "SLUG", requires = "builds")]
+    pub(crate) techniques: Vec<String>,
+    /// With --builds: how often both are run
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(2..=100), requires = "builds")]
+    pub(crate) pairs: u32,
+    /// With --builds: where their runs are kept
+    #[arg(long, value_name = "DIR", default_value = "compare", requires = "builds")]
+    pub(crate) out: PathBuf,
+    /// Exit with 3 when a metric changed by more than so much, and surely, at a point or over all; may be repeated
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) fail_if: Vec<report::compare::Condition>,
+    /// Print Markdown, for a pull request
+    #[arg(long)]
+    pub(crate) markdown: bool,
+    /// List all points, also those at which nothing can be told
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Arguments of `advise`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  pushbench advise --subscribers 5000 --rate 0.2/s --payload 300B --within 250ms --browser --tls
+
+Evaluates results/model.json, which `pushbench report` makes, or outside a project the copy that this program was built with.
+Bytes are those over HTTP/1.1 without compression; CPU and latency are those of the machine that was measured.")]
+pub(crate) struct Advise {
+    /// How many clients are connected
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 1, required_unless_present_any = ["situations", "check"])]
+    pub(crate) subscribers: u32,
+    /// Events that each of them receives, such as 0.2/s or 12/min
+    #[arg(long, value_name = "RATE", value_parser = rate_per_s, default_value = "1/s", required_unless_present_any = ["situations", "check"])]
+    pub(crate) rate: f64,
+    /// Bytes of an event
+    #[arg(long, value_name = "SIZE", value_parser = size_bytes, default_value = "100 B")]
+    pub(crate) payload: u32,
+    /// 99 of 100 events must be there within this time
+    #[arg(long, value_name = "TIME", value_parser = duration_ns, default_value = "250ms")]
+    pub(crate) within: u64,
+    /// Messages that each client sends to the application, such as 1/s
+    #[arg(long, value_name = "RATE", value_parser = rate_per_s)]
+    pub(crate) two_way: Option<f64>,
+    /// Channels: 1 sends the same events to all, as many as clients sends each its own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 1)]
+    pub(crate) channels: u32,
+    /// There and back between client and server
+    #[arg(long, value_name = "TIME", value_parser = duration_ns, default_value = "0ms")]
+    pub(crate) round_trip: u64,
+    /// The clients are browsers, with the request headers of one
+    #[arg(long)]
+    pub(crate) browser: bool,
+    /// Everything goes over TLS
+    #[arg(long)]
+    pub(crate) tls: bool,
+    #[command(flatten)]
+    pub(crate) prices: Prices,
+    /// The model [default: results/model.json, or the built-in copy]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the situation as a scenario, to measure it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_scenario: Option<PathBuf>,
+    /// Write so many random situations as scenarios into the folder of --write-scenario, to be measured and checked
+    #[arg(long, value_name = "N", requires = "write_scenario", hide = true)]
+    pub(crate) situations: Option<u32>,
+    /// Decides the random situations
+    #[arg(long, value_name = "N", default_value_t = 1, hide = true)]
+    pub(crate) seed: u64,
+    /// Compare the model with these runs, which it has not seen
+    #[arg(long, value_name = "RUN_DIR", num_args = 1.., hide = true)]
+    pub(crate) check: Vec<PathBuf>,
+}
+
+/// What work is worth. Techniques are ranked by cost, and costs are shown as ratios.
+#[derive(Debug, Args)]
+pub(crate) struct Prices {
+    /// US dollars for a core and an hour
+    #[arg(long, value_name = "PRICE", default_value_t = report::cost_model::Prices::LIST.vcpu_hour)]
+    pub(crate) price_core: f64,
+    /// US dollars for a GiB of memory and an hour
+    #[arg(long, value_name = "PRICE", default_value_t = report::cost_model::Prices::LIST.gib_hour)]
+    pub(crate) price_memory: f64,
+    /// US dollars for 10⁹ bytes over the network
+    #[arg(long, value_name = "PRICE", default_value_t = report::cost_model::Prices::LIST.gb)]
+    pub(crate) price_traffic: f64,
+}
+
+impl Prices {
+    /// Takes them for all figures of this process.
+    pub(crate) fn set(&self) {
+        let prices = report::cost_model::Prices {
+            vcpu_hour: self.price_core,
+            gib_hour: self.price_memory,
+            gb: self.price_traffic,
+        };
+        report::cost_model::set_prices(prices);
+    }
+}
+
+fn rate_per_s(text: &str) -> Result<f64, String> {
+    model::quantity::rate_per_s(text).map_err(|error| error.to_string())
+}
+
+fn size_bytes(text: &str) -> Result<u32, String> {
+    model::quantity::size_bytes(text).map_err(|error| error.to_string())
+}
+
+fn duration_ns(text: &str) -> Result<u64, String> {
+    model::quantity::duration_ns(text).map_err(|error| error.to_string())
+}
+
+/// Arguments of `cite`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pushbench cite chat/websocket/cpu/raw-tcp                 a ratio
+  pushbench cite 'bytes-against-rate[events.rate=10/s]/websocket/bytes'")]
+pub(crate) struct Cite {
+    /// scenario/technique/metric, or scenario/technique/metric/other-technique for a ratio
+    #[arg(value_name = "FIGURE")]
+    pub(crate) figure: String,
+    /// Run folders [default: all under results]
+    #[arg(long, value_name = "RUN_DIR", num_args = 1..)]
+    pub(crate) runs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) prices: Prices,
 }
 
 /// Arguments of `supervise-target`.

@@ -1,5 +1,7 @@
 //! What each sub-command does.
 
+mod answer;
+mod compare;
 mod output;
 mod processes;
 mod run;
@@ -39,6 +41,9 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Load => processes::load(),
         Command::LoadWorker => processes::load_worker(),
         Command::Report(arguments) => output::report(&arguments),
+        Command::Compare(arguments) => return compare::compare(&arguments),
+        Command::Advise(arguments) => answer::advise(&arguments),
+        Command::Cite(arguments) => answer::cite(&arguments),
         Command::BrowserProbe(arguments) => return probe_browsers(&arguments),
         Command::Verify => return verify::verify(),
         Command::Completions { shell } => {

@@ -32,7 +32,8 @@
 //! - CPU = `idle` + `wake` E ÷ (1 + E `busy_ns` ÷ 10⁹) + N(`response` a + `empty` z + `up` u + `byte` bytes), times `tls`;
 //!   E = λC + Nu, and for `interval` N ÷ T more
 //! - latency at quantile q = R ÷ 2 + wait(q) + `fixed_ns` + `subscriber_ns` N ÷ C; wait is qT of `interval`; of `held`, the share
-//!   s = λR ÷ (1 + λR) of events finds the client on its way to ask again, and waits R(q − 1 + s) ÷ s if that is positive.
+//!   s = λR ÷ (1 + λR) of events finds the client on its way to ask again, and waits R(q − 1 + s) ÷ s if that is positive. p99 is
+//!   never less than p50.
 //!
 //! Events that come in equal gaps, and servers that hold events to send them together, are in [`Situation`] for the comparison with
 //! measurements; the chooser has neither.
@@ -69,6 +70,60 @@ pub struct CostModel {
     pub prices: Prices,
     /// In the order of the registry.
     pub techniques: Vec<TechniqueModel>,
+}
+
+impl CostModel {
+    /// The model that this program was built with: that of the committed results.
+    ///
+    /// # Errors
+    ///
+    /// When the committed file is damaged.
+    pub fn built_in() -> Result<Self, String> {
+        Self::parse(include_str!("../../../results/model.json"))
+    }
+
+    /// Reads `model.json`.
+    ///
+    /// # Errors
+    ///
+    /// When it is not one, or has another version.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let model: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        match model.schema_version {
+            MODEL_VERSION => Ok(model),
+            other => Err(format!("it has version {other}, and this pushbench reads version {MODEL_VERSION}")),
+        }
+    }
+
+    /// The text of `model.json`: a line for each technique, numbers with four significant digits or whole.
+    pub fn text(&self) -> String {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        round(&mut value);
+        let lines = value["techniques"].as_array().map(|all| {
+            let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
+            format!("[\n{}\n]", lines.join(",\n"))
+        });
+        value["techniques"] = serde_json::Value::Null;
+        value
+            .to_string()
+            .replace("\"techniques\":null", &format!("\"techniques\":{}", lines.unwrap_or_default()))
+            + "\n"
+    }
+}
+
+fn round(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Array(all) => all.iter_mut().for_each(round),
+        serde_json::Value::Object(all) => all.values_mut().for_each(round),
+        serde_json::Value::Number(number) => {
+            if let Some(float) = number.as_f64().filter(|float| float.fract() != 0.0) {
+                let short = format!("{float:.3e}").parse().ok();
+                *value =
+                    short.and_then(serde_json::Number::from_f64).map_or(serde_json::Value::Null, Into::into);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// A technique's part of the model.
@@ -214,6 +269,31 @@ pub struct Situation {
     pub events_before: f64,
 }
 
+impl Default for Situation {
+    /// One subscriber to whom nothing comes, with the times that a scenario has by itself.
+    fn default() -> Self {
+        let settings = Settings::default();
+        Self {
+            subscribers: 1.0,
+            channels: 1.0,
+            rate_per_s: 0.0,
+            message_bytes: 0.0,
+            uplink_per_s: 0.0,
+            uplink_bytes: 0.0,
+            is_to_channel: false,
+            transit_ns: [0.0; 2],
+            headers: HeaderProfile::Browser,
+            tls: false,
+            interval_ns: settings.short_polling.interval_ns as f64,
+            hold_ns: settings.long_polling.hold_ns as f64,
+            heartbeat_ns: settings.heartbeat_ns as f64,
+            coalescing_ns: 0.0,
+            is_constant: false,
+            events_before: 0.0,
+        }
+    }
+}
+
 impl Situation {
     /// The situation of a trial; none of settings that the model leaves out.
     pub fn of(settings: &Settings) -> Option<Self> {
@@ -289,7 +369,7 @@ impl Situation {
 }
 
 /// What a technique takes in a situation: of all subscribers together, per second.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Expected {
     /// Messages that are delivered.
     pub deliveries: f64,
@@ -342,6 +422,8 @@ impl TechniqueModel {
             p50_ns: self.p50.at(self.waiting(situation, 0.5), situation),
             p99_ns: self.p99.at(self.waiting(situation, 0.99), situation),
         };
+        // They are fitted apart, and far from what was measured the lines can cross.
+        expected.p99_ns = expected.p99_ns.max(expected.p50_ns);
         expected.cpu_ns = self.cpu.of(self.work(situation, &expected), situation.tls);
         Some(expected)
     }

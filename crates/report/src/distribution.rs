@@ -3,13 +3,17 @@
 
 /// Half the width of a 95 % interval in standard errors: 2.5 % of Student's t with so many degrees of freedom lie above it.
 pub(crate) fn t_at_95_percent(freedom: f64) -> f64 {
-    const OUTSIDE: f64 = 0.05;
+    t_outside(0.05, freedom)
+}
+
+/// Student's t that this share lies outside of, both sides together.
+pub(crate) fn t_outside(outside: f64, freedom: f64) -> f64 {
     // With one degree of freedom it is 12.7.
     let (mut low, mut high) = (0.0, 100.0);
     while high - low > 1e-9 {
         let middle = f64::midpoint(low, high);
         // The square of t with v degrees of freedom is F with 1 and v.
-        if f_tail(middle * middle, 1.0, freedom) > OUTSIDE { low = middle } else { high = middle }
+        if f_tail(middle * middle, 1.0, freedom) > outside { low = middle } else { high = middle }
     }
     f64::midpoint(low, high)
 }

@@ -10,14 +10,20 @@
 //! - `search`: what searches for a capacity found
 //! - `figure`: names of figures, such as `chat/websocket/cpu`
 //! - `cost_model`: prices, and the model of bytes, CPU, memory and latency that is fitted from the evidence
+//! - `advise`: what the model and the rule say of somebody's own situation
+//! - `compare`: two sides, point by point: two versions, two machines
+//! - `cite`: a figure, ready to paste
 //! - `recommend`: the cheapest technique that is quick enough
 //! - `table`, `charts`: what templates show
 //! - `pages`: templates in, Markdown out
 //! - `html`: the report as one HTML file
 
+pub mod advise;
 pub mod catalogue;
 pub mod charts;
+pub mod cite;
 pub mod claims;
+pub mod compare;
 pub mod cost_model;
 mod distribution;
 mod error;

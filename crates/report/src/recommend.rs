@@ -127,9 +127,9 @@ fn difference(best: &Candidate, other: &Candidate) -> String {
     };
     match (less.is_empty(), more.is_empty()) {
         (true, true) => format!("{} differs from it in no part by 10 %", other.label),
-        (true, false) => format!("{} takes {} and still costs more", other.label, list(more)),
+        (true, false) => format!("{} takes only {}, and still costs more", other.label, list(more)),
         (false, true) => format!("{} takes {}", other.label, list(less)),
-        (false, false) => format!("{} takes {}, and {}", other.label, list(less), list(more)),
+        (false, false) => format!("{} takes {}, but only {}", other.label, list(less), list(more)),
     }
 }
 

@@ -3,8 +3,10 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use report::Evidence;
 
 use crate::cli::Report;
 use crate::{project, store};
@@ -26,26 +28,46 @@ pub(super) fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// The file of the cost model in the folder of results.
+pub(super) const MODEL: &str = "model.json";
+
 pub(super) fn report(arguments: &Report) -> anyhow::Result<()> {
-    let runs = match arguments.runs.is_empty() {
-        true => vec![store::newest(&project::results(None)?)?],
-        false => arguments.runs.clone(),
+    let results = project::results(None)?;
+    let (runs, out) = match arguments.runs.is_empty() {
+        true => (readable(&results)?, project::report_beside(&results)),
+        false => (arguments.runs.clone(), beside(&arguments.runs[0])),
     };
-    let out = arguments.out.clone().unwrap_or_else(|| beside(&runs[0]));
-    print(&render(&runs, &out)?)
+    print(&render(&runs, arguments.out.as_deref().unwrap_or(&out))?)
+}
+
+/// All runs of a folder of results that this version can read; the others are named.
+pub(super) fn readable(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let (runs, others): (Vec<_>, Vec<_>) =
+        store::runs(results)?.into_iter().partition(|run| report::check(run).is_ok());
+    for run in others {
+        let reason = report::check(&run).err().map_or_else(String::new, |error| error.to_string());
+        note(&format!("left out: {reason}"));
+    }
+    Ok(runs)
 }
 
 /// Renders the report, and returns in a few lines what was written.
 pub(super) fn render(runs: &[PathBuf], out: &Path) -> anyhow::Result<String> {
-    let rendered = report::render(runs, out).context("write the report")?;
-    let mut text = format!(
-        "report:  {} ({} records, {} charts)\n",
-        out.display(),
-        rendered.records,
-        rendered.charts.len()
-    );
-    for broken in &rendered.broken {
+    let evidence = Arc::new(Evidence::load(runs).context("read the results")?);
+    let written = report::write_pages(&evidence, out).context("write the report")?;
+    // The model speaks of the same runs, and lies beside them.
+    let model = report::cost_model::fit(&evidence);
+    if let (Some(results), false) = (runs.first().and_then(|run| run.parent()), model.techniques.is_empty()) {
+        let path = results.join(MODEL);
+        std::fs::write(&path, model.text()).with_context(|| format!("write {}", path.display()))?;
+    }
+    let mut text =
+        format!("report:  {} ({} runs, {} files)\n", out.display(), evidence.runs.len(), written.files.len());
+    for broken in &evidence.broken {
         text.push_str(&format!("left out: {}: {}\n", broken.path.display(), broken.reason));
+    }
+    for (reason, trials) in &evidence.left_out {
+        text.push_str(&format!("left out: {trials} trials: {reason}\n"));
     }
     Ok(text)
 }

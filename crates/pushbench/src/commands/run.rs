@@ -44,14 +44,9 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
         begun.store.pack().with_context(|| format!("pack {}", begun.store.dir().display()))?;
     }
     if !arguments.no_report && begun.store.records().iter().any(|record| record.result.outcome().is_some()) {
-<<<<<<< HEAD
-        let out = report::beside(begun.store.dir());
+        let out = output::beside(begun.store.dir());
         let results = begun.store.dir().parent().unwrap_or(Path::new(""));
-        print(&report::render(&report::readable(results)?, &out)?)?;
-=======
-        let runs = [begun.store.dir().to_owned()];
-        print(&output::render(&runs, &output::beside(begun.store.dir()))?)?;
->>>>>>> work/main
+        print(&output::render(&output::readable(results)?, &out)?)?;
     }
     Ok(begun.verdict())
 }

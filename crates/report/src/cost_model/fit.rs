@@ -33,6 +33,8 @@ pub struct Row<'e> {
     pub situation: Situation,
     /// Bytes in both directions.
     pub bytes: f64,
+    /// Messages that were delivered.
+    pub deliveries: f64,
     /// CPU time of the server, ns; zero where it could not be read.
     pub cpu_ns: f64,
     /// The median latency, and p99; none where too few events bound it.
@@ -117,6 +119,7 @@ fn row<'e>(evidence: &'e Evidence, point: &'e Point) -> Option<Row<'e>> {
         point,
         situation,
         bytes: work.bytes,
+        deliveries: per_second(&|it| it.counts.events_in_window),
         cpu_ns: per_second(&|it| it.cost.server_cpu_ns),
         latencies: [value("p50"), value("p99")],
         memory: value("memory").filter(|bytes| *bytes > 0.0),

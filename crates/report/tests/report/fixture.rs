@@ -39,6 +39,9 @@ pub(crate) fn trial(scenario: &str, technique: &str, block: u32) -> Trial {
         observed: None,
         search: None,
         load: None,
+        attempt: 0,
+        machine: None,
+        disturbance: None,
         histograms: None,
     };
     Trial { run: 0, record, samples: BTreeMap::new() }

@@ -1,8 +1,10 @@
 //! What results become: figures, tables, pages, verdicts.
 
+mod advise;
 mod charts;
 mod claims;
 mod committed;
+mod compare;
 mod estimates;
 mod fixture;
 mod html;

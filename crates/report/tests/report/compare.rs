@@ -1,0 +1,134 @@
+//! Two sides: what is called worse, better, or neither, and what conditions make of it.
+
+use report::compare::{Condition, Verdict, compare};
+use report::figure::FigureName;
+use report::{Evidence, Trial, cite};
+
+use crate::fixture::{With as _, evidence, run, trial};
+
+/// Runs of two scenarios by three techniques, one trial each; run `place` begins at this second. All of a run's trials share its own
+/// factor (up to 30 %), and each has up to 5 % of its own.
+fn side(seed: u64, starts: &[u64], cpu_ns: f64) -> Evidence {
+    let mut own = fastrand::Rng::with_seed(seed);
+    let runs = starts.iter().enumerate().map(|(place, start)| {
+        let shared = 1.0 + 0.3 * fastrand::Rng::with_seed(place as u64).f64();
+        let mut trials: Vec<Trial> = Vec::new();
+        for scenario in ["chat", "ticker"] {
+            for technique in ["poll", "push", "base"] {
+                let cpu = cpu_ns * shared * (0.95 + 0.1 * own.f64());
+                trials.push(trial(scenario, technique, 0).events(1_000, [100, 10], cpu as u64));
+            }
+        }
+        (run(*start, &trials), trials)
+    });
+    let (runs, trials) = runs.unzip();
+    Evidence::of(runs, trials)
+}
+
+fn cpu(comparison: &report::compare::Comparison) -> &report::compare::Compared {
+    comparison.metrics.iter().find(|it| it.metric.key == "cpu").expect("CPU was measured")
+}
+
+const OLD: [u64; 6] = [10, 40, 50, 80, 90, 120];
+const NEW: [u64; 6] = [20, 30, 60, 70, 100, 110];
+
+#[test]
+fn slower_build_is_worse_and_the_same_build_cannot_be_told_in_ten_of_ten() {
+    for seed in 0..10 {
+        let old = side(seed, &OLD, 10_000.0);
+        for (cpu_ns, verdict) in
+            [(11_500.0, Verdict::Worse), (10_000.0, Verdict::CannotTell), (8_500.0, Verdict::Better)]
+        {
+            let comparison = compare(&old, &side(seed + 100, &NEW, cpu_ns), &[]);
+            assert!(comparison.is_paired);
+            assert_eq!(
+                cpu(&comparison).verdict,
+                verdict,
+                "seed {seed}, {cpu_ns} ns: {:?}",
+                cpu(&comparison).mean
+            );
+        }
+    }
+}
+
+#[test]
+fn single_runs_are_compared_by_the_baseline_and_not_by_their_hour() {
+    let blocks = |factor: f64, own: u64| {
+        let one = |block| {
+            let of = |technique, ns: f64| {
+                trial("chat", technique, block).events(
+                    1_000,
+                    [100, 10],
+                    (ns * factor) as u64 + u64::from(block) * 20,
+                )
+            };
+            [of("push", 10_000.0 + own as f64), of("base", 5_000.0)]
+        };
+        evidence((0..5).flat_map(one).collect())
+    };
+    // The whole second run is twice as slow: its hour, or the machine.
+    let same = compare(&blocks(1.0, 0), &blocks(2.0, 0), &[]);
+    assert!(!same.is_paired && cpu(&same).is_relative);
+    assert_eq!(cpu(&same).verdict, Verdict::CannotTell, "{:?}", cpu(&same).mean);
+    let slower = compare(&blocks(1.0, 0), &blocks(2.0, 2_000), &[]);
+    assert_eq!(cpu(&slower).verdict, Verdict::Worse, "{:?}", cpu(&slower).mean);
+    assert!((cpu(&slower).mean.value - 1.2).abs() < 0.02);
+}
+
+#[test]
+fn conditions_hold_beyond_their_limit_only() {
+    let (old, new) = (side(1, &OLD, 10_000.0), side(2, &NEW, 11_500.0));
+    for (text, holds) in
+        [("cpu > +10 %", true), ("cpu > +25%", false), ("cpu < -5 %", false), ("bytes > +1 %", false)]
+    {
+        let condition: Condition = text.parse().expect("it has the form");
+        let comparison = compare(&old, &new, &[condition]);
+        assert_eq!(!condition.holds(&comparison).is_empty(), holds, "{text}");
+    }
+    let markdown = compare(&old, &new, &[]).text(true, false);
+    assert!(markdown.contains("| new ÷ old | geometric mean | verdict |"), "{markdown}");
+    assert!(markdown.contains("worse"), "{markdown}");
+}
+
+#[test]
+fn conditions_that_cannot_be_read_say_why() {
+    for (text, reason) in [
+        ("p99", "`p99` is no condition: write a metric, > or <, and a change, such as 'p99 > +10 %'"),
+        ("speed > +1 %", "there is no metric `speed`; there are: bytes, "),
+        ("p99 > 10", "`10` is no change: write a percentage with its sign, such as +10 %"),
+        ("p99 > 10 %", "`10 %` is no change"),
+        ("p99 > -100 %", "`-100 %` is no change"),
+    ] {
+        let error = text.parse::<Condition>().expect_err(text).to_string();
+        assert!(error.starts_with(reason), "{text}: {error}");
+    }
+}
+
+#[test]
+fn citation_has_value_interval_trials_runs_commit_and_an_anchor_without_a_run() {
+    let of = |ns: u64| {
+        (0..3).map(move |block| {
+            trial("chat", "push", block).events(1_000, [100, 10], ns + u64::from(block) * 10)
+        })
+    };
+    let base = (0..3).map(|block| trial("chat", "base", block).events(1_000, [100, 10], 5_000));
+    let evidence = evidence(of(10_000).chain(base).collect());
+    let name = FigureName::parse("chat/push/cpu/base").expect("it is a name");
+    let figure = name.find(&evidence).expect("it was measured");
+    let cited = cite::cite(&evidence, &name, &figure);
+    for part in [
+        "Pushing ÷ Baseline",
+        "2.00 ×",
+        "n = 3 trials",
+        "one run",
+        "pushbench 0.1.0",
+        "0123456789ab",
+        "REPORT.md#chat-push-cpu-base",
+    ] {
+        assert!(cited.text.contains(part), "{part}: {}", cited.text);
+    }
+    assert!(cited.bibtex.starts_with("@misc{pushbench-chat-push-cpu-base,"), "{}", cited.bibtex);
+    assert!(cited.badge.starts_with("[![chat/push/cpu/base: 2.00 ×"), "{}", cited.badge);
+    assert!(cited.badge.trim_end().ends_with("(REPORT.md#chat-push-cpu-base)"), "{}", cited.badge);
+    assert!(!format!("{cited:?}").contains("run-1"), "a run's name is no part of it");
+}
