@@ -14,6 +14,7 @@
 //! - `compare`: two sides, point by point: two versions, two machines
 //! - `cite`: a figure, ready to paste
 //! - `recommend`: the cheapest technique that is quick enough
+//! - `claims`, `publications`, `theory_check`: verdicts on what others say, and on what the standards fix
 //! - `table`, `charts`: what templates show
 //! - `pages`: templates in, Markdown out
 //! - `html`: the report as one HTML file

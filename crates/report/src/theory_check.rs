@@ -336,7 +336,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_a_window_are_told_apart_by_their_digits() {
+    fn numbers_of_a_window_differ_by_their_digits() {
         let settings = |rate_per_s| {
             let events = Events { rate_per_s, ..Settings::default().events };
             Settings { events, ..Settings::default() }

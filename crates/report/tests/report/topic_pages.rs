@@ -78,7 +78,7 @@ fn lower_bound_of_a_capacity_is_printed_as_at_least() {
     let late = Verdict::Failed { why: "late".to_owned() };
     let known = page(evidence(searches(&late), |_| ()), "capacity.md").expect("there are searches");
     assert!(known.contains("a server delivers 16,800/s [16,000–17,600] by WebSocket, and 8390/s"), "{known}");
-    assert!(known.contains("Told from raw TCP by this search: Long polling, WebSocket."), "{known}");
+    assert!(known.contains("Other capacities than raw TCP by this search: Long polling, WebSocket."), "{known}");
     assert!(!known.contains("t least*") && !known.contains("at least 1"), "{known}");
     let busy = Verdict::NotJudged { why: "the load generator was busy".to_owned() };
     let bound = page(evidence(searches(&busy), |_| ()), "capacity.md").expect("there are searches");
@@ -162,7 +162,7 @@ fn limits_of_all_kinds_are_on_the_page_of_capacity() {
 }
 
 #[test]
-fn connections_are_told_by_their_number() {
+fn connections_are_shown_by_their_number() {
     let held = ["1000", "50000"].into_iter().flat_map(|count| {
         each("connections", move |trial| {
             let subscribers = count.parse().expect("it is a number");
@@ -226,7 +226,7 @@ fn servers_of_others_stand_beside_ours_as_ratios() {
 }
 
 #[test]
-fn ends_of_connections_are_told_with_those_that_are_not_as_the_standards_demand() {
+fn ends_of_connections_are_shown_with_those_that_are_not_as_the_standards_demand() {
     let case = |client: Client, conforms: bool| CloseCase {
         code: 1_000,
         situation: "somebody | closes".to_owned(),
