@@ -17,7 +17,7 @@ use crate::charts;
 use crate::claims;
 use crate::error::ReportError;
 use crate::evidence::{Evidence, Point};
-use crate::figure::FigureName;
+use crate::figure::{Figure, FigureName};
 use crate::marker_sections::{Part, replace_sections};
 use crate::numbers::significant;
 use crate::publications;
@@ -130,6 +130,7 @@ pub(crate) fn fill_in(
         SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().unwrap_or_default(),
     );
     add_functions(&mut environment, evidence);
+    add_answers(&mut environment, evidence);
     // chart("cpu-four-feeds"): a chart of charts.toml; undefined where it was not measured or would say nothing.
     let (of, drawn) = (evidence.clone(), charts.clone());
     let folder = if page.starts_with("docs/") { "charts" } else { CHARTS };
@@ -182,25 +183,6 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
             Value::UNDEFINED
         });
     }
-    // fig("chat/websocket/cpu"): the figure with its interval; undefined where it was not measured.
-    let of = evidence.clone();
-    environment.add_function("fig", move |name: &str| -> Result<Value, Error> {
-        let name = FigureName::parse(name).map_err(|error| wrong(error.to_string()))?;
-        Ok(name.find(&of).map_or(Value::UNDEFINED, |figure| figure.text().into()))
-    });
-    // value("chat/websocket/cpu"): the number alone.
-    let of = evidence.clone();
-    environment.add_function("value", move |name: &str| -> Result<Value, Error> {
-        let name = FigureName::parse(name).map_err(|error| wrong(error.to_string()))?;
-        Ok(name.find(&of).map_or(Value::UNDEFINED, |figure| figure.estimate.value.into()))
-    });
-    // interval("chat/websocket/cpu/raw-tcp"): its ends; undefined where there is none.
-    let of = evidence.clone();
-    environment.add_function("interval", move |name: &str| -> Result<Value, Error> {
-        let name = FigureName::parse(name).map_err(|error| wrong(error.to_string()))?;
-        let ends = name.find(&of).ok().and_then(|figure| figure.estimate.interval);
-        Ok(ends.map_or(Value::UNDEFINED, |ends| Value::from(ends.to_vec())))
-    });
     // table("chat", ["p50", "cpu/baseline"], where={"events.rate": "1/s"}, techniques=["websocket"]): a row for each point.
     // table("bytes-against-rate", ["bytes"], across="events.rate"): a column for each value of a swept key.
     let of = evidence.clone();
@@ -242,6 +224,29 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
             Value::from_pairs(texts)
         }))
     });
+    let of = evidence.clone();
+    environment.add_function("label", move |slug: &str| of.label(slug).to_owned());
+    let of = evidence.clone();
+    environment.add_function("is_measured", move |scenario: &str| of.of_scenario(scenario).next().is_some());
+}
+
+/// What is asked of one figure, and what was judged.
+fn add_answers(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
+    // Of a figure by its name, such as "chat/websocket/cpu": the text with its interval, the number alone, the ends of the interval;
+    // undefined where it was not measured.
+    type Answer = fn(&Figure<'_>) -> Value;
+    let answers: [(&str, Answer); 3] = [
+        ("fig", |figure| figure.text().into()),
+        ("value", |figure| figure.estimate.value.into()),
+        ("interval", |figure| figure.estimate.interval.map_or(Value::UNDEFINED, |ends| ends.to_vec().into())),
+    ];
+    for (name, answer) in answers {
+        let of = evidence.clone();
+        environment.add_function(name, move |name: &str| -> Result<Value, Error> {
+            let name = FigureName::parse(name).map_err(|error| wrong(error.to_string()))?;
+            Ok(name.find(&of).map_or(Value::UNDEFINED, |figure| answer(&figure)))
+        });
+    }
     // Lists of what was judged: their fields are those of the modules' types.
     type List = fn(&Evidence) -> Value;
     let lists: [(&str, List); 6] = [
@@ -256,10 +261,6 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
         let of = evidence.clone();
         environment.add_function(name, move || list(&of));
     }
-    let of = evidence.clone();
-    environment.add_function("label", move |slug: &str| of.label(slug).to_owned());
-    let of = evidence.clone();
-    environment.add_function("is_measured", move |scenario: &str| of.of_scenario(scenario).next().is_some());
 }
 
 /// The points that `techniques`, `where` and `who` (own, searched, searched-all, loaded, targets, all) choose; own ones without `who`.

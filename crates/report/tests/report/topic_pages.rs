@@ -78,7 +78,10 @@ fn lower_bound_of_a_capacity_is_printed_as_at_least() {
     let late = Verdict::Failed { why: "late".to_owned() };
     let known = page(evidence(searches(&late), |_| ()), "capacity.md").expect("there are searches");
     assert!(known.contains("a server delivers 16,800/s [16,000–17,600] by WebSocket, and 8390/s"), "{known}");
-    assert!(known.contains("Other capacities than raw TCP by this search: Long polling, WebSocket."), "{known}");
+    assert!(
+        known.contains("Other capacities than raw TCP by this search: Long polling, WebSocket."),
+        "{known}"
+    );
     assert!(!known.contains("t least*") && !known.contains("at least 1"), "{known}");
     let busy = Verdict::NotJudged { why: "the load generator was busy".to_owned() };
     let bound = page(evidence(searches(&busy), |_| ()), "capacity.md").expect("there are searches");
