@@ -22,7 +22,7 @@ pub struct LoadReport {
     pub(super) recorder: Recorder,
     /// What it took until the subscribers were connected.
     pub(super) set_ups: SetUps,
-    /// What requests and answers said: one of each kind of exchange.
+    /// The heads of requests and answers: one of each kind of exchange.
     pub(super) heads: Vec<RecordedHead>,
     /// Every flight at the sockets, if the trial is traced; times are those of `CLOCK_MONOTONIC`.
     pub(super) trace: Vec<Flight>,

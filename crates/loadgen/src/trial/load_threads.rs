@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::error::TrialError;
 use super::load_report::LoadReport;
 use super::load_thread::{LoadThread, SharedState, Subscriber};
+use super::subscriber_driver::{ConnectionErrors, Subscribe};
 use super::subscriber_driver::{Outgoing, SubscriberDriver};
-use super::subscription::{ConnectionErrors, Subscribe};
 use crate::assignment::Assignment;
 use crate::faults::ServerRestart;
 use crate::schedule::Timing;
@@ -145,7 +145,7 @@ impl SubscriberDriver for LoadThreads {
 
 impl Drop for LoadThreads {
     fn drop(&mut self) {
-        // The trial has failed already; what the threads say does not matter any more.
+        // The trial has failed already; what the threads report does not matter any more.
         let _ = self.finish();
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct LoadWorkers {
 }
 
 impl LoadWorkers {
-    /// Starts as many as the settings of `spec` say; they prepare to connect.
+    /// Starts as many as in the settings of `spec`; they prepare to connect.
     pub(super) fn start(spec: &TrialSpec, mut command: impl FnMut() -> Command) -> Result<Self, TrialError> {
         let processes = spec.settings.processes.load.max(1);
         let started = (0..processes).map(|worker| {

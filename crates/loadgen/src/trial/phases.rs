@@ -19,7 +19,7 @@ use crate::publisher::feed_connection::{FeedConnection, FeedError};
 use crate::publisher::post_connection::{PostConnection, PostError};
 use crate::publisher::{self, Link, Numbering, Publisher, PublisherError, PublisherSpec};
 use crate::schedule::Timing;
-use crate::scheduling_delay::SchedulingDelays;
+use crate::waiting::SchedulingDelays;
 
 /// A trial whose subscribers are connected, or, as [`prepare`](Self::prepare) leaves it, could connect now.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use super::process::{LoadCommand, WorkerMessage, WorkerProgress, WorkerResult};
 use crate::assignment::Assignment;
 use crate::trial::error::{TrialError, pin};
 use crate::trial::load_threads::LoadThreads;
+use crate::trial::subscriber_driver::Subscribe;
 use crate::trial::subscriber_driver::SubscriberDriver;
-use crate::trial::subscription::Subscribe;
 
 /// How often it checks its progress, and reports a change.
 const LOOK: Duration = Duration::from_millis(10);
