@@ -23,7 +23,7 @@ use model::settings::Settings;
 use model::trial::{TrialOutcome, TrialSpec};
 
 pub use error::{DriverError, TrialError};
-pub use load_report::{LoadReport, Uncounted};
+pub use load_report::{DriverProgress, LoadReport, Uncounted};
 use load_threads::LoadThreads;
 use load_workers::LoadWorkers;
 pub use load_workers::{LoadWorkerError, RunWorkerError, run_load_worker};

@@ -13,7 +13,7 @@ use model::settings::{Client, Settings};
 use tokio::sync::mpsc;
 
 use super::error::TrialError;
-use super::load_report::LoadReport;
+use super::load_report::{DriverProgress, LoadReport};
 use crate::faults::{Ended, ServerRestart};
 use crate::schedule::Timing;
 use crate::session::Session;
@@ -27,16 +27,12 @@ pub type Gathered = Result<Box<dyn SubscriberDriver>, TrialError>;
 
 /// The subscribers of a trial. No method waits but [`finish`](Self::finish), and dropping it ends it.
 pub trait SubscriberDriver: fmt::Debug {
-    /// How many threads could connect now, and how many there are.
-    fn prepared(&self) -> (u64, u64);
+    /// How far they are.
+    fn progress(&self) -> DriverProgress;
     /// Lets the subscribers connect.
     fn connect(&self);
-    /// How many subscribers are connected.
-    fn connected(&self) -> u64;
     /// Fixes the phases.
     fn open(&self, timing: Timing);
-    /// Events of the window that were delivered; may be 0 until the window has ended.
-    fn delivered(&self) -> u64;
     /// Other processes of the load generator, by their numbers: their CPU time is its own.
     fn processes(&self) -> Vec<u32> {
         Vec::new()
@@ -45,12 +41,6 @@ pub trait SubscriberDriver: fmt::Debug {
     fn server_restart(&self) -> Option<Arc<ServerRestart>> {
         None
     }
-    /// How many connections broke and were made again.
-    fn reconnects(&self) -> u64;
-    /// The last error of a connection, as the end of a sentence.
-    fn last_error(&self) -> Option<String>;
-    /// Whether a subscriber will never be connected.
-    fn is_hopeless(&self) -> bool;
     /// Whether it failed; [`finish`](Self::finish) returns the error.
     fn has_given_up(&self) -> bool;
     /// Ends every subscriber, in seconds at most, and returns what they found.
