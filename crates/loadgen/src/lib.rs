@@ -7,8 +7,7 @@
 //!
 //! - [`trial`]: connect → warm-up → window → drain → close; from a [`model::trial::TrialSpec`] to an outcome
 //! - [`assignment`]: which subscriber reads which channel, on which thread
-//! - [`schedule`]: when the phases start and end; the intended send times, fixed in advance by rate, pace and seed; payloads; a
-//!   precise timer
+//! - [`schedule`]: when the phases start and end; the intended send times, fixed in advance by rate, pace and seed; payloads
 //! - [`publisher`]: the thread that keeps the schedule and hands events to the server, by its feed or by HTTP
 //! - [`session`]: what a technique's client half sees, and what the sessions of a thread share: request headers,
 //!   set-up times, back-off, the heads of requests and responses
@@ -19,7 +18,7 @@
 //! - `forward_writes`: what streams round another one have in common
 //! - [`faults`]: a restart or stall of the server; subscribers that do not keep up
 //! - [`recorder`]: latency, completeness, and how they are kept
-//! - [`scheduling_delay`]: how late a waiting thread wakes
+//! - [`waiting`]: a precise timer; how late a waiting thread wakes
 
 #[macro_use]
 mod forward_writes;
@@ -31,10 +30,10 @@ pub mod http_client;
 pub mod publisher;
 pub mod recorder;
 pub mod schedule;
-pub mod scheduling_delay;
 pub mod session;
 pub mod subscriber;
 pub mod transport;
 pub mod trial;
+pub mod waiting;
 
 pub use session::Session;

@@ -6,7 +6,6 @@
 
 pub mod payload;
 mod payload_profile;
-pub(crate) mod precise_timer;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -211,9 +211,9 @@ impl Session {
         self.0.worker.headers.of(kind)
     }
 
-    /// Says that the server knows of this subscriber: the first request is on its way (polls), the response's head
+    /// Reports that the server knows of this subscriber: the first request is on its way (polls), the response's head
     /// has come (streams, WebSocket), the hello is written (raw TCP), the namespace is joined by the transport that stays
-    /// (Socket.IO). The trial begins when all have said so; calls
+    /// (Socket.IO). The trial begins when all have; calls
     /// after the first do nothing, and a subscriber that awaits a greeting is connected when it has come.
     pub fn connected(&self) {
         self.0.reported.set(true);
@@ -229,7 +229,7 @@ impl Session {
         }
     }
 
-    /// Whether [`connected`](Self::connected) was said.
+    /// Whether [`connected`](Self::connected) was called and no greeting is awaited.
     pub fn is_connected(&self) -> bool {
         self.0.connected.get()
     }
@@ -320,8 +320,8 @@ impl Session {
         self.0.worker.heads.wants(kind)
     }
 
-    /// Keeps what an exchange said, if it is the first of its kind on this load thread. `request` is as it was sent; on
-    /// HTTP/2 its version says so.
+    /// Keeps the heads of an exchange, if it is the first of its kind on this load thread. `request` is as it was sent; on
+    /// HTTP/2 it has that version.
     pub fn record_head<A, B>(&self, kind: HeadKind, request: &Request<A>, answer: &Response<B>) {
         self.0.worker.heads.record(kind, request, answer);
     }

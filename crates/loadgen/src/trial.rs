@@ -14,7 +14,6 @@ mod outcome;
 mod phases;
 mod restart;
 mod subscriber_driver;
-mod subscription;
 mod warnings;
 mod window_sample;
 
@@ -24,15 +23,14 @@ use model::settings::Settings;
 use model::trial::{TrialOutcome, TrialSpec};
 
 pub use error::{DriverError, TrialError};
-pub use load_report::{LoadReport, Uncounted};
+pub use load_report::{DriverProgress, LoadReport, Uncounted};
 use load_threads::LoadThreads;
 use load_workers::LoadWorkers;
 pub use load_workers::{LoadWorkerError, RunWorkerError, run_load_worker};
 use phases::Connected;
 pub use subscriber_driver::{
-    CONNECT_LIMIT, Gathered, Outgoing, SubscriberDriver, close_limit, connect_limit,
+    CONNECT_LIMIT, Gathered, Outgoing, Subscribe, SubscriberDriver, close_limit, connect_limit,
 };
-pub use subscription::Subscribe;
 use window_sample::{HeldResources, IdleResources, Watched};
 
 use crate::assignment::Assignment;
@@ -58,7 +56,7 @@ pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, Trial
     })
 }
 
-/// The same with the subscribers in processes of their own, as many as the settings say. Each is a child of `command`, which
+/// The same with the subscribers in processes of their own, as many as in the settings. Each is a child of `command`, which
 /// reads its standard input and answers on its standard output, as [`run_load_worker`] does.
 /// Fails as [`run`] does, and when one of the processes ends or hangs.
 pub fn run_with_load_workers(

@@ -33,9 +33,9 @@ pub enum Warning {
     },
     /// Byte accounting attributed other message bytes than the sessions sent and received.
     BytesDoNotAddUp {
-        /// Tap − sessions, up-stream.
+        /// Byte accounting − sessions, up-stream.
         up: i64,
-        /// Tap − sessions, down-stream.
+        /// Byte accounting − sessions, down-stream.
         down: i64,
     },
     /// The server was given by its address only, so nobody knows what it cost.

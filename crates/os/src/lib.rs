@@ -7,22 +7,19 @@
 //!
 //! - `clock`: the clocks, and sleeping by them
 //! - `process`: what processes cost, their children, signals, cores and open files
-//! - `cores`: what cores did, and what part of it was ours
-//! - `memory`: memory of the kernel
+//! - `machine`: what cores did and what part of it was ours; memory of the kernel
 //! - `tcp`: one TCP connection
 //! - `network`: a private network, and its counters
 #![allow(unsafe_code)]
 
 mod clock;
-mod cores;
-mod memory;
+mod machine;
 mod network;
 mod process;
 mod tcp;
 
 pub use clock::{now_ns, precise_timers, sleep_until_ns, timespec, unix_ms, watch};
-pub use cores::{CoreTimes, core_times, own_and_ended_cpu_ns};
-pub use memory::{KernelMemory, kernel_memory};
+pub use machine::{CoreTimes, KernelMemory, core_times, kernel_memory, own_and_ended_cpu_ns};
 pub use network::{NetworkCounters, enter_own_network, network_counters, network_is_silent_within};
 pub use process::{
     Switches, has_ended, is_stopped, kill, most_open_files, own_cpu_ns, pin, process_cpu_ns, process_tree,

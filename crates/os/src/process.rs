@@ -51,7 +51,7 @@ pub fn resident_bytes(pid: u32) -> io::Result<u64> {
     Ok(status_field(&text, "RssAnon:") * 1024)
 }
 
-/// How often a process gave up its core, and how often it lost it.
+/// How often a process yielded its core, and how often it lost it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Switches {
     /// It waited for something.

@@ -50,7 +50,7 @@ pub fn is_established(socket: impl AsFd) -> bool {
 fn prefix(socket: impl AsFd) -> io::Result<(Prefix, usize)> {
     let mut info = Prefix::default();
     let mut len = size_of::<Prefix>() as libc::socklen_t;
-    // SAFETY: `info` is plain numbers, valid for writes of `len` bytes for the whole call; `len` says its size.
+    // SAFETY: `info` is plain numbers, valid for writes of `len` bytes for the whole call; `len` is its size.
     let failed = unsafe {
         libc::getsockopt(
             socket.as_fd().as_raw_fd(),

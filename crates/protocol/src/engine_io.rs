@@ -21,9 +21,8 @@ pub const BINARY: u8 = b'b';
 /// The data of the ping and the pong that try out a WebSocket ("Upgrade").
 pub const PROBE: &[u8] = b"probe";
 
-/// What a packet is for ("Protocol"); its number is the digit that the packet begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+// "Protocol".
+packet_kinds! {
     /// The server's first, with the session's parameters.
     Open = 0,
     /// The transport can be closed.
@@ -38,21 +37,6 @@ pub enum Kind {
     Upgrade = 5,
     /// Nothing: releases a poll while the transport changes.
     Noop = 6,
-}
-
-impl Kind {
-    const ALL: [Self; 7] =
-        [Self::Open, Self::Close, Self::Ping, Self::Pong, Self::Message, Self::Upgrade, Self::Noop];
-
-    /// Its digit on the wire.
-    pub fn digit(self) -> u8 {
-        b'0' + self as u8
-    }
-
-    /// The type by a packet's first byte; none when it is no packet's.
-    pub fn of(digit: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(digit.checked_sub(b'0')?)).copied()
-    }
 }
 
 /// A packet.

@@ -17,6 +17,29 @@
 //! - [`ready`]: the line by which a server process reports that it is listening
 //! - [`paths`]: the paths of the HTTP interface
 
+/// The kinds of a protocol's packets, which begin with a digit.
+macro_rules! packet_kinds {
+    ($($(#[$doc:meta])+ $kind:ident = $digit:literal,)+) => {
+        /// What a packet is for; its number is the digit that the packet begins with.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Kind {
+            $($(#[$doc])+ $kind = $digit,)+
+        }
+
+        impl Kind {
+            /// Its digit on the wire.
+            pub fn digit(self) -> u8 {
+                b'0' + self as u8
+            }
+
+            /// The type by a packet's first byte; none when it is no packet's.
+            pub fn of(digit: u8) -> Option<Self> {
+                [$(Self::$kind),+].get(usize::from(digit.checked_sub(b'0')?)).copied()
+            }
+        }
+    };
+}
+
 pub mod deflate;
 pub mod engine_io;
 pub mod frame;

@@ -41,9 +41,8 @@ pub const BEFORE_MESSAGE: &[u8] = b"2[\"message\",";
 /// An event's text after the message.
 pub const BEHIND_MESSAGE: &[u8] = b"]";
 
-/// What a packet is for ("Exchange protocol"); its number is the digit that the packet begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+// "Exchange protocol".
+packet_kinds! {
     /// The client joins a namespace; the server agrees.
     Connect = 0,
     /// Either leaves it.
@@ -61,26 +60,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
-        Self::Connect,
-        Self::Disconnect,
-        Self::Event,
-        Self::Ack,
-        Self::ConnectError,
-        Self::BinaryEvent,
-        Self::BinaryAck,
-    ];
-
-    /// Its digit on the wire.
-    pub fn digit(self) -> u8 {
-        b'0' + self as u8
-    }
-
-    /// The type by a packet's first byte; none when it is no packet's.
-    pub fn of(digit: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(digit.checked_sub(b'0')?)).copied()
-    }
-
     /// Whether attachments follow.
     pub fn is_binary(self) -> bool {
         matches!(self, Self::BinaryEvent | Self::BinaryAck)

@@ -30,7 +30,7 @@ const WRITE_BYTES: usize = 16 * 1024;
 ///
 /// # Errors
 ///
-/// When accepting fails a thousand times in a row. A connection that sends rubbish is closed, which is no error here.
+/// When accepting fails a thousand times in a row. A connection that sends what is no frame is closed, which is no error here.
 pub async fn serve(listener: UnixListener, hub: Hub, stop: Stop) -> io::Result<()> {
     serve_behind(None, listener, hub, stop).await
 }
@@ -77,7 +77,7 @@ impl GivenLog {
     /// # Errors
     ///
     /// When the application is gone.
-    pub async fn tell_listening(&mut self, since_ns: u64) -> io::Result<()> {
+    pub async fn send_listening(&mut self, since_ns: u64) -> io::Result<()> {
         self.stream.write_all(&encode_listening(since_ns)).await
     }
 }
@@ -86,13 +86,13 @@ impl GivenLog {
 ///
 /// # Errors
 ///
-/// When it goes before it has said so, or sends rubbish.
+/// When it goes before it has said so, or sends what is no frame.
 pub async fn take_log(listener: &UnixListener, hub: &Hub) -> io::Result<GivenLog> {
     let (mut stream, _) = listener.accept().await?;
     let mut decoder = decoder(hub);
     match publish_all(&mut stream, &mut decoder, hub).await.map_err(io::Error::other)? {
-        Came::Log => Ok(GivenLog { stream, decoder }),
-        Came::End => Err(io::Error::new(
+        Ending::Log => Ok(GivenLog { stream, decoder }),
+        Ending::End => Err(io::Error::new(
             io::ErrorKind::UnexpectedEof,
             "the application went before it had given its log",
         )),
@@ -100,8 +100,8 @@ pub async fn take_log(listener: &UnixListener, hub: &Hub) -> io::Result<GivenLog
 }
 
 /// What came behind the messages.
-enum Came {
-    /// The word that they were the whole log.
+enum Ending {
+    /// The frame that says that they were the whole log.
     Log,
     /// The connection's end.
     End,
@@ -132,7 +132,7 @@ async fn connection(mut stream: UnixStream, mut decoder: Decoder, hub: Hub) -> R
     let (mut reader, writer) = stream.split();
     let published = async {
         // To a server that listens already, a log's end says nothing.
-        while let Came::Log = publish_all(&mut reader, &mut decoder, &hub).await? {}
+        while let Ending::Log = publish_all(&mut reader, &mut decoder, &hub).await? {}
         Ok(())
     };
     tokio::select! {
@@ -145,18 +145,18 @@ async fn publish_all(
     reader: &mut (impl AsyncRead + Unpin),
     decoder: &mut Decoder,
     hub: &Hub,
-) -> Result<Came, FeedError> {
+) -> Result<Ending, FeedError> {
     loop {
         while let Some(body) = decoder.next_body()? {
             match decode_feed(body).ok_or(FeedError::Short)? {
                 (DISMISSAL, body) => close_sessions(&body, hub)?,
-                (LOG, _) => return Ok(Came::Log),
+                (LOG, _) => return Ok(Ending::Log),
                 (channel, message) => _ = hub.publish(channel, BytesMut::from(&message[..]))?,
             }
         }
         decoder.buffer().reserve(READ_BYTES);
         if reader.read_buf(decoder.buffer()).await? == 0 {
-            return Ok(Came::End);
+            return Ok(Ending::End);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Tells when nothing was sent for so long.
+/// Reports when nothing was sent for so long.
 #[derive(Debug)]
 pub struct Heartbeat(Option<Timer>);
 

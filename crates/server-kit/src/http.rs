@@ -29,7 +29,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use self::endpoint::Site;
-use crate::listener::{self, Admission, Door};
+use crate::listener::{self, Acceptor, Admission};
 use crate::settings::HttpVersion;
 use crate::stream::Stream;
 use crate::{Hub, Settings, Stop, tls};
@@ -40,7 +40,7 @@ pub use peer::{Next, Peer};
 pub use reclaim_on_drop::ReclaimOnDrop;
 pub use response::{Head, NO_STORE, Rejection, answer, no_content, resume};
 
-/// Serves until `stop`: open requests are answered by their endpoint, which hears the stop itself, and connections
+/// Serves until `stop`: open requests are answered by their endpoint, which is notified of the stop itself, and connections
 /// closed; all that is bounded by [`listener::GRACE`].
 ///
 /// A client that speaks the other version of HTTP gets an error in its own version, and is counted ([`Hub::rejected`]).
@@ -58,11 +58,11 @@ pub async fn serve<E: Endpoint>(
     match settings.transport.http {
         HttpVersion::Http1 => on_http1(listener, hub, settings, stop, endpoint, http1::connection).await,
         HttpVersion::Http2 => {
-            let (door, stopped) = (Door::new(settings, &hub, Some(tls::HTTP_2)), stop.clone());
+            let (acceptor, stopped) = (Acceptor::new(settings, &hub, Some(tls::HTTP_2)), stop.clone());
             let http = http2::builder(&settings.limits);
             let site = Arc::new(Site::new(endpoint, hub, http, settings, stop));
             let serve = move |stream, admission| http2::connection(site.clone(), stream, admission);
-            listener::accept(listener, door, &stopped, serve).await
+            listener::accept(listener, acceptor, &stopped, serve).await
         }
     }
 }
@@ -99,9 +99,9 @@ where
     E: Endpoint,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let (door, stopped) = (Door::new(settings, &hub, Some(tls::HTTP_1)), stop.clone());
+    let (acceptor, stopped) = (Acceptor::new(settings, &hub, Some(tls::HTTP_1)), stop.clone());
     let http = http1::builder(&settings.limits);
     let site = Arc::new(Site::new(endpoint, hub, http, settings, stop));
     let serve = move |stream, admission| connection(site.clone(), stream, admission);
-    listener::accept(listener, door, &stopped, serve).await
+    listener::accept(listener, acceptor, &stopped, serve).await
 }

@@ -11,7 +11,7 @@
 //! # Layout
 //!
 //! - `log`: the replay window, in shared segments
-//! - `channel`: a log, how far it is released, and who waits for more
+//! - `channel`: a log, how far it is released, and which subscribers wait for more
 //! - `subscription`: a cursor
 //! - `shared`: what the handles of a hub share, such as the queue of messages to the application
 //! - `session_close`: sessions that the application ends

@@ -1,7 +1,7 @@
 //! Accepts connections, up to the limit, with TLS if that is served, and waits for them at the end.
 //!
 //! The kernel cuts a connection whose client takes nothing of what was sent to it for
-//! [`Limits::idle`](crate::settings::Limits::idle): no technique can tell somebody who does not read that it is slow.
+//! [`Limits::idle`](crate::settings::Limits::idle): no technique can report to a client that does not read that it is slow.
 
 use std::future::Future;
 use std::io;
@@ -22,7 +22,7 @@ use crate::{Hub, Stop};
 /// How long connections may take to end after a stop, before they are cut.
 pub const GRACE: Duration = Duration::from_secs(3);
 /// Connections over the limit that are answered so; further ones are dropped at once.
-const REFUSALS: usize = 64;
+const REJECTIONS: usize = 64;
 /// After a failed accept: time for a descriptor to come free.
 const PAUSE: Duration = Duration::from_millis(10);
 const MOST_FAILURES: u32 = 1_000;
@@ -36,16 +36,16 @@ pub enum Admission {
     Full(OwnedSemaphorePermit),
 }
 
-/// What a connection passes through before it is served.
+/// What is done to a connection before it is served: limits, and the TLS handshake.
 #[derive(Clone)]
-pub struct Door {
+pub struct Acceptor {
     limits: Limits,
     tls: Option<TlsAcceptor>,
     hub: Hub,
 }
 
-impl Door {
-    /// Such a door. With TLS, a client that asks for a protocol by ALPN, but not for this one, is rejected.
+impl Acceptor {
+    /// With TLS, a client that asks for a protocol by ALPN, but not for this one, is rejected.
     pub fn new(settings: &Settings, hub: &Hub, protocol: Option<&[u8]>) -> Self {
         let tls = settings.transport.tls.as_ref().map(|tls| tls.acceptor(protocol));
         Self { limits: settings.limits.clone(), tls, hub: hub.clone() }
@@ -61,23 +61,28 @@ impl Door {
 /// # Errors
 ///
 /// When accepting fails a thousand times in a row.
-pub async fn accept<F, Fut>(listener: TcpListener, door: Door, stop: &Stop, serve: F) -> io::Result<()>
+pub async fn accept<F, Fut>(
+    listener: TcpListener,
+    acceptor: Acceptor,
+    stop: &Stop,
+    serve: F,
+) -> io::Result<()>
 where
     F: Fn(Stream, Admission) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let gate = Gate::new(door.limits.connections);
+    let limit = ConnectionLimit::new(acceptor.limits.connections);
     let mut tasks = JoinSet::new();
     let accepted = accept_each(
         || listener.accept(),
         stop,
         &mut tasks,
         |(socket, _), tasks| {
-            let Some(admission) = gate.admit() else { return };
-            match &door.tls {
-                _ if prepare(&socket, door.limits.idle).is_err() => return,
+            let Some(admission) = limit.admit() else { return };
+            match &acceptor.tls {
+                _ if prepare(&socket, acceptor.limits.idle).is_err() => return,
                 None => tasks.spawn(serve(Stream::Plain(socket), admission)),
-                Some(tls) => tasks.spawn(secured(socket, tls.clone(), door.clone(), stop.clone(), {
+                Some(tls) => tasks.spawn(secured(socket, tls.clone(), acceptor.clone(), stop.clone(), {
                     let serve = serve.clone();
                     move |stream| serve(stream, admission)
                 })),
@@ -140,34 +145,34 @@ fn prepare(stream: &TcpStream, idle: Duration) -> io::Result<()> {
 async fn secured<Fut: Future<Output = ()>>(
     socket: TcpStream,
     tls: TlsAcceptor,
-    door: Door,
+    acceptor: Acceptor,
     stop: Stop,
     serve: impl FnOnce(Stream) -> Fut,
 ) {
     let handshake = tls.accept(socket).into_fallible();
     let done = tokio::select! {
-        done = timeout(door.limits.idle, handshake) => done,
+        done = timeout(acceptor.limits.idle, handshake) => done,
         () = stop.requested() => return,
     };
     match done {
         Ok(Ok(stream)) => serve(Stream::Tls(Box::new(stream))).await,
         Ok(Err((error, socket))) => {
-            door.hub.reject(&format_args!("TLS handshake: {error}"));
+            acceptor.hub.reject(&format_args!("TLS handshake: {error}"));
             stream::close(socket).await;
         }
-        Err(_) => door.hub.reject(&"TLS handshake: it did not come in time"),
+        Err(_) => acceptor.hub.reject(&"TLS handshake: it did not come in time"),
     }
 }
 
-struct Gate {
+struct ConnectionLimit {
     room: Arc<Semaphore>,
     rejections: Arc<Semaphore>,
 }
 
-impl Gate {
+impl ConnectionLimit {
     fn new(connections: usize) -> Self {
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
-        Self { room: semaphore(connections), rejections: semaphore(REFUSALS) }
+        Self { room: semaphore(connections), rejections: semaphore(REJECTIONS) }
     }
 
     fn admit(&self) -> Option<Admission> {

@@ -218,7 +218,7 @@ pub fn answer(body: Bytes, encoding: Encoding) -> Response<Full<Bytes>> {
     http::answer(protocol::lines::MEDIA_TYPE, encoding, Full::new(body))
 }
 
-/// The head of such an answer as it is, for who answers without hyper.
+/// The head of such an answer, to answer without hyper.
 pub fn head() -> Head {
     Head::new(&http::answer(protocol::lines::MEDIA_TYPE, Encoding::Identity, ()))
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use protocol::Resume;
 use protocol::frame::{Decoder, Oversize};
 use server_kit::hub::{PublishError, UnknownChannel};
-use server_kit::listener::{self, Admission, Door};
+use server_kit::listener::{self, Acceptor, Admission};
 use server_kit::stream::{self, Stream};
 use server_kit::{Hub, Lagged, Run, Settings, Stop};
 use tokio::io::AsyncWriteExt as _;
@@ -34,10 +34,10 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 ///
 /// When accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
-    let door = Door::new(&settings, &hub, None);
+    let acceptor = Acceptor::new(&settings, &hub, None);
     let (site, idle) = ((hub, stop.clone()), settings.limits.idle);
     let connection = move |stream, admission| connection(stream, admission, site.clone(), idle);
-    listener::accept(listener, door, &stop, connection).await
+    listener::accept(listener, acceptor, &stop, connection).await
 }
 
 async fn connection(stream: Stream, admission: Admission, (hub, stop): (Hub, Stop), idle: Duration) {

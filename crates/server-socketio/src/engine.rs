@@ -107,7 +107,7 @@ impl<L: Library> Engine<L> {
     /// The answer to a poll of a session, once there is something.
     async fn held<B: Asking>(&self, id: Option<Sid>, request: Request<B>) -> Response<Bytes> {
         let session = id.and_then(|id| self.host.sessions.find(id));
-        let _attendance = session.as_ref().map(Session::attend);
+        let _in_use = session.as_ref().map(Session::begin_use);
         if let Some(session) = &session {
             session.hold_poll().await;
         }
@@ -115,7 +115,7 @@ impl<L: Library> Engine<L> {
         tokio::select! {
             biased;
             answer = event_injector::poll_answer(answer, session.as_ref().map(Session::injector)) => in_our_words(answer),
-            // A session that never joined is not known to those who close.
+            // A session that never joined is not among those that are closed.
             () = self.closed.requested() => event_injector::packets(Bytes::from_static(CLOSE)),
         }
     }
@@ -254,8 +254,8 @@ impl<L: Library> Taking<L> {
             }
         };
         let (upgrade, probe) = upgrade.unzip();
-        let (lent, returned) = ReclaimOnDrop::new(stream, read, &self.hub);
-        self.host.library.take(SplicedStream::new(lent, session, probe, first, self.closed), handshake);
+        let (stream, returned) = ReclaimOnDrop::new(stream, read, &self.hub);
+        self.host.library.take(SplicedStream::new(stream, session, probe, first, self.closed), handshake);
         if let Ok(stream) = returned.await {
             stream::close(stream).await;
         }

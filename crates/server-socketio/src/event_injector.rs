@@ -30,8 +30,8 @@ const CONNECT: &[u8] = b"40{";
 /// The packet by which a poll is let go when its session goes over to a WebSocket: events go there from then on.
 const NOOP: &[u8] = b"6";
 
-/// A place in a channel, and the events that are there already.
-pub(crate) struct Place {
+/// A cursor in a channel, and the events that are there already.
+pub(crate) struct EventSource {
     pub(crate) subscription: Subscription,
     pub(crate) first: Option<Bytes>,
 }
@@ -43,7 +43,7 @@ pub(crate) struct EventInjector(Mutex<State>);
 #[derive(Default)]
 struct State {
     /// Of a client that the library has not let in.
-    admitted: Option<Place>,
+    admitted: Option<EventSource>,
     joined: Option<Joined>,
     /// How often the client has joined, and how often the answer was sent.
     joins: u64,
@@ -53,22 +53,22 @@ struct State {
 }
 
 struct Joined {
-    place: Place,
+    source: EventSource,
     /// The session is in the socket's keeping.
     socket: Weak<Socket>,
 }
 
 impl EventInjector {
-    /// Keeps a place until the client has joined.
-    pub(crate) fn admit(&self, place: Place) {
-        self.lock().admitted = Some(place);
+    /// Keeps a source until the client has joined.
+    pub(crate) fn admit(&self, source: EventSource) {
+        self.lock().admitted = Some(source);
     }
 
     /// The client has joined, by this socket; the CONNECT that says so is in the library's buffer.
     pub(crate) fn join(&self, socket: &Arc<Socket>) {
         let mut state = self.lock();
-        let place = state.admitted.take();
-        state.joined = place.map(|place| Joined { place, socket: Arc::downgrade(socket) });
+        let source = state.admitted.take();
+        state.joined = source.map(|source| Joined { source, socket: Arc::downgrade(socket) });
         state.joins += 1;
         state.wake();
     }
@@ -91,7 +91,7 @@ impl EventInjector {
     /// Events that are there, up to `most` bytes but one at least, if this is the transport that carries
     /// them. To be asked by polls only after the library has been; by a WebSocket it says itself what must come before.
     ///
-    /// A subscriber that has fallen behind is dismissed.
+    /// A subscriber that has fallen behind is disconnected.
     pub(crate) fn poll_frames(&self, by: TransportType, most: usize, cx: &Context<'_>) -> Poll<Bytes> {
         let mut state = self.lock();
         match state.poll_frames(by, most, cx) {
@@ -102,7 +102,7 @@ impl EventInjector {
                 // It comes back here by the client's leave.
                 drop(state);
                 if let Some(socket) = socket {
-                    dismiss(socket, &lagged);
+                    disconnect(socket, &lagged);
                 }
                 Poll::Pending
             }
@@ -125,7 +125,7 @@ impl State {
     ) -> Poll<Result<Bytes, Lagged>> {
         let is_answered = by == TransportType::Polling || self.answered >= self.joins;
         match &mut self.joined {
-            Some(joined) if is_answered && joined.transport() == Some(by) => joined.place.poll(most, cx),
+            Some(joined) if is_answered && joined.transport() == Some(by) => joined.source.poll(most, cx),
             _ => {
                 self.wait(by, cx);
                 Poll::Pending
@@ -153,7 +153,7 @@ impl Joined {
     }
 }
 
-impl Place {
+impl EventSource {
     fn poll(&mut self, most: usize, cx: &Context<'_>) -> Poll<Result<Bytes, Lagged>> {
         match self.subscription.greeting().or_else(|| self.first.take()) {
             Some(first) => Poll::Ready(Ok(first)),
@@ -163,7 +163,7 @@ impl Place {
 }
 
 /// Sends a subscriber the reason, and disconnects it.
-pub(crate) fn dismiss(socket: Arc<Socket>, reason: &impl ToString) {
+pub(crate) fn disconnect(socket: Arc<Socket>, reason: &impl ToString) {
     // If its buffer is full, it has not taken anything for long; nor does it now.
     let _ = socket.emit(DISMISSED, &reason.to_string());
     let _ = socket.disconnect();
@@ -185,7 +185,7 @@ pub(crate) async fn poll_answer(
             if events.is_empty() {
                 return Poll::Pending;
             }
-            // Another thread may just have let the client join: the library's word for it goes before the events.
+            // Another thread may just have let the client join: the library's CONNECT goes before the events.
             answered = library.as_mut().poll(cx);
         }
         Poll::Ready(match answered {

@@ -5,7 +5,7 @@
 //! its `auth`, and is answered by CONNECT, or CONNECT_ERROR with the reason: a channel that is not there, a resume that
 //! is no longer retained, an `auth` that says something else. From then on each event is the event `message` with one
 //! argument, the message as it is, and each event `message` of the client's a message of its own, acknowledged with no
-//! arguments if it asks for that. Other events are passed over. Who fell out of the replay window, or sends what is no
+//! arguments if it asks for that. Other events are passed over. A client that fell out of the replay window, or sends what is no
 //! message, gets the reason in the event `dismissed`, and disconnected from the namespace; the session goes on.
 //!
 //! A stop is a close packet and, on WebSocket, a close frame. Sessions that have not joined end with the others.
@@ -29,7 +29,7 @@
 //! | an upgrade that breaks off, or is not completed in 10 s | – | ends |
 //! | one polled session more than connections may be | `503` | does not begin |
 //! | no poll for as long as a connection may be idle, without heartbeat | – | ends |
-//! | nobody who joins within 45 s, or no pong within 20 s | a close packet | ends |
+//! | no join within 45 s, or no pong within 20 s | a close packet | ends |
 //!
 //! Where this is the library's answer and not the protocol documents', or the reference's: its close frames have no code
 //! (the reference's WebSocket sends 1009 and 1007), a half-done upgrade ends its session (the reference goes on polling),
@@ -56,7 +56,7 @@
 //!
 //! - `engine`: Engine.IO as an endpoint of our HTTP servers, with hyper and without
 //! - `library`: what is needed of the library's services, and how a session begins
-//! - `subscriber`: who has joined, and its messages
+//! - `subscriber`: a client that has joined, and its messages
 //! - `event_injector`: its events, past the library, into a poll's answer
 //! - `spliced_stream`: or into a WebSocket's stream under the library
 //! - `session`: the sessions that there are, and polls that come while one goes over to WebSocket
@@ -123,7 +123,7 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
     tokio::select! {
         served = closing(serving, &stop, &io, closer) => served,
         // Otherwise its next ping ends it.
-        () = host.end_silent(limits.idle), if settings.heartbeat.is_zero() => Ok(()),
+        () = host.end_idle(limits.idle), if settings.heartbeat.is_zero() => Ok(()),
     }
 }
 

@@ -70,7 +70,7 @@ async fn whole<B: Body<Data = Bytes, Error = Infallible> + Unpin>(answer: Respon
     Response::from_parts(parts, data)
 }
 
-/// The internal side of a library: sessions of this path, and who begins them.
+/// The internal side of a library: sessions of this path, and how they begin.
 pub(crate) struct Host<L> {
     pub(crate) library: L,
     /// With a slash at its end.
@@ -119,11 +119,11 @@ impl<L: Library> Host<L> {
         self.library.answer(self.poll(id)).await
     }
 
-    /// Ends sessions that nobody has polled for so long, and nobody again for as long at most.
-    pub(crate) async fn end_silent(&self, after: Duration) {
+    /// Ends sessions that were not polled for so long, or for twice as long at most.
+    pub(crate) async fn end_idle(&self, after: Duration) {
         loop {
             sleep(after).await;
-            for id in self.sessions.silent() {
+            for id in self.sessions.idle() {
                 self.end_polling(id).await;
             }
         }

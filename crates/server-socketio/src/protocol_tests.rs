@@ -4,7 +4,7 @@
 //!
 //! - Pings every 300 ms, to be answered within 200 ms; bodies of 1,000,000 bytes.
 //! - `/engine.io/` says each Engine.IO message back, text and binary.
-//! - `/socket.io/` has the namespaces `/` and `/custom`. Who joins gets its `auth` back as the event `auth`; the event
+//! - `/socket.io/` has the namespaces `/` and `/custom`. A client that joins gets its `auth` back as the event `auth`; the event
 //!   `message` is answered by `message-back` with the same arguments, `message-with-ack` is acknowledged with them.
 
 use std::collections::VecDeque;

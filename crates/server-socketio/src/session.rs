@@ -25,8 +25,8 @@ pub(crate) struct Session(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     injector: EventInjector,
-    attended: AtomicUsize,
-    silent: AtomicBool,
+    uses: AtomicUsize,
+    idle: AtomicBool,
     listed: OnceLock<Listed>,
     /// Of an upgrade that is under way, or over: resolves once the probe is answered.
     probe: Mutex<Option<Stop>>,
@@ -40,14 +40,14 @@ impl Session {
         &self.0.injector
     }
 
-    pub(crate) fn attend(&self) -> Attendance {
-        self.0.attended.fetch_add(1, Ordering::AcqRel);
-        Attendance(self.clone())
+    pub(crate) fn begin_use(&self) -> InUse {
+        self.0.uses.fetch_add(1, Ordering::AcqRel);
+        InUse(self.clone())
     }
 
-    /// Whether nobody has attended since this was asked before.
-    fn is_silent(&self) -> bool {
-        self.0.attended.load(Ordering::Acquire) == 0 && self.0.silent.swap(true, Ordering::AcqRel)
+    /// Whether it was not in use since this was asked before.
+    fn is_idle(&self) -> bool {
+        self.0.uses.load(Ordering::Acquire) == 0 && self.0.idle.swap(true, Ordering::AcqRel)
     }
 
     /// Notes that the session is upgraded, until the first half is dropped. The probe is answered once the other half says
@@ -78,13 +78,13 @@ impl Session {
 }
 
 /// A poll that is held, or the session's WebSocket, until it is dropped.
-pub(crate) struct Attendance(Session);
+pub(crate) struct InUse(Session);
 
-impl Drop for Attendance {
+impl Drop for InUse {
     fn drop(&mut self) {
         let shared = &self.0.0;
-        shared.silent.store(false, Ordering::Release);
-        shared.attended.fetch_sub(1, Ordering::AcqRel);
+        shared.idle.store(false, Ordering::Release);
+        shared.uses.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -134,11 +134,11 @@ impl Sessions {
         lock(&self.live).get(&id)?.upgrade().map(Session)
     }
 
-    /// The sessions that nobody has polled since this was asked before.
-    pub(crate) fn silent(&self) -> Vec<Sid> {
+    /// The sessions that were not polled since this was asked before.
+    pub(crate) fn idle(&self) -> Vec<Sid> {
         let live: Vec<_> = lock(&self.live).iter().map(|(id, session)| (*id, session.clone())).collect();
         let sessions = live.into_iter().filter_map(|(id, session)| Some((id, Session(session.upgrade()?))));
-        sessions.filter(|(_, session)| session.is_silent()).map(|(id, _)| id).collect()
+        sessions.filter(|(_, session)| session.is_idle()).map(|(id, _)| id).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 //! its session was begun in the client's place, what the library says first is replaced ([`library`](crate::library)).
 //!
 //! The reading task writes the events ([`event_injector`](crate::event_injector)), so that one wake-up is enough for it. A session that never
-//! joined is not known to those who close; its input ends once all others are closed.
+//! joined is not among those that are closed; its input ends once all others are closed.
 
 use std::convert::Infallible;
 use std::io;
@@ -17,7 +17,7 @@ use socketioxide::TransportType;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::event_injector::RUN_BYTES;
-use crate::session::{Attendance, Session};
+use crate::session::{InUse, Session};
 
 /// The library's answer to the probe.
 pub(crate) const UPGRADED: &[u8] = b"\x81\x063probe";
@@ -27,7 +27,7 @@ pub(crate) struct SplicedStream {
     session: Session,
     /// To say that the probe is answered: that is the first that is written.
     probe: Option<Stopper>,
-    _attendance: Attendance,
+    _in_use: InUse,
     /// Goes out in place of the library's first frame.
     first: Option<Bytes>,
     /// Events that are not written yet.
@@ -52,7 +52,7 @@ impl SplicedStream {
         let closed = Box::pin(async move { closed.requested().await });
         Self {
             stream,
-            _attendance: session.attend(),
+            _in_use: session.begin_use(),
             session,
             probe,
             first,
@@ -109,7 +109,7 @@ impl SplicedStream {
         }
         self.offered -= bytes;
         if self.held_up && self.offered == 0 {
-            // The reader, who writes the events.
+            // The reader, which writes the events.
             cx.waker().wake_by_ref();
         }
     }

@@ -1,7 +1,7 @@
 //! A subscriber: a client that has joined the main namespace. Messages up; its events go by the [`event_injector`](crate::event_injector).
 //!
 //! Its cursor in the channel is set before the join is answered, and its handlers are in place by then: what
-//! it sends at once is heard, and an event that is published at once is sent.
+//! it sends at once is received, and an event that is published at once is sent.
 
 use std::fmt::Display;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use socketioxide::extract::AckSender;
 use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 
-use crate::event_injector::{Place, RUN_BYTES, dismiss};
+use crate::event_injector::{EventSource, RUN_BYTES, disconnect};
 use crate::session::Session;
 
 /// Lets clients join.
@@ -44,7 +44,7 @@ impl Join {
         let resume = Resume::from(Auth::decode(auth)?);
         let mut subscription = self.hub.subscribe(resume)?;
         let first = subscription.run(RUN_BYTES)?.map(|run| run.bytes);
-        session(socket).injector().admit(Place { subscription, first });
+        session(socket).injector().admit(EventSource { subscription, first });
         socket.on(MESSAGE, Uplink { hub: self.hub.clone(), channel: resume.channel });
         Ok(())
     }
@@ -113,7 +113,7 @@ impl MessageHandler<LocalAdapter, Uplink> for Uplink {
                 // Rejected by a full buffer, which the client does not read.
                 let _ = ack.send(&[(); 0]);
             }
-            Err(reason) => dismiss(socket, &reason),
+            Err(reason) => disconnect(socket, &reason),
         }
     }
 }
@@ -129,7 +129,7 @@ impl Uplink {
     }
 }
 
-/// The argument of an event that is written as everybody does, without a space.
+/// The argument of an event that is written without a space, as usual.
 fn argument(data: &[u8]) -> Option<&[u8]> {
     data.strip_prefix(&socket_io::BEFORE_MESSAGE[1..])?.strip_suffix(socket_io::BEHIND_MESSAGE)
 }

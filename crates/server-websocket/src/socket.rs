@@ -47,7 +47,7 @@ pub(crate) trait Socket: Send {
 ///
 /// What the client sends is read by tungstenite, and pings and closes answered by it, in memory: what was read of the
 /// stream is given to it, and what it wants to say is written from here. So events, which are frames already, pass it by,
-/// and a session that hears nothing holds no more of a buffer than tungstenite insists on.
+/// and a session that receives nothing holds no more of a buffer than tungstenite insists on.
 pub(crate) struct Plain {
     stream: Stream,
     protocol: WebSocket<Memory>,

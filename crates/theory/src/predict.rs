@@ -1,19 +1,17 @@
 //! The entry point: a technique's slug and a case give the bytes. Only `Technique::of` names slugs.
 //!
-//! - `heads`: request and response heads, by version of HTTP
-//! - `messages`: the framing of an exchange's messages
-//! - `exchanges`: heads, messages and the layers below them together
+//! - `parts`: heads by version of HTTP, and messages with their framing
+//! - `exchanges`: these and the layers below them together
 
 mod exchanges;
-mod heads;
-mod messages;
+mod parts;
 
 use crate::case::{Case, Compression, Direction, Opening, Version};
 use crate::framing::engine_io::Transport;
 use crate::prediction::{Both, Prediction};
 
 use exchanges::Exchange;
-use messages::Framing;
+use parts::Framing;
 
 /// The bytes of this technique in this case. None when the slug is unknown, when an HTTP technique has no head, when the
 /// answer's status has no reason phrase in the standard, and with compression: there the data decides.

@@ -175,9 +175,7 @@ pub(super) enum Content {
     Packets(Packets),
     /// What a content coding left of messages, greetings and what separates them: it cannot be looked into.
     Compressed,
-    /// Carries no event.
-    Control,
-    /// Carries no event, but belongs to an exchange that is something else than control.
+    /// Carries no event, and is all of one layer.
     Known(Layer),
 }
 
@@ -211,6 +209,9 @@ pub(super) fn is_coded(content_encoding: &[u8]) -> bool {
 }
 
 impl Content {
+    /// Carries no event.
+    pub(super) const CONTROL: Self = Self::Known(Layer::Control);
+
     /// A body that is one message.
     pub(super) fn message(is_coded: bool) -> Self {
         if is_coded { Self::Compressed } else { Self::Message(Meter::new()) }
@@ -224,7 +225,7 @@ impl Content {
     /// The body of an answer.
     pub(super) fn of(media_type: MediaType, is_coded: bool) -> Self {
         match media_type {
-            MediaType::Other => Self::Control,
+            MediaType::Other => Self::CONTROL,
             MediaType::Lines | MediaType::Events if is_coded => Self::Compressed,
             MediaType::Lines => Self::Lines(Meter::new()),
             MediaType::Events => Self::Events(EventStream::new()),
@@ -234,7 +235,6 @@ impl Content {
     /// What of HTTP/2 stands round it, frame headers and padding of DATA, is settled as.
     pub(super) fn data_framing(&self) -> Layer {
         match self {
-            Self::Control => Layer::Control,
             Self::Known(layer @ (Layer::Control | Layer::Handshake)) => *layer,
             _ => Layer::DataFraming,
         }
@@ -244,7 +244,7 @@ impl Content {
     pub(super) fn carried(&self) -> Carried {
         match self {
             Self::Packets(packets) => packets.carried(),
-            Self::Control | Self::Known(_) => Carried::Nothing,
+            Self::Known(_) => Carried::Nothing,
             _ => Carried::Events,
         }
     }
@@ -258,7 +258,6 @@ impl Content {
             Self::Packets(packets) => packets.take(bytes, layers),
             Self::Compressed => settle(layers, Layer::Compressed, bytes.len() as u64),
             Self::Known(layer) => settle(layers, *layer, bytes.len() as u64),
-            Self::Control => settle(layers, Layer::Control, bytes.len() as u64),
         }
     }
 
@@ -272,7 +271,7 @@ impl Content {
             Self::Events(events) => events.end(layers),
             Self::WebSocket(frames) => frames.end(layers),
             Self::Packets(packets) => packets.end(layers),
-            Self::Compressed | Self::Control | Self::Known(_) => {}
+            Self::Compressed | Self::Known(_) => {}
         }
     }
 }

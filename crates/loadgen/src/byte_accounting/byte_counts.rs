@@ -24,26 +24,43 @@ pub struct ByteCounts {
 /// Shared by all connections of one load thread.
 pub type SharedByteCounts = Rc<RefCell<ByteCounts>>;
 
-/// Where bytes are moved to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layer {
-    Payload,
-    Stamp,
-    Compressed,
-    MessageFraming,
-    EngineIo,
-    SocketIo,
-    ChunkFraming,
-    DataFraming,
-    RequestHead,
-    ResponseHead,
-    FirstHeaderBlock,
-    FrameHeaders,
-    Http2Control,
-    Handshake,
-    Control,
-    TlsHandshake,
-    TlsRecords,
+/// One name for each layer, so that bytes can be moved there.
+macro_rules! layers {
+    ($($name:ident: $field:ident,)+) => {
+        /// Where bytes are moved to.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Layer {
+            $($name,)+
+        }
+
+        /// Moves bytes that arrived to the layer that they turned out to be.
+        pub(super) fn settle(layers: &mut Layers, layer: Layer, bytes: u64) {
+            layers.unfinished -= bytes;
+            match layer {
+                $(Layer::$name => layers.$field += bytes,)+
+            }
+        }
+    };
+}
+
+layers! {
+    Payload: payload,
+    Stamp: stamp,
+    Compressed: compressed,
+    MessageFraming: message_framing,
+    EngineIo: engine_io,
+    SocketIo: socket_io,
+    ChunkFraming: chunk_framing,
+    DataFraming: data_framing,
+    RequestHead: request_head,
+    ResponseHead: response_head,
+    FirstHeaderBlock: first_header_block,
+    FrameHeaders: frame_headers,
+    Http2Control: http2_control,
+    Handshake: handshake,
+    Control: control,
+    TlsHandshake: tls_handshake,
+    TlsRecords: tls_records,
 }
 
 /// The layers of one direction.
@@ -57,31 +74,6 @@ pub(super) fn layers_of(account: &mut Account, direction: Direction) -> &mut Lay
 /// Takes in bytes that nothing is known of yet.
 pub(super) fn arrive(layers: &mut Layers, bytes: usize) {
     layers.unfinished += bytes as u64;
-}
-
-/// Moves bytes that arrived to the layer that they turned out to be.
-pub(super) fn settle(layers: &mut Layers, layer: Layer, bytes: u64) {
-    layers.unfinished -= bytes;
-    let place = match layer {
-        Layer::Payload => &mut layers.payload,
-        Layer::Stamp => &mut layers.stamp,
-        Layer::Compressed => &mut layers.compressed,
-        Layer::MessageFraming => &mut layers.message_framing,
-        Layer::EngineIo => &mut layers.engine_io,
-        Layer::SocketIo => &mut layers.socket_io,
-        Layer::ChunkFraming => &mut layers.chunk_framing,
-        Layer::DataFraming => &mut layers.data_framing,
-        Layer::RequestHead => &mut layers.request_head,
-        Layer::ResponseHead => &mut layers.response_head,
-        Layer::FirstHeaderBlock => &mut layers.first_header_block,
-        Layer::FrameHeaders => &mut layers.frame_headers,
-        Layer::Http2Control => &mut layers.http2_control,
-        Layer::Handshake => &mut layers.handshake,
-        Layer::Control => &mut layers.control,
-        Layer::TlsHandshake => &mut layers.tls_handshake,
-        Layer::TlsRecords => &mut layers.tls_records,
-    };
-    *place += bytes;
 }
 
 /// The first bytes, at most so many, and the rest.

@@ -21,18 +21,12 @@ pub struct CountingStream<S, O = Classifier> {
     pub(super) observer: O,
     byte_counts: SharedByteCounts,
     delay_line: Option<Box<DelayLine>>,
-    trace: Option<Box<Traced>>,
+    trace: Option<Box<ConnectionTrace>>,
 }
 
 /// Looks at the bytes that the socket takes or gives, and enters them into the account.
 pub(super) trait Observer {
     fn observe(&mut self, direction: Direction, bytes: &[u8], account: &mut Account);
-}
-
-#[derive(Debug)]
-struct Traced {
-    connection: ConnectionTrace,
-    added_delay_ns: u64,
 }
 
 impl<S> CountingStream<S> {
@@ -62,8 +56,7 @@ impl<S, O> CountingStream<S, O> {
         added_delay: Duration,
         trace: Option<ConnectionTrace>,
     ) -> Self {
-        let added_delay_ns = u64::try_from(added_delay.as_nanos()).unwrap_or(u64::MAX);
-        let trace = trace.map(|connection| Box::new(Traced { connection, added_delay_ns }));
+        let trace = trace.map(|trace| Box::new(trace.behind(added_delay)));
         Self { stream, observer, byte_counts, delay_line: DelayLine::of(added_delay), trace }
     }
 
@@ -140,7 +133,7 @@ impl<S: AsyncWrite + Unpin, O: Observer + Unpin> AsyncWrite for CountingStream<S
         let done = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
         if let Some(trace) = &mut self.trace {
             let now_ns = os::now_ns();
-            trace.connection.closed(Direction::Up, now_ns, now_ns);
+            trace.closed(Direction::Up, now_ns);
         }
         Poll::Ready(done)
     }
@@ -149,24 +142,6 @@ impl<S: AsyncWrite + Unpin, O: Observer + Unpin> AsyncWrite for CountingStream<S
 impl Observer for Classifier {
     fn observe(&mut self, direction: Direction, bytes: &[u8], account: &mut Account) {
         self.take(direction, bytes, account);
-    }
-}
-
-impl Traced {
-    /// The socket took bytes.
-    fn went(&mut self, bytes: &[u8]) {
-        let now_ns = os::now_ns();
-        self.connection.flight(Direction::Up, now_ns, now_ns, bytes);
-    }
-
-    /// The socket gave bytes now, or none: its end.
-    fn came(&mut self, bytes: &[u8], now_ns: u64) {
-        let handed_ns = now_ns.saturating_add(self.added_delay_ns);
-        if bytes.is_empty() {
-            self.connection.closed(Direction::Down, now_ns, handed_ns);
-        } else {
-            self.connection.flight(Direction::Down, now_ns, handed_ns, bytes);
-        }
     }
 }
 

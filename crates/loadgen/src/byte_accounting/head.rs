@@ -100,7 +100,7 @@ impl HeadBuffer {
 /// The length of the head that `bytes` begin with, if its empty line has come; `searched` bytes were searched before.
 ///
 /// A line may end in a bare LF (RFC 9112 §2.2).
-fn end_of_head(bytes: &[u8], searched: usize) -> Option<usize> {
+pub(super) fn end_of_head(bytes: &[u8], searched: usize) -> Option<usize> {
     let from = searched.saturating_sub(b"\n\r".len());
     memchr_iter(b'\n', &bytes[from..]).find_map(|at| {
         let line_end = from + at + 1;

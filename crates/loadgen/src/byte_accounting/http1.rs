@@ -100,7 +100,7 @@ impl Connection {
         let content = match request.method {
             Method::Get if request.to_engine_io => {
                 self.exchanges.push_back(Exchange::Polling { head_len });
-                Content::Control
+                Content::CONTROL
             }
             Method::Other if request.to_engine_io => {
                 self.exchanges.push_back(Exchange::Posting(Carried::Nothing));
@@ -109,7 +109,7 @@ impl Connection {
             }
             method @ (Method::Get | Method::Head) => {
                 self.exchanges.push_back(Exchange::Asking { head_len, method });
-                Content::Control
+                Content::CONTROL
             }
             Method::Connect | Method::Other => {
                 self.exchanges.push_back(Exchange::Sending);
@@ -205,15 +205,15 @@ impl Connection {
             }
             Some(Exchange::Asking { head_len, .. } | Exchange::Polling { head_len }) => {
                 settle(&mut account.up, Layer::Control, head_len);
-                (Layer::Control, Content::Control)
+                (Layer::Control, Content::CONTROL)
             }
-            Some(Exchange::Sending) => (Layer::ResponseHead, Content::Control),
+            Some(Exchange::Sending) => (Layer::ResponseHead, Content::CONTROL),
             Some(Exchange::Posting(carried)) => {
-                let content = if well { Content::Known(carried.answer()) } else { Content::Control };
+                let content = if well { Content::Known(carried.answer()) } else { Content::CONTROL };
                 (carried.response_head(), content)
             }
             // An answer without a request, such as one that reports a time-out.
-            None => (Layer::Control, Content::Control),
+            None => (Layer::Control, Content::CONTROL),
         };
         settle(&mut account.down, layer, down_len);
         let to_head = matches!(exchange, Some(Exchange::Asking { method: Method::Head, .. }));

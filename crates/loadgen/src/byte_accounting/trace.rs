@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::mem;
 use std::rc::Rc;
+use std::time::Duration;
 
 use model::byte_account::Account;
 use model::settings::Payload;
@@ -44,6 +45,7 @@ pub struct ConnectionTrace {
     words: Words,
     /// What is readable is counted once more, so that what byte accounting counts stays as it is.
     counting: Option<(Classifier, Box<Account>)>,
+    added_delay_ns: u64,
     closed_up: bool,
     closed_down: bool,
 }
@@ -72,10 +74,11 @@ impl Tracer {
             connection: self.log.borrow_mut().number(subscriber),
             words: Words::of(protocol),
             counting: protocol.map(|protocol| (Classifier::new(protocol), Box::default())),
+            added_delay_ns: 0,
             closed_up: false,
             closed_down: false,
         };
-        connection.record(Direction::Up, [now_ns; 2], 0, "opens".to_owned(), 0);
+        connection.record(Direction::Up, now_ns, 0, "opens".to_owned(), 0);
         connection
     }
 
@@ -104,8 +107,27 @@ impl Log {
 }
 
 impl ConnectionTrace {
-    /// Bytes that the socket took, or gave, at `at_ns` and that the subscriber was, or will be, handed at `handed_ns`.
-    pub fn flight(&mut self, direction: Direction, at_ns: u64, handed_ns: u64, bytes: &[u8]) {
+    /// Of a connection on which what comes is handed on so much later.
+    pub(super) fn behind(mut self, added_delay: Duration) -> Self {
+        self.added_delay_ns = u64::try_from(added_delay.as_nanos()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// The socket took bytes.
+    pub(super) fn went(&mut self, bytes: &[u8]) {
+        self.flight(Direction::Up, os::now_ns(), bytes);
+    }
+
+    /// The socket gave bytes now, or none: its end.
+    pub(super) fn came(&mut self, bytes: &[u8], now_ns: u64) {
+        if bytes.is_empty() {
+            self.closed(Direction::Down, now_ns);
+        } else {
+            self.flight(Direction::Down, now_ns, bytes);
+        }
+    }
+
+    fn flight(&mut self, direction: Direction, at_ns: u64, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -116,17 +138,17 @@ impl ConnectionTrace {
             1 => format!("{words}, 1 event"),
             _ => format!("{words}, {events} events"),
         };
-        self.record(direction, [at_ns, handed_ns], bytes.len() as u64, what, events);
+        self.record(direction, at_ns, bytes.len() as u64, what, events);
     }
 
     /// The client (up) or the server (down) ends its direction. Said again, it is not recorded again.
-    pub fn closed(&mut self, direction: Direction, at_ns: u64, handed_ns: u64) {
+    pub(super) fn closed(&mut self, direction: Direction, at_ns: u64) {
         let closed = match direction {
             Direction::Up => &mut self.closed_up,
             Direction::Down => &mut self.closed_down,
         };
         if !mem::replace(closed, true) {
-            self.record(direction, [at_ns, handed_ns], 0, "closes".to_owned(), 0);
+            self.record(direction, at_ns, 0, "closes".to_owned(), 0);
         }
     }
 
@@ -138,9 +160,11 @@ impl ConnectionTrace {
         ((stamps(account) - before) / self.tracer.stamp_len) as u32
     }
 
-    fn record(&mut self, direction: Direction, at: [u64; 2], bytes: u64, what: String, events: u32) {
+    /// What comes down is handed on after the added delay.
+    fn record(&mut self, direction: Direction, at_ns: u64, bytes: u64, what: String, events: u32) {
         let (subscriber, connection) = (self.subscriber, self.connection);
-        let [at_ns, handed_ns] = at;
+        let delay_ns = if direction == Direction::Down { self.added_delay_ns } else { 0 };
+        let handed_ns = at_ns.saturating_add(delay_ns);
         let flight = Flight { at_ns, handed_ns, subscriber, connection, direction, bytes, what, events };
         self.tracer.log.borrow_mut().push(flight);
     }
@@ -148,8 +172,7 @@ impl ConnectionTrace {
 
 impl Drop for ConnectionTrace {
     fn drop(&mut self) {
-        let now_ns = os::now_ns();
-        self.closed(Direction::Up, now_ns, now_ns);
+        self.closed(Direction::Up, os::now_ns());
     }
 }
 
@@ -171,9 +194,9 @@ mod tests {
     #[test]
     fn a_connection_is_recorded_from_its_opening_to_its_end() {
         let tracer = Tracer::new(Payload::Text);
-        let mut connection = tracer.open(3, Some(Protocol::Http), 10);
+        let mut connection = tracer.open(3, Some(Protocol::Http), 10).behind(Duration::from_nanos(40));
         let ask = b"GET /events?channel=0 HTTP/1.1\r\nhost: x\r\n\r\n";
-        connection.flight(Direction::Up, 20, 20, ask);
+        connection.flight(Direction::Up, 20, ask);
         let body = [message(), message()].join(&b"\n"[..]);
         let mut answer = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n",
@@ -182,18 +205,18 @@ mod tests {
         .into_bytes();
         answer.extend_from_slice(&body);
         answer.push(b'\n');
-        connection.flight(Direction::Down, 30, 70, &answer);
-        connection.flight(Direction::Down, 80, 80, b"");
-        connection.closed(Direction::Down, 90, 95);
-        connection.closed(Direction::Down, 99, 99);
-        connection.closed(Direction::Up, 100, 100);
+        connection.came(&answer, 30);
+        connection.flight(Direction::Down, 80, b"");
+        connection.came(b"", 90);
+        connection.closed(Direction::Down, 99);
+        connection.closed(Direction::Up, 100);
         drop(connection);
         let flights = tracer.take();
         let expected = [
             (10, 10, Direction::Up, 0, "opens", 0),
             (20, 20, Direction::Up, ask.len() as u64, "GET /events", 0),
             (30, 70, Direction::Down, answer.len() as u64, "200, 2 events", 2),
-            (90, 95, Direction::Down, 0, "closes", 0),
+            (90, 130, Direction::Down, 0, "closes", 0),
             (100, 100, Direction::Up, 0, "closes", 0),
         ];
         assert_eq!(flights.iter().map(summary).collect::<Vec<_>>(), expected);
@@ -205,7 +228,7 @@ mod tests {
     #[test]
     fn what_is_encrypted_is_told_in_bytes() {
         let tracer = Tracer::new(Payload::Text);
-        tracer.open(0, None, 0).flight(Direction::Up, 1, 1, b"GET / HTTP/1.1\r\n\r\n");
+        tracer.open(0, None, 0).flight(Direction::Up, 1, b"GET / HTTP/1.1\r\n\r\n");
         assert_eq!(tracer.take()[1].what, "18 bytes");
     }
 
@@ -214,7 +237,7 @@ mod tests {
         let tracer = Tracer::new(Payload::Text);
         let mut connection = tracer.open(0, None, 0);
         for _ in 0..MOST_FLIGHTS + 5 {
-            connection.flight(Direction::Up, 1, 1, b"x");
+            connection.flight(Direction::Up, 1, b"x");
         }
         drop(connection);
         let flights = tracer.take();

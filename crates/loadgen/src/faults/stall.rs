@@ -18,7 +18,7 @@ static STOPPED: AtomicU32 = AtomicU32::new(0);
 pub fn release_server() {
     let pid = STOPPED.swap(0, Ordering::SeqCst);
     if pid != 0 {
-        // An error says that it has ended meanwhile.
+        // An error means that it has ended meanwhile.
         let _ = os::resume(pid);
     }
 }
@@ -31,7 +31,7 @@ pub(crate) struct Staller {
 }
 
 impl Staller {
-    /// Stops process `pid` as `stall` says, counted from `window_start_ns` of `CLOCK_MONOTONIC`.
+    /// Stops process `pid` by `stall`, counted from `window_start_ns` of `CLOCK_MONOTONIC`.
     pub(crate) fn start(pid: u32, stall: &Stall, window_start_ns: u64) -> io::Result<Self> {
         let (from_ns, abandoned) = (window_start_ns + stall.at_ns, Arc::new(AtomicBool::new(false)));
         let (until_ns, look) = (from_ns + stall.for_ns, Arc::clone(&abandoned));
@@ -62,7 +62,7 @@ struct Stopped;
 impl Stopped {
     fn stop(pid: u32) -> Self {
         STOPPED.store(pid, Ordering::SeqCst);
-        // An error says that it has ended, which others find out.
+        // An error means that it has ended, which others notice.
         let _ = os::suspend(pid);
         Self
     }

@@ -44,7 +44,7 @@ enum Coding {
 struct Unfinished(usize);
 
 impl ContentDecoder {
-    /// As the answer's head says.
+    /// By the answer's head.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl ContentDecoder {
         Self::coded(answer.headers().get(CONTENT_ENCODING))
     }
 
-    /// As this value of `content-encoding` says.
+    /// By this value of `content-encoding`.
     pub(crate) fn coded(coding: Option<&HeaderValue>) -> Result<Self, SubscribeError> {
         let coding = match coding.map(HeaderValue::as_bytes) {
             None | Some(b"identity") => Coding::Identity,
@@ -65,7 +65,7 @@ impl ContentDecoder {
         Ok(Self { coding, unfinished: Unfinished(0) })
     }
 
-    /// Takes in the next bytes of the body. `take` is given what they say, and returns how many messages are whole now.
+    /// Takes in the next bytes of the body. `take` gets their plain text, and returns how many messages are whole now.
     /// Returns how many that were in all.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ impl FastPath {
         Ok(Self { stream, read: BytesMut::new(), head_len: 0, left: 0 })
     }
 
-    /// Whether the server has ended the connection since the last exchange, or said something unasked.
+    /// Whether the server has ended the connection since the last exchange, or sent something unasked.
     pub(crate) async fn is_over(&mut self) -> bool {
         self.skip_head();
         if !self.read.is_empty() {
@@ -112,7 +112,7 @@ impl FastPath {
         HyperHandoff::new(self.stream, stuck.written, self.read.freeze(), stuck.broke)
     }
 
-    /// What hyper says of a body that breaks off like this one: it is given an answer that is what was left.
+    /// hyper's error for a body that breaks off like this one: hyper reads an answer with as many bytes as are missing here.
     pub(crate) async fn broken_body(self, broke: ConnectionBreak) -> SubscribeError {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", self.left);
         HyperHandoff::new(self.stream, usize::MAX, head.into(), Some(broke)).body_error().await
@@ -196,7 +196,7 @@ impl HyperHandoff {
         Ok(sender)
     }
 
-    /// What hyper says of an answer whose body breaks off.
+    /// hyper's error for an answer whose body breaks off.
     pub(super) async fn body_error(self) -> SubscribeError {
         let asked = async {
             let mut sender = self.hyper().await?;

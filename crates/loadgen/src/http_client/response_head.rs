@@ -10,11 +10,11 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 const LONGEST: usize = 16 * 1024;
 const MOST_FIELDS: usize = 64;
 
-/// What an ordinary answer's head says.
+/// An ordinary answer's head.
 #[derive(Debug)]
 pub(crate) struct ResponseHead {
     pub(crate) status: StatusCode,
-    /// How its content is coded, if it says so.
+    /// Its content's coding, if it names one.
     pub(crate) coding: Option<HeaderValue>,
     /// Its own length, the empty line included.
     pub(super) len: usize,

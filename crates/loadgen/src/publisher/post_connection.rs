@@ -2,7 +2,7 @@
 //! kept.
 //!
 //! A message is handed over when its answer has come, so a server that is slow to answer delays the next one and not the
-//! schedule. The answer's status must say that it was taken.
+//! schedule. The answer's status must be a success.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -137,7 +137,7 @@ impl PostConnection {
     /// Reads what has come while the connection lay idle: its end, or what is an error.
     /// Fails as [`flush`](Self::flush) does.
     pub fn receive(&mut self) -> Result<(), PostError> {
-        // An answer that is awaited is flush's to take, which says that the message was handed over.
+        // An answer that is awaited is flush's to take, which reports that the message was handed over.
         if self.is_awaiting() { Ok(()) } else { self.read_what_has_come() }
     }
 
@@ -156,7 +156,7 @@ impl PostConnection {
                 Ok(written) => self.written += written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // What the server said before it cut the connection says more than that it did.
+                // An answer before the end explains it better than the end does.
                 Err(error) => return Err(self.read_what_has_come().err().unwrap_or_else(|| broken(error))),
             }
         }
@@ -274,7 +274,7 @@ struct PostResponse {
     closes: bool,
 }
 
-/// What of the head says where the body ends.
+/// The fields that determine where the body ends.
 #[derive(Debug, Clone, Copy, Default)]
 struct BodyFraming {
     length: usize,

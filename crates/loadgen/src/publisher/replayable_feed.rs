@@ -184,7 +184,7 @@ impl Successor {
     }
 }
 
-/// Since when the server listens, as it says when it does.
+/// Since when the server listens, as it reports.
 fn listening_since(stream: &mut UnixStream) -> Result<u64, FeedError> {
     let (mut decoder, mut room) = (Decoder::new(MOST_LISTENING_BYTES), [0; MOST_LISTENING_BYTES]);
     loop {

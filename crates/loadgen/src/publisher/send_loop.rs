@@ -15,8 +15,8 @@ use super::link::{Link, Numbering, PublisherError};
 use crate::assignment::Assignment;
 use crate::recorder::histogram;
 use crate::schedule::payload::PayloadSource;
-use crate::schedule::precise_timer::{PreciseTimer, Until};
 use crate::schedule::{self, Due, Purpose, Schedule, ScheduleSpec, Timing};
+use crate::waiting::{PreciseTimer, Until};
 
 /// How long it may take to notice that it shall stop.
 const STOP_CHECK_NS: u64 = 100_000_000;

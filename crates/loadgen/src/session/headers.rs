@@ -1,4 +1,4 @@
-//! Request headers by profile: the one home of what a client says about itself.
+//! Request headers by profile: the only place that defines what a client sends about itself.
 //!
 //! The browser's are what Chromium 156.0.8078.79 (Debian 12, captured on 2026-11-22 and 23 on a loopback socket) sent
 //! to its own origin for `fetch()`, `fetch()` with a JSON body, `EventSource`, `WebSocket`, and for the polls and posts of

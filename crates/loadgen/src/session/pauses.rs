@@ -137,7 +137,7 @@ mod tests {
         let firsts: Vec<_> = (0..2_000).map(|seed| pauses(Some(Backoff::Jittered), seed, 1)[0]).collect();
         for tenth in 0..10 {
             let bounds = tenth * 5 * MS..(tenth + 1) * 5 * MS;
-            let within = firsts.iter().filter(|pause| bounds.contains(pause)).count();
+            let within = firsts.iter().filter(|pause| bounds.contains(*pause)).count();
             // 200 are expected; four standard deviations of a binomial count are 54.
             assert!((146..=254).contains(&within), "{within} of 2,000 in {bounds:?}");
         }

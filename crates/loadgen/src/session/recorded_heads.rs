@@ -1,4 +1,4 @@
-//! What requests and answers say: one of each kind of exchange, for theory to make bytes of.
+//! The heads of requests and answers: one of each kind of exchange, from which theory predicts bytes.
 
 use std::cell::{Cell, RefCell};
 

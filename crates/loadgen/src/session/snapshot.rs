@@ -92,7 +92,7 @@ impl SetUps {
         }
     }
 
-    /// Takes in those of another thread.
+    /// Adds those of another thread.
     pub fn merge(&mut self, other: &Self) {
         self.account += other.account;
         histogram::merge(&mut self.elapsed, &other.elapsed);
@@ -100,14 +100,14 @@ impl SetUps {
         self.last_ns = self.last_ns.max(other.last_ns);
     }
 
-    /// Takes in a subscriber that is connected now.
+    /// Adds a subscriber that is connected now.
     pub(crate) fn add(&mut self, set_up: &PendingSetUp) {
         self.account += set_up.group.not_counted();
         self.last_ns = os::now_ns();
         self.elapsed.saturating_record(self.last_ns - set_up.started_ns);
     }
 
-    /// Takes in that a subscriber is greeted now.
+    /// Notes that a subscriber is greeted now.
     pub(crate) fn greeted(&mut self, set_up: &PendingSetUp) {
         self.first_message.saturating_record(os::now_ns() - set_up.started_ns);
     }

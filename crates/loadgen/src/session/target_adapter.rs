@@ -36,7 +36,7 @@ impl ResumeFields {
         }
     }
 
-    /// Takes in the id of an event that was received.
+    /// Notes the id of an event that was received.
     pub(crate) fn take_event(&mut self, id: &str) {
         if !id.is_empty() {
             self.event = HeaderValue::try_from(id).ok();
@@ -102,7 +102,7 @@ mod tests {
         answer.insert(LAST_MODIFIED, HeaderValue::from_static("now"));
         answer.insert(ETAG, HeaderValue::from_static("1"));
         fields.take_answer(&answer);
-        // An answer that says nothing leaves the subscriber where it was.
+        // An answer without validators changes nothing.
         fields.take_answer(&HeaderMap::new());
         fields.take_event("5:0");
         fields.take_event("");

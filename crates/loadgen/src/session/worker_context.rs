@@ -119,7 +119,7 @@ impl WorkerContext {
         }))
     }
 
-    /// Takes in that the server will be restarted; only sessions that begin later know of it.
+    /// Announces a restart of the server to the sessions that begin later.
     pub fn expect(&self, server_restart: Arc<ServerRestart>) {
         self.server_restart.get_or_init(|| server_restart);
     }
@@ -154,7 +154,7 @@ impl WorkerContext {
         self.set_ups.take()
     }
 
-    /// What requests and answers said: the first of each kind of exchange.
+    /// The heads of requests and answers: the first of each kind of exchange.
     pub fn heads(&self) -> Vec<RecordedHead> {
         self.heads.all()
     }
@@ -244,7 +244,7 @@ impl WorkerContext {
 
     /// Waits until all sessions of the trial are connected.
     pub(crate) async fn opened(&self) {
-        // An error would say that this worker is gone.
+        // An error would mean that this worker is gone.
         let _ = self.opened.subscribe().wait_for(|opened| *opened).await;
     }
 

@@ -27,7 +27,7 @@ use crate::session::recorded_heads::HeadKind;
 ///
 /// # Errors
 ///
-/// When the server cannot be reached, or sends a response that neither holds events nor says that there are none.
+/// When the server cannot be reached, or sends a response that neither holds events nor reports that there are none.
 pub async fn short(session: Session) -> Result<(), SubscribeError> {
     let mut poller = Poller::new(&session, session.settings().short_polling.empty);
     let poll = async {
@@ -95,7 +95,7 @@ enum PollResponse {
 }
 
 impl Poller {
-    /// A poller that lets the server say "nothing new" as `empty` has it.
+    /// A poller whose server reports "nothing new" by `empty`.
     fn new(session: &Session, empty: EmptyAnswer) -> Self {
         let template = RequestTemplate::new(session, Method::GET, protocol::paths::EVENTS, RequestKind::Poll);
         Self { requests: PollRequests { template, empty }, fast_path: None, kept: KeptConnection::new() }
@@ -230,7 +230,7 @@ impl Poller {
         SubscribeError::status(status, &body)
     }
 
-    /// Hands on the next part of a body that is read here, and says whether there was one.
+    /// Hands on the next part of a body that is read here, and returns whether there was one.
     async fn next_part(
         &mut self,
         take: impl FnOnce(&[u8]) -> Result<(), SubscribeError>,
@@ -333,7 +333,7 @@ fn takes_fast_path(session: &Session) -> bool {
     session.settings().transport.http == HttpVersion::Http1 && session.settings().http.keep_alive
 }
 
-/// Whether this status says that there is nothing new.
+/// Whether this status means that there is nothing new.
 fn is_empty(session: &Session, status: StatusCode) -> bool {
     match session.subscription().and_then(|subscription| subscription.empty) {
         Some(empty) => status == empty,

@@ -35,7 +35,7 @@ pub use inbox::SocketIoError;
 /// # Errors
 ///
 /// When the server cannot be reached, refuses, does not let itself be upgraded, closes the session, falls silent,
-/// or says what is no Engine.IO or Socket.IO.
+/// or sends what is no Engine.IO or Socket.IO.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     let outbox = Rc::new(Outbox::new(session.clone()));
     let subscriber = EventReceiver { session: session.clone(), outbox: Rc::clone(&outbox) };
@@ -135,10 +135,10 @@ impl Socket {
         self.packets.recv().await
     }
 
-    /// Waits until the session has ended, and says why.
+    /// Waits until the session has ended, and returns why.
     /// Fails as [`subscribe`](super::subscribe) does.
     pub async fn ended(&mut self) -> Result<(), SubscribeError> {
-        // A task that was aborted or has panicked has said nothing of the server.
+        // A task that was aborted or has panicked reports nothing about the server.
         (&mut self.task).await.unwrap_or(Ok(()))
     }
 }

@@ -22,7 +22,7 @@ use crate::subscriber::SubscribeError;
 /// measured. RFC 9113 §6.5.2 begins with 65,535, one message of the largest payloads here.
 const STREAM_WINDOW: u32 = 6 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 15 * 1024 * 1024;
-/// A server that has extended CONNECT says so in its first SETTINGS frame.
+/// A server that has extended CONNECT announces it in its first SETTINGS frame.
 const SETTINGS_LIMIT: Duration = Duration::from_secs(2);
 
 /// A shared connection. The last holder that drops it ends it.

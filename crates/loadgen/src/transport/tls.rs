@@ -110,7 +110,7 @@ async fn read_ticket(stream: &mut TlsStream<TcpStream>, tickets: &SessionTickets
     .await
 }
 
-/// Ends a connection without a reset. What is said on it does not matter.
+/// Ends a connection without a reset. What still comes on it does not matter.
 async fn leave(mut stream: TlsStream<TcpStream>) {
     let mut room = [0; 1024];
     let _ = stream.shutdown().await;
@@ -222,7 +222,7 @@ struct Verifier {
 #[error("another than the server named when it was started")]
 struct AnotherCertificate;
 
-/// In rustls's own text stands what this says.
+/// rustls's own text quotes this.
 impl fmt::Debug for AnotherCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -28,7 +28,7 @@ pub enum TrialError {
         what: &'static str,
         /// Its number.
         pid: u32,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The server's feed cannot be reached at this path.

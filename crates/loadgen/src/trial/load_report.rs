@@ -11,6 +11,25 @@ use crate::faults::{RecoveryTimes, SlowConsumers};
 use crate::recorder::{Counters, Recorder};
 use crate::session::{SetUps, Snapshot, WorkerContext};
 
+/// How far the subscribers of a driver are.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DriverProgress {
+    /// Threads that could connect now.
+    pub prepared: u64,
+    /// All threads.
+    pub threads: u64,
+    /// Subscribers that are connected.
+    pub connected: u64,
+    /// Events of the window that were delivered; may be 0 until the window has ended.
+    pub delivered: u64,
+    /// Connections that broke and were made again.
+    pub reconnects: u64,
+    /// The last error of a connection, as the end of a sentence.
+    pub last_error: Option<String>,
+    /// Whether a subscriber will never be connected.
+    pub is_hopeless: bool,
+}
+
 /// What a load thread found, or subscribers of another kind, or all of them together.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct LoadReport {
@@ -22,7 +41,7 @@ pub struct LoadReport {
     pub(super) recorder: Recorder,
     /// What it took until the subscribers were connected.
     pub(super) set_ups: SetUps,
-    /// What requests and answers said: one of each kind of exchange.
+    /// The heads of requests and answers: one of each kind of exchange.
     pub(super) heads: Vec<RecordedHead>,
     /// Every flight at the sockets, if the trial is traced; times are those of `CLOCK_MONOTONIC`.
     pub(super) trace: Vec<Flight>,

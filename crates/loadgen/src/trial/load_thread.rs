@@ -16,8 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::{TrialError, pin};
 use super::load_report::LoadReport;
-use super::subscriber_driver::close_limit;
-use super::subscription::{self, ConnectionErrors, Subscribe};
+use super::subscriber_driver::{ConnectionErrors, Subscribe, close_limit, keep};
 use crate::faults::ServerRestart;
 use crate::schedule::Timing;
 use crate::session::{Session, Snapshot, WorkerContext, WorkerSpec};
@@ -139,9 +138,7 @@ impl LoadThread {
             let Subscriber { index, channel, server, outgoing } = subscriber;
             let session = Session::new(&workers[server], index, channel, outgoing);
             let shared = Arc::clone(&self.shared);
-            sessions.spawn_local(async move {
-                subscription::keep(session, shared.subscribe, &shared.errors).await
-            });
+            sessions.spawn_local(async move { keep(session, shared.subscribe, &shared.errors).await });
         }
     }
 

@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::error::TrialError;
-use super::load_report::LoadReport;
+use super::load_report::{DriverProgress, LoadReport};
 use super::load_thread::{LoadThread, SharedState, Subscriber};
+use super::subscriber_driver::{ConnectionErrors, Subscribe};
 use super::subscriber_driver::{Outgoing, SubscriberDriver};
-use super::subscription::{ConnectionErrors, Subscribe};
 use crate::assignment::Assignment;
 use crate::faults::ServerRestart;
 use crate::schedule::Timing;
@@ -94,40 +94,29 @@ impl LoadThreads {
 }
 
 impl SubscriberDriver for LoadThreads {
-    fn prepared(&self) -> (u64, u64) {
-        (self.shared.prepared.load(Ordering::Relaxed), self.threads.len() as u64)
+    fn progress(&self) -> DriverProgress {
+        let Self { shared, threads, connected, delivered } = self;
+        DriverProgress {
+            prepared: shared.prepared.load(Ordering::Relaxed),
+            threads: threads.len() as u64,
+            connected: connected.load(Ordering::Relaxed),
+            delivered: delivered.iter().map(|delivered| delivered.load(Ordering::Relaxed)).sum(),
+            reconnects: shared.errors.reconnects(),
+            last_error: shared.errors.last(),
+            is_hopeless: shared.errors.is_hopeless(),
+        }
     }
 
     fn connect(&self) {
         self.shared.go.send_replace(true);
     }
 
-    fn connected(&self) -> u64 {
-        self.connected.load(Ordering::Relaxed)
-    }
-
     fn open(&self, timing: Timing) {
         self.shared.timing.send_replace(Some(timing));
     }
 
-    fn delivered(&self) -> u64 {
-        self.delivered.iter().map(|delivered| delivered.load(Ordering::Relaxed)).sum()
-    }
-
     fn server_restart(&self) -> Option<Arc<ServerRestart>> {
         self.shared.server_restart.clone()
-    }
-
-    fn reconnects(&self) -> u64 {
-        self.shared.errors.reconnects()
-    }
-
-    fn last_error(&self) -> Option<String> {
-        self.shared.errors.last()
-    }
-
-    fn is_hopeless(&self) -> bool {
-        self.shared.errors.is_hopeless()
     }
 
     fn has_given_up(&self) -> bool {
@@ -145,7 +134,7 @@ impl SubscriberDriver for LoadThreads {
 
 impl Drop for LoadThreads {
     fn drop(&mut self) {
-        // The trial has failed already; what the threads say does not matter any more.
+        // The trial has failed already; what the threads report does not matter any more.
         let _ = self.finish();
     }
 }

@@ -13,11 +13,11 @@ use std::time::Duration;
 use model::trial::TrialSpec;
 
 use super::error::TrialError;
-use super::load_report::LoadReport;
+use super::load_report::{DriverProgress, LoadReport};
 use super::subscriber_driver::SubscriberDriver;
 use super::subscriber_driver::close_limit;
 use crate::schedule::Timing;
-use process::{LoadCommand, WorkerProcess, WorkerProgress, WorkerResult};
+use process::{LoadCommand, WorkerProcess, WorkerResult};
 
 pub use process::LoadWorkerError;
 pub use worker::{RunWorkerError, run_load_worker};
@@ -35,7 +35,7 @@ pub(super) struct LoadWorkers {
 }
 
 impl LoadWorkers {
-    /// Starts as many as the settings of `spec` say; they prepare to connect.
+    /// Starts as many as in the settings of `spec`; they prepare to connect.
     pub(super) fn start(spec: &TrialSpec, mut command: impl FnMut() -> Command) -> Result<Self, TrialError> {
         let processes = spec.settings.processes.load.max(1);
         let started = (0..processes).map(|worker| {
@@ -57,10 +57,6 @@ impl LoadWorkers {
         }
     }
 
-    fn sum(&self, of: fn(&WorkerProgress) -> u64) -> u64 {
-        self.workers.iter().map(|worker| of(&worker.progress())).sum()
-    }
-
     fn take_in(&mut self, result: WorkerResult) -> Vec<LoadReport> {
         self.reconnects += result.reconnects;
         self.last_error = result.last_error.or(self.last_error.take());
@@ -69,43 +65,35 @@ impl LoadWorkers {
 }
 
 impl SubscriberDriver for LoadWorkers {
-    fn prepared(&self) -> (u64, u64) {
-        // A worker that has not reported yet counts as one thread that is not prepared.
-        (self.sum(|progress| progress.prepared), self.sum(|progress| progress.threads.max(1)))
+    fn progress(&self) -> DriverProgress {
+        let mut sum = DriverProgress {
+            reconnects: self.reconnects,
+            last_error: self.last_error.clone(),
+            ..DriverProgress::default()
+        };
+        for progress in self.workers.iter().map(WorkerProcess::progress) {
+            sum.prepared += progress.prepared;
+            // A worker that has not reported yet counts as one thread that is not prepared.
+            sum.threads += progress.threads.max(1);
+            sum.connected += progress.connected;
+            sum.delivered += progress.delivered;
+            sum.reconnects += progress.reconnects;
+            sum.last_error = sum.last_error.or(progress.last_error);
+            sum.is_hopeless |= progress.is_hopeless;
+        }
+        sum
     }
 
     fn connect(&self) {
         self.send(&LoadCommand::Connect);
     }
 
-    fn connected(&self) -> u64 {
-        self.sum(|progress| progress.connected)
-    }
-
     fn open(&self, timing: Timing) {
         self.send(&LoadCommand::Open(timing));
     }
 
-    fn delivered(&self) -> u64 {
-        self.sum(|progress| progress.delivered)
-    }
-
     fn processes(&self) -> Vec<u32> {
         self.workers.iter().map(WorkerProcess::pid).collect()
-    }
-
-    fn reconnects(&self) -> u64 {
-        self.reconnects + self.sum(|progress| progress.reconnects)
-    }
-
-    fn last_error(&self) -> Option<String> {
-        self.last_error
-            .clone()
-            .or_else(|| self.workers.iter().find_map(|worker| worker.progress().last_error))
-    }
-
-    fn is_hopeless(&self) -> bool {
-        self.workers.iter().any(|worker| worker.progress().is_hopeless)
     }
 
     fn has_given_up(&self) -> bool {

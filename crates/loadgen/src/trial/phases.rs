@@ -9,6 +9,7 @@ use model::trial::{ServerSpec, TrialOutcome, TrialSpec};
 use tokio::sync::mpsc;
 
 use super::error::TrialError;
+use super::load_report::DriverProgress;
 use super::outcome::{Connecting, Findings};
 use super::restart::{Restarter, ServerProcess};
 use super::subscriber_driver::{Gathered, LOOK_NS, Outgoing, SubscriberDriver, connect_limit};
@@ -19,7 +20,7 @@ use crate::publisher::feed_connection::{FeedConnection, FeedError};
 use crate::publisher::post_connection::{PostConnection, PostError};
 use crate::publisher::{self, Link, Numbering, Publisher, PublisherError, PublisherSpec};
 use crate::schedule::Timing;
-use crate::scheduling_delay::SchedulingDelays;
+use crate::waiting::SchedulingDelays;
 
 /// A trial whose subscribers are connected, or, as [`prepare`](Self::prepare) leaves it, could connect now.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl<'a> Connected<'a> {
         let load = gather(spec, assignment, queues)?;
         let connecting = Connecting::default();
         let mut connected = Self { spec, settings, assignment, link, outgoing, load, connecting };
-        connected.wait_until(|load| load.prepared().0 >= load.prepared().1)?;
+        connected.wait_until(|progress| progress.prepared >= progress.threads)?;
         Ok(connected)
     }
 
@@ -55,7 +56,7 @@ impl<'a> Connected<'a> {
         self.connecting.allowed_ns = os::now_ns();
         self.load.connect();
         let all = u64::from(self.assignment.subscribers());
-        self.wait_until(|load| load.connected() >= all)?;
+        self.wait_until(|progress| progress.connected >= all)?;
         self.connecting.seen_ns = os::now_ns();
         Ok(self)
     }
@@ -90,16 +91,16 @@ impl<'a> Connected<'a> {
     }
 
     /// Waits until it is `done`, as long as nothing goes wrong.
-    fn wait_until(&mut self, done: impl Fn(&dyn SubscriberDriver) -> bool) -> Result<(), TrialError> {
+    fn wait_until(&mut self, done: impl Fn(&DriverProgress) -> bool) -> Result<(), TrialError> {
         let begin_ns = os::now_ns();
         let limit_ns = begin_ns + connect_limit(&self.settings).as_nanos() as u64;
-        while !done(&*self.load) {
+        while !done(&self.load.progress()) {
             Watched::of(self.spec).check()?;
             if self.load.has_given_up() {
                 return Err(self.load.finish().err().unwrap_or(TrialError::Panicked));
             }
             let now_ns = os::now_ns();
-            if now_ns >= limit_ns || self.load.is_hopeless() {
+            if now_ns >= limit_ns || self.load.progress().is_hopeless {
                 return Err(self.too_few(now_ns - begin_ns));
             }
             os::sleep_until_ns(limit_ns.min(now_ns + LOOK_NS));
@@ -108,11 +109,12 @@ impl<'a> Connected<'a> {
     }
 
     fn too_few(&self, waited_ns: u64) -> TrialError {
+        let progress = self.load.progress();
         TrialError::Connect {
-            connected: self.load.connected(),
+            connected: progress.connected,
             subscribers: self.assignment.subscribers(),
             seconds: waited_ns / 1_000_000_000,
-            last_error: self.load.last_error().unwrap_or_else(|| "the server does not answer".to_owned()),
+            last_error: progress.last_error.unwrap_or_else(|| "the server does not answer".to_owned()),
         }
     }
 }
@@ -239,6 +241,7 @@ impl Running<'_> {
         drop(stall);
         let published = publisher.finish().map_err(TrialError::Publisher)?;
         let reports = load.finish()?;
+        let progress = load.progress();
         let findings = Findings {
             cost: cost(held, &edges[0], &edges[1]),
             set_up_cpu_ns: held.set_up_cpu_ns(),
@@ -248,8 +251,8 @@ impl Running<'_> {
             reports,
             down_ns,
             tcp_grown_bytes: edges[1].tcp_grown_bytes(&edges[0]),
-            reconnects: load.reconnects(),
-            last_error: load.last_error(),
+            reconnects: progress.reconnects,
+            last_error: progress.last_error,
             scheduling_delays_load: scheduling_delays_load.finish(),
             scheduling_delays_server: scheduling_delays_server.map(SchedulingDelays::finish),
         };
@@ -258,7 +261,8 @@ impl Running<'_> {
 
     fn has_all(&self) -> bool {
         let progress = self.publisher.progress();
-        let delivered = progress.expected().is_some_and(|expected| self.load.delivered() >= expected);
+        let delivered =
+            progress.expected().is_some_and(|expected| self.load.progress().delivered >= expected);
         delivered && (!self.application_is_sent_to() || progress.uplink_outstanding() == 0)
     }
 

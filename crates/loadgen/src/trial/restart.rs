@@ -47,7 +47,7 @@ struct RestartReport {
 }
 
 impl Restarter {
-    /// Restarts the server of `spec` as `restart` says, counted from `window_start_ns` of `CLOCK_MONOTONIC`.
+    /// Restarts the server of `spec` by `restart`, counted from `window_start_ns` of `CLOCK_MONOTONIC`.
     pub(super) fn start(
         spec: &TrialSpec,
         restart: &Restart,

@@ -1,17 +1,23 @@
-//! Drives the subscribers of a trial: our own load threads, in this process or in several, or subscribers of another crate,
-//! such as pages of a browser.
+//! Drives the subscribers of a trial: our own load threads, in this process or in several, or subscribers of another crate, such as
+//! pages of a browser. Keeps each of ours subscribed until the trial ends, for as long as its limits allow.
 
+use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
+use hyper::StatusCode;
 use model::settings::{Client, Settings};
 use tokio::sync::mpsc;
 
 use super::error::TrialError;
-use super::load_report::LoadReport;
-use crate::faults::ServerRestart;
+use super::load_report::{DriverProgress, LoadReport};
+use crate::faults::{Ended, ServerRestart};
 use crate::schedule::Timing;
+use crate::session::Session;
+use crate::subscriber::SubscribeError;
 
 /// By the subscriber's number: yields the intended send time, ns of `CLOCK_MONOTONIC`, of each message as it is due.
 pub type Outgoing = Vec<mpsc::UnboundedReceiver<u64>>;
@@ -21,16 +27,12 @@ pub type Gathered = Result<Box<dyn SubscriberDriver>, TrialError>;
 
 /// The subscribers of a trial. No method waits but [`finish`](Self::finish), and dropping it ends it.
 pub trait SubscriberDriver: fmt::Debug {
-    /// How many threads could connect now, and how many there are.
-    fn prepared(&self) -> (u64, u64);
+    /// How far they are.
+    fn progress(&self) -> DriverProgress;
     /// Lets the subscribers connect.
     fn connect(&self);
-    /// How many subscribers are connected.
-    fn connected(&self) -> u64;
     /// Fixes the phases.
     fn open(&self, timing: Timing);
-    /// Events of the window that were delivered; may be 0 until the window has ended.
-    fn delivered(&self) -> u64;
     /// Other processes of the load generator, by their numbers: their CPU time is its own.
     fn processes(&self) -> Vec<u32> {
         Vec::new()
@@ -39,12 +41,6 @@ pub trait SubscriberDriver: fmt::Debug {
     fn server_restart(&self) -> Option<Arc<ServerRestart>> {
         None
     }
-    /// How many connections broke and were made again.
-    fn reconnects(&self) -> u64;
-    /// The last error of a connection, as the end of a sentence.
-    fn last_error(&self) -> Option<String>;
-    /// Whether a subscriber will never be connected.
-    fn is_hopeless(&self) -> bool;
     /// Whether it failed; [`finish`](Self::finish) returns the error.
     fn has_given_up(&self) -> bool;
     /// Ends every subscriber, in seconds at most, and returns what they found.
@@ -74,4 +70,123 @@ pub fn connect_limit(settings: &Settings) -> Duration {
 /// How long they may take to end.
 pub fn close_limit(settings: &Settings) -> Duration {
     CLOSE_LIMIT + CLOSE_LIMIT_EACH * settings.subscribers.count
+}
+
+/// The client half of a technique: runs until the session is stopped or the connection ends.
+pub type Subscribe = fn(Session) -> LocalBoxFuture<'static, Result<(), SubscribeError>>;
+
+/// If a server can be reached and a subscriber still fails to connect this many times in a row, it is not the server that the
+/// trial needs: it speaks something else, or is not trusted.
+const TRIES: u32 = 5;
+
+/// Subscribes again and again until the session is stopped, or the server has cut off a slow consumer.
+pub(super) async fn keep(session: Session, subscribe: Subscribe, errors: &ConnectionErrors) {
+    let mut pauses = session.pauses();
+    let mut tries = 0;
+    loop {
+        let result = subscribe(session.clone()).await;
+        if session.is_stopped() {
+            return;
+        }
+        let was_reached = !matches!(result, Err(SubscribeError::Connect(..)));
+        let ended = session.ended(was_reached);
+        if session.is_cut_off() {
+            return;
+        }
+        take_in(&session, &result, errors);
+        if was_reached {
+            errors.count_reconnect();
+            tries += 1;
+            if tries >= TRIES && !session.is_connected() {
+                errors.give_up();
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pauses.next(ended == Ended::Failed)) => {}
+            () = session.stopped() => return,
+        }
+    }
+}
+
+/// Remembers what went wrong, and where the subscriber goes on.
+fn take_in(session: &Session, result: &Result<(), SubscribeError>, errors: &ConnectionErrors) {
+    match result {
+        Ok(()) => errors.note_end(),
+        // A server restart causes many, all alike.
+        Err(SubscribeError::Connect(..)) if session.awaits_successor() => {}
+        Err(error) => errors.note(error),
+    }
+    if matches!(result, Err(SubscribeError::SessionClosed(_) | SubscribeError::Status(StatusCode::GONE, _))) {
+        session.session_closed();
+    }
+}
+
+/// What went wrong with connections, for all load threads together. Touched only when something does.
+#[derive(Debug, Default)]
+pub(super) struct ConnectionErrors {
+    reconnects: AtomicU64,
+    hopeless: AtomicBool,
+    last: Mutex<Option<String>>,
+}
+
+impl ConnectionErrors {
+    /// Remembers why a subscription ended, with its causes.
+    pub(super) fn note(&self, error: &dyn Error) {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        self.remember(text);
+    }
+
+    /// Remembers that the server ended a subscription without a reason.
+    pub(super) fn note_end(&self) {
+        self.remember("the server ended the connection".to_owned());
+    }
+
+    /// Counts a connection that broke.
+    pub(super) fn count_reconnect(&self) {
+        self.reconnects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that a subscriber will never be connected.
+    pub(super) fn give_up(&self) {
+        self.hopeless.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a subscriber will never be connected.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.hopeless.load(Ordering::Relaxed)
+    }
+
+    /// How many connections broke.
+    pub(super) fn reconnects(&self) -> u64 {
+        self.reconnects.load(Ordering::Relaxed)
+    }
+
+    /// The last thing that went wrong, as the end of a sentence; none when nothing did.
+    pub(super) fn last(&self) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        last.as_ref().map(|text| format!("the last error was: {text}"))
+    }
+
+    fn remember(&self, text: String) {
+        *self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_error_is_reported_with_its_causes() {
+        let errors = ConnectionErrors::default();
+        assert_eq!(errors.last(), None);
+        let source = std::io::Error::other("no route");
+        errors.note(&SubscribeError::Connect(([127, 0, 0, 1], 9).into(), source));
+        assert_eq!(errors.last().unwrap(), "the last error was: connect to 127.0.0.1:9: no route");
+    }
 }

@@ -148,7 +148,7 @@ impl WindowSample {
         Ok(Self { at_ns, load_cpu_ns, server: server.read()?, tcp_bytes })
     }
 
-    /// By how much the buffers of TCP have grown since an earlier edge; 0 where the kernel does not tell.
+    /// By how much the buffers of TCP have grown since an earlier edge; 0 where the kernel does not report them.
     pub(super) fn tcp_grown_bytes(&self, since: &Self) -> i64 {
         let grown = self.tcp_bytes.zip(since.tcp_bytes);
         grown.map_or(0, |(now, then)| now.cast_signed() - then.cast_signed())

@@ -4,6 +4,7 @@ use loadgen::byte_accounting::Protocol::{self, Http, Http2, RawTcp};
 use model::trial::Direction;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use crate::rig::{Step, account, down, event, greeting, up};
 use crate::websocket::{FIN, TEXT};
@@ -46,7 +47,7 @@ fn packet() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         2 => (0..300usize).prop_map(|len| engine_io::packet(&event(len))),
         1 => Just(engine_io::packet(&greeting())),
-        2 => (0..others.len()).prop_map(move |at| others[at].to_vec()),
+        2 => select(others.to_vec()).prop_map(<[u8]>::to_vec),
     ]
 }
 
@@ -184,38 +185,19 @@ fn steps(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<Ste
     })
 }
 
-/// Pieces of what the protocols are made of, so that garbage gets past the first byte.
+/// What the protocols are made of, between bars.
+const WORDS: &[u8] = b"GET / HTTP/1.1\r\n|POST / HTTP/1.1\r\n|HTTP/1.1 200 OK\r\n|HTTP/1.1 204 No Content\r\n|\
+    HTTP/1.1 101 Switching Protocols\r\n|HTTP/1.1 100 Continue\r\n|\r\n|\n|content-length: 9\r\n|\
+    content-length: 18446744073709551615\r\n|transfer-encoding: chunked\r\n|content-type: text/event-stream\r\n|\
+    content-type: application/x-ndjson\r\n|data: |id: 1\n|fffffffffffffff\r\n|\
+    \x81\xff\xff\xff\xff\xff\xff\xff\xff\xff|0\r\n|GET /socket.io/ HTTP/1.1\r\n\r\n|\
+    POST /socket.io/ HTTP/1.1\r\ncontent-length: 99\r\n\r\n|HTTP/1.1 101 Switching Protocols\r\n\r\n|\
+    HTTP/1.1 200 OK\r\ncontent-length: 70\r\n\r\n|42[\"message\",|]\x1e|\x1e2probe\x1e|\x81\x05422";
+
+/// Pieces of these, so that garbage gets past the first byte.
 fn plausible() -> impl Strategy<Value = Vec<u8>> {
-    let words: [&[u8]; 26] = [
-        b"GET / HTTP/1.1\r\n",
-        b"POST / HTTP/1.1\r\n",
-        b"HTTP/1.1 200 OK\r\n",
-        b"HTTP/1.1 204 No Content\r\n",
-        b"HTTP/1.1 101 Switching Protocols\r\n",
-        b"HTTP/1.1 100 Continue\r\n",
-        b"\r\n",
-        b"\n",
-        b"content-length: 9\r\n",
-        b"content-length: 18446744073709551615\r\n",
-        b"transfer-encoding: chunked\r\n",
-        b"content-type: text/event-stream\r\n",
-        b"content-type: application/x-ndjson\r\n",
-        b"data: ",
-        b"id: 1\n",
-        b"fffffffffffffff\r\n",
-        b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff",
-        b"0\r\n",
-        b"GET /socket.io/ HTTP/1.1\r\n\r\n",
-        b"POST /socket.io/ HTTP/1.1\r\ncontent-length: 99\r\n\r\n",
-        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\ncontent-length: 70\r\n\r\n",
-        b"42[\"message\",",
-        b"]\x1e",
-        b"\x1e2probe\x1e",
-        b"\x81\x05422",
-    ];
     let word = prop_oneof![
-        (0..words.len()).prop_map(move |at| words[at].to_vec()),
+        select(WORDS.split(|&byte| byte == b'|').map(<[u8]>::to_vec).collect::<Vec<_>>()),
         vec(any::<u8>(), 0..8),
         (0..20usize).prop_map(event),
     ];
@@ -239,7 +221,7 @@ fn plausible_http2() -> impl Strategy<Value = Vec<u8>> {
         h2::CONNECT_PACKETS,
     ];
     let payload = prop_oneof![
-        4 => (0..blocks.len()).prop_map(move |at| blocks[at].to_vec()),
+        4 => select(blocks.to_vec()).prop_map(<[u8]>::to_vec),
         2 => (0..20usize).prop_map(|len| as_line(&event(len))),
         2 => packets(),
         1 => (0..20usize).prop_map(|len| websocket::frame(FIN | TEXT, &event(len), None)),

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use loadgen::assignment::Assignment;
 use loadgen::schedule::Timing;
-use loadgen::trial::{Gathered, LoadReport, Outgoing, SubscriberDriver, TrialError};
+use loadgen::trial::{DriverProgress, Gathered, LoadReport, Outgoing, SubscriberDriver, TrialError};
 use model::trial::TrialSpec;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -78,42 +78,26 @@ pub(crate) fn drive(
 }
 
 impl SubscriberDriver for PageDriver {
-    fn prepared(&self) -> (u64, u64) {
-        (u64::from(self.progress.prepared.load(Ordering::Relaxed)), 1)
+    fn progress(&self) -> DriverProgress {
+        let step = || (*self.progress.step.lock().unwrap_or_else(PoisonError::into_inner)).to_owned();
+        let last_error = self.last_error.as_ref().map(|error| format!("the last error was: {error}"));
+        DriverProgress {
+            prepared: u64::from(self.progress.prepared.load(Ordering::Relaxed)),
+            threads: 1,
+            connected: self.progress.connected.load(Ordering::Relaxed),
+            delivered: self.progress.delivered.load(Ordering::Relaxed),
+            reconnects: self.reconnects,
+            last_error: last_error.or_else(|| self.thread.is_some().then(step)),
+            is_hopeless: false,
+        }
     }
 
     fn connect(&self) {
         self.go.send_replace(true);
     }
 
-    fn connected(&self) -> u64 {
-        self.progress.connected.load(Ordering::Relaxed)
-    }
-
     fn open(&self, timing: Timing) {
         self.timing.send_replace(Some(timing));
-    }
-
-    fn delivered(&self) -> u64 {
-        self.progress.delivered.load(Ordering::Relaxed)
-    }
-
-    fn reconnects(&self) -> u64 {
-        self.reconnects
-    }
-
-    fn last_error(&self) -> Option<String> {
-        match &self.last_error {
-            Some(last_error) => Some(format!("the last error was: {last_error}")),
-            None if self.thread.is_some() => {
-                Some((*self.progress.step.lock().unwrap_or_else(PoisonError::into_inner)).to_owned())
-            }
-            None => None,
-        }
-    }
-
-    fn is_hopeless(&self) -> bool {
-        false
     }
 
     fn has_given_up(&self) -> bool {

@@ -95,7 +95,7 @@ async fn open(arguments: &Serve, hub: &Hub, stop: &Stop) -> anyhow::Result<TcpLi
             // Taken before it listens, so that every connection comes after it.
             let since_ns = os::now_ns();
             let listener = bind()?;
-            log.tell_listening(since_ns).await.context("tell the application that this listens")?;
+            log.send_listening(since_ns).await.context("report to the application that this listens")?;
             (listener, Some(log), feed)
         }
         Some(path) => (bind()?, None, bind_feed(path)?),

@@ -127,9 +127,9 @@ fn figures(outcome: &TrialOutcome) -> Vec<String> {
     ];
     let work = [counts.events_in_window, counts.responses, counts.empty_responses, counts.requests].map(Some);
     // A client with a clock of its own is a browser, at whose socket nobody stands.
-    let is_tapped = outcome.clock.is_none();
+    let is_counted = outcome.clock.is_none();
     let bytes =
-        [window.up.wire(), window.down.wire(), window.overhead()].map(|bytes| is_tapped.then_some(bytes));
+        [window.up.wire(), window.down.wire(), window.overhead()].map(|bytes| is_counted.then_some(bytes));
     let cpu = [outcome.cost.known_server_cpu_ns()];
     let text = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
     let work = work.into_iter().chain(bytes).chain(cpu).map(text);

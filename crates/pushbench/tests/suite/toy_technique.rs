@@ -25,7 +25,7 @@ mod server {
     use bytes::Bytes;
     use protocol::Resume;
     use protocol::frame::{self, Decoder};
-    use server_kit::listener::{self, Door};
+    use server_kit::listener::{self, Acceptor};
     use server_kit::stream::Stream;
     use server_kit::{Hub, Settings, Stop};
     use tokio::io::AsyncWriteExt as _;
@@ -41,9 +41,9 @@ mod server {
         settings: Settings,
         stop: Stop,
     ) -> io::Result<()> {
-        let door = Door::new(&settings, &hub, None);
+        let acceptor = Acceptor::new(&settings, &hub, None);
         let site = (hub, stop.clone());
-        listener::accept(listener, door, &stop, move |stream, _| {
+        listener::accept(listener, acceptor, &stop, move |stream, _| {
             let (hub, stop) = site.clone();
             async move {
                 tokio::select! {

@@ -46,7 +46,7 @@ pub trait Endpoint: Send + Sync + 'static {
 pub enum Reach {
     /// Its path, by `GET`.
     Path,
-    /// Its path, which ends with a slash, and all below it, by every method: it has to refuse what it does not know.
+    /// Its path, which ends with a slash, and all below it, by every method: it has to reject what it does not know.
     /// How long a body may take, and how large it may be, is its own to bound, too.
     Below,
 }
@@ -90,7 +90,7 @@ impl<E: Endpoint, H> Site<E, H> {
             if admitted { self.route(request, connection).await } else { Err(Rejection::Unavailable) };
         let mut reply = answered.unwrap_or_else(|rejection| {
             if rejection.closes() {
-                connection.linger();
+                connection.drain();
             }
             rejection.to_response(version).map(Either::Left)
         });
@@ -184,7 +184,8 @@ pub struct Connection {
 pub(super) enum After {
     #[default]
     Close,
-    Linger,
+    /// Its input is drained, since it may still come.
+    Drain,
     Upgrade(Upgrade),
 }
 
@@ -199,8 +200,8 @@ impl Connection {
         self.set(After::Upgrade(Box::new(|stream, read| Box::pin(session(stream, read)))));
     }
 
-    pub(super) fn linger(&self) {
-        self.set(After::Linger);
+    pub(super) fn drain(&self) {
+        self.set(After::Drain);
     }
 
     pub(super) fn take(&self) -> After {

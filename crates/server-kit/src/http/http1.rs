@@ -54,8 +54,8 @@ pub(super) async fn rest<E: Endpoint>(
     let (read, stream, ended) = Box::pin(speak(&site, &connection, stream, &admission)).await;
     match connection.take() {
         After::Upgrade(session) if ended.is_ok() => session(stream, read).await,
-        After::Linger => stream::close(stream).await,
-        // An error may have left input unread, behind an answer that tells why.
+        After::Drain => stream::close(stream).await,
+        // An error may have left input unread, behind an answer with the reason.
         _ if ended.is_err() => give_up(&site, stream, ended).await,
         After::Close | After::Upgrade(_) => stream::end(stream).await,
     }

@@ -80,11 +80,11 @@ async fn speak<E: Endpoint>(
     read: Bytes,
     admission: &Admission,
 ) -> Option<Stream> {
-    let (lent, returned) = ReclaimOnDrop::new(stream, read, &site.hub);
+    let (stream, returned) = ReclaimOnDrop::new(stream, read, &site.hub);
     let activity = Arc::new(Activity::default());
     let admitted = matches!(admission, Admission::Admitted(_));
     // An error of the client's protocol has been answered by h2, and one of TLS was counted where it was read.
-    let _ = drive(site, lent, &activity, admitted).await;
+    let _ = drive(site, stream, &activity, admitted).await;
     returned.await.ok()
 }
 

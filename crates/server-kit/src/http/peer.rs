@@ -115,7 +115,7 @@ impl Peer {
         Ok(next)
     }
 
-    /// Refuses the request; only for what does not close the connection.
+    /// Rejects the request; only for what does not close the connection.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! A stream that is lent to a library, which does not give it back by itself, and bytes that were read of it before.
+//! A stream that is handed to a library, which does not return it by itself, and bytes that were read of it before.
 //!
 //! What TLS finds wrong is noted here: h2 keeps an I/O error's kind and text, and not what it comes from.
 
@@ -13,22 +13,22 @@ use tokio::sync::oneshot;
 use crate::Hub;
 use crate::stream::Stream;
 
-/// The borrower's side. Dropped, it gives the stream back.
+/// The library's side. Dropped, it returns the stream.
 #[derive(Debug)]
 pub struct ReclaimOnDrop {
     /// Taken by the drop alone.
     stream: Option<PrefixedStream>,
-    lender: Option<oneshot::Sender<Stream>>,
+    owner: Option<oneshot::Sender<Stream>>,
     /// Where a broken stream is counted; none once it was.
     hub: Option<Hub>,
 }
 
 impl ReclaimOnDrop {
-    /// Lends the stream; the receiver gets it back. A broken TLS record is counted ([`Hub::rejected`]).
+    /// Hands over the stream; the receiver gets it back. A broken TLS record is counted ([`Hub::rejected`]).
     pub fn new(stream: Stream, read: Bytes, hub: &Hub) -> (Self, oneshot::Receiver<Stream>) {
-        let (lender, returned) = oneshot::channel();
+        let (owner, returned) = oneshot::channel();
         let stream = Some(PrefixedStream::new(stream, read));
-        (Self { stream, lender: Some(lender), hub: Some(hub.clone()) }, returned)
+        (Self { stream, owner: Some(owner), hub: Some(hub.clone()) }, returned)
     }
 
     fn count_broken(&mut self, error: &io::Error) {
@@ -44,9 +44,9 @@ impl ReclaimOnDrop {
 
 impl Drop for ReclaimOnDrop {
     fn drop(&mut self) {
-        if let (Some(stream), Some(lender)) = (self.stream.take(), self.lender.take()) {
-            // Nobody waits for it if the server is being cut off.
-            let _ = lender.send(stream.into_parts(Bytes::new()).0);
+        if let (Some(stream), Some(owner)) = (self.stream.take(), self.owner.take()) {
+            // An error means that the server is being cut off.
+            let _ = owner.send(stream.into_parts(Bytes::new()).0);
         }
     }
 }

@@ -182,7 +182,7 @@ impl Head {
         Self(bytes)
     }
 
-    /// The whole of it, in hyper's order; `is_last` tells that the connection closes behind this answer.
+    /// The whole of it, in hyper's order; `is_last` says that the connection closes behind this answer.
     pub(super) fn complete(&self, length: Length, is_last: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.0.len() + ROOM);
         out.extend_from_slice(&self.0);

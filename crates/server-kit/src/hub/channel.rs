@@ -1,7 +1,7 @@
-//! A channel: its replay window, how far that is released, and the wakers of those who wait for more.
+//! A channel: its replay window, how far that is released, and the wakers of the subscribers that wait for more.
 //!
-//! The lock is held while a message is encoded and laid behind the others, and while what somebody has pending is sliced, or
-//! copied once for all who have the same: 64 KiB at most. Never across a wake-up or an await.
+//! The lock is held while a message is encoded and laid behind the others, and while what a subscriber has pending is sliced, or
+//! copied once for all that have the same: 64 KiB at most. Never across a wake-up or an await.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -55,7 +55,7 @@ impl Channel {
 
 /// What is to be done about an event that was appended.
 enum Next {
-    /// It is released: those who waited are woken.
+    /// It is released: the subscribers that waited are woken.
     Wake(Vec<Waker>),
     /// It is the first one that is held: it is released once the coalescing window is over.
     Release,
@@ -63,7 +63,7 @@ enum Next {
     Hold,
 }
 
-/// The newest events of a channel, and who waits for the next.
+/// The newest events of a channel, and the subscribers that wait for the next.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) log: Log,
@@ -90,7 +90,7 @@ impl State {
 
     fn after_append(&mut self, window: Duration, capacity: usize) -> Next {
         match self.log.head() - self.released {
-            // What is held must not fall out of the replay window before anybody could read it.
+            // What is held must not fall out of the replay window before a subscriber could read it.
             held if window.is_zero() || held >= capacity as u64 => Next::Wake(self.release()),
             1 => Next::Release,
             _ => Next::Hold,

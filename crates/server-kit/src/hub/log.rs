@@ -1,9 +1,9 @@
 //! A channel's replay window: its newest events as they go on the wire, one behind another in shared segments.
 //!
 //! What a subscriber has pending is a slice of a segment, however many events that are, and no single one of them is touched. A
-//! full segment is closed and shared as it is. Of the one that is still filled an *image* is made when somebody reads, of
-//! what that subscriber has pending; everybody who keeps up has the same pending, and takes a slice of the same image. What lies in
-//! several segments, and is no more than one of them could hold, is put together once in the same way: only who has fallen
+//! full segment is closed and shared as it is. Of the one that is still filled an *image* is made when a subscriber reads, of
+//! what it has pending; all that keep up have the same pending, and take a slice of the same image. What lies in
+//! several segments, and is no more than one of them could hold, is put together once in the same way: only a subscriber that has fallen
 //! far behind sees where segments part.
 //!
 //! Positions are sequence numbers: what a position has pending begins with the event behind it.
@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-/// A segment is closed before it grows beyond this. Who is slow may hold one.
+/// A segment is closed before it grows beyond this. A slow subscriber may hold one.
 const SEGMENT_BYTES: usize = 64 * 1024;
 /// An event of so many bytes is a segment by itself, so that it is not copied.
 const LARGE: usize = 16 * 1024;
@@ -21,7 +21,7 @@ const LARGE: usize = 16 * 1024;
 /// Whole events that a subscriber has pending, one behind another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// What goes on the wire, shared with everybody who has the same pending.
+    /// What goes on the wire, shared with all that have the same pending.
     pub bytes: Bytes,
     /// How many events these are; at least 1.
     pub events: usize,
@@ -32,7 +32,7 @@ pub struct Run {
 #[derive(Default)]
 pub(super) struct Log {
     /// The position before the oldest event that is retained.
-    floor: u64,
+    trimmed: u64,
     closed: VecDeque<Segment<Bytes>>,
     open: Segment<Vec<u8>>,
     image: Image,
@@ -46,8 +46,8 @@ impl Log {
     }
 
     /// The position before the oldest event that is retained.
-    pub(super) fn floor(&self) -> u64 {
-        self.floor
+    pub(super) fn trimmed(&self) -> u64 {
+        self.trimmed
     }
 
     /// Puts the next event behind the others, of which `capacity` are retained with it.
@@ -66,14 +66,14 @@ impl Log {
             self.open.ends.push(self.open.bytes.len() as u32);
             self.image.bytes = encoded;
         }
-        self.floor = self.floor.max(self.head().saturating_sub(capacity as u64));
-        while self.closed.front().is_some_and(|segment| segment.last() <= self.floor) {
+        self.trimmed = self.trimmed.max(self.head().saturating_sub(capacity as u64));
+        while self.closed.front().is_some_and(|segment| segment.last() <= self.trimmed) {
             self.closed.pop_front();
         }
     }
 
     /// Events behind `position`, up to and with `until`, of at most `max_bytes`, but one at least: all of them, if they are of at
-    /// most [`SEGMENT_BYTES`], too. The position lies between floor and `until`, and this not beyond the head.
+    /// most [`SEGMENT_BYTES`], too. The position lies between trimmed and `until`, and this not beyond the head.
     pub(super) fn run(&mut self, position: u64, until: u64, max_bytes: usize) -> Run {
         let (bytes, last) = if position < self.open.after {
             self.run_of_closed(position, until, max_bytes)
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn runs_one_behind_another_are_the_events_that_were_appended() {
         let mut log = log(300, 200);
-        assert_eq!((log.floor(), log.head()), (100, 300));
+        assert_eq!((log.trimmed(), log.head()), (100, 300));
         for (from, until, max_bytes) in
             [(100, 300, usize::MAX), (100, 300, 5_000), (231, 299, 0), (299, 300, 1)]
         {
@@ -272,7 +272,7 @@ mod tests {
         for _ in 0..100_000 {
             log.append(Bytes::from_static(&[0; 100]), 10);
         }
-        assert_eq!((log.floor(), log.head()), (99_990, 100_000));
+        assert_eq!((log.trimmed(), log.head()), (99_990, 100_000));
         assert!(log.closed.len() <= 1, "{} segments", log.closed.len());
     }
 }

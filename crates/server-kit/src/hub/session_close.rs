@@ -51,8 +51,8 @@ impl SessionClose {
     }
 }
 
-/// 1012 to 1014 are not in the RFC, but in IANA's registry of close codes since. 1010 is a client's word, which a
-/// server has no use for, but nothing forbids it.
+/// 1012 to 1014 are not in the RFC, but in IANA's registry of close codes since. 1010 is for clients, and a
+/// server has no use for it, but nothing forbids it.
 fn may_be_sent(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }

@@ -39,13 +39,13 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, channel: Arc<Channel>, start: Start) -> Self {
-        let (head, floor) = {
+        let (head, trimmed) = {
             let state = channel.lock();
-            (state.log.head(), state.log.floor())
+            (state.log.head(), state.log.trimmed())
         };
         let (position, greeting) = match start {
             Start::Fresh => (head, shared.greeting(head)),
-            Start::After(0) => (floor, None),
+            Start::After(0) => (trimmed, None),
             // A number from before a restart of the server may lie beyond the head.
             Start::After(seq) => (seq.min(head), None),
         };
@@ -127,13 +127,13 @@ fn read(
 
 /// Leaves the position inside the window, or says that it is not.
 fn catch_up(state: &State, shared: &Shared, position: &mut u64) -> Result<(), Lagged> {
-    let missed = state.log.floor().saturating_sub(*position);
+    let missed = state.log.trimmed().saturating_sub(*position);
     match shared.lag_policy {
         _ if missed == 0 => Ok(()),
         LagPolicy::Disconnect => Err(Lagged { missed }),
         LagPolicy::Skip => {
             shared.skipped.fetch_add(missed, Ordering::Relaxed);
-            *position = state.log.floor();
+            *position = state.log.trimmed();
             Ok(())
         }
     }

@@ -1,4 +1,4 @@
-//! The feed over a real Unix socket: publishing, rubbish, several publishers, messages to the application.
+//! The feed over a real Unix socket: publishing, bad frames, several publishers, messages to the application.
 
 use bytes::{Bytes, BytesMut};
 use protocol::frame::{DISMISSAL, encode_dismissal, encode_feed, encode_listening, encode_log_end};
@@ -58,10 +58,10 @@ async fn several_publishers_publish_into_their_channels_however_their_frames_are
 }
 
 #[tokio::test]
-async fn rubbish_closes_its_connection_and_no_other() {
+async fn what_is_no_frame_closes_its_connection_and_no_other() {
     let fixture = Fixture::start(&Settings::default());
     let mut good = fixture.connect().await;
-    for rubbish in [
+    for bad_frame in [
         &b"\0\0\0\x02no"[..],
         b"\xff\xff\xff\xff",
         &encode_feed(0, b"no message"),
@@ -71,8 +71,8 @@ async fn rubbish_closes_its_connection_and_no_other() {
         &encode_dismissal(1006, "never sent"),
     ] {
         let mut bad = fixture.connect().await;
-        bad.write_all(rubbish).await.unwrap();
-        assert_eq!(bad.read(&mut [0; 8]).await.unwrap(), 0, "{}", rubbish.escape_ascii());
+        bad.write_all(bad_frame).await.unwrap();
+        assert_eq!(bad.read(&mut [0; 8]).await.unwrap(), 0, "{}", bad_frame.escape_ascii());
     }
     good.write_all(&encode_feed(0, &message("still there"))).await.unwrap();
     assert_eq!(fixture.payload(0, 1).await, "still there");
@@ -136,7 +136,7 @@ async fn a_log_is_numbered_on_and_what_follows_it_comes_by_the_same_connection()
     let head = |channel| hub.subscribe(Resume { channel, start: Start::Fresh }).unwrap().position();
     assert_eq!((head(0), head(3)), (2, 1), "what follows the log is not of it");
 
-    taken.tell_listening(77).await.unwrap();
+    taken.send_listening(77).await.unwrap();
     let mut reply = vec![0; encode_listening(77).len()];
     application.read_exact(&mut reply).await.unwrap();
     assert_eq!(reply, encode_listening(77));
@@ -147,7 +147,7 @@ async fn a_log_is_numbered_on_and_what_follows_it_comes_by_the_same_connection()
 }
 
 #[tokio::test]
-async fn an_application_that_goes_before_its_logs_end_or_sends_rubbish_is_told() {
+async fn an_application_that_goes_before_its_logs_end_or_sends_no_frame_is_reported() {
     for (sent, expected) in [
         (encode_feed(0, &message("a")).to_vec(), "the application went before it had given its log"),
         (b"\xff\xff\xff\xff".to_vec(), "a frame of 4294967295 bytes is over the limit of 65540"),

@@ -7,8 +7,7 @@ use crate::http1;
 use crate::prediction::{Both, Exactness, Layers, Prediction, layer};
 use crate::transport::{http2, tls};
 
-use super::heads::{self, HeadBytes, Turn};
-use super::messages::{self, Framing};
+use super::parts::{self, Framing, HeadBytes, Turn};
 
 /// Up to this much rustls takes at once; of what is handed over beyond it, it decides where it cuts.
 const AT_ONCE: u64 = 65_536;
@@ -53,7 +52,7 @@ impl Exchange {
 impl Content {
     fn bytes(self, case: &Case<'_>) -> u64 {
         match self {
-            Self::Messages(framing) => messages::units(case, framing).sum(),
+            Self::Messages(framing) => parts::message_units(case, framing).sum(),
             Self::Said(bytes, ..) => bytes,
         }
     }
@@ -61,7 +60,7 @@ impl Content {
     fn layers(self, case: &Case<'_>) -> Layers {
         let data = self.bytes(case);
         match self {
-            Self::Messages(framing) => data_framed(case, messages::layers(case, framing), data),
+            Self::Messages(framing) => data_framed(case, parts::message_layers(case, framing), data),
             Self::Said(bytes, of_content, of_framing) => {
                 let framing = match case.version {
                     Version::Http1 => 0,
@@ -78,8 +77,8 @@ impl Content {
 pub(super) fn asked(case: &Case<'_>, exchange: Exchange) -> Option<Prediction> {
     let head = case.head?;
     let (asks, answers) = exchange.contents(case);
-    let request = heads::request(case, &head, asks.map(|content| content.bytes(case)));
-    let response = heads::response(case, &head, answers.map(|content| content.bytes(case)))?;
+    let request = parts::request(case, &head, asks.map(|content| content.bytes(case)));
+    let response = parts::response(case, &head, answers.map(|content| content.bytes(case)))?;
     let turn = |turn| {
         let up = whole(case, &request, turn, asks, layer::REQUEST_HEAD);
         let down = whole(case, &response, turn, answers, layer::RESPONSE_HEAD);
@@ -110,8 +109,8 @@ fn whole(
 pub(super) fn streamed(case: &Case<'_>, framing: Framing) -> Option<Prediction> {
     let head = case.head?;
     let set_up = opened_by(case, &head, layer::REQUEST_HEAD, layer::RESPONSE_HEAD)?;
-    let mut layers = messages::layers(case, framing);
-    let together = messages::units(case, framing).sum();
+    let mut layers = parts::message_layers(case, framing);
+    let together = parts::message_units(case, framing).sum();
     if together > 0 {
         layers = chunked(case, layers, together);
     }
@@ -127,8 +126,8 @@ pub(super) fn framed(case: &Case<'_>, framing: Framing) -> Option<Prediction> {
         None => unknown(opened(case)),
     };
     let set_up = if framing == Framing::PacketFrame { unknown(set_up) } else { set_up };
-    let layers = messages::layers(case, framing);
-    let layers = data_framed(case, layers, messages::units(case, framing).sum());
+    let layers = parts::message_layers(case, framing);
+    let layers = data_framed(case, layers, parts::message_units(case, framing).sum());
     let layers = in_records(case, layers, one_write(case));
     Some(steady(case, set_up, one_way(case.direction, layers)))
 }
@@ -139,7 +138,7 @@ pub(super) fn prefixed(case: &Case<'_>) -> Prediction {
     let mut set_up = opened(case);
     let hello = Layers::default().with(layer::HANDSHAKE, 4 + case.preamble, Exactness::Exact);
     set_up.up = in_records(case, hello, Exactness::Exact).and(set_up.up);
-    let layers = in_records(case, messages::layers(case, Framing::Length), one_write(case));
+    let layers = in_records(case, parts::message_layers(case, Framing::Length), one_write(case));
     steady(case, set_up, one_way(case.direction, layers))
 }
 
@@ -151,8 +150,8 @@ pub(super) fn opening(case: &Case<'_>, opening: &Opening<'_>) -> Option<Both> {
     }
     for exchange in opening.exchanges {
         let said = |bytes| Content::Said(bytes, layer::HANDSHAKE, layer::HANDSHAKE);
-        let request = heads::request(case, &exchange.head, exchange.asks);
-        let response = heads::response(case, &exchange.head, exchange.answers)?;
+        let request = parts::request(case, &exchange.head, exchange.asks);
+        let response = parts::response(case, &exchange.head, exchange.answers)?;
         let part = |head: &HeadBytes, content: Option<u64>| {
             let layers = content.map_or_else(Layers::default, |bytes| said(bytes).layers(case));
             in_records(case, head.add(layers, Turn::Later, layer::HANDSHAKE), one_write(case))
@@ -215,8 +214,8 @@ fn opened_by(
     of_response: &'static str,
 ) -> Option<Both> {
     let opened = opened(case);
-    let up = heads::request(case, head, None).add(Layers::default(), Turn::First, of_request);
-    let mut down = heads::response(case, head, None)?.add(Layers::default(), Turn::First, of_response);
+    let up = parts::request(case, head, None).add(Layers::default(), Turn::First, of_request);
+    let mut down = parts::response(case, head, None)?.add(Layers::default(), Turn::First, of_response);
     if case.preamble > 0 {
         down = chunked(case, down.with(layer::CONTROL, case.preamble, Exactness::Exact), case.preamble);
     }

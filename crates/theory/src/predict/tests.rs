@@ -34,6 +34,11 @@ fn case(head: Head<'static>) -> Case<'static> {
     }
 }
 
+/// What this technique's exchange costs after others like it.
+fn steady(slug: &str, case: &Case<'_>) -> Both {
+    predict(slug, case).unwrap().steady
+}
+
 #[test]
 fn a_poll_is_its_heads_and_lines() {
     let found = predict("short-polling", &Case { batch: 3, seq: 100, ..case(POLL) }).unwrap();
@@ -60,20 +65,19 @@ fn a_poll_that_finds_nothing_is_control() {
 #[test]
 fn hpack_makes_the_second_poll_small() {
     let h2 = Case { version: Version::Http2, date: Date::Unchanged, ..case(POLL) };
-    let found = predict("short-polling", &h2).unwrap();
+    let found = steady("short-polling", &h2);
     // Method, scheme and authority are in tables; the path is written each time: its index, its length, 145 bits in 19 octets.
-    assert_eq!(found.steady.up.bytes(layer::REQUEST_HEAD), 3 + 1 + 1 + 19);
+    assert_eq!(found.up.bytes(layer::REQUEST_HEAD), 3 + 1 + 1 + 19);
     // Status, type, cache-control and date are in tables; the length is not: its index in two octets, `148` in three.
-    assert_eq!(found.steady.down.bytes(layer::RESPONSE_HEAD), 4 + 2 + 1 + 3);
-    assert!(found.steady.down.is_exact_in(layer::RESPONSE_HEAD));
-    let changed = predict("short-polling", &Case { date: Date::Changed, ..h2 }).unwrap();
+    assert_eq!(found.down.bytes(layer::RESPONSE_HEAD), 4 + 2 + 1 + 3);
+    assert!(found.down.is_exact_in(layer::RESPONSE_HEAD));
+    let changed = steady("short-polling", &Case { date: Date::Changed, ..h2 });
     // Name by index 33, 22 octets of date and their length, in the place of one octet.
-    assert_eq!(changed.steady.down.bytes(layer::RESPONSE_HEAD), 10 - 1 + 1 + 1 + 22);
-    let unknown = predict("short-polling", &Case { date: Date::Unknown, ..h2 }).unwrap();
-    assert!(!unknown.steady.down.is_exact_in(layer::RESPONSE_HEAD));
-    assert!(unknown.steady.up.is_exact_in(layer::REQUEST_HEAD));
+    assert_eq!(changed.down.bytes(layer::RESPONSE_HEAD), 10 - 1 + 1 + 1 + 22);
+    let unknown = steady("short-polling", &Case { date: Date::Unknown, ..h2 });
+    assert!(!unknown.down.is_exact_in(layer::RESPONSE_HEAD) && unknown.up.is_exact_in(layer::REQUEST_HEAD));
     // Each side may open the other's window at any time.
-    assert!(!unknown.steady.up.is_exact_in(layer::HTTP2_CONTROL));
+    assert!(!unknown.up.is_exact_in(layer::HTTP2_CONTROL));
 }
 
 #[test]
@@ -123,11 +127,10 @@ fn a_post_says_how_long_it_is() {
     let post = Head { method: "POST", target: "/messages?channel=0", status: 204, response: &[], ..POLL };
     let up = Case { direction: Direction::Up, ..case(post) };
     for slug in ["short-polling", "long-polling", "http-streaming-ndjson", "http-streaming-sse"] {
-        let found = predict(slug, &up).unwrap();
+        let found = steady(slug, &up).up;
         let asked =
             "POST /messages?channel=0 HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-length: 147\r\n\r\n";
-        assert_eq!(found.steady.up.wire(), asked.len() as u64 + 147);
-        assert_eq!(found.steady.up.bytes(layer::MESSAGE_FRAMING), 0);
+        assert_eq!((found.wire(), found.bytes(layer::MESSAGE_FRAMING)), (asked.len() as u64 + 147, 0));
     }
 }
 
@@ -186,55 +189,52 @@ fn text_answer(body: &str) -> String {
 
 #[test]
 fn a_poll_of_socketio_is_its_heads_and_packets() {
-    let found = predict("socketio", &packets(3)).unwrap();
+    let found = steady("socketio", &packets(3));
     let asked = format!("GET {PACKETS} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n\r\n");
-    assert_eq!(found.steady.up.bytes(layer::REQUEST_HEAD), asked.len() as u64);
+    assert_eq!(found.up.bytes(layer::REQUEST_HEAD), asked.len() as u64);
     let answered = text_answer(&[event(), event(), event()].join("\x1e"));
-    assert_eq!(found.steady.down.wire(), answered.len() as u64);
-    assert_eq!(
-        (found.steady.down.bytes(layer::ENGINE_IO), found.steady.down.bytes(layer::SOCKET_IO)),
-        (5, 39)
-    );
-    assert!(found.steady.is_exact());
+    assert_eq!(found.down.wire(), answered.len() as u64);
+    assert_eq!((found.down.bytes(layer::ENGINE_IO), found.down.bytes(layer::SOCKET_IO)), (5, 39));
+    assert!(found.is_exact());
 }
 
 #[test]
 fn a_poll_of_socketio_that_brings_a_ping_is_control() {
-    let found = predict("socketio", &packets(0)).unwrap();
-    assert_eq!(found.steady.down.bytes(layer::CONTROL), text_answer("2").len() as u64);
-    assert_eq!(found.steady.down.bytes(layer::CONTROL), found.steady.down.wire());
-    assert_eq!(found.steady.up.bytes(layer::CONTROL), found.steady.up.wire());
-    let h2 = predict("socketio", &Case { version: Version::Http2, ..packets(0) }).unwrap();
-    assert_eq!(h2.steady.down.bytes(layer::DATA_FRAMING), 0);
-    assert_eq!(h2.steady.down.bytes(layer::CONTROL), h2.steady.down.wire());
+    let found = steady("socketio", &packets(0));
+    assert_eq!(found.down.bytes(layer::CONTROL), text_answer("2").len() as u64);
+    let h2 = steady("socketio", &Case { version: Version::Http2, ..packets(0) });
+    assert_eq!(h2.down.bytes(layer::DATA_FRAMING), 0);
+    for layers in [found.down, found.up, h2.down] {
+        assert_eq!(layers.bytes(layer::CONTROL), layers.wire());
+    }
 }
 
 #[test]
 fn a_post_of_socketio_is_answered_with_ok() {
     let post = Head { method: "POST", target: PACKETS, response: TEXT, ..POLL };
-    let found = predict("socketio", &Case { direction: Direction::Up, ..case(post) }).unwrap();
-    let body = event();
+    let found = steady("socketio", &Case { direction: Direction::Up, ..case(post) });
+    let length = event().len();
     let asked = format!(
-        "POST {PACKETS} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
+        "POST {PACKETS} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-length: {length}\r\n\r\n{}",
+        event()
     );
-    assert_eq!(found.steady.up.wire(), asked.len() as u64);
-    assert_eq!(found.steady.down.wire(), text_answer("ok").len() as u64);
-    assert_eq!(found.steady.down.bytes(layer::ENGINE_IO), 2);
+    assert_eq!(found.up.wire(), asked.len() as u64);
+    assert_eq!(found.down.wire(), text_answer("ok").len() as u64);
+    assert_eq!(found.down.bytes(layer::ENGINE_IO), 2);
 }
 
 #[test]
 fn a_frame_of_socketio_holds_a_packet() {
     let case = Case { head: None, ..packets(1) };
-    let down = predict("socketio", &case).unwrap().steady.down;
+    let down = steady("socketio", &case).down;
     assert_eq!(down.wire(), 4 + event().len() as u64);
     assert_eq!((down.bytes(layer::ENGINE_IO), down.bytes(layer::SOCKET_IO)), (1, 13));
     assert_eq!(down.bytes(layer::MESSAGE_FRAMING), 4);
     // The packet's 14 bytes are in the frame: it grows where a bare message would not yet.
     let long = Message { payload: 65_536 - 14 - 47, stamp: 47 };
     for (slug, header) in [("socketio", 10), ("websocket", 4)] {
-        let found = predict(slug, &Case { message: long, ..case }).unwrap();
-        assert_eq!(found.steady.down.bytes(layer::MESSAGE_FRAMING), header, "{slug}");
+        let found = steady(slug, &Case { message: long, ..case }).down;
+        assert_eq!(found.bytes(layer::MESSAGE_FRAMING), header, "{slug}");
     }
     let upgrade =
         Head { target: "/socket.io/?EIO=4&transport=websocket", status: 101, response: &[], ..POLL };

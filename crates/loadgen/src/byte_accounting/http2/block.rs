@@ -8,6 +8,7 @@ use super::frames::{Frame, HEADER_LEN, Kind, Malformed};
 use super::hpack::{Decoder, Field};
 use crate::byte_accounting::body::{Content, MediaType};
 use crate::byte_accounting::byte_counts::{Layer, settle};
+use crate::byte_accounting::engine_io::Carried;
 use crate::byte_accounting::head::Method;
 use crate::byte_accounting::websocket::Frames;
 
@@ -165,7 +166,7 @@ impl Request {
     /// What its DATA carries. Behind an accepted CONNECT a client need not wait, so that frames are read at once.
     pub(super) fn content(self, head: &Head) -> Content {
         match self {
-            Self::Asking | Self::AskingForHead | Self::Polling => Content::Control,
+            Self::Asking | Self::AskingForHead | Self::Polling => Content::CONTROL,
             Self::Sending => Content::message(head.is_coded),
             Self::Posting => Content::packets(head.is_coded),
             Self::WebSocket => Content::WebSocket(Frames::new()),
@@ -181,5 +182,38 @@ impl Request {
             Self::AskingForHead => has_content,
             _ => false,
         }
+    }
+}
+
+/// What header blocks and their frames are settled as, and the framing of DATA that had to wait for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeadLayers {
+    block: Layer,
+    framing: Layer,
+    pub(super) data_framing: Layer,
+}
+
+pub(super) const REQUEST: HeadLayers =
+    HeadLayers { block: Layer::RequestHead, framing: Layer::FrameHeaders, data_framing: Layer::DataFraming };
+pub(super) const RESPONSE: HeadLayers = HeadLayers { block: Layer::ResponseHead, ..REQUEST };
+pub(super) const HANDSHAKE: HeadLayers =
+    HeadLayers { block: Layer::Handshake, framing: Layer::FrameHeaders, data_framing: Layer::Handshake };
+pub(super) const CONTROL: HeadLayers =
+    HeadLayers { block: Layer::Control, framing: Layer::Control, data_framing: Layer::Control };
+
+impl Carried {
+    pub(super) fn heads(self, of_events: HeadLayers) -> HeadLayers {
+        match self {
+            Self::Nothing => CONTROL,
+            Self::Handshake => HANDSHAKE,
+            Self::Events => of_events,
+        }
+    }
+}
+
+impl HeadLayers {
+    pub(super) fn settle(self, bytes: HeadBytes, layers: &mut Layers) {
+        settle(layers, self.block, bytes.block);
+        settle(layers, self.framing, bytes.framing);
     }
 }

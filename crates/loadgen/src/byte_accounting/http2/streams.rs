@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use model::byte_account::{Account, Layers};
 use model::trial::Direction;
 
-use super::block::{Block, HeadBytes, Request};
+use super::block::{Block, CONTROL, HANDSHAKE, HeadBytes, HeadLayers, REQUEST, RESPONSE, Request};
 use super::frames::Malformed;
 use crate::byte_accounting::body::Content;
 use crate::byte_accounting::byte_counts::{Layer, layers_of, settle};
@@ -123,7 +123,7 @@ impl Stream {
         let mut stream = Self {
             request,
             up: Half::carrying(request.content(&block.head), Heads::Held),
-            down: Half::carrying(Content::Control, Heads::Awaited),
+            down: Half::carrying(Content::CONTROL, Heads::Awaited),
         };
         stream.up.take_head(block.bytes, layers);
         if request == Request::Sending {
@@ -136,7 +136,7 @@ impl Stream {
     fn answer(&mut self, status: u16, block: &Block, up: &mut Layers) {
         let well = (200..300).contains(&status);
         let (request, response, content) = match self.request {
-            Request::Sending => (REQUEST, RESPONSE, Content::Control),
+            Request::Sending => (REQUEST, RESPONSE, Content::CONTROL),
             Request::WebSocket if well => (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::new())),
             Request::WebSocketOfPackets if well => {
                 (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::of_packets()))
@@ -150,7 +150,7 @@ impl Stream {
             asking if asking.found_something(status, block.ends_stream) => {
                 (REQUEST, RESPONSE, Content::of(block.head.media_type, block.head.is_coded))
             }
-            _ => (CONTROL, CONTROL, Content::Control),
+            _ => (CONTROL, CONTROL, Content::CONTROL),
         };
         self.up.know(request, up);
         self.down.content = content;
@@ -161,7 +161,7 @@ impl Stream {
     fn answer_post(&mut self, well: bool) {
         let carried = self.up.carried;
         self.down.heads = Heads::Known(carried.heads(RESPONSE));
-        self.down.content = if well { Content::Known(carried.answer()) } else { Content::Control };
+        self.down.content = if well { Content::Known(carried.answer()) } else { Content::CONTROL };
     }
 
     /// Settles the heads of an exchange of Engine.IO, if by now its packets tell what they are.
@@ -219,22 +219,6 @@ struct Held {
     data_framing: u64,
 }
 
-/// What header blocks and their frames are settled as, and the framing of DATA that had to wait for it.
-#[derive(Debug, Clone, Copy)]
-struct HeadLayers {
-    block: Layer,
-    framing: Layer,
-    data_framing: Layer,
-}
-
-const REQUEST: HeadLayers =
-    HeadLayers { block: Layer::RequestHead, framing: Layer::FrameHeaders, data_framing: Layer::DataFraming };
-const RESPONSE: HeadLayers = HeadLayers { block: Layer::ResponseHead, ..REQUEST };
-const HANDSHAKE: HeadLayers =
-    HeadLayers { block: Layer::Handshake, framing: Layer::FrameHeaders, data_framing: Layer::Handshake };
-const CONTROL: HeadLayers =
-    HeadLayers { block: Layer::Control, framing: Layer::Control, data_framing: Layer::Control };
-
 impl Half {
     fn carrying(content: Content, heads: Heads) -> Self {
         Self { content, heads, held: Held::default(), carried: Carried::default(), ended: false }
@@ -280,25 +264,8 @@ impl Half {
     fn end(&mut self, layers: &mut Layers) {
         self.content.end(layers);
         self.carried = self.carried.max(self.content.carried());
-        self.content = Content::Control;
+        self.content = Content::CONTROL;
         self.ended = true;
-    }
-}
-
-impl Carried {
-    fn heads(self, of_events: HeadLayers) -> HeadLayers {
-        match self {
-            Self::Nothing => CONTROL,
-            Self::Handshake => HANDSHAKE,
-            Self::Events => of_events,
-        }
-    }
-}
-
-impl HeadLayers {
-    fn settle(self, bytes: HeadBytes, layers: &mut Layers) {
-        settle(layers, self.block, bytes.block);
-        settle(layers, self.framing, bytes.framing);
     }
 }
 

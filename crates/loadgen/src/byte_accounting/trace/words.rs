@@ -6,10 +6,9 @@ use model::trial::Direction;
 use protocol::frame::FRAMING_LEN;
 use protocol::websocket;
 
+use crate::byte_accounting::body::Framing;
 use crate::byte_accounting::classifier::Protocol;
-
-/// Fields of a head; one of more is not read.
-const MOST_FIELDS: usize = 64;
+use crate::byte_accounting::head::{Response, end_of_head, read_request, read_response};
 
 /// Both directions of a connection.
 #[derive(Debug)]
@@ -124,41 +123,26 @@ impl Unit {
 }
 
 fn request(bytes: &[u8]) -> Option<Read> {
-    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
-    let mut head = httparse::Request::new(&mut fields);
-    let httparse::Status::Complete(head_len) = head.parse(bytes).ok()? else { return None };
-    let (method, target) = (head.method?, head.path?);
+    let head_len = end_of_head(bytes, 0)?;
+    let request = read_request(&bytes[..head_len])?;
+    let mut words = std::str::from_utf8(bytes).ok()?.split(' ');
+    let (method, target) = (words.next()?, words.next()?);
     let path = target.split('?').next().unwrap_or(target);
-    let len = head_len + content_length(head.headers).unwrap_or(0);
-    Some(Read { words: format!("{method} {path}"), len, next: Unit::Request })
+    let Framing::Length(len) = request.body else { return None };
+    Some(Read { words: format!("{method} {path}"), len: head_len + len as usize, next: Unit::Request })
 }
 
 fn response(bytes: &[u8]) -> Option<Read> {
-    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
-    let mut head = httparse::Response::new(&mut fields);
-    let httparse::Status::Complete(head_len) = head.parse(bytes).ok()? else { return None };
-    let status = head.code?;
-    let (len, next) = match (status, is_chunked(head.headers), content_length(head.headers)) {
-        (101, ..) => (0, Unit::WebSocketFrame),
-        (100..200 | 204 | 304, ..) => (0, Unit::Response),
-        (_, true, _) => (0, Unit::Chunk),
-        (_, false, Some(length)) => (length, Unit::Response),
-        (_, false, None) => (0, Unit::Unreadable),
+    let head_len = end_of_head(bytes, 0)?;
+    let Response { status, body, .. } = read_response(&bytes[..head_len])?;
+    let (len, next) = match (status, body) {
+        (101, _) => (0, Unit::WebSocketFrame),
+        (100..200 | 204 | 304, _) => (0, Unit::Response),
+        (_, Framing::Chunked(_)) => (0, Unit::Chunk),
+        (_, Framing::Length(length)) => (length as usize, Unit::Response),
+        (_, Framing::UntilClose) => (0, Unit::Unreadable),
     };
     Some(Read { words: status.to_string(), len: head_len + len, next })
-}
-
-fn field<'a>(fields: &'a [httparse::Header<'_>], name: &str) -> Option<&'a str> {
-    let field = fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
-    std::str::from_utf8(field.value).ok()
-}
-
-fn content_length(fields: &[httparse::Header<'_>]) -> Option<usize> {
-    field(fields, "content-length")?.trim().parse().ok()
-}
-
-fn is_chunked(fields: &[httparse::Header<'_>]) -> bool {
-    field(fields, "transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().contains("chunked"))
 }
 
 /// RFC 9112 §7.1; a last chunk with trailers is not read.

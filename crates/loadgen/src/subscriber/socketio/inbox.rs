@@ -14,10 +14,10 @@ use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
 
 /// The receiver of messages of the main namespace.
 pub(super) trait Application {
-    /// Takes in one whole message.
+    /// Receives one whole message.
     fn message(&mut self, message: &[u8]);
 
-    /// Takes in any other event, or an acknowledgement, and returns how many messages it was.
+    /// Receives any other event, or an acknowledgement, and returns how many messages it was.
     fn packet(&mut self, packet: Packet) -> Result<usize, SubscribeError>;
 
     /// The server has let the client join.
@@ -35,7 +35,7 @@ pub(super) struct Inbox<'a, A> {
     stays: bool,
 }
 
-/// Whether the server pings as it said it would ("Heartbeat" of Engine.IO's document).
+/// Whether the server pings as often as it announced ("Heartbeat" of Engine.IO's document).
 #[derive(Default)]
 pub(super) struct Heartbeat(Notify);
 
@@ -51,7 +51,7 @@ impl<'a, A: Application> Inbox<'a, A> {
         Self { session, outbox, heartbeat, decoder, application, has_joined: false, stays: false }
     }
 
-    /// Takes in a packet, and returns how many messages it was.
+    /// Handles a packet, and returns how many messages it was.
     pub(super) fn take(&mut self, packet: engine_io::Packet) -> Result<usize, SessionEnd> {
         use engine_io::{Kind, Packet::Binary, Packet::Text};
         match packet {
@@ -71,7 +71,7 @@ impl<'a, A: Application> Inbox<'a, A> {
         }
     }
 
-    /// Says that the transport is the one that stays.
+    /// Notes that the transport is the one that stays.
     pub(super) fn transport_stays(&mut self) {
         self.stays = true;
         self.settle();
@@ -116,7 +116,7 @@ impl<'a, A: Application> Inbox<'a, A> {
 }
 
 impl Heartbeat {
-    /// Runs as long as the server pings, and returns what to say when it did not.
+    /// Runs as long as the server pings, and returns the error when it does not.
     pub(super) async fn watch(&self, handshake: &Handshake) -> SocketIoError {
         let idle_timeout: Duration = handshake.patience();
         while timeout(idle_timeout, self.0.notified()).await.is_ok() {}
@@ -124,7 +124,7 @@ impl Heartbeat {
     }
 }
 
-/// What the open packet says, which is what the server must begin with.
+/// The content of the open packet, with which the server must begin.
 pub(super) fn handshake(packet: &engine_io::Packet) -> Result<Handshake, SocketIoError> {
     match packet {
         engine_io::Packet::Text(engine_io::Kind::Open, data) => Ok(Handshake::decode(data)?),
@@ -147,7 +147,7 @@ pub enum SocketIoError {
     /// What it sends is no Engine.IO.
     #[error("read Engine.IO")]
     Engine(#[from] PacketError),
-    /// Its first packet does not say what it must.
+    /// Its first packet is incomplete.
     #[error("read the server's open packet")]
     Handshake(#[from] HandshakeError),
     /// What it sends is Engine.IO and no Socket.IO.
@@ -159,7 +159,7 @@ pub enum SocketIoError {
     /// The first was due, and it sends the second.
     #[error("{0} was due, and the server sent {1}")]
     Unexpected(&'static str, String),
-    /// It does not let the client join, and says why.
+    /// It does not let the client join, for this reason.
     #[error("the server refused to connect: {0}")]
     Refused(String),
     /// It offers no upgrade.
@@ -168,7 +168,7 @@ pub enum SocketIoError {
     /// It does not answer on the WebSocket that is to be upgraded to.
     #[error("the server did not answer the probe within {0:?}")]
     Unanswered(Duration),
-    /// It does not ping as often as it said, so the connection is taken for closed.
+    /// It does not ping as often as it announced, so the connection is taken for closed.
     #[error("the server did not ping within {0:?}")]
     Silent(Duration),
     /// It answers a post with something else than "ok".

@@ -140,7 +140,7 @@ impl Frames {
 
 /// What the session can be upgraded to, as the open packet calls it.
 const WEBSOCKET: &str = "websocket";
-/// No probe is waited for longer, whatever the server says of itself.
+/// No probe is waited for longer, whatever limit the server names.
 const LONGEST_PROBE: Duration = Duration::from_secs(20);
 
 /// Begins by polling, goes on by WebSocket, and talks until the server ends the session or the trial does.

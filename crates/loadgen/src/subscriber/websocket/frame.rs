@@ -89,21 +89,21 @@ pub(super) trait FrameSocket {
     /// Sends a message in a frame of this kind.
     async fn send(&mut self, kind: Kind, message: &[u8]) -> Result<(), SubscribeError>;
 
-    /// Says that nothing follows, with the code for a normal end.
+    /// Sends a close frame with the code for a normal end.
     async fn close(&mut self) -> Result<(), SubscribeError>;
 
     /// What carries the frames, for its end.
     fn into_stream(self) -> Self::Stream;
 }
 
-/// Says that nothing more comes, and takes what still does, so that the connection is not reset.
+/// Ends this side, and reads what still comes, so that the connection is not reset.
 pub(in crate::subscriber) async fn end(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     stream.shutdown().await?;
     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
     Ok(())
 }
 
-/// Whether a close frame says that something went wrong, reported in its words.
+/// The error that a close frame reports, if its code is that of one.
 pub(super) fn close_result(code: u16, reason: &str) -> Result<(), SubscribeError> {
     match code {
         NORMAL | AWAY => Ok(()),

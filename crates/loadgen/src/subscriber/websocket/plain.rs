@@ -1,7 +1,7 @@
 //! Frames without extensions.
 //!
-//! A message in a frame of its own is read where it lies and written as it goes. Of every other frame tungstenite says
-//! what it is, [in memory](TungsteniteFallback), so that responses, rejections and errors are those of tungstenite.
+//! A message in a frame of its own is read where it lies and written as it goes. tungstenite interprets every
+//! other frame, [in memory](TungsteniteFallback), so that responses, rejections and errors are those of tungstenite.
 
 use std::ops::Range;
 
@@ -107,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             std::str::from_utf8(message).map_err(Error::from)?;
         }
         match &mut self.fallback {
-            // It says why not.
+            // It returns the reason.
             Some(fallback) if !fallback.can_write() => {
                 fallback.write(Message::binary(Bytes::new()), &mut self.output)?;
             }
@@ -120,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.flush().await
     }
 
-    /// Says that nothing follows, and perhaps why.
+    /// Sends a close frame, perhaps with a reason.
     pub(in crate::subscriber) async fn close(
         &mut self,
         frame: Option<CloseFrame>,

@@ -11,7 +11,7 @@ use model::trial::{Side, TrialSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::schedule::Timing;
-use crate::trial::load_report::LoadReport;
+use crate::trial::load_report::{DriverProgress, LoadReport};
 
 /// A worker writes something every second at least.
 const LONGEST_SILENCE_NS: u64 = 10_000_000_000;
@@ -35,7 +35,7 @@ pub(super) struct WorkerProcess {
 /// What it has written so far.
 #[derive(Debug)]
 struct Received {
-    progress: Mutex<WorkerProgress>,
+    progress: Mutex<DriverProgress>,
     /// When it wrote last.
     at_ns: AtomicU64,
 }
@@ -83,7 +83,7 @@ impl WorkerProcess {
     }
 
     /// How far it is.
-    pub(super) fn progress(&self) -> WorkerProgress {
+    pub(super) fn progress(&self) -> DriverProgress {
         self.received.progress().clone()
     }
 
@@ -129,7 +129,7 @@ impl Drop for WorkerProcess {
 }
 
 impl Received {
-    fn progress(&self) -> std::sync::MutexGuard<'_, WorkerProgress> {
+    fn progress(&self) -> std::sync::MutexGuard<'_, DriverProgress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -201,7 +201,7 @@ pub(super) enum LoadCommand {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum WorkerMessage {
     /// How far it is; repeatedly.
-    Progress(WorkerProgress),
+    Progress(DriverProgress),
     /// The result; the last message.
     Result(WorkerResult),
     /// It failed; the last message.
@@ -211,20 +211,6 @@ pub(super) enum WorkerMessage {
         /// Why.
         reason: String,
     },
-}
-
-/// How far a worker is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct WorkerProgress {
-    /// Threads that could connect.
-    pub(super) prepared: u64,
-    /// Threads.
-    pub(super) threads: u64,
-    pub(super) connected: u64,
-    pub(super) delivered: u64,
-    pub(super) reconnects: u64,
-    pub(super) last_error: Option<String>,
-    pub(super) is_hopeless: bool,
 }
 
 /// What a worker found.
@@ -292,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_a_part_says_is_received() {
-        let progress = WorkerProgress { prepared: 1, threads: 2, connected: 3, ..WorkerProgress::default() };
+        let progress = DriverProgress { prepared: 1, threads: 2, connected: 3, ..DriverProgress::default() };
         let line = serde_json::to_string(&WorkerMessage::Progress(progress.clone())).unwrap();
         let worker = shell(&format!("read order; echo '{line}'; exec sleep 60"));
         await_that(|| worker.progress() == progress);

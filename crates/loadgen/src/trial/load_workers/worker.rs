@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use model::trial::TrialSpec;
 
-use super::process::{LoadCommand, WorkerMessage, WorkerProgress, WorkerResult};
+use super::process::{LoadCommand, WorkerMessage, WorkerResult};
 use crate::assignment::Assignment;
 use crate::trial::error::{TrialError, pin};
+use crate::trial::load_report::DriverProgress;
 use crate::trial::load_threads::LoadThreads;
+use crate::trial::subscriber_driver::Subscribe;
 use crate::trial::subscriber_driver::SubscriberDriver;
-use crate::trial::subscription::Subscribe;
 
 /// How often it checks its progress, and reports a change.
 const LOOK: Duration = Duration::from_millis(10);
@@ -79,9 +80,9 @@ fn follow(
     commands: &Receiver<String>,
     output: &mut dyn Write,
 ) -> Result<(), RunWorkerError> {
-    let (mut reported, mut reported_ns) = (WorkerProgress::default(), 0);
+    let (mut reported, mut reported_ns) = (DriverProgress::default(), 0);
     while !load.has_given_up() {
-        let progress = progress(load);
+        let progress = load.progress();
         if progress != reported || os::now_ns() - reported_ns >= PROGRESS_NS {
             write(output, &WorkerMessage::Progress(progress.clone()))?;
             (reported, reported_ns) = (progress, os::now_ns());
@@ -101,26 +102,12 @@ fn follow(
     Ok(())
 }
 
-fn progress(load: &LoadThreads) -> WorkerProgress {
-    let (prepared, threads) = load.prepared();
-    WorkerProgress {
-        prepared,
-        threads,
-        connected: load.connected(),
-        delivered: load.delivered(),
-        reconnects: load.reconnects(),
-        last_error: load.last_error(),
-        is_hopeless: load.is_hopeless(),
-    }
-}
-
 fn finish(load: &mut LoadThreads) -> WorkerMessage {
     match load.finish() {
-        Ok(reports) => WorkerMessage::Result(WorkerResult {
-            reports,
-            reconnects: load.reconnects(),
-            last_error: load.last_error(),
-        }),
+        Ok(reports) => {
+            let DriverProgress { reconnects, last_error, .. } = load.progress();
+            WorkerMessage::Result(WorkerResult { reports, reconnects, last_error })
+        }
         Err(error) => failed(&error),
     }
 }

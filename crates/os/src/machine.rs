@@ -1,7 +1,7 @@
-//! What cores did (proc(5), `/proc/stat`), and what part of it was ours.
+//! The whole machine (proc(5)): what its cores did and what part of it was ours; memory of the kernel, which holds most of what a
+//! connection takes.
 
-use std::fs;
-use std::io;
+use std::{fs, io};
 
 /// What a set of cores did since the machine started, in ns at the kernel's resolution, which is 10 ms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,6 +59,36 @@ fn usage_ns(of: libc::c_int) -> u64 {
     ns(usage.ru_utime) + ns(usage.ru_stime)
 }
 
+/// Memory of the kernel, of the whole machine, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KernelMemory {
+    /// Its slabs: sockets, files, the structures that watch them (`Slab` of `/proc/meminfo`).
+    pub slab_bytes: u64,
+    /// Buffers of TCP (`mem` of `/proc/net/sockstat`, which is in pages).
+    pub tcp_bytes: u64,
+}
+
+/// Reads the kernel's memory; none where it does not report it.
+pub fn kernel_memory() -> Option<KernelMemory> {
+    let memory = fs::read_to_string("/proc/meminfo").ok()?;
+    let sockets = fs::read_to_string("/proc/self/net/sockstat").ok()?;
+    read_memory(&memory, &sockets, page_bytes()?)
+}
+
+fn read_memory(memory: &str, sockets: &str, page_bytes: u64) -> Option<KernelMemory> {
+    let slab = memory.lines().find_map(|line| line.strip_prefix("Slab:"))?;
+    let slab_kib: u64 = slab.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
+    let tcp = sockets.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+    let mut words = tcp.split_ascii_whitespace().skip_while(|&word| word != "mem").skip(1);
+    let tcp_pages: u64 = words.next()?.parse().ok()?;
+    Some(KernelMemory { slab_bytes: slab_kib * 1024, tcp_bytes: tcp_pages * page_bytes })
+}
+
+fn page_bytes() -> Option<u64> {
+    // SAFETY: it takes a number and returns a number.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
@@ -86,5 +116,27 @@ mod tests {
         let script = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
         assert!(Command::new("sh").args(["-c", script]).status().unwrap().success());
         assert!(own_and_ended_cpu_ns() - before_ns > 5_000_000);
+    }
+
+    const MEMORY: &str =
+        "MemTotal:       24000000 kB\nSlab:             635684 kB\nSReclaimable:     500000 kB\n";
+    const SOCKETS: &str =
+        "sockets: used 111\nTCP: inuse 26 orphan 0 tw 108 alloc 27 mem 97\nUDP: inuse 0 mem 5\n";
+
+    #[test]
+    fn slabs_are_in_kib_and_tcps_buffers_in_pages() {
+        let expected = KernelMemory { slab_bytes: 635_684 * 1024, tcp_bytes: 97 * 4096 };
+        assert_eq!(read_memory(MEMORY, SOCKETS, 4096), Some(expected));
+    }
+
+    #[test]
+    fn a_kernel_that_does_not_report_it_is_none() {
+        assert_eq!(read_memory("", SOCKETS, 4096), None);
+        assert_eq!(read_memory(MEMORY, "TCP: inuse 26\n", 4096), None);
+    }
+
+    #[test]
+    fn this_kernel_reports_it() {
+        assert!(kernel_memory().unwrap().slab_bytes > 0);
     }
 }
