@@ -42,9 +42,6 @@ pub(crate) fn trial(scenario: &str, technique: &str, block: u32) -> Trial {
         disturbance: None,
         search: None,
         load: None,
-        attempt: 0,
-        machine: None,
-        disturbance: None,
         histograms: None,
     };
     Trial { run: 0, record, samples: BTreeMap::new() }
