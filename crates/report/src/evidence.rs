@@ -143,6 +143,10 @@ impl Evidence {
         }
         match &trial.record.result {
             TrialResult::Failed(failure) => Some(format!("the trial failed: {}", failure.reason)),
+            // Steps of searches are not repeated for it, since a rate that fails is tried again anyway.
+            _ if trial.record.disturbance.is_some() && trial.record.search.is_none() => {
+                Some("the machine did other work".to_owned())
+            }
             TrialResult::Complete(_) | TrialResult::Incomplete(_) => None,
         }
     }

@@ -124,7 +124,7 @@ fn check_elements(svg: &str) {
         assert!(!text.contains('>'), "{text}");
         let entities = text.match_indices('&').map(|(at, _)| &text[at..]);
         entities.for_each(|entity| {
-            assert!(["&amp;", "&lt;", "&gt;"].iter().any(|known| entity.starts_with(known)), "{text}")
+            assert!(["&amp;", "&lt;", "&gt;"].iter().any(|known| entity.starts_with(known)), "{text}");
         });
         match (tag.strip_prefix('/'), tag.ends_with('/')) {
             (Some(name), _) => assert_eq!(open.pop(), Some(name)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::trial::{Failure, Side, TrialResult};
+use model::trial::{Disturbance, Failure, Side, TrialResult};
 use report::Evidence;
 use report::catalogue::metric;
 use report::figure::{FigureError, FigureName};
@@ -67,19 +67,22 @@ fn runs_are_merged_and_their_spread_widens_the_interval() {
 }
 
 #[test]
-fn trials_of_other_settings_other_code_and_failed_ones_are_counted_and_left_out() {
+fn trials_of_other_settings_other_code_failed_and_disturbed_ones_are_counted_and_left_out() {
     let good = trial("s", "push", 0).events(100, [80, 20], 1_000);
     let other = good.clone().with(|trial| trial.record.settings.greeting = true);
     let failed = good.clone().with(|trial| {
         trial.record.result =
             TrialResult::Failed(Failure { side: Side::Server, reason: "it ended".to_owned() });
     });
+    let disturbed =
+        good.clone().with(|trial| trial.record.disturbance = Some(Disturbance::OtherWork { share: 0.5 }));
     let newest = run(9, std::slice::from_ref(&good));
     let mut older = run(1, std::slice::from_ref(&good));
     older.manifest.libraries.insert("hyper".to_owned(), "0.1".to_owned());
-    let trials = vec![vec![good.clone(), failed], vec![good.clone()], vec![other]];
+    let trials = vec![vec![good.clone(), failed, disturbed], vec![good.clone()], vec![other]];
     let evidence = Evidence::of(vec![newest, older, run(2, &[good])], trials);
     let expected = [
+        ("the machine did other work", 1),
         ("other code was measured than in the newest run", 1),
         ("other settings than the newest run", 1),
         ("the trial failed: it ended", 1),
