@@ -30,7 +30,7 @@ use fast_path::HyperHandoff;
 
 pub(crate) use fast_path::FastPath;
 pub use request_template::RequestTemplate;
-pub(crate) use request_template::write_head;
+pub(crate) use request_template::{RequestBase, write_head};
 pub(crate) use response_head::ResponseHead;
 
 /// A connection of the trial's HTTP version, held: the last to drop one that is shared ends it.

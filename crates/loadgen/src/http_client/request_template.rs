@@ -13,15 +13,56 @@ use crate::session::headers::RequestKind;
 use crate::session::target_adapter;
 use crate::subscriber::SubscribeError;
 
-/// Makes requests, and makes again only what has changed.
-pub struct RequestTemplate {
+/// What requests of one kind have in common.
+pub(crate) struct RequestBase {
     method: Method,
-    path: &'static str,
-    subscription: Option<Subscription>,
     /// What stands before the path: on HTTP/2 scheme and authority (RFC 9113 §8.3.1).
     origin: String,
     version: Version,
     headers: HeaderMap,
+}
+
+impl RequestBase {
+    /// Requests with the profile's headers of `kind`.
+    pub(crate) fn new(session: &Session, method: Method, kind: RequestKind) -> Self {
+        let mut headers = session.request_headers(kind).clone();
+        let (origin, version) = match session.settings().transport.http {
+            HttpVersion::Http1 => (String::new(), Version::HTTP_11),
+            HttpVersion::Http2 => (session.origin(), Version::HTTP_2),
+        };
+        // HTTP/2 has no such field (RFC 9113 §8.2.2); there, the connection just ends.
+        let is_kept = session.settings().http.keep_alive || kind.is_stream();
+        if !is_kept && version == Version::HTTP_11 {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Self { method, origin, version, headers }
+    }
+
+    /// The address of `target`, a path with its query.
+    pub(crate) fn uri(&self, target: &str) -> Result<Uri, SubscribeError> {
+        Ok(Uri::try_from(format!("{}{target}", self.origin)).map_err(hyper::http::Error::from)?)
+    }
+
+    /// A request to `uri`.
+    pub(crate) fn request(&self, uri: Uri, body: Bytes) -> Request<Full<Bytes>> {
+        let length = body.len();
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri;
+        *request.version_mut() = self.version;
+        request.headers_mut().clone_from(&self.headers);
+        if self.method == Method::POST {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        request
+    }
+}
+
+/// Makes requests, and makes again only what has changed.
+pub struct RequestTemplate {
+    base: RequestBase,
+    path: &'static str,
+    subscription: Option<Subscription>,
     built: Option<(Resume, Uri)>,
     written: Option<(Resume, Vec<u8>)>,
 }
@@ -29,18 +70,9 @@ pub struct RequestTemplate {
 impl RequestTemplate {
     /// Requests for `path` with the profile's headers of `exchange`.
     pub fn new(session: &Session, method: Method, path: &'static str, exchange: RequestKind) -> Self {
-        let mut headers = session.request_headers(exchange).clone();
-        let (origin, version) = match session.settings().transport.http {
-            HttpVersion::Http1 => (String::new(), Version::HTTP_11),
-            HttpVersion::Http2 => (session.origin(), Version::HTTP_2),
-        };
-        // HTTP/2 has no such field (RFC 9113 §8.2.2); there, the connection just ends.
-        let is_kept = session.settings().http.keep_alive || exchange.is_stream();
-        if !is_kept && version == Version::HTTP_11 {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        let subscription = session.subscription().cloned();
-        Self { method, path, subscription, origin, version, headers, built: None, written: None }
+        let (base, subscription) =
+            (RequestBase::new(session, method, exchange), session.subscription().cloned());
+        Self { base, path, subscription, built: None, written: None }
     }
 
     /// The request that asks for `resume`.
@@ -49,16 +81,8 @@ impl RequestTemplate {
     ///
     /// When the path and `resume` do not make an address.
     pub fn request(&mut self, resume: Resume, body: Bytes) -> Result<Request<Full<Bytes>>, SubscribeError> {
-        let length = body.len();
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri(resume)?;
-        *request.version_mut() = self.version;
-        request.headers_mut().clone_from(&self.headers);
-        if self.method == Method::POST {
-            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        Ok(request)
+        let uri = self.uri(resume)?;
+        Ok(self.base.request(uri, body))
     }
 
     /// The request without a body that asks for `resume`, as it stands on the wire of HTTP/1.1.
@@ -67,7 +91,7 @@ impl RequestTemplate {
             let uri = self.uri(resume)?;
             let mut text = self.written.take().map(|(_, text)| text).unwrap_or_default();
             text.clear();
-            write(&self.method, &uri, &self.headers, &mut text);
+            write(&self.base.method, &uri, &self.base.headers, &mut text);
             self.written = Some((resume, text));
         }
         Ok(self.written.as_ref().map_or(&[], |(_, text)| text))
@@ -80,7 +104,7 @@ impl RequestTemplate {
             return Ok(uri.clone());
         }
         let target = target_adapter::target(self.subscription.as_ref(), self.path, resume);
-        let uri = Uri::try_from(format!("{}{target}", self.origin)).map_err(hyper::http::Error::from)?;
+        let uri = self.base.uri(&target)?;
         self.built = Some((resume, uri.clone()));
         Ok(uri)
     }

@@ -107,7 +107,7 @@ pub struct Socket {
 
 impl Socket {
     /// Joins.
-    /// Fails as [`subscribe`](super::subscribe) does.
+    /// Fails as [`subscribe`] does.
     pub async fn open(session: Session) -> Result<Self, SubscribeError> {
         let outbox = Rc::new(Outbox::new(session.clone()));
         let (sender, packets) = mpsc::unbounded_channel();
@@ -136,7 +136,7 @@ impl Socket {
     }
 
     /// Waits until the session has ended, and returns why.
-    /// Fails as [`subscribe`](super::subscribe) does.
+    /// Fails as [`subscribe`] does.
     pub async fn ended(&mut self) -> Result<(), SubscribeError> {
         // A task that was aborted or has panicked reports nothing about the server.
         (&mut self.task).await.unwrap_or(Ok(()))

@@ -5,12 +5,11 @@ use std::iter::repeat_with;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Uri, Version};
-use model::settings::HttpVersion;
+use hyper::{Method, Request};
 use protocol::engine_io::VERSION;
 use protocol::paths::SOCKETIO;
 
+use crate::http_client::RequestBase;
 use crate::session::Session;
 use crate::session::headers::RequestKind;
 use crate::subscriber::SubscribeError;
@@ -20,36 +19,20 @@ const CACHE_BUSTER: usize = 8;
 
 /// Makes the requests of a session.
 pub(super) struct EngineRequests {
-    /// What precedes the query: the path, on HTTP/2 after scheme and authority (RFC 9113 §8.3.1).
-    base: String,
-    version: Version,
+    base: RequestBase,
     /// `&sid=…`; nothing before the server has given the session an id.
     sid: String,
-    fields: HeaderMap,
-    is_post: bool,
 }
 
 impl EngineRequests {
     /// Polls, with the profile's fields.
     pub(super) fn polls(session: &Session) -> Self {
-        Self::new(session, RequestKind::EnginePoll)
+        Self { base: RequestBase::new(session, Method::GET, RequestKind::EnginePoll), sid: String::new() }
     }
 
     /// Posts, with the profile's fields.
     pub(super) fn posts(session: &Session) -> Self {
-        Self::new(session, RequestKind::EnginePost)
-    }
-
-    fn new(session: &Session, exchange: RequestKind) -> Self {
-        let mut fields = session.request_headers(exchange).clone();
-        let (base, version) = match session.settings().transport.http {
-            HttpVersion::Http1 => (SOCKETIO.to_owned(), Version::HTTP_11),
-            HttpVersion::Http2 => (format!("{}{SOCKETIO}", session.origin()), Version::HTTP_2),
-        };
-        if !session.settings().http.keep_alive && version == Version::HTTP_11 {
-            fields.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        Self { base, version, sid: String::new(), fields, is_post: exchange == RequestKind::EnginePost }
+        Self { base: RequestBase::new(session, Method::POST, RequestKind::EnginePost), sid: String::new() }
     }
 
     /// From now on, requests are of this session.
@@ -59,18 +42,9 @@ impl EngineRequests {
 
     /// The next request; each is another for a cache.
     pub(super) fn next(&self, body: Bytes) -> Result<Request<Full<Bytes>>, SubscribeError> {
-        let Self { base, sid, .. } = self;
-        let uri = format!("{base}?EIO={VERSION}&transport=polling&t={}{sid}", cache_buster());
-        let (length, mut fields) = (body.len(), self.fields.clone());
-        let mut request = Request::new(Full::new(body));
-        if self.is_post {
-            *request.method_mut() = Method::POST;
-            fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        *request.uri_mut() = Uri::try_from(uri).map_err(hyper::http::Error::from)?;
-        *request.version_mut() = self.version;
-        *request.headers_mut() = fields;
-        Ok(request)
+        let (value, sid) = (cache_buster(), &self.sid);
+        let target = format!("{SOCKETIO}?EIO={VERSION}&transport=polling&t={value}{sid}");
+        Ok(self.base.request(self.base.uri(&target)?, body))
     }
 }
 
