@@ -417,9 +417,11 @@ function startChooser(model) {
     for (const [key] of CHECKS) chosen[key] = one(`#of-${key}`).checked;
     for (const { key, show } of SLIDERS) {
       one(`#out-${key}`).textContent = show(chosen[key]);
-      one(`#of-${key}`).setAttribute("aria-valuetext", show(chosen[key]));
+      const input = one(`#of-${key}`);
+      input.setAttribute("aria-valuetext", show(chosen[key]));
+      input.style.setProperty("--fill", `${(100 * (input.value - input.min)) / (input.max - input.min)}%`);
     }
-    one("#command").textContent = commandOf(chosen);
+    one("#command").innerHTML = commandOf(chosen).replace(/(--\S+)( [^-]\S*)?/g, "<span>$&</span>");
     showRanking(advise(model, situationOf(chosen), chosen.within), show("time", chosen.within));
   };
   one("#sliders").oninput = update;
