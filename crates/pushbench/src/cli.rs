@@ -243,6 +243,9 @@ pub(crate) struct Report {
     /// The report [default: REPORT.md beside the results folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Also write all charts, figures and a chooser as one HTML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// Arguments of `compare`.

@@ -37,7 +37,7 @@ pub(super) fn report(arguments: &Report) -> anyhow::Result<()> {
         true => (readable(&results)?, project::report_beside(&results)),
         false => (arguments.runs.clone(), beside(&arguments.runs[0])),
     };
-    print(&render(&runs, arguments.out.as_deref().unwrap_or(&out))?)
+    print(&render(&runs, arguments.out.as_deref().unwrap_or(&out), arguments.html.as_deref())?)
 }
 
 /// All runs of a folder of results that this version can read; the others are named.
@@ -52,7 +52,7 @@ pub(super) fn readable(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Renders the report, and returns in a few lines what was written.
-pub(super) fn render(runs: &[PathBuf], out: &Path) -> anyhow::Result<String> {
+pub(super) fn render(runs: &[PathBuf], out: &Path, html: Option<&Path>) -> anyhow::Result<String> {
     let evidence = Arc::new(Evidence::load(runs).context("read the results")?);
     let written = report::write_pages(&evidence, out).context("write the report")?;
     // The model speaks of the same runs, and lies beside them.
@@ -63,6 +63,10 @@ pub(super) fn render(runs: &[PathBuf], out: &Path) -> anyhow::Result<String> {
     }
     let mut text =
         format!("report:  {} ({} runs, {} files)\n", out.display(), evidence.runs.len(), written.files.len());
+    if let Some(html) = html {
+        report::write_html(&evidence, html).context("write the report as HTML")?;
+        text.push_str(&format!("HTML:    {}\n", html.display()));
+    }
     for broken in &evidence.broken {
         text.push_str(&format!("left out: {}: {}\n", broken.path.display(), broken.reason));
     }

@@ -46,7 +46,8 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     if !arguments.no_report && begun.store.records().iter().any(|record| record.result.outcome().is_some()) {
         let out = output::beside(begun.store.dir());
         let results = begun.store.dir().parent().unwrap_or(Path::new(""));
-        print(&output::render(&output::readable(results)?, &out)?)?;
+        let html = out.with_file_name("report.html");
+        print(&output::render(&output::readable(results)?, &out, Some(&html))?)?;
     }
     Ok(begun.verdict())
 }

@@ -370,7 +370,7 @@ const SLIDERS = [
   { key: "roundTrip", label: "Round trip", low: 0, high: 3e8, start: 0, step: 5e6, show: (it) => (it ? show("time", it) : "none") },
   { key: "twoWay", label: "Messages from each subscriber", low: 0.01, high: 10, start: 0.01, show: (it) => (it ? `${plain(it)}/s` : "none") },
 ];
-const CHECKS = [["browser", "Browser headers", true], ["tls", "TLS", false]];
+const CHECKS = [["browser", "In browsers", true], ["tls", "TLS", false], ["apart", "To each its own events", false]];
 
 function valueOf({ key, low, high, step }) {
   const at = Number(one(`#of-${key}`).value);
@@ -383,11 +383,19 @@ function valueOf({ key, low, high, step }) {
 /** The controls as `advise` takes them. */
 function situationOf(chosen) {
   return {
-    subscribers: chosen.subscribers, channels: 1, rate_per_s: chosen.rate, message_bytes: chosen.payload,
-    uplink_per_s: chosen.twoWay, uplink_bytes: chosen.twoWay ? chosen.payload : 0, is_to_channel: false,
+    subscribers: chosen.subscribers, channels: chosen.apart ? chosen.subscribers : 1, rate_per_s: chosen.rate, message_bytes: chosen.payload,
+    uplink_per_s: chosen.twoWay, uplink_bytes: chosen.payload, is_to_channel: false,
     transit_ns: [chosen.roundTrip / 2, chosen.roundTrip / 2], headers: chosen.browser ? "browser" : "minimal", tls: chosen.tls,
-    ...data.defaults, coalescing_ns: 0, is_constant: false, events_before: 0,
+    ...data.defaults, coalescing_ns: 0, is_constant: false,
+    // Events of a day come before the one that is sized, half of them in the mean.
+    events_before: chosen.rate * 43200,
   };
+}
+
+/** The same question on the command line. */
+function commandOf({ rate, payload, subscribers, within, roundTrip, twoWay, browser, tls, apart }) {
+  const more = [twoWay && `--two-way ${twoWay}/s`, roundTrip && `--round-trip ${roundTrip / 1e6}ms`, apart && `--channels ${subscribers}`, browser && "--browser", tls && "--tls"];
+  return [`pushbench advise --subscribers ${subscribers} --rate ${rate}/s --payload ${payload}B --within ${within / 1e6}ms`, ...more.filter(Boolean)].join(" ");
 }
 
 const significant = (number) => (number >= 99.95 ? Math.round(number).toLocaleString("en-US") : number < 0.01 ? number.toPrecision(2) : number.toPrecision(3));
@@ -403,14 +411,17 @@ function startChooser(model) {
   one("#sliders").innerHTML = SLIDERS.map(({ key, label, low, high, start, step }) => {
     const at = step ? start : Math.round((1000 * Math.log(start / low)) / Math.log(high / low));
     return `<div class="slider"><label for="of-${key}">${label}</label><output id="out-${key}" for="of-${key}"></output><input type="range" id="of-${key}" min="${step ? low : 0}" max="${step ? high : 1000}" step="${step ?? 1}" value="${at}"></div>`;
-  }).join("") + `<div class="checks">${CHECKS.map(([key, label, isOn]) => `<label><input type="checkbox" id="of-${key}"${isOn ? " checked" : ""}>${label}</label>`).join("")}</div>`;
+  }).join("") + `<div class="checks">${CHECKS.map(([key, label, isOn]) => `<label><input type="checkbox" id="of-${key}"${isOn ? " checked" : ""}>${label}</label>`).join("")}</div><p class="small">On the command line: <code id="command"></code></p>`;
   const update = () => {
     const chosen = Object.fromEntries(SLIDERS.map((slider) => [slider.key, valueOf(slider)]));
     for (const [key] of CHECKS) chosen[key] = one(`#of-${key}`).checked;
     for (const { key, show } of SLIDERS) {
       one(`#out-${key}`).textContent = show(chosen[key]);
-      one(`#of-${key}`).setAttribute("aria-valuetext", show(chosen[key]));
+      const input = one(`#of-${key}`);
+      input.setAttribute("aria-valuetext", show(chosen[key]));
+      input.style.setProperty("--fill", `${(100 * (input.value - input.min)) / (input.max - input.min)}%`);
     }
+    one("#command").innerHTML = commandOf(chosen).replace(/(--\S+)( [^-]\S*)?/g, "<span>$&</span>");
     showRanking(advise(model, situationOf(chosen), chosen.within), show("time", chosen.within));
   };
   one("#sliders").oninput = update;
