@@ -18,7 +18,7 @@ use crate::claims;
 use crate::error::ReportError;
 use crate::evidence::{Evidence, Point};
 use crate::figure::{Figure, FigureName};
-use crate::marker_sections::{Part, replace_sections};
+use crate::marker_sections::{BEGIN, END, replace};
 use crate::numbers::significant;
 use crate::publications;
 use crate::recommend;
@@ -74,7 +74,7 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, R
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(source) => return Err(ReportError::Read { path, source }),
         };
-        let is_there = current.as_ref().is_some_and(|current| current.contains(BEGIN_PAGE));
+        let is_there = current.as_ref().is_some_and(|current| current.contains(BEGIN));
         if heading.is_none() && !is_there {
             continue;
         }
@@ -82,9 +82,8 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, R
         if text.trim().is_empty() {
             continue;
         }
-        let new =
-            || format!("{}\n\n{BEGIN_PAGE}\n<!-- pushbench:end page -->\n", heading.unwrap_or_default());
-        let text = replace_sections(&current.unwrap_or_else(new), &[Part { name: "page", text }])
+        let new = || format!("{}\n\n{BEGIN}\n{END}\n", heading.unwrap_or_default());
+        let text = replace(&current.unwrap_or_else(new), &text)
             .map_err(|source| ReportError::Markers { path: path.clone(), source })?;
         files.push((path, text));
     }
@@ -99,8 +98,6 @@ const CHARTS: &str = "docs/charts";
 
 /// Charts that pages show, by name.
 pub(crate) type Charts = Arc<Mutex<BTreeMap<String, String>>>;
-
-const BEGIN_PAGE: &str = "<!-- pushbench:begin page -->";
 
 /// A template's first line where it is a heading, and the rest.
 fn heading(template: &str) -> (Option<&str>, &str) {
