@@ -272,25 +272,7 @@ pub struct Situation {
 impl Default for Situation {
     /// One subscriber to whom nothing comes, with the times that a scenario has by itself.
     fn default() -> Self {
-        let settings = Settings::default();
-        Self {
-            subscribers: 1.0,
-            channels: 1.0,
-            rate_per_s: 0.0,
-            message_bytes: 0.0,
-            uplink_per_s: 0.0,
-            uplink_bytes: 0.0,
-            is_to_channel: false,
-            transit_ns: [0.0; 2],
-            headers: HeaderProfile::Browser,
-            tls: false,
-            interval_ns: settings.short_polling.interval_ns as f64,
-            hold_ns: settings.long_polling.hold_ns as f64,
-            heartbeat_ns: settings.heartbeat_ns as f64,
-            coalescing_ns: 0.0,
-            is_constant: false,
-            events_before: 0.0,
-        }
+        Self { message_bytes: 0.0, is_constant: false, ..Self::read(&Settings::default()) }
     }
 }
 
@@ -310,6 +292,11 @@ impl Situation {
             && settings.counted.is_none()
             && !settings.observed
             && !settings.traced;
+        is_plain.then(|| Self::read(settings))
+    }
+
+    fn read(settings: &Settings) -> Self {
+        let transport = &settings.transport;
         let stamp = model::byte_account::stamp_bytes(settings.events.payload) as f64;
         let uplink = settings.uplink.as_ref();
         let is_to_channel = uplink.is_some_and(|uplink| uplink.to == UplinkTo::Channel);
@@ -337,7 +324,7 @@ impl Situation {
             is_constant: settings.events.pace == Pace::Constant && !is_to_channel,
             events_before: 0.0,
         };
-        is_plain.then(|| Self { events_before: own.received_per_s() * window_ns / 1e9, ..own })
+        Self { events_before: own.received_per_s() * window_ns / 1e9, ..own }
     }
 
     /// Messages per second that a subscriber receives.
