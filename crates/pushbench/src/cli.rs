@@ -106,7 +106,8 @@ pub(crate) struct List {
 #[command(after_help = "\
 Examples:
   pushbench run                                             every scenario of the default set
-  pushbench run --quick                                     the same, too short to cite
+  pushbench run --budget 10m                                the main questions first, as precise as ten minutes allow
+  pushbench run --quick                                     the same in 90 s, too short to cite
   pushbench run --capacity                                  the scenarios that look for limits
   pushbench run --scenario chat --repetitions 10            one question, more trials
   pushbench run --scenario my/own.toml --technique websocket --technique raw-tcp --seed 7
@@ -117,7 +118,14 @@ Examples:
 A scenario gives its own times, with units: window = \"2s\", rate = \"100/s\", payload = \"16 KiB\".
 Exit codes: 0 all well, 1 a trial failed or lost events, 2 usage or set-up, 130 interrupted.")]
 pub(crate) struct Run {
-    /// Shorter and fewer trials, as the table `quick` of each scenario says; about four minutes in all
+    /// How long the run may take: 90s, 10m, 8h. What fits of the default set is repeated in blocks, most often what is known least.
+    /// From one hour on, trials have their full length
+    #[arg(long, value_name = "TIME", value_parser = budget, conflicts_with_all = ["repetitions", "quick", "capacity"])]
+    pub(crate) budget: Option<u64>,
+    /// Run each technique twice in each block, and print how often it seems to differ from itself [default budget: 10m]
+    #[arg(long, conflicts_with_all = ["repetitions", "quick", "capacity"])]
+    pub(crate) self_check: bool,
+    /// The same as --budget 90s. With scenarios or repetitions: shorter and fewer trials, as the table `quick` of each scenario says
     #[arg(long)]
     pub(crate) quick: bool,
     /// The scenarios that look for limits: capacity, overload, connections. The start of the run prints the expected time.
@@ -146,7 +154,7 @@ pub(crate) struct Run {
     pub(crate) seed: Option<u64>,
     /// Go on with an interrupted run: the one in DIR, or the newest
     #[arg(long, value_name = "DIR",
-          conflicts_with_all = ["quick", "capacity", "scenarios", "techniques", "clients", "targets", "repetitions", "seed"])]
+          conflicts_with_all = ["budget", "self_check", "quick", "capacity", "scenarios", "techniques", "clients", "targets", "repetitions", "seed"])]
     pub(crate) resume: Option<Option<PathBuf>>,
     /// Where run folders are kept [default: results, beside the folder of the scenarios]
     #[arg(long, value_name = "DIR")]
@@ -448,6 +456,16 @@ pub(crate) struct ObservedTrial {
     /// Only try whether a namespace can be made
     #[arg(long)]
     pub(crate) probe: bool,
+}
+
+/// A time of at least half a minute, in ns; `m` stands for minutes as well.
+fn budget(text: &str) -> Result<u64, String> {
+    let minutes = text.strip_suffix('m').map(|number| format!("{number}min"));
+    let ns = model::quantity::duration_ns(minutes.as_deref().unwrap_or(text));
+    match ns.map_err(|error| error.to_string())? {
+        ns @ 30_000_000_000.. => Ok(ns),
+        _ => Err("a budget is at least 30s".to_owned()),
+    }
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -1,6 +1,7 @@
 //! The plan of a run: which trials, in which order, with which seeds. Pure; it is stored with the run, so that a run
 //! that was interrupted goes on with exactly what was planned. A search is one place in it, however many trials it takes.
 
+pub(crate) mod budget;
 mod time;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,12 @@ pub(crate) struct Plan {
     /// The files of the targets that take part.
     #[serde(default)]
     pub(crate) targets: Vec<PathBuf>,
+    /// How long the run may take; blocks are added until then. None of a plan whose trials are fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) budget_ns: Option<u64>,
+    /// Whether each contestant runs twice in each block, to be compared with itself: in even and in odd repetitions.
+    #[serde(default)]
+    pub(crate) self_check: bool,
 }
 
 /// A scenario's points.
@@ -78,6 +85,19 @@ pub(crate) struct PlannedTrial {
     pub(crate) block: u32,
     /// Decides send times and payloads; the same for all techniques, so that each meets the same events.
     pub(crate) seed: u64,
+}
+
+impl PlannedTrial {
+    /// For a self-check: with two repetitions in its block.
+    fn twice(self) -> [Self; 2] {
+        [0, 1].map(|half| Self { repetition: 2 * self.block + half, ..self.clone() })
+    }
+
+    /// Whether only the repetitions differ.
+    pub(crate) fn is_at_same_point(&self, other: &Self) -> bool {
+        (self.scenario, self.point, &self.technique, &self.target)
+            == (other.scenario, other.point, &other.technique, &other.target)
+    }
 }
 
 /// Which of the trials that share a place in the plan.
@@ -125,6 +145,10 @@ pub(crate) struct Choice<'a> {
     pub(crate) repetitions: Option<u32>,
     /// Decides the order, and each trial's own seed.
     pub(crate) seed: u64,
+    /// How long the run may take, if that decides how often.
+    pub(crate) budget_ns: Option<u64>,
+    /// Whether each contestant is compared with itself; only with a budget.
+    pub(crate) self_check: bool,
 }
 
 impl Plan {
@@ -133,7 +157,19 @@ impl Plan {
     pub(crate) fn new(scenarios: &[Scenario], choice: &Choice<'_>) -> Self {
         let mut rng = fastrand::Rng::with_seed(choice.seed);
         let mut trials: Vec<PlannedTrial> = Vec::new();
-        for (index, scenario) in scenarios.iter().enumerate() {
+        let blocks = if choice.budget_ns.is_some() { budget::MIN_BLOCKS } else { 0 };
+        for block in 0..blocks {
+            let again = Choice { repetitions: Some(blocks), ..choice.clone() };
+            let all = scenarios.iter().enumerate();
+            let mut all: Vec<_> =
+                all.flat_map(|(index, scenario)| round(index, scenario, block, block, &again)).collect();
+            if choice.self_check {
+                all = all.into_iter().flat_map(PlannedTrial::twice).collect();
+            }
+            rng.shuffle(&mut all);
+            trials.append(&mut all);
+        }
+        for (index, scenario) in scenarios.iter().enumerate().filter(|_| blocks == 0) {
             for repetition in 0..choice.repetitions.unwrap_or(most_repetitions(scenario)) {
                 let block = trials.last().map_or(0, |last| last.block + 1);
                 let mut round = round(index, scenario, repetition, block, choice);
@@ -146,6 +182,8 @@ impl Plan {
             scenarios: scenarios.iter().map(planned_scenario).collect(),
             trials,
             targets: choice.targets.iter().map(|server| server.file.clone()).collect(),
+            budget_ns: choice.budget_ns,
+            self_check: choice.self_check,
         }
     }
 

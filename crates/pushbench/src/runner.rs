@@ -5,9 +5,11 @@ pub(crate) mod interrupt;
 mod progress;
 mod quantiles;
 mod search_steps;
+pub(crate) mod self_check;
 pub(crate) mod summary;
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use hdrhistogram::Histogram;
@@ -20,6 +22,7 @@ use model::trial::{
 
 use crate::browsers::client;
 use crate::browsers::probe::{self, ProbeResult};
+use crate::plan::budget::{self, PointState};
 use crate::plan::{Part, Plan, Trial};
 use crate::registry;
 use crate::replay;
@@ -71,10 +74,15 @@ impl Runner<'_> {
     /// # Errors
     ///
     /// When results cannot be kept, or the socket ping cannot be measured. A trial that fails is a result.
-    pub(crate) async fn run(&mut self, plan: &Plan) -> anyhow::Result<Ended> {
+    pub(crate) async fn run(&mut self, plan: &mut Plan) -> anyhow::Result<Ended> {
         let left_ns =
             plan.trials().filter(|trial| !self.store.is_done(trial)).map(|trial| trial.expected_ns()).sum();
         let mut progress = Progress::new(plan, left_ns);
+        let spent_ns: u64 = self.store.records().iter().map(|record| record.took_ns).sum();
+        progress.deadline = plan.budget_ns.map(|budget_ns| {
+            let left_ns = budget::for_trials_ns(budget_ns).saturating_sub(spent_ns);
+            Instant::now() + Duration::from_nanos(left_ns)
+        });
         let interrupt = self.interrupt.clone();
         let ended = tokio::select! {
             biased;
@@ -91,26 +99,57 @@ impl Runner<'_> {
         Ok(ended)
     }
 
-    async fn all(&mut self, plan: &Plan, progress: &mut Progress) -> anyhow::Result<()> {
+    async fn all(&mut self, plan: &mut Plan, progress: &mut Progress) -> anyhow::Result<()> {
         self.measure_socket_ping().await?;
         self.replay_literature().await?;
-        let mut earlier = Earlier::default();
-        let trials: Vec<_> = plan.trials().collect();
+        let (mut earlier, mut begun) = (Earlier::default(), 0);
+        while begun < plan.trials.len() {
+            self.blocks(plan, begun, &mut earlier, progress).await?;
+            begun = plan.trials.len();
+            self.add_block(plan, progress)?;
+        }
+        self.browser_probe(plan, progress).await?;
+        self.measure_socket_ping().await
+    }
+
+    /// Adds a block to a plan with a budget, as long as one fits.
+    fn add_block(&mut self, plan: &mut Plan, progress: &mut Progress) -> anyhow::Result<()> {
+        let Some(left_ns) = progress.left_of_budget_ns() else { return Ok(()) };
+        let points = states(plan, self.store.records());
+        progress.precision = precision(&budget::widths(&points));
+        plan.add_block(&budget::next_block(&points, left_ns, plan.self_check), self.manifest.seed);
+        progress.total = plan.trials.len();
+        self.manifest.planned_trials = plan.expected_trials_from(0) as u32;
+        self.store.write_plan(plan)?;
+        self.store.write_manifest(self.manifest)
+    }
+
+    /// Runs the blocks of the plan from this trial on.
+    async fn blocks(
+        &mut self,
+        plan: &Plan,
+        from: usize,
+        earlier: &mut Earlier,
+        progress: &mut Progress,
+    ) -> anyhow::Result<()> {
+        let trials: Vec<_> = plan.trials().skip(from).collect();
         for block in trials.chunk_by(|a, b| a.planned.block == b.planned.block) {
             for attempt in 0..=self.repeats {
                 for trial in block {
+                    if progress.left_of_budget_ns().is_some_and(|left_ns| trial.expected_ns() > left_ns) {
+                        continue;
+                    }
                     match &trial.point.search {
                         None => self.once(trial, attempt, progress).await?,
                         Some(terms) if attempt == 0 => {
-                            self.search(plan, trial, terms, &mut earlier, progress).await?;
+                            self.search(plan, trial, terms, earlier, progress).await?;
                         }
                         Some(_) => {}
                     }
                 }
             }
         }
-        self.browser_probe(plan, progress).await?;
-        self.measure_socket_ping().await
+        Ok(())
     }
 
     /// Once in a run in which browsers take part. A browser probe that fails is reported, and fails no run.
@@ -230,6 +269,45 @@ impl Measured {
             histograms: None,
         }
     }
+}
+
+/// What is known of each point of the plan's first block.
+fn states(plan: &Plan, records: &[TrialRecord]) -> Vec<PointState> {
+    let first = plan.trials().take(plan.first_block().len());
+    let state = |point: Trial<'_>| {
+        let is_same = |record: &&TrialRecord| {
+            let planned = plan.trials.get(record.index as usize);
+            planned.is_some_and(|it| it.is_at_same_point(point.planned)) && record.disturbance.is_none()
+        };
+        let cpu = records.iter().filter(is_same).filter_map(|record| {
+            let TrialResult::Complete(outcome) = &record.result else { return None };
+            let cpu_ns = outcome.cost.known_server_cpu_ns()? as f64;
+            let per_event = cpu_ns / outcome.counts.events_in_window as f64;
+            Some((record.key.repetition, per_event)).filter(|_| outcome.counts.events_in_window > 0)
+        });
+        let technique = registry::find(&point.planned.technique);
+        PointState {
+            group: (point.planned.scenario, point.planned.point),
+            expected_ns: point.expected_ns(),
+            is_baseline: point.planned.target.is_none() && technique.is_some_and(|(_, it)| it.baseline),
+            cpu: cpu.collect::<BTreeMap<_, _>>(),
+        }
+    };
+    first.map(state).collect()
+}
+
+/// How well the CPU ratios are known, for people.
+fn precision(widths: &[(usize, f64)]) -> String {
+    let mut widths: Vec<f64> = widths.iter().map(|(_, width)| *width).collect();
+    widths.sort_by(f64::total_cmp);
+    let Some(widest) = widths.last() else { return String::new() };
+    let within = widths.iter().filter(|width| **width <= budget::TARGET).count();
+    format!(
+        ", CPU ratios: {within} of {} within ±{:.0} %, widest ±{:.0} %",
+        widths.len(),
+        budget::TARGET * 100.0,
+        widest * 100.0
+    )
 }
 
 /// The clients that a browser probe failed with.

@@ -58,8 +58,17 @@ impl Store {
 
     fn furnish(&self, manifest: &Manifest, plan: &Plan) -> anyhow::Result<()> {
         fs::create_dir(self.dir.join(LOOSE)).with_context(|| self.writing(LOOSE))?;
-        write_json(&self.dir.join(PLAN), plan)?;
+        self.write_plan(plan)?;
         self.write_manifest(manifest)
+    }
+
+    /// Writes the plan, in place of an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub(crate) fn write_plan(&self, plan: &Plan) -> anyhow::Result<()> {
+        write_json(&self.dir.join(PLAN), plan)
     }
 
     /// Opens the folder of a run that was begun.
@@ -292,7 +301,14 @@ mod tests {
     fn a_disturbed_trial_is_repeated_until_it_is_not_or_was_repeated_often_enough() {
         let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\nrepetitions = 1\n";
         let scenario = Scenario::parse(text, "x.toml", "x", &["a"], Extent::Full).unwrap();
-        let choice = Choice { techniques: &["a"], targets: &[], repetitions: None, seed: 7 };
+        let choice = Choice {
+            techniques: &["a"],
+            targets: &[],
+            repetitions: None,
+            seed: 7,
+            budget_ns: None,
+            self_check: false,
+        };
         let plan = Plan::new(&[scenario], &choice);
         let trial = plan.trials().next().unwrap();
         let mut store = Store { dir: PathBuf::new(), records: Vec::new() };

@@ -11,9 +11,11 @@ mod micro;
 mod registry;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let begun = Instant::now();
     micro::run();
-    comparison::run(&arguments)
+    comparison::run(&arguments, begun)
 }

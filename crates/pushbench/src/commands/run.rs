@@ -15,10 +15,10 @@ use model::trial::{REPEATS, TrialRecord, TrialResult};
 use super::output::{self, note, print};
 use crate::browsers::client;
 use crate::cli::Run;
-use crate::plan::{self, Choice, Plan, Trial};
+use crate::plan::{self, Choice, Plan, Trial, budget};
 use crate::runner::interrupt::{self, Interrupt};
-use crate::runner::summary;
 use crate::runner::{Ended, Runner, unix_s};
+use crate::runner::{self_check, summary};
 use crate::store::host::{self, Pinning};
 use crate::store::{self, Store};
 use crate::supervisor::{TrialEnv, counters, namespace, socket_ping};
@@ -36,6 +36,9 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     let ended = begun.go_on(arguments, &interrupt);
     let ended = ended.with_context(|| begun.how_to_go_on())?;
     print(&summary::tables(&begun.store, &begun.plan)?)?;
+    if begun.plan.self_check {
+        print(&self_check::rates(&begun.plan, begun.store.records()))?;
+    }
     print(&format!("results: {}\n", begun.store.dir().display()))?;
     if ended == Ended::Interrupted {
         return begun.say_how_to_resume();
@@ -62,7 +65,9 @@ pub(super) struct Begun {
 
 /// Plans a run, and makes its folder.
 pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
-    let extent = if arguments.quick { Extent::Quick } else { Extent::Full };
+    let budget_ns = budget_ns(arguments);
+    let is_short = budget_ns.map_or(arguments.quick, |budget_ns| !budget::is_full_length(budget_ns));
+    let extent = if is_short { Extent::Quick } else { Extent::Full };
     let (scenarios, unobservable) = namespace::runnable(asked_for(arguments, extent)?)?;
     let (scenarios, uncountable) = counters::runnable(scenarios);
     let clients: Vec<Client> = arguments.clients.iter().map(|&client| client.into()).collect();
@@ -91,7 +96,17 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     // Half of the bits, so that it can be typed again.
     let seed = arguments.seed.unwrap_or_else(|| u64::from(fastrand::u32(..)));
     let targets = &selected.targets;
-    let choice = Choice { techniques: &techniques, targets, repetitions: arguments.repetitions, seed };
+    let choice = Choice {
+        techniques: &techniques,
+        targets,
+        repetitions: arguments.repetitions,
+        seed,
+        budget_ns,
+        self_check: arguments.self_check,
+    };
+    if let (Some(budget_ns), true) = (budget_ns, arguments.scenarios.is_empty()) {
+        scenarios = budget::choose(scenarios, &choice, budget_ns);
+    }
     let plan = Plan::new(&scenarios, &choice);
     let unsupported = plan::left_out(&scenarios, &choice);
     for Skipped { what, why } in &unsupported {
@@ -115,6 +130,15 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     manifest.claims = evidence::decided_by(&scenarios)?;
     let store = Store::create(results, &manifest, &plan)?;
     Ok(Begun { store, manifest, plan, targets: selected.targets })
+}
+
+/// The time that the run may take. `--quick` means 90 s; with named scenarios or repetitions, trials of the table `quick`.
+fn budget_ns(arguments: &Run) -> Option<u64> {
+    const QUICK_NS: u64 = 90_000_000_000;
+    let is_fixed = arguments.repetitions.is_some() || arguments.capacity || !arguments.scenarios.is_empty();
+    const SELF_CHECK_NS: u64 = 600_000_000_000;
+    let quick = Some(QUICK_NS).filter(|_| arguments.quick && !is_fixed);
+    arguments.budget.or(quick).or_else(|| Some(SELF_CHECK_NS).filter(|_| arguments.self_check))
 }
 
 /// The scenarios that are named, or one of the two sets.
@@ -190,7 +214,7 @@ impl Begun {
             browser_probes: !arguments.no_browser_probe,
             repeats: arguments.repeat_disturbed.unwrap_or(REPEATS),
         };
-        runtime.context("start the supervisor's runtime")?.block_on(runner.run(&self.plan))
+        runtime.context("start the supervisor's runtime")?.block_on(runner.run(&mut self.plan))
     }
 
     fn how_to_go_on(&self) -> String {
@@ -266,7 +290,9 @@ fn info(scenario: &Scenario) -> ScenarioInfo {
 
 /// What this run does not run, so that its absence is not taken for a result.
 fn left_out(arguments: &Run, scenarios: &[Scenario], techniques: &[&str]) -> Vec<Skipped> {
+    let has_budget = budget_ns(arguments).is_some();
     let why = |scenario: &Scenario| match (arguments.scenarios.is_empty(), scenario.runs) {
+        (true, Runs::ByDefault) if has_budget => "it does not fit into the budget",
         (true, Runs::WhenNamed) => "it runs only when it is named",
         (true, Runs::Capacity) => "it runs with --capacity",
         (false, _) | (true, Runs::ByDefault) => "it was not asked for",
@@ -290,7 +316,8 @@ fn skip_as_unobservable(skipped: &mut Vec<Skipped>, unobservable: Vec<Skipped>) 
 fn announce(plan: &Plan, store: &Store, manifest: &Manifest) -> u64 {
     let left: Vec<_> = plan.trials().filter(|trial| !store.is_done(trial)).collect();
     let left_ns: u64 = left.iter().map(Trial::expected_ns).sum();
-    let total_ns = left_ns + 2 * socket_ping::expected_ns(socket_ping::pings_beside(left_ns));
+    let with_pings_ns = left_ns + 2 * socket_ping::expected_ns(socket_ping::pings_beside(left_ns));
+    let total_ns = plan.budget_ns.unwrap_or(with_pings_ns);
     let cores = match (&manifest.host.server_cores[..], &manifest.host.load_cores[..]) {
         ([], _) => "not pinned, since there is only one core".to_owned(),
         (server, load) => {

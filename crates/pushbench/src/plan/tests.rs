@@ -12,7 +12,17 @@ fn scenario(body: &str) -> Scenario {
 }
 
 fn plan(body: &str, seed: u64) -> Plan {
-    Plan::new(&[scenario(body)], &Choice { techniques: &SLUGS, targets: &[], repetitions: None, seed })
+    Plan::new(
+        &[scenario(body)],
+        &Choice {
+            techniques: &SLUGS,
+            targets: &[],
+            repetitions: None,
+            seed,
+            budget_ns: None,
+            self_check: false,
+        },
+    )
 }
 
 #[test]
@@ -48,7 +58,14 @@ fn all_techniques_of_a_round_meet_the_same_events() {
 
 #[test]
 fn only_chosen_techniques_take_part_as_often_as_asked() {
-    let chosen = Choice { techniques: &["c"], targets: &[], repetitions: Some(2), seed: 1 };
+    let chosen = Choice {
+        techniques: &["c"],
+        targets: &[],
+        repetitions: Some(2),
+        seed: 1,
+        budget_ns: None,
+        self_check: false,
+    };
     let plan = Plan::new(&[scenario("techniques = [\"b\", \"c\"]")], &chosen);
     let found: Vec<_> = plan.trials.iter().map(|t| (t.technique.as_str(), t.repetition)).collect();
     assert_eq!(found, [("c", 0), ("c", 1)]);
@@ -71,7 +88,14 @@ fn with_targets(lines: &str) -> (Vec<(String, Option<String>)>, Vec<String>) {
     let scenario = Scenario::parse(&text, "x.toml", "x", &slugs, Extent::Full);
     let scenarios = [scenario.unwrap_or_else(|error| panic!("{error}"))];
     let targets = [foreign("other"), foreign("not-named-here")];
-    let choice = Choice { techniques: &slugs, targets: &targets, repetitions: Some(1), seed: 3 };
+    let choice = Choice {
+        techniques: &slugs,
+        targets: &targets,
+        repetitions: Some(1),
+        seed: 3,
+        budget_ns: None,
+        self_check: false,
+    };
     let plan = Plan::new(&scenarios, &choice);
     let mut planned: Vec<_> =
         plan.trials.iter().map(|trial| (trial.technique.clone(), trial.target.clone())).collect();
@@ -123,7 +147,17 @@ fn searched() -> Plan {
     let text = format!("question = \"?\"\nreading = \"!\"\n{SEARCH}");
     let scenario = Scenario::parse(&text, "x.toml", "x", &SLUGS, Extent::Full);
     let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
-    Plan::new(&[scenario], &Choice { techniques: &SLUGS, targets: &[], repetitions: None, seed: 7 })
+    Plan::new(
+        &[scenario],
+        &Choice {
+            techniques: &SLUGS,
+            targets: &[],
+            repetitions: None,
+            seed: 7,
+            budget_ns: None,
+            self_check: false,
+        },
+    )
 }
 
 #[test]

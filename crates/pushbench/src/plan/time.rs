@@ -105,7 +105,17 @@ mod tests {
         let slugs = ["short-polling", "websocket", "socketio"];
         let scenario = Scenario::parse(&text, "x.toml", "x", &slugs, Extent::Full);
         let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
-        Plan::new(&[scenario], &Choice { techniques: &slugs, targets: &[], repetitions: None, seed: 7 })
+        Plan::new(
+            &[scenario],
+            &Choice {
+                techniques: &slugs,
+                targets: &[],
+                repetitions: None,
+                seed: 7,
+                budget_ns: None,
+                self_check: false,
+            },
+        )
     }
 
     fn expected_ns(plan: &Plan, slug: &str, repetition: u32) -> u64 {

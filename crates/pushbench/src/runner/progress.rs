@@ -2,7 +2,7 @@
 //! nothing that `NO_COLOR` would have to turn off.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,8 +16,12 @@ use crate::search::Found;
 /// Shows the trials of a run as they end.
 #[derive(Debug)]
 pub(crate) struct Progress {
+    /// When the last trial of a run with a budget must have ended.
+    pub(crate) deadline: Option<Instant>,
+    /// How well figures are known that a budget is spent on; shown beside the time left.
+    pub(crate) precision: String,
+    pub(crate) total: usize,
     shown: Shown,
-    total: usize,
     title_width: usize,
     left: TimeLeft,
 }
@@ -42,13 +46,28 @@ impl Progress {
         let total = plan.trials.len();
         let title_width = plan.trials().map(|trial| width(&trial)).max().unwrap_or(0);
         let shown = if std::io::stderr().is_terminal() { Shown::Bar(bar(total)) } else { Shown::Lines };
-        Self { shown, total, title_width, left: TimeLeft { planned_ns, ..TimeLeft::default() } }
+        let left = TimeLeft { planned_ns, ..TimeLeft::default() };
+        Self { deadline: None, precision: String::new(), total, shown, title_width, left }
+    }
+
+    /// What is left of the budget; none of a run without one.
+    pub(crate) fn left_of_budget_ns(&self) -> Option<u64> {
+        let left = self.deadline?.saturating_duration_since(Instant::now());
+        Some(left.as_nanos() as u64)
+    }
+
+    fn show_left(&self) -> String {
+        match self.left_of_budget_ns() {
+            Some(left_ns) => show_left(left_ns) + &self.precision,
+            None => show_left(self.left.ns()),
+        }
     }
 
     /// A trial begins.
     pub(crate) fn begin(&self, trial: &Trial<'_>) {
         if let Shown::Bar(bar) = &self.shown {
-            bar.set_message(format!("{}  {}", trial.title(), show_left(self.left.ns())));
+            bar.set_message(format!("{}  {}", trial.title(), self.show_left()));
+            bar.set_length(self.total as u64);
         }
     }
 
@@ -137,7 +156,7 @@ impl Progress {
             trial.index + 1,
             self.total,
             trial.title(),
-            show_left(self.left.ns())
+            self.show_left()
         )
     }
 }

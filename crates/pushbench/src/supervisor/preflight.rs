@@ -149,7 +149,14 @@ mod tests {
         for set in [Runs::ByDefault, Runs::Capacity] {
             let scenarios = project::scenarios(&[], set, Extent::Full).unwrap();
             let techniques = registry::slugs();
-            let choice = Choice { techniques: &techniques, targets: &[], repetitions: Some(1), seed: 7 };
+            let choice = Choice {
+                techniques: &techniques,
+                targets: &[],
+                repetitions: Some(1),
+                seed: 7,
+                budget_ns: None,
+                self_check: false,
+            };
             for trial in Plan::new(&scenarios, &choice).trials() {
                 let found = fits(&trial.planned.technique, &trial.point.settings, LIMITS);
                 assert_eq!(found, Ok(()), "{} {}", trial.scenario, trial.planned.technique);

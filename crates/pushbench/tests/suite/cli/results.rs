@@ -62,6 +62,26 @@ fn a_packed_run_holds_what_its_loose_files_held() {
 }
 
 #[test]
+fn a_budget_adds_blocks_to_the_least_and_a_self_check_runs_everything_twice() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.output("run --scenario short --budget 30s --self-check --no-report");
+    output.expect(0, &["about 30 s", " left"]);
+    assert!(output.out.contains("self-check: "), "{}", output.out);
+    let records = sandbox.records();
+    let (each, rest) = (records.len() / 4, records.len() % 4);
+    assert!(each > 3 && rest < 4, "{} trials", records.len());
+    for block in records[..12].chunks(4) {
+        let mut keys: Vec<_> = block.iter().map(|it| (&it.key.technique, it.key.repetition % 2)).collect();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), 4, "both halves of both techniques: {keys:?}");
+    }
+    assert_eq!(sandbox.manifest().planned_trials as usize, records.len());
+    sandbox.output("run --budget 5s").expect(2, &["a budget is at least 30s"]);
+    sandbox.output("run --budget 10x").expect(2, &["--budget"]);
+}
+
+#[test]
 fn each_round_runs_every_technique_once() {
     let sandbox = Sandbox::new();
     sandbox.output("run --scenario short --no-report").expect(0, &[]);

@@ -1,0 +1,283 @@
+//! What to run within a budget of time: which scenarios, and which points in each further block. Pure.
+//!
+//! A block holds each of its points once, in fresh processes and in a shuffled order. The first [`MIN_BLOCKS`] hold all points.
+//! Every further one holds the points whose CPU relative to the baseline is known least, each with its baseline, so that ratios
+//! stay paired within a block.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::scenario::Scenario;
+
+use super::{Choice, Plan, PlannedTrial};
+
+/// Blocks that every chosen point gets.
+pub(crate) const MIN_BLOCKS: u32 = 3;
+/// The half-width of the interval of a CPU ratio at which no more is spent on it.
+pub(crate) const TARGET: f64 = 0.08;
+/// Scenarios beyond the feeds may take this much of the budget with their first blocks; the rest makes intervals narrower.
+const OTHERS: f64 = 0.5;
+/// From here on trials have their full length.
+const FULL_LENGTH_NS: u64 = 3_600_000_000_000;
+/// What is left for the socket ping and the report: a fixed part and a share.
+const RESERVE_NS: u64 = 8_000_000_000;
+const RESERVE: f64 = 0.02;
+
+/// The feeds: what most readers come for. They are chosen first.
+const FEEDS: [&str; 4] = ["chat", "stock-ticker", "game", "notifications"];
+/// The other scenarios of the default set in the order in which they join: shapes of traffic, then bytes, then transports, then
+/// other people's software, then limits.
+const OTHERS_IN_ORDER: [&str; 21] = [
+    "poll-interval",
+    "bytes-against-rate",
+    "header-overhead",
+    "payload-overhead",
+    "frame-arithmetic",
+    "handshake",
+    "socketio",
+    "socketio-handshake",
+    "timeline",
+    "transport-cost",
+    "compression",
+    "push-against-pull",
+    "bytes-against-rate-http2",
+    "observer",
+    "aquil-2017",
+    "quantum-leap",
+    "other-servers",
+    "clients-notifications",
+    "clients-chat",
+    "frontier",
+    "saturation",
+];
+
+/// A contestant at a point, with what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PointState {
+    /// Scenario and point.
+    pub(crate) group: (usize, usize),
+    /// How long one trial takes.
+    pub(crate) expected_ns: u64,
+    /// Whether the others of its group are compared with it.
+    pub(crate) is_baseline: bool,
+    /// Server CPU per event by block, of the trials that count.
+    pub(crate) cpu: BTreeMap<u32, f64>,
+}
+
+/// What is left of a budget for trials.
+pub(crate) fn for_trials_ns(budget_ns: u64) -> u64 {
+    budget_ns.saturating_sub(RESERVE_NS + (budget_ns as f64 * RESERVE) as u64)
+}
+
+/// Whether trials have the full length in a budget, instead of that of the table `quick` of each scenario.
+pub(crate) fn is_full_length(budget_ns: u64) -> bool {
+    budget_ns >= FULL_LENGTH_NS
+}
+
+/// Those of `scenarios` that fit, in the order in which they were chosen; at least the first.
+pub(crate) fn choose(mut scenarios: Vec<Scenario>, choice: &Choice<'_>, budget_ns: u64) -> Vec<Scenario> {
+    let place = |name: &str| FEEDS.iter().chain(&OTHERS_IN_ORDER).position(|known| *known == name);
+    scenarios.sort_by_key(|scenario| place(&scenario.name).unwrap_or(usize::MAX));
+    let (available_ns, mut taken_ns) = (for_trials_ns(budget_ns) as f64, 0.0);
+    let fits = |scenario: &Scenario| {
+        let plan = Plan::new(
+            std::slice::from_ref(scenario),
+            &Choice { repetitions: Some(1), budget_ns: None, ..choice.clone() },
+        );
+        let block_ns: u64 = plan.trials().map(|trial| trial.expected_ns()).sum();
+        taken_ns += block_ns as f64 * f64::from(MIN_BLOCKS);
+        let share = if FEEDS.contains(&scenario.name.as_str()) { 1.0 } else { OTHERS };
+        taken_ns <= available_ns * share
+    };
+    let chosen = scenarios.iter().map(fits).take_while(|fits| *fits).count().max(1);
+    scenarios.truncate(chosen);
+    scenarios
+}
+
+/// The points of the next block, by their index, after the first blocks; none when nothing fits into `left_ns` any more. A
+/// `self_check` takes all alike.
+pub(crate) fn next_block(points: &[PointState], left_ns: u64, self_check: bool) -> Vec<usize> {
+    let mut wide: Vec<_> =
+        widths(points).into_iter().filter(|(_, width)| *width > TARGET && !self_check).collect();
+    wide.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let wanted: Vec<usize> = match wide.is_empty() {
+        true => (0..points.len()).collect(),
+        false => wide.into_iter().map(|(index, _)| index).collect(),
+    };
+    let (mut block, mut needed_ns) = (BTreeSet::new(), 0);
+    for index in wanted {
+        let with_baseline = [Some(index), baseline(points, index)];
+        let added: BTreeSet<usize> =
+            with_baseline.into_iter().flatten().filter(|index| !block.contains(index)).collect();
+        let added_ns: u64 = added.iter().map(|&index| points[index].expected_ns).sum();
+        if needed_ns + added_ns <= left_ns {
+            needed_ns += added_ns;
+            block.extend(added);
+        }
+    }
+    block.into_iter().collect()
+}
+
+/// Half-widths of the CPU ratios that are known at all, with the point's index.
+pub(crate) fn widths(points: &[PointState]) -> Vec<(usize, f64)> {
+    let of = |(index, point): (usize, &PointState)| {
+        let baseline = &points[baseline(points, index).filter(|&other| other != index)?].cpu;
+        let logs = point.cpu.iter().filter_map(|(block, cpu)| Some((cpu / baseline.get(block)?).ln()));
+        let (_, half) = interval(&logs.collect::<Vec<_>>())?;
+        Some((index, half.exp_m1()))
+    };
+    points.iter().enumerate().filter_map(of).collect()
+}
+
+fn baseline(points: &[PointState], index: usize) -> Option<usize> {
+    let group = points[index].group;
+    points.iter().position(|point| point.is_baseline && point.group == group)
+}
+
+/// Mean and half-width of its 95 % interval, by Student's t; none of fewer than two values.
+pub(crate) fn interval(values: &[f64]) -> Option<(f64, f64)> {
+    const T: [f64; 10] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+    let degrees = values.len().checked_sub(1).filter(|&degrees| degrees > 0)?;
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / degrees as f64;
+    // Beyond the table, within 0.3 % of the quantile.
+    let t = T.get(degrees - 1).copied().unwrap_or(1.96 + 2.6 / degrees as f64);
+    Some((mean, t * (variance / values.len() as f64).sqrt()))
+}
+
+impl Plan {
+    /// One trial of each point of the plan, as its first block has them.
+    pub(crate) fn first_block(&self) -> &[PlannedTrial] {
+        let end = self.trials.iter().position(|trial| trial.block > 0).unwrap_or(self.trials.len());
+        &self.trials[..end]
+    }
+
+    /// Adds a block with these points of the first.
+    pub(crate) fn add_block(&mut self, points: &[usize], seed: u64) {
+        let block = self.trials.last().map_or(0, |last| last.block + 1);
+        let mut added: Vec<_> = points.iter().map(|&point| self.first_block()[point].clone()).collect();
+        for trial in &mut added {
+            let name = &self.scenarios[trial.scenario].name;
+            trial.seed = super::trial_seed(seed, name, trial.point, block);
+            // Of a self-check, each half has its own.
+            let half = if self.self_check { trial.repetition % 2 + block } else { 0 };
+            (trial.repetition, trial.block) = (block + half, block);
+        }
+        fastrand::Rng::with_seed(seed ^ u64::from(block)).shuffle(&mut added);
+        self.trials.append(&mut added);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::scenario::{Extent, Runs};
+
+    use super::*;
+    use crate::{project, registry};
+
+    const S: u64 = 1_000_000_000;
+
+    /// A group of a baseline that always takes 1 and others that take these multiples of it in three blocks.
+    fn group(number: usize, others: &[[f64; 3]]) -> Vec<PointState> {
+        let point = |is_baseline, cpu: [f64; 3]| PointState {
+            group: (number, 0),
+            expected_ns: S,
+            is_baseline,
+            cpu: (0..).zip(cpu).collect(),
+        };
+        let others = others.iter().map(|cpu| point(false, *cpu));
+        std::iter::once(point(true, [1.0; 3])).chain(others).collect()
+    }
+
+    const NARROW: [f64; 3] = [1.5, 1.5, 1.51];
+    const WIDE: [f64; 3] = [1.5, 1.6, 1.7];
+    const WIDEST: [f64; 3] = [1.5, 2.0, 2.5];
+
+    #[test]
+    fn a_further_block_holds_what_is_known_least_with_its_baseline() {
+        let points = [group(0, &[NARROW, WIDE]), group(1, &[NARROW]), group(2, &[WIDEST])].concat();
+        assert_eq!(next_block(&points, 100 * S, false), [0, 2, 5, 6]);
+        assert_eq!(next_block(&points, 3 * S, false), [5, 6], "the widest first");
+        assert_eq!(next_block(&points, S, false), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn where_all_is_known_well_enough_all_points_share_what_is_left() {
+        let points = [group(0, &[NARROW]), group(1, &[NARROW])].concat();
+        assert_eq!(next_block(&points, 100 * S, false), [0, 1, 2, 3]);
+        assert_eq!(next_block(&points, 3 * S, false), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_point_that_always_fails_takes_no_further_time() {
+        let mut points = group(0, &[WIDE, WIDE]);
+        points[2].cpu.clear();
+        assert_eq!(next_block(&points, 100 * S, false), [0, 1]);
+        assert_eq!(widths(&points).len(), 1);
+    }
+
+    #[test]
+    fn an_interval_is_that_of_students_t() {
+        assert_eq!(interval(&[1.0]), None);
+        assert_eq!(interval(&[2.0, 2.0, 2.0]), Some((2.0, 0.0)));
+        let (mean, half) = interval(&[1.0, 2.0, 3.0]).unwrap();
+        assert!((mean - 2.0).abs() < 1e-12 && (half - 4.303 / 3f64.sqrt()).abs() < 1e-9);
+    }
+
+    fn chosen(budget_ns: u64) -> Vec<String> {
+        let extent = if is_full_length(budget_ns) { Extent::Full } else { Extent::Quick };
+        let scenarios = project::scenarios(&[], Runs::ByDefault, extent).unwrap();
+        let slugs = registry::slugs();
+        let choice = Choice {
+            techniques: &slugs,
+            targets: &[],
+            repetitions: None,
+            seed: 7,
+            budget_ns: Some(budget_ns),
+            self_check: false,
+        };
+        choose(scenarios, &choice, budget_ns).into_iter().map(|scenario| scenario.name).collect()
+    }
+
+    #[test]
+    fn the_feeds_come_first_and_everything_fits_a_night() {
+        assert_eq!(chosen(90 * S)[0], "chat");
+        let ten_minutes = chosen(600 * S);
+        assert_eq!(ten_minutes[..4], FEEDS);
+        assert!((5..25).contains(&ten_minutes.len()), "{ten_minutes:?}");
+        assert_eq!(chosen(8 * 3_600 * S).len(), FEEDS.len() + OTHERS_IN_ORDER.len());
+    }
+
+    #[test]
+    fn every_scenario_of_the_default_set_has_its_place() {
+        let scenarios = project::scenarios(&[], Runs::ByDefault, Extent::Full).unwrap();
+        let mut names: Vec<_> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+        let mut known = [&FEEDS[..], &OTHERS_IN_ORDER].concat();
+        names.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(names, known);
+    }
+
+    #[test]
+    fn an_added_block_has_events_and_an_order_of_its_own() {
+        let slugs = ["a", "b", "c"];
+        let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\n";
+        let parse = |name: &str| Scenario::parse(text, "x.toml", name, &slugs, Extent::Full).unwrap();
+        let choice = Choice {
+            techniques: &slugs,
+            targets: &[],
+            repetitions: None,
+            seed: 7,
+            budget_ns: Some(S),
+            self_check: false,
+        };
+        let mut plan = Plan::new(&[parse("x"), parse("y")], &choice);
+        assert_eq!(plan.trials.len(), 6 * MIN_BLOCKS as usize);
+        assert!(plan.trials.chunks(6).all(|block| block.iter().all(|trial| trial.block == block[0].block)));
+        let scenarios: BTreeSet<_> = plan.trials[..3].iter().map(|trial| trial.scenario).collect();
+        assert!(plan.first_block().len() == 6 && !scenarios.is_empty());
+        plan.add_block(&[0, 4], 7);
+        let added = &plan.trials[18..];
+        assert!(added.iter().all(|trial| (trial.block, trial.repetition) == (3, 3)), "{added:?}");
+        assert!(added.iter().all(|trial| trial.seed != plan.trials[0].seed));
+    }
+}
