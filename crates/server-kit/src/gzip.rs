@@ -76,30 +76,6 @@ pub fn whole(bytes: &[u8]) -> Bytes {
     })
 }
 
-struct Compressor(GzEncoder<Writer<BytesMut>>);
-
-impl Default for Compressor {
-    fn default() -> Self {
-        Self(GzEncoder::new(BytesMut::new().writer(), Level::default()))
-    }
-}
-
-impl Compressor {
-    fn take(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).expect("memory takes everything");
-    }
-
-    /// Everything that was taken since the last time.
-    fn flush(&mut self) -> Bytes {
-        self.0.flush().expect("memory takes everything");
-        self.0.get_mut().get_mut().split().freeze()
-    }
-
-    fn finish(self) -> Bytes {
-        self.0.finish().expect("memory takes everything").into_inner().freeze()
-    }
-}
-
 /// A body that never ends, or what is made of it: each frame a batch of the inner one's that were there together.
 pub enum Encoded<B> {
     /// As it is.
@@ -111,7 +87,8 @@ pub enum Encoded<B> {
 /// A body, and what compresses it until it ends.
 pub struct Gzip<B> {
     body: B,
-    compressor: Option<Compressor>,
+    /// None at the end.
+    compressor: Option<GzEncoder<Writer<BytesMut>>>,
 }
 
 impl<B> Encoded<B> {
@@ -119,7 +96,10 @@ impl<B> Encoded<B> {
     pub fn new(body: B, encoding: Encoding) -> Self {
         match encoding {
             Encoding::Identity => Self::Identity(body),
-            Encoding::Gzip => Self::Gzip(Box::new(Gzip { body, compressor: Some(Compressor::default()) })),
+            Encoding::Gzip => {
+                let compressor = GzEncoder::new(BytesMut::new().writer(), Level::default());
+                Self::Gzip(Box::new(Gzip { body, compressor: Some(compressor) }))
+            }
         }
     }
 }
@@ -132,15 +112,20 @@ impl<B: Body<Data = Bytes, Error = Infallible> + Unpin> Gzip<B> {
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     let Ok(bytes) = frame.into_data() else { continue };
-                    compressor.take(&bytes);
+                    compressor.write_all(&bytes).expect("memory takes everything");
                     taken += bytes.len();
                 }
-                Poll::Ready(None) => return Poll::Ready(self.compressor.take().map(Compressor::finish)),
+                Poll::Ready(None) => {
+                    let whole = self.compressor.take().map(|compressor| compressor.finish());
+                    let whole = whole.map(|whole| whole.expect("memory takes everything").into_inner());
+                    return Poll::Ready(whole.map(BytesMut::freeze));
+                }
                 Poll::Pending if taken == 0 => return Poll::Pending,
                 Poll::Pending => break,
             }
         }
-        Poll::Ready(Some(compressor.flush()))
+        compressor.flush().expect("memory takes everything");
+        Poll::Ready(Some(compressor.get_mut().get_mut().split().freeze()))
     }
 }
 

@@ -46,7 +46,7 @@ pub async fn serve(
     empty: EmptyAnswer,
 ) -> io::Result<()> {
     let polls = Polls {
-        events: head(),
+        events: Head::new(&http::answer(protocol::lines::MEDIA_TYPE, Encoding::Identity, ())),
         nothing: Head::new(&no_content()),
         hub: hub.clone(),
         hold,
@@ -185,11 +185,7 @@ const MOST_BYTES: usize = 256 * 1024;
 /// What a subscription has to say at once: its greeting alone, or the events that are there. None when there is nothing.
 ///
 /// What the hub gives in one piece is shared with all other subscribers; more is copied into one buffer.
-///
-/// # Errors
-///
-/// [`Lagged`] when events are no longer retained.
-pub fn pending(subscription: &mut Subscription) -> Result<Option<Bytes>, Lagged> {
+fn pending(subscription: &mut Subscription) -> Result<Option<Bytes>, Lagged> {
     if let Some(greeting) = subscription.greeting() {
         return Ok(Some(greeting));
     }
@@ -210,15 +206,10 @@ pub fn pending(subscription: &mut Subscription) -> Result<Option<Bytes>, Lagged>
 }
 
 /// `200` with such a body, in this encoding.
-pub fn answer(body: Bytes, encoding: Encoding) -> Response<Full<Bytes>> {
+fn answer(body: Bytes, encoding: Encoding) -> Response<Full<Bytes>> {
     let body = match encoding {
         Encoding::Identity => body,
         Encoding::Gzip => gzip::whole(&body),
     };
     http::answer(protocol::lines::MEDIA_TYPE, encoding, Full::new(body))
-}
-
-/// The head of such an answer, to answer without hyper.
-pub fn head() -> Head {
-    Head::new(&http::answer(protocol::lines::MEDIA_TYPE, Encoding::Identity, ()))
 }

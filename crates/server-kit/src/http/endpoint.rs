@@ -1,7 +1,6 @@
 //! A technique's endpoint, how a request gets to it, and what an answer can ask of its connection.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -162,13 +161,9 @@ async fn read_body(body: Incoming, limits: &Limits) -> Result<Bytes, Rejection> 
     let whole = timeout(limits.idle, Limited::new(body, limit).collect()).await;
     match whole.map_err(|_| Rejection::TimedOut)? {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if is_over_limit(&*error) => Err(Rejection::BodyTooLarge { limit }),
+        Err(error) if error.is::<LengthLimitError>() => Err(Rejection::BodyTooLarge { limit }),
         Err(error) => Err(Rejection::BadRequest(error.to_string())),
     }
-}
-
-fn is_over_limit(error: &(dyn Error + 'static)) -> bool {
-    error.is::<LengthLimitError>()
 }
 
 /// What a connection does with its stream and the bytes already read, once HTTP has let go of them.

@@ -162,16 +162,10 @@ async fn probed(server: &Running, sid: &str) -> Peer {
     peer
 }
 
-/// A session by WebSocket from the start, whose open packet was read.
-async fn opened(server: &Running) -> Peer {
+/// A session by WebSocket from the start that has joined with this `auth`.
+async fn joined(server: &Running, auth: &str) -> Peer {
     let mut peer = connected(server, None).await;
     peer.until("}").await;
-    peer
-}
-
-/// One that has joined with this `auth`.
-async fn joined(server: &Running, auth: &str) -> Peer {
-    let mut peer = opened(server).await;
     peer.send(text(format!("40{auth}"))).await;
     peer.expect(b"\x81\x1c40{\"sid\":\"").await;
     peer.until("}").await;

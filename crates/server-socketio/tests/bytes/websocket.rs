@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::websocket;
 use server_kit::Settings;
-use test_support::exchange::{expect, open};
+use test_support::exchange::*;
 use test_support::exchanges;
 use test_support::http;
 use test_support::server::{
@@ -14,9 +14,24 @@ use test_support::websocket::{masked, text};
 use tokio::io::AsyncReadExt as _;
 
 use crate::{
-    Polling, SID_LEN, asks, connected, event, get, handshake, joined, messages_of, opened, packet, probed,
-    server, unknown, wrong,
+    Polling, accepted, asks, connected, event, get, handshake, joined, messages_of, packet, probed, server,
+    unknown, wrong,
 };
+
+/// A close frame without a code: all that the library ever sends.
+const CLOSED: &[u8] = b"\x88\0";
+
+/// A session from the start that has joined with this `auth`.
+fn joins(auth: &str) -> Step {
+    let answer = all([expect(b"\x81\x1c40{\"sid\":\""), until("}")]);
+    let begin = all([open(handshake(None)), expect(accepted()), until("}")]);
+    all([begin, send(text(format!("40{auth}"))), answer])
+}
+
+/// A session that ends when the client sends this, and what comes first.
+fn ends(said: impl AsRef<[u8]>, expected: &[u8]) -> Step {
+    all([joins(""), Waiting(1), send(said), expect(expected), End, Waiting(0)])
+}
 
 exchanges! { server;
     a_handshake_without_its_fields_is_refused(plain()):
@@ -27,10 +42,35 @@ exchanges! { server;
 
     an_unknown_session_is_not_upgraded(plain()):
         asks(handshake(Some("AAAAAAAAAAAAAAAA")), unknown()), asks(handshake(Some("short")), unknown());
-}
 
-/// A close frame without a code: all that the library ever sends.
-const CLOSED: &[u8] = b"\x88\0";
+    a_session_begins_with_what_the_server_keeps_to(plain()):
+        open(handshake(None)), expect(accepted()), expect(b"\x81\x650{\"sid\":\""),
+        until(r#"","upgrades":[],"pingInterval":15000,"pingTimeout":20000,"maxPayload":66560}"#);
+
+    a_joins_answer_comes_before_what_it_resumes_behind(plain()):
+        publish_times(5_000, "x"), joins(r#"{"after":1000}"#),
+        all((1_001..=5_000).map(|seq| expect(packet(&event(numbered(seq, "x"))))));
+
+    silence_is_broken_by_a_ping_and_a_client_that_answers_stays(heartbeat_ms(100)):
+        joins(""), all((0..3).map(|_| all([expect(packet("2")), send(text("3"))])));
+
+    what_is_not_the_protocol_ends_its_session(messages_of(1_000)):
+        ends(text("zz"), CLOSED), ends(text(""), CLOSED), ends(text("6"), CLOSED),
+        ends(text("4".repeat(3_001)), CLOSED), ends(masked(0x81, b"4\xff"), CLOSED),
+        ends(text("4x"), b"\x81\x011\x88\0"), ends(masked(0x82, "not awaited"), b"\x81\x011\x88\0");
+
+    a_client_leaves_by_a_close_packet_a_close_frame_or_not_at_all(plain()):
+        ends(text("1"), CLOSED), ends(masked(0x88, ""), CLOSED),
+        joins(""), Waiting(1), Leave, Waiting(0);
+
+    a_stop_closes_every_session_joined_or_not_and_ends_at_once(plain()):
+        joins(""), open(handshake(None)), expect(accepted()), until("}"), Stop,
+        On(0), expect(b"\x81\x011\x88\0"), send(masked(0x88, "")), End, On(1), End, Ended;
+
+    a_connection_over_the_limit_is_refused_and_a_session_that_ended_frees_its_place(admitting(1)):
+        joins(""), open(handshake(None)), expect("HTTP/1.1 503 Service Unavailable\r\n"),
+        On(0), send(text("1")), expect(CLOSED), End, Waiting(0), joins("");
+}
 
 /// Reads so many bytes at most.
 async fn read_some(peer: &mut Peer, received: &mut Vec<u8>, most: usize) {
@@ -47,15 +87,6 @@ async fn expect_too_slow(peer: &mut Peer, received: &mut Vec<u8>) {
     }
     let last = received[received.len() - 60..].escape_ascii().to_string();
     assert!(last.contains(r#"42[\"dismissed\",\"too slow, missed "#), "{last}");
-}
-
-#[tokio::test]
-async fn a_session_begins_with_what_the_server_keeps_to() {
-    let server = server(plain()).await;
-    let mut peer = connected(&server, None).await;
-    peer.expect(b"\x81\x650{\"sid\":\"").await;
-    peer.take(SID_LEN).await;
-    peer.expect(r#"","upgrades":[],"pingInterval":15000,"pingTimeout":20000,"maxPayload":66560}"#).await;
 }
 
 #[tokio::test]
@@ -77,16 +108,6 @@ async fn events_go_both_ways_and_acknowledgements_back() {
 }
 
 #[tokio::test]
-async fn a_joins_answer_comes_before_what_it_resumes_behind() {
-    let server = server(plain()).await;
-    server.publish_times(5_000, "x");
-    let mut peer = joined(&server, r#"{"after":1000}"#).await;
-    for seq in 1_001..=5_000 {
-        peer.expect(packet(&event(numbered(seq, "x")))).await;
-    }
-}
-
-#[tokio::test]
 async fn what_would_break_the_packets_of_others_is_not_taken() {
     let server = server(plain()).await;
     let mut listener = joined(&server, "").await;
@@ -102,55 +123,6 @@ async fn what_would_break_the_packets_of_others_is_not_taken() {
     peer.until(b"not a message: it is not JSON\n").await;
     server.publish("x");
     listener.expect(packet(&event(numbered(1, "x")))).await;
-}
-
-#[tokio::test]
-async fn silence_is_broken_by_a_ping_and_a_client_that_answers_stays() {
-    let server = server(heartbeat_ms(100)).await;
-    let mut peer = joined(&server, "").await;
-    for _ in 0..3 {
-        peer.expect(packet("2")).await;
-        peer.send(text("3")).await;
-    }
-}
-
-#[tokio::test]
-async fn what_is_not_the_protocol_ends_its_session() {
-    let server = server(messages_of(1_000)).await;
-    let long = "x".repeat(3_000);
-    for (said, expected) in [
-        (text("zz"), CLOSED.to_vec()),
-        (text(""), CLOSED.to_vec()),
-        (text("6"), CLOSED.to_vec()),
-        (text(format!("4{long}")), CLOSED.to_vec()),
-        (masked(0x81, b"4\xff"), CLOSED.to_vec()),
-        (text("4x"), [&packet("1"), CLOSED].concat()),
-        (masked(0x82, b"not awaited"), [&packet("1"), CLOSED].concat()),
-    ] {
-        let mut peer = joined(&server, "").await;
-        server.until_waiting(1).await;
-        peer.send(said).await;
-        peer.expect(expected).await;
-        peer.expect_end().await;
-        server.until_waiting(0).await;
-    }
-}
-
-#[tokio::test]
-async fn a_client_leaves_by_a_close_packet_a_close_frame_or_not_at_all() {
-    let server = server(plain()).await;
-    for close in [text("1"), masked(0x88, b"")] {
-        let mut peer = joined(&server, "").await;
-        server.until_waiting(1).await;
-        peer.send(close).await;
-        peer.expect(CLOSED).await;
-        peer.expect_end().await;
-        server.until_waiting(0).await;
-    }
-    let peer = joined(&server, "").await;
-    server.until_waiting(1).await;
-    drop(peer);
-    server.until_waiting(0).await;
 }
 
 #[tokio::test]
@@ -328,19 +300,6 @@ async fn an_upgrade_whose_socket_is_cut_ends_its_session() {
 }
 
 #[tokio::test]
-async fn a_stop_closes_every_session_joined_or_not_and_ends_at_once() {
-    let mut server = server(plain()).await;
-    let mut joined = joined(&server, "").await;
-    let bare = opened(&server).await;
-    server.stop();
-    joined.expect([&packet("1"), CLOSED].concat()).await;
-    joined.send(masked(0x88, b"")).await;
-    joined.expect_end().await;
-    bare.expect_end().await;
-    server.ended().await;
-}
-
-#[tokio::test]
 async fn a_stop_does_not_wait_for_a_client_that_does_not_read() {
     let mut server = server(plain()).await;
     let deaf = joined(&server, "").await;
@@ -352,16 +311,4 @@ async fn a_stop_does_not_wait_for_a_client_that_does_not_read() {
     server.stop();
     server.ended().await;
     drop(deaf);
-}
-
-#[tokio::test]
-async fn a_connection_over_the_limit_is_refused_and_a_session_that_ended_frees_its_place() {
-    let server = server(admitting(1)).await;
-    let mut first = joined(&server, "").await;
-    server.send(handshake(None)).await.expect("HTTP/1.1 503 Service Unavailable\r\n").await;
-    first.send(text("1")).await;
-    first.expect(CLOSED).await;
-    first.expect_end().await;
-    server.until_waiting(0).await;
-    joined(&server, "").await;
 }
