@@ -17,6 +17,7 @@ use std::io;
 use std::marker::PhantomData;
 
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::{Request, Response};
 use server_kit::gzip::{Encoded, Encoding};
 use server_kit::http::{self, Connection, Endpoint, FastPath, Head, Next, Peer, PlainRequest, Rejection};
@@ -60,7 +61,7 @@ impl<F: Format> Endpoint for Streams<F> {
         request: Request<Incoming>,
         _: &Connection,
     ) -> Result<Response<Self::Body>, Rejection> {
-        let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
+        let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
         let resume = F::resume(http::resume(&request)?, header);
         let no_number = || Rejection::BadRequest("last-event-id takes a whole number".to_owned());
         let subscription = self.hub.subscribe(resume.ok_or_else(no_number)?)?;

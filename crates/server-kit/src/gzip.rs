@@ -116,7 +116,7 @@ impl<B: Body<Data = Bytes, Error = Infallible> + Unpin> Gzip<B> {
                     taken += bytes.len();
                 }
                 Poll::Ready(None) => {
-                    let whole = self.compressor.take().map(|compressor| compressor.finish());
+                    let whole = self.compressor.take().map(GzEncoder::finish);
                     let whole = whole.map(|whole| whole.expect("memory takes everything").into_inner());
                     return Poll::Ready(whole.map(BytesMut::freeze));
                 }

@@ -35,7 +35,7 @@ async fn engine_io_says_back_what_is_said_and_keeps_to_its_heartbeat() {
     peer.until(br#"","upgrades":[],"pingInterval":300,"pingTimeout":200,"maxPayload":1000000}"#).await;
     peer.send(text("4hello")).await;
     expect(&mut peer, "4hello").await;
-    peer.send(masked(0x82, &[1, 2, 3])).await;
+    peer.send(masked(0x82, [1, 2, 3])).await;
     assert_eq!(hear(&mut peer).await, (0x82, vec![1, 2, 3]));
     peer.until(&packet("2")).await;
     // Nobody answers.
@@ -57,7 +57,7 @@ async fn socket_io_says_back_auth_arguments_and_attachments_in_both_namespaces()
         expect(&mut peer, &format!("42{name}[\"message-back\",1,\"2\",{{\"3\":[true]}}]")).await;
         let attached = r#"{"_placeholder":true,"num":0}"#;
         peer.send(text(format!("451-{name}7[\"message-with-ack\",[{attached}]]"))).await;
-        peer.send(masked(0x82, &[4, 5])).await;
+        peer.send(masked(0x82, [4, 5])).await;
         expect(&mut peer, &format!("461-{name}7[[{attached}]]")).await;
         assert_eq!(hear(&mut peer).await, (0x82, vec![4, 5]));
     }

@@ -188,7 +188,7 @@ async fn a_session_that_breaks_the_rules_ends_with_its_code_and_its_neighbour_go
     for (bytes, code, reason) in [
         (masked(0xc1, b"a"), 1002, "Reserved bits are non-zero"),
         (text(b"\xff"), 1007, "a text frame is not UTF-8"),
-        (text(&[b'x'; 5_000]), 1009, "a message of 5000 bytes is over the limit of 1000"),
+        (text([b'x'; 5_000]), 1009, "a message of 5000 bytes is over the limit of 1000"),
     ] {
         let mut stream = open(&mut sender, "/ws").await;
         stream.send(bytes).await;
@@ -212,7 +212,7 @@ async fn a_stop_says_going_away_on_every_stream() {
         server.stop();
         for mut stream in streams {
             stream.expect(close(1001, "going away")).await;
-            stream.send(masked(0x88, &1001u16.to_be_bytes())).await;
+            stream.send(masked(0x88, 1001u16.to_be_bytes())).await;
             expect_end(stream).await;
         }
         server.ended().await;
@@ -227,7 +227,7 @@ async fn the_application_closes_every_stream_and_the_connection_goes_on() {
     server.until_waiting(1).await;
     server.hub.close_sessions(SessionClose { code: 1011, reason: "a reason".to_owned() }).unwrap();
     closed.expect(close(1011, "a reason")).await;
-    closed.send(masked(0x88, &1011u16.to_be_bytes())).await;
+    closed.send(masked(0x88, 1011u16.to_be_bytes())).await;
     expect_end(closed).await;
     let mut next = open(&mut sender, "/ws").await;
     next.send(text(message("x"))).await;
