@@ -201,7 +201,7 @@ impl Runner<'_> {
         let started = Instant::now();
         let watch = MachineWatch::start(&self.env.pinning, &trial.point.settings);
         let ran = supervisor::run(self.env, trial).await;
-        let machine = watch.and_then(|watch| watch.finish());
+        let machine = watch.and_then(MachineWatch::finish);
         let took_ns = started.elapsed().as_nanos() as u64;
         let (result, histograms, observed) = match ran {
             Ok(ran) => {

@@ -335,7 +335,7 @@ fn a_scenario_that_posts_over_tls_is_refused_with_its_place() {
 fn our_own_servers_take_events_by_post_and_raw_tcp_is_skipped_by_name() {
     for in_flight in [1, 4] {
         let sandbox = Sandbox::new();
-        let posted = format!("publisher = \"post\"\npublisher_in_flight = {in_flight}\n{}", SHORT);
+        let posted = format!("publisher = \"post\"\npublisher_in_flight = {in_flight}\n{SHORT}");
         sandbox.scenario("posted", &posted);
         let output = sandbox.output("run --scenario posted --repetitions 1 --no-report");
         output.expect(

@@ -121,7 +121,7 @@ fn a_posted_message_costs_what_theory_says() {
 fn theory_names_the_layers_as_the_account_does() {
     let known: Vec<_> = Layers::default().named().map(|(label, _)| label).collect();
     for label in layer::ALL {
-        assert!(known.contains(&label), "{label} is no layer of the account");
+        assert!(known.contains(label), "{label} is no layer of the account");
     }
 }
 
