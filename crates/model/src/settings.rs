@@ -1,14 +1,12 @@
 //! All settings of one trial: the same structure reaches the server, the load generator and
 //! the trial's record. Axes are values.
 
-mod disturbance;
 mod scale;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::disturbance::{Backoff, Restart, SlowConsumers, Stall};
-pub use self::scale::{Coalescing, Counter, Processes};
+pub use self::scale::{Backoff, Coalescing, Counter, Processes, Restart, SlowConsumers, Stall};
 
 /// The settings of one trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -3,11 +3,10 @@
 //! - [`trial_env`]: what all trials of a run share, and what a trial returns
 //! - [`trial`]: the ordinary trial; [`counters`] and [`namespace`] run it under a tool and in a network of its own
 //! - [`servers`], [`server_start`], [`restart`]: the server processes, and the one that replaces a killed one
-//! - [`preflight`], [`cpu_contention`], [`socket_ping`]: what is checked before, runs beside, and is measured around trials
+//! - [`preflight`], [`machine`], [`socket_ping`]: what is checked before, watched during, and measured around trials
 //! - [`process`], [`stderr_tail`]: child processes
 
 pub(crate) mod counters;
-mod cpu_contention;
 mod machine;
 pub(crate) mod namespace;
 mod preflight;
