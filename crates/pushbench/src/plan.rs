@@ -22,6 +22,9 @@ const RATE: &str = "events.rate";
 /// How a share of the capacity is called there.
 const LOAD: &str = "load";
 
+/// Blocks that every point gets of a plan with a budget.
+pub(crate) const MIN_BLOCKS: u32 = 3;
+
 /// All trials of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,7 +160,7 @@ impl Plan {
     pub(crate) fn new(scenarios: &[Scenario], choice: &Choice<'_>) -> Self {
         let mut rng = fastrand::Rng::with_seed(choice.seed);
         let mut trials: Vec<PlannedTrial> = Vec::new();
-        let blocks = if choice.budget_ns.is_some() { budget::MIN_BLOCKS } else { 0 };
+        let blocks = if choice.budget_ns.is_some() { MIN_BLOCKS } else { 0 };
         for block in 0..blocks {
             let again = Choice { repetitions: Some(blocks), ..choice.clone() };
             let all = scenarios.iter().enumerate();

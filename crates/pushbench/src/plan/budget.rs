@@ -8,10 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::scenario::Scenario;
 
-use super::{Choice, Plan, PlannedTrial};
+use super::{Choice, MIN_BLOCKS, Plan, PlannedTrial};
 
-/// Blocks that every chosen point gets.
-pub(crate) const MIN_BLOCKS: u32 = 3;
 /// The half-width of the interval of a CPU ratio at which no more is spent on it.
 pub(crate) const TARGET: f64 = 0.08;
 /// Scenarios beyond the feeds may take this much of the budget with their first blocks; the rest makes intervals narrower.

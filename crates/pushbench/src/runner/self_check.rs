@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use model::trial::{TrialOutcome, TrialRecord};
 
-use crate::plan::Plan;
-use crate::plan::budget::{MIN_BLOCKS, interval};
+use crate::plan::budget::interval;
+use crate::plan::{MIN_BLOCKS, Plan};
 
 /// Comparisons that make a rate worth stating.
 const ENOUGH: usize = 200;
