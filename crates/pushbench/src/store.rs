@@ -5,7 +5,6 @@
 mod files;
 pub(crate) mod histograms;
 pub(crate) mod host;
-mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -198,7 +197,7 @@ impl Store {
     ///
     /// When it cannot be written.
     pub(crate) fn write_table(&self) -> anyhow::Result<()> {
-        let table = table::csv(&self.records).with_context(|| self.writing(TABLE))?;
+        let table = report::summary::trials_csv(&self.dir).with_context(|| self.writing(TABLE))?;
         self.write(TABLE, &table)
     }
 

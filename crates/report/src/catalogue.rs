@@ -71,10 +71,10 @@ macro_rules! catalogue {
 
 catalogue! {
     // What an event costs.
-    "bytes", "bytes per event", Bytes, less, portable, |trials| per_event(trials, |outcome| outcome.bytes.window.wire());
-    "bytes-up", "bytes per event, client to server", Bytes, less, portable, |trials| per_event(trials, |outcome| outcome.bytes.window.up.wire());
-    "bytes-down", "bytes per event, server to client", Bytes, less, portable, |trials| per_event(trials, |outcome| outcome.bytes.window.down.wire());
-    "overhead", "overhead per event", Bytes, less, portable, |trials| per_event(trials, |outcome| outcome.bytes.window.overhead());
+    "bytes", "bytes per event", Bytes, less, portable, |trials| at_socket(trials, |outcome| outcome.bytes.window.wire());
+    "bytes-up", "bytes per event, client to server", Bytes, less, portable, |trials| at_socket(trials, |outcome| outcome.bytes.window.up.wire());
+    "bytes-down", "bytes per event, server to client", Bytes, less, portable, |trials| at_socket(trials, |outcome| outcome.bytes.window.down.wire());
+    "overhead", "overhead per event", Bytes, less, portable, |trials| at_socket(trials, |outcome| outcome.bytes.window.overhead());
     "packet-headers", "TCP/IP headers per event", Bytes, less, machine, |trials| counted(per_event(trials, |outcome| outcome.segments.window.up.header_bytes + outcome.segments.window.down.header_bytes));
     "cpu", "server CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.server_cpu_ns));
     "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(quotient(trials, |outcome| outcome.cost.server_cpu_ns as f64, |outcome| outcome.cost.elapsed_ns as f64 / 1e9));
@@ -171,6 +171,12 @@ fn quotient(
     let [of, to] =
         outcomes(trials).fold([0.0, 0.0], |[a, b], (_, outcome)| [a + of(outcome), b + to(outcome)]);
     (to > 0.0).then(|| of / to)
+}
+
+/// Bytes for each event; none with a client that has a clock of its own: at a browser's socket nothing is counted.
+fn at_socket(trials: &[&Trial], of: impl Fn(&TrialOutcome) -> u64) -> Option<f64> {
+    let is_counted = outcomes(trials).all(|(_, outcome)| outcome.clock.is_none());
+    per_event(trials, of).filter(|_| is_counted)
 }
 
 fn per_event(trials: &[&Trial], of: impl Fn(&TrialOutcome) -> u64) -> Option<f64> {

@@ -447,6 +447,12 @@ impl Point {
         }
     }
 
+    /// Whether a trial that is in no figure belongs here.
+    pub fn is_of(&self, trial: &Trial) -> bool {
+        self.holds(trial, &self.at)
+            && trial.record.key.point.iter().all(|pair| self.at.get(pair.0) == Some(pair.1))
+    }
+
     fn holds(&self, trial: &Trial, at: &BTreeMap<String, String>) -> bool {
         let key = &trial.record.key;
         self.scenario == key.scenario

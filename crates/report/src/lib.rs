@@ -41,6 +41,7 @@ pub mod recommend;
 pub mod reproduction;
 pub mod sample;
 mod search;
+pub mod summary;
 mod table;
 pub mod theory_check;
 
