@@ -36,7 +36,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("run --resume tmp", &["tmp is not the folder of a run that can be resumed"]),
     ("run --resume --seed 7", &["cannot be used with"]),
     ("report", &["make a run with `pushbench run`"]),
-    ("report tmp", &["error: write the report", "tmp/manifest.json"]),
+    ("report tmp", &["error: read the results", "tmp/manifest.json"]),
     ("serve pigeon", &["possible values: short-polling, long-polling"]),
     ("serve long-polling --set long_polling.hold=25", &["`25` has no unit; write \"25s\""]),
     ("serve websocket --cores 4000", &["error: keep to cores [4000]", "caused by: Invalid argument"]),
