@@ -39,7 +39,6 @@ use tokio_util::sync::CancellationToken;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Connections at a time.
 const CONNECTIONS: u32 = 32;
 /// Requests or echoes of all connections together.
 const OPERATIONS: u64 = 200_000;

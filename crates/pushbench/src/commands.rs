@@ -28,10 +28,6 @@ use crate::{project, registry};
 use output::{note, print};
 
 /// Runs a sub-command, and returns the exit code of the program.
-///
-/// # Errors
-///
-/// When something cannot be set up.
 pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     let done = match command {
         Command::List(arguments) => list(&arguments),

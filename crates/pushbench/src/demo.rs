@@ -69,7 +69,6 @@ impl Demo {
         Ok(Self { state, listener, servers, stopper, stop })
     }
 
-    /// The page's address.
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
         self.listener.local_addr().context("find the address that this listens on")
     }

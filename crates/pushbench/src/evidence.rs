@@ -8,10 +8,6 @@ use model::scenario::Scenario;
 use crate::project::Kind;
 
 /// The claims that one of these scenarios decides, by their names.
-///
-/// # Errors
-///
-/// When a file cannot be read or understood.
 pub(crate) fn decided_by(scenarios: &[Scenario]) -> anyhow::Result<Vec<ClaimInfo>> {
     let has_clients = scenarios.iter().any(|scenario| scenario.sweeps.iter().any(|key| key == "client"));
     let mut decided = Vec::new();
@@ -27,10 +23,6 @@ pub(crate) fn decided_by(scenarios: &[Scenario]) -> anyhow::Result<Vec<ClaimInfo
 }
 
 /// The publications whose scenario is among these, by their names.
-///
-/// # Errors
-///
-/// When a file cannot be read or understood.
 pub(crate) fn measured_by(scenarios: &[&str]) -> anyhow::Result<Vec<PublicationInfo>> {
     let mut measured = Vec::new();
     for (publication, text) in publications()? {

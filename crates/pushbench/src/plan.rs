@@ -25,7 +25,6 @@ const LOAD: &str = "load";
 /// Blocks that every point gets of a plan with a budget.
 pub(crate) const MIN_BLOCKS: u32 = 3;
 
-/// All trials of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
@@ -46,38 +45,29 @@ pub(crate) struct Plan {
     pub(crate) self_check: bool,
 }
 
-/// A scenario's points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlannedScenario {
-    /// The scenario's name.
     pub(crate) name: String,
-    /// Its points, in the order of the sweeps.
     pub(crate) points: Vec<PlannedPoint>,
 }
 
-/// The settings of a trial at a point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlannedPoint {
     /// The swept keys' values as written.
     pub(crate) values: BTreeMap<String, String>,
-    /// The settings.
     pub(crate) settings: Settings,
     /// How its rate is searched for; none when the settings give it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) search: Option<Search>,
 }
 
-/// A trial to come, or a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlannedTrial {
-    /// Index into the plan's scenarios.
     pub(crate) scenario: usize,
-    /// Index into the scenario's points.
     pub(crate) point: usize,
-    /// The technique's slug.
     pub(crate) technique: String,
     /// The server that somebody else wrote; none for our own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,14 +98,10 @@ impl PlannedTrial {
 pub(crate) enum Part {
     /// The only one, and those that repeat it since it was disturbed; or, at a place that is a search, the search as a whole.
     Whole {
-        /// From 0.
         attempt: u32,
     },
-    /// A step of a search.
     Step {
-        /// Which rate, from 0.
         step: u32,
-        /// Which trial at this rate, from 0.
         attempt: u32,
     },
     /// At a share of the capacity that was found.
@@ -127,13 +113,9 @@ pub(crate) enum Part {
 pub(crate) struct Trial<'a> {
     /// Place in the plan, from 0.
     pub(crate) index: usize,
-    /// The scenario's name.
     pub(crate) scenario: &'a str,
-    /// Its point.
     pub(crate) point: &'a PlannedPoint,
-    /// The rest.
     pub(crate) planned: &'a PlannedTrial,
-    /// Which one of this place.
     pub(crate) part: Part,
 }
 
@@ -190,7 +172,6 @@ impl Plan {
         }
     }
 
-    /// All trials in order.
     pub(crate) fn trials(&self) -> impl Iterator<Item = Trial<'_>> {
         self.trials.iter().enumerate().filter_map(|(index, planned)| {
             let scenario = self.scenarios.get(planned.scenario)?;
@@ -361,7 +342,6 @@ impl Trial<'_> {
         format!("{}{values} {technique}{target} r{repetition}", self.scenario)
     }
 
-    /// About how many trials this place takes.
     pub(crate) fn expected_trials(&self) -> u64 {
         let repetition = self.planned.repetition;
         self.point

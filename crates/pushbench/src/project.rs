@@ -14,7 +14,6 @@ use crate::registry;
 /// Such a file takes a few kilobytes; a larger one was named by mistake.
 const LARGEST_FILE: u64 = 1024 * 1024;
 
-/// What a file defines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Scenario,
@@ -23,7 +22,6 @@ pub(crate) enum Kind {
     Target,
 }
 
-/// A file that defines something.
 #[derive(Debug, Clone)]
 pub(crate) struct Definition {
     /// The file's name without its ending.
@@ -62,7 +60,6 @@ impl Kind {
         }
     }
 
-    /// The built-in files.
     fn built_in(self) -> Vec<(&'static str, &'static str)> {
         let folder = match self {
             Self::Scenario => &SCENARIOS,
@@ -80,10 +77,6 @@ impl Kind {
     }
 
     /// All definitions of this kind, by name: the built-in ones, and those of the local folder, which override them.
-    ///
-    /// # Errors
-    ///
-    /// When the folder or one of its files cannot be read.
     pub(crate) fn definitions(self) -> anyhow::Result<Vec<Definition>> {
         let mut all: BTreeMap<String, Definition> = BTreeMap::new();
         for (path, text) in self.built_in().into_iter().filter(|(path, _)| path.ends_with(".toml")) {
@@ -105,11 +98,6 @@ impl Kind {
 }
 
 impl Definition {
-    /// Reads a file.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read, or is too large to be one.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display().to_string();
         let text = text(path).with_context(|| format!("read {shown}"))?;
@@ -119,10 +107,6 @@ impl Definition {
 
 /// The file of a target that is named without a path: the local one, or else the built-in one. Built-in ones are written to the
 /// user's cache folder, since servers read their configuration from files.
-///
-/// # Errors
-///
-/// When that folder cannot be found or written.
 pub(crate) fn target_file(name: &str) -> anyhow::Result<Option<PathBuf>> {
     let name = format!("{name}.toml");
     let local = Kind::Target.local()?.map(|folder| folder.join(&name)).filter(|file| file.is_file());
@@ -158,10 +142,6 @@ fn written_targets() -> anyhow::Result<PathBuf> {
 }
 
 /// The nearest folder, from the current one upwards, that holds `scenarios/`; else the current one.
-///
-/// # Errors
-///
-/// When there is no current folder.
 pub(crate) fn root() -> anyhow::Result<PathBuf> {
     let here = std::env::current_dir().context("find the current folder")?;
     let holds = here.ancestors().find(|folder| folder.join("scenarios").is_dir());
@@ -170,33 +150,20 @@ pub(crate) fn root() -> anyhow::Result<PathBuf> {
 }
 
 /// The folder of all runs: as named, or `results` in the [`root`].
-///
-/// # Errors
-///
-/// When none is named and there is no current folder.
 pub(crate) fn results(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     named.map_or_else(|| Ok(root()?.join("results")), |path| Ok(path.to_owned()))
 }
 
-/// REPORT.md beside a folder of runs.
 pub(crate) fn report_beside(results: &Path) -> PathBuf {
     results.parent().unwrap_or(Path::new("")).join("REPORT.md")
 }
 
 /// All scenarios of the project, by name.
-///
-/// # Errors
-///
-/// When the folder or one of the files cannot be read or understood.
 pub(crate) fn all_scenarios(extent: Extent) -> anyhow::Result<Vec<Scenario>> {
     Kind::Scenario.definitions()?.iter().map(|definition| parse(definition, extent)).collect()
 }
 
 /// The scenarios that were asked for, in that order; without any, those of `set`.
-///
-/// # Errors
-///
-/// When one does not exist, or cannot be read or understood.
 pub(crate) fn scenarios(names: &[String], set: Runs, extent: Extent) -> anyhow::Result<Vec<Scenario>> {
     if names.is_empty() {
         let mut all = all_scenarios(extent)?;

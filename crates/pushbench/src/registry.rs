@@ -15,13 +15,11 @@ use server_kit::settings::File;
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
 
-/// Serves until the stop.
 pub(crate) type Serve = fn(TcpListener, Hub, Settings, Stop) -> BoxFuture<'static, io::Result<()>>;
 
 /// A way to get events to a subscriber: its names, its two halves, and what is optional.
 #[derive(Debug)]
 pub(crate) struct Technique {
-    /// Its name on the command line and in files.
     pub(crate) slug: &'static str,
     /// Its name for people.
     pub(crate) label: &'static str,
@@ -33,9 +31,7 @@ pub(crate) struct Technique {
     pub(crate) unsupported: fn(&TrialSettings) -> Option<&'static str>,
     /// The server half's encoding by these settings, once per event.
     pub(crate) encode: fn(&Settings) -> Encode,
-    /// The server half.
     pub(crate) serve: Serve,
-    /// The client half.
     pub(crate) subscribe: Subscribe,
     /// The client in a web page; none where a page cannot subscribe.
     pub(crate) page_client: Option<File>,
@@ -54,12 +50,10 @@ impl Technique {
         Self { slug, label, about, baseline: false, unsupported, encode, serve, subscribe, page_client: None }
     }
 
-    /// Makes it the baseline.
     const fn baseline(self) -> Self {
         Self { baseline: true, ..self }
     }
 
-    /// Adds the settings that it does not support.
     const fn unsupported(self, unsupported: fn(&TrialSettings) -> Option<&'static str>) -> Self {
         Self { unsupported, ..self }
     }
@@ -80,7 +74,6 @@ macro_rules! server {
     };
 }
 
-/// The client half: this function.
 macro_rules! client {
     ($($subscribe:ident)::+) => {
         |session| $($subscribe)::+(session).boxed_local()
@@ -181,7 +174,6 @@ pub(crate) fn find(slug: &str) -> Option<(usize, &'static Technique)> {
     TECHNIQUES.iter().enumerate().find(|(_, technique)| technique.slug == slug)
 }
 
-/// The techniques as the manifest names them.
 pub(crate) fn infos() -> Vec<TechniqueInfo> {
     let info = |technique: &Technique| TechniqueInfo {
         slug: technique.slug.to_owned(),

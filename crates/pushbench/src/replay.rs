@@ -34,10 +34,6 @@ pub(crate) struct Part {
 
 /// What the answering process does: accepts one connection, reads the request, answers, and waits for the other side
 /// to close.
-///
-/// # Errors
-///
-/// When the socket fails.
 pub(crate) fn answer(listener: &TcpListener, part: &Part) -> io::Result<()> {
     let (mut stream, _) = listener.accept()?;
     stream.set_nodelay(true)?;
@@ -47,10 +43,6 @@ pub(crate) fn answer(listener: &TcpListener, part: &Part) -> io::Result<()> {
 }
 
 /// Replays every printed exchange of these publications; `program` is the one that answers.
-///
-/// # Errors
-///
-/// When a publication cannot be understood, or when a process or a socket fails.
 pub(crate) async fn all(program: &Path, publications: &[PublicationInfo]) -> anyhow::Result<Vec<Replay>> {
     let mut replays = Vec::new();
     for info in publications {

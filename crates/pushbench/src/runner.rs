@@ -33,7 +33,6 @@ use crate::store::{BrowserProbes, Store};
 use crate::supervisor::{self, MachineWatch, TrialEnv, socket_ping};
 use earlier::Earlier;
 
-/// A run under way.
 #[derive(Debug)]
 pub(crate) struct Runner<'a> {
     pub(crate) env: &'a TrialEnv,
@@ -59,10 +58,8 @@ struct Measured {
     took_ns: u64,
 }
 
-/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// At its end.
     Done,
     /// Somebody asked for it; what was measured is kept.
     Interrupted,
@@ -70,10 +67,7 @@ pub(crate) enum Ended {
 
 impl Runner<'_> {
     /// Runs what the plan still holds. An interrupted trial leaves nothing behind.
-    ///
-    /// # Errors
-    ///
-    /// When results cannot be kept, or the socket ping cannot be measured. A trial that fails is a result.
+    /// A trial that fails is a result, no error.
     pub(crate) async fn run(&mut self, plan: &mut Plan) -> anyhow::Result<Ended> {
         let left_ns =
             plan.trials().filter(|trial| !self.store.is_done(trial)).map(|trial| trial.expected_ns()).sum();
@@ -240,7 +234,6 @@ impl Runner<'_> {
 }
 
 impl Measured {
-    /// The delivery latencies, in nanoseconds.
     fn delivery(&self) -> Option<&Histogram<u64>> {
         self.histograms.get("delivery")
     }
@@ -310,7 +303,6 @@ fn precision(widths: &[(usize, f64)]) -> String {
     )
 }
 
-/// The clients that a browser probe failed with.
 fn left_out(result: &ProbeResult) -> impl Iterator<Item = Skipped> {
     result.failed.iter().map(|(client, why)| Skipped {
         what: format!("browser probe of {}", client::name(*client)),
@@ -352,7 +344,6 @@ fn is_complete(uplink: Option<&Uplink>, counts: &Counts) -> bool {
     counts.lost == 0 && (!to_application || counts.uplink_received >= counts.uplink_due)
 }
 
-/// Seconds since 1970.
 pub(crate) fn unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

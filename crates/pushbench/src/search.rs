@@ -30,7 +30,6 @@ const FIRST_STRIDE: f64 = 2.0;
 /// The same where an earlier repetition has found it. One stride about that is a bracket with one halving less.
 const LATER_STRIDE: f64 = SQRT_2;
 
-/// A search under way.
 #[derive(Debug, Clone)]
 pub(crate) struct CapacitySearch<'t> {
     terms: &'t Search,
@@ -57,34 +56,26 @@ enum Standing {
     NotJudged,
 }
 
-/// What comes next.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Next {
-    /// A trial.
     Try(Step),
-    /// Nothing any more.
     End(Found),
 }
 
-/// A trial of a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Step {
-    /// Which rate, from 0.
     pub(crate) step: u32,
-    /// Which trial at this rate, from 0.
     pub(crate) attempt: u32,
     /// Events per second and channel.
     pub(crate) rate_per_s: f64,
 }
 
-/// What a search found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Found {
     /// The highest rate that passed, events per second and channel; none when none did.
     pub(crate) capacity_per_s: Option<f64>,
     /// Whether it may be higher: the load generator, or the highest rate allowed, came first.
     pub(crate) is_lower_bound: bool,
-    /// The lowest rate that was tried and did not pass.
     ceiling_per_s: Option<f64>,
 }
 
@@ -115,7 +106,6 @@ impl<'t> CapacitySearch<'t> {
         search
     }
 
-    /// What comes next.
     pub(crate) fn next(&self) -> Next {
         if let Some(last) = self.tried.last().filter(|last| last.standing() == Standing::Open) {
             let (step, attempt) = (self.tried.len() as u32 - 1, last.verdicts.len() as u32);
@@ -159,7 +149,6 @@ impl<'t> CapacitySearch<'t> {
         }
     }
 
-    /// The highest rate that passed.
     fn floor(&self) -> Option<f64> {
         let passed = self.tried.iter().filter(|tried| tried.standing() == Standing::Passed);
         passed.map(|tried| tried.rate_per_s).max_by(f64::total_cmp)
@@ -252,7 +241,6 @@ fn halvings(terms: &Search, stride: f64) -> f64 {
 /// The publisher may come so late at p99, of the bound; later, if what it adds to the latency decides nothing.
 const LAG: f64 = 0.25;
 
-/// Judges the trials of a search.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Judge {
     /// The p99 delivery latency at most.

@@ -35,10 +35,6 @@ pub(crate) struct Store {
 
 impl Store {
     /// Makes the folder of a new run, `<date>-<host>[-n]`, with all but the results in it.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
     pub(crate) fn create(results: &Path, manifest: &Manifest, plan: &Plan) -> anyhow::Result<Self> {
         let name = format!("{}-{}", calendar::date(manifest.started_unix_s), file_part(&manifest.host.name));
         let dir = files::new_folder(results, &name).with_context(|| {
@@ -61,20 +57,10 @@ impl Store {
         self.write_manifest(manifest)
     }
 
-    /// Writes the plan, in place of an earlier one.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
     pub(crate) fn write_plan(&self, plan: &Plan) -> anyhow::Result<()> {
         write_json(&self.dir.join(PLAN), plan)
     }
 
-    /// Opens the folder of a run that was begun.
-    ///
-    /// # Errors
-    ///
-    /// When one of its files is missing or broken, or when the run has ended.
     pub(crate) fn open(dir: &Path) -> anyhow::Result<(Self, Manifest, Plan)> {
         if results::is_packed(dir) {
             bail!("the run in {} has ended and is packed: nothing is left to run", dir.display());
@@ -101,7 +87,6 @@ impl Store {
         Ok((Self { dir: dir.to_owned(), records }, manifest, plan))
     }
 
-    /// The folder.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
@@ -111,11 +96,7 @@ impl Store {
         &self.records
     }
 
-    /// The record of a trial of the plan, if it has one.
-    ///
-    /// # Errors
-    ///
-    /// When a record stands at its place that is another trial's.
+    /// The record of a trial of the plan, if it has one. An error when another trial's record stands at its place.
     pub(crate) fn record_of(&self, trial: &Trial<'_>) -> anyhow::Result<Option<&TrialRecord>> {
         let Some(record) = self.records.iter().find(|record| trial.has(record)) else {
             return Ok(None);
@@ -169,10 +150,7 @@ impl Store {
     }
 
     /// Keeps what came out of a trial: histograms first, so that a record that is there is whole.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written; what was kept before stays.
+    /// What was kept before stays where it cannot be written.
     pub(crate) fn keep(
         &mut self,
         stem: &str,
@@ -191,22 +169,13 @@ impl Store {
         Ok(())
     }
 
-    /// Writes the table of all records.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
     pub(crate) fn write_table(&self) -> anyhow::Result<()> {
         let table = report::summary::trials_csv(&self.dir).with_context(|| self.writing(TABLE))?;
         self.write(TABLE, &table)
     }
 
     /// Packs the folder of a run that has ended: all records into one file, all histograms into another. The loose files and
-    /// the plan go last, so that the run is whole at any moment.
-    ///
-    /// # Errors
-    ///
-    /// When a log cannot be read or a file cannot be written; the loose files are then still there.
+    /// the plan go last, so that the run is whole at any moment. Where that fails, the loose files are still there.
     pub(crate) fn pack(&mut self) -> anyhow::Result<()> {
         self.records.sort_by_key(|record| (record.index, record.attempt, record.started_unix_s));
         let mut log =
@@ -230,29 +199,15 @@ impl Store {
             .with_context(|| format!("remove {}", self.dir.join(LOOSE).display()))
     }
 
-    /// A record's histograms.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
     pub(crate) fn histograms(&self, record: &TrialRecord) -> anyhow::Result<Tagged> {
         record.histograms.as_ref().map_or_else(|| Ok(Tagged::new()), |name| self.read_log(name))
     }
 
-    /// Writes the manifest, in place of an earlier one.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
     pub(crate) fn write_manifest(&self, manifest: &Manifest) -> anyhow::Result<()> {
         write_json(&self.dir.join(MANIFEST), manifest)
     }
 
     /// Keeps the socket pings, and returns them with all that were kept before.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be read or written.
     pub(crate) fn keep_socket_ping(&self, pings: &Tagged, at_unix_s: u64) -> anyhow::Result<Tagged> {
         let mut all =
             if self.dir.join(SOCKET_PING).exists() { self.read_log(SOCKET_PING)? } else { Tagged::new() };

@@ -27,10 +27,6 @@ pub(crate) use machine::MachineWatch;
 pub(crate) use trial_env::{TrialEnv, TrialRun};
 
 /// Runs one trial in the way that its settings ask for. When the returned future is dropped, all its processes end.
-///
-/// # Errors
-///
-/// Which side failed, and why.
 pub(crate) async fn run(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRun, Failure> {
     let settings = &trial.point.settings;
     if let Some(counter) = settings.counted {

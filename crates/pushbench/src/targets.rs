@@ -38,21 +38,14 @@ const POLL: Duration = Duration::from_millis(10);
 const LONGEST_VERSION_BYTES: u64 = 4_096;
 const LONGEST_VERSION_CHARS: usize = 200;
 
-/// A server of another project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TargetServer {
-    /// Its file's content.
     pub(crate) target: Target,
-    /// The file.
     pub(crate) file: PathBuf,
 }
 
 impl TargetServer {
     /// Reads the target that is called `name`, or whose file that is.
-    ///
-    /// # Errors
-    ///
-    /// When there is none, or its file cannot be read or understood.
     pub(crate) fn named(name: &str) -> anyhow::Result<Self> {
         if name.contains('/') || name.ends_with(".toml") {
             return Self::read(Path::new(name));
@@ -65,11 +58,6 @@ impl TargetServer {
         Self::read(&file)
     }
 
-    /// Reads a target's file.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read or understood.
     pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
         let shown = file.display().to_string();
         let Definition { name, text, .. } = Definition::read(file)?;
@@ -143,10 +131,7 @@ impl TargetServer {
     }
 
     /// Where the files are that the target asks for by a placeholder.
-    ///
-    /// # Errors
-    ///
-    /// The first thing that is missing, and what installs it, as a sentence.
+    /// The error is a sentence: the first thing that is missing, and what installs it.
     pub(super) fn required_files(&self) -> Result<Placeholders, String> {
         let mut placeholders = Placeholders::new();
         for requirement in &self.target.requires {

@@ -10,7 +10,6 @@ const OURS: [&str; 2] = ["--bench", "--quick"];
 
 /// What both halves may take together, from the start of this program.
 const BUDGET: Duration = Duration::from_secs(600);
-/// The same with `--quick`.
 const QUICK: Duration = Duration::from_secs(90);
 
 /// Becomes the comparison, unless an argument is criterion's own and so asks for the small pieces only, or this is

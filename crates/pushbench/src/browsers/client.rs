@@ -7,7 +7,6 @@ use model::settings::{Client, HeaderProfile, HttpVersion, Processes, Settings};
 
 use crate::registry::{self, Technique};
 
-/// Every client.
 pub(crate) const CLIENTS: [Client; 3] = [Client::Native, Client::Chromium, Client::Firefox];
 
 /// The browser whose pages this client is; none for the native client.
@@ -27,7 +26,6 @@ pub(crate) fn name(client: Client) -> &'static str {
 /// A browser opens at most six HTTP/1.1 connections to an origin, and a subscriber that posts sometimes needs a second one.
 /// The limit applies to all clients of a scenario, since they are compared.
 pub(crate) const MOST_SUBSCRIBERS: u32 = 4;
-/// The swept key.
 const KEY: &str = "client";
 
 /// Sweeps the scenarios over `clients`, and skips missing browsers and what no browser can do, each with the reason.

@@ -31,7 +31,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(28);
 const MARGIN: Duration = Duration::from_secs(5);
 const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
-/// An open page.
 #[derive(Debug)]
 pub(crate) struct Page {
     browser: Browser,
@@ -82,7 +81,6 @@ impl Page {
         Ok((results, self.compare_clocks(EXCHANGES[1]).await?))
     }
 
-    /// Ends the browser.
     pub(crate) async fn close(self) -> Result<(), PageError> {
         Ok(self.browser.quit().await?)
     }

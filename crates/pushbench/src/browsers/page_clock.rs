@@ -23,7 +23,6 @@ struct Bounds {
     most_ns: i64,
 }
 
-/// A page's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PageClock {
     bounds: Bounds,

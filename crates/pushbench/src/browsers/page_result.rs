@@ -51,7 +51,6 @@ pub(crate) struct SubscriberResult {
     last_error: Option<String>,
 }
 
-/// The results of all subscribers.
 #[derive(Debug)]
 pub(crate) struct PageResult {
     pub(crate) uncounted: Uncounted,

@@ -30,7 +30,6 @@ use close_cases::OrderedCase;
 const LIMIT: Duration = Duration::from_secs(90);
 const NATIVE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The result of a browser probe.
 #[derive(Debug)]
 pub(crate) struct ProbeResult {
     /// Of the clients that completed it.

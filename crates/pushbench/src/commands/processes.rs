@@ -68,7 +68,6 @@ fn relay(commands: &Sender<String>) {
     std::process::exit(2);
 }
 
-/// The first line of standard input.
 pub(super) fn read_line() -> io::Result<String> {
     let mut line = String::new();
     io::stdin().lock().take(LONGEST_LINE).read_line(&mut line)?;
@@ -119,7 +118,6 @@ pub(super) fn replay_answer() -> anyhow::Result<()> {
     replay::answer(&listener, &part).context("answer the replay")
 }
 
-/// One trial in a network namespace of its own.
 pub(super) fn observed_trial(arguments: &ObservedTrial) -> anyhow::Result<()> {
     if arguments.probe {
         return namespace::probe();

@@ -141,7 +141,6 @@ fn budget_ns(arguments: &Run) -> Option<u64> {
     arguments.budget.or(quick).or_else(|| Some(SELF_CHECK_NS).filter(|_| arguments.self_check))
 }
 
-/// The scenarios that are named, or one of the two sets.
 fn asked_for(arguments: &Run, extent: Extent) -> anyhow::Result<Vec<Scenario>> {
     let set = if arguments.capacity { Runs::Capacity } else { Runs::ByDefault };
     project::scenarios(&arguments.scenarios, set, extent)
@@ -187,7 +186,6 @@ fn same_conditions(manifest: &Manifest) -> anyhow::Result<()> {
 }
 
 impl Begun {
-    /// Runs what the plan still holds.
     pub(super) fn go_on(&mut self, arguments: &Run, interrupt: &Interrupt) -> anyhow::Result<Ended> {
         let sockets = tempfile::tempdir().context("make a folder for the feeds' sockets")?;
         let own = std::env::current_exe().context("find the path of this program")?;

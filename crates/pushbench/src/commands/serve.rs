@@ -119,7 +119,6 @@ fn bind_feed(path: &Path) -> anyhow::Result<UnixListener> {
         .with_context(|| format!("listen on the feed {}; the path must be free and short", path.display()))
 }
 
-/// What serves this application.
 fn server(technique: &Technique, application: Application) -> anyhow::Result<registry::Serve> {
     match application {
         Application::Events => Ok(technique.serve),

@@ -18,9 +18,7 @@ const REASON: &str = "requested by the page";
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ControlRequest {
-    /// Events a second.
     rate_per_s: Option<f64>,
-    /// Bytes of each event's payload.
     payload_bytes: Option<u32>,
     /// Delay each way, in ms.
     delay_ms: Option<u32>,
@@ -30,16 +28,13 @@ pub(super) struct ControlRequest {
     close_code: Option<u16>,
 }
 
-/// A control request is rejected.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ControlError {
     /// It is not the expected JSON.
     #[error("a control is JSON such as {{\"rate_per_s\": 20}}: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// It has no field.
     #[error("the request is empty: name one of rate_per_s, payload_bytes, delay_ms, stall_ms, close_code")]
     Empty,
-    /// A number is out of range.
     #[error("{name} is {found}, and must be from {least} to {most}")]
     OutOfRange {
         /// The control.

@@ -37,10 +37,6 @@ pub(super) struct Relay {
 
 impl Relay {
     /// Carries connections until `stop`, which cuts them. A connection's error ends only that connection.
-    ///
-    /// # Errors
-    ///
-    /// When accepting fails for good.
     pub(super) async fn serve(self, state: &Arc<DemoState>, lane: &Arc<Lane>, stop: Stop) -> io::Result<()> {
         // Dropping it ends the connections.
         let mut connections = JoinSet::new();

@@ -50,10 +50,6 @@ const JSON: &str = "application/json";
 type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// Serves until `stop`, which cuts the connections. A connection's error ends only that connection.
-///
-/// # Errors
-///
-/// When accepting fails for good.
 pub(super) async fn serve(listener: TcpListener, state: Arc<DemoState>, stop: Stop) -> io::Result<()> {
     let mut connections = JoinSet::new();
     accept_each(
@@ -234,9 +230,7 @@ struct Stall {
 #[derive(Debug, Serialize)]
 struct LaneFigures {
     slug: &'static str,
-    /// Open now.
     connections: u64,
-    /// HTTP requests so far.
     requests: u64,
     /// Bytes in both directions so far, the sum of the layers.
     bytes: u64,

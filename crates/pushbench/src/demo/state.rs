@@ -21,9 +21,7 @@ use crate::registry::Technique;
 /// The current values of the controls.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct ControlValues {
-    /// Events per second.
     pub rate_per_s: f64,
-    /// Bytes of each event's payload.
     pub payload_bytes: u32,
     /// Added in each direction between a lane's server and the page, in ms.
     pub delay_ms: u32,
@@ -89,7 +87,6 @@ impl DemoState {
         self.published.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Events published so far.
     pub(super) fn published(&self) -> u64 {
         self.published.load(Ordering::Relaxed)
     }
@@ -117,7 +114,6 @@ const REPLAY_EVENTS: usize = 16_384;
 /// Connections of a lane: a page opens up to six, and there may be a few pages.
 const CONNECTIONS: usize = 256;
 
-/// One technique.
 pub(super) struct Lane {
     pub(super) technique: &'static Technique,
     /// The relay's port, which the page connects to.
@@ -154,13 +150,11 @@ impl Lane {
         (Self { technique, port, hub, connections, counts }, serving)
     }
 
-    /// Counts a connection.
     pub(super) fn connect(&self) -> OpenConnection<'_> {
         self.connections.fetch_add(1, Ordering::Relaxed);
         OpenConnection(self)
     }
 
-    /// Open connections.
     pub(super) fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
     }

@@ -51,9 +51,7 @@ const OTHERS_IN_ORDER: [&str; 21] = [
 /// A contestant at a point, with what is known of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PointState {
-    /// Scenario and point.
     pub(crate) group: (usize, usize),
-    /// How long one trial takes.
     pub(crate) expected_ns: u64,
     /// Whether the others of its group are compared with it.
     pub(crate) is_baseline: bool,

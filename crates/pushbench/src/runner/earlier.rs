@@ -13,12 +13,10 @@ pub(super) struct Earlier(BTreeMap<Subject, f64>);
 type Subject = (usize, usize, String, Option<String>);
 
 impl Earlier {
-    /// The capacity that an earlier repetition found.
     pub(super) fn of(&self, trial: &Trial<'_>) -> Option<f64> {
         self.0.get(&subject(trial)).copied()
     }
 
-    /// Keeps what a repetition found.
     pub(super) fn note(&mut self, trial: &Trial<'_>, found: &Found) {
         if let Some(capacity_per_s) = found.capacity_per_s {
             self.0.entry(subject(trial)).or_insert(capacity_per_s);

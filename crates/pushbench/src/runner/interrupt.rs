@@ -17,11 +17,6 @@ pub(crate) const EXIT_CODE: u8 = 130;
 pub(crate) struct Interrupt(CancellationToken);
 
 impl Interrupt {
-    /// Begins to listen.
-    ///
-    /// # Errors
-    ///
-    /// When the handlers cannot be set up.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("set up the signal handlers")?;

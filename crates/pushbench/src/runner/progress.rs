@@ -50,7 +50,6 @@ impl Progress {
         Self { deadline: None, precision: String::new(), total, shown, title_width, left }
     }
 
-    /// What is left of the budget; none of a run without one.
     pub(crate) fn left_of_budget_ns(&self) -> Option<u64> {
         let left = self.deadline?.saturating_duration_since(Instant::now());
         Some(left.as_nanos() as u64)
@@ -63,7 +62,6 @@ impl Progress {
         }
     }
 
-    /// A trial begins.
     pub(crate) fn begin(&self, trial: &Trial<'_>) {
         if let Shown::Bar(bar) = &self.shown {
             bar.set_message(format!("{}  {}", trial.title(), self.show_left()));
@@ -91,7 +89,6 @@ impl Progress {
         }
     }
 
-    /// A step of a search has ended.
     pub(crate) fn step(
         &self,
         trial: &Trial<'_>,
@@ -106,7 +103,6 @@ impl Progress {
         }
     }
 
-    /// A trial at a share of the capacity has ended.
     pub(crate) fn load(&self, trial: &Trial<'_>, result: &TrialResult, delivery: Option<&Histogram<u64>>) {
         if let Shown::Lines = self.shown {
             self.note(&self.line(trial, &outcome(result, delivery)));
@@ -126,14 +122,12 @@ impl Progress {
         self.note(&line);
     }
 
-    /// A trial was run before.
     pub(crate) fn already_there(&self) {
         if let Shown::Bar(bar) = &self.shown {
             bar.inc(1);
         }
     }
 
-    /// Something else worth a line.
     pub(crate) fn note(&self, line: &str) {
         match &self.shown {
             Shown::Bar(bar) => bar.println(line),
@@ -142,7 +136,6 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
     pub(crate) fn finish(&self) {
         if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();

@@ -9,9 +9,7 @@ const LEAST_ABOVE: u64 = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OneIn(u64);
 
-/// Quantile 0.5.
 pub(crate) const P50: OneIn = OneIn(2);
-/// Quantile 0.99.
 pub(crate) const P99: OneIn = OneIn(100);
 
 impl OneIn {

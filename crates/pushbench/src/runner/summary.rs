@@ -10,10 +10,6 @@ use crate::registry;
 use crate::store::Store;
 
 /// The tables, in the order of the plan and the registry; none where there is nothing to show.
-///
-/// # Errors
-///
-/// When a histogram cannot be read.
 pub(crate) fn tables(store: &Store, plan: &Plan) -> anyhow::Result<String> {
     let evidence = report::Evidence::load(&[store.dir().to_owned()]).context("read the results")?;
     let tables = [summary(&evidence), capacities(store, plan)];

@@ -22,10 +22,6 @@ const BROWSERS: &str = "browsers";
 const MOST_RUNS: u32 = 1_000;
 
 /// The newest run in `results` that has trials left to run.
-///
-/// # Errors
-///
-/// When the folder cannot be read, or there is no such run.
 pub(crate) fn newest_unfinished(results: &Path) -> anyhow::Result<PathBuf> {
     let unfinished = |dir: &PathBuf| {
         let manifest: Option<Manifest> = read_json(&dir.join(MANIFEST)).ok();
@@ -47,10 +43,6 @@ struct Start {
 }
 
 /// All runs, the oldest first; those of another schema version come before all others.
-///
-/// # Errors
-///
-/// When the folder cannot be read.
 pub(crate) fn runs(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(results)
         .with_context(|| format!("read the folder {}; make a run with `pushbench run`", results.display()))?;
@@ -90,10 +82,6 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
 }
 
 /// Writes `value` as JSON, in place of an earlier file.
-///
-/// # Errors
-///
-/// When it cannot be written.
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
     let writing = || format!("write {}", path.display());
     let mut text = serde_json::to_string_pretty(value).with_context(writing)?;
@@ -102,10 +90,7 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<
 }
 
 /// Writes `bytes` to a new file beside `path`, forces them to the disk, and puts the file in `path`'s place in one step.
-///
-/// # Errors
-///
-/// When the folder cannot be written or the disk is full; `path` is then as it was.
+/// Where that fails, `path` is as it was.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
@@ -119,26 +104,19 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
-/// Where a browser probe is kept.
 #[derive(Debug)]
 pub(crate) struct BrowserProbes(PathBuf);
 
 impl BrowserProbes {
-    /// In this folder, a run's or any other.
     pub(crate) fn in_folder(dir: &Path) -> Self {
         Self(dir.to_owned())
     }
 
-    /// Whether there is one.
     pub(crate) fn is_kept(&self) -> bool {
         self.0.join(CLOSE_CASES).exists()
     }
 
     /// Keeps one; the close cases last, so that what [is kept](Self::is_kept) is whole.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
     pub(crate) fn keep(&self, result: &ProbeResult) -> anyhow::Result<()> {
         if !result.findings.is_empty() {
             let folder = self.0.join(BROWSERS);

@@ -16,10 +16,6 @@ use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 pub(crate) type Tagged = BTreeMap<String, Histogram<u64>>;
 
 /// Reads a histogram as the load generator hands it over: V2, deflated, in base64.
-///
-/// # Errors
-///
-/// When it is something else.
 pub(crate) fn decode(base64: &str) -> anyhow::Result<Histogram<u64>> {
     let bytes = STANDARD.decode(base64).context("decode a histogram's base64")?;
     Deserializer::new()
@@ -28,10 +24,6 @@ pub(crate) fn decode(base64: &str) -> anyhow::Result<Histogram<u64>> {
 }
 
 /// A log with one line a histogram, begun at `started_unix_s` and `took_ns` long.
-///
-/// # Errors
-///
-/// When a tag cannot stand in a log.
 pub(crate) fn to_log(histograms: &Tagged, started_unix_s: u64, took_ns: u64) -> anyhow::Result<Vec<u8>> {
     let mut log = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
@@ -50,10 +42,6 @@ pub(crate) fn to_log(histograms: &Tagged, started_unix_s: u64, took_ns: u64) -> 
 }
 
 /// Reads a log back; histograms of the same tag are merged.
-///
-/// # Errors
-///
-/// When it is not a histogram log.
 pub(crate) fn from_log(log: &[u8]) -> anyhow::Result<Tagged> {
     let mut histograms = Tagged::new();
     for entry in IntervalLogIterator::new(log) {
@@ -66,10 +54,6 @@ pub(crate) fn from_log(log: &[u8]) -> anyhow::Result<Tagged> {
 }
 
 /// Adds a histogram to those of its tag.
-///
-/// # Errors
-///
-/// When its bounds differ so much that it does not fit.
 pub(crate) fn merge(histograms: &mut Tagged, tag: &str, histogram: &Histogram<u64>) -> anyhow::Result<()> {
     let sum = histograms.entry(tag.to_owned()).or_insert_with(loadgen::recorder::histogram::empty);
     sum.add(histogram).map_err(|error| anyhow!("merge histogram {tag}: {error}"))

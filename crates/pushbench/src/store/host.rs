@@ -54,7 +54,6 @@ pub(crate) struct Pinning {
 }
 
 impl Pinning {
-    /// For the cores that this process may use.
     pub(crate) fn of_this_process() -> Self {
         Self::split(&allowed_cores(), siblings)
     }
@@ -178,7 +177,6 @@ fn git(arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| text.trim().to_owned())
 }
 
-/// The libraries' versions.
 pub(crate) fn libraries() -> BTreeMap<String, String> {
     let Ok(lock) = LOCK.parse::<toml::Table>() else { return BTreeMap::new() };
     let packages = lock.get("package").and_then(toml::Value::as_array);

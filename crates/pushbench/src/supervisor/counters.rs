@@ -20,10 +20,7 @@ use crate::plan::{PlannedPoint, Trial};
 use tools::ToolCounts;
 
 /// Runs a trial with half of its window and with the whole window, and adds what the second half took to the outcome.
-///
-/// # Errors
-///
-/// Which side failed, and why; the supervisor where the tool's counts make no sense.
+/// The supervisor failed where the tool's counts make no sense.
 pub(super) async fn count(env: &TrialEnv, trial: &Trial<'_>, counter: Counter) -> Result<TrialRun, Failure> {
     if trial.point.settings.processes.server > 1 {
         let reason = "counts are those of one server process, and several were asked for";

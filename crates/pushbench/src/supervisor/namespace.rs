@@ -45,10 +45,6 @@ struct TrialOrder {
 }
 
 /// Runs a trial in a namespace of its own, with what the kernel counted there.
-///
-/// # Errors
-///
-/// Which side failed, and why.
 pub(super) async fn observe(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRun, Failure> {
     let process_failed = |error: ProcessError| failed(Side::Supervisor, &error);
     let line = serde_json::to_string(&TrialOrder::of(env, trial))
@@ -63,10 +59,6 @@ pub(super) async fn observe(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRu
 
 /// The sub-command: runs the trial of `order`, a line that [`observe`] wrote, and returns the line that it reads. Must be
 /// called before this process has a second thread; `may_spawn` is called as soon as it may have one.
-///
-/// # Errors
-///
-/// When there is no namespace to run it in, or the kernel's counters cannot be read.
 pub(crate) fn run_alone(order: &str, may_spawn: impl FnOnce()) -> anyhow::Result<String> {
     let order: TrialOrder =
         serde_json::from_str(order).context("read the trial: one line of JSON on standard input")?;
@@ -83,19 +75,11 @@ pub(crate) fn run_alone(order: &str, may_spawn: impl FnOnce()) -> anyhow::Result
 }
 
 /// The sub-command's `--probe`: only moves into a namespace.
-///
-/// # Errors
-///
-/// When none can be made.
 pub(crate) fn probe() -> anyhow::Result<()> {
     os::enter_own_network().context("move into a network namespace of its own")
 }
 
 /// The scenarios that can be run here, and the others with the reason. It is tried once, in a process of its own.
-///
-/// # Errors
-///
-/// When the own program cannot be found.
 pub(crate) fn runnable(scenarios: Vec<Scenario>) -> anyhow::Result<(Vec<Scenario>, Vec<Skipped>)> {
     let is_observed = |scenario: &Scenario| scenario.points.iter().any(|point| point.settings.observed);
     if !scenarios.iter().any(is_observed) {

@@ -11,7 +11,6 @@ const SPARE: u64 = 512;
 /// The limits of each process.
 #[derive(Debug, Clone, Copy)]
 struct ProcessLimits {
-    /// Open files (`RLIMIT_NOFILE`).
     files: u64,
     /// Ports of an address that connections to one other port may take.
     ports: u64,
@@ -19,11 +18,7 @@ struct ProcessLimits {
     connections: u64,
 }
 
-/// Checks that a trial fits.
-///
-/// # Errors
-///
-/// What does not fit, and what to do about it.
+/// Checks that a trial fits. The error says what does not fit, and what to do about it.
 pub(super) fn check(technique: &str, settings: &Settings) -> Result<(), String> {
     let connections = Limits::default().connections as u64;
     fits(technique, settings, ProcessLimits { files: os::most_open_files(), ports: ports(), connections })

@@ -28,54 +28,16 @@ const LONGEST_OUTPUT: u64 = 256 * 1024 * 1024;
 /// Why a child did not do what it was started for.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProcessError {
-    /// It could not be started.
     #[error("{} cannot be started: {cause}", .program.display())]
-    Start {
-        /// Which program.
-        program: PathBuf,
-        /// Why.
-        cause: io::Error,
-    },
-    /// It wrote nothing in time.
+    Start { program: PathBuf, cause: io::Error },
     #[error("the {name} said nothing for {} s{stderr}", .limit.as_secs())]
-    Silent {
-        /// The child.
-        name: &'static str,
-        /// The time that it had.
-        limit: Duration,
-        /// What it wrote to standard error.
-        stderr: StderrTail,
-    },
-    /// It ended too early, or not well.
+    Silent { name: &'static str, limit: Duration, stderr: StderrTail },
     #[error("the {name} ended with {status}{stderr}")]
-    Ended {
-        /// The child.
-        name: &'static str,
-        /// How.
-        status: ExitStatus,
-        /// What it wrote to standard error.
-        stderr: StderrTail,
-    },
-    /// It wrote something else than a line of text.
+    Ended { name: &'static str, status: ExitStatus, stderr: StderrTail },
     #[error("the {name} wrote {found} instead of a line of text{stderr}")]
-    Rubbish {
-        /// The child.
-        name: &'static str,
-        /// The start of it.
-        found: String,
-        /// What it wrote to standard error.
-        stderr: StderrTail,
-    },
-    /// A pipe to it failed.
+    Rubbish { name: &'static str, found: String, stderr: StderrTail },
     #[error("the pipe to the {name} failed: {cause}{stderr}")]
-    Pipe {
-        /// The child.
-        name: &'static str,
-        /// Why.
-        cause: io::Error,
-        /// What it wrote to standard error.
-        stderr: StderrTail,
-    },
+    Pipe { name: &'static str, cause: io::Error, stderr: StderrTail },
 }
 
 /// What becomes of a child that is dropped.
@@ -86,7 +48,6 @@ enum OnDrop {
     EndLifeline,
 }
 
-/// A running child.
 #[derive(Debug)]
 pub(crate) struct Process {
     name: &'static str,
@@ -101,10 +62,6 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts `program`; `name` is what messages call it.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be started.
     pub(crate) fn start<S: AsRef<OsStr>>(
         name: &'static str,
         program: &Path,
@@ -114,10 +71,6 @@ impl Process {
     }
 
     /// The same for a child that ends its own children: when dropped, only its lifeline ends.
-    ///
-    /// # Errors
-    ///
-    /// As of [`start`](Self::start).
     pub(crate) fn start_target_supervisor<S: AsRef<OsStr>>(
         name: &'static str,
         program: &Path,
@@ -127,10 +80,6 @@ impl Process {
     }
 
     /// The same for a tool that starts the actual child and does not end it: when dropped, its whole group is killed.
-    ///
-    /// # Errors
-    ///
-    /// As of [`start`](Self::start).
     pub(crate) fn start_tool<S: AsRef<OsStr>>(
         name: &'static str,
         program: &Path,
@@ -165,10 +114,6 @@ impl Process {
     }
 
     /// Writes a line to the lifeline, which stays open.
-    ///
-    /// # Errors
-    ///
-    /// When the child does not read it.
     pub(crate) async fn write_line(&mut self, line: &str) -> Result<(), ProcessError> {
         let Some(lifeline) = &mut self.lifeline else { return Ok(()) };
         let line = [line, "\n"].concat();
@@ -183,10 +128,6 @@ impl Process {
     }
 
     /// The next line of its standard output, without the line's end.
-    ///
-    /// # Errors
-    ///
-    /// When no line of text comes within `limit`.
     pub(crate) async fn read_line(&mut self, limit: Duration) -> Result<String, ProcessError> {
         let mut line = Vec::new();
         let mut output = (&mut self.output).take(LONGEST_LINE);
@@ -203,10 +144,6 @@ impl Process {
     }
 
     /// All of its standard output, once it has ended well.
-    ///
-    /// # Errors
-    ///
-    /// When it does not end well within `limit`.
     pub(crate) async fn output(&mut self, limit: Duration) -> Result<String, ProcessError> {
         let mut bytes = Vec::new();
         let mut output = (&mut self.output).take(LONGEST_OUTPUT);
@@ -290,9 +227,7 @@ impl Drop for Process {
 /// How a child ended, and what it wrote to standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// By itself, when asked.
     Orderly(StderrTail),
-    /// It did not end when asked.
     Killed(StderrTail),
 }
 

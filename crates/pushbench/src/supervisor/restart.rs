@@ -11,9 +11,7 @@ use tokio::net::TcpSocket;
 /// Where and when one of pushbench's own servers listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listen {
-    /// At any free port.
     AnyPort,
-    /// At this address.
     At(SocketAddr),
     /// At this address, once it has received the publisher's log.
     AfterFeed(SocketAddr),
@@ -41,10 +39,6 @@ pub(super) struct ReservedAddress {
 
 impl ReservedAddress {
     /// Reserves one for a server that is to be restarted, and none for any other.
-    ///
-    /// # Errors
-    ///
-    /// When no port is free.
     pub(super) fn reserve(settings: &Settings) -> Result<Option<Self>, String> {
         let reserved = settings.restart.as_ref().map(|_| {
             let socket = TcpSocket::new_v4()?;
@@ -56,7 +50,6 @@ impl ReservedAddress {
         reserved.transpose().map_err(|error: std::io::Error| format!("no address can be reserved: {error}"))
     }
 
-    /// Where both servers listen.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }

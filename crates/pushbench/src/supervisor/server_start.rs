@@ -18,10 +18,6 @@ use crate::targets::{TargetServer, supervisor};
 const READY: Duration = Duration::from_secs(10);
 
 /// Starts the server of a trial, and waits for its ready line.
-///
-/// # Errors
-///
-/// Why it does not listen, or not as the trial needs.
 pub(super) async fn start(
     env: &TrialEnv,
     trial: &Trial<'_>,

@@ -20,7 +20,6 @@ pub(super) struct Servers {
     pub(super) further: Vec<ServerProcess>,
 }
 
-/// A server process that listens.
 #[derive(Debug)]
 pub(super) struct ServerProcess {
     process: Process,
@@ -33,10 +32,6 @@ pub(super) struct ServerProcess {
 
 impl Servers {
     /// Starts as many as the trial's settings say, and waits until all listen.
-    ///
-    /// # Errors
-    ///
-    /// Why one of them does not.
     pub(super) async fn start(env: &TrialEnv, trial: &Trial<'_>) -> Result<Self, String> {
         let further = 1..trial.point.settings.processes.server;
         let further = try_join_all(further.map(|nth| ServerProcess::start(env, trial, nth)));

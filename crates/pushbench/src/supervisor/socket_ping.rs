@@ -28,10 +28,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const ROUND_TRIP: &str = "round-trip";
 
 /// What the echoing process does: accepts one connection, and returns what it reads until the other side closes.
-///
-/// # Errors
-///
-/// When the socket fails.
 pub(crate) fn echo(listener: &TcpListener) -> io::Result<()> {
     let (mut stream, _) = listener.accept()?;
     stream.set_nodelay(true)?;
@@ -45,10 +41,6 @@ pub(crate) fn echo(listener: &TcpListener) -> io::Result<()> {
 }
 
 /// Pings the process that echoes at `address`, `pings` times; the round trips in nanoseconds.
-///
-/// # Errors
-///
-/// When the socket fails or the peer takes longer than five seconds.
 pub(crate) fn ping(address: SocketAddr, pings: u32) -> io::Result<Histogram<u64>> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_nodelay(true)?;
@@ -83,10 +75,6 @@ pub(crate) fn expected_ns(pings: u32) -> u64 {
 }
 
 /// Pings between two processes on the cores of the two sides.
-///
-/// # Errors
-///
-/// When one of the two processes fails.
 pub(crate) async fn measure(program: &Path, pinning: &Pinning, pings: u32) -> anyhow::Result<Tagged> {
     let arguments = with_cores(vec!["socket-ping-echo".to_owned()], &pinning.server);
     let mut echo = Process::start("socket ping's echo", program, arguments)?;

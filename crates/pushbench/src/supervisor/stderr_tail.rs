@@ -18,7 +18,6 @@ const KEPT: usize = 2_048;
 pub(crate) struct StderrTail(String);
 
 impl StderrTail {
-    /// The lines, if there are any.
     pub(crate) fn lines(&self) -> Option<&str> {
         Some(&*self.0).filter(|lines| !lines.is_empty())
     }
@@ -38,13 +37,11 @@ pub(super) struct StderrReader {
 }
 
 impl StderrReader {
-    /// Starts to read.
     pub(super) fn start(error: impl AsyncRead + Send + Unpin + 'static) -> Self {
         let kept = Arc::new(Mutex::new(Vec::new()));
         Self { reading: tokio::spawn(keep_the_end(error, Arc::clone(&kept))), kept }
     }
 
-    /// The lines once the child has ended.
     pub(super) async fn at_end(&mut self) -> StderrTail {
         // It may have been awaited before, and a finished task must not be awaited again.
         if !self.reading.is_finished() {
@@ -54,7 +51,6 @@ impl StderrReader {
         self.so_far()
     }
 
-    /// The lines so far.
     pub(super) fn so_far(&self) -> StderrTail {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(&kept).into_owned();

@@ -17,10 +17,6 @@ use crate::targets::TargetServer;
 
 /// Runs one trial in the network that this process is in. When the returned future is dropped, all its processes are
 /// killed.
-///
-/// # Errors
-///
-/// Which side failed, and why.
 pub(super) async fn run(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRun, Failure> {
     let settings = &trial.point.settings;
     let fits = preflight::check(&trial.planned.technique, settings);
@@ -97,10 +93,6 @@ pub(super) struct CpuContention(Vec<Process>);
 impl CpuContention {
     /// Starts as many as the settings say for each core of the server; none where it is not pinned. All of them compute
     /// when this returns.
-    ///
-    /// # Errors
-    ///
-    /// Why one of them does not.
     pub(super) async fn start(env: &TrialEnv, settings: &Settings) -> Result<Self, String> {
         let cores = &env.pinning.server;
         let each = (0..settings.processes.cpu_contention).flat_map(|_| cores);
@@ -116,7 +108,6 @@ impl CpuContention {
         select_all(self.0.iter_mut().map(|process| Box::pin(process.died()))).await.0.to_string()
     }
 
-    /// Ends them.
     pub(super) async fn end(self) {
         join_all(self.0.into_iter().map(Process::end)).await;
     }

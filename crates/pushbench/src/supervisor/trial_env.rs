@@ -17,7 +17,6 @@ const MARGIN: Duration = Duration::from_secs(27);
 /// The same for a browser, on top: 30 s to start, and time to return what its page measured.
 const BROWSER_MARGIN: Duration = Duration::from_secs(90);
 
-/// What all trials of a run share.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TrialEnv {
@@ -34,7 +33,6 @@ pub(crate) struct TrialEnv {
     pub(crate) targets: Vec<TargetServer>,
 }
 
-/// A trial that ran to its end.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TrialRun {
@@ -42,7 +40,6 @@ pub(crate) struct TrialRun {
     pub(crate) outcome: TrialOutcome,
     /// What a person should read although it is no failure.
     pub(crate) note: Option<String>,
-    /// What the kernel counted of an observed trial.
     pub(crate) observed: Option<Observed>,
 }
 
@@ -59,7 +56,6 @@ impl TrialEnv {
     }
 }
 
-/// How long a trial with these settings may take.
 pub(super) fn limit(settings: &Settings) -> Duration {
     let phases = &settings.phases;
     let browser = browser_of(settings.client).map_or(Duration::ZERO, |_| BROWSER_MARGIN);
@@ -68,7 +64,6 @@ pub(super) fn limit(settings: &Settings) -> Duration {
     phases + around + browser
 }
 
-/// A failure of this side.
 pub(super) fn failed(side: Side, reason: &impl ToString) -> Failure {
     Failure { side, reason: reason.to_string() }
 }

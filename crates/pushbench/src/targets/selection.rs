@@ -40,9 +40,7 @@ pub(crate) fn why_targets_cannot(settings: &Settings) -> Option<&'static str> {
 /// The targets of a run, and what was left out or changed because of them.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
-    /// Those that can be run here.
     pub(crate) targets: Vec<TargetServer>,
-    /// What cannot be run here, by name.
     pub(crate) skipped: Vec<Skipped>,
     /// Scenarios in which events are published by POST because targets take part.
     pub(crate) posted: Vec<String>,
@@ -50,10 +48,6 @@ pub(crate) struct Selection {
 
 /// Finds the targets that `scenarios` name, and the `asked` ones, which take part in all scenarios. Removes the names of
 /// targets that cannot be run here from the scenarios, and removes scenarios that name no other targets.
-///
-/// # Errors
-///
-/// When a target's file is missing or wrong.
 pub(crate) fn select(scenarios: &mut Vec<Scenario>, asked: &[String]) -> anyhow::Result<Selection> {
     let mut selection = Selection::default();
     let mut missing = BTreeMap::new();

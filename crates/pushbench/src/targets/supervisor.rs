@@ -41,10 +41,6 @@ const KILL_LIMIT: Duration = Duration::from_secs(2);
 const POLL_END: Duration = Duration::from_millis(5);
 
 /// Runs a target until standard input ends.
-///
-/// # Errors
-///
-/// When it cannot be started, is not ready in time, or ends by itself.
 pub(crate) fn supervise(file: &Path, technique: &str, dir: &Path, cores: &[u32]) -> anyhow::Result<()> {
     let server = TargetServer::read(file)?;
     if let Server::Running(address) = server.target.server {
@@ -57,10 +53,6 @@ pub(crate) fn supervise(file: &Path, technique: &str, dir: &Path, cores: &[u32])
 }
 
 /// The other sub-command: becomes the target's program, which ends with the supervisor.
-///
-/// # Errors
-///
-/// When its program cannot be started.
 pub(crate) fn exec(command: &[String]) -> anyhow::Result<ExitCode> {
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
         .context("end with the supervisor")?;
@@ -139,11 +131,9 @@ fn watch(server: &TargetServer, technique: &str, launch: &Launch, root: Pid) -> 
 
 /// What ended a wait.
 enum Event {
-    /// The time limit.
     Timeout,
     /// Standard input has ended; nothing is ever written to it.
     InputEnded,
-    /// The target has ended.
     TargetEnded,
 }
 
@@ -193,7 +183,6 @@ fn print_ready_line(technique: &str, address: SocketAddr, pid: u32) -> anyhow::R
     writeln!(out, "{}", ready.to_line()).and_then(|()| out.flush()).context("write the ready line")
 }
 
-/// The arguments of the process that runs this target.
 pub(crate) fn arguments(server: &TargetServer, technique: &str, dir: &Path, cores: &[u32]) -> Vec<String> {
     let mut arguments = vec![SUPERVISE.to_owned(), "--file".to_owned(), server.file.display().to_string()];
     arguments.extend(["--technique".to_owned(), technique.to_owned()]);
@@ -259,21 +248,14 @@ const STATUS_LINE_START: &[u8] = b"HTTP/1.";
 /// What is started, and where it will listen.
 #[derive(Debug)]
 struct Launch {
-    /// Program and arguments.
     pub(super) command: Vec<String>,
-    /// The folder that it is started in.
     pub(super) folder: PathBuf,
-    /// Where it will listen.
     pub(super) address: SocketAddr,
 }
 
 impl Launch {
     /// Replaces the placeholders, and writes the configuration to `dir`, which is made, too. None for a server that is
     /// running already.
-    ///
-    /// # Errors
-    ///
-    /// When something that the target needs is missing, or a file cannot be read or written.
     fn prepare(server: &TargetServer, dir: &Path) -> anyhow::Result<Option<Self>> {
         let Server::Started { command, config } = &server.target.server else { return Ok(None) };
         let mut placeholders = match server.required_files() {
@@ -315,10 +297,7 @@ fn with_values(text: &str, placeholders: &Placeholders) -> String {
 }
 
 /// Whether a target is ready: it accepts a connection, or, with a path, answers a request by HTTP/1.1.
-///
-/// # Errors
-///
-/// Why it is not ready yet, as a sentence.
+/// The error is a sentence: why it is not ready yet.
 fn check_ready(address: SocketAddr, path: Option<&str>) -> Result<(), String> {
     let stream = TcpStream::connect_timeout(&address, ATTEMPT).map_err(|error| error.to_string())?;
     match path {

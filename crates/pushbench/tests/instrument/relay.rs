@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use crate::server_process::LONGEST;
 
-/// How long a connection lives.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Life {
     /// Until one of its ends closes it.
@@ -18,7 +17,6 @@ pub(crate) enum Life {
     Cut(usize),
 }
 
-/// A relay, which works as long as this process lives.
 #[derive(Debug)]
 pub(crate) struct Relay {
     address: SocketAddr,
@@ -36,7 +34,6 @@ struct Carried {
 }
 
 impl Relay {
-    /// A relay to the server at `server`.
     pub(crate) fn start(server: SocketAddr, life: Life) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port");
         let address = listener.local_addr().expect("a bound socket has an address");
@@ -54,7 +51,6 @@ impl Relay {
         relay
     }
 
-    /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -74,12 +70,10 @@ impl Relay {
         self.carried.cuts.load(Ordering::SeqCst)
     }
 
-    /// Returns once no connection is open.
     pub(crate) fn until_closed(&self) {
         self.until("every connection is closed", |carried| carried.open.load(Ordering::SeqCst) == 0);
     }
 
-    /// Returns once so many bytes went down.
     pub(crate) fn until_down(&self, bytes: u64) {
         self.until("events flow", |carried| carried.down.load(Ordering::SeqCst) >= bytes);
     }

@@ -24,7 +24,6 @@ pub(crate) fn quiet() -> MutexGuard<'static, ()> {
     QUIET.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Tries a property on every technique of the registry.
 pub(crate) fn every_technique(property: impl Fn(&str) + Sync) {
     every_of(&registry(), property);
 }
@@ -38,7 +37,6 @@ pub(crate) fn settings(body: &str) -> Settings {
     scenario.unwrap_or_else(|error| panic!("{error}")).points.remove(0).settings
 }
 
-/// A server for such a trial.
 pub(crate) fn serve(technique: &str, settings: &Settings) -> ServerProcess {
     let json = serde_json::to_string(settings).expect("settings are JSON");
     ServerProcess::start_directly(technique, &["--settings", &json])
@@ -63,7 +61,6 @@ pub(crate) fn run_at(
     serde_json::from_slice(&output.stdout).expect("the load generator prints the outcome")
 }
 
-/// A running `pushbench load`.
 pub(crate) struct Load(Child);
 
 impl Load {
@@ -95,7 +92,6 @@ impl Load {
         Self(child)
     }
 
-    /// Waits for its end.
     pub(crate) fn finish(mut self) -> Output {
         // Held until the end: without its input it would end at once.
         let _lifeline = self.0.stdin.take();

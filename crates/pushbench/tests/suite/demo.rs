@@ -49,7 +49,6 @@ impl Demo {
         send(self.address, "GET", path, &[], "")
     }
 
-    /// What a control of the page sends.
     pub(crate) fn control(&self, request: &str) -> Answer {
         send(self.address, "POST", "/control", &["content-type: application/json"], request)
     }
@@ -66,7 +65,6 @@ impl Demo {
         SocketAddr::new(self.address.ip(), lane["port"].as_u64().expect("a port") as u16)
     }
 
-    /// How things stand now.
     pub(crate) fn figures(&self) -> Value {
         first_event(self.address, "/figures")
     }
@@ -98,13 +96,11 @@ impl Drop for Demo {
     }
 }
 
-/// The figures of a technique's lane.
 pub(crate) fn lane_of<'a>(figures: &'a Value, slug: &str) -> &'a Value {
     let lanes = figures["lanes"].as_array().expect("lanes");
     lanes.iter().find(|lane| lane["slug"] == slug).unwrap_or_else(|| panic!("no {slug}"))
 }
 
-/// An answer, whole.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -155,7 +151,6 @@ pub(crate) fn stream(address: SocketAddr, path: &str) -> impl Iterator<Item = St
     lines.skip_while(|line| !line.is_empty())
 }
 
-/// The data of a stream's first Server-Sent Event, as JSON.
 fn first_event(address: SocketAddr, path: &str) -> Value {
     let data = stream(address, path).find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
     serde_json::from_str(&data.expect("an event")).expect("JSON")

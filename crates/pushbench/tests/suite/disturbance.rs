@@ -22,7 +22,6 @@ fn outcome(record: &TrialRecord) -> (String, &TrialRecord, &TrialOutcome) {
     (name, record, outcome)
 }
 
-/// How many techniques took part.
 fn techniques(records: &[TrialRecord]) -> usize {
     records.iter().map(|record| &record.key.technique).collect::<BTreeSet<_>>().len()
 }

@@ -30,7 +30,6 @@ pub(crate) fn is_installed() -> Option<()> {
     require("node", program("node").and(packages))
 }
 
-/// Where the packages are installed.
 fn packages() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../targets/node")
 }
@@ -58,7 +57,6 @@ impl Script {
         Self { child, input, output: BufReader::new(output).lines() }
     }
 
-    /// Sends a command.
     pub(crate) async fn send(&mut self, what: &Value) {
         self.input.write_all(format!("{what}\n").as_bytes()).await.unwrap();
     }
@@ -74,7 +72,6 @@ impl Script {
         }
     }
 
-    /// Ends it, and waits until it has ended.
     pub(crate) async fn end(self) {
         let Self { mut child, input, .. } = self;
         drop(input);

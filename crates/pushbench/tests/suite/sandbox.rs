@@ -45,12 +45,10 @@ impl Sandbox {
         sandbox
     }
 
-    /// A path in it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    /// Adds a scenario.
     pub(crate) fn scenario(&self, name: &str, text: &str) {
         fs::write(self.path(&format!("scenarios/{name}.toml")), text).expect("a scenario is written");
     }
@@ -109,7 +107,6 @@ impl Sandbox {
         (sandbox, running)
     }
 
-    /// The folder of the only run.
     pub(crate) fn only_run(&self) -> PathBuf {
         let entries = fs::read_dir(self.path("results")).expect("there are results");
         let runs: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
@@ -124,7 +121,6 @@ impl Sandbox {
         read.trials.into_iter().map(|trial| trial.record).collect()
     }
 
-    /// The manifest of the only run.
     pub(crate) fn manifest(&self) -> Manifest {
         let text = fs::read_to_string(self.only_run().join("manifest.json")).expect("a manifest");
         serde_json::from_str(&text).expect("readable")
@@ -185,7 +181,6 @@ pub(crate) fn failure(record: &TrialRecord) -> (Side, String) {
     (failure.side, failure.reason.clone())
 }
 
-/// A process that pushbench started.
 #[derive(Debug)]
 pub(crate) struct Descendant {
     pub(crate) pid: u32,
@@ -193,22 +188,18 @@ pub(crate) struct Descendant {
 }
 
 impl Descendant {
-    /// Kills it without a chance to clean up.
     pub(crate) fn kill(&self) {
         send(self.pid, Signal::KILL);
     }
 
-    /// Suspends it.
     pub(crate) fn stop(&self) {
         send(self.pid, Signal::STOP);
     }
 
-    /// How many threads it has.
     pub(crate) fn threads(&self) -> usize {
         fs::read_dir(format!("/proc/{}/task", self.pid)).map_or(0, Iterator::count)
     }
 
-    /// Whether it is stopped by a signal.
     pub(crate) fn is_stopped(&self) -> bool {
         os::is_stopped(self.pid)
     }
@@ -239,7 +230,6 @@ impl CommandOutput {
     }
 }
 
-/// A running pushbench.
 pub(crate) struct Running {
     child: Child,
     progress: Box<dyn std::io::BufRead + Send>,
@@ -259,12 +249,10 @@ impl Running {
         }
     }
 
-    /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         send(self.child.id(), signal);
     }
 
-    /// Waits for its end.
     pub(crate) fn finish(mut self) -> CommandOutput {
         let mut out = self.child.stdout.take().expect("a pipe");
         let reading = thread::spawn(move || {
@@ -290,7 +278,6 @@ pub(crate) fn busy() -> MutexGuard<'static, ()> {
     BUSY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns once `holds`.
 #[track_caller]
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();

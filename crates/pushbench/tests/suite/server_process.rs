@@ -14,7 +14,6 @@ use tempfile::TempDir;
 /// No test waits longer for anything.
 pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 
-/// `pushbench`.
 pub(crate) const PUSHBENCH: &str = env!("CARGO_BIN_EXE_pushbench");
 
 /// A `pushbench serve` that listens, and its parent; they are the same process unless a program of its own started it.
@@ -56,12 +55,10 @@ impl ServerProcess {
         })
     }
 
-    /// Its ready line.
     pub(crate) fn ready(&self) -> &ReadyLine {
         &self.ready
     }
 
-    /// The path of its feed.
     pub(crate) fn feed(&self) -> &str {
         self.ready.feed.as_deref().expect("a feed was asked for")
     }
@@ -71,7 +68,6 @@ impl ServerProcess {
         drop(self.parent.stdin.take());
     }
 
-    /// Kills its parent without a chance to clean up.
     pub(crate) fn kill_parent(&mut self) {
         self.parent.kill().expect("the parent runs");
     }

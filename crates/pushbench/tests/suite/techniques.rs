@@ -29,7 +29,6 @@ fn broken(technique: &str, ended: &Result<(), Box<dyn Any + Send>>) -> Option<St
     Some(format!("{technique}: {}", why.chars().take(2_000).collect::<String>()))
 }
 
-/// The slugs of all techniques.
 pub(crate) fn registry() -> Vec<String> {
     let output = Command::new(PUSHBENCH).args(["list", "--techniques"]).output().expect("pushbench starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

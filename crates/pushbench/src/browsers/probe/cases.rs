@@ -12,13 +12,10 @@ use model::settings::Client;
 /// A way in which a WebSocket ends.
 #[derive(Debug)]
 pub(super) struct Case {
-    /// The close code.
     pub(super) code: u16,
-    /// What happens, for people.
     pub(super) text: &'static str,
     /// Whether this is the code's own situation; otherwise, a peer sends the code on request.
     pub(super) real: bool,
-    /// The peer that closes.
     pub(super) by: Peer,
     /// The clients that can get into it.
     pub(super) clients: Clients,
@@ -28,7 +25,6 @@ pub(super) struct Case {
     pub(super) expected: Expected,
 }
 
-/// The clients that can get into a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clients {
     Everyone,
@@ -64,7 +60,6 @@ pub(super) enum Disconnect {
     Reset,
 }
 
-/// What a client does.
 #[derive(Debug)]
 pub(super) enum ClientAction {
     /// Closes; without a code, the frame is empty.
@@ -85,7 +80,6 @@ impl Case {
         }
     }
 
-    /// Whether it is about TLS.
     pub(super) fn is_secure(&self) -> bool {
         matches!(self.ending, Ending::Untrusted)
     }

@@ -31,7 +31,6 @@ const SESSION: &str =
 /// A request's head as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RecordedHead {
-    /// Its first line.
     pub(super) line: String,
     /// Names and values, in order.
     pub(super) fields: Vec<(String, String)>,
@@ -62,12 +61,10 @@ impl RecordingServer {
         Ok(Self { address, record, _task: task })
     }
 
-    /// The address of a page.
     pub(super) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// How many exchanges are open now.
     pub(super) fn held(&self) -> u32 {
         self.record.held.load(Ordering::SeqCst)
     }
@@ -80,7 +77,6 @@ impl RecordingServer {
 }
 
 impl RecordedHead {
-    /// A field's value, by its name in lower case.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         let found = self.fields.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())

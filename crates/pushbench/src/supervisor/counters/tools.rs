@@ -25,10 +25,6 @@ pub(super) struct ToolCounts {
 }
 
 /// Starts the server under the tool, which writes its counts to this file.
-///
-/// # Errors
-///
-/// When the tool cannot be started.
 pub(crate) fn start(
     counter: Counter,
     server: &Path,

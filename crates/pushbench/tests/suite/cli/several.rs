@@ -81,7 +81,6 @@ fn core_for_the_server() -> Option<()> {
     require("second-core", (cores > 1).then_some(()).ok_or("there is no core for the server alone"))
 }
 
-/// The cores that a process may run on.
 fn cores_of(pid: u32) -> Vec<usize> {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed());
     let cores = rustix::thread::sched_getaffinity(pid).expect("it runs");

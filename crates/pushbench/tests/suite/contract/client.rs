@@ -12,41 +12,32 @@ use self::frames::{RawTcp, SocketIo, WebSocket};
 use self::http::{Empty, Format, Poll, Stream};
 use crate::techniques::{every_of, registry};
 
-/// A subscriber's connection to a server.
 pub(crate) trait Client: Send {
     /// What the server sends next. Panics if it is silent for long, truncates a message or breaks its protocol.
     fn receive(&mut self) -> Received;
 
-    /// Sends a message to the server.
     fn send(&mut self, message: &[u8]);
 
-    /// Requests the next event without reading the answer.
     fn request_without_reading(&mut self);
 
     /// The local end of the connection that receives.
     fn local_address(&self) -> SocketAddr;
 }
 
-/// What a server sends to a subscriber.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// A message.
     Message(ReceivedMessage),
     /// The subscriber fell out of the replay window.
     TooSlow {
-        /// How many events it missed.
         missed: u64,
     },
     /// The connection ended properly; the text names the last that was received.
     End(&'static str),
 }
 
-/// A message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReceivedMessage {
-    /// Its stamp.
     pub(crate) stamp: Stamp,
-    /// Its payload.
     pub(crate) payload: String,
 }
 
@@ -72,28 +63,23 @@ pub(crate) fn received(seq: u64, payload: &str) -> Received {
     Received::Message(ReceivedMessage { stamp: Stamp { seq, ..SENT }, payload: payload.to_owned() })
 }
 
-/// A channel from its replay window's start.
 pub(crate) fn all_of(channel: u32) -> Resume {
     Resume { channel, start: Start::After(0) }
 }
 
-/// A channel after this sequence number.
 pub(crate) fn after(channel: u32, seq: u64) -> Resume {
     Resume { channel, start: Start::After(seq) }
 }
 
-/// A channel from now on.
 pub(crate) fn fresh(channel: u32) -> Resume {
     Resume { channel, start: Start::Fresh }
 }
 
 /// A technique's literal client.
 pub(crate) struct Literal {
-    /// The technique's slug.
     pub(crate) technique: &'static str,
     /// The last that its subscribers receive from a server that stops.
     pub(crate) last_words: &'static str,
-    /// A new subscriber.
     pub(crate) subscribe: fn(SocketAddr, Resume) -> Box<dyn Client>,
 }
 

@@ -18,7 +18,6 @@ use crate::server_process::{LONGEST, ServerProcess};
 /// Keeps the server's lifeline at the shell: `$0` is a name for a pipe, the rest is the server's command line.
 const HOLD_THE_LIFELINE: &str = r#"mkfifo "$0" && { "$@" <"$0" & } && exec 3>"$0" && wait"#;
 
-/// A server that listens.
 pub(crate) struct Server {
     process: ServerProcess,
     technique: &'static Literal,
@@ -40,12 +39,10 @@ impl Server {
         Self { process, technique }
     }
 
-    /// A connection to its feed.
     pub(crate) fn feed(&self) -> Feed {
         Feed::connect(self.process.feed())
     }
 
-    /// A new subscriber.
     pub(crate) fn join(&self, resume: Resume) -> Box<dyn Client> {
         (self.technique.subscribe)(self.ready().address, resume)
     }
@@ -59,7 +56,6 @@ impl Server {
         }
     }
 
-    /// Its resident memory in bytes.
     pub(crate) fn resident_bytes(&self) -> u64 {
         os::resident_bytes(self.ready().pid).expect("the server runs")
     }
@@ -79,7 +75,6 @@ impl DerefMut for Server {
     }
 }
 
-/// A connection to a server's feed.
 pub(crate) struct Feed(UnixStream);
 
 impl Feed {
@@ -90,7 +85,6 @@ impl Feed {
         Self(stream)
     }
 
-    /// Publishes a message with this payload.
     pub(crate) fn publish(&mut self, channel: u32, payload: &str) {
         self.0.write_all(&encode_feed(channel, &message(payload))).expect("the server reads its feed");
     }

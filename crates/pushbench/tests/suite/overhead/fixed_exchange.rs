@@ -34,31 +34,24 @@ const MEBIBYTE: usize = 1024 * 1024;
 /// Whether something has arrived.
 pub(crate) type Done = fn(&Snapshot) -> bool;
 
-/// A fixed exchange.
 pub(crate) struct FixedExchange {
-    /// The technique's slug.
     pub(crate) technique: &'static str,
     /// Payload bytes of each event that is published before the subscriber connects.
     pub(crate) published: Vec<usize>,
     /// Payload bytes of the one message that the subscriber sends, if it sends.
     pub(crate) sent: Option<u32>,
-    /// The client's headers.
     pub(crate) headers: HeaderProfile,
     /// From one short poll to the next.
     pub(crate) interval_ns: u64,
     /// Whether everything expected has arrived.
     pub(crate) done: Done,
-    /// What lies between the technique and TCP.
     pub(crate) transport: Transport,
-    /// The transports of Socket.IO.
     pub(crate) transports: SocketIoTransports,
     /// An event that is published when all of that has arrived and the subscriber is connected, and what is expected then.
     pub(crate) then: Option<(usize, Done)>,
 }
 
-/// The result of an exchange.
 pub(crate) struct ExchangeResult {
-    /// The server's address.
     pub(crate) address: SocketAddr,
     /// At the subscriber's sockets.
     pub(crate) account: Account,

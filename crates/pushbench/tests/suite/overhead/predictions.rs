@@ -19,10 +19,8 @@ pub(crate) const PAYLOADS: [u64; 12] = [0, 1, 15, 16, 125, 126, 255, 256, 4_095,
 /// The reconnection time that our server's streams of Server-Sent Events begin with.
 const RETRY_MS: u64 = 1_000;
 
-/// A technique in one direction.
 #[derive(Clone, Copy)]
 pub(crate) struct DirectedTechnique {
-    /// Its slug.
     pub(crate) technique: &'static str,
     /// What its requests are for; none where nothing is requested.
     pub(crate) kind: Option<Kind>,
@@ -66,7 +64,6 @@ pub(crate) struct PredictionInput {
     pub(crate) seq: u64,
     pub(crate) batch: u64,
     pub(crate) date: Date,
-    /// The date in the answer.
     pub(crate) answered_at: String,
 }
 
@@ -80,7 +77,6 @@ impl PredictionInput {
 }
 
 impl DirectedTechnique {
-    /// What theory predicts.
     pub(crate) fn predicted(self, asked: &PredictionInput, address: SocketAddr) -> Prediction {
         let said = self.kind.map(|kind| (sent(asked, kind, address), answered(asked, kind)));
         let request: Vec<_> = said.iter().flat_map(|(request, _)| request).map(borrowed).collect();

@@ -62,7 +62,6 @@ struct Frames {
 }
 
 impl Frames {
-    /// Asks for WebSocket at this path and query.
     pub(super) fn open(address: SocketAddr, target: &str) -> Self {
         let mut tcp = Tcp::connect(address);
         tcp.send(format!("GET {target} HTTP/1.1\r\nhost: contract.test\r\n{HANDSHAKE}\r\n").as_bytes());

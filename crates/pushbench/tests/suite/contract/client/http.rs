@@ -12,7 +12,6 @@ use protocol::{Resume, Start};
 use super::{Client, Received, ReceivedMessage, missed};
 use crate::server_process::LONGEST;
 
-/// A connection to a server.
 pub(super) struct Tcp {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -76,7 +75,6 @@ impl Tcp {
         Some(bytes)
     }
 
-    /// So many bytes, which must be there.
     pub(super) fn whole(&mut self, len: usize) -> Vec<u8> {
         self.exactly(len).expect("the server does not close in the middle")
     }
@@ -116,7 +114,6 @@ fn is_closed(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
-/// The head of an answer.
 pub(super) struct Head {
     pub(super) status: u16,
     fields: Vec<(String, String)>,
@@ -140,7 +137,6 @@ impl Head {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body of a known length.
     pub(super) fn body(&self, tcp: &mut Tcp) -> String {
         let len = match self.status {
             204 | 304 => 0,
@@ -282,7 +278,6 @@ pub(super) enum Format {
     Sse,
 }
 
-/// A subscriber that reads a stream.
 pub(super) struct Stream {
     tcp: Tcp,
     format: Format,
