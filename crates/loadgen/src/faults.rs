@@ -79,7 +79,6 @@ impl ServerRestart {
         Some(self.listening_ns()?.saturating_sub(self.killed_ns()?))
     }
 
-    /// Since when the new server listens.
     pub(crate) fn listening_ns(&self) -> Option<u64> {
         known(self.listening_ns.load(Ordering::Acquire))
     }

@@ -54,7 +54,6 @@ impl Connection {
         }
     }
 
-    /// Opens a connection for one request.
     async fn open_for_one(session: &Session) -> Result<Self, SubscribeError> {
         match session.settings().transport.http {
             HttpVersion::Http1 => Self::http1(session).await,
@@ -108,7 +107,6 @@ pub(crate) struct KeptConnection {
 }
 
 impl KeptConnection {
-    /// No connection yet.
     pub(crate) fn new() -> Self {
         Self { kept: None }
     }
@@ -121,7 +119,6 @@ impl KeptConnection {
         Ok(())
     }
 
-    /// Whether there is a connection that the next request can be sent on.
     pub(crate) fn is_open(&self) -> bool {
         self.kept.as_ref().is_some_and(|connection| !connection.is_closed())
     }

@@ -3,7 +3,7 @@
 pub mod cursor;
 pub mod histogram;
 
-use std::ops::{AddAssign, Range, Sub};
+use std::ops::Range;
 
 use hdrhistogram::Histogram;
 use protocol::message::Stamp;
@@ -19,19 +19,7 @@ macro_rules! counters {
             $($(#[doc = $doc])+ pub $name: u64,)+
         }
 
-        impl AddAssign for Counters {
-            fn add_assign(&mut self, other: Self) {
-                $(self.$name += other.$name;)+
-            }
-        }
-
-        impl Sub for Counters {
-            type Output = Self;
-            /// What came between two readings.
-            fn sub(self, earlier: Self) -> Self {
-                Self { $($name: self.$name - earlier.$name,)+ }
-            }
-        }
+        model::field_wise!(Counters { $($name),+ });
     };
 }
 
@@ -79,12 +67,8 @@ pub struct Recorder {
 impl Default for Recorder {
     /// A recorder that only counts events, until its window is known.
     fn default() -> Self {
-        Self {
-            window: 0..0,
-            delivery: histogram::empty(),
-            service: histogram::empty(),
-            counters: Counters::default(),
-        }
+        let (delivery, service) = (histogram::empty(), histogram::empty());
+        Self { window: 0..0, delivery, service, counters: Counters::default() }
     }
 }
 

@@ -95,7 +95,6 @@ impl Iterator for Schedule {
     }
 }
 
-/// The times of one source.
 #[derive(Debug)]
 struct Source {
     pace: Pace,

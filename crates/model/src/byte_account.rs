@@ -1,7 +1,5 @@
 //! Bytes by layer and direction. The layers of a direction add up to the bytes that crossed the socket.
 
-use std::ops::{AddAssign, Sub};
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,19 +20,7 @@ macro_rules! layers {
             }
         }
 
-        impl AddAssign for Layers {
-            fn add_assign(&mut self, other: Self) {
-                $(self.$name += other.$name;)+
-            }
-        }
-
-        impl Sub for Layers {
-            type Output = Self;
-            /// What came between two readings of a counter that never falls.
-            fn sub(self, earlier: Self) -> Self {
-                Self { $($name: self.$name - earlier.$name,)+ }
-            }
-        }
+        $crate::field_wise!(Layers { $($name),+ });
     };
 }
 
@@ -123,9 +109,4 @@ impl Account {
     }
 }
 
-impl AddAssign for Account {
-    fn add_assign(&mut self, other: Self) {
-        self.up += other.up;
-        self.down += other.down;
-    }
-}
+crate::field_wise!(Account { up, down });

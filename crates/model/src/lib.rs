@@ -32,5 +32,25 @@ pub mod target;
 pub mod trial;
 pub mod warning;
 
+/// Adds and subtracts readings of counters, which never fall, field by field.
+#[macro_export]
+macro_rules! field_wise {
+    ($type:ty { $($field:ident),+ }) => {
+        impl ::std::ops::AddAssign for $type {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$field += other.$field;)+
+            }
+        }
+
+        impl ::std::ops::Sub for $type {
+            type Output = Self;
+
+            fn sub(self, earlier: Self) -> Self {
+                Self { $($field: self.$field - earlier.$field),+ }
+            }
+        }
+    };
+}
+
 /// The version of every file that this crate describes; a reader refuses another one.
 pub const SCHEMA_VERSION: u32 = 5;

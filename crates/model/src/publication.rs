@@ -394,14 +394,9 @@ impl Measure {
     pub fn exchanges(&self) -> Vec<&str> {
         match self {
             Self::Replay { exchange, .. } => vec![exchange],
-            Self::Trials { .. }
-            | Self::Requests { .. }
-            | Self::Capacity { .. }
-            | Self::Figure { .. }
-            | Self::EqualLatency { .. }
-            | Self::Steps { .. } => Vec::new(),
             Self::Ratio { of, to, .. } => [of.exchanges(), to.exchanges()].concat(),
             Self::Bandwidth { of, .. } => of.exchanges(),
+            _ => Vec::new(),
         }
     }
 

@@ -8,7 +8,6 @@ mod disturbance;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::{AddAssign, Sub};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -277,45 +276,8 @@ pub struct SegmentCount {
     pub header_bytes: u64,
 }
 
-impl AddAssign for SegmentCount {
-    fn add_assign(&mut self, other: Self) {
-        self.segments += other.segments;
-        self.with_data += other.with_data;
-        self.header_bytes += other.header_bytes;
-    }
-}
-
-impl Sub for SegmentCount {
-    type Output = Self;
-    /// What came between two readings.
-    fn sub(self, earlier: Self) -> Self {
-        Self {
-            segments: self.segments - earlier.segments,
-            with_data: self.with_data - earlier.with_data,
-            header_bytes: self.header_bytes - earlier.header_bytes,
-        }
-    }
-}
-
-impl AddAssign for Segments {
-    fn add_assign(&mut self, other: Self) {
-        self.up += other.up;
-        self.down += other.down;
-        self.retransmitted_up += other.retransmitted_up;
-    }
-}
-
-impl Sub for Segments {
-    type Output = Self;
-    /// What came between two readings.
-    fn sub(self, earlier: Self) -> Self {
-        Self {
-            up: self.up - earlier.up,
-            down: self.down - earlier.down,
-            retransmitted_up: self.retransmitted_up - earlier.retransmitted_up,
-        }
-    }
-}
+crate::field_wise!(SegmentCount { segments, with_data, header_bytes });
+crate::field_wise!(Segments { up, down, retransmitted_up });
 
 /// What payloads are like. A string of x's compresses to nothing and proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]

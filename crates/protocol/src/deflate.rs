@@ -239,7 +239,6 @@ fn longest_compressed(limit: usize) -> usize {
     limit.saturating_add(limit / 1_000).saturating_add(64)
 }
 
-/// Reads the content of a close frame.
 fn close_frame(payload: &[u8]) -> Result<Option<CloseFrame>, Broken> {
     let Some((code, reason)) = payload.split_first_chunk() else {
         return if payload.is_empty() { Ok(None) } else { Err(Broken::Protocol("half a close code")) };

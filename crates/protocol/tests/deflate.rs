@@ -15,7 +15,6 @@ fn codec_with(role: Role, offer: &str) -> Codec {
     Codec::new(role, agreement, LIMIT)
 }
 
-/// All that a client takes of these bytes.
 fn taken(bytes: &[u8]) -> Result<Vec<Message>, Broken> {
     taken_by(&mut codec(Role::Client), bytes)
 }

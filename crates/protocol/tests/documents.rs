@@ -36,16 +36,8 @@ mod engine_io_v4 {
     #[test]
     fn packet_types_have_the_ids_of_the_table() {
         // "Protocol"
-        let ids = [
-            (Kind::Open, b'0'),
-            (Kind::Close, b'1'),
-            (Ping, b'2'),
-            (Pong, b'3'),
-            (Message, b'4'),
-            (Upgrade, b'5'),
-            (Noop, b'6'),
-        ];
-        for (kind, id) in ids {
+        let kinds = [Kind::Open, Kind::Close, Ping, Pong, Message, Upgrade, Noop];
+        for (kind, id) in kinds.into_iter().zip(b'0'..) {
             assert_eq!((kind.digit(), Kind::of(id)), (id, Some(kind)));
         }
         for none in [b'7', b'/', b'b', 0, 0xff] {
@@ -207,16 +199,8 @@ mod socket_io_v5 {
     #[test]
     fn packet_types_have_the_ids_of_the_table() {
         // "Exchange protocol"
-        let ids = [
-            (Connect, b'0'),
-            (Disconnect, b'1'),
-            (Event, b'2'),
-            (Ack, b'3'),
-            (ConnectError, b'4'),
-            (BinaryEvent, b'5'),
-            (BinaryAck, b'6'),
-        ];
-        for (kind, id) in ids {
+        let kinds = [Connect, Disconnect, Event, Ack, ConnectError, BinaryEvent, BinaryAck];
+        for (kind, id) in kinds.into_iter().zip(b'0'..) {
             assert_eq!((kind.digit(), Kind::of(id)), (id, Some(kind)));
         }
         assert_eq!(Kind::of(b'7'), None);

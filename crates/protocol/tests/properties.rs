@@ -18,7 +18,6 @@ fn pieces<'a>(stream: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
     pieces
 }
 
-/// Takes in what a decoder hands out.
 fn collect(found: &mut Vec<Vec<u8>>) -> impl FnMut(&[u8]) -> Result<(), frame::Oversize> {
     |bytes| {
         found.push(bytes.to_vec());

@@ -13,7 +13,6 @@ use super::websocket::Frames;
 /// A chunk size of more digits does not fit 64 bits.
 const MOST_DIGITS: u8 = 15;
 
-/// How a body is delimited.
 #[derive(Debug)]
 pub(super) enum Framing {
     /// This many bytes.
@@ -24,7 +23,6 @@ pub(super) enum Framing {
     UntilClose,
 }
 
-/// A body that is being read.
 #[derive(Debug)]
 pub(super) struct Body {
     framing: Framing,
@@ -179,7 +177,6 @@ pub(super) enum Content {
     Known(Layer),
 }
 
-/// What a body is said to carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum MediaType {
     Lines,
@@ -212,7 +209,6 @@ impl Content {
     /// Carries no event.
     pub(super) const CONTROL: Self = Self::Known(Layer::Control);
 
-    /// A body that is one message.
     pub(super) fn message(is_coded: bool) -> Self {
         if is_coded { Self::Compressed } else { Self::Message(Meter::new()) }
     }
@@ -222,7 +218,6 @@ impl Content {
         if is_coded { Self::Compressed } else { Self::Packets(Packets::new()) }
     }
 
-    /// The body of an answer.
     pub(super) fn of(media_type: MediaType, is_coded: bool) -> Self {
         match media_type {
             MediaType::Other => Self::CONTROL,

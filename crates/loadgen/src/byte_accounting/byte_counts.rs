@@ -63,7 +63,6 @@ layers! {
     TlsRecords: tls_records,
 }
 
-/// The layers of one direction.
 pub(super) fn layers_of(account: &mut Account, direction: Direction) -> &mut Layers {
     match direction {
         Direction::Up => &mut account.up,
@@ -76,7 +75,6 @@ pub(super) fn arrive(layers: &mut Layers, bytes: usize) {
     layers.unfinished += bytes as u64;
 }
 
-/// The first bytes, at most so many, and the rest.
 pub(super) fn split_at_most(bytes: &[u8], most: u64) -> (&[u8], &[u8]) {
     bytes.split_at(usize::try_from(most).map_or(bytes.len(), |most| most.min(bytes.len())))
 }

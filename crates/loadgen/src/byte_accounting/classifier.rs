@@ -90,7 +90,6 @@ struct LengthPrefixed {
     message: Meter,
 }
 
-/// What the next frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FrameBody {
     Hello,

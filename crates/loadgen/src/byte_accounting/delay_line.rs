@@ -18,7 +18,6 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 /// More is not held: the socket is left alone until some of it is due.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// Bytes that a delayed connection reads at a time.
 const DELAYED_READ: usize = 16 * 1024;
 
 /// Reads `stream`, through `line` if there is one. `arrived` gets the bytes and the time at which the socket gave them; the line

@@ -12,7 +12,6 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Room for the longest field name that matters, `event` or `retry`, behind a byte order mark.
 const LONGEST_NAME: usize = 8;
 
-/// Takes in a stream of events.
 #[derive(Debug)]
 pub(super) struct EventStream {
     line: Line,
@@ -22,7 +21,6 @@ pub(super) struct EventStream {
     after_cr: Option<LineEnd>,
 }
 
-/// The line that is being read.
 #[derive(Debug, Default)]
 struct Line {
     name: [u8; LONGEST_NAME],
@@ -96,7 +94,6 @@ impl EventStream {
         }
     }
 
-    /// Takes in a part of a line, without its end.
     fn take_part(&mut self, part: &[u8]) {
         let mut value = self.line.take_name(part, self.first_line);
         if self.line.after_colon && !value.is_empty() {

@@ -17,7 +17,6 @@ pub(super) struct HeadBuffer {
     bytes: Vec<u8>,
 }
 
-/// What has come of a head.
 pub(super) enum Collected<T> {
     /// Its end has not come yet; all bytes were taken.
     Partial,
@@ -34,7 +33,6 @@ pub(super) enum Collected<T> {
     Malformed,
 }
 
-/// What byte accounting needs to know of a request.
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) body: Framing,
@@ -53,7 +51,6 @@ pub(super) enum Method {
     Other,
 }
 
-/// What byte accounting needs to know of an answer.
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) body: Framing,
@@ -155,7 +152,6 @@ struct Said {
     is_coded: bool,
 }
 
-/// What `transfer-encoding` says.
 #[derive(Debug, Clone, Copy)]
 enum Transfer {
     Chunked,

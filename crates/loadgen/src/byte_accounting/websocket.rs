@@ -11,7 +11,6 @@ use super::byte_counts::{Layer, settle, split_at_most};
 use super::engine_io::Packet;
 use super::message::{Mask, Meter, settle_whole};
 
-/// Takes in a stream of frames.
 #[derive(Debug)]
 pub(super) struct Frames {
     header: [u8; LONGEST_HEADER],

@@ -19,7 +19,6 @@ pub(crate) struct Recovery {
     excused: Cell<u64>,
 }
 
-/// Where a subscriber stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RecoveryState {
     /// On the old server's connection, if it has one.
@@ -30,7 +29,6 @@ enum RecoveryState {
     Back { connected_ns: u64, caught_up_ns: Option<u64> },
 }
 
-/// How a subscription ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// It was connected, and the connection broke.
@@ -40,7 +38,6 @@ pub(crate) enum Ended {
 }
 
 impl Recovery {
-    /// That of a subscriber of this channel.
     pub(crate) fn new(server_restart: Arc<ServerRestart>, channel: u32) -> Self {
         let state = Cell::new(RecoveryState::Held);
         Self { server_restart, channel, state, failed_attempts: Cell::new(0), excused: Cell::new(0) }
@@ -94,7 +91,6 @@ impl Recovery {
     }
 }
 
-/// What became of many subscribers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RecoveryTimes {
     /// From the kill until connected again, in nanoseconds: one value for each that is.
@@ -116,7 +112,6 @@ impl Default for RecoveryTimes {
 }
 
 impl RecoveryTimes {
-    /// Adds a subscriber in its present state.
     pub(crate) fn add(&mut self, recovery: &Recovery) {
         self.failed_attempts += recovery.failed_attempts.get();
         self.excused += recovery.excused.get();
@@ -131,7 +126,6 @@ impl RecoveryTimes {
         }
     }
 
-    /// Adds those of another thread.
     pub(crate) fn merge(&mut self, other: &Self) {
         histogram::merge(&mut self.connected, &other.connected);
         histogram::merge(&mut self.caught_up, &other.caught_up);

@@ -25,7 +25,6 @@ const LOOK: Duration = Duration::from_millis(20);
 const LOOKS_PER_S: usize = 50;
 /// It reads at least this much at once, not a byte at a time.
 const LEAST_READ: usize = 1024;
-/// It reads at most this much at once.
 const MOST_READ: usize = 4 * 1024;
 
 /// A subscriber that does not keep up.
@@ -54,7 +53,6 @@ impl SlowConsumer {
         }
     }
 
-    /// Whether the server has cut it off.
     pub(crate) fn is_cut_off(&self) -> bool {
         self.cut_off_ns.get().is_some()
     }
@@ -64,7 +62,6 @@ impl SlowConsumer {
     }
 }
 
-/// The reading of one connection of a slow consumer's.
 #[derive(Debug)]
 pub(crate) struct SlowReading {
     slow_consumer: Rc<SlowConsumer>,
@@ -78,7 +75,6 @@ impl SlowReading {
         Self { slow_consumer, credit, look: Box::pin(sleep(LOOK)) }
     }
 
-    /// Reads as a slow consumer does.
     pub(crate) fn poll_read(
         &mut self,
         stream: &mut TcpStream,
@@ -154,7 +150,6 @@ impl Credit {
     }
 }
 
-/// What became of many slow consumers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SlowConsumers {
     /// How many there are.
@@ -173,7 +168,6 @@ impl Default for SlowConsumers {
 }
 
 impl SlowConsumers {
-    /// Adds one in its present state.
     pub(crate) fn add(&mut self, slow_consumer: &SlowConsumer) {
         self.subscribers += 1;
         if let Some(at_ns) = slow_consumer.cut_off_ns.get() {
@@ -181,7 +175,6 @@ impl SlowConsumers {
         }
     }
 
-    /// Adds those of another thread.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.subscribers += other.subscribers;
         histogram::merge(&mut self.cut_off_after, &other.cut_off_after);

@@ -32,7 +32,6 @@ pub struct ContentDecoder {
     unfinished: Unfinished,
 }
 
-/// How it is coded.
 enum Coding {
     /// As it is.
     Identity,
@@ -53,7 +52,6 @@ impl ContentDecoder {
         Self::coded(answer.headers().get(CONTENT_ENCODING))
     }
 
-    /// By this value of `content-encoding`.
     pub(crate) fn coded(coding: Option<&HeaderValue>) -> Result<Self, SubscribeError> {
         let coding = match coding.map(HeaderValue::as_bytes) {
             None | Some(b"identity") => Coding::Identity,

@@ -46,7 +46,6 @@ pub(crate) struct NeedsHyper {
 }
 
 impl FastPath {
-    /// Opens a connection of `session`'s.
     pub(crate) async fn open(session: &Session) -> Result<Self, SubscribeError> {
         let stream = ReclaimOnDrop::closing(session.connect(Protocol::Http).await?);
         Ok(Self { stream, read: BytesMut::new(), head_len: 0, left: 0 })
@@ -66,7 +65,6 @@ impl FastPath {
         .await
     }
 
-    /// Sends a request, which is all of `request`, and reads the head of its answer.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<ResponseHead, NeedsHyper> {
         self.skip_head();
         self.send(request).await?;
@@ -101,7 +99,6 @@ impl FastPath {
         Ok(&self.read[..there])
     }
 
-    /// Removes this number of bytes of the body.
     pub(crate) fn consume(&mut self, bytes: usize) {
         self.read.advance(bytes);
         self.left -= bytes as u64;
@@ -148,7 +145,6 @@ impl FastPath {
     }
 }
 
-/// How a connection broke.
 #[derive(Debug)]
 pub(crate) enum ConnectionBreak {
     /// The server ended it.

@@ -38,12 +38,10 @@ impl RequestBase {
         Self { method, origin, version, headers }
     }
 
-    /// The address of `target`, a path with its query.
     pub(crate) fn uri(&self, target: &str) -> Result<Uri, SubscribeError> {
         Ok(Uri::try_from(format!("{}{target}", self.origin)).map_err(hyper::http::Error::from)?)
     }
 
-    /// A request to `uri`.
     pub(crate) fn request(&self, uri: Uri, body: Bytes) -> Request<Full<Bytes>> {
         let length = body.len();
         let mut request = Request::new(Full::new(body));
@@ -140,7 +138,6 @@ mod tests {
     use super::*;
     use crate::session::headers::headers;
 
-    /// What hyper writes of this request.
     async fn by_hyper(request: Request<Full<Bytes>>) -> Vec<u8> {
         let (near, mut far) = tokio::io::duplex(16 * 1024);
         let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();

@@ -22,7 +22,6 @@ pub(crate) struct ResponseHead {
     pub(super) body: u64,
 }
 
-/// What bytes begin with.
 #[derive(Debug)]
 pub(super) enum ParsedHead {
     /// A head that has not come whole.

@@ -179,7 +179,6 @@ impl PostConnection {
         Ok(())
     }
 
-    /// Takes the answer, if it is whole.
     fn take_answer(&mut self) -> Result<(), PostError> {
         while !self.read.is_empty() {
             if self.state == State::Idle {
@@ -257,7 +256,6 @@ fn first_line(body: &[u8]) -> String {
 const MOST_FIELDS: usize = 64;
 const CHUNK_END: &[u8] = b"\r\n";
 
-/// What came is no HTTP/1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct NotHttp;
 
@@ -274,7 +272,6 @@ struct PostResponse {
     closes: bool,
 }
 
-/// The fields that determine where the body ends.
 #[derive(Debug, Clone, Copy, Default)]
 struct BodyFraming {
     length: usize,

@@ -29,7 +29,6 @@ pub struct ReplayableFeed {
     wake: UnixStream,
 }
 
-/// Which server the feed leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FeedServer {
     First,
@@ -258,7 +257,6 @@ mod tests {
             Self { feed, successor, first: Some(first), listener, folder }
         }
 
-        /// Kills the first server.
         fn kill(&mut self) {
             self.successor.server_restart.kill(os::now_ns());
             self.first = None;

@@ -94,7 +94,6 @@ impl PayloadSource {
         }
     }
 
-    /// A text out of the pool.
     fn cut(&mut self) -> &[u8] {
         let at = self.rng.usize(..=POOL_SURPLUS);
         &self.pool[at..at + self.text_len]

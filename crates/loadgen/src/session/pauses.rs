@@ -23,7 +23,6 @@ const MOST_PATIENT: Duration = Duration::from_millis(800);
 /// From this many doublings on, every pause has reached its longest.
 const MOST_DOUBLINGS: u32 = 16;
 
-/// The pauses of one subscriber.
 #[derive(Debug)]
 pub(crate) struct Pauses {
     backoff: Option<Backoff>,

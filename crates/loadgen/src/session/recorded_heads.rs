@@ -44,7 +44,6 @@ impl RecordedHeads {
         }
     }
 
-    /// What was recorded.
     pub(crate) fn all(&self) -> Vec<RecordedHead> {
         self.recorded.borrow().clone()
     }

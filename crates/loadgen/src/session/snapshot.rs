@@ -1,7 +1,6 @@
 //! Readings of a load thread's counters, what came between two of them, and what it took until its subscribers were connected.
 
 use std::cell::Cell;
-use std::ops::AddAssign;
 use std::rc::Rc;
 
 use hdrhistogram::Histogram;
@@ -27,27 +26,14 @@ pub struct Snapshot {
     pub segments: Segments,
 }
 
-impl AddAssign for Snapshot {
-    fn add_assign(&mut self, other: Self) {
-        self.counters += other.counters;
-        self.account += other.account;
-        self.socket_read += other.socket_read;
-        self.socket_written += other.socket_written;
-        self.segments += other.segments;
-    }
-}
+model::field_wise!(Snapshot { counters, account, socket_read, socket_written, segments });
 
 impl Snapshot {
     /// What was counted between an earlier reading and this one. Bytes that were `unfinished` at either reading are
     /// left out: they belong to the moment at which they were given to their layer.
     pub fn since(&self, earlier: &Self) -> Self {
-        Self {
-            counters: self.counters - earlier.counters,
-            account: difference(attributed(self.account), attributed(earlier.account)),
-            socket_read: self.socket_read - earlier.socket_read,
-            socket_written: self.socket_written - earlier.socket_written,
-            segments: self.segments - earlier.segments,
-        }
+        let attributed = |reading: Self| Self { account: attributed(reading.account), ..reading };
+        attributed(*self) - attributed(*earlier)
     }
 }
 
@@ -74,7 +60,6 @@ pub(crate) struct ConnectionGroup {
     counted: Cell<Account>,
 }
 
-/// A subscriber that is being connected.
 #[derive(Debug)]
 pub(crate) struct PendingSetUp {
     pub(crate) group: Rc<ConnectionGroup>,
@@ -82,16 +67,6 @@ pub(crate) struct PendingSetUp {
 }
 
 impl SetUps {
-    /// No subscribers yet.
-    pub fn new() -> Self {
-        Self {
-            account: Account::default(),
-            elapsed: histogram::empty(),
-            first_message: histogram::empty(),
-            last_ns: 0,
-        }
-    }
-
     /// Adds those of another thread.
     pub fn merge(&mut self, other: &Self) {
         self.account += other.account;
@@ -100,27 +75,26 @@ impl SetUps {
         self.last_ns = self.last_ns.max(other.last_ns);
     }
 
-    /// Adds a subscriber that is connected now.
     pub(crate) fn add(&mut self, set_up: &PendingSetUp) {
         self.account += set_up.group.not_counted();
         self.last_ns = os::now_ns();
         self.elapsed.saturating_record(self.last_ns - set_up.started_ns);
     }
 
-    /// Notes that a subscriber is greeted now.
     pub(crate) fn greeted(&mut self, set_up: &PendingSetUp) {
         self.first_message.saturating_record(os::now_ns() - set_up.started_ns);
     }
 }
 
 impl Default for SetUps {
+    /// No subscribers yet.
     fn default() -> Self {
-        Self::new()
+        let (elapsed, first_message) = (histogram::empty(), histogram::empty());
+        Self { account: Account::default(), elapsed, first_message, last_ns: 0 }
     }
 }
 
 impl PendingSetUp {
-    /// A subscriber that begins now.
     pub(crate) fn now(group: Rc<ConnectionGroup>) -> Self {
         Self { group, started_ns: os::now_ns() }
     }
@@ -130,12 +104,8 @@ impl ConnectionGroup {
     /// What came since this was last asked.
     fn not_counted(&self) -> Account {
         let now = attributed(self.byte_counts.borrow().account);
-        difference(now, self.counted.replace(now))
+        now - self.counted.replace(now)
     }
-}
-
-fn difference(now: Account, before: Account) -> Account {
-    Account { up: now.up - before.up, down: now.down - before.down }
 }
 
 /// Without the bytes that have no layer yet.
@@ -152,7 +122,7 @@ mod tests {
     fn subscribers_that_share_a_connection_count_each_byte_once() {
         let group = Rc::<ConnectionGroup>::default();
         let (one, other) = (PendingSetUp::now(Rc::clone(&group)), PendingSetUp::now(Rc::clone(&group)));
-        let mut set_ups = SetUps::new();
+        let mut set_ups = SetUps::default();
         group.byte_counts.borrow_mut().account.up.handshake = 10;
         group.byte_counts.borrow_mut().account.down.unfinished = 7;
         set_ups.add(&one);

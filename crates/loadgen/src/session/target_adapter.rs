@@ -27,7 +27,6 @@ pub(crate) struct ResumeFields {
 }
 
 impl ResumeFields {
-    /// Takes the validators of a response.
     pub(crate) fn take_answer(&mut self, headers: &HeaderMap) {
         for (name, place) in [(LAST_MODIFIED, &mut self.modified), (ETAG, &mut self.tag)] {
             if let Some(value) = headers.get(name) {
@@ -36,7 +35,6 @@ impl ResumeFields {
         }
     }
 
-    /// Notes the id of an event that was received.
     pub(crate) fn take_event(&mut self, id: &str) {
         if !id.is_empty() {
             self.event = HeaderValue::try_from(id).ok();

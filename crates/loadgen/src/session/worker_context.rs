@@ -202,7 +202,6 @@ impl WorkerContext {
         self.recorder.take()
     }
 
-    /// What became of the sessions that do not keep up.
     pub(crate) fn slow_consumers(&self) -> SlowConsumers {
         let delivered = self.recorder_of_slow_consumers.borrow().counters.delivered;
         let mut all = SlowConsumers { delivered, ..SlowConsumers::default() };
@@ -210,7 +209,6 @@ impl WorkerContext {
         all
     }
 
-    /// How the sessions came back after a restart of the server.
     pub(crate) fn recoveries(&self) -> RecoveryTimes {
         let mut all = RecoveryTimes::default();
         self.recoveries.borrow().iter().for_each(|recovery| all.add(recovery));

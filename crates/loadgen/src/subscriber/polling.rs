@@ -62,7 +62,6 @@ pub async fn long(session: Session) -> Result<(), SubscribeError> {
     http_client::two_way(&session, poll).await
 }
 
-/// What a poll found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PollResult {
     /// Nothing was there.
@@ -73,7 +72,6 @@ enum PollResult {
     MaybeMore,
 }
 
-/// A subscriber that polls.
 struct Poller {
     requests: PollRequests,
     /// The connection of ordinary answers, on HTTP/1.1 where connections are kept.
@@ -82,7 +80,6 @@ struct Poller {
     kept: KeptConnection,
 }
 
-/// What a subscriber asks for.
 struct PollRequests {
     template: RequestTemplate,
     empty: EmptyAnswer,
@@ -110,7 +107,6 @@ impl Poller {
         self.kept.open(session).await
     }
 
-    /// Asks once, and hands on what has come.
     async fn poll(&mut self, session: &Session) -> Result<PollResult, SubscribeError> {
         let answer = self.ask(session).await?;
         match answer.status() {
@@ -217,7 +213,6 @@ impl Poller {
         Ok(if brings_one { PollResult::MaybeMore } else { PollResult::All })
     }
 
-    /// The error that an answer with this status is.
     async fn unexpected(&mut self, status: StatusCode) -> SubscribeError {
         let mut body = Vec::new();
         let take = |body: &mut Vec<u8>, part: &[u8]| {
@@ -253,7 +248,6 @@ impl Poller {
 }
 
 impl PollRequests {
-    /// What is to be asked for next.
     fn next(&mut self, session: &Session) -> Result<Request<Full<Bytes>>, SubscribeError> {
         let resume = session.resume();
         let mut request = self.template.request(resume, Bytes::new())?;
@@ -333,7 +327,6 @@ fn takes_fast_path(session: &Session) -> bool {
     session.settings().transport.http == HttpVersion::Http1 && session.settings().http.keep_alive
 }
 
-/// Whether this status means that there is nothing new.
 fn is_empty(session: &Session, status: StatusCode) -> bool {
     match session.subscription().and_then(|subscription| subscription.empty) {
         Some(empty) => status == empty,

@@ -37,7 +37,6 @@ struct Inner {
 type Hyper = Connection<TokioIo<ReclaimOnDrop>, Full<Bytes>, OnThisThread>;
 
 impl Http2 {
-    /// Speaks HTTP/2 on a fresh connection.
     pub(crate) async fn open(stream: Stream) -> Result<Self, SubscribeError> {
         let (stream, returned) = ReclaimOnDrop::new(stream);
         let read = Rc::new(Notify::new());
@@ -56,7 +55,6 @@ impl Http2 {
         Ok(Self(Rc::new(Inner { sender, extended_connect })))
     }
 
-    /// Sends a request and returns the answer's head.
     pub(crate) async fn exchange(
         &self,
         request: Request<Full<Bytes>>,
@@ -75,7 +73,6 @@ impl Http2 {
         }
     }
 
-    /// Whether no request can be sent on it any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.sender.is_closed()
     }

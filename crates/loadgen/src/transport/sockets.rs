@@ -22,7 +22,6 @@ use crate::faults::{SlowConsumer, SlowReading};
 /// How often a subscriber that does not keep up asks whether its connection is still there: the least that there is.
 const ASK: Duration = Duration::from_secs(1);
 
-/// The sockets of a load thread.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sockets(Rc<Registry>);
 
@@ -76,7 +75,6 @@ impl Sockets {
         Socket { connection, sockets: self.clone(), number, slow: None }
     }
 
-    /// The segments of all sockets so far, by the kernel.
     pub(crate) fn segments(&self) -> Segments {
         let known = self.0.known.borrow();
         let mut sum = known.closed;
@@ -86,7 +84,6 @@ impl Sockets {
         sum
     }
 
-    /// Waits until no socket is open.
     pub(crate) async fn all_closed(&self) {
         while !self.0.known.borrow().open.is_empty() {
             self.0.one_less.notified().await;

@@ -33,7 +33,6 @@ use crate::subscriber::SubscribeError;
 /// A server that gives tickets does so at once.
 const TICKET_LIMIT: Duration = Duration::from_millis(500);
 
-/// What the connections to one server have in common.
 pub(crate) struct Tls {
     pub(crate) connector: TlsConnector,
     address: SocketAddr,
@@ -140,7 +139,6 @@ struct TicketStore {
 }
 
 impl SessionTickets {
-    /// Whether the next connection can resume a session.
     fn is_empty(&self) -> bool {
         self.store().tickets.is_empty()
     }

@@ -96,7 +96,6 @@ pub enum TrialError {
     Panicked,
 }
 
-/// Keeps the calling thread on these cores.
 pub(super) fn pin(cores: &[u32]) -> Result<(), TrialError> {
     os::pin(cores).map_err(|source| TrialError::Pin(cores.to_vec(), source))
 }
@@ -105,19 +104,7 @@ impl TrialError {
     /// Which side failed.
     pub fn side(&self) -> Side {
         match self {
-            Self::ServerEnded(_)
-            | Self::Server { .. }
-            | Self::Feed(..)
-            | Self::NotRestartable
-            | Self::NotKilled(_)
-            | Self::NotBack(_)
-            | Self::NoFeed
-            | Self::Post(..)
-            | Self::Connect { .. }
-            | Self::NothingDelivered(_)
-            | Self::Unreadable(..)
-            | Self::Trust(_)
-            | Self::Publisher(
+            Self::Publisher(
                 PublisherError::Feed(_) | PublisherError::Post(_) | PublisherError::NotAMessage(_),
             ) => Side::Server,
             Self::LoadWorker(_, source) => source.side(),
@@ -128,6 +115,7 @@ impl TrialError {
             | Self::Driver(_)
             | Self::Thread(_)
             | Self::Panicked => Side::Load,
+            _ => Side::Server,
         }
     }
 }

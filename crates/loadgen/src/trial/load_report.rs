@@ -129,7 +129,7 @@ impl From<Uncounted> for LoadReport {
             edges: found.edges.map(snapshot),
             total,
             recorder: found.recorder,
-            set_ups: SetUps { elapsed: found.set_ups, ..SetUps::new() },
+            set_ups: SetUps { elapsed: found.set_ups, ..SetUps::default() },
             unreadable: found.unreadable,
             clock: Some(found.clock),
             ..Self::default()

@@ -46,7 +46,6 @@ pub(super) struct Subscriber {
     pub(super) outgoing: Option<mpsc::UnboundedReceiver<u64>>,
 }
 
-/// What all load threads of a process share.
 #[derive(Debug)]
 pub(super) struct SharedState {
     pub(super) settings: Arc<Settings>,
@@ -68,7 +67,6 @@ pub(super) struct SharedState {
     pub(super) errors: ConnectionErrors,
 }
 
-/// What a load thread needs.
 #[derive(Debug)]
 pub(super) struct LoadThread {
     pub(super) shared: Arc<SharedState>,
@@ -178,7 +176,6 @@ async fn abandoned(shared: &SharedState) {
     }
 }
 
-/// The counters of all workers, as they stand.
 fn read(workers: &[Rc<WorkerContext>]) -> Snapshot {
     let mut sum = Snapshot::default();
     for worker in workers {

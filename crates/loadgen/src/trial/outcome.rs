@@ -34,7 +34,6 @@ impl Connecting {
     }
 }
 
-/// What a trial's threads found.
 #[derive(Debug)]
 pub(super) struct Findings {
     pub(super) cost: Cost,
@@ -57,7 +56,6 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// The outcome of the trial that `spec` describes.
     pub(super) fn into_outcome(mut self, spec: &TrialSpec) -> Result<TrialOutcome, TrialError> {
         let sum = LoadReport::sum(std::mem::take(&mut self.reports));
         let counts = self.counts(&sum);
@@ -217,7 +215,7 @@ mod tests {
     #[test]
     fn the_time_to_connect_is_the_subscribers_own_where_they_report_it() {
         let connecting = Connecting { allowed_ns: 100, seen_ns: 190 };
-        assert_eq!(connecting.all_ns(&SetUps { last_ns: 150, ..SetUps::new() }), 50);
-        assert_eq!(connecting.all_ns(&SetUps::new()), 90);
+        assert_eq!(connecting.all_ns(&SetUps { last_ns: 150, ..SetUps::default() }), 50);
+        assert_eq!(connecting.all_ns(&SetUps::default()), 90);
     }
 }

@@ -51,7 +51,6 @@ impl<'a> Connected<'a> {
         Ok(connected)
     }
 
-    /// Connects all subscribers.
     pub(super) fn connect(mut self) -> Result<Self, TrialError> {
         self.connecting.allowed_ns = os::now_ns();
         self.load.connect();

@@ -37,7 +37,6 @@ pub(super) struct Restarter {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread reports to the trial.
 #[derive(Debug, Default)]
 struct RestartReport {
     /// What the old server had cost just before it was killed.
@@ -73,7 +72,6 @@ impl Restarter {
         Ok(Self { server_restart, abandoned, report, thread: Some(thread.map_err(TrialError::Thread)?) })
     }
 
-    /// Which process is the server now.
     pub(super) fn server(&self) -> ServerProcess {
         match (self.server_restart.killed_ns(), self.server_restart.successor()) {
             (None, _) => ServerProcess::First,
@@ -102,7 +100,6 @@ impl Restarter {
     }
 }
 
-/// Which process is the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ServerProcess {
     /// The one that it was from the start.
@@ -184,7 +181,6 @@ impl RestartThread {
     }
 }
 
-/// Why the log was not taken.
 enum OfferError {
     NotThere,
     Broke(String),

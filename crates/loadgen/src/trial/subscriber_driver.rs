@@ -146,7 +146,6 @@ impl ConnectionErrors {
         self.remember("the server ended the connection".to_owned());
     }
 
-    /// Counts a connection that broke.
     pub(super) fn count_reconnect(&self) {
         self.reconnects.fetch_add(1, Ordering::Relaxed);
     }
@@ -161,7 +160,6 @@ impl ConnectionErrors {
         self.hopeless.load(Ordering::Relaxed)
     }
 
-    /// How many connections broke.
     pub(super) fn reconnects(&self) -> u64 {
         self.reconnects.load(Ordering::Relaxed)
     }

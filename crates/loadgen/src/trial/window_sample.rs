@@ -18,7 +18,6 @@ pub(super) struct Watched<'a> {
 }
 
 impl<'a> Watched<'a> {
-    /// Those of the trial that `spec` describes.
     pub(super) fn of(spec: &'a TrialSpec) -> Self {
         Self { spec, second: None }
     }
@@ -128,7 +127,6 @@ impl HeldResources {
     }
 }
 
-/// An edge of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct WindowSample {
     at_ns: u64,

@@ -26,7 +26,6 @@ const ATTACHED: &str = r#"451-["message",{"_placeholder":true,"num":0}]"#;
 /// `2["message",` and `]`.
 const SOCKET_IO: usize = 13;
 
-/// An event with this message, as a packet.
 pub(crate) fn packet(message: &[u8]) -> Vec<u8> {
     [br#"42["message","#, message, b"]"].concat()
 }
@@ -35,7 +34,6 @@ fn event_packet(payload_len: usize) -> Vec<u8> {
     packet(&event(payload_len))
 }
 
-/// Packets of a poll, behind one another.
 pub(crate) fn packets(packets: &[&[u8]]) -> Vec<u8> {
     packets.join(&b"\x1e"[..])
 }
@@ -45,7 +43,6 @@ fn answer_head(body: &[u8]) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\ncontent-length: {length}\r\n\r\n")
 }
 
-/// The answer to a poll.
 pub(crate) fn answer(body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     [answer_head(body).as_bytes(), body].concat()

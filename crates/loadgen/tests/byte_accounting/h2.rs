@@ -59,12 +59,10 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: impl AsRef<[u8]>)
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// A whole block in HEADERS.
 pub(crate) fn headers(stream: u32, block: &[u8]) -> Vec<u8> {
     frame(HEADERS, END_HEADERS, stream, block)
 }
 
-/// A whole block in HEADERS, and nothing more of this side.
 pub(crate) fn last_headers(stream: u32, block: &[u8]) -> Vec<u8> {
     frame(HEADERS, END_HEADERS | END_STREAM, stream, block)
 }
@@ -73,7 +71,6 @@ pub(crate) fn data(stream: u32, payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame(DATA, 0, stream, payload)
 }
 
-/// DATA, and nothing more of this side.
 pub(crate) fn last_data(stream: u32, payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame(DATA, END_STREAM, stream, payload)
 }

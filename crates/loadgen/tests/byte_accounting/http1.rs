@@ -56,7 +56,6 @@ fn chunk(data: impl AsRef<[u8]>) -> Vec<u8> {
     [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat()
 }
 
-/// An event with this id.
 fn sse(id: &str, message: &[u8]) -> Vec<u8> {
     [b"id: ", id.as_bytes(), b"\ndata: ", message, b"\n\n"].concat()
 }

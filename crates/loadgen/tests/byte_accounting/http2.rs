@@ -11,7 +11,6 @@ const TRAILER: &[u8] = b"\x00\x03x-a\x01b";
 /// 14 bytes of anything: nobody looks into it.
 const SQUEEZED: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\n\n[]";
 
-/// The preface, and what follows it.
 fn opening(frames: &[u8]) -> Step {
     up([PREFACE, frames].concat())
 }

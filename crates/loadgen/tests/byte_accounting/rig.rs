@@ -6,7 +6,6 @@ use model::trial::Direction;
 use protocol::message::PayloadKind;
 use protocol::{Message, Stamp};
 
-/// Bytes in one direction.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) direction: Direction,
@@ -103,13 +102,11 @@ pub(crate) fn account(protocol: Protocol, steps: impl IntoIterator<Item = Step>)
     account
 }
 
-/// The same exchange in pieces of this size.
 pub(crate) fn in_pieces(steps: &[Step], size: usize) -> impl Iterator<Item = Step> {
     steps.iter().flat_map(move |step| step.bytes.chunks(size).map(|piece| step.like(piece)))
 }
 
 impl Step {
-    /// These bytes in the same direction.
     pub(crate) fn like(&self, bytes: &[u8]) -> Self {
         Self { direction: self.direction, bytes: bytes.to_vec() }
     }

@@ -36,7 +36,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) type Subscribe = fn(Session) -> LocalBoxFuture<'static, Result<(), SubscribeError>>;
 
-/// The techniques over HTTP.
 pub(crate) const OVER_HTTP: [(&str, Subscribe); 4] = [
     ("short polling", |session| polling::short(session).boxed_local()),
     ("long polling", |session| polling::long(session).boxed_local()),
@@ -94,7 +93,6 @@ impl Rig {
         }
     }
 
-    /// With a subscriber that runs.
     pub(crate) async fn subscribed<F>(settings: Settings, technique: impl FnOnce(Session) -> F) -> Self
     where
         F: Future<Output = Result<(), SubscribeError>> + 'static,
@@ -134,12 +132,10 @@ impl Rig {
         first.unwrap().await.unwrap()
     }
 
-    /// Whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.running.borrow()[0].is_finished()
     }
 
-    /// The error with which it ends.
     pub(crate) async fn error(&self) -> SubscribeError {
         self.ended().await.unwrap_err()
     }
@@ -149,12 +145,10 @@ impl Rig {
         chain(&self.error().await)
     }
 
-    /// Stops the trial.
     pub(crate) fn cancel(&self) {
         self.stop.cancel();
     }
 
-    /// Stops the trial, and awaits the subscriber's end.
     pub(crate) async fn stop(&self) {
         self.cancel();
         self.ended().await.unwrap();
@@ -166,7 +160,6 @@ impl Rig {
         assert!(matches!(&error, SubscribeError::SessionClosed(said) if said.contains(words)), "{error}");
     }
 
-    /// Waits until the subscriber that was started last is connected.
     pub(crate) async fn until_connected(&self) {
         let last = self.last.borrow().clone().unwrap();
         until(|| last.is_connected()).await;
@@ -176,7 +169,6 @@ impl Rig {
         self.listener.local_addr().unwrap()
     }
 
-    /// The next connection.
     pub(crate) async fn accept_stream(&self) -> TcpStream {
         self.listener.accept().await.unwrap().0
     }
@@ -185,7 +177,6 @@ impl Rig {
         acceptor.accept(self.accept_stream().await).await.unwrap()
     }
 
-    /// Waits until so many events have been received.
     pub(crate) async fn until_events(&self, events: u64) {
         until(|| self.worker.snapshot().counters.events >= events).await;
     }
@@ -237,7 +228,6 @@ pub(crate) fn assert_whole(snapshot: &Snapshot) {
     assert_eq!((account.up.unfinished, account.down.unfinished), (0, 0), "{account:?}");
 }
 
-/// A certificate and its key.
 pub(crate) struct Identity {
     certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
@@ -283,7 +273,6 @@ pub(crate) struct Crossed {
     pub(crate) written: Cell<u64>,
 }
 
-/// Counts what crosses a stream.
 pub(crate) fn counted<S: AsyncRead + AsyncWrite>(stream: S) -> (Counted<S>, Rc<Crossed>) {
     let crossed = Rc::<Crossed>::default();
     let (read, written) = (Rc::clone(&crossed), Rc::clone(&crossed));
@@ -329,13 +318,11 @@ pub(crate) async fn until(mut done: impl FnMut() -> bool) {
     }
 }
 
-/// An error and its causes.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |&error| error.source());
     causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"))
 }
 
-/// The next bytes.
 pub(crate) async fn read<const N: usize>(stream: &mut (impl AsyncRead + Unpin)) -> [u8; N] {
     let mut bytes = [0; N];
     stream.read_exact(&mut bytes).await.unwrap();
@@ -356,7 +343,6 @@ pub(crate) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// A message with this number.
 pub(crate) fn event(seq: u64) -> Vec<u8> {
     let stamp = Stamp { seq, intended_ns: 1, actual_ns: 1 };
     Message { stamp, payload: b"hello", kind: PayloadKind::Text }.to_bytes().to_vec()
@@ -368,26 +354,21 @@ pub(crate) fn greeting() -> Vec<u8> {
     Message { stamp, payload: b"{}", kind: PayloadKind::Json }.to_bytes().to_vec()
 }
 
-/// Events, a line each.
 pub(crate) fn lines(seqs: &[u64]) -> Vec<u8> {
     seqs.iter().flat_map(|&seq| protocol::lines::encode(&event(seq))).collect()
 }
 
-/// How an answer with events begins.
 pub(crate) const NDJSON: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n";
 
-/// An answer with this body.
 pub(crate) fn answer(body: &[u8]) -> Vec<u8> {
     let head = format!("{NDJSON}content-length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
-/// An answer to a poll, with these events.
 pub(crate) fn found(seqs: &[u64]) -> Vec<u8> {
     answer(&lines(seqs))
 }
 
-/// The settings of a subscriber that sends messages, too.
 pub(crate) fn two_way() -> Settings {
     let to = UplinkTo::Application;
     let uplink = Uplink { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 5, to };

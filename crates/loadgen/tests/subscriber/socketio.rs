@@ -511,7 +511,6 @@ fn by(transports: SocketIoTransports) -> Settings {
     Settings { socketio: SocketIo { transports }, ..two_way() }
 }
 
-/// The message of this number as the event that carries it.
 fn message(seq: u64) -> String {
     format!("42[\"message\",{}]", String::from_utf8(event(seq)).unwrap())
 }
@@ -530,7 +529,6 @@ async fn request(stream: &mut TcpStream) -> (String, String) {
     (asked, String::from_utf8(body).unwrap())
 }
 
-/// Says this as the answer to a poll or a post.
 async fn answer(stream: &mut TcpStream, body: &str) {
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\ncontent-length: {}\r\n\r\n{body}",
@@ -539,7 +537,6 @@ async fn answer(stream: &mut TcpStream, body: &str) {
     stream.write_all(head.as_bytes()).await.unwrap();
 }
 
-/// Says that there is something wrong with what was asked.
 async fn refuse(stream: &mut TcpStream, status: &str, body: &str) {
     let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -572,7 +569,6 @@ async fn joined(rig: &Rig) -> (TcpStream, TcpStream) {
     (polls, posts)
 }
 
-/// Answers a poll, and takes the next one.
 async fn answer_poll(polls: &mut TcpStream, body: &str) {
     answer(polls, body).await;
     take_poll(polls).await;
@@ -589,7 +585,6 @@ fn frame(opcode: u8, content: &[u8]) -> Vec<u8> {
     [&[0x80 | opcode, length], content].concat()
 }
 
-/// Says this in a text frame.
 async fn say(stream: &mut TcpStream, text: &str) {
     stream.write_all(&frame(1, text.as_bytes())).await.unwrap();
 }
@@ -604,7 +599,6 @@ async fn next_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     (start[0] & 0x0f, content)
 }
 
-/// The next text frame of the client's.
 async fn next_text(stream: &mut TcpStream) -> String {
     let (opcode, content) = next_frame(stream).await;
     assert_eq!(opcode, 1);

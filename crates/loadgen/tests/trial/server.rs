@@ -152,7 +152,6 @@ fn subscribe(mut stream: TcpStream, channel: &Mutex<Channel>) {
     }
 }
 
-/// The next frame's body; none at the end of the connection.
 pub(crate) fn next_body(stream: &mut impl Read, decoder: &mut Decoder) -> Option<Bytes> {
     let mut part = [0; 4096];
     loop {

@@ -20,7 +20,6 @@ const MOST_PROCESSES: u32 = 16;
 const MOST_IN_FLIGHT: u32 = 16;
 const MOST_RETAINED: u32 = 10_000_000;
 
-/// What a value may be.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Flag,

@@ -51,13 +51,11 @@ impl<'t> Table<'t> {
         self.span.clone()
     }
 
-    /// The value of a key as it stands.
     pub(crate) fn value(&self, key: &'static str) -> Option<&'t Value<'t>> {
         self.asked.borrow_mut().push(key);
         self.table?.get(key)
     }
 
-    /// A key's value, read by `read`.
     pub(crate) fn read<T>(
         &self,
         key: &'static str,
@@ -66,7 +64,6 @@ impl<'t> Table<'t> {
         self.value(key).map(read).transpose()
     }
 
-    /// A key that must be there.
     pub(crate) fn required<T>(
         &self,
         key: &'static str,
@@ -76,13 +73,11 @@ impl<'t> Table<'t> {
         self.read(key, read)?.ok_or_else(|| self.missing(key, example))
     }
 
-    /// A key that must be there is not.
     pub(crate) fn missing(&self, key: &str, example: &str) -> Fault {
         Fault::new(self.span(), format!("`{key}` is missing in {}", self.name()))
             .help(format!("write {key} = {example}"))
     }
 
-    /// A table below this one, if it is there.
     pub(crate) fn section(&self, key: &'static str) -> Result<Option<Table<'t>>, Fault> {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         self.value(key)
@@ -90,7 +85,6 @@ impl<'t> Table<'t> {
             .transpose()
     }
 
-    /// A table below this one; empty if it is not there.
     pub(crate) fn section_or_empty(&self, key: &'static str) -> Result<Table<'t>, Fault> {
         Ok(self.section(key)?.unwrap_or_else(|| Table::new(key.to_owned(), None, 0..0)))
     }
@@ -218,7 +212,6 @@ pub(crate) fn word<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&Value<'_>) 
 /// What messages call a list of values.
 pub(crate) const LIST: &str = "a list in square brackets";
 
-/// A list, each item read by `read`.
 pub(crate) fn list<T>(
     read: impl Fn(&Value<'_>) -> Result<T, Fault>,
 ) -> impl Fn(&Value<'_>) -> Result<Vec<T>, Fault> {

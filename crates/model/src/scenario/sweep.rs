@@ -37,7 +37,6 @@ pub(super) struct Sweep<'i> {
     along: Vec<Along<'i>>,
 }
 
-/// What a sweep's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Values of its key.
@@ -52,7 +51,6 @@ struct Along<'i> {
     values: Vec<Value<'i>>,
 }
 
-/// Reads all sweeps of a file.
 pub(super) fn read_all<'i>(value: Option<&'i Value<'i>>, known: &[&str]) -> Result<Vec<Sweep<'i>>, Fault> {
     let Some(value) = value else { return Ok(Vec::new()) };
     let tables = array(value, "[[sweep]] in double brackets")?;
@@ -193,7 +191,6 @@ impl<'i> Sweep<'i> {
         }
     }
 
-    /// Value number `i` as written.
     pub(super) fn written(&self, i: usize) -> String {
         as_written(self.values[i].get_ref())
     }

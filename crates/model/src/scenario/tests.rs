@@ -10,18 +10,28 @@ use crate::settings::{
 const KNOWN: [&str; 3] = ["short-polling", "websocket", "raw-tcp"];
 const HEAD: &str = "question = \"Why?\"\nreading = \"So.\"\n";
 
+fn read(body: &str, extent: Extent) -> Result<Scenario, String> {
+    Scenario::parse(&format!("{HEAD}{body}"), "x.toml", "x", &KNOWN, extent)
+        .map_err(|error| error.to_string())
+}
+
 fn parse(body: &str) -> Scenario {
-    Scenario::parse(&format!("{HEAD}{body}"), "x.toml", "x", &KNOWN, Extent::Full)
-        .unwrap_or_else(|e| panic!("{e}"))
+    read(body, Extent::Full).unwrap()
 }
 
 fn quick(body: &str) -> Scenario {
-    Scenario::parse(&format!("{HEAD}{body}"), "x.toml", "x", &KNOWN, Extent::Quick)
-        .unwrap_or_else(|e| panic!("{e}"))
+    read(body, Extent::Quick).unwrap()
 }
 
 fn message(body: &str) -> String {
-    Scenario::parse(&format!("{HEAD}{body}"), "x.toml", "x", &KNOWN, Extent::Full).unwrap_err().to_string()
+    read(body, Extent::Full).unwrap_err()
+}
+
+#[track_caller]
+fn assert_refused(body: &str, wanted: &str) {
+    let found = message(body);
+    assert!(found.contains(wanted), "{body}\nwanted: {wanted}\nfound: {found}");
+    assert!(found.starts_with("x.toml:"), "{found}");
 }
 
 #[test]
@@ -33,29 +43,11 @@ fn every_key_is_taken_over() {
         runs = "when-named"
         greeting = true
         heartbeat = "3s"
-        [events]
-        rate = "100/s"
-        pace = "burst 10"
-        payload = "1 KiB"
-        kind = "chat"
-        [subscribers]
-        count = 8
-        channels = 4
-        added_delay = "40ms"
-        [uplink]
-        rate = "30/min"
-        pace = "poisson"
-        payload = "64 B"
-        to = "application"
-        [http]
-        headers = "browser+session"
-        keep_alive = false
-        [transport]
-        tls = true
-        resumption = true
-        http = "2"
-        per_connection = 4
-        compression = "deflate"
+        events = { rate = "100/s", pace = "burst 10", payload = "1 KiB", kind = "chat" }
+        subscribers = { count = 8, channels = 4, added_delay = "40ms" }
+        uplink = { rate = "30/min", pace = "poisson", payload = "64 B", to = "application" }
+        http = { headers = "browser+session", keep_alive = false }
+        transport = { tls = true, resumption = true, http = "2", per_connection = 4, compression = "deflate" }
         [stall]
         at = "1s"
         for = "500ms"
@@ -84,7 +76,7 @@ fn every_key_is_taken_over() {
 
 #[test]
 fn a_file_that_says_little_means_the_default_settings() {
-    let scenario = parse("events.rate = \"1/s\"");
+    let scenario = parse("events.rate = '1/s'");
     let mut expected = Settings::default();
     expected.events.rate_per_s = 1.0;
     assert_eq!(scenario.points[0].settings, expected);
@@ -108,19 +100,15 @@ fn a_point_can_have_repetitions_of_its_own() {
 
 #[test]
 fn a_transport_that_contradicts_itself_is_refused() {
-    let of = |text: &str| message(&format!("events.rate = \"1/s\"\n[transport]\n{text}"));
-    assert!(
-        of("resumption = true").contains("a session is resumed, and there is no TLS"),
-        "{}",
-        of("resumption = true")
-    );
+    let of = |text: &str| message(&format!("events.rate = '1/s'\n[transport]\n{text}"));
+    assert!(of("resumption = true").contains("a session is resumed, and there is no TLS"));
     assert!(of("per_connection = 2").contains("subscribers share a connection of HTTP/1.1"));
-    let crowd = of("http = \"2\"\nper_connection = 1001");
+    let crowd = of("http = '2'\nper_connection = 1001");
     assert!(crowd.contains("1001 subscribers share") && crowd.contains("1000 at most"), "{crowd}");
     let observed =
-        message("events.rate = \"1/s\"\nobserved = true\ntransport = { tls = true, resumption = true }");
+        message("events.rate = '1/s'\nobserved = true\ntransport = { tls = true, resumption = true }");
     assert!(observed.contains("an observed trial resumes TLS sessions"), "{observed}");
-    assert!(of("http = \"3\"").contains("allowed: 1.1, 2"), "{}", of("http = \"3\""));
+    assert!(of("http = '3'").contains("allowed: 1.1, 2"), "{}", of("http = '3'"));
 }
 
 #[test]
@@ -161,22 +149,12 @@ fn techniques_that_a_sweep_leaves_out_run_once_at_the_files_own_value() {
         .points
         .iter()
         .map(|p| {
-            (
-                p.values.values().next().map(String::as_str),
-                p.techniques.join(" "),
-                p.settings.phases.window_ns,
-            )
+            let value = p.values.values().next().map_or("none", String::as_str);
+            format!("{value}: {}, {}", p.techniques.join(" "), p.settings.phases.window_ns)
         })
         .collect();
-    let own = "websocket raw-tcp".to_owned();
-    assert_eq!(
-        points,
-        [
-            (Some("10ms"), "short-polling".to_owned(), 1_000_000_000),
-            (Some("20ms"), "short-polling".to_owned(), 3_000_000_000),
-            (None, own, 2_000_000_000),
-        ]
-    );
+    let (first, second) = ("10ms: short-polling, 1000000000", "20ms: short-polling, 3000000000");
+    assert_eq!(points, [first, second, "none: websocket raw-tcp, 2000000000"]);
 }
 
 #[test]
@@ -201,7 +179,7 @@ fn variants_are_named_and_mean_what_goes_along() {
 
 #[test]
 fn the_interval_of_short_polling_binds_the_warm_up_only_where_it_takes_part() {
-    let body = "events.rate = \"1/s\"\nphases.warm_up = \"50ms\"\ntechniques = [\"websocket\"]";
+    let body = "events.rate = '1/s'\nphases.warm_up = '50ms'\ntechniques = ['websocket']";
     assert_eq!(parse(body).points[0].settings.phases.warm_up_ns, 50_000_000);
     let swept = |warm_up: &str| {
         format!(
@@ -246,9 +224,7 @@ fn quick_is_laid_over_the_whole_and_replaces_the_sweeps() {
 
 #[test]
 fn a_mistake_in_quick_is_found_in_a_full_run_too() {
-    assert!(
-        message("events.rate = \"1/s\"\n[quick]\nphases.widow = \"1s\"").contains("did you mean `window`?")
-    );
+    assert!(message("events.rate = '1/s'\n[quick]\nphases.widow = '1s'").contains("did you mean `window`?"));
 }
 
 #[test]
@@ -257,13 +233,12 @@ fn a_wrong_key_is_answered_with_place_and_nearest_word() {
         message("[events]\nrte = \"5/s\"\n"),
         "x.toml:4:1: `rte` is not a key of [events]\n  |\n4 | rte = \"5/s\"\n  | ^^^\n  = did you mean `rate`? allowed: rate, pace, payload, kind"
     );
-    assert!(message("[event]\nrate = \"5/s\"\n").contains("did you mean `events`?"));
+    assert!(message("[event]\nrate = '5/s'\n").contains("did you mean `events`?"));
 }
 
 #[test]
 fn a_mistake_in_a_swept_value_is_shown_in_the_sweep() {
-    let body =
-        "events.rate = \"1/s\"\n[[sweep]]\nkey = \"short_polling.interval\"\nvalues = [\"10ms\", \"20\"]\n";
+    let body = "events.rate = '1/s'\n[[sweep]]\nkey = 'short_polling.interval'\nvalues = ['10ms', '20']\n";
     assert!(message(body).starts_with("x.toml:6:19: `20` has no unit; write \"20s\""), "{}", message(body));
 }
 
@@ -272,80 +247,59 @@ fn impossible_files_are_refused_by_name() {
     for (body, wanted) in [
         ("", "no events and no messages are sent"),
         ("events.rate = 5", "`5` has no unit; write \"5/s\""),
-        ("events.rate = \"5 B\"", "`B` is not a unit here"),
-        ("events.rate = \"-5/s\"", "out of range"),
+        ("events.rate = '5 B'", "`B` is not a unit here"),
+        ("events.rate = '-5/s'", "out of range"),
         ("events.rate = true", "expected a number with a unit, in quotes, found `true`"),
         ("events = 5", "expected a table, found `5`"),
-        ("events.pace = \"burst 0\"", "is not a pace"),
-        ("events.rate = \"5/s\"\nrepetitions = 0", "expected a whole number from 1 to 1000, found `0`"),
-        ("events.rate = \"5/s\"\nrepetitions = -1", "found `-1`"),
-        ("events.rate = \"5/s\"\npublisher_in_flight = 0", "expected a whole number from 1 to"),
-        ("events.rate = \"5/s\"\ntechniques = [\"websockets\"]", "did you mean `websocket`?"),
-        ("events.rate = \"5/s\"\nname = \"../x\"", "cannot be a scenario's name"),
-        (
-            "events = { rate = \"5/s\", kind = \"chat\", payload = \"39 B\" }",
-            "a payload of 39 B is out of range",
-        ),
-        ("events = { rate = \"5/s\", payload = \"64 KiB\" }", "at most 65000 B"),
-        (
-            "events.rate = \"5/s\"\nsubscribers = { count = 2, channels = 3 }",
-            "3 channels are more than 2 subscribers",
-        ),
-        ("events.rate = \"5/s\"\nphases.window = \"0s\"", "a window of 0 measures nothing"),
-        ("events.rate = \"5/s\"\nphases.warm_up = \"2h\"", "more than an hour"),
-        (
-            "events.rate = \"5/s\"\nphases.warm_up = \"999ms\"",
-            "a warm-up of 999 ms is shorter than short polling's interval of 1 s",
-        ),
-        ("events.rate = \"5/s\"\nphases.drain = \"10ms\"", "the last event waits up to 1 s"),
-        (
-            "events.rate = \"5/s\"\nstall = { at = \"1s\", for = \"2s\" }",
-            "the stall ends at 3 s, after the window of 2 s",
-        ),
-        ("events.rate = \"5/s\"\nstall = { at = \"1s\", for = \"0s\" }", "a stall of 0 has no effect"),
-        ("events.rate = \"5/s\"\nstall.at = \"1s\"", "`for` is missing in [stall]"),
-        ("uplink.to = \"channel\"", "`rate` is missing in [uplink]"),
-        ("uplink.rate = \"0/s\"", "the subscribers send at a rate of 0"),
+        ("events.pace = 'burst 0'", "is not a pace"),
+        ("events = { rate = '5/s', kind = 'chat', payload = '39 B' }", "a payload of 39 B is out of range"),
+        ("events = { rate = '5/s', payload = '64 KiB' }", "at most 65000 B"),
+        ("uplink.to = 'channel'", "`rate` is missing in [uplink]"),
+        ("uplink.rate = '0/s'", "the subscribers send at a rate of 0"),
         ("sweep = 5", "expected [[sweep]] in double brackets, found `5`"),
-        ("[[sweep]]\nvalues = [1]", "`key` is missing in [[sweep]]"),
-        ("[[sweep]]\nkey = \"events.rate\"", "`values` is missing in [[sweep]]"),
-        ("[[sweep]]\nkey = \"events.rate\"\nvalues = []", "a sweep without values"),
-        ("[[sweep]]\nkey = \"events.rate\"\nvalues = [[\"1/s\"]]", "expected a single value, found a list"),
-        ("[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\", \"1/s\"]", "`1/s` is there twice"),
-        ("[[sweep]]\nkey = \"events.rat\"\nvalues = [\"1/s\"]", "`rat` is not a key of [events]"),
-        ("[[sweep]]\nkey = \"greeting.x\"\nvalues = [1]\n", "expected true or false, found a table"),
-        ("[[sweep]]\nkey = \"repetitions\"\nvalues = [1]", "`repetitions` cannot be swept"),
-        (
-            "[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\"]\nuntil = \"bound\"",
-            "`until` is not a key of [[sweep]]",
-        ),
-        (
-            "[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\"]\ntechniques = [\"tcp\"]",
-            "`tcp` is not a technique",
-        ),
-        (
-            "[[sweep]]\nkey = \"events.rate\"\nvalues = [\"1/s\"]\nwith = { \"phases.window\" = [] }",
-            "0 values go along with 1",
-        ),
-        ("[[sweep]]\nname = \"transport\"\nvalues = [\"TLS\"]", "`with` is missing in [[sweep]]"),
-        (
-            "[[sweep]]\nname = \"a.b\"\nvalues = [\"TLS\"]\nwith = { \"transport.tls\" = [true] }",
-            "`a.b` cannot be a sweep's name",
-        ),
-        (
-            "[[sweep]]\nkey = \"events.rate\"\nname = \"x\"\nvalues = [\"1/s\"]",
-            "a sweep has a key or a name, not both",
-        ),
         ("question = \"again\"", "duplicate key"),
         ("events.rate = ", "string values must be quoted"),
     ] {
-        let found = message(body);
-        assert!(found.contains(wanted), "{body}\nwanted: {wanted}\nfound: {found}");
-        assert!(found.starts_with("x.toml:"), "{found}");
+        assert_refused(body, wanted);
+    }
+    for (more, wanted) in [
+        ("repetitions = 0", "expected a whole number from 1 to 1000, found `0`"),
+        ("repetitions = -1", "found `-1`"),
+        ("publisher_in_flight = 0", "expected a whole number from 1 to"),
+        ("techniques = ['websockets']", "did you mean `websocket`?"),
+        ("name = '../x'", "cannot be a scenario's name"),
+        ("subscribers = { count = 2, channels = 3 }", "3 channels are more than 2 subscribers"),
+        ("phases.window = '0s'", "a window of 0 measures nothing"),
+        ("phases.warm_up = '2h'", "more than an hour"),
+        ("phases.warm_up = '999ms'", "of 999 ms is shorter than short polling's interval of 1 s"),
+        ("phases.drain = '10ms'", "the last event waits up to 1 s"),
+        ("stall = { at = '1s', for = '2s' }", "the stall ends at 3 s, after the window of 2 s"),
+        ("stall = { at = '1s', for = '0s' }", "a stall of 0 has no effect"),
+        ("stall.at = '1s'", "`for` is missing in [stall]"),
+    ] {
+        assert_refused(&format!("events.rate = '5/s'\n{more}"), wanted);
+    }
+    for (sweep, wanted) in [
+        ("values = [1]", "`key` is missing in [[sweep]]"),
+        ("key = 'events.rate'", "`values` is missing in [[sweep]]"),
+        ("key = 'events.rate'\nvalues = []", "a sweep without values"),
+        ("key = 'events.rate'\nvalues = [['1/s']]", "expected a single value, found a list"),
+        ("key = 'events.rate'\nvalues = ['1/s', '1/s']", "`1/s` is there twice"),
+        ("key = 'events.rat'\nvalues = ['1/s']", "`rat` is not a key of [events]"),
+        ("key = 'greeting.x'\nvalues = [1]\n", "expected true or false, found a table"),
+        ("key = 'repetitions'\nvalues = [1]", "`repetitions` cannot be swept"),
+        ("key = 'events.rate'\nvalues = ['1/s']\nuntil = 'bound'", "`until` is not a key of [[sweep]]"),
+        ("key = 'events.rate'\nvalues = ['1/s']\ntechniques = ['tcp']", "`tcp` is not a technique"),
+        ("key = 'events.rate'\nvalues = [1]\nwith = { 'phases.window' = [] }", "0 values go along with 1"),
+        ("name = 'transport'\nvalues = ['TLS']", "`with` is missing in [[sweep]]"),
+        ("name = 'a.b'\nvalues = [1]\nwith = { 'transport.tls' = [true] }", "`a.b` cannot be a sweep's name"),
+        ("key = 'events.rate'\nname = 'x'\nvalues = ['1/s']", "a sweep has a key or a name, not both"),
+    ] {
+        assert_refused(&format!("[[sweep]]\n{sweep}"), wanted);
     }
     let unnamed = Scenario::parse(HEAD, "My file.toml", "My file", &KNOWN, Extent::Full).unwrap_err();
     assert!(unnamed.to_string().contains("the file's name, `My file`, cannot be a scenario's name"));
-    let missing = Scenario::parse("reading = \"x\"", "x.toml", "x", &KNOWN, Extent::Full).unwrap_err();
+    let missing = Scenario::parse("reading = 'x'", "x.toml", "x", &KNOWN, Extent::Full).unwrap_err();
     assert!(missing.to_string().contains("`question` is missing in a scenario"));
 }
 

@@ -37,7 +37,6 @@ impl Target {
     }
 }
 
-/// Reads the file's text.
 fn target(source: &str, name: &str, known: &[&str]) -> Result<Target, Fault> {
     let tree = DeTable::parse(source)?.into_inner();
     let root = Table::root_of(FILE, &tree);
@@ -250,7 +249,6 @@ fn start_limit(value: &Value<'_>) -> Result<u64, Fault> {
     Err(Fault::new(value.span(), "a server cannot have so long to start").help("write \"10s\"; up to 5min"))
 }
 
-/// A table of texts.
 fn texts(value: &Value<'_>) -> Result<BTreeMap<String, String>, Fault> {
     let table = table(value, "a table of texts")?;
     table.iter().map(|(key, value)| Ok((key.get_ref().to_string(), text(value)?))).collect()

@@ -158,7 +158,6 @@ fn first_element(list: &[u8]) -> (&[u8], Option<&[u8]>) {
     (list, None)
 }
 
-/// Data and attachments of these arguments.
 fn encode(arguments: &[Argument]) -> (Bytes, Vec<Bytes>) {
     let (mut data, mut attachments) = (BytesMut::from(&b"["[..]), Vec::new());
     for (at, argument) in arguments.iter().enumerate() {

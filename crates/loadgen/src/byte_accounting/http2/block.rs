@@ -1,7 +1,5 @@
 //! Header blocks: collected from HEADERS and CONTINUATION (RFC 9113 §4.3), then read; and what a request asks for.
 
-use std::ops::AddAssign;
-
 use model::byte_account::Layers;
 
 use super::frames::{Frame, HEADER_LEN, Kind, Malformed};
@@ -32,7 +30,6 @@ struct Open {
     framing: u64,
 }
 
-/// A whole header block.
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) stream: u32,
@@ -110,12 +107,7 @@ impl BlockReader {
     }
 }
 
-impl AddAssign for HeadBytes {
-    fn add_assign(&mut self, other: Self) {
-        self.block += other.block;
-        self.framing += other.framing;
-    }
-}
+model::field_wise!(HeadBytes { block, framing });
 
 impl Head {
     fn note(&mut self, field: Field) {

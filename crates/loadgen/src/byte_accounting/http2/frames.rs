@@ -62,7 +62,6 @@ pub(super) enum Kind {
     Other,
 }
 
-/// A piece of a frame.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Piece<'a> {
     /// The client's preface.
@@ -78,12 +77,10 @@ pub(super) enum Piece<'a> {
 }
 
 impl FrameReader {
-    /// Frames from the first byte on.
     pub(super) fn new() -> Self {
         Self { state: State::next_header() }
     }
 
-    /// Frames behind the client's preface.
     pub(super) fn behind_preface() -> Self {
         Self { state: State::Preface { matched: 0 } }
     }

@@ -152,7 +152,6 @@ impl Decoder {
     }
 }
 
-/// What a literal is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
     /// It goes into the table.

@@ -32,7 +32,6 @@ struct Range {
     begin: u32,
 }
 
-/// What a string decodes to.
 #[derive(Debug)]
 pub(super) struct Decoded {
     front: [u8; FRONT],

@@ -15,7 +15,6 @@ use crate::byte_accounting::byte_counts::{Layer, layers_of, settle};
 use crate::byte_accounting::engine_io::Carried;
 use crate::byte_accounting::websocket::Frames;
 
-/// The streams that are open.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     open: BTreeMap<u32, Stream>,
@@ -65,7 +64,6 @@ impl Streams {
         Ok(())
     }
 
-    /// Frame header and padding of DATA on this stream.
     pub(super) fn take_data_framing(
         &mut self,
         direction: Direction,
@@ -190,7 +188,6 @@ impl Stream {
     }
 }
 
-/// One side of a stream.
 #[derive(Debug)]
 struct Half {
     content: Content,
@@ -236,7 +233,6 @@ impl Half {
         self.carried = self.carried.max(self.content.carried());
     }
 
-    /// Frame header and padding of DATA.
     fn take_data_framing(&mut self, bytes: u64, layers: &mut Layers) {
         match (self.heads, &self.content) {
             (Heads::Held, Content::Packets(_) | Content::Compressed) => self.held.data_framing += bytes,

@@ -24,7 +24,6 @@ struct Half {
     left: usize,
 }
 
-/// What comes next.
 #[derive(Debug, Clone, Copy)]
 enum Unit {
     Request,

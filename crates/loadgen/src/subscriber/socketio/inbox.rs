@@ -14,7 +14,6 @@ use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
 
 /// The receiver of messages of the main namespace.
 pub(super) trait Application {
-    /// Receives one whole message.
     fn message(&mut self, message: &[u8]);
 
     /// Receives any other event, or an acknowledgement, and returns how many messages it was.
@@ -40,7 +39,6 @@ pub(super) struct Inbox<'a, A> {
 pub(super) struct Heartbeat(Notify);
 
 impl<'a, A: Application> Inbox<'a, A> {
-    /// An inbox of a new session.
     pub(super) fn new(
         session: &'a Session,
         outbox: &'a Outbox,

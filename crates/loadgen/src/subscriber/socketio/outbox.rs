@@ -11,7 +11,6 @@ use tokio::sync::Notify;
 
 use crate::session::Session;
 
-/// Packets in their order.
 #[derive(Debug)]
 pub(super) struct Outbox {
     session: Session,
@@ -30,7 +29,6 @@ pub(super) struct Batch {
 }
 
 impl Outbox {
-    /// Nothing waits.
     pub(super) fn new(session: Session) -> Self {
         Self { session, queued: RefCell::default(), woken: Notify::new(), joined: Cell::new(false) }
     }
@@ -53,7 +51,6 @@ impl Outbox {
         self.push_packet(&socket_io::Packet::new(socket_io::Kind::Disconnect, Bytes::new()));
     }
 
-    /// Sends a packet of Engine.IO.
     pub(super) fn push(&self, packet: Packet) {
         self.queued.borrow_mut().push_back(packet);
         self.woken.notify_one();

@@ -54,14 +54,12 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// A session that the server has opened.
 pub(super) struct OpenSession<'a> {
     pub(super) poller: Poller<'a>,
     pub(super) poster: Poster<'a>,
     pub(super) handshake: Handshake,
 }
 
-/// Opens a session, and asks to join.
 pub(super) async fn open_session<'a>(
     session: &'a Session,
     inbox: &mut Inbox<'_, impl Application>,
@@ -90,7 +88,6 @@ pub(super) async fn open_session<'a>(
     Ok(OpenSession { poller, poster, handshake })
 }
 
-/// The half that reads.
 pub(super) struct Poller<'a> {
     session: &'a Session,
     kept: KeptConnection,
@@ -175,7 +172,6 @@ async fn read(
     take(decoder.finish()?)
 }
 
-/// The half that writes.
 pub(super) struct Poster<'a> {
     session: &'a Session,
     kept: KeptConnection,

@@ -17,7 +17,6 @@ use crate::subscriber::SubscribeError;
 /// Characters of the value that keeps a browser from answering a poll out of its cache.
 const CACHE_BUSTER: usize = 8;
 
-/// Makes the requests of a session.
 pub(super) struct EngineRequests {
     base: RequestBase,
     /// `&sid=…`; nothing before the server has given the session an id.
@@ -25,12 +24,10 @@ pub(super) struct EngineRequests {
 }
 
 impl EngineRequests {
-    /// Polls, with the profile's fields.
     pub(super) fn polls(session: &Session) -> Self {
         Self { base: RequestBase::new(session, Method::GET, RequestKind::EnginePoll), sid: String::new() }
     }
 
-    /// Posts, with the profile's fields.
     pub(super) fn posts(session: &Session) -> Self {
         Self { base: RequestBase::new(session, Method::POST, RequestKind::EnginePost), sid: String::new() }
     }

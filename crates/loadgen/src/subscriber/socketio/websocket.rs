@@ -41,7 +41,6 @@ pub(super) async fn run(
     frames.run(session, inbox, &handshake).await
 }
 
-/// A WebSocket that carries packets.
 pub(super) struct Frames(Socket<Stream>);
 
 impl Frames {

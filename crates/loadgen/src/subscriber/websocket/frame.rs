@@ -11,7 +11,6 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
 
-/// What bytes begin with.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NextFrame {
     /// A message in one frame, which lacks at least this number of bytes.
@@ -79,20 +78,17 @@ const AWAY: u16 = 1001;
 
 /// A socket after its handshake, whichever library makes its frames.
 pub(super) trait FrameSocket {
-    /// What carries the frames.
     type Stream: AsyncRead + AsyncWrite + Unpin;
 
     /// Waits for messages, and hands on all that are whole with one read of the stream. False at the connection's end.
     /// Pings and closes are answered on the way. Cancel-safe.
     async fn read(&mut self, take: impl FnMut(&[u8])) -> Result<bool, SubscribeError>;
 
-    /// Sends a message in a frame of this kind.
     async fn send(&mut self, kind: Kind, message: &[u8]) -> Result<(), SubscribeError>;
 
     /// Sends a close frame with the code for a normal end.
     async fn close(&mut self) -> Result<(), SubscribeError>;
 
-    /// What carries the frames, for its end.
     fn into_stream(self) -> Self::Stream;
 }
 

@@ -34,7 +34,6 @@ pub struct Socket<S> {
     fallback: Option<Box<TungsteniteFallback>>,
 }
 
-/// What is at the front of the input.
 enum NextItem {
     /// A message, and where it lies.
     Message(Kind, Range<usize>),
@@ -120,7 +119,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.flush().await
     }
 
-    /// Sends a close frame, perhaps with a reason.
     pub(in crate::subscriber) async fn close(
         &mut self,
         frame: Option<CloseFrame>,
@@ -130,7 +128,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.flush().await
     }
 
-    /// What carries the frames.
     pub(in crate::subscriber) fn into_inner(self) -> S {
         self.stream
     }

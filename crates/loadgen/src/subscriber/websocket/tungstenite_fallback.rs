@@ -85,14 +85,12 @@ impl TungsteniteFallback {
         self.read(Memory { input: &[], end: Some(end), output })
     }
 
-    /// Sends a message of its own.
     pub(super) fn write(&mut self, message: Message, output: &mut BytesMut) -> Result<(), Error> {
         let mut memory = Memory { input: &[], end: None, output };
         self.protocol.write(&mut memory, message)?;
         self.protocol.flush(&mut memory)
     }
 
-    /// Sends a close frame.
     pub(super) fn close(&mut self, frame: Option<CloseFrame>, output: &mut BytesMut) -> Result<(), Error> {
         self.write(Message::Close(frame), output)
     }

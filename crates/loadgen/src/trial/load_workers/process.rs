@@ -32,7 +32,6 @@ pub(super) struct WorkerProcess {
     listener: Option<JoinHandle<LastMessage>>,
 }
 
-/// What it has written so far.
 #[derive(Debug)]
 struct Received {
     progress: Mutex<DriverProgress>,
@@ -40,7 +39,6 @@ struct Received {
     at_ns: AtomicU64,
 }
 
-/// How its messages ended.
 #[derive(Debug)]
 enum LastMessage {
     Result(WorkerResult),
@@ -77,17 +75,14 @@ impl WorkerProcess {
         }
     }
 
-    /// Its process's number.
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// How far it is.
     pub(super) fn progress(&self) -> DriverProgress {
         self.received.progress().clone()
     }
 
-    /// Sends it a command.
     pub(super) fn send(&self, command: &LoadCommand) -> io::Result<()> {
         let mut line = serde_json::to_vec(command)?;
         line.push(b'\n');
@@ -213,7 +208,6 @@ pub(super) enum WorkerMessage {
     },
 }
 
-/// What a worker found.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct WorkerResult {
     pub(super) reports: Vec<LoadReport>,

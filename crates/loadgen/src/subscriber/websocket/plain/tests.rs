@@ -12,7 +12,6 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use super::*;
 use crate::subscriber::MESSAGE_LIMIT;
 
-/// What came of a stream.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     messages: Vec<(bool, Vec<u8>)>,
