@@ -1,511 +1,322 @@
-//! Which source file of a crate imports which, read from the text of its `src` folder.
+//! Which source file of a crate imports which, read from the syntax trees of its `src` folder.
 //!
 //! A file imports another when it names one of its items, in a private `use` or in a path. What a parent declares or
 //! re-exports (`mod`, `pub use`) is no import: an item that is named through a re-export belongs to the file that defines
 //! it. Code under `#[cfg(test)]` is not read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+use std::mem;
 
-/// For each file, the files that it imports, each with a path that names it.
-pub(crate) type Imports = BTreeMap<String, BTreeMap<String, String>>;
+use syn::buffer::{Cursor, TokenBuffer};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Ident, ImplItemFn, Item, ItemMod, ItemUse, Macro, Path, UseTree, Visibility};
 
-/// A module's path from the root of its crate.
-type ModulePath = Vec<String>;
+/// Which file imports which, and a path that names it.
+pub(crate) type Imports = BTreeMap<(String, String), String>;
 
-#[derive(Debug, Default)]
+/// Two modules may re-export each other's names, and a crate be called like what it has.
+const LONGEST_CHAIN: usize = 8;
+
+#[derive(Default)]
 struct Module {
     file: String,
-    items: BTreeSet<String>,
-    /// What its `use` declarations bring in by a name.
-    names: BTreeMap<String, ModulePath>,
-    /// What its `use` declarations bring in with `*`.
-    globs: Vec<ModulePath>,
-    /// The paths that it names.
-    named: Vec<ModulePath>,
+    /// Its items, and the paths that a `use` binds to names.
+    names: BTreeMap<String, Option<String>>,
+    /// What a `use` brings in with `*`.
+    globs: Vec<String>,
+    /// The paths that it imports or names.
+    named: Vec<String>,
 }
 
-#[derive(Debug, Default)]
-struct Tree {
-    modules: BTreeMap<ModulePath, Module>,
-    /// Modules of which all files are tests.
-    tests: BTreeSet<ModulePath>,
+/// Reads a crate from its root, module by module.
+struct Reader<'a> {
+    source: &'a dyn Fn(&str) -> Option<String>,
+    /// By their paths, which begin with `crate`.
+    modules: BTreeMap<String, Module>,
+    /// The path of the module that is being read.
+    open: String,
 }
 
-/// The imports of the crate whose sources are below `src`.
-pub(crate) fn imports(src: &Path) -> Imports {
-    let mut sources = Vec::new();
-    collect(src, src, &mut sources);
-    imports_of(&sources)
-}
-
-/// The imports of files that are given by their paths below `src` and their texts.
-pub(crate) fn imports_of(sources: &[(String, String)]) -> Imports {
-    let mut tree = Tree::default();
-    for (file, text) in sources {
-        Reader::new(&mut tree, module_of(file), file).read(&tokens(text));
-    }
+/// The imports of a crate, given what returns the text of a file below `src`.
+pub(crate) fn imports(source: &dyn Fn(&str) -> Option<String>) -> Imports {
+    let mut reader = Reader { source, modules: BTreeMap::new(), open: String::new() };
+    reader.read_file("crate".to_owned(), &["lib.rs".to_owned(), "main.rs".to_owned()]);
     let mut imports = Imports::new();
-    for (path, module) in &tree.modules {
-        let of_file = imports.entry(module.file.clone()).or_default();
-        if tree.tests.iter().any(|test| path.starts_with(test)) {
-            continue;
-        }
+    for (path, module) in &reader.modules {
         for named in &module.named {
-            match tree.absolute(path, named, 0).and_then(|absolute| tree.resolve(&absolute, 0)) {
-                Some(file) if *file != module.file => {
-                    of_file.entry(file.clone()).or_insert_with(|| named.join("::"));
-                }
-                _ => {}
+            let file = reader.home(path, named, 0).map(|home| reader.modules[&home].file.clone());
+            if let Some(file) = file.filter(|file| *file != module.file) {
+                imports.entry((module.file.clone(), file)).or_insert_with(|| named.clone());
             }
         }
     }
     imports
 }
 
-/// Groups of files that import one another, directly or through others.
-pub(crate) fn cycles(imports: &Imports) -> Vec<Vec<&str>> {
-    let reached: BTreeMap<&str, BTreeSet<&str>> =
-        imports.keys().map(|file| (file.as_str(), reached_from(file, imports))).collect();
-    let mut cycles = Vec::new();
-    for (file, targets) in &reached {
-        let cycle: Vec<&str> =
-            targets.iter().copied().filter(|target| reached[target].contains(file)).collect();
-        if cycle.first() == Some(file) {
-            cycles.push(cycle);
-        }
+/// The groups of files that import one another, directly or through others, and their imports, one a line.
+pub(crate) fn cycles(imports: &Imports) -> String {
+    let mut reached: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+    for (file, target) in imports.keys() {
+        reached.entry(file).or_default().insert(target);
     }
-    cycles
-}
-
-/// A cycle's imports, one a line.
-pub(crate) fn describe(cycle: &[&str], imports: &Imports) -> String {
-    let mut text = format!("{} files import one another:\n", cycle.len());
-    for file in cycle {
-        for (target, named) in imports[*file].iter().filter(|(target, _)| cycle.contains(&target.as_str())) {
-            text += &format!("  {file} -> {target} (names {named})\n");
+    for (middle, _) in imports.keys() {
+        let beyond = reached[middle].clone();
+        reached.values_mut().filter(|files| files.contains(middle)).for_each(|files| files.extend(&beyond));
+    }
+    let mut text = String::new();
+    for (file, targets) in &reached {
+        let mut cycle = targets.clone();
+        cycle.retain(|target| reached.get(target).is_some_and(|files| files.contains(file)));
+        if cycle.first() == Some(file) {
+            text += &format!("{} files import one another:\n", cycle.len());
+            text += &lines(imports, |file| cycle.contains(file));
         }
     }
     text
 }
 
-fn reached_from<'a>(file: &'a str, imports: &'a Imports) -> BTreeSet<&'a str> {
-    let mut reached = BTreeSet::new();
-    let mut open = vec![file];
-    while let Some(next) = open.pop() {
-        for target in imports[next].keys() {
-            if reached.insert(target.as_str()) {
-                open.push(target);
-            }
-        }
-    }
-    reached
+fn lines(imports: &Imports, is_shown: impl Fn(&String) -> bool) -> String {
+    let shown = imports.iter().filter(|((file, target), _)| is_shown(file) && is_shown(target));
+    shown.map(|((file, target), named)| format!("  {file} -> {target} (names {named})\n")).collect()
 }
 
-fn collect(src: &Path, folder: &Path, sources: &mut Vec<(String, String)>) {
-    for entry in fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("an entry of the folder").path();
-        if path.is_dir() {
-            collect(src, &path, sources);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let file = path.strip_prefix(src).expect("a path below src").to_string_lossy().into_owned();
-            sources.push((file, fs::read_to_string(&path).expect("a source file")));
-        }
-    }
-}
-
-fn module_of(file: &str) -> ModulePath {
-    let path = file.trim_end_matches(".rs");
-    let path = path.strip_suffix("/mod").unwrap_or(path);
-    match path {
-        "lib" | "main" => Vec::new(),
-        path => path.split('/').map(str::to_owned).collect(),
-    }
-}
-
-impl Tree {
-    /// A path as it is named in `module`, from the root of the crate; none where it leads out of the crate.
-    fn absolute(&self, module: &[String], named: &[String], depth: usize) -> Option<ModulePath> {
-        let mut base = module.to_vec();
-        let mut rest = named;
-        match rest.first()?.as_str() {
-            "crate" => base.clear(),
-            "self" | "super" => {}
-            _ if self.modules.contains_key(&joined(module, &rest[..1])) => return Some(joined(module, rest)),
-            // A module that a `use` brings in: `use crate::http;` and then `http::answer()`. A crate may be called like what it has.
-            name if depth < 8 => {
-                let bound = self.modules.get(module)?.names.get(name)?;
-                return Some(joined(&self.absolute(module, bound, depth + 1)?, &rest[1..]));
-            }
-            _ => return None,
-        }
-        while let Some(("crate" | "self" | "super", after)) =
-            rest.split_first().map(|(first, after)| (first.as_str(), after))
-        {
-            if rest[0] == "super" {
-                base.pop();
-            }
-            rest = after;
-        }
-        Some(joined(&base, rest))
+impl Reader<'_> {
+    fn read_file(&mut self, path: String, files: &[String; 2]) {
+        let found = files.iter().find_map(|file| Some((file, (self.source)(file)?)));
+        let (file, text) = found.unwrap_or_else(|| panic!("{path} has no file: none of {files:?}"));
+        let syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{file} is not Rust: {error}"));
+        self.read(path, file.clone(), &syntax.items);
     }
 
-    /// The file that defines what a path from the root names; none where a re-export leads out of the crate.
-    fn resolve(&self, absolute: &[String], depth: usize) -> Option<&String> {
-        let depth_of_module =
-            (0..=absolute.len()).rev().find(|&end| self.modules.contains_key(&absolute[..end]))?;
-        let (path, rest) = absolute.split_at(depth_of_module);
-        let module = &self.modules[path];
-        let Some(name) = rest.first().filter(|name| !module.items.contains(*name)) else {
-            return Some(&module.file);
-        };
-        // Two modules may re-export each other's names.
-        if depth > 8 {
-            return Some(&module.file);
-        }
-        if let Some(bound) = module.names.get(name) {
-            return self.resolve(&joined(&self.absolute(path, bound, 0)?, &rest[1..]), depth + 1);
-        }
-        let through_glob = module.globs.iter().find_map(|glob| {
-            let target = self.absolute(path, glob, 0)?;
-            self.modules.get(&target)?.items.contains(name).then_some(target)
-        });
-        through_glob.map_or(Some(&module.file), |target| self.resolve(&joined(&target, rest), depth + 1))
-    }
-}
-
-fn joined(base: &[String], rest: &[String]) -> ModulePath {
-    [base, rest].concat()
-}
-
-/// Reads the tokens of one file into the tree.
-struct Reader<'a> {
-    tree: &'a mut Tree,
-    file: &'a str,
-    /// The module that is open, and the depths of braces at which it and its parents in this file began.
-    module: ModulePath,
-    began: Vec<usize>,
-    depth: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn new(tree: &'a mut Tree, module: ModulePath, file: &'a str) -> Self {
-        tree.modules.entry(module.clone()).or_default().file = file.to_owned();
-        Self { tree, file, module, began: vec![0], depth: 0 }
-    }
-
-    fn read(&mut self, tokens: &[String]) {
-        let mut at = 0;
-        while at < tokens.len() {
-            at = self.step(tokens, at);
-        }
+    fn read(&mut self, path: String, file: String, items: &[Item]) {
+        self.modules.insert(path.clone(), Module { file, ..Module::default() });
+        let outer = mem::replace(&mut self.open, path);
+        items.iter().for_each(|item| self.visit_item(item));
+        self.open = outer;
     }
 
     fn here(&mut self) -> &mut Module {
-        self.tree.modules.get_mut(&self.module).expect("the open module is in the tree")
+        self.modules.get_mut(&self.open).expect("the open module is in the map")
     }
 
-    /// Reads what begins at a token, and returns where the next begins.
-    fn step(&mut self, tokens: &[String], at: usize) -> usize {
-        let token = |at: usize| tokens.get(at).map_or("", String::as_str);
-        let is_item = self.began.last() == Some(&self.depth);
-        match token(at) {
-            "#" if token(at + 1) == "[" => {
-                let end = closing(tokens, at + 1) + 1;
-                let is_test =
-                    token(at + 2) == "cfg" && tokens[at..end].iter().any(|attribute| attribute == "test");
-                return if is_test { self.skip(tokens, end) } else { end };
-            }
-            "mod" if token(at + 2) == "{" => {
-                self.module.push(token(at + 1).to_owned());
-                let module = Module { file: self.file.to_owned(), ..Module::default() };
-                self.tree.modules.insert(self.module.clone(), module);
-                self.depth += 1;
-                self.began.push(self.depth);
-                return at + 3;
-            }
-            // `use<…>` in a return type names what it captures, and imports nothing.
-            "use" if token(at + 1) != "<" => return self.read_use(tokens, at),
-            "fn" | "struct" | "enum" | "trait" | "type" | "const" | "static" | "union" if is_item => {
-                let name = at + if token(at + 1) == "mut" { 2 } else { 1 };
-                self.here().items.insert(token(name).to_owned());
-            }
-            "macro_rules" if is_item => drop(self.here().items.insert(token(at + 2).to_owned())),
-            "{" => self.depth += 1,
-            "}" => {
-                if self.began.len() > 1 && is_item {
-                    self.began.pop();
-                    self.module.pop();
+    /// The module that defines what is named in the module `from`; none where the path leads out of the crate.
+    fn home(&self, from: &str, named: &str, depth: usize) -> Option<String> {
+        let (mut at, mut rest) = (from.to_owned(), named);
+        while !rest.is_empty() {
+            let (name, after) = rest.split_once("::").unwrap_or((rest, ""));
+            let child = format!("{at}::{name}");
+            let module = &self.modules[&at];
+            match (name, module.names.get(name)) {
+                ("crate", _) => at = name.to_owned(),
+                ("self", _) => {}
+                ("super", _) => at.truncate(at.rfind("::")?),
+                _ if self.modules.contains_key(&child) => at = child,
+                (_, Some(None)) => break,
+                (_, Some(Some(bound))) if depth < LONGEST_CHAIN => {
+                    return self.home(&at, &format!("{bound}::{after}"), depth + 1);
                 }
-                self.depth -= 1;
-            }
-            _ if token(at + 1) == "::" && is_name(token(at)) && (at == 0 || token(at - 1) != "::") => {
-                let mut path = vec![token(at).to_owned()];
-                let mut end = at + 1;
-                while token(end) == "::" && is_name(token(end + 1)) {
-                    path.push(token(end + 1).to_owned());
-                    end += 2;
+                _ if rest == named => return None,
+                _ => {
+                    let mut targets = module.globs.iter().filter_map(|glob| self.home(&at, glob, depth + 1));
+                    let target = targets.find(|target| self.modules[target].names.get(name) == Some(&None));
+                    return Some(target.unwrap_or(at));
                 }
-                self.here().named.push(path);
-                return end;
             }
-            _ => {}
+            rest = after;
         }
-        at + 1
+        Some(at)
     }
 
-    /// Reads over an item of the tests.
-    fn skip(&mut self, tokens: &[String], mut at: usize) -> usize {
-        let mut is_use = false;
-        while at < tokens.len() {
-            match tokens[at].as_str() {
-                "mod" if tokens[at + 2] == ";" => {
-                    let test = joined(&self.module, &tokens[at + 1..at + 2]);
-                    self.tree.tests.insert(test);
+    /// Reads the paths in what a macro is given, which need not be Rust.
+    fn read_tokens(&mut self, mut cursor: Cursor<'_>) {
+        while let Some((_, mut next)) = cursor.token_tree() {
+            if let Some((inside, ..)) = cursor.any_group() {
+                self.read_tokens(inside);
+            } else if let Some((name, _)) = cursor.ident() {
+                let mut path = name.to_string();
+                while let Some((name, after)) = after_colons(next).and_then(Cursor::ident) {
+                    path += &format!("::{name}");
+                    next = after;
                 }
-                "use" => is_use = tokens.get(at + 1).is_some_and(|next| next != "<"),
-                ";" => return at + 1,
-                "{" if !is_use => return closing(tokens, at) + 1,
-                "(" | "[" | "{" => at = closing(tokens, at),
-                _ => {}
+                self.here().named.extend(path.contains("::").then_some(path));
             }
-            at += 1;
+            cursor = next;
         }
-        at
+    }
+}
+
+impl<'ast> Visit<'ast> for Reader<'_> {
+    fn visit_item(&mut self, item: &'ast Item) {
+        let (attributes, name) = parts(item);
+        if !is_test(attributes) {
+            self.here().names.extend(name.map(|name| (name.to_string(), None)));
+            visit::visit_item(self, item);
+        }
     }
 
-    fn read_use(&mut self, tokens: &[String], at: usize) -> usize {
-        let end = (at..tokens.len()).find(|&end| tokens[end] == ";").unwrap_or(tokens.len());
-        let is_public = at > 0 && (tokens[at - 1] == "pub" || tokens[at - 1] == ")");
-        let is_item = self.began.last() == Some(&self.depth);
-        for (path, name) in use_tree(&tokens[at + 1..end], &[]) {
-            if !is_public {
-                self.here().named.push(path.clone());
-            }
-            match (is_item, name.as_str()) {
-                (false, _) => {}
-                (true, "*") => self.here().globs.push(path),
-                (true, _) => drop(self.here().names.insert(name, path)),
+    fn visit_impl_item_fn(&mut self, item: &'ast ImplItemFn) {
+        if !is_test(&item.attrs) {
+            visit::visit_impl_item_fn(self, item);
+        }
+    }
+
+    fn visit_item_mod(&mut self, node: &'ast ItemMod) {
+        let path = format!("{}::{}", self.open, node.ident);
+        let stem = path.replace("::", "/").replacen("crate/", "", 1);
+        let file = self.here().file.clone();
+        match &node.content {
+            Some((_, items)) => self.read(path, file, items),
+            None => self.read_file(path, &[format!("{stem}.rs"), format!("{stem}/mod.rs")]),
+        }
+    }
+
+    fn visit_item_use(&mut self, node: &'ast ItemUse) {
+        let here = self.here();
+        for (path, name) in used(&node.tree, "") {
+            here.named.extend(matches!(node.vis, Visibility::Inherited).then(|| path.clone()));
+            match name.as_str() {
+                "*" => here.globs.push(path),
+                _ => drop(here.names.entry(name).or_insert(Some(path))),
             }
         }
-        end + 1
     }
+
+    fn visit_path(&mut self, path: &'ast Path) {
+        let segments: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        // A name by itself is local, or a `use` has brought it in.
+        if path.leading_colon.is_none() && segments.len() > 1 {
+            self.here().named.push(segments.join("::"));
+        }
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, node: &'ast Macro) {
+        self.visit_path(&node.path);
+        self.read_tokens(TokenBuffer::new2(node.tokens.clone()).begin());
+    }
+}
+
+/// The attributes of an item, and the name of what it defines.
+fn parts(item: &Item) -> (&[Attribute], Option<&Ident>) {
+    match item {
+        Item::Const(syn::ItemConst { attrs, ident, .. })
+        | Item::Enum(syn::ItemEnum { attrs, ident, .. })
+        | Item::Static(syn::ItemStatic { attrs, ident, .. })
+        | Item::Struct(syn::ItemStruct { attrs, ident, .. })
+        | Item::Trait(syn::ItemTrait { attrs, ident, .. })
+        | Item::Type(syn::ItemType { attrs, ident, .. })
+        | Item::Union(syn::ItemUnion { attrs, ident, .. }) => (attrs, Some(ident)),
+        Item::Fn(node) => (&node.attrs, Some(&node.sig.ident)),
+        Item::Macro(node) => (&node.attrs, node.ident.as_ref()),
+        Item::Impl(node) => (&node.attrs, None),
+        Item::Mod(node) => (&node.attrs, None),
+        Item::Use(node) => (&node.attrs, None),
+        _ => (&[], None),
+    }
+}
+
+fn is_test(attributes: &[Attribute]) -> bool {
+    let is_test = |condition: Path| condition.is_ident("test");
+    attributes.iter().any(|it| it.path().is_ident("cfg") && it.parse_args().is_ok_and(is_test))
 }
 
 /// The paths of a `use` declaration, each with the name that it is bound to.
-fn use_tree(tokens: &[String], prefix: &[String]) -> Vec<(ModulePath, String)> {
-    let mut path = prefix.to_vec();
-    let mut at = 0;
-    while at < tokens.len() {
-        match tokens[at].as_str() {
-            "{" => {
-                let inner = &tokens[at + 1..closing(tokens, at)];
-                return split_at_commas(inner).into_iter().flat_map(|part| use_tree(part, &path)).collect();
-            }
-            "as" => return vec![(path, tokens[at + 1].clone())],
-            "*" => return vec![(path, "*".to_owned())],
-            "::" => {}
-            "self" if !path.is_empty() => {}
-            name => path.push(name.to_owned()),
-        }
-        at += 1;
-    }
-    path.last().cloned().map(|name| (path, name)).into_iter().collect()
-}
-
-fn split_at_commas(tokens: &[String]) -> Vec<&[String]> {
-    let mut parts = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    while at < tokens.len() {
-        match tokens[at].as_str() {
-            "{" => at = closing(tokens, at),
-            "," => {
-                parts.push(&tokens[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    parts.push(&tokens[start..]);
-    parts
-}
-
-/// Where the bracket that opens at a token closes.
-fn closing(tokens: &[String], open: usize) -> usize {
-    let mut depth = 0;
-    for (at, token) in tokens.iter().enumerate().skip(open) {
-        match token.as_str() {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" | "}" => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return at;
-        }
-    }
-    tokens.len()
-}
-
-fn is_name(token: &str) -> bool {
-    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
-}
-
-/// The names and signs of a source text, without comments and literals.
-fn tokens(text: &str) -> Vec<String> {
-    let mut tokens = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let length = length_of_blank(rest);
-        if length > 0 {
-            rest = &rest[length..];
-            continue;
-        }
-        let end = match first {
-            _ if rest.starts_with("::") => 2,
-            _ if first.is_alphanumeric() || first == '_' => {
-                rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())
-            }
-            _ => first.len_utf8(),
-        };
-        tokens.push(rest[..end].to_owned());
-        rest = &rest[end..];
-    }
-    tokens
-}
-
-/// The length of the white space, comment or literal that a text begins with.
-fn length_of_blank(text: &str) -> usize {
-    let after = |end: &str, from: usize| {
-        text[from..].find(end).map_or(text.len(), |position| from + position + end.len())
+fn used(tree: &UseTree, prefix: &str) -> Vec<(String, String)> {
+    let path = |name: &Ident| match prefix {
+        "" => name.to_string(),
+        _ if name == "self" => prefix.to_owned(),
+        _ => format!("{prefix}::{name}"),
     };
-    if let Some(raw) = ["r", "br"].iter().find_map(|prefix| text.strip_prefix(prefix)) {
-        let hashes: String = raw.chars().take_while(|&c| c == '#').collect();
-        if raw[hashes.len()..].starts_with('"') {
-            let quote = text.len() - raw.len() + hashes.len() + 1;
-            return after(&format!("\"{hashes}"), quote);
+    match tree {
+        UseTree::Path(node) => used(&node.tree, &path(&node.ident)),
+        UseTree::Name(node) if node.ident == "self" => {
+            vec![(prefix.to_owned(), prefix.rsplit("::").next().unwrap_or(prefix).to_owned())]
         }
-    }
-    match text.as_bytes() {
-        [b'/', b'/', ..] => after("\n", 0),
-        [b'/', b'*', ..] => after("*/", 2),
-        [b'"', ..] => quoted(text, '"'),
-        [b'b', b'"', ..] => 1 + quoted(&text[1..], '"'),
-        [b'b', b'\'', ..] => 1 + quoted(&text[1..], '\''),
-        // A lifetime has no second quote right after its first character.
-        [b'\'', b'\\', ..] => quoted(text, '\''),
-        [b'\'', ..] if text.chars().nth(2) == Some('\'') => quoted(text, '\''),
-        [first, ..] if first.is_ascii_whitespace() => 1,
-        _ => 0,
+        UseTree::Name(node) => vec![(path(&node.ident), node.ident.to_string())],
+        UseTree::Rename(node) => vec![(path(&node.ident), node.rename.to_string())],
+        UseTree::Glob(_) => vec![(prefix.to_owned(), "*".to_owned())],
+        UseTree::Group(node) => node.items.iter().flat_map(|tree| used(tree, prefix)).collect(),
     }
 }
 
-fn quoted(text: &str, quote: char) -> usize {
-    let mut is_escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        if c == quote && !is_escaped {
-            return at + 1;
-        }
-        is_escaped = c == '\\' && !is_escaped;
-    }
-    text.len()
+fn after_colons(cursor: Cursor<'_>) -> Option<Cursor<'_>> {
+    let (first, next) = cursor.punct()?;
+    let (second, next) = next.punct()?;
+    (first.as_char() == ':' && second.as_char() == ':').then_some(next)
 }
 
+/// A fact; the files of a crate that shows it; what is expected: its cycles, or all imports where it has none.
 #[cfg(test)]
-mod tests {
-    use super::*;
+const CASES: &str = r#"
+files that import one another are found and named
+lib.rs: mod a; mod b; mod c; mod d;
+a.rs: use crate::b::B; pub struct A(B);
+b.rs: pub struct B; fn f() { crate::c::g(); }
+c.rs: use super::a::{self, A as Other}; pub fn g() {}
+d.rs: use crate::a::A; use std::fmt;
+= 3 files import one another:
+=   a.rs -> b.rs (names crate::b::B)
+=   b.rs -> c.rs (names crate::c::g)
+=   c.rs -> a.rs (names super::a)
 
-    fn tree(sources: &[(&str, &str)]) -> Imports {
-        let owned: Vec<_> = sources.iter().map(|&(file, text)| (file.to_owned(), text.to_owned())).collect();
-        imports_of(&owned)
-    }
+a parent and a child that use each other are a cycle
+lib.rs: mod p;
+p.rs: mod child; pub struct P; fn f() { child::run(); }
+p/child.rs: use super::P; pub fn run() {}
+= 2 files import one another:
+=   p.rs -> p/child.rs (names child::run)
+=   p/child.rs -> p.rs (names super::P)
 
-    fn pairs(imports: &Imports) -> Vec<(&str, &str)> {
-        imports
-            .iter()
-            .flat_map(|(file, targets)| targets.keys().map(move |target| (file.as_str(), target.as_str())))
-            .collect()
-    }
+declarations, re-exports and tests are no imports
+lib.rs: pub mod p; #[cfg(test)] mod rig; #[cfg(test)] use p::{Q, R}; pub use p::Q;
+p.rs: mod child; pub(crate) use child::{Q, R}; pub struct S; #[cfg(test)] mod tests { use super::child::X; }
+p/child.rs: /*! [`super::S`] */ pub struct Q; pub struct R; /* use super::S; */ const T: &str = "super::S";
+rig.rs: use crate::p::S;
 
-    #[test]
-    fn files_that_import_one_another_are_found_and_named() {
-        let imports = tree(&[
-            ("lib.rs", "mod a; mod b; mod c; mod d;"),
-            ("a.rs", "use crate::b::B; pub struct A(B);"),
-            ("b.rs", "pub struct B; fn f() { crate::c::g(); }"),
-            ("c.rs", "use super::a::{self, A as Other}; pub fn g() {}"),
-            ("d.rs", "use crate::a::A; use std::fmt;"),
-        ]);
-        assert_eq!(cycles(&imports), [["a.rs", "b.rs", "c.rs"]]);
-        let text = describe(&cycles(&imports)[0], &imports);
-        assert!(text.contains("a.rs -> b.rs (names crate::b::B)"), "{text}");
-        assert!(text.contains("b.rs -> c.rs (names crate::c::g)"), "{text}");
-        assert!(!text.contains("d.rs"), "{text}");
-    }
+an item is found through a module that a use brings in
+lib.rs: mod a; mod http; use anyhow::anyhow;
+a.rs: use crate::http; use anyhow::{self, Context}; fn f() { http::answer(); anyhow::bail(); }
+http.rs: mod reply; pub use reply::answer; pub struct Body;
+http/reply.rs: pub fn answer() { crate::a::f(); }
+= 2 files import one another:
+=   a.rs -> http/reply.rs (names http::answer)
+=   http/reply.rs -> a.rs (names crate::a::f)
 
-    #[test]
-    fn a_parent_and_a_child_that_use_each_other_are_a_cycle() {
-        let parent = "mod child; pub struct P; fn f() { child::run(); }";
-        let imports =
-            tree(&[("lib.rs", "mod p;"), ("p.rs", parent), ("p/child.rs", "use super::P; pub fn run() {}")]);
-        assert_eq!(cycles(&imports), [["p.rs", "p/child.rs"]]);
-    }
+tests end where their item ends, and are under no other condition
+lib.rs: mod a; mod b; mod c; mod d;
+a.rs: #[cfg(test)] fn rig() -> impl Sized + use<'_> { super::c::g() } fn f() { super::b::g(); }
+b.rs: pub fn g() {} impl B { #[cfg(test)] fn rig() { crate::a::f() } fn f() { crate::c::g() } }
+c.rs: pub fn g() {} #[cfg(not(test))] use super::d::D;
+d.rs: pub struct D;
+=   a.rs -> b.rs (names super::b::g)
+=   b.rs -> c.rs (names crate::c::g)
+=   c.rs -> d.rs (names super::d::D)
 
-    #[test]
-    fn declarations_re_exports_and_tests_are_no_imports() {
-        let imports = tree(&[
-            ("lib.rs", "pub mod p; #[cfg(test)] mod rig; #[cfg(test)] use p::{Q, R}; pub use p::Q;"),
-            (
-                "p.rs",
-                "mod child; pub(crate) use child::{Q, R}; pub struct S; #[cfg(test)] mod tests { use super::child::X; }",
-            ),
-            (
-                "p/child.rs",
-                "//! [`super::S`]\npub struct Q; pub struct R; /* use super::S; */ const T: &str = \"super::S\";",
-            ),
-            ("rig.rs", "use crate::p::S;"),
-        ]);
-        assert_eq!(pairs(&imports), []);
-    }
+an item belongs to the file that defines it
+main.rs: mod a; mod p;
+a.rs: use crate::p::{Q, fmt, deep::g}; fn f<'a>(c: char) -> bool { c == '"' && crate::p::Glob::new() }
+p.rs: mod child; mod globs; pub mod deep { pub fn g() {} } pub use {child::Q, globs::*}; use std::fmt;
+p/child.rs: pub enum Q {}
+p/globs.rs: pub struct Glob;
+=   a.rs -> p.rs (names crate::p::deep::g)
+=   a.rs -> p/child.rs (names crate::p::Q)
+=   a.rs -> p/globs.rs (names crate::p::Glob::new)
 
-    #[test]
-    fn an_item_is_found_through_a_module_that_a_use_brings_in() {
-        let imports = tree(&[
-            ("lib.rs", "mod a; mod http; use anyhow::anyhow;"),
-            (
-                "a.rs",
-                "use crate::http; use anyhow::{self, Context}; fn f() { http::answer(); anyhow::bail(); }",
-            ),
-            ("http.rs", "mod reply; pub use reply::answer; pub struct Body;"),
-            ("http/reply.rs", "pub fn answer() { crate::a::f(); }"),
-        ]);
-        assert_eq!(cycles(&imports), [["a.rs", "http/reply.rs"]]);
-    }
+what a macro is given is read, but for its literals
+lib.rs: mod a; mod b;
+a/mod.rs: fn f() { print!("super::b::g", [super::b::G]); }
+b.rs: pub const G: u8 = 0;
+=   a/mod.rs -> b.rs (names super::b::G)
+"#;
 
-    #[test]
-    fn captured_lifetimes_end_no_item_of_the_tests() {
-        let text =
-            "#[cfg(test)] fn rig() -> impl Sized + use<'_> { super::b::g() } fn f() { super::b::g(); }";
-        let imports = tree(&[("lib.rs", "mod a; mod b;"), ("a.rs", text), ("b.rs", "pub fn g() {}")]);
-        assert_eq!(pairs(&imports), [("a.rs", "b.rs")]);
-    }
-
-    #[test]
-    fn an_item_belongs_to_the_file_that_defines_it() {
-        let imports = tree(&[
-            ("main.rs", "mod a; mod p;"),
-            (
-                "a.rs",
-                "use crate::p::{Q, fmt, deep::g}; fn f<'a>(c: char) -> bool { c == '\"' && crate::p::Glob::new() }",
-            ),
-            (
-                "p.rs",
-                "mod child; mod globs; pub mod deep { pub fn g() {} } pub use child::Q; pub use globs::*; use std::fmt;",
-            ),
-            ("p/child.rs", "pub enum Q {}"),
-            ("p/globs.rs", "pub struct Glob;"),
-        ]);
-        assert_eq!(pairs(&imports), [("a.rs", "p.rs"), ("a.rs", "p/child.rs"), ("a.rs", "p/globs.rs")]);
+#[test]
+fn imports_and_cycles_of_made_up_crates() {
+    for case in CASES.split("\n\n") {
+        let files: BTreeMap<_, _> = case.lines().filter_map(|line| line.split_once(".rs: ")).collect();
+        let imports = imports(&|file| files.get(file.trim_end_matches(".rs")).map(|&text| text.to_owned()));
+        let cycles = cycles(&imports);
+        let found = if cycles.is_empty() { lines(&imports, |_| true) } else { cycles };
+        let expected: Vec<_> = case.lines().filter_map(|line| line.strip_prefix("= ")).collect();
+        assert_eq!(found.lines().collect::<Vec<_>>(), expected, "{case}");
     }
 }

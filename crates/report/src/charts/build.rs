@@ -4,7 +4,8 @@ use model::trial::{Direction, Flight};
 
 use super::finding::{self, Group};
 use super::palette::{GREY, layer_colours, technique_colour};
-use super::{Axis, ChartSpec, Kind, Mark, Request, Series, Shape};
+use super::{Axis, ChartSpec, Kind, Mark, Request, Series, Shape, requests};
+use crate::ReportError;
 use crate::catalogue::{Unit, layers};
 use crate::evidence::{Evidence, Point};
 use crate::numbers;
@@ -15,7 +16,31 @@ const LEAST_SHARE: f64 = 0.02;
 /// What a lane shows of a longer trace.
 const LONGEST_NS: u64 = 5_000_000_000;
 
-pub(super) fn chart(evidence: &Evidence, request: &Request) -> Result<Option<ChartSpec>, String> {
+/// The chart of this name; none where it was not measured or would say nothing.
+///
+/// # Errors
+///
+/// When `charts.toml` has no such chart.
+pub fn of_name(evidence: &Evidence, name: &str) -> Result<Option<ChartSpec>, ReportError> {
+    let no_chart = || ReportError::Draw {
+        chart: name.to_owned(),
+        reason: "there is no such chart in charts.toml".to_owned(),
+    };
+    requests()?.into_iter().find(|request| request.name == name).ok_or_else(no_chart)?.chart(evidence)
+}
+
+impl Request {
+    /// The chart; none where it was not measured or would say nothing.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such metric.
+    pub fn chart(&self, evidence: &Evidence) -> Result<Option<ChartSpec>, ReportError> {
+        chart(evidence, self).map_err(|reason| ReportError::Draw { chart: self.name.clone(), reason })
+    }
+}
+
+fn chart(evidence: &Evidence, request: &Request) -> Result<Option<ChartSpec>, String> {
     let group = |scenario: &String| {
         Ok(Group { name: scenario.replace('-', " "), points: points(evidence, request, scenario)? })
     };

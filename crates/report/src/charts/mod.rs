@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ReportError;
 use crate::catalogue::Unit;
-use crate::evidence::Evidence;
 
+pub use build::of_name;
 pub use draw::draw;
 pub use palette::technique_colour;
 
@@ -167,28 +167,4 @@ pub fn requests() -> Result<Vec<Request>, ReportError> {
 
 fn own() -> String {
     "own".to_owned()
-}
-
-/// The chart of this name; none where it was not measured or would say nothing.
-///
-/// # Errors
-///
-/// When `charts.toml` has no such chart.
-pub fn of_name(evidence: &Evidence, name: &str) -> Result<Option<ChartSpec>, ReportError> {
-    let no_chart = || ReportError::Draw {
-        chart: name.to_owned(),
-        reason: "there is no such chart in charts.toml".to_owned(),
-    };
-    requests()?.into_iter().find(|request| request.name == name).ok_or_else(no_chart)?.chart(evidence)
-}
-
-impl Request {
-    /// The chart; none where it was not measured or would say nothing.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such metric.
-    pub fn chart(&self, evidence: &Evidence) -> Result<Option<ChartSpec>, ReportError> {
-        build::chart(evidence, self).map_err(|reason| ReportError::Draw { chart: self.name.clone(), reason })
-    }
 }
