@@ -12,9 +12,11 @@ use minijinja::value::{Kwargs, Rest, Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
 use serde::Deserialize;
 
+use crate::advise::advise;
 use crate::catalogue::metric;
 use crate::charts;
 use crate::claims;
+use crate::cost_model::{Situation, fit};
 use crate::error::ReportError;
 use crate::evidence::{Evidence, Point};
 use crate::figure::{Figure, FigureName};
@@ -244,6 +246,24 @@ fn add_answers(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
             Ok(name.find(&of).map_or(Value::UNDEFINED, |figure| answer(&figure)))
         });
     }
+    // advise(10, 250): what to take at 10 events a second within 250 ms, by the cost model; undefined where nothing fits.
+    let model = fit(evidence);
+    environment.add_function("advise", move |rate_per_s: f64, within_ms: f64| {
+        let (subscribers, message_bytes) = (1_000.0, 200.0);
+        let situation = Situation {
+            subscribers,
+            channels: subscribers,
+            rate_per_s,
+            message_bytes,
+            ..Situation::default()
+        };
+        let advice = advise(&model, &situation, Some(within_ms * 1e6), false);
+        let best = advice.recommendation.map(|recommendation| {
+            let labels = recommendation.best.iter().map(|place| advice.prospects[*place].label.as_str());
+            labels.collect::<Vec<_>>().join(" ≈ ")
+        });
+        best.map_or(Value::UNDEFINED, Value::from)
+    });
     // Lists of what was judged: their fields are those of the modules' types.
     type List = fn(&Evidence) -> Value;
     let lists: [(&str, List); 6] = [
