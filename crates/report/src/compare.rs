@@ -2,7 +2,7 @@
 //!
 //! Runs that were made in turns (old, new, old, new …) are compared pair by pair, which cancels what both runs of a pair share. Of others,
 //! CPU is compared as a multiple of the baseline's in the same run, where both sides have one; times are not, and what two runs of the
-//! same code differ by ([`RUN_EFFECT`]) is part of the interval unless each side has several runs that show it.
+//! same code differ by (`RUN_EFFECT`) is part of the interval unless each side has several runs that show it.
 //!
 //! A row's verdict keeps 95 % for all rows of its metric together (Bonferroni), so that one row of many is not called worse by chance.
 
