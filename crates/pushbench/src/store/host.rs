@@ -177,6 +177,7 @@ fn git(arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| text.trim().to_owned())
 }
 
+/// Versions of the libraries under measurement, and a digest of pushbench's own code that runs while a trial measures.
 pub(crate) fn libraries() -> BTreeMap<String, String> {
     let Ok(lock) = LOCK.parse::<toml::Table>() else { return BTreeMap::new() };
     let packages = lock.get("package").and_then(toml::Value::as_array);
@@ -186,6 +187,7 @@ pub(crate) fn libraries() -> BTreeMap<String, String> {
         .flatten()
         .filter_map(|package| Some((field(package, "name")?, field(package, "version")?)))
         .filter(|(name, _)| LIBRARIES.contains(&name.as_str()))
+        .chain([("own code".to_owned(), env!("PUSHBENCH_MEASURED_CODE").to_owned())])
         .collect()
 }
 
@@ -238,7 +240,8 @@ mod tests {
 
     #[test]
     fn every_library_has_a_version() {
-        let found = libraries();
+        let mut found = libraries();
+        assert_eq!(found.remove("own code").map(|digest| digest.len()), Some(16));
         assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), LIBRARIES);
         assert!(found.values().all(|version| version.starts_with(|c: char| c.is_ascii_digit())), "{found:?}");
     }
