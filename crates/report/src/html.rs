@@ -10,10 +10,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::ReportError;
-use crate::catalogue::{CATALOGUE, Unit};
+use crate::catalogue::CATALOGUE;
 use crate::charts::{self, ChartSpec, technique_colour};
 use crate::cost_model::{CostModel, fit};
 use crate::evidence::{Evidence, Point};
+use crate::figure;
 use crate::numbers;
 use crate::pages;
 use crate::table;
@@ -23,36 +24,13 @@ use crate::table;
 struct Data<'e> {
     commit: Option<&'e str>,
     runs: usize,
-    techniques: Vec<Technique<'e>>,
-    scenarios: Vec<Scenario<'e>>,
-    metrics: Vec<Metric>,
+    techniques: Value,
+    scenarios: Vec<Value>,
+    metrics: Value,
     charts: Vec<ChartSpec>,
     points: Vec<Figures<'e>>,
     model: Option<CostModel>,
     defaults: Value,
-}
-
-#[derive(Serialize)]
-struct Technique<'e> {
-    slug: &'e str,
-    label: &'e str,
-    about: &'e str,
-    colour: &'static str,
-    baseline: bool,
-}
-
-#[derive(Serialize)]
-struct Scenario<'e> {
-    name: &'e str,
-    question: &'e str,
-}
-
-#[derive(Serialize)]
-struct Metric {
-    key: &'static str,
-    label: &'static str,
-    unit: Unit,
-    less_is_better: bool,
 }
 
 /// Value, ends of its interval, text, trials, runs.
@@ -101,36 +79,29 @@ fn data(evidence: &Evidence) -> Result<Data<'_>, ReportError> {
     let charts =
         charts::requests()?.iter().map(|request| request.chart(evidence)).collect::<Result<Vec<_>, _>>()?;
     let is_measured = |name: &str| evidence.of_scenario(name).next().is_some();
-    let mut scenarios: Vec<Scenario<'_>> = Vec::new();
+    let mut scenarios: Vec<Value> = Vec::new();
     for info in evidence.runs.iter().flat_map(|run| &run.manifest.scenarios) {
-        if is_measured(&info.name) && scenarios.iter().all(|other| other.name != info.name) {
-            scenarios.push(Scenario { name: &info.name, question: &info.question });
+        if is_measured(&info.name) && scenarios.iter().all(|other| other["name"] != info.name) {
+            scenarios.push(json!({ "name": info.name, "question": info.question }));
         }
     }
     let settings = Settings::default();
-    let technique = |info: &'_ model::manifest::TechniqueInfo| technique_colour(evidence, &info.slug);
     Ok(Data {
         commit: evidence.runs[0].manifest.commit.as_deref(),
         runs: evidence.runs.len(),
         techniques: evidence
             .techniques()
-            .map(|info| Technique {
-                slug: &info.slug,
-                label: &info.label,
-                about: &info.about,
-                colour: technique(info),
-                baseline: info.baseline,
+            .map(|info| {
+                json!({
+                    "slug": info.slug, "label": info.label, "about": info.about,
+                    "colour": technique_colour(evidence, &info.slug), "baseline": info.baseline,
+                })
             })
             .collect(),
         scenarios,
         metrics: CATALOGUE
             .iter()
-            .map(|metric| Metric {
-                key: metric.key,
-                label: metric.label,
-                unit: metric.unit,
-                less_is_better: metric.less_is_better,
-            })
+            .map(|it| json!({ "key": it.key, "label": it.label, "unit": it.unit, "less_is_better": it.less_is_better }))
             .collect(),
         charts: charts.into_iter().flatten().collect(),
         points: evidence.points.iter().map(|point| figures(evidence, point)).collect(),
@@ -151,8 +122,6 @@ fn figures<'e>(evidence: &'e Evidence, point: &'e Point) -> Figures<'e> {
     });
     let mut at: Vec<String> = point.at.keys().map(|key| table::value(evidence, point, key)).collect();
     at.extend(point.load.map(|load| format!("{load} of the capacity")));
-    let pairs: Vec<String> = point.at.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let swept = if pairs.is_empty() { String::new() } else { format!("[{}]", pairs.join(",")) };
     let is_named = evidence
         .point(&point.scenario, &point.technique, &point.at)
         .is_some_and(|named| std::ptr::eq(named, point));
@@ -161,7 +130,7 @@ fn figures<'e>(evidence: &'e Evidence, point: &'e Point) -> Figures<'e> {
         technique: &point.technique,
         name: table::name(evidence, point),
         at: at.join(", "),
-        cite: is_named.then(|| format!("{}{swept}/{}/", point.scenario, point.technique)),
+        cite: is_named.then(|| format!("{}{}{}/", point.scenario, figure::at(&point.at), point.technique)),
         figures: figures.collect(),
     }
 }

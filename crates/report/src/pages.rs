@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Rest, Serde, Value};
+use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
 use serde::Deserialize;
 
@@ -136,8 +136,7 @@ pub(crate) fn fill_in(
     environment.add_function("chart", move |name: &str| -> Result<Value, Error> {
         let chart = charts::of_name(&of, name).map_err(|error| wrong(error.to_string()))?;
         let Some(chart) = chart else { return Ok(Value::UNDEFINED) };
-        let svg = charts::draw(&chart).map_err(wrong)?;
-        drawn.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), svg);
+        drawn.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), charts::draw(&chart));
         // An included template ends without its last line break.
         Ok(format!("![{}]({folder}/{name}.svg)\n", table::escape(&chart.title)).into())
     });
@@ -175,13 +174,6 @@ fn one_empty_line(text: &str) -> String {
 }
 
 fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
-    // Until they are built.
-    for name in ["situations", "chooser"] {
-        environment.add_function(name, |_: Rest<Value>, options: Kwargs| {
-            options.args().for_each(|name| drop(options.get::<Value>(name)));
-            Value::UNDEFINED
-        });
-    }
     // table("chat", ["p50", "cpu/baseline"], where={"events.rate": "1/s"}, techniques=["websocket"]): a row for each point.
     // table("bytes-against-rate", ["bytes"], across="events.rate"): a column for each value of a swept key.
     let of = evidence.clone();
@@ -225,8 +217,6 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
     });
     let of = evidence.clone();
     environment.add_function("label", move |slug: &str| of.label(slug).to_owned());
-    let of = evidence.clone();
-    environment.add_function("is_measured", move |scenario: &str| of.of_scenario(scenario).next().is_some());
 }
 
 /// What is asked of one figure, and what was judged.

@@ -5,9 +5,9 @@
 
 use model::settings::{Client, HeaderProfile, ShortPolling};
 use model::trial::{RecordedHead, TrialOutcome};
-use theory::case::{Compression, Date, Direction, Head, Message, Security, Version};
+use theory::Case;
+use theory::case::{Compression, Date, Direction, Message, Security, Version};
 use theory::prediction::{Both, layer};
-use theory::{Case, predict};
 
 use super::{
     ByteModel, CostModel, Covered, CpuModel, Expected, Kind, LatencyModel, MODEL_VERSION, MemoryModel,
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::catalogue::metric;
 use crate::evidence::{Evidence, Point};
+use crate::theory_check::exchange;
 
 /// Share of measurements that a spread holds.
 const WITHIN_SPREAD: f64 = 0.85;
@@ -89,14 +90,8 @@ pub fn fit(evidence: &Evidence) -> CostModel {
 
 /// The own points that the model speaks of, of one technique or of all.
 pub fn rows<'e>(evidence: &'e Evidence, technique: Option<&str>) -> Vec<Row<'e>> {
-    let is_own = |point: &&Point| {
-        point.target.is_none()
-            && point.client == Client::Native
-            && point.load.is_none()
-            && !point.is_search
-            && technique.is_none_or(|slug| point.technique == slug)
-    };
-    evidence.points.iter().filter(is_own).filter_map(|point| row(evidence, point)).collect()
+    let is_meant = |point: &&Point| point.is_own() && technique.is_none_or(|slug| point.technique == slug);
+    evidence.points.iter().filter(is_meant).filter_map(|point| row(evidence, point)).collect()
 }
 
 fn row<'e>(evidence: &'e Evidence, point: &'e Point) -> Option<Row<'e>> {
@@ -143,27 +138,14 @@ fn kind(slug: &str, rows: &[Row<'_>]) -> Kind {
 }
 
 fn covered(rows: &[Row<'_>]) -> Covered {
-    let range = |of: fn(&Situation) -> f64| {
-        let values = rows.iter().map(|row| of(&row.situation));
-        values.fold([f64::INFINITY, 0.0], |[low, high], value| [f64::min(low, value), f64::max(high, value)])
+    let point = |Row { situation: it, .. }: &Row<'_>| {
+        let tls = if it.tls { 1.0 } else { 0.0 };
+        [it.received_per_s(), it.message_bytes, it.subscribers, tls, it.uplink_per_s]
     };
-    let mut points: Vec<[f64; 5]> = rows
-        .iter()
-        .map(|row| {
-            let it = &row.situation;
-            let tls = if it.tls { 1.0 } else { 0.0 };
-            [it.received_per_s(), it.message_bytes, it.subscribers, tls, it.uplink_per_s]
-        })
-        .collect();
+    let mut points: Vec<[f64; 5]> = rows.iter().map(point).collect();
     points.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     points.dedup();
-    Covered {
-        rate: range(Situation::received_per_s),
-        message: range(|it| it.message_bytes),
-        subscribers: range(|it| it.subscribers),
-        deliveries: range(|it| it.received_per_s() * it.subscribers),
-        points,
-    }
+    Covered(points)
 }
 
 /// What all techniques share: TLS, which few points have, and what an answer takes beside the wait of a poll, which hides it.
@@ -482,32 +464,20 @@ impl Theory<'_> {
         seq: u64,
         batch: u64,
     ) -> Option<Both> {
-        let fields = head.map(|head| (pairs(&head.request), pairs(&head.response)));
-        let head = head.zip(fields.as_ref()).map(|(head, (request, response))| Head {
-            method: &head.method,
-            target: &head.target,
-            request,
-            status: head.status,
-            response,
-        });
         let case = Case {
             direction,
             message: Message { payload, stamp: 0 },
             seq,
             batch,
-            head,
+            head: None,
             preamble: 0,
             version: Version::Http1,
             security: if self.tls { Security::Tls } else { Security::Plain },
             compression: Compression::None,
             date: Date::Unknown,
         };
-        Some(predict(&self.model.slug, &case)?.steady)
+        exchange(head, &self.model.slug, case)
     }
-}
-
-fn pairs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
-    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 /// Where a function that never falls changes, by halving.
