@@ -7,9 +7,7 @@ use model::quantity::show_size;
 use model::settings::HeaderProfile;
 use serde::Serialize;
 
-use crate::cost_model::{
-    CostModel, Covered, Expected, Kind, Situation, TechniqueModel, WIDEST_SPREAD, prices, rows,
-};
+use crate::cost_model::{CostModel, Expected, Kind, Situation, TechniqueModel, WIDEST_SPREAD, prices, rows};
 use crate::estimate::Estimate;
 use crate::evidence::Evidence;
 use crate::numbers::{self, NOTHING};
@@ -139,7 +137,7 @@ fn candidate(prospect: &Prospect) -> Candidate {
 
 /// What of a situation was measured. The ranges are those of each quantity alone and of deliveries, since the corner of many
 /// subscribers at a high rate is one that nobody measured.
-fn basis(Covered(points): &Covered, situation: &Situation) -> Basis {
+fn basis(points: &[[f64; 5]], situation: &Situation) -> Basis {
     let rate = situation.received_per_s();
     let near = |a: f64, b: f64| (a - b).abs() <= 0.01 * a.max(b);
     let is_same = |[of_rate, message, subscribers, tls, up]: &[f64; 5]| {
@@ -227,7 +225,6 @@ fn line(it: &Prospect, cheapest: f64, within_ns: f64) -> Vec<String> {
         Some(interval) => format!("{}, every {}", it.label, numbers::duration(interval)),
         None => it.label.clone(),
     };
-    let late = if it.expected.p99_ns > within_ns { "too late" } else { "" };
     let basis = match &it.basis {
         Basis::Measured => "measured",
         Basis::Interpolated => "interpolated",
@@ -242,10 +239,9 @@ fn line(it: &Prospect, cheapest: f64, within_ns: f64) -> Vec<String> {
             .map_or_else(|| NOTHING.to_owned(), |all| range(all, memory, &numbers::bytes)),
         range(it.expected.p50_ns, p50, &numbers::time),
         range(it.expected.p99_ns, p99, &numbers::time),
-        if late.is_empty() {
-            format!("{} ×", numbers::significant(it.dollars / cheapest))
-        } else {
-            late.to_owned()
+        match it.expected.p99_ns > within_ns {
+            true => "too late".to_owned(),
+            false => format!("{} ×", numbers::significant(it.dollars / cheapest)),
         },
         basis.to_owned(),
     ]

@@ -96,9 +96,10 @@ impl Judged {
                 return Self { id: id.to_owned(), error: Some(error.to_string()), ..Self::default() };
             }
         };
-        let check = |is_must: bool, what: &str, rule: &Rule| {
-            let Answer { outcome, wanted, found } = answer(evidence, &claim.scenarios[0], rule);
-            Check { is_must, what: what.to_owned(), wanted, found, outcome }
+        let check = |is_must: bool, what: &str, rule: &Rule| Check {
+            is_must,
+            what: what.to_owned(),
+            ..answer(evidence, &claim.scenarios[0], rule)
         };
         let musts = claim.musts.iter().map(|must| check(true, &must.what, &must.rule));
         let limits = claim.limits.iter().map(|limit| check(false, &limit.what, &limit.unless));
@@ -154,27 +155,22 @@ fn because(verdict: Verdict, checks: &[Check]) -> Vec<String> {
     reasons
 }
 
-/// What a rule found.
-struct Answer {
-    outcome: Outcome,
-    /// What was asked for, for people.
-    wanted: String,
-    /// What was found, or why nothing was.
-    found: String,
-}
-
-impl Answer {
+impl Check {
     fn open(wanted: String, found: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Open, wanted, found: found.into() }
+        Self::of(Outcome::Open, wanted, found.into())
     }
 
     fn when(holds: bool, wanted: String, found: String) -> Self {
-        Self { outcome: if holds { Outcome::Yes } else { Outcome::No }, wanted, found }
+        Self::of(if holds { Outcome::Yes } else { Outcome::No }, wanted, found)
+    }
+
+    fn of(outcome: Outcome, wanted: String, found: String) -> Self {
+        Self { is_must: false, what: String::new(), wanted, found, outcome }
     }
 }
 
 /// The rule's answer; `scenario` is meant where it names none.
-fn answer(evidence: &Evidence, scenario: &str, rule: &Rule) -> Answer {
+fn answer(evidence: &Evidence, scenario: &str, rule: &Rule) -> Check {
     let source = Source { id: "", scenario };
     let bounds = match rule {
         Rule::Figure { at_least, at_most, .. }
@@ -183,7 +179,7 @@ fn answer(evidence: &Evidence, scenario: &str, rule: &Rule) -> Answer {
         _ => Bounds { least: None, most: None },
     };
     let missing = || missing(evidence, scenario, rule);
-    let open = || Answer::open(bounds.words(), missing());
+    let open = || Check::open(bounds.words(), missing());
     match rule {
         Rule::Figure { measure, .. } => {
             let Some(found) = publications::find(evidence, source, measure) else { return open() };
@@ -204,9 +200,9 @@ fn answer(evidence: &Evidence, scenario: &str, rule: &Rule) -> Answer {
             let (complete, all) = completeness(evidence, source, at);
             let wanted = "every trial complete".to_owned();
             if all == 0 {
-                return Answer::open(wanted, missing());
+                return Check::open(wanted, missing());
             }
-            Answer::when(all == complete, wanted, of(complete, all))
+            Check::when(all == complete, wanted, of(complete, all))
         }
         Rule::Browsers { techniques } => browsers(evidence, techniques),
         Rule::CloseCases { codes } => {
@@ -218,7 +214,7 @@ fn answer(evidence: &Evidence, scenario: &str, rule: &Rule) -> Answer {
             let wanted = format!("{} seen by every client", names.join(", "));
             of_closing(evidence, wanted, |cases| Ok(seen(cases, events)))
         }
-        Rule::Nothing { why } => Answer::open("–".to_owned(), why.as_str()),
+        Rule::Nothing { why } => Check::open("–".to_owned(), why.as_str()),
     }
 }
 
@@ -274,24 +270,24 @@ impl Bounds {
     }
 
     /// An interval that holds a bound leaves it open on which side of it the figure lies. Without one, only what is counted decides.
-    fn judge(self, estimate: Estimate, is_counted: bool, text: String) -> Answer {
+    fn judge(self, estimate: Estimate, is_counted: bool, text: String) -> Check {
         let Some([low, high]) = estimate.interval else {
             return match is_counted {
-                true => Answer::when(self.hold(estimate.value), self.words(), text),
-                false => Answer::open(self.words(), format!("{text}, measured once")),
+                true => Check::when(self.hold(estimate.value), self.words(), text),
+                false => Check::open(self.words(), format!("{text}, measured once")),
             };
         };
         let crosses = |bound: Option<f64>| bound.is_some_and(|bound| low < bound && bound < high);
         let holds = self.hold(low) && self.hold(high);
         if !holds && (crosses(self.least) || crosses(self.most)) {
-            return Answer::open(self.words(), format!("{text}: the interval leaves it open"));
+            return Check::open(self.words(), format!("{text}: the interval leaves it open"));
         }
-        Answer::when(holds, self.words(), text)
+        Check::when(holds, self.words(), text)
     }
 }
 
 /// Trial by trial, since each of them is a case, and of those that ran to their end: whether all did is asked by a rule of its own.
-fn taken(trials: &[&Trial], what: Taken, bounds: Bounds) -> Option<Answer> {
+fn taken(trials: &[&Trial], what: Taken, bounds: Bounds) -> Option<Check> {
     let of_trial = |trial: &&Trial| -> Option<f64> {
         let outcome = trial.record.result.outcome()?;
         let (subscribers, cost) = (outcome.set_up.subscribers, &outcome.cost);
@@ -312,7 +308,7 @@ fn taken(trials: &[&Trial], what: Taken, bounds: Bounds) -> Option<Answer> {
         true => plain(least),
         false => format!("{} to {}", plain(least), plain(most)),
     };
-    Some(Answer::when(values.into_iter().all(|value| bounds.hold(value)), bounds.words(), found))
+    Some(Check::when(values.into_iter().all(|value| bounds.hold(value)), bounds.words(), found))
 }
 
 fn is_complete(trial: &Trial) -> bool {
@@ -355,7 +351,7 @@ pub(crate) fn client_name(client: Client) -> &'static str {
 
 /// Without techniques by name: all but the baseline, which stands right on TCP, where no page can follow it. Never yes of a
 /// browser that took no part.
-fn browsers(evidence: &Evidence, techniques: &[String]) -> Answer {
+fn browsers(evidence: &Evidence, techniques: &[String]) -> Check {
     let wanted = format!("every trial complete in {}", BROWSERS.map(client_name).join(" and "));
     let known = evidence.techniques().filter(|technique| !technique.baseline);
     let meant: Vec<&str> = match techniques {
@@ -387,7 +383,7 @@ fn browsers(evidence: &Evidence, techniques: &[String]) -> Answer {
             (all, absent) => format!("{name}: {}, and none by {}", of(complete, all), absent.join(", ")),
         });
     }
-    Answer { outcome, wanted, found: found.join("; ") }
+    Check::of(outcome, wanted, found.join("; "))
 }
 
 /// What clients saw of connections' ends in the newest of the runs in which most clients took part.
@@ -409,18 +405,18 @@ fn of_closing(
     evidence: &Evidence,
     wanted: String,
     judge: impl FnOnce(&CloseCases) -> Result<(bool, String), String>,
-) -> Answer {
+) -> Check {
     let Some(cases) = observed(evidence) else {
-        return Answer::open(wanted, "the ways of ending were not tried");
+        return Check::open(wanted, "the ways of ending were not tried");
     };
     let has_seen = |client: Client| cases.close_cases.iter().any(|case| case.client == client);
     let absent = CLIENTS.iter().find(|client| !cases.clients.contains(client) || !has_seen(**client));
     if let Some(client) = absent {
-        return Answer::open(wanted, format!("{} took no part", client_name(*client)));
+        return Check::open(wanted, format!("{} took no part", client_name(*client)));
     }
     match judge(cases) {
-        Ok((holds, found)) => Answer::when(holds, wanted, found),
-        Err(why) => Answer::open(wanted, why),
+        Ok((holds, found)) => Check::when(holds, wanted, found),
+        Err(why) => Check::open(wanted, why),
     }
 }
 

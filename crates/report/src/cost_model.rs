@@ -146,8 +146,8 @@ pub struct TechniqueModel {
     pub p50: LatencyModel,
     /// The latency that one event in a hundred exceeds.
     pub p99: LatencyModel,
-    /// What was measured.
-    pub covered: Covered,
+    /// The points that were measured: rate, message, subscribers, TLS (0 or 1), uplink rate.
+    pub covered: Vec<[f64; 5]>,
 }
 
 /// Who asks whom.
@@ -219,10 +219,6 @@ pub struct LatencyModel {
     pub subscriber_ns: f64,
     pub spread: f64,
 }
-
-/// The points that were measured: rate, message, subscribers, TLS (0 or 1), uplink rate.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Covered(pub Vec<[f64; 5]>);
 
 /// What is asked about.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -52,19 +52,12 @@ const PAGES: &[(&str, &str)] = &[
     page!("docs/method-and-machine.md", "method-and-machine.md"),
 ];
 
-/// What was written.
-#[derive(Debug)]
-pub struct Written {
-    /// Files.
-    pub files: Vec<PathBuf>,
-}
-
-/// Fills in every page and writes those whose text is not empty: `report` itself, the others beside it.
+/// Fills in every page and writes those whose text is not empty: `report` itself, the others beside it. Returns the files.
 ///
 /// # Errors
 ///
 /// When a page's markers are damaged (nothing is written then), or when a file cannot be written.
-pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, ReportError> {
+pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let home = report.parent().unwrap_or(Path::new(""));
     let mut files = Vec::new();
     let charts = Charts::default();
@@ -92,7 +85,7 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, R
     let charts = std::mem::take(&mut *charts.lock().unwrap_or_else(PoisonError::into_inner));
     files.extend(charts.into_iter().map(|(name, svg)| (home.join(CHARTS).join(name + ".svg"), svg)));
     files.iter().try_for_each(|(path, text)| write(path, text))?;
-    Ok(Written { files: files.into_iter().map(|(path, _)| path).collect() })
+    Ok(files.into_iter().map(|(path, _)| path).collect())
 }
 
 /// Where charts lie.

@@ -86,7 +86,7 @@ fn add(evidence: &Evidence, series: &mut Vec<Series>, name: String, mark: Mark) 
     let colour = technique_colour(evidence, &mark.technique).to_owned();
     match series.iter_mut().find(|series| series.name == name && series.colour == colour) {
         Some(series) => series.marks.push(mark),
-        None => series.push(Series { name, colour, shape: None, marks: vec![mark] }),
+        None => series.push(Series { name, colour, marks: vec![mark], ..Series::default() }),
     }
 }
 
@@ -268,7 +268,12 @@ fn bars(evidence: &Evidence, groups: &[Group<'_>]) -> Drawn {
         .map(|(place, colour)| {
             let name = stacks[0].2[*place].0;
             let marks = stacks.iter().map(|(point, bar, layers)| part(point, bar, layers[*place].1, name));
-            Series { name: name.to_owned(), colour: colour.to_owned(), shape: None, marks: marks.collect() }
+            Series {
+                name: name.to_owned(),
+                colour: colour.to_owned(),
+                marks: marks.collect(),
+                ..Series::default()
+            }
         })
         .collect();
     let rest = |layers: &[(&str, f64)]| {
@@ -277,12 +282,8 @@ fn bars(evidence: &Evidence, groups: &[Group<'_>]) -> Drawn {
     };
     if stacks.iter().any(|(_, _, layers)| rest(layers) > 0.5) {
         let marks = stacks.iter().map(|(point, bar, layers)| part(point, bar, rest(layers), "other"));
-        series.push(Series {
-            name: "other".to_owned(),
-            colour: GREY.to_owned(),
-            shape: None,
-            marks: marks.collect(),
-        });
+        let (name, colour) = ("other".to_owned(), GREY.to_owned());
+        series.push(Series { name, colour, marks: marks.collect(), ..Series::default() });
     }
     let shares: Vec<(&str, f64)> = stacks
         .iter()
@@ -296,11 +297,9 @@ fn bars(evidence: &Evidence, groups: &[Group<'_>]) -> Drawn {
 /// What crosses the first subscriber's socket: a lane for each technique of a traced scenario.
 fn timeline(evidence: &Evidence, groups: &[Group<'_>]) -> Drawn {
     let [waits, asks, empty] = ["request without an answer yet", "client sends", "server sends no event"];
-    let grey = |name: &str, shape| Series {
-        name: name.to_owned(),
-        colour: GREY.to_owned(),
-        shape: Some(shape),
-        marks: Vec::new(),
+    let grey = |name: &str, shape| {
+        let (name, colour) = (name.to_owned(), GREY.to_owned());
+        Series { name, colour, shape: Some(shape), ..Series::default() }
     };
     let mut series = vec![grey(waits, Shape::Span), grey(asks, Shape::Up), grey(empty, Shape::Down)];
     let mut requests = Vec::new();

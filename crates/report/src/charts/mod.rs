@@ -65,7 +65,7 @@ pub struct Axis {
 }
 
 /// Marks of one name and colour.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Series {
     /// Its name for people.
     pub name: String,

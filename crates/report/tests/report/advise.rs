@@ -4,8 +4,8 @@ use model::scenario::{Extent, Scenario};
 use model::settings::HeaderProfile;
 use report::advise::{Basis, advise, random_situations, scenario_file};
 use report::cost_model::{
-    ByteModel, CostModel, Covered, CpuModel, Kind, LatencyModel, MODEL_VERSION, MemoryModel, Prices,
-    Situation, Steps, TechniqueModel,
+    ByteModel, CostModel, CpuModel, Kind, LatencyModel, MODEL_VERSION, MemoryModel, Prices, Situation, Steps,
+    TechniqueModel,
 };
 
 fn technique(slug: &str, kind: Kind, exchange: f64) -> TechniqueModel {
@@ -29,11 +29,9 @@ fn technique(slug: &str, kind: Kind, exchange: f64) -> TechniqueModel {
         memory: vec![MemoryModel { tls: false, bytes: 2_048.0, spread: 0.1 }],
         p50: LatencyModel { fixed_ns: 100e3, subscriber_ns: 1e3, spread: 0.1 },
         p99: LatencyModel { fixed_ns: 1e6, subscriber_ns: 1e3, spread: 0.9 },
-        covered: Covered(
-            [[10.0, 147.0, 50.0], [1.0, 100.0, 1.0], [100.0, 1_000.0, 50.0], [10.0, 100.0, 100.0]]
-                .map(|[rate, message, subscribers]| [rate, message, subscribers, 0.0, 0.0])
-                .into(),
-        ),
+        covered: [[10.0, 147.0, 50.0], [1.0, 100.0, 1.0], [100.0, 1_000.0, 50.0], [10.0, 100.0, 100.0]]
+            .map(|[rate, message, subscribers]| [rate, message, subscribers, 0.0, 0.0])
+            .into(),
     }
 }
 
