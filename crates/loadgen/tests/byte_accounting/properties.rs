@@ -135,7 +135,7 @@ fn counted(body: &[u8]) -> Vec<u8> {
 
 fn chunked(media_type: &str, events: Vec<Vec<u8>>, encode: fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ntransfer-encoding: chunked\r\n\r\n");
-    let chunks = events.iter().flat_map(|message| http1::chunk(encode(message)));
+    let chunks = events.into_iter().flat_map(|message| http1::chunk(encode(&message)));
     head.into_bytes().into_iter().chain(chunks).chain(*b"0\r\n\r\n").collect()
 }
 
