@@ -119,11 +119,8 @@ mod tests {
             let assignment = assignment(count, channels, 1);
             for channel in 0..channels {
                 let members = (0..count).filter(|&subscriber| assignment.channel_of(subscriber) == channel);
-                assert_eq!(
-                    assignment.members(channel),
-                    members.count() as u64,
-                    "{count} in {channels}: {channel}"
-                );
+                let members = members.count() as u64;
+                assert_eq!(assignment.members(channel), members, "{count} in {channels}: {channel}");
             }
         }
     }
@@ -135,11 +132,8 @@ mod tests {
             let keep_up = count.saturating_sub(slow_consumers);
             for channel in 0..channels {
                 let members = (0..keep_up).filter(|&subscriber| assignment.channel_of(subscriber) == channel);
-                assert_eq!(
-                    assignment.members(channel),
-                    members.count() as u64,
-                    "{count}, {channels}, {slow_consumers}"
-                );
+                let members = members.count() as u64;
+                assert_eq!(assignment.members(channel), members, "{count}, {channels}, {slow_consumers}");
             }
             assert_eq!(assignment.subscribers(), count);
         }

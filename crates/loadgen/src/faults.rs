@@ -25,7 +25,6 @@ pub struct ServerRestart {
     /// 0 as long as it has not happened, as everything else here.
     killed_ns: AtomicU64,
     listening_ns: AtomicU64,
-    /// The new server's process.
     server: AtomicU32,
     /// Events that were due so far, by channel.
     due: Box<[AtomicU64]>,

@@ -269,11 +269,7 @@ mod tests {
         assert_eq!(due.len(), 50 * 20);
         assert!(due.is_sorted());
         let firsts: std::collections::BTreeSet<u64> = due[..50].iter().map(|due| due.offset_ns).collect();
-        assert_eq!(
-            firsts.len(),
-            50,
-            "every source is due once before one is due again, at a time of its own"
-        );
+        assert_eq!(firsts.len(), 50, "each source is due once before one is due again, at a time of its own");
         assert!((0..50).all(|source| due.iter().filter(|due| due.source == source).count() == 20));
     }
 

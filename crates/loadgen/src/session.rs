@@ -55,15 +55,12 @@ struct SessionState {
     resume_fields: RefCell<ResumeFields>,
     poll_schedule: PollSchedule,
     outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
-    /// Connections that are being opened.
     opening: Cell<u32>,
     opened: Notify,
     greeted: Cell<bool>,
     reported: Cell<bool>,
     connected: Cell<bool>,
-    /// If it does not keep up.
     slow_consumer: Option<Rc<SlowConsumer>>,
-    /// If the server is to be restarted.
     recovery: Option<Rc<Recovery>>,
 }
 

@@ -94,9 +94,7 @@ pub(crate) enum Until {
     Look(u64),
 }
 
-/// A timer of one thread.
-///
-/// A `timerfd` and not `ppoll`'s own time-out, to which the kernel adds a slack of 0.1 %.
+/// A timer of one thread: a `timerfd` and not `ppoll`'s own time-out, to which the kernel adds a slack of 0.1 %.
 #[derive(Debug)]
 pub(crate) struct PreciseTimer {
     timer: OwnedFd,

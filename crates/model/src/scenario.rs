@@ -219,7 +219,7 @@ fn file_name(stem: &str) -> Result<String, Fault> {
 const NAMES: &str = "up to 40 small letters, digits and hyphens, such as \"stock-ticker\"";
 
 /// A name goes into file names.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     !name.is_empty() && name.len() <= 40 && name.chars().all(fits)
 }

@@ -7,9 +7,7 @@ use model::quantity::show_size;
 use model::settings::HeaderProfile;
 use serde::Serialize;
 
-use crate::cost_model::{
-    CostModel, Covered, Expected, Kind, Situation, TechniqueModel, WIDEST_SPREAD, prices, rows,
-};
+use crate::cost_model::{CostModel, Expected, Kind, Situation, TechniqueModel, WIDEST_SPREAD, prices, rows};
 use crate::estimate::Estimate;
 use crate::evidence::Evidence;
 use crate::numbers::{self, NOTHING};
@@ -139,7 +137,7 @@ fn candidate(prospect: &Prospect) -> Candidate {
 
 /// What of a situation was measured. The ranges are those of each quantity alone and of deliveries, since the corner of many
 /// subscribers at a high rate is one that nobody measured.
-fn basis(covered: &Covered, situation: &Situation) -> Basis {
+fn basis(points: &[[f64; 5]], situation: &Situation) -> Basis {
     let rate = situation.received_per_s();
     let near = |a: f64, b: f64| (a - b).abs() <= 0.01 * a.max(b);
     let is_same = |[of_rate, message, subscribers, tls, up]: &[f64; 5]| {
@@ -149,26 +147,28 @@ fn basis(covered: &Covered, situation: &Situation) -> Basis {
             && (*tls > 0.0) == situation.tls
             && near(*up, situation.uplink_per_s)
     };
-    if covered.points.iter().any(is_same) {
+    if points.iter().any(is_same) {
         return Basis::Measured;
     }
     let mut outside = Vec::new();
     let mut check =
-        |what: &str, value: f64, [low, high]: [f64; 2], slack: f64, show: &dyn Fn(f64) -> String| {
+        |what: &str, value: f64, of: fn(&[f64; 5]) -> f64, slack: f64, show: &dyn Fn(f64) -> String| {
+            let low = points.iter().map(of).fold(f64::INFINITY, f64::min);
+            let high = points.iter().map(of).fold(0.0, f64::max);
             if value < low * 0.99 - slack || value > high * 1.01 + slack {
                 outside.push(format!("{what} {} (measured: {} to {})", show(value), show(low), show(high)));
             }
         };
     let size = |bytes: f64| show_size(bytes.round() as u64);
     let rates = |per_s: f64| format!("{}/s", numbers::plain(per_s));
-    check("rate", rate, covered.rate, 0.0, &rates);
-    check("message", situation.message_bytes, covered.message, STAMP, &size);
-    check("subscribers", situation.subscribers, covered.subscribers, 0.0, &numbers::plain);
-    check("deliveries", rate * situation.subscribers, covered.deliveries, 0.0, &rates);
-    if situation.tls && covered.points.iter().all(|point| point[3] == 0.0) {
+    check("rate", rate, |it| it[0], 0.0, &rates);
+    check("message", situation.message_bytes, |it| it[1], STAMP, &size);
+    check("subscribers", situation.subscribers, |it| it[2], 0.0, &numbers::plain);
+    check("deliveries", rate * situation.subscribers, |it| it[0] * it[2], 0.0, &rates);
+    if situation.tls && points.iter().all(|point| point[3] == 0.0) {
         outside.push("TLS".to_owned());
     }
-    if situation.uplink_per_s > 0.0 && covered.points.iter().all(|point| point[4] == 0.0) {
+    if situation.uplink_per_s > 0.0 && points.iter().all(|point| point[4] == 0.0) {
         outside.push("messages of subscribers".to_owned());
     }
     if outside.is_empty() { Basis::Interpolated } else { Basis::Extrapolated(outside) }
@@ -225,7 +225,6 @@ fn line(it: &Prospect, cheapest: f64, within_ns: f64) -> Vec<String> {
         Some(interval) => format!("{}, every {}", it.label, numbers::duration(interval)),
         None => it.label.clone(),
     };
-    let late = if it.expected.p99_ns > within_ns { "too late" } else { "" };
     let basis = match &it.basis {
         Basis::Measured => "measured",
         Basis::Interpolated => "interpolated",
@@ -240,10 +239,9 @@ fn line(it: &Prospect, cheapest: f64, within_ns: f64) -> Vec<String> {
             .map_or_else(|| NOTHING.to_owned(), |all| range(all, memory, &numbers::bytes)),
         range(it.expected.p50_ns, p50, &numbers::time),
         range(it.expected.p99_ns, p99, &numbers::time),
-        if late.is_empty() {
-            format!("{} ×", numbers::significant(it.dollars / cheapest))
-        } else {
-            late.to_owned()
+        match it.expected.p99_ns > within_ns {
+            true => "too late".to_owned(),
+            false => format!("{} ×", numbers::significant(it.dollars / cheapest)),
         },
         basis.to_owned(),
     ]

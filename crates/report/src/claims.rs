@@ -1,7 +1,5 @@
 //! What people say of these techniques, each with a verdict that the results of all runs decide.
 
-use std::collections::BTreeMap;
-
 use model::browser::BrowserFindings;
 use model::claim::{Claim, Figure, Rule, Taken};
 use model::close_case::{CloseCases, EventKind};
@@ -11,13 +9,14 @@ use model::trial::{TrialKey, TrialResult};
 use serde::Serialize;
 
 use crate::catalogue::{self, Metric};
+use crate::estimate::Estimate;
 use crate::evidence::Evidence;
 use crate::load::Trial;
 use crate::numbers::{self, plain};
 use crate::publications::{self, Source};
 
 /// What becomes of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub enum Verdict {
     /// All that must hold does.
     #[serde(rename = "holds")]
@@ -29,6 +28,7 @@ pub enum Verdict {
     #[serde(rename = "fails")]
     Fails,
     /// A rule finds nothing to go by, or an interval leaves it open.
+    #[default]
     #[serde(rename = "not measurable here")]
     NotMeasurableHere,
 }
@@ -61,7 +61,7 @@ pub struct Check {
 }
 
 /// A claim and its verdict.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Judged {
     /// A short name.
     pub id: String,
@@ -83,15 +83,9 @@ pub struct Judged {
 
 /// Every claim that a run holds, each in its newest text, in the order of their names.
 pub fn judge(evidence: &Evidence) -> Vec<Judged> {
-    let mut texts: BTreeMap<&str, &str> = BTreeMap::new();
-    for info in evidence.runs.iter().flat_map(|run| &run.manifest.claims) {
-        texts.entry(&info.id).or_insert(&info.text);
-    }
-    let mut judged: Vec<Judged> =
-        texts.into_iter().map(|(id, text)| Judged::of(evidence, id, text)).collect();
-    // C2 comes before C10.
-    judged.sort_by_key(|judged| (judged.id.len(), judged.id.clone()));
-    judged
+    let infos = evidence.runs.iter().flat_map(|run| &run.manifest.claims);
+    let texts = publications::newest(infos.map(|info| (&info.id, &info.text)));
+    texts.into_iter().map(|(id, text)| Judged::of(evidence, id, text)).collect()
 }
 
 impl Judged {
@@ -99,21 +93,13 @@ impl Judged {
         let claim = match Claim::parse(text, id) {
             Ok(claim) => claim,
             Err(error) => {
-                return Self {
-                    id: id.to_owned(),
-                    error: Some(error.to_string()),
-                    claim: String::new(),
-                    source: String::new(),
-                    how: String::new(),
-                    verdict: Verdict::NotMeasurableHere,
-                    because: Vec::new(),
-                    checks: Vec::new(),
-                };
+                return Self { id: id.to_owned(), error: Some(error.to_string()), ..Self::default() };
             }
         };
-        let check = |is_must: bool, what: &str, rule: &Rule| {
-            let Answer { outcome, wanted, found } = answer(evidence, &claim.scenarios[0], rule);
-            Check { is_must, what: what.to_owned(), wanted, found, outcome }
+        let check = |is_must: bool, what: &str, rule: &Rule| Check {
+            is_must,
+            what: what.to_owned(),
+            ..answer(evidence, &claim.scenarios[0], rule)
         };
         let musts = claim.musts.iter().map(|must| check(true, &must.what, &must.rule));
         let limits = claim.limits.iter().map(|limit| check(false, &limit.what, &limit.unless));
@@ -169,81 +155,66 @@ fn because(verdict: Verdict, checks: &[Check]) -> Vec<String> {
     reasons
 }
 
-/// What a rule found.
-struct Answer {
-    outcome: Outcome,
-    /// What was asked for, for people.
-    wanted: String,
-    /// What was found, or why nothing was.
-    found: String,
-}
-
-impl Answer {
+impl Check {
     fn open(wanted: String, found: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Open, wanted, found: found.into() }
+        Self::of(Outcome::Open, wanted, found.into())
     }
 
     fn when(holds: bool, wanted: String, found: String) -> Self {
-        Self { outcome: if holds { Outcome::Yes } else { Outcome::No }, wanted, found }
+        Self::of(if holds { Outcome::Yes } else { Outcome::No }, wanted, found)
+    }
+
+    fn of(outcome: Outcome, wanted: String, found: String) -> Self {
+        Self { is_must: false, what: String::new(), wanted, found, outcome }
     }
 }
 
 /// The rule's answer; `scenario` is meant where it names none.
-fn answer(evidence: &Evidence, scenario: &str, rule: &Rule) -> Answer {
+fn answer(evidence: &Evidence, scenario: &str, rule: &Rule) -> Check {
     let source = Source { id: "", scenario };
+    let bounds = match rule {
+        Rule::Figure { at_least, at_most, .. }
+        | Rule::Ratio { at_least, at_most, .. }
+        | Rule::Subscriber { at_least, at_most, .. } => Bounds { least: *at_least, most: *at_most },
+        _ => Bounds { least: None, most: None },
+    };
     let missing = || missing(evidence, scenario, rule);
+    let open = || Check::open(bounds.words(), missing());
     match rule {
-        Rule::Figure { measure, at_least, at_most } => {
-            let bounds = Bounds { least: *at_least, most: *at_most };
-            let Some(found) = publications::find(evidence, source, measure) else {
-                return Answer::open(bounds.words(), missing());
-            };
-            let unit = if matches!(measure, Measure::Figure { .. }) { unit(measure) } else { "" };
-            let text = format!("{}{unit}", found.text());
-            match found.estimate.interval {
-                Some(interval) => bounds.judge_interval(interval, text),
-                None if found.varies => Answer::open(bounds.words(), format!("{text}, measured once")),
-                None => Answer::when(bounds.hold(found.estimate.value), bounds.words(), text),
-            }
+        Rule::Figure { measure, .. } => {
+            let Some(found) = publications::find(evidence, source, measure) else { return open() };
+            bounds.judge(found.estimate, !found.varies, format!("{}{}", found.text(), unit(measure)))
         }
-        Rule::Ratio { figure, of, to, at_least, at_most } => {
-            let bounds = Bounds { least: *at_least, most: *at_most };
-            let metric = metric(*figure);
-            let Some(ratio) = metric.and_then(|metric| {
-                let [own, other] = [of, to].map(|at| publications::points(evidence, source, at, None));
-                let ([own], [other]) = (own.as_slice(), other.as_slice()) else { return None };
-                evidence.ratio(own, other, metric)
-            }) else {
-                return Answer::open(bounds.words(), missing());
-            };
-            let text = numbers::show_ratio(ratio);
-            match ratio.interval {
-                Some(interval) => bounds.judge_interval(interval, text),
-                // Bytes are counted: they hardly vary.
-                None if metric.is_some_and(|metric| metric.is_portable) => {
-                    Answer::when(bounds.hold(ratio.value), bounds.words(), text)
-                }
-                None => Answer::open(bounds.words(), format!("{text}, measured once")),
-            }
+        Rule::Ratio { figure, of, to, .. } => {
+            let Some(metric) = metric(*figure) else { return open() };
+            let [own, other] = [of, to].map(|at| publications::points(evidence, source, at, None));
+            let ([own], [other]) = (own.as_slice(), other.as_slice()) else { return open() };
+            let Some(ratio) = evidence.ratio(own, other, metric) else { return open() };
+            // Bytes are counted: they hardly vary.
+            bounds.judge(ratio, metric.is_portable, numbers::show_ratio(ratio))
         }
-        Rule::Subscriber { at, takes, at_least, at_most } => {
-            let bounds = Bounds { least: *at_least, most: *at_most };
-            let points = publications::points(evidence, source, at, None);
-            let trials: Vec<&Trial> = points.into_iter().flat_map(|it| evidence.trials(it)).collect();
-            taken(&trials, *takes, bounds).unwrap_or_else(|| Answer::open(bounds.words(), missing()))
+        Rule::Subscriber { at, takes, .. } => {
+            taken(&publications::trials(evidence, source, at), *takes, bounds).unwrap_or_else(open)
         }
         Rule::Complete { at } => {
             let (complete, all) = completeness(evidence, source, at);
             let wanted = "every trial complete".to_owned();
             if all == 0 {
-                return Answer::open(wanted, missing());
+                return Check::open(wanted, missing());
             }
-            Answer::when(all == complete, wanted, of(complete, all))
+            Check::when(all == complete, wanted, of(complete, all))
         }
         Rule::Browsers { techniques } => browsers(evidence, techniques),
-        Rule::CloseCases { codes } => close_cases(evidence, codes),
-        Rule::Events { events } => seen(evidence, events),
-        Rule::Nothing { why } => Answer::open("–".to_owned(), why.as_str()),
+        Rule::CloseCases { codes } => {
+            let wanted = "as the standards demand, for every client".to_owned();
+            of_closing(evidence, wanted, |cases| close_cases(cases, codes))
+        }
+        Rule::Events { events } => {
+            let names: Vec<&str> = events.iter().map(|event| event.name()).collect();
+            let wanted = format!("{} seen by every client", names.join(", "));
+            of_closing(evidence, wanted, |cases| Ok(seen(cases, events)))
+        }
+        Rule::Nothing { why } => Check::open("–".to_owned(), why.as_str()),
     }
 }
 
@@ -298,21 +269,25 @@ impl Bounds {
         self.least.is_none_or(|least| value >= least) && self.most.is_none_or(|most| value <= most)
     }
 
-    /// An interval that holds a bound leaves it open on which side of it the figure lies.
-    fn judge_interval(self, [low, high]: [f64; 2], text: String) -> Answer {
+    /// An interval that holds a bound leaves it open on which side of it the figure lies. Without one, only what is counted decides.
+    fn judge(self, estimate: Estimate, is_counted: bool, text: String) -> Check {
+        let Some([low, high]) = estimate.interval else {
+            return match is_counted {
+                true => Check::when(self.hold(estimate.value), self.words(), text),
+                false => Check::open(self.words(), format!("{text}, measured once")),
+            };
+        };
         let crosses = |bound: Option<f64>| bound.is_some_and(|bound| low < bound && bound < high);
-        if self.hold(low) && self.hold(high) {
-            Answer::when(true, self.words(), text)
-        } else if crosses(self.least) || crosses(self.most) {
-            Answer::open(self.words(), format!("{text}: the interval leaves it open"))
-        } else {
-            Answer::when(false, self.words(), text)
+        let holds = self.hold(low) && self.hold(high);
+        if !holds && (crosses(self.least) || crosses(self.most)) {
+            return Check::open(self.words(), format!("{text}: the interval leaves it open"));
         }
+        Check::when(holds, self.words(), text)
     }
 }
 
 /// Trial by trial, since each of them is a case, and of those that ran to their end: whether all did is asked by a rule of its own.
-fn taken(trials: &[&Trial], what: Taken, bounds: Bounds) -> Option<Answer> {
+fn taken(trials: &[&Trial], what: Taken, bounds: Bounds) -> Option<Check> {
     let of_trial = |trial: &&Trial| -> Option<f64> {
         let outcome = trial.record.result.outcome()?;
         let (subscribers, cost) = (outcome.set_up.subscribers, &outcome.cost);
@@ -333,7 +308,7 @@ fn taken(trials: &[&Trial], what: Taken, bounds: Bounds) -> Option<Answer> {
         true => plain(least),
         false => format!("{} to {}", plain(least), plain(most)),
     };
-    Some(Answer::when(values.into_iter().all(|value| bounds.hold(value)), bounds.words(), found))
+    Some(Check::when(values.into_iter().all(|value| bounds.hold(value)), bounds.words(), found))
 }
 
 fn is_complete(trial: &Trial) -> bool {
@@ -342,8 +317,7 @@ fn is_complete(trial: &Trial) -> bool {
 
 /// Trials that delivered everything, and all of them, such as failed too.
 fn completeness(evidence: &Evidence, source: Source<'_>, at: &Trials) -> (usize, usize) {
-    let points = publications::points(evidence, source, at, None);
-    let trials: Vec<&Trial> = points.into_iter().flat_map(|it| evidence.trials(it)).collect();
+    let trials = publications::trials(evidence, source, at);
     let scenario = at.scenario.as_deref().unwrap_or(source.scenario);
     let is_meant = |key: &TrialKey| {
         key.scenario == scenario
@@ -365,7 +339,6 @@ fn of(complete: usize, all: usize) -> String {
 
 const BROWSERS: [Client; 2] = [Client::Chromium, Client::Firefox];
 const CLIENTS: [Client; 3] = [Client::Native, Client::Chromium, Client::Firefox];
-const UNTRIED: &str = "the ways of ending were not tried";
 
 /// A client's name for people.
 pub(crate) fn client_name(client: Client) -> &'static str {
@@ -378,7 +351,7 @@ pub(crate) fn client_name(client: Client) -> &'static str {
 
 /// Without techniques by name: all but the baseline, which stands right on TCP, where no page can follow it. Never yes of a
 /// browser that took no part.
-fn browsers(evidence: &Evidence, techniques: &[String]) -> Answer {
+fn browsers(evidence: &Evidence, techniques: &[String]) -> Check {
     let wanted = format!("every trial complete in {}", BROWSERS.map(client_name).join(" and "));
     let known = evidence.techniques().filter(|technique| !technique.baseline);
     let meant: Vec<&str> = match techniques {
@@ -410,7 +383,7 @@ fn browsers(evidence: &Evidence, techniques: &[String]) -> Answer {
             (all, absent) => format!("{name}: {}, and none by {}", of(complete, all), absent.join(", ")),
         });
     }
-    Answer { outcome, wanted, found: found.join("; ") }
+    Check::of(outcome, wanted, found.join("; "))
 }
 
 /// What clients saw of connections' ends in the newest of the runs in which most clients took part.
@@ -427,40 +400,44 @@ pub(crate) fn browsers_found(evidence: &Evidence) -> Vec<&BrowserFindings> {
     BROWSERS.into_iter().filter_map(newest).collect()
 }
 
-fn close_cases(evidence: &Evidence, codes: &[u16]) -> Answer {
-    let wanted = "as the standards demand, for every client".to_owned();
-    let Some(cases) = observed(evidence) else { return Answer::open(wanted, UNTRIED) };
-    let tried = || cases.close_cases.iter().filter(|case| codes.is_empty() || codes.contains(&case.code));
-    let untried: Vec<String> = codes
-        .iter()
-        .filter(|code| !tried().any(|case| case.code == **code))
-        .map(ToString::to_string)
-        .collect();
-    if tried().next().is_none() || !untried.is_empty() {
-        return Answer::open(wanted, format!("not tried: {}", untried.join(", ")));
+/// What decides a rule of connections' ends, once every client has taken part: whether it holds and what was found, or why it is open.
+fn of_closing(
+    evidence: &Evidence,
+    wanted: String,
+    judge: impl FnOnce(&CloseCases) -> Result<(bool, String), String>,
+) -> Check {
+    let Some(cases) = observed(evidence) else {
+        return Check::open(wanted, "the ways of ending were not tried");
+    };
+    let has_seen = |client: Client| cases.close_cases.iter().any(|case| case.client == client);
+    let absent = CLIENTS.iter().find(|client| !cases.clients.contains(client) || !has_seen(**client));
+    if let Some(client) = absent {
+        return Check::open(wanted, format!("{} took no part", client_name(*client)));
     }
-    if let Some(why) = absence(cases) {
-        return Answer::open(wanted, why);
+    match judge(cases) {
+        Ok((holds, found)) => Check::when(holds, wanted, found),
+        Err(why) => Check::open(wanted, why),
     }
-    let unseen = CLIENTS.iter().find_map(|client| {
-        let saw = |code: u16| tried().any(|case| case.client == *client && case.code == code);
-        let code = tried().map(|case| case.code).find(|code| !saw(*code))?;
-        Some(format!("{code} was not tried with {}", client_name(*client)))
-    });
-    if let Some(why) = unseen {
-        return Answer::open(wanted, why);
-    }
-    let (conforming, all) = (tried().filter(|case| case.conforms).count(), tried().count());
-    Answer::when(conforming == all, wanted, format!("{conforming} of {all} observations"))
 }
 
-fn seen(evidence: &Evidence, events: &[EventKind]) -> Answer {
-    let names: Vec<&str> = events.iter().map(|event| event.name()).collect();
-    let wanted = format!("{} seen by every client", names.join(", "));
-    let Some(cases) = observed(evidence) else { return Answer::open(wanted, UNTRIED) };
-    if let Some(why) = absence(cases) {
-        return Answer::open(wanted, why);
+fn close_cases(cases: &CloseCases, codes: &[u16]) -> Result<(bool, String), String> {
+    let tried = || cases.close_cases.iter().filter(|case| codes.is_empty() || codes.contains(&case.code));
+    let untried = codes.iter().filter(|code| !tried().any(|case| case.code == **code));
+    let untried: Vec<String> = untried.map(ToString::to_string).collect();
+    if tried().next().is_none() || !untried.is_empty() {
+        return Err(format!("not tried: {}", untried.join(", ")));
     }
+    for client in CLIENTS {
+        let saw = |code: u16| tried().any(|case| case.client == client && case.code == code);
+        if let Some(code) = tried().map(|case| case.code).find(|code| !saw(*code)) {
+            return Err(format!("{code} was not tried with {}", client_name(client)));
+        }
+    }
+    let (conforming, all) = (tried().filter(|case| case.conforms).count(), tried().count());
+    Ok((conforming == all, format!("{conforming} of {all} observations")))
+}
+
+fn seen(cases: &CloseCases, events: &[EventKind]) -> (bool, String) {
     let sees = |client: Client, kind: EventKind| {
         let own = cases.close_cases.iter().filter(|case| case.client == client);
         own.flat_map(|case| &case.events).any(|event| event.kind() == kind)
@@ -470,13 +447,5 @@ fn seen(evidence: &Evidence, events: &[EventKind]) -> Answer {
         let missing = events.iter().filter(|kind| !sees(client, **kind));
         lacks.extend(missing.map(|kind| format!("{} saw no {}", client_name(client), kind.name())));
     }
-    let found = if lacks.is_empty() { "all were seen".to_owned() } else { lacks.join("; ") };
-    Answer::when(lacks.is_empty(), wanted, found)
-}
-
-/// Who was not there when the ways of ending were tried.
-fn absence(cases: &CloseCases) -> Option<String> {
-    let has_seen = |client: Client| cases.close_cases.iter().any(|case| case.client == client);
-    let absent = CLIENTS.iter().find(|client| !cases.clients.contains(client) || !has_seen(**client))?;
-    Some(format!("{} took no part", client_name(*absent)))
+    (lacks.is_empty(), if lacks.is_empty() { "all were seen".to_owned() } else { lacks.join("; ") })
 }

@@ -41,12 +41,24 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn of(metric: &Metric, [low, high]: [f64; 2]) -> Self {
-        match (low > 1.0, high < 1.0) {
-            (true, _) if metric.less_is_better => Self::Worse,
-            (_, true) if metric.less_is_better => Self::Better,
-            (true, _) => Self::Better,
-            (_, true) => Self::Worse,
+    /// Of a ratio whose interval is widened by this factor.
+    fn of(metric: &Metric, ratio: Estimate, widened: f64) -> Self {
+        let Some(interval) = ratio.interval else { return Self::CannotTell };
+        match interval.map(|end| ratio.value * (end / ratio.value).powf(widened)) {
+            [low, _] if low > 1.0 => {
+                if metric.less_is_better {
+                    Self::Worse
+                } else {
+                    Self::Better
+                }
+            }
+            [_, high] if high < 1.0 => {
+                if metric.less_is_better {
+                    Self::Better
+                } else {
+                    Self::Worse
+                }
+            }
             _ => Self::CannotTell,
         }
     }
@@ -134,18 +146,7 @@ struct Sides<'e> {
 impl<'e> Sides<'e> {
     /// The new side's point with the same settings.
     fn same(&self, of: &Point) -> Option<&'e Point> {
-        let is_same = |other: &&Point| {
-            (
-                &other.scenario,
-                &other.technique,
-                &other.target,
-                other.client,
-                &other.at,
-                other.load,
-                other.is_search,
-            ) == (&of.scenario, &of.technique, &of.target, of.client, &of.at, of.load, of.is_search)
-        };
-        let found = self.new.points.iter().find(is_same)?;
+        let found = self.new.points.iter().find(|other| other.is_like(of))?;
         let settings =
             |side: &'e Evidence, point| side.trials(point).next().map(|trial| &trial.record.settings);
         (of.is_search || settings(self.old, of) == settings(self.new, found)).then_some(found)
@@ -173,7 +174,7 @@ impl<'e> Sides<'e> {
         let widened = t_outside(0.05 / found.len().max(1) as f64, 30.0) / t_outside(0.05, 30.0);
         let rows: Vec<Row> = found
             .into_iter()
-            .map(|(name, ratio)| Row { name, ratio, verdict: verdict(metric, ratio, widened) })
+            .map(|(name, ratio)| Row { name, ratio, verdict: Verdict::of(metric, ratio, widened) })
             .collect();
         let mean = if self.is_paired {
             let blocks: Vec<_> = pairs.iter().map(|pair| self.blocks(*pair)).collect();
@@ -182,7 +183,7 @@ impl<'e> Sides<'e> {
             mean(&rows)
         }?;
         let is_relevant = (mean.value - 1.0).abs() > RELEVANT || metric.is_portable;
-        let verdict = if is_relevant { verdict(metric, mean, 1.0) } else { Verdict::CannotTell };
+        let verdict = if is_relevant { Verdict::of(metric, mean, 1.0) } else { Verdict::CannotTell };
         Some(Compared { metric, is_relative, mean, verdict, rows })
     }
 
@@ -211,7 +212,6 @@ impl<'e> Sides<'e> {
             Some((_, effect)) if side.runs < 2 => 1.96 * effect,
             _ => 0.0,
         };
-        let half = |it: &Estimate| it.interval.map(|[low, high]| (high / low).ln() / 2.0);
         let half = half(&a)
             .zip(half(&b))
             .map(|(a_half, b_half)| a_half.hypot(b_half).hypot(effect(&a)).hypot(effect(&b)).exp());
@@ -275,6 +275,11 @@ fn paired(metric: &'static Metric, points: &[Vec<[Vec<&Trial>; 2]>]) -> Option<E
     Some(Estimate { runs: runs.len(), ..estimate })
 }
 
+/// Half the width of an interval, on logarithms.
+fn half(estimate: &Estimate) -> Option<f64> {
+    estimate.interval.map(|[low, high]| (high / low).ln() / 2.0)
+}
+
 /// The geometric mean of rows. What is wrong with a run is wrong with all of its points, so their errors do not average out.
 fn mean(rows: &[Row]) -> Option<Estimate> {
     let average = |of: &dyn Fn(&Row) -> Option<f64>| -> Option<f64> {
@@ -282,16 +287,10 @@ fn mean(rows: &[Row]) -> Option<Estimate> {
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     };
     let value = average(&|row| Some(row.ratio.value.ln()))?.exp();
-    let half = average(&|row| row.ratio.interval.map(|[low, high]| (high / low).ln() / 2.0));
+    let half = average(&|row| half(&row.ratio));
     let interval = half.map(|half| [value / half.exp(), value * half.exp()]);
     let trials = rows.iter().map(|row| row.ratio.trials).sum();
     Some(Estimate { value, interval, trials, runs: rows.iter().map(|row| row.ratio.runs).min()? })
-}
-
-fn verdict(metric: &Metric, ratio: Estimate, widened: f64) -> Verdict {
-    let Some([low, high]) = ratio.interval else { return Verdict::CannotTell };
-    let end = |end: f64| ratio.value * (end / ratio.value).powf(widened);
-    Verdict::of(metric, [end(low), end(high)])
 }
 
 /// What makes a comparison fail: a metric that changed by more than so much, and surely.

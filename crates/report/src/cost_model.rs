@@ -16,8 +16,7 @@
 //!   how long it stays awake; `tls`: a factor; `spread`;
 //! - `memory`: `[{tls, bytes, spread}]` for a connection;
 //! - `p50`, `p99`: `{fixed_ns, subscriber_ns, spread}` of what is neither waiting nor transit;
-//! - `covered`: `rate`, `message`, `subscribers`, `deliveries`, each [least, most] of what was measured, and `points`:
-//!   `[[rate, message, subscribers, tls (0 or 1), uplink rate], …]`.
+//! - `covered`: the points that were measured, `[[rate, message, subscribers, tls (0 or 1), uplink rate], …]`.
 //!
 //! A `spread` s means: of what was measured, 85 % lay within a factor eˢ of the model. A range is claimed where e²ˢ ≤ 2.
 //!
@@ -50,7 +49,7 @@ use serde::{Deserialize, Serialize};
 pub use fit::{Row, fit, rows};
 
 /// The version of `model.json`.
-pub const MODEL_VERSION: u32 = 1;
+pub const MODEL_VERSION: u32 = 2;
 
 /// A factor between model and measurement above which no range is claimed: the range would be wider than a factor of 2.
 pub const WIDEST_SPREAD: f64 = std::f64::consts::LN_2 / 2.0;
@@ -147,8 +146,8 @@ pub struct TechniqueModel {
     pub p50: LatencyModel,
     /// The latency that one event in a hundred exceeds.
     pub p99: LatencyModel,
-    /// What was measured.
-    pub covered: Covered,
+    /// The points that were measured: rate, message, subscribers, TLS (0 or 1), uplink rate.
+    pub covered: Vec<[f64; 5]>,
 }
 
 /// Who asks whom.
@@ -219,17 +218,6 @@ pub struct LatencyModel {
     pub fixed_ns: f64,
     pub subscriber_ns: f64,
     pub spread: f64,
-}
-
-/// What was measured: the least and the most of each, and the points.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the module's documentation has them together with the formulas")]
-pub struct Covered {
-    pub rate: [f64; 2],
-    pub message: [f64; 2],
-    pub subscribers: [f64; 2],
-    pub deliveries: [f64; 2],
-    pub points: Vec<[f64; 5]>,
 }
 
 /// What is asked about.

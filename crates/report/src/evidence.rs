@@ -120,9 +120,9 @@ impl Evidence {
             }
             return;
         }
-        let at = self.swept_values(&trial);
         let place = self.trials.len();
-        match self.points.iter_mut().find(|point| point.holds(&trial, &at)) {
+        let new = Point::of(&trial, self.swept_values(&trial), place);
+        match self.points.iter_mut().find(|point| point.is_like(&new)) {
             Some(point) => {
                 let first = &self.trials[point.trials[0]];
                 if first.record.settings == trial.record.settings || point.is_search || point.load.is_some() {
@@ -132,7 +132,7 @@ impl Evidence {
                     return;
                 }
             }
-            None => self.points.push(Point::of(&trial, at, place)),
+            None => self.points.push(new),
         }
         self.trials.push(trial);
     }
@@ -245,27 +245,17 @@ impl Evidence {
 
     /// The points of a scenario that pushbench's own servers and client measured at a rate that the scenario gives.
     pub fn own(&self, scenario: &str) -> impl Iterator<Item = &Point> {
-        let is_own = |point: &&Point| {
-            point.target.is_none()
-                && point.client == Client::Native
-                && point.load.is_none()
-                && !point.is_search
-        };
-        self.of_scenario(scenario).filter(is_own)
+        self.of_scenario(scenario).filter(|point| point.is_own())
     }
 
     /// The points of a scenario whose trials are the steps of searches by pushbench's own servers and client.
     pub fn searched(&self, scenario: &str) -> impl Iterator<Item = &Point> {
-        let is_own =
-            |point: &&Point| point.is_search && point.target.is_none() && point.client == Client::Native;
-        self.of_scenario(scenario).filter(is_own)
+        self.of_scenario(scenario).filter(|point| point.is_search && point.is_by_pushbench())
     }
 
     /// The points of a scenario at shares of a technique's own capacity, by pushbench's own servers and client.
     pub fn loaded(&self, scenario: &str) -> impl Iterator<Item = &Point> {
-        let is_own =
-            |point: &&Point| point.load.is_some() && point.target.is_none() && point.client == Client::Native;
-        self.of_scenario(scenario).filter(is_own)
+        self.of_scenario(scenario).filter(|point| point.load.is_some() && point.is_by_pushbench())
     }
 
     /// All points of a scenario.
@@ -275,14 +265,12 @@ impl Evidence {
 
     /// The one own point of a scenario with this technique and these swept values; none where there is none or several.
     pub fn point(&self, scenario: &str, technique: &str, at: &BTreeMap<String, String>) -> Option<&Point> {
-        let mut points = self.own(scenario).filter(|point| point.is_at(technique, at));
-        points.next().filter(|_| points.next().is_none())
+        only(self.own(scenario).filter(|point| point.is_at(technique, at)))
     }
 
     /// The same of searches for a capacity.
     pub fn search(&self, scenario: &str, technique: &str, at: &BTreeMap<String, String>) -> Option<&Point> {
-        let mut points = self.searched(scenario).filter(|point| point.is_at(technique, at));
-        points.next().filter(|_| points.next().is_none())
+        only(self.searched(scenario).filter(|point| point.is_at(technique, at)))
     }
 
     /// The point that a figure of this one is divided by. `to` is another technique, at the same point or, where a sweep leaves
@@ -302,8 +290,7 @@ impl Evidence {
             other.technique == technique
                 && other.load == point.load
                 && other.is_search == point.is_search
-                && other.target.is_none()
-                && other.client == Client::Native
+                && other.is_by_pushbench()
                 && other.at.iter().all(|(key, value)| at.get(key) == Some(value))
         };
         self.of_scenario(&point.scenario).find(is_beside)
@@ -403,27 +390,16 @@ impl Evidence {
         if self.runs.len() < 2 {
             return 0.0;
         }
-        if let Some(known) =
-            self.between.lock().unwrap_or_else(PoisonError::into_inner).get(&(metric.key, is_ratio))
-        {
-            return *known;
-        }
-        let variances = self.points.iter().filter_map(|point| {
-            let figures = if is_ratio {
-                let baseline = self.beside(point, self.baseline()?)?;
-                self.run_ratios(point, baseline, metric)
-            } else {
-                self.run_figures(point, metric)
-            };
-            variance_between(&figures)
-        });
-        let variances: Vec<f64> = variances.collect();
-        let mean = variances.iter().sum::<f64>() / variances.len().max(1) as f64;
-        self.between
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert((metric.key, is_ratio), mean.max(0.0));
-        mean.max(0.0)
+        let of_point = |point: &Point| match is_ratio {
+            true => variance_between(&self.run_ratios(point, self.beside(point, self.baseline()?)?, metric)),
+            false => variance_between(&self.run_figures(point, metric)),
+        };
+        let compute = || {
+            let variances: Vec<f64> = self.points.iter().filter_map(of_point).collect();
+            (variances.iter().sum::<f64>() / variances.len().max(1) as f64).max(0.0)
+        };
+        let mut known = self.between.lock().unwrap_or_else(PoisonError::into_inner);
+        *known.entry((metric.key, is_ratio)).or_insert_with(compute)
     }
 }
 
@@ -431,6 +407,26 @@ impl Point {
     /// Whether it is this technique's, with these values of swept keys; keys that are left out may have any.
     pub fn is_at(&self, technique: &str, at: &BTreeMap<String, String>) -> bool {
         self.technique == technique && at.iter().all(|(key, value)| self.at.get(key) == Some(value))
+    }
+
+    /// Whether pushbench's own server and client measured it.
+    pub fn is_by_pushbench(&self) -> bool {
+        self.target.is_none() && self.client == Client::Native
+    }
+
+    /// The same, at a rate that the scenario gives.
+    pub fn is_own(&self) -> bool {
+        self.is_by_pushbench() && self.load.is_none() && !self.is_search
+    }
+
+    /// Whether both measure the same thing.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let of = |it: &Self| (it.client, it.load, it.is_search);
+        of(self) == of(other)
+            && self.scenario == other.scenario
+            && self.technique == other.technique
+            && self.target == other.target
+            && self.at == other.at
     }
 
     fn of(trial: &Trial, at: BTreeMap<String, String>, place: usize) -> Self {
@@ -449,20 +445,13 @@ impl Point {
 
     /// Whether a trial that is in no figure belongs here.
     pub fn is_of(&self, trial: &Trial) -> bool {
-        self.holds(trial, &self.at)
+        self.is_like(&Self::of(trial, self.at.clone(), 0))
             && trial.record.key.point.iter().all(|pair| self.at.get(pair.0) == Some(pair.1))
     }
+}
 
-    fn holds(&self, trial: &Trial, at: &BTreeMap<String, String>) -> bool {
-        let key = &trial.record.key;
-        self.scenario == key.scenario
-            && self.technique == key.technique
-            && self.target == key.target
-            && self.at == *at
-            && self.client == trial.record.settings.client
-            && self.load == trial.record.load
-            && self.is_search == trial.record.search.is_some()
-    }
+fn only<'p>(mut points: impl Iterator<Item = &'p Point>) -> Option<&'p Point> {
+    points.next().filter(|_| points.next().is_none())
 }
 
 fn word_order(info: Option<&ScenarioInfo>, word: Option<&String>) -> usize {

@@ -175,7 +175,8 @@ fn points(evidence: &Evidence, scenario: &str) -> String {
     names.join(", ")
 }
 
-fn at(at: &BTreeMap<String, String>) -> String {
+/// What tells a point of a sweep from others, and the slash before the technique.
+pub(crate) fn at(at: &BTreeMap<String, String>) -> String {
     let pairs: Vec<String> = at.iter().map(|(key, value)| format!("{key}={value}")).collect();
     if pairs.is_empty() { "/".to_owned() } else { format!("[{}]/", pairs.join(",")) }
 }

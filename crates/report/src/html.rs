@@ -1,76 +1,21 @@
 //! The report as one HTML file without anything outside of it: charts as data that its script draws, all figures, and the chooser.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use minijinja::context;
 use model::settings::Settings;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::ReportError;
-use crate::catalogue::{CATALOGUE, Unit};
-use crate::charts::{self, ChartSpec, technique_colour};
-use crate::cost_model::{CostModel, fit};
+use crate::catalogue::CATALOGUE;
+use crate::charts::{self, technique_colour};
+use crate::cost_model::fit;
 use crate::evidence::{Evidence, Point};
+use crate::figure;
 use crate::numbers;
 use crate::pages;
 use crate::table;
-
-/// What the script reads. Figures are written out here, so that the page shows the same digits as the report.
-#[derive(Serialize)]
-struct Data<'e> {
-    commit: Option<&'e str>,
-    runs: usize,
-    techniques: Vec<Technique<'e>>,
-    scenarios: Vec<Scenario<'e>>,
-    metrics: Vec<Metric>,
-    charts: Vec<ChartSpec>,
-    points: Vec<Figures<'e>>,
-    model: Option<CostModel>,
-    defaults: Value,
-}
-
-#[derive(Serialize)]
-struct Technique<'e> {
-    slug: &'e str,
-    label: &'e str,
-    about: &'e str,
-    colour: &'static str,
-    baseline: bool,
-}
-
-#[derive(Serialize)]
-struct Scenario<'e> {
-    name: &'e str,
-    question: &'e str,
-}
-
-#[derive(Serialize)]
-struct Metric {
-    key: &'static str,
-    label: &'static str,
-    unit: Unit,
-    less_is_better: bool,
-}
-
-/// Value, ends of its interval, text, trials, runs.
-#[derive(Serialize)]
-struct Figure(f64, Option<[f64; 2]>, String, usize, usize);
-
-/// The figures of a point by metric.
-#[derive(Serialize)]
-struct Figures<'e> {
-    scenario: &'e str,
-    technique: &'e str,
-    name: String,
-    /// Values of swept keys, for people.
-    at: String,
-    /// The part of a figure's name before the metric; none of points that names do not reach.
-    cite: Option<String>,
-    figures: BTreeMap<&'static str, Figure>,
-}
 
 /// Writes the report as one HTML file.
 ///
@@ -93,75 +38,72 @@ pub fn write_html(evidence: &Arc<Evidence>, path: &Path) -> Result<(), ReportErr
 }
 
 /// JSON that cannot end the element that it stands in.
-fn json(data: &Data<'_>) -> String {
-    serde_json::to_string(data).unwrap_or_default().replace('<', "\\u003c")
+fn json(data: &Value) -> String {
+    data.to_string().replace('<', "\\u003c")
 }
 
-fn data(evidence: &Evidence) -> Result<Data<'_>, ReportError> {
+/// What the script reads. Figures are written out here, so that the page shows the same digits as the report.
+fn data(evidence: &Evidence) -> Result<Value, ReportError> {
     let charts =
         charts::requests()?.iter().map(|request| request.chart(evidence)).collect::<Result<Vec<_>, _>>()?;
     let is_measured = |name: &str| evidence.of_scenario(name).next().is_some();
-    let mut scenarios: Vec<Scenario<'_>> = Vec::new();
+    let mut scenarios: Vec<Value> = Vec::new();
     for info in evidence.runs.iter().flat_map(|run| &run.manifest.scenarios) {
-        if is_measured(&info.name) && scenarios.iter().all(|other| other.name != info.name) {
-            scenarios.push(Scenario { name: &info.name, question: &info.question });
+        if is_measured(&info.name) && scenarios.iter().all(|other| other["name"] != info.name) {
+            scenarios.push(json!({ "name": info.name, "question": info.question }));
         }
     }
+    let techniques: Value = evidence
+        .techniques()
+        .map(|info| {
+            json!({
+                "slug": info.slug, "label": info.label, "about": info.about,
+                "colour": technique_colour(evidence, &info.slug), "baseline": info.baseline,
+            })
+        })
+        .collect();
+    let metrics: Value = CATALOGUE
+        .iter()
+        .map(|it| json!({ "key": it.key, "label": it.label, "unit": it.unit, "less_is_better": it.less_is_better }))
+        .collect();
     let settings = Settings::default();
-    let technique = |info: &'_ model::manifest::TechniqueInfo| technique_colour(evidence, &info.slug);
-    Ok(Data {
-        commit: evidence.runs[0].manifest.commit.as_deref(),
-        runs: evidence.runs.len(),
-        techniques: evidence
-            .techniques()
-            .map(|info| Technique {
-                slug: &info.slug,
-                label: &info.label,
-                about: &info.about,
-                colour: technique(info),
-                baseline: info.baseline,
-            })
-            .collect(),
-        scenarios,
-        metrics: CATALOGUE
-            .iter()
-            .map(|metric| Metric {
-                key: metric.key,
-                label: metric.label,
-                unit: metric.unit,
-                less_is_better: metric.less_is_better,
-            })
-            .collect(),
-        charts: charts.into_iter().flatten().collect(),
-        points: evidence.points.iter().map(|point| figures(evidence, point)).collect(),
-        model: Some(fit(evidence)).filter(|model| !model.techniques.is_empty()),
-        defaults: json!({
+    Ok(json!({
+        "commit": evidence.runs[0].manifest.commit,
+        "runs": evidence.runs.len(),
+        "techniques": techniques,
+        "scenarios": scenarios,
+        "metrics": metrics,
+        "charts": charts.into_iter().flatten().collect::<Vec<_>>(),
+        "points": evidence.points.iter().map(|point| figures(evidence, point)).collect::<Value>(),
+        "model": Some(fit(evidence)).filter(|model| !model.techniques.is_empty()),
+        "defaults": {
             "interval_ns": settings.short_polling.interval_ns,
             "hold_ns": settings.long_polling.hold_ns,
             "heartbeat_ns": settings.heartbeat_ns,
-        }),
-    })
+        },
+    }))
 }
 
-fn figures<'e>(evidence: &'e Evidence, point: &'e Point) -> Figures<'e> {
+/// A point's figures by metric: value, ends of the interval, text, trials, runs. `at` is for people, and `cite` the part of a figure's name
+/// before the metric, null at points that names do not reach.
+fn figures(evidence: &Evidence, point: &Point) -> Value {
     let figures = CATALOGUE.iter().filter_map(|metric| {
-        let estimate = evidence.estimate(point, metric)?;
-        let text = numbers::show(metric.unit, estimate);
-        Some((metric.key, Figure(estimate.value, estimate.interval, text, estimate.trials, estimate.runs)))
+        let it = evidence.estimate(point, metric)?;
+        let text = numbers::show(metric.unit, it);
+        Some((metric.key.to_owned(), json!([it.value, it.interval, text, it.trials, it.runs])))
     });
     let mut at: Vec<String> = point.at.keys().map(|key| table::value(evidence, point, key)).collect();
     at.extend(point.load.map(|load| format!("{load} of the capacity")));
-    let pairs: Vec<String> = point.at.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let swept = if pairs.is_empty() { String::new() } else { format!("[{}]", pairs.join(",")) };
     let is_named = evidence
         .point(&point.scenario, &point.technique, &point.at)
         .is_some_and(|named| std::ptr::eq(named, point));
-    Figures {
-        scenario: &point.scenario,
-        technique: &point.technique,
-        name: table::name(evidence, point),
-        at: at.join(", "),
-        cite: is_named.then(|| format!("{}{swept}/{}/", point.scenario, point.technique)),
-        figures: figures.collect(),
-    }
+    let cite = format!("{}{}{}/", point.scenario, figure::at(&point.at), point.technique);
+    json!({
+        "scenario": point.scenario,
+        "technique": point.technique,
+        "name": table::name(evidence, point),
+        "at": at.join(", "),
+        "cite": Some(cite).filter(|_| is_named),
+        "figures": figures.collect::<Value>(),
+    })
 }

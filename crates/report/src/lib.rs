@@ -50,5 +50,5 @@ pub use evidence::Evidence;
 pub use html::write_html;
 pub use load::{Broken, Run, Trial, check};
 pub use marker_sections::MarkerError;
-pub use pages::{Written, write_pages};
+pub use pages::write_pages;
 pub use search::Side;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Rest, Serde, Value};
+use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
 use serde::Deserialize;
 
@@ -52,19 +52,12 @@ const PAGES: &[(&str, &str)] = &[
     page!("docs/method-and-machine.md", "method-and-machine.md"),
 ];
 
-/// What was written.
-#[derive(Debug)]
-pub struct Written {
-    /// Files.
-    pub files: Vec<PathBuf>,
-}
-
-/// Fills in every page and writes those whose text is not empty: `report` itself, the others beside it.
+/// Fills in every page and writes those whose text is not empty: `report` itself, the others beside it. Returns the files.
 ///
 /// # Errors
 ///
 /// When a page's markers are damaged (nothing is written then), or when a file cannot be written.
-pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, ReportError> {
+pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let home = report.parent().unwrap_or(Path::new(""));
     let mut files = Vec::new();
     let charts = Charts::default();
@@ -92,7 +85,7 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Written, R
     let charts = std::mem::take(&mut *charts.lock().unwrap_or_else(PoisonError::into_inner));
     files.extend(charts.into_iter().map(|(name, svg)| (home.join(CHARTS).join(name + ".svg"), svg)));
     files.iter().try_for_each(|(path, text)| write(path, text))?;
-    Ok(Written { files: files.into_iter().map(|(path, _)| path).collect() })
+    Ok(files.into_iter().map(|(path, _)| path).collect())
 }
 
 /// Where charts lie.
@@ -136,8 +129,7 @@ pub(crate) fn fill_in(
     environment.add_function("chart", move |name: &str| -> Result<Value, Error> {
         let chart = charts::of_name(&of, name).map_err(|error| wrong(error.to_string()))?;
         let Some(chart) = chart else { return Ok(Value::UNDEFINED) };
-        let svg = charts::draw(&chart).map_err(wrong)?;
-        drawn.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), svg);
+        drawn.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), charts::draw(&chart));
         // An included template ends without its last line break.
         Ok(format!("![{}]({folder}/{name}.svg)\n", table::escape(&chart.title)).into())
     });
@@ -175,13 +167,6 @@ fn one_empty_line(text: &str) -> String {
 }
 
 fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
-    // Until they are built.
-    for name in ["situations", "chooser"] {
-        environment.add_function(name, |_: Rest<Value>, options: Kwargs| {
-            options.args().for_each(|name| drop(options.get::<Value>(name)));
-            Value::UNDEFINED
-        });
-    }
     // table("chat", ["p50", "cpu/baseline"], where={"events.rate": "1/s"}, techniques=["websocket"]): a row for each point.
     // table("bytes-against-rate", ["bytes"], across="events.rate"): a column for each value of a swept key.
     let of = evidence.clone();
@@ -225,8 +210,6 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
     });
     let of = evidence.clone();
     environment.add_function("label", move |slug: &str| of.label(slug).to_owned());
-    let of = evidence.clone();
-    environment.add_function("is_measured", move |scenario: &str| of.of_scenario(scenario).next().is_some());
 }
 
 /// What is asked of one figure, and what was judged.

@@ -21,7 +21,7 @@ use crate::search::{self, Side};
 use crate::table::{self, Column};
 
 /// A publication and what became of its figures.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Judged {
     /// Its short name.
     pub id: String,
@@ -60,47 +60,45 @@ pub struct Row {
 
 /// Every publication that a run holds, each in its newest text, in the order of their names.
 pub fn judge(evidence: &Evidence) -> Vec<Judged> {
-    let mut texts: BTreeMap<&str, &str> = BTreeMap::new();
-    for info in evidence.runs.iter().flat_map(|run| &run.manifest.publications) {
-        texts.entry(&info.id).or_insert(&info.text);
+    let infos = evidence.runs.iter().flat_map(|run| &run.manifest.publications);
+    let texts = newest(infos.map(|info| (&info.id, &info.text)));
+    texts.into_iter().map(|(id, text)| Judged::of(evidence, id, text)).collect()
+}
+
+/// Each text once, by its name: that of the newest run that has it. F3 comes before F10.
+pub(crate) fn newest<'e>(
+    texts: impl Iterator<Item = (&'e String, &'e String)>,
+) -> impl IntoIterator<Item = (&'e str, &'e str)> {
+    let mut newest: BTreeMap<(usize, &str), &str> = BTreeMap::new();
+    for (id, text) in texts {
+        newest.entry((id.len(), id)).or_insert(text);
     }
-    let mut judged: Vec<Judged> =
-        texts.into_iter().map(|(id, text)| Judged::of(evidence, id, text)).collect();
-    // F3 comes before F10.
-    judged.sort_by_key(|judged| (judged.id.len(), judged.id.clone()));
-    judged
+    newest.into_iter().map(|((_, id), text)| (id, text))
 }
 
 impl Judged {
     fn of(evidence: &Evidence, id: &str, text: &str) -> Self {
-        let mut judged = Self {
-            id: id.to_owned(),
-            error: None,
-            title: String::new(),
-            source: String::new(),
-            set_up: String::new(),
-            scenario: String::new(),
-            is_measured: false,
-            count: String::new(),
-            figures: Vec::new(),
-            tables: Vec::new(),
-        };
         let publication = match Publication::parse(text, id) {
             Ok(publication) => publication,
-            Err(error) => return Self { error: Some(error.to_string()), ..judged },
+            Err(error) => {
+                return Self { id: id.to_owned(), error: Some(error.to_string()), ..Self::default() };
+            }
         };
         let verdicts: Vec<Verdict<'_>> =
             publication.figures.iter().map(|figure| Verdict::of(evidence, &publication, figure)).collect();
-        judged.count = count(&verdicts);
-        judged.is_measured = verdicts.iter().any(|verdict| verdict.found.is_some());
-        judged.figures = verdicts.iter().map(Verdict::row).collect();
-        judged.tables = publication
-            .tables
-            .iter()
-            .filter_map(|table| today(evidence, &publication.scenario, table))
-            .collect();
-        let Publication { id, title, source, set_up, scenario, .. } = publication;
-        Self { id, title, source, set_up, scenario, ..judged }
+        let tables = publication.tables.iter();
+        Self {
+            count: count(&verdicts),
+            is_measured: verdicts.iter().any(|verdict| verdict.found.is_some()),
+            figures: verdicts.iter().map(Verdict::row).collect(),
+            tables: tables.filter_map(|it| today(evidence, &publication.scenario, it)).collect(),
+            error: None,
+            id: publication.id,
+            title: publication.title,
+            source: publication.source,
+            set_up: publication.set_up,
+            scenario: publication.scenario,
+        }
     }
 }
 
@@ -399,14 +397,20 @@ pub(crate) fn points<'e>(
         let mut trials = evidence.trials(point);
         !point.at.contains_key("client") && trials.all(|it| it.record.settings.publisher == Publisher::Feed)
     };
-    let is_meant =
-        |point: &&Point| point.is_at(&at.technique, &at.point) && (at.scenario.is_some() || is_usual(point));
-    match load {
-        None => evidence.own(scenario).filter(is_meant).collect(),
-        Some(load) => {
-            evidence.loaded(scenario).filter(|point| point.load == Some(load)).filter(is_meant).collect()
-        }
-    }
+    let is_meant = |point: &&Point| {
+        point.is_by_pushbench()
+            && !point.is_search
+            && point.load == load
+            && point.is_at(&at.technique, &at.point)
+            && (at.scenario.is_some() || is_usual(point))
+    };
+    evidence.of_scenario(scenario).filter(is_meant).collect()
+}
+
+/// The trials of all points that are meant.
+pub(crate) fn trials<'e>(evidence: &'e Evidence, source: Source<'_>, at: &Trials) -> Vec<&'e Trial> {
+    let points = points(evidence, source, at, None);
+    points.into_iter().flat_map(|point| evidence.trials(point)).collect()
 }
 
 /// Of each technique the cheapest point whose p99 is within the bound; their CPU time per event.
@@ -491,7 +495,7 @@ struct Pool {
 impl Pool {
     fn of(evidence: &Evidence, source: Source<'_>, at: &Trials) -> Option<Self> {
         let mut pool = None;
-        for trial in points(evidence, source, at, None).into_iter().flat_map(|it| evidence.trials(it)) {
+        for trial in trials(evidence, source, at) {
             let Some(outcome) = trial.record.result.outcome() else { continue };
             let pool = pool.get_or_insert_with(Self::default);
             pool.window += outcome.bytes.window;

@@ -197,15 +197,14 @@ fn parts(cost: &str) -> [(&'static str, &'static str); 4] {
     [(bytes, "bytes"), (cpu, "CPU"), ("memory", "memory"), ("p50", "median latency")]
 }
 
+/// What is quick enough by its cost, and the rest by its latency.
 fn is_preferred(one: &Candidate, other: &Candidate, within_ns: Option<f64>) -> bool {
-    let late =
-        |it: &Candidate| within_ns.is_some_and(|within| it.latency_ns.is_none_or(|latency| latency > within));
-    let latency = |it: &Candidate| it.latency_ns.unwrap_or(f64::INFINITY);
-    match (late(one), late(other)) {
-        (false, false) => one.cost < other.cost,
-        (true, true) => latency(one) < latency(other),
-        (is_late, _) => !is_late,
-    }
+    let rank = |it: &Candidate| {
+        let latency = it.latency_ns.unwrap_or(f64::INFINITY);
+        let is_late = within_ns.is_some_and(|within| latency > within);
+        (is_late, if is_late { latency } else { it.cost })
+    };
+    rank(one) < rank(other)
 }
 
 /// A recommendation's texts, as the parts of a table's row: `best` (ties joined by "≈"), `is_tie`, `runner_up`, `price` (the runner-up's

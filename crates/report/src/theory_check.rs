@@ -64,7 +64,7 @@ pub fn predicted(evidence: &Evidence, point: &Point) -> Option<Prediction> {
 }
 
 /// What the predictions of a scenario come to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Scenario {
     /// Its name.
     pub name: String,
@@ -93,7 +93,7 @@ pub fn scenarios(evidence: &Evidence) -> Vec<Scenario> {
         let Some(said) = predicted(evidence, point).filter(|_| !is_traced) else { continue };
         let place = scenarios.iter().position(|scenario| scenario.name == point.scenario);
         let place = place.unwrap_or_else(|| {
-            scenarios.push(Scenario::new(&point.scenario));
+            scenarios.push(Scenario { name: point.scenario.clone(), ..Scenario::default() });
             scenarios.len() - 1
         });
         scenarios[place].add(evidence.label(&point.technique), &said);
@@ -140,20 +140,6 @@ pub fn observer(evidence: &Evidence) -> Observer {
 }
 
 impl Scenario {
-    fn new(name: &str) -> Self {
-        let name = name.to_owned();
-        Self {
-            name,
-            points: 0,
-            exact: 0,
-            equal: 0,
-            shared_records: 0,
-            others_equal: 0,
-            worst: None,
-            unequal: Vec::new(),
-        }
-    }
-
     fn add(&mut self, technique: &str, said: &Prediction) {
         self.points += 1;
         self.exact += usize::from(said.exact);
@@ -248,7 +234,8 @@ fn steady(settings: &Settings, heads: &[RecordedHead], slug: &str, (seq, batch):
     exchange(head, slug, Case { seq, batch, ..case(settings, settings.events.payload_bytes) })
 }
 
-fn exchange(head: Option<&RecordedHead>, slug: &str, case: Case<'_>) -> Option<Both> {
+/// What theory says of an exchange with these recorded heads: fields of `case` but its head count.
+pub(crate) fn exchange(head: Option<&RecordedHead>, slug: &str, case: Case<'_>) -> Option<Both> {
     let pairs = head.map(|head| [pairs(&head.request), pairs(&head.response)]);
     let head = head.zip(pairs.as_ref()).map(|(head, [request, response])| Head {
         method: &head.method,

@@ -19,7 +19,6 @@ pub(super) enum Framing {
     Length(u64),
     /// Chunks, the last of size 0.
     Chunked(Chunked),
-    /// All that comes.
     UntilClose,
 }
 
@@ -35,7 +34,6 @@ pub(super) enum Progress<'a> {
     Open,
     /// It is over; these bytes follow it.
     Ended(&'a [u8]),
-    /// Its framing is broken.
     Malformed,
 }
 
@@ -161,11 +159,9 @@ enum Step {
 /// Takes in a body's data, without the framing of HTTP.
 #[derive(Debug)]
 pub(super) enum Content {
-    /// The whole body is one message.
     Message(Meter),
     /// A message a line. Lines that are none, empty ones too, are control.
     Lines(Meter),
-    /// Server-Sent Events.
     Events(EventStream),
     /// Frames of WebSocket: the DATA of an HTTP/2 stream that was opened for them.
     WebSocket(Frames),

@@ -51,9 +51,7 @@ struct Block {
 /// What the line end that was just read is part of.
 #[derive(Debug, Clone, Copy)]
 enum LineEnd {
-    /// An event that is still open.
     Open,
-    /// Something that is over.
     Settled(Layer),
 }
 

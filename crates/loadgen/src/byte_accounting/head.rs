@@ -20,11 +20,8 @@ pub(super) struct HeadBuffer {
 pub(super) enum Collected<T> {
     /// Its end has not come yet; all bytes were taken.
     Partial,
-    /// It is whole.
     Whole {
-        /// What it says.
         head: T,
-        /// Its length.
         len: u64,
         /// How much of the bytes just given belongs to it.
         taken: usize,
@@ -36,9 +33,7 @@ pub(super) enum Collected<T> {
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) body: Framing,
-    /// The body is compressed.
     pub(super) is_coded: bool,
-    /// It asks for the path of Engine.IO.
     pub(super) to_engine_io: bool,
 }
 
@@ -95,7 +90,6 @@ impl HeadBuffer {
 }
 
 /// The length of the head that `bytes` begin with, if its empty line has come; `searched` bytes were searched before.
-///
 /// A line may end in a bare LF (RFC 9112 §2.2).
 pub(super) fn end_of_head(bytes: &[u8], searched: usize) -> Option<usize> {
     let from = searched.saturating_sub(b"\n\r".len());

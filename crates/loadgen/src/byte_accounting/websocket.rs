@@ -15,12 +15,10 @@ use super::message::{Mask, Meter, settle_whole};
 pub(super) struct Frames {
     header: [u8; LONGEST_HEADER],
     header_len: usize,
-    /// The frame whose header is whole.
     frame: Option<Frame>,
     /// Header bytes of the message that is being read.
     framing: u64,
     message: Message,
-    /// The message that is being read is compressed.
     compressed: bool,
 }
 

@@ -25,8 +25,10 @@ enum RecoveryState {
     Held,
     /// It lost that, or has noticed that it is lost by opening another one.
     Away,
-    /// Connected again.
-    Back { connected_ns: u64, caught_up_ns: Option<u64> },
+    Back {
+        connected_ns: u64,
+        caught_up_ns: Option<u64>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +101,6 @@ pub(crate) struct RecoveryTimes {
     /// From the kill until it had all that was due, in nanoseconds: one value for each that has.
     #[serde(with = "histogram::in_base64")]
     pub(crate) caught_up: Histogram<u64>,
-    /// Attempts to connect that failed.
     pub(crate) failed_attempts: u64,
     /// Connections that broke because of the restart.
     pub(crate) excused: u64,

@@ -152,7 +152,6 @@ impl Credit {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SlowConsumers {
-    /// How many there are.
     pub(crate) subscribers: u64,
     /// From the window's start until it was cut off, in nanoseconds: one value for each that was.
     #[serde(with = "histogram::in_base64")]

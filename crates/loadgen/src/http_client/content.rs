@@ -33,7 +33,6 @@ pub struct ContentDecoder {
 }
 
 enum Coding {
-    /// As it is.
     Identity,
     /// gzip.
     Gzip(Box<GzDecoder<Vec<u8>>>),

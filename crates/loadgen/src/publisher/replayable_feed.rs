@@ -305,7 +305,7 @@ mod tests {
         assert_eq!((log.len(), after.len()), (2, 1));
         assert!(
             log.iter().all(|(_, stamp)| stamp.actual_ns > 0),
-            "they keep the time at which they left first"
+            "they keep the time of their first sending"
         );
     }
 

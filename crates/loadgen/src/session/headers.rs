@@ -40,15 +40,10 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All kinds, in the order of their declaration.
-    const ALL: [Self; 7] = [
-        Self::Poll,
-        Self::Stream,
-        Self::EventSource,
-        Self::WebSocket,
-        Self::Post,
-        Self::EnginePoll,
-        Self::EnginePost,
-    ];
+    const ALL: [Self; 7] = {
+        use RequestKind::*;
+        [Poll, Stream, EventSource, WebSocket, Post, EnginePoll, EnginePost]
+    };
     /// How many of them subscribe: the first ones.
     const SUBSCRIBING: usize = 4;
 
@@ -308,10 +303,10 @@ accept-language: en-US,en;q=0.9
     #[test]
     fn http_2_leaves_out_what_is_about_the_connection() {
         let transport = Transport { http: HttpVersion::Http2, tls: true, ..Transport::default() };
+        let first_version = Transport { http: HttpVersion::Http1, ..transport.clone() };
         for kind in RequestKind::ALL {
             let of = |transport| headers(HeaderProfile::Browser, kind, transport, address());
-            let (second, mut first) =
-                (of(&transport), of(&Transport { http: HttpVersion::Http1, ..transport.clone() }));
+            let (second, mut first) = (of(&transport), of(&first_version));
             for name in [HOST, CONNECTION, UPGRADE] {
                 first.remove(name);
             }

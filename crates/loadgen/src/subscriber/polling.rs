@@ -64,9 +64,7 @@ pub async fn long(session: Session) -> Result<(), SubscribeError> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PollResult {
-    /// Nothing was there.
     Nothing,
-    /// All that was there.
     All,
     /// One message, and the next one may be there, too.
     MaybeMore,

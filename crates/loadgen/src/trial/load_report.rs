@@ -37,9 +37,7 @@ pub struct LoadReport {
     pub(super) edges: [Snapshot; 2],
     /// After the last connection was closed.
     pub(super) total: Snapshot,
-    /// What was recorded.
     pub(super) recorder: Recorder,
-    /// What it took until the subscribers were connected.
     pub(super) set_ups: SetUps,
     /// The heads of requests and answers: one of each kind of exchange.
     pub(super) heads: Vec<RecordedHead>,
@@ -50,7 +48,6 @@ pub struct LoadReport {
     pub(super) unreadable: Option<MessageError>,
     /// Its clock, if it is not `CLOCK_MONOTONIC` itself.
     pub(super) clock: Option<ClientClock>,
-    /// How its subscribers came back after a restart of the server.
     pub(super) recoveries: RecoveryTimes,
     /// What became of those that do not keep up.
     pub(super) slow_consumers: SlowConsumers,

@@ -41,7 +41,6 @@ const LAST_LIMIT: Duration = Duration::from_secs(1);
 pub(super) struct Subscriber {
     pub(super) index: u32,
     pub(super) channel: u32,
-    /// Its server process.
     pub(super) server: usize,
     pub(super) outgoing: Option<mpsc::UnboundedReceiver<u64>>,
 }
@@ -54,9 +53,7 @@ pub(super) struct SharedState {
     pub(super) subscribe: Subscribe,
     /// How to subscribe at a target, which is no server of ours.
     pub(super) subscription: Option<Subscription>,
-    /// The restart that is to come.
     pub(super) server_restart: Option<Arc<ServerRestart>>,
-    /// The trial's end.
     pub(super) stop: CancellationToken,
     /// Counts the threads whose subscribers could connect.
     pub(super) prepared: AtomicU64,

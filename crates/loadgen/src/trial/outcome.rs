@@ -37,10 +37,8 @@ impl Connecting {
 #[derive(Debug)]
 pub(super) struct Findings {
     pub(super) cost: Cost,
-    /// CPU time of the server until all subscribers were connected.
     pub(super) set_up_cpu_ns: u64,
     pub(super) connecting: Connecting,
-    /// Cores that the load threads have.
     pub(super) cores: u32,
     pub(super) published: Published,
     pub(super) reports: Vec<LoadReport>,
@@ -49,7 +47,6 @@ pub(super) struct Findings {
     /// By how much the kernel's buffers of TCP grew in the window.
     pub(super) tcp_grown_bytes: i64,
     pub(super) reconnects: u64,
-    /// The last error of a connection.
     pub(super) last_error: Option<String>,
     pub(super) scheduling_delays_load: Histogram<u64>,
     pub(super) scheduling_delays_server: Option<Histogram<u64>>,

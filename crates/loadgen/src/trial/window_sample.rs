@@ -228,11 +228,8 @@ mod tests {
         assert_eq!((edge(3).tcp_grown_bytes(&edge(1)), edge(1).tcp_grown_bytes(&edge(3))), (20, -20));
         let ended = holding(1 << 30, 7, 0).server;
         let both = Cost { server_cpu_ns: 67, ..expected };
-        assert_eq!(
-            cost(&held, &edge(1), &edge(3).with_ended(ended)),
-            both,
-            "an ended server holds no memory"
-        );
+        let found = cost(&held, &edge(1), &edge(3).with_ended(ended));
+        assert_eq!(found, both, "an ended server holds no memory");
         assert_eq!(held.set_up_cpu_ns(), 20);
     }
 

@@ -6,6 +6,7 @@ use protocol::Stamp;
 use protocol::message::PayloadKind;
 
 use crate::h2::{self, OK, POLL_PACKETS, POST_PACKETS, data, headers, last_data, last_headers, reset};
+use crate::http1::{assert_http, chunk};
 use crate::http2::assert_begun;
 use crate::rig::{Step, account, assert_account, down, event, greeting, message, up};
 use crate::websocket::{BINARY, FIN, KEY, PING, TEXT, UPGRADED, fragments, frame};
@@ -71,10 +72,6 @@ fn text(payload: impl AsRef<[u8]>) -> Vec<u8> {
 
 fn masked_text(payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame(FIN | TEXT, payload.as_ref(), Some(KEY))
-}
-
-fn assert_http(steps: &[Step], up: Layers, down: Layers) {
-    assert_account(Http, steps, up, down);
 }
 
 /// The same behind an upgrade.
@@ -164,7 +161,6 @@ accounts! { assert_http;
 
     a_body_in_chunks_is_told_when_its_packets_are_whole
         let body = packets(&[&event_packet(5), b"2"]);
-        let chunk = |data: &[u8]| [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat();
         [up(POLL), down([CHUNKED.as_bytes(), &chunk(&body[..40]), &chunk(&body[40..]), b"0\r\n\r\n"].concat())]
         up { request_head: POLL.len() }
         down { response_head: CHUNKED.len(), chunk_framing: 6 + 6 + 5, engine_io: 2, control: 1, ..events(1, 5) }

@@ -3,7 +3,7 @@
 use loadgen::byte_accounting::Protocol::Http;
 use model::byte_account::Layers;
 
-use crate::rig::{Step, account, assert_account, down, event, greeting, line, up};
+use crate::rig::{SQUEEZED, Step, account, assert_account, down, event, greeting, greeting_line, line, up};
 
 const POLL: &str = "GET /events?channel=0&after=17 HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n\r\n";
 const POST: &str = "POST /messages?channel=0 HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-length: 52\r\n\r\n";
@@ -28,10 +28,8 @@ const CODED_EVENTS: &str = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\
                             content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 
 const LAST_WORDS: &str = "{\"error\":\"too slow\",\"missed\":7}\n";
-/// 14 bytes of anything: nobody looks into it.
-const SQUEEZED: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\n\n[]";
 
-fn ndjson(content_length: usize) -> String {
+pub(crate) fn ndjson(content_length: usize) -> String {
     coded_ndjson("", content_length)
 }
 
@@ -46,12 +44,8 @@ fn lines(payload_lens: &[usize]) -> Vec<u8> {
     payload_lens.iter().flat_map(|&len| line(len)).collect()
 }
 
-fn greeting_line() -> Vec<u8> {
-    [greeting(), b"\n".to_vec()].concat()
-}
-
 /// One chunk (RFC 9112 §7.1): its framing is the digits of the size and two line ends.
-fn chunk(data: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn chunk(data: impl AsRef<[u8]>) -> Vec<u8> {
     let data = data.as_ref();
     [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat()
 }
@@ -60,7 +54,7 @@ fn sse(id: &str, message: &[u8]) -> Vec<u8> {
     [b"id: ", id.as_bytes(), b"\ndata: ", message, b"\n\n"].concat()
 }
 
-fn assert_http(steps: &[Step], up: Layers, down: Layers) {
+pub(crate) fn assert_http(steps: &[Step], up: Layers, down: Layers) {
     assert_account(Http, steps, up, down);
 }
 

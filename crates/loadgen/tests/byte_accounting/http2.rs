@@ -4,12 +4,10 @@ use loadgen::byte_accounting::Protocol::Http2;
 use model::byte_account::Layers;
 
 use crate::h2::*;
-use crate::rig::{Step, account, assert_account, down, event, greeting, line, up};
+use crate::rig::{SQUEEZED, Step, account, assert_account, down, event, greeting, greeting_line, line, up};
 use crate::websocket::{CLOSE, FIN, KEY, PING as WS_PING, TEXT, frame as ws};
 
 const TRAILER: &[u8] = b"\x00\x03x-a\x01b";
-/// 14 bytes of anything: nobody looks into it.
-const SQUEEZED: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\n\n[]";
 
 fn opening(frames: &[u8]) -> Step {
     up([PREFACE, frames].concat())
@@ -22,10 +20,6 @@ fn polled_three_times() -> Step {
 
 fn sse(payload_len: usize) -> Vec<u8> {
     [b"id: 9\ndata: ", &event(payload_len)[..], b"\n\n"].concat()
-}
-
-fn greeting_line() -> Vec<u8> {
-    [greeting(), b"\n".to_vec()].concat()
 }
 
 fn assert_http2(steps: &[Step], up: Layers, down: Layers) {

@@ -8,7 +8,7 @@ use proptest::sample::select;
 
 use crate::rig::{Step, account, down, event, greeting, up};
 use crate::websocket::{FIN, TEXT};
-use crate::{engine_io, h2, websocket};
+use crate::{engine_io, h2, http1, websocket};
 
 const POLL: &str = "GET /events HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -34,20 +34,11 @@ fn packets() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn packet() -> impl Strategy<Value = Vec<u8>> {
-    let others: [&[u8]; 8] = [
-        b"2",
-        b"3",
-        b"6",
-        b"3probe",
-        engine_io::OPEN.as_bytes(),
-        engine_io::CONNECT.as_bytes(),
-        br#"43/a,1["ok"]"#,
-        b"bAQID",
-    ];
+    let others = ["2", "3", "6", "3probe", engine_io::OPEN, engine_io::CONNECT, r#"43/a,1["ok"]"#, "bAQID"];
     prop_oneof![
         2 => (0..300usize).prop_map(|len| engine_io::packet(&event(len))),
         1 => Just(engine_io::packet(&greeting())),
-        2 => select(others.to_vec()).prop_map(<[u8]>::to_vec),
+        2 => select(others.to_vec()).prop_map(|other| other.as_bytes().to_vec()),
     ]
 }
 
@@ -139,23 +130,13 @@ fn lines(events: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn counted(body: &[u8]) -> Vec<u8> {
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    [head.as_bytes(), body].concat()
+    [http1::ndjson(body.len()).as_bytes(), body].concat()
 }
 
 fn chunked(media_type: &str, events: Vec<Vec<u8>>, encode: fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
-    let mut bytes =
-        format!("HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ntransfer-encoding: chunked\r\n\r\n")
-            .into_bytes();
-    for message in events {
-        let data = encode(&message);
-        bytes.extend([format!("{:x}\r\n", data.len()).as_bytes(), &data, b"\r\n"].concat());
-    }
-    bytes.extend(b"0\r\n\r\n");
-    bytes
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ntransfer-encoding: chunked\r\n\r\n");
+    let chunks = events.into_iter().flat_map(|message| http1::chunk(encode(&message)));
+    head.into_bytes().into_iter().chain(chunks).chain(*b"0\r\n\r\n").collect()
 }
 
 fn post(message: &[u8]) -> Vec<u8> {
@@ -206,22 +187,10 @@ fn plausible() -> impl Strategy<Value = Vec<u8>> {
 
 /// Frames of HTTP/2 of all kinds and flags, on few streams, so that they meet.
 fn plausible_http2() -> impl Strategy<Value = Vec<u8>> {
-    let blocks = [
-        h2::GET,
-        h2::POST,
-        h2::CONNECT,
-        h2::OK,
-        h2::NO_CONTENT,
-        h2::LINES,
-        h2::EVENTS,
-        h2::GZIP,
-        b"\xbe",
-        h2::POLL_PACKETS,
-        h2::POST_PACKETS,
-        h2::CONNECT_PACKETS,
-    ];
+    let asked = [h2::GET, h2::POST, h2::CONNECT, h2::POLL_PACKETS, h2::POST_PACKETS, h2::CONNECT_PACKETS];
+    let answered = [h2::OK, h2::NO_CONTENT, h2::LINES, h2::EVENTS, h2::GZIP, b"\xbe"];
     let payload = prop_oneof![
-        4 => select(blocks.to_vec()).prop_map(<[u8]>::to_vec),
+        4 => select([asked, answered].concat()).prop_map(<[u8]>::to_vec),
         2 => (0..20usize).prop_map(|len| as_line(&event(len))),
         2 => packets(),
         1 => (0..20usize).prop_map(|len| websocket::frame(FIN | TEXT, &event(len), None)),

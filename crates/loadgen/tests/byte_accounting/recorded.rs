@@ -183,24 +183,11 @@ async fn polls_that_find_events_and_posts_of_hyper_are_accounted_to_the_byte() {
     .await;
     let (asked, answered) = both_framings(&steps);
     let framing_of_events = 3 * (3 + 3 * protocol::sse::framing_len(7) as u64);
-    assert_any_cut(
-        &steps,
-        Account {
-            up: Layers {
-                request_head: asked.response_head,
-                response_head: 0,
-                payload: 3 * 20,
-                stamp: 3 * 47,
-                ..asked
-            },
-            down: Layers {
-                payload: 6 * (5 + 100 + 40_000),
-                stamp: 18 * 47,
-                message_framing: framing_of_events,
-                ..answered
-            },
-        },
-    );
+    let up =
+        layers!(request_head: asked.response_head, response_head: 0, payload: 3 * 20, stamp: 3 * 47, ..asked);
+    let payload = 6 * (5 + 100 + 40_000);
+    let down = layers!(payload: payload, stamp: 18 * 47, message_framing: framing_of_events, ..answered);
+    assert_any_cut(&steps, Account { up, down });
 }
 
 #[tokio::test]
@@ -231,27 +218,11 @@ async fn websocket_of_hyper_in_a_stream_is_accounted_to_the_byte() {
     })
     .await;
     let (asked, answered) = both_framings(&steps);
-    assert_any_cut(
-        &steps,
-        Account {
-            up: Layers {
-                handshake: asked.response_head,
-                response_head: 0,
-                payload: 2 * 3,
-                stamp: 2 * 47,
-                message_framing: 2 * 6,
-                ..asked
-            },
-            down: Layers {
-                handshake: answered.response_head,
-                response_head: 0,
-                payload: 5 + 100 + 40_000 + 2 * 9,
-                stamp: 5 * 47,
-                message_framing: 3 + 2 * 2,
-                ..answered
-            },
-        },
-    );
+    let opened = |of: Layers| layers!(handshake: of.response_head, response_head: 0, ..of);
+    let up = layers!(payload: 2 * 3, stamp: 2 * 47, message_framing: 2 * 6, ..opened(asked));
+    let payload = 5 + 100 + 40_000 + 2 * 9;
+    let down = layers!(payload: payload, stamp: 5 * 47, message_framing: 3 + 2 * 2, ..opened(answered));
+    assert_any_cut(&steps, Account { up, down });
 }
 
 #[tokio::test]
@@ -266,26 +237,11 @@ async fn polls_and_posts_of_engine_io_are_accounted_to_the_byte() {
     })
     .await;
     let (asked, answered) = both_framings(&steps);
-    assert_any_cut(
-        &steps,
-        Account {
-            up: Layers {
-                request_head: asked.response_head,
-                response_head: 0,
-                payload: 3 * 20,
-                stamp: 3 * 47,
-                engine_io: 3,
-                socket_io: 3 * 13,
-                ..asked
-            },
-            down: Layers {
-                payload: 3 * (5 + 100 + 40_000),
-                stamp: 9 * 47,
-                // Types and separators, and `ok`.
-                engine_io: 3 * (3 + 2 + 2),
-                socket_io: 9 * 13,
-                ..answered
-            },
-        },
-    );
+    let posts = layers!(request_head: asked.response_head, response_head: 0, ..asked);
+    let up = layers!(payload: 3 * 20, stamp: 3 * 47, engine_io: 3, socket_io: 3 * 13, ..posts);
+    // Types and separators, and `ok`.
+    let engine_io = 3 * (3 + 2 + 2);
+    let payload = 3 * (5 + 100 + 40_000);
+    let down = layers!(payload: payload, stamp: 9 * 47, engine_io: engine_io, socket_io: 9 * 13, ..answered);
+    assert_any_cut(&steps, Account { up, down });
 }

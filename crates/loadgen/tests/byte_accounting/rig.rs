@@ -6,6 +6,9 @@ use model::trial::Direction;
 use protocol::message::PayloadKind;
 use protocol::{Message, Stamp};
 
+/// What a compressor left, 14 bytes of anything: nobody looks into it.
+pub(crate) const SQUEEZED: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\n\n[]";
+
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) direction: Direction,
@@ -60,6 +63,10 @@ pub(crate) fn line(payload_len: usize) -> Vec<u8> {
 /// A greeting: not an event.
 pub(crate) fn greeting() -> Vec<u8> {
     message(Stamp { seq: 6, ..Stamp::default() }, br#"{"content":"welcome"}"#, PayloadKind::Json)
+}
+
+pub(crate) fn greeting_line() -> Vec<u8> {
+    [greeting(), b"\n".to_vec()].concat()
 }
 
 pub(crate) fn message(stamp: Stamp, payload: &[u8], kind: PayloadKind) -> Vec<u8> {

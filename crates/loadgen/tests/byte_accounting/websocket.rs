@@ -4,7 +4,7 @@ use loadgen::byte_accounting::Protocol::{Http, RawTcp};
 use model::byte_account::Layers;
 use protocol::frame::encode as length_prefixed;
 
-use crate::rig::{Step, account, assert_account, down, event, greeting, up};
+use crate::rig::{SQUEEZED, Step, account, assert_account, down, event, greeting, up};
 
 const ASK: &str =
     "GET /ws?channel=0 HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n";
@@ -20,8 +20,6 @@ pub(crate) const PING: u8 = 9;
 const PONG: u8 = 10;
 pub(crate) const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
-/// What a compressor left: nobody looks into it.
-const SQUEEZED: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\n\n[]";
 
 /// A frame as RFC 6455 §5.2 has it.
 pub(crate) fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {

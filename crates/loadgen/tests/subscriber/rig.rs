@@ -15,8 +15,8 @@ use loadgen::session::{Snapshot, WorkerContext, WorkerSpec};
 use loadgen::subscriber::{SubscribeError, http_streaming, polling};
 use loadgen::transport::Trust;
 use model::settings::{
-    EmptyAnswer, Events, Frames, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings,
-    ShortPolling, Subscribers, Transport, Uplink, UplinkTo, WebSocket,
+    EmptyAnswer, Events, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings, ShortPolling,
+    Transport, Uplink, UplinkTo,
 };
 use protocol::message::PayloadKind;
 use protocol::{Message, Stamp};
@@ -382,15 +382,10 @@ pub(crate) fn settings_of(transport: Transport) -> Settings {
 pub(crate) fn settings() -> Settings {
     Settings {
         events: Events { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 5, payload: Payload::Text },
-        subscribers: Subscribers { count: 1, channels: 1, added_delay_ns: 0 },
-        uplink: None,
         http: Http { headers: HeaderProfile::Minimal, keep_alive: true },
         short_polling: ShortPolling { interval_ns: 0, empty: EmptyAnswer::NoContent },
         long_polling: LongPolling { hold_ns: 1 },
-        websocket: WebSocket { frames: Frames::Text },
-        greeting: false,
         phases: Phases { warm_up_ns: 0, window_ns: 1, drain_ns: 0 },
-        bound: None,
         ..Settings::default()
     }
 }

@@ -52,8 +52,7 @@ async fn a_session_by_polling_polls_on_one_connection_and_posts_on_another() {
 
 #[tokio::test(flavor = "local")]
 async fn what_waits_behind_a_post_is_posted_together_up_to_what_the_server_takes() {
-    let rig = begin(Polling).await;
-    let (_polls, mut posts) = joined(&rig).await;
+    let (rig, _polls, mut posts) = joined().await;
     for intended_ns in 1..=5 {
         rig.sender.send(intended_ns).unwrap();
     }
@@ -203,8 +202,7 @@ async fn without_keep_alive_a_client_opens_a_connection_for_each_poll_and_each_p
 
 #[tokio::test(flavor = "local")]
 async fn a_message_larger_than_a_read_is_taken_whole() {
-    let rig = begin(Polling).await;
-    let (mut polls, _posts) = joined(&rig).await;
+    let (rig, mut polls, _posts) = joined().await;
     let all: Vec<String> = (1..=2000).map(message).collect();
     answer_poll(&mut polls, &all.join("\x1e")).await;
     let counters = rig.worker.snapshot().counters;
@@ -214,8 +212,7 @@ async fn a_message_larger_than_a_read_is_taken_whole() {
 
 #[tokio::test(flavor = "local")]
 async fn a_message_that_wants_an_answer_gets_one_and_one_of_bytes_is_put_together() {
-    let rig = begin(Polling).await;
-    let (mut polls, mut posts) = joined(&rig).await;
+    let (rig, mut polls, mut posts) = joined().await;
     let text = String::from_utf8(event(1)).unwrap();
     let base64 = base64(&event(2));
     let said = format!(
@@ -229,8 +226,7 @@ async fn a_message_that_wants_an_answer_gets_one_and_one_of_bytes_is_put_togethe
 
 #[tokio::test(flavor = "local")]
 async fn what_nobody_listens_for_is_passed_over() {
-    let rig = begin(Polling).await;
-    let (mut polls, _posts) = joined(&rig).await;
+    let (rig, mut polls, _posts) = joined().await;
     let others = ["42[\"news\",1]", "421[\"news\"]", "431[]", "42/admin,[\"message\",1]", "3", "6"];
     answer_poll(&mut polls, &others.join("\x1e")).await;
     assert_eq!(rig.worker.snapshot().counters.events, 0);
@@ -417,8 +413,7 @@ async fn what_is_no_packet_ends_the_session_with_an_error() {
         ("42[\"x\"]\x1e", "read Engine.IO: a packet is empty"),
         ("b$", "read Engine.IO: a binary packet is no base64"),
     ] {
-        let rig = begin(Polling).await;
-        let (mut polls, _posts) = joined(&rig).await;
+        let (rig, mut polls, _posts) = joined().await;
         answer(&mut polls, said).await;
         let error = rig.failure().await;
         assert!(error.starts_with(expected), "{said}: {error}");
@@ -447,8 +442,7 @@ async fn a_frame_that_is_no_packet_or_too_large_ends_the_session_with_an_error()
 
 #[tokio::test(flavor = "local")]
 async fn an_answer_without_end_is_refused() {
-    let rig = begin(Polling).await;
-    let (mut polls, _posts) = joined(&rig).await;
+    let (rig, mut polls, _posts) = joined().await;
     polls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n4").await.unwrap();
     let flood = spawn_local(async move {
         let part = vec![b'x'; 1 << 20];
@@ -463,14 +457,12 @@ async fn an_answer_without_end_is_refused() {
 #[tokio::test(flavor = "local")]
 async fn a_session_close_is_an_error_and_a_normal_end_is_none() {
     let dismissed = "42[\"dismissed\",\"missed 7 events\"]\x1e41";
-    let rig = begin(Polling).await;
-    let (mut polls, _posts) = joined(&rig).await;
+    let (rig, mut polls, _posts) = joined().await;
     answer(&mut polls, &format!("{}\x1e{dismissed}", message(1))).await;
     rig.assert_session_closed("missed 7 events").await;
     assert_eq!(rig.worker.snapshot().counters.events, 1);
     for packet in ["41", "1"] {
-        let rig = begin(Polling).await;
-        let (mut polls, _posts) = joined(&rig).await;
+        let (rig, mut polls, _posts) = joined().await;
         answer(&mut polls, packet).await;
         rig.ended().await.unwrap();
     }
@@ -494,8 +486,7 @@ async fn a_client_that_is_stopped_before_it_has_joined_ends_without_error() {
         rig.stop().await;
     }
     // The poll under way is never answered, nor is the close packet.
-    let rig = begin(Polling).await;
-    let (_polls, _posts) = joined(&rig).await;
+    let (rig, _polls, _posts) = joined().await;
     rig.stop().await;
 }
 
@@ -561,12 +552,13 @@ async fn take_connect(rig: &Rig) -> TcpStream {
 }
 
 /// A session by polling whose client has joined: the connections of polls and posts, a poll being under way.
-async fn joined(rig: &Rig) -> (TcpStream, TcpStream) {
-    let mut polls = open(rig, OPEN).await;
-    let posts = take_connect(rig).await;
+async fn joined() -> (Rig, TcpStream, TcpStream) {
+    let rig = begin(Polling).await;
+    let mut polls = open(&rig, OPEN).await;
+    let posts = take_connect(&rig).await;
     take_poll(&mut polls).await;
     answer_poll(&mut polls, JOINED).await;
-    (polls, posts)
+    (rig, polls, posts)
 }
 
 async fn answer_poll(polls: &mut TcpStream, body: &str) {

@@ -87,14 +87,14 @@ impl AsyncWrite for Cutting {
     }
 }
 
-async fn open(
-    near: Cutting,
-    identity: &Identity,
+async fn open<S: AsyncRead + AsyncWrite + Unpin>(
+    near: S,
+    trusted: &Identity,
     byte_counts: &SharedByteCounts,
     added_delay: Duration,
-) -> CountingTlsStream<Cutting> {
+) -> io::Result<CountingTlsStream<S>> {
     let parameters = TlsParameters {
-        connector: &connector(identity),
+        connector: &connector(trusted),
         server: ServerName::try_from("localhost").unwrap(),
         alpn: None,
         protocol: Protocol::RawTcp,
@@ -102,7 +102,7 @@ async fn open(
         added_delay,
         trace: None,
     };
-    CountingTlsStream::open(near, parameters).await.unwrap()
+    CountingTlsStream::open(near, parameters).await
 }
 
 /// What both sides counted of the same exchange.
@@ -133,7 +133,7 @@ async fn exchange(most: usize, tickets: usize, delay: Duration, downs: &[Vec<u8>
         tls.shutdown().await.unwrap();
     };
     let client = async {
-        let mut tls = open(near, &identity, &byte_counts, delay).await;
+        let mut tls = open(near, &identity, &byte_counts, delay).await.unwrap();
         tls.write_all(&protocol::frame::encode(HELLO)).await.unwrap();
         tls.flush().await.unwrap();
         let mut read = vec![0; downs.iter().map(Vec::len).sum()];
@@ -213,17 +213,8 @@ async fn what_a_failed_handshake_took_is_its_own() {
     let (identity, other) = (Identity::new(), Identity::new());
     let (near, far) = duplex(1 << 20);
     let (byte_counts, acceptor) = (SharedByteCounts::default(), identity.acceptor(&[], 0));
-    let connector = connector(&other);
-    let parameters = TlsParameters {
-        connector: &connector,
-        server: ServerName::try_from("localhost").unwrap(),
-        alpn: None,
-        protocol: Protocol::RawTcp,
-        byte_counts: SharedByteCounts::clone(&byte_counts),
-        added_delay: Duration::ZERO,
-        trace: None,
-    };
-    let (refused, opened) = tokio::join!(acceptor.accept(far), CountingTlsStream::open(near, parameters));
+    let (refused, opened) =
+        tokio::join!(acceptor.accept(far), open(near, &other, &byte_counts, Duration::ZERO));
     assert!(refused.is_err() && opened.is_err());
     let byte_counts = *byte_counts.borrow();
     assert_eq!(byte_counts.account.up.tls_handshake, byte_counts.socket_written);

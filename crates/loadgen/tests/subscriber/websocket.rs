@@ -21,13 +21,19 @@ use tokio::task::{spawn_local, yield_now};
 
 use crate::rig::{OnThisThread, Rig, agree, event, is_at_end, read, settings, settings_of};
 
+/// A subscriber, and its connection, upgraded with these fields in the answer.
+async fn opened(settings: Settings, fields: &str) -> (Rig, TcpStream) {
+    let rig = Rig::subscribed(settings, websocket::subscribe).await;
+    let (stream, _) = rig.accept_websocket(fields).await;
+    (rig, stream)
+}
+
 #[tokio::test(flavor = "local")]
 async fn a_websocket_sends_messages_with_the_opcode_of_the_settings_and_answers_pings() {
     for (frames, opcode) in [(Frames::Text, 0x81), (Frames::Binary, 0x82)] {
         let mut settings = settings();
         settings.websocket.frames = frames;
-        let rig = Rig::subscribed(settings, websocket::subscribe).await;
-        let (mut stream, _) = rig.accept_websocket("").await;
+        let (rig, mut stream) = opened(settings, "").await;
         rig.sender.send(5).unwrap();
         let frame: [u8; 6 + 52] = read(&mut stream).await;
         assert_eq!(frame[..2], [opcode, 0x80 | 52]);
@@ -56,8 +62,7 @@ async fn a_websocket_that_is_closed_with_an_errors_code_closes_the_session() {
 
 #[tokio::test(flavor = "local")]
 async fn a_websocket_closes_with_1000_and_waits_for_the_answer() {
-    let rig = Rig::subscribed(settings(), websocket::subscribe).await;
-    let (mut stream, _) = rig.accept_websocket("").await;
+    let (rig, mut stream) = opened(settings(), "").await;
     rig.until_connected().await;
     rig.cancel();
     let close: [u8; 2 + 4 + 2] = read(&mut stream).await;
@@ -121,8 +126,7 @@ async fn every_profile_offers_what_browsers_offer() {
 
 #[tokio::test(flavor = "local")]
 async fn events_are_inflated_however_they_are_cut_and_fragmented() {
-    let rig = Rig::subscribed(compressed(), websocket::subscribe).await;
-    let (mut stream, _) = rig.accept_websocket(AGREED).await;
+    let (rig, mut stream) = opened(compressed(), AGREED).await;
     let (mut server, mut frames) = (server(), BytesMut::new());
     for seq in 1..=3 {
         server.data(Kind::Text, &event(seq), &mut frames);
@@ -160,8 +164,7 @@ async fn messages_are_sent_compressed_with_the_opcode_of_the_settings() {
     for (frames, kind) in [(Frames::Text, Kind::Text), (Frames::Binary, Kind::Binary)] {
         let mut settings = compressed();
         settings.websocket.frames = frames;
-        let rig = Rig::subscribed(settings, websocket::subscribe).await;
-        let (mut stream, _) = rig.accept_websocket(AGREED).await;
+        let (rig, mut stream) = opened(settings, AGREED).await;
         let mut server = server();
         for intended_ns in [5, 6] {
             rig.sender.send(intended_ns).unwrap();
@@ -220,8 +223,7 @@ async fn an_invalid_message_is_answered_with_its_close_code() {
         (b"\xc0\x00", 1_002, "RSV1 on control or continuation frame"),
         (&bomb, 1_009, "a message is over the limit of 16777216"),
     ] {
-        let rig = Rig::subscribed(compressed(), websocket::subscribe).await;
-        let (mut stream, _) = rig.accept_websocket(AGREED).await;
+        let (rig, mut stream) = opened(compressed(), AGREED).await;
         stream.write_all(frame).await.unwrap();
         let Message::Close(Some(close)) = next(&mut server(), &mut stream).await else {
             panic!("no close frame")
@@ -235,8 +237,7 @@ async fn an_invalid_message_is_answered_with_its_close_code() {
 
 #[tokio::test(flavor = "local")]
 async fn a_frame_that_says_compressed_where_nothing_was_agreed_on_is_refused() {
-    let rig = Rig::subscribed(settings(), websocket::subscribe).await;
-    let (mut stream, _) = rig.accept_websocket("").await;
+    let (rig, mut stream) = opened(settings(), "").await;
     stream.write_all(HELLO).await.unwrap();
     drop(stream);
     let error = rig.error().await;
@@ -245,8 +246,7 @@ async fn a_frame_that_says_compressed_where_nothing_was_agreed_on_is_refused() {
 
 #[tokio::test(flavor = "local")]
 async fn a_compressed_session_closes_with_1000_and_is_closed_like_any_other() {
-    let rig = Rig::subscribed(compressed(), websocket::subscribe).await;
-    let (mut stream, _) = rig.accept_websocket(AGREED).await;
+    let (rig, mut stream) = opened(compressed(), AGREED).await;
     stream.write_all(b"\x88\x0a\x03\xf5too slow").await.unwrap();
     let answer: [u8; 2 + 4 + 10] = read(&mut stream).await;
     assert_eq!(answer[..2], [0x88, 0x80 | 10]);

@@ -22,7 +22,6 @@ pub(crate) struct Script {
     pub(crate) cut_at: Option<u64>,
     /// Closes the feed when this event has come.
     pub(crate) leave_at: Option<u64>,
-    /// Greets fresh subscribers.
     pub(crate) greet: bool,
     /// What it sends in a message's place.
     pub(crate) content: Content,
@@ -31,11 +30,9 @@ pub(crate) struct Script {
 /// What a server sends for an event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Content {
-    /// The event's message.
     Message,
     /// The same with a stamp that cannot be read.
     Malformed,
-    /// A line of text.
     Text(&'static [u8]),
 }
 

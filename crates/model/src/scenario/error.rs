@@ -16,7 +16,6 @@ pub struct ScenarioError {
     pub found: String,
     /// What is allowed, or what to do.
     pub help: Option<String>,
-    /// The line's text.
     source_line: String,
     /// How many characters are wrong.
     width: usize,

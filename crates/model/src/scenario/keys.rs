@@ -18,7 +18,6 @@ const MOST_SUBSCRIBERS: u32 = 100_000;
 const MOST_CHANNELS: u32 = 1_024;
 const MOST_PROCESSES: u32 = 16;
 const MOST_IN_FLIGHT: u32 = 16;
-const MOST_RETAINED: u32 = 10_000_000;
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -102,12 +101,7 @@ static KEYS: &[Key] = &[
     key("slow_consumers.share", "slow_consumers.share", Share, Required("\"1%\"")),
     key("slow_consumers.reads", "slow_consumers.reads_bytes_per_s", Speed, Otherwise("0")),
     key("slow_consumers.idle_timeout", "slow_consumers.idle_timeout_ns", Duration, Otherwise(IDLE_TIMEOUT)),
-    key(
-        "slow_consumers.retained",
-        "slow_consumers.retained_events",
-        Count(MOST_RETAINED),
-        Otherwise(RETAINED),
-    ),
+    key("slow_consumers.retained", "slow_consumers.retained_events", Count(10_000_000), Otherwise(RETAINED)),
     key("coalescing.window", "coalescing.window_ns", Duration, Default),
     key("processes.server", "processes.server", Count(MOST_PROCESSES), Default),
     key("processes.load", "processes.load", Count(MOST_PROCESSES), Default),

@@ -39,7 +39,6 @@ pub(super) struct Sweep<'i> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Values of its key.
     Values,
     /// Names for what goes along with them.
     Variants,

@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use toml::de::DeTable;
 
 use super::{Answers, Needed, Publish, Ready, Requirement, Resumes, Server, Subscription, Target};
-use crate::scenario::ScenarioError;
 use crate::scenario::error::{Fault, choices};
 use crate::scenario::reader::{
     Table, Value, array, count, duration, list, table, text, text_that, word, yes_or_no,
 };
+use crate::scenario::{ScenarioError, is_name};
 
 const FILE: &str = "a target";
 const READY_WITHIN_NS: u64 = 10_000_000_000;
@@ -58,8 +58,7 @@ fn target(source: &str, name: &str, known: &[&str]) -> Result<Target, Fault> {
 
 /// A target's name goes into file names, and stands where a technique's could.
 fn file_name(name: &str) -> Result<String, Fault> {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if !name.is_empty() && name.len() <= 40 && name.chars().all(fits) {
+    if is_name(name) {
         return Ok(name.to_owned());
     }
     Err(Fault::new(0..0, format!("the file's name, `{name}`, cannot be a target's name"))

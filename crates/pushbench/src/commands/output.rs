@@ -62,7 +62,7 @@ pub(super) fn render(runs: &[PathBuf], out: &Path, html: Option<&Path>) -> anyho
         std::fs::write(&path, model.text()).with_context(|| format!("write {}", path.display()))?;
     }
     let mut text =
-        format!("report:  {} ({} runs, {} files)\n", out.display(), evidence.runs.len(), written.files.len());
+        format!("report:  {} ({} runs, {} files)\n", out.display(), evidence.runs.len(), written.len());
     if let Some(html) = html {
         report::write_html(&evidence, html).context("write the report as HTML")?;
         text.push_str(&format!("HTML:    {}\n", html.display()));

@@ -55,7 +55,7 @@ fn chart(evidence: &Evidence, request: &Request) -> Result<Option<ChartSpec>, St
     Ok(drawn.map(|(title, x, y, series)| ChartSpec {
         name: request.name.clone(),
         kind: request.kind,
-        title: request.title.clone().unwrap_or(title),
+        title,
         scenarios: request.scenarios.clone(),
         x,
         y,
@@ -68,8 +68,7 @@ type Drawn = Option<(String, Axis, Axis, Vec<Series>)>;
 fn points<'e>(evidence: &'e Evidence, request: &Request, scenario: &str) -> Result<Vec<&'e Point>, String> {
     let mut points = table::points(evidence, scenario, &request.who)?;
     points.retain(|point| {
-        (request.techniques.is_empty() || request.techniques.contains(&point.technique))
-            && request.at.iter().all(|(key, value)| point.at.get(key).is_none_or(|swept| swept == value))
+        request.at.iter().all(|(key, value)| point.at.get(key).is_none_or(|swept| swept == value))
     });
     Ok(points)
 }
@@ -87,7 +86,7 @@ fn add(evidence: &Evidence, series: &mut Vec<Series>, name: String, mark: Mark) 
     let colour = technique_colour(evidence, &mark.technique).to_owned();
     match series.iter_mut().find(|series| series.name == name && series.colour == colour) {
         Some(series) => series.marks.push(mark),
-        None => series.push(Series { name, colour, shape: None, marks: vec![mark] }),
+        None => series.push(Series { name, colour, marks: vec![mark], ..Series::default() }),
     }
 }
 
@@ -137,8 +136,6 @@ fn mark(evidence: &Evidence, point: &Point, column: &Column) -> Option<Mark> {
     let estimate = column.estimate(evidence, point)?;
     Some(Mark {
         technique: point.technique.clone(),
-        category: String::new(),
-        x: 0.0,
         value: estimate.value,
         low: estimate.interval.map(|[low, _]| low),
         high: estimate.interval.map(|[_, high]| high),
@@ -148,13 +145,15 @@ fn mark(evidence: &Evidence, point: &Point, column: &Column) -> Option<Mark> {
         },
         trials: estimate.trials,
         runs: estimate.runs,
+        ..Mark::default()
     })
 }
 
-fn value_axis(evidence: &Evidence, column: &Column, is_log: Option<bool>, series: &[Series]) -> Axis {
+/// Logarithmic where figures differ by more than 20 times.
+fn value_axis(evidence: &Evidence, column: &Column, series: &[Series]) -> Axis {
     let values = || series.iter().flat_map(|series| &series.marks).map(|mark| mark.value);
     let [least, most] = [values().fold(f64::MAX, f64::min), values().fold(0.0, f64::max)];
-    let is_log = is_log.unwrap_or(least > 0.0 && most / least > 20.0);
+    let is_log = least > 0.0 && most / least > 20.0;
     match &column.to {
         Some(_) => axis(column.head(evidence), Unit::Number, is_log),
         None => axis(column.metric.label, column.metric.unit, is_log),
@@ -186,14 +185,11 @@ fn dots(evidence: &Evidence, request: &Request, groups: &[Group<'_>]) -> Result<
             add(evidence, &mut series, name, Mark { category, ..mark });
         }
     }
-    if is_beside_own {
-        let title = finding::beside_own(evidence, groups, &column, party);
-        return Ok(
-            title.map(|title| (title, value_axis(evidence, &column, request.log, &series), rows(), series))
-        );
-    }
-    let title = finding::of_groups(evidence, groups, &column);
-    Ok(title.map(|title| (title, value_axis(evidence, &column, request.log, &series), rows(), series)))
+    let title = match is_beside_own {
+        true => finding::beside_own(evidence, groups, &column, party),
+        false => finding::of_groups(evidence, groups, &column),
+    };
+    Ok(title.map(|title| (title, value_axis(evidence, &column, &series), rows(), series)))
 }
 
 fn lines(evidence: &Evidence, request: &Request, groups: &[Group<'_>]) -> Result<Drawn, String> {
@@ -230,7 +226,7 @@ fn lines(evidence: &Evidence, request: &Request, groups: &[Group<'_>]) -> Result
     let x_title = request.x_title.clone().unwrap_or_else(|| request.x.replace(['.', '_'], " "));
     // A zero has no place on a logarithmic axis.
     let x = axis(x_title, unit, first > 0.0 && last / first > 10.0);
-    Ok(title.map(|title| (title, x, value_axis(evidence, &column, request.log, &series), series)))
+    Ok(title.map(|title| (title, x, value_axis(evidence, &column, &series), series)))
 }
 
 /// Bytes per event by layer, both ways together.
@@ -260,13 +256,11 @@ fn bars(evidence: &Evidence, groups: &[Group<'_>]) -> Drawn {
     let part = |point: &Point, bar: &str, bytes: f64, name: &str| Mark {
         technique: point.technique.clone(),
         category: bar.to_owned(),
-        x: 0.0,
         value: bytes,
-        low: None,
-        high: None,
         text: format!("{} {name}", numbers::show(Unit::Bytes, crate::estimate::Estimate::exact(bytes, 1, 1))),
         trials: evidence.trials(point).count(),
         runs: evidence.runs.len(),
+        ..Mark::default()
     };
     let mut series: Vec<Series> = shown
         .iter()
@@ -274,7 +268,12 @@ fn bars(evidence: &Evidence, groups: &[Group<'_>]) -> Drawn {
         .map(|(place, colour)| {
             let name = stacks[0].2[*place].0;
             let marks = stacks.iter().map(|(point, bar, layers)| part(point, bar, layers[*place].1, name));
-            Series { name: name.to_owned(), colour: colour.to_owned(), shape: None, marks: marks.collect() }
+            Series {
+                name: name.to_owned(),
+                colour: colour.to_owned(),
+                marks: marks.collect(),
+                ..Series::default()
+            }
         })
         .collect();
     let rest = |layers: &[(&str, f64)]| {
@@ -283,12 +282,8 @@ fn bars(evidence: &Evidence, groups: &[Group<'_>]) -> Drawn {
     };
     if stacks.iter().any(|(_, _, layers)| rest(layers) > 0.5) {
         let marks = stacks.iter().map(|(point, bar, layers)| part(point, bar, rest(layers), "other"));
-        series.push(Series {
-            name: "other".to_owned(),
-            colour: GREY.to_owned(),
-            shape: None,
-            marks: marks.collect(),
-        });
+        let (name, colour) = ("other".to_owned(), GREY.to_owned());
+        series.push(Series { name, colour, marks: marks.collect(), ..Series::default() });
     }
     let shares: Vec<(&str, f64)> = stacks
         .iter()
@@ -302,11 +297,9 @@ fn bars(evidence: &Evidence, groups: &[Group<'_>]) -> Drawn {
 /// What crosses the first subscriber's socket: a lane for each technique of a traced scenario.
 fn timeline(evidence: &Evidence, groups: &[Group<'_>]) -> Drawn {
     let [waits, asks, empty] = ["request without an answer yet", "client sends", "server sends no event"];
-    let grey = |name: &str, shape| Series {
-        name: name.to_owned(),
-        colour: GREY.to_owned(),
-        shape: Some(shape),
-        marks: Vec::new(),
+    let grey = |name: &str, shape| {
+        let (name, colour) = (name.to_owned(), GREY.to_owned());
+        Series { name, colour, shape: Some(shape), ..Series::default() }
     };
     let mut series = vec![grey(waits, Shape::Span), grey(asks, Shape::Up), grey(empty, Shape::Down)];
     let mut requests = Vec::new();
@@ -322,11 +315,10 @@ fn timeline(evidence: &Evidence, groups: &[Group<'_>]) -> Drawn {
             category: category.clone(),
             x: from as f64,
             value: to as f64,
-            low: None,
-            high: None,
             text,
             trials: 1,
             runs: 1,
+            ..Mark::default()
         };
         for (from, to) in spans(&flights) {
             let text = format!("waits {}", numbers::time((to - from) as f64));

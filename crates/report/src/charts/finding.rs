@@ -48,10 +48,23 @@ impl<'e> Ranking<'e> {
         }
         (!rest.is_empty()).then_some(ranking)
     }
+}
 
-    fn is_tested(&self) -> bool {
-        self.others.iter().all(|(_, ratio)| ratio.interval.is_some())
-    }
+/// By the groups' names, those that have an order.
+fn rankings<'g, 'e>(
+    evidence: &'e Evidence,
+    groups: &'g [Group<'e>],
+    column: &Column,
+) -> Vec<(&'g str, Ranking<'e>)> {
+    let of =
+        |group: &'g Group<'e>| Some((group.name.as_str(), Ranking::of(evidence, &group.points, column)?));
+    groups.iter().filter_map(of).collect()
+}
+
+/// The sentence, with a warning where a ratio has no interval.
+fn with_basis<'p>(sentence: String, mut ratios: impl Iterator<Item = &'p (&'p Point, Estimate)>) -> String {
+    let is_tested = ratios.all(|(_, ratio)| ratio.interval.is_some());
+    if is_tested { sentence } else { sentence + " (one trial each)" }
 }
 
 /// Whether a ratio may be 1. A single trial cannot tell: its figure is printed, and the sentence says so.
@@ -61,11 +74,7 @@ fn ties(ratio: Estimate) -> bool {
 
 /// What dots show. None where there is nothing to compare, or where all tie.
 pub(super) fn of_groups(evidence: &Evidence, groups: &[Group<'_>], column: &Column) -> Option<String> {
-    let rankings: Vec<(&str, Ranking<'_>)> = groups
-        .iter()
-        .filter_map(|group| Some((group.name.as_str(), Ranking::of(evidence, &group.points, column)?)))
-        .collect();
-    let is_tested = rankings.iter().all(|(_, ranking)| ranking.is_tested());
+    let rankings = rankings(evidence, groups, column);
     if rankings.iter().all(|(_, ranking)| ranking.others.is_empty()) {
         return None;
     }
@@ -74,7 +83,7 @@ pub(super) fn of_groups(evidence: &Evidence, groups: &[Group<'_>], column: &Colu
         [(_, ranking)] => one(evidence, ranking, &superlative),
         _ => several(evidence, &rankings, &superlative),
     };
-    Some(if is_tested { sentence } else { sentence + " (one trial each)" })
+    Some(with_basis(sentence, rankings.iter().flat_map(|(_, ranking)| &ranking.others)))
 }
 
 /// What servers or browsers of others show beside pushbench's own. `party` names them.
@@ -111,17 +120,12 @@ pub(super) fn beside_own(
             )
         }
     };
-    let is_tested = others.iter().all(|(_, ratio)| ratio.interval.is_some());
-    (!others.iter().all(|(_, ratio)| ties(*ratio)))
-        .then(|| if is_tested { sentence } else { sentence + " (one trial each)" })
+    (!others.iter().all(|(_, ratio)| ties(*ratio))).then(|| with_basis(sentence, others.iter()))
 }
 
 /// What lines show along the values of a swept key.
 pub(super) fn along(evidence: &Evidence, places: &[Group<'_>], column: &Column) -> Option<String> {
-    let rankings: Vec<(&str, Ranking<'_>)> = places
-        .iter()
-        .filter_map(|place| Some((place.name.as_str(), Ranking::of(evidence, &place.points, column)?)))
-        .collect();
+    let rankings = rankings(evidence, places, column);
     let superlative = superlative(column);
     let ([(first, at_first), .., (last, at_last)], true) =
         (&rankings[..], rankings.iter().any(|(_, ranking)| !ranking.others.is_empty()))
@@ -147,8 +151,7 @@ pub(super) fn along(evidence: &Evidence, places: &[Group<'_>], column: &Column) 
         }
         _ => format!("{}: {low} at {first}, {high} at {last}", capital(&superlative)),
     };
-    let is_tested = rankings.iter().all(|(_, ranking)| ranking.is_tested());
-    Some(if is_tested { sentence } else { sentence + " (one trial each)" })
+    Some(with_basis(sentence, rankings.iter().flat_map(|(_, ranking)| &ranking.others)))
 }
 
 /// What bars of layers show: how much of each is payload.
@@ -264,19 +267,12 @@ fn names<'p>(evidence: &Evidence, points: impl Iterator<Item = &'p Point>, most:
 
 /// `1.2 ×`; differences of a few percent keep a digit more.
 fn times(ratio: f64) -> String {
-    if (ratio - 1.0).abs() < 0.1 {
-        format!("{ratio:.2}\u{a0}×")
-    } else {
-        format!("{}\u{a0}×", two_digits(ratio))
-    }
-}
-
-fn two_digits(ratio: f64) -> String {
-    match ratio {
-        ..0.995 => format!("{ratio:.2}"),
+    let text = match ratio {
+        ..1.1 => format!("{ratio:.2}"),
         ..9.95 => format!("{ratio:.1}"),
         _ => numbers::plain(ratio.round()),
-    }
+    };
+    text + "\u{a0}×"
 }
 
 fn capital(text: &str) -> String {

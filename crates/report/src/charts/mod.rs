@@ -65,7 +65,7 @@ pub struct Axis {
 }
 
 /// Marks of one name and colour.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Series {
     /// Its name for people.
     pub name: String,
@@ -91,7 +91,7 @@ pub enum Shape {
 }
 
 /// One figure.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Mark {
     /// The technique's slug.
     pub technique: String,
@@ -134,19 +134,11 @@ pub struct Request {
     /// Values of swept keys.
     #[serde(default, rename = "where")]
     pub at: BTreeMap<String, String>,
-    /// Only these techniques.
-    #[serde(default)]
-    pub techniques: Vec<String>,
     /// Which points: own, searched, loaded, targets or all.
     #[serde(default = "own")]
     pub who: String,
-    /// Instead of the title that is computed.
-    pub title: Option<String>,
     /// The horizontal axis in words, where the key's name is not.
     pub x_title: Option<String>,
-    /// Whether the axis of the figures is logarithmic; where nothing is said, it is where they differ by more than 20 times.
-    #[serde(default)]
-    pub log: Option<bool>,
 }
 
 #[derive(Deserialize)]

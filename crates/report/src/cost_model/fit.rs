@@ -1,20 +1,22 @@
 //! The model's coefficients from the evidence: bytes from theory with recorded heads, the rest by least squares of relative errors.
 //!
-//! Coefficients are never negative: work that costs less than nothing would be noise. With so few of them, each subset is solved and
-//! the best that has no negative one is taken.
+//! Coefficients are never negative: work that costs less than nothing would be noise.
+
+use std::array::from_fn;
 
 use model::settings::{Client, HeaderProfile, ShortPolling};
 use model::trial::{RecordedHead, TrialOutcome};
-use theory::case::{Compression, Date, Direction, Head, Message, Security, Version};
+use theory::Case;
+use theory::case::{Compression, Date, Direction, Message, Security, Version};
 use theory::prediction::{Both, layer};
-use theory::{Case, predict};
 
 use super::{
-    ByteModel, CostModel, Covered, CpuModel, Expected, Kind, LatencyModel, MODEL_VERSION, MemoryModel,
-    Situation, Steps, TechniqueModel, Work, prices, way,
+    ByteModel, CostModel, CpuModel, Expected, Kind, LatencyModel, MODEL_VERSION, MemoryModel, Situation,
+    Steps, TechniqueModel, Work, prices, way,
 };
 use crate::catalogue::metric;
 use crate::evidence::{Evidence, Point};
+use crate::theory_check::exchange;
 
 /// Share of measurements that a spread holds.
 const WITHIN_SPREAD: f64 = 0.85;
@@ -89,14 +91,8 @@ pub fn fit(evidence: &Evidence) -> CostModel {
 
 /// The own points that the model speaks of, of one technique or of all.
 pub fn rows<'e>(evidence: &'e Evidence, technique: Option<&str>) -> Vec<Row<'e>> {
-    let is_own = |point: &&Point| {
-        point.target.is_none()
-            && point.client == Client::Native
-            && point.load.is_none()
-            && !point.is_search
-            && technique.is_none_or(|slug| point.technique == slug)
-    };
-    evidence.points.iter().filter(is_own).filter_map(|point| row(evidence, point)).collect()
+    let is_meant = |point: &&Point| point.is_own() && technique.is_none_or(|slug| point.technique == slug);
+    evidence.points.iter().filter(is_meant).filter_map(|point| row(evidence, point)).collect()
 }
 
 fn row<'e>(evidence: &'e Evidence, point: &'e Point) -> Option<Row<'e>> {
@@ -142,28 +138,15 @@ fn kind(slug: &str, rows: &[Row<'_>]) -> Kind {
     }
 }
 
-fn covered(rows: &[Row<'_>]) -> Covered {
-    let range = |of: fn(&Situation) -> f64| {
-        let values = rows.iter().map(|row| of(&row.situation));
-        values.fold([f64::INFINITY, 0.0], |[low, high], value| [f64::min(low, value), f64::max(high, value)])
+fn covered(rows: &[Row<'_>]) -> Vec<[f64; 5]> {
+    let point = |Row { situation: it, .. }: &Row<'_>| {
+        let tls = if it.tls { 1.0 } else { 0.0 };
+        [it.received_per_s(), it.message_bytes, it.subscribers, tls, it.uplink_per_s]
     };
-    let mut points: Vec<[f64; 5]> = rows
-        .iter()
-        .map(|row| {
-            let it = &row.situation;
-            let tls = if it.tls { 1.0 } else { 0.0 };
-            [it.received_per_s(), it.message_bytes, it.subscribers, tls, it.uplink_per_s]
-        })
-        .collect();
+    let mut points: Vec<[f64; 5]> = rows.iter().map(point).collect();
     points.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     points.dedup();
-    Covered {
-        rate: range(Situation::received_per_s),
-        message: range(|it| it.message_bytes),
-        subscribers: range(|it| it.subscribers),
-        deliveries: range(|it| it.received_per_s() * it.subscribers),
-        points,
-    }
+    points
 }
 
 /// What all techniques share: TLS, which few points have, and what an answer takes beside the wait of a poll, which hides it.
@@ -302,60 +285,30 @@ pub(super) fn least_squares<const N: usize>(
     (best, error)
 }
 
+/// Coefficients ≥ 0 of the weighted least squares, by coordinate descent on the normal equations.
 fn nonnegative<const N: usize>(features: &[[f64; N]], y: &[f64], weights: &[f64]) -> [f64; N] {
-    let mut best = ([0.0; N], f64::INFINITY);
-    for subset in 1..1_u32 << N {
-        let chosen: Vec<usize> = (0..N).filter(|place| subset >> place & 1 == 1).collect();
-        let Some(solved) = solve(features, y, weights, &chosen) else { continue };
-        let mut all = [0.0; N];
-        chosen.iter().zip(&solved).for_each(|(place, value)| all[*place] = *value);
-        let errors = features.iter().zip(y).zip(weights).map(|((row, y), weight)| {
-            let model: f64 = row.iter().zip(&all).map(|(x, b)| x * b).sum();
-            weight * (y - model).powi(2)
-        });
-        let error: f64 = errors.sum();
-        if solved.iter().all(|value| *value >= 0.0) && error < best.1 * (1.0 - 1e-9) {
-            best = (all, error);
-        }
-    }
-    best.0
-}
-
-/// The normal equations of some features, by Gauss's elimination; none where they do not determine the coefficients.
-fn solve<const N: usize>(
-    features: &[[f64; N]],
-    y: &[f64],
-    weights: &[f64],
-    chosen: &[usize],
-) -> Option<Vec<f64>> {
-    let count = chosen.len();
+    const SWEEPS: usize = 20_000;
     let sum = |of: &dyn Fn(usize) -> f64| (0..y.len()).map(|row| weights[row] * of(row)).sum::<f64>();
     // Each feature in units of its own size, since bytes and wakes differ by many powers of ten.
-    let scale: Vec<f64> =
-        chosen.iter().map(|place| sum(&|row| features[row][*place].powi(2)).sqrt()).collect();
-    if scale.iter().any(|scale| *scale <= 0.0) || count > y.len() {
-        return None;
-    }
-    let x = |row: usize, place: usize| features[row][chosen[place]] / scale[place];
-    let mut matrix: Vec<Vec<f64>> = (0..count)
-        .map(|a| {
-            let products = (0..count).map(|b| sum(&|row| x(row, a) * x(row, b)));
-            products.chain([sum(&|row| x(row, a) * y[row])]).collect()
-        })
-        .collect();
-    for step in 0..count {
-        let pivot = (step..count).max_by(|a, b| matrix[*a][step].abs().total_cmp(&matrix[*b][step].abs()))?;
-        matrix.swap(step, pivot);
-        if matrix[step][step].abs() < 1e-9 {
-            return None;
+    let size: [f64; N] = from_fn(|a| sum(&|row| features[row][a].powi(2)).sqrt());
+    let x = |row: usize, a: usize| features[row][a] / size[a];
+    let products: [[f64; N]; N] = from_fn(|a| from_fn(|b| sum(&|row| x(row, a) * x(row, b))));
+    let with_y: [f64; N] = from_fn(|a| sum(&|row| x(row, a) * y[row]));
+    let known: Vec<usize> = (0..N).filter(|a| size[*a] > 0.0).collect();
+    let mut best = [0.0; N];
+    for _ in 0..SWEEPS {
+        let mut change: f64 = 0.0;
+        for a in &known {
+            let others: f64 = known.iter().filter(|b| *b != a).map(|b| products[*a][*b] * best[*b]).sum();
+            let better = (with_y[*a] - others).max(0.0);
+            change = change.max((better - best[*a]).abs());
+            best[*a] = better;
         }
-        let by = matrix[step].clone();
-        for (_, row) in matrix.iter_mut().enumerate().filter(|(place, _)| *place != step) {
-            let factor = row[step] / by[step];
-            row.iter_mut().zip(&by).for_each(|(cell, by)| *cell -= factor * by);
+        if change <= 1e-12 * best.iter().sum::<f64>() {
+            break;
         }
     }
-    Some((0..count).map(|place| matrix[place][count] / matrix[place][place] / scale[place]).collect())
+    from_fn(|a| if size[a] > 0.0 { best[a] / size[a] } else { 0.0 })
 }
 
 /// Bytes for each set of headers that heads were recorded with, without TLS and with it.
@@ -482,32 +435,20 @@ impl Theory<'_> {
         seq: u64,
         batch: u64,
     ) -> Option<Both> {
-        let fields = head.map(|head| (pairs(&head.request), pairs(&head.response)));
-        let head = head.zip(fields.as_ref()).map(|(head, (request, response))| Head {
-            method: &head.method,
-            target: &head.target,
-            request,
-            status: head.status,
-            response,
-        });
         let case = Case {
             direction,
             message: Message { payload, stamp: 0 },
             seq,
             batch,
-            head,
+            head: None,
             preamble: 0,
             version: Version::Http1,
             security: if self.tls { Security::Tls } else { Security::Plain },
             compression: Compression::None,
             date: Date::Unknown,
         };
-        Some(predict(&self.model.slug, &case)?.steady)
+        exchange(head, &self.model.slug, case)
     }
-}
-
-fn pairs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
-    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 /// Where a function that never falls changes, by halving.

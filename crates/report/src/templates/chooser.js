@@ -81,15 +81,18 @@ function basisOf(covered, situation) {
   const rate = receivedPerS(situation), near = (a, b) => Math.abs(a - b) <= 0.01 * Math.max(a, b);
   const isSame = ([ofRate, message, subscribers, tls, up]) => near(ofRate, rate) && near(subscribers, situation.subscribers)
     && Math.abs(message - situation.message_bytes) <= 60 && tls > 0 === situation.tls && near(up, situation.uplink_per_s);
-  if (covered.points.some(isSame)) return "measured";
-  const isOutside = (value, [low, high], slack = 0) => value < low * 0.99 - slack || value > high * 1.01 + slack;
+  if (covered.some(isSame)) return "measured";
+  const isOutside = (value, of, slack = 0) => {
+    const all = covered.map(of);
+    return value < Math.min(...all) * 0.99 - slack || value > Math.max(...all) * 1.01 + slack;
+  };
   const outside = [];
-  if (isOutside(rate, covered.rate)) outside.push("rate");
-  if (isOutside(situation.message_bytes, covered.message, 60)) outside.push("message");
-  if (isOutside(situation.subscribers, covered.subscribers)) outside.push("subscribers");
-  if (isOutside(rate * situation.subscribers, covered.deliveries)) outside.push("deliveries");
-  if (situation.tls && covered.points.every((point) => point[3] === 0)) outside.push("TLS");
-  if (situation.uplink_per_s > 0 && covered.points.every((point) => point[4] === 0)) outside.push("messages of subscribers");
+  if (isOutside(rate, (it) => it[0])) outside.push("rate");
+  if (isOutside(situation.message_bytes, (it) => it[1], 60)) outside.push("message");
+  if (isOutside(situation.subscribers, (it) => it[2])) outside.push("subscribers");
+  if (isOutside(rate * situation.subscribers, (it) => it[0] * it[2])) outside.push("deliveries");
+  if (situation.tls && covered.every((point) => point[3] === 0)) outside.push("TLS");
+  if (situation.uplink_per_s > 0 && covered.every((point) => point[4] === 0)) outside.push("messages of subscribers");
   return outside.length ? outside : "interpolated";
 }
 

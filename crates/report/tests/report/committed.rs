@@ -31,8 +31,8 @@ fn committed_pages_are_what_the_committed_results_give() {
     let evidence = Arc::new(Evidence::load(&runs()).expect("committed results can be read"));
     assert!(evidence.broken.is_empty(), "{:?}", evidence.broken);
     let written = report::write_pages(&evidence, &copy.path().join("REPORT.md")).expect("they give a report");
-    assert!(written.files.len() > 2, "{written:?}");
-    for file in written.files {
+    assert!(written.len() > 2, "{written:?}");
+    for file in written {
         let name = file.strip_prefix(copy.path()).expect("it lies beside the report");
         let (committed, made) = (text(&root().join(name)), text(&file));
         let mut lines = (1..).zip(committed.lines().zip(made.lines()));

@@ -4,14 +4,14 @@ use model::byte_account::Layers;
 use model::manifest::{PublicationInfo, Replay, ReplayedBytes};
 use model::trial::{SearchStep, Verdict};
 use report::publications::{Judged, judge};
-use report::{Evidence, Trial};
+use report::{Evidence, Run, Trial};
 
 use crate::fixture::{With as _, run, trial};
 
 const HEAD: &str = "id = \"F0\"\ntitle = \"Two polls\"\nsource = \"Somebody, 1999\"\nset_up = \"They polled.\"\nscenario = \"s\"\n";
 
-/// A publication with these figures: what, value, and the rest of each.
-fn judged(trials: Vec<Trial>, figures: &[(&str, f64, &str)]) -> Judged {
+/// A publication with these figures (what, value, and the rest of each), judged over a run that was changed.
+fn judged_in(trials: Vec<Trial>, change: impl FnOnce(&mut Run), figures: &[(&str, f64, &str)]) -> Judged {
     let figure = |(what, value, rest): &(&str, f64, &str)| {
         format!("[[figure]]\nwhat = \"{what}\"\nvalue = {value:?}\nunit = \"B\"\n{rest}\n")
     };
@@ -26,9 +26,14 @@ fn judged(trials: Vec<Trial>, figures: &[(&str, f64, &str)]) -> Judged {
         up: ReplayedBytes { socket: 18, line_ends: 4, body: 0 },
         down: ReplayedBytes { socket: 24, line_ends: 4, body: 5 },
     });
+    change(&mut run);
     let judged = judge(&Evidence::of(vec![run], vec![trials])).remove(0);
     assert_eq!(judged.error, None);
     judged
+}
+
+fn judged(trials: Vec<Trial>, figures: &[(&str, f64, &str)]) -> Judged {
+    judged_in(trials, |_| (), figures)
 }
 
 fn cells(judged: &Judged) -> Vec<[&str; 3]> {
@@ -370,12 +375,7 @@ fn capacity_at_several_points_is_not_guessed() {
     let one =
         "measure = { from = \"capacity\", at = { technique = \"push\", point = { \"fan-out\" = \"10\" } } }";
     // The fixture sweeps over all keys that a point names; a search's own rate is none.
-    let mut run = run(1, &trials);
-    run.manifest.scenarios[0].sweeps = vec!["fan-out".to_owned()];
-    let text = format!(
-        "{HEAD}[[figure]]\nwhat = \"anywhere\"\nvalue = 1.0\nunit = \"\"\n{alone}\n[[figure]]\nwhat = \"at one\"\nvalue = 1.0\nunit = \"\"\n{one}\n"
-    );
-    run.manifest.publications.push(PublicationInfo { id: "F0".to_owned(), text });
-    let judged = judge(&Evidence::of(vec![run], vec![trials])).remove(0);
+    let swept = |run: &mut Run| run.manifest.scenarios[0].sweeps = vec!["fan-out".to_owned()];
+    let judged = judged_in(trials, swept, &[("anywhere", 1.0, &alone), ("at one", 1.0, one)]);
     assert_eq!([cells(&judged)[0][2], cells(&judged)[1][2]], ["not measured", "differs; no cause is known"]);
 }

@@ -64,7 +64,6 @@ pub(super) enum Kind {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Piece<'a> {
-    /// The client's preface.
     Preface,
     /// The 9 bytes that a frame begins with.
     Header(Frame),
@@ -72,7 +71,6 @@ pub(super) enum Piece<'a> {
     Filling(Frame, u64),
     /// A part of what the frame carries.
     Content(Frame, &'a [u8]),
-    /// The frame is over.
     End(Frame),
 }
 

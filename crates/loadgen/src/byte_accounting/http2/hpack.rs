@@ -40,11 +40,9 @@ pub(super) struct Decoder {
 pub(super) enum Field {
     Method(Method),
     WebSocketProtocol,
-    /// The path is that of Engine.IO.
     EngineIoPath,
     Status(u16),
     MediaType(MediaType),
-    /// The content is compressed.
     Coded,
     Other,
 }

@@ -19,9 +19,7 @@ use crate::byte_accounting::counting_stream::{CountingStream, Observer};
 /// Bytes that are asked of the socket at a time, about a record's most.
 const READ_BYTES: usize = 16 * 1024;
 
-/// A socket that carries TLS records.
-///
-/// A reader gets one record at most by each read, so that the TLS driver knows which of them gave plaintext.
+/// A socket that carries TLS records. A reader gets one record at most by each read, so that the TLS driver knows which of them gave plaintext.
 #[derive(Debug)]
 pub(super) struct RecordStream<S> {
     counting: CountingStream<S, Passing>,

@@ -32,7 +32,6 @@ enum Unit {
     WebSocketFrame,
     Hello,
     RawTcpFrame,
-    /// It is unknown.
     Unreadable,
 }
 

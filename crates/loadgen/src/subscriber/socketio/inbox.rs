@@ -179,7 +179,6 @@ pub enum SocketIoError {
 pub(super) enum SessionEnd {
     /// The server ended it, or closed the connection.
     Ended,
-    /// Something went wrong.
     Failed(SubscribeError),
 }
 

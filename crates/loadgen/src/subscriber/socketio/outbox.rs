@@ -24,7 +24,6 @@ pub(super) struct Batch {
     pub(super) body: Bytes,
     /// Whether a message of the subscriber's is in it.
     pub(super) has_event: bool,
-    /// Whether it closes the session.
     pub(super) closes: bool,
 }
 

@@ -17,7 +17,6 @@ pub(super) struct TungsteniteFallback {
     protocol: WebSocketContext,
     /// Bytes of the frame that is being read, and that have not come yet.
     left: u64,
-    /// Whether a message in fragments is incomplete.
     is_fragmented: bool,
 }
 

@@ -178,14 +178,10 @@ fn quoted(line: &[u8]) -> String {
 pub(super) enum LoadCommand {
     /// Prepare to connect the subscribers of this worker.
     Bring {
-        /// The whole trial.
         spec: Box<TrialSpec>,
-        /// Which worker, from 0.
         worker: u32,
     },
-    /// Connect.
     Connect,
-    /// The phases are these.
     Open(Timing),
     /// End every subscriber, and write the result.
     Finish,
@@ -197,13 +193,9 @@ pub(super) enum LoadCommand {
 pub(super) enum WorkerMessage {
     /// How far it is; repeatedly.
     Progress(DriverProgress),
-    /// The result; the last message.
     Result(WorkerResult),
-    /// It failed; the last message.
     Failed {
-        /// Who is to blame.
         side: Side,
-        /// Why.
         reason: String,
     },
 }
