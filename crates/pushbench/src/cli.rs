@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use model::quantity::{duration_ns, rate_per_s, size_bytes};
 use server_kit::settings::LagPolicy;
 
 use crate::registry;
@@ -87,7 +88,6 @@ pub(crate) enum Command {
     ObservedTrial(ObservedTrial),
 }
 
-/// Arguments of `list`.
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Only the techniques' slugs, one a line
@@ -101,7 +101,6 @@ pub(crate) struct List {
     pub(crate) schema: bool,
 }
 
-/// Arguments of `run`.
 #[derive(Debug, Default, Args)]
 #[command(after_help = "\
 Examples:
@@ -176,7 +175,6 @@ pub(crate) struct Run {
     pub(crate) server_program: Option<PathBuf>,
 }
 
-/// Arguments of `demo`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Prints the page's address, and serves until Ctrl-C, or until its standard input ends. The page asks no other machine for
@@ -188,7 +186,6 @@ pub(crate) struct Demo {
     pub(crate) listen: SocketAddr,
 }
 
-/// Arguments of `serve`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Prints one line of JSON with the address as soon as it listens. It stops when its standard input ends, so it never
@@ -242,7 +239,6 @@ pub(crate) struct Cores {
     pub(crate) cores: Vec<u32>,
 }
 
-/// Arguments of `report`.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
     /// Run folders [default: all under results]
@@ -256,7 +252,6 @@ pub(crate) struct Report {
     pub(crate) html: Option<PathBuf>,
 }
 
-/// Arguments of `compare`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -300,7 +295,6 @@ pub(crate) struct Compare {
     pub(crate) all: bool,
 }
 
-/// Arguments of `advise`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -384,19 +378,6 @@ impl Prices {
     }
 }
 
-fn rate_per_s(text: &str) -> Result<f64, String> {
-    model::quantity::rate_per_s(text).map_err(|error| error.to_string())
-}
-
-fn size_bytes(text: &str) -> Result<u32, String> {
-    model::quantity::size_bytes(text).map_err(|error| error.to_string())
-}
-
-fn duration_ns(text: &str) -> Result<u64, String> {
-    model::quantity::duration_ns(text).map_err(|error| error.to_string())
-}
-
-/// Arguments of `cite`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -413,7 +394,6 @@ pub(crate) struct Cite {
     pub(crate) prices: Prices,
 }
 
-/// Arguments of `supervise-target`.
 #[derive(Debug, Args)]
 pub(crate) struct SuperviseTarget {
     /// The target's file
@@ -429,7 +409,6 @@ pub(crate) struct SuperviseTarget {
     pub(crate) cores: Cores,
 }
 
-/// Arguments of `exec-target`.
 #[derive(Debug, Args)]
 pub(crate) struct ExecTarget {
     /// Program and arguments
@@ -437,7 +416,6 @@ pub(crate) struct ExecTarget {
     pub(crate) command: Vec<String>,
 }
 
-/// Arguments of `socket-ping`.
 #[derive(Debug, Args)]
 pub(crate) struct SocketPing {
     /// Where the echo listens
@@ -450,7 +428,6 @@ pub(crate) struct SocketPing {
     pub(crate) cores: Cores,
 }
 
-/// Arguments of `observed-trial`.
 #[derive(Debug, Args)]
 pub(crate) struct ObservedTrial {
     /// Only try whether a namespace can be made
@@ -461,7 +438,7 @@ pub(crate) struct ObservedTrial {
 /// A time of at least half a minute, in ns; `m` stands for minutes as well.
 fn budget(text: &str) -> Result<u64, String> {
     let minutes = text.strip_suffix('m').map(|number| format!("{number}min"));
-    let ns = model::quantity::duration_ns(minutes.as_deref().unwrap_or(text));
+    let ns = duration_ns(minutes.as_deref().unwrap_or(text));
     match ns.map_err(|error| error.to_string())? {
         ns @ 30_000_000_000.. => Ok(ns),
         _ => Err("a budget is at least 30s".to_owned()),
@@ -475,7 +452,6 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// `--client`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Client {
     /// pushbench's own load generator
@@ -496,7 +472,6 @@ impl From<Client> for model::settings::Client {
     }
 }
 
-/// `--lag`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Lag {
     /// It gets the number of events that it missed, and is closed
@@ -514,7 +489,6 @@ impl From<Lag> for LagPolicy {
     }
 }
 
-/// `--application`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Application {
     /// What is published by the feed or by subscribers
@@ -523,7 +497,6 @@ pub(crate) enum Application {
     ProtocolTests,
 }
 
-/// Arguments of `browser_probe`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A run with a sweep over `client` does this by itself, and keeps it in its folder.

@@ -1,10 +1,17 @@
-//! Outcomes and records for tests.
+//! Scenarios, outcomes and records for tests.
 
 use std::collections::BTreeMap;
 
+use model::scenario::{Extent, Scenario};
 use model::settings::Settings;
 use model::trial::{Quantiles, TrialKey, TrialOutcome, TrialRecord, TrialResult};
 use serde_json::json;
+
+/// The scenario `x`, with these lines after its question.
+pub(crate) fn scenario(techniques: &[&str], lines: &str) -> Scenario {
+    let text = format!("question = \"?\"\nreading = \"!\"\n{lines}");
+    Scenario::parse(&text, "x.toml", "x", techniques, Extent::Full).unwrap_or_else(|error| panic!("{error}"))
+}
 
 /// A trial in which nothing happened. From JSON, so that a field with a default needs no mention here.
 pub(crate) fn outcome() -> TrialOutcome {

@@ -120,7 +120,7 @@ pub(crate) struct Trial<'a> {
 }
 
 /// What limits a plan from outside of the scenario files.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Choice<'a> {
     /// The techniques that take part, in the order of the registry.
     pub(crate) techniques: &'a [&'a str],

@@ -223,14 +223,8 @@ mod tests {
         let scenarios = scenarios(&[], set, extent).unwrap();
         let named: BTreeSet<&String> = scenarios.iter().flat_map(|scenario| &scenario.targets).collect();
         let targets: Vec<_> = named.into_iter().map(|name| TargetServer::named(name).unwrap()).collect();
-        let choice = Choice {
-            techniques: &registry::slugs(),
-            targets: &targets,
-            repetitions: None,
-            seed: 7,
-            budget_ns: None,
-            self_check: false,
-        };
+        let choice =
+            Choice { techniques: &registry::slugs(), targets: &targets, seed: 7, ..Choice::default() };
         let mut each_ns: BTreeMap<String, u64> = BTreeMap::new();
         for trial in Plan::new(&scenarios, &choice).trials() {
             *each_ns.entry(trial.scenario.to_owned()).or_default() += trial.expected_ns();

@@ -1,9 +1,7 @@
 //! Goes through a plan: runs each trial that has no record yet, and keeps what came out of it as it ends.
 
-mod earlier;
 pub(crate) mod interrupt;
 mod progress;
-mod quantiles;
 mod search_steps;
 pub(crate) mod self_check;
 pub(crate) mod summary;
@@ -31,7 +29,7 @@ use crate::runner::progress::Progress;
 use crate::store::histograms::{self, Tagged};
 use crate::store::{BrowserProbes, Store};
 use crate::supervisor::{self, MachineWatch, TrialEnv, socket_ping};
-use earlier::Earlier;
+use search_steps::Earlier;
 
 #[derive(Debug)]
 pub(crate) struct Runner<'a> {

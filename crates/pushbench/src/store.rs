@@ -244,7 +244,6 @@ fn file_part(host: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::scenario::{Extent, Scenario};
     use model::trial::{Disturbance, Failure, Side, TrialResult};
 
     use super::*;
@@ -253,16 +252,8 @@ mod tests {
 
     #[test]
     fn a_disturbed_trial_is_repeated_until_it_is_not_or_was_repeated_often_enough() {
-        let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\nrepetitions = 1\n";
-        let scenario = Scenario::parse(text, "x.toml", "x", &["a"], Extent::Full).unwrap();
-        let choice = Choice {
-            techniques: &["a"],
-            targets: &[],
-            repetitions: None,
-            seed: 7,
-            budget_ns: None,
-            self_check: false,
-        };
+        let scenario = fixture::scenario(&["a"], "events.rate = \"1/s\"\nrepetitions = 1");
+        let choice = Choice { techniques: &["a"], seed: 7, ..Choice::default() };
         let plan = Plan::new(&[scenario], &choice);
         let trial = plan.trials().next().unwrap();
         let mut store = Store { dir: PathBuf::new(), records: Vec::new() };

@@ -216,10 +216,4 @@ mod tests {
         let missing = server.required_files().unwrap_err();
         assert_eq!(missing, "no/such is missing; install it: npm ci --prefix /cache/targets/node");
     }
-
-    #[test]
-    fn an_unknown_name_is_answered_with_the_known_ones() {
-        let error = TargetServer::named("ngchan").unwrap_err().to_string();
-        assert!(error.starts_with("there is no target ngchan; there are: nchan, "), "{error}");
-    }
 }

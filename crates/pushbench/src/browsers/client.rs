@@ -213,18 +213,6 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_browser_is_skipped_by_name_with_what_to_install() {
-        let missing =
-            |kind| (kind == BrowserKind::Firefox).then_some(MissingBrowser { kind, program: "geckodriver" });
-        let (fitting, skipped) = fit_with(vec![scenario("")], &ALL, missing);
-        assert_eq!(clients(&fitting[0]), [Client::Chromium, Client::Native]);
-        let firefox = skipped.iter().find(|skipped| skipped.what == "client firefox").unwrap();
-        assert!(firefox.why.contains("install firefox-esr"), "{}", firefox.why);
-        let (none, _) = fit_with(vec![scenario("")], &[Client::Firefox], missing);
-        assert_eq!(none, []);
-    }
-
-    #[test]
     fn what_no_browser_can_do_is_skipped_with_the_reason() {
         let plain = scenario("transport = { http = \"2\", per_connection = 4 }");
         let (fitting, skipped) = fit_with(vec![plain], &ALL, all_installed);

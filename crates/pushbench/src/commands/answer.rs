@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use model::settings::HeaderProfile;
-use report::advise::{advise as advise_on, check, random_situations, scenario_file};
+use report::advise::{Advice, advise as advise_on, check, random_situations, scenario_file};
 use report::cost_model::{CostModel, Situation};
 use report::figure::FigureName;
 use report::{Evidence, cite as citation};
@@ -31,9 +31,7 @@ pub(super) fn advise(arguments: &Advise) -> anyhow::Result<()> {
     let within = arguments.within as f64;
     let advice = advise_on(&model, &situation, Some(within), false);
     if let Some(path) = &arguments.write_scenario {
-        let interval = advice.prospects.iter().find_map(|it| it.interval_ns);
-        let text = scenario_file(&situation, Some(within), interval.unwrap_or(situation.interval_ns));
-        fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
+        write_scenario(path, &situation, within, &advice)?;
     }
     if arguments.json {
         let json = serde_json::to_string(&advice.prospects).context("write the prospects as JSON")?;
@@ -80,12 +78,16 @@ fn write_situations(model: &CostModel, seed: u64, count: u32, folder: &Path) -> 
     fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
     for (place, (situation, within)) in random_situations(seed, count).into_iter().enumerate() {
         let advice = advise_on(model, &situation, Some(within), false);
-        let interval = advice.prospects.iter().find_map(|it| it.interval_ns);
         let path = folder.join(format!("situation-{:02}.toml", place + 1));
-        let text = scenario_file(&situation, Some(within), interval.unwrap_or(situation.interval_ns));
-        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        write_scenario(&path, &situation, within, &advice)?;
     }
     print(&format!("{count} situations of seed {seed}: {}\n", folder.display()))
+}
+
+fn write_scenario(path: &Path, situation: &Situation, within: f64, advice: &Advice) -> anyhow::Result<()> {
+    let interval = advice.prospects.iter().find_map(|it| it.interval_ns);
+    let text = scenario_file(situation, Some(within), interval.unwrap_or(situation.interval_ns));
+    fs::write(path, text).with_context(|| format!("write {}", path.display()))
 }
 
 pub(super) fn cite(arguments: &Cite) -> anyhow::Result<()> {

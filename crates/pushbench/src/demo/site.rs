@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -128,13 +129,13 @@ struct Viewer {
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        self.state.remove_viewer();
+        self.state.viewers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// The stream of figures, as long as the page reads it.
 fn figures(state: Arc<DemoState>) -> Reply {
-    state.add_viewer();
+    state.viewers.fetch_add(1, Ordering::Relaxed);
     let viewer = Viewer { state, ticks: interval(FIGURES_EVERY) };
     let events = stream::unfold(viewer, |mut viewer| async move {
         viewer.ticks.tick().await;
@@ -265,8 +266,8 @@ impl Figures {
         });
         Self {
             at_ms: ms(os::now_ns()),
-            published: state.published(),
-            viewers: state.viewers(),
+            published: state.published.load(Ordering::Relaxed),
+            viewers: state.viewers.load(Ordering::Relaxed),
             stall,
             controls,
             lanes: state.lanes.iter().map(|lane| LaneFigures::of(lane)).collect(),

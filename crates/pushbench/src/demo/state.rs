@@ -43,8 +43,10 @@ pub(super) struct DemoState {
     pub(super) begun_ns: u64,
     values: Mutex<ControlValues>,
     changed: Condvar,
-    published: AtomicU64,
-    viewers: AtomicU64,
+    /// Events published so far.
+    pub(super) published: AtomicU64,
+    /// Pages that follow the figures.
+    pub(super) viewers: AtomicU64,
 }
 
 impl DemoState {
@@ -81,27 +83,6 @@ impl DemoState {
         let waiting = |values: &mut ControlValues| values == known;
         // The caller reads the values again in any case.
         let _ = self.changed.wait_timeout_while(self.lock(), limit, waiting);
-    }
-
-    pub(super) fn count_published(&self) {
-        self.published.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn published(&self) -> u64 {
-        self.published.load(Ordering::Relaxed)
-    }
-
-    /// Counts a page that follows the figures.
-    pub(super) fn add_viewer(&self) {
-        self.viewers.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn remove_viewer(&self) {
-        self.viewers.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn viewers(&self) -> u64 {
-        self.viewers.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, ControlValues> {

@@ -168,7 +168,7 @@ mod tests {
     use model::scenario::{Extent, Runs};
 
     use super::*;
-    use crate::{project, registry};
+    use crate::{fixture, project, registry};
 
     const S: u64 = 1_000_000_000;
 
@@ -223,14 +223,7 @@ mod tests {
         let extent = if is_full_length(budget_ns) { Extent::Full } else { Extent::Quick };
         let scenarios = project::scenarios(&[], Runs::ByDefault, extent).unwrap();
         let slugs = registry::slugs();
-        let choice = Choice {
-            techniques: &slugs,
-            targets: &[],
-            repetitions: None,
-            seed: 7,
-            budget_ns: Some(budget_ns),
-            self_check: false,
-        };
+        let choice = Choice { techniques: &slugs, seed: 7, budget_ns: Some(budget_ns), ..Choice::default() };
         choose(scenarios, &choice, budget_ns).into_iter().map(|scenario| scenario.name).collect()
     }
 
@@ -256,17 +249,10 @@ mod tests {
     #[test]
     fn an_added_block_has_events_and_an_order_of_its_own() {
         let slugs = ["a", "b", "c"];
-        let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\n";
-        let parse = |name: &str| Scenario::parse(text, "x.toml", name, &slugs, Extent::Full).unwrap();
-        let choice = Choice {
-            techniques: &slugs,
-            targets: &[],
-            repetitions: None,
-            seed: 7,
-            budget_ns: Some(S),
-            self_check: false,
-        };
-        let mut plan = Plan::new(&[parse("x"), parse("y")], &choice);
+        let x = fixture::scenario(&slugs, "events.rate = \"1/s\"");
+        let y = Scenario { name: "y".to_owned(), ..x.clone() };
+        let choice = Choice { techniques: &slugs, seed: 7, budget_ns: Some(S), ..Choice::default() };
+        let mut plan = Plan::new(&[x, y], &choice);
         assert_eq!(plan.trials.len(), 6 * MIN_BLOCKS as usize);
         assert!(plan.trials.chunks(6).all(|block| block.iter().all(|trial| trial.block == block[0].block)));
         let scenarios: BTreeSet<_> = plan.trials[..3].iter().map(|trial| trial.scenario).collect();

@@ -1,28 +1,16 @@
 //! Who is planned, how often, in which order, and how trials are called.
 
-use model::scenario::Extent;
-
 use super::*;
+use crate::fixture;
 
 const SLUGS: [&str; 3] = ["a", "b", "c"];
 
 fn scenario(body: &str) -> Scenario {
-    let text = format!("question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\n{body}");
-    Scenario::parse(&text, "x.toml", "x", &SLUGS, Extent::Full).unwrap_or_else(|error| panic!("{error}"))
+    fixture::scenario(&SLUGS, &format!("events.rate = \"1/s\"\n{body}"))
 }
 
 fn plan(body: &str, seed: u64) -> Plan {
-    Plan::new(
-        &[scenario(body)],
-        &Choice {
-            techniques: &SLUGS,
-            targets: &[],
-            repetitions: None,
-            seed,
-            budget_ns: None,
-            self_check: false,
-        },
-    )
+    Plan::new(&[scenario(body)], &Choice { techniques: &SLUGS, seed, ..Choice::default() })
 }
 
 #[test]
@@ -58,14 +46,7 @@ fn all_techniques_of_a_round_meet_the_same_events() {
 
 #[test]
 fn only_chosen_techniques_take_part_as_often_as_asked() {
-    let chosen = Choice {
-        techniques: &["c"],
-        targets: &[],
-        repetitions: Some(2),
-        seed: 1,
-        budget_ns: None,
-        self_check: false,
-    };
+    let chosen = Choice { techniques: &["c"], repetitions: Some(2), seed: 1, ..Choice::default() };
     let plan = Plan::new(&[scenario("techniques = [\"b\", \"c\"]")], &chosen);
     let found: Vec<_> = plan.trials.iter().map(|t| (t.technique.as_str(), t.repetition)).collect();
     assert_eq!(found, [("c", 0), ("c", 1)]);
@@ -83,19 +64,11 @@ fn foreign(name: &str) -> TargetServer {
 /// With these lines in the scenario, who is planned, and what is said to be left out.
 fn with_targets(lines: &str) -> (Vec<(String, Option<String>)>, Vec<String>) {
     let slugs = ["long-polling", "websocket", "raw-tcp"];
-    let text =
-        format!("question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\ntargets = [\"other\"]\n{lines}");
-    let scenario = Scenario::parse(&text, "x.toml", "x", &slugs, Extent::Full);
-    let scenarios = [scenario.unwrap_or_else(|error| panic!("{error}"))];
+    let lines = format!("events.rate = \"1/s\"\ntargets = [\"other\"]\n{lines}");
+    let scenarios = [fixture::scenario(&slugs, &lines)];
     let targets = [foreign("other"), foreign("not-named-here")];
-    let choice = Choice {
-        techniques: &slugs,
-        targets: &targets,
-        repetitions: Some(1),
-        seed: 3,
-        budget_ns: None,
-        self_check: false,
-    };
+    let choice =
+        Choice { techniques: &slugs, targets: &targets, repetitions: Some(1), seed: 3, ..Choice::default() };
     let plan = Plan::new(&scenarios, &choice);
     let mut planned: Vec<_> =
         plan.trials.iter().map(|trial| (trial.technique.clone(), trial.target.clone())).collect();
@@ -144,20 +117,8 @@ const SEARCH: &str = "repetitions = 2\nbound.p99 = \"9ms\"\n\
                       search = { from = \"8/s\", then = [\"50%\", \"150%\"] }";
 
 fn searched() -> Plan {
-    let text = format!("question = \"?\"\nreading = \"!\"\n{SEARCH}");
-    let scenario = Scenario::parse(&text, "x.toml", "x", &SLUGS, Extent::Full);
-    let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
-    Plan::new(
-        &[scenario],
-        &Choice {
-            techniques: &SLUGS,
-            targets: &[],
-            repetitions: None,
-            seed: 7,
-            budget_ns: None,
-            self_check: false,
-        },
-    )
+    let choice = Choice { techniques: &SLUGS, seed: 7, ..Choice::default() };
+    Plan::new(&[fixture::scenario(&SLUGS, SEARCH)], &choice)
 }
 
 #[test]

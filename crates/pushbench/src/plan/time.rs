@@ -94,28 +94,14 @@ impl Trial<'_> {
 
 #[cfg(test)]
 mod tests {
-    use model::scenario::{Extent, Scenario};
-
     use super::*;
+    use crate::fixture;
     use crate::plan::{Choice, Plan};
 
     fn plan(body: &str) -> Plan {
-        let text =
-            format!("question = \"?\"\nreading = \"!\"\nsubscribers.count = 9\nrepetitions = 2\n{body}");
         let slugs = ["short-polling", "websocket", "socketio"];
-        let scenario = Scenario::parse(&text, "x.toml", "x", &slugs, Extent::Full);
-        let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
-        Plan::new(
-            &[scenario],
-            &Choice {
-                techniques: &slugs,
-                targets: &[],
-                repetitions: None,
-                seed: 7,
-                budget_ns: None,
-                self_check: false,
-            },
-        )
+        let scenario = fixture::scenario(&slugs, &format!("subscribers.count = 9\nrepetitions = 2\n{body}"));
+        Plan::new(&[scenario], &Choice { techniques: &slugs, seed: 7, ..Choice::default() })
     }
 
     fn expected_ns(plan: &Plan, slug: &str, repetition: u32) -> u64 {

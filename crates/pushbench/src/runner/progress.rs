@@ -8,9 +8,10 @@ use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::quantity::show_duration;
 use model::trial::{Counts, TrialOutcome, TrialResult, Verdict};
+use report::numbers::{self, NOTHING};
+use report::sample::{self, Sample};
 
 use crate::plan::{Plan, Trial};
-use crate::runner::quantiles::{OneIn, P50, P99};
 use crate::search::Found;
 
 /// Shows the trials of a run as they end.
@@ -225,48 +226,49 @@ fn missing(counts: &Counts) -> String {
 
 fn figures(outcome: &TrialOutcome, delivery: Option<&Histogram<u64>>) -> String {
     let Some(delivery) = delivery else { return "nothing was delivered".to_owned() };
-    let quantile = |quantile: OneIn| show_quantile(quantile.of(delivery, outcome.counts.lost));
+    let mut sample = Sample::of(delivery);
+    sample.missing = outcome.counts.lost;
+    let quantile = |one_in| {
+        sample::quantile([&sample].into_iter(), one_in).map_or_else(|| NOTHING.to_owned(), numbers::time)
+    };
     let warned = if outcome.warnings.is_empty() { "" } else { "  (warnings)" };
-    format!("p50 {:>9}  p99 {:>9}{warned}", quantile(P50), quantile(P99))
-}
-
-/// A latency, or a dash where the sample bounds none.
-pub(crate) fn show_quantile(ns: Option<u64>) -> String {
-    ns.map_or_else(|| "–".to_owned(), show_time)
-}
-
-/// A latency at three significant digits.
-fn show_time(ns: u64) -> String {
-    let (value, unit) = match ns {
-        1_000_000_000.. => (ns as f64 / 1e9, "s"),
-        1_000_000.. => (ns as f64 / 1e6, "ms"),
-        _ => (ns as f64 / 1e3, "µs"),
-    };
-    let digits = if value >= 100.0 {
-        0
-    } else if value >= 10.0 {
-        1
-    } else {
-        2
-    };
-    format!("{value:.digits$} {unit}")
+    format!("p50 {:>9}  p99 {:>9}{warned}", quantile(2.0), quantile(100.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_quantile_is_shown_when_ten_values_lie_above_and_the_missing_are_the_slowest() {
+        let shown = |count: u64, lost| {
+            let mut delivery = loadgen::recorder::histogram::empty();
+            (1..=count).for_each(|value| delivery.record(value * 1_000).unwrap());
+            let mut outcome = fixture::outcome();
+            outcome.counts.lost = lost;
+            figures(&outcome, Some(&delivery)).split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        for (count, lost, wanted) in [
+            (0, 0, "p50 – p99 –"),
+            (19, 0, "p50 – p99 –"),
+            (20, 0, "p50 10.0 µs p99 –"),
+            (999, 0, "p50 500 µs p99 –"),
+            (1_000, 0, "p50 500 µs p99 990 µs"),
+            (100, 100, "p50 100 µs p99 –"),
+            (100, 102, "p50 – p99 –"),
+            (995, 5, "p50 500 µs p99 990 µs"),
+            (989, 11, "p50 500 µs p99 –"),
+            (0, 1_000, "p50 – p99 –"),
+        ] {
+            assert_eq!(shown(count, lost), wanted, "{count} values, {lost} lost");
+        }
+    }
 
     #[test]
     fn times_have_three_digits() {
-        for (ns, wanted) in [
-            (0, "0.00 µs"),
-            (31_500, "31.5 µs"),
-            (120_000, "120 µs"),
-            (1_234_567, "1.23 ms"),
-            (1_400_000_000, "1.40 s"),
-        ] {
-            assert_eq!(show_time(ns), wanted);
-        }
+        let shown = [31_500.0, 120_000.0, 1_234_567.0, 1_400_000_000.0].map(numbers::time);
+        assert_eq!(shown, ["31.5 µs", "120 µs", "1.23 ms", "1.40 s"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A place of the plan that is a search: its trials one after another, and then those at shares of what was found.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use model::manifest::Skipped;
@@ -7,10 +8,12 @@ use model::scenario::Search;
 use model::trial::{SearchStep, TrialRecord, Verdict};
 
 use super::Runner;
-use super::earlier::Earlier;
 use crate::plan::{Part, Plan, Trial};
 use crate::runner::progress::Progress;
 use crate::search::{self, CapacitySearch, Found, Judge, Next, Step};
+
+/// The capacities that first repetitions found: later ones start near them. By scenario, point, technique, and whose server.
+pub(super) type Earlier = BTreeMap<(usize, usize, String, Option<String>), f64>;
 
 impl Runner<'_> {
     /// Searches for a technique's capacity in one repetition, and runs it at the shares of that which are asked for. What has a
@@ -30,8 +33,12 @@ impl Runner<'_> {
             // As many as it can take, so that a run that is killed meanwhile does not look whole.
             self.plan_trials(records as u64 + search::most_trials(terms) + terms.then.len() as u64 + later)?;
         }
-        let found = self.find(trial, terms, earlier.of(trial), progress).await?;
-        earlier.note(trial, &found);
+        let planned = trial.planned;
+        let subject = (planned.scenario, planned.point, planned.technique.clone(), planned.target.clone());
+        let found = self.find(trial, terms, earlier.get(&subject).copied(), progress).await?;
+        if let Some(capacity_per_s) = found.capacity_per_s {
+            earlier.entry(subject).or_insert(capacity_per_s);
+        }
         self.at_loads(trial, terms, &found, progress).await?;
         if is_done {
             progress.already_there();

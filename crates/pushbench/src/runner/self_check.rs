@@ -70,7 +70,6 @@ fn compare(plan: &Plan, records: &[TrialRecord], metric: fn(&TrialOutcome) -> Op
 
 #[cfg(test)]
 mod tests {
-    use model::scenario::{Extent, Scenario};
     use model::trial::TrialResult;
 
     use super::*;
@@ -79,16 +78,9 @@ mod tests {
 
     /// A plan of one contestant, and records whose halves differ by these ratios in each block.
     fn checked(ratios: [f64; 3]) -> String {
-        let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\n";
-        let scenario = Scenario::parse(text, "x.toml", "x", &["a"], Extent::Full).unwrap();
-        let choice = Choice {
-            techniques: &["a"],
-            targets: &[],
-            repetitions: None,
-            seed: 7,
-            budget_ns: Some(1),
-            self_check: true,
-        };
+        let scenario = fixture::scenario(&["a"], "events.rate = \"1/s\"");
+        let choice =
+            Choice { techniques: &["a"], seed: 7, budget_ns: Some(1), self_check: true, ..Choice::default() };
         let plan = Plan::new(&[scenario], &choice);
         assert_eq!(plan.trials.len(), 2 * MIN_BLOCKS as usize, "each twice in each block");
         let record = |(index, planned): (usize, &crate::plan::PlannedTrial)| {

@@ -1,11 +1,9 @@
 //! The tables at a run's end: the figures of each point, and what searches found, a row for each search's repetitions.
 
-use std::collections::BTreeMap;
-
 use anyhow::Context as _;
 use report::summary::{aligned, summary};
 
-use crate::plan::{Plan, Trial};
+use crate::plan::{Plan, PlannedTrial, Trial};
 use crate::registry;
 use crate::store::Store;
 
@@ -19,8 +17,8 @@ pub(crate) fn tables(store: &Store, plan: &Plan) -> anyhow::Result<String> {
 /// What the searches found, each repetition's in its order.
 fn capacities(store: &Store, plan: &Plan) -> String {
     let mut rows: Vec<([String; 2], String)> = Vec::new();
-    let found = plan.trials().filter_map(|trial| Some((names(&trial), store.found(&trial)?.show())));
-    for (names, capacity) in found {
+    for (trial, found) in plan.trials().filter_map(|trial| Some((trial, store.found(&trial)?))) {
+        let (names, capacity) = (names(&trial), found.show());
         match rows.iter_mut().find(|(known, _)| *known == names) {
             Some((_, capacities)) => capacities.extend([", ", &capacity]),
             None => rows.push((names, capacity)),
@@ -36,16 +34,9 @@ fn capacities(store: &Store, plan: &Plan) -> String {
 
 /// Scenario with its point, and technique with its server.
 fn names(trial: &Trial<'_>) -> [String; 2] {
-    let key = trial.key();
-    [title(&key.scenario, &key.point), contestant(&key.technique, key.target.as_deref())]
-}
-
-fn title(scenario: &str, point: &BTreeMap<String, String>) -> String {
-    let values: String = point.values().map(|value| format!(" {value}")).collect();
-    format!("{scenario}{values}")
-}
-
-fn contestant(technique: &str, target: Option<&str>) -> String {
-    let label = registry::find(technique).map_or(technique, |(_, technique)| technique.label);
-    target.map_or_else(|| label.to_owned(), |target| format!("{label} of {target}"))
+    let PlannedTrial { technique, target, .. } = trial.planned;
+    let values: String = trial.point.values.values().map(|value| format!(" {value}")).collect();
+    let label = registry::find(technique).map_or(technique.as_str(), |(_, technique)| technique.label);
+    let of = target.as_ref().map_or_else(String::new, |target| format!(" of {target}"));
+    [format!("{}{values}", trial.scenario), format!("{label}{of}")]
 }

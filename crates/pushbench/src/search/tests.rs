@@ -34,14 +34,18 @@ fn run(mut search: CapacitySearch<'_>, judge: impl Fn(&Step) -> Verdict) -> (Vec
     }
 }
 
+/// The same for a first repetition.
+fn first(judge: impl Fn(&Step) -> Verdict) -> (Vec<Step>, Found) {
+    run(CapacitySearch::new(&terms(), 0, None), judge)
+}
+
 fn rates(steps: &[Step]) -> Vec<f64> {
     steps.iter().map(|step| step.rate_per_s).collect()
 }
 
 #[test]
 fn it_doubles_until_one_fails_twice_and_halves_in_between() {
-    let terms = terms();
-    let (steps, found) = run(CapacitySearch::new(&terms, 0, None), up_to(500.0));
+    let (steps, found) = first(up_to(500.0));
     let expected = [100.0, 200.0, 400.0, 800.0, 800.0, 565.7, 565.7, 475.7, 518.8, 518.8];
     assert_eq!(rates(&steps), expected);
     assert_eq!((steps[3].step, steps[3].attempt, steps[4].step, steps[4].attempt), (3, 0, 3, 1));
@@ -67,8 +71,7 @@ fn what_is_found_is_within_the_precision_whatever_the_capacity() {
 
 #[test]
 fn a_rate_that_passes_the_second_time_has_passed() {
-    let terms = terms();
-    let (steps, found) = run(CapacitySearch::new(&terms, 0, None), |step| {
+    let (steps, found) = first(|step| {
         if step.rate_per_s > 800.0 || (step.attempt == 0 && step.rate_per_s > 100.0) {
             failed()
         } else {
@@ -81,31 +84,28 @@ fn a_rate_that_passes_the_second_time_has_passed() {
 
 #[test]
 fn a_first_rate_that_fails_is_halved_until_one_passes() {
-    let terms = terms();
-    let (steps, found) = run(CapacitySearch::new(&terms, 0, None), up_to(30.0));
+    let (steps, found) = first(up_to(30.0));
     assert_eq!(rates(&steps)[..5], [100.0, 100.0, 50.0, 50.0, 25.0]);
     assert_eq!(found.capacity_per_s, Some(29.73));
 }
 
 #[test]
 fn where_nothing_passes_it_gives_up_at_a_thousandth() {
-    let terms = terms();
-    let (steps, found) = run(CapacitySearch::new(&terms, 0, None), |_| failed());
+    let (steps, found) = first(|_| failed());
     assert_eq!(steps.len(), 2 * (MOST_HALVINGS + 1));
     assert_eq!((found.capacity_per_s, found.is_lower_bound), (None, false));
     assert_eq!(found.show(), "under 0.098/s");
     let empty = |step: &Step| if step.rate_per_s < 10.0 { not_judged() } else { failed() };
-    let (_, found) = run(CapacitySearch::new(&terms, 0, None), empty);
+    let (_, found) = first(empty);
     assert_eq!(found.show(), "under 12.5/s");
-    let (_, found) = run(CapacitySearch::new(&terms, 0, None), |_| not_judged());
+    let (_, found) = first(|_| not_judged());
     assert_eq!(found.show(), "not known: the load generator kept up with no rate");
 }
 
 #[test]
 fn a_load_generator_that_cannot_keep_up_ends_the_way_up_and_leaves_a_lower_bound() {
-    let terms = terms();
     let judge = |step: &Step| if step.rate_per_s > 500.0 { not_judged() } else { Verdict::Passed };
-    let (steps, found) = run(CapacitySearch::new(&terms, 0, None), judge);
+    let (steps, found) = first(judge);
     assert!(steps.iter().all(|step| step.rate_per_s <= 800.0), "{steps:?}");
     assert_eq!((found.capacity_per_s, found.is_lower_bound), (Some(475.7), true));
     assert_eq!(found.show(), "at least 475.7/s");
@@ -113,25 +113,23 @@ fn a_load_generator_that_cannot_keep_up_ends_the_way_up_and_leaves_a_lower_bound
 
 #[test]
 fn a_server_that_fails_below_what_the_load_generator_manages_is_found_exactly() {
-    let terms = terms();
     let judge = |step: &Step| match step.rate_per_s {
         ..500.0 => Verdict::Passed,
         500.0..600.0 => failed(),
         _ => not_judged(),
     };
-    let (_, found) = run(CapacitySearch::new(&terms, 0, None), judge);
+    let (_, found) = first(judge);
     assert_eq!((found.capacity_per_s, found.is_lower_bound), (Some(475.7), false));
 }
 
 #[test]
 fn one_failure_and_one_trial_that_says_nothing_are_no_failure() {
-    let terms = terms();
     let judge = |step: &Step| match (step.rate_per_s > 100.0, step.attempt) {
         (false, _) => Verdict::Passed,
         (true, 0) => failed(),
         (true, _) => not_judged(),
     };
-    let (_, found) = run(CapacitySearch::new(&terms, 0, None), judge);
+    let (_, found) = first(judge);
     assert!(found.is_lower_bound, "{found:?}");
 }
 
@@ -205,9 +203,7 @@ fn rates_have_four_digits() {
 fn the_expected_trials_are_near_those_of_a_search_that_begins_at_a_quarter() {
     let terms = terms();
     let (expected, failing) = expected_trials(&terms, 0);
-    let counts: Vec<_> = (40..80)
-        .map(|tenth| run(CapacitySearch::new(&terms, 0, None), up_to(f64::from(tenth) * 10.0)).0.len() as u64)
-        .collect();
+    let counts: Vec<_> = (40..80).map(|tenth| first(up_to(f64::from(tenth) * 10.0)).0.len() as u64).collect();
     let mean = counts.iter().sum::<u64>() / counts.len() as u64;
     assert!(mean.abs_diff(expected) <= 1, "expected {expected}, of these {failing} failing; {counts:?}");
     let counts: Vec<_> = (100..110)

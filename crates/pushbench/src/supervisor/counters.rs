@@ -100,15 +100,14 @@ fn name(counter: Counter) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use model::scenario::Extent;
-
     use super::*;
+    use crate::fixture;
 
     #[test]
     fn points_whose_tool_is_missing_are_left_out_by_name() {
-        let text = "question = \"?\"\nreading = \"!\"\nevents.rate = \"1/s\"\n[[sweep]]\nkey = \"counted\"\n\
-            values = [\"nothing\", \"instructions\", \"system-calls\"]\n";
-        let scenario = Scenario::parse(text, "x.toml", "x", &["a"], Extent::Full).unwrap();
+        let sweep =
+            "[[sweep]]\nkey = \"counted\"\nvalues = [\"nothing\", \"instructions\", \"system-calls\"]";
+        let scenario = fixture::scenario(&["a"], &format!("events.rate = \"1/s\"\n{sweep}"));
         let mut skipped = Vec::new();
         let kept = without(scenario.clone(), &[Counter::SystemCalls], &mut skipped).unwrap();
         let counters: Vec<_> = kept.points.iter().map(|point| point.settings.counted).collect();

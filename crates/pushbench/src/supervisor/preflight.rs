@@ -36,29 +36,17 @@ fn ports() -> u64 {
 
 fn fits(technique: &str, settings: &Settings, limits: ProcessLimits) -> Result<(), String> {
     let connections = u64::from(settings.subscribers.count) * connections_each(technique, settings);
-    let (at_server, at_load) = (
-        connections.div_ceil(settings.processes.server.max(1).into()),
-        connections.div_ceil(settings.processes.load.max(1).into()),
-    );
+    let at_server = connections.div_ceil(settings.processes.server.max(1).into());
+    let at_load = connections.div_ceil(settings.processes.load.max(1).into());
     let all = [
-        (
-            at_server + SPARE,
-            limits.files,
-            "open files for a server process",
-            "raise ulimit -Hn or processes.server",
-        ),
-        (
-            at_load + SPARE,
-            limits.files,
-            "open files for a load process",
-            "raise ulimit -Hn or processes.load",
-        ),
-        (at_server, limits.ports, "ports towards a server process", "raise processes.server"),
-        (at_server, limits.connections, "connections for a server process", "raise processes.server"),
+        (at_server + SPARE, limits.files, "open files for a server", "ulimit -Hn or processes.server"),
+        (at_load + SPARE, limits.files, "open files for a load", "ulimit -Hn or processes.load"),
+        (at_server, limits.ports, "ports towards a server", "processes.server"),
+        (at_server, limits.connections, "connections for a server", "processes.server"),
     ];
     match all.into_iter().find(|(wanted, most, ..)| wanted > most) {
         Some((wanted, most, what, remedy)) => {
-            Err(format!("it takes {wanted} {what}, and there are {most}: {remedy}"))
+            Err(format!("it takes {wanted} {what} process, and there are {most}: raise {remedy}"))
         }
         None => Ok(()),
     }
@@ -144,14 +132,8 @@ mod tests {
         for set in [Runs::ByDefault, Runs::Capacity] {
             let scenarios = project::scenarios(&[], set, Extent::Full).unwrap();
             let techniques = registry::slugs();
-            let choice = Choice {
-                techniques: &techniques,
-                targets: &[],
-                repetitions: Some(1),
-                seed: 7,
-                budget_ns: None,
-                self_check: false,
-            };
+            let choice =
+                Choice { techniques: &techniques, repetitions: Some(1), seed: 7, ..Choice::default() };
             for trial in Plan::new(&scenarios, &choice).trials() {
                 let found = fits(&trial.planned.technique, &trial.point.settings, LIMITS);
                 assert_eq!(found, Ok(()), "{} {}", trial.scenario, trial.planned.technique);
@@ -161,27 +143,13 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_reported_with_its_remedy() {
-        for (count, server, load, words) in [
-            (
-                50_000,
-                2,
-                4,
-                "it takes 25512 open files for a server process, and there are 20000: raise ulimit -Hn or processes.server",
-            ),
-            (
-                50_000,
-                4,
-                2,
-                "it takes 25512 open files for a load process, and there are 20000: raise ulimit -Hn or processes.load",
-            ),
-            (
-                17_000,
-                1,
-                1,
-                "it takes 17000 connections for a server process, and there are 16384: raise processes.server",
-            ),
+        for (count, server, load, wanted, most, remedy) in [
+            (50_000, 2, 4, "25512 open files for a server", 20_000, "ulimit -Hn or processes.server"),
+            (50_000, 4, 2, "25512 open files for a load", 20_000, "ulimit -Hn or processes.load"),
+            (17_000, 1, 1, "17000 connections for a server", 16_384, "processes.server"),
         ] {
-            assert_eq!(problem(count, server, load).as_deref(), Some(words));
+            let words = format!("it takes {wanted} process, and there are {most}: raise {remedy}");
+            assert_eq!(problem(count, server, load), Some(words));
         }
     }
 

@@ -7,7 +7,7 @@ use model::settings::{Publisher, Settings};
 use protocol::ready::ReadyLine;
 
 use super::counters::tools;
-use super::process::{Process, ProcessError};
+use super::process::{OnDrop, Process, ProcessError};
 use super::restart::Listen;
 use super::trial_env::TrialEnv;
 use crate::plan::Trial;
@@ -70,7 +70,7 @@ fn start_target(env: &TrialEnv, target: &TargetServer, trial: &Trial<'_>) -> Res
     let dir = env.sockets.join(format!("target-{}", trial.index));
     let arguments = supervisor::arguments(target, &trial.planned.technique, &dir, &env.pinning.server);
     // Its supervisor is a sub-command of this program, also where `--server-program` names another one.
-    Process::start_target_supervisor("server", &env.load_program, arguments)
+    Process::start_with("server", &env.load_program, arguments, OnDrop::EndLifeline)
 }
 
 /// The server's command line: it gets the settings as the record has them.

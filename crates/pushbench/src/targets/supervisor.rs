@@ -4,7 +4,6 @@
 //! with all that it started. If the supervisor itself is killed, the kernel sends that signal. Processes whose parent has
 //! ended become children of the supervisor, so none escapes.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -107,21 +106,20 @@ fn start(launch: &Launch) -> anyhow::Result<Pid> {
 fn watch(server: &TargetServer, technique: &str, launch: &Launch, root: Pid) -> anyhow::Result<()> {
     let gone = rustix::process::pidfd_open(root, PidfdFlags::empty()).context("watch the target")?;
     let deadline = deadline(server);
+    let mut is_ready = false;
     loop {
-        match check_ready(launch.address, server.target.ready.path.as_deref()) {
-            Ok(()) => break,
-            Err(why) if Instant::now() >= deadline => bail!("{}", not_ready(server, &why)),
-            Err(_) => {}
+        if !is_ready {
+            match check_ready(launch.address, server.target.ready.path.as_deref()) {
+                Ok(()) => {
+                    let pid = root.as_raw_nonzero().get().cast_unsigned();
+                    print_ready_line(technique, launch.address, pid)?;
+                    is_ready = true;
+                }
+                Err(why) if Instant::now() >= deadline => bail!("{}", not_ready(server, &why)),
+                Err(_) => {}
+            }
         }
-        match wait(&gone, Some(POLL))? {
-            Event::Timeout => {}
-            Event::InputEnded => return Ok(()),
-            Event::TargetEnded => return Err(died(server, root)),
-        }
-    }
-    print_ready_line(technique, launch.address, root.as_raw_nonzero().get().cast_unsigned())?;
-    loop {
-        match wait(&gone, None)? {
+        match wait(&gone, (!is_ready).then_some(POLL))? {
             Event::Timeout => {}
             Event::InputEnded => return Ok(()),
             Event::TargetEnded => return Err(died(server, root)),
@@ -167,14 +165,11 @@ fn died(server: &TargetServer, root: Pid) -> anyhow::Error {
 }
 
 fn how(status: &WaitStatus) -> String {
-    let mut text = String::new();
-    // Writing to a String does not fail.
-    let _ = match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => write!(text, " with exit status {code}"),
-        (None, Some(signal)) => write!(text, " by signal {signal}"),
-        (None, None) => Ok(()),
-    };
-    text
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => format!(" with exit status {code}"),
+        (None, Some(signal)) => format!(" by signal {signal}"),
+        (None, None) => String::new(),
+    }
 }
 
 fn print_ready_line(technique: &str, address: SocketAddr, pid: u32) -> anyhow::Result<()> {

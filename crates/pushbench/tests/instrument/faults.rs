@@ -1,13 +1,12 @@
 //! Faults in a trial are survived, or reported with their reason.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use model::settings::Settings;
 use model::warning::Warning;
 
 use crate::relay::{Life, Relay};
-use crate::server_process::{LONGEST, ServerProcess};
+use crate::server_process::{LONGEST, until};
 use crate::trial::{Load, every_technique, quiet, run_at, serve, settings};
 
 /// A trial that nobody awaits the end of.
@@ -88,18 +87,9 @@ fn a_load_generator_without_a_supervisor_ends_and_leaves_no_server_stopped() {
     every_technique(|technique| {
         let mut server = serve(technique, &settings);
         let load = Load::start(&server, server.ready().address, &settings);
-        until_stopped(&server);
+        until("the server stands still", || os::is_stopped(server.ready().pid));
         load.end_input();
         server.end_input();
         assert!(server.until_gone().success());
     });
-}
-
-/// Returns once the server's process stands still.
-fn until_stopped(server: &ServerProcess) {
-    let begun = Instant::now();
-    while !os::is_stopped(server.ready().pid) {
-        assert!(begun.elapsed() < LONGEST, "it still runs");
-        thread::sleep(Duration::from_millis(1));
-    }
 }

@@ -5,9 +5,8 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use crate::server_process::LONGEST;
+use crate::server_process::until;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Life {
@@ -71,19 +70,11 @@ impl Relay {
     }
 
     pub(crate) fn until_closed(&self) {
-        self.until("every connection is closed", |carried| carried.open.load(Ordering::SeqCst) == 0);
+        until("every connection is closed", || self.carried.open.load(Ordering::SeqCst) == 0);
     }
 
     pub(crate) fn until_down(&self, bytes: u64) {
-        self.until("events flow", |carried| carried.down.load(Ordering::SeqCst) >= bytes);
-    }
-
-    fn until(&self, what: &str, reached: impl Fn(&Carried) -> bool) {
-        let begun = Instant::now();
-        while !reached(&self.carried) {
-            assert!(begun.elapsed() < LONGEST, "not after {LONGEST:?}: {what}");
-            thread::sleep(Duration::from_millis(1));
-        }
+        until("events flow", || self.down() >= bytes);
     }
 }
 

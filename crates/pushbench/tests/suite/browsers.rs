@@ -163,15 +163,6 @@ events.rate = "50/s"
 phases = { warm_up = "50ms", window = "200ms" }
 "#;
 
-const LONG: &str = r#"
-question = "Does it come through?"
-reading = "It does, or it does not."
-techniques = ["websocket"]
-repetitions = 1
-events.rate = "50/s"
-phases = { warm_up = "50ms", window = "40s" }
-"#;
-
 fn sandbox(scenario: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.scenario("own", scenario);
@@ -274,7 +265,7 @@ fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
     for kind in BrowserKind::ALL {
         let Some(_) = installed(kind) else { continue };
         for (victim, words) in [("pushbench load", "load generator"), ("pushbench serve", "server")] {
-            let sandbox = sandbox(LONG);
+            let sandbox = sandbox(&SHORT.replace("long-polling", "websocket").replace("200ms", "40s"));
             let running = sandbox.start(&format!(
                 "run --scenario own --client {} --no-report --no-browser-probe",
                 kind.name()

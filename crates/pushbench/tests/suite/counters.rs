@@ -109,45 +109,31 @@ fn only_what_needs_the_missing_tool_is_left_out() {
     assert!(matches!(&records[..], [one] if one.settings.counted.is_none()), "{records:?}");
 }
 
-/// The only trial of a run, with a tool that is this script.
-fn failure_with(script: &str) -> (Side, String) {
-    let sandbox = Sandbox::new();
-    fs::create_dir(sandbox.path("bin")).unwrap();
-    sandbox.script("bin/strace", script);
-    sandbox.scenario("counted", COUNTED);
-    output_of(with_only(&sandbox, "run --scenario counted --no-report")).expect(1, &[]);
-    sandbox.until_no_process_is_left();
-    sandbox.failure()
-}
-
 /// Starts what stands behind `--`, as the tool does.
 const START: &str = "while [ \"$1\" != -- ]; do file=$1; shift; done; shift";
 
 #[test]
-fn a_tool_that_leaves_no_counts_fails_its_trial() {
-    let (side, reason) = failure_with(&format!("{START}\nexec \"$@\""));
-    assert_eq!(side, Side::Supervisor);
-    assert!(reason.starts_with("strace left no counts: No such file"), "{reason}");
-}
-
-#[test]
-fn counts_that_cannot_be_read_fail_their_trial() {
-    let (side, reason) = failure_with(&format!("{START}\n\"$@\"\necho 5 write > \"$file\""));
-    assert_eq!((side, reason.as_str()), (Side::Supervisor, "the counts of strace cannot be read"));
-}
-
-#[test]
-fn a_tool_that_counts_nothing_more_in_the_whole_window_fails_its_trial() {
+fn a_tool_that_leaves_no_counts_or_none_that_can_be_used_fails_its_trial() {
     // More in the first run than in the second.
-    let script = format!(
-        "{START}\n\"$@\"\ndir=$(dirname \"$file\")\nif [ -e \"$dir/again\" ]; then n=1; else n=9; fi\n\
-        : > \"$dir/again\"\nprintf '%s write\\n%s total\\n' $n $n > \"$file\""
-    );
+    let less = "\"$@\"\ndir=$(dirname \"$file\")\nif [ -e \"$dir/again\" ]; then n=1; else n=9; fi\n\
+        : > \"$dir/again\"\nprintf '%s write\\n%s total\\n' $n $n > \"$file\"";
     let place_path = std::env::var_os("PATH").expect("there is one");
-    let script = format!("PATH={}\n{script}", Path::new(&place_path).display());
-    let (side, reason) = failure_with(&script);
-    assert_eq!(side, Side::Supervisor);
-    assert!(reason.contains("no more than half of it"), "{reason}");
+    for (script, words) in [
+        ("exec \"$@\"", "strace left no counts: No such file"),
+        ("\"$@\"\necho 5 write > \"$file\"", "the counts of strace cannot be read"),
+        (less, "no more than half of it"),
+    ] {
+        let sandbox = Sandbox::new();
+        fs::create_dir(sandbox.path("bin")).unwrap();
+        sandbox
+            .script("bin/strace", &format!("PATH={}\n{START}\n{script}", Path::new(&place_path).display()));
+        sandbox.scenario("counted", COUNTED);
+        output_of(with_only(&sandbox, "run --scenario counted --no-report")).expect(1, &[]);
+        sandbox.until_no_process_is_left();
+        let (side, reason) = sandbox.failure();
+        assert_eq!(side, Side::Supervisor);
+        assert!(reason.contains(words), "{reason}");
+    }
 }
 
 /// A trial of a minute, with its server under strace.
@@ -160,23 +146,15 @@ fn under_way(sandbox: &Sandbox) -> crate::sandbox::Running {
 }
 
 #[test]
-fn an_interrupt_ends_the_tool_and_its_server() {
+fn an_interrupted_or_killed_supervisor_leaves_neither_the_tool_nor_its_server() {
     let Some(_) = require("strace", program("strace")) else { return };
-    let sandbox = Sandbox::new();
-    let running = under_way(&sandbox);
-    running.signal(Signal::INT);
-    running.finish().expect(130, &[]);
-    sandbox.until_no_process_is_left();
-}
-
-#[test]
-fn a_supervisor_that_is_killed_leaves_no_process() {
-    let Some(_) = require("strace", program("strace")) else { return };
-    let sandbox = Sandbox::new();
-    let running = under_way(&sandbox);
-    running.signal(Signal::KILL);
-    running.finish();
-    sandbox.until_no_process_is_left();
+    for (signal, code) in [(Signal::INT, 130), (Signal::KILL, 128 + 9)] {
+        let sandbox = Sandbox::new();
+        let running = under_way(&sandbox);
+        running.signal(signal);
+        running.finish().expect(code, &[]);
+        sandbox.until_no_process_is_left();
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod effects;
 mod page;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -219,17 +219,25 @@ fn bad_input_is_rejected_with_the_reason_and_changes_nothing() {
     for (request, why) in [
         (r#"{"rate_per_s": 100000}"#, "rate_per_s is 100000, and must be from 0.1 to 200"),
         (r#"{"payload_bytes": 50, "delay_ms": 9999}"#, "delay_ms is 9999, and must be from 0 to 2000"),
+        (r#"{"delay_ms": 5, "payload_bytes": 16385}"#, "payload_bytes is 16385, and must be from 0 to 16384"),
+        (r#"{"stall_ms": 0}"#, "stall_ms is 0, and must be from 1 to 5000"),
         (r#"{"payload_bytes": -1}"#, "-1"),
-        (r#"{"speed": 3}"#, "unknown field `speed`"),
-        ("{}", "the request is empty"),
+        (r#"{"speed": 3}"#, "unknown field `speed`, expected one of `rate_per_s`"),
+        ("{}", "the request is empty: name one of rate_per_s"),
         ("faster", "a control is JSON such as {\"rate_per_s\": 20}"),
         (r#"{"close_code": 1006, "rate_per_s": 50}"#, "1006"),
+        (r#"{"close_code": 999}"#, "999"),
+        (r#"{"close_code": 1005}"#, "1005"),
+        (r#"{"close_code": 1015}"#, "1015"),
+        (r#"{"close_code": 5000}"#, "5000"),
+        (r#"{"close_code": 70000}"#, "70000"),
     ] {
         let answer = demo.control(request);
         assert_eq!(answer.status, 400, "{request}");
         assert!(answer.body.contains(why) && answer.body.ends_with('\n'), "{request}: {}", answer.body);
     }
     assert_eq!(demo.setup()["controls"], before);
+    assert_eq!(demo.control(r#"{"close_code": 1001}"#).status, 200);
 }
 
 #[test]
@@ -248,15 +256,4 @@ fn it_prints_who_can_see_it_and_ends_with_its_input() {
     let demo = Demo::start();
     assert!(demo.invitation.contains("Only this machine can see it"), "{}", demo.invitation);
     assert!(demo.end().success());
-}
-
-#[test]
-fn a_port_in_use_is_named_with_a_remedy() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_pushbench")).args(["demo", "--listen", &address]).output().unwrap();
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{err}");
-    assert!(err.contains(&format!("listen on {address}; name another port with --listen")), "{err}");
 }

@@ -233,27 +233,17 @@ fn where_no_namespace_can_be_made_a_scenario_is_skipped_by_name_with_the_remedy(
 }
 
 #[test]
-fn an_interrupt_leaves_nothing_of_an_observed_trial() {
-    let sandbox = Sandbox::new();
-    let Some(()) = can_be_made(&sandbox) else { return };
-    sandbox.scenario("long", &long());
-    let running = sandbox.start("run --scenario long --no-report");
-    sandbox.descendant("pushbench load");
-    running.signal(Signal::INT);
-    running.finish().expect(130, &["interrupted after 0 of 1 trials"]);
-    sandbox.until_no_process_is_left();
-}
-
-#[test]
-fn a_killed_supervisor_leaves_nothing_of_an_observed_trial() {
-    let sandbox = Sandbox::new();
-    let Some(()) = can_be_made(&sandbox) else { return };
-    sandbox.scenario("long", &long());
-    let running = sandbox.start("run --scenario long --no-report");
-    sandbox.descendant("pushbench load");
-    running.signal(Signal::KILL);
-    assert_eq!(running.finish().code, Some(128 + 9));
-    sandbox.until_no_process_is_left();
+fn an_interrupted_or_killed_supervisor_leaves_nothing_of_an_observed_trial() {
+    let Some(()) = can_be_made(&Sandbox::new()) else { return };
+    for (signal, code, words) in
+        [(Signal::INT, 130, "interrupted after 0 of 1 trials"), (Signal::KILL, 128 + 9, "")]
+    {
+        let (sandbox, running) = Sandbox::running(&long());
+        sandbox.descendant("pushbench load");
+        running.signal(signal);
+        running.finish().expect(code, &[words]);
+        sandbox.until_no_process_is_left();
+    }
 }
 
 #[test]

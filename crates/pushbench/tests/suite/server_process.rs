@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::ready::ReadyLine;
 use rustix::process::{Pid, Signal, kill_process};
@@ -122,6 +122,15 @@ fn read_ready(parent: &mut Child) -> (BufReader<ChildStdout>, ReadyLine) {
     let (stdout, line) = read.expect("its output can be read");
     let ready = ReadyLine::parse(&line).unwrap_or_else(|error| panic!("{error}: `{line}`"));
     (stdout, ready)
+}
+
+/// Returns once `holds`.
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < LONGEST, "not within {LONGEST:?}: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Kills a process that a test has started and that is still not waited for.

@@ -248,7 +248,7 @@ fn is_failed(seen: &[SeenEvent]) -> bool {
     seen == [SeenEvent::Open, SeenEvent::Error, unclean(1006)]
 }
 
-fn unclean(code: u16) -> SeenEvent {
+pub(super) fn unclean(code: u16) -> SeenEvent {
     SeenEvent::Close { code, reason: String::new(), clean: false }
 }
 

@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::case_server::CaseServer;
-use super::cases::{CASES, Case, ClientAction, Ending, holds};
+use super::cases::{CASES, Case, ClientAction, Ending, holds, unclean};
 use super::recording_server::RecordingServer;
 
 /// Preferences of a browser that checks certificates.
@@ -206,10 +206,6 @@ impl NativeObserver {
             }
         });
     }
-}
-
-fn unclean(code: u16) -> SeenEvent {
-    SeenEvent::Close { code, reason: String::new(), clean: false }
 }
 
 fn is_of_tls(error: &std::io::Error) -> bool {

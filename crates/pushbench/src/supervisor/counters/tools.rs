@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use model::settings::Counter;
 
-use crate::supervisor::process::{Process, ProcessError};
+use crate::supervisor::process::{OnDrop, Process, ProcessError};
 use crate::targets;
 
 /// How long a server may take until it listens. Measured under callgrind: 4 s on a busy machine.
@@ -38,7 +38,7 @@ pub(crate) fn start(
         Counter::SystemCalls => strace_arguments(counts),
     };
     let under = [server.display().to_string()];
-    Process::start_tool("server", &tool, own.into_iter().chain(under).chain(arguments))
+    Process::start_with("server", &tool, own.into_iter().chain(under).chain(arguments), OnDrop::KillGroup)
 }
 
 /// Reads the file of a tool; none when it is not complete.

@@ -92,14 +92,11 @@ fn outside_of_the_project_the_built_in_files_are_used() {
 fn a_port_in_use_is_named_with_the_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = Sandbox::new().output(&format!("serve websocket --listen {address}"));
-    output.expect(
-        2,
-        &[
-            &format!("error: listen on {address}; name another port with --listen"),
-            "caused by: Address already in use",
-        ],
-    );
+    let words = format!("error: listen on {address}; name another port with --listen");
+    for command in ["serve websocket", "demo"] {
+        let output = Sandbox::new().output(&format!("{command} --listen {address}"));
+        output.expect(2, &[&words, "caused by: Address already in use"]);
+    }
 }
 
 #[test]

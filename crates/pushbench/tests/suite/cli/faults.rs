@@ -54,22 +54,17 @@ fn a_server_program_that_is_not_there_fails_its_trials() {
 }
 
 #[test]
-fn a_server_that_dies_in_the_window_fails_its_trial() {
-    let (sandbox, running) = Sandbox::running(ONE);
-    sandbox.descendant("pushbench load");
-    sandbox.descendant("pushbench serve").kill();
-    running.finish().expect(1, &["FAILED: the server ended with signal: 9 (SIGKILL)"]);
-    assert_eq!(sandbox.failure().0, Side::Server);
-    sandbox.until_no_process_is_left();
-}
-
-#[test]
-fn a_load_generator_that_is_killed_fails_its_trial() {
-    let (sandbox, running) = Sandbox::running(ONE);
-    sandbox.descendant("pushbench load").kill();
-    running.finish().expect(1, &["FAILED: the load generator ended with signal: 9 (SIGKILL)"]);
-    assert_eq!(sandbox.failure().0, Side::Load);
-    sandbox.until_no_process_is_left();
+fn a_server_or_a_load_generator_that_is_killed_in_the_window_fails_its_trial() {
+    for (victim, name, fails) in
+        [("pushbench serve", "server", Side::Server), ("pushbench load", "load generator", Side::Load)]
+    {
+        let (sandbox, running) = Sandbox::running(ONE);
+        sandbox.descendant("pushbench load");
+        sandbox.descendant(victim).kill();
+        running.finish().expect(1, &[&format!("FAILED: the {name} ended with signal: 9 (SIGKILL)")]);
+        assert_eq!(sandbox.failure().0, fails);
+        sandbox.until_no_process_is_left();
+    }
 }
 
 #[test]
@@ -160,45 +155,27 @@ fn certificate(sandbox: &Sandbox) -> String {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_read_fails_the_trials_and_is_named() {
+fn a_server_that_does_not_speak_what_was_asked_for_fails_the_trials() {
+    let shown = certificate(&Sandbox::new());
+    let own = |change| serve_with(change, "").replace("exec ", "");
     let missing = serve_with("", "--certificate no-such.pem --key no-such.key");
-    both_trials_fail_with(
-        TLS,
-        &missing,
-        &["the server ended with exit status: 2", "no-such.pem", "No such file"],
-    );
-}
-
-#[test]
-fn a_server_without_tls_fails_the_trials_that_ask_for_it() {
-    let plain = serve_with(WITHOUT_TLS, "");
-    both_trials_fail_with(TLS, &plain, &["the server shows no certificate, and TLS was asked for"]);
-}
-
-#[test]
-fn a_peer_that_speaks_no_tls_behind_its_certificate_fails_the_trials() {
-    let shown = certificate(&Sandbox::new());
-    let plain = serve_with(WITHOUT_TLS, "").replace("exec ", "");
-    let claimed = format!("{{ {plain}\n}} | sed -u 's|^{{|{{\"certificate\":\"{shown}\",|'");
-    both_trials_fail_with(TLS, &claimed, &["speak TLS"]);
-}
-
-#[test]
-fn a_server_whose_certificate_is_another_fails_the_trials() {
-    let shown = certificate(&Sandbox::new());
-    let own = serve_with("", "").replace("exec ", "");
-    let claimed =
-        format!("{{ {own}\n}} | sed -u 's|\"certificate\":\"[^\"]*\"|\"certificate\":\"{shown}\"|'");
-    both_trials_fail_with(TLS, &claimed, &["speak TLS", "certificate"]);
-}
-
-#[test]
-fn a_server_of_another_http_version_fails_the_trials() {
+    let no_tls_behind_its_certificate =
+        format!("{{ {}\n}} | sed -u 's|^{{|{{\"certificate\":\"{shown}\",|'", own(WITHOUT_TLS));
+    let another_certificate =
+        format!("{{ {}\n}} | sed -u 's|\"certificate\":\"[^\"]*\"|\"certificate\":\"{shown}\"|'", own(""));
     let old = serve_with(r#"s/"http":"2"/"http":"1.1"/"#, "");
-    let plain = TLS.replace("transport.tls = true", "transport.http = \"2\"");
-    both_trials_fail_with(&plain, &old, &["this server speaks HTTP/1.1"]);
-    let over_tls = TLS.replace("transport.tls = true", "transport = { tls = true, http = \"2\" }");
-    both_trials_fail_with(&over_tls, &old, &["speak TLS"]);
+    let http_2 = TLS.replace("transport.tls = true", "transport.http = \"2\"");
+    let both = TLS.replace("transport.tls = true", "transport = { tls = true, http = \"2\" }");
+    for (text, script, words) in [
+        (TLS, missing, &["the server ended with exit status: 2", "no-such.pem", "No such file"][..]),
+        (TLS, serve_with(WITHOUT_TLS, ""), &["the server shows no certificate, and TLS was asked for"]),
+        (TLS, no_tls_behind_its_certificate, &["speak TLS"]),
+        (TLS, another_certificate, &["speak TLS", "certificate"]),
+        (&http_2, old.clone(), &["this server speaks HTTP/1.1"]),
+        (&both, old, &["speak TLS"]),
+    ] {
+        both_trials_fail_with(text, &script, words);
+    }
 }
 
 /// Trials that nobody waits for.
@@ -262,9 +239,7 @@ fn a_run_ends_at_once_during_the_socket_ping() {
 
 #[test]
 fn no_process_outlives_a_supervisor_that_is_killed() {
-    let sandbox = Sandbox::new();
-    sandbox.scenario("endless", ENDLESS);
-    let running = sandbox.start("run --scenario endless");
+    let (sandbox, running) = Sandbox::running(ENDLESS);
     sandbox.descendant("pushbench load");
     sandbox.descendant("pushbench serve");
     running.signal(Signal::KILL);
@@ -274,9 +249,7 @@ fn no_process_outlives_a_supervisor_that_is_killed() {
 
 #[test]
 fn a_stopped_server_does_not_outlive_a_supervisor_that_is_killed() {
-    let sandbox = Sandbox::new();
-    sandbox.scenario("endless", &format!("{ENDLESS}\n[stall]\nat = \"0s\"\nfor = \"10min\"\n"));
-    let running = sandbox.start("run --scenario endless");
+    let (sandbox, running) = Sandbox::running(&format!("{ENDLESS}\n[stall]\nat = \"0s\"\nfor = \"10min\"\n"));
     let server = sandbox.descendant("pushbench serve");
     until("the stall", || server.is_stopped());
     running.signal(Signal::KILL);

@@ -6,7 +6,7 @@ use model::warning::Warning;
 use rustix::process::Signal;
 use test_support::require;
 
-use crate::sandbox::{Sandbox, busy, until};
+use crate::sandbox::{Descendant, Sandbox, busy, until};
 
 const SUBSCRIBERS: u64 = 13;
 
@@ -144,25 +144,18 @@ fn assert_complete_over_all(record: &TrialRecord) {
 }
 
 #[test]
-fn a_load_process_that_is_killed_fails_its_trial() {
-    let (sandbox, running) = Sandbox::running(ONE);
-    sandbox.descendant("pushbench load-worker").kill();
-    running.finish().expect(1, &["FAILED: the load generator ended with"]);
-    let (side, reason) = sandbox.failure();
-    assert_eq!(side, Side::Load);
-    assert!(reason.contains(" of the load generator | caused by: it ended with signal: 9"), "{reason}");
-    sandbox.until_no_process_is_left();
-}
-
-#[test]
-fn a_load_process_that_hangs_fails_its_trial_and_is_killed() {
-    let (sandbox, running) = Sandbox::running(ONE);
-    sandbox.descendant("pushbench load-worker").stop();
-    running.finish().expect(1, &["FAILED: the load generator ended with"]);
-    let (side, reason) = sandbox.failure();
-    assert_eq!(side, Side::Load);
-    assert!(reason.contains(" of the load generator | caused by: it said nothing for 1"), "{reason}");
-    sandbox.until_no_process_is_left();
+fn a_load_process_that_is_killed_or_hangs_fails_its_trial() {
+    let cases: [(fn(&Descendant), &str); 2] =
+        [(Descendant::kill, "it ended with signal: 9"), (Descendant::stop, "it said nothing for 1")];
+    for (harm, words) in cases {
+        let (sandbox, running) = Sandbox::running(ONE);
+        harm(&sandbox.descendant("pushbench load-worker"));
+        running.finish().expect(1, &["FAILED: the load generator ended with"]);
+        let (side, reason) = sandbox.failure();
+        assert_eq!(side, Side::Load);
+        assert!(reason.contains(&format!(" of the load generator | caused by: {words}")), "{reason}");
+        sandbox.until_no_process_is_left();
+    }
 }
 
 #[test]

@@ -6,14 +6,12 @@ use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use protocol::Resume;
 use protocol::frame::{FRAMING_LEN, decode_feed, encode_feed};
 
 use crate::contract::client::{Client, Literal, ReceivedMessage, message};
-use crate::server_process::{LONGEST, ServerProcess};
+use crate::server_process::{LONGEST, ServerProcess, until};
 
 /// Keeps the server's lifeline at the shell: `$0` is a name for a pipe, the rest is the server's command line.
 const HOLD_THE_LIFELINE: &str = r#"mkfifo "$0" && { "$@" <"$0" & } && exec 3>"$0" && wait"#;
@@ -49,11 +47,8 @@ impl Server {
 
     /// Returns once the server's process has read what the client has sent by now.
     pub(crate) fn until_taken(&self, client: &dyn Client) {
-        let begun = Instant::now();
-        while !has_read_everything(self.ready().address, client.local_address()) {
-            assert!(begun.elapsed() < LONGEST, "the server does not read");
-            thread::sleep(Duration::from_millis(1));
-        }
+        let (server, client) = (self.ready().address, client.local_address());
+        until("the server has read it", || has_read_everything(server, client));
     }
 
     pub(crate) fn resident_bytes(&self) -> u64 {
