@@ -32,8 +32,7 @@ pub(crate) struct Part {
     pub(crate) answer: String,
 }
 
-/// What the answering process does: accepts one connection, reads the request, answers, and waits for the other side
-/// to close.
+/// The answering process: accepts one connection, reads the request, answers, and waits for the other side to close.
 pub(crate) fn answer(listener: &TcpListener, part: &Part) -> io::Result<()> {
     let (mut stream, _) = listener.accept()?;
     stream.set_nodelay(true)?;

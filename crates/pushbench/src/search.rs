@@ -22,8 +22,7 @@ use model::warning::Warning;
 const ATTEMPTS: usize = 2;
 /// How often the first rate is halved when it does not pass: to a thousandth.
 const MOST_HALVINGS: usize = 10;
-/// How often a search's first rate is doubled until what is found lies above, for the expected time: scenarios begin at about a
-/// quarter of it.
+/// Expected doublings of a search's first rate: scenarios begin at about a quarter of what is found.
 const EXPECTED_DOUBLINGS: f64 = 2.0;
 /// From a rate that passed to the next one, where nothing is known of the capacity.
 const FIRST_STRIDE: f64 = 2.0;
@@ -191,8 +190,7 @@ impl Found {
     }
 }
 
-/// Half a stride below. Each repetition's rates lie between those of the others: if all tried the same few, their agreeing would
-/// be the search's own.
+/// Half a stride below, at rates between those of the other repetitions, so that equal results are no artefact of equal rates.
 fn below(found_per_s: f64, precision: f64, repetition: u32) -> f64 {
     // The golden ratio's multiples spread evenly, however many there are.
     const GOLDEN: f64 = 0.618_033_988_749_895;
@@ -253,8 +251,7 @@ impl Judge {
         Self { bound_ns: settings.bound.as_ref().map_or(u64::MAX, |bound| bound.p99_ns) }
     }
 
-    /// What is complete and in time has passed, however busy anybody was. Of anything else the server is only blamed when the
-    /// load generator kept up.
+    /// What is complete and in time has passed. Of anything else the server is only blamed when the load generator kept up.
     pub(crate) fn verdict(&self, result: &TrialResult) -> Verdict {
         let (outcome, fault) = match result {
             TrialResult::Failed(failure) => {

@@ -35,8 +35,7 @@ fn load(folder: &Path) -> anyhow::Result<Evidence> {
     Evidence::load(&runs).with_context(|| format!("read the runs in {}", folder.display()))
 }
 
-/// Runs both programs again and again, one trial of each point at a time; every second pair begins with the new one, so that neither
-/// always follows the other.
+/// Runs both programs in turns, a trial of each point at a time; every second pair begins with the new one.
 fn in_turns(arguments: &Compare) -> anyhow::Result<Vec<PathBuf>> {
     let folders: Vec<PathBuf> = ["old", "new"].map(|side| arguments.out.join(side)).to_vec();
     for folder in &folders {

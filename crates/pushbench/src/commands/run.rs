@@ -333,8 +333,7 @@ fn announce(plan: &Plan, store: &Store, manifest: &Manifest) -> u64 {
     left_ns
 }
 
-/// In a search for a capacity, and at shares of it, lost events are the answer; anywhere else they are a fault. A process that
-/// dies always is one.
+/// In a search for a capacity, and at shares of it, lost events are the answer; anywhere else they are a fault.
 fn is_faulty(record: &TrialRecord) -> bool {
     match record.result {
         TrialResult::Complete(_) => false,

@@ -104,8 +104,7 @@ async fn open(arguments: &Serve, hub: &Hub, stop: &Stop) -> anyhow::Result<TcpLi
     Ok(listener)
 }
 
-/// With the longest accept queue that the kernel allows: a connection that does not fit it is retried after a
-/// second.
+/// With the longest accept queue that the kernel allows: what does not fit it is retried after a second.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A server may come back to its port at once.

@@ -89,8 +89,7 @@ pub(crate) fn choose(mut scenarios: Vec<Scenario>, choice: &Choice<'_>, budget_n
     scenarios
 }
 
-/// The points of the next block, by their index, after the first blocks; none when nothing fits into `left_ns` any more. A
-/// `self_check` takes all alike.
+/// The indexes of the next block's points; none when nothing fits into `left_ns` any more. A `self_check` takes all alike.
 pub(crate) fn next_block(points: &[PointState], left_ns: u64, self_check: bool) -> Vec<usize> {
     let mut wide: Vec<_> =
         widths(points).into_iter().filter(|(_, width)| *width > TARGET && !self_check).collect();

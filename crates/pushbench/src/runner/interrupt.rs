@@ -3,10 +3,8 @@
 //! A thread of its own listens, so that both are heard whatever the rest is doing. Children need no signal: they end
 //! when their standard input does.
 
-use std::io;
-
 use anyhow::Context as _;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// The exit code of an interrupted run: 128 + SIGINT, as shells have it.
@@ -21,42 +19,30 @@ impl Interrupt {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("set up the signal handlers")?;
         let interrupt = Self::default();
-        let signals = {
+        let on = |kind| {
             let _context = runtime.enter();
-            Signals::new().context("set up the signal handlers")?
+            signal(kind).context("set up the signal handlers")
         };
+        let (mut interrupted, mut terminated) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
         let asked = interrupt.0.clone();
-        std::thread::spawn(move || runtime.block_on(signals.relay(&asked)));
+        let listening = async move {
+            loop {
+                tokio::select! {
+                    _ = interrupted.recv() => {}
+                    _ = terminated.recv() => {}
+                }
+                if asked.is_cancelled() {
+                    std::process::exit(i32::from(EXIT_CODE));
+                }
+                asked.cancel();
+            }
+        };
+        std::thread::spawn(move || runtime.block_on(listening));
         Ok(interrupt)
     }
 
     /// Resolves once the end was asked for; at once if it has been.
     pub(crate) async fn requested(&self) {
         self.0.cancelled().await;
-    }
-}
-
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn relay(mut self, asked: &CancellationToken) {
-        self.next().await;
-        asked.cancel();
-        self.next().await;
-        std::process::exit(i32::from(EXIT_CODE));
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }

@@ -16,8 +16,7 @@ use crate::search::{self, CapacitySearch, Found, Judge, Next, Step};
 pub(super) type Earlier = BTreeMap<(usize, usize, String, Option<String>), f64>;
 
 impl Runner<'_> {
-    /// Searches for a technique's capacity in one repetition, and runs it at the shares of that which are asked for. What has a
-    /// record is taken from it.
+    /// Searches for a capacity in one repetition, and runs the shares of it that are asked for. Records are not run again.
     pub(super) async fn search(
         &mut self,
         plan: &Plan,

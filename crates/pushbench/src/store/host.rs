@@ -58,9 +58,8 @@ impl Pinning {
         Self::split(&allowed_cores(), siblings)
     }
 
-    /// The first half of `cores` for the server, the rest for the load generator. Those that `siblings` names share a
-    /// physical core and go to the same side, so that neither side slows the other. A single physical core is
-    /// divided all the same.
+    /// The first half of `cores` for the server, the rest for the load generator. `siblings` share a physical core and go to the
+    /// same side, so that neither side slows the other. A single physical core is divided all the same.
     fn split(cores: &[u32], siblings: impl Fn(u32) -> Vec<u32>) -> Self {
         let groups = match by_physical_core(cores, siblings) {
             physical if physical.len() > 1 => physical,

@@ -22,8 +22,7 @@ struct Reading {
 }
 
 impl MachineWatch {
-    /// Begins before the trial's first process; none where nothing is pinned, or where a browser starts processes that outlive
-    /// those that started them.
+    /// Begins before the trial's first process; none where nothing is pinned, or where a browser leaves processes behind.
     pub(crate) fn start(pinning: &Pinning, settings: &Settings) -> Option<Self> {
         let cores = [&pinning.server[..], &pinning.load[..]].concat();
         let before =

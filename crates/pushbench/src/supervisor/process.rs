@@ -19,8 +19,7 @@ use super::stderr_tail::{StderrReader, StderrTail};
 
 /// How long a child may take to end after its lifeline has ended; then it is killed.
 const GRACE: Duration = Duration::from_secs(5);
-/// The same for a tool: the server may run fifty times slower, waits 3 s for its connections, and then the tool writes
-/// its counts.
+/// The same for a tool: a server fifty times slower waits 3 s for its connections, and then the tool writes its counts.
 const GRACE_OF_TOOLS: Duration = Duration::from_secs(60);
 const LONGEST_LINE: u64 = 64 * 1024;
 const LONGEST_OUTPUT: u64 = 256 * 1024 * 1024;

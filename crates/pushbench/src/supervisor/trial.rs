@@ -15,8 +15,7 @@ use crate::plan::Trial;
 use crate::store::host::with_cores;
 use crate::targets::TargetServer;
 
-/// Runs one trial in the network that this process is in. When the returned future is dropped, all its processes are
-/// killed.
+/// Runs one trial in the network of this process. When the returned future is dropped, all its processes are killed.
 pub(super) async fn run(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRun, Failure> {
     let settings = &trial.point.settings;
     let fits = preflight::check(&trial.planned.technique, settings);
@@ -91,8 +90,7 @@ const READY: Duration = Duration::from_secs(10);
 pub(super) struct CpuContention(Vec<Process>);
 
 impl CpuContention {
-    /// Starts as many as the settings say for each core of the server; none where it is not pinned. All of them compute
-    /// when this returns.
+    /// Starts as many as the settings say for each core that the server is pinned to. All compute when this returns.
     pub(super) async fn start(env: &TrialEnv, settings: &Settings) -> Result<Self, String> {
         let cores = &env.pinning.server;
         let each = (0..settings.processes.cpu_contention).flat_map(|_| cores);

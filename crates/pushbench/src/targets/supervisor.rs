@@ -249,8 +249,7 @@ struct Launch {
 }
 
 impl Launch {
-    /// Replaces the placeholders, and writes the configuration to `dir`, which is made, too. None for a server that is
-    /// running already.
+    /// Replaces the placeholders, and writes the configuration to `dir`. None for a server that is running already.
     fn prepare(server: &TargetServer, dir: &Path) -> anyhow::Result<Option<Self>> {
         let Server::Started { command, config } = &server.target.server else { return Ok(None) };
         let mut placeholders = match server.required_files() {

@@ -10,44 +10,6 @@ use crate::trial::{every_technique, quiet, run_at, settings};
 
 const PAYLOAD_BYTES: u64 = 150;
 
-fn one_way() -> Settings {
-    settings(
-        r#"
-        events = { rate = "50/s", payload = "150 B" }
-        subscribers = { count = 3 }
-        short_polling.interval = "20ms"
-        phases = { warm_up = "200ms", window = "600ms", drain = "10s" }
-        "#,
-    )
-}
-
-fn chat() -> Settings {
-    settings(
-        r#"
-        greeting = true
-        events = { kind = "chat" }
-        subscribers = { count = 4, channels = 2 }
-        uplink = { rate = "10/s", payload = "150 B", to = "channel" }
-        short_polling.interval = "20ms"
-        phases = { warm_up = "200ms", window = "600ms", drain = "10s" }
-        "#,
-    )
-}
-
-fn game() -> Settings {
-    settings(
-        r#"
-        events = { rate = "30/s", payload = "150 B" }
-        subscribers = { count = 2 }
-        uplink = { rate = "30/s", payload = "150 B", to = "application" }
-        http = { headers = "minimal", keep_alive = false }
-        short_polling = { interval = "20ms", empty = "not-modified" }
-        websocket.frames = "binary"
-        phases = { warm_up = "200ms", window = "600ms", drain = "10s" }
-        "#,
-    )
-}
-
 /// The outcome of a trial through a relay, after the account was held against what the relay has carried.
 fn audited(technique: &str, settings: &Settings) -> TrialOutcome {
     let mut relay = None;
@@ -79,7 +41,14 @@ fn messages(layers: &Layers, stamp_bytes: usize) -> u64 {
 
 #[test]
 fn layers_add_up_to_the_sockets_bytes_one_way() {
-    let settings = one_way();
+    let settings = settings(
+        r#"
+        events = { rate = "50/s", payload = "150 B" }
+        subscribers = { count = 3 }
+        short_polling.interval = "20ms"
+        phases = { warm_up = "200ms", window = "600ms", drain = "10s" }
+        "#,
+    );
     let _turn = quiet();
     every_technique(|technique| {
         let outcome = audited(technique, &settings);
@@ -94,7 +63,16 @@ fn layers_add_up_to_the_sockets_bytes_one_way() {
 
 #[test]
 fn layers_add_up_to_the_sockets_bytes_when_subscribers_talk_to_each_other() {
-    let settings = chat();
+    let settings = settings(
+        r#"
+        greeting = true
+        events = { kind = "chat" }
+        subscribers = { count = 4, channels = 2 }
+        uplink = { rate = "10/s", payload = "150 B", to = "channel" }
+        short_polling.interval = "20ms"
+        phases = { warm_up = "200ms", window = "600ms", drain = "10s" }
+        "#,
+    );
     let _turn = quiet();
     every_technique(|technique| {
         let outcome = audited(technique, &settings);
@@ -117,7 +95,17 @@ fn layers_add_up_to_the_sockets_bytes_when_subscribers_talk_to_each_other() {
 
 #[test]
 fn layers_add_up_to_the_sockets_bytes_when_subscribers_talk_to_the_application() {
-    let settings = game();
+    let settings = settings(
+        r#"
+        events = { rate = "30/s", payload = "150 B" }
+        subscribers = { count = 2 }
+        uplink = { rate = "30/s", payload = "150 B", to = "application" }
+        http = { headers = "minimal", keep_alive = false }
+        short_polling = { interval = "20ms", empty = "not-modified" }
+        websocket.frames = "binary"
+        phases = { warm_up = "200ms", window = "600ms", drain = "10s" }
+        "#,
+    );
     let _turn = quiet();
     every_technique(|technique| {
         let outcome = audited(technique, &settings);

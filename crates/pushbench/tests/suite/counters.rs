@@ -1,7 +1,6 @@
 //! Counted trials: a server under callgrind or strace, in real processes.
 //!
-//! What is counted for the deliveries by which the whole window exceeds half of it; tools that are missing, or leave no counts; and what
-//! is left behind.
+//! What is counted for the deliveries of the window's second half; tools that are missing, or leave no counts; and what is left behind.
 
 use std::fs;
 use std::path::Path;

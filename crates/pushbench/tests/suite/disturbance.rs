@@ -109,8 +109,7 @@ fn a_server_that_cannot_be_started_again_is_quoted() {
     assert!(sandbox.descendants().is_empty());
 }
 
-/// 160 events of 8 KiB for each of 40 subscribers, two of which are slow consumers: 1.3 MB each, of which the kernel's buffers
-/// hold a tenth.
+/// 160 events of 8 KiB for 40 subscribers, two of them slow consumers: 1.3 MB each, ten times the kernel's buffers.
 const SLOW: &str = r#"
 question = "Does everybody else notice?"
 reading = "Nobody does."

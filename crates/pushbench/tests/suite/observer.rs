@@ -82,8 +82,7 @@ fn observed(record: &TrialRecord) -> (&TrialOutcome, Observed) {
     (outcome, record.observed.unwrap_or_else(|| panic!("{} was not observed", name(record))))
 }
 
-/// The kernel's bytes are byte accounting's and the headers of the packets that carried them. Only a segment that was sent again
-/// is not in the stream.
+/// The kernel's bytes are byte accounting's and their packets' headers, but for segments that were sent again.
 fn adds_up(record: &TrialRecord) {
     let (outcome, kernel) = observed(record);
     assert_eq!(kernel.connections, outcome.counts.connections, "{}: connections", name(record));
@@ -121,8 +120,7 @@ fn the_layers_of_every_technique_and_transport_add_up_to_what_the_kernel_counted
     );
     for record in &records {
         adds_up(record);
-        // Each segment fits a packet here. What is missing was sent when a socket had been closed: an end (FIN) and its
-        // acknowledgement, both ways.
+        // Each segment fits a packet here. Missing are the end (FIN) of a closed socket and its acknowledgement, both ways.
         let after = packets_after_the_end(record);
         let most = 4 * observed(record).1.connections.cast_signed();
         assert!((0..=most).contains(&after), "{}: {after} packets after the end", name(record));

@@ -1,5 +1,4 @@
-//! The server of a case: ours, or one that violates the protocol: after a correct handshake and a cue, it sends the bytes of the case, or
-//! goes away.
+//! The server of a case: ours, or one that shakes hands, waits for a cue, and then sends the bytes of the case or goes away.
 
 use std::io;
 use std::net::SocketAddr;

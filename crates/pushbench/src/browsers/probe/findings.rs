@@ -46,8 +46,7 @@ for (let i = 0; i < arguments[0]; i += 1) {
 return shortest;
 ";
 
-/// The technique, and a script that opens the n-th connection. Each has its own path: a browser may queue requests for the
-/// same one.
+/// The technique, and a script that opens the n-th connection, by a path of its own: equal ones may be queued.
 const OPENERS: [(&str, &str); 3] = [
     ("long-polling", "fetch(`/hold/${n}`, { cache: 'no-store' }).catch(() => {})"),
     ("http-streaming-sse", "new EventSource(`/events/${n}`)"),

@@ -123,8 +123,7 @@ static LITERAL: [Literal; 7] = [
     },
 ];
 
-/// Tries a property on every technique. One without a literal client is skipped by name, which `PUSHBENCH_REQUIRE=literal-clients`
-/// makes a failure.
+/// Tries a property on every technique. One without a literal client is skipped by name.
 pub(crate) fn every_literal(property: impl Fn(&'static Literal) + Sync) {
     let mut techniques = registry();
     techniques.retain(|technique| test_support::require("literal-clients", literal(technique)).is_some());

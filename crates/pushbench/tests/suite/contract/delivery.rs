@@ -43,7 +43,7 @@ fn everything_arrives_once_and_in_order() {
             });
             subscribers.iter_mut().for_each(|(channel, subscriber)| expect(subscriber, *channel, 1..=EVENTS));
         });
-        server.end_input();
+        server.process.end_input();
         subscribers.iter_mut().for_each(|(_, subscriber)| expect_end(subscriber));
     });
 }
@@ -180,11 +180,11 @@ fn server_ends_with_its_input_and_informs_every_subscriber() {
             subscriber.request_without_reading();
             server.until_taken(&**subscriber);
         }
-        server.end_input();
+        server.process.end_input();
         for subscriber in &mut subscribers {
             assert_eq!(subscriber.receive(), Received::End(technique.last_words));
         }
-        assert!(server.until_gone().success());
+        assert!(server.process.until_gone().success());
     });
 }
 
@@ -195,8 +195,8 @@ fn server_ends_with_its_input_even_if_a_subscriber_does_not_read() {
         let mut silent = server.join(all_of(0));
         silent.request_without_reading();
         server.until_taken(&*silent);
-        server.end_input();
-        assert!(server.until_gone().success());
+        server.process.end_input();
+        assert!(server.process.until_gone().success());
     });
 }
 
@@ -207,9 +207,9 @@ fn server_ends_when_its_parent_is_killed() {
         let mut subscriber = server.join(all_of(0));
         server.feed().publish(0, "it runs");
         assert_eq!(subscriber.receive(), received(1, "it runs"));
-        server.kill_parent();
+        server.process.kill_parent();
         assert!(matches!(subscriber.receive(), Received::End(_)));
-        assert!(!server.until_gone().success(), "the shell was killed");
+        assert!(!server.process.until_gone().success(), "the shell was killed");
     });
 }
 

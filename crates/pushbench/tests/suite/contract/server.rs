@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
@@ -17,7 +16,7 @@ use crate::server_process::{LONGEST, ServerProcess, until};
 const HOLD_THE_LIFELINE: &str = r#"mkfifo "$0" && { "$@" <"$0" & } && exec 3>"$0" && wait"#;
 
 pub(crate) struct Server {
-    process: ServerProcess,
+    pub(crate) process: ServerProcess,
     technique: &'static Literal,
 }
 
@@ -42,31 +41,17 @@ impl Server {
     }
 
     pub(crate) fn join(&self, resume: Resume) -> Box<dyn Client> {
-        (self.technique.subscribe)(self.ready().address, resume)
+        (self.technique.subscribe)(self.process.ready().address, resume)
     }
 
     /// Returns once the server's process has read what the client has sent by now.
     pub(crate) fn until_taken(&self, client: &dyn Client) {
-        let (server, client) = (self.ready().address, client.local_address());
+        let (server, client) = (self.process.ready().address, client.local_address());
         until("the server has read it", || has_read_everything(server, client));
     }
 
     pub(crate) fn resident_bytes(&self) -> u64 {
-        os::resident_bytes(self.ready().pid).expect("the server runs")
-    }
-}
-
-impl Deref for Server {
-    type Target = ServerProcess;
-
-    fn deref(&self) -> &ServerProcess {
-        &self.process
-    }
-}
-
-impl DerefMut for Server {
-    fn deref_mut(&mut self) -> &mut ServerProcess {
-        &mut self.process
+        os::resident_bytes(self.process.ready().pid).expect("the server runs")
     }
 }
 

@@ -1,5 +1,4 @@
-//! Our client against the official servers, by each way: both directions, acknowledgements, attachments, heartbeats,
-//! refusals, and coming back.
+//! Our client against the official servers, by each way: messages, acknowledgements, attachments, heartbeats, refusals.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;

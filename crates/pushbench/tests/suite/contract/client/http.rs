@@ -108,8 +108,7 @@ impl Tcp {
     }
 }
 
-/// A server that closes with something unread resets the connection; who asks on an idle connection must reckon with
-/// that (RFC 9112 §9.3.1).
+/// A server that closes with something unread resets the connection (RFC 9112 §9.3.1).
 fn is_closed(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
