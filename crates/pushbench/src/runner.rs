@@ -29,7 +29,6 @@ use crate::runner::progress::Progress;
 use crate::store::histograms::{self, Tagged};
 use crate::store::{BrowserProbes, Store};
 use crate::supervisor::{self, MachineWatch, TrialEnv, socket_ping};
-use search_steps::Earlier;
 
 #[derive(Debug)]
 pub(crate) struct Runner<'a> {
@@ -44,6 +43,9 @@ pub(crate) struct Runner<'a> {
     /// How often a disturbed trial is repeated.
     pub(crate) repeats: u32,
 }
+
+/// The capacities that first repetitions found: later ones start near them. By scenario, point, technique, and whose server.
+type Earlier = BTreeMap<(usize, usize, String, Option<String>), f64>;
 
 /// A trial that has ended, before it is kept.
 struct Measured {

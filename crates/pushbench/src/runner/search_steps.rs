@@ -1,19 +1,15 @@
 //! A place of the plan that is a search: its trials one after another, and then those at shares of what was found.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use model::manifest::Skipped;
 use model::scenario::Search;
 use model::trial::{SearchStep, TrialRecord, Verdict};
 
-use super::Runner;
+use super::{Earlier, Runner};
 use crate::plan::{Part, Plan, Trial};
 use crate::runner::progress::Progress;
 use crate::search::{self, CapacitySearch, Found, Judge, Next, Step};
-
-/// The capacities that first repetitions found: later ones start near them. By scenario, point, technique, and whose server.
-pub(super) type Earlier = BTreeMap<(usize, usize, String, Option<String>), f64>;
 
 impl Runner<'_> {
     /// Searches for a capacity in one repetition, and runs the shares of it that are asked for. Records are not run again.

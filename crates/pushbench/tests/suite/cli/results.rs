@@ -14,9 +14,11 @@ fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
     let sandbox = Sandbox::new();
     let output = sandbox.output("run --scenario short --seed 7 --no-report");
     output.expect(0, &["short: 6 trials, seed 7", "[6/6] short "]);
-    assert!(output.out.starts_with("scenario  technique"), "{}", output.out);
     let run = sandbox.only_run();
     let records = sandbox.records();
+    // The table leaves out what other work has disturbed, which on a busy machine is all of it.
+    let is_shown = records.iter().any(|record| record.disturbance.is_none());
+    assert_eq!(output.out.starts_with("scenario  technique"), is_shown, "{}", output.out);
     assert_eq!(records.len(), 6);
     for record in &records {
         let TrialResult::Complete(outcome) = &record.result else { panic!("{record:?}") };
