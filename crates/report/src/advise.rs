@@ -12,6 +12,7 @@ use crate::estimate::Estimate;
 use crate::evidence::Evidence;
 use crate::numbers::{self, NOTHING};
 use crate::recommend::{self, Candidate, Part, Recommendation};
+use crate::summary::aligned;
 
 /// Polls are not spread further apart than this, whatever the latency that is allowed, nor nearer.
 const INTERVALS_NS: [f64; 2] = [10e6, 60e9];
@@ -196,7 +197,7 @@ impl Advice {
         let head = ["technique", "bytes a day", "cores", "memory", "p50", "p99", "cost", "basis"];
         let cheapest = order.first().map_or(1.0, |it| it.dollars);
         let rows: Vec<Vec<String>> = order.iter().map(|it| line(it, cheapest, within_ns)).collect();
-        text += &format!("\n{}", aligned(&head.map(str::to_owned), &rows));
+        text += &format!("\n{}", aligned(&head, &rows, 1..head.len()));
         text +=
             "\nIn brackets, where 85 % of measurements lay; none where that is wider than a factor of 2.\n";
         let outside = order.iter().filter_map(|it| match &it.basis {
@@ -251,20 +252,6 @@ fn line(it: &Prospect, cheapest: f64, within_ns: f64) -> Vec<String> {
 fn cores(number: f64) -> String {
     let decimals = if number > 0.0 { (1.0 - number.log10().floor()).clamp(0.0, 6.0) as usize } else { 0 };
     format!("{number:.decimals$}")
-}
-
-/// Columns in a terminal: the first to the left, the others to the right.
-pub fn aligned(head: &[String], rows: &[Vec<String>]) -> String {
-    let lines: Vec<&[String]> = std::iter::once(head).chain(rows.iter().map(Vec::as_slice)).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let text = lines.iter().map(|line| {
-        let cells = line.iter().enumerate().map(|(column, cell)| match column {
-            0 => format!("{cell:<width$}", width = width(column)),
-            _ => format!("  {cell:>width$}", width = width(column)),
-        });
-        format!("{}\n", cells.collect::<String>().trim_end())
-    });
-    text.collect()
 }
 
 /// The situation as a scenario's file, with short polling at this interval.
@@ -332,25 +319,25 @@ pub fn random_situations(seed: u64, count: u32) -> Vec<(Situation, f64)> {
 /// How the model compares with runs, by technique: shares of points with bytes for each event within 2 %, CPU and p50 within the range, and
 /// how often the recommendation is among those that the measurement cannot tell from the best.
 pub fn check(model: &CostModel, evidence: &Evidence) -> String {
-    let head = ["technique", "points", "bytes within 2 %", "CPU in range", "p50 in range"].map(str::to_owned);
+    let head = ["technique", "points", "bytes within 2 %", "CPU in range", "p50 in range"];
     let mut lines = Vec::new();
     for technique in &model.techniques {
         let mut counts = [[0_usize; 2]; 3];
         let rows = rows(evidence, Some(&technique.slug));
         for row in &rows {
             let Some(expected) = technique.expect(&row.situation) else { continue };
-            let mut count = |place: usize, pair: [f64; 2], spread: f64| {
-                let [measured, expected] = pair;
+            let bytes = [(row.bytes, row.deliveries), (expected.bytes, expected.deliveries)];
+            let pairs = [
+                (bytes.map(|(bytes, events)| bytes / events.max(f64::MIN_POSITIVE)), 0.02),
+                ([row.cpu_ns, expected.cpu_ns], technique.cpu.spread),
+                ([row.latencies[0].unwrap_or(0.0), expected.p50_ns], technique.p50.spread),
+            ];
+            for ([inside, all], ([measured, expected], spread)) in counts.iter_mut().zip(pairs) {
                 if measured > 0.0 {
-                    let is_inside = (measured / expected).ln().abs() <= spread.min(WIDEST_SPREAD);
-                    counts[place][0] += usize::from(is_inside);
-                    counts[place][1] += 1;
+                    *inside += usize::from((measured / expected).ln().abs() <= spread.min(WIDEST_SPREAD));
+                    *all += 1;
                 }
-            };
-            let per_event = expected.bytes / expected.deliveries.max(f64::MIN_POSITIVE);
-            count(0, [row.bytes / row.deliveries.max(f64::MIN_POSITIVE), per_event], 0.02);
-            count(1, [row.cpu_ns, expected.cpu_ns], technique.cpu.spread);
-            count(2, [row.latencies[0].unwrap_or(0.0), expected.p50_ns], technique.p50.spread);
+            }
         }
         let cells = counts.map(|[inside, all]| format!("{inside} of {all}"));
         lines.push([vec![technique.label.clone(), rows.len().to_string()], cells.to_vec()].concat());
@@ -378,6 +365,6 @@ pub fn check(model: &CostModel, evidence: &Evidence) -> String {
     }
     format!(
         "{}\nrecommendation among the measured ties: {agreed} of {all} scenarios\n",
-        aligned(&head, &lines)
+        aligned(&head, &lines, 1..head.len())
     )
 }

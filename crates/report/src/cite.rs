@@ -4,7 +4,7 @@
 use crate::evidence::Evidence;
 use crate::figure::{Figure, FigureName};
 
-/// Where the project is to be found, and where a figure stands in it.
+/// Where a figure stands.
 const REPORT: &str = "REPORT.md";
 
 /// The forms of a citation.

@@ -14,6 +14,7 @@ use crate::evidence::Evidence;
 use crate::load::Trial;
 use crate::numbers::{self, plain};
 use crate::publications::{self, Source};
+use crate::table::client_name;
 
 /// What becomes of a claim.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -339,15 +340,6 @@ fn of(complete: usize, all: usize) -> String {
 
 const BROWSERS: [Client; 2] = [Client::Chromium, Client::Firefox];
 const CLIENTS: [Client; 3] = [Client::Native, Client::Chromium, Client::Firefox];
-
-/// A client's name for people.
-pub(crate) fn client_name(client: Client) -> &'static str {
-    match client {
-        Client::Native => "pushbench's client",
-        Client::Chromium => "Chromium",
-        Client::Firefox => "Firefox",
-    }
-}
 
 /// Without techniques by name: all but the baseline, which stands right on TCP, where no page can follow it. Never yes of a
 /// browser that took no part.

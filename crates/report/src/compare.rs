@@ -11,12 +11,12 @@ use std::fmt::Write as _;
 
 use thiserror::Error;
 
-use crate::advise::aligned;
 use crate::catalogue::{CATALOGUE, Metric, metric};
 use crate::distribution::t_outside;
 use crate::estimate::{Estimate, RunFigure, combine};
 use crate::evidence::{Evidence, Point};
 use crate::load::Trial;
+use crate::summary::aligned;
 use crate::{numbers, table};
 
 /// What is compared unless a condition names more.
@@ -350,9 +350,9 @@ impl Condition {
 impl Comparison {
     /// A table over all points, the rows that differ (or all of them), and rank changes; as Markdown or for a terminal.
     pub fn text(&self, is_markdown: bool, all: bool) -> String {
-        let table = |head: &[&str], rows: &[Vec<String>]| {
-            let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
-            if is_markdown { table::markdown(&head, rows) } else { aligned(&head, rows) }
+        let table = |head: &[&str], rows: &[Vec<String>]| match is_markdown {
+            true => table::markdown(&head.iter().map(ToString::to_string).collect::<Vec<_>>(), rows),
+            false => aligned(head, rows, 1..head.len()),
         };
         let name = |it: &Compared| match it.is_relative {
             true => format!("{} ÷ the baseline's", it.metric.label),

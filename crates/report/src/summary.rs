@@ -35,7 +35,7 @@ pub fn summary(evidence: &Evidence) -> String {
             faults,
         ]);
     }
-    if rows.is_empty() { String::new() } else { aligned(HEAD, &rows, 2..7) }
+    if rows.is_empty() { String::new() } else { aligned(&HEAD, &rows, 2..7) }
 }
 
 fn title<'v>(scenario: &str, values: impl Iterator<Item = &'v String>) -> String {
@@ -62,15 +62,12 @@ fn row(evidence: &Evidence, point: &Point) -> [String; 8] {
 }
 
 /// A table for a terminal: the columns `figures` to the right, the others to the left.
-pub fn aligned<const N: usize>(
-    head: [&str; N],
-    rows: &[[String; N]],
-    figures: std::ops::Range<usize>,
-) -> String {
-    let head = head.map(str::to_owned);
-    let lines: Vec<&[String; N]> = std::iter::once(&head).chain(rows).collect();
+pub fn aligned(head: &[&str], rows: &[impl AsRef<[String]>], figures: std::ops::Range<usize>) -> String {
+    let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
+    let lines: Vec<&[String]> =
+        std::iter::once(head.as_slice()).chain(rows.iter().map(AsRef::as_ref)).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let text = |line: &[String; N]| {
+    let text = |line: &[String]| {
         let cells = line.iter().enumerate().map(|(column, cell)| match figures.contains(&column) {
             true => format!("{cell:>0$}", width(column)),
             false => format!("{cell:<0$}", width(column)),

@@ -1,5 +1,7 @@
 //! Tables of figures, as Markdown: a row for each point, or a row for each technique and a column for each value of a swept key.
 
+use model::settings::Client;
+
 use crate::catalogue::{Metric, Unit, metric};
 use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Point};
@@ -167,18 +169,22 @@ pub(crate) fn varying(points: &[&Point]) -> Vec<String> {
 }
 
 pub(crate) fn name(evidence: &Evidence, point: &Point) -> String {
-    use model::settings::Client;
     let label = evidence.label(&point.technique);
     let by = point
         .target
         .as_deref()
         .map(|name| evidence.target(name).map_or(name, |target| target.label.as_str()));
-    let client = match point.client {
-        Client::Native => "",
-        Client::Chromium => ", Chromium",
-        Client::Firefox => ", Firefox",
-    };
-    by.map_or_else(|| format!("{label}{client}"), |by| format!("{label}, {by}{client}"))
+    let client = Some(point.client).filter(|client| *client != Client::Native).map(client_name);
+    [Some(label), by, client].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// A client's name for people.
+pub(crate) fn client_name(client: Client) -> &'static str {
+    match client {
+        Client::Native => "pushbench's client",
+        Client::Chromium => "Chromium",
+        Client::Firefox => "Firefox",
+    }
 }
 
 /// A swept key's value for people.

@@ -29,7 +29,7 @@ fn capacities(store: &Store, plan: &Plan) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    aligned(["scenario", "technique", "capacity per channel, by repetition"], &lines, 0..0)
+    aligned(&["scenario", "technique", "capacity per channel, by repetition"], &lines, 0..0)
 }
 
 /// Scenario with its point, and technique with its server.

@@ -140,7 +140,7 @@ impl<'a> Scale<'a> {
         let middle = f64::midpoint(self.pixels[0], self.pixels[1])
             .min(WIDTH - PAD - width / 2.0)
             .max(PAD + width / 2.0);
-        canvas.text((middle, bottom + 33.0), &title, Lettering { anchor: "middle", ..QUIET_SMALL })
+        canvas.text((middle, bottom + 33.0), &title, Lettering { anchor: "middle", ..QUIET_SMALL });
     }
 }
 

@@ -287,7 +287,7 @@ pub(super) fn least_squares<const N: usize>(
 
 /// Coefficients ≥ 0 of the weighted least squares, by coordinate descent on the normal equations.
 fn nonnegative<const N: usize>(features: &[[f64; N]], y: &[f64], weights: &[f64]) -> [f64; N] {
-    const SWEEPS: usize = 20_000;
+    const SWEEPS: usize = 5_000;
     let sum = |of: &dyn Fn(usize) -> f64| (0..y.len()).map(|row| weights[row] * of(row)).sum::<f64>();
     // Each feature in units of its own size, since bytes and wakes differ by many powers of ten.
     let size: [f64; N] = from_fn(|a| sum(&|row| features[row][a].powi(2)).sqrt());

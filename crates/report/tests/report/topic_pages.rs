@@ -1,7 +1,6 @@
 //! The topic pages: what they say follows from the figures, and what was not measured is not there.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use model::close_case::{CloseCase, CloseCases, Peer, SeenEvent};
@@ -11,6 +10,7 @@ use model::trial::{
     Counted, Quantiles, SearchStep, ServerRestart, SlowConsumerOutcome, TrialOutcome, Verdict,
 };
 use report::{Evidence, Run, Trial};
+use tempfile::TempDir;
 
 use crate::fixture::{With as _, run, trial};
 
@@ -47,11 +47,16 @@ fn evidence(trials: Vec<Trial>, change: impl FnOnce(&mut Run)) -> Evidence {
     Evidence::of(vec![run], vec![trials])
 }
 
-/// The page, if it is written.
-fn page(evidence: Evidence, name: &str) -> Option<String> {
+/// All pages, in their folder.
+fn pages(evidence: Evidence) -> TempDir {
     let root = tempfile::tempdir().expect("there is a temporary folder");
     report::write_pages(&Arc::new(evidence), &root.path().join("REPORT.md")).expect("templates are right");
-    let text = fs::read_to_string(root.path().join("docs").join(name)).ok();
+    root
+}
+
+/// The page, if it is written.
+fn page(evidence: Evidence, name: &str) -> Option<String> {
+    let text = fs::read_to_string(pages(evidence).path().join("docs").join(name)).ok();
     assert!(text.as_ref().is_none_or(|text| !text.contains("undefined")), "{text:?}");
     text
 }
@@ -255,19 +260,10 @@ fn ends_of_connections_are_shown_with_those_that_are_not_as_the_standards_demand
 
 #[test]
 fn what_was_not_measured_has_no_page() {
-    let root = tempfile::tempdir().expect("there is a temporary folder");
-    let evidence = Arc::new(evidence(each("poll-interval", |trial| trial), |_| ()));
-    report::write_pages(&evidence, &root.path().join("REPORT.md")).expect("templates are right");
-    let is_there = |name: &str| Path::new(&root.path().join("docs").join(name)).exists();
-    for name in [
-        "capacity.md",
-        "connections.md",
-        "transports.md",
-        "browsers.md",
-        "servers-of-others.md",
-        "claims.md",
-        "publications.md",
-    ] {
-        assert!(!is_there(name), "{name}");
+    let root = pages(evidence(each("poll-interval", |trial| trial), |_| ()));
+    for name in
+        ["capacity", "connections", "transports", "browsers", "servers-of-others", "claims", "publications"]
+    {
+        assert!(!root.path().join("docs").join(name).with_extension("md").exists(), "{name}");
     }
 }
