@@ -145,9 +145,8 @@ fn assert_complete_over_all(record: &TrialRecord) {
 
 #[test]
 fn a_load_process_that_is_killed_or_hangs_fails_its_trial() {
-    let cases: [(fn(&Descendant), &str); 2] =
-        [(Descendant::kill, "it ended with signal: 9"), (Descendant::stop, "it said nothing for 1")];
-    for (harm, words) in cases {
+    let kill: fn(&Descendant) = Descendant::kill;
+    for (harm, words) in [(kill, "it ended with signal: 9"), (Descendant::stop, "it said nothing for 1")] {
         let (sandbox, running) = Sandbox::running(ONE);
         harm(&sandbox.descendant("pushbench load-worker"));
         running.finish().expect(1, &["FAILED: the load generator ended with"]);
