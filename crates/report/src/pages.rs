@@ -129,7 +129,8 @@ pub(crate) fn fill_in(
     environment.add_function("chart", move |name: &str| -> Result<Value, Error> {
         let chart = charts::of_name(&of, name).map_err(|error| wrong(error.to_string()))?;
         let Some(chart) = chart else { return Ok(Value::UNDEFINED) };
-        drawn.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), charts::draw(&chart));
+        let svg = charts::draw(&chart).map_err(wrong)?;
+        drawn.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), svg);
         // An included template ends without its last line break.
         Ok(format!("![{}]({folder}/{name}.svg)\n", table::escape(&chart.title)).into())
     });

@@ -1,25 +1,35 @@
-//! The sheet that charts are drawn on: SVG elements, in pixels of the finished picture.
+//! The sheet that charts are drawn on: plotters' SVG backend, in pixels of the finished picture.
 
-use std::fmt::{Display, Write as _};
+use plotters::coord::Shift;
+use plotters::element::{Circle, Drawable, PathElement, PointCollection, Polygon, Rectangle, Text};
+use plotters::prelude::{DrawingArea, IntoDrawingArea, IntoFont, SVGBackend};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, FontStyle, RGBAColor, RGBColor, ShapeStyle, TextStyle};
 
-use super::palette::{PAGE, style_sheet};
+use super::palette;
+
+/// The backend rounds to whole pixels, so everything is drawn this much larger and scaled down by the view box.
+const FINER: f64 = 4.0;
+/// The backend divides font sizes by this; multiplied beforehand, sizes are as asked.
+const FONT_DIVISOR: f64 = 1.24;
 
 /// A place in the finished picture, from the upper left corner.
 pub(super) type At = (f64, f64);
 
+/// What the drawing library answers when it fails.
+pub(super) type DrawError = String;
+
 /// An open sheet.
-#[derive(Default)]
-pub(super) struct Canvas {
-    shapes: String,
+pub(super) struct Canvas<'a> {
+    area: DrawingArea<SVGBackend<'a>, Shift>,
 }
 
 /// How a text stands to its place.
 #[derive(Clone, Copy)]
 pub(super) struct Lettering {
     pub size: f64,
-    pub colour: &'static str,
-    /// Which of its ends is at the place: `start`, `middle` or `end`.
-    pub anchor: &'static str,
+    pub colour: RGBColor,
+    pub anchor: HPos,
     pub is_bold: bool,
 }
 
@@ -50,77 +60,104 @@ pub(super) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
     lines
 }
 
-impl Canvas {
-    /// A line through all points.
-    pub(super) fn line(&mut self, points: &[At], colour: &str, width: f64) {
-        let points = corners(points);
-        self.add(format_args!(
-            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\"/>"
-        ));
+/// Draws a picture of this size: the SVG's text, with a name for screen readers, scaled by its view box.
+pub(super) fn paint(
+    size: At,
+    title: &str,
+    description: &str,
+    draw: impl FnOnce(&Canvas<'_>) -> Result<(), DrawError>,
+) -> Result<String, DrawError> {
+    let mut drawing = String::new();
+    let fine_size = [size.0, size.1].map(|side| (side * FINER).round() as u32);
+    {
+        let backend = SVGBackend::with_string(&mut drawing, (fine_size[0], fine_size[1]));
+        let canvas = Canvas { area: backend.into_drawing_area() };
+        canvas.rect((0.0, 0.0), size, palette::PAGE.light.to_rgba())?;
+        draw(&canvas)?;
+        canvas.area.present().map_err(|error| error.to_string())?;
     }
-
-    /// A filled rectangle.
-    pub(super) fn rect(&mut self, from: At, to: At, colour: &str, opacity: f64) {
-        let [x, y, width, height] = [from.0, from.1, to.0 - from.0, to.1 - from.1].map(pixels);
-        self.add(format_args!(
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{colour}\" fill-opacity=\"{opacity}\"/>"
-        ));
-    }
-
-    /// A filled area within these corners.
-    pub(super) fn area(&mut self, points: &[At], colour: &str, opacity: f64) {
-        let points = corners(points);
-        self.add(format_args!("<polygon points=\"{points}\" fill=\"{colour}\" fill-opacity=\"{opacity}\"/>"));
-    }
-
-    /// A filled dot with a rim in the page's colour, which keeps it apart from lines.
-    pub(super) fn dot(&mut self, at: At, radius: f64, colour: &str) {
-        let [x, y, radius] = [at.0, at.1, radius + 0.75].map(pixels);
-        self.add(format_args!(
-            "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"{colour}\" stroke=\"{}\" stroke-width=\"1.5\"/>",
-            PAGE.light
-        ));
-    }
-
-    /// A text at its place, vertically centred.
-    pub(super) fn text(&mut self, at: At, text: &str, lettering: Lettering) {
-        let Lettering { size, colour, anchor, is_bold } = lettering;
-        let [x, y] = [at.0, at.1].map(pixels);
-        let weight = if is_bold { " font-weight=\"bold\"" } else { "" };
-        self.add(format_args!(
-            "<text x=\"{x}\" y=\"{y}\" dy=\".35em\" text-anchor=\"{anchor}\" font-size=\"{size}\"{weight} fill=\"{colour}\">{}</text>",
-            escape(text)
-        ));
-    }
-
-    fn add(&mut self, element: impl Display) {
-        // A string takes everything.
-        let _ = writeln!(self.shapes, "{element}");
-    }
-
-    /// The picture of this size as the text of an SVG file, with a name for screen readers.
-    pub(super) fn finish(self, (width, height): At, title: &str, description: &str) -> String {
-        let (shapes, style, page) = (self.shapes, style_sheet(), PAGE.light);
-        let (title, description, height) = (escape(title), escape(description), pixels(height));
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
-             role=\"img\" aria-labelledby=\"title description\">\n<title id=\"title\">{title}</title>\n\
-             <desc id=\"description\">{description}</desc>\n<style>{style}</style>\n\
-             <rect width=\"{width}\" height=\"{height}\" fill=\"{page}\"/>\n{shapes}</svg>\n"
-        )
-    }
-}
-
-/// A tenth of a pixel is the least that can be seen.
-fn pixels(number: f64) -> f64 {
-    (number * 10.0).round() / 10.0
-}
-
-fn corners(points: &[At]) -> String {
-    let points: Vec<String> = points.iter().map(|at| format!("{},{}", pixels(at.0), pixels(at.1))).collect();
-    points.join(" ")
+    let shapes = drawing.split_once(">\n").map_or(drawing.as_str(), |(_, shapes)| shapes);
+    let shapes = [" opacity=\"1\"", " stroke=\"none\"", " font-family=\"sans-serif\""]
+        .iter()
+        .fold(joined_texts(shapes), |shapes, nothing| shapes.replace(nothing, ""));
+    Ok(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" viewBox=\"0 0 {} {}\" role=\"img\" \
+         aria-labelledby=\"title description\">\n<title id=\"title\">{}</title>\n<desc id=\"description\">{}</desc>\n\
+         <style>{}</style>\n{shapes}",
+        size.0,
+        size.1,
+        fine_size[0],
+        fine_size[1],
+        escape(title),
+        escape(description),
+        palette::style_sheet(),
+    ))
 }
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The backend breaks the line after every text, which some viewers show as a space and shift the text by.
+fn joined_texts(shapes: &str) -> String {
+    let mut joined = String::with_capacity(shapes.len());
+    let mut lines = shapes.lines();
+    while let Some(line) = lines.next() {
+        joined.push_str(line);
+        if line.starts_with("<text") {
+            joined.extend(lines.by_ref().take(2));
+        }
+        joined.push('\n');
+    }
+    joined
+}
+
+impl<'a> Canvas<'a> {
+    /// A line through all points.
+    pub(super) fn line(&self, points: &[At], colour: RGBColor, width: f64) -> Result<(), DrawError> {
+        let points: Vec<(i32, i32)> = points.iter().copied().map(place).collect();
+        self.draw(&PathElement::new(points, colour.stroke_width(fine(width) as u32)))
+    }
+
+    /// A filled rectangle.
+    pub(super) fn rect(&self, from: At, to: At, colour: RGBAColor) -> Result<(), DrawError> {
+        self.draw(&Rectangle::new([place(from), place(to)], colour.filled()))
+    }
+
+    /// A filled area within these corners.
+    pub(super) fn area(&self, corners: &[At], colour: RGBAColor) -> Result<(), DrawError> {
+        self.draw(&Polygon::new(corners.iter().copied().map(place).collect::<Vec<_>>(), colour.filled()))
+    }
+
+    /// A filled dot with a rim in the page's colour, which keeps it apart from lines.
+    pub(super) fn dot(&self, at: At, radius: f64, colour: RGBColor) -> Result<(), DrawError> {
+        let rim = ShapeStyle::from(&palette::PAGE.light).stroke_width(fine(1.5) as u32);
+        self.draw(&Circle::new(place(at), fine(radius), colour.filled()))?;
+        self.draw(&Circle::new(place(at), fine(radius + 0.75), rim))
+    }
+
+    /// A text at its place, vertically centred.
+    pub(super) fn text(&self, at: At, text: &str, lettering: Lettering) -> Result<(), DrawError> {
+        let style = if lettering.is_bold { FontStyle::Bold } else { FontStyle::Normal };
+        let font = ("sans-serif", lettering.size * FINER * FONT_DIVISOR).into_font().style(style);
+        let style =
+            TextStyle::from(font).color(&lettering.colour).pos(Pos::new(lettering.anchor, VPos::Center));
+        self.draw(&Text::new(text.to_owned(), place(at), style))
+    }
+
+    fn draw<E>(&self, element: &E) -> Result<(), DrawError>
+    where
+        for<'e> &'e E: PointCollection<'e, (i32, i32)>,
+        E: Drawable<SVGBackend<'a>>,
+    {
+        self.area.draw(element).map_err(|error| error.to_string())
+    }
+}
+
+fn fine(pixels: f64) -> i32 {
+    (pixels * FINER).round() as i32
+}
+
+fn place(at: At) -> (i32, i32) {
+    (fine(at.0), fine(at.1))
 }

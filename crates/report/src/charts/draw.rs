@@ -1,7 +1,10 @@
 //! Charts into SVG, at a width that stays readable on a phone: 520 pixels with letters of 14.
 
-use super::canvas::{At, Canvas, Lettering, text_width, wrap};
-use super::palette::{GREY, GRID, PAGE, QUIET, TEXT};
+use plotters::style::text_anchor::HPos;
+use plotters::style::{Color, RGBColor};
+
+use super::canvas::{At, Canvas, DrawError, Lettering, paint, text_width, wrap};
+use super::palette::{self, GRID, PAGE, QUIET, TEXT};
 use super::{Axis, ChartSpec, Kind, Mark, Series, Shape};
 use crate::catalogue::Unit;
 use crate::estimate::Estimate;
@@ -18,26 +21,39 @@ const LONGEST_NAME: f64 = 215.0;
 /// Bold letters are wider than those that `text_width` knows.
 const BOLD: f64 = 1.12;
 
-const SMALL: Lettering = Lettering { size: LABEL, colour: TEXT.light, anchor: "start", is_bold: false };
+const SMALL: Lettering = Lettering { size: LABEL, colour: TEXT.light, anchor: HPos::Left, is_bold: false };
 const QUIET_SMALL: Lettering = Lettering { colour: QUIET.light, size: 13.0, ..SMALL };
 
 /// The chart as the text of an SVG file.
-pub fn draw(chart: &ChartSpec) -> String {
-    let mut canvas = Canvas::default();
+///
+/// # Errors
+///
+/// When the drawing library fails.
+pub fn draw(chart: &ChartSpec) -> Result<String, DrawError> {
     let title = wrap(&chart.title, TITLE * BOLD, WIDTH - 2.0 * PAD);
-    let heading = Lettering { size: TITLE, is_bold: true, ..SMALL };
-    for (line, text) in title.iter().enumerate() {
-        canvas.text((PAD, PAD + 12.0 + line as f64 * 23.0), text, heading);
-    }
-    let of_kind = match chart.kind {
-        Kind::Dots => dots,
-        Kind::Lines => lines,
-        Kind::Bars => bars,
-        Kind::Timeline => timeline,
+    let top = PAD + title.len() as f64 * 23.0 + 14.0;
+    let layout: Layout<'_> = match chart.kind {
+        Kind::Dots => dots(chart, top),
+        Kind::Lines => lines(chart, top),
+        Kind::Bars => bars(chart, top),
+        Kind::Timeline => timeline(chart, top),
     };
-    let bottom = of_kind(&mut canvas, chart, PAD + title.len() as f64 * 23.0 + 14.0);
-    canvas.finish((WIDTH, bottom + FOOT + PAD), &chart.title, &description(chart))
+    paint((WIDTH, layout.bottom + PAD), &chart.title, &description(chart), |canvas| {
+        let heading = Lettering { size: TITLE, is_bold: true, ..SMALL };
+        for (line, text) in title.iter().enumerate() {
+            canvas.text((PAD, PAD + 12.0 + line as f64 * 23.0), text, heading)?;
+        }
+        (layout.draw)(canvas)
+    })
 }
+
+/// Where a chart ends, and how it is drawn.
+struct Layout<'c> {
+    bottom: f64,
+    draw: Box<Draw<'c>>,
+}
+
+type Draw<'c> = dyn Fn(&Canvas<'_>) -> Result<(), DrawError> + 'c;
 
 fn description(chart: &ChartSpec) -> String {
     let figures = |series: &Series| {
@@ -122,16 +138,20 @@ impl<'a> Scale<'a> {
     }
 
     /// Lines, numbers and the title of a horizontal axis.
-    fn draw_under(&self, canvas: &mut Canvas, top: f64, bottom: f64) {
+    fn draw_under(&self, canvas: &Canvas<'_>, top: f64, bottom: f64) -> Result<(), DrawError> {
         let most = ((self.pixels[1] - self.pixels[0]) / 48.0) as usize;
         let mut free_from = f64::NEG_INFINITY;
         for (value, text) in self.ticks(most.max(2)) {
             let x = self.at(value);
-            canvas.line(&[(x, top), (x, bottom)], GRID.light, 1.0);
+            canvas.line(&[(x, top), (x, bottom)], GRID.light, 1.0)?;
             let half = text_width(&text, 13.0) / 2.0;
             let middle = x.clamp(PAD + half, WIDTH - PAD - half);
             if middle - half >= free_from {
-                canvas.text((middle, bottom + 13.0), &text, Lettering { anchor: "middle", ..QUIET_SMALL });
+                canvas.text(
+                    (middle, bottom + 13.0),
+                    &text,
+                    Lettering { anchor: HPos::Center, ..QUIET_SMALL },
+                )?;
                 free_from = middle + half + 4.0;
             }
         }
@@ -140,7 +160,7 @@ impl<'a> Scale<'a> {
         let middle = f64::midpoint(self.pixels[0], self.pixels[1])
             .min(WIDTH - PAD - width / 2.0)
             .max(PAD + width / 2.0);
-        canvas.text((middle, bottom + 33.0), &title, Lettering { anchor: "middle", ..QUIET_SMALL });
+        canvas.text((middle, bottom + 33.0), &title, Lettering { anchor: HPos::Center, ..QUIET_SMALL })
     }
 }
 
@@ -188,16 +208,16 @@ impl Columns {
     }
 
     /// The name and the figure of a row that begins at `y`; gives the middle of its plot.
-    fn draw(&self, canvas: &mut Canvas, y: f64, name: &str, figure: &str) -> f64 {
+    fn draw(&self, canvas: &Canvas<'_>, y: f64, name: &str, figure: &str) -> Result<f64, DrawError> {
         let (text, middle) =
             if self.is_above { (y + 10.0, y + 28.0) } else { (y + self.pitch / 2.0, y + self.pitch / 2.0) };
-        canvas.text((PAD, text), name, SMALL);
-        canvas.text((WIDTH - PAD, text), figure, Lettering { anchor: "end", ..SMALL });
-        middle
+        canvas.text((PAD, text), name, SMALL)?;
+        canvas.text((WIDTH - PAD, text), figure, Lettering { anchor: HPos::Right, ..SMALL })?;
+        Ok(middle)
     }
 }
 
-fn dots(canvas: &mut Canvas, chart: &ChartSpec, top: f64) -> f64 {
+fn dots(chart: &ChartSpec, top: f64) -> Layout<'_> {
     let rows = rows(chart);
     let marks = || chart.series.iter().flat_map(|series| &series.marks);
     let columns = Columns::of(
@@ -209,34 +229,36 @@ fn dots(canvas: &mut Canvas, chart: &ChartSpec, top: f64) -> f64 {
     let height: f64 =
         rows.iter().map(|(category, marks)| heading(category) + marks.len() as f64 * columns.pitch).sum();
     let bottom = top + height + 4.0;
-    scale.draw_under(canvas, top, bottom);
-    let mut y = top;
-    for (category, marks) in &rows {
-        if !category.is_empty() {
-            canvas.rect(
-                (PAD, y + 5.0),
-                (PAD + text_width(category, LABEL * BOLD), y + 29.0),
-                PAGE.light,
-                1.0,
-            );
-            canvas.text((PAD, y + 18.0), category, Lettering { is_bold: true, ..SMALL });
-            y += heading(category);
-        }
-        for (series, mark) in marks {
-            let middle = columns.draw(canvas, y, &series.name, short(&mark.text));
-            let colour = &series.colour;
-            let [low, value, high] = ends(mark).map(|end| scale.at(end));
-            if mark.low.is_some() {
-                canvas.line(&[(low, middle), (high, middle)], colour, 3.0);
+    let draw = move |canvas: &Canvas<'_>| {
+        scale.draw_under(canvas, top, bottom)?;
+        let mut y = top;
+        for (category, marks) in &rows {
+            if !category.is_empty() {
+                canvas.rect(
+                    (PAD, y + 5.0),
+                    (PAD + text_width(category, LABEL * BOLD), y + 29.0),
+                    PAGE.light.to_rgba(),
+                )?;
+                canvas.text((PAD, y + 18.0), category, Lettering { is_bold: true, ..SMALL })?;
+                y += heading(category);
             }
-            canvas.dot((value, middle), 5.0, colour);
-            y += columns.pitch;
+            for (series, mark) in marks {
+                let middle = columns.draw(canvas, y, &series.name, short(&mark.text))?;
+                let colour = palette::parse(&series.colour);
+                let [low, value, high] = ends(mark).map(|end| scale.at(end));
+                if mark.low.is_some() {
+                    canvas.line(&[(low, middle), (high, middle)], colour, 3.0)?;
+                }
+                canvas.dot((value, middle), 5.0, colour)?;
+                y += columns.pitch;
+            }
         }
-    }
-    bottom
+        Ok(())
+    };
+    Layout { bottom: bottom + FOOT, draw: Box::new(draw) }
 }
 
-fn lines(canvas: &mut Canvas, chart: &ChartSpec, top: f64) -> f64 {
+fn lines(chart: &ChartSpec, top: f64) -> Layout<'_> {
     const HEIGHT: f64 = 270.0;
     let marks = || chart.series.iter().flat_map(|series| &series.marks);
     let name = chart.series.iter().map(|series| text_width(&series.name, LABEL)).fold(0.0, f64::max);
@@ -253,36 +275,39 @@ fn lines(canvas: &mut Canvas, chart: &ChartSpec, top: f64) -> f64 {
     } else {
         along
     };
-    canvas.text((PAD, top + 4.0), &up.title(), QUIET_SMALL);
-    for (value, text) in &ticks {
-        let y = up.at(*value);
-        canvas.line(&[(left, y), (right, y)], GRID.light, 1.0);
-        canvas.text((left - 8.0, y), text, Lettering { anchor: "end", ..QUIET_SMALL });
-    }
-    along.draw_under(canvas, bottom, bottom + 4.0);
-    let at = |mark: &Mark, value: f64| (along.at(mark.x), up.at(value));
-    for series in &chart.series {
-        let [low, _, high] = [0, 1, 2].map(|end| {
-            let marks = series.marks.iter().filter(|mark| mark.low.is_some());
-            marks.map(|mark| at(mark, ends(mark)[end])).collect::<Vec<At>>()
-        });
-        let band: Vec<At> = low.into_iter().chain(high.into_iter().rev()).collect();
-        if band.len() > 2 {
-            canvas.area(&band, &series.colour, 0.16);
+    let draw = move |canvas: &Canvas<'_>| {
+        canvas.text((PAD, top + 4.0), &up.title(), QUIET_SMALL)?;
+        for (value, text) in &ticks {
+            let y = up.at(*value);
+            canvas.line(&[(left, y), (right, y)], GRID.light, 1.0)?;
+            canvas.text((left - 8.0, y), text, Lettering { anchor: HPos::Right, ..QUIET_SMALL })?;
         }
-    }
-    for series in &chart.series {
-        let colour = &series.colour;
-        let line: Vec<At> = series.marks.iter().map(|mark| at(mark, mark.value)).collect();
-        canvas.line(&line, colour, 2.5);
-        line.iter().for_each(|at| canvas.dot(*at, 4.0, colour));
-    }
-    for (series, from, y) in line_labels(chart, |mark| at(mark, mark.value), plot_top, bottom) {
-        let colour = &series.colour;
-        canvas.line(&[(from.0 + 5.0, from.1), (right + 10.0, y), (right + 20.0, y)], colour, 1.5);
-        canvas.text((right + 24.0, y), &series.name, SMALL);
-    }
-    bottom + 4.0
+        along.draw_under(canvas, bottom, bottom + 4.0)?;
+        let at = |mark: &Mark, value: f64| (along.at(mark.x), up.at(value));
+        for series in &chart.series {
+            let [low, _, high] = [0, 1, 2].map(|end| {
+                let marks = series.marks.iter().filter(|mark| mark.low.is_some());
+                marks.map(|mark| at(mark, ends(mark)[end])).collect::<Vec<At>>()
+            });
+            let band: Vec<At> = low.into_iter().chain(high.into_iter().rev()).collect();
+            if band.len() > 2 {
+                canvas.area(&band, palette::parse(&series.colour).mix(0.16))?;
+            }
+        }
+        for series in &chart.series {
+            let colour = palette::parse(&series.colour);
+            let line: Vec<At> = series.marks.iter().map(|mark| at(mark, mark.value)).collect();
+            canvas.line(&line, colour, 2.5)?;
+            line.iter().try_for_each(|at| canvas.dot(*at, 4.0, colour))?;
+        }
+        for (series, from, y) in line_labels(chart, |mark| at(mark, mark.value), plot_top, bottom) {
+            let colour = palette::parse(&series.colour);
+            canvas.line(&[(from.0 + 5.0, from.1), (right + 10.0, y), (right + 20.0, y)], colour, 1.5)?;
+            canvas.text((right + 24.0, y), &series.name, SMALL)?;
+        }
+        Ok(())
+    };
+    Layout { bottom: bottom + 4.0 + FOOT, draw: Box::new(draw) }
 }
 
 /// Every series with the end of its line and the height of its label: near the line's end, and one pitch from others.
@@ -314,7 +339,7 @@ fn line_labels(
     labels
 }
 
-fn bars(canvas: &mut Canvas, chart: &ChartSpec, top: f64) -> f64 {
+fn bars(chart: &ChartSpec, top: f64) -> Layout<'_> {
     let rows = rows(chart);
     let total = |marks: &[(&Series, &Mark)]| marks.iter().map(|(_, mark)| mark.value).sum::<f64>();
     let figure =
@@ -326,25 +351,29 @@ fn bars(canvas: &mut Canvas, chart: &ChartSpec, top: f64) -> f64 {
     let legend = legend(chart.series.iter().map(|series| series.name.as_str()), top);
     let top = legend.last().map_or(top, |(_, y)| y + 20.0);
     let bottom = top + rows.len() as f64 * columns.pitch + 4.0;
-    for (series, (x, y)) in chart.series.iter().zip(&legend) {
-        canvas.rect((*x, y - 6.0), (x + 12.0, y + 6.0), &series.colour, 1.0);
-        canvas.text((x + 18.0, *y), &series.name, SMALL);
-    }
-    scale.draw_under(canvas, top, bottom);
-    for (place, (category, marks)) in rows.iter().enumerate() {
-        let y = top + place as f64 * columns.pitch;
-        let middle = columns.draw(canvas, y, category, &figure(marks));
-        let mut from = 0.0;
-        for (series, mark) in marks {
-            let [left, right] = [from, from + mark.value].map(|end| scale.at(end));
-            from += mark.value;
-            // A gap keeps neighbours apart whatever their colours.
-            if right - left > 1.25 {
-                canvas.rect((left, middle - 8.0), (right - 1.0, middle + 8.0), &series.colour, 1.0);
+    let draw = move |canvas: &Canvas<'_>| {
+        for (series, (x, y)) in chart.series.iter().zip(&legend) {
+            canvas.rect((*x, y - 6.0), (x + 12.0, y + 6.0), palette::parse(&series.colour).to_rgba())?;
+            canvas.text((x + 18.0, *y), &series.name, SMALL)?;
+        }
+        scale.draw_under(canvas, top, bottom)?;
+        for (place, (category, marks)) in rows.iter().enumerate() {
+            let y = top + place as f64 * columns.pitch;
+            let middle = columns.draw(canvas, y, category, &figure(marks))?;
+            let mut from = 0.0;
+            for (series, mark) in marks {
+                let [left, right] = [from, from + mark.value].map(|end| scale.at(end));
+                from += mark.value;
+                // A gap keeps neighbours apart whatever their colours.
+                if right - left > 1.25 {
+                    let colour = palette::parse(&series.colour).to_rgba();
+                    canvas.rect((left, middle - 8.0), (right - 1.0, middle + 8.0), colour)?;
+                }
             }
         }
-    }
-    bottom
+        Ok(())
+    };
+    Layout { bottom: bottom + FOOT, draw: Box::new(draw) }
 }
 
 /// Where the entries of a legend stand: as many in a row as there is room for.
@@ -362,49 +391,60 @@ fn legend<'t>(names: impl Iterator<Item = &'t str>, top: f64) -> Vec<At> {
     names.map(entry).collect()
 }
 
-fn timeline(canvas: &mut Canvas, chart: &ChartSpec, top: f64) -> f64 {
+fn timeline(chart: &ChartSpec, top: f64) -> Layout<'_> {
     const LANE: f64 = 62.0;
     let lanes = rows(chart);
     let marks = || chart.series.iter().flat_map(|series| &series.marks);
     let scale = Scale::of(&chart.x, marks().map(|mark| mark.value), [PAD + 4.0, WIDTH - PAD - 4.0]);
-    let last = chart.series.last().map_or(GREY, |series| series.colour.as_str());
+    let grey = palette::parse(palette::GREY);
+    let last = chart.series.last().map_or(grey, |series| palette::parse(&series.colour));
     let signs = [
-        ("up: client sends", GREY),
-        ("down: server sends", GREY),
+        ("up: client sends", grey),
+        ("down: server sends", grey),
         ("in colour: events", last),
-        ("pale: no answer yet", GREY),
+        ("pale: no answer yet", grey),
     ];
     let legend = legend(signs.iter().map(|(name, _)| *name), top);
     let top = legend.last().map_or(top, |(_, y)| y + 18.0);
     let bottom = top + lanes.len() as f64 * LANE;
-    for (place, ((name, colour), (x, y))) in signs.iter().zip(&legend).enumerate() {
-        let end = [-8.0, 8.0, 8.0, 0.0][place];
-        canvas.line(&[(x + 1.0, *y), (x + 13.0, *y)], QUIET.light, 1.0);
-        canvas.line(&[(x + 7.0, *y), (x + 7.0, y + end)], colour, 2.0);
-        if end == 0.0 {
-            canvas.rect((x + 1.0, y - 4.0), (x + 13.0, y + 4.0), colour, 0.25);
-        }
-        canvas.text((x + 18.0, *y), name, SMALL);
-    }
-    scale.draw_under(canvas, top, bottom);
-    for (place, (category, marks)) in lanes.iter().enumerate() {
-        let y = top + place as f64 * LANE;
-        let middle = y + 40.0;
-        let (name, counts) = category.split_once(" · ").unwrap_or((category, ""));
-        canvas.rect((PAD, y + 4.0), (WIDTH - PAD, y + 22.0), PAGE.light, 1.0);
-        canvas.text((PAD, y + 14.0), name, Lettering { is_bold: true, ..SMALL });
-        canvas.text((WIDTH - PAD, y + 14.0), counts, Lettering { anchor: "end", ..QUIET_SMALL });
-        canvas.line(&[(scale.pixels[0], middle), (scale.pixels[1], middle)], QUIET.light, 1.0);
-        for (series, mark) in marks {
-            let [from, to] = [mark.x, mark.value].map(|end| scale.at(end));
-            match series.shape {
-                Some(Shape::Span) => {
-                    canvas.rect((from, middle - 4.0), (to, middle + 4.0), &series.colour, 0.25);
-                }
-                Some(Shape::Up) => canvas.line(&[(to, middle - 11.0), (to, middle)], &series.colour, 2.0),
-                _ => canvas.line(&[(to, middle), (to, middle + 13.0)], &series.colour, 2.5),
+    let draw = move |canvas: &Canvas<'_>| {
+        for (place, ((name, colour), (x, y))) in signs.iter().zip(&legend).enumerate() {
+            let end = [-8.0, 8.0, 8.0, 0.0][place];
+            canvas.line(&[(x + 1.0, *y), (x + 13.0, *y)], QUIET.light, 1.0)?;
+            canvas.line(&[(x + 7.0, *y), (x + 7.0, y + end)], *colour, 2.0)?;
+            if end == 0.0 {
+                canvas.rect((x + 1.0, y - 4.0), (x + 13.0, y + 4.0), colour.mix(0.25))?;
             }
+            canvas.text((x + 18.0, *y), name, SMALL)?;
         }
+        scale.draw_under(canvas, top, bottom)?;
+        for (place, (category, marks)) in lanes.iter().enumerate() {
+            let y = top + place as f64 * LANE;
+            let middle = y + 40.0;
+            let (name, counts) = category.split_once(" · ").unwrap_or((category, ""));
+            canvas.rect((PAD, y + 4.0), (WIDTH - PAD, y + 22.0), PAGE.light.to_rgba())?;
+            canvas.text((PAD, y + 14.0), name, Lettering { is_bold: true, ..SMALL })?;
+            canvas.text((WIDTH - PAD, y + 14.0), counts, Lettering { anchor: HPos::Right, ..QUIET_SMALL })?;
+            canvas.line(&[(scale.pixels[0], middle), (scale.pixels[1], middle)], QUIET.light, 1.0)?;
+            marks.iter().try_for_each(|(series, mark)| lane_mark(canvas, &scale, series, mark, middle))?;
+        }
+        Ok(())
+    };
+    Layout { bottom: bottom + FOOT, draw: Box::new(draw) }
+}
+
+fn lane_mark(
+    canvas: &Canvas<'_>,
+    scale: &Scale<'_>,
+    series: &Series,
+    mark: &Mark,
+    middle: f64,
+) -> Result<(), DrawError> {
+    let colour: RGBColor = palette::parse(&series.colour);
+    let [from, to] = [mark.x, mark.value].map(|end| scale.at(end));
+    match series.shape {
+        Some(Shape::Span) => canvas.rect((from, middle - 4.0), (to, middle + 4.0), colour.mix(0.25)),
+        Some(Shape::Up) => canvas.line(&[(to, middle - 11.0), (to, middle)], colour, 2.0),
+        _ => canvas.line(&[(to, middle), (to, middle + 13.0)], colour, 2.5),
     }
-    bottom
 }

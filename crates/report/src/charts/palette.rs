@@ -3,22 +3,28 @@
 //! Their luminance lies between 0.12 and 0.30, so each has a contrast of at least 3 against white, black and the dark page (WCAG 2.2,
 //! §1.4.11). Hues differ for colour-blind people too, as far as so narrow a band allows; labels stand beside what they name.
 
+use plotters::style::RGBColor;
+
 use crate::evidence::Evidence;
 
 /// A colour and its counterpart on a dark page.
 pub(super) struct Ink {
-    pub light: &'static str,
-    dark: &'static str,
+    pub light: RGBColor,
+    dark: RGBColor,
 }
 
-const fn ink(light: &'static str, dark: &'static str) -> Ink {
-    Ink { light, dark }
+const fn ink(light: u32, dark: u32) -> Ink {
+    Ink { light: rgb(light), dark: rgb(dark) }
 }
 
-pub(super) const PAGE: Ink = ink("#FFFFFF", "#0D1117");
-pub(super) const TEXT: Ink = ink("#1F2328", "#E6EDF3");
-pub(super) const QUIET: Ink = ink("#59636E", "#9DA7B3");
-pub(super) const GRID: Ink = ink("#DDE2E7", "#2B323B");
+const fn rgb(code: u32) -> RGBColor {
+    RGBColor((code >> 16) as u8, (code >> 8) as u8, code as u8)
+}
+
+pub(super) const PAGE: Ink = ink(0xFF_FF_FF, 0x0D_11_17);
+pub(super) const TEXT: Ink = ink(0x1F_23_28, 0xE6_ED_F3);
+pub(super) const QUIET: Ink = ink(0x59_63_6E, 0x9D_A7_B3);
+pub(super) const GRID: Ink = ink(0xDD_E2_E7, 0x2B_32_3B);
 
 /// What all others are a multiple of, and what stands for several.
 pub(super) const GREY: &str = "#7D858F";
@@ -41,13 +47,20 @@ pub(super) fn layer_colours() -> impl Iterator<Item = &'static str> {
     LAYERS.into_iter().chain(std::iter::repeat(GREY))
 }
 
+/// Reads `#RRGGBB`.
+pub(super) fn parse(code: &str) -> RGBColor {
+    rgb(u32::from_str_radix(code.trim_start_matches('#'), 16).unwrap_or_default())
+}
+
 /// Fonts, joins, and what becomes of ink on a dark page.
 pub(super) fn style_sheet() -> String {
     let mut sheet = String::from(
         "text{font-family:system-ui,-apple-system,\"Segoe UI\",Roboto,\"Liberation Sans\",Arial,sans-serif}\
          polyline{stroke-linejoin:round;stroke-linecap:round}@media (prefers-color-scheme:dark){",
     );
-    for Ink { light, dark } in [PAGE, TEXT, QUIET, GRID] {
+    for ink in [PAGE, TEXT, QUIET, GRID] {
+        let [light, dark] = [ink.light, ink.dark]
+            .map(|RGBColor(red, green, blue)| format!("#{red:02X}{green:02X}{blue:02X}"));
         sheet.push_str(&format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}"));
     }
     sheet + "}"
@@ -60,9 +73,9 @@ mod tests {
     #[test]
     fn every_colour_stands_out_on_white_black_and_the_dark_page() {
         for code in TECHNIQUES.into_iter().chain(LAYERS).chain([GREY]) {
-            for page in [PAGE.light, PAGE.dark, "#000000"] {
-                let ratio = contrast(code, page);
-                assert!(ratio >= 3.0, "{code}: {ratio:.2} on {page}");
+            for page in [PAGE.light, PAGE.dark, rgb(0)] {
+                let ratio = contrast(parse(code), page);
+                assert!(ratio >= 3.0, "{code}: {ratio:.2} on {page:?}");
             }
         }
         for ink in [TEXT, QUIET] {
@@ -72,14 +85,13 @@ mod tests {
     }
 
     /// WCAG 2.2, "contrast ratio".
-    fn contrast(a: &str, b: &str) -> f64 {
-        let luminance = |code: &str| {
-            let linear = |place: usize| {
-                let channel = u8::from_str_radix(&code[place..place + 2], 16).expect("it is #RRGGBB");
+    fn contrast(a: RGBColor, b: RGBColor) -> f64 {
+        let luminance = |RGBColor(red, green, blue): RGBColor| {
+            let linear = |channel: u8| {
                 let share = f64::from(channel) / 255.0;
                 if share <= 0.040_45 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
             };
-            0.2126 * linear(1) + 0.7152 * linear(3) + 0.0722 * linear(5)
+            0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
         };
         let [a, b] = [luminance(a), luminance(b)];
         (a.max(b) + 0.05) / (a.min(b) + 0.05)

@@ -97,7 +97,7 @@ fn labels_of_lines_that_end_together_stand_apart() {
         y: axis("deliveries"),
         series: (0..8).map(series).collect(),
     };
-    let svg = charts::draw(&chart);
+    let svg = charts::draw(&chart).expect("it is drawn");
     check_elements(&svg);
     let texts = texts(&svg);
     assert!(texts.len() > 12, "{texts:?}");
