@@ -290,7 +290,7 @@ pub(crate) struct Compare {
     /// Print Markdown, for a pull request
     #[arg(long)]
     pub(crate) markdown: bool,
-    /// List all points, also those at which nothing can be told
+    /// List all points, also those without a verdict
     #[arg(long)]
     pub(crate) all: bool,
 }

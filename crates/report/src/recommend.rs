@@ -10,7 +10,7 @@ use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Point};
 use crate::numbers;
 
-/// Costs that differ by no more are the same to whoever pays them.
+/// Costs that differ by no more make no difference to those who pay them.
 const SAME: f64 = 0.05;
 /// Parts that differ by less are no reason.
 const NOTEWORTHY: f64 = 1.1;
@@ -91,7 +91,7 @@ pub fn recommend(
     })
 }
 
-/// Whether a ratio cannot be told from 1, or does not matter. Without an interval, the ratio itself must be near 1.
+/// Whether a ratio may be 1, or does not matter. Without an interval, the ratio itself must be near 1.
 fn ties(ratio: Estimate) -> bool {
     let near = |value: f64| (1.0 / (1.0 + SAME)..=1.0 + SAME).contains(&value);
     match ratio.interval {
