@@ -52,7 +52,7 @@ const PAGES: &[(&str, &str)] = &[
     page!("docs/method-and-machine.md", "method-and-machine.md"),
 ];
 
-/// Fills in every page and writes those whose text is not empty: `report` itself, the others beside it. Returns the files.
+/// Fills in every page and writes says where nothing was measured: `report` itself, the others beside it. Returns the files.
 ///
 /// # Errors
 ///
@@ -74,9 +74,8 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Vec<PathBu
             continue;
         }
         let text = fill_in(evidence, &charts, name, template, Value::UNDEFINED)?;
-        if text.trim().is_empty() {
-            continue;
-        }
+        // Other pages link to it, and figures of an earlier report must not stay.
+        let text = if text.trim().is_empty() { NOT_MEASURED.to_owned() } else { text };
         let new = || format!("{}\n\n{BEGIN}\n{END}\n", heading.unwrap_or_default());
         let text = replace(&current.unwrap_or_else(new), &text)
             .map_err(|source| ReportError::Markers { path: path.clone(), source })?;
@@ -87,6 +86,8 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Vec<PathBu
     files.iter().try_for_each(|(path, text)| write(path, text))?;
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }
+
+const NOT_MEASURED: &str = "Nothing of this was measured in the runs of this report. Name its scenarios, or give more time: `pushbench run --budget 8h`.";
 
 /// Where charts lie.
 const CHARTS: &str = "docs/charts";
