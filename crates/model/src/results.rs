@@ -5,8 +5,9 @@
 //!   histograms in one log under the tag `<stem>/<tag>`. Where there are packed records, loose ones are not looked at.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -234,6 +235,24 @@ fn text(path: &Path) -> Result<String, ReadError> {
     fs::read_to_string(path).map_err(|source| ReadError::Read { path: path.to_owned(), source })
 }
 
+/// Writes `bytes` to a new file beside `path`, forces them to the disk, and puts the file in `path`'s place in one step.
+///
+/// # Errors
+///
+/// When it cannot be written; `path` is then as it was.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".")
+        .suffix(".tmp")
+        // Results are there to be read by others; the process's mask still applies.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,5 +269,25 @@ mod tests {
     #[test]
     fn a_trials_tag_begins_with_the_name_of_its_files() {
         assert_eq!(packed_tag("trials/0001-x-12.5-s-a-r0.hlog", "delivery"), "0001-x-12.5-s-a-r0/delivery");
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.json");
+        write_atomically(&path, b"old").unwrap();
+        write_atomically(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.json");
+        write_atomically(&path, b"old").unwrap();
+        // A path below a file cannot be written by anybody, root included.
+        assert!(write_atomically(&path.join("below.json"), b"new").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
     }
 }

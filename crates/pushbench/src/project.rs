@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use include_dir::{Dir, include_dir};
+use model::results::write_atomically;
 use model::scenario::{Extent, Runs, Scenario};
 
 use crate::registry;
@@ -130,9 +130,7 @@ fn written_targets() -> anyhow::Result<PathBuf> {
             fs::create_dir_all(parent)?;
             if fs::read_to_string(&file).ok().as_deref() != Some(text) {
                 // Replaced in one step: another pushbench may be reading it.
-                let mut fresh = tempfile::NamedTempFile::new_in(parent)?;
-                fresh.write_all(text.as_bytes())?;
-                fresh.persist(&file)?;
+                write_atomically(&file, text.as_bytes())?;
             }
             Ok(())
         };

@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use model::calendar;
 use model::manifest::{FileVersion, Manifest};
-use model::results::{self, HISTOGRAMS, LOOSE, MANIFEST, PACKED};
+use model::results::{self, HISTOGRAMS, LOOSE, MANIFEST, PACKED, write_atomically};
 use model::trial::TrialRecord;
 
 use crate::plan::{Part, Plan, Trial};
 use crate::search::{CapacitySearch, Found, Next};
 
-use files::{PLAN, read_json, write_atomically, write_json};
+use files::{PLAN, read_json, write_json};
 use histograms::Tagged;
 
 pub(crate) use files::{BrowserProbes, newest_unfinished, runs};

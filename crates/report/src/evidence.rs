@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use model::manifest::{Manifest, ScenarioInfo, TargetInfo, TechniqueInfo};
-use model::settings::Client;
+use model::settings::{Client, Settings};
 use model::trial::{TrialKey, TrialRecord, TrialResult};
 use serde_json::Value;
 
@@ -61,6 +61,8 @@ pub struct Point {
     pub load: Option<f64>,
     /// Whether its trials are the steps of a search for a capacity.
     pub is_search: bool,
+    /// Those of the swept values that are numbers, with their units.
+    coordinates: BTreeMap<String, (f64, Unit)>,
     /// Places among the evidence's trials.
     trials: Vec<usize>,
 }
@@ -132,7 +134,7 @@ impl Evidence {
                     return;
                 }
             }
-            None => self.points.push(new),
+            None => self.points.push(new.with_coordinates(&trial.record.settings)),
         }
         self.trials.push(trial);
     }
@@ -185,7 +187,7 @@ impl Evidence {
         let info = self.scenario(&a.scenario);
         let keys = info.map_or(&[][..], |info| &info.sweeps);
         let compare = |key: &String| {
-            match [a, b].map(|point| self.coordinate(point, key)) {
+            match [a, b].map(|point| point.coordinate(key)) {
                 [Some((a, _)), Some((b, _))] => a.total_cmp(&b),
                 // Words keep the order of the scenario's file; what a sweep leaves out comes last.
                 _ => {
@@ -304,13 +306,6 @@ impl Evidence {
     /// The trials of a point.
     pub fn trials<'e>(&'e self, point: &Point) -> impl Iterator<Item = &'e Trial> {
         point.trials.iter().map(|place| &self.trials[*place])
-    }
-
-    /// A swept key's value as a number with its unit; none where it is a word, or where the sweep leaves the technique out.
-    pub fn coordinate(&self, point: &Point, key: &str) -> Option<(f64, Unit)> {
-        point.at.get(key)?;
-        let settings = serde_json::to_value(&self.trials[*point.trials.first()?].record.settings).ok()?;
-        lookup(&settings, key)
     }
 
     /// The metric at this point.
@@ -439,8 +434,21 @@ impl Point {
             at,
             load: trial.record.load,
             is_search: trial.record.search.is_some(),
+            coordinates: BTreeMap::new(),
             trials: vec![place],
         }
+    }
+
+    fn with_coordinates(mut self, settings: &Settings) -> Self {
+        let settings = serde_json::to_value(settings).unwrap_or_default();
+        let number = |key: &String| Some((key.clone(), lookup(&settings, key)?));
+        self.coordinates = self.at.keys().filter_map(number).collect();
+        self
+    }
+
+    /// A swept key's value as a number with its unit; none where it is a word, or where the sweep leaves the technique out.
+    pub fn coordinate(&self, key: &str) -> Option<(f64, Unit)> {
+        self.coordinates.get(key).copied()
     }
 
     /// Whether a trial that is in no figure belongs here.

@@ -10,28 +10,28 @@ use serde_json::{Value, json};
 use crate::ReportError;
 use crate::catalogue::CATALOGUE;
 use crate::charts::{self, technique_colour};
-use crate::cost_model::fit;
+use crate::cost_model::CostModel;
 use crate::evidence::{Evidence, Point};
 use crate::figure;
 use crate::numbers;
 use crate::pages;
 use crate::table;
 
-/// Writes the report as one HTML file.
+/// Writes the report as one HTML file. `model` is the evidence's.
 ///
 /// # Errors
 ///
 /// When a chart cannot be drawn or the file cannot be written.
-pub fn write_html(evidence: &Arc<Evidence>, path: &Path) -> Result<(), ReportError> {
+pub fn write_html(evidence: &Arc<Evidence>, model: &Arc<CostModel>, path: &Path) -> Result<(), ReportError> {
     let text = pages::fill_in(
+        &pages::environment(evidence, model, &pages::Charts::default())?,
         evidence,
-        &pages::Charts::default(),
         "report.html",
         include_str!("templates/report.html"),
         context! {
             style => include_str!("templates/report.css"),
             script => concat!(include_str!("templates/chooser.js"), include_str!("templates/report.js")),
-            data => json(&data(evidence)?),
+            data => json(&data(evidence, model)?),
         },
     )?;
     pages::write(path, &text)
@@ -43,7 +43,7 @@ fn json(data: &Value) -> String {
 }
 
 /// What the script reads. Figures are written out here, so that the page shows the same digits as the report.
-fn data(evidence: &Evidence) -> Result<Value, ReportError> {
+fn data(evidence: &Evidence, model: &CostModel) -> Result<Value, ReportError> {
     let charts =
         charts::requests()?.iter().map(|request| request.chart(evidence)).collect::<Result<Vec<_>, _>>()?;
     let is_measured = |name: &str| evidence.of_scenario(name).next().is_some();
@@ -75,7 +75,7 @@ fn data(evidence: &Evidence) -> Result<Value, ReportError> {
         "metrics": metrics,
         "charts": charts.into_iter().flatten().collect::<Vec<_>>(),
         "points": evidence.points.iter().map(|point| figures(evidence, point)).collect::<Value>(),
-        "model": Some(fit(evidence)).filter(|model| !model.techniques.is_empty()),
+        "model": Some(model).filter(|model| !model.techniques.is_empty()),
         "defaults": {
             "interval_ns": settings.short_polling.interval_ns,
             "hold_ns": settings.long_polling.hold_ns,
@@ -92,7 +92,7 @@ fn figures(evidence: &Evidence, point: &Point) -> Value {
         let text = numbers::show(metric.unit, it);
         Some((metric.key.to_owned(), json!([it.value, it.interval, text, it.trials, it.runs])))
     });
-    let mut at: Vec<String> = point.at.keys().map(|key| table::value(evidence, point, key)).collect();
+    let mut at: Vec<String> = point.at.keys().map(|key| table::value(point, key)).collect();
     at.extend(point.load.map(|load| format!("{load} of the capacity")));
     let is_named = evidence
         .point(&point.scenario, &point.technique, &point.at)

@@ -9,14 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, context};
+use model::results::write_atomically;
 use serde::Deserialize;
 
 use crate::advise::advise;
 use crate::catalogue::metric;
 use crate::charts;
 use crate::claims;
-use crate::cost_model::{Situation, fit};
+use crate::cost_model::{CostModel, Situation};
 use crate::error::ReportError;
 use crate::evidence::{Evidence, Point};
 use crate::figure::{Figure, FigureName};
@@ -52,15 +53,20 @@ const PAGES: &[(&str, &str)] = &[
     page!("docs/method-and-machine.md", "method-and-machine.md"),
 ];
 
-/// Fills in every page and writes says where nothing was measured: `report` itself, the others beside it. Returns the files.
+/// Fills in and writes every page: `report` itself, the others beside it. Returns the files. `model` is the evidence's.
 ///
 /// # Errors
 ///
 /// When a page's markers are damaged (nothing is written then), or when a file cannot be written.
-pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Vec<PathBuf>, ReportError> {
+pub fn write_pages(
+    evidence: &Arc<Evidence>,
+    model: &Arc<CostModel>,
+    report: &Path,
+) -> Result<Vec<PathBuf>, ReportError> {
     let home = report.parent().unwrap_or(Path::new(""));
     let mut files = Vec::new();
     let charts = Charts::default();
+    let environment = environment(evidence, model, &charts)?;
     for (name, template) in PAGES {
         let path = if *name == "REPORT.md" { report.to_owned() } else { home.join(name) };
         let (heading, template) = heading(template);
@@ -73,7 +79,7 @@ pub fn write_pages(evidence: &Arc<Evidence>, report: &Path) -> Result<Vec<PathBu
         if heading.is_none() && !is_there {
             continue;
         }
-        let text = fill_in(evidence, &charts, name, template, Value::UNDEFINED)?;
+        let text = fill_in(&environment, evidence, name, template, Value::UNDEFINED)?;
         // Other pages link to it, and figures of an earlier report must not stay.
         let text = if text.trim().is_empty() { NOT_MEASURED.to_owned() } else { text };
         let new = || format!("{}\n\n{BEGIN}\n{END}\n", heading.unwrap_or_default());
@@ -101,14 +107,12 @@ fn heading(template: &str) -> (Option<&str>, &str) {
     (first, first.map_or(template, |first| &template[first.len()..]))
 }
 
-/// The text of a template, which may use `more`, too.
-pub(crate) fn fill_in(
+/// What all templates can ask for. `charts` gets those that they show.
+pub(crate) fn environment(
     evidence: &Arc<Evidence>,
+    model: &Arc<CostModel>,
     charts: &Charts,
-    page: &str,
-    template: &str,
-    more: Value,
-) -> Result<String, ReportError> {
+) -> Result<Environment<'static>, ReportError> {
     let mut environment = Environment::new();
     environment.add_filter("day", |seconds: u64| model::calendar::date(seconds));
     environment.add_filter("percent", |share: f64| format!("{} %", significant(share * 100.0)));
@@ -123,11 +127,11 @@ pub(crate) fn fill_in(
         SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().unwrap_or_default(),
     );
     add_functions(&mut environment, evidence);
-    add_answers(&mut environment, evidence);
+    add_answers(&mut environment, evidence, model);
     // chart("cpu-four-feeds"): a chart of charts.toml; undefined where it was not measured or would say nothing.
     let (of, drawn) = (evidence.clone(), charts.clone());
-    let folder = if page.starts_with("docs/") { "charts" } else { CHARTS };
-    environment.add_function("chart", move |name: &str| -> Result<Value, Error> {
+    environment.add_function("chart", move |state: &State<'_, '_>, name: &str| -> Result<Value, Error> {
+        let folder = if state.name().starts_with("docs/") { "charts" } else { CHARTS };
         let chart = charts::of_name(&of, name).map_err(|error| wrong(error.to_string()))?;
         let Some(chart) = chart else { return Ok(Value::UNDEFINED) };
         let svg = charts::draw(&chart).map_err(wrong)?;
@@ -135,11 +139,25 @@ pub(crate) fn fill_in(
         // An included template ends without its last line break.
         Ok(format!("![{}]({folder}/{name}.svg)\n", table::escape(&chart.title)).into())
     });
-    let problem =
-        |error: &Error| ReportError::Template { page: page.to_owned(), reason: format!("{error:#}") };
+    const ANSWER: &str = "answer.md";
     environment
-        .add_template("answer.md", include_str!("templates/answer.md"))
-        .map_err(|error| problem(&error))?;
+        .add_template(ANSWER, include_str!("templates/answer.md"))
+        .map_err(|error| problem(ANSWER, &error))?;
+    Ok(environment)
+}
+
+fn problem(page: &str, error: &Error) -> ReportError {
+    ReportError::Template { page: page.to_owned(), reason: format!("{error:#}") }
+}
+
+/// The text of a template, which may use `more`, too.
+pub(crate) fn fill_in(
+    environment: &Environment<'_>,
+    evidence: &Evidence,
+    page: &str,
+    template: &str,
+    more: Value,
+) -> Result<String, ReportError> {
     let manifests = || {
         evidence
             .runs
@@ -153,7 +171,8 @@ pub(crate) fn fill_in(
         left_out => Value::from(Serde(&evidence.left_out)),
         ..more
     };
-    let text = environment.render_named_str(page, template, context).map_err(|error| problem(&error))?;
+    let text =
+        environment.render_named_str(page, template, context).map_err(|error| problem(page, &error))?;
     Ok(one_empty_line(&text))
 }
 
@@ -215,7 +234,7 @@ fn add_functions(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
 }
 
 /// What is asked of one figure, and what was judged.
-fn add_answers(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
+fn add_answers(environment: &mut Environment<'_>, evidence: &Arc<Evidence>, model: &Arc<CostModel>) {
     // Of a figure by its name, such as "chat/websocket/cpu": the text with its interval, the number alone, the ends of the interval;
     // undefined where it was not measured.
     type Answer = fn(&Figure<'_>) -> Value;
@@ -232,7 +251,7 @@ fn add_answers(environment: &mut Environment<'_>, evidence: &Arc<Evidence>) {
         });
     }
     // advise(10, 250): what to take at 10 events a second within 250 ms, by the cost model; undefined where nothing fits.
-    let model = fit(evidence);
+    let model = model.clone();
     environment.add_function("advise", move |rate_per_s: f64, within_ms: f64| {
         let (subscribers, message_bytes) = (1_000.0, 200.0);
         let situation = Situation {
@@ -287,18 +306,11 @@ fn wrong(reason: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, reason.into())
 }
 
-/// Replaces a file in one step, so that an interrupted rendering leaves the old one whole.
+/// Writes a page or chart, in a folder that need not be there yet.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), ReportError> {
     let problem = |source| ReportError::Write { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(problem)?;
     }
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    fs::write(&partial, text).and_then(|()| fs::rename(&partial, path)).map_err(|source| {
-        // On a full disk it is in the way; when it cannot be removed either, the first error says more.
-        let _ = fs::remove_file(&partial);
-        problem(source)
-    })
+    write_atomically(path, text.as_bytes()).map_err(problem)
 }

@@ -85,7 +85,7 @@ pub(crate) fn by_point(evidence: &Evidence, points: &[&Point], columns: &[Column
         .iter()
         .map(|point| {
             let mut row = vec![name(evidence, point)];
-            row.extend(keys.iter().map(|key| value(evidence, point, key)));
+            row.extend(keys.iter().map(|key| value(point, key)));
             row.extend(columns.iter().map(|column| column.cell(evidence, point)));
             row
         })
@@ -107,8 +107,7 @@ pub(crate) fn by_point(evidence: &Evidence, points: &[&Point], columns: &[Column
 /// key does not concern has its one value in every column.
 pub(crate) fn across(evidence: &Evidence, points: &[&Point], across: &str, column: &Column) -> String {
     let keys: Vec<&str> = across.split(',').collect();
-    let values_of =
-        |point: &Point| -> Vec<String> { keys.iter().map(|key| value(evidence, point, key)).collect() };
+    let values_of = |point: &Point| -> Vec<String> { keys.iter().map(|key| value(point, key)).collect() };
     let others: Vec<String> =
         varying(points).into_iter().filter(|key| !keys.contains(&key.as_str())).collect();
     let mut columns: Vec<Vec<String>> = Vec::new();
@@ -119,7 +118,7 @@ pub(crate) fn across(evidence: &Evidence, points: &[&Point], across: &str, colum
             columns.push(values);
         }
         let mut start = vec![name(evidence, point)];
-        start.extend(others.iter().map(|key| value(evidence, point, key)));
+        start.extend(others.iter().map(|key| value(point, key)));
         match rows.iter_mut().find(|(other, _)| *other == start) {
             Some((_, points)) => points.push(point),
             None => rows.push((start, vec![point])),
@@ -188,9 +187,9 @@ pub(crate) fn client_name(client: Client) -> &'static str {
 }
 
 /// A swept key's value for people.
-pub(crate) fn value(evidence: &Evidence, point: &Point, key: &str) -> String {
+pub(crate) fn value(point: &Point, key: &str) -> String {
     let written = || point.at.get(key).cloned().unwrap_or_else(|| NOTHING.to_owned());
-    evidence.coordinate(point, key).map_or_else(written, |(number, unit)| numbers::show_setting(unit, number))
+    point.coordinate(key).map_or_else(written, |(number, unit)| numbers::show_setting(unit, number))
 }
 
 /// A Markdown table, the first column to the left and the others to the right.

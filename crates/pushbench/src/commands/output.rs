@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use model::results::write_atomically;
 use report::Evidence;
 
 use crate::cli::Report;
@@ -42,29 +43,29 @@ pub(super) fn report(arguments: &Report) -> anyhow::Result<()> {
 
 /// All runs of a folder of results that this version can read; the others are named.
 pub(super) fn readable(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let (runs, others): (Vec<_>, Vec<_>) =
-        store::runs(results)?.into_iter().partition(|run| report::check(run).is_ok());
-    for run in others {
-        let reason = report::check(&run).err().map_or_else(String::new, |error| error.to_string());
-        note(&format!("left out: {reason}"));
-    }
-    Ok(runs)
+    let (runs, others): (Vec<_>, Vec<_>) = store::runs(results)?
+        .into_iter()
+        .map(|run| report::check(&run).map(|()| run))
+        .partition(Result::is_ok);
+    others.into_iter().filter_map(Result::err).for_each(|error| note(&format!("left out: {error}")));
+    Ok(runs.into_iter().flatten().collect())
 }
 
 /// Renders the report, and returns in a few lines what was written.
 pub(super) fn render(runs: &[PathBuf], out: &Path, html: Option<&Path>) -> anyhow::Result<String> {
     let evidence = Arc::new(Evidence::load(runs).context("read the results")?);
-    let written = report::write_pages(&evidence, out).context("write the report")?;
+    let model = Arc::new(report::cost_model::fit(&evidence));
+    let written = report::write_pages(&evidence, &model, out).context("write the report")?;
     // The model speaks of the same runs, and lies beside them.
-    let model = report::cost_model::fit(&evidence);
     if let (Some(results), false) = (runs.first().and_then(|run| run.parent()), model.techniques.is_empty()) {
         let path = results.join(MODEL);
-        std::fs::write(&path, model.text()).with_context(|| format!("write {}", path.display()))?;
+        write_atomically(&path, model.text().as_bytes())
+            .with_context(|| format!("write {}", path.display()))?;
     }
     let mut text =
         format!("report:  {} ({} runs, {} files)\n", out.display(), evidence.runs.len(), written.len());
     if let Some(html) = html {
-        report::write_html(&evidence, html).context("write the report as HTML")?;
+        report::write_html(&evidence, &model, html).context("write the report as HTML")?;
         text.push_str(&format!("HTML:    {}\n", html.display()));
     }
     for broken in &evidence.broken {

@@ -1,13 +1,12 @@
 //! The folder of all runs, and files that are there whole or not at all.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use model::manifest::{FileVersion, Manifest};
-use model::results::{self, LOOSE, MANIFEST};
+use model::results::{self, LOOSE, MANIFEST, write_atomically};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -89,21 +88,6 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<
     write_atomically(path, text.as_bytes()).with_context(writing)
 }
 
-/// Writes `bytes` to a new file beside `path`, forces them to the disk, and puts the file in `path`'s place in one step.
-/// Where that fails, `path` is as it was.
-pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".")
-        .suffix(".tmp")
-        // Results are there to be read by others; the process's mask still applies.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
-}
-
 #[derive(Debug)]
 pub(crate) struct BrowserProbes(PathBuf);
 
@@ -127,30 +111,5 @@ impl BrowserProbes {
             write_json(&self.0.join(name), findings)?;
         }
         write_json(&self.0.join(CLOSE_CASES), &result.close_cases)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("record.json");
-        write_atomically(&path, b"old").unwrap();
-        write_atomically(&path, b"new").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn what_cannot_be_written_leaves_the_old_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("record.json");
-        write_atomically(&path, b"old").unwrap();
-        // A path below a file cannot be written by anybody, root included.
-        assert!(write_atomically(&path.join("below.json"), b"new").is_err());
-        assert_eq!(fs::read(&path).unwrap(), b"old");
     }
 }

@@ -92,7 +92,7 @@ fn add(evidence: &Evidence, series: &mut Vec<Series>, name: String, mark: Mark) 
 
 /// The technique's name, and the values of swept keys in which these points differ.
 fn name(evidence: &Evidence, point: &Point, keys: &[String]) -> String {
-    let values = keys.iter().map(|key| table::value(evidence, point, key));
+    let values = keys.iter().map(|key| table::value(point, key));
     let values: Vec<String> = values.filter(|value| value != numbers::NOTHING).collect();
     let name = table::name(evidence, point);
     if values.is_empty() { name } else { format!("{name}, {}", values.join(", ")) }
@@ -106,12 +106,12 @@ fn party(evidence: &Evidence, point: &Point) -> String {
 }
 
 /// A group for each combination of swept values; none where nothing is swept. What a sweep leaves out stands in each group.
-fn by_swept<'e>(evidence: &Evidence, group: &Group<'e>) -> Vec<Group<'e>> {
+fn by_swept<'e>(group: &Group<'e>) -> Vec<Group<'e>> {
     let keys = table::varying(&group.points);
     let has_all = |point: &&&Point| !keys.is_empty() && keys.iter().all(|key| point.at.contains_key(key));
     let mut groups: Vec<Group<'e>> = Vec::new();
     for first in group.points.iter().filter(has_all) {
-        let name = swept(evidence, first, &keys);
+        let name = swept(first, &keys);
         if groups.iter().all(|group| group.name != name) {
             let is_here = |point: &&&Point| {
                 keys.iter().all(|key| point.at.get(key).is_none_or(|value| first.at.get(key) == Some(value)))
@@ -123,9 +123,9 @@ fn by_swept<'e>(evidence: &Evidence, group: &Group<'e>) -> Vec<Group<'e>> {
 }
 
 /// A heading for points of these swept values: words by themselves, and what is short with its key.
-fn swept(evidence: &Evidence, point: &Point, keys: &[String]) -> String {
+fn swept(point: &Point, keys: &[String]) -> String {
     let one = |key: &String| {
-        let value = table::value(evidence, point, key);
+        let value = table::value(point, key);
         let last = key.rsplit('.').next().unwrap_or(key);
         if value.len() > 4 { value } else { format!("{last} {value}") }
     };
@@ -164,7 +164,7 @@ fn dots(evidence: &Evidence, request: &Request, groups: &[Group<'_>]) -> Result<
     let column = Column::parse(&request.metric, evidence)?;
     let is_beside_own = ["targets", "all"].contains(&request.who.as_str());
     let split = match groups {
-        [one] if !is_beside_own => by_swept(evidence, one),
+        [one] if !is_beside_own => by_swept(one),
         _ => Vec::new(),
     };
     let is_split = !split.is_empty();
@@ -197,7 +197,7 @@ fn lines(evidence: &Evidence, request: &Request, groups: &[Group<'_>]) -> Result
     let points: Vec<&Point> = groups.iter().flat_map(|group| group.points.iter().copied()).collect();
     let coordinate = |point: &Point| match request.x.as_str() {
         "load" => point.load.map(|load| (load, Unit::Number)),
-        key => evidence.coordinate(point, key),
+        key => point.coordinate(key),
     };
     let mut places: Vec<(f64, Unit)> = points.iter().filter_map(|point| coordinate(point)).collect();
     places.sort_by(|(a, _), (b, _)| a.total_cmp(b));

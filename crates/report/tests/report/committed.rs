@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use report::Evidence;
+use report::cost_model::fit;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -30,7 +31,8 @@ fn committed_pages_are_what_the_committed_results_give() {
     }
     let evidence = Arc::new(Evidence::load(&runs()).expect("committed results can be read"));
     assert!(evidence.broken.is_empty(), "{:?}", evidence.broken);
-    let written = report::write_pages(&evidence, &copy.path().join("REPORT.md")).expect("they give a report");
+    let written = report::write_pages(&evidence, &Arc::new(fit(&evidence)), &copy.path().join("REPORT.md"))
+        .expect("they give a report");
     assert!(written.len() > 2, "{written:?}");
     for file in written {
         let name = file.strip_prefix(copy.path()).expect("it lies beside the report");

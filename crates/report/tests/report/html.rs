@@ -23,7 +23,7 @@ fn evidence_of_two() -> Arc<Evidence> {
 fn html(evidence: &Arc<Evidence>) -> String {
     let folder = tempfile::tempdir().expect("there is a temporary folder");
     let path = folder.path().join("report.html");
-    report::write_html(evidence, &path).expect("it is written");
+    report::write_html(evidence, &Arc::new(report::cost_model::fit(evidence)), &path).expect("it is written");
     std::fs::read_to_string(path).expect("it is there")
 }
 

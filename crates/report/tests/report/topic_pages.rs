@@ -50,7 +50,9 @@ fn evidence(trials: Vec<Trial>, change: impl FnOnce(&mut Run)) -> Evidence {
 /// All pages, in their folder.
 fn pages(evidence: Evidence) -> TempDir {
     let root = tempfile::tempdir().expect("there is a temporary folder");
-    report::write_pages(&Arc::new(evidence), &root.path().join("REPORT.md")).expect("templates are right");
+    let model = Arc::new(report::cost_model::fit(&evidence));
+    report::write_pages(&Arc::new(evidence), &model, &root.path().join("REPORT.md"))
+        .expect("templates are right");
     root
 }
 
