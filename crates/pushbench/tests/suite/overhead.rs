@@ -10,7 +10,7 @@
 
 mod equality;
 mod exchanges;
-mod fixed_exchange;
+pub(crate) mod fixed_exchange;
 mod heads;
 mod predictions;
 mod socketio;

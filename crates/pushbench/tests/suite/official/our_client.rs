@@ -2,24 +2,24 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use loadgen::Session;
-use loadgen::session::{WorkerContext, WorkerSpec};
+use loadgen::session::WorkerContext;
 use loadgen::subscriber::socketio::{self, Socket};
 use loadgen::subscriber::{SocketIoError, SubscribeError};
 use model::settings::{Pace, Settings, SocketIo, SocketIoTransports, Uplink, UplinkTo};
-use protocol::message::PayloadKind;
+use protocol::Message;
 use protocol::socket_io::{Argument, Kind, Packet};
-use protocol::{Message, Stamp};
 use serde_json::{Value, json};
+use test_support::server::numbered;
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 use tokio_util::sync::CancellationToken;
 
 use super::Script;
+use crate::overhead::fixed_exchange::worker;
 
 const LONGEST: Duration = Duration::from_secs(60);
 /// No ping comes within a test.
@@ -44,19 +44,19 @@ impl Rig {
         let to = UplinkTo::Application;
         let uplink = Uplink { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 5, to };
         let socketio = SocketIo { transports };
-        let settings = Arc::new(Settings { socketio, uplink: Some(uplink), ..Settings::default() });
-        let stop = CancellationToken::new();
+        let settings = Settings { socketio, uplink: Some(uplink), ..Settings::default() };
+        let (worker, stop) = worker(address, None, settings);
         let (sender, outgoing) = mpsc::unbounded_channel();
-        let spec = WorkerSpec {
-            address,
-            trust: None,
-            settings,
-            seed: 1,
-            index: 0,
-            stop: stop.clone(),
-            connected: Arc::default(),
-        };
-        Self { server, worker: WorkerContext::new(spec).unwrap(), stop, sender, outgoing: Some(outgoing) }
+        Self { server, worker, stop, sender, outgoing: Some(outgoing) }
+    }
+
+    /// One whose client is connected.
+    async fn subscribed(ping_interval_ms: &str, transports: SocketIoTransports) -> Self {
+        let mut rig = Self::new("socket.io", ping_interval_ms, transports).await;
+        let session = rig.session(0);
+        spawn_local(socketio::subscribe(session.clone()));
+        connected(&session).await;
+        rig
     }
 
     fn session(&mut self, channel: u32) -> Session {
@@ -86,9 +86,7 @@ fn by_each_way(run: impl AsyncFn(SocketIoTransports)) {
 
 /// A message with this number, as the server gets it.
 fn event(seq: u64) -> Value {
-    let stamp = Stamp { seq, intended_ns: 1, actual_ns: 1 };
-    let message = Message { stamp, payload: b"hello", kind: PayloadKind::Text }.to_bytes();
-    serde_json::from_slice(&message).unwrap()
+    serde_json::from_str(&numbered(seq, "hello")).unwrap()
 }
 
 fn name(way: SocketIoTransports) -> &'static str {
@@ -137,10 +135,7 @@ fn messages_go_both_ways_and_the_end_is_orderly() {
 #[test]
 fn a_subscriber_acknowledges_messages_and_takes_them_as_attachments() {
     by_each_way(async |way| {
-        let mut rig = Rig::new("socket.io", RARELY, way).await;
-        let session = rig.session(0);
-        let _subscriber = spawn_local(socketio::subscribe(session.clone()));
-        connected(&session).await;
+        let mut rig = Rig::subscribed(RARELY, way).await;
         rig.publish("asked", 1).await;
         rig.server.next("acked").await;
         rig.publish("binary", 2).await;
@@ -200,10 +195,7 @@ fn assert_same(got: &[Argument], expected: &[Argument]) {
 #[test]
 fn pings_are_answered_as_long_as_they_come() {
     by_each_way(async |way| {
-        let mut rig = Rig::new("socket.io", "50", way).await;
-        let session = rig.session(0);
-        let _subscriber = spawn_local(socketio::subscribe(session.clone()));
-        connected(&session).await;
+        let mut rig = Rig::subscribed("50", way).await;
         for _ in 0..3 {
             while rig.server.next("pong").await != name(way) {}
         }

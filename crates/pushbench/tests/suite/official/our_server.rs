@@ -6,9 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use protocol::frame::encode_feed;
-use protocol::message::PayloadKind;
-use protocol::{Message, Stamp};
 use serde_json::{Value, json};
+use test_support::server::numbered;
 use tokio::time::timeout;
 
 use super::Script;
@@ -52,23 +51,27 @@ impl Rig {
         timeout(LONGEST, self.client.next(key)).await.unwrap_or_else(|_| panic!("no event with {key}"))
     }
 
+    /// The session begins with the transport of this way, and goes over to the other; whether it does.
+    async fn expect_opened(&mut self, way: &str) -> bool {
+        let is_upgraded = way == "upgrade";
+        assert_eq!(self.next("opened").await, if is_upgraded { "polling" } else { way });
+        if is_upgraded {
+            assert_eq!(self.next("upgraded").await, "websocket");
+        }
+        is_upgraded
+    }
+
     fn publish(&mut self, payload: &str) {
-        self.feed.write_all(&encode_feed(0, &message(0, payload))).unwrap();
+        self.feed.write_all(&encode_feed(0, numbered(0, payload).as_bytes())).unwrap();
     }
 
     async fn expect_message(&mut self, seq: u64, payload: &str) {
-        let wanted: Value = serde_json::from_slice(&message(seq, payload)).unwrap();
-        assert_eq!(self.next("event").await, json!(["message", wanted]));
+        assert_eq!(self.next("event").await, json!(["message", json_message(seq, payload)]));
     }
 }
 
-fn message(seq: u64, payload: &str) -> Vec<u8> {
-    let stamp = Stamp { seq, intended_ns: 1, actual_ns: 2 };
-    Message { stamp, payload: payload.as_bytes(), kind: PayloadKind::Text }.to_bytes().to_vec()
-}
-
-fn json_message(payload: &str) -> Value {
-    serde_json::from_slice(&message(0, payload)).unwrap()
+fn json_message(seq: u64, payload: &str) -> Value {
+    serde_json::from_str(&numbered(seq, payload)).unwrap()
 }
 
 fn pem(der: &str) -> String {
@@ -81,14 +84,6 @@ fn ways() -> &'static [&'static str] {
     if super::is_installed().is_some() { &["polling", "upgrade", "websocket"] } else { &[] }
 }
 
-/// The transport that a session of this way begins with, and the one that it goes over to.
-fn transports(way: &str) -> (&str, Option<&str>) {
-    match way {
-        "upgrade" => ("polling", Some("websocket")),
-        way => (way, None),
-    }
-}
-
 #[tokio::test]
 async fn events_reach_the_official_client_and_come_back_from_it_by_each_way_plain_and_over_tls() {
     for (way, flags) in
@@ -96,18 +91,14 @@ async fn events_reach_the_official_client_and_come_back_from_it_by_each_way_plai
     {
         let mut rig = Rig::new("socket.io", way, flags);
         rig.join("/", &json!({"channel": 0})).await;
-        let (first, then) = transports(way);
-        assert_eq!(rig.next("opened").await, first);
-        if let Some(then) = then {
-            assert_eq!(rig.next("upgraded").await, then);
-        } else {
+        if !rig.expect_opened(way).await {
             rig.next("joined").await;
         }
         rig.publish("down");
         rig.expect_message(1, "down").await;
-        rig.client.send(&json!({"emit": ["message", json_message("up")]})).await;
+        rig.client.send(&json!({"emit": ["message", json_message(0, "up")]})).await;
         rig.expect_message(2, "up").await;
-        rig.client.send(&json!({"ask": ["message", json_message("asked")]})).await;
+        rig.client.send(&json!({"ask": ["message", json_message(0, "asked")]})).await;
         // The event itself may come before or after it, and is skipped.
         assert_eq!(rig.next("acknowledged").await, json!([]));
         rig.client.send(&json!({"leave": true})).await;
@@ -207,11 +198,7 @@ async fn arguments_and_attachments_go_both_ways_in_each_namespace_with_and_witho
 async fn the_official_engine_io_client_gets_back_what_it_sends_and_stays_through_heartbeats() {
     for &way in ways() {
         let mut rig = Rig::new("engine.io", way, &SUITES);
-        let (first, then) = transports(way);
-        assert_eq!(rig.next("opened").await, first);
-        if let Some(then) = then {
-            assert_eq!(rig.next("upgraded").await, then);
-        }
+        rig.expect_opened(way).await;
         for _ in 0..3 {
             rig.next("ping").await;
         }

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use loadgen::session::Snapshot;
-use model::byte_account::Layers;
+use model::byte_account::{Account, Layers};
 use model::settings::HeaderProfile;
 
-use super::fixed_exchange::{FixedExchange, STAMP};
+use super::fixed_exchange::{ExchangeResult, FixedExchange, STAMP, is_posted, is_sent};
 use super::heads;
 
 /// A masked close frame with a code: header 2, mask 4, code 2 (RFC 6455 §5.2, §5.5.1).
@@ -22,15 +22,24 @@ fn event(payload: u64) -> Layers {
     Layers { payload, stamp: STAMP, ..Layers::default() }
 }
 
+/// The account is this, by layer.
+#[track_caller]
+fn assert_account(found: &ExchangeResult, payload: u64, up: Layers, down: Layers) {
+    assert_eq!(found.account, Account { up, down }, "a payload of {payload} bytes");
+}
+
+/// The head of a request with the minimal profile.
+fn asked(request_head: u64) -> Layers {
+    Layers { request_head, ..Layers::default() }
+}
+
 #[test]
 fn a_short_poll_costs_its_two_heads_and_a_newline() {
     for payload in PAYLOADS {
         let found = FixedExchange::down("short-polling", payload as usize).run();
-        let body = STAMP + payload + 1;
-        let asked = heads::get("/events?channel=0&after=0", found.address);
-        assert_eq!(found.account.up, Layers { request_head: asked, ..Layers::default() });
-        let answered = Layers { response_head: heads::found(body), message_framing: 1, ..event(payload) };
-        assert_eq!(found.account.down, answered);
+        let up = asked(heads::get("/events?channel=0&after=0", found.address));
+        let response_head = heads::found(STAMP + payload + 1);
+        assert_account(&found, payload, up, Layers { response_head, message_framing: 1, ..event(payload) });
     }
 }
 
@@ -72,17 +81,13 @@ fn several_events_in_one_poll_share_its_heads() {
 fn a_long_poll_costs_its_two_heads_and_a_newline_and_the_next_one_waits() {
     for payload in PAYLOADS {
         let found = FixedExchange::down("long-polling", payload as usize).run();
-        let body = STAMP + payload + 1;
-        let up = found.account.up;
-        let asked = heads::get("/events?channel=0&after=0", found.address);
-        assert_eq!((up.request_head, up.wire() - up.unfinished), (asked, asked));
+        let unfinished = found.account.up.unfinished;
         // The next one is held, if the trial did not end before it was sent.
-        assert!(
-            [0, heads::get("/events?channel=0&after=1", found.address)].contains(&up.unfinished),
-            "{up:?}"
-        );
-        let answered = Layers { response_head: heads::found(body), message_framing: 1, ..event(payload) };
-        assert_eq!(found.account.down, answered);
+        assert!([0, heads::get("/events?channel=0&after=1", found.address)].contains(&unfinished));
+        let up = asked(heads::get("/events?channel=0&after=0", found.address));
+        let response_head = heads::found(STAMP + payload + 1);
+        let down = Layers { response_head, message_framing: 1, ..event(payload) };
+        assert_account(&found, payload, Layers { unfinished, ..up }, down);
     }
 }
 
@@ -99,11 +104,10 @@ fn an_ndjson_event_costs_a_newline_and_a_chunk() {
     ];
     for (payload, chunk_framing) in chunks {
         let found = FixedExchange::down("http-streaming-ndjson", payload as usize).run();
-        let asked = heads::get("/stream?channel=0&after=0", found.address);
-        assert_eq!(found.account.up, Layers { request_head: asked, ..Layers::default() });
+        let up = asked(heads::get("/stream?channel=0&after=0", found.address));
         let response_head = heads::stream("application/x-ndjson");
-        let answered = Layers { response_head, chunk_framing, message_framing: 1, ..event(payload) };
-        assert_eq!(found.account.down, answered, "a payload of {payload} bytes");
+        let down = Layers { response_head, chunk_framing, message_framing: 1, ..event(payload) };
+        assert_account(&found, payload, up, down);
     }
 }
 
@@ -121,19 +125,29 @@ fn a_server_sent_event_costs_its_fields_and_a_chunk() {
     ];
     for (payload, chunk_framing) in chunks {
         let found = FixedExchange::down("http-streaming-sse", payload as usize).run();
-        let asked = heads::get("/stream?channel=0&after=0", found.address);
-        assert_eq!(found.account.up, Layers { request_head: asked, ..Layers::default() });
+        let up = asked(heads::get("/stream?channel=0&after=0", found.address));
         // The reconnection time comes first, a chunk of 13 bytes: one digit.
         let retry = "retry: 1000\n\n".len() as u64;
-        let answered = Layers {
+        let down = Layers {
             response_head: heads::stream("text/event-stream"),
             chunk_framing: chunk_framing + (1 + 4),
             message_framing: FIELDS,
             control: retry,
             ..event(payload)
         };
-        assert_eq!(found.account.down, answered, "a payload of {payload} bytes");
+        assert_account(&found, payload, up, down);
     }
+}
+
+/// What a client sends to open a WebSocket, and to close it, beside this.
+fn opened(found: &ExchangeResult, sent: Layers) -> Layers {
+    let handshake = heads::upgrade("/ws?channel=0&after=0", found.address);
+    Layers { handshake, control: CLOSE_UP, ..sent }
+}
+
+/// What the server answers to both, beside this.
+fn closed(sent: Layers) -> Layers {
+    Layers { handshake: heads::upgraded(), control: CLOSE_DOWN, ..sent }
 }
 
 #[test]
@@ -141,47 +155,32 @@ fn a_websocket_event_costs_a_frame_header() {
     // RFC 6455 §5.2: 2 bytes, 2 more from 126 on, 8 more from 65,536 on.
     for (payload, header) in PAYLOADS.into_iter().zip([2, 2, 2, 4, 4, 10]) {
         let found = FixedExchange::down("websocket", payload as usize).run();
-        let asked = heads::upgrade("/ws?channel=0&after=0", found.address);
-        assert_eq!(found.account.up, Layers { handshake: asked, control: CLOSE_UP, ..Layers::default() });
-        let answered = Layers {
-            handshake: heads::upgraded(),
-            message_framing: header,
-            control: CLOSE_DOWN,
-            ..event(payload)
-        };
-        assert_eq!(found.account.down, answered, "a payload of {payload} bytes");
+        let down = Layers { message_framing: header, ..event(payload) };
+        assert_account(&found, payload, opened(&found, Layers::default()), closed(down));
     }
 }
+
+/// What a subscriber of raw TCP begins with, and its length.
+const HELLO: u64 = 4 + "channel=0&after=0".len() as u64;
 
 #[test]
 fn a_raw_tcp_event_costs_four_bytes() {
     for payload in PAYLOADS {
         let found = FixedExchange::down("raw-tcp", payload as usize).run();
-        let hello = 4 + "channel=0&after=0".len() as u64;
-        assert_eq!(found.account.up, Layers { handshake: hello, ..Layers::default() });
-        assert_eq!(found.account.down, Layers { message_framing: 4, ..event(payload) });
+        let up = Layers { handshake: HELLO, ..Layers::default() };
+        assert_account(&found, payload, up, Layers { message_framing: 4, ..event(payload) });
     }
-}
-
-fn sent(found: &Snapshot) -> bool {
-    found.account.up.stamp == STAMP
-}
-
-/// The POST is answered, and the poll beside it is held.
-fn answered_beside_a_poll(found: &Snapshot) -> bool {
-    sent(found) && found.account.down.response_head > 0 && found.account.up.unfinished > 0
 }
 
 #[test]
 fn a_post_costs_its_two_heads() {
     for payload in PAYLOADS {
-        let found = FixedExchange::up("long-polling", payload as u32, answered_beside_a_poll).run();
-        let up = found.account.up;
-        assert_eq!(up.unfinished, heads::get("/events?channel=0&after=0", found.address));
+        let found = FixedExchange::up("long-polling", payload as u32, is_posted).run();
+        let unfinished = heads::get("/events?channel=0&after=0", found.address);
         let request_head = heads::post("/messages?channel=0", found.address, STAMP + payload);
-        assert_eq!(Layers { unfinished: 0, ..up }, Layers { request_head, ..event(payload) });
-        let answered = Layers { response_head: heads::no_content(), ..Layers::default() };
-        assert_eq!(found.account.down, answered, "a payload of {payload} bytes");
+        let up = Layers { request_head, unfinished, ..event(payload) };
+        let down = Layers { response_head: heads::no_content(), ..Layers::default() };
+        assert_account(&found, payload, up, down);
     }
 }
 
@@ -197,36 +196,27 @@ fn every_http_technique_posts_alike() {
         let stream = heads::get("/stream?channel=0&after=0", found.address);
         let heads = if technique == "short-polling" { post } else { post + stream };
         let up = found.account.up;
-        assert_eq!(
-            (up.payload, up.stamp, up.message_framing, up.request_head),
-            (33, STAMP, 0, heads),
-            "{technique}"
-        );
+        let found = [up.payload, up.stamp, up.message_framing, up.request_head];
+        assert_eq!(found, [33, STAMP, 0, heads], "{technique}");
     }
 }
 
 #[test]
 fn a_websocket_message_costs_a_frame_header_and_a_mask() {
     for (payload, header) in PAYLOADS.into_iter().zip([2, 2, 2, 4, 4, 10]) {
-        let found = FixedExchange::up("websocket", payload as u32, sent).run();
-        let asked = heads::upgrade("/ws?channel=0&after=0", found.address);
-        // RFC 6455 §5.3: a client's frame is masked, 4 bytes; so is its close.
-        let expected =
-            Layers { handshake: asked, message_framing: header + 4, control: 2 + 4 + 2, ..event(payload) };
-        assert_eq!(found.account.up, expected, "a payload of {payload} bytes");
-        let answered = Layers { handshake: heads::upgraded(), control: 2 + 2, ..Layers::default() };
-        assert_eq!(found.account.down, answered);
+        let found = FixedExchange::up("websocket", payload as u32, is_sent).run();
+        // RFC 6455 §5.3: a client's frame is masked, 4 bytes.
+        let up = Layers { message_framing: header + 4, ..event(payload) };
+        assert_account(&found, payload, opened(&found, up), closed(Layers::default()));
     }
 }
 
 #[test]
 fn a_raw_tcp_message_costs_four_bytes() {
     for payload in PAYLOADS {
-        let found = FixedExchange::up("raw-tcp", payload as u32, sent).run();
-        let hello = 4 + "channel=0&after=0".len() as u64;
-        let expected = Layers { handshake: hello, message_framing: 4, ..event(payload) };
-        assert_eq!(found.account.up, expected);
-        assert_eq!(found.account.down, Layers::default());
+        let found = FixedExchange::up("raw-tcp", payload as u32, is_sent).run();
+        let up = Layers { handshake: HELLO, message_framing: 4, ..event(payload) };
+        assert_account(&found, payload, up, Layers::default());
     }
 }
 

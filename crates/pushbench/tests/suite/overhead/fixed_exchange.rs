@@ -1,10 +1,10 @@
 //! Server and subscriber in one process, and the account of the bytes between them.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use loadgen::session::{Session, Snapshot, WorkerContext, WorkerSpec};
 use loadgen::transport::Trust;
 use model::byte_account::Account;
@@ -12,12 +12,9 @@ use model::settings::{
     EmptyAnswer, HeaderProfile, Http, LongPolling, Pace, Settings, ShortPolling, SocketIo,
     SocketIoTransports, Transport, Uplink, UplinkTo,
 };
-use protocol::message::PayloadKind;
-use protocol::{Message, Stamp};
-use server_kit::Hub;
 use server_kit::settings::Limits;
-use server_kit::tls::{Certificate, Resumption, TlsServer};
-use tokio::net::TcpListener;
+use server_kit::tls::Resumption;
+use test_support::server::{Running, behind_tls, limited, start};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
@@ -66,15 +63,13 @@ pub(crate) struct ExchangeResult {
 impl FixedExchange {
     /// The subscriber receives one event with this many payload bytes.
     pub(crate) fn down(technique: &'static str, payload_bytes: usize) -> Self {
-        let done = |found: &Snapshot| found.counters.events == 1;
-        let headers = HeaderProfile::Minimal;
         Self {
             technique,
             published: vec![payload_bytes],
             sent: None,
-            headers,
+            headers: HeaderProfile::Minimal,
             interval_ns: HOUR_NS,
-            done,
+            done: has_one,
             transport: Transport::default(),
             transports: SocketIoTransports::default(),
             then: None,
@@ -95,41 +90,25 @@ impl FixedExchange {
 
     async fn between_server_and_subscriber(self) -> ExchangeResult {
         let (_, technique) = registry::find(self.technique).expect("the technique is registered");
-        let (settings, trust) = server_settings(&self.transport);
-        let hub = Hub::new((technique.encode)(&settings), &settings);
-        for &payload_bytes in &self.published {
-            hub.publish(0, event(payload_bytes)).expect("the hub takes the event");
-        }
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (server_stopper, stop) = server_kit::lifetime::channel();
-        let server = tokio::spawn((technique.serve)(listener, hub.clone(), settings, stop));
-
-        let found = self.subscribe(technique, address, trust, &hub).await;
-        server_stopper.stop();
-        server.await.expect("the server does not panic").expect("the server ends well");
+        let settings = server_settings(&self.transport);
+        let tls = settings.transport.tls.as_ref();
+        let trust = tls.map(|tls| Trust::exactly(tls.certificate().to_vec()));
+        let mut server = start((technique.encode)(&settings), settings, technique.serve).await;
+        self.published.iter().for_each(|&bytes| _ = server.publish(&"x".repeat(bytes)));
+        let found = self.subscribe(technique, &server, trust).await;
+        server.stop();
+        server.ended().await;
         found
     }
 
     async fn subscribe(
         &self,
         technique: &registry::Technique,
-        address: SocketAddr,
+        server: &Running,
         trust: Option<Trust>,
-        hub: &Hub,
     ) -> ExchangeResult {
-        let stop = CancellationToken::new();
-        let settings = Arc::new(self.settings());
-        let spec = WorkerSpec {
-            address,
-            trust,
-            settings,
-            seed: 1,
-            index: 0,
-            stop: stop.clone(),
-            connected: Arc::default(),
-        };
-        let worker = WorkerContext::new(spec).expect("the payload can be made");
+        let address = server.address;
+        let (worker, stop) = worker(address, trust, self.settings());
         let (sender, outgoing) = mpsc::unbounded_channel();
         if self.sent.is_some() {
             sender.send(1).expect("the receiver is here");
@@ -147,8 +126,8 @@ impl FixedExchange {
         };
         let before = until(self.done).await;
         let mut after = before;
-        if let Some((payload_bytes, done)) = self.then {
-            hub.publish(0, event(payload_bytes)).expect("the hub takes the event");
+        if let Some((bytes, done)) = self.then {
+            server.publish(&"x".repeat(bytes));
             after = until(done).await;
         }
         stop.cancel();
@@ -179,34 +158,46 @@ impl FixedExchange {
     }
 }
 
-fn server_settings(transport: &Transport) -> (server_kit::Settings, Option<Trust>) {
-    let tls = transport.tls.then(|| {
-        let certificate = Certificate::made().expect("a certificate can be made");
-        Arc::new(TlsServer::new(certificate, Resumption::Off).expect("it serves"))
-    });
-    let trust = tls.as_ref().map(|tls| Trust::exactly(tls.certificate().to_vec()));
+/// The client half of a trial, and what stops it.
+pub(crate) fn worker(
+    address: SocketAddr,
+    trust: Option<Trust>,
+    settings: Settings,
+) -> (Rc<WorkerContext>, CancellationToken) {
+    let (stop, settings) = (CancellationToken::new(), Arc::new(settings));
+    let (ended, connected) = (stop.clone(), Arc::default());
+    let spec = WorkerSpec { address, trust, settings, seed: 1, index: 0, stop, connected };
+    (WorkerContext::new(spec).expect("the payload can be made"), ended)
+}
+
+pub(crate) fn has_one(found: &Snapshot) -> bool {
+    found.counters.events == 1
+}
+
+/// The next poll is held.
+pub(crate) fn has_one_and_waits(found: &Snapshot) -> bool {
+    has_one(found) && found.account.up.unfinished > 0
+}
+
+pub(crate) fn is_sent(found: &Snapshot) -> bool {
+    found.account.up.stamp == STAMP
+}
+
+/// The POST is answered, and the poll beside it is held.
+pub(crate) fn is_posted(found: &Snapshot) -> bool {
+    is_sent(found) && found.account.down.response_head > 0 && found.account.up.unfinished > 0
+}
+
+fn server_settings(transport: &Transport) -> server_kit::Settings {
     let limits = Limits { message_bytes: MEBIBYTE, body_bytes: MEBIBYTE, ..Limits::default() };
-    let settings = server_kit::Settings {
-        transport: server_kit::settings::Transport {
-            tls,
-            http: transport.http,
-            ..server_kit::settings::Transport::default()
-        },
-        limits,
+    let mut settings = server_kit::Settings {
         hold: Duration::from_nanos(HOUR_NS),
         heartbeat: Duration::ZERO,
         uplink: UplinkTo::Application,
-        ..server_kit::Settings::default()
+        ..limited(limits)
     };
-    (settings, trust)
-}
-
-fn event(payload_bytes: usize) -> BytesMut {
-    let stamp = Stamp { seq: 0, intended_ns: 1, actual_ns: 1 };
-    let payload = vec![b'x'; payload_bytes];
-    let mut bytes = BytesMut::new();
-    Message { stamp, payload: &payload, kind: PayloadKind::Text }.encode(&mut bytes);
-    bytes
+    settings.transport.http = transport.http;
+    if transport.tls { behind_tls(settings, Resumption::Off) } else { settings }
 }
 
 fn date(worker: &WorkerContext) -> Option<String> {

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use loadgen::session::headers::{self, RequestKind as Kind};
 use model::byte_account::{Account, Layers};
 use model::settings::{HeaderProfile, HttpVersion, Transport};
+use test_support::websocket::ACCEPT;
 use theory::case::{Compression, Date, Direction, Head, Message, Security, Version};
 use theory::prediction::{Both, Exactness, Layers as Predicted, layer};
 use theory::websocket::{self, Mask};
 use theory::{Case, Prediction, http2, predict, sse, tls};
 
-use crate::overhead::fixed_exchange::STAMP;
-use crate::overhead::heads;
+use super::fixed_exchange::STAMP;
 
 /// Lengths around which some framing grows, in bytes of payload.
 pub(crate) const PAYLOADS: [u64; 12] = [0, 1, 15, 16, 125, 126, 255, 256, 4_095, 4_096, 65_535, 65_536];
@@ -57,6 +57,7 @@ const fn down(technique: &'static str, kind: Option<Kind>, target: &'static str)
 }
 
 /// An exchange of equal messages, the first with this sequence number.
+#[derive(Debug)]
 pub(crate) struct PredictionInput {
     pub(crate) profile: HeaderProfile,
     pub(crate) transport: Transport,
@@ -79,7 +80,7 @@ impl PredictionInput {
 impl DirectedTechnique {
     pub(crate) fn predicted(self, asked: &PredictionInput, address: SocketAddr) -> Prediction {
         let said = self.kind.map(|kind| (sent(asked, kind, address), answered(asked, kind)));
-        let request: Vec<_> = said.iter().flat_map(|(request, _)| request).map(borrowed).collect();
+        let request = said.as_ref().map(|(request, _)| borrowed(request)).unwrap_or_default();
         let head = said.as_ref().map(|(_, (status, response))| Head {
             method: self.method(asked.transport.http),
             target: self.target,
@@ -88,19 +89,16 @@ impl DirectedTechnique {
             response,
         });
         let case = Case {
-            direction: self.direction,
-            message: Message { payload: asked.payload, stamp: STAMP },
             seq: asked.seq,
             batch: asked.batch,
-            head,
             preamble: self.preamble(),
             version: match asked.transport.http {
                 HttpVersion::Http1 => Version::Http1,
                 HttpVersion::Http2 => Version::Http2,
             },
             security: if asked.transport.tls { Security::Tls } else { Security::Plain },
-            compression: Compression::None,
             date: asked.date,
+            ..case(self.direction, asked.payload, head)
         };
         predict(self.technique, &case).expect("theory knows the technique")
     }
@@ -145,14 +143,35 @@ impl DirectedTechnique {
     }
 }
 
-type Fields = Vec<(String, String)>;
+/// One message on plain HTTP/1.1.
+pub(crate) fn case<'a>(direction: Direction, payload: u64, head: Option<Head<'a>>) -> Case<'a> {
+    Case {
+        direction,
+        message: Message { payload, stamp: STAMP },
+        seq: 1,
+        batch: 1,
+        head,
+        preamble: 0,
+        version: Version::Http1,
+        security: Security::Plain,
+        compression: Compression::None,
+        date: Date::Unknown,
+    }
+}
 
-/// The fields that the load generator sends, in its order.
-fn sent(asked: &PredictionInput, kind: Kind, address: SocketAddr) -> Fields {
-    let mut fields: Fields = headers::headers(asked.profile, kind, &asked.transport, address)
+pub(crate) type Fields = Vec<(String, String)>;
+
+/// The fields of a profile that the load generator sends on HTTP/1.1 or HTTP/2, in its order.
+pub(crate) fn fields(profile: HeaderProfile, kind: Kind, transport: &Transport, at: SocketAddr) -> Fields {
+    headers::headers(profile, kind, transport, at)
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().expect("visible ASCII").to_owned()))
-        .collect();
+        .collect()
+}
+
+/// The same, and those that depend on the request.
+fn sent(asked: &PredictionInput, kind: Kind, address: SocketAddr) -> Fields {
+    let mut fields = fields(asked.profile, kind, &asked.transport, address);
     match (asked.transport.http, kind) {
         (HttpVersion::Http2, _) => fields.push((":authority".into(), address.to_string())),
         (HttpVersion::Http1, Kind::WebSocket) => {
@@ -163,8 +182,8 @@ fn sent(asked: &PredictionInput, kind: Kind, address: SocketAddr) -> Fields {
     fields
 }
 
-fn borrowed(field: &(String, String)) -> (&str, &str) {
-    (&field.0, &field.1)
+pub(crate) fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 /// The status and fields of our servers' answer.
@@ -181,11 +200,16 @@ fn answered(asked: &PredictionInput, kind: Kind) -> (u16, Vec<(&'static str, &st
         (Kind::EventSource, _) => (200, vec![EVENTS, NO_STORE, CHUNKED, date]),
         (Kind::Post, _) => (204, vec![NO_STORE, date]),
         (Kind::WebSocket, HttpVersion::Http1) => {
-            let accept = ("sec-websocket-accept", heads::ACCEPT);
+            let accept = ("sec-websocket-accept", ACCEPT);
             (101, vec![("connection", "upgrade"), ("upgrade", "websocket"), accept, date])
         }
         (Kind::WebSocket, HttpVersion::Http2) => (200, vec![date]),
     }
+}
+
+/// Every pair of these.
+pub(crate) fn each<A: Copy, B: Copy>(first: &[A], second: &[B]) -> Vec<(A, B)> {
+    first.iter().flat_map(|&one| second.iter().map(move |&other| (one, other))).collect()
 }
 
 /// Every layer of both directions equals the prediction where it is exact, and is no less elsewhere.

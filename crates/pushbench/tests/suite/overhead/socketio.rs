@@ -3,20 +3,18 @@
 use std::net::SocketAddr;
 
 use loadgen::session::Snapshot;
-use loadgen::session::headers::{self, RequestKind as Kind};
+use loadgen::session::headers::RequestKind as Kind;
 use model::byte_account::{Account, Layers};
 use model::settings::SocketIoTransports::{self, Polling, Upgrade, Websocket};
 use model::settings::{HeaderProfile, Transport};
-use theory::case::{
-    Compression, Date, Direction, Head, Message, Opening, OpeningExchange, Security, Version,
-};
+use test_support::websocket::ACCEPT;
+use theory::case::{Direction, Head, Opening, OpeningExchange};
 use theory::prediction::{Both, Exactness, Layers as Predicted, layer};
 use theory::websocket::{self, Mask};
-use theory::{Case, engine_io, predict, predict_opening, socket_io};
+use theory::{engine_io, predict, predict_opening, socket_io};
 
-use super::heads;
-use crate::overhead::fixed_exchange::{ExchangeResult, FixedExchange, STAMP};
-use crate::overhead::predictions::{PAYLOADS, assert_equal};
+use super::fixed_exchange::{ExchangeResult, FixedExchange, STAMP, has_one, has_one_and_waits, is_sent};
+use super::predictions::{Fields, PAYLOADS, assert_equal, borrowed, case, each, fields};
 
 const SLUG: &str = "socketio";
 /// The ids that the library gives: 12 bytes in base64.
@@ -31,33 +29,25 @@ const DISCONNECT: u64 = engine_io::TYPE + socket_io::TYPE;
 
 /// The fields of a session's requests, which are equal in every request of a kind.
 struct SessionHeads {
-    poll: Vec<(String, String)>,
-    post: Vec<(String, String)>,
-    upgrade: Vec<(String, String)>,
+    poll: Fields,
+    post: Fields,
+    upgrade: Fields,
 }
 
 impl SessionHeads {
     fn at(address: SocketAddr, profile: HeaderProfile) -> Self {
-        let fields = |kind| -> Vec<(String, String)> {
-            let fields = headers::headers(profile, kind, &Transport::default(), address);
-            let text = |value: &hyper::header::HeaderValue| value.to_str().expect("visible ASCII").to_owned();
-            fields.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
-        };
+        let fields = |kind| fields(profile, kind, &Transport::default(), address);
         let mut upgrade = fields(Kind::WebSocket);
         upgrade.push(("sec-websocket-key".into(), "k".repeat(websocket::KEY as usize)));
         Self { poll: fields(Kind::EnginePoll), post: fields(Kind::EnginePost), upgrade }
     }
 }
 
-fn pairs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
-    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
-}
-
 /// The answers of polls and posts.
 const TEXT: [(&str, &str); 3] =
     [("content-length", "0"), ("content-type", "text/plain; charset=UTF-8"), DATE];
 const SWITCHED: [(&str, &str); 4] =
-    [("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-accept", heads::ACCEPT), DATE];
+    [("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-accept", ACCEPT), DATE];
 
 fn polling(sid: &str) -> String {
     let sid = if sid.is_empty() { String::new() } else { format!("&sid={sid}") };
@@ -87,8 +77,8 @@ impl SessionPrediction {
 
     /// Calls `then` with the heads of the handshake's GET, of later polls, of posts, and of the upgrade.
     fn with<T>(&self, then: impl FnOnce([Head<'_>; 4]) -> T) -> T {
-        let (poll, post) = (pairs(&self.session.poll), pairs(&self.session.post));
-        let upgrade = pairs(&self.session.upgrade);
+        let (poll, post) = (borrowed(&self.session.poll), borrowed(&self.session.post));
+        let upgrade = borrowed(&self.session.upgrade);
         let [first, again, posted] = &self.targets;
         let get = |target| Head { method: "GET", target, request: &poll, status: 200, response: &TEXT };
         let post = Head { method: "POST", request: &post, ..get(posted) };
@@ -187,41 +177,8 @@ fn open(transports: SocketIoTransports) -> u64 {
     })
 }
 
-fn case<'a>(direction: Direction, payload: u64, head: Option<Head<'a>>) -> Case<'a> {
-    Case {
-        direction,
-        message: Message { payload, stamp: STAMP },
-        seq: 1,
-        batch: 1,
-        head,
-        preamble: 0,
-        version: Version::Http1,
-        security: Security::Plain,
-        compression: Compression::None,
-        date: Date::Unknown,
-    }
-}
-
 fn anything(_: &Snapshot) -> bool {
     true
-}
-
-fn has_one(found: &Snapshot) -> bool {
-    found.counters.events == 1
-}
-
-/// The next poll is held.
-fn has_one_and_waits(found: &Snapshot) -> bool {
-    has_one(found) && found.account.up.unfinished > 0
-}
-
-fn is_sent(found: &Snapshot) -> bool {
-    found.account.up.stamp == STAMP
-}
-
-/// `ok` has come for it, and the poll beside it is held.
-fn is_posted(found: &Snapshot) -> bool {
-    is_sent(found) && found.account.down.engine_io > 0 && found.account.up.unfinished > 0
 }
 
 /// A session with one event, which is published when it is idle.
@@ -246,44 +203,39 @@ fn less(later: Account, earlier: Account) -> Account {
     }
 }
 
+/// A whole session by these transports costs what opens it, this message, and what ends it.
+#[track_caller]
+fn assert_whole(found: &ExchangeResult, transports: SocketIoTransports, profile: HeaderProfile, way: Way) {
+    let asked = SessionPrediction::of(found, transports, profile);
+    let message = asked.message(transports, way.0, way.1);
+    let predicted = asked.opening(transports).and(message).and(asked.closing(transports));
+    assert!(predicted.is_exact());
+    assert_equal(&found.account, &predicted, &format!("{transports:?}, {profile:?}, {way:?}"));
+}
+
+/// The direction of a message, and its payload.
+type Way = (Direction, u64);
+
 #[test]
 fn a_session_with_an_event_costs_what_theory_says_from_its_first_byte_to_its_last() {
-    for transports in [Polling, Websocket] {
-        for payload in PAYLOADS {
-            let found = with_event(transports, payload, HeaderProfile::Minimal);
-            let asked = SessionPrediction::of(&found, transports, HeaderProfile::Minimal);
-            let event = asked.message(transports, Direction::Down, payload);
-            let predicted = asked.opening(transports).and(event).and(asked.closing(transports));
-            assert!(predicted.is_exact());
-            assert_equal(&found.account, &predicted, &format!("{transports:?}, a payload of {payload}"));
-        }
+    let profiles = [(100, HeaderProfile::Browser), (100, HeaderProfile::BrowserSession)];
+    let payloads = PAYLOADS.map(|payload| (payload, HeaderProfile::Minimal));
+    for (transports, (payload, profile)) in each(&[Polling, Websocket], &[&payloads[..], &profiles].concat())
+    {
+        let found = with_event(transports, payload, profile);
+        assert_whole(&found, transports, profile, (Direction::Down, payload));
     }
 }
 
 #[test]
 fn an_event_costs_what_theory_says_on_whichever_transport_it_comes() {
-    for transports in [Upgrade, Websocket] {
-        for payload in PAYLOADS {
-            let found = with_event(transports, payload, HeaderProfile::Minimal);
-            let asked = SessionPrediction::of(&found, transports, HeaderProfile::Minimal);
-            let event = asked.message(transports, Direction::Down, payload);
-            assert!(event.is_exact());
-            let cost = less(found.after, found.before);
-            assert_equal(&cost, &event, &format!("{transports:?}, a payload of {payload}"));
-        }
-    }
-}
-
-#[test]
-fn heads_of_every_profile_cost_what_theory_says() {
-    for profile in [HeaderProfile::Browser, HeaderProfile::BrowserSession] {
-        for transports in [Polling, Websocket] {
-            let found = with_event(transports, 100, profile);
-            let asked = SessionPrediction::of(&found, transports, profile);
-            let event = asked.message(transports, Direction::Down, 100);
-            let predicted = asked.opening(transports).and(event).and(asked.closing(transports));
-            assert_equal(&found.account, &predicted, &format!("{transports:?}, {profile:?}"));
-        }
+    for (transports, payload) in each(&[Upgrade, Websocket], &PAYLOADS) {
+        let found = with_event(transports, payload, HeaderProfile::Minimal);
+        let asked = SessionPrediction::of(&found, transports, HeaderProfile::Minimal);
+        let event = asked.message(transports, Direction::Down, payload);
+        assert!(event.is_exact());
+        let cost = less(found.after, found.before);
+        assert_equal(&cost, &event, &format!("{transports:?}, a payload of {payload}"));
     }
 }
 
@@ -299,19 +251,17 @@ fn what_opens_an_upgraded_session_is_handshake_and_has_all_its_parts() {
     assert!(down.handshake > opening.down.wire() + connected, "{down:?}, {opening:?}");
 }
 
+/// `ok` has come for it, and the poll beside it is held.
+fn is_posted(found: &Snapshot) -> bool {
+    is_sent(found) && found.account.down.engine_io > 0 && found.account.up.unfinished > 0
+}
+
 #[test]
 fn a_message_costs_what_theory_says() {
-    for transports in [Polling, Websocket] {
+    for (transports, payload) in each(&[Polling, Websocket], &PAYLOADS) {
         let done = if transports == Polling { is_posted } else { is_sent };
-        for payload in PAYLOADS {
-            let exchange = FixedExchange { transports, ..FixedExchange::up(SLUG, payload as u32, done) };
-            let found = exchange.run();
-            let asked = SessionPrediction::of(&found, transports, HeaderProfile::Minimal);
-            let message = asked.message(transports, Direction::Up, payload);
-            let predicted = asked.opening(transports).and(message).and(asked.closing(transports));
-            assert!(predicted.is_exact());
-            assert_equal(&found.account, &predicted, &format!("{transports:?}, a payload of {payload}"));
-        }
+        let exchange = FixedExchange { transports, ..FixedExchange::up(SLUG, payload as u32, done) };
+        assert_whole(&exchange.run(), transports, HeaderProfile::Minimal, (Direction::Up, payload));
     }
 }
 
