@@ -3,15 +3,14 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::scenario::{Extent, Scenario};
 use model::settings::Settings;
 use model::trial::{ServerSpec, TrialOutcome, TrialSpec};
 
-use crate::server_process::{PUSHBENCH, ServerProcess, kill};
+use crate::server_process::{PUSHBENCH, ServerProcess, in_time};
 use crate::techniques::{every_of, registry};
 
 /// The longest trial here takes 15 s, and a load generator gives its subscribers 30 s to connect.
@@ -67,21 +66,9 @@ impl Load {
     /// Starts the load of a trial, with nothing pinned.
     pub(crate) fn start(server: &ServerProcess, address: SocketAddr, settings: &Settings) -> Self {
         let ready = server.ready();
-        let spec = TrialSpec {
-            technique: ready.technique.clone(),
-            server: ServerSpec {
-                address,
-                certificate: None,
-                feed: Some(server.feed().to_owned()),
-                pid: Some(ready.pid),
-            },
-            further_servers: Vec::new(),
-            target: None,
-            load_cores: Vec::new(),
-            server_cores: Vec::new(),
-            settings: settings.clone(),
-            seed: 7,
-        };
+        let feed = Some(server.feed().to_owned());
+        let at = ServerSpec { feed, pid: Some(ready.pid), ..ServerSpec::at(address) };
+        let spec = TrialSpec { seed: 7, ..TrialSpec::new(&ready.technique, at, settings.clone()) };
         let mut command = Command::new(PUSHBENCH);
         command.arg("load").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the load generator starts");
@@ -107,15 +94,6 @@ impl Load {
 
     fn output(self) -> Output {
         let pid = self.0.id();
-        let (ended, wait) = mpsc::channel();
-        thread::spawn(move || {
-            // Nobody listens any more if it took too long.
-            let _ = ended.send(self.0.wait_with_output());
-        });
-        let Ok(output) = wait.recv_timeout(LONGEST_TRIAL) else {
-            kill(pid);
-            panic!("the load generator is still there");
-        };
-        output.expect("its output can be read")
+        in_time(LONGEST_TRIAL, pid, || self.0.wait_with_output()).expect("its output can be read")
     }
 }

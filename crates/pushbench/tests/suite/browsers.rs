@@ -1,9 +1,7 @@
 //! Trials whose subscribers are pages in real browsers, in real processes. They check counts, never times.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::net::SocketAddr;
 
 use browser::{BrowserKind, InstalledBrowser};
 use model::byte_account::Account;
@@ -11,18 +9,22 @@ use model::trial::{Side, TrialOutcome, TrialRecord, TrialResult};
 use test_support::require;
 
 use crate::sandbox::{CommandOutput, Sandbox, until};
+use crate::targets::served::answering;
 
 /// The browser if it is installed. Otherwise, the test is skipped or fails.
 pub(crate) fn installed(kind: BrowserKind) -> Option<InstalledBrowser> {
     require(kind.name(), browser::detect(kind))
 }
 
+/// The browsers that are installed. For the others, the test is skipped or fails.
+fn all_installed() -> impl Iterator<Item = BrowserKind> {
+    BrowserKind::ALL.into_iter().filter(|kind| installed(*kind).is_some())
+}
+
 const TECHNIQUES: usize = 6;
 
 /// Every subscriber sends to all, after a greeting.
 const CHAT: &str = r#"
-question = "Does a page hear what everybody says?"
-reading = "It does, or it does not."
 greeting = true
 events.kind = "chat"
 subscribers = { count = 3 }
@@ -33,8 +35,6 @@ phases = { warm_up = "200ms", window = "800ms", drain = "10s" }
 
 /// One way, each subscriber with a channel of its own.
 const NEWS: &str = r#"
-question = "Does everything reach a page?"
-reading = "It is, or it is not."
 events.rate = "20/s"
 subscribers = { count = 4, channels = 4 }
 short_polling.interval = "100ms"
@@ -74,53 +74,39 @@ fn assert_complete((technique, outcome): &(String, TrialOutcome)) {
     assert!(outcome.cost.server_cpu_ns > 0, "{technique}");
 }
 
-fn chat(kind: BrowserKind) {
-    let Some(_) = installed(kind) else { return };
-    let outcomes = run_in(kind, CHAT, "");
-    assert_eq!(outcomes.len(), TECHNIQUES);
-    for outcome in &outcomes {
-        assert_complete(outcome);
+/// Runs a scenario with every technique of a page in each browser that is installed.
+fn every_technique_of_each(scenario: &str) -> Vec<(BrowserKind, (String, TrialOutcome))> {
+    let mut all = Vec::new();
+    for kind in all_installed() {
+        let outcomes = run_in(kind, scenario, "");
+        assert_eq!(outcomes.len(), TECHNIQUES, "{kind}");
+        outcomes.iter().for_each(assert_complete);
+        all.extend(outcomes.into_iter().map(|outcome| (kind, outcome)));
+    }
+    all
+}
+
+#[test]
+fn everyone_in_a_chat_of_each_browser_hears_everything_by_every_technique() {
+    for (kind, outcome) in every_technique_of_each(CHAT) {
         let counts = &outcome.1.counts;
-        assert!(counts.uplink_due > 0 && counts.uplink_sent == counts.uplink_due, "{outcome:?}");
-        assert_eq!(counts.expected, 3 * counts.uplink_due, "the three in the room hear it");
-        assert_eq!(counts.greetings, 3, "{outcome:?}");
+        assert!(counts.uplink_due > 0 && counts.uplink_sent == counts.uplink_due, "{kind}: {outcome:?}");
+        assert_eq!(counts.expected, 3 * counts.uplink_due, "{kind}: the three in the room hear it");
+        assert_eq!(counts.greetings, 3, "{kind}: {outcome:?}");
     }
 }
 
-fn news(kind: BrowserKind) {
-    let Some(_) = installed(kind) else { return };
-    let outcomes = run_in(kind, NEWS, "");
-    assert_eq!(outcomes.len(), TECHNIQUES);
-    for outcome in &outcomes {
-        assert_complete(outcome);
-        let (technique, counts) = (&*outcome.0, &outcome.1.counts);
-        match technique {
+#[test]
+fn everything_reaches_each_browser_by_every_technique() {
+    for (kind, (technique, outcome)) in every_technique_of_each(NEWS) {
+        let counts = &outcome.counts;
+        match &*technique {
             // Four subscribers poll ten times a second in four fifths of one.
-            "short-polling" => assert!(counts.requests >= 20, "{counts:?}"),
-            "long-polling" => assert!(counts.requests > 0, "{counts:?}"),
-            _ => assert_eq!(counts.requests, 0, "{technique}: {counts:?}"),
+            "short-polling" => assert!(counts.requests >= 20, "{kind}: {counts:?}"),
+            "long-polling" => assert!(counts.requests > 0, "{kind}: {counts:?}"),
+            _ => assert_eq!(counts.requests, 0, "{kind}, {technique}: {counts:?}"),
         }
     }
-}
-
-#[test]
-fn everyone_in_a_chat_of_chromium_hears_everything_by_every_technique() {
-    chat(BrowserKind::Chromium);
-}
-
-#[test]
-fn everyone_in_a_chat_of_firefox_hears_everything_by_every_technique() {
-    chat(BrowserKind::Firefox);
-}
-
-#[test]
-fn everything_reaches_chromium_by_every_technique() {
-    news(BrowserKind::Chromium);
-}
-
-#[test]
-fn everything_reaches_firefox_by_every_technique() {
-    news(BrowserKind::Firefox);
 }
 
 /// TLS with a certificate that nobody has signed; over HTTP/2, all subscribers share a connection.
@@ -128,8 +114,7 @@ fn everything_reaches_firefox_by_every_technique() {
 fn everything_reaches_a_page_over_tls() {
     const TLS: &str = "transport = { tls = true }\n";
     const HTTP_2: &str = "transport = { tls = true, http = \"2\", per_connection = 4 }\n";
-    for kind in BrowserKind::ALL {
-        let Some(_) = installed(kind) else { continue };
+    for kind in all_installed() {
         for transport in [TLS, HTTP_2] {
             let techniques = " --technique long-polling --technique http-streaming-sse --technique websocket";
             let outcomes = run_in(kind, &format!("{transport}{NEWS}"), techniques);
@@ -141,8 +126,7 @@ fn everything_reaches_a_page_over_tls() {
 
 #[test]
 fn everything_reaches_a_page_by_each_transport_of_socket_io() {
-    for kind in BrowserKind::ALL {
-        let Some(_) = installed(kind) else { continue };
+    for kind in all_installed() {
         for way in ["polling", "upgrade", "websocket"] {
             let scenario = format!("socketio.transports = \"{way}\"\n{CHAT}");
             let outcomes = run_in(kind, &scenario, " --technique socketio");
@@ -155,10 +139,7 @@ fn everything_reaches_a_page_by_each_transport_of_socket_io() {
 }
 
 const SHORT: &str = r#"
-question = "Does it come through?"
-reading = "It does, or it does not."
 techniques = ["long-polling"]
-repetitions = 1
 events.rate = "50/s"
 phases = { warm_up = "50ms", window = "200ms" }
 "#;
@@ -173,15 +154,10 @@ fn sandbox(scenario: &str) -> Sandbox {
 fn a_missing_browser_is_skipped_by_name_with_what_to_install() {
     let sandbox = sandbox(SHORT);
     let arguments = "run --scenario own --client firefox,native --no-report --no-browser-probe";
-    let output =
-        sandbox.pushbench(arguments).env("PATH", sandbox.path("")).output().expect("pushbench starts");
-    let output = CommandOutput::of(output);
+    let output = sandbox.output_with_path("", arguments);
     output.expect(0, &["skipped: client firefox: there is no firefox-esr on the PATH; install firefox-esr"]);
-    let skipped = sandbox.manifest().skipped;
-    assert!(
-        skipped.iter().any(|it| it.what == "client firefox" && it.why.contains("install")),
-        "{skipped:?}"
-    );
+    let skipped = sandbox.skipped("client firefox");
+    assert!(skipped.iter().any(|why| why.contains("install")), "{skipped:?}");
     assert_eq!(sandbox.records().len(), 1, "the native client alone");
 }
 
@@ -189,9 +165,7 @@ fn a_missing_browser_is_skipped_by_name_with_what_to_install() {
 fn a_run_without_an_installed_client_is_rejected() {
     let sandbox = sandbox(SHORT);
     let arguments = "run --scenario own --client chromium --no-report --no-browser-probe";
-    let output =
-        sandbox.pushbench(arguments).env("PATH", sandbox.path("")).output().expect("pushbench starts");
-    let output = CommandOutput::of(output);
+    let output = sandbox.output_with_path("", arguments);
     output.expect(2, &["install chromium and chromium-driver", "there is nothing to run"]);
 }
 
@@ -214,12 +188,9 @@ fn a_browser_probe_that_fails_is_reported_and_fails_no_run() {
     sandbox.script("chromium", "exit 1");
     sandbox.script("chromedriver", "echo it is broken >&2; exit 1");
     let run = sandbox.only_run().display().to_string();
-    let mut resumed = sandbox.pushbench(&format!("run --resume {run} --no-report"));
-    let output = resumed.env("PATH", sandbox.path("")).output().expect("pushbench starts");
-    CommandOutput::of(output)
-        .expect(0, &["own: 0 trials", "skipped: browser probe of chromium: start the browser"]);
-    let skipped = sandbox.manifest().skipped;
-    assert!(skipped.iter().any(|it| it.what == "browser probe of chromium"), "{skipped:?}");
+    let output = sandbox.output_with_path("", &format!("run --resume {run} --no-report"));
+    output.expect(0, &["own: 0 trials", "skipped: browser probe of chromium: start the browser"]);
+    assert!(!sandbox.skipped("browser probe of chromium").is_empty(), "{:?}", sandbox.manifest());
     let close_cases =
         fs::read_to_string(sandbox.only_run().join("close-cases.json")).expect("a browser probe is kept");
     assert!(close_cases.contains("native") && !close_cases.contains("chromium"), "{close_cases}");
@@ -229,8 +200,7 @@ fn a_browser_probe_that_fails_is_reported_and_fails_no_run() {
 /// A server whose page never returns anything.
 #[test]
 fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
-    for kind in BrowserKind::ALL {
-        let Some(_) = installed(kind) else { continue };
+    for kind in all_installed() {
         let sandbox = sandbox(SHORT);
         let silent = serve_page("<script>globalThis.bench = { clock: () => new Promise(() => {}) }</script>");
         let output = run_with_the_page_of(&sandbox, silent, kind);
@@ -262,8 +232,7 @@ fn a_page_with_an_invalid_answer_fails_its_trial() {
 
 #[test]
 fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
-    for kind in BrowserKind::ALL {
-        let Some(_) = installed(kind) else { continue };
+    for kind in all_installed() {
         for (victim, words) in [("pushbench load", "load generator"), ("pushbench serve", "server")] {
             let sandbox = sandbox(&SHORT.replace("long-polling", "websocket").replace("200ms", "40s"));
             let running = sandbox.start(&format!(
@@ -273,7 +242,7 @@ fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
             let victim = sandbox.descendant(victim);
             until("the browser has started", || has_browser(&sandbox));
             victim.kill();
-            running.finish().expect(1, &[&format!("FAILED: the {words} ended with signal: 9")]);
+            sandbox.ends(running, 1, &[&format!("FAILED: the {words} ended with signal: 9")]);
             nothing_of(&sandbox);
         }
     }
@@ -291,29 +260,11 @@ fn run_with_the_page_of(sandbox: &Sandbox, page: SocketAddr, kind: BrowserKind) 
 
 /// Answers every request with this page, as long as the test runs.
 fn serve_page(page: &str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
     let answer = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
         page.len()
     );
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let answer = answer.clone();
-            thread::spawn(move || answer_one(&stream, &answer));
-        }
-    });
-    address
-}
-
-fn answer_one(mut stream: &TcpStream, answer: &str) {
-    let mut line = String::new();
-    let mut request = BufReader::new(stream);
-    while request.read_line(&mut line).is_ok_and(|read| read > 2) {
-        line.clear();
-    }
-    // A browser may open connections that it does not use.
-    let _ = stream.write_all(answer.as_bytes());
+    answering(move |_, _| Some(answer.clone()))
 }
 
 /// Returns once nothing is left of the browsers that were started from `sandbox`.
@@ -330,7 +281,7 @@ fn has_browser(sandbox: &Sandbox) -> bool {
     processes_that_know(&profile).len() > 1
 }
 
-fn processes_that_know(mark: &str) -> Vec<u32> {
+pub(crate) fn processes_that_know(mark: &str) -> Vec<u32> {
     let entries = fs::read_dir("/proc").expect("the kernel's list of processes").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let knows = |pid: &u32| {

@@ -4,19 +4,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use model::trial::{Counted, Side, TrialRecord, TrialResult};
+use model::trial::{Counted, Side, TrialResult};
 use rustix::process::Signal;
 use test_support::{program, require};
 
-use crate::sandbox::{CommandOutput, Sandbox};
+use crate::sandbox::{Running, Sandbox};
 
 /// A trial of a second, whose server's system calls are counted.
 const COUNTED: &str = r#"
-question = "How many system calls does it take?"
-reading = "As many as there are."
-repetitions = 1
 techniques = ["raw-tcp"]
 counted = "system-calls"
 events.rate = "100/s"
@@ -27,20 +23,16 @@ window = "1s"
 "#;
 
 /// The counts of a run of `text`, which has one trial.
-fn counts(text: &str) -> (Counted, TrialRecord) {
-    let sandbox = Sandbox::new();
-    sandbox.scenario("counted", text);
-    sandbox.output("run --scenario counted --no-report").expect(0, &[]);
-    sandbox.until_no_process_is_left();
-    let record = sandbox.records().pop().expect("there was a trial");
+fn counts(text: &str) -> Counted {
+    let record = Sandbox::ran(text).records().pop().expect("there was a trial");
     let TrialResult::Complete(outcome) = &record.result else { panic!("{record:?}") };
-    (outcome.cost.counted.clone().expect("it was counted"), record)
+    outcome.cost.counted.clone().expect("it was counted")
 }
 
 #[test]
 fn system_calls_of_a_delivery_are_counted_by_name() {
     let Some(_) = require("strace", program("strace")) else { return };
-    let (counted, _) = counts(COUNTED);
+    let counted = counts(COUNTED);
     // Half a second of 100 events each, to five subscribers.
     assert_eq!(counted.deliveries, 250, "{counted:?}");
     assert!(counted.tool.starts_with("strace"), "{counted:?}");
@@ -56,7 +48,7 @@ fn system_calls_of_a_delivery_are_counted_by_name() {
 #[test]
 fn instructions_of_a_delivery_are_counted() {
     let Some(_) = require("valgrind", program("valgrind")) else { return };
-    let (counted, _) = counts(&COUNTED.replace("system-calls", "instructions"));
+    let counted = counts(&COUNTED.replace("system-calls", "instructions"));
     assert_eq!(counted.deliveries, 250, "{counted:?}");
     assert!(counted.tool.starts_with("valgrind"), "{counted:?}");
     let each = counted.instructions.expect("they are counted") / counted.deliveries;
@@ -67,32 +59,18 @@ fn instructions_of_a_delivery_are_counted() {
 
 #[test]
 fn a_trial_that_is_not_counted_has_no_counts() {
-    let sandbox = Sandbox::new();
-    sandbox.scenario("counted", &COUNTED.replace("system-calls", "nothing"));
-    sandbox.output("run --scenario counted --no-report").expect(0, &[]);
+    let sandbox = Sandbox::ran(&COUNTED.replace("system-calls", "nothing"));
     let record = sandbox.records().pop().expect("there was a trial");
     let cost = record.result.outcome().map(|outcome| outcome.cost.counted.clone());
     assert_eq!((record.settings.counted, cost), (None, Some(None)));
-}
-
-/// pushbench where programs are found in the folder `bin` of the place, and nowhere else that people put them.
-fn with_only(sandbox: &Sandbox, arguments: &str) -> Command {
-    let mut command = sandbox.pushbench(arguments);
-    command.env("PATH", sandbox.path("bin"));
-    command
-}
-
-fn output_of(mut command: Command) -> CommandOutput {
-    CommandOutput::of(command.output().expect("pushbench starts"))
 }
 
 #[test]
 fn a_tool_that_is_missing_is_named_with_what_installs_it() {
     let sandbox = Sandbox::new();
     sandbox.scenario("counted", COUNTED);
-    let arguments = "run --scenario counted --scenario short --no-report";
-    output_of(with_only(&sandbox, arguments))
-        .expect(0, &["skipped: scenario counted: strace is missing; install strace"]);
+    let output = sandbox.output_with_path("bin", "run --scenario counted --scenario short --no-report");
+    output.expect(0, &["skipped: scenario counted: strace is missing; install strace"]);
     assert!(sandbox.records().iter().all(|record| record.key.scenario == "short"));
     assert_eq!(sandbox.skipped("scenario counted"), ["strace is missing; install strace"]);
 }
@@ -102,8 +80,8 @@ fn only_what_needs_the_missing_tool_is_left_out() {
     let sandbox = Sandbox::new();
     let sweep = "[[sweep]]\nkey = \"counted\"\nvalues = [\"nothing\", \"system-calls\"]\n";
     sandbox.scenario("both", &(COUNTED.replace("counted = \"system-calls\"\n", "") + sweep));
-    output_of(with_only(&sandbox, "run --scenario both --no-report"))
-        .expect(0, &["skipped: counter system-calls in both: strace is missing; install strace"]);
+    let output = sandbox.output_with_path("bin", "run --scenario both --no-report");
+    output.expect(0, &["skipped: counter system-calls in both: strace is missing; install strace"]);
     let records = sandbox.records();
     assert!(matches!(&records[..], [one] if one.settings.counted.is_none()), "{records:?}");
 }
@@ -127,7 +105,7 @@ fn a_tool_that_leaves_no_counts_or_none_that_can_be_used_fails_its_trial() {
         sandbox
             .script("bin/strace", &format!("PATH={}\n{START}\n{script}", Path::new(&place_path).display()));
         sandbox.scenario("counted", COUNTED);
-        output_of(with_only(&sandbox, "run --scenario counted --no-report")).expect(1, &[]);
+        sandbox.output_with_path("bin", "run --scenario counted --no-report").expect(1, &[]);
         sandbox.until_no_process_is_left();
         let (side, reason) = sandbox.failure();
         assert_eq!(side, Side::Supervisor);
@@ -136,33 +114,27 @@ fn a_tool_that_leaves_no_counts_or_none_that_can_be_used_fails_its_trial() {
 }
 
 /// A trial of a minute, with its server under strace.
-fn under_way(sandbox: &Sandbox) -> crate::sandbox::Running {
-    sandbox.scenario("counted", &COUNTED.replace("\"1s\"", "\"60s\""));
-    let running = sandbox.start("run --scenario counted --no-report");
+fn under_way() -> (Sandbox, Running) {
+    let (sandbox, running) = Sandbox::running(&COUNTED.replace("\"1s\"", "\"60s\""));
     // The load generator is started when the server is ready.
     sandbox.descendant(" load");
-    running
+    (sandbox, running)
 }
 
 #[test]
 fn an_interrupted_or_killed_supervisor_leaves_neither_the_tool_nor_its_server() {
     let Some(_) = require("strace", program("strace")) else { return };
     for (signal, code) in [(Signal::INT, 130), (Signal::KILL, 128 + 9)] {
-        let sandbox = Sandbox::new();
-        let running = under_way(&sandbox);
-        running.signal(signal);
-        running.finish().expect(code, &[]);
-        sandbox.until_no_process_is_left();
+        let (sandbox, running) = under_way();
+        sandbox.ends_by(signal, running, code, &[]);
     }
 }
 
 #[test]
 fn a_tool_that_dies_fails_its_trial_and_takes_its_server_along() {
     let Some(_) = require("strace", program("strace")) else { return };
-    let sandbox = Sandbox::new();
-    let running = under_way(&sandbox);
+    let (sandbox, running) = under_way();
     sandbox.descendant("strace -f").kill();
-    running.finish().expect(1, &[]);
-    sandbox.until_no_process_is_left();
+    sandbox.ends(running, 1, &[]);
     assert_eq!(sandbox.failure().0, Side::Server);
 }

@@ -59,10 +59,8 @@ impl Demo {
 
     /// Where this technique's lane is.
     pub(crate) fn lane(&self, slug: &str) -> SocketAddr {
-        let setup = self.setup();
-        let lanes = setup["lanes"].as_array().expect("lanes");
-        let lane = lanes.iter().find(|lane| lane["slug"] == slug).unwrap_or_else(|| panic!("no {slug}"));
-        SocketAddr::new(self.address.ip(), lane["port"].as_u64().expect("a port") as u16)
+        let port = lane_of(&self.setup(), slug)["port"].as_u64().expect("a port");
+        SocketAddr::new(self.address.ip(), port as u16)
     }
 
     pub(crate) fn figures(&self) -> Value {

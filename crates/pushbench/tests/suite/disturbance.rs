@@ -9,11 +9,7 @@ use model::warning::Warning;
 use crate::sandbox::{Sandbox, busy};
 use crate::techniques::registry;
 
-/// Trials that ran to their end, each with its key.
-fn outcomes(records: &[TrialRecord]) -> Vec<(String, &TrialRecord, &TrialOutcome)> {
-    records.iter().map(outcome).collect()
-}
-
+/// A trial that ran to its end, with its key.
 fn outcome(record: &TrialRecord) -> (String, &TrialRecord, &TrialOutcome) {
     let TrialRecord { key, result, .. } = record;
     let point: Vec<_> = key.point.values().cloned().collect();
@@ -39,9 +35,6 @@ fn blaming(outcome: &TrialOutcome) -> Vec<&Warning> {
 
 /// 30 events for each of 200 subscribers, of which a restart hits some six.
 const RESTARTED: &str = r#"
-question = "Is everybody caught up?"
-reading = "Everybody is."
-repetitions = 1
 events = { rate = "20/s", payload = "100 B" }
 subscribers.count = 200
 short_polling.interval = "50ms"
@@ -59,36 +52,24 @@ values = ["none", "jittered"]
 #[test]
 fn after_a_restart_every_subscriber_of_every_technique_has_everything_once() {
     let _turn = busy();
-    let sandbox = Sandbox::new();
-    sandbox.scenario("restarted", RESTARTED);
-    sandbox.output("run --scenario restarted --no-report").expect(0, &[]);
-    let records = sandbox.records();
+    let records = Sandbox::ran(RESTARTED).records();
     let registered = registry().len();
     assert_eq!((techniques(&records), records.len()), (registered, 2 * registered));
-    for (name, _, outcome) in outcomes(&records) {
+    for (name, _, outcome) in records.iter().map(outcome) {
         let counts = &outcome.counts;
         assert_eq!((counts.published, counts.expected), (30, 6_000), "{name}");
         assert_eq!((counts.delivered, counts.lost), (6_000, 0), "{name}");
         assert_eq!((counts.duplicate, counts.reordered), (0, 0), "{name}");
-        let server_restart =
-            outcome.server_restart.as_ref().unwrap_or_else(|| panic!("{name}: no server restart"));
-        let (connected, whole) =
-            (server_restart.connected.as_ref().unwrap(), server_restart.caught_up.as_ref().unwrap());
-        assert_eq!(
-            (connected.count, whole.count, server_restart.caught_up_subscribers),
-            (200, 200, 200),
-            "{name}"
-        );
+        let restart = outcome.server_restart.as_ref().unwrap_or_else(|| panic!("{name}: no server restart"));
+        let (connected, whole) = (restart.connected.as_ref().unwrap(), restart.caught_up.as_ref().unwrap());
+        assert_eq!([connected.count, whole.count, restart.caught_up_subscribers], [200; 3], "{name}");
         // A histogram rounds to 0.1 %.
-        assert!(
-            server_restart.down_ns > 0 && connected.min_ns as f64 >= server_restart.down_ns as f64 * 0.999,
-            "{name}: {server_restart:?}"
-        );
-        assert!(whole.max_ns >= connected.min_ns, "{name}: {server_restart:?}");
+        let is_after = connected.min_ns as f64 >= restart.down_ns as f64 * 0.999;
+        assert!(restart.down_ns > 0 && is_after, "{name}: {restart:?}");
+        assert!(whole.max_ns >= connected.min_ns, "{name}: {restart:?}");
         assert!(outcome.cost.server_cpu_ns > 0 && outcome.cost.server_rss_end_bytes > 0, "{name}");
         assert!(blaming(outcome).is_empty(), "{name}: {:?}", outcome.warnings);
     }
-    assert!(sandbox.descendants().is_empty());
 }
 
 #[test]
@@ -111,9 +92,6 @@ fn a_server_that_cannot_be_started_again_is_quoted() {
 
 /// 160 events of 8 KiB for 40 subscribers, two of them slow consumers: 1.3 MB each, ten times the kernel's buffers.
 const SLOW: &str = r#"
-question = "Does everybody else notice?"
-reading = "Nobody does."
-repetitions = 1
 events = { rate = "40/s", payload = "8 KiB" }
 subscribers.count = 40
 short_polling.interval = "100ms"
@@ -136,29 +114,24 @@ const PUSHED: [&str; 5] = ["http-streaming-ndjson", "http-streaming-sse", "webso
 #[test]
 fn beside_slow_consumers_everybody_else_has_everything_and_they_are_cut_off() {
     let _turn = busy();
-    let sandbox = Sandbox::new();
-    sandbox.scenario("slow", SLOW);
-    sandbox.output("run --scenario slow --no-report").expect(0, &[]);
-    let records = sandbox.records();
+    let records = Sandbox::ran(SLOW).records();
     let registered = registry().len();
     assert_eq!((techniques(&records), records.len()), (registered, 2 * registered));
-    for (name, record, outcome) in outcomes(&records) {
+    for (name, record, outcome) in records.iter().map(outcome) {
         let counts = &outcome.counts;
         assert_eq!((counts.expected, counts.delivered, counts.lost), (160 * 38, 160 * 38, 0), "{name}");
         assert_eq!((counts.duplicate, counts.reordered, counts.reconnects), (0, 0, 0), "{name}");
         assert_eq!(outcome.delivery.as_ref().map(|delivery| delivery.count), Some(160 * 38), "{name}");
-        let slow_consumers =
-            outcome.slow_consumers.as_ref().unwrap_or_else(|| panic!("{name}: no slow consumers"));
-        assert_eq!(slow_consumers.subscribers, 2, "{name}");
-        assert!(slow_consumers.delivered < 2 * 160, "{name}: {slow_consumers:?}");
-        let cut_off = slow_consumers.cut_off_after.as_ref().map_or(0, |after| after.count);
-        assert_eq!(slow_consumers.cut_off, cut_off, "{name}");
+        let slow = outcome.slow_consumers.as_ref().unwrap_or_else(|| panic!("{name}: no slow consumers"));
+        assert_eq!(slow.subscribers, 2, "{name}");
+        assert!(slow.delivered < 2 * 160, "{name}: {slow:?}");
+        let cut_off = slow.cut_off_after.as_ref().map_or(0, |after| after.count);
+        assert_eq!(slow.cut_off, cut_off, "{name}");
         let never_reads =
             record.settings.slow_consumers.as_ref().is_some_and(|all| all.reads_bytes_per_s == 0);
         if never_reads && PUSHED.contains(&record.key.technique.as_str()) {
-            assert_eq!(slow_consumers.cut_off, 2, "{name}: {slow_consumers:?}");
+            assert_eq!(slow.cut_off, 2, "{name}: {slow:?}");
         }
         assert!(blaming(outcome).is_empty(), "{name}: {:?}", outcome.warnings);
     }
-    assert!(sandbox.descendants().is_empty());
 }

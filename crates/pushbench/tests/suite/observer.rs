@@ -30,9 +30,6 @@ const SEGMENT: u64 = 1500 - HEADERS;
 
 /// Every technique on every transport that it has.
 const ALL: &str = r#"
-question = "Does the account equal the kernel's?"
-reading = "It does, or the difference is named."
-repetitions = 1
 observed = true
 events = { rate = "20/s", payload = "100 B" }
 subscribers.count = 3
@@ -53,9 +50,6 @@ values = [false, true]
 
 /// What else moves bytes: messages of the subscribers, compression, greetings, and a connection for each request.
 const MORE: &str = r#"
-question = "Does the account equal the kernel's, whatever is asked for?"
-reading = "It does, or the difference is named."
-repetitions = 1
 observed = true
 greeting = true
 events = { rate = "20/s", payload = "300 B", kind = "json" }
@@ -108,16 +102,10 @@ fn packets_after_the_end(record: &TrialRecord) -> i64 {
 #[test]
 fn the_layers_of_every_technique_and_transport_add_up_to_what_the_kernel_counted() {
     let _turn = busy();
-    let sandbox = Sandbox::new();
-    let Some(()) = can_be_made(&sandbox) else { return };
-    sandbox.scenario("all", ALL);
-    sandbox.output("run --scenario all --no-report").expect(0, &[]);
-    let records = sandbox.records();
-    assert_eq!(
-        records.len(),
-        2 * (5 * 2 + 3 + 1),
-        "five techniques of HTTP on two versions, three ways of Socket.IO, and raw TCP"
-    );
+    let Some(()) = can_be_made(&Sandbox::new()) else { return };
+    let records = Sandbox::ran(ALL).records();
+    // Five techniques of HTTP on two versions, three ways of Socket.IO, and raw TCP.
+    assert_eq!(records.len(), 2 * (5 * 2 + 3 + 1));
     for record in &records {
         adds_up(record);
         // Each segment fits a packet here. Missing are the end (FIN) of a closed socket and its acknowledgement, both ways.
@@ -130,11 +118,8 @@ fn the_layers_of_every_technique_and_transport_add_up_to_what_the_kernel_counted
 #[test]
 fn compressed_messages_both_ways_and_a_connection_for_each_request_add_up_too() {
     let _turn = busy();
-    let sandbox = Sandbox::new();
-    let Some(()) = can_be_made(&sandbox) else { return };
-    sandbox.scenario("more", MORE);
-    sandbox.output("run --scenario more --no-report").expect(0, &[]);
-    let records = sandbox.records();
+    let Some(()) = can_be_made(&Sandbox::new()) else { return };
+    let records = Sandbox::ran(MORE).records();
     // Socket.IO's upgrade knows neither HTTP/2 nor compression.
     assert_eq!(records.len(), 2 * 6);
     records.iter().for_each(adds_up);
@@ -145,11 +130,9 @@ fn compressed_messages_both_ways_and_a_connection_for_each_request_add_up_too() 
 #[test]
 fn a_large_event_is_fewer_packets_here_than_segments_of_a_1500_byte_path() {
     let _turn = busy();
-    let sandbox = Sandbox::new();
-    let Some(()) = can_be_made(&sandbox) else { return };
-    sandbox.scenario("large", &ALL.replace("100 B", "16 KiB").replace("[\"1.1\", \"2\"]", "[\"1.1\"]"));
-    sandbox.output("run --scenario large --no-report").expect(0, &[]);
-    for record in &sandbox.records() {
+    let Some(()) = can_be_made(&Sandbox::new()) else { return };
+    let large = ALL.replace("100 B", "16 KiB").replace("[\"1.1\", \"2\"]", "[\"1.1\"]");
+    for record in &Sandbox::ran(&large).records() {
         adds_up(record);
         let (outcome, kernel) = observed(record);
         let down = &outcome.segments.total.down;
@@ -167,9 +150,6 @@ fn a_large_event_is_fewer_packets_here_than_segments_of_a_1500_byte_path() {
 }
 
 const OBSERVED: &str = r#"
-question = "What does the kernel count?"
-reading = "All of it."
-repetitions = 1
 observed = true
 techniques = ["raw-tcp"]
 events.rate = "50/s"
@@ -209,7 +189,7 @@ fn without_namespaces(sandbox: &Sandbox, arguments: &str) -> Option<CommandOutpu
         .args(pushbench.get_args())
         .current_dir(sandbox.path(""))
         .env("TMPDIR", sandbox.path("tmp"));
-    Some(CommandOutput::of(limited.output().expect("it has just been there")))
+    Some(CommandOutput::run(&mut limited))
 }
 
 #[test]
@@ -218,10 +198,8 @@ fn where_no_namespace_can_be_made_a_scenario_is_skipped_by_name_with_the_remedy(
     sandbox.scenario("alone", OBSERVED);
     let arguments = "run --scenario alone --scenario short --no-report";
     let Some(output) = without_namespaces(&sandbox, arguments) else { return };
-    output.expect(
-        0,
-        &["skipped: scenario alone: no network namespace can be made here (", "run pushbench as root"],
-    );
+    let words = "skipped: scenario alone: no network namespace can be made here (";
+    output.expect(0, &[words, "run pushbench as root"]);
     let records = sandbox.records();
     assert!(records.iter().all(|record| record.key.scenario == "short"), "{records:?}");
     let manifest = sandbox.manifest();
@@ -238,9 +216,7 @@ fn an_interrupted_or_killed_supervisor_leaves_nothing_of_an_observed_trial() {
     {
         let (sandbox, running) = Sandbox::running(&long());
         sandbox.descendant("pushbench load");
-        running.signal(signal);
-        running.finish().expect(code, &[words]);
-        sandbox.until_no_process_is_left();
+        sandbox.ends_by(signal, running, code, &[words]);
     }
 }
 
@@ -252,11 +228,10 @@ fn an_observer_that_dies_fails_its_trial_and_the_run_goes_on() {
     let running = sandbox.start("run --scenario long --scenario short --no-report");
     sandbox.descendant("pushbench load");
     sandbox.descendant("pushbench observed-trial").kill();
-    running.finish().expect(1, &["FAILED: the observer ended with signal: 9 (SIGKILL)"]);
+    sandbox.ends(running, 1, &["FAILED: the observer ended with signal: 9 (SIGKILL)"]);
     let records = sandbox.records();
     assert_eq!(sandbox.failure().0, Side::Supervisor);
     assert!(records.len() > 1 && records[1..].iter().all(|record| record.result.outcome().is_some()));
-    sandbox.until_no_process_is_left();
 }
 
 #[test]

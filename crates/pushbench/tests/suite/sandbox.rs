@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use model::manifest::Manifest;
 use model::results;
 use model::trial::{Side, TrialRecord, TrialResult};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use crate::server_process::until_within;
 
 /// Nothing in these tests takes this long unless it hangs.
 pub(crate) const LONGEST: Duration = Duration::from_secs(60);
@@ -49,7 +51,13 @@ impl Sandbox {
         self.0.path().join(name)
     }
 
+    /// Adds a scenario. One without a question gets that, a reading, and one repetition if it names no number.
     pub(crate) fn scenario(&self, name: &str, text: &str) {
+        let mut text = text.to_owned();
+        if !text.contains("question = ") {
+            let once = if text.contains("repetitions = ") { "" } else { "repetitions = 1\n" };
+            text.insert_str(0, &format!("question = \"Does it work?\"\nreading = \"It does.\"\n{once}"));
+        }
         fs::write(self.path(&format!("scenarios/{name}.toml")), text).expect("a scenario is written");
     }
 
@@ -87,7 +95,12 @@ impl Sandbox {
 
     /// Runs it to its end.
     pub(crate) fn output(&self, arguments: &str) -> CommandOutput {
-        CommandOutput::of(self.pushbench(arguments).output().expect("pushbench starts"))
+        CommandOutput::run(&mut self.pushbench(arguments))
+    }
+
+    /// The same where programs are found in this folder of the sandbox, and nowhere else that people put them.
+    pub(crate) fn output_with_path(&self, folder: &str, arguments: &str) -> CommandOutput {
+        CommandOutput::run(self.pushbench(arguments).env("PATH", self.path(folder)))
     }
 
     /// Starts it, to be watched.
@@ -107,6 +120,36 @@ impl Sandbox {
         (sandbox, running)
     }
 
+    /// One in which a run of `short` with these arguments has succeeded.
+    #[track_caller]
+    pub(crate) fn ran_short(more: &str) -> Self {
+        let sandbox = Self::new();
+        sandbox.output(&format!("run --scenario short --no-report {more}")).expect(0, &[]);
+        sandbox
+    }
+
+    /// One in which a run of the scenario of this text has succeeded.
+    #[track_caller]
+    pub(crate) fn ran(text: &str) -> Self {
+        let (sandbox, running) = Self::running(text);
+        sandbox.ends(running, 0, &[]);
+        sandbox
+    }
+
+    /// Asserts that a run ends with this exit code and these words, and leaves no process.
+    #[track_caller]
+    pub(crate) fn ends(&self, running: Running, code: i32, words: &[&str]) {
+        running.finish().expect(code, words);
+        self.until_no_process_is_left();
+    }
+
+    /// The same of a run that gets this signal.
+    #[track_caller]
+    pub(crate) fn ends_by(&self, signal: Signal, running: Running, code: i32, words: &[&str]) {
+        running.signal(signal);
+        self.ends(running, code, words);
+    }
+
     pub(crate) fn only_run(&self) -> PathBuf {
         let entries = fs::read_dir(self.path("results")).expect("there are results");
         let runs: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
@@ -122,8 +165,7 @@ impl Sandbox {
     }
 
     pub(crate) fn manifest(&self) -> Manifest {
-        let text = fs::read_to_string(self.only_run().join("manifest.json")).expect("a manifest");
-        serde_json::from_str(&text).expect("readable")
+        manifest(&self.only_run())
     }
 
     /// Why the manifest of the only run says that `what` was left out, each time that it does.
@@ -174,6 +216,12 @@ impl Sandbox {
     }
 }
 
+/// The manifest of this run.
+pub(crate) fn manifest(run: &Path) -> Manifest {
+    let text = fs::read_to_string(run.join("manifest.json")).expect("a manifest");
+    serde_json::from_str(&text).expect("readable")
+}
+
 /// Which side failed in a trial, and why.
 #[track_caller]
 pub(crate) fn failure(record: &TrialRecord) -> (Side, String) {
@@ -214,6 +262,11 @@ pub(crate) struct CommandOutput {
 }
 
 impl CommandOutput {
+    /// Of a command that is run to its end.
+    pub(crate) fn run(command: &mut Command) -> Self {
+        Self::of(command.output().expect("it starts"))
+    }
+
     /// Of a process that has ended.
     pub(crate) fn of(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
@@ -279,12 +332,8 @@ pub(crate) fn busy() -> MutexGuard<'static, ()> {
 }
 
 #[track_caller]
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < LONGEST, "not within {LONGEST:?}: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
+pub(crate) fn until(what: &str, holds: impl FnMut() -> bool) {
+    until_within(LONGEST, what, holds);
 }
 
 /// The files of a folder with this ending.

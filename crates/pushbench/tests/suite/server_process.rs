@@ -74,22 +74,10 @@ impl ServerProcess {
 
     /// Returns once the server and its parent have ended: no process holds the standard output any more.
     pub(crate) fn until_gone(&mut self) -> ExitStatus {
-        let (gone, wait) = mpsc::channel();
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut rest = String::new();
-                let read = self.stdout.read_to_string(&mut rest);
-                // Nobody listens any more if it took too long.
-                let _ = gone.send(read.map(|_| rest));
-            });
-            match wait.recv_timeout(LONGEST) {
-                Ok(rest) => assert_eq!(rest.expect("readable"), "", "after the ready line, nothing is said"),
-                Err(_) => {
-                    kill(self.ready.pid);
-                    panic!("the server is still there");
-                }
-            }
-        });
+        let mut rest = String::new();
+        let read = in_time(LONGEST, self.ready.pid, || self.stdout.read_to_string(&mut rest));
+        read.expect("readable");
+        assert_eq!(rest, "", "after the ready line, nothing is said");
         *self.gone.insert(self.parent.wait().expect("the parent has ended"))
     }
 }
@@ -108,28 +96,38 @@ impl Drop for ServerProcess {
 
 fn read_ready(parent: &mut Child) -> (BufReader<ChildStdout>, ReadyLine) {
     let mut stdout = BufReader::new(parent.stdout.take().expect("a pipe"));
-    let (said, wait) = mpsc::channel();
-    thread::spawn(move || {
-        let mut line = String::new();
-        let read = stdout.read_line(&mut line);
-        // Nobody listens any more if it took too long.
-        let _ = said.send(read.map(|_| (stdout, line)));
-    });
-    let Ok(read) = wait.recv_timeout(LONGEST) else {
-        kill(parent.id());
-        panic!("the server does not say that it is ready");
-    };
-    let (stdout, line) = read.expect("its output can be read");
+    let mut line = String::new();
+    in_time(LONGEST, parent.id(), || stdout.read_line(&mut line)).expect("its output can be read");
     let ready = ReadyLine::parse(&line).unwrap_or_else(|error| panic!("{error}: `{line}`"));
     (stdout, ready)
 }
 
+/// What `wait` returns, which waits for a process. Kills the process, and panics, if it takes longer.
+#[track_caller]
+pub(crate) fn in_time<T: Send>(longest: Duration, pid: u32, wait: impl FnOnce() -> T + Send) -> T {
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        // Nobody listens any more if it took too long.
+        scope.spawn(move || _ = sender.send(wait()));
+        receiver.recv_timeout(longest).unwrap_or_else(|_| {
+            kill(pid);
+            panic!("not within {longest:?}: process {pid} ends or says what it must");
+        })
+    })
+}
+
 /// Returns once `holds`.
-pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
+#[track_caller]
+pub(crate) fn until(what: &str, holds: impl FnMut() -> bool) {
+    until_within(LONGEST, what, holds);
+}
+
+#[track_caller]
+pub(crate) fn until_within(longest: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < LONGEST, "not within {LONGEST:?}: {what}");
-        thread::sleep(Duration::from_millis(1));
+        assert!(begun.elapsed() < longest, "not within {longest:?}: {what}");
+        thread::sleep(Duration::from_millis(2));
     }
 }
 

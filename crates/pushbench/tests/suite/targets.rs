@@ -3,25 +3,23 @@
 //!
 //! `served` is a target of the tests' own, in a few lines of Rust.
 
-mod served;
+pub(crate) mod served;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use model::trial::{Side, TrialRecord, TrialResult};
 use model::warning::Warning;
 use rustix::process::Signal;
 use test_support::require;
 
-use crate::sandbox::{CommandOutput, Running, SHORT, Sandbox, failure};
+use crate::browsers::processes_that_know;
+use crate::sandbox::{CommandOutput, Running, SHORT, Sandbox, failure, until};
 use served::{Behaviour, POLLS, serve, target_at, write};
 
 fn delivering(target: &str) -> String {
     format!(
         r#"
-question = "Does everything come through?"
-reading = "Nothing may be missing."
-repetitions = 1
 targets = ["{target}"]
 publisher = "post"
 [events]
@@ -66,32 +64,26 @@ fn delivers_everything(target: &str, needs: &str, techniques: &[&str]) {
     for record in records {
         let TrialResult::Complete(outcome) = &record.result else { panic!("{record:?}") };
         let counts = &outcome.counts;
-        assert_eq!((counts.published, counts.delivered), (40, 120), "{:?}", record.key);
-        assert_eq!(
-            (counts.lost, counts.duplicate, counts.reordered, counts.reconnects),
-            (0, 0, 0, 0),
-            "{:?}",
-            record.key
-        );
-        assert!(outcome.cost.known_server_cpu_ns().is_some(), "{:?}", record.key);
-        let misfits = |warning: &Warning| matches!(warning, Warning::BytesDoNotAddUp { .. });
-        assert!(!outcome.warnings.iter().any(misfits), "{:?}: {:?}", record.key, outcome.warnings);
-        assert!(outcome.bytes.total.down.payload >= 120 * 100, "{:?}", record.key);
+        let key = &record.key;
+        assert_eq!((counts.published, counts.delivered), (40, 120), "{key:?}");
+        let wrong = [counts.lost, counts.duplicate, counts.reordered, counts.reconnects];
+        assert_eq!(wrong, [0; 4], "{key:?}");
+        assert!(outcome.cost.known_server_cpu_ns().is_some(), "{key:?}");
+        assert!(!outcome.warnings.iter().any(misfits), "{key:?}: {:?}", outcome.warnings);
+        assert!(outcome.bytes.total.down.payload >= 120 * 100, "{key:?}");
     }
     no_process_is_left(&sandbox);
+}
+
+fn misfits(warning: &Warning) -> bool {
+    matches!(warning, Warning::BytesDoNotAddUp { .. })
 }
 
 /// nginx overwrites its environment, by which others are found: its command line names its folder.
 fn no_process_is_left(sandbox: &Sandbox) {
     sandbox.until_no_process_is_left();
     let folder = sandbox.path("tmp").display().to_string();
-    crate::sandbox::until("every server has ended", || !command_lines().any(|line| line.contains(&folder)));
-}
-
-fn command_lines() -> impl Iterator<Item = String> {
-    let processes = fs::read_dir("/proc").expect("the kernel's list of processes");
-    let lines = processes.flatten().map(|entry| -> PathBuf { entry.path().join("cmdline") });
-    lines.filter_map(|path| fs::read_to_string(path).ok())
+    until("every server has ended", || processes_that_know(&folder).is_empty());
 }
 
 #[test]
@@ -164,7 +156,6 @@ fn a_server_that_does_its_work_delivers_everything_on_kept_and_on_closed_connect
         // Nobody can read what it cost: absent, not zero.
         assert_eq!(outcome.cost.known_server_cpu_ns(), None);
         assert!(outcome.warnings.contains(&Warning::ServerCostUnknown), "{:?}", outcome.warnings);
-        let misfits = |warning: &Warning| matches!(warning, Warning::BytesDoNotAddUp { .. });
         assert!(!outcome.warnings.iter().any(misfits), "{:?}", outcome.warnings);
         sandbox.until_no_process_is_left();
     }
@@ -173,13 +164,12 @@ fn a_server_that_does_its_work_delivers_everything_on_kept_and_on_closed_connect
 /// What is wrong with a target, and what its trial's failure has.
 #[test]
 fn a_target_that_does_not_work_fails_its_trial_with_the_reason() {
-    // A SETTINGS frame (RFC 9113 §6.5) is all that it says to a request of HTTP/1.1.
-    let http_2 = says(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00");
     for (behaviour, words) in [
         (Behaviour::Refusing, "the server answered 507 to an event that was posted: all is full"),
         (Behaviour::Rubbish, "something else than HTTP/1.1: \"220 mail.example ESMTP"),
         (Behaviour::HangingUp, "the server closed the connection on which events are posted"),
         (Behaviour::Garbling, "received messages cannot be read"),
+        (Behaviour::Http2, "invalid HTTP version"),
     ] {
         fails_with(&|sandbox| target_at(sandbox, serve(behaviour)), &[words]);
     }
@@ -197,9 +187,8 @@ fn a_target_that_does_not_work_fails_its_trial_with_the_reason() {
     ] {
         fails_with(&|sandbox| script(sandbox, text, more), words);
     }
-    fails_with(&|sandbox| target_at(sandbox, http_2), &["invalid HTTP version"]);
     let asked_for_a_path = |sandbox: &Sandbox| {
-        let file = target_at(sandbox, http_2);
+        let file = target_at(sandbox, serve(Behaviour::Http2));
         edited(file, |text| format!("{text}[ready]\npath = \"/\"\nwithin = \"200ms\"\n"))
     };
     fails_with(
@@ -228,26 +217,6 @@ fn a_server_that_never_answers_an_event_loses_it_and_ends_the_trial() {
     let record = of_target(&sandbox);
     assert!(matches!(record.result, TrialResult::Incomplete(_)), "{record:?}");
     sandbox.until_no_process_is_left();
-}
-
-/// A server that says `words` on each connection as soon as it is asked anything, and closes.
-fn says(words: &'static [u8]) -> std::net::SocketAddr {
-    use std::io::{Read as _, Write as _};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            std::thread::spawn(move || {
-                let mut part = [0; 4096];
-                while let Ok(1..) = stream.read(&mut part) {
-                    if stream.write_all(words).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-    });
-    address
 }
 
 #[test]
@@ -301,14 +270,8 @@ fn a_scenario_whose_targets_are_all_missing_is_skipped_by_name() {
     fs::write(sandbox.path("targets/one.toml"), format!("{GOOD}{needs}")).unwrap();
     sandbox.scenario("both", &format!("targets = [\"one\"]\n{POLLS}"));
     let output = sandbox.output("run --scenario both");
-    output.expect(
-        2,
-        &[
-            "skipped: scenario both: none of its targets can be run here",
-            "nothing/here is missing; install it",
-            "no scenario is left",
-        ],
-    );
+    let skipped = "skipped: scenario both: none of its targets can be run here";
+    output.expect(2, &[skipped, "nothing/here is missing; install it", "no scenario is left"]);
 }
 
 #[test]
@@ -323,25 +286,14 @@ fn what_a_target_takes_no_part_in_is_said_once_and_our_own_servers_run() {
 }
 
 #[test]
-fn a_scenario_that_posts_over_tls_is_refused_with_its_place() {
-    let sandbox = Sandbox::new();
-    sandbox.scenario("wrong", &format!("publisher = \"post\"\n{POLLS}\n[transport]\ntls = true\n"));
-    sandbox
-        .output("run --scenario wrong")
-        .expect(2, &["wrong.toml:1:13: the publisher posts over plain HTTP/1.1"]);
-}
-
-#[test]
 fn our_own_servers_take_events_by_post_and_raw_tcp_is_skipped_by_name() {
     for in_flight in [1, 4] {
         let sandbox = Sandbox::new();
         let posted = format!("publisher = \"post\"\npublisher_in_flight = {in_flight}\n{SHORT}");
         sandbox.scenario("posted", &posted);
         let output = sandbox.output("run --scenario posted --repetitions 1 --no-report");
-        output.expect(
-            0,
-            &["skipped: technique raw-tcp in posted: events are published by POST, and it speaks no HTTP"],
-        );
+        let words = "technique raw-tcp in posted: events are published by POST, and it speaks no HTTP";
+        output.expect(0, &[&format!("skipped: {words}")]);
         let records = sandbox.records();
         let [record] = &records[..] else { panic!("{records:?}") };
         let counts = &record.result.outcome().unwrap().counts;
@@ -351,9 +303,6 @@ fn our_own_servers_take_events_by_post_and_raw_tcp_is_skipped_by_name() {
 
 /// A trial that nobody waits for.
 const ENDLESS: &str = r#"
-question = "What if nobody waits?"
-reading = "Nothing is left behind."
-repetitions = 1
 techniques = ["long-polling"]
 targets = ["mine"]
 events.rate = "5/s"
@@ -379,18 +328,18 @@ fn endless_sandbox() -> Sandbox {
 }
 
 /// Starts the run, whose first trial by this seed is the target's, and waits until its load generator runs.
-fn start(sandbox: &Sandbox) -> Running {
+fn started() -> (Sandbox, Running) {
+    let sandbox = endless_sandbox();
     let running = sandbox.start("run --scenario endless --no-report --seed 2");
     sandbox.descendant("sleep 601");
     sandbox.descendant("pushbench load");
-    running
+    (sandbox, running)
 }
 
 #[test]
 fn an_interrupted_or_killed_supervisor_leaves_none_of_a_targets_processes() {
     for signal in [Signal::INT, Signal::KILL] {
-        let sandbox = endless_sandbox();
-        let running = start(&sandbox);
+        let (sandbox, running) = started();
         running.signal(signal);
         let output = running.finish();
         assert!(matches!(output.code, Some(130 | 137)), "{output:?}");
@@ -400,28 +349,20 @@ fn an_interrupted_or_killed_supervisor_leaves_none_of_a_targets_processes() {
 
 #[test]
 fn a_target_that_dies_in_a_trial_fails_it_and_leaves_no_process() {
-    let sandbox = endless_sandbox();
-    let mut running = start(&sandbox);
+    let (sandbox, mut running) = started();
     sandbox.descendant("/server ").kill();
     running.until_progress("FAILED: ");
-    running.signal(Signal::INT);
-    running.finish().expect(130, &[]);
+    sandbox.ends_by(Signal::INT, running, 130, &[]);
     let (_, reason) = sandbox.failure();
     assert!(reason.contains("mine ended by itself by signal 9"), "{reason}");
-    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn a_target_supervisor_that_is_killed_takes_the_target_with_it() {
-    let sandbox = endless_sandbox();
-    let mut running = start(&sandbox);
+    let (sandbox, mut running) = started();
     let ours = [sandbox.descendant("/server ").pid, sandbox.descendant("sleep 601").pid];
     sandbox.descendant("pushbench supervise-target").kill();
     running.until_progress("FAILED: ");
-    crate::sandbox::until("the target has ended", || {
-        !sandbox.descendants().iter().any(|left| ours.contains(&left.pid))
-    });
-    running.signal(Signal::INT);
-    running.finish().expect(130, &[]);
-    sandbox.until_no_process_is_left();
+    until("the target has ended", || !sandbox.descendants().iter().any(|left| ours.contains(&left.pid)));
+    sandbox.ends_by(Signal::INT, running, 130, &[]);
 }

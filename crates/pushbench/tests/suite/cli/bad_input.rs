@@ -9,19 +9,38 @@ use protocol::ready::ReadyLine;
 
 use crate::sandbox::{CommandOutput, SHORT, Sandbox};
 
-#[test]
-fn a_mistake_in_a_scenario_file_is_shown_with_line_column_and_nearest_word() {
-    let sandbox = Sandbox::new();
-    sandbox.scenario("bad", "question = \"?\"\nreading = \"!\"\n[events]\nrte = \"5/s\"\n");
-    sandbox.output("run --scenario bad").expect(
-        2,
+/// Scenario files with a mistake, and what the message has.
+const BAD_SCENARIOS: &[(&str, &[&str])] = &[
+    (
+        "question = \"?\"\nreading = \"!\"\n[events]\nrte = \"5/s\"\n",
         &[
             "error: scenarios/bad.toml:4:1: `rte` is not a key of [events]",
             "4 | rte = \"5/s\"\n  | ^^^",
             "did you mean `rate`?",
         ],
-    );
-    assert!(!sandbox.path("results").exists(), "nothing was begun");
+    ),
+    (
+        "events.rate = \"50/s\"\nbound.p99 = \"1s\"\nsearch.from = \"20/s\"\n",
+        &[
+            "scenarios/bad.toml:",
+            "the rate is given, and there is a [search] for it",
+            "leave events.rate out",
+        ],
+    ),
+    (
+        "publisher = \"post\"\nevents.rate = \"50/s\"\ntransport.tls = true\n",
+        &["bad.toml:4:13: the publisher posts over plain HTTP/1.1"],
+    ),
+];
+
+#[test]
+fn a_mistake_in_a_scenario_file_is_shown_with_its_place_and_the_remedy() {
+    for (text, words) in BAD_SCENARIOS {
+        let sandbox = Sandbox::new();
+        sandbox.scenario("bad", text);
+        sandbox.output("run --scenario bad").expect(2, words);
+        assert!(!sandbox.path("results").exists(), "nothing was begun: {text}");
+    }
 }
 
 /// Command lines with a mistake, and what the message has.
@@ -104,10 +123,8 @@ fn load_rejects_rubbish_with_what_it_accepts() {
     let sandbox = Sandbox::new();
     let mut load = sandbox.pushbench("load").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     load.stdin.take().unwrap().write_all(b"hello\n").unwrap();
-    let output = load.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("error: read the trial's spec: one line of JSON on standard input"), "{said}");
+    let output = CommandOutput::of(load.wait_with_output().unwrap());
+    output.expect(2, &["error: read the trial's spec: one line of JSON on standard input"]);
 }
 
 #[test]
@@ -142,18 +159,11 @@ fn every_shell_gets_completions_that_know_the_techniques() {
 fn a_certificate_that_cannot_be_had_is_named_with_reason_and_remedy() {
     let sandbox = Sandbox::new();
     let serve = |certificate: &str| {
-        sandbox.output(&format!(
-            "serve raw-tcp --set transport.tls=true --certificate {certificate} --key key.pem"
-        ))
+        let tls = format!("--set transport.tls=true --certificate {certificate} --key key.pem");
+        sandbox.output(&format!("serve raw-tcp {tls}"))
     };
-    serve("none.pem").expect(
-        2,
-        &[
-            "error: set up TLS",
-            "no certificate can be read from none.pem: name a file that exists and may be read",
-            "No such file",
-        ],
-    );
+    let remedy = "no certificate can be read from none.pem: name a file that exists and may be read";
+    serve("none.pem").expect(2, &["error: set up TLS", remedy, "No such file"]);
     fs::write(sandbox.path("prose.pem"), "this is no PEM").unwrap();
     serve("prose.pem").expect(2, &["from prose.pem: name a PEM file that holds a certificate"]);
 }

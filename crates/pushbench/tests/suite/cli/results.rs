@@ -3,11 +3,11 @@
 use std::fs;
 use std::process::Command;
 
-use model::manifest::{Manifest, Skipped};
+use model::manifest::Skipped;
 use model::results;
 use model::trial::{TrialRecord, TrialResult, Verdict};
 
-use crate::sandbox::{SHORT, Sandbox, files};
+use crate::sandbox::{CommandOutput, SHORT, Sandbox, files, manifest};
 
 #[test]
 fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
@@ -50,8 +50,7 @@ fn a_run_leaves_a_record_a_log_and_a_row_for_each_trial() {
 
 #[test]
 fn a_packed_run_holds_what_its_loose_files_held() {
-    let sandbox = Sandbox::new();
-    sandbox.output("run --scenario short --seed 7 --no-report --keep-trials").expect(0, &[]);
+    let sandbox = Sandbox::ran_short("--seed 7 --keep-trials");
     let run = sandbox.only_run();
     let read = || {
         let trials = results::read(&run).unwrap().trials.into_iter();
@@ -85,9 +84,7 @@ fn a_budget_adds_blocks_to_the_least_and_a_self_check_runs_everything_twice() {
 
 #[test]
 fn each_round_runs_every_technique_once() {
-    let sandbox = Sandbox::new();
-    sandbox.output("run --scenario short --no-report").expect(0, &[]);
-    let records = sandbox.records();
+    let records = Sandbox::ran_short("--seed 7").records();
     for round in records.chunks(2) {
         assert_eq!(round[0].key.repetition, round[1].key.repetition);
         assert_ne!(round[0].key.technique, round[1].key.technique);
@@ -101,12 +98,9 @@ fn what_is_left_out_is_named_with_the_reason() {
     sandbox.scenario("other", &SHORT.replace("repetitions", "runs = \"when-named\"\nrepetitions"));
     sandbox.override_built_in_scenarios();
     sandbox.output("run --technique raw-tcp --repetitions 1 --no-report").expect(0, &["short: 1 trials"]);
-    let skipped = sandbox.manifest().skipped;
-    let found =
-        |what: &str| skipped.iter().find(|skipped| skipped.what == what).map(|skipped| skipped.why.as_str());
-    assert_eq!(found("scenario other"), Some("it runs only when it is named"));
-    assert_eq!(found("technique websocket"), Some("it was not asked for"));
-    assert_eq!(found("technique raw-tcp"), None);
+    assert_eq!(sandbox.skipped("scenario other")[..1], ["it runs only when it is named"]);
+    assert_eq!(sandbox.skipped("technique websocket")[..1], ["it was not asked for"]);
+    assert!(sandbox.skipped("technique raw-tcp").is_empty());
 }
 
 #[test]
@@ -121,8 +115,7 @@ fn a_second_run_of_the_day_gets_a_folder_of_its_own() {
 
 #[test]
 fn a_records_json_fits_the_schema() {
-    let sandbox = Sandbox::new();
-    sandbox.output("run --scenario short --repetitions 1 --no-report --keep-trials").expect(0, &[]);
+    let sandbox = Sandbox::ran_short("--repetitions 1 --keep-trials");
     let run = sandbox.only_run();
     let schema = serde_json::from_str(&sandbox.output("list --schema").out).unwrap();
     let json = |path| serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
@@ -139,13 +132,8 @@ fn a_results_folder_that_cannot_be_written_is_named_before_anything_is_started()
     let sandbox = Sandbox::new();
     fs::write(sandbox.path("file"), "").unwrap();
     let output = sandbox.output("run --scenario short --results file/results");
-    output.expect(
-        2,
-        &[
-            "error: make a run's folder in file/results; name a folder that can be written",
-            "caused by: Not a directory",
-        ],
-    );
+    let words = "error: make a run's folder in file/results; name a folder that can be written";
+    output.expect(2, &[words, "caused by: Not a directory"]);
     assert!(!output.err.contains("trials, seed"), "{}", output.err);
 }
 
@@ -156,12 +144,10 @@ fn a_disk_that_takes_no_more_is_named_before_anything_is_started() {
     let script = r#"trap "" XFSZ; ulimit -f 1; exec "$0" run --scenario short"#;
     let mut shell = Command::new("sh");
     shell.args(["-c", script, env!("CARGO_BIN_EXE_pushbench")]).current_dir(sandbox.path(""));
-    let output = shell.output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("error: write results/") && said.contains("caused by: File too large"), "{said}");
+    let output = CommandOutput::run(&mut shell);
+    output.expect(2, &["error: write results/", "caused by: File too large"]);
     assert_eq!(fs::read_dir(sandbox.path("results")).unwrap().count(), 0, "no half of a run is left");
-    assert!(!said.contains("trials, seed"), "{said}");
+    assert!(!output.err.contains("trials, seed"), "{}", output.err);
 }
 
 #[test]
@@ -172,34 +158,21 @@ fn results_that_cannot_be_kept_any_more_end_the_run_and_keep_the_rest() {
     running.until_progress("[  1/200]");
     let trials = sandbox.only_run().join("trials");
     fs::rename(&trials, trials.with_extension("away")).unwrap();
-    running.finish().expect(
-        2,
-        &[
-            "error: what was measured is kept in results/",
-            "go on with: pushbench run --resume results/",
-            "caused by: keep a trial's results",
-            "trials/",
-        ],
-    );
+    let kept = "error: what was measured is kept in results/";
+    let remedy = "go on with: pushbench run --resume results/";
+    sandbox.ends(running, 2, &[kept, remedy, "caused by: keep a trial's results", "trials/"]);
     assert!(!files(&trials.with_extension("away"), "json").is_empty());
-    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn a_broken_record_is_named_with_the_remedy() {
-    let sandbox = Sandbox::new();
-    sandbox.output("run --scenario short --repetitions 1 --no-report --keep-trials").expect(0, &[]);
+    let sandbox = Sandbox::ran_short("--repetitions 1 --keep-trials");
     let run = sandbox.only_run();
     let record = files(&run.join("trials"), "json").remove(0);
     fs::write(&record, "{").unwrap();
     let output = sandbox.output(&format!("run --resume {}", run.display()));
-    output.expect(
-        2,
-        &[
-            "remove a record that is broken, and its trial is run again",
-            &format!("caused by: read {}", record.display()),
-        ],
-    );
+    let remedy = "remove a record that is broken, and its trial is run again";
+    output.expect(2, &[remedy, &format!("caused by: read {}", record.display())]);
     fs::remove_file(&record).unwrap();
     sandbox.output("run --resume --no-report").expect(0, &["short: 1 trials"]);
     assert_eq!(sandbox.records().len(), 2);
@@ -221,8 +194,6 @@ fn a_run_of_another_schema_version_is_refused_with_the_remedy() {
 
 /// A search that ends at the highest rate allowed, since nothing is hard about it.
 const EASY: &str = r#"
-question = "How many?"
-reading = "As many as are allowed."
 runs = "capacity"
 repetitions = 2
 techniques = ["raw-tcp"]
@@ -283,8 +254,7 @@ fn without_a_capacity_there_are_no_shares_of_it_and_no_fault() {
     let not_judged =
         |record: &TrialRecord| matches!(record.search.as_ref().unwrap().verdict, Verdict::NotJudged { .. });
     assert!(records.iter().all(not_judged));
-    let skipped = sandbox.manifest().skipped;
-    assert!(skipped.iter().any(|skipped| skipped.what == "loads of hard raw-tcp r0"), "{skipped:?}");
+    assert!(!sandbox.skipped("loads of hard raw-tcp r0").is_empty(), "{:?}", sandbox.manifest().skipped);
 }
 
 #[test]
@@ -297,10 +267,8 @@ fn capacity_means_the_scenarios_that_look_for_limits_and_nothing_else_does() {
     sandbox.output(&format!("{arguments} limits --capacity")).expect(0, &["easy: 1 searches"]);
     let why = |results: &str| {
         let run = fs::read_dir(sandbox.path(results)).unwrap().next().unwrap().unwrap().path();
-        let text = fs::read_to_string(run.join("manifest.json")).unwrap();
-        let manifest: Manifest = serde_json::from_str(&text).unwrap();
         let is_own = |what: &str| matches!(what, "scenario easy" | "scenario short");
-        let scenarios = manifest.skipped.into_iter().filter(|skipped| is_own(&skipped.what));
+        let scenarios = manifest(&run).skipped.into_iter().filter(|skipped| is_own(&skipped.what));
         scenarios.map(|skipped| format!("{}: {}", skipped.what, skipped.why)).collect::<Vec<_>>()
     };
     assert_eq!(why("plain"), ["scenario easy: it runs with --capacity"]);
@@ -311,27 +279,11 @@ fn capacity_means_the_scenarios_that_look_for_limits_and_nothing_else_does() {
 }
 
 #[test]
-fn a_search_and_a_rate_in_one_scenario_are_refused_with_place_and_remedy() {
-    let sandbox = Sandbox::new();
-    sandbox.scenario("both", &format!("{SHORT}\n[bound]\np99 = \"1s\"\n[search]\nfrom = \"20/s\"\n"));
-    let output = sandbox.output("run --scenario both");
-    output.expect(
-        2,
-        &[
-            "scenarios/both.toml:",
-            "the rate is given, and there is a [search] for it",
-            "leave events.rate out",
-        ],
-    );
-}
-
-#[test]
 fn a_servers_signs_of_life_come_as_often_as_the_scenario_says() {
     let sandbox = Sandbox::new();
     let quiet = |heartbeat: &str| {
         format!(
-            "question = \"?\"\nreading = \"!\"\nrepetitions = 1\ntechniques = [\"websocket\"]\n\
-             events.rate = \"0.00001/s\"\nheartbeat = \"{heartbeat}\"\n\
+            "techniques = [\"websocket\"]\nevents.rate = \"0.00001/s\"\nheartbeat = \"{heartbeat}\"\n\
              phases = {{ warm_up = \"50ms\", window = \"500ms\" }}\n"
         )
     };

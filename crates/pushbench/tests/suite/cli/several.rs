@@ -12,9 +12,6 @@ const SUBSCRIBERS: u64 = 13;
 
 /// Neither the channels nor the processes divide the subscribers evenly.
 const ALL: &str = r#"
-question = "Is it one trial?"
-reading = "It is."
-repetitions = 1
 events.rate = "50/s"
 [subscribers]
 count = 13
@@ -31,9 +28,6 @@ window = "400ms"
 
 /// One trial, long enough to do something to it.
 const ONE: &str = r#"
-question = "What if it breaks?"
-reading = "Look at the reason."
-repetitions = 1
 techniques = ["raw-tcp"]
 events.rate = "50/s"
 subscribers.count = 6
@@ -45,9 +39,6 @@ load = 3
 
 /// One that shares its core, if it has one of its own.
 const CONTENDED: &str = r#"
-question = "Who else computes there?"
-reading = "Look at the processes."
-repetitions = 1
 techniques = ["raw-tcp"]
 events.rate = "50/s"
 phases.window = "60s"
@@ -70,8 +61,7 @@ fn contention_processes_compute_on_the_servers_core_until_the_trial_ends() {
     for contender in &contenders {
         assert!(matches!(cores_of(contender.pid)[..], [core] if cores.contains(&core)), "{cores:?}");
     }
-    running.finish().expect(0, &[]);
-    sandbox.until_no_process_is_left();
+    sandbox.ends(running, 0, &[]);
     assert_eq!(sandbox.records()[0].settings.processes.cpu_contention, 2);
 }
 
@@ -94,27 +84,18 @@ fn a_contention_process_that_is_killed_fails_its_trial() {
     // Once the load generator is there, the contenders compute, and are watched.
     sandbox.descendant("pushbench load");
     sandbox.descendant("pushbench cpu-contention").kill();
-    running.finish().expect(1, &["FAILED: "]);
-    let (side, reason) = sandbox.failure();
-    assert_eq!(
-        (side, reason.as_str()),
-        (Side::Supervisor, "the cpu-contention process ended with signal: 9 (SIGKILL)")
-    );
-    sandbox.until_no_process_is_left();
+    sandbox.ends(running, 1, &["FAILED: "]);
+    let reason = "the cpu-contention process ended with signal: 9 (SIGKILL)";
+    assert_eq!(sandbox.failure(), (Side::Supervisor, reason.to_owned()));
 }
 
 #[test]
 fn every_technique_delivers_everything_once_over_two_servers_and_three_load_processes() {
     let _turn = busy();
-    let sandbox = Sandbox::new();
-    sandbox.scenario("all", ALL);
-    sandbox.output("run --scenario all --no-report").expect(0, &[]);
+    let sandbox = Sandbox::ran(ALL);
     let records = sandbox.records();
     assert!(records.len() > 5, "every technique takes part");
-    for record in &records {
-        assert_complete_over_all(record);
-    }
-    sandbox.until_no_process_is_left();
+    records.iter().for_each(assert_complete_over_all);
 }
 
 #[track_caller]
@@ -149,11 +130,10 @@ fn a_load_process_that_is_killed_or_hangs_fails_its_trial() {
     for (harm, words) in [(kill, "it ended with signal: 9"), (Descendant::stop, "it said nothing for 1")] {
         let (sandbox, running) = Sandbox::running(ONE);
         harm(&sandbox.descendant("pushbench load-worker"));
-        running.finish().expect(1, &["FAILED: the load generator ended with"]);
+        sandbox.ends(running, 1, &["FAILED: the load generator ended with"]);
         let (side, reason) = sandbox.failure();
         assert_eq!(side, Side::Load);
         assert!(reason.contains(&format!(" of the load generator | caused by: {words}")), "{reason}");
-        sandbox.until_no_process_is_left();
     }
 }
 
@@ -162,18 +142,15 @@ fn one_of_several_servers_that_dies_fails_its_trial() {
     let (sandbox, running) = Sandbox::running(ONE);
     sandbox.descendant("pushbench load-worker");
     sandbox.descendant("pushbench serve").kill();
-    running.finish().expect(1, &["FAILED: the server ended with signal: 9 (SIGKILL)"]);
+    sandbox.ends(running, 1, &["FAILED: the server ended with signal: 9 (SIGKILL)"]);
     assert_eq!(sandbox.failure().0, Side::Server);
-    sandbox.until_no_process_is_left();
 }
 
 #[test]
 fn a_trial_of_several_processes_ends_at_once_when_it_is_interrupted() {
     let (sandbox, running) = Sandbox::running(ONE);
     sandbox.descendant("pushbench load-worker");
-    running.signal(Signal::INT);
-    running.finish().expect(130, &["interrupted after 0 of 1 trial"]);
-    sandbox.until_no_process_is_left();
+    sandbox.ends_by(Signal::INT, running, 130, &["interrupted after 0 of 1 trial"]);
 }
 
 #[test]
@@ -184,9 +161,7 @@ fn a_stopped_load_process_does_not_outlive_a_supervisor_that_is_killed() {
     until("it is set up", || part.threads() > 1);
     part.stop();
     until("it stands still", || part.is_stopped());
-    running.signal(Signal::KILL);
-    assert_eq!(running.finish().code, Some(128 + 9));
-    sandbox.until_no_process_is_left();
+    sandbox.ends_by(Signal::KILL, running, 128 + 9, &[]);
 }
 
 #[test]

@@ -5,7 +5,6 @@ mod http;
 
 use std::net::SocketAddr;
 
-use protocol::message::PayloadKind;
 use protocol::{Message, Resume, Stamp, Start};
 
 use self::frames::{RawTcp, SocketIo, WebSocket};
@@ -53,11 +52,6 @@ impl ReceivedMessage {
 /// The stamp of the tests' messages.
 const SENT: Stamp = Stamp { seq: 0, intended_ns: 1, actual_ns: 2 };
 
-/// A message with this payload, not numbered yet.
-pub(crate) fn message(payload: &str) -> Vec<u8> {
-    Message { stamp: SENT, payload: payload.as_bytes(), kind: PayloadKind::Text }.to_bytes().to_vec()
-}
-
 /// Such a message, as received with this sequence number.
 pub(crate) fn received(seq: u64, payload: &str) -> Received {
     Received::Message(ReceivedMessage { stamp: Stamp { seq, ..SENT }, payload: payload.to_owned() })
@@ -86,42 +80,28 @@ pub(crate) struct Literal {
 /// The literal clients, each in a file of its own. A technique needs none: the tests of the command run every registered
 /// technique with the load generator's subscriber. The contract tests skip it by name.
 static LITERAL: [Literal; 7] = [
-    Literal {
-        technique: "short-polling",
-        last_words: "closed",
-        subscribe: |address, resume| Box::new(Poll::new(address, resume, Empty::AskAgain)),
-    },
-    Literal {
-        technique: "long-polling",
-        last_words: "204, then closed",
-        subscribe: |address, resume| Box::new(Poll::new(address, resume, Empty::ServerStops)),
-    },
-    Literal {
-        technique: "http-streaming-ndjson",
-        last_words: "stream ended",
-        subscribe: |address, resume| Box::new(Stream::open(address, resume, Format::Ndjson)),
-    },
-    Literal {
-        technique: "http-streaming-sse",
-        last_words: "stream ended",
-        subscribe: |address, resume| Box::new(Stream::open(address, resume, Format::Sse)),
-    },
-    Literal {
-        technique: "websocket",
-        last_words: "1001 going away",
-        subscribe: |address, resume| Box::new(WebSocket::open(address, resume)),
-    },
-    Literal {
-        technique: "socketio",
-        last_words: "engine closed",
-        subscribe: |address, resume| Box::new(SocketIo::open(address, resume)),
-    },
-    Literal {
-        technique: "raw-tcp",
-        last_words: "closed",
-        subscribe: |address, resume| Box::new(RawTcp::open(address, resume)),
-    },
+    literal_of("short-polling", "closed", |at, from| Box::new(Poll::new(at, from, Empty::AskAgain))),
+    literal_of("long-polling", "204, then closed", |at, from| {
+        Box::new(Poll::new(at, from, Empty::ServerStops))
+    }),
+    literal_of("http-streaming-ndjson", "stream ended", |at, from| {
+        Box::new(Stream::open(at, from, Format::Ndjson))
+    }),
+    literal_of("http-streaming-sse", "stream ended", |at, from| {
+        Box::new(Stream::open(at, from, Format::Sse))
+    }),
+    literal_of("websocket", "1001 going away", |at, from| Box::new(WebSocket::open(at, from))),
+    literal_of("socketio", "engine closed", |at, from| Box::new(SocketIo::open(at, from))),
+    literal_of("raw-tcp", "closed", |at, from| Box::new(RawTcp::open(at, from))),
 ];
+
+const fn literal_of(
+    technique: &'static str,
+    last_words: &'static str,
+    subscribe: fn(SocketAddr, Resume) -> Box<dyn Client>,
+) -> Literal {
+    Literal { technique, last_words, subscribe }
+}
 
 /// Tries a property on every technique. One without a literal client is skipped by name.
 pub(crate) fn every_literal(property: impl Fn(&'static Literal) + Sync) {

@@ -3,9 +3,9 @@
 
 use std::thread;
 
-use super::client::{
-    Client, Received, ReceivedMessage, after, all_of, every_literal, fresh, message, received,
-};
+use test_support::server::message;
+
+use super::client::{Client, Received, ReceivedMessage, after, all_of, every_literal, fresh, received};
 use super::server::Server;
 use crate::sandbox::busy;
 

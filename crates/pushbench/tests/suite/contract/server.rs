@@ -8,8 +8,9 @@ use std::process::Command;
 
 use protocol::Resume;
 use protocol::frame::{FRAMING_LEN, decode_feed, encode_feed};
+use test_support::server::message;
 
-use crate::contract::client::{Client, Literal, ReceivedMessage, message};
+use crate::contract::client::{Client, Literal, ReceivedMessage};
 use crate::server_process::{LONGEST, ServerProcess, until};
 
 /// Keeps the server's lifeline at the shell: `$0` is a name for a pipe, the rest is the server's command line.

@@ -20,6 +20,8 @@ pub(crate) enum Behaviour {
     Refusing,
     /// Answers with something that is no HTTP.
     Rubbish,
+    /// Answers with a frame of HTTP/2 to any request of HTTP/1.1.
+    Http2,
     /// Says nothing.
     Silent,
     /// Closes the connection instead.
@@ -28,18 +30,36 @@ pub(crate) enum Behaviour {
     Garbling,
 }
 
-type Channels = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
+const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+/// A SETTINGS frame (RFC 9113 §6.5).
+const SETTINGS: &str = "\0\0\0\x04\0\0\0\0\0";
 
-/// A running server; it ends with the test's process.
+type Channels = Mutex<BTreeMap<String, Vec<String>>>;
+
+/// A running server.
 pub(crate) fn serve(behaviour: Behaviour) -> SocketAddr {
+    let channels = Channels::default();
+    answering(move |line, body| {
+        let mut words = line.split(' ');
+        match (words.next(), words.next().unwrap_or_default()) {
+            (Some("POST"), path) => posted(path, body, &channels, behaviour),
+            (_, path) => polled(path, &channels, behaviour),
+        }
+    })
+}
+
+/// A server that gives this answer to the first line and the body of each request; it ends with the test's process.
+pub(crate) fn answering(
+    answer: impl Fn(&str, String) -> Option<String> + Send + Sync + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    let channels = Channels::default();
+    let answer = Arc::new(answer);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let channels = Arc::clone(&channels);
+            let answer = Arc::clone(&answer);
             // A client that goes away ends its thread.
-            thread::spawn(move || drop(talk(stream, &channels, behaviour)));
+            thread::spawn(move || drop(talk(stream, &*answer)));
         }
     });
     address
@@ -64,9 +84,6 @@ pub(crate) fn write(sandbox: &Sandbox, text: &str) -> String {
 
 /// A scenario of polls that takes a third of a second.
 pub(crate) const POLLS: &str = r#"
-question = "Does it come through?"
-reading = "It does, or it does not."
-repetitions = 1
 techniques = ["short-polling"]
 events.rate = "50/s"
 subscribers.count = 3
@@ -76,17 +93,11 @@ warm_up = "50ms"
 window = "200ms"
 "#;
 
-fn talk(stream: TcpStream, channels: &Channels, behaviour: Behaviour) -> std::io::Result<()> {
+fn talk(stream: TcpStream, answer: &dyn Fn(&str, String) -> Option<String>) -> std::io::Result<()> {
     let mut answers = stream.try_clone()?;
     let mut requests = BufReader::new(stream);
     while let Some((line, body)) = request(&mut requests)? {
-        let mut words = line.split(' ');
-        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let answer = match method {
-            "POST" => posted(path, body, channels, behaviour),
-            _ => polled(path, channels, behaviour),
-        };
-        let Some(answer) = answer else { return Ok(()) };
+        let Some(answer) = answer(&line, body) else { return Ok(()) };
         answers.write_all(answer.as_bytes())?;
         if answer.contains("connection: close") {
             return Ok(());
@@ -120,30 +131,33 @@ fn request(requests: &mut BufReader<TcpStream>) -> std::io::Result<Option<(Strin
 
 fn posted(path: &str, body: String, channels: &Channels, behaviour: Behaviour) -> Option<String> {
     channels.lock().expect("no panic").entry(parameter(path, "channel")).or_default().push(body);
-    Some(match behaviour {
-        Behaviour::Good | Behaviour::Garbling => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
-        Behaviour::CloseCase => {
-            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok".to_owned()
-        }
+    let answer = match behaviour {
+        Behaviour::Good | Behaviour::Garbling => NO_CONTENT,
+        Behaviour::CloseCase => "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
         Behaviour::Refusing => {
-            "HTTP/1.1 507 Insufficient Storage\r\ncontent-length: 13\r\n\r\nall is full\r\n".to_owned()
+            "HTTP/1.1 507 Insufficient Storage\r\ncontent-length: 13\r\n\r\nall is full\r\n"
         }
-        Behaviour::Rubbish => "220 mail.example ESMTP\r\n".to_owned(),
+        Behaviour::Rubbish => "220 mail.example ESMTP\r\n",
+        Behaviour::Http2 => SETTINGS,
         Behaviour::Silent => {
             thread::park();
-            String::new()
+            ""
         }
         Behaviour::HangingUp => return None,
-    })
+    };
+    Some(answer.to_owned())
 }
 
 fn polled(path: &str, channels: &Channels, behaviour: Behaviour) -> Option<String> {
+    if behaviour == Behaviour::Http2 {
+        return Some(SETTINGS.to_owned());
+    }
     let after: usize = parameter(path, "after").parse().unwrap_or(0);
     let channels = channels.lock().expect("no panic");
     let messages =
         channels.get(&parameter(path, "channel")).map_or(&[][..], |all| &all[after.min(all.len())..]);
     if messages.is_empty() {
-        return Some("HTTP/1.1 204 No Content\r\n\r\n".to_owned());
+        return Some(NO_CONTENT.to_owned());
     }
     let mut body: String = messages.iter().map(|message| format!("{message}\n")).collect();
     if behaviour == Behaviour::Garbling {

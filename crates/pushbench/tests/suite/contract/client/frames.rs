@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use protocol::{Resume, Start};
+use test_support::websocket::{ACCEPT, KEY, handshake, masked};
 
 use super::http::{Head, Tcp};
 use super::{Client, Received, ReceivedMessage, missed};
@@ -44,12 +45,6 @@ impl Client for RawTcp {
     }
 }
 
-/// RFC 6455 §1.3, the example.
-const HANDSHAKE: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-/// RFC 6455 §5.7, the example.
-const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-
 pub(super) const TEXT: u8 = 0x81;
 pub(super) const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
@@ -64,7 +59,7 @@ struct Frames {
 impl Frames {
     pub(super) fn open(address: SocketAddr, target: &str) -> Self {
         let mut tcp = Tcp::connect(address);
-        tcp.send(format!("GET {target} HTTP/1.1\r\nhost: contract.test\r\n{HANDSHAKE}\r\n").as_bytes());
+        tcp.send(handshake(target, KEY).as_bytes());
         Self { tcp, accepted: false }
     }
 
@@ -111,17 +106,7 @@ impl Frames {
 
     /// Sends a frame. A client that has been accepted may.
     pub(super) fn send(&mut self, first: u8, payload: &[u8]) {
-        let mut frame = vec![first];
-        match u16::try_from(payload.len()).expect("messages here are short") {
-            len @ ..126 => frame.push(0x80 | len as u8),
-            len => {
-                frame.push(0x80 | 126);
-                frame.extend_from_slice(&len.to_be_bytes());
-            }
-        }
-        frame.extend_from_slice(&MASK);
-        frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-        self.tcp.send(&frame);
+        self.tcp.send(&masked(first, payload));
     }
 
     pub(super) fn local_address(&self) -> SocketAddr {

@@ -7,7 +7,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use protocol::{Resume, Start};
+use protocol::{Resume, Start, paths};
+use test_support::http::{get, get_with, post};
 
 use super::{Client, Received, ReceivedMessage, missed};
 use crate::server_process::LONGEST;
@@ -145,11 +146,6 @@ impl Head {
     }
 }
 
-/// `GET` with further fields, each with its line end.
-pub(super) fn get(path: &str, resume: Resume, fields: &str) -> String {
-    format!("GET {path}?{resume} HTTP/1.1\r\nhost: contract.test\r\n{fields}\r\n")
-}
-
 /// The uplink of the HTTP techniques: `POST` on a connection of its own, which stays.
 pub(super) struct Post {
     tcp: Tcp,
@@ -163,11 +159,7 @@ impl Post {
 
     /// Posts a message, and has it confirmed.
     pub(super) fn send(&mut self, message: &[u8]) {
-        let (path, channel, len) = (protocol::paths::MESSAGES, self.channel, message.len());
-        let head = format!(
-            "POST {path}?channel={channel} HTTP/1.1\r\nhost: contract.test\r\ncontent-length: {len}\r\n\r\n"
-        );
-        self.tcp.send(&[head.as_bytes(), message].concat());
+        self.tcp.send(&post(&format!("{}?channel={}", paths::MESSAGES, self.channel), message));
         let head = Head::read(&mut self.tcp).expect("an answer");
         assert_eq!((head.status, head.body(&mut self.tcp).as_str()), (204, ""));
     }
@@ -205,7 +197,7 @@ impl Poll {
 
     fn ask(&mut self) {
         if !std::mem::replace(&mut self.asked, true) {
-            let request = get(protocol::paths::EVENTS, self.resume, "");
+            let request = get(&format!("{}?{}", paths::EVENTS, self.resume));
             if !self.tcp.send_if_open(request.as_bytes()) {
                 self.last.get_or_insert("closed");
             }
@@ -394,8 +386,8 @@ fn stream_request(resume: Resume, format: Format) -> String {
     match (format, resume.start) {
         (Format::Sse, Start::After(seq)) if seq > 0 => {
             let first = Resume { start: Start::After(0), ..resume };
-            get(protocol::paths::STREAM, first, &format!("last-event-id: {seq}\r\n"))
+            get_with(&format!("{}?{first}", paths::STREAM), &format!("last-event-id: {seq}\r\n"))
         }
-        _ => get(protocol::paths::STREAM, resume, ""),
+        _ => get(&format!("{}?{resume}", paths::STREAM)),
     }
 }
