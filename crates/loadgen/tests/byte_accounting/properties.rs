@@ -57,17 +57,21 @@ fn socketio_frames() -> impl Strategy<Value = Vec<Step>> {
         .prop_map(|frames| [vec![up(engine_io::UPGRADE), down(websocket::UPGRADED)], frames].concat())
 }
 
+/// Header blocks of one side of a stream, each with the data behind it.
+type Side = Vec<(&'static [u8], Vec<Vec<u8>>)>;
+
+/// A GET, and its answer.
+fn got(head: &'static [u8], data: Vec<Vec<u8>>) -> (Side, Side) {
+    (vec![(h2::GET, vec![])], vec![(head, data)])
+}
+
 /// Whole exchanges on a stream each, with the frames of all streams in turns.
 fn http2_exchanges() -> impl Strategy<Value = Vec<Step>> {
     let events = vec(prop_oneof![(0..300usize).prop_map(event), Just(greeting())], 1..5);
     let exchange = prop_oneof![
-        Just((vec![(h2::GET, vec![])], vec![(h2::NO_CONTENT, vec![])])),
-        events
-            .clone()
-            .prop_map(|events| (vec![(h2::GET, vec![])], vec![(h2::LINES, each(&events, as_line))])),
-        events
-            .clone()
-            .prop_map(|events| (vec![(h2::GET, vec![])], vec![(h2::EVENTS, each(&events, as_sse))])),
+        Just(got(h2::NO_CONTENT, vec![])),
+        events.clone().prop_map(|events| got(h2::LINES, each(&events, as_line))),
+        events.clone().prop_map(|events| got(h2::EVENTS, each(&events, as_sse))),
         events.prop_map(|events| {
             let frames = each(&events, |message| websocket::frame(FIN | TEXT, message, None));
             (vec![(h2::CONNECT, frames.clone())], vec![(h2::OK, frames)])
@@ -160,6 +164,14 @@ fn cut(steps: &[Step], lengths: &[usize]) -> Vec<Step> {
     steps.iter().flat_map(pieces).collect()
 }
 
+/// Every byte of the exchange has its layer, the same however it is cut.
+fn whole_at_any_cut(protocol: Protocol, steps: &[Step], lengths: &[usize]) -> Result<(), TestCaseError> {
+    let whole = account(protocol, steps.to_vec());
+    prop_assert_eq!(whole.up.unfinished + whole.down.unfinished, 0);
+    prop_assert_eq!(account(protocol, cut(steps, lengths)), whole);
+    Ok(())
+}
+
 fn steps(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<Step>> {
     vec((any::<bool>(), bytes), 0..20).prop_map(|pieces| {
         pieces.into_iter().map(|(is_up, bytes)| if is_up { up(bytes) } else { down(bytes) }).collect()
@@ -213,10 +225,7 @@ proptest! {
         exchanges in vec(http_exchange(), 1..6),
         lengths in vec(1..200usize, 1..20),
     ) {
-        let steps = exchanges.concat();
-        let whole = account(Http, steps.clone());
-        prop_assert_eq!(whole.up.unfinished + whole.down.unfinished, 0);
-        prop_assert_eq!(account(Http, cut(&steps, &lengths)), whole);
+        whole_at_any_cut(Http, &exchanges.concat(), &lengths)?;
     }
 
     #[test]
@@ -224,9 +233,7 @@ proptest! {
         steps in socketio_frames(),
         lengths in vec(1..200usize, 1..20),
     ) {
-        let whole = account(Http, steps.clone());
-        prop_assert_eq!(whole.up.unfinished + whole.down.unfinished, 0);
-        prop_assert_eq!(account(Http, cut(&steps, &lengths)), whole);
+        whole_at_any_cut(Http, &steps, &lengths)?;
     }
 
     #[test]
@@ -234,9 +241,7 @@ proptest! {
         steps in http2_exchanges(),
         lengths in vec(1..200usize, 1..20),
     ) {
-        let whole = account(Http2, steps.clone());
-        prop_assert_eq!(whole.up.unfinished + whole.down.unfinished, 0);
-        prop_assert_eq!(account(Http2, cut(&steps, &lengths)), whole);
+        whole_at_any_cut(Http2, &steps, &lengths)?;
     }
 
     #[test]

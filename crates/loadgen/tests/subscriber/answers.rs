@@ -42,8 +42,7 @@ async fn by_hyper(answer: &[u8]) -> String {
 
 /// Answers with the events 1 and 2, byte by byte, and wants what is behind them to be asked for.
 async fn take_two(answer: &[u8], closes: bool) {
-    let rig = Rig::subscribed(settings(), polling::long).await;
-    let (mut stream, _) = rig.accept().await;
+    let (rig, mut stream, _) = Rig::asked(settings(), polling::long).await;
     for byte in answer {
         stream.write_all(&[*byte]).await.unwrap();
         yield_now().await;
@@ -88,8 +87,7 @@ async fn answers_that_are_not_ordinary_are_read_nevertheless() {
 
 #[tokio::test(flavor = "local")]
 async fn hyper_goes_on_where_it_has_taken_up() {
-    let rig = Rig::subscribed(settings(), polling::long).await;
-    let (mut stream, _) = rig.accept().await;
+    let (rig, mut stream, _) = Rig::asked(settings(), polling::long).await;
     stream.write_all(&chunked()).await.unwrap();
     assert!(head(&mut stream).await.contains("after=2"));
     stream.write_all(&found(&[3])).await.unwrap();
@@ -103,8 +101,7 @@ async fn hyper_goes_on_where_it_has_taken_up() {
 async fn an_answer_is_taken_however_it_is_cut() {
     let answer = found(&[1, 2]);
     for cut in 0..answer.len() {
-        let rig = Rig::subscribed(settings(), polling::long).await;
-        let (mut stream, _) = rig.accept().await;
+        let (rig, mut stream, _) = Rig::asked(settings(), polling::long).await;
         stream.write_all(&answer[..cut]).await.unwrap();
         yield_now().await;
         stream.write_all(&answer[cut..]).await.unwrap();
@@ -130,8 +127,7 @@ async fn what_breaks_off_or_is_no_http_is_reported_as_hyper_reports_it() {
         b"HTTP/3 200\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.2\r\n",
     ] {
-        let rig = Rig::subscribed(settings(), polling::short).await;
-        let (mut stream, _) = rig.accept().await;
+        let (rig, mut stream, _) = Rig::asked(settings(), polling::short).await;
         stream.write_all(answer).await.unwrap();
         stream.shutdown().await.unwrap();
         assert_eq!(rig.failure().await, by_hyper(answer).await, "{}", String::from_utf8_lossy(answer));
@@ -143,8 +139,7 @@ async fn a_connection_that_the_server_ended_or_spoke_on_unasked_is_not_asked_on_
     for last_word in [&b""[..], b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"] {
         let short_polling = ShortPolling { interval_ns: 20_000_000, ..settings().short_polling };
         let settings = Settings { short_polling, ..settings() };
-        let rig = Rig::subscribed(settings, polling::short).await;
-        let (mut stream, _) = rig.accept().await;
+        let (rig, mut stream, _) = Rig::asked(settings, polling::short).await;
         stream.write_all(&found(&[1])).await.unwrap();
         stream.write_all(last_word).await.unwrap();
         stream.shutdown().await.unwrap();
@@ -200,8 +195,7 @@ fn gzipped(body: &[u8]) -> Vec<u8> {
 
 /// A subscriber whose first poll is answered with this body.
 async fn answered(body: &[u8]) -> Rig {
-    let rig = Rig::subscribed(settings_of(deflated()), polling::long).await;
-    let mut stream = rig.accept_stream().await;
+    let (rig, mut stream) = Rig::accepted(settings_of(deflated()), polling::long).await;
     assert!(head(&mut stream).await.contains("\r\naccept-encoding: gzip\r\n"));
     spawn_local({
         let answer = gzipped(body);
@@ -228,8 +222,7 @@ async fn a_polls_body_is_inflated_and_counted_as_it_came() {
 
 #[tokio::test(flavor = "local")]
 async fn each_batch_of_a_stream_is_handed_on_as_it_is_flushed() {
-    let rig = Rig::subscribed(settings_of(deflated()), http_streaming::sse).await;
-    let mut stream = rig.accept_stream().await;
+    let (rig, mut stream) = Rig::accepted(settings_of(deflated()), http_streaming::sse).await;
     head(&mut stream).await;
     let response = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\
                 transfer-encoding: chunked\r\n\r\n";

@@ -45,6 +45,15 @@ pub(crate) const OVER_HTTP: [(&str, Subscribe); 4] = [
 
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// A technique's subscriber.
+pub(crate) trait Technique: FnOnce(Session) -> <Self as Technique>::Running {
+    type Running: Future<Output = Result<(), SubscribeError>> + 'static;
+}
+
+impl<S: FnOnce(Session) -> F, F: Future<Output = Result<(), SubscribeError>> + 'static> Technique for S {
+    type Running = F;
+}
+
 /// The client half of a trial, its subscribers, and where its server listens.
 pub(crate) struct Rig {
     pub(crate) listener: TcpListener,
@@ -69,23 +78,16 @@ impl Rig {
         spawn_local(end_late());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
         let (sender, outgoing) = mpsc::unbounded_channel();
         let (trust, settings) = (identity.map(Identity::trust), Arc::new(settings));
-        let spec = WorkerSpec {
-            address,
-            trust,
-            settings,
-            seed: 1,
-            index: 0,
-            stop: stop.clone(),
-            connected: Arc::default(),
-        };
+        let (stop, connected) = (CancellationToken::new(), Arc::default());
+        let ended = stop.clone();
+        let spec = WorkerSpec { address, trust, settings, seed: 1, index: 0, stop, connected };
         Self {
             listener,
             worker: WorkerContext::new(spec).unwrap(),
-            _stop_on_drop: stop.clone().drop_guard(),
-            stop,
+            _stop_on_drop: ended.clone().drop_guard(),
+            stop: ended,
             sender,
             outgoing: RefCell::new(Some(outgoing)),
             running: RefCell::default(),
@@ -93,30 +95,35 @@ impl Rig {
         }
     }
 
-    pub(crate) async fn subscribed<F>(settings: Settings, technique: impl FnOnce(Session) -> F) -> Self
-    where
-        F: Future<Output = Result<(), SubscribeError>> + 'static,
-    {
+    pub(crate) async fn subscribed(settings: Settings, technique: impl Technique) -> Self {
         let rig = Self::new(settings).await;
         rig.subscribe(technique);
         rig
     }
 
+    /// With a subscriber, and its first connection.
+    pub(crate) async fn accepted(settings: Settings, technique: impl Technique) -> (Self, TcpStream) {
+        let rig = Self::subscribed(settings, technique).await;
+        let stream = rig.accept_stream().await;
+        (rig, stream)
+    }
+
+    /// The same, and the head of its first request.
+    pub(crate) async fn asked(settings: Settings, technique: impl Technique) -> (Self, TcpStream, String) {
+        let (rig, mut stream) = Self::accepted(settings, technique).await;
+        let head = head(&mut stream).await;
+        (rig, stream, head)
+    }
+
     /// Runs a subscriber. The first one sends messages, too.
-    pub(crate) fn subscribe<F>(&self, technique: impl FnOnce(Session) -> F) -> Session
-    where
-        F: Future<Output = Result<(), SubscribeError>> + 'static,
-    {
+    pub(crate) fn subscribe(&self, technique: impl Technique) -> Session {
         let session = Session::new(&self.worker, 0, 0, self.outgoing.take());
         self.subscribe_as(&session, technique);
         session
     }
 
     /// Runs the subscriber of this session.
-    pub(crate) fn subscribe_as<F>(&self, session: &Session, technique: impl FnOnce(Session) -> F)
-    where
-        F: Future<Output = Result<(), SubscribeError>> + 'static,
-    {
+    pub(crate) fn subscribe_as(&self, session: &Session, technique: impl Technique) {
         self.running.borrow_mut().push_back(spawn_local(technique(session.clone())));
         self.last.replace(Some(session.clone()));
     }

@@ -20,8 +20,7 @@ fn get(path: &str, rig: &Rig) -> String {
 
 #[tokio::test(flavor = "local")]
 async fn a_poll_asks_for_what_follows_the_last_event_on_the_same_connection() {
-    let rig = Rig::subscribed(settings(), polling::long).await;
-    let (mut stream, first) = rig.accept().await;
+    let (rig, mut stream, first) = Rig::asked(settings(), polling::long).await;
     assert_eq!(first, get("/events?channel=0&after=0", &rig));
     stream.write_all(&found(&[1, 2])).await.unwrap();
     assert_eq!(head(&mut stream).await, get("/events?channel=0&after=2", &rig));
@@ -50,8 +49,7 @@ async fn a_poll_that_keeps_no_connection_says_so_and_opens_a_new_one() {
 async fn a_poll_that_may_be_answered_304_names_what_it_has() {
     let mut settings = settings();
     settings.short_polling.empty = EmptyAnswer::NotModified;
-    let rig = Rig::subscribed(settings, polling::short).await;
-    let (mut stream, request) = rig.accept().await;
+    let (rig, mut stream, request) = Rig::asked(settings, polling::short).await;
     assert!(request.contains("\r\nif-none-match: \"0\"\r\n"), "{request}");
     stream.write_all(&found(&[1])).await.unwrap();
     let request = head(&mut stream).await;
@@ -84,8 +82,7 @@ async fn messages_are_posted_one_after_another_on_a_connection_of_their_own() {
 
 #[tokio::test(flavor = "local")]
 async fn raw_tcp_says_hello_and_takes_frames_however_they_are_cut() {
-    let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let mut stream = rig.accept_stream().await;
+    let (rig, mut stream) = Rig::accepted(settings(), raw_tcp::subscribe).await;
     assert_eq!(read(&mut stream).await, *b"\0\0\0\x11channel=0&after=0");
     let frames = [protocol::frame::encode(&event(1)), protocol::frame::encode(&event(2))].concat();
     for part in frames.chunks(7) {
@@ -114,8 +111,7 @@ async fn an_unexpected_status_is_reported_with_the_first_line_of_its_body() {
 
 #[tokio::test(flavor = "local")]
 async fn the_last_word_of_a_stream_closes_the_session() {
-    let rig = Rig::subscribed(settings(), http_streaming::ndjson).await;
-    let (mut stream, _) = rig.accept().await;
+    let (rig, mut stream, _) = Rig::asked(settings(), http_streaming::ndjson).await;
     let last = b"{\"error\":\"too slow\",\"missed\":7}\n";
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n\n";
     stream.write_all(&[head.as_bytes(), &event(1), b"\n", last].concat()).await.unwrap();
@@ -125,8 +121,7 @@ async fn the_last_word_of_a_stream_closes_the_session() {
 
 #[tokio::test(flavor = "local")]
 async fn the_last_frame_of_raw_tcp_closes_the_session() {
-    let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let mut stream = rig.accept_stream().await;
+    let (rig, mut stream) = Rig::accepted(settings(), raw_tcp::subscribe).await;
     stream.write_all(&protocol::frame::encode(&event(1))).await.unwrap();
     stream.write_all(&protocol::frame::encode(b"{\"error\":\"too slow\"}")).await.unwrap();
     rig.assert_session_closed("too slow").await;
@@ -135,8 +130,7 @@ async fn the_last_frame_of_raw_tcp_closes_the_session() {
 
 #[tokio::test(flavor = "local")]
 async fn a_frame_that_no_message_can_fill_is_refused_before_it_comes() {
-    let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let mut stream = rig.accept_stream().await;
+    let (rig, mut stream) = Rig::accepted(settings(), raw_tcp::subscribe).await;
     stream.write_all(b"HTTP").await.unwrap();
     let error = rig.error().await;
     assert!(matches!(error, SubscribeError::Oversize(_)), "{error}");
@@ -154,8 +148,7 @@ async fn a_server_that_is_not_there_is_named() {
 #[tokio::test(flavor = "local")]
 async fn a_request_that_is_held_is_dropped_and_its_connection_closed() {
     for (technique, subscribe) in OVER_HTTP {
-        let rig = Rig::subscribed(settings(), subscribe).await;
-        let (mut stream, _) = rig.accept().await;
+        let (rig, mut stream, _) = Rig::asked(settings(), subscribe).await;
         rig.stop().await;
         assert!(is_at_end(&mut stream).await, "{technique}");
     }
@@ -163,8 +156,7 @@ async fn a_request_that_is_held_is_dropped_and_its_connection_closed() {
 
 #[tokio::test(flavor = "local")]
 async fn raw_tcp_shuts_its_side_down() {
-    let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let mut stream = rig.accept_stream().await;
+    let (rig, mut stream) = Rig::accepted(settings(), raw_tcp::subscribe).await;
     rig.until_connected().await;
     rig.stop().await;
     assert_eq!(read(&mut stream).await, *b"\0\0\0\x11channel=0&after=0");
@@ -191,8 +183,7 @@ async fn each_subscriber_counts_to_its_own_connection_and_nothing_later() {
 #[tokio::test(flavor = "local")]
 async fn a_poller_that_was_greeted_rests_until_all_are_connected() {
     for (_, subscribe) in &OVER_HTTP[..2] {
-        let rig = Rig::subscribed(Settings { greeting: true, ..settings() }, subscribe).await;
-        let mut stream = rig.accept_stream().await;
+        let (rig, mut stream) = Rig::accepted(Settings { greeting: true, ..settings() }, subscribe).await;
         let mut room = [0; 1024];
         let asked = stream.read(&mut room).await.unwrap();
         stream.write_all(&answer(&protocol::lines::encode(&greeting()))).await.unwrap();

@@ -77,8 +77,7 @@ async fn a_session_is_upgraded_when_the_probe_is_answered_and_polls_and_posts_ha
     take_poll(&mut polls).await;
     answer_poll(&mut polls, JOINED).await;
 
-    assert_eq!(next_text(&mut websocket).await, "2probe");
-    say(&mut websocket, "3probe").await;
+    probed(&mut websocket).await;
     // The client waits for this poll, and asks for no other one.
     answer(&mut polls, &format!("6\x1e{}", message(1))).await;
     assert_eq!(next_text(&mut websocket).await, "5");
@@ -92,9 +91,7 @@ async fn a_session_is_upgraded_when_the_probe_is_answered_and_polls_and_posts_ha
     assert!(next_text(&mut websocket).await.starts_with(r#"42["message",["#));
     assert!(is_at_end(&mut polls).await && is_at_end(&mut posts).await, "polling is over");
 
-    rig.cancel();
-    assert_eq!(next_text(&mut websocket).await, "41");
-    assert_eq!(next_frame(&mut websocket).await, (8, vec![]));
+    leaves(&rig, &mut websocket).await;
     websocket.write_all(&frame(8, b"")).await.unwrap();
     assert!(is_at_end(&mut websocket).await);
     rig.ended().await.unwrap();
@@ -131,9 +128,7 @@ async fn a_session_by_websocket_asks_for_nothing_else() {
     assert_eq!(next_text(&mut websocket).await, "3");
     rig.until_events(2).await;
     assert!(session.is_connected());
-    rig.cancel();
-    assert_eq!(next_text(&mut websocket).await, "41");
-    assert_eq!(next_frame(&mut websocket).await, (8, vec![]));
+    leaves(&rig, &mut websocket).await;
     drop(websocket);
     rig.ended().await.unwrap();
     let counters = rig.worker.snapshot().counters;
@@ -165,11 +160,9 @@ async fn a_greeted_client_is_connected_when_the_greeting_has_come_and_the_transp
     assert_eq!(request(&mut posts).await.1, r#"40{"channel":0}"#);
     answer(&mut posts, "ok").await;
     take_poll(&mut polls).await;
-    let greeting = String::from_utf8(greeting()).unwrap();
-    answer_poll(&mut polls, &format!("{JOINED}\x1e42[\"message\",{greeting}]")).await;
+    answer_poll(&mut polls, &format!("{JOINED}\x1e{}", carrying(greeting()))).await;
     assert!(!session.is_connected());
-    assert_eq!(next_text(&mut websocket).await, "2probe");
-    say(&mut websocket, "3probe").await;
+    probed(&mut websocket).await;
     answer(&mut polls, "6").await;
     assert_eq!(next_text(&mut websocket).await, "5");
     rig.until_connected().await;
@@ -181,8 +174,7 @@ async fn without_keep_alive_a_client_opens_a_connection_for_each_poll_and_each_p
     let mut settings = by(Polling);
     settings.http.keep_alive = false;
     settings.http.headers = HeaderProfile::Browser;
-    let rig = Rig::subscribed(settings, socketio::subscribe).await;
-    let (mut first, said) = rig.accept().await;
+    let (rig, mut first, said) = Rig::asked(settings, socketio::subscribe).await;
     assert!(said.contains("\r\nconnection: close\r\n"), "{said}");
     answer(&mut first, OPEN).await;
     drop(first);
@@ -268,6 +260,15 @@ async fn begin(transports: SocketIoTransports) -> Rig {
     Rig::subscribed(by(transports), socketio::subscribe).await
 }
 
+/// A session by polling that the server has opened, the connection of polls, and that of posts with its first request read.
+async fn asked_to_join() -> (Rig, TcpStream, TcpStream) {
+    let rig = begin(Polling).await;
+    let polls = open(&rig, OPEN).await;
+    let mut posts = rig.accept_stream().await;
+    request(&mut posts).await;
+    (rig, polls, posts)
+}
+
 #[tokio::test(flavor = "local")]
 async fn an_open_packet_that_is_none_is_reported() {
     for (said, expected) in [
@@ -301,18 +302,12 @@ async fn an_open_packet_that_is_none_is_reported() {
 #[tokio::test(flavor = "local")]
 async fn a_session_that_the_server_does_not_know_is_reported_in_its_words() {
     let unknown = r#"{"code":1,"message":"Session ID unknown"}"#;
-    let rig = begin(Polling).await;
-    let mut polls = open(&rig, OPEN).await;
-    let _posts = take_connect(&rig).await;
-    request(&mut polls).await;
+    let (rig, mut polls, _posts) = joining().await;
     refuse(&mut polls, "400 Bad Request", unknown).await;
     let expected = format!("the server answered 400 Bad Request: {unknown}");
     assert_eq!(rig.failure().await, expected);
 
-    let rig = begin(Polling).await;
-    let _polls = open(&rig, OPEN).await;
-    let mut posts = rig.accept_stream().await;
-    request(&mut posts).await;
+    let (rig, _polls, mut posts) = asked_to_join().await;
     refuse(&mut posts, "400 Bad Request", unknown).await;
     assert_eq!(rig.failure().await, expected);
 }
@@ -321,10 +316,7 @@ async fn a_session_that_the_server_does_not_know_is_reported_in_its_words() {
 async fn a_refusal_to_join_is_reported_with_its_message() {
     let refusal = r#"44{"message":"there is no channel 7"}"#;
     let expected = "the server refused to connect: there is no channel 7";
-    let rig = begin(Polling).await;
-    let mut polls = open(&rig, OPEN).await;
-    let _posts = take_connect(&rig).await;
-    request(&mut polls).await;
+    let (rig, mut polls, _posts) = joining().await;
     answer(&mut polls, refusal).await;
     assert_eq!(rig.failure().await, expected);
 
@@ -470,10 +462,7 @@ async fn a_session_close_is_an_error_and_a_normal_end_is_none() {
 
 #[tokio::test(flavor = "local")]
 async fn a_post_that_is_answered_with_something_else_than_ok_is_reported() {
-    let rig = begin(Polling).await;
-    let _polls = open(&rig, OPEN).await;
-    let mut posts = rig.accept_stream().await;
-    request(&mut posts).await;
+    let (rig, _polls, mut posts) = asked_to_join().await;
     answer(&mut posts, "maybe\nlater").await;
     assert_eq!(rig.failure().await, "the server answered a post with `maybe`");
 }
@@ -503,7 +492,12 @@ fn by(transports: SocketIoTransports) -> Settings {
 }
 
 fn message(seq: u64) -> String {
-    format!("42[\"message\",{}]", String::from_utf8(event(seq)).unwrap())
+    carrying(event(seq))
+}
+
+/// The packet that carries a message.
+fn carrying(message: Vec<u8>) -> String {
+    format!("42[\"message\",{}]", String::from_utf8(message).unwrap())
 }
 
 /// The next request, its value against caches left out, and its body.
@@ -521,13 +515,10 @@ async fn request(stream: &mut TcpStream) -> (String, String) {
 }
 
 async fn answer(stream: &mut TcpStream, body: &str) {
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
+    refuse(stream, "200 OK\r\ncontent-type: text/plain; charset=UTF-8", body).await;
 }
 
+/// Answers with this status, which may have header fields behind it.
 async fn refuse(stream: &mut TcpStream, status: &str, body: &str) {
     let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -544,19 +535,23 @@ async fn open(rig: &Rig, said: &str) -> TcpStream {
 /// Takes in the first post, which asks to join. Returns the connection of posts.
 async fn take_connect(rig: &Rig) -> TcpStream {
     let mut posts = rig.accept_stream().await;
-    let (asked, body) = request(&mut posts).await;
-    assert_eq!(asked, "POST /socket.io/?EIO=4&transport=polling&t=…&sid=abc HTTP/1.1");
-    assert_eq!(body, CONNECT);
+    assert_eq!(request(&mut posts).await, (POSTED.to_owned(), CONNECT.to_owned()));
     answer(&mut posts, "ok").await;
     posts
 }
 
-/// A session by polling whose client has joined: the connections of polls and posts, a poll being under way.
-async fn joined() -> (Rig, TcpStream, TcpStream) {
+/// A session by polling whose client waits for the answer to its request to join: the connections of polls and posts.
+async fn joining() -> (Rig, TcpStream, TcpStream) {
     let rig = begin(Polling).await;
     let mut polls = open(&rig, OPEN).await;
     let posts = take_connect(&rig).await;
     take_poll(&mut polls).await;
+    (rig, polls, posts)
+}
+
+/// A session by polling whose client has joined: the connections of polls and posts, a poll being under way.
+async fn joined() -> (Rig, TcpStream, TcpStream) {
+    let (rig, mut polls, posts) = joining().await;
     answer_poll(&mut polls, JOINED).await;
     (rig, polls, posts)
 }
@@ -595,6 +590,19 @@ async fn next_text(stream: &mut TcpStream) -> String {
     let (opcode, content) = next_frame(stream).await;
     assert_eq!(opcode, 1);
     String::from_utf8(content).unwrap()
+}
+
+/// The client probes the WebSocket of an upgrade.
+async fn probed(websocket: &mut TcpStream) {
+    assert_eq!(next_text(websocket).await, "2probe");
+    say(websocket, "3probe").await;
+}
+
+/// The client is stopped, disconnects, and closes.
+async fn leaves(rig: &Rig, websocket: &mut TcpStream) {
+    rig.cancel();
+    assert_eq!(next_text(websocket).await, "41");
+    assert_eq!(next_frame(websocket).await, (8, vec![]));
 }
 
 /// Takes in the WebSocket handshake of a session.

@@ -38,22 +38,18 @@ fn connector(identity: &Identity) -> TlsConnector {
 struct Cutting {
     stream: DuplexStream,
     most: usize,
-    reads: Turn,
-    writes: Turn,
+    reads: bool,
+    writes: bool,
 }
 
-#[derive(Default)]
-struct Turn(bool);
-
-impl Turn {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0 = !self.0;
-        if self.0 {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+/// Ready every other time.
+fn take_turn(turn: &mut bool, cx: &Context<'_>) -> Poll<()> {
+    *turn = !*turn;
+    if *turn {
+        return Poll::Ready(());
     }
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 impl AsyncRead for Cutting {
@@ -62,7 +58,7 @@ impl AsyncRead for Cutting {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(self.reads.poll(cx));
+        ready!(take_turn(&mut self.reads, cx));
         let mut part = vec![0; buf.remaining().min(self.most)];
         let mut read = ReadBuf::new(&mut part);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
@@ -73,7 +69,7 @@ impl AsyncRead for Cutting {
 
 impl AsyncWrite for Cutting {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.writes.poll(cx));
+        ready!(take_turn(&mut self.writes, cx));
         let most = bytes.len().min(self.most);
         Pin::new(&mut self.stream).poll_write(cx, &bytes[..most])
     }
@@ -116,7 +112,7 @@ struct Counts {
 async fn exchange(most: usize, tickets: usize, delay: Duration, downs: &[Vec<u8>], up: &[u8]) -> Counts {
     let identity = Identity::new();
     let (near, far) = duplex(1 << 20);
-    let near = Cutting { stream: near, most, reads: Turn::default(), writes: Turn::default() };
+    let near = Cutting { stream: near, most, reads: false, writes: false };
     let ((far, crossed), byte_counts) = (counted(far), SharedByteCounts::default());
     let acceptor = identity.acceptor(&[], tickets);
     let server = async {
@@ -216,11 +212,8 @@ async fn what_a_failed_handshake_took_is_its_own() {
     let (refused, opened) =
         tokio::join!(acceptor.accept(far), open(near, &other, &byte_counts, Duration::ZERO));
     assert!(refused.is_err() && opened.is_err());
-    let byte_counts = *byte_counts.borrow();
-    assert_eq!(byte_counts.account.up.tls_handshake, byte_counts.socket_written);
-    assert_eq!(
-        byte_counts.account.down.tls_handshake + byte_counts.account.down.unfinished,
-        byte_counts.socket_read
-    );
-    assert!(byte_counts.socket_written > 0 && byte_counts.account.down.tls_handshake > 0);
+    let ByteCounts { account, socket_read, socket_written, .. } = *byte_counts.borrow();
+    assert_eq!(account.up.tls_handshake, socket_written);
+    assert_eq!(account.down.tls_handshake + account.down.unfinished, socket_read);
+    assert!(socket_written > 0 && account.down.tls_handshake > 0);
 }

@@ -24,7 +24,7 @@ use tokio::task::spawn_local;
 use tokio_rustls::TlsAcceptor;
 
 use crate::rig::{
-    Crossed, Identity, OnThisThread, Rig, Subscribe, assert_whole, chain, counted, event, settings,
+    Crossed, Identity, OnThisThread, Rig, Subscribe, assert_whole, chain, counted, event, lines, settings,
     settings_of, two_way, until,
 };
 
@@ -97,8 +97,7 @@ async fn a_response_that_is_left_is_read_to_its_end() {
 
 #[tokio::test(flavor = "local")]
 async fn a_server_that_does_not_end_is_left_after_half_a_second() {
-    let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let _stream = rig.accept_stream().await;
+    let (rig, _stream) = Rig::accepted(settings(), raw_tcp::subscribe).await;
     rig.until_connected().await;
     let begin = Instant::now();
     rig.stop().await;
@@ -131,8 +130,7 @@ async fn the_kernels_segments_are_those_of_open_and_closed_sockets() {
 
 #[tokio::test(flavor = "local")]
 async fn segments_are_as_a_1500_byte_path_has_them() {
-    let rig = Rig::subscribed(settings(), raw_tcp::subscribe).await;
-    let mut stream = rig.accept_stream().await;
+    let (rig, mut stream) = Rig::accepted(settings(), raw_tcp::subscribe).await;
     let long = protocol::frame::encode(&[&event(1)[..], &[b'x'; 10 * 1448]].concat());
     stream.write_all(&long).await.unwrap();
     until(|| rig.worker.snapshot().socket_read == long.len() as u64).await;
@@ -157,8 +155,6 @@ impl Asked {
 
 /// Answers `POST` with 204, a stream with one event and no end, the first poll with two events and the others with 204.
 fn answer(asked: &Asked, request: &Request<()>) -> Response<Body> {
-    let lines =
-        |seqs: &[u64]| seqs.iter().flat_map(|&seq| protocol::lines::encode(&event(seq))).collect::<Vec<u8>>();
     let is_first = asked.len() == 1;
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/stream") => {
@@ -204,14 +200,20 @@ fn spawn_server(rig: &Rc<Rig>, identity: Option<&Identity>) -> Asked {
     asked
 }
 
+/// A subscriber by short polling whose server was asked so often.
+async fn polled(settings: Settings, identity: Option<&Identity>, requests: usize) -> (Rc<Rig>, Asked) {
+    let rig = Rc::new(Rig::trusting(settings, identity).await);
+    let asked = spawn_server(&rig, identity);
+    rig.subscribe(polling::short);
+    until(|| asked.len() >= requests).await;
+    (rig, asked)
+}
+
 #[tokio::test(flavor = "local")]
 async fn polls_go_out_one_after_another_on_one_connection_plain_or_under_tls() {
     let identity = Identity::new();
     for identity in [None, Some(&identity)] {
-        let rig = Rc::new(Rig::trusting(settings_of(http2()), identity).await);
-        let asked = spawn_server(&rig, identity);
-        rig.subscribe(polling::short);
-        until(|| asked.len() >= 4).await;
+        let (rig, asked) = polled(settings_of(http2()), identity, 4).await;
         rig.stop().await;
 
         let snapshot = rig.closed().await;
@@ -231,18 +233,12 @@ async fn polls_go_out_one_after_another_on_one_connection_plain_or_under_tls() {
 
 #[tokio::test(flavor = "local")]
 async fn what_was_said_is_recorded_once_for_each_kind_of_exchange() {
-    let rig = Rc::new(Rig::new(settings_of(http2())).await);
-    let asked = spawn_server(&rig, None);
-    rig.subscribe(polling::short);
-    until(|| asked.len() >= 4).await;
+    let (rig, asked) = polled(settings_of(http2()), None, 4).await;
     let heads = rig.worker.heads();
-    let seen: Vec<_> = heads
-        .iter()
-        .map(|head| (head.exchange.as_str(), head.target.as_str(), head.status, head.request.len()))
-        .collect();
+    let seen = heads.iter().map(|head| (&*head.exchange, &*head.target, head.status, head.request.len()));
     let expected =
         [("poll", "/events?channel=0&after=0", 200, 2), ("empty-poll", "/events?channel=0&after=2", 204, 2)];
-    assert_eq!(seen, expected);
+    assert!(seen.eq(expected), "{heads:?}");
     assert_eq!(heads[0].request[1], (":authority".to_owned(), rig.address().to_string()));
     assert!(heads[0].response.iter().any(|(name, _)| name == "content-length"));
 }
@@ -286,10 +282,7 @@ async fn a_connection_that_broke_is_opened_again_by_the_first_subscriber() {
 async fn a_poll_that_keeps_no_connection_opens_a_new_one() {
     let mut settings = settings_of(http2());
     settings.http.keep_alive = false;
-    let rig = Rc::new(Rig::new(settings).await);
-    let asked = spawn_server(&rig, None);
-    rig.subscribe(polling::short);
-    until(|| asked.len() >= 3).await;
+    let (rig, asked) = polled(settings, None, 3).await;
     rig.stop().await;
     let snapshot = rig.closed().await;
     assert!(snapshot.counters.connections >= 3);
@@ -315,8 +308,7 @@ async fn messages_are_posted_beside_the_stream_on_the_same_connection() {
 
 #[tokio::test(flavor = "local")]
 async fn a_server_that_speaks_another_version_is_reported() {
-    let rig = Rig::subscribed(settings_of(http2()), polling::short).await;
-    let mut stream = rig.accept_stream().await;
+    let (rig, mut stream) = Rig::accepted(settings_of(http2()), polling::short).await;
     stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     let error = rig.error().await;
     assert!(matches!(error, SubscribeError::Http(_)), "{error:?}");
@@ -395,20 +387,35 @@ async fn accept_all(rig: Rc<Rig>, acceptor: TlsAcceptor, accepted: Rc<Cell<u32>>
         let (stream, acceptor, accepted) =
             (rig.accept_stream().await, acceptor.clone(), Rc::clone(&accepted));
         spawn_local(async move {
-            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            let Ok(stream) = acceptor.accept(stream).await else { return };
             accepted.set(accepted.get() + 1);
-            drop(stream.read_to_end(&mut Vec::new()).await);
-            drop(stream.shutdown().await);
+            read_to_end(stream).await;
         });
     }
 }
 
-/// TLS's own bytes of three connections, and how many the server saw.
-async fn handshakes(identity: &Identity, resumption: bool) -> ([u64; 3], u32) {
+async fn read_to_end(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    drop(stream.read_to_end(&mut Vec::new()).await);
+    drop(stream.shutdown().await);
+}
+
+/// Sessions that resume or not, with a server that gives so many tickets and counts the clients.
+async fn resuming(
+    identity: &Identity,
+    resumption: bool,
+    tickets: usize,
+    accepted: &Rc<Cell<u32>>,
+) -> Rc<Rig> {
     let transport = Transport { resumption, ..tls() };
     let rig = Rc::new(Rig::trusting(settings_of(transport), Some(identity)).await);
+    spawn_local(accept_all(Rc::clone(&rig), identity.acceptor(&[], tickets), Rc::clone(accepted)));
+    rig
+}
+
+/// TLS's own bytes of three connections, and how many the server saw.
+async fn handshakes(identity: &Identity, resumption: bool) -> ([u64; 3], u32) {
     let accepted = Rc::default();
-    spawn_local(accept_all(Rc::clone(&rig), identity.acceptor(&[], 2), Rc::clone(&accepted)));
+    let rig = resuming(identity, resumption, 2, &accepted).await;
     rig.worker.prime().await.unwrap_or_else(|error| assert!(matches!(error, SubscribeError::Alpn { .. })));
     let mut bytes = [0; 3];
     let mut before = 0;
@@ -439,9 +446,7 @@ async fn a_resumed_handshake_is_smaller_and_what_fetched_the_ticket_is_not_count
 #[tokio::test(flavor = "local")]
 async fn a_server_without_tickets_resumes_nothing_and_is_reported() {
     let identity = Identity::new();
-    let transport = Transport { resumption: true, ..tls() };
-    let rig = Rc::new(Rig::trusting(settings_of(transport), Some(&identity)).await);
-    spawn_local(accept_all(Rc::clone(&rig), identity.acceptor(&[], 0), Rc::default()));
+    let rig = resuming(&identity, true, 0, &Rc::default()).await;
     let error = raw_tcp::subscribe(rig.session_of(0)).await.unwrap_err();
     assert_eq!(error.to_string(), "the server gives no session ticket");
 }
@@ -450,9 +455,7 @@ async fn a_server_without_tickets_resumes_nothing_and_is_reported() {
 async fn sessions_that_connect_at_the_same_time_resume_with_tickets_of_their_own() {
     let identity = Identity::new();
     let (full, _) = handshakes(&identity, false).await;
-    let transport = Transport { resumption: true, ..tls() };
-    let rig = Rc::new(Rig::trusting(settings_of(transport), Some(&identity)).await);
-    spawn_local(accept_all(Rc::clone(&rig), identity.acceptor(&[], 2), Rc::default()));
+    let rig = resuming(&identity, true, 2, &Rc::default()).await;
     let opening: Vec<_> = (0..5)
         .map(|index| {
             let session = rig.session_of(index);
@@ -474,11 +477,7 @@ async fn a_server_that_takes_no_ticket_of_its_own_is_reported() {
     let forgetful = async {
         loop {
             // What an acceptor remembers, another one does not.
-            let mut stream = rig.accept_tls(&identity.acceptor(&[], 2)).await;
-            spawn_local(async move {
-                drop(stream.read_to_end(&mut Vec::new()).await);
-                drop(stream.shutdown().await);
-            });
+            spawn_local(read_to_end(rig.accept_tls(&identity.acceptor(&[], 2)).await));
         }
     };
     let ended = tokio::select! {

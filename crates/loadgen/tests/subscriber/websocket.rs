@@ -77,8 +77,7 @@ async fn a_websocket_closes_with_1000_and_waits_for_the_answer() {
 
 #[tokio::test(flavor = "local")]
 async fn a_server_that_does_not_answer_a_close_is_left() {
-    let rig = Rig::subscribed(settings(), websocket::subscribe).await;
-    let _stream = rig.accept_websocket("").await;
+    let (rig, _stream) = opened(settings(), "").await;
     rig.until_connected().await;
     rig.stop().await;
 }
@@ -188,19 +187,15 @@ async fn a_server_that_does_not_agree_is_reported() {
         ),
         (settings(), AGREED, "the server agreed to extensions that were not asked for: permessage-deflate"),
     ] {
-        let rig = Rig::subscribed(settings, websocket::subscribe).await;
-        let _stream = rig.accept_websocket(fields).await;
+        let (rig, _stream) = opened(settings, fields).await;
         assert_eq!(root_cause(&rig.error().await), said);
     }
 }
 
 /// The last cause of an error.
 fn root_cause(error: &SubscribeError) -> String {
-    let mut error: &dyn std::error::Error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |&error| error.source());
+    causes.last().map(ToString::to_string).unwrap_or_default()
 }
 
 #[tokio::test(flavor = "local")]
@@ -230,8 +225,7 @@ async fn an_invalid_message_is_answered_with_its_close_code() {
         };
         assert_eq!((close.code, close.reason.as_str()), (code, said));
         drop(stream);
-        let error = rig.error().await;
-        assert_eq!(root_cause(&error), said);
+        assert_eq!(root_cause(&rig.error().await), said);
     }
 }
 
@@ -240,8 +234,7 @@ async fn a_frame_that_says_compressed_where_nothing_was_agreed_on_is_refused() {
     let (rig, mut stream) = opened(settings(), "").await;
     stream.write_all(HELLO).await.unwrap();
     drop(stream);
-    let error = rig.error().await;
-    assert_eq!(root_cause(&error), "Reserved bits are non-zero");
+    assert_eq!(root_cause(&rig.error().await), "Reserved bits are non-zero");
 }
 
 #[tokio::test(flavor = "local")]
@@ -297,6 +290,13 @@ async fn serve(rig: &Rig, script: Script) -> mpsc::UnboundedReceiver<Accepted> {
     streams
 }
 
+/// A subscriber on HTTP/2, and what the server has accepted of it.
+async fn accepted(settings: Settings, script: Script) -> (Rig, Accepted) {
+    let rig = Rig::subscribed(settings, websocket::subscribe).await;
+    let accepted = serve(&rig, script).await.recv().await.unwrap();
+    (rig, accepted)
+}
+
 async fn drive(stream: TcpStream, script: Script, accepted: mpsc::UnboundedSender<Accepted>) {
     let service = service_fn(|request| answer(request, script, accepted.clone()));
     let mut server = http2::Builder::new(OnThisThread);
@@ -328,6 +328,11 @@ async fn answer(
     Ok(response)
 }
 
+/// An event as a server's frame.
+fn frame(seq: u64) -> Vec<u8> {
+    [&[0x81, 52][..], &event(seq)].concat()
+}
+
 fn text_of(request: &Request<Incoming>) -> String {
     let protocol =
         request.extensions().get::<hyper::ext::Protocol>().map_or("-", |protocol| protocol.as_str());
@@ -338,16 +343,13 @@ fn text_of(request: &Request<Incoming>) -> String {
 
 #[tokio::test(flavor = "local")]
 async fn a_subscriber_asks_by_extended_connect_and_says_nothing_of_the_upgrade() {
-    let rig = Rig::subscribed(http2(), websocket::subscribe).await;
-    let mut streams = serve(&rig, TAKES).await;
-    let Accepted { head, mut stream } = streams.recv().await.unwrap();
+    let (rig, Accepted { head, mut stream }) = accepted(http2(), TAKES).await;
     let address = rig.address();
     assert_eq!(
         head,
         format!("CONNECT websocket http://{address}/ws?channel=0&after=0\nsec-websocket-version: 13\n")
     );
-    let frame = [&[0x81, 52][..], &event(1)].concat();
-    stream.write_all(&frame).await.unwrap();
+    stream.write_all(&frame(1)).await.unwrap();
     rig.until_events(1).await;
     rig.sender.send(5).unwrap();
     let sent: [u8; 6 + 52] = read(&mut stream).await;
@@ -369,13 +371,13 @@ async fn subscribers_that_share_a_connection_have_streams_of_their_own() {
         open.push(streams.recv().await.unwrap().stream);
     }
     for stream in &mut open {
-        stream.write_all(&[&[0x81, 52][..], &event(1)].concat()).await.unwrap();
+        stream.write_all(&frame(1)).await.unwrap();
     }
     rig.until_events(3).await;
     // One goes, the others stay.
     open.swap_remove(0).write_all(b"\x88\x02\x03\xe9").await.unwrap();
     for stream in &mut open {
-        stream.write_all(&[&[0x81, 52][..], &event(2)].concat()).await.unwrap();
+        stream.write_all(&frame(2)).await.unwrap();
     }
     rig.until_events(5).await;
     assert_eq!(rig.worker.snapshot().counters.connections, 1);
@@ -385,9 +387,8 @@ async fn subscribers_that_share_a_connection_have_streams_of_their_own() {
 async fn frames_on_a_stream_are_compressed_where_that_was_agreed_on() {
     let mut settings = http2();
     settings.transport.compression = Compression::Deflate;
-    let rig = Rig::subscribed(settings, websocket::subscribe).await;
-    let mut streams = serve(&rig, Script { extensions: Some("permessage-deflate"), ..TAKES }).await;
-    let Accepted { head, mut stream } = streams.recv().await.unwrap();
+    let script = Script { extensions: Some("permessage-deflate"), ..TAKES };
+    let (rig, Accepted { head, mut stream }) = accepted(settings, script).await;
     assert!(head.contains(&format!("sec-websocket-extensions: {OFFER}\n")), "{head}");
     let (mut codec, mut frames) = (server(), BytesMut::new());
     for seq in 1..=2 {
@@ -417,16 +418,13 @@ async fn a_server_that_refuses_is_reported() {
 
 #[tokio::test(flavor = "local")]
 async fn a_stream_is_parted_with_1000_and_its_end_and_dismissed_like_any_other() {
-    let rig = Rig::subscribed(http2(), websocket::subscribe).await;
-    let mut streams = serve(&rig, TAKES).await;
-    let mut stream = streams.recv().await.unwrap().stream;
+    let (rig, Accepted { mut stream, .. }) = accepted(http2(), TAKES).await;
     stream.write_all(b"\x88\x0a\x03\xf5too slow").await.unwrap();
     drop(stream);
     rig.assert_session_closed("too slow (1013)").await;
 
     rig.subscribe(websocket::subscribe);
-    let mut streams = serve(&rig, TAKES).await;
-    let mut stream = streams.recv().await.unwrap().stream;
+    let mut stream = serve(&rig, TAKES).await.recv().await.unwrap().stream;
     rig.until_connected().await;
     rig.cancel();
     let close: [u8; 2 + 4 + 2] = read(&mut stream).await;
