@@ -50,6 +50,8 @@ pub enum Step {
     Stop,
     /// The server has ended, well.
     Ended,
+    /// One connection was rejected by now, for this reason.
+    Rejected(&'static str),
     /// This holds.
     Check(fn(&Running)),
     /// Several steps.
@@ -161,6 +163,7 @@ impl Exchange {
             Waiting(subscribers) => self.server.until_waiting(subscribers).await,
             Stop => self.server.stop(),
             Ended => self.server.ended().await,
+            Rejected(reason) => assert_eq!(self.server.hub.rejected(), Some((1, reason.to_owned()))),
             Check(assertion) => assertion(&self.server),
             All(_) => unreachable!("they are taken one by one"),
         }

@@ -57,29 +57,27 @@ fn a_certificate_and_its_key_are_read() {
 #[test]
 fn what_cannot_be_read_is_named_with_its_reason_and_a_remedy() {
     let files = Files::new();
-    let missing = "no certificate can be read from none.pem: name a file that exists and may be read";
-    assert!(
-        files.failure("none.pem", "key.pem").starts_with(missing),
-        "{}",
-        files.failure("none.pem", "key.pem")
-    );
-    assert!(files.failure("none.pem", "key.pem").contains("No such file"));
-    let missing = "no private key can be read from none.pem: name a file that exists and may be read";
-    assert!(files.failure("certificate.pem", "none.pem").starts_with(missing));
-    for name in ["prose.pem", "key.pem"] {
-        let reason =
-            format!("no certificate can be read from {name}: name a PEM file that holds a certificate");
-        assert!(files.failure(name, "key.pem").starts_with(&reason), "{}", files.failure(name, "key.pem"));
+    let (missing, no_certificate) =
+        ("a file that exists and may be read", "a PEM file that holds a certificate");
+    let of =
+        |what: &str, name: &str, remedy: &str| format!("no {what} can be read from {name}: name {remedy}");
+    let misfit = "the key does not fit the certificate, or one of them cannot be used for TLS 1.3";
+    for (certificate, key, reason) in [
+        ("none.pem", "key.pem", of("certificate", "none.pem", missing)),
+        ("certificate.pem", "none.pem", of("private key", "none.pem", missing)),
+        ("prose.pem", "key.pem", of("certificate", "prose.pem", no_certificate)),
+        ("key.pem", "key.pem", of("certificate", "key.pem", no_certificate)),
+        (
+            "certificate.pem",
+            "certificate.pem",
+            of("private key", "certificate.pem", "a PEM file that holds a private key"),
+        ),
+        ("certificate.pem", "other.pem", misfit.to_owned()),
+    ] {
+        let failure = files.failure(certificate, key);
+        assert!(failure.starts_with(&reason), "{certificate}, {key}: {failure}");
     }
-    let reason = "no private key can be read from certificate.pem: name a PEM file that holds a private key";
-    assert!(files.failure("certificate.pem", "certificate.pem").starts_with(reason));
-}
-
-#[test]
-fn a_key_of_another_certificate_does_not_fit() {
-    let files = Files::new();
-    let reason = "the key does not fit the certificate, or one of them cannot be used for TLS 1.3";
-    assert!(files.failure("certificate.pem", "other.pem").starts_with(reason));
+    assert!(files.failure("none.pem", "key.pem").contains("No such file"));
 }
 
 #[test]

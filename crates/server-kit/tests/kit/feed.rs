@@ -37,6 +37,12 @@ impl Fixture {
         UnixStream::connect(self.folder.path().join("feed")).await.unwrap()
     }
 
+    /// Publishes this as the first event of channel 0, behind other frames.
+    async fn published(&self, publisher: &mut UnixStream, before: &[u8], payload: &str) {
+        publisher.write_all(&[before, &encode_feed(0, &message(payload))].concat()).await.unwrap();
+        assert_eq!(self.payload(0, 1).await, payload);
+    }
+
     async fn payload(&self, channel: u32, seq: u64) -> String {
         let resume = Resume { channel, start: Start::After(seq - 1) };
         let event = self.hub.subscribe(resume).unwrap().next_run(0).await.unwrap();
@@ -74,8 +80,7 @@ async fn what_is_no_frame_closes_its_connection_and_no_other() {
         bad.write_all(bad_frame).await.unwrap();
         assert_eq!(bad.read(&mut [0; 8]).await.unwrap(), 0, "{}", bad_frame.escape_ascii());
     }
-    good.write_all(&encode_feed(0, &message("still there"))).await.unwrap();
-    assert_eq!(fixture.payload(0, 1).await, "still there");
+    fixture.published(&mut good, b"", "still there").await;
 }
 
 #[tokio::test]
@@ -83,10 +88,8 @@ async fn a_frame_that_ends_the_sessions_is_passed_on_and_what_is_behind_it_is_pu
     let fixture = Fixture::start(&Settings::default());
     let mut listener = fixture.hub.close_listener();
     let mut application = fixture.connect().await;
-    let frames = [encode_dismissal(4000, "bye"), encode_feed(0, &message("x"))].concat();
-    application.write_all(&frames).await.unwrap();
+    fixture.published(&mut application, &encode_dismissal(4000, "bye"), "x").await;
     assert_eq!(*listener.recv().await, SessionClose { code: 4000, reason: "bye".to_owned() });
-    assert_eq!(fixture.payload(0, 1).await, "x");
 }
 
 #[tokio::test]
@@ -94,8 +97,7 @@ async fn messages_to_the_application_come_back_as_frames() {
     let fixture = Fixture::start(&Settings { uplink: UplinkTo::Application, ..Settings::default() });
     let mut application = fixture.connect().await;
     // Once its event is there, the connection is known to be served.
-    application.write_all(&encode_feed(0, &message("x"))).await.unwrap();
-    assert_eq!(fixture.payload(0, 1).await, "x");
+    fixture.published(&mut application, b"", "x").await;
     fixture.hub.uplink(4, &message("up")).unwrap();
     let expected = encode_feed(4, &message("up"));
     let mut got = vec![0; expected.len()];
@@ -107,8 +109,7 @@ async fn messages_to_the_application_come_back_as_frames() {
 async fn a_stop_closes_the_connections() {
     let fixture = Fixture::start(&Settings::default());
     let mut publisher = fixture.connect().await;
-    publisher.write_all(&encode_feed(0, &message("x"))).await.unwrap();
-    assert_eq!(fixture.payload(0, 1).await, "x");
+    fixture.published(&mut publisher, b"", "x").await;
     fixture.stopper.stop();
     fixture.task.await.unwrap().unwrap();
     assert_eq!(publisher.read(&mut [0; 8]).await.unwrap(), 0);

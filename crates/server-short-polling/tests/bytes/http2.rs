@@ -71,11 +71,7 @@ exchanges! { server;
             "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: 44\r\n\r\nthis server speaks HTTP/2, and nothing else\n",
         ),
         End,
-        Check(|server| {
-            let reason = "this server speaks HTTP/2, and nothing else";
-            assert_eq!(server.hub.rejected(), Some((1, reason.to_owned())));
-        }),
-        serves();
+        Rejected("this server speaks HTTP/2, and nothing else"), serves();
 
     a_connection_over_the_limit_is_answered_503_and_goaway(on_http2(admitting(1))):
         serves(), open(preface()), send(get(1, "/events")), Head(1, UNAVAILABLE),

@@ -36,11 +36,7 @@ exchanges! { server;
     // A fatal alert in a record of its own, decode_error (RFC 8446 §6).
     plain_text_is_refused_by_an_alert_and_the_server_goes_on(tls()):
         open(get("/events")), expect(b"\x15\x03\x03\0\x02\x02\x32"), End,
-        Check(|server| {
-            let reason = "TLS handshake: received corrupt message of type InvalidContentType";
-            assert_eq!(server.hub.rejected(), Some((1, reason.to_owned())));
-        }),
-        serves(HTTP_1);
+        Rejected("TLS handshake: received corrupt message of type InvalidContentType"), serves(HTTP_1);
 
     http_2_is_spoken_with_a_client_that_asks_for_it_by_alpn_and_no_other(tls_on_http2()):
         publish("one"), connect_tls(&["h2", "http/1.1"]),
@@ -51,10 +47,7 @@ exchanges! { server;
             "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: 65\r\n\r\nthis server speaks HTTP/2, which a client has to ask for by ALPN\n",
         ),
         End,
-        Check(|server| {
-            let reason = "this server speaks HTTP/2, which a client has to ask for by ALPN";
-            assert_eq!(server.hub.rejected(), Some((1, reason.to_owned())));
-        });
+        Rejected("this server speaks HTTP/2, which a client has to ask for by ALPN");
 
     a_stop_ends_connections_with_close_notify_and_handshakes_at_once(tls()):
         connect(), serves(HTTP_1), Stop, End, On(0), End, Ended;

@@ -89,6 +89,20 @@ impl Polling {
         Self { peer, sid }
     }
 
+    /// A server with such settings, and a session.
+    async fn opened(settings: Settings) -> (Running, Self) {
+        let server = server(settings).await;
+        let session = Self::open(&server).await;
+        (server, session)
+    }
+
+    /// The same, and it has joined.
+    async fn joined(settings: Settings) -> (Running, Self) {
+        let server = server(settings).await;
+        let session = Self::join(&server, "").await;
+        (server, session)
+    }
+
     /// A session that has joined with this `auth`, and fetched that it has.
     async fn join(server: &Running, auth: &str) -> Self {
         let mut session = Self::open(server).await;
@@ -157,9 +171,13 @@ async fn connected(server: &Running, sid: Option<&str>) -> Peer {
 /// The same, and the server has answered its probe.
 async fn probed(server: &Running, sid: &str) -> Peer {
     let mut peer = connected(server, Some(sid)).await;
+    probe(&mut peer).await;
+    peer
+}
+
+async fn probe(peer: &mut Peer) {
     peer.send(text("2probe")).await;
     peer.expect(packet("3probe")).await;
-    peer
 }
 
 /// A session by WebSocket from the start that has joined with this `auth`.

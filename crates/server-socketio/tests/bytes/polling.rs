@@ -66,8 +66,7 @@ async fn a_poll_brings_all_that_is_there_and_a_post_is_confirmed() {
 
 #[tokio::test]
 async fn a_poll_is_held_until_there_is_something() {
-    let server = server(plain()).await;
-    let mut session = Polling::join(&server, "").await;
+    let (server, mut session) = Polling::joined(plain()).await;
     session.ask().await;
     server.publish("x");
     session.peer.expect(ok(&event(numbered(1, "x")))).await;
@@ -75,8 +74,7 @@ async fn a_poll_is_held_until_there_is_something() {
 
 #[tokio::test]
 async fn a_message_is_kept_byte_by_byte_numbered_and_acknowledged_if_that_is_asked_for() {
-    let server = server(plain()).await;
-    let mut session = Polling::join(&server, "").await;
+    let (_server, mut session) = Polling::joined(plain()).await;
     let spaced = format!("4213[ \"message\" , {} ]", String::from_utf8_lossy(&message("a")));
     session.post(&format!("{spaced}\x1e{}", event(message("b")))).await;
     let mut packets = session.until(&event(numbered(2, "b"))).await;
@@ -147,8 +145,7 @@ async fn what_is_no_message_is_answered_with_the_reason_and_a_disconnect_and_oth
 #[tokio::test]
 async fn a_slow_client_gets_what_it_missed_or_skips_it() {
     for (lag_policy, last) in [(LagPolicy::Disconnect, "41"), (LagPolicy::Skip, "")] {
-        let server = server(Settings { lag_policy, ..replaying(2) }).await;
-        let mut session = Polling::join(&server, "").await;
+        let (server, mut session) = Polling::joined(Settings { lag_policy, ..replaying(2) }).await;
         // More than the session's buffer holds of events; the rest waits in the window.
         for _ in 0..2_000 {
             server.publish("x");
@@ -170,8 +167,7 @@ async fn a_slow_client_gets_what_it_missed_or_skips_it() {
 
 #[tokio::test]
 async fn a_method_that_is_not_the_protocols_is_refused() {
-    let server = server(plain()).await;
-    let session = Polling::open(&server).await;
+    let (server, session) = Polling::opened(plain()).await;
     server.send(get(Some(&session.sid)).replace("GET", "PUT")).await.expect(bad()).await;
 }
 
@@ -188,8 +184,7 @@ async fn a_packet_that_is_none_is_refused_and_ends_its_session() {
 
 #[tokio::test]
 async fn a_packet_of_the_wrong_side_is_refused_and_its_session_goes_on() {
-    let server = server(plain()).await;
-    let mut session = Polling::join(&server, "").await;
+    let (server, mut session) = Polling::joined(plain()).await;
     for body in ["6", "5", "2probe"] {
         session.peer.send(post(&session.sid, body)).await;
         session.peer.expect(bad()).await;
@@ -211,8 +206,7 @@ async fn an_engine_message_that_is_no_packet_of_socket_io_ends_its_session() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_and_ends_its_session() {
-    let server = server(messages_of(100)).await;
-    let mut session = Polling::open(&server).await;
+    let (server, mut session) = Polling::opened(messages_of(100)).await;
     session.peer.send(post(&session.sid, &"4".repeat(1_200))).await;
     let reason = "the body is over the limit of 1124 bytes";
     session.peer.expect(rejected("413 Payload Too Large", "connection: close\r\n", reason)).await;
@@ -222,8 +216,7 @@ async fn a_body_over_the_limit_is_refused_and_ends_its_session() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_given_up_and_its_session_goes_on() {
-    let server = server(idle_ms(1_000)).await;
-    let session = Polling::join(&server, "").await;
+    let (server, session) = Polling::joined(idle_ms(1_000)).await;
     let whole = post(&session.sid, &event(message("never")));
     let mut peer = server.send(&whole[..whole.len() - 5]).await;
     peer.expect("HTTP/1.1 408 Request Timeout\r\n").await;
@@ -235,8 +228,7 @@ async fn a_body_that_does_not_come_is_given_up_and_its_session_goes_on() {
 
 #[tokio::test]
 async fn a_second_poll_at_a_time_is_refused_and_ends_the_session_with_the_first() {
-    let server = server(plain()).await;
-    let mut session = Polling::join(&server, "").await;
+    let (server, mut session) = Polling::joined(plain()).await;
     session.ask().await;
     // Whichever comes second is rejected; both are answered.
     let mut second = server.send(get(Some(&session.sid))).await;
@@ -250,15 +242,13 @@ async fn a_second_poll_at_a_time_is_refused_and_ends_the_session_with_the_first(
 
 #[tokio::test]
 async fn a_session_that_never_joins_is_closed() {
-    let server = server(idle_ms(1_000)).await;
-    let mut session = Polling::open(&server).await;
+    let (_server, mut session) = Polling::opened(idle_ms(1_000)).await;
     assert_eq!(session.poll().await, "1");
 }
 
 #[tokio::test]
 async fn a_session_whose_client_is_gone_frees_its_place() {
-    let server = server(plain()).await;
-    let mut session = Polling::join(&server, "").await;
+    let (server, mut session) = Polling::joined(plain()).await;
     server.until_waiting(1).await;
     session.post("41").await;
     server.until_waiting(0).await;
@@ -294,8 +284,7 @@ async fn a_connection_over_the_limit_is_refused() {
 
 #[tokio::test]
 async fn as_many_sessions_are_polled_as_connections_may_be_and_one_that_ended_makes_place() {
-    let server = server(admitting(3)).await;
-    let mut session = Polling::join(&server, "").await;
+    let (server, mut session) = Polling::joined(admitting(3)).await;
     for _ in 0..2 {
         session.peer.send(get(None)).await;
         session.peer.until(b"}").await;
@@ -324,8 +313,7 @@ async fn without_heartbeat_a_session_without_polls_ends_and_one_whose_poll_is_he
 
 #[tokio::test]
 async fn a_message_may_be_posted_beside_the_session_as_everywhere() {
-    let server = server(plain()).await;
-    let mut session = Polling::join(&server, "").await;
+    let (server, mut session) = Polling::joined(plain()).await;
     server.send(http::post("/messages", message("a"))).await.expect("HTTP/1.1 204 No Content\r\n").await;
     assert_eq!(session.poll().await, event(numbered(1, "a")));
 }

@@ -14,8 +14,8 @@ use test_support::websocket::{masked, text};
 use tokio::io::AsyncReadExt as _;
 
 use crate::{
-    Polling, accepted, asks, connected, event, get, handshake, joined, messages_of, packet, probed, server,
-    unknown, wrong,
+    Polling, accepted, asks, connected, event, get, handshake, joined, messages_of, packet, probe, probed,
+    server, unknown, wrong,
 };
 
 /// A close frame without a code: all that the library ever sends.
@@ -182,8 +182,7 @@ async fn events_and_acknowledgements_never_cut_each_others_frames() {
 
 #[tokio::test]
 async fn a_session_is_upgraded_and_loses_nothing() {
-    let server = server(plain()).await;
-    let mut session = Polling::join(&server, "").await;
+    let (server, mut session) = Polling::joined(plain()).await;
     session.ask().await;
     let mut socket = probed(&server, &session.sid).await;
     assert_eq!(session.answer().await, "6", "the held poll is let go");
@@ -238,19 +237,16 @@ async fn a_poll_finds_done_what_was_said_before_it() {
 
 #[tokio::test]
 async fn a_poll_during_an_upgrade_is_answered_that_there_is_nothing() {
-    let server = server(plain()).await;
-    let mut session = Polling::open(&server).await;
+    let (server, mut session) = Polling::opened(plain()).await;
     let mut socket = connected(&server, Some(&session.sid)).await;
     assert_eq!(session.poll().await, "6");
-    socket.send(text("2probe")).await;
-    socket.expect(packet("3probe")).await;
+    probe(&mut socket).await;
     assert_eq!(session.poll().await, "6");
 }
 
 #[tokio::test]
 async fn a_second_socket_of_a_session_is_closed_and_the_first_stays() {
-    let server = server(plain()).await;
-    let session = Polling::join(&server, "").await;
+    let (server, session) = Polling::joined(plain()).await;
     let mut socket = probed(&server, &session.sid).await;
     socket.send(text("5")).await;
     server.publish("x");
@@ -262,12 +258,10 @@ async fn a_second_socket_of_a_session_is_closed_and_the_first_stays() {
 
 #[tokio::test]
 async fn a_second_socket_during_an_upgrade_is_closed_and_the_first_goes_on() {
-    let server = server(plain()).await;
-    let session = Polling::join(&server, "").await;
+    let (server, session) = Polling::joined(plain()).await;
     let mut socket = connected(&server, Some(&session.sid)).await;
     connected(&server, Some(&session.sid)).await.expect_end().await;
-    socket.send(text("2probe")).await;
-    socket.expect(packet("3probe")).await;
+    probe(&mut socket).await;
     socket.send(text("5")).await;
     server.publish("x");
     socket.expect(packet(&event(numbered(1, "x")))).await;
@@ -291,8 +285,7 @@ async fn an_upgrade_that_is_begun_and_abandoned_ends_its_session() {
 
 #[tokio::test]
 async fn an_upgrade_whose_socket_is_cut_ends_its_session() {
-    let server = server(plain()).await;
-    let session = Polling::join(&server, "").await;
+    let (server, session) = Polling::joined(plain()).await;
     server.until_waiting(1).await;
     drop(connected(&server, Some(&session.sid)).await);
     server.until_waiting(0).await;

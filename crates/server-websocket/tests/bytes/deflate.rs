@@ -8,7 +8,8 @@ use test_support::exchange::*;
 use test_support::server::{Peer, Running, compressed, heartbeat_ms, message, numbered, plain, replaying};
 use test_support::websocket::{KEY, close, handshake, masked, text};
 use test_support::{exchanges, is_alone};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::net::TcpStream;
 
 use crate::{accepted, join, server, short_messages, tls};
 
@@ -94,8 +95,8 @@ exchanges! { server;
 }
 
 /// A client with which compression is agreed on.
-struct Client {
-    peer: Peer,
+pub(crate) struct Client<S = TcpStream> {
+    peer: Peer<S>,
     codec: Codec,
 }
 
@@ -106,10 +107,16 @@ impl Client {
 
     async fn agreed(mut peer: Peer) -> Self {
         peer.expect(accepted(AGREED)).await;
+        Self::of(peer)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub(crate) fn of(peer: Peer<S>) -> Self {
         Self { peer, codec: codec(Role::Client) }
     }
 
-    async fn next(&mut self) -> Message {
+    pub(crate) async fn next(&mut self) -> Message {
         loop {
             match self.codec.next_message().unwrap() {
                 Some(message) => return message,
@@ -118,14 +125,14 @@ impl Client {
         }
     }
 
-    async fn send(&mut self, payload: &[u8]) {
+    pub(crate) async fn send(&mut self, payload: &[u8]) {
         let mut out = BytesMut::new();
         self.codec.data(Kind::Text, payload, &mut out);
         self.peer.send(out).await;
     }
 }
 
-fn event(seq: u64, payload: &str) -> Message {
+pub(crate) fn event(seq: u64, payload: &str) -> Message {
     Message::Data(Kind::Text, Bytes::from(numbered(seq, payload)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
@@ -11,16 +11,17 @@ use hyper::http::request::Builder;
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use protocol::deflate::{Agreement, Codec, Kind, Message, OFFER, Role};
+use protocol::deflate::OFFER;
 use server_kit::Settings;
 use server_kit::hub::SessionClose;
 use test_support::exchange::Io;
 use test_support::http2::{ACK, END_HEADERS, HEADERS, OK, SETTINGS, frame, preface};
-use test_support::server::{LONGEST, Peer, Running, compressed, message, numbered, on_http2};
+use test_support::server::{LONGEST, Peer, Running, compressed, message, on_http2};
 use test_support::websocket::{close, masked, text};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
+use crate::deflate::{Client, event as inflated};
 use crate::{event, server, short_messages, tls};
 
 fn plain() -> Settings {
@@ -29,6 +30,13 @@ fn plain() -> Settings {
 
 fn over_tls() -> Settings {
     on_http2(tls())
+}
+
+/// A server, and a connection to it.
+async fn begin(settings: Settings) -> (Running, SendRequest<Full<Bytes>>) {
+    let server = server(settings).await;
+    let sender = connect(&server).await;
+    (server, sender)
 }
 
 async fn connect(server: &Running) -> SendRequest<Full<Bytes>> {
@@ -85,8 +93,7 @@ async fn expect_end(mut stream: Stream) {
 #[tokio::test]
 async fn an_extended_connect_is_answered_200_with_nothing_of_the_upgrade() {
     for settings in [plain(), over_tls()] {
-        let server = server(settings).await;
-        let mut sender = connect(&server).await;
+        let (server, mut sender) = begin(settings).await;
         let answer =
             ask(&mut sender, handshake("/ws?channel=0&after=0").header("sec-websocket-extensions", OFFER))
                 .await;
@@ -101,8 +108,7 @@ async fn an_extended_connect_is_answered_200_with_nothing_of_the_upgrade() {
 #[tokio::test]
 async fn streams_of_one_connection_are_sessions_of_their_own() {
     for settings in [plain(), over_tls()] {
-        let server = server(settings).await;
-        let mut sender = connect(&server).await;
+        let (server, mut sender) = begin(settings).await;
         let mut one = open(&mut sender, "/ws?channel=0").await;
         let mut two = open(&mut sender, "/ws?channel=0").await;
         let mut other = open(&mut sender, "/ws?channel=1").await;
@@ -133,32 +139,20 @@ async fn many_events_come_in_order() {
 #[tokio::test]
 async fn events_and_messages_are_compressed_where_that_was_agreed_on() {
     for settings in [compressed(plain()), compressed(over_tls())] {
-        let server = server(settings).await;
-        let mut sender = connect(&server).await;
+        let (_server, mut sender) = begin(settings).await;
         let answer = ask(&mut sender, handshake("/ws").header("sec-websocket-extensions", OFFER)).await;
         assert_eq!(answer.headers()["sec-websocket-extensions"], "permessage-deflate");
-        let mut stream = upgraded(answer).await.stream;
-        let mut codec =
-            Codec::new(Role::Client, Agreement::of_answer(Some("permessage-deflate")).unwrap(), 1_000);
+        let mut client = Client::of(upgraded(answer).await);
         for seq in 1..=3 {
-            let mut out = BytesMut::new();
-            codec.data(Kind::Text, &message("hello"), &mut out);
-            stream.write_all(&out).await.unwrap();
-            let received = loop {
-                match codec.next_message().unwrap() {
-                    Some(message) => break message,
-                    None => assert_ne!(stream.read_buf(codec.buffer()).await.unwrap(), 0),
-                }
-            };
-            assert_eq!(received, Message::Data(Kind::Text, numbered(seq, "hello").into()));
+            client.send(&message("hello")).await;
+            assert_eq!(client.next().await, inflated(seq, "hello"));
         }
     }
 }
 
 #[tokio::test]
 async fn what_is_no_handshake_is_refused_and_the_connection_goes_on() {
-    let server = server(plain()).await;
-    let mut sender = connect(&server).await;
+    let (server, mut sender) = begin(plain()).await;
     let get = Request::builder().uri("http://localhost/ws").header("sec-websocket-version", "13");
     let old = Request::builder()
         .method(Method::CONNECT)
@@ -182,8 +176,7 @@ async fn what_is_no_handshake_is_refused_and_the_connection_goes_on() {
 
 #[tokio::test]
 async fn a_session_that_breaks_the_rules_ends_with_its_code_and_its_neighbour_goes_on() {
-    let server = server(on_http2(short_messages())).await;
-    let mut sender = connect(&server).await;
+    let (_server, mut sender) = begin(on_http2(short_messages())).await;
     let mut neighbour = open(&mut sender, "/ws").await;
     for (bytes, code, reason) in [
         (masked(0xc1, b"a"), 1002, "Reserved bits are non-zero"),
@@ -202,8 +195,7 @@ async fn a_session_that_breaks_the_rules_ends_with_its_code_and_its_neighbour_go
 #[tokio::test]
 async fn a_stop_says_going_away_on_every_stream() {
     for settings in [plain(), over_tls()] {
-        let mut server = server(settings).await;
-        let mut sender = connect(&server).await;
+        let (mut server, mut sender) = begin(settings).await;
         let mut streams = Vec::new();
         for _ in 0..3 {
             streams.push(open(&mut sender, "/ws").await);
@@ -221,8 +213,7 @@ async fn a_stop_says_going_away_on_every_stream() {
 
 #[tokio::test]
 async fn the_application_closes_every_stream_and_the_connection_goes_on() {
-    let server = server(plain()).await;
-    let mut sender = connect(&server).await;
+    let (server, mut sender) = begin(plain()).await;
     let mut closed = open(&mut sender, "/ws").await;
     server.until_waiting(1).await;
     server.hub.close_sessions(SessionClose { code: 1011, reason: "a reason".to_owned() }).unwrap();
@@ -236,8 +227,7 @@ async fn the_application_closes_every_stream_and_the_connection_goes_on() {
 
 #[tokio::test]
 async fn a_stream_that_is_reset_and_a_connection_that_goes_away_free_their_places() {
-    let server = server(plain()).await;
-    let mut sender = connect(&server).await;
+    let (server, mut sender) = begin(plain()).await;
     let one = open(&mut sender, "/ws").await;
     let two = open(&mut sender, "/ws").await;
     server.until_waiting(2).await;
