@@ -19,6 +19,16 @@ fn parse(body: &str) -> Scenario {
     read(body, Extent::Full).unwrap()
 }
 
+/// The settings of its first point.
+fn settings(body: &str) -> Settings {
+    parse(body).points.swap_remove(0).settings
+}
+
+/// What this says of each point.
+fn each<T>(scenario: &Scenario, of: impl Fn(&Point) -> T) -> Vec<T> {
+    scenario.points.iter().map(of).collect()
+}
+
 fn quick(body: &str) -> Scenario {
     read(body, Extent::Quick).unwrap()
 }
@@ -76,10 +86,9 @@ fn every_key_is_taken_over() {
 
 #[test]
 fn a_file_that_says_little_means_the_default_settings() {
-    let scenario = parse("events.rate = '1/s'");
     let mut expected = Settings::default();
     expected.events.rate_per_s = 1.0;
-    assert_eq!(scenario.points[0].settings, expected);
+    assert_eq!(settings("events.rate = '1/s'"), expected);
 }
 
 #[test]
@@ -94,8 +103,7 @@ fn a_point_can_have_repetitions_of_its_own() {
         with = { repetitions = [1, 5] }
         "#,
     );
-    let repetitions: Vec<u32> = scenario.points.iter().map(|point| point.repetitions).collect();
-    assert_eq!((repetitions, scenario.repetitions), (vec![1, 5], 3));
+    assert_eq!((each(&scenario, |point| point.repetitions), scenario.repetitions), (vec![1, 5], 3));
 }
 
 #[test]
@@ -124,11 +132,8 @@ fn sweeps_multiply_with_the_first_outermost() {
         values = ["0 B", "16 KiB"]
         "#,
     );
-    let points: Vec<_> = scenario
-        .points
-        .iter()
-        .map(|p| format!("{} {}", p.values["http.headers"], p.settings.events.payload_bytes))
-        .collect();
+    let points =
+        each(&scenario, |p| format!("{} {}", p.values["http.headers"], p.settings.events.payload_bytes));
     assert_eq!(points, ["minimal 0", "minimal 16384", "browser 0", "browser 16384"]);
     assert_eq!(scenario.sweeps, ["http.headers", "events.payload"]);
 }
@@ -145,14 +150,10 @@ fn techniques_that_a_sweep_leaves_out_run_once_at_the_files_own_value() {
         with = { "phases.window" = ["1s", "3s"] }
         "#,
     );
-    let points: Vec<_> = scenario
-        .points
-        .iter()
-        .map(|p| {
-            let value = p.values.values().next().map_or("none", String::as_str);
-            format!("{value}: {}, {}", p.techniques.join(" "), p.settings.phases.window_ns)
-        })
-        .collect();
+    let points = each(&scenario, |p| {
+        let value = p.values.values().next().map_or("none", String::as_str);
+        format!("{value}: {}, {}", p.techniques.join(" "), p.settings.phases.window_ns)
+    });
     let (first, second) = ("10ms: short-polling, 1000000000", "20ms: short-polling, 3000000000");
     assert_eq!(points, [first, second, "none: websocket raw-tcp, 2000000000"]);
 }
@@ -168,19 +169,18 @@ fn variants_are_named_and_mean_what_goes_along() {
         with = { "transport.tls" = [false, true, true], "transport.resumption" = [false, false, true] }
         "#,
     );
-    let points: Vec<_> = scenario
-        .points
-        .iter()
-        .map(|p| (p.values["security"].as_str(), p.settings.transport.tls, p.settings.transport.resumption))
-        .collect();
-    assert_eq!(points, [("plain", false, false), ("TLS", true, false), ("TLS resumed", true, true)]);
+    let points = each(&scenario, |p| {
+        (p.values["security"].clone(), [p.settings.transport.tls, p.settings.transport.resumption])
+    });
+    let expected = [("plain", [false, false]), ("TLS", [true, false]), ("TLS resumed", [true, true])];
+    assert_eq!(points, expected.map(|(name, is)| (name.to_owned(), is)));
     assert_eq!(scenario.sweeps, ["security"]);
 }
 
 #[test]
 fn the_interval_of_short_polling_binds_the_warm_up_only_where_it_takes_part() {
     let body = "events.rate = '1/s'\nphases.warm_up = '50ms'\ntechniques = ['websocket']";
-    assert_eq!(parse(body).points[0].settings.phases.warm_up_ns, 50_000_000);
+    assert_eq!(settings(body).phases.warm_up_ns, 50_000_000);
     let swept = |warm_up: &str| {
         format!(
             r#"

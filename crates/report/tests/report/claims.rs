@@ -1,13 +1,13 @@
 //! Claims and their verdicts: a rule, a little evidence, and what follows.
 
-use model::close_case::{CloseCase, CloseCases, Peer, SeenEvent};
+use model::close_case::{CloseCases, SeenEvent};
 use model::manifest::ClaimInfo;
-use model::settings::{Client, Publisher, UplinkTo};
+use model::settings::{Client, Pace, Publisher, Uplink, UplinkTo};
 use model::trial::{Failure, Side, TrialResult};
 use report::claims::{Judged, Verdict, judge};
 use report::{Evidence, Run, Trial};
 
-use crate::fixture::{With as _, run, trial};
+use crate::fixture::{With as _, close_case, close_cases, run, trial};
 
 const ALL: [Client; 3] = [Client::Native, Client::Chromium, Client::Firefox];
 
@@ -26,6 +26,13 @@ fn judged_in(trials: Vec<Trial>, change: impl FnOnce(&mut Run), rules: &str) -> 
 fn judged(trials: Vec<Trial>, rules: &str) -> (Verdict, String) {
     let judged = judged_in(trials, |_| (), rules);
     (judged.verdict, judged.because.join("; "))
+}
+
+/// The verdict is this, and `because` is in what decided it.
+#[track_caller]
+fn assert_judged(trials: Vec<Trial>, rules: &str, verdict: Verdict, because: &str) {
+    let (found, why) = judged(trials, rules);
+    assert!(found == verdict && why.contains(because), "{rules}: {found:?}, {why}");
 }
 
 fn must(rule: &str) -> String {
@@ -90,48 +97,40 @@ fn ratios_hold_when_their_whole_interval_does() {
         (must(&ratio("cpu", "at_least = 100, at_most = 200")), Verdict::Fails, "not so"),
         (must(&ratio("p50", "at_least = 1")), Verdict::NotMeasurableHere, "too few events for the figure"),
     ] {
-        let (found, why) = judged(both(), &rules);
-        assert!(found == verdict && why.contains(because), "{rules}: {found:?}, {why}");
+        assert_judged(both(), &rules, verdict, because);
     }
 }
 
 #[test]
 fn what_was_measured_once_decides_bytes_and_not_time() {
-    let (verdict, why) = judged(first_block(), &must(&ratio("cpu", "at_least = 2")));
-    assert_eq!((verdict, why.as_str()), (Verdict::NotMeasurableHere, "open: all (3.40 ×, measured once)"));
+    let open = (Verdict::NotMeasurableHere, "open: all (3.40 ×, measured once)".to_owned());
+    assert_eq!(judged(first_block(), &must(&ratio("cpu", "at_least = 2"))), open);
     assert_eq!(judged(first_block(), &must(&ratio("bytes", "at_least = 2"))).0, Verdict::Holds);
-    let late = |bound: &str| {
-        format!(
-            "{{ from = \"figure\", {bound}, measure = {{ from = \"figure\", figure = \"uplink-p99\", at = {{ technique = \"push\" }} }} }}"
-        )
-    };
+    let late = must(
+        "{ from = \"figure\", at_most = 33, measure = { from = \"figure\", figure = \"uplink-p99\", at = { technique = \"push\" } } }",
+    );
     let sends = |block: u32| {
         trial("s", "push", block).events(10, [80, 20], 1).latencies((1..=2_000).map(|ns| ns * 1_000)).with(
             |trial| {
-                let uplink = model::settings::Uplink {
-                    rate_per_s: 1.0,
-                    pace: model::settings::Pace::Constant,
-                    payload_bytes: 10,
-                    to: UplinkTo::Application,
-                };
+                let to = UplinkTo::Application;
+                let uplink = Uplink { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 10, to };
                 trial.record.settings.uplink = Some(uplink);
                 let sample = trial.samples["delivery"].clone();
                 trial.samples.insert("uplink".to_owned(), sample);
             },
         )
     };
-    let (verdict, why) = judged(vec![sends(0)], &must(&late("at_most = 33")));
-    assert!(verdict == Verdict::NotMeasurableHere && why.contains("1.98 ms, measured once"), "{why}");
-    let (verdict, why) = judged(vec![sends(0), sends(1)], &must(&late("at_most = 33")));
-    assert!(verdict == Verdict::Holds && why.contains("1.98 ms"), "{why}");
+    assert_judged(vec![sends(0)], &late, Verdict::NotMeasurableHere, "1.98 ms, measured once");
+    assert_judged(vec![sends(0), sends(1)], &late, Verdict::Holds, "1.98 ms");
 }
 
 #[test]
 fn limit_applies_where_its_rule_does_not_hold() {
     let musts = must(&requests("at_least = 1"));
-    let (verdict, why) = judged(both(), &format!("{musts}{}", limit(&requests("at_most = 0"))));
-    assert_eq!((verdict, why.as_str()), (Verdict::HoldsWithALimit, "not in the rain (1)"));
-    assert_eq!(judged(both(), &format!("{musts}{}", limit(&requests("at_most = 1")))).0, Verdict::Holds);
+    let with = |bound: &str| format!("{musts}{}", limit(&requests(bound)));
+    let limited = (Verdict::HoldsWithALimit, "not in the rain (1)".to_owned());
+    assert_eq!(judged(both(), &with("at_most = 0")), limited);
+    assert_judged(both(), &with("at_most = 1"), Verdict::Holds, "");
 }
 
 #[test]
@@ -161,27 +160,28 @@ fn what_a_subscriber_takes_is_asked_of_each_trial() {
             "{{ from = \"subscriber\", takes = \"{what}\", {bounds}, at = {{ technique = \"poll\" }} }}"
         ))
     };
-    assert_eq!(judged(both(), &takes("connections", "at_least = 1, at_most = 1")).1, "all: 1");
-    assert_eq!(judged(both(), &takes("servers", "at_most = 1")).0, Verdict::Holds);
-    assert_eq!(
-        judged(both(), &takes("memory", "at_most = 9")).0,
-        Verdict::NotMeasurableHere,
-        "it was not read"
-    );
+    let one = takes("connections", "at_least = 1, at_most = 1");
+    assert_eq!(judged(both(), &one).1, "all: 1");
+    assert_judged(both(), &takes("servers", "at_most = 1"), Verdict::Holds, "");
+    // It was not read.
+    assert_judged(both(), &takes("memory", "at_most = 9"), Verdict::NotMeasurableHere, "");
     let mut broken = both();
     broken[2] = broken[2].clone().measured(|outcome| outcome.counts.connections = 20);
-    let (verdict, why) = judged(broken, &takes("connections", "at_least = 1, at_most = 1"));
-    assert_eq!((verdict, why.as_str()), (Verdict::Fails, "not so: all (1 to 2)"));
+    assert_eq!(judged(broken, &one), (Verdict::Fails, "not so: all (1 to 2)".to_owned()));
+}
+
+/// These trials, of which this one failed.
+fn failing(mut trials: Vec<Trial>, place: usize) -> Vec<Trial> {
+    let failure = Failure { side: Side::Server, reason: "it ended".to_owned() };
+    trials[place].record.result = TrialResult::Failed(failure);
+    trials
 }
 
 #[test]
 fn failed_trials_are_not_complete() {
     let rule = must("{ from = \"complete\", at = { technique = \"poll\" } }");
     assert_eq!(judged(both(), &rule).1, "all: 3 of 3 trials complete");
-    let mut failed = both();
-    let failure = Failure { side: Side::Server, reason: "it ended".to_owned() };
-    failed[0] = failed[0].clone().with(|trial| trial.record.result = TrialResult::Failed(failure));
-    assert_eq!(judged(failed, &rule).1, "not so: all (2 of 3 trials complete)");
+    assert_eq!(judged(failing(both(), 0), &rule).1, "not so: all (2 of 3 trials complete)");
     let elsewhere = must("{ from = \"complete\", at = { scenario = \"t\", technique = \"poll\" } }");
     assert_eq!(judged(both(), &elsewhere).1, "open: all (t was not measured)");
 }
@@ -238,50 +238,23 @@ fn every_browser_must_have_taken_part_by_each_technique() {
         trial.record.key.technique == "push" || trial.record.settings.client != Client::Firefox
     });
     assert_eq!(judged(one.clone(), &named).0, Verdict::Holds);
-    let (verdict, why) = judged(one, &all);
-    assert!(
-        verdict == Verdict::NotMeasurableHere
-            && why.contains("Firefox: 1 of 1 trials complete, and none by Polling"),
-        "{why}"
-    );
-    let mut failed = by(&ALL);
-    let failure = Failure { side: Side::Load, reason: "the page is gone".to_owned() };
-    failed[5] = failed[5].clone().with(|trial| trial.record.result = TrialResult::Failed(failure));
-    let (verdict, why) = judged(failed, &all);
-    assert!(verdict == Verdict::Fails && why.contains("Firefox: 1 of 2 trials complete"), "{why}");
-}
-
-fn close_case(code: u16, client: Client, conforms: bool) -> CloseCase {
-    let close = SeenEvent::Close { code, reason: String::new(), clean: true };
-    CloseCase {
-        code,
-        situation: "somebody closes".to_owned(),
-        real: true,
-        by: Peer::Server,
-        sent: None,
-        client,
-        events: vec![SeenEvent::Open, SeenEvent::Error, close],
-        conforms,
-    }
+    let open = "Firefox: 1 of 1 trials complete, and none by Polling";
+    assert_judged(one, &all, Verdict::NotMeasurableHere, open);
+    assert_judged(failing(by(&ALL), 5), &all, Verdict::Fails, "Firefox: 1 of 2 trials complete");
 }
 
 /// Codes 1000, 1006 (which Firefox ends otherwise) and 1011.
-fn close_cases(clients: &[Client]) -> CloseCases {
-    let cases = |client: &Client| {
-        [1_000, 1_006, 1_011]
-            .map(|code| close_case(code, *client, (code, *client) != (1_006, Client::Firefox)))
-    };
-    CloseCases {
-        schema_version: model::SCHEMA_VERSION,
-        clients: clients.to_vec(),
-        close_cases: clients.iter().flat_map(cases).collect(),
-    }
+fn tried_by(clients: &[Client]) -> CloseCases {
+    let seen = [SeenEvent::Open, SeenEvent::Error];
+    let case = |code, client| close_case(code, client, (code, client) != (1_006, Client::Firefox), &seen);
+    let cases = |client: &Client| [1_000, 1_006, 1_011].map(|code| case(code, *client));
+    close_cases(clients, clients.iter().flat_map(cases).collect())
 }
 
 #[test]
 fn close_codes_are_judged_when_every_client_tried_them() {
     let with = |clients: &[Client], rule: &str| {
-        let judged = judged_in(both(), |run| run.close_cases = Some(close_cases(clients)), &must(rule));
+        let judged = judged_in(both(), |run| run.close_cases = Some(tried_by(clients)), &must(rule));
         (judged.verdict, judged.because.join("; "))
     };
     let codes = |codes: &str| format!("{{ from = \"close-cases\", codes = {codes} }}");
@@ -303,7 +276,7 @@ fn close_codes_are_judged_when_every_client_tried_them() {
     let untried = judged(both(), &must(&codes("[1000]")));
     assert!(untried.1.contains("the ways of ending were not tried"), "{}", untried.1);
     let lacks_one = |run: &mut Run| {
-        let mut cases = close_cases(&ALL);
+        let mut cases = tried_by(&ALL);
         cases.close_cases.retain(|case| case.client != Client::Firefox || case.code != 1_011);
         run.close_cases = Some(cases);
     };

@@ -41,12 +41,8 @@ fn slower_build_is_worse_and_the_same_build_cannot_be_told_in_ten_of_ten() {
         {
             let comparison = compare(&old, &side(seed + 100, &NEW, cpu_ns), &[]);
             assert!(comparison.is_paired);
-            assert_eq!(
-                cpu(&comparison).verdict,
-                verdict,
-                "seed {seed}, {cpu_ns} ns: {:?}",
-                cpu(&comparison).mean
-            );
+            let cpu = cpu(&comparison);
+            assert_eq!(cpu.verdict, verdict, "seed {seed}, {cpu_ns} ns: {:?}", cpu.mean);
         }
     }
 }
@@ -56,11 +52,8 @@ fn single_runs_are_compared_by_the_baseline_and_not_by_their_hour() {
     let blocks = |factor: f64, own: u64| {
         let one = |block| {
             let of = |technique, ns: f64| {
-                trial("chat", technique, block).events(
-                    1_000,
-                    [100, 10],
-                    (ns * factor) as u64 + u64::from(block) * 20,
-                )
+                let cpu_ns = (ns * factor) as u64 + u64::from(block) * 20;
+                trial("chat", technique, block).events(1_000, [100, 10], cpu_ns)
             };
             [of("push", 10_000.0 + own as f64), of("base", 5_000.0)]
         };
@@ -106,13 +99,9 @@ fn conditions_that_cannot_be_read_say_why() {
 
 #[test]
 fn citation_has_value_interval_trials_runs_commit_and_an_anchor_without_a_run() {
-    let of = |ns: u64| {
-        (0..3).map(move |block| {
-            trial("chat", "push", block).events(1_000, [100, 10], ns + u64::from(block) * 10)
-        })
-    };
-    let base = (0..3).map(|block| trial("chat", "base", block).events(1_000, [100, 10], 5_000));
-    let evidence = evidence(of(10_000).chain(base).collect());
+    let of = |technique, block, cpu_ns| trial("chat", technique, block).events(1_000, [100, 10], cpu_ns);
+    let both = |block| [of("push", block, 10_000 + u64::from(block) * 10), of("base", block, 5_000)];
+    let evidence = evidence((0..3).flat_map(both).collect());
     let name = FigureName::parse("chat/push/cpu/base").expect("it is a name");
     let figure = name.find(&evidence).expect("it was measured");
     let cited = cite::cite(&evidence, &name, &figure);

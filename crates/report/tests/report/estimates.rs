@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use model::trial::{Disturbance, Failure, Side, TrialResult};
 use report::Evidence;
 use report::catalogue::metric;
+use report::estimate::Estimate;
 use report::figure::{FigureError, FigureName};
 
 use crate::fixture::{With as _, evidence, run, trial};
 
 fn text(evidence: &Evidence, name: &str) -> Result<String, FigureError> {
     FigureName::parse(name)?.find(evidence).map(|figure| figure.text())
+}
+
+fn estimate(evidence: &Evidence, name: &str) -> Estimate {
+    FigureName::parse(name).unwrap().find(evidence).unwrap().estimate
 }
 
 #[test]
@@ -22,8 +27,8 @@ fn bytes_and_cpu_are_divided_by_the_events_of_all_trials() {
     let evidence = evidence(trials);
     assert_eq!(text(&evidence, "s/push/bytes").as_deref(), Ok("100 B"));
     assert_eq!(text(&evidence, "s/push/overhead").as_deref(), Ok("20.0 B"));
-    let cpu = FigureName::parse("s/push/cpu").unwrap().find(&evidence).unwrap();
-    assert!((cpu.estimate.value - 1_500.0).abs() < 1e-9, "{cpu:?}");
+    let cpu = estimate(&evidence, "s/push/cpu");
+    assert!((cpu.value - 1_500.0).abs() < 1e-9, "{cpu:?}");
 }
 
 #[test]
@@ -36,8 +41,8 @@ fn ratios_are_paired_within_blocks_so_that_what_both_share_cancels() {
     };
     let evidence = evidence([block(0, 1), block(1, 3), block(2, 2)].concat());
     assert_eq!(text(&evidence, "s/push/cpu/base").as_deref(), Ok("2.00 ×"));
-    let alone = FigureName::parse("s/push/cpu").unwrap().find(&evidence).unwrap();
-    assert!(alone.estimate.half_width().unwrap() > 0.5, "{alone:?}");
+    let alone = estimate(&evidence, "s/push/cpu");
+    assert!(alone.half_width().unwrap() > 0.5, "{alone:?}");
 }
 
 #[test]
@@ -61,7 +66,7 @@ fn runs_are_merged_and_their_spread_widens_the_interval() {
     let runs = [1_000, 1_300, 1_150].map(of_run);
     let infos = runs.iter().zip(1..).map(|(trials, second)| run(second, trials)).collect();
     let evidence = Evidence::of(infos, runs.to_vec());
-    let cpu = FigureName::parse("s/push/cpu").unwrap().find(&evidence).unwrap().estimate;
+    let cpu = estimate(&evidence, "s/push/cpu");
     assert_eq!((cpu.runs, cpu.trials), (3, 9));
     assert!(cpu.may_be(1_010.0) && cpu.may_be(1_290.0), "{cpu:?}");
 }
@@ -98,12 +103,10 @@ fn quantiles_are_those_of_all_events_together() {
         trial("s", "push", 1).events(1_000, [80, 20], 1).latencies((1_001..=2_000).map(|ns| ns * 1_000)),
     ];
     let evidence = evidence(trials);
-    let at = |name: &str| FigureName::parse(name).unwrap().find(&evidence).unwrap().estimate.value / 1e6;
+    let at = |name: &str| estimate(&evidence, name).value / 1e6;
     assert!((at("s/push/p50") - 1.0).abs() < 0.01 && (at("s/push/p99") - 1.98).abs() < 0.01);
-    assert!(
-        matches!(text(&evidence, "s/push/p99.9"), Err(FigureError::NoValue(_))),
-        "too few events bound it"
-    );
+    // Too few events bound it.
+    assert!(matches!(text(&evidence, "s/push/p99.9"), Err(FigureError::NoValue(_))));
 }
 
 #[test]

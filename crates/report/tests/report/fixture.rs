@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use hdrhistogram::Histogram;
 use model::SCHEMA_VERSION;
+use model::close_case::{CloseCase, CloseCases, Peer, SeenEvent};
 use model::manifest::{Host, Manifest, ScenarioInfo, TechniqueInfo};
-use model::settings::Settings;
+use model::settings::{Client, Settings};
 use model::trial::{TrialKey, TrialOutcome, TrialRecord, TrialResult};
 use report::sample::Sample;
 use report::{Evidence, Run, Trial};
@@ -98,6 +99,17 @@ impl With for Trial {
     }
 }
 
+/// These slugs and labels, of which the last is the baseline.
+pub(crate) fn technique_infos(techniques: &[(&str, &str)]) -> Vec<TechniqueInfo> {
+    let technique = |(place, (slug, label)): (usize, &(&str, &str))| TechniqueInfo {
+        slug: (*slug).to_owned(),
+        label: (*label).to_owned(),
+        about: String::new(),
+        baseline: place == techniques.len() - 1,
+    };
+    techniques.iter().enumerate().map(technique).collect()
+}
+
 /// A run that began at this second, with all scenarios of its trials, swept over all keys that their points name.
 pub(crate) fn run(started_unix_s: u64, trials: &[Trial]) -> Run {
     let mut scenarios: Vec<ScenarioInfo> = Vec::new();
@@ -115,12 +127,6 @@ pub(crate) fn run(started_unix_s: u64, trials: &[Trial]) -> Run {
             });
         }
     }
-    let technique = |(place, (slug, label)): (usize, &(&str, &str))| TechniqueInfo {
-        slug: (*slug).to_owned(),
-        label: (*label).to_owned(),
-        about: String::new(),
-        baseline: place == TECHNIQUES.len() - 1,
-    };
     let manifest = Manifest {
         schema_version: SCHEMA_VERSION,
         pushbench: "0.1.0".to_owned(),
@@ -131,7 +137,7 @@ pub(crate) fn run(started_unix_s: u64, trials: &[Trial]) -> Run {
         seed: 7,
         planned_trials: trials.len() as u32,
         skipped: Vec::new(),
-        techniques: TECHNIQUES.iter().enumerate().map(technique).collect(),
+        techniques: technique_infos(&TECHNIQUES),
         scenarios,
         libraries: BTreeMap::new(),
         host: Host {
@@ -161,6 +167,25 @@ pub(crate) fn run(started_unix_s: u64, trials: &[Trial]) -> Run {
         close_cases: None,
         broken: Vec::new(),
     }
+}
+
+/// An end of a WebSocket that the server began, as this client saw it.
+pub(crate) fn close_case(code: u16, client: Client, conforms: bool, events: &[SeenEvent]) -> CloseCase {
+    CloseCase {
+        code,
+        situation: "somebody | closes".to_owned(),
+        real: false,
+        by: Peer::Server,
+        sent: None,
+        client,
+        events: [events, &[SeenEvent::Close { code, reason: String::new(), clean: true }]].concat(),
+        conforms,
+    }
+}
+
+/// These ends, which these clients tried.
+pub(crate) fn close_cases(clients: &[Client], close_cases: Vec<CloseCase>) -> CloseCases {
+    CloseCases { schema_version: SCHEMA_VERSION, clients: clients.to_vec(), close_cases }
 }
 
 /// One run of these trials.

@@ -3,8 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use model::close_case::{CloseCase, CloseCases, Peer, SeenEvent};
-use model::manifest::TechniqueInfo;
+use model::close_case::SeenEvent;
 use model::settings::Client;
 use model::trial::{
     Counted, Quantiles, SearchStep, ServerRestart, SlowConsumerOutcome, TrialOutcome, Verdict,
@@ -12,7 +11,7 @@ use model::trial::{
 use report::{Evidence, Run, Trial};
 use tempfile::TempDir;
 
-use crate::fixture::{With as _, run, trial};
+use crate::fixture::{With as _, close_case, close_cases, run, technique_infos, trial};
 
 const SLUGS: [(&str, &str); 3] =
     [("long-polling", "Long polling"), ("websocket", "WebSocket"), ("raw-tcp", "Raw TCP")];
@@ -36,13 +35,7 @@ fn each(scenario: &str, change: impl Fn(Trial) -> Trial) -> Vec<Trial> {
 
 fn evidence(trials: Vec<Trial>, change: impl FnOnce(&mut Run)) -> Evidence {
     let mut run = run(1, &trials);
-    let technique = |(slug, label): (&str, &str)| TechniqueInfo {
-        slug: slug.to_owned(),
-        label: label.to_owned(),
-        about: String::new(),
-        baseline: slug == "raw-tcp",
-    };
-    run.manifest.techniques = SLUGS.map(technique).into();
+    run.manifest.techniques = technique_infos(&SLUGS);
     change(&mut run);
     Evidence::of(vec![run], vec![trials])
 }
@@ -61,6 +54,18 @@ fn page(evidence: Evidence, name: &str) -> Option<String> {
     let text = fs::read_to_string(pages(evidence).path().join("docs").join(name)).ok();
     assert!(text.as_ref().is_none_or(|text| !text.contains("undefined")), "{text:?}");
     text
+}
+
+/// The page is written, with all of `expected` and nothing of `absent`.
+#[track_caller]
+fn assert_says(evidence: Evidence, name: &str, expected: &[&str], absent: &[&str]) {
+    let text = page(evidence, name).expect("there are trials");
+    for expected in expected {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    for absent in absent {
+        assert!(!text.contains(absent), "{absent}: {text}");
+    }
 }
 
 fn search(place: usize, block: u32, verdict: &Verdict) -> Vec<Trial> {
@@ -83,17 +88,16 @@ fn searches(verdict: &Verdict) -> Vec<Trial> {
 #[test]
 fn lower_bound_of_a_capacity_is_printed_as_at_least() {
     let late = Verdict::Failed { why: "late".to_owned() };
-    let known = page(evidence(searches(&late), |_| ()), "capacity.md").expect("there are searches");
-    assert!(known.contains("a server delivers 16,800/s [16,000–17,600] by WebSocket, and 8390/s"), "{known}");
-    assert!(
-        known.contains("Other capacities than raw TCP by this search: Long polling, WebSocket."),
-        "{known}"
-    );
-    assert!(!known.contains("t least*") && !known.contains("at least 1"), "{known}");
+    let known = [
+        "a server delivers 16,800/s [16,000–17,600] by WebSocket, and 8390/s",
+        "Other capacities than raw TCP by this search: Long polling, WebSocket.",
+    ];
+    let absent = ["t least*", "at least 1"];
+    assert_says(evidence(searches(&late), |_| ()), "capacity.md", &known, &absent);
     let busy = Verdict::NotJudged { why: "the load generator was busy".to_owned() };
-    let bound = page(evidence(searches(&busy), |_| ()), "capacity.md").expect("there are searches");
-    assert!(bound.contains("| WebSocket | at least 16,000/s"), "{bound}");
-    assert!(bound.contains("*At least*: in some search the load generator was the limit"), "{bound}");
+    let bound =
+        ["| WebSocket | at least 16,000/s", "*At least*: in some search the load generator was the limit"];
+    assert_says(evidence(searches(&busy), |_| ()), "capacity.md", &bound, &[]);
 }
 
 fn times(ms: u64) -> Option<Box<Quantiles>> {
@@ -158,17 +162,15 @@ fn limits_of_all_kinds_are_on_the_page_of_capacity() {
     };
     let counts = each("cost-counters", |trial| trial.at("counted", "instructions").measured(counted));
     let trials = loads.chain(slow).chain(restarts).chain(counts).collect();
-    let text = page(evidence(trials, |_| ()), "capacity.md").expect("there are trials");
-    for expected in [
+    let expected = [
         "| technique | 50% | 150% |",
         "| WebSocket | never | 3.96 ms | 1.00 | 1.00 | 2.00 s | 4096 KiB |",
         "| Long polling | jittered | 1.50 s | 1.50 s | 0 | 1500 |",
         "takes 0.500 × as long as retrying at once, with fewer failed attempts.",
         "| WebSocket | 500 | 1.00 |",
-    ] {
-        assert!(text.contains(expected), "{expected}: {text}");
-    }
-    assert!(!text.contains("The highest rate that passes"), "nothing was searched for: {text}");
+    ];
+    // Nothing was searched for.
+    assert_says(evidence(trials, |_| ()), "capacity.md", &expected, &["The highest rate that passes"]);
 }
 
 #[test]
@@ -185,13 +187,12 @@ fn connections_are_shown_by_their_number() {
                 })
         })
     });
-    let text = page(evidence(held.collect(), |_| ()), "connections.md").expect("there are trials");
-    assert!(text.contains("A WebSocket connection takes 6000 B of the server's memory."), "{text}");
-    assert!(
-        text.contains("takes 1.00 × the memory of one of 1,000. A million would take\n5.6 GiB"),
-        "{text}"
-    );
-    assert!(!text.contains("with TLS") && !text.contains("Idle connections"), "{text}");
+    let expected = [
+        "A WebSocket connection takes 6000 B of the server's memory.",
+        "takes 1.00 × the memory of one of 1,000. A million would take\n5.6 GiB",
+    ];
+    let absent = ["with TLS", "Idle connections"];
+    assert_says(evidence(held.collect(), |_| ()), "connections.md", &expected, &absent);
 }
 
 #[test]
@@ -202,13 +203,12 @@ fn transports_are_compared_with_plain_http() {
             trial.at("transport", transport).measured(|outcome| outcome.cost.server_cpu_ns *= factor)
         })
     });
-    let text = page(evidence(trials.collect(), |_| ()), "transports.md").expect("there are trials");
-    assert!(text.contains("TLS takes 2.00 × the server CPU of a plain WebSocket event."), "{text}");
-    assert!(text.contains("`permessage-deflate` takes 3.00 × the server CPU."), "{text}");
-    assert!(
-        text.contains("| Long polling | 1.00 | 2.00 | 3.00 |") && !text.contains("HTTP/2 with TLS"),
-        "{text}"
-    );
+    let expected = [
+        "TLS takes 2.00 × the server CPU of a plain WebSocket event.",
+        "`permessage-deflate` takes 3.00 × the server CPU.",
+        "| Long polling | 1.00 | 2.00 | 3.00 |",
+    ];
+    assert_says(evidence(trials.collect(), |_| ()), "transports.md", &expected, &["HTTP/2 with TLS"]);
 }
 
 #[test]
@@ -229,35 +229,26 @@ fn servers_of_others_stand_beside_ours_as_ratios() {
         text: String::new(),
     };
     let evidence = evidence([ours, theirs].concat(), |run| run.manifest.targets.push(target));
-    let text = page(evidence, "servers-of-others.md").expect("there are trials");
-    assert!(text.contains("A | server takes 5.00 × (WebSocket)."), "{text}");
-    assert!(text.contains("| WebSocket, A \\| server | 10.0 µs | 5.00 |"), "{text}");
-    assert!(text.contains("| A \\| server | somebody's server | unknown | POST /publish |"), "{text}");
+    let expected = [
+        "A | server takes 5.00 × (WebSocket).",
+        "| WebSocket, A \\| server | 10.0 µs | 5.00 |",
+        "| A \\| server | somebody's server | unknown | POST /publish |",
+    ];
+    assert_says(evidence, "servers-of-others.md", &expected, &[]);
 }
 
 #[test]
 fn ends_of_connections_are_shown_with_those_that_are_not_as_the_standards_demand() {
-    let case = |client: Client, conforms: bool| CloseCase {
-        code: 1_000,
-        situation: "somebody | closes".to_owned(),
-        real: false,
-        by: Peer::Server,
-        sent: None,
-        client,
-        events: vec![SeenEvent::Open, SeenEvent::Close { code: 1_000, reason: String::new(), clean: true }],
-        conforms,
-    };
-    let cases = CloseCases {
-        schema_version: model::SCHEMA_VERSION,
-        clients: vec![Client::Native, Client::Firefox],
-        close_cases: vec![case(Client::Native, true), case(Client::Firefox, false)],
-    };
+    let clients = [Client::Native, Client::Firefox];
+    let case = |client| close_case(1_000, client, client == Client::Native, &[SeenEvent::Open]);
+    let cases = close_cases(&clients, clients.map(case).into());
     let evidence = evidence(each("chat", |trial| trial), |run| run.close_cases = Some(cases));
-    let text = page(evidence, "browsers.md").expect("ends were tried");
-    assert!(text.contains("1 of 2 observed ends of a WebSocket are as the standards demand."), "{text}");
-    assert!(text.contains("Not as the standards demand: Firefox with 1000 (somebody | closes)."), "{text}");
-    let row = "| 1000 | somebody \\| closes (on request) | server | Firefox | open, close 1000 clean |";
-    assert!(text.contains(row) && !text.contains("Delivery latency"), "{text}");
+    let expected = [
+        "1 of 2 observed ends of a WebSocket are as the standards demand.",
+        "Not as the standards demand: Firefox with 1000 (somebody | closes).",
+        "| 1000 | somebody \\| closes (on request) | server | Firefox | open, close 1000 clean |",
+    ];
+    assert_says(evidence, "browsers.md", &expected, &["Delivery latency"]);
 }
 
 #[test]

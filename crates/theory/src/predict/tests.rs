@@ -34,6 +34,11 @@ fn case(head: Head<'static>) -> Case<'static> {
     }
 }
 
+/// A request's head, with these header fields behind the first.
+fn request(line: &str, fields: &str) -> String {
+    format!("{line} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n{fields}\r\n")
+}
+
 /// What this technique's exchange costs after others like it.
 fn steady(slug: &str, case: &Case<'_>) -> Both {
     predict(slug, case).unwrap().steady
@@ -42,7 +47,7 @@ fn steady(slug: &str, case: &Case<'_>) -> Both {
 #[test]
 fn a_poll_is_its_heads_and_lines() {
     let found = predict("short-polling", &Case { batch: 3, seq: 100, ..case(POLL) }).unwrap();
-    let asked = "GET /events?channel=0&after=99 HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n\r\n";
+    let asked = request("GET /events?channel=0&after=99", "");
     let answered = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ncache-control: no-store\r\n\
                     content-length: 444\r\ndate: Sun, 22 Nov 2026 18:47:06 GMT\r\n\r\n";
     assert_eq!(found.steady.up.bytes(layer::REQUEST_HEAD), asked.len() as u64);
@@ -128,8 +133,7 @@ fn a_post_says_how_long_it_is() {
     let up = Case { direction: Direction::Up, ..case(post) };
     for slug in ["short-polling", "long-polling", "http-streaming-ndjson", "http-streaming-sse"] {
         let found = steady(slug, &up).up;
-        let asked =
-            "POST /messages?channel=0 HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-length: 147\r\n\r\n";
+        let asked = request("POST /messages?channel=0", "content-length: 147\r\n");
         assert_eq!((found.wire(), found.bytes(layer::MESSAGE_FRAMING)), (asked.len() as u64 + 147, 0));
     }
 }
@@ -190,7 +194,7 @@ fn text_answer(body: &str) -> String {
 #[test]
 fn a_poll_of_socketio_is_its_heads_and_packets() {
     let found = steady("socketio", &packets(3));
-    let asked = format!("GET {PACKETS} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n\r\n");
+    let asked = request(&format!("GET {PACKETS}"), "");
     assert_eq!(found.up.bytes(layer::REQUEST_HEAD), asked.len() as u64);
     let answered = text_answer(&[event(), event(), event()].join("\x1e"));
     assert_eq!(found.down.wire(), answered.len() as u64);
@@ -214,11 +218,8 @@ fn a_post_of_socketio_is_answered_with_ok() {
     let post = Head { method: "POST", target: PACKETS, response: TEXT, ..POLL };
     let found = steady("socketio", &Case { direction: Direction::Up, ..case(post) });
     let length = event().len();
-    let asked = format!(
-        "POST {PACKETS} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-length: {length}\r\n\r\n{}",
-        event()
-    );
-    assert_eq!(found.up.wire(), asked.len() as u64);
+    let asked = request(&format!("POST {PACKETS}"), &format!("content-length: {length}\r\n"));
+    assert_eq!(found.up.wire(), (asked.len() + length) as u64);
     assert_eq!(found.down.wire(), text_answer("ok").len() as u64);
     assert_eq!(found.down.bytes(layer::ENGINE_IO), 2);
 }
@@ -260,9 +261,8 @@ fn an_opening_is_handshake_whole() {
         connections: 2,
     };
     let found = predict_opening(&packets(1), &opening).unwrap();
-    let asked = format!("GET {PACKETS} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n\r\n").len();
-    let posted =
-        format!("POST {PACKETS} HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-length: 13\r\n\r\n").len();
+    let asked = request(&format!("GET {PACKETS}"), "").len();
+    let posted = request(&format!("POST {PACKETS}"), "content-length: 13\r\n").len();
     assert_eq!(found.up.wire(), (2 * asked + posted + 13 + 12 + 7) as u64);
     let heads = text_answer(&"x".repeat(100)).len() + text_answer("ok").len();
     assert_eq!(found.down.wire(), (heads + "HTTP/1.1 101 Switching Protocols\r\n\r\n".len() + 8) as u64);

@@ -1,6 +1,6 @@
 //! Searches, scale, and what goes wrong on purpose.
 
-use super::{assert_refused, message, parse, quick};
+use super::{assert_refused, each, message, parse, quick, settings};
 use crate::scenario::{Runs, Search};
 use crate::settings::{Backoff, Counter, Processes, Restart, SlowConsumers};
 
@@ -40,9 +40,7 @@ fn each_point_of_a_sweep_can_begin_its_search_elsewhere() {
         with = {{ "search.from" = ["4000/s", "500/s"] }}
         "#
     ));
-    let from: Vec<f64> =
-        scenario.points.iter().map(|point| point.search.as_ref().unwrap().from_per_s).collect();
-    assert_eq!(from, [4_000.0, 500.0]);
+    assert_eq!(each(&scenario, |point| point.search.as_ref().unwrap().from_per_s), [4_000.0, 500.0]);
 }
 
 #[test]
@@ -54,7 +52,7 @@ fn a_quick_search_can_be_coarser() {
 
 #[test]
 fn the_keys_of_scale_and_disturbance_are_taken_over() {
-    let settings = parse(
+    let of_all = settings(
         r#"
         events.rate = "1/s"
         subscribers.count = 200
@@ -62,13 +60,10 @@ fn the_keys_of_scale_and_disturbance_are_taken_over() {
         coalescing.window = "300ms"
         slow_consumers = { share = "1%", reads = "4 KiB/s", idle_timeout = "2s", retained = 64 }
         "#,
-    )
-    .points[0]
-        .settings
-        .clone();
-    assert_eq!(settings.processes, Processes { server: 2, load: 3, cpu_contention: 0 });
-    assert_eq!(settings.coalescing.window_ns, 300_000_000);
-    let slow_consumers = settings.slow_consumers.unwrap();
+    );
+    assert_eq!(of_all.processes, Processes { server: 2, load: 3, cpu_contention: 0 });
+    assert_eq!(of_all.coalescing.window_ns, 300_000_000);
+    let slow_consumers = of_all.slow_consumers.unwrap();
     let expected = SlowConsumers {
         share: 0.01,
         reads_bytes_per_s: 4_096,
@@ -77,8 +72,8 @@ fn the_keys_of_scale_and_disturbance_are_taken_over() {
     };
     assert_eq!((slow_consumers.of(200), slow_consumers.of(240), slow_consumers.of(260)), (2, 2, 3));
     assert_eq!(slow_consumers, expected);
-    let nobody =
-        parse("events.rate = '1/s'\nslow_consumers.share = '0%'").points[0].settings.slow_consumers.clone();
+    let one = |line: &str| settings(&format!("events.rate = '1/s'\n{line}"));
+    let nobody = one("slow_consumers.share = '0%'").slow_consumers;
     let expected = SlowConsumers {
         share: 0.0,
         reads_bytes_per_s: 0,
@@ -86,12 +81,9 @@ fn the_keys_of_scale_and_disturbance_are_taken_over() {
         retained_events: SlowConsumers::RETAINED_EVENTS,
     };
     assert_eq!(nobody, Some(expected), "a share of nobody is what the others are compared with");
-    let settings = parse("events.rate = '1/s'\nrestart = { at = '500ms', backoff = 'jittered' }").points[0]
-        .settings
-        .clone();
-    assert_eq!(settings.restart, Some(Restart { at_ns: 500_000_000, backoff: Backoff::Jittered }));
-    let settings = parse("events.rate = '1/s'\ncounted = 'system-calls'").points[0].settings.clone();
-    assert_eq!(settings.counted, Some(Counter::SystemCalls));
+    let restart = one("restart = { at = '500ms', backoff = 'jittered' }").restart;
+    assert_eq!(restart, Some(Restart { at_ns: 500_000_000, backoff: Backoff::Jittered }));
+    assert_eq!(one("counted = 'system-calls'").counted, Some(Counter::SystemCalls));
 }
 
 #[test]
