@@ -25,15 +25,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use loadgen::session::{Session, WorkerContext, WorkerSpec};
 use loadgen::subscriber::{SubscribeError, polling, websocket};
-use model::settings::{HeaderProfile, Settings, Subscribers};
-use protocol::Stamp;
+use model::settings::{HeaderProfile, Settings};
 use protocol::deflate::Kind;
-use protocol::message::PayloadKind;
 use protocol::paths;
 use protocol::ready::ReadyLine;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use test_support::websocket::{KEY, handshake};
 use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +41,6 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 const CONNECTIONS: u32 = 32;
 /// Requests or echoes of all connections together.
 const OPERATIONS: u64 = 200_000;
-const PAYLOAD: [u8; 78] = [b'x'; 78];
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -268,27 +266,18 @@ impl Drop for Server {
 /// Makes [`OPERATIONS`] operations as a trial does: one thread, a task for each subscriber.
 fn run_own(kind: &str, address: SocketAddr) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let stop = CancellationToken::new();
-    let mut settings = Settings {
-        subscribers: Subscribers { count: CONNECTIONS, channels: CONNECTIONS, added_delay_ns: 0 },
-        ..Settings::default()
-    };
+    let mut settings = Settings::default();
+    (settings.subscribers.count, settings.subscribers.channels) = (CONNECTIONS, CONNECTIONS);
     settings.http.headers = HeaderProfile::Minimal;
     settings.short_polling.interval_ns = 0;
-    let spec = WorkerSpec {
-        address,
-        trust: None,
-        settings: Arc::new(settings),
-        seed: 1,
-        index: 0,
-        stop: stop.clone(),
-        connected: Arc::default(),
-    };
+    let (settings, stop, connected) = (Arc::new(settings), CancellationToken::new(), Arc::default());
+    let ended = stop.clone();
+    let spec = WorkerSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected };
     let worker = WorkerContext::new(spec)?;
     worker.open(0..u64::MAX);
     LocalSet::new().block_on(&runtime, async {
         match kind {
-            "poll" => poll(&worker, stop).await,
+            "poll" => poll(&worker, ended).await,
             "echo" => echoes(&worker).await,
             _ => Err(format!("there is no client `{kind}`").into()),
         }
@@ -334,8 +323,7 @@ async fn echo(session: Session) -> Result<(), SubscribeError> {
 
 /// A message of 125 bytes.
 fn message() -> Bytes {
-    let stamp = Stamp { seq: 0, intended_ns: 1, actual_ns: 1 };
-    protocol::Message { stamp, payload: &PAYLOAD, kind: PayloadKind::Text }.to_bytes()
+    test_support::server::message(&"x".repeat(78)).freeze()
 }
 
 /// The least that a client can do: ready-made frames out, as many bytes in, by epoll and nothing else.
@@ -381,12 +369,8 @@ fn raw_echoes(address: &str) -> Outcome<()> {
 fn upgraded(address: &str, channel: u32) -> Outcome<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    write!(
-        stream,
-        "GET {}?channel={channel}&after=0 HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        paths::WEBSOCKET
-    )?;
+    let target = format!("{}?channel={channel}&after=0", paths::WEBSOCKET);
+    stream.write_all(handshake(&target, KEY).as_bytes())?;
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte)?;

@@ -1,37 +1,15 @@
-//! Scenarios, outcomes and records for tests.
+//! Scenarios, quantiles and records for tests.
 
 use std::collections::BTreeMap;
 
 use model::scenario::{Extent, Scenario};
 use model::settings::Settings;
-use model::trial::{Quantiles, TrialKey, TrialOutcome, TrialRecord, TrialResult};
-use serde_json::json;
+use model::trial::{Quantiles, TrialKey, TrialRecord, TrialResult};
 
 /// The scenario `x`, with these lines after its question.
 pub(crate) fn scenario(techniques: &[&str], lines: &str) -> Scenario {
     let text = format!("question = \"?\"\nreading = \"!\"\n{lines}");
     Scenario::parse(&text, "x.toml", "x", techniques, Extent::Full).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// A trial in which nothing happened. From JSON, so that a field with a default needs no mention here.
-pub(crate) fn outcome() -> TrialOutcome {
-    let json = json!({
-        "counts": model::trial::Counts::default(),
-        "delivery": null,
-        "service": null,
-        "uplink_delivery": null,
-        "bytes": model::trial::BytesByPhase::default(),
-        "set_up": model::trial::SetUp::default(),
-        "segments": model::trial::SegmentsByPhase::default(),
-        "payload": null,
-        "heads": [],
-        "trace": [],
-        "cost": model::trial::Cost::default(),
-        "instrument": model::trial::Instrument::default(),
-        "warnings": [],
-        "histograms": {},
-    });
-    serde_json::from_value(json).expect("an outcome")
 }
 
 /// A thousand values of `ns`.

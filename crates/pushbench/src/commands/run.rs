@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn lost_events_are_a_fault_but_where_the_limit_is_looked_for() {
-        let lossy = || TrialResult::Incomplete(Box::new(fixture::outcome()));
+        let lossy = || TrialResult::Incomplete(Box::default());
         let dead = || TrialResult::Failed(Failure { side: Side::Server, reason: "it died".to_owned() });
         let verdict = Verdict::Failed { why: "3 of 9 missing".to_owned() };
         let step = Some(SearchStep { step: 0, attempt: 0, rate_per_s: 1.0, verdict });
@@ -371,6 +371,6 @@ mod tests {
         assert!(!is_faulty(&TrialRecord { search: step.clone(), ..plain(lossy()) }));
         assert!(!is_faulty(&TrialRecord { load: Some(1.5), ..plain(lossy()) }));
         assert!(is_faulty(&TrialRecord { search: step, ..plain(dead()) }));
-        assert!(!is_faulty(&plain(TrialResult::Complete(Box::new(fixture::outcome())))));
+        assert!(!is_faulty(&plain(TrialResult::Complete(Box::default()))));
     }
 }

@@ -238,14 +238,13 @@ fn figures(outcome: &TrialOutcome, delivery: Option<&Histogram<u64>>) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture;
 
     #[test]
     fn a_quantile_is_shown_when_ten_values_lie_above_and_the_missing_are_the_slowest() {
         let shown = |count: u64, lost| {
             let mut delivery = loadgen::recorder::histogram::empty();
             (1..=count).for_each(|value| delivery.record(value * 1_000).unwrap());
-            let mut outcome = fixture::outcome();
+            let mut outcome = TrialOutcome::default();
             outcome.counts.lost = lost;
             figures(&outcome, Some(&delivery)).split_whitespace().collect::<Vec<_>>().join(" ")
         };

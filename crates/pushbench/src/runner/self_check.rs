@@ -84,7 +84,7 @@ mod tests {
         let plan = Plan::new(&[scenario], &choice);
         assert_eq!(plan.trials.len(), 2 * MIN_BLOCKS as usize, "each twice in each block");
         let record = |(index, planned): (usize, &crate::plan::PlannedTrial)| {
-            let mut outcome = fixture::outcome();
+            let mut outcome = TrialOutcome::default();
             outcome.counts.events_in_window = 1_000;
             outcome.bytes.window.down.payload = 5_000;
             let ratio = if planned.repetition % 2 == 0 { ratios[planned.block as usize] } else { 1.0 };

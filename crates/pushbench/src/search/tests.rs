@@ -226,7 +226,7 @@ mod verdicts {
 
     /// A trial with this p99 in ms, so much missing, and a load generator that was so busy or did not warn.
     fn outcome(p99_ms: u64, missing: u64, busy: Option<f64>) -> TrialOutcome {
-        let mut outcome = fixture::outcome();
+        let mut outcome = TrialOutcome::default();
         outcome.counts.expected = 1_000;
         outcome.counts.lost = missing;
         outcome.delivery = Some(fixture::quantiles(p99_ms * 1_000_000));
@@ -236,6 +236,10 @@ mod verdicts {
 
     fn complete(outcome: TrialOutcome) -> Verdict {
         JUDGE.verdict(&TrialResult::Complete(Box::new(outcome)))
+    }
+
+    fn incomplete(outcome: TrialOutcome) -> Verdict {
+        JUDGE.verdict(&TrialResult::Incomplete(Box::new(outcome)))
     }
 
     fn why(verdict: Verdict) -> String {
@@ -255,8 +259,7 @@ mod verdicts {
     #[test]
     fn what_is_late_or_missing_has_failed_when_the_load_generator_kept_up() {
         assert_eq!(why(complete(outcome(51, 0, None))), "failed: p99 of 51.0 ms over the bound of 50.0 ms");
-        let lossy = TrialResult::Incomplete(Box::new(outcome(5, 3, None)));
-        assert_eq!(why(JUDGE.verdict(&lossy)), "failed: 3 of 1000 missing");
+        assert_eq!(why(incomplete(outcome(5, 3, None))), "failed: 3 of 1000 missing");
     }
 
     #[test]
@@ -267,8 +270,7 @@ mod verdicts {
             let words = "not judged: the load generator was busy 91 % of the time";
             assert_eq!(why(complete(both)), words, "{server_cpu_ns}");
         }
-        let lossy = TrialResult::Incomplete(Box::new(outcome(5, 3, Some(0.97))));
-        assert!(matches!(JUDGE.verdict(&lossy), Verdict::NotJudged { .. }));
+        assert!(matches!(incomplete(outcome(5, 3, Some(0.97))), Verdict::NotJudged { .. }));
     }
 
     #[test]
@@ -291,12 +293,9 @@ mod verdicts {
         let is_judged = |verdict: Verdict| matches!(verdict, Verdict::Failed { .. });
         assert!(!is_judged(complete(lagging(outcome(70, 0, None), 20))), "50 ms without it");
         assert!(is_judged(complete(lagging(outcome(71, 0, None), 20))), "51 ms without it");
-        assert!(
-            !is_judged(complete(lagging(outcome(400, 0, None), 51))),
-            "a lag that breaks the bound by itself"
-        );
-        let lossy =
-            |lag_ms| JUDGE.verdict(&TrialResult::Incomplete(Box::new(lagging(outcome(5, 3, None), lag_ms))));
+        // A lag that breaks the bound by itself.
+        assert!(!is_judged(complete(lagging(outcome(400, 0, None), 51))));
+        let lossy = |lag_ms| incomplete(lagging(outcome(5, 3, None), lag_ms));
         assert!(is_judged(lossy(50)) && !is_judged(lossy(51)));
     }
 

@@ -261,18 +261,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_child_that_ends_when_asked_is_quoted() {
-        let ending = shell("cat; echo connections rejected: 2 >&2").end().await;
+        assert_ends(shell("cat; echo connections rejected: 2 >&2"), "connections rejected: 2").await;
+    }
+
+    /// The process ends well when it is asked, with these words on standard error.
+    async fn assert_ends(process: Process, words: &str) {
+        let ending = process.end().await;
         let Ending::Orderly(stderr) = ending else { panic!("{ending:?}") };
-        assert_eq!(stderr.lines(), Some("connections rejected: 2"));
+        assert_eq!(stderr.lines(), Some(words));
     }
 
     #[tokio::test]
     async fn a_tool_may_take_longer_to_write_its_counts() {
-        let script = "cat; sleep 5.5; echo written >&2";
-        let tool = tool(script);
-        let ending = tool.end().await;
-        let Ending::Orderly(stderr) = ending else { panic!("{ending:?}") };
-        assert_eq!(stderr.lines(), Some("written"));
+        assert_ends(tool("cat; sleep 5.5; echo written >&2"), "written").await;
     }
 
     #[tokio::test]
@@ -280,9 +281,7 @@ mod tests {
         let mut process = shell("echo no such port >&2; exit 3");
         let error = process.died().await;
         assert_eq!(error.to_string(), "the server ended with exit status: 3; it said: no such port");
-        let ending = process.end().await;
-        let Ending::Orderly(stderr) = ending else { panic!("{ending:?}") };
-        assert_eq!(stderr.lines(), Some("no such port"));
+        assert_ends(process, "no such port").await;
     }
 
     #[tokio::test]
@@ -293,22 +292,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_process_is_killed() {
-        let mut process = shell("echo $$; exec sleep 60");
-        let pid: u32 = process.read_line(LIMIT).await.unwrap().parse().unwrap();
-        drop(process);
-        await_end(pid).await;
+        dropped(shell("echo $$; exec sleep 60")).await;
     }
 
     #[tokio::test]
     async fn what_a_dropped_tool_started_is_killed_with_it() {
-        let script = "sleep 60 & echo $!; wait";
-        let mut tool = tool(script);
-        let pid: u32 = tool.read_line(LIMIT).await.unwrap().parse().unwrap();
-        drop(tool);
-        await_end(pid).await;
+        dropped(tool("sleep 60 & echo $!; wait")).await;
     }
 
-    async fn await_end(pid: u32) {
+    /// Drops a process, and returns once that has ended whose number it has printed.
+    async fn dropped(mut process: Process) {
+        let pid: u32 = process.read_line(LIMIT).await.unwrap().parse().unwrap();
+        drop(process);
         let deadline = std::time::Instant::now() + LIMIT;
         while !os::has_ended(pid) {
             assert!(std::time::Instant::now() < deadline, "process {pid} is still there");

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput};
 use loadgen::session::{Session, WorkerContext, WorkerSpec};
 use model::settings::{EmptyAnswer, HeaderProfile, Http, Pace, Settings, ShortPolling, Uplink, UplinkTo};
-use server_kit::Hub;
-use tokio::net::TcpListener;
+use test_support::server::{Running, start};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, yield_now};
@@ -38,7 +37,7 @@ struct Pair {
     worker: Rc<WorkerContext>,
     due: mpsc::UnboundedSender<u64>,
     // Dropping these ends both halves.
-    _stoppers: (server_kit::Stopper, DropGuard),
+    _stoppers: (Running, DropGuard),
 }
 
 impl Pair {
@@ -46,25 +45,14 @@ impl Pair {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let local = LocalSet::new();
         let settings = server_kit::Settings::default();
-        let (server_stopper, server_stop) = server_kit::lifetime::channel();
-        let stop = CancellationToken::new();
+        let server = runtime.block_on(start((technique.encode)(&settings), settings, technique.serve));
         let (due, outgoing) = mpsc::unbounded_channel();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
-        let address = listener.local_addr().expect("a bound address");
-        let hub = Hub::new((technique.encode)(&settings), &settings);
-        runtime.spawn((technique.serve)(listener, hub, settings, server_stop));
-        let spec = WorkerSpec {
-            address,
-            trust: None,
-            settings: Arc::new(client_settings()),
-            seed: 1,
-            index: 0,
-            stop: stop.clone(),
-            connected: Arc::default(),
-        };
+        let (stop, address, settings) = (CancellationToken::new(), server.address, client_settings().into());
+        let (guard, connected) = (stop.clone().drop_guard(), Arc::default());
+        let spec = WorkerSpec { address, trust: None, settings, seed: 1, index: 0, stop, connected };
         let worker = WorkerContext::new(spec).expect("the payload can be made");
         local.spawn_local((technique.subscribe)(Session::new(&worker, 0, 0, Some(outgoing))));
-        Self { runtime, local, worker, due, _stoppers: (server_stopper, stop.drop_guard()) }
+        Self { runtime, local, worker, due, _stoppers: (server, guard) }
     }
 
     /// Sends a message and waits for it, so many times.
