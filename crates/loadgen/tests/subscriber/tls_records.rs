@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use loadgen::byte_accounting::{ByteCounts, CountingTlsStream, Protocol, SharedByteCounts, TlsParameters};
-use model::byte_account::Layers;
+use model::byte_account::{Account, Layers};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
@@ -101,15 +101,9 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     CountingTlsStream::open(near, parameters).await
 }
 
-/// What both sides counted of the same exchange.
-struct Counts {
-    byte_counts: ByteCounts,
-    server_read: u64,
-    server_written: u64,
-}
-
-/// The server sends `downs`, a record each, then the client reads all, answers with `up` in slices of its own, and ends.
-async fn exchange(most: usize, tickets: usize, delay: Duration, downs: &[Vec<u8>], up: &[u8]) -> Counts {
+/// The server sends `downs`, a record each, then the client reads all, answers with `up` in slices of its own, and ends. Both sides must
+/// count the same bytes, and the client's layers add up to them.
+async fn exchange(most: usize, tickets: usize, delay: Duration, downs: &[Vec<u8>], up: &[u8]) -> Account {
     let identity = Identity::new();
     let (near, far) = duplex(1 << 20);
     let near = Cutting { stream: near, most, reads: false, writes: false };
@@ -142,8 +136,11 @@ async fn exchange(most: usize, tickets: usize, delay: Duration, downs: &[Vec<u8>
         assert_eq!(tls.read(&mut [0; 8]).await.unwrap(), 0);
     };
     tokio::join!(server, client);
-    let byte_counts = *byte_counts.borrow();
-    Counts { byte_counts, server_read: crossed.read.get(), server_written: crossed.written.get() }
+    let ByteCounts { account, socket_read, socket_written, .. } = *byte_counts.borrow();
+    assert_eq!((socket_read, socket_written), (crossed.written.get(), crossed.read.get()));
+    assert_eq!((account.down.wire(), account.up.wire()), (socket_read, socket_written));
+    assert_eq!((account.down.unfinished, account.up.unfinished), (0, 0), "{account:?}");
+    account
 }
 
 async fn write_in_slices(tls: &mut CountingTlsStream<Cutting>, mut bytes: &[u8]) {
@@ -153,13 +150,6 @@ async fn write_in_slices(tls: &mut CountingTlsStream<Cutting>, mut bytes: &[u8])
         bytes = &bytes[written..];
     }
     tls.flush().await.unwrap();
-}
-
-fn assert_whole(counts: &Counts) {
-    let ByteCounts { account, socket_read, socket_written, .. } = counts.byte_counts;
-    assert_eq!((socket_read, socket_written), (counts.server_written, counts.server_read));
-    assert_eq!((account.down.wire(), account.up.wire()), (socket_read, socket_written));
-    assert_eq!((account.down.unfinished, account.up.unfinished), (0, 0), "{account:?}");
 }
 
 /// Messages of raw TCP: two in a record, one in two records, one longer than a record may be.
@@ -174,9 +164,8 @@ fn downs() -> Vec<Vec<u8>> {
 async fn the_layers_are_the_same_however_the_socket_cuts_the_records() {
     let up = [1, 2].map(|seq| protocol::frame::encode(&event(seq)).to_vec()).concat();
     for (most, delay_ms) in [(1 << 20, 0), (4096, 0), (61, 0), (5, 0), (1, 0), (1 << 20, 3)] {
-        let counts = exchange(most, 2, Duration::from_millis(delay_ms), &downs(), &up).await;
-        assert_whole(&counts);
-        let (up, down) = (counts.byte_counts.account.up, counts.byte_counts.account.down);
+        let delay = Duration::from_millis(delay_ms);
+        let Account { up, down } = exchange(most, 2, delay, &downs(), &up).await;
         assert_eq!((up.payload, down.payload, up.stamp, down.stamp), (10, 15, 94, 141), "{most}");
         assert_eq!((up.handshake, up.message_framing, down.message_framing), (21, 8, 12), "{most}");
         assert_eq!(down.control, 40_004, "what is no message");
@@ -191,9 +180,7 @@ async fn the_layers_are_the_same_however_the_socket_cuts_the_records() {
 async fn tickets_and_the_last_alert_belong_to_the_handshake() {
     let mut seen = Vec::new();
     for tickets in 0..=2 {
-        let counts = exchange(usize::MAX, tickets, Duration::ZERO, &downs(), b"").await;
-        assert_whole(&counts);
-        seen.push(counts.byte_counts.account);
+        seen.push(exchange(usize::MAX, tickets, Duration::ZERO, &downs(), b"").await);
     }
     let handshake = |at: usize| seen[at].down.tls_handshake;
     assert!(handshake(1) > handshake(0) + 50, "a ticket has more than 50 bytes");

@@ -340,10 +340,8 @@ async fn a_server_that_does_not_agree_to_the_protocol_is_reported() {
         let rig = Rig::trusting(settings_of(Transport { http, ..tls() }), Some(&identity)).await;
         rig.subscribe(http_streaming::sse);
         let _without_alpn = rig.accept_tls(&identity.acceptor(&[], 0)).await;
-        assert_eq!(
-            rig.error().await.to_string(),
-            format!("the server was offered {wanted} and agreed to nothing")
-        );
+        let expected = format!("the server was offered {wanted} and agreed to nothing");
+        assert_eq!(rig.error().await.to_string(), expected);
 
         rig.subscribe(http_streaming::sse);
         let refused = identity.acceptor(&["other"], 0).accept(rig.accept_stream().await).await;

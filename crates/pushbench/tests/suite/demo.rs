@@ -64,7 +64,9 @@ impl Demo {
     }
 
     pub(crate) fn figures(&self) -> Value {
-        first_event(self.address, "/figures")
+        let mut lines = stream(self.address, "/figures");
+        let data = lines.find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+        serde_json::from_str(&data.expect("an event")).expect("JSON")
     }
 
     /// Figures that meet a condition, as soon as they do.
@@ -147,11 +149,6 @@ pub(crate) fn stream(address: SocketAddr, path: &str) -> impl Iterator<Item = St
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").expect("the request is sent");
     let lines = BufReader::new(stream).lines().map(|line| line.expect("a line"));
     lines.skip_while(|line| !line.is_empty())
-}
-
-fn first_event(address: SocketAddr, path: &str) -> Value {
-    let data = stream(address, path).find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
-    serde_json::from_str(&data.expect("an event")).expect("JSON")
 }
 
 #[test]

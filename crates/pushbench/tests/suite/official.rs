@@ -35,13 +35,9 @@ fn packages() -> PathBuf {
 }
 
 impl Script {
-    /// Runs a script of this folder, which finds the packages by `PACKAGES`, a file beside `node_modules`.
-    pub(crate) fn run(name: &str, arguments: &[&str]) -> Self {
-        Self::run_with(name, arguments, None)
-    }
-
-    /// The same; `authority` is a certificate that it trusts, PEM.
-    pub(crate) fn run_with(name: &str, arguments: &[&str], authority: Option<&str>) -> Self {
+    /// Runs a script of this folder, which finds the packages by `PACKAGES`, a file beside `node_modules`. `authority` is a certificate
+    /// that it trusts, PEM.
+    pub(crate) fn run(name: &str, arguments: &[&str], authority: Option<&str>) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/official").join(name);
         let mut child = Command::new("node")
             .arg(script)

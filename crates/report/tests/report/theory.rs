@@ -86,6 +86,10 @@ fn scenarios_count_what_is_fixed_and_name_what_is_not_equal() {
     assert_eq!((one.exact, one.equal, one.unequal.as_slice()), (2, 1, &[("websocket".to_owned(), 1.0)][..]));
 }
 
+fn count_records(settings: &mut Settings, outcome: &mut TrialOutcome, records: u64) {
+    (settings.transport.tls, outcome.bytes.window.down.tls_records) = (true, records * 22);
+}
+
 #[test]
 fn what_chance_has_a_say_in_is_not_fixed() {
     type Change = fn(&mut Settings, &mut TrialOutcome);
@@ -95,18 +99,8 @@ fn what_chance_has_a_say_in_is_not_fixed() {
         // Two events in each answer in the mean.
         (|_, outcome| outcome.counts.responses /= 2, [false, false]),
         // As many records as answers, which theory expects, and one less.
-        (
-            |settings, outcome| {
-                (settings.transport.tls, outcome.bytes.window.down.tls_records) = (true, 40 * 22);
-            },
-            [true, false],
-        ),
-        (
-            |settings, outcome| {
-                (settings.transport.tls, outcome.bytes.window.down.tls_records) = (true, 39 * 22);
-            },
-            [false, true],
-        ),
+        (|settings, outcome| count_records(settings, outcome, 40), [true, false]),
+        (|settings, outcome| count_records(settings, outcome, 39), [false, true]),
     ];
     let changed = |trial: Trial, change: Change| {
         let mut settings = trial.record.settings.clone();

@@ -38,7 +38,7 @@ struct Rig {
 
 impl Rig {
     async fn new(which: &str, ping_interval_ms: &str, transports: SocketIoTransports) -> Self {
-        let mut server = Script::run("server.mjs", &[which, ping_interval_ms]);
+        let mut server = Script::run("server.mjs", &[which, ping_interval_ms], None);
         let port = u16::try_from(server.next("port").await.as_u64().unwrap()).unwrap();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let to = UplinkTo::Application;

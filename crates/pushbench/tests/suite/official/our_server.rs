@@ -31,7 +31,7 @@ impl Rig {
         let authority = ready.certificate.as_deref().map(pem);
         let (scheme, host) = if authority.is_some() { ("https", "localhost") } else { ("http", "127.0.0.1") };
         let address = format!("{scheme}://{host}:{}", ready.address.port());
-        let client = Script::run_with("client.mjs", &[which, &address, way], authority.as_deref());
+        let client = Script::run("client.mjs", &[which, &address, way], authority.as_deref());
         Self { server, feed, client }
     }
 
