@@ -19,7 +19,6 @@ pub enum BrowserKind {
 }
 
 impl BrowserKind {
-    /// All of them.
     pub const ALL: [Self; 2] = [Self::Chromium, Self::Firefox];
 
     /// Its name in lower case.
@@ -64,7 +63,6 @@ impl fmt::Display for BrowserKind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no {program} on the PATH; install {}", kind.packages())]
 pub struct MissingBrowser {
-    /// The browser.
     pub kind: BrowserKind,
     /// The program that was not found.
     pub program: &'static str,
@@ -79,16 +77,12 @@ pub struct InstalledBrowser {
 }
 
 /// Looks for the browser and its driver on the `PATH`.
-///
-/// # Errors
-///
-/// If one of them is missing.
+/// Fails if one of them is missing.
 pub fn detect(kind: BrowserKind) -> Result<InstalledBrowser, MissingBrowser> {
     detect_on(kind, &env::var_os("PATH").unwrap_or_default())
 }
 
 impl InstalledBrowser {
-    /// Which browser it is.
     pub fn kind(&self) -> BrowserKind {
         self.kind
     }
@@ -135,7 +129,6 @@ pub enum Certificates {
 /// Preferences of a browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Preferences {
-    /// Its colours.
     pub scheme: Scheme,
     /// Which servers it connects to.
     pub certificates: Certificates,

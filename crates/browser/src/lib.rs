@@ -10,6 +10,8 @@
 //! - [`session`]: a running browser and its commands
 //! - `driver`: the processes; `webdriver`: the protocol
 
+#![allow(missing_docs, reason = "what a name says needs no comment")]
+
 pub mod detect;
 mod driver;
 pub mod session;
@@ -31,9 +33,7 @@ pub enum BrowserError {
     /// The folder for the profile could not be made.
     #[error("make a temporary folder for {kind}")]
     Folder {
-        /// The browser.
         kind: BrowserKind,
-        /// The cause.
         source: io::Error,
     },
     /// A process could not be started.
@@ -41,13 +41,11 @@ pub enum BrowserError {
     Start {
         /// The driver, or the shell that guards it.
         program: String,
-        /// The cause.
         source: io::Error,
     },
     /// The driver did not print the port on which it listens.
     #[error("the driver of {kind} printed no port{}", quoted(printed))]
     NoPort {
-        /// The browser.
         kind: BrowserKind,
         /// What it printed instead.
         printed: String,
@@ -55,19 +53,14 @@ pub enum BrowserError {
     /// The driver rejected a command, or its response is not WebDriver.
     #[error("{kind}: {what}")]
     Command {
-        /// The browser.
         kind: BrowserKind,
-        /// The command.
         what: &'static str,
-        /// The cause.
         source: WebDriverError,
     },
     /// No response came in time.
     #[error("{kind}: {what}: no answer within {limit:?}")]
     Timeout {
-        /// The browser.
         kind: BrowserKind,
-        /// The command.
         what: &'static str,
         /// How long the response was waited for.
         limit: Duration,
@@ -75,7 +68,6 @@ pub enum BrowserError {
     /// A script of the page threw an exception.
     #[error("the page in {kind} failed: {message}")]
     Page {
-        /// The browser.
         kind: BrowserKind,
         /// The exception, as the browser prints it.
         message: String,

@@ -79,7 +79,6 @@ impl InstalledBrowser {
 }
 
 impl Browser {
-    /// Which browser it is.
     pub fn kind(&self) -> BrowserKind {
         self.kind
     }

@@ -29,7 +29,6 @@ pub enum WebDriverError {
     Rejected {
         /// The error code (§6.6), such as `script timeout`.
         error: String,
-        /// The driver's explanation.
         message: String,
     },
 }

@@ -9,15 +9,12 @@ use crate::settings::Client;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BrowserFindings {
-    /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
     pub schema_version: u32,
-    /// Which client this is.
     pub client: Client,
     /// The browser's name and version as its driver tells them, such as `chrome 156.0.8078.73`.
     pub version: String,
     /// What it sends as `user-agent`.
     pub user_agent: String,
-    /// Its clock.
     pub clock: BrowserClock,
     /// How much it opens at once to one origin over HTTP/1.1.
     pub connections: Vec<OpenedAtOnce>,
@@ -43,7 +40,6 @@ pub struct BrowserClock {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenedAtOnce {
-    /// The technique's slug.
     pub technique: String,
     /// How many the page asked for.
     pub asked: u32,
@@ -55,9 +51,7 @@ pub struct OpenedAtOnce {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TimerFinding {
-    /// Whether the page was in the foreground.
     pub foreground: bool,
-    /// The interval that was asked for.
     pub asked_ns: u64,
     /// The median interval that came.
     pub median_ns: u64,
@@ -71,7 +65,6 @@ pub struct TimerFinding {
 pub struct SeenHead {
     /// What asked: `fetch`, `fetch-stream`, `event-source`, `websocket`, `post`.
     pub kind: String,
-    /// The request line.
     pub request_line: String,
     /// Fields in their order, with the host's port left as it was.
     pub fields: Vec<(String, String)>,

@@ -36,10 +36,8 @@ pub struct Claim {
     pub how: String,
     /// A run with one of them is judged. Rules mean the first unless they name another.
     pub scenarios: Vec<String>,
-    /// What must hold.
     #[serde(rename = "must")]
     pub musts: Vec<Must>,
-    /// What may limit it.
     #[serde(default, rename = "limit")]
     pub limits: Vec<Limit>,
 }
@@ -50,7 +48,6 @@ pub struct Claim {
 pub struct Must {
     /// What must hold, for people.
     pub what: String,
-    /// When it does.
     pub rule: Rule,
 }
 
@@ -70,40 +67,28 @@ pub struct Limit {
 pub enum Rule {
     /// A figure lies between two bounds, both included; where chance has a part in it, its whole 95 % interval must.
     Figure {
-        /// The figure.
         measure: Measure,
-        /// Its least.
         at_least: Option<f64>,
-        /// Its most.
         at_most: Option<f64>,
     },
     /// What one technique takes ÷ what another takes lies between two bounds. The whole 95 % interval must.
     Ratio {
-        /// What.
         figure: Figure,
         /// The dividend: one point of one scenario.
         of: Trials,
-        /// The divisor.
         to: Trials,
-        /// Its least.
         at_least: Option<f64>,
-        /// Its most.
         at_most: Option<f64>,
     },
     /// What a subscriber takes lies between two bounds, both included, in each of these trials.
     Subscriber {
-        /// Which.
         at: Trials,
-        /// What.
         takes: Taken,
-        /// Its least.
         at_least: Option<f64>,
-        /// Its most.
         at_most: Option<f64>,
     },
     /// All of these trials delivered everything.
     Complete {
-        /// Which.
         at: Trials,
     },
     /// In every known browser, each of these techniques took part and all of its trials delivered everything.
@@ -121,12 +106,10 @@ pub enum Rule {
     },
     /// The native client and every known browser saw each of these events in some way of ending.
     Events {
-        /// Which.
         events: Vec<EventKind>,
     },
     /// Nothing that is measured here decides it.
     Nothing {
-        /// Why.
         why: String,
     },
 }
@@ -168,24 +151,19 @@ pub enum Figure {
 /// Why a file is no claim.
 #[derive(Debug, Error)]
 pub enum ClaimError {
-    /// Its shape is wrong.
     #[error("{file} does not describe a claim")]
     Shape {
-        /// The file as it was named.
         file: String,
-        /// Where, and what.
         source: toml::de::Error,
     },
     /// Nothing decides it.
     #[error("{file}: a claim needs a scenario and a [[must]]")]
     Empty {
-        /// The file as it was named.
         file: String,
     },
     /// A rule that any figure fulfils.
     #[error("{file}: the rule of `{what}` has no bound; give it at_least or at_most")]
     Unbounded {
-        /// The file as it was named.
         file: String,
         /// The check.
         what: String,
@@ -194,10 +172,7 @@ pub enum ClaimError {
 
 impl Claim {
     /// Reads a claim from `text`; `file` is how messages name it.
-    ///
-    /// # Errors
-    ///
-    /// When its shape is wrong, when nothing must hold, or when a rule bounds nothing.
+    /// Fails when its shape is wrong, when nothing must hold, or when a rule bounds nothing.
     pub fn parse(text: &str, file: &str) -> Result<Self, ClaimError> {
         let claim: Self =
             toml::from_str(text).map_err(|source| ClaimError::Shape { file: file.to_owned(), source })?;

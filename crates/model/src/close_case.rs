@@ -9,7 +9,6 @@ use crate::settings::Client;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CloseCases {
-    /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
     pub schema_version: u32,
     /// The clients that were there, in order.
     pub clients: Vec<Client>,
@@ -27,11 +26,9 @@ pub struct CloseCase {
     pub situation: String,
     /// Whether it is a real situation of the server, or the server was asked to close with this code.
     pub real: bool,
-    /// Who closes.
     pub by: Peer,
     /// What the close frame of the peer that closes held; none when none was sent.
     pub sent: Option<CloseFrame>,
-    /// Who saw it.
     pub client: Client,
     /// What it saw, in order.
     pub events: Vec<SeenEvent>,
@@ -43,9 +40,7 @@ pub struct CloseCase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Peer {
-    /// The client.
     Client,
-    /// The server.
     Server,
     /// Neither: the connection was cut.
     Network,
@@ -57,7 +52,6 @@ pub enum Peer {
 pub struct CloseFrame {
     /// The code; none in an empty frame.
     pub code: Option<u16>,
-    /// The reason.
     pub reason: String,
 }
 
@@ -65,17 +59,11 @@ pub struct CloseFrame {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum SeenEvent {
-    /// It is open.
     Open,
-    /// A message came.
     Message,
-    /// Something went wrong.
     Error,
-    /// It is closed.
     Close {
-        /// `CloseEvent.code`.
         code: u16,
-        /// `CloseEvent.reason`.
         reason: String,
         /// `CloseEvent.wasClean`.
         clean: bool,
@@ -86,13 +74,9 @@ pub enum SeenEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
-    /// It is open.
     Open,
-    /// A message came.
     Message,
-    /// Something went wrong.
     Error,
-    /// It is closed.
     Close,
 }
 

@@ -24,10 +24,7 @@ pub struct FileVersion {
 
 impl FileVersion {
     /// Accepts this program's own version only.
-    ///
-    /// # Errors
-    ///
-    /// When the file has another version.
+    /// Fails when the file has another version.
     pub fn check(self) -> Result<(), OtherVersion> {
         if self.schema_version == SCHEMA_VERSION { Ok(()) } else { Err(OtherVersion(self.schema_version)) }
     }
@@ -37,9 +34,7 @@ impl FileVersion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// pushbench's version.
     pub pushbench: String,
     /// The commit of the folder that it ran in, when the run began, if known: the program's own when it was built there
     /// and then.
@@ -58,11 +53,9 @@ pub struct Manifest {
     pub skipped: Vec<Skipped>,
     /// The contestants, in the order of the registry.
     pub techniques: Vec<TechniqueInfo>,
-    /// The scenarios as they were run.
     pub scenarios: Vec<ScenarioInfo>,
     /// Versions of the libraries under measurement.
     pub libraries: BTreeMap<String, String>,
-    /// The machine.
     pub host: Host,
     /// A bare socket ping between two processes on the same cores.
     pub socket_ping: Option<SocketPing>,
@@ -91,9 +84,7 @@ impl Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Skipped {
-    /// What.
     pub what: String,
-    /// Why.
     pub why: String,
 }
 
@@ -101,11 +92,8 @@ pub struct Skipped {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TechniqueInfo {
-    /// Its slug.
     pub slug: String,
-    /// Its name for people.
     pub label: String,
-    /// What it is, in a line.
     pub about: String,
     /// Whether it is the floor that others are a multiple of.
     pub baseline: bool,
@@ -115,11 +103,8 @@ pub struct TechniqueInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetInfo {
-    /// Its short name: the file's.
     pub name: String,
-    /// Its name for people.
     pub label: String,
-    /// What it is, in a line.
     pub about: String,
     /// What it says of its version, if it was asked.
     pub version: Option<String>,
@@ -135,9 +120,7 @@ pub struct TargetInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScenarioInfo {
-    /// Its name.
     pub name: String,
-    /// The question that it answers.
     pub question: String,
     /// How to read the answer.
     pub reading: String,
@@ -151,7 +134,6 @@ pub struct ScenarioInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublicationInfo {
-    /// Its short name.
     pub id: String,
     /// The file's text, as [`publication`](crate::publication) describes it.
     pub text: String,
@@ -161,7 +143,6 @@ pub struct PublicationInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimInfo {
-    /// Its short name.
     pub id: String,
     /// The file's text, as [`claim`](crate::claim) describes it.
     pub text: String,
@@ -171,13 +152,9 @@ pub struct ClaimInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
-    /// The publication's short name.
     pub publication: String,
-    /// The exchange's name there.
     pub exchange: String,
-    /// The request.
     pub up: ReplayedBytes,
-    /// The answer.
     pub down: ReplayedBytes,
 }
 
@@ -197,17 +174,14 @@ pub struct ReplayedBytes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
-    /// Its name.
     pub name: String,
     /// Operating system and kernel.
     pub kernel: String,
-    /// The CPU's model.
     pub cpu: String,
     /// Cores that this process may use.
     pub cores: u32,
     /// The frequency governor, where there is one.
     pub governor: Option<String>,
-    /// Memory in bytes.
     pub memory_bytes: u64,
     /// Cores of the server; empty when not pinned.
     pub server_cores: Vec<u32>,
@@ -223,10 +197,8 @@ pub struct Host {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SocketPing {
-    /// Pings per second.
     pub rate_per_s: f64,
     /// Half of the round-trip time.
     pub one_way: Quantiles,
-    /// Quantiles of the whole round trip.
     pub round_trip: Quantiles,
 }

@@ -46,7 +46,6 @@ use crate::byte_account::Layers;
 pub struct Publication {
     /// A short name, such as `F1`.
     pub id: String,
-    /// What it is, for people.
     pub title: String,
     /// Who said it, where and when.
     pub source: String,
@@ -69,7 +68,6 @@ pub struct Publication {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
-    /// Its name in this file.
     pub exchange: String,
     /// The request's head, line by line, without line ends.
     pub request: Vec<String>,
@@ -87,7 +85,6 @@ pub struct Published {
     pub what: String,
     /// As it was printed.
     pub value: f64,
-    /// Its unit.
     pub unit: String,
     /// Whether the publication gives the figure itself, or only a bound that it lies above or below of.
     #[serde(default, rename = "is")]
@@ -108,12 +105,9 @@ pub struct Published {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Relation {
-    /// It is the figure.
     #[default]
     Equal,
-    /// The figure lies above it.
     Above,
-    /// The figure lies below it.
     Below,
 }
 
@@ -123,9 +117,7 @@ pub enum Relation {
 pub enum Measure {
     /// Bytes of a replayed exchange's heads, counted at the socket.
     Replay {
-        /// Which.
         exchange: String,
-        /// What of them.
         count: Count,
         /// Of the request, of the answer, or both.
         #[serde(default)]
@@ -133,15 +125,12 @@ pub enum Measure {
     },
     /// Bytes of trials.
     Trials {
-        /// Which.
         at: Trials,
         /// Whose bytes; left out, all but the stamp, which is the instrument's own.
         #[serde(default)]
         layers: Vec<Layer>,
-        /// Which way they went.
         #[serde(default)]
         way: Way,
-        /// What they are divided by.
         per: Per,
         /// Bytes that are no part of what was published, and known: taken off the quotient.
         #[serde(default)]
@@ -149,21 +138,17 @@ pub enum Measure {
     },
     /// HTTP requests of trials for each event that was received.
     Requests {
-        /// Which.
         at: Trials,
     },
     /// Deliveries for each second at the capacity that searches found.
     Capacity {
-        /// Which.
         at: Trials,
     },
     /// A figure that chance has a part in, repetition by repetition.
     Figure {
-        /// Which.
         at: Trials,
         /// Trials at this share of the technique's capacity; left out, trials whose rate the scenario gives.
         load: Option<f64>,
-        /// What of them.
         figure: Figure,
     },
     /// What one technique costs ÷ what another one costs, each at its cheapest point with a p99 within the same limit.
@@ -185,9 +170,7 @@ pub enum Measure {
     },
     /// One figure over another.
     Ratio {
-        /// The dividend.
         of: Box<Measure>,
-        /// The divisor.
         to: Box<Measure>,
         /// A factor: 100 for percent.
         #[serde(default = "once")]
@@ -195,11 +178,8 @@ pub enum Measure {
     },
     /// Megabits a second when each of so many clients causes these bytes once a second.
     Bandwidth {
-        /// The bytes.
         of: Box<Measure>,
-        /// How many.
         clients: u64,
-        /// How large a megabit is.
         mega: Mega,
     },
 }
@@ -234,7 +214,6 @@ pub enum Figure {
 pub struct Trials {
     /// The scenario; left out, the publication's.
     pub scenario: Option<String>,
-    /// The technique's slug.
     pub technique: String,
     /// Values of swept keys as the scenario writes them; keys that are left out may have any.
     #[serde(default)]
@@ -259,7 +238,6 @@ pub enum Way {
     Up,
     /// From server to client.
     Down,
-    /// Both.
     #[default]
     Both,
 }
@@ -291,7 +269,6 @@ pub enum Mega {
 }
 
 impl Mega {
-    /// Its bits.
     pub fn bits(self) -> f64 {
         match self {
             Self::Decimal => 1e6,
@@ -305,7 +282,6 @@ impl Mega {
 pub struct Layer(&'static str);
 
 impl Layer {
-    /// Its bytes.
     pub fn of(self, layers: &Layers) -> u64 {
         layers.named().find(|(label, _)| *label == self.0).map_or(0, |(_, bytes)| bytes)
     }
@@ -340,34 +316,24 @@ pub struct Table {
 /// Why a file is no publication.
 #[derive(Debug, Error)]
 pub enum PublicationError {
-    /// Its shape is wrong.
     #[error("{file} does not describe a published comparison")]
     Shape {
-        /// The file as it was named.
         file: String,
-        /// Where, and what.
         source: toml::de::Error,
     },
-    /// A rule asks for an exchange that is not in the file.
     #[error(
         "{file}: the figure `{what}` is measured by the replay `{exchange}`, and there is none of that name"
     )]
     NoSuchExchange {
-        /// The file as it was named.
         file: String,
-        /// The figure.
         what: String,
-        /// The replay.
         exchange: String,
     },
 }
 
 impl Publication {
     /// Reads a publication from `text`; `file` is how messages name it.
-    ///
-    /// # Errors
-    ///
-    /// When its shape is wrong, or when a rule refers to nothing.
+    /// Fails when its shape is wrong, or when a rule refers to nothing.
     pub fn parse(text: &str, file: &str) -> Result<Self, PublicationError> {
         let publication: Self = toml::from_str(text)
             .map_err(|source| PublicationError::Shape { file: file.to_owned(), source })?;
@@ -383,7 +349,6 @@ impl Publication {
         Ok(publication)
     }
 
-    /// A printed exchange.
     pub fn exchange(&self, name: &str) -> Option<&Exchange> {
         self.replays.iter().find(|replay| replay.exchange == name)
     }

@@ -6,36 +6,25 @@
 /// Why a text is not a quantity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
-    /// No number stands at its start.
     #[error("`{text}` does not begin with a number; write {example}")]
     NoNumber {
-        /// What was found.
         text: String,
-        /// What could stand there.
         example: &'static str,
     },
-    /// A number without a unit.
     #[error("`{text}` has no unit; write \"{text}{unit}\"")]
     NoUnit {
-        /// What was found.
         text: String,
         /// The unit that most likely was meant.
         unit: &'static str,
     },
-    /// A unit of something else, or of nothing.
     #[error("`{unit}` is not a unit here; the units are {allowed}")]
     UnknownUnit {
-        /// What was found.
         unit: String,
-        /// The units of this quantity.
         allowed: String,
     },
-    /// Below zero, or over the largest that can be kept.
     #[error("`{text}` is out of range; it must be at least 0 and at most {largest}")]
     OutOfRange {
-        /// What was found.
         text: String,
-        /// The largest value, as text.
         largest: &'static str,
     },
 }
@@ -70,28 +59,19 @@ const RATE: Kind = Kind {
 };
 
 /// Reads a duration, in nanoseconds.
-///
-/// # Errors
-///
-/// When it is not a number with a unit of time between 0 and a day.
+/// Fails when it is not a number with a unit of time between 0 and a day.
 pub fn duration_ns(text: &str) -> Result<u64, QuantityError> {
     DURATION.parse(text).map(|ns| ns.round() as u64)
 }
 
 /// Reads a size, in bytes.
-///
-/// # Errors
-///
-/// When it is not a number with a unit of bytes between 0 and 1 GiB.
+/// Fails when it is not a number with a unit of bytes between 0 and 1 GiB.
 pub fn size_bytes(text: &str) -> Result<u32, QuantityError> {
     SIZE.parse(text).map(|bytes| bytes.round() as u32)
 }
 
 /// Reads a rate, per second.
-///
-/// # Errors
-///
-/// When it is not a number with a unit of rate between 0 and ten million a second.
+/// Fails when it is not a number with a unit of rate between 0 and ten million a second.
 pub fn rate_per_s(text: &str) -> Result<f64, QuantityError> {
     RATE.parse(text)
 }

@@ -19,7 +19,6 @@ use thiserror::Error;
 use crate::manifest::{FileVersion, Manifest};
 use crate::trial::TrialRecord;
 
-/// The run's manifest.
 pub const MANIFEST: &str = "manifest.json";
 /// The folder of loose records and logs.
 pub const LOOSE: &str = "trials";
@@ -31,7 +30,6 @@ pub const HISTOGRAMS: &str = "histograms.hlog";
 /// A run as it lies on disk.
 #[derive(Debug)]
 pub struct Results {
-    /// What the run was.
     pub manifest: Manifest,
     /// Its trials, in the order of the plan.
     pub trials: Vec<StoredTrial>,
@@ -44,7 +42,6 @@ pub struct Results {
 pub struct StoredTrial {
     /// The record's file; of a packed one followed by `:` and its line.
     pub path: PathBuf,
-    /// The record.
     pub record: TrialRecord,
     /// Tag and histogram, HdrHistogram V2 + deflate in base64.
     pub histograms: Vec<(String, String)>,
@@ -55,27 +52,20 @@ pub struct StoredTrial {
 pub struct Broken {
     /// The record, also when it is its log that is broken: a run is resumed by the records that are there.
     pub path: PathBuf,
-    /// What is wrong with it, or with its log.
     pub reason: String,
 }
 
 /// Why a folder is not read as a run.
 #[derive(Debug, Error)]
 pub enum ReadError {
-    /// A folder without a usable manifest is not a run.
     #[error("{path} is not a run's manifest: {reason}")]
     Manifest {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         reason: String,
     },
-    /// A file or folder cannot be read.
     #[error("read {path}")]
     Read {
-        /// Which.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
 }
@@ -86,10 +76,7 @@ pub fn is_packed(dir: &Path) -> bool {
 }
 
 /// Reads a run in either form.
-///
-/// # Errors
-///
-/// When the manifest is missing, unreadable or of another schema version, or when a file or folder that holds records is
+/// Fails when the manifest is missing, unreadable or of another schema version, or when a file or folder that holds records is
 /// unreadable. A single broken record is no error.
 pub fn read(dir: &Path) -> Result<Results, ReadError> {
     let path = dir.join(MANIFEST);
@@ -111,10 +98,7 @@ pub fn read(dir: &Path) -> Result<Results, ReadError> {
 }
 
 /// Reads JSON of this schema version.
-///
-/// # Errors
-///
-/// Why it cannot be used. The version is checked first: a file of another version may have other fields.
+/// The error says why it cannot be used. The version is checked first: a file of another version may have other fields.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let text_of = |error: serde_json::Error| error.to_string();
     let version: FileVersion = serde_json::from_str(text).map_err(text_of)?;
@@ -123,10 +107,7 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 /// The bytes of [`PACKED`] with these records in this order.
-///
-/// # Errors
-///
-/// When a record cannot be encoded.
+/// Fails when a record cannot be encoded.
 pub fn pack<'r>(records: impl IntoIterator<Item = &'r TrialRecord>) -> io::Result<Vec<u8>> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     for record in records {
@@ -194,10 +175,7 @@ fn packed(dir: &Path) -> Result<Vec<Result<StoredTrial, Broken>>, ReadError> {
 }
 
 /// Tag and base64 of each interval of a histogram log ("HdrHistogram log format", version 1.3).
-///
-/// # Errors
-///
-/// When a line is neither an interval nor a comment.
+/// Fails when a line is neither an interval nor a comment.
 pub fn entries(log: &str) -> Result<Vec<(String, String)>, String> {
     let is_interval = |(_, line): &(usize, &str)| !line.is_empty() && !line.starts_with(['#', '"']);
     let entry = |(index, line): (usize, &str)| {
@@ -215,10 +193,7 @@ pub fn entries(log: &str) -> Result<Vec<(String, String)>, String> {
 }
 
 /// The files with this extension in a folder, in the order of their names; none where there is no such folder.
-///
-/// # Errors
-///
-/// When it cannot be read.
+/// Fails when it cannot be read.
 pub fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, ReadError> {
     if !folder.exists() {
         return Ok(Vec::new());
@@ -236,10 +211,7 @@ fn text(path: &Path) -> Result<String, ReadError> {
 }
 
 /// Writes `bytes` to a new file beside `path`, forces them to the disk, and puts the file in `path`'s place in one step.
-///
-/// # Errors
-///
-/// When it cannot be written; `path` is then as it was.
+/// Fails when it cannot be written; `path` is then as it was.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()

@@ -59,17 +59,14 @@ const MOST_POINTS: usize = 1_000;
 pub struct Scenario {
     /// Its name: the file's, unless the file says otherwise.
     pub name: String,
-    /// What it asks.
     pub question: String,
     /// How to read the answer.
     pub reading: String,
     /// Who takes part; empty for all.
     pub techniques: Vec<String>,
-    /// How often each trial is repeated.
     pub repetitions: u32,
     /// Servers that somebody else wrote and that take part, too: names of files in the folder `targets`.
     pub targets: Vec<String>,
-    /// When it is run.
     pub runs: Runs,
     /// The swept keys, outermost first.
     pub sweeps: Vec<String>,
@@ -95,11 +92,9 @@ pub enum Runs {
 pub struct Point {
     /// The swept keys' values as written. A key that a technique does not sweep is not there.
     pub values: BTreeMap<String, String>,
-    /// The settings of its trials.
     pub settings: Settings,
     /// Who runs this point; empty for all of the scenario's.
     pub techniques: Vec<String>,
-    /// How often its trials are repeated.
     pub repetitions: u32,
     /// How its rate is searched for; none when the settings give it.
     pub search: Option<Search>,
@@ -117,10 +112,7 @@ pub enum Extent {
 impl Scenario {
     /// Reads a scenario from `text`. `file` is how messages name it, `name` the scenario's name if the file gives none,
     /// `known` the slugs of all techniques in order. The variant that is not asked for is checked, too.
-    ///
-    /// # Errors
-    ///
-    /// At the first mistake, with its place and what is allowed.
+    /// Fails at the first mistake, with its place and what is allowed.
     pub fn parse(
         text: &str,
         file: &str,
@@ -139,10 +131,7 @@ impl Scenario {
 
 /// The settings that differ from the default ones by these keys and values, each written as in a scenario file, without
 /// quotes. They are checked as a scenario's.
-///
-/// # Errors
-///
-/// At the first mistake, with what is allowed.
+/// Fails at the first mistake, with what is allowed.
 pub fn settings_from(pairs: &[(String, String)]) -> Result<Settings, ScenarioError> {
     let text = keys::assignments(pairs);
     let read = || {

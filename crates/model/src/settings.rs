@@ -12,29 +12,19 @@ pub use self::scale::{Backoff, Coalescing, Counter, Processes, Restart, SlowCons
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// What the publisher sends.
     pub events: Events,
-    /// Who receives it.
     pub subscribers: Subscribers,
     /// What the subscribers send themselves; none in a one-way scenario.
     pub uplink: Option<Uplink>,
-    /// What all HTTP requests share.
     pub http: Http,
-    /// What lies between the technique and TCP.
     pub transport: Transport,
-    /// Short polling's own values.
     pub short_polling: ShortPolling,
-    /// Long polling's own values.
     pub long_polling: LongPolling,
-    /// WebSocket's own values.
     pub websocket: WebSocket,
-    /// Socket.IO's own values.
     #[serde(default)]
     pub socketio: SocketIo,
-    /// Who subscribes.
     #[serde(default)]
     pub client: Client,
-    /// How events come to the server.
     #[serde(default)]
     pub publisher: Publisher,
     /// Events that may be posted and not answered yet, each on a connection of its own.
@@ -45,7 +35,6 @@ pub struct Settings {
     /// After how much silence a server sends a sign of life; 0 for never.
     #[serde(default = "heartbeat_ns")]
     pub heartbeat_ns: u64,
-    /// How long each phase lasts.
     pub phases: Phases,
     /// What the scenario calls good enough; none when it does not judge.
     pub bound: Option<Bound>,
@@ -57,10 +46,8 @@ pub struct Settings {
     /// Subscribers that read slowly, or stop; none when everybody keeps up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_consumers: Option<SlowConsumers>,
-    /// How long the server holds events to send them together.
     #[serde(default)]
     pub coalescing: Coalescing,
-    /// Over how many processes both sides are spread.
     #[serde(default)]
     pub processes: Processes,
     /// What is counted of the server by a tool that slows it down; none in a trial whose times mean something.
@@ -127,11 +114,9 @@ fn publisher_in_flight() -> u32 {
 pub struct Events {
     /// Offered rate in events per second and channel; 0 when only the subscribers send.
     pub rate_per_s: f64,
-    /// How the send times are spaced.
     pub pace: Pace,
     /// Payload bytes of an event, without the stamp.
     pub payload_bytes: u32,
-    /// What the payload is made of.
     pub payload: Payload,
 }
 
@@ -177,11 +162,9 @@ pub struct Subscribers {
 pub struct Uplink {
     /// Messages per second and subscriber.
     pub rate_per_s: f64,
-    /// How the send times are spaced.
     pub pace: Pace,
     /// Payload bytes of a message, without the stamp.
     pub payload_bytes: u32,
-    /// Where the server takes them.
     pub to: UplinkTo,
 }
 
@@ -199,7 +182,6 @@ pub enum UplinkTo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
-    /// Which request headers the client sends.
     pub headers: HeaderProfile,
     /// Whether polls and posts reuse their connection; if not, each request has one of its own.
     pub keep_alive: bool,
@@ -226,11 +208,9 @@ pub struct Transport {
     pub tls: bool,
     /// Whether a later connection resumes the TLS session of an earlier one (RFC 8446 §2.2).
     pub resumption: bool,
-    /// The version of HTTP.
     pub http: HttpVersion,
     /// HTTP/2: how many subscribers share a connection.
     pub per_connection: u32,
-    /// What is done to the messages' bytes.
     pub compression: Compression,
 }
 
@@ -250,7 +230,6 @@ pub enum HttpVersion {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
-    /// Nothing.
     #[default]
     None,
     /// `permessage-deflate` (RFC 7692) for WebSocket, `content-encoding: gzip` (RFC 1952) for polls and streams, where
@@ -277,7 +256,6 @@ impl Default for Transport {
 pub struct ShortPolling {
     /// From one poll to the next; 0 polls again at once.
     pub interval_ns: u64,
-    /// What an answer without events looks like.
     pub empty: EmptyAnswer,
 }
 
@@ -308,7 +286,6 @@ pub struct LongPolling {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebSocket {
-    /// The opcode of data frames.
     pub frames: Frames,
 }
 
@@ -326,7 +303,6 @@ pub enum Frames {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SocketIo {
-    /// Which transports of Engine.IO a session goes through.
     pub transports: SocketIoTransports,
 }
 

@@ -43,21 +43,14 @@ use serde::{Deserialize, Serialize};
 /// A server that somebody else wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Its short name: the file's.
     pub name: String,
-    /// Its name for people.
     pub label: String,
-    /// What it is, in a line.
     pub about: String,
-    /// How it comes about.
     pub server: Server,
-    /// What must be there.
     pub requires: Vec<Requirement>,
-    /// How it is known to be there.
     pub ready: Ready,
     /// What tells its version.
     pub version: Option<Vec<String>>,
-    /// How an event is published.
     pub publish: Publish,
     /// How it is subscribed to, by the technique's slug.
     pub techniques: BTreeMap<String, Subscription>,
@@ -82,7 +75,6 @@ pub enum Server {
 /// Something that a target needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement {
-    /// What.
     pub what: Needed,
     /// What installs it, for people: `the Debian package nginx`.
     pub install: String,
@@ -115,11 +107,9 @@ pub struct Ready {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
-    /// The request's method.
     pub method: String,
     /// Its path, with `{channel}`.
     pub path: String,
-    /// The value of `content-type`.
     pub content_type: String,
 }
 
@@ -129,11 +119,9 @@ pub struct Publish {
 pub struct Subscription {
     /// The request's path, with `{channel}`.
     pub path: String,
-    /// How it says what it has.
     pub resumes: Resumes,
     /// The status of an answer without messages; none when 204 and 304 both are.
     pub empty: Option<u16>,
-    /// What an answer to a poll brings.
     pub answers: Answers,
     /// Whether the publisher ends a message with a newline.
     pub newline: bool,

@@ -26,9 +26,7 @@ pub use self::disturbance::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialSpec {
-    /// The technique's slug.
     pub technique: String,
-    /// The server.
     pub server: ServerSpec,
     /// Further processes of it. Each gets every event; a subscriber is at one of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -39,7 +37,6 @@ pub struct TrialSpec {
     pub load_cores: Vec<u32>,
     /// Cores of the server, for the scheduling delay thread there; empty when nothing is pinned.
     pub server_cores: Vec<u32>,
-    /// What to do.
     pub settings: Settings,
     /// Decides send times and payloads.
     pub seed: u64,
@@ -92,9 +89,7 @@ impl ServerSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetSpec {
-    /// How an event is published.
     pub publish: Publish,
-    /// How a subscriber subscribes.
     pub subscription: Subscription,
 }
 
@@ -102,7 +97,6 @@ pub struct TargetSpec {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialOutcome {
-    /// What was sent, delivered, lost.
     pub counts: Counts,
     /// Quantiles of the delivery latency (receive − intended send); none when nothing was delivered.
     pub delivery: Option<Quantiles>,
@@ -110,9 +104,7 @@ pub struct TrialOutcome {
     pub service: Option<Quantiles>,
     /// Quantiles of receive − intended send of messages that went up to the application.
     pub uplink_delivery: Option<Quantiles>,
-    /// Bytes at the subscribers' sockets.
     pub bytes: BytesByPhase,
-    /// What it took until the subscribers were connected.
     pub set_up: SetUp,
     /// Segments at the subscribers' sockets, counted by the kernel.
     pub segments: SegmentsByPhase,
@@ -122,9 +114,7 @@ pub struct TrialOutcome {
     pub heads: Vec<RecordedHead>,
     /// Every flight at the subscribers' sockets, in order, of a traced trial.
     pub trace: Vec<Flight>,
-    /// What the work cost between the window's edges.
     pub cost: Cost,
-    /// How well the stopwatch itself went.
     pub instrument: Instrument,
     /// The clock of a client that has one of its own: a browser's page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,7 +125,6 @@ pub struct TrialOutcome {
     /// What became of the subscribers that did not keep up; none in a trial without such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_consumers: Option<SlowConsumerOutcome>,
-    /// What a reader must know.
     pub warnings: Vec<Warning>,
     /// Histograms, HdrHistogram V2 + deflate in base64, by their tag: `delivery`, `service`, `uplink`,
     /// `schedule-lag`, `scheduling-delay-load`, `scheduling-delay-server`. Nanoseconds.
@@ -185,21 +174,13 @@ pub struct Counts {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quantiles {
-    /// How many values.
     pub count: u64,
-    /// The smallest.
     pub min_ns: u64,
-    /// The arithmetic mean.
     pub mean_ns: f64,
-    /// Quantile 0.5.
     pub p50_ns: u64,
-    /// Quantile 0.9.
     pub p90_ns: u64,
-    /// Quantile 0.99.
     pub p99_ns: u64,
-    /// Quantile 0.999.
     pub p99_9_ns: u64,
-    /// The largest.
     pub max_ns: u64,
 }
 
@@ -224,7 +205,6 @@ pub struct BytesByPhase {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetUp {
-    /// How many subscribers.
     pub subscribers: u64,
     /// Bytes of all of them together.
     pub account: Account,
@@ -299,13 +279,11 @@ pub struct PayloadProfile {
 pub struct RecordedHead {
     /// `poll`, `empty-poll`, `stream`, `websocket`, `post`.
     pub exchange: String,
-    /// The request's method.
     pub method: String,
     /// Its target: path and query.
     pub target: String,
     /// Its header fields in order, names in lower case.
     pub request: Vec<(String, String)>,
-    /// The answer's status code.
     pub status: u16,
     /// Its header fields in order, names in lower case.
     pub response: Vec<(String, String)>,
@@ -323,9 +301,7 @@ pub struct Flight {
     pub subscriber: u32,
     /// Which of its connections, from 0.
     pub connection: u32,
-    /// Which way.
     pub direction: Direction,
-    /// How many bytes.
     pub bytes: u64,
     /// What it is, for people: `GET /events`, `200, 2 events`, `204`, `chunk, 1 event`, `text frame, 1 event`, `opens`, `closes`.
     pub what: String,
@@ -435,17 +411,14 @@ pub struct ClientClock {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialRecord {
-    /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
     pub schema_version: u32,
     /// Position in the plan, from 0; the trials of a search share one.
     pub index: u32,
-    /// Which trial this is.
     pub key: TrialKey,
     /// The technique's name for people.
     pub technique_label: String,
     /// The technique's place in the registry: its place in tables, and its colour.
     pub technique_order: u32,
-    /// What was set.
     pub settings: Settings,
     /// Decided send times and payloads.
     pub seed: u64,
@@ -453,7 +426,6 @@ pub struct TrialRecord {
     pub started_unix_s: u64,
     /// How long the trial took in all.
     pub took_ns: u64,
-    /// What came out.
     pub result: TrialResult,
     /// What the kernel counted of an observed trial; none of any other.
     pub observed: Option<Observed>,
@@ -481,11 +453,9 @@ pub struct TrialRecord {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialKey {
-    /// The scenario's name.
     pub scenario: String,
     /// The values of the swept keys, as written in the scenario file; empty without a sweep.
     pub point: BTreeMap<String, String>,
-    /// The technique's slug.
     pub technique: String,
     /// The name of the server that somebody else wrote; none for pushbench's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -520,9 +490,7 @@ impl TrialResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
-    /// Which side failed.
     pub side: Side,
-    /// Why, for people.
     pub reason: String,
 }
 
@@ -530,9 +498,7 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
-    /// The server process.
     Server,
-    /// The load generator process.
     Load,
     /// The supervisor itself, or the machine under it.
     Supervisor,

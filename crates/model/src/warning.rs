@@ -19,7 +19,6 @@ pub enum Warning {
     },
     /// A core did not run a waiting thread in time.
     SchedulingDelay {
-        /// The longest delay.
         max_ns: u64,
         /// On the server's core, else on the load generator's.
         on_server_core: bool,
@@ -28,7 +27,6 @@ pub enum Warning {
     NotPinned,
     /// Connections broke and were made again.
     Reconnects {
-        /// How many.
         count: u64,
     },
     /// Byte accounting attributed other message bytes than the sessions sent and received.

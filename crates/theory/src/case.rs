@@ -5,9 +5,7 @@ use crate::http1::Field;
 /// One exchange, as fully as its bytes depend on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
-    /// Which way the events go.
     pub direction: Direction,
-    /// Of each message.
     pub message: Message,
     /// The sequence number of the exchange's first event; 1 is a channel's first. A poll's target then says one less, and
     /// SSE writes it out.
@@ -19,11 +17,8 @@ pub struct Case<'a> {
     /// What goes before the first message of a channel that stays open: the bytes of SSE's `retry` field, the text of
     /// raw TCP's hello.
     pub preamble: u64,
-    /// The version of HTTP.
     pub version: Version,
-    /// What lies between HTTP and TCP.
     pub security: Security,
-    /// What is done to the messages' bytes.
     pub compression: Compression,
     /// Whether the answer's date is that of the answer before: HPACK's dynamic table has it then.
     pub date: Date,
@@ -58,13 +53,11 @@ impl Message {
 /// `connection`, `host` and their like (RFC 9113 §8.2.2, §8.3.1).
 #[derive(Debug, Clone, Copy)]
 pub struct Head<'a> {
-    /// The request's method.
     pub method: &'a str,
     /// Path and query. The digits behind `after=` are replaced by those of the case's position.
     pub target: &'a str,
     /// The request's fields in order; `content-length` is set by theory where there is content.
     pub request: &'a [Field<'a>],
-    /// The answer's status.
     pub status: u16,
     /// The answer's fields in order; `content-length` as above.
     pub response: &'a [Field<'a>],
@@ -82,7 +75,6 @@ pub enum Version {
 /// What lies between HTTP and TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
-    /// Nothing.
     Plain,
     /// TLS 1.3 (RFC 8446).
     Tls,
@@ -91,7 +83,6 @@ pub enum Security {
 /// What is done to the messages' bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Nothing.
     None,
     /// DEFLATE (RFC 1951): the data decides how many bytes are left, so nothing is predicted.
     Deflate,

@@ -98,7 +98,6 @@ pub mod engine_io {
         pub sid: u64,
         /// Whether WebSocket is offered; on WebSocket itself nothing is.
         pub upgrades: bool,
-        /// Milliseconds from ping to ping.
         pub ping_interval_ms: u64,
         /// Milliseconds in which the pong must come.
         pub ping_timeout_ms: u64,
@@ -118,9 +117,7 @@ pub mod engine_io {
     /// The transport that the query of a request's target names.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum Transport {
-        /// HTTP long-polling.
         Polling,
-        /// WebSocket.
         WebSocket,
     }
 

@@ -50,9 +50,7 @@ impl Exactness {
 /// The bytes of one layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// The layer's label.
     pub layer: &'static str,
-    /// How many bytes.
     pub bytes: u64,
     /// Whether to the byte; else the least.
     pub exact: bool,
@@ -164,7 +162,6 @@ pub struct Prediction {
     pub first: Both,
     /// The same exchange after another of its kind.
     pub steady: Both,
-    /// Events in an exchange.
     pub events: u64,
 }
 

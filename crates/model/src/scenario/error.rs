@@ -12,7 +12,6 @@ pub struct ScenarioError {
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
-    /// What was found.
     pub found: String,
     /// What is allowed, or what to do.
     pub help: Option<String>,

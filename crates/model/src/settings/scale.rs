@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 pub struct Stall {
     /// From the window's start.
     pub at_ns: u64,
-    /// How long.
     pub for_ns: u64,
 }
 
@@ -20,7 +19,6 @@ pub struct Stall {
 pub struct Restart {
     /// From the window's start.
     pub at_ns: u64,
-    /// When subscribers come back.
     pub backoff: Backoff,
 }
 

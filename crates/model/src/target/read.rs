@@ -28,10 +28,7 @@ const RESUMES: [(&str, Resumes); 4] = [
 impl Target {
     /// Reads a target from `text`. `file` is how messages name it, `name` the target's name, `known` the slugs of all
     /// techniques that a server can be subscribed by.
-    ///
-    /// # Errors
-    ///
-    /// At the first mistake, with its place and what is allowed.
+    /// Fails at the first mistake, with its place and what is allowed.
     pub fn parse(text: &str, file: &str, name: &str, known: &[&str]) -> Result<Self, ScenarioError> {
         target(text, name, known).map_err(|fault| fault.locate(file, text))
     }

@@ -17,7 +17,6 @@ pub struct SearchStep {
     pub attempt: u32,
     /// The offered rate per channel, events per second.
     pub rate_per_s: f64,
-    /// What the trial says of the rate.
     pub verdict: Verdict,
 }
 
@@ -29,12 +28,10 @@ pub enum Verdict {
     Passed,
     /// Events are missing, or late.
     Failed {
-        /// Which, for people.
         why: String,
     },
     /// The load generator itself did not keep up, so nothing is known of the server.
     NotJudged {
-        /// How that showed, for people.
         why: String,
     },
 }
@@ -59,7 +56,6 @@ pub struct ServerRestart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SlowConsumerOutcome {
-    /// How many.
     pub subscribers: u64,
     /// Of these, such as the server had cut off by the end of the drain.
     pub cut_off: u64,

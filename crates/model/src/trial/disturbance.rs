@@ -27,7 +27,6 @@ pub struct MachineActivity {
     pub steal_ns: u64,
     /// CPU time of all but the trial's own processes, summed over the cores.
     pub other_ns: u64,
-    /// How many cores.
     pub cores: u32,
 }
 
@@ -42,7 +41,6 @@ pub enum Disturbance {
     },
     /// A waiting thread waited longer than [`MOST_SCHEDULING_DELAY_NS`] at p99.
     SchedulingDelay {
-        /// How long.
         p99_ns: u64,
         /// On the server's core, else on the load generator's.
         on_server_core: bool,
