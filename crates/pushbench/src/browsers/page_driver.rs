@@ -11,9 +11,8 @@ use model::trial::TrialSpec;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::page::Page;
-use super::page_result::PageError;
-use super::page_result::PageResult;
+use super::page::{EXCHANGES, Page};
+use super::page_result::{PageError, PageResult};
 
 /// The browser thread's progress, which the trial's thread reads.
 #[derive(Debug)]
@@ -147,7 +146,7 @@ impl BrowserThread {
         self.step("the browser is still starting");
         let mut page = Page::open(self.kind, &self.spec).await?;
         self.step("the page is still comparing clocks");
-        let clock = page.clock().await?;
+        let clock = page.clock(EXCHANGES[0]).await?;
         self.progress.prepared.store(true, Ordering::Relaxed);
         reached(&self.go, |go| *go).await;
         self.step("the page is still connecting");
@@ -159,7 +158,8 @@ impl BrowserThread {
         let delivered = page.run(&self.spec, self.assignment, timing, &clock).await?;
         self.progress.delivered.store(delivered, Ordering::Relaxed);
         self.stop.cancelled().await;
-        let (subscribers, later) = page.finish().await?;
+        let subscribers = page.finish().await?;
+        let later = page.clock(EXCHANGES[1]).await?;
         let result = PageResult::new(&subscribers, &set_ups, timing, &clock.until(&later));
         page.close().await?;
         result
