@@ -32,10 +32,7 @@ pub use webdriver::WebDriverError;
 pub enum BrowserError {
     /// The folder for the profile could not be made.
     #[error("make a temporary folder for {kind}")]
-    Folder {
-        kind: BrowserKind,
-        source: io::Error,
-    },
+    Folder { kind: BrowserKind, source: io::Error },
     /// A process could not be started.
     #[error("start {program}")]
     Start {
@@ -52,11 +49,7 @@ pub enum BrowserError {
     },
     /// The driver rejected a command, or its response is not WebDriver.
     #[error("{kind}: {what}")]
-    Command {
-        kind: BrowserKind,
-        what: &'static str,
-        source: WebDriverError,
-    },
+    Command { kind: BrowserKind, what: &'static str, source: WebDriverError },
     /// No response came in time.
     #[error("{kind}: {what}: no answer within {limit:?}")]
     Timeout {

@@ -66,11 +66,7 @@ pub struct Limit {
 #[serde(tag = "from", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Rule {
     /// A figure lies between two bounds, both included; where chance has a part in it, its whole 95 % interval must.
-    Figure {
-        measure: Measure,
-        at_least: Option<f64>,
-        at_most: Option<f64>,
-    },
+    Figure { measure: Measure, at_least: Option<f64>, at_most: Option<f64> },
     /// What one technique takes ÷ what another takes lies between two bounds. The whole 95 % interval must.
     Ratio {
         figure: Figure,
@@ -81,16 +77,9 @@ pub enum Rule {
         at_most: Option<f64>,
     },
     /// What a subscriber takes lies between two bounds, both included, in each of these trials.
-    Subscriber {
-        at: Trials,
-        takes: Taken,
-        at_least: Option<f64>,
-        at_most: Option<f64>,
-    },
+    Subscriber { at: Trials, takes: Taken, at_least: Option<f64>, at_most: Option<f64> },
     /// All of these trials delivered everything.
-    Complete {
-        at: Trials,
-    },
+    Complete { at: Trials },
     /// In every known browser, each of these techniques took part and all of its trials delivered everything.
     Browsers {
         /// Slugs; left out, those of all techniques that pushbench knows but the floor, which no page can speak: it stands right
@@ -105,13 +94,9 @@ pub enum Rule {
         codes: Vec<u16>,
     },
     /// The native client and every known browser saw each of these events in some way of ending.
-    Events {
-        events: Vec<EventKind>,
-    },
+    Events { events: Vec<EventKind> },
     /// Nothing that is measured here decides it.
-    Nothing {
-        why: String,
-    },
+    Nothing { why: String },
 }
 
 /// What a subscriber takes, whether or not events come.
@@ -152,15 +137,10 @@ pub enum Figure {
 #[derive(Debug, Error)]
 pub enum ClaimError {
     #[error("{file} does not describe a claim")]
-    Shape {
-        file: String,
-        source: toml::de::Error,
-    },
+    Shape { file: String, source: toml::de::Error },
     /// Nothing decides it.
     #[error("{file}: a claim needs a scenario and a [[must]]")]
-    Empty {
-        file: String,
-    },
+    Empty { file: String },
     /// A rule that any figure fulfils.
     #[error("{file}: the rule of `{what}` has no bound; give it at_least or at_most")]
     Unbounded {

@@ -137,13 +137,9 @@ pub enum Measure {
         less: f64,
     },
     /// HTTP requests of trials for each event that was received.
-    Requests {
-        at: Trials,
-    },
+    Requests { at: Trials },
     /// Deliveries for each second at the capacity that searches found.
-    Capacity {
-        at: Trials,
-    },
+    Capacity { at: Trials },
     /// A figure that chance has a part in, repetition by repetition.
     Figure {
         at: Trials,
@@ -177,11 +173,7 @@ pub enum Measure {
         times: f64,
     },
     /// Megabits a second when each of so many clients causes these bytes once a second.
-    Bandwidth {
-        of: Box<Measure>,
-        clients: u64,
-        mega: Mega,
-    },
+    Bandwidth { of: Box<Measure>, clients: u64, mega: Mega },
 }
 
 fn once() -> f64 {
@@ -317,18 +309,11 @@ pub struct Table {
 #[derive(Debug, Error)]
 pub enum PublicationError {
     #[error("{file} does not describe a published comparison")]
-    Shape {
-        file: String,
-        source: toml::de::Error,
-    },
+    Shape { file: String, source: toml::de::Error },
     #[error(
         "{file}: the figure `{what}` is measured by the replay `{exchange}`, and there is none of that name"
     )]
-    NoSuchExchange {
-        file: String,
-        what: String,
-        exchange: String,
-    },
+    NoSuchExchange { file: String, what: String, exchange: String },
 }
 
 impl Publication {

@@ -7,10 +7,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
     #[error("`{text}` does not begin with a number; write {example}")]
-    NoNumber {
-        text: String,
-        example: &'static str,
-    },
+    NoNumber { text: String, example: &'static str },
     #[error("`{text}` has no unit; write \"{text}{unit}\"")]
     NoUnit {
         text: String,
@@ -18,15 +15,9 @@ pub enum QuantityError {
         unit: &'static str,
     },
     #[error("`{unit}` is not a unit here; the units are {allowed}")]
-    UnknownUnit {
-        unit: String,
-        allowed: String,
-    },
+    UnknownUnit { unit: String, allowed: String },
     #[error("`{text}` is out of range; it must be at least 0 and at most {largest}")]
-    OutOfRange {
-        text: String,
-        largest: &'static str,
-    },
+    OutOfRange { text: String, largest: &'static str },
 }
 
 /// A kind of quantity: its units with their factors, the common one first.

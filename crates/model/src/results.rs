@@ -59,15 +59,9 @@ pub struct Broken {
 #[derive(Debug, Error)]
 pub enum ReadError {
     #[error("{path} is not a run's manifest: {reason}")]
-    Manifest {
-        path: PathBuf,
-        reason: String,
-    },
+    Manifest { path: PathBuf, reason: String },
     #[error("read {path}")]
-    Read {
-        path: PathBuf,
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
 }
 
 /// Whether the run in this folder has ended.

@@ -26,9 +26,7 @@ pub enum Warning {
     /// Server and load generator shared their cores.
     NotPinned,
     /// Connections broke and were made again.
-    Reconnects {
-        count: u64,
-    },
+    Reconnects { count: u64 },
     /// Byte accounting attributed other message bytes than the sessions sent and received.
     BytesDoNotAddUp {
         /// Byte accounting − sessions, up-stream.

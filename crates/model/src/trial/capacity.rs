@@ -27,13 +27,9 @@ pub enum Verdict {
     /// Nothing is missing, and p99 is under the bound.
     Passed,
     /// Events are missing, or late.
-    Failed {
-        why: String,
-    },
+    Failed { why: String },
     /// The load generator itself did not keep up, so nothing is known of the server.
-    NotJudged {
-        why: String,
-    },
+    NotJudged { why: String },
 }
 
 /// How a restart of the server went.
