@@ -3,14 +3,6 @@
 //! One process. Each technique's server listens on a port of its own, behind a relay that counts bytes, adds the delay and
 //! holds everything during a stall. One publisher sends the same events to all servers by an open-loop schedule. The page
 //! subscribes like any browser; its own origin serves only its files, the clock, the controls and the figures.
-//!
-//! # Layout
-//!
-//! - [`state`]: what all parts share: the values of the controls, and the lanes, each a technique's server
-//! - [`control_request`]: a control's request, checked
-//! - [`publisher`]: the events, and when they are due
-//! - [`relay`]: what lies between a lane's server and the page
-//! - [`site`]: the page's own origin, with the figures of all lanes
 
 mod control_request;
 mod publisher;
@@ -29,44 +21,44 @@ use tokio::task::JoinSet;
 use crate::registry;
 use publisher::Publisher;
 use relay::Relay;
-use state::DemoState;
-use state::Lane;
+use state::{DemoServer, DemoState};
 
 /// A demo that listens, and is not served yet.
 pub(crate) struct Demo {
     state: Arc<DemoState>,
     listener: TcpListener,
-    servers: JoinSet<anyhow::Result<()>>,
+    tasks: JoinSet<anyhow::Result<()>>,
     stopper: Stopper,
     stop: Stop,
 }
 
 impl Demo {
-    /// Binds the page's port to `listen`, and a free port of the same address for each lane. Fails if a port cannot be bound.
+    /// Binds the page's port to `listen`, and a free port of the same address for each technique. Fails if a port cannot be bound.
     pub(crate) async fn bind(listen: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("listen on {listen}; name another port with --listen, or 0 for a free one")
         })?;
         let (stopper, stop) = server_kit::lifetime::channel();
-        let (mut servers, mut lanes, mut relays) = (JoinSet::new(), Vec::new(), Vec::new());
+        let (mut tasks, mut servers, mut relays) = (JoinSet::new(), Vec::new(), Vec::new());
         for technique in registry::TECHNIQUES.iter().filter(|technique| technique.page_client.is_some()) {
             // Only the relay connects to the server.
             let inner = free_port(IpAddr::from([127, 0, 0, 1]), technique.label).await?;
             let outer = free_port(listen.ip(), technique.label).await?;
             let server = inner.local_addr()?;
-            let (lane, serving) = Lane::new(technique, outer.local_addr()?.port(), inner, stop.clone());
-            servers.spawn(serving);
-            lanes.push(Arc::new(lane));
+            let (demo_server, serving) =
+                DemoServer::new(technique, outer.local_addr()?.port(), inner, stop.clone());
+            tasks.spawn(serving);
+            servers.push(Arc::new(demo_server));
             relays.push(Relay { listener: outer, server });
         }
-        let state = Arc::new(DemoState::new(lanes));
-        for (lane, relay) in state.lanes.iter().zip(relays) {
-            let (state, lane, stop) = (state.clone(), lane.clone(), stop.clone());
-            servers.spawn(async move {
-                relay.serve(&state, &lane, stop).await.context("accept a page's connections to a relay")
+        let state = Arc::new(DemoState::new(servers));
+        for (server, relay) in state.servers.iter().zip(relays) {
+            let (state, server, stop) = (state.clone(), server.clone(), stop.clone());
+            tasks.spawn(async move {
+                relay.serve(&state, &server, stop).await.context("accept a page's connections to a relay")
             });
         }
-        Ok(Self { state, listener, servers, stopper, stop })
+        Ok(Self { state, listener, tasks, stopper, stop })
     }
 
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
@@ -75,18 +67,18 @@ impl Demo {
 
     /// Serves until `end`, then stops everything. Fails if a server fails meanwhile.
     pub(crate) async fn serve(self, end: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { state, listener, mut servers, stopper, stop } = self;
+        let Self { state, listener, mut tasks, stopper, stop } = self;
         let publisher = Publisher::start(state.clone())?;
-        servers.spawn(async move {
+        tasks.spawn(async move {
             site::serve(listener, state, stop).await.context("accept a page's connections")
         });
         let served = tokio::select! {
             () = end => Ok(()),
-            failed = first_failure(&mut servers) => failed,
+            failed = first_failure(&mut tasks) => failed,
         };
         stopper.stop();
         publisher.stop();
-        let stopped = first_failure(&mut servers).await;
+        let stopped = first_failure(&mut tasks).await;
         served.and(stopped)
     }
 }
@@ -97,8 +89,8 @@ async fn free_port(address: IpAddr, label: &str) -> anyhow::Result<TcpListener> 
 }
 
 /// The first error, or nothing once all have ended.
-async fn first_failure(servers: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
-    while let Some(ended) = servers.join_next().await {
+async fn first_failure(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+    while let Some(ended) = tasks.join_next().await {
         ended.context("a server of the demo panicked")??;
     }
     Ok(())

@@ -32,7 +32,7 @@ static DEMO: [File; 9] = [
     file!("/style.css", STYLE, "demo/style.css"),
     file!("/app.js", SCRIPT, "demo/app.js"),
     file!("/controls.js", SCRIPT, "demo/controls.js"),
-    file!("/lane.js", SCRIPT, "demo/lane.js"),
+    file!("/row.js", SCRIPT, "demo/row.js"),
     file!("/track.js", SCRIPT, "demo/track.js"),
     file!("/figures.js", SCRIPT, "demo/figures.js"),
     file!("/words.js", SCRIPT, "demo/words.js"),

@@ -1,8 +1,8 @@
-// The page: builds the lanes, starts the clients, and shows what they and the server report.
+// The page: builds the rows, starts the clients, and shows what they and the server report.
 
 import { Controls } from './controls.js';
 import { said, time } from './figures.js';
-import { Lane, layerColour } from './lane.js';
+import { Row, layerColour } from './row.js';
 import { gist, sentence } from './words.js';
 
 const POLL_MS = 1000;
@@ -21,17 +21,17 @@ addEventListener('error', ({ message }) => showError(`This page broke: ${message
 addEventListener('unhandledrejection', ({ reason }) => showError(`This page broke: ${reason}.`));
 
 class Page {
-  constructor({ begun_ns, lanes, layers, controls }) {
+  constructor({ begun_ns, techniques, layers, controls }) {
     this.layers = layers;
     this.shown = [];
-    this.lanes = lanes.map((info, place) => new Lane(info, place));
-    $('#lanes').append(...this.lanes.map((lane) => lane.element));
-    $('#ways').textContent = COUNTS[lanes.length] ?? lanes.length;
+    this.rows = techniques.map((info, place) => new Row(info, place));
+    $('#techniques').append(...this.rows.map((row) => row.element));
+    $('#ways').textContent = COUNTS[techniques.length] ?? techniques.length;
     this.worker = new Worker('/worker.js', { type: 'module' });
     this.worker.onmessage = ({ data }) => this.take(data);
     this.worker.onerror = ({ message }) => showError(`The clients broke: ${message}.`);
     this.controls = new Controls({ ...controls, poll_ms: POLL_MS }, (values) => this.change(values));
-    this.worker.postMessage({ begin: { begun_ns, host: location.hostname, lanes } });
+    this.worker.postMessage({ begin: { begun_ns, host: location.hostname, techniques } });
     $('#again').addEventListener('click', () => {
       this.again();
       this.controls.report('Counting again.');
@@ -64,31 +64,31 @@ class Page {
 
   figures(figures) {
     this.stall = figures.stall;
-    figures.lanes.forEach((lane, nth) => (this.lanes[nth].latest = lane));
+    figures.techniques.forEach((latest, nth) => (this.rows[nth].latest = latest));
     this.controls.take(figures.controls);
     $('#stall').disabled = this.stall !== undefined && figures.at_ms < this.stall.until_ms;
     $('#viewers').textContent = figures.viewers > 1 ? `${figures.viewers} pages are open; bytes and requests are of all of them.` : '';
     if (!this.renewing) return;
     this.renewing = false;
     this.since_ms = figures.at_ms;
-    for (const lane of this.lanes) lane.again();
+    for (const row of this.rows) row.again();
   }
 
   /** Takes a report of the clients. */
-  take({ error, at_ms, bound_ms, lanes }) {
+  take({ error, at_ms, bound_ms, techniques }) {
     if (error) return showError(`The clients broke: ${error}.`);
     // The report that was delayed least gives the best time.
     const ahead_ms = at_ms - performance.now();
     this.ahead_ms = Math.max(ahead_ms, (this.ahead_ms ?? ahead_ms) - 0.01);
     this.bound_ms = bound_ms;
-    lanes.forEach((received, nth) => this.lanes[nth].take(received, this.stall));
+    techniques.forEach((received, nth) => this.rows[nth].take(received, this.stall));
     this.reportClose();
     return undefined;
   }
 
   /** Reports a close once, when the connection is back. */
   reportClose() {
-    for (const { label, close } of this.lanes) {
+    for (const { label, close } of this.rows) {
       if (!close || close.reported || close.back_ms === undefined) continue;
       close.reported = true;
       const away = said(time(close.back_ms - close.at_ms));
@@ -99,7 +99,7 @@ class Page {
   /** Whether words change at once: during a stall and right after it, and while a connection is lost. */
   isEventful(now_ms) {
     const stalled = this.stall && now_ms < this.stall.until_ms + WORDS_MS;
-    return stalled || this.lanes.some(({ close }) => close && (close.back_ms === undefined || now_ms < close.back_ms + WORDS_MS));
+    return stalled || this.rows.some(({ close }) => close && (close.back_ms === undefined || now_ms < close.back_ms + WORDS_MS));
   }
 
   /** Draws tracks as they move, numbers four times a second, words once a second or during an event. */
@@ -108,7 +108,7 @@ class Page {
     const moving = still.matches ? WORDS_MS : FRAME_MS;
     const next = { ...last };
     if (at - last.frame >= moving) {
-      for (const lane of this.lanes) lane.track.draw(now_ms, this.stall);
+      for (const row of this.rows) row.track.draw(now_ms, this.stall);
       next.frame = at;
     }
     if (at - last.numbers >= NUMBERS_MS) {
@@ -122,12 +122,12 @@ class Page {
 
   show(now_ms, words) {
     const { values } = this.controls;
-    const summaries = this.lanes.map((lane) => lane.summary(now_ms, this.stall));
+    const summaries = this.rows.map((row) => row.summary(now_ms, this.stall));
     const most = Math.max(1, ...summaries.map(({ total }) => total));
     const least = Math.min(...summaries.map(({ each }) => each).filter(Number.isFinite));
-    summaries.forEach((summary, nth) => this.lanes[nth].show(summary, this.layers, most, least));
+    summaries.forEach((summary, nth) => this.rows[nth].show(summary, this.layers, most, least));
     if (!words) return;
-    summaries.forEach((summary, nth) => (this.lanes[nth].part('.words').textContent = sentence(summary, values)));
+    summaries.forEach((summary, nth) => (this.rows[nth].part('.words').textContent = sentence(summary, values)));
     write($('#gist'), gist(summaries, values));
     this.legend();
     if ($('#numbers').open) this.table(summaries);
@@ -137,7 +137,7 @@ class Page {
 
   /** The layers that have bytes. */
   legend() {
-    const shown = this.layers.filter((label) => this.lanes.some((lane) => lane.layer(label) > 0));
+    const shown = this.layers.filter((label) => this.rows.some((row) => row.layer(label) > 0));
     if (shown.join() === this.shown.join()) return;
     this.shown = shown;
     $('#legend').replaceChildren(...shown.map((label) => {
@@ -150,11 +150,11 @@ class Page {
   }
 
   table(summaries) {
-    const each = (lane, count) => (lane.events > 0 ? (count / lane.events).toFixed(1) : '–');
-    const row = (cells, kind = 'td') => `<tr><th scope="row">${cells[0]}</th>${cells.slice(1).map((cell) => `<${kind}>${cell}</${kind}>`).join('')}</tr>`;
+    const each = (row, count) => (row.events > 0 ? (count / row.events).toFixed(1) : '–');
+    const line = (cells, kind = 'td') => `<tr><th scope="row">${cells[0]}</th>${cells.slice(1).map((cell) => `<${kind}>${cell}</${kind}>`).join('')}</tr>`;
     const head = `<tr><th scope="col">layer</th>${summaries.map(({ label }) => `<th scope="col">${label}</th>`).join('')}</tr>`;
-    const body = this.shown.map((label) => row([label, ...this.lanes.map((lane) => each(lane, lane.layer(label)))]));
-    const foot = row(['all', ...summaries.map((lane) => each(lane, lane.total))]);
+    const body = this.shown.map((label) => line([label, ...this.rows.map((row) => each(row, row.layer(label)))]));
+    const foot = line(['all', ...summaries.map((row) => each(row, row.total))]);
     $('#numbers table').innerHTML = `<thead>${head}</thead><tbody>${body.join('')}</tbody><tfoot>${foot}</tfoot>`;
   }
 }

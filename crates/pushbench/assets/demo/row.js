@@ -1,4 +1,4 @@
-// A lane: what has arrived by one technique, and how it is shown.
+// A technique's row: what has arrived by one technique, and how it is shown.
 
 import { Latencies, bytes, median, ratio, said, time } from './figures.js';
 import { Track } from './track.js';
@@ -17,11 +17,11 @@ const RECENT_MS = 1000;
 /** Events that arrive within this time after a stall were delayed by it. */
 const RELEASE_MS = 300;
 
-export class Lane {
+export class Row {
   constructor({ slug, label, about }, place) {
     Object.assign(this, { slug, label });
     this.element = document.createElement('li');
-    this.element.className = 'lane';
+    this.element.className = 'technique';
     this.element.dataset.slug = slug;
     this.element.style.setProperty('--ink', `var(--t${place % MARKERS.length})`);
     this.element.innerHTML = markup(MARKERS[place % MARKERS.length]);
@@ -107,7 +107,7 @@ export class Lane {
     return (this.latest.layers[label] ?? 0) - (this.base.layers[label] ?? 0);
   }
 
-  /** Shows the numbers. `most` is the largest total of all lanes, `least` the smallest per event. */
+  /** Shows the numbers. `most` is the largest total of all rows, `least` the smallest per event. */
   show(summary, layers, most, least) {
     this.figure('.now', time(summary.now));
     this.figure('.half', time(summary.p50));

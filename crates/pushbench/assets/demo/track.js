@@ -1,4 +1,4 @@
-// A lane's track: each event as a line from when it was sent (upper rail) to when it arrived (lower rail).
+// A technique's track: each event as a line from when it was sent (upper rail) to when it arrived (lower rail).
 
 const TOP = 3;
 const BOTTOM = 5;

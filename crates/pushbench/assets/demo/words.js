@@ -1,4 +1,4 @@
-// A lane's figures in words. Pure: figures in, a sentence out.
+// A technique's figures in words. Pure: figures in, a sentence out.
 
 import { bytes, ratio, said, span } from './figures.js';
 
@@ -7,42 +7,42 @@ const SHOWN_MS = 6000;
 
 const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
-/** A lane's figures in a sentence. `lane` is a `Lane`'s summary; `controls` the values of the sliders. */
-export function sentence(lane, controls) {
-  const incident = afterClose(lane) ?? inStall(lane) ?? afterStall(lane);
+/** A technique's figures in a sentence. `row` is a `Row`'s summary; `controls` the values of the sliders. */
+export function sentence(row, controls) {
+  const incident = afterClose(row) ?? inStall(row) ?? afterStall(row);
   if (incident) return incident;
-  if (lane.events === 0) return waiting(lane, controls);
-  return (OF[lane.slug] ?? plain)(lane, controls);
+  if (row.events === 0) return waiting(row, controls);
+  return (OF[row.slug] ?? plain)(row, controls);
 }
 
 const OF = {
-  'short-polling': (lane, { poll_ms }) => {
-    const asked = `Asks every ${span(poll_ms)} for new events: ${plural(lane.requests, 'request')}`;
-    const empty = lane.empties > 0 ? `, ${lane.empties} of them without a new event` : '';
-    const wait = poll_ms > 4 * (lane.p50 ?? 0) ? '' : `, and an event waits ${span(lane.p50)} for the next request`;
-    return `${asked} for ${plural(lane.events, 'event')}${empty}${wait}.`;
+  'short-polling': (row, { poll_ms }) => {
+    const asked = `Asks every ${span(poll_ms)} for new events: ${plural(row.requests, 'request')}`;
+    const empty = row.empties > 0 ? `, ${row.empties} of them without a new event` : '';
+    const wait = poll_ms > 4 * (row.p50 ?? 0) ? '' : `, and an event waits ${span(row.p50)} for the next request`;
+    return `${asked} for ${plural(row.events, 'event')}${empty}${wait}.`;
   },
-  'long-polling': (lane) => {
-    const together = lane.events / Math.max(1, lane.reads);
-    const cost = `${said(bytes(lane.extra))} on top of each event`;
+  'long-polling': (row) => {
+    const together = row.events / Math.max(1, row.reads);
+    const cost = `${said(bytes(row.extra))} on top of each event`;
     if (together < 1.2) return `The server holds the request until there is an event: a whole request and response each time, ${cost}.`;
     return `Events that fall due before the next request arrives share a response: ${ratio(together)} events each, ${cost}.`;
   },
-  'http-streaming-ndjson': (lane) =>
-    `One response that never ends: no request per event, ${said(bytes(lane.extra))} on top of each.`,
-  'http-streaming-sse': (lane) =>
-    `One response that never ends, and the browser reconnects by itself: ${said(bytes(lane.extra))} on top of each event.`,
-  websocket: (lane) =>
-    `One connection that stays open, for both directions: ${said(bytes(lane.extra))} on top of each event, and no HTTP.`,
-  socketio: (lane) =>
-    `Begins with HTTP polls, upgrades to WebSocket, and names every event: ${said(bytes(lane.extra))} on top of each.`,
+  'http-streaming-ndjson': (row) =>
+    `One response that never ends: no request per event, ${said(bytes(row.extra))} on top of each.`,
+  'http-streaming-sse': (row) =>
+    `One response that never ends, and the browser reconnects by itself: ${said(bytes(row.extra))} on top of each event.`,
+  websocket: (row) =>
+    `One connection that stays open, for both directions: ${said(bytes(row.extra))} on top of each event, and no HTTP.`,
+  socketio: (row) =>
+    `Begins with HTTP polls, upgrades to WebSocket, and names every event: ${said(bytes(row.extra))} on top of each.`,
 };
 
-const plain = (lane) => `${plural(lane.events, 'event')} so far, ${said(bytes(lane.extra))} on top of each.`;
+const plain = (row) => `${plural(row.events, 'event')} so far, ${said(bytes(row.extra))} on top of each.`;
 
-function waiting(lane, { poll_ms }) {
-  if (!lane.connected) return 'Connecting.';
-  if (lane.slug === 'short-polling') return `Asks every ${span(poll_ms)}; no event yet.`;
+function waiting(row, { poll_ms }) {
+  if (!row.connected) return 'Connecting.';
+  if (row.slug === 'short-polling') return `Asks every ${span(poll_ms)}; no event yet.`;
   return 'Connected; no event yet.';
 }
 
@@ -66,8 +66,8 @@ function afterStall({ stall, now_ms, released }) {
 }
 
 /** The page in a sentence: the lowest and the highest latency and cost. */
-export function gist(lanes, controls) {
-  const ready = lanes.filter((lane) => lane.events > 0 && Number.isFinite(lane.each));
+export function gist(rows, controls) {
+  const ready = rows.filter((row) => row.events > 0 && Number.isFinite(row.each));
   if (ready.length < 2) return undefined;
   const by = (key) => [...ready].sort((a, b) => a[key] - b[key]);
   const [lean, heavy] = [by('each').at(0), by('each').at(-1)];

@@ -131,10 +131,10 @@ class Subscriber {
   }
 }
 
-async function begin({ begun_ns, host, lanes }) {
+async function begin({ begun_ns, host, techniques }) {
   begunNs = BigInt(begun_ns);
   for (let nth = 0; nth < FIRST_EXCHANGES; nth += 1) await clock.ask();
-  for (const { slug, port } of lanes) {
+  for (const { slug, port } of techniques) {
     const subscriber = new Subscriber(`http://${host}:${port}`);
     subscribers.push(subscriber);
     void keep(subscriber, await technique(slug), PAUSE_MS);
@@ -144,8 +144,8 @@ async function begin({ begun_ns, host, lanes }) {
 }
 
 function report() {
-  const lanes = subscribers.map((subscriber) => subscriber.report());
-  postMessage({ at_ms: clock.now_ms(), bound_ms: clock.bound_ms, lanes });
+  const techniques = subscribers.map((subscriber) => subscriber.report());
+  postMessage({ at_ms: clock.now_ms(), bound_ms: clock.bound_ms, techniques });
 }
 
 onmessage = ({ data }) => {

@@ -24,7 +24,7 @@ pub(super) struct ControlRequest {
     delay_ms: Option<u32>,
     /// Hold everything at the servers' side for this many ms from now on.
     stall_ms: Option<u32>,
-    /// Close the WebSocket lane's sessions with this code.
+    /// Close the WebSocket sessions with this code.
     close_code: Option<u16>,
 }
 
@@ -36,16 +36,7 @@ pub(super) enum ControlError {
     #[error("the request is empty: name one of rate_per_s, payload_bytes, delay_ms, stall_ms, close_code")]
     Empty,
     #[error("{name} is {found}, and must be from {least} to {most}")]
-    OutOfRange {
-        /// The control.
-        name: &'static str,
-        /// The requested value.
-        found: f64,
-        /// The least allowed value.
-        least: f64,
-        /// The greatest allowed value.
-        most: f64,
-    },
+    OutOfRange { name: &'static str, found: f64, least: f64, most: f64 },
     /// The close code must not be sent.
     #[error(transparent)]
     CloseCode(#[from] SessionCloseError),
@@ -62,7 +53,7 @@ impl ControlRequest {
         within("payload_bytes", request.payload_bytes, &PAYLOADS)?;
         within("delay_ms", request.delay_ms, &DELAYS)?;
         within("stall_ms", request.stall_ms, &STALLS)?;
-        request.dismissal().map_or(Ok(()), |dismissal| dismissal.check())?;
+        request.close().map_or(Ok(()), |close| close.check())?;
         Ok(request)
     }
 
@@ -71,7 +62,7 @@ impl ControlRequest {
         self.rate_per_s.is_none() && self.close_code.is_none() && numbers.iter().all(Option::is_none)
     }
 
-    fn dismissal(&self) -> Option<SessionClose> {
+    fn close(&self) -> Option<SessionClose> {
         self.close_code.map(|code| SessionClose { code, reason: REASON.to_owned() })
     }
 
@@ -87,9 +78,9 @@ impl ControlRequest {
                 values.stalled_until_ns = now_ns + u64::from(stall_ms) * 1_000_000;
             }
         });
-        for lane in &state.lanes {
+        for server in &state.servers {
             // It is checked already, and a technique without WebSocket sessions ignores it.
-            self.dismissal().map(|dismissal| lane.hub.close_sessions(dismissal));
+            self.close().map(|close| server.hub.close_sessions(close));
         }
     }
 }

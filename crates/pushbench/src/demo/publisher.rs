@@ -1,4 +1,4 @@
-//! The publisher: a thread that publishes the same events to every lane's hub when they are due.
+//! The publisher: a thread that publishes the same events to every server's hub when they are due.
 //!
 //! Open loop: events that fall due during a stall are published after it, with their intended times.
 
@@ -85,9 +85,9 @@ impl Work {
             let stamp = Stamp { seq: 0, intended_ns, actual_ns: os::now_ns() };
             let mut message = BytesMut::new();
             Message { stamp, payload, kind }.encode(&mut message);
-            for lane in &self.state.lanes {
+            for server in &self.state.servers {
                 // A hub rejects only invalid or too long messages, which are not made here.
-                let _ = lane.hub.publish(CHANNEL, message.clone());
+                let _ = server.hub.publish(CHANNEL, message.clone());
             }
             self.state.published.fetch_add(1, Ordering::Relaxed);
         }

@@ -1,4 +1,4 @@
-//! A relay between the page and a lane's server: it counts, delays, and holds what it carries during a stall.
+//! A relay between the page and a technique's server: it counts, delays, and holds what it carries during a stall.
 //!
 //! Bytes are counted at the page's side: when they are read from the page, and when they are written to it.
 
@@ -18,8 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::state::DemoState;
-use super::state::Lane;
+use super::state::{DemoServer, DemoState};
 
 /// Connections at a time; further ones are closed at once.
 const CONNECTIONS: usize = 256;
@@ -31,13 +30,17 @@ const PIECES: usize = 1_024;
 /// A relay that listens.
 pub(super) struct Relay {
     pub(super) listener: TcpListener,
-    /// The lane's server.
     pub(super) server: SocketAddr,
 }
 
 impl Relay {
     /// Carries connections until `stop`, which cuts them. A connection's error ends only that connection.
-    pub(super) async fn serve(self, state: &Arc<DemoState>, lane: &Arc<Lane>, stop: Stop) -> io::Result<()> {
+    pub(super) async fn serve(
+        self,
+        state: &Arc<DemoState>,
+        counted: &Arc<DemoServer>,
+        stop: Stop,
+    ) -> io::Result<()> {
         // Dropping it ends the connections.
         let mut connections = JoinSet::new();
         accept_each(
@@ -46,7 +49,7 @@ impl Relay {
             &mut connections,
             |(near, _), connections| {
                 if connections.len() < CONNECTIONS {
-                    connections.spawn(carry(near, self.server, state.clone(), lane.clone()));
+                    connections.spawn(carry(near, self.server, state.clone(), counted.clone()));
                 }
             },
         )
@@ -54,13 +57,13 @@ impl Relay {
     }
 }
 
-async fn carry(near: TcpStream, server: SocketAddr, state: Arc<DemoState>, lane: Arc<Lane>) {
+async fn carry(near: TcpStream, server: SocketAddr, state: Arc<DemoState>, counted: Arc<DemoServer>) {
     let Ok(far) = TcpStream::connect(server).await else { return };
     if near.set_nodelay(true).and_then(|()| far.set_nodelay(true)).is_err() {
         return;
     }
-    let _open = lane.connect();
-    let meter = Meter::new(&lane);
+    let _open = counted.connect();
+    let meter = Meter::new(&counted);
     let ((from_page, to_page), (from_server, to_server)) = (near.into_split(), far.into_split());
     tokio::join!(
         carry_one_way(from_page, to_server, &state, |bytes| meter.up(bytes), |_| {}),
@@ -137,22 +140,22 @@ async fn until(due_ns: impl Fn() -> u64) {
     }
 }
 
-/// Counts one connection's bytes by layer, and its requests, for the lane.
+/// Counts one connection's bytes by layer, and its requests, for its server.
 struct Meter<'a> {
-    lane: &'a Lane,
+    server: &'a DemoServer,
     connection: Mutex<(Classifier, RequestState)>,
 }
 
 impl<'a> Meter<'a> {
-    fn new(lane: &'a Lane) -> Self {
-        Self { lane, connection: Mutex::new((Classifier::new(Protocol::Http), RequestState::Idle)) }
+    fn new(server: &'a DemoServer) -> Self {
+        Self { server, connection: Mutex::new((Classifier::new(Protocol::Http), RequestState::Idle)) }
     }
 
     /// Counts bytes from the page.
     fn up(&self, bytes: &[u8]) {
         let (classifier, requests) = &mut *self.lock();
         let is_new = requests.up();
-        self.lane.count(|counts| {
+        self.server.count(|counts| {
             classifier.up(bytes, &mut counts.account);
             counts.requests += u64::from(is_new);
         });
@@ -162,7 +165,7 @@ impl<'a> Meter<'a> {
     fn down(&self, bytes: &[u8]) {
         let (classifier, requests) = &mut *self.lock();
         requests.down(bytes);
-        self.lane.count(|counts| classifier.down(bytes, &mut counts.account));
+        self.server.count(|counts| classifier.down(bytes, &mut counts.account));
     }
 
     fn lock(&self) -> MutexGuard<'_, (Classifier, RequestState)> {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /`, and the files of the page | the page |
 //! | `GET /clock` | `CLOCK_MONOTONIC` now, in nanoseconds, as text |
-//! | `GET /setup` | the lanes, their ports and the controls, as JSON |
+//! | `GET /setup` | the techniques, their ports and the controls, as JSON |
 //! | `GET /figures` | the figures, as Server-Sent Events, four times a second |
 //! | `POST /control` | a control request, as JSON; the values of all controls, or `400` and the reason |
 //!
@@ -28,7 +28,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::byte_account::{Account, Layers};
-use serde::Serialize;
+use serde_json::{Value, json};
 use server_kit::Stop;
 use server_kit::listener::accept_each;
 use tokio::net::{TcpListener, TcpStream};
@@ -36,8 +36,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Interval, interval, timeout};
 
 use super::control_request::ControlRequest;
-use super::state::{ControlValues, DemoState, Lane};
+use super::state::{DemoServer, DemoState, RelayCounts};
 use crate::page_files;
+use crate::registry::Technique;
 
 /// How long a request may take to arrive, and a connection may be idle.
 const IDLE: Duration = Duration::from_secs(60);
@@ -87,8 +88,8 @@ async fn respond(state: &Arc<DemoState>, request: Request<Incoming>) -> Reply {
         ("/control", _) => reject_method("POST"),
         (_, method) if method != Method::GET => reject_method("GET"),
         ("/clock", _) => reply(TEXT, os::now_ns().to_string()),
-        ("/setup", _) => json(&PageSetup::of(state)),
-        ("/figures", _) => figures(state.clone()),
+        ("/setup", _) => reply(JSON, setup(state).to_string()),
+        ("/figures", _) => stream_figures(state.clone()),
         (path, _) => match page_files::of_the_demo(path) {
             Some(file) => reply(file.media_type, file.body),
             None => reject(StatusCode::NOT_FOUND, "there is no such page"),
@@ -115,7 +116,7 @@ async fn control(state: &DemoState, request: Request<Incoming>) -> Reply {
     match ControlRequest::parse(&body) {
         Ok(request) => {
             request.apply(state);
-            json(&state.values())
+            reply(JSON, json!(state.values()).to_string())
         }
         Err(error) => reject(StatusCode::BAD_REQUEST, &error.to_string()),
     }
@@ -134,25 +135,17 @@ impl Drop for Viewer {
 }
 
 /// The stream of figures, as long as the page reads it.
-fn figures(state: Arc<DemoState>) -> Reply {
+fn stream_figures(state: Arc<DemoState>) -> Reply {
     state.viewers.fetch_add(1, Ordering::Relaxed);
     let viewer = Viewer { state, ticks: interval(FIGURES_EVERY) };
     let events = stream::unfold(viewer, |mut viewer| async move {
         viewer.ticks.tick().await;
-        let figures = serde_json::to_string(&Figures::of(&viewer.state)).expect("figures have text for keys");
-        let event = Bytes::from(format!("data: {figures}\n\n"));
+        let event = Bytes::from(format!("data: {}\n\n", figures(&viewer.state)));
         Some((Ok::<_, Infallible>(Frame::data(event)), viewer))
     });
     let mut response = Response::new(StreamBody::new(events).boxed_unsync());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(protocol::sse::MEDIA_TYPE));
     response
-}
-
-fn json(value: &impl Serialize) -> Reply {
-    match serde_json::to_vec(value) {
-        Ok(text) => reply(JSON, text),
-        Err(error) => reject(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-    }
 }
 
 fn reply(media_type: &'static str, body: impl Into<Bytes>) -> Reply {
@@ -185,110 +178,46 @@ fn isolated(mut response: Reply) -> Reply {
     response
 }
 
-/// What a page needs at its start.
-#[derive(Debug, Serialize)]
-struct PageSetup {
-    /// The demo's start, ns of `CLOCK_MONOTONIC`, as text: JavaScript's numbers hold 53 bits.
-    begun_ns: String,
-    /// The lanes, in the registry's order.
-    lanes: Vec<LaneInfo>,
-    /// The labels of all layers, in the order of the stack.
-    layers: Vec<&'static str>,
-    controls: ControlValues,
+/// What a page needs at its start. The demo's start, ns of `CLOCK_MONOTONIC`, is a text: JavaScript's numbers hold 53 bits.
+fn setup(state: &DemoState) -> Value {
+    let technique = |server: &Arc<DemoServer>| {
+        let Technique { slug, label, about, .. } = server.technique;
+        json!({ "slug": slug, "label": label, "about": about, "port": server.port })
+    };
+    json!({
+        "begun_ns": state.begun_ns.to_string(),
+        "techniques": state.servers.iter().map(technique).collect::<Vec<_>>(),
+        // In the order of the stack.
+        "layers": Layers::default().named().map(|(label, _)| label).collect::<Vec<_>>(),
+        "controls": state.values(),
+    })
 }
 
-#[derive(Debug, Serialize)]
-struct LaneInfo {
-    slug: &'static str,
-    label: &'static str,
-    about: &'static str,
-    port: u16,
-}
-
-/// The figures at one moment.
-#[derive(Debug, Serialize)]
-pub(super) struct Figures {
-    /// Milliseconds since the demo began.
-    at_ms: f64,
-    /// Events published so far.
-    published: u64,
-    /// Open pages, which the lanes' figures sum up.
-    viewers: u64,
-    /// The latest stall, in ms since the demo began.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stall: Option<Stall>,
-    controls: ControlValues,
-    /// In the registry's order.
-    lanes: Vec<LaneFigures>,
-}
-
-#[derive(Debug, Serialize)]
-struct Stall {
-    from_ms: f64,
-    until_ms: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct LaneFigures {
-    slug: &'static str,
-    connections: u64,
-    requests: u64,
-    /// Bytes in both directions so far, the sum of the layers.
-    bytes: u64,
-    /// The same by layer, without empty layers.
-    layers: BTreeMap<&'static str, u64>,
-}
-
-impl PageSetup {
-    pub(super) fn of(state: &DemoState) -> Self {
-        let info = |lane: &Lane| LaneInfo {
-            slug: lane.technique.slug,
-            label: lane.technique.label,
-            about: lane.technique.about,
-            port: lane.port,
-        };
-        Self {
-            begun_ns: state.begun_ns.to_string(),
-            lanes: state.lanes.iter().map(|lane| info(lane)).collect(),
-            layers: Layers::default().named().map(|(label, _)| label).collect(),
-            controls: state.values(),
-        }
+/// The figures so far. Times are ms since the demo began, and bytes are those of both directions. A page needs no empty layers.
+fn figures(state: &DemoState) -> Value {
+    let controls = state.values();
+    let ms = |at_ns: u64| at_ns.saturating_sub(state.begun_ns) as f64 / 1e6;
+    let technique = |server: &Arc<DemoServer>| {
+        let RelayCounts { account: Account { up, down }, requests } = server.counts();
+        let layers = up.named().zip(down.named()).map(|((label, up), (_, down))| (label, up + down));
+        json!({
+            "slug": server.technique.slug,
+            "connections": server.connections(),
+            "requests": requests,
+            "bytes": up.wire() + down.wire(),
+            "layers": layers.filter(|&(_, bytes)| bytes > 0).collect::<BTreeMap<_, _>>(),
+        })
+    };
+    let mut figures = json!({
+        "at_ms": ms(os::now_ns()),
+        "published": state.published.load(Ordering::Relaxed),
+        "viewers": state.viewers.load(Ordering::Relaxed),
+        "controls": controls,
+        "techniques": state.servers.iter().map(technique).collect::<Vec<_>>(),
+    });
+    if controls.stalled_until_ns > 0 {
+        let (from_ms, until_ms) = (ms(controls.stalled_from_ns), ms(controls.stalled_until_ns));
+        figures["stall"] = json!({ "from_ms": from_ms, "until_ms": until_ms });
     }
-}
-
-impl Figures {
-    pub(super) fn of(state: &DemoState) -> Self {
-        let controls = state.values();
-        let ms = |at_ns: u64| at_ns.saturating_sub(state.begun_ns) as f64 / 1e6;
-        let stall = (controls.stalled_until_ns > 0).then(|| Stall {
-            from_ms: ms(controls.stalled_from_ns),
-            until_ms: ms(controls.stalled_until_ns),
-        });
-        Self {
-            at_ms: ms(os::now_ns()),
-            published: state.published.load(Ordering::Relaxed),
-            viewers: state.viewers.load(Ordering::Relaxed),
-            stall,
-            controls,
-            lanes: state.lanes.iter().map(|lane| LaneFigures::of(lane)).collect(),
-        }
-    }
-}
-
-impl LaneFigures {
-    fn of(lane: &Lane) -> Self {
-        let counts = lane.counts();
-        Self {
-            slug: lane.technique.slug,
-            connections: lane.connections(),
-            requests: counts.requests,
-            bytes: counts.account.wire(),
-            layers: by_layer(&counts.account),
-        }
-    }
-}
-
-fn by_layer(account: &Account) -> BTreeMap<&'static str, u64> {
-    let both = account.up.named().zip(account.down.named());
-    both.map(|((label, up), (_, down))| (label, up + down)).filter(|&(_, bytes)| bytes > 0).collect()
+    figures
 }

@@ -1,7 +1,7 @@
-//! The state that all parts of a demo share: the values of the controls, and the lanes. Each part reads the controls when they matter: the
+//! The state that all parts of a demo share: the values of the controls, and the servers. Each part reads the controls when they matter: the
 //! publisher waits for changes, the relays check them for each piece that they forward.
 //!
-//! A lane is one technique's server on a port of its own, with the counts of its relay.
+//! Each technique has a server, and a relay with a port of its own and its counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ use crate::registry::Technique;
 pub(super) struct ControlValues {
     pub rate_per_s: f64,
     pub payload_bytes: u32,
-    /// Added in each direction between a lane's server and the page, in ms.
+    /// Added in each direction between a server and the page, in ms.
     pub delay_ms: u32,
     /// The end of the latest stall, ns of `CLOCK_MONOTONIC`; 0 before the first.
     #[serde(skip)]
@@ -38,7 +38,7 @@ pub(super) struct ControlValues {
 
 /// What all parts of a demo share.
 pub(super) struct DemoState {
-    pub(super) lanes: Vec<Arc<Lane>>,
+    pub(super) servers: Vec<Arc<DemoServer>>,
     /// The start, ns of `CLOCK_MONOTONIC`: the page's milliseconds count from here.
     pub(super) begun_ns: u64,
     values: Mutex<ControlValues>,
@@ -50,7 +50,7 @@ pub(super) struct DemoState {
 }
 
 impl DemoState {
-    pub(super) fn new(lanes: Vec<Arc<Lane>>) -> Self {
+    pub(super) fn new(servers: Vec<Arc<DemoServer>>) -> Self {
         let values = ControlValues {
             rate_per_s: 5.0,
             payload_bytes: 100,
@@ -60,7 +60,7 @@ impl DemoState {
             is_over: false,
         };
         Self {
-            lanes,
+            servers,
             begun_ns: os::now_ns(),
             values: Mutex::new(values),
             changed: Condvar::new(),
@@ -90,12 +90,12 @@ impl DemoState {
     }
 }
 
-/// Events that are kept for a lane that polls rarely: over a minute at the highest rate.
+/// Events that are kept for a page that polls rarely: over a minute at the highest rate.
 const REPLAY_EVENTS: usize = 16_384;
-/// Connections of a lane: a page opens up to six, and there may be a few pages.
+/// Connections of a server: a page opens up to six, and there may be a few pages.
 const CONNECTIONS: usize = 256;
 
-pub(super) struct Lane {
+pub(super) struct DemoServer {
     pub(super) technique: &'static Technique,
     /// The relay's port, which the page connects to.
     pub(super) port: u16,
@@ -112,17 +112,17 @@ pub(super) struct RelayCounts {
 }
 
 /// An open connection, counted until this is dropped.
-pub(super) struct OpenConnection<'a>(&'a Lane);
+pub(super) struct OpenConnection<'a>(&'a DemoServer);
 
-impl Lane {
-    /// A lane at `port`, and its server, to be run until `stop`.
+impl DemoServer {
+    /// A server whose relay is at `port`, and its work until `stop`.
     pub(super) fn new(
         technique: &'static Technique,
         port: u16,
         listener: TcpListener,
         stop: Stop,
     ) -> (Self, BoxFuture<'static, anyhow::Result<()>>) {
-        let settings = lane_settings();
+        let settings = settings();
         let hub = Hub::new((technique.encode)(&settings), &settings);
         let serving = (technique.serve)(listener, hub.clone(), settings, stop);
         let serving =
@@ -155,8 +155,8 @@ impl Drop for OpenConnection<'_> {
     }
 }
 
-/// A greeting sets the page's cursor; the page comes from another origin than its lanes.
-fn lane_settings() -> Settings {
+/// A greeting sets the page's cursor; the page comes from another origin than the servers.
+fn settings() -> Settings {
     let limits =
         Limits { replay_events: REPLAY_EVENTS, connections: CONNECTIONS, channels: 1, ..Limits::default() };
     Settings {

@@ -1,7 +1,7 @@
 //! `pushbench demo`: a process of its own, its endpoints as any client meets them, and its page in real browsers.
 //!
-//! - `effects`: delay, stall, rate and close, observed on the lanes' own ports; figures that add up
-//! - `page`: both browsers; every lane hears, sliders by keyboard, stall, close, narrow screens, dark colours; the README's pictures
+//! - `effects`: delay, stall, rate and close, observed on the techniques' own ports; figures that add up
+//! - `page`: both browsers; every technique hears, sliders by keyboard, stall, close, narrow screens, dark colours; the README's pictures
 
 mod effects;
 mod page;
@@ -57,9 +57,9 @@ impl Demo {
         self.get("/setup").json()
     }
 
-    /// Where this technique's lane is.
-    pub(crate) fn lane(&self, slug: &str) -> SocketAddr {
-        let port = lane_of(&self.setup(), slug)["port"].as_u64().expect("a port");
+    /// Where this technique's server is.
+    pub(crate) fn server_of(&self, slug: &str) -> SocketAddr {
+        let port = technique_of(&self.setup(), slug)["port"].as_u64().expect("a port");
         SocketAddr::new(self.address.ip(), port as u16)
     }
 
@@ -96,9 +96,9 @@ impl Drop for Demo {
     }
 }
 
-pub(crate) fn lane_of<'a>(figures: &'a Value, slug: &str) -> &'a Value {
-    let lanes = figures["lanes"].as_array().expect("lanes");
-    lanes.iter().find(|lane| lane["slug"] == slug).unwrap_or_else(|| panic!("no {slug}"))
+pub(crate) fn figures_of<'a>(figures: &'a Value, slug: &str) -> &'a Value {
+    let all = figures["techniques"].as_array().expect("techniques");
+    all.iter().find(|it| it["slug"] == slug).unwrap_or_else(|| panic!("no {slug}"))
 }
 
 #[derive(Debug)]
@@ -189,16 +189,16 @@ fn the_clock_is_the_one_that_events_are_stamped_with() {
 }
 
 #[test]
-fn every_technique_of_the_web_has_a_lane_in_the_registrys_order() {
+fn every_technique_of_the_web_is_there_in_the_registrys_order() {
     let demo = Demo::start();
     let listed =
         Command::new(env!("CARGO_BIN_EXE_pushbench")).args(["list", "--techniques"]).output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
     let setup = demo.setup();
-    let lanes: Vec<_> =
-        setup["lanes"].as_array().unwrap().iter().map(|lane| lane["slug"].as_str().unwrap()).collect();
-    assert_eq!(lanes, listed.lines().filter(|slug| *slug != "raw-tcp").collect::<Vec<_>>());
-    for slug in lanes {
+    let slugs: Vec<_> =
+        setup["techniques"].as_array().unwrap().iter().map(|it| it["slug"].as_str().unwrap()).collect();
+    assert_eq!(slugs, listed.lines().filter(|slug| *slug != "raw-tcp").collect::<Vec<_>>());
+    for slug in slugs {
         let client = demo.get(&format!("/clients/{slug}.js"));
         assert!(
             client.body.contains("export async function subscribe("),

@@ -1,4 +1,4 @@
-//! The effects of the controls on the lanes' own ports, and figures that add up.
+//! The effects of the controls on the techniques' own ports, and figures that add up.
 
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
@@ -8,13 +8,13 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::demo::{self, Demo, lane_of};
+use crate::demo::{self, Demo, figures_of};
 
 const NDJSON: &str = "http-streaming-ndjson";
 
-/// The events of a lane's stream with the time at which each was read, ns of `CLOCK_MONOTONIC`.
+/// The events of a technique's stream with the time at which each was read, ns of `CLOCK_MONOTONIC`.
 fn events(demo: &Demo) -> impl Iterator<Item = (u64, u64)> {
-    let lines = demo::stream(demo.lane(NDJSON), "/stream?channel=0");
+    let lines = demo::stream(demo.server_of(NDJSON), "/stream?channel=0");
     lines.filter_map(|line| {
         let received_ns = os::now_ns();
         // Lines between messages are chunk sizes.
@@ -24,10 +24,10 @@ fn events(demo: &Demo) -> impl Iterator<Item = (u64, u64)> {
 }
 
 #[test]
-fn the_layers_of_a_lane_add_up_to_the_bytes_of_its_socket() {
+fn the_layers_of_a_technique_add_up_to_the_bytes_of_its_socket() {
     let demo = Demo::start();
-    let request = b"GET /events?channel=0&after=0 HTTP/1.1\r\nhost: lane\r\n\r\n";
-    let mut stream = demo::connect(demo.lane("long-polling"));
+    let request = b"GET /events?channel=0&after=0 HTTP/1.1\r\nhost: demo\r\n\r\n";
+    let mut stream = demo::connect(demo.server_of("long-polling"));
     let mut read = 0;
     for _ in 0..2 {
         stream.write_all(request).unwrap();
@@ -42,24 +42,24 @@ fn the_layers_of_a_lane_add_up_to_the_bytes_of_its_socket() {
         read += answer.len();
     }
     let figures = demo.figures();
-    let lane = lane_of(&figures, "long-polling");
-    let layers = lane["layers"].as_object().unwrap();
+    let found = figures_of(&figures, "long-polling");
+    let layers = found["layers"].as_object().unwrap();
     let sum: u64 = layers.values().map(|bytes| bytes.as_u64().unwrap()).sum();
-    assert_eq!(sum, (2 * request.len() + read) as u64, "{lane}");
-    assert_eq!(lane["bytes"], sum);
-    assert_eq!((&lane["requests"], &lane["connections"]), (&2.into(), &1.into()));
-    assert!(layers["request head"].as_u64().unwrap() == 2 * request.len() as u64, "{lane}");
+    assert_eq!(sum, (2 * request.len() + read) as u64, "{found}");
+    assert_eq!(found["bytes"], sum);
+    assert_eq!((&found["requests"], &found["connections"]), (&2.into(), &1.into()));
+    assert!(layers["request head"].as_u64().unwrap() == 2 * request.len() as u64, "{found}");
     drop(stream);
     demo.figures_when("the connection is closed", |figures| {
-        lane_of(figures, "long-polling")["connections"] == 0
+        figures_of(figures, "long-polling")["connections"] == 0
     });
 }
 
 #[test]
-fn pages_of_other_origins_may_read_a_lane_and_only_there() {
+fn pages_of_other_origins_may_read_a_technique_and_only_there() {
     let demo = Demo::start();
-    let lane = demo::send(demo.lane("short-polling"), "GET", "/events?channel=0", &[], "");
-    assert!(lane.has("access-control-allow-origin: *"), "{lane:?}");
+    let found = demo::send(demo.server_of("short-polling"), "GET", "/events?channel=0", &[], "");
+    assert!(found.has("access-control-allow-origin: *"), "{found:?}");
     assert!(!demo.get("/setup").head.contains("access-control"));
 }
 
@@ -73,7 +73,7 @@ fn a_faster_rate_is_published_and_a_larger_payload_carried() {
     let took_ms = reached["at_ms"].as_f64().unwrap() - start["at_ms"].as_f64().unwrap();
     // Open loop: 200 events take a second, and a late look finds more of them.
     assert!(took_ms >= 900.0, "{took_ms}");
-    let line = demo::stream(demo.lane(NDJSON), "/stream?channel=0");
+    let line = demo::stream(demo.server_of(NDJSON), "/stream?channel=0");
     assert!(line.into_iter().any(|line| line.len() == 5_000 + protocol::message::TEXT_STAMP_LEN));
 }
 
@@ -81,9 +81,9 @@ fn a_faster_rate_is_published_and_a_larger_payload_carried() {
 fn an_added_delay_acts_in_both_directions() {
     let demo = Demo::start();
     assert_eq!(demo.control(r#"{"delay_ms": 150}"#).status, 200);
-    let lane = demo.lane("short-polling");
+    let found = demo.server_of("short-polling");
     let start = Instant::now();
-    let answer = demo::send(lane, "GET", "/events?channel=0", &[], "");
+    let answer = demo::send(found, "GET", "/events?channel=0", &[], "");
     assert_eq!(answer.status, 200, "a greeting: {answer:?}");
     assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
 }
@@ -114,7 +114,7 @@ async fn a_websocket_is_closed_with_the_requested_code() {
     use futures_util::StreamExt as _;
 
     let demo = Demo::start();
-    let address = demo.lane("websocket");
+    let address = demo.server_of("websocket");
     let stream = TcpStream::connect(address).await.unwrap();
     let url = format!("ws://{address}/ws?channel=0");
     let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
@@ -131,11 +131,11 @@ async fn a_websocket_is_closed_with_the_requested_code() {
 }
 
 #[test]
-fn all_lanes_have_the_same_events() {
+fn all_techniques_have_the_same_events() {
     let demo = Demo::start();
     demo.figures_when("five events", |figures| figures["published"].as_u64().unwrap() >= 5);
     let lines = |slug: &str| {
-        let answer = demo::send(demo.lane(slug), "GET", "/events?channel=0&after=0", &[], "");
+        let answer = demo::send(demo.server_of(slug), "GET", "/events?channel=0&after=0", &[], "");
         answer.body.lines().take(5).map(str::to_owned).collect::<Vec<_>>()
     };
     let short = lines("short-polling");

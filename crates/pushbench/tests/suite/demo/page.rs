@@ -18,9 +18,9 @@ use crate::browsers::installed;
 const TOOLS: &str = "
     const $ = (selector) => document.querySelector(selector);
     const until = async (met) => { while (!met()) await new Promise((done) => setTimeout(done, 20)); };
-    const lanes = () => [...document.querySelectorAll('.lane')];
-    const text = (lane, selector) => lane.querySelector(selector).textContent;
-    const number = (lane, selector) => parseFloat(text(lane, selector));
+    const rows = () => [...document.querySelectorAll('.technique')];
+    const text = (row, selector) => row.querySelector(selector).textContent;
+    const number = (row, selector) => parseFloat(text(row, selector));
 ";
 
 /// Opens the page, and waits for its events; records console errors from then on.
@@ -35,7 +35,7 @@ async fn opened(demo: &Demo, browser: &mut Browser) {
                 console[kind] = (...what) => { logged.push(String(what)); log.apply(console, what); };
             }`;
         document.head.append(script);
-        await until(() => lanes().length > 0 && lanes().every((lane) => number(lane, '.each b') > 0));";
+        await until(() => rows().length > 0 && rows().every((row) => number(row, '.each b') > 0));";
     run(browser, ready).await;
 }
 
@@ -57,7 +57,7 @@ macro_rules! in_both {
 }
 
 in_both! {
-    every_lane_receives_the_feed_and_shows_its_cost: browser::Scheme::Light;
+    every_technique_receives_the_feed_and_shows_its_cost: browser::Scheme::Light;
     a_slider_that_is_moved_by_keyboard_moves_the_server: browser::Scheme::Light;
     a_stall_and_a_closed_websocket_show: browser::Scheme::Light;
     a_narrow_screen_needs_no_horizontal_scrolling_and_dark_is_dark: browser::Scheme::Dark;
@@ -73,24 +73,24 @@ async fn with(kind: BrowserKind, scheme: Scheme, check: impl AsyncFn(&Demo, &mut
     browser.quit().await.unwrap();
 }
 
-async fn every_lane_receives_the_feed_and_shows_its_cost(demo: &Demo, browser: &mut Browser) {
+async fn every_technique_receives_the_feed_and_shows_its_cost(demo: &Demo, browser: &mut Browser) {
     let page = run(
         browser,
-        "await until(() => lanes().every((lane) => number(lane, '.half b') > 0 && text(lane, '.words').includes('event')));
-         const stack = (lane) => lane.querySelector('.stack').getAttribute('aria-label');
-         await until(() => lanes().every((lane) => stack(lane).includes('payload')));
+        "await until(() => rows().every((row) => number(row, '.half b') > 0 && text(row, '.words').includes('event')));
+         const stack = (row) => row.querySelector('.stack').getAttribute('aria-label');
+         await until(() => rows().every((row) => stack(row).includes('payload')));
          await until(() => /brings each in/.test($('#gist').textContent) && /agree to ± [0-9.]+ ms/.test($('#clock').textContent));
          return {
             isolated: crossOriginIsolated,
-            open: lanes().map((lane) => number(lane, '.open b')),
-            slugs: lanes().map((lane) => lane.dataset.slug),
-            stacks: lanes().map(stack),
+            open: rows().map((row) => number(row, '.open b')),
+            slugs: rows().map((row) => row.dataset.slug),
+            stacks: rows().map(stack),
          };",
     )
     .await;
     assert_eq!(page["isolated"], true);
     let slugs: Vec<_> =
-        demo.setup()["lanes"].as_array().unwrap().iter().map(|lane| lane["slug"].clone()).collect();
+        demo.setup()["techniques"].as_array().unwrap().iter().map(|it| it["slug"].clone()).collect();
     assert_eq!(page["slugs"], json!(slugs));
     for (stack, open) in page["stacks"].as_array().unwrap().iter().zip(page["open"].as_array().unwrap()) {
         assert!(stack.as_str().unwrap().contains("payload"), "{stack}");
@@ -131,7 +131,7 @@ async fn a_stall_and_a_closed_websocket_show(_: &Demo, browser: &mut Browser) {
     let words = run(
         browser,
         "// Pressed again where a slow machine has missed the second.
-         const words = () => lanes().map((lane) => text(lane, '.words'));
+         const words = () => rows().map((row) => text(row, '.words'));
          await until(() => { $('#stall').click(); return words().some((text) => text.startsWith('Silent for')); });
          await until(() => words().every((text) => text.startsWith('The server stood still')));
          return words();",
@@ -140,17 +140,18 @@ async fn a_stall_and_a_closed_websocket_show(_: &Demo, browser: &mut Browser) {
     for words in words.as_array().unwrap() {
         assert!(words.as_str().unwrap().contains("late"), "{words}");
     }
-    let most = "return lanes().map((lane) => number(lane, '.most b') * (text(lane, '.most small') === ' s' ? 1000 : 1))";
+    let most =
+        "return rows().map((row) => number(row, '.most b') * (text(row, '.most small') === ' s' ? 1000 : 1))";
     for most_ms in run(browser, most).await.as_array().unwrap() {
         assert!(most_ms.as_f64().unwrap() >= 500.0, "p99 is {most_ms} ms after a stall of a second");
     }
     let closed = run(
         browser,
         "$('#code').value = 4003; $('#close').click();
-         const lane = $('[data-slug=websocket]');
-         await until(() => text(lane, '.words').startsWith('Closed by the server with 4003 (requested by the page)'));
+         const row = $('[data-slug=websocket]');
+         await until(() => text(row, '.words').startsWith('Closed by the server with 4003 (requested by the page)'));
          await until(() => $('#status').textContent.includes('connected again after'));
-         await until(() => number(lane, '.open b') === 1);
+         await until(() => number(row, '.open b') === 1);
          return $('#status').textContent",
     )
     .await;
@@ -173,8 +174,8 @@ async fn a_narrow_screen_needs_no_horizontal_scrolling_and_dark_is_dark(_: &Demo
             frame.src = '/';
             document.body.append(frame);
             const inner = () => frame.contentDocument;
-            await until(() => inner()?.querySelectorAll('.lane .each b').length > 0
-                && [...inner().querySelectorAll('.lane .each b')].every((each) => parseFloat(each.textContent) > 0));
+            await until(() => inner()?.querySelectorAll('.technique .each b').length > 0
+                && [...inner().querySelectorAll('.technique .each b')].every((each) => parseFloat(each.textContent) > 0));
             widths.push([width, inner().documentElement.scrollWidth <= frame.clientWidth]);
             frame.remove();
          }
@@ -250,7 +251,7 @@ async fn the_pictures_can_be_taken() {
     }
 }
 
-/// The whole scene takes a while; a look at the lanes is enough where nobody keeps the picture. The page is in a frame,
+/// The whole scene takes a while; a look at the rows is enough where nobody keeps the picture. The page is in a frame,
 /// since no window is as narrow as a phone.
 async fn take(browser: &mut Browser, picture: &Picture, keep: bool) -> Vec<u8> {
     let demo = Demo::start();
@@ -264,7 +265,7 @@ async fn take(browser: &mut Browser, picture: &Picture, keep: bool) -> Vec<u8> {
         "document.body.innerHTML = '<iframe src=\"/\" style=\"border: 0; width: {width}px; height: {height}px\"></iframe>';
          document.body.style.margin = 0; document.documentElement.style.overflow = 'hidden';
          const inner = () => document.querySelector('iframe').contentDocument;
-         while (!(parseFloat(inner()?.querySelector('.lane:last-child .each b')?.textContent) > 0)) await pause(50);
+         while (!(parseFloat(inner()?.querySelector('.technique:last-child .each b')?.textContent) > 0)) await pause(50);
          inner().documentElement.style.scrollbarWidth = 'none';"
     );
     let scene = if keep { picture.scene } else { "" };
