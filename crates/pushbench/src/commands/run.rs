@@ -11,6 +11,7 @@ use model::scenario::{Extent, Runs, Scenario};
 use model::settings::Client;
 use model::target::Target;
 use model::trial::{REPEATS, TrialRecord, TrialResult};
+use report::Evidence;
 
 use super::output::{self, note, print};
 use crate::browsers::client;
@@ -35,9 +36,10 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     };
     let ended = begun.go_on(arguments, &interrupt);
     let ended = ended.with_context(|| begun.how_to_go_on())?;
-    print(&summary::tables(&begun.store, &begun.plan)?)?;
+    let evidence = Evidence::load(&[begun.store.dir().to_owned()]).context("read the results")?;
+    print(&summary::tables(&evidence, &begun.store, &begun.plan))?;
     if begun.plan.self_check {
-        print(&self_check::rates(&begun.plan, begun.store.records()))?;
+        print(&self_check::rates(&evidence))?;
     }
     print(&format!("results: {}\n", begun.store.dir().display()))?;
     if ended == Ended::Interrupted {

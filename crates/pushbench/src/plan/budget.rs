@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::scenario::Scenario;
+use report::estimate::{Estimate, RunFigure, combine};
 
 use super::{Choice, MIN_BLOCKS, Plan, PlannedTrial};
 
@@ -116,9 +117,9 @@ pub(crate) fn next_block(points: &[PointState], left_ns: u64, self_check: bool) 
 pub(crate) fn widths(points: &[PointState]) -> Vec<(usize, f64)> {
     let of = |(index, point): (usize, &PointState)| {
         let baseline = &points[baseline(points, index).filter(|&other| other != index)?].cpu;
-        let logs = point.cpu.iter().filter_map(|(block, cpu)| Some((cpu / baseline.get(block)?).ln()));
-        let (_, half) = interval(&logs.collect::<Vec<_>>())?;
-        Some((index, half.exp_m1()))
+        let ratios = point.cpu.iter().filter_map(|(block, cpu)| Some(cpu / baseline.get(block)?));
+        let ratio = mean_ratio(&ratios.collect::<Vec<_>>())?;
+        Some((index, ratio.interval?[1] / ratio.value - 1.0))
     };
     points.iter().enumerate().filter_map(of).collect()
 }
@@ -128,15 +129,10 @@ fn baseline(points: &[PointState], index: usize) -> Option<usize> {
     points.iter().position(|point| point.is_baseline && point.group == group)
 }
 
-/// Mean and half-width of its 95 % interval, by Student's t; none of fewer than two values.
-pub(crate) fn interval(values: &[f64]) -> Option<(f64, f64)> {
-    const T: [f64; 10] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
-    let degrees = values.len().checked_sub(1).filter(|&degrees| degrees > 0)?;
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / degrees as f64;
-    // Beyond the table, within 0.3 % of the quantile.
-    let t = T.get(degrees - 1).copied().unwrap_or(1.96 + 2.6 / degrees as f64);
-    Some((mean, t * (variance / values.len() as f64).sqrt()))
+/// The geometric mean of ratios with its interval, by which the report combines blocks.
+pub(crate) fn mean_ratio(ratios: &[f64]) -> Option<Estimate> {
+    let mean = |ratios: &[f64]| Some(ratios.iter().product::<f64>().powf(1.0 / ratios.len() as f64));
+    combine(&[RunFigure::of(ratios, mean)?], 0.0)
 }
 
 impl Plan {
@@ -208,14 +204,6 @@ mod tests {
         points[2].cpu.clear();
         assert_eq!(next_block(&points, 100 * S, false), [0, 1]);
         assert_eq!(widths(&points).len(), 1);
-    }
-
-    #[test]
-    fn an_interval_is_that_of_students_t() {
-        assert_eq!(interval(&[1.0]), None);
-        assert_eq!(interval(&[2.0, 2.0, 2.0]), Some((2.0, 0.0)));
-        let (mean, half) = interval(&[1.0, 2.0, 3.0]).unwrap();
-        assert!((mean - 2.0).abs() < 1e-12 && (half - 4.303 / 3f64.sqrt()).abs() < 1e-9);
     }
 
     fn chosen(budget_ns: u64) -> Vec<String> {

@@ -3,33 +3,25 @@
 
 use std::collections::BTreeMap;
 
-use model::trial::{TrialOutcome, TrialRecord};
+use report::catalogue::{Metric, metric};
+use report::{Evidence, Trial};
 
-use crate::plan::budget::interval;
-use crate::plan::{MIN_BLOCKS, Plan};
+use crate::plan::MIN_BLOCKS;
+use crate::plan::budget::mean_ratio;
 
 /// Comparisons that make a rate worth stating.
 const ENOUGH: usize = 200;
+/// The figures that are compared, as the report's catalogue has them.
+const METRICS: [(&str, &str); 3] = [("CPU", "cpu"), ("bytes", "bytes"), ("p50", "p50")];
 
-/// A figure that is compared.
-type Metric = (&'static str, fn(&TrialOutcome) -> Option<f64>);
-
-const METRICS: [Metric; 3] = [
-    ("CPU", |outcome| Some(outcome.cost.known_server_cpu_ns()? as f64 / events(outcome)?)),
-    ("bytes", |outcome| {
-        let bytes = outcome.clock.is_none().then(|| outcome.bytes.window.wire())?;
-        Some(bytes as f64 / events(outcome)?)
-    }),
-    ("p50", |outcome| Some(outcome.delivery.as_ref()?.p50_ns as f64)),
-];
-
-fn events(outcome: &TrialOutcome) -> Option<f64> {
-    Some(outcome.counts.events_in_window as f64).filter(|events| *events > 0.0)
+/// The rates of false differences in a run, for people.
+pub(crate) fn rates(evidence: &Evidence) -> String {
+    rates_of(&evidence.points.iter().flat_map(|point| evidence.trials(point)).collect::<Vec<_>>())
 }
 
-/// The rates of false differences, for people.
-pub(crate) fn rates(plan: &Plan, records: &[TrialRecord]) -> String {
-    let found = METRICS.map(|(name, metric)| (name, compare(plan, records, metric)));
+fn rates_of(trials: &[&Trial]) -> String {
+    let compared = |(name, key)| (name, metric(key).map_or((0, 0), |metric| compare(trials, metric)));
+    let found = METRICS.map(compared);
     let (false_ones, all) = found.iter().fold((0, 0), |sum, (_, it)| (sum.0 + it.0, sum.1 + it.1));
     let each: Vec<_> = found.iter().map(|(name, (found, of))| format!("{name} {found} of {of}")).collect();
     let share = 100.0 * false_ones as f64 / all.max(1) as f64;
@@ -45,36 +37,33 @@ pub(crate) fn rates(plan: &Plan, records: &[TrialRecord]) -> String {
 }
 
 /// False differences, and comparisons. Each takes as many blocks as every point gets at least.
-fn compare(plan: &Plan, records: &[TrialRecord], metric: fn(&TrialOutcome) -> Option<f64>) -> (usize, usize) {
+fn compare(trials: &[&Trial], metric: &Metric) -> (usize, usize) {
     let mut values: BTreeMap<_, [Option<f64>; 2]> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.disturbance.is_none()) {
-        let (Some(outcome), Some(planned)) =
-            (record.result.outcome(), plan.trials.get(record.index as usize))
-        else {
-            continue;
-        };
-        let contestant = (planned.scenario, planned.point, &planned.technique, &planned.target);
-        let half = planned.repetition as usize % 2;
-        values.entry((contestant, planned.block)).or_default()[half] = metric(outcome);
+    for trial in trials {
+        let key = &trial.record.key;
+        let contestant = (&key.scenario, &key.point, &key.technique, &key.target);
+        // A block has two repetitions.
+        let (block, half) = (key.repetition / 2, key.repetition as usize % 2);
+        values.entry((contestant, block)).or_default()[half] = (metric.of)(&[*trial]);
     }
-    let mut logs: BTreeMap<_, Vec<f64>> = BTreeMap::new();
+    let mut ratios: BTreeMap<_, Vec<f64>> = BTreeMap::new();
     for ((contestant, block), halves) in values {
         if let [Some(a), Some(b)] = halves {
-            logs.entry((contestant, block / MIN_BLOCKS)).or_default().push((a / b).ln());
+            ratios.entry((contestant, block / MIN_BLOCKS)).or_default().push(a / b);
         }
     }
-    let whole = logs.values().filter(|logs| logs.len() == MIN_BLOCKS as usize);
-    let differ = whole.filter_map(|logs| interval(logs)).map(|(mean, half)| mean.abs() > half + 1e-9);
+    let whole = ratios.values().filter(|ratios| ratios.len() == MIN_BLOCKS as usize);
+    let differ = whole.filter_map(|ratios| mean_ratio(ratios)).map(|ratio| !ratio.may_be(1.0));
     differ.fold((0, 0), |(found, all), differs| (found + usize::from(differs), all + 1))
 }
 
 #[cfg(test)]
 mod tests {
-    use model::trial::TrialResult;
+    use model::trial::{TrialRecord, TrialResult};
 
     use super::*;
     use crate::fixture;
-    use crate::plan::Choice;
+    use crate::plan::{Choice, Plan, PlannedTrial};
 
     /// A plan of one contestant, and records whose halves differ by these ratios in each block.
     fn checked(ratios: [f64; 3]) -> String {
@@ -83,17 +72,18 @@ mod tests {
             Choice { techniques: &["a"], seed: 7, budget_ns: Some(1), self_check: true, ..Choice::default() };
         let plan = Plan::new(&[scenario], &choice);
         assert_eq!(plan.trials.len(), 2 * MIN_BLOCKS as usize, "each twice in each block");
-        let record = |(index, planned): (usize, &crate::plan::PlannedTrial)| {
-            let mut outcome = TrialOutcome::default();
+        let trial = |planned: &PlannedTrial| {
+            let mut outcome = model::trial::TrialOutcome::default();
             outcome.counts.events_in_window = 1_000;
             outcome.bytes.window.down.payload = 5_000;
             let ratio = if planned.repetition % 2 == 0 { ratios[planned.block as usize] } else { 1.0 };
             outcome.cost.server_cpu_ns = (1e6 * ratio) as u64;
-            let record = fixture::record(TrialResult::Complete(Box::new(outcome)));
-            TrialRecord { index: index as u32, ..record }
+            let mut record: TrialRecord = fixture::record(TrialResult::Complete(Box::new(outcome)));
+            record.key.repetition = planned.repetition;
+            Trial { run: 0, record, samples: BTreeMap::new() }
         };
-        let records: Vec<_> = plan.trials.iter().enumerate().map(record).collect();
-        rates(&plan, &records)
+        let trials: Vec<_> = plan.trials.iter().map(trial).collect();
+        rates_of(&trials.iter().collect::<Vec<_>>())
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The tables at a run's end: the figures of each point, and what searches found, a row for each search's repetitions.
 
-use anyhow::Context as _;
+use report::Evidence;
 use report::summary::{aligned, summary};
 
 use crate::plan::{Plan, PlannedTrial, Trial};
@@ -8,10 +8,9 @@ use crate::registry;
 use crate::store::Store;
 
 /// The tables, in the order of the plan and the registry; none where there is nothing to show.
-pub(crate) fn tables(store: &Store, plan: &Plan) -> anyhow::Result<String> {
-    let evidence = report::Evidence::load(&[store.dir().to_owned()]).context("read the results")?;
-    let tables = [summary(&evidence), capacities(store, plan)];
-    Ok(tables.into_iter().filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n"))
+pub(crate) fn tables(evidence: &Evidence, store: &Store, plan: &Plan) -> String {
+    let tables = [summary(evidence), capacities(store, plan)];
+    tables.into_iter().filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// What the searches found, each repetition's in its order.
