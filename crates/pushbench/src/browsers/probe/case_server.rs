@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::cases::{Case, ClientAction, Disconnect, Ending, MESSAGE_LIMIT};
+use super::cases::{Case, Disconnect, Ending, MESSAGE_LIMIT};
 use super::recording_server;
 
 /// How long a client may take to end its connection.
@@ -44,11 +44,16 @@ impl CaseServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("listen for a client")?;
         let address = listener.local_addr()?;
         let (cue, cued) = oneshot::channel();
-        let cue = Some(cue);
+        let sends = |bytes: &[u8]| Server::Misbehaving {
+            cue: Some(cue),
+            task: spawn(send(listener, cued, bytes.to_vec())),
+        };
         let server = match case.ending {
-            Ending::Sends(bytes) => Server::Misbehaving { cue, task: spawn(send(listener, cued, bytes)) },
+            Ending::Breaks(bytes) => sends(bytes),
+            Ending::EmptyClose => sends(&[CLOSE, 0]),
+            Ending::ForbiddenCode => sends(&[&[CLOSE, 2], &case.code.to_be_bytes()[..]].concat()),
             Ending::Disconnects(how) => {
-                Server::Misbehaving { cue, task: spawn(disconnect(listener, cued, how)) }
+                Server::Misbehaving { cue: Some(cue), task: spawn(disconnect(listener, cued, how)) }
             }
             _ => {
                 let settings = settings(case.is_secure())?;
@@ -77,13 +82,16 @@ impl CaseServer {
 
     /// The close frame of the peer that closed, once the client has reported the end.
     pub(super) async fn sent(self, case: &Case) -> anyhow::Result<Option<CloseFrame>> {
-        Ok(match &case.ending {
-            Ending::ByClient { action: ClientAction::Close(close), .. } => Some(frame(*close)),
-            Ending::ByClient { answer, .. } => Some(frame(*answer)),
+        Ok(match case.ending {
+            Ending::ClientCloses(close) => Some(frame(close)),
+            Ending::ClientSends(_, reason) | Ending::ClientBreaks(_, reason) => {
+                Some(frame(Some((case.code, reason))))
+            }
             Ending::Stopped => Some(frame(Some(STOPPING))),
             Ending::OnRequest => Some(frame(Some((case.code, REASON)))),
-            Ending::Sends([CLOSE, _, body @ ..]) => Some(close_frame(body)),
-            Ending::Sends(_) | Ending::Disconnects(_) => self.received().await?,
+            Ending::EmptyClose => Some(frame(None)),
+            Ending::ForbiddenCode => Some(frame(Some((case.code, "")))),
+            Ending::Breaks(_) | Ending::Disconnects(_) => self.received().await?,
             Ending::Untrusted => None,
         })
     }
@@ -123,7 +131,7 @@ fn settings(secure: bool) -> anyhow::Result<Settings> {
 }
 
 /// A close frame's first byte: FIN and opcode 8.
-pub(super) const CLOSE: u8 = 0x88;
+const CLOSE: u8 = 0x88;
 const MASKED: u8 = 0x80;
 /// How long the client may take to respond.
 const ANSWER_LIMIT: Duration = Duration::from_secs(4);
@@ -132,9 +140,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(4);
 type Cue = oneshot::Receiver<()>;
 
 /// Sends these bytes, and returns the close frame that the client sends in response, if any.
-pub(super) async fn send(listener: TcpListener, cue: Cue, bytes: &[u8]) -> io::Result<Option<CloseFrame>> {
+async fn send(listener: TcpListener, cue: Cue, bytes: Vec<u8>) -> io::Result<Option<CloseFrame>> {
     let mut stream = accept(&listener, cue).await?;
-    stream.write_all(bytes).await?;
+    stream.write_all(&bytes).await?;
     // A client that only disconnects or resets the connection sends none.
     let received = timeout(ANSWER_LIMIT, read_close(&mut stream)).await.ok().and_then(Result::ok).flatten();
     // Fails if the client has disconnected first.
@@ -143,11 +151,7 @@ pub(super) async fn send(listener: TcpListener, cue: Cue, bytes: &[u8]) -> io::R
 }
 
 /// Disconnects without a close frame.
-pub(super) async fn disconnect(
-    listener: TcpListener,
-    cue: Cue,
-    how: Disconnect,
-) -> io::Result<Option<CloseFrame>> {
+async fn disconnect(listener: TcpListener, cue: Cue, how: Disconnect) -> io::Result<Option<CloseFrame>> {
     let stream = accept(&listener, cue).await?;
     if how == Disconnect::Reset {
         stream.set_zero_linger()?;

@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::case_server::CaseServer;
-use super::cases::{CASES, Case, ClientAction, Ending, holds, unclean};
+use super::cases::{CASES, Case, Ending, unclean};
 use super::recording_server::RecordingServer;
 
 /// Preferences of a browser that checks certificates.
@@ -77,19 +77,17 @@ async fn observe_all(
 async fn observe(client: Client, case: &Case, observer: &mut impl Observer) -> anyhow::Result<CloseCase> {
     let mut server = CaseServer::start(case).await?;
     observer.open(case.is_secure(), server.address).await?;
-    if let Ending::ByClient { action, .. } = &case.ending {
-        observer.act(action).await?;
-    }
+    observer.act(case.ending).await?;
     server.end(case)?;
     let events = observer.events().await?;
     let sent = server.sent(case).await?;
     Ok(CloseCase {
         code: case.code,
         situation: case.text.to_owned(),
-        real: case.real,
-        by: case.by,
+        real: case.is_real(),
+        by: case.by(),
         client,
-        conforms: holds(case.expected, client, sent.as_ref(), &events),
+        conforms: case.holds(client, sent.as_ref(), &events),
         sent,
         events,
     })
@@ -129,8 +127,8 @@ trait Observer {
     /// Opens a socket, and returns once it is open or has failed.
     async fn open(&mut self, secure: bool, address: SocketAddr) -> anyhow::Result<()>;
 
-    /// Does something with the open socket.
-    async fn act(&mut self, action: &ClientAction) -> anyhow::Result<()>;
+    /// Does the client's part of an end with the open socket.
+    async fn act(&mut self, ending: Ending) -> anyhow::Result<()>;
 
     /// All events, once the socket is closed.
     async fn events(&mut self) -> anyhow::Result<Vec<SeenEvent>>;
@@ -160,16 +158,17 @@ impl Observer for NativeObserver {
         Ok(())
     }
 
-    async fn act(&mut self, action: &ClientAction) -> anyhow::Result<()> {
-        let socket = self.socket.as_mut().context("the socket is not open")?;
-        match *action {
-            ClientAction::Close(close) => {
+    async fn act(&mut self, ending: Ending) -> anyhow::Result<()> {
+        let Some(socket) = &mut self.socket else { return Ok(()) };
+        match ending {
+            Ending::ClientCloses(close) => {
                 let frame =
                     close.map(|(code, reason)| CloseFrame { code: code.into(), reason: reason.into() });
                 socket.close(frame).await?;
             }
-            ClientAction::Send(bytes) => socket.send(Message::text("x".repeat(bytes))).await?,
-            ClientAction::Break(bytes) => socket.get_mut().write_all(bytes).await?,
+            Ending::ClientSends(bytes, _) => socket.send(Message::text("x".repeat(bytes))).await?,
+            Ending::ClientBreaks(bytes, _) => socket.get_mut().write_all(bytes).await?,
+            _ => {}
         }
         Ok(())
     }
@@ -242,15 +241,14 @@ impl Observer for PageObserver<'_> {
         Ok(())
     }
 
-    async fn act(&mut self, action: &ClientAction) -> anyhow::Result<()> {
-        match *action {
-            ClientAction::Close(None) => self.browser.call(CLOSE, Vec::new()).await?,
-            ClientAction::Close(Some((code, reason))) => {
-                self.browser.call(CLOSE, vec![json!(code), json!(reason)]).await?
-            }
-            ClientAction::Send(bytes) => self.browser.call(SEND, vec![json!(bytes)]).await?,
-            ClientAction::Break(_) => anyhow::bail!("a page cannot write below its WebSocket"),
+    async fn act(&mut self, ending: Ending) -> anyhow::Result<()> {
+        let (script, args) = match ending {
+            Ending::ClientCloses(None) => (CLOSE, Vec::new()),
+            Ending::ClientCloses(Some((code, reason))) => (CLOSE, vec![json!(code), json!(reason)]),
+            Ending::ClientSends(bytes, _) => (SEND, vec![json!(bytes)]),
+            _ => return Ok(()),
         };
+        self.browser.call(script, args).await?;
         Ok(())
     }
 
