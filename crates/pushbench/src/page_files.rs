@@ -1,6 +1,6 @@
 //! The files of the web pages, embedded in the program: the page of a trial, the demo, and the clients that both use.
 
-use server_kit::settings::{File, Pages};
+use server_kit::settings::File;
 
 use crate::registry::TECHNIQUES;
 
@@ -39,9 +39,9 @@ static DEMO: [File; 9] = [
     file!("/worker.js", SCRIPT, "demo/worker.js"),
 ];
 
-/// The page whose subscribers take part in a trial.
-pub(crate) fn of_a_trial() -> Pages {
-    Pages::new(with_clients(&TRIAL))
+/// The files of the page whose subscribers take part in a trial.
+pub(crate) fn of_a_trial() -> impl Iterator<Item = File> {
+    with_clients(&TRIAL)
 }
 
 /// The demo's file at this path.

@@ -13,7 +13,7 @@ use futures_util::FutureExt as _;
 use model::scenario;
 use model::settings::SocketIo;
 use protocol::ready::ReadyLine;
-use server_kit::settings::Limits;
+use server_kit::settings::{Limits, Pages};
 use server_kit::tls::{Certificate, Resumption, TlsServer};
 use server_kit::{Hub, Settings, Stop, feed, lifetime};
 use server_socketio::protocol_tests;
@@ -164,7 +164,7 @@ fn settings(arguments: &Serve) -> anyhow::Result<Settings> {
         settings.limits.replay_events = Limits::default().replay_events;
     }
     settings.lag_policy = arguments.lag.into();
-    settings.pages = browser_of(trial.client).map(|_| Arc::new(page_files::of_a_trial()));
+    settings.pages = browser_of(trial.client).map(|_| Arc::new(Pages::new(page_files::of_a_trial())));
     if trial.transport.tls {
         settings.transport.tls = Some(Arc::new(tls(arguments).context("set up TLS")?));
     }

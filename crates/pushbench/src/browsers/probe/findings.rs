@@ -6,14 +6,17 @@ use std::time::Duration;
 use anyhow::Context as _;
 use browser::{Browser, Tab};
 use model::browser::{BrowserClock, OpenedAtOnce, SeenHead, TimerFinding};
+use model::trial::ClientClock;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::recording_server::{RecordedHead, RecordingServer};
+use crate::browsers::page_clock::PageClock;
 
 /// How often the page reads the server's clock.
 const EXCHANGES: u32 = 100;
+const BUDGET_MS: u32 = 3_000;
 /// More connections than any browser opens for `fetch()`.
 const CONNECTIONS: u32 = 20;
 /// After this time, every connection that opens at once is open.
@@ -21,30 +24,6 @@ const OPENED_AFTER: Duration = Duration::from_secs(1);
 /// How long a request may take to arrive, and how often the server's record is read meanwhile.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(10);
-
-const RESOLUTION: &str = "
-let smallest = Infinity;
-let last = performance.now();
-for (let steps = 0; steps < 200; ) {
-    const now = performance.now();
-    if (now > last) {
-        smallest = Math.min(smallest, now - last);
-        last = now;
-        steps += 1;
-    }
-}
-return { smallest_ms: smallest, isolated: window.crossOriginIsolated };
-";
-const SHORTEST_EXCHANGE: &str = "
-let shortest = Infinity;
-for (let i = 0; i < arguments[0]; i += 1) {
-    const sent = performance.now();
-    const response = await fetch('/clock', { cache: 'no-store' });
-    shortest = Math.min(shortest, performance.now() - sent);
-    await response.text();
-}
-return shortest;
-";
 
 /// The technique, and a script that opens the n-th connection, by a path of its own: equal ones may be queued.
 const OPENERS: [(&str, &str); 3] = [
@@ -64,49 +43,29 @@ const REQUESTS: [(&str, &str, &str); 7] = [
         "POST /messages",
         "await fetch('/messages', { method: 'POST', body: '[]', headers: { 'content-type': 'application/json' } });",
     ),
-    ("engine-io-poll", "GET /socket.io/", SOCKET_IO),
+    ("engine-io-poll", "GET /socket.io/", "window.client = window.io({ transports: ['polling'] });"),
     ("engine-io-post", "POST /socket.io/", ""),
 ];
-
-const SOCKET_IO: &str = "
-const script = document.createElement('script');
-script.src = '/client.js';
-await new Promise((resolve, reject) => {
-    script.onload = resolve;
-    script.onerror = reject;
-    document.head.append(script);
-});
-window.client = window.io({ transports: ['polling'] });
-";
-
-#[derive(Deserialize)]
-struct Resolution {
-    smallest_ms: f64,
-    isolated: bool,
-}
 
 /// `performance.now()`: its resolution, isolated and not, and the bound of its offset to `CLOCK_MONOTONIC`.
 pub(super) async fn clock(browser: &mut Browser) -> anyhow::Result<BrowserClock> {
     let server = RecordingServer::start().await?;
-    let plain_resolution_ns = resolution(browser, &server, "/").await?;
-    let isolated_resolution_ns = resolution(browser, &server, "/isolated").await?;
-    let shortest_ms = browser.call(SHORTEST_EXCHANGE, vec![json!(EXCHANGES)]).await?;
-    let shortest_ns = ns(shortest_ms.as_f64().context("read how long an exchange took")?);
-    // The server's reading lies between the page's two, each of which is up to a step late.
-    let offset_bound_ns = shortest_ns / 2 + isolated_resolution_ns;
-    Ok(BrowserClock { isolated_resolution_ns, plain_resolution_ns, offset_bound_ns })
+    let plain = clock_of(browser, &server.url("/")).await?;
+    let isolated = clock_of(browser, &server.url("/isolated")).await?;
+    anyhow::ensure!((plain.isolated, isolated.isolated) == (false, true), "a page has the wrong isolation");
+    Ok(BrowserClock {
+        isolated_resolution_ns: isolated.resolution_ns,
+        plain_resolution_ns: plain.resolution_ns,
+        offset_bound_ns: isolated.offset_bound_ns,
+    })
 }
 
-async fn resolution(browser: &mut Browser, server: &RecordingServer, path: &str) -> anyhow::Result<u64> {
-    browser.open(&server.url(path)).await?;
-    let resolution = browser.call(RESOLUTION, Vec::new()).await?;
-    let resolution: Resolution = serde_json::from_value(resolution).context("read the clock's steps")?;
-    anyhow::ensure!(resolution.isolated == (path == "/isolated"), "{path} has the wrong isolation");
-    Ok(ns(resolution.smallest_ms))
-}
-
-fn ns(ms: f64) -> u64 {
-    (ms * 1e6).round() as u64
+async fn clock_of(browser: &mut Browser, page: &str) -> anyhow::Result<ClientClock> {
+    browser.open(page).await?;
+    let request = json!({ "exchanges": EXCHANGES, "budget_ms": BUDGET_MS });
+    let report = browser.call("return await bench.clock(arguments[0]);", vec![request]).await?;
+    let report = serde_json::from_value(report).context("read the page's report of its clock")?;
+    Ok(PageClock::new(&report).context("the page read no clock")?.described())
 }
 
 /// How many exchanges a page has open at the same time to one origin over HTTP/1.1.

@@ -1,17 +1,15 @@
-//! An HTTP/1.1 server that serves an empty page, and records the head of every request as it arrives.
+//! An HTTP/1.1 server that serves the page of a trial, and records the head of every request as it arrives.
 //!
 //! | path | response |
 //! |---|---|
 //! | `/isolated`, `/` | a page that is cross-origin isolated, and one that is not |
-//! | `/clock` | `CLOCK_MONOTONIC`, nanoseconds |
+//! | `/clock…` | `CLOCK_MONOTONIC`, nanoseconds |
 //! | `/hold…`, `/events…`, `/ws…` | a response, a stream of events, a WebSocket that stays open and silent |
-//! | `/client.js` | the official Socket.IO client |
 //! | `/socket.io/…` | an Engine.IO session: the first poll opens it, later ones are held |
 //! | any `POST` | `ok` |
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,10 +17,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::page_files;
+
 /// The longest head and the longest body that are read.
 const LONGEST: usize = 64 * 1024;
-const PAGE: &str = "<!doctype html><html lang=en><title>browser_probe</title><link rel=icon href=data:,>";
-const CLIENT: &str = include_str!("../../../assets/vendor/socket.io.min.js");
 const ISOLATED: &str =
     "cross-origin-opener-policy: same-origin\r\ncross-origin-embedder-policy: require-corp\r\n";
 const SESSION: &str =
@@ -47,7 +45,8 @@ pub(super) struct RecordingServer {
 #[derive(Debug, Default)]
 struct Record {
     heads: Mutex<Vec<RecordedHead>>,
-    held: AtomicU32,
+    /// Each exchange that is held has one more.
+    held: Arc<()>,
 }
 
 impl RecordingServer {
@@ -66,7 +65,7 @@ impl RecordingServer {
     }
 
     pub(super) fn held(&self) -> u32 {
-        self.record.held.load(Ordering::SeqCst)
+        Arc::strong_count(&self.record.held) as u32 - 1
     }
 
     /// The first head whose request line starts with this.
@@ -138,9 +137,9 @@ async fn serve(mut stream: TcpStream, record: Arc<Record>) -> io::Result<()> {
         skip_body(&mut stream, &head).await?;
         record.heads.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
         match response(&head) {
-            Reply::Complete(response) => stream.write_all(response.as_bytes()).await?,
+            Reply::Complete(response) => stream.write_all(&response).await?,
             Reply::Endless(start) => {
-                let _held = Held::new(&record);
+                let _held = Arc::clone(&record.held);
                 stream.write_all(start.as_bytes()).await?;
                 // Until the client closes.
                 tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
@@ -160,7 +159,7 @@ async fn skip_body(stream: &mut TcpStream, head: &RecordedHead) -> io::Result<()
 }
 
 enum Reply {
-    Complete(String),
+    Complete(Vec<u8>),
     /// The start of a response that does not end.
     Endless(String),
 }
@@ -169,47 +168,33 @@ fn response(head: &RecordedHead) -> Reply {
     let path = head.path();
     let held = |start: &str| Reply::Endless(start.to_owned());
     match path {
-        _ if head.is_post() => ok("text/plain", "", "ok"),
-        "/isolated" => ok("text/html; charset=utf-8", ISOLATED, PAGE),
-        "/" => ok("text/html; charset=utf-8", "", PAGE),
-        "/client.js" => ok("text/javascript; charset=utf-8", "", CLIENT),
-        "/clock" => ok("text/plain", "", &os::now_ns().to_string()),
+        _ if head.is_post() => ok("text/plain", "", b"ok"),
+        _ if path.starts_with("/clock") => ok("text/plain", "", os::now_ns().to_string().as_bytes()),
         _ if path.starts_with("/hold") => held(""),
         _ if path.starts_with("/events") => held(
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\r\n: open\n\n",
         ),
         _ if path.starts_with("/ws") => switching(head).map_or_else(not_found, Reply::Endless),
         _ if path.starts_with("/socket.io/") && path.contains("sid=") => held(""),
-        _ if path.starts_with("/socket.io/") => ok("text/plain; charset=UTF-8", "", SESSION),
-        _ => not_found(),
+        _ if path.starts_with("/socket.io/") => ok("text/plain; charset=UTF-8", "", SESSION.as_bytes()),
+        _ => {
+            let (path, fields) = if path == "/isolated" { ("/", ISOLATED) } else { (path, "") };
+            let file = page_files::of_a_trial().find(|file| file.path == path);
+            file.map_or_else(not_found, |file| ok(file.media_type, fields, file.body))
+        }
     }
 }
 
-fn ok(kind: &str, fields: &str, body: &str) -> Reply {
+fn ok(kind: &str, fields: &str, body: &[u8]) -> Reply {
     let len = body.len();
-    Reply::Complete(format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncache-control: no-store\r\n{fields}content-length: {len}\r\n\r\n{body}"
-    ))
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncache-control: no-store\r\n{fields}content-length: {len}\r\n\r\n"
+    );
+    Reply::Complete([head.as_bytes(), body].concat())
 }
 
 fn not_found() -> Reply {
-    Reply::Complete("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned())
-}
-
-/// An open exchange, counted until this is dropped.
-struct Held<'a>(&'a Record);
-
-impl<'a> Held<'a> {
-    fn new(record: &'a Record) -> Self {
-        record.held.fetch_add(1, Ordering::SeqCst);
-        Self(record)
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.0.held.fetch_sub(1, Ordering::SeqCst);
-    }
+    Reply::Complete("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".into())
 }
 
 #[cfg(test)]
