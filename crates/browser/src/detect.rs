@@ -106,14 +106,14 @@ fn is_executable(path: &Path) -> bool {
 /// How long a page may take to load, and a script to return by default.
 pub const PAGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// The colours that a page sees as preferred (`prefers-color-scheme`).
+/// The colours that a page sees as preferred (`prefers-color-scheme`), by the numbers of both browsers' settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scheme {
     /// Dark text on light.
     #[default]
-    Light,
+    Light = 1,
     /// Light text on dark.
-    Dark,
+    Dark = 0,
 }
 
 /// Which server certificates a browser accepts.
@@ -174,12 +174,7 @@ pub(crate) fn capabilities(browser: &InstalledBrowser, preferences: Preferences,
 
 fn chromium(browser: &InstalledBrowser, scheme: Scheme, is_root: bool) -> Value {
     let mut arguments = CHROMIUM.map(str::to_owned).to_vec();
-    // `blink::mojom::PreferredColorScheme`.
-    let scheme = match scheme {
-        Scheme::Dark => 0,
-        Scheme::Light => 1,
-    };
-    arguments.push(format!("--blink-settings=preferredColorScheme={scheme}"));
+    arguments.push(format!("--blink-settings=preferredColorScheme={}", scheme as u8));
     if is_root {
         // The sandbox does not work for root.
         arguments.push("--no-sandbox".to_owned());
@@ -188,16 +183,12 @@ fn chromium(browser: &InstalledBrowser, scheme: Scheme, is_root: bool) -> Value 
 }
 
 fn firefox(browser: &InstalledBrowser, scheme: Scheme) -> Value {
-    let scheme = match scheme {
-        Scheme::Dark => 0,
-        Scheme::Light => 1,
-    };
     json!({
         "binary": browser.program,
         "args": ["-headless"],
         "env": { "MOZ_CRASHREPORTER_DISABLE": "1" },
         "prefs": {
-            "layout.css.prefers-color-scheme.content-override": scheme,
+            "layout.css.prefers-color-scheme.content-override": scheme as u8,
             // No traffic of its own in what is measured.
             "app.normandy.enabled": false,
             "app.update.enabled": false,

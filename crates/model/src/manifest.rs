@@ -64,13 +64,13 @@ pub struct Manifest {
     pub targets: Vec<TargetInfo>,
     /// Published comparisons whose scenarios were run.
     #[serde(default)]
-    pub publications: Vec<PublicationInfo>,
+    pub publications: Vec<FileInfo>,
     /// Their printed exchanges, as they crossed a socket.
     #[serde(default)]
     pub replays: Vec<Replay>,
     /// Claims that this run's scenarios decide.
     #[serde(default)]
-    pub claims: Vec<ClaimInfo>,
+    pub claims: Vec<FileInfo>,
 }
 
 impl Manifest {
@@ -130,21 +130,12 @@ pub struct ScenarioInfo {
     pub text: String,
 }
 
-/// A published comparison as it was when the run began.
+/// A [`publication`](crate::publication) or a [`claim`](crate::claim) as it was when the run began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PublicationInfo {
+pub struct FileInfo {
     pub id: String,
-    /// The file's text, as [`publication`](crate::publication) describes it.
-    pub text: String,
-}
-
-/// A claim as it was when the run began.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClaimInfo {
-    pub id: String,
-    /// The file's text, as [`claim`](crate::claim) describes it.
+    /// The file's text.
     pub text: String,
 }
 

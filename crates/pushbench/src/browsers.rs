@@ -3,13 +3,6 @@
 //! The server under test also serves the page, so both have the same origin. The page subscribes, sends, and records times by
 //! its own clock; its results pass through the same recorder as the native client's. Bytes are not counted, since a browser's
 //! sockets cannot be observed.
-//!
-//! # Layout
-//!
-//! - [`client`]: the browser of each client, and which trials it can run
-//! - [`page_driver`]: the thread that drives the browser in a trial; `page`: its calls to the page; `page_result`: what the page
-//!   recorded; `page_clock`: the offset of the page's clock
-//! - [`probe`]: how WebSockets end in each client, and a browser's clock, limits, timers and request heads
 
 pub(crate) mod client;
 mod page;

@@ -22,7 +22,7 @@ use server_kit::lifetime;
 use crate::browsers::{client, probe};
 use crate::cli::{BrowserProbe, Cli, Command, List};
 use crate::demo::Demo;
-use crate::store::BrowserProbes;
+use crate::store::keep_browser_probe;
 use crate::targets::supervisor;
 use crate::{project, registry};
 use output::{note, print};
@@ -124,7 +124,7 @@ fn probe_browsers(arguments: &BrowserProbe) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("make the folder {}", arguments.out.display()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = runtime.context("start the browser probe's runtime")?.block_on(probe::probe(&clients));
-    BrowserProbes::in_folder(&arguments.out).keep(&result)?;
+    keep_browser_probe(&arguments.out, &result)?;
     for (client, why) in &result.failed {
         note(&format!("failed: browser probe of {}: {why}", client::name(*client)));
     }

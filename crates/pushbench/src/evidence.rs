@@ -1,38 +1,35 @@
 //! Claims and published figures: which of them a run's scenarios decide or measure.
 
 use model::claim::Claim;
-use model::manifest::{ClaimInfo, PublicationInfo};
+use model::manifest::FileInfo;
 use model::publication::Publication;
 use model::scenario::Scenario;
 
 use crate::project::Kind;
 
 /// The claims that one of these scenarios decides, by their names.
-pub(crate) fn decided_by(scenarios: &[Scenario]) -> anyhow::Result<Vec<ClaimInfo>> {
+pub(crate) fn decided_by(scenarios: &[Scenario]) -> anyhow::Result<Vec<FileInfo>> {
     let has_clients = scenarios.iter().any(|scenario| scenario.sweeps.iter().any(|key| key == "client"));
-    let mut decided = Vec::new();
-    for (claim, text) in claims()? {
+    let mut decided = claims()?;
+    decided.retain(|(claim, _)| {
         let is_named = scenarios.iter().any(|scenario| claim.scenarios.contains(&scenario.name));
-        if is_named || (has_clients && claim.rules().any(|(_, rule)| rule.needs_browsers())) {
-            decided.push(ClaimInfo { id: claim.id, text });
-        }
-    }
-    // C9 stands before C10.
-    decided.sort_by_key(|info: &ClaimInfo| (info.id.len(), info.id.clone()));
-    Ok(decided)
+        is_named || (has_clients && claim.rules().any(|(_, rule)| rule.needs_browsers()))
+    });
+    Ok(by_name(decided.into_iter().map(|(claim, text)| FileInfo { id: claim.id, text })))
 }
 
 /// The publications whose scenario is among these, by their names.
-pub(crate) fn measured_by(scenarios: &[&str]) -> anyhow::Result<Vec<PublicationInfo>> {
-    let mut measured = Vec::new();
-    for (publication, text) in publications()? {
-        if scenarios.contains(&publication.scenario.as_str()) {
-            measured.push(PublicationInfo { id: publication.id, text });
-        }
-    }
-    // F6 stands before F22.
-    measured.sort_by_key(|info: &PublicationInfo| (info.id.len(), info.id.clone()));
-    Ok(measured)
+pub(crate) fn measured_by(scenarios: &[&str]) -> anyhow::Result<Vec<FileInfo>> {
+    let mut measured = publications()?;
+    measured.retain(|(publication, _)| scenarios.contains(&publication.scenario.as_str()));
+    Ok(by_name(measured.into_iter().map(|(publication, text)| FileInfo { id: publication.id, text })))
+}
+
+/// C9 stands before C10.
+fn by_name(files: impl Iterator<Item = FileInfo>) -> Vec<FileInfo> {
+    let mut files: Vec<_> = files.collect();
+    files.sort_by_key(|file| (file.id.len(), file.id.clone()));
+    files
 }
 
 fn claims() -> anyhow::Result<Vec<(Claim, String)>> {

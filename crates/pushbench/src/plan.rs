@@ -155,7 +155,8 @@ impl Plan {
             trials.append(&mut all);
         }
         for (index, scenario) in scenarios.iter().enumerate().filter(|_| blocks == 0) {
-            for repetition in 0..choice.repetitions.unwrap_or(most_repetitions(scenario)) {
+            let most = scenario.points.iter().map(|point| point.repetitions).max().unwrap_or(0);
+            for repetition in 0..choice.repetitions.unwrap_or(most) {
                 let block = trials.last().map_or(0, |last| last.block + 1);
                 let mut round = round(index, scenario, repetition, block, choice);
                 rng.shuffle(&mut round);
@@ -189,10 +190,6 @@ impl Plan {
     pub(crate) fn expected_trials_from(&self, index: usize) -> u64 {
         self.trials().skip(index).map(|trial| trial.expected_trials()).sum()
     }
-}
-
-fn most_repetitions(scenario: &Scenario) -> u32 {
-    scenario.points.iter().map(|point| point.repetitions).max().unwrap_or(0)
 }
 
 fn round(

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use loadgen::byte_accounting::{ByteCounts, CountingStream, Protocol, SharedByteCounts};
-use model::manifest::{PublicationInfo, Replay, ReplayedBytes};
+use model::manifest::{FileInfo, Replay, ReplayedBytes};
 use model::publication::{Exchange, Publication};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -42,7 +42,7 @@ pub(crate) fn answer(listener: &TcpListener, part: &Part) -> io::Result<()> {
 }
 
 /// Replays every printed exchange of these publications; `program` is the one that answers.
-pub(crate) async fn all(program: &Path, publications: &[PublicationInfo]) -> anyhow::Result<Vec<Replay>> {
+pub(crate) async fn all(program: &Path, publications: &[FileInfo]) -> anyhow::Result<Vec<Replay>> {
     let mut replays = Vec::new();
     for info in publications {
         for exchange in Publication::parse(&info.text, &info.id)?.replays {

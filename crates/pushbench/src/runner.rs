@@ -19,7 +19,7 @@ use model::trial::{
 };
 
 use crate::browsers::client;
-use crate::browsers::probe::{self, ProbeResult};
+use crate::browsers::probe;
 use crate::plan::budget::{self, PointState};
 use crate::plan::{Part, Plan, Trial};
 use crate::registry;
@@ -27,7 +27,7 @@ use crate::replay;
 use crate::runner::interrupt::Interrupt;
 use crate::runner::progress::Progress;
 use crate::store::histograms::{self, Tagged};
-use crate::store::{BrowserProbes, Store};
+use crate::store::{self, Store};
 use crate::supervisor::{self, MachineWatch, TrialEnv, socket_ping};
 
 #[derive(Debug)]
@@ -148,18 +148,18 @@ impl Runner<'_> {
 
     /// Once in a run in which browsers take part. A browser probe that fails is reported, and fails no run.
     async fn browser_probe(&mut self, plan: &Plan, progress: &Progress) -> anyhow::Result<()> {
-        let browser_probes = BrowserProbes::in_folder(self.store.dir());
         let clients = surveyed_clients(plan);
-        if !self.browser_probes || clients.is_empty() || browser_probes.is_kept() {
+        if !self.browser_probes || clients.is_empty() || store::has_browser_probe(self.store.dir()) {
             return Ok(());
         }
         progress.note("browser probe: how WebSockets end in each client, and what the browsers do");
         let result = probe::probe(&clients).await;
-        for skipped in left_out(&result) {
-            progress.note(&format!("skipped: {}: {}", skipped.what, skipped.why));
-            self.manifest.skipped.push(skipped);
+        for (client, why) in &result.failed {
+            let what = format!("browser probe of {}", client::name(*client));
+            progress.note(&format!("skipped: {what}: {why}"));
+            self.manifest.skipped.push(Skipped { what, why: why.clone() });
         }
-        browser_probes.keep(&result).context("keep the browser probe")
+        store::keep_browser_probe(self.store.dir(), &result).context("keep the browser probe")
     }
 
     /// A trial whose rate the scenario gives, if its next attempt is this one.
@@ -301,13 +301,6 @@ fn precision(widths: &[(usize, f64)]) -> String {
         budget::TARGET * 100.0,
         widest * 100.0
     )
-}
-
-fn left_out(result: &ProbeResult) -> impl Iterator<Item = Skipped> {
-    result.failed.iter().map(|(client, why)| Skipped {
-        what: format!("browser probe of {}", client::name(*client)),
-        why: why.clone(),
-    })
 }
 
 /// The browsers of the plan with the native client beside them; nobody in a plan without a browser.

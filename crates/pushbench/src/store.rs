@@ -21,7 +21,7 @@ use crate::search::{CapacitySearch, Found, Next};
 use files::{PLAN, read_json, write_json};
 use histograms::Tagged;
 
-pub(crate) use files::{BrowserProbes, newest_unfinished, runs};
+pub(crate) use files::{has_browser_probe, keep_browser_probe, newest_unfinished, runs};
 
 const TABLE: &str = "trials.csv";
 const SOCKET_PING: &str = "socket-ping.hlog";
@@ -44,17 +44,14 @@ impl Store {
             )
         })?;
         let store = Self { dir, records: Vec::new() };
-        store.furnish(manifest, plan).inspect_err(|_| {
+        let made = fs::create_dir(store.dir.join(LOOSE)).with_context(|| store.writing(LOOSE));
+        let written =
+            made.and_then(|()| store.write_plan(plan)).and_then(|()| store.write_manifest(manifest));
+        written.inspect_err(|_| {
             // Nothing is in it yet that anybody could want; if it cannot be removed, the first error says more.
             let _ = fs::remove_dir_all(&store.dir);
         })?;
         Ok(store)
-    }
-
-    fn furnish(&self, manifest: &Manifest, plan: &Plan) -> anyhow::Result<()> {
-        fs::create_dir(self.dir.join(LOOSE)).with_context(|| self.writing(LOOSE))?;
-        self.write_plan(plan)?;
-        self.write_manifest(manifest)
     }
 
     pub(crate) fn write_plan(&self, plan: &Plan) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ pub fn request_head(method: &str, target: &str, fields: &[Field<'_>]) -> u64 {
 
 /// Bytes of an answer's head (RFC 9112 §4, §5): status line, field lines, empty line.
 ///
-/// None when RFC 9110 names no reason phrase for the status: what a server writes then is its own.
+/// None when no reason phrase of RFC 9110 is known for the status.
 pub fn response_head(status: u16, fields: &[Field<'_>]) -> Option<u64> {
     let line = VERSION.len() + 1 + 3 + 1 + reason(status)?.len();
     Some(line as u64 + LINE_END + field_lines(fields) + LINE_END)
@@ -31,40 +31,15 @@ pub fn chunk_framing(data_bytes: u64) -> u64 {
     hex_digits + 2 * LINE_END
 }
 
-/// The reason phrases of RFC 9110 §15.
+/// The reason phrases of RFC 9110 §15, of the statuses that a subscriber's exchanges have.
 fn reason(status: u16) -> Option<&'static str> {
     Some(match status {
-        100 => "Continue",
         101 => "Switching Protocols",
         200 => "OK",
         201 => "Created",
         202 => "Accepted",
-        203 => "Non-Authoritative Information",
         204 => "No Content",
-        205 => "Reset Content",
-        206 => "Partial Content",
-        300 => "Multiple Choices",
-        301 => "Moved Permanently",
-        302 => "Found",
-        303 => "See Other",
         304 => "Not Modified",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        410 => "Gone",
-        413 => "Content Too Large",
-        426 => "Upgrade Required",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
         _ => return None,
     })
 }

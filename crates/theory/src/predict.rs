@@ -7,10 +7,10 @@ mod exchanges;
 mod parts;
 
 use crate::case::{Case, Compression, Direction, Opening, Version};
-use crate::framing::engine_io::Transport;
-use crate::prediction::{Both, Prediction};
+use crate::framing::engine_io::{self, Transport};
+use crate::prediction::{Both, Prediction, layer};
 
-use exchanges::Exchange;
+use exchanges::Content;
 use parts::Framing;
 
 /// The bytes of this technique in this case. None when the slug is unknown, when an HTTP technique has no head, when the
@@ -24,8 +24,12 @@ pub fn predict(slug: &str, case: &Case<'_>) -> Option<Prediction> {
         return None;
     }
     match (technique, case.direction) {
-        (Technique::Poll, Direction::Down) => exchanges::asked(case, Exchange::Poll),
-        (Technique::Poll | Technique::Stream(_), Direction::Up) => exchanges::asked(case, Exchange::Post),
+        (Technique::Poll, Direction::Down) => {
+            exchanges::asked(case, None, (case.batch > 0).then_some(Content::Messages(Framing::Line)))
+        }
+        (Technique::Poll | Technique::Stream(_), Direction::Up) => {
+            exchanges::asked(case, Some(Content::Messages(Framing::None)), None)
+        }
         (Technique::Stream(framing), Direction::Down) => exchanges::streamed(case, framing),
         (Technique::WebSocket, _) => exchanges::framed(case, Framing::Frame),
         (Technique::SocketIo, direction) => socketio(case, direction),
@@ -35,10 +39,15 @@ pub fn predict(slug: &str, case: &Case<'_>) -> Option<Prediction> {
 
 /// Socket.IO by the transport that the head's target names; without a head, WebSocket.
 fn socketio(case: &Case<'_>, direction: Direction) -> Option<Prediction> {
+    const PING: Content = Content::Said(engine_io::BARE, layer::CONTROL, layer::CONTROL);
+    const POSTED: Content = Content::Said(engine_io::POSTED, layer::ENGINE_IO, layer::DATA_FRAMING);
+    const RECORDS: Content = Content::Messages(Framing::Record);
     match (case.head.map_or(Some(Transport::WebSocket), |head| Transport::of(head.target))?, direction) {
         (Transport::WebSocket, _) => exchanges::framed(case, Framing::PacketFrame),
-        (Transport::Polling, Direction::Down) => exchanges::asked(case, Exchange::PollOfPackets),
-        (Transport::Polling, Direction::Up) => exchanges::asked(case, Exchange::PostOfPackets),
+        (Transport::Polling, Direction::Down) => {
+            exchanges::asked(case, None, Some(if case.batch == 0 { PING } else { RECORDS }))
+        }
+        (Transport::Polling, Direction::Up) => exchanges::asked(case, Some(RECORDS), Some(POSTED)),
     }
 }
 

@@ -130,8 +130,9 @@ fn run_request(
     timing: Timing,
     clock: &PageClock,
 ) -> Result<Value, PayloadError> {
+    let window = [timing.window_start_ns, timing.window_end_ns].map(|ns| format!("{ns:016x}"));
     Ok(json!({
-        "window": [timing.window_start_ns, timing.window_end_ns].map(|ns| format!("{ns:016x}")),
+        "window": window,
         "expected": expected(spec, assignment, timing),
         "sends": sends(spec, assignment, timing, clock)?,
         "offset_ns": clock.offset_ns().to_string(),

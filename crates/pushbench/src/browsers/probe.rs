@@ -1,11 +1,4 @@
 //! The browser probe: how WebSockets end in each client, and a browser's clock, limits, timers and request heads.
-//!
-//! # Layout
-//!
-//! - [`close_cases`]: every close code in every client, and the clients; `cases`: the ways in which a WebSocket ends, and what the
-//!   standards require; `case_server`: the servers
-//! - `findings`: what one browser does
-//! - [`recording_server`]: an HTTP server that records the heads of requests
 
 mod case_server;
 mod cases;
@@ -16,7 +9,7 @@ mod recording_server;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use browser::{Browser, InstalledBrowser, MissingBrowser};
+use browser::{Browser, Certificates, InstalledBrowser, MissingBrowser, Preferences};
 use model::SCHEMA_VERSION;
 use model::browser::BrowserFindings;
 use model::close_case::CloseCases;
@@ -89,12 +82,19 @@ async fn probe_browser(
 ) -> anyhow::Result<(Vec<OrderedCase>, Option<BrowserFindings>)> {
     let mut browser = installed.start().await.context("start the browser")?;
     let findings = findings(client, &mut browser).await.context("find out what it does")?;
-    let mut cases =
-        close_cases::in_pages(client, &mut browser).await.context("observe how WebSockets end in it")?;
+    let mut cases = close_cases::in_pages(client, &mut browser, Certificates::Any)
+        .await
+        .context("observe how WebSockets end in it")?;
     browser.quit().await.context("end the browser")?;
-    let strict = installed.start_with(close_cases::STRICT).await;
+    let strict = installed
+        .start_with(Preferences { certificates: Certificates::Trusted, ..Preferences::default() })
+        .await;
     let mut strict = strict.context("start it with certificate checks")?;
-    cases.extend(close_cases::of_certificates(client, &mut strict).await.context("show it a certificate")?);
+    cases.extend(
+        close_cases::in_pages(client, &mut strict, Certificates::Trusted)
+            .await
+            .context("show it a certificate")?,
+    );
     strict.quit().await.context("end the browser")?;
     Ok((cases, Some(findings)))
 }

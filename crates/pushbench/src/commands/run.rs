@@ -85,8 +85,8 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     for name in &selected.posted {
         note(&format!("{name}: events are published by POST to every server, since targets take part"));
     }
-    let unusable = unobservable.iter().chain(&uncountable);
-    for Skipped { what, why } in unusable.chain(&not_by_browsers).chain(&selected.skipped) {
+    let unusable = [unobservable, uncountable, not_by_browsers, selected.skipped].concat();
+    for Skipped { what, why } in &unusable {
         note(&format!("skipped: {what}: {why}"));
     }
     let techniques: Vec<&str> = registry::slugs()
@@ -121,11 +121,9 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
         bail!("there is nothing to run: none of the techniques takes part in these scenarios");
     }
     let mut manifest = manifest(arguments, &scenarios, &techniques, &plan, seed);
-    skip_as_unobservable(&mut manifest.skipped, unobservable);
-    skip_as_unobservable(&mut manifest.skipped, uncountable);
-    manifest.skipped.extend(not_by_browsers);
-    skip_as_unobservable(&mut manifest.skipped, selected.skipped);
-    manifest.skipped.extend(unsupported);
+    // What was asked for and cannot be run here was not left out for another reason.
+    manifest.skipped.retain(|other| unusable.iter().all(|skipped| skipped.what != other.what));
+    manifest.skipped.extend(unusable.into_iter().chain(unsupported));
     manifest.targets = selected.targets.iter().map(TargetServer::info).collect();
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     manifest.publications = evidence::measured_by(&names)?;
@@ -304,12 +302,6 @@ fn left_out(arguments: &Run, scenarios: &[Scenario], techniques: &[&str]) -> Vec
     let scenarios = left.map(|scenario| skipped(format!("scenario {}", scenario.name), why(scenario)));
     let others = registry::slugs().into_iter().filter(|slug| !techniques.contains(slug));
     scenarios.chain(others.map(|slug| skipped(format!("technique {slug}"), "it was not asked for"))).collect()
-}
-
-/// What was asked for and cannot be observed here was not left out for another reason.
-fn skip_as_unobservable(skipped: &mut Vec<Skipped>, unobservable: Vec<Skipped>) {
-    skipped.retain(|other| unobservable.iter().all(|skipped| skipped.what != other.what));
-    skipped.extend(unobservable);
 }
 
 /// Says what will be run and how long it will take; the expected time of the trials in nanoseconds.

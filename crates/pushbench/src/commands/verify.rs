@@ -5,7 +5,8 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use model::trial::{TrialOutcome, TrialRecord, TrialResult};
+use hdrhistogram::Histogram;
+use model::trial::{Counts, TrialOutcome, TrialResult};
 
 use super::output::print;
 use super::run::{Begun, begin};
@@ -36,8 +37,8 @@ struct Check {
 }
 
 impl Check {
-    fn new(what: String, holds: bool, found: impl FnOnce() -> String) -> Self {
-        Self { what, fault: (!holds).then(found) }
+    fn new(what: String, holds: bool, found: String) -> Self {
+        Self { what, fault: (!holds).then_some(found) }
     }
 
     fn line(&self) -> String {
@@ -53,14 +54,16 @@ fn checks(begun: &Begun) -> anyhow::Result<Vec<Check>> {
     let mut records: Vec<_> = begun.store.records().iter().collect();
     records.sort_by_key(|record| (record.technique_order, record.settings.transport.tls));
     for record in records {
-        let name = name(record);
+        // A technique on HTTP/1.1, or on HTTP/2 over TLS.
+        let over = if record.settings.transport.tls { " over TLS" } else { "" };
+        let name = format!("{}{over}", record.key.technique);
         match &record.result {
             TrialResult::Failed(failure) => {
-                checks.push(Check::new(format!("{name}: the trial ends"), false, || failure.reason.clone()));
+                checks.push(Check::new(format!("{name}: the trial ends"), false, failure.reason.clone()));
             }
             TrialResult::Complete(outcome) | TrialResult::Incomplete(outcome) => {
-                checks.extend(counts(record, outcome));
-                checks.push(histograms(&begun.store, record, outcome)?);
+                let kept = begun.store.histograms(record)?.get("delivery").map_or(0, Histogram::len);
+                checks.extend(of_trial(&name, record.settings.subscribers.count, outcome, kept));
             }
         }
     }
@@ -68,53 +71,37 @@ fn checks(begun: &Begun) -> anyhow::Result<Vec<Check>> {
     Ok(checks)
 }
 
-/// A technique on HTTP/1.1, or on HTTP/2 over TLS.
-fn name(record: &TrialRecord) -> String {
-    let over = if record.settings.transport.tls { " over TLS" } else { "" };
-    format!("{}{over}", record.key.technique)
-}
-
-fn counts(record: &TrialRecord, outcome: &TrialOutcome) -> [Check; 3] {
-    let (name, counts, bytes) = (name(record), &outcome.counts, &outcome.bytes);
-    let once = counts.expected > 0
-        && counts.delivered == counts.expected
+/// `kept` is how many deliveries the histogram log holds.
+fn of_trial(name: &str, subscribers: u32, outcome: &TrialOutcome, kept: u64) -> [Check; 4] {
+    let (counts, bytes) = (&outcome.counts, &outcome.bytes);
+    let Counts { expected, delivered, greetings, .. } = *counts;
+    let is_once = expected > 0
+        && delivered == expected
         && (counts.lost, counts.duplicate, counts.reordered) == (0, 0, 0);
-    let (up, down) = (bytes.total.up.wire(), bytes.total.down.wire());
+    let layers = (bytes.total.up.wire(), bytes.total.down.wire());
+    let sockets = (bytes.socket_written, bytes.socket_read);
     [
-        Check::new(format!("{name}: {} events, each once and in order", counts.expected), once, || {
-            format!("{counts:?}")
-        }),
+        Check::new(
+            format!("{name}: {expected} events, each once and in order"),
+            is_once,
+            format!("{counts:?}"),
+        ),
         Check::new(
             format!("{name}: every subscriber is greeted once"),
-            counts.greetings == u64::from(record.settings.subscribers.count),
-            || {
-                format!(
-                    "{} greetings for {} subscribers",
-                    counts.greetings, record.settings.subscribers.count
-                )
-            },
+            greetings == u64::from(subscribers),
+            format!("{greetings} greetings for {subscribers} subscribers"),
         ),
         Check::new(
-            format!(
-                "{name}: the layers add up to the sockets' {} bytes",
-                bytes.socket_read + bytes.socket_written
-            ),
-            (up, down) == (bytes.socket_written, bytes.socket_read),
-            || {
-                format!(
-                    "{up} up and {down} down in layers, {} and {} at the sockets",
-                    bytes.socket_written, bytes.socket_read
-                )
-            },
+            format!("{name}: the layers add up to the sockets' {} bytes", sockets.0 + sockets.1),
+            layers == sockets,
+            format!("{layers:?} up and down in layers, {sockets:?} at the sockets"),
+        ),
+        Check::new(
+            format!("{name}: the histogram log holds every delivered event"),
+            kept == delivered,
+            format!("{kept} in the log, {delivered} delivered"),
         ),
     ]
-}
-
-fn histograms(store: &Store, record: &TrialRecord, outcome: &TrialOutcome) -> anyhow::Result<Check> {
-    let kept = store.histograms(record)?.get("delivery").map_or(0, hdrhistogram::Histogram::len);
-    let delivered = outcome.counts.delivered;
-    let what = format!("{}: the histogram log holds every delivered event", name(record));
-    Ok(Check::new(what, kept == delivered, || format!("{kept} in the log, {delivered} delivered")))
 }
 
 fn files(begun: &Begun) -> anyhow::Result<Check> {
@@ -126,6 +113,6 @@ fn files(begun: &Begun) -> anyhow::Result<Check> {
     Ok(Check::new(
         format!("the run's folder holds {wanted} records and as many rows"),
         (records, rows) == (wanted, wanted),
-        || format!("{records} records, {rows} rows"),
+        format!("{records} records, {rows} rows"),
     ))
 }

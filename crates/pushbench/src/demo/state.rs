@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use crate::registry::Technique;
 
 /// The current values of the controls.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct ControlValues {
     pub rate_per_s: f64,
     pub payload_bytes: u32,
@@ -51,14 +51,7 @@ pub(super) struct DemoState {
 
 impl DemoState {
     pub(super) fn new(servers: Vec<Arc<DemoServer>>) -> Self {
-        let values = ControlValues {
-            rate_per_s: 5.0,
-            payload_bytes: 100,
-            delay_ms: 0,
-            stalled_until_ns: 0,
-            stalled_from_ns: 0,
-            is_over: false,
-        };
+        let values = ControlValues { rate_per_s: 5.0, payload_bytes: 100, ..ControlValues::default() };
         Self {
             servers,
             begun_ns: os::now_ns(),

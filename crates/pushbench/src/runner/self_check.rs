@@ -76,7 +76,8 @@ mod tests {
             let mut outcome = model::trial::TrialOutcome::default();
             outcome.counts.events_in_window = 1_000;
             outcome.bytes.window.down.payload = 5_000;
-            let ratio = if planned.repetition % 2 == 0 { ratios[planned.block as usize] } else { 1.0 };
+            let ratio =
+                if planned.repetition.is_multiple_of(2) { ratios[planned.block as usize] } else { 1.0 };
             outcome.cost.server_cpu_ns = (1e6 * ratio) as u64;
             let mut record: TrialRecord = fixture::record(TrialResult::Complete(Box::new(outcome)));
             record.key.repetition = planned.repetition;

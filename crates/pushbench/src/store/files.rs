@@ -88,28 +88,18 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<
     write_atomically(path, text.as_bytes()).with_context(writing)
 }
 
-#[derive(Debug)]
-pub(crate) struct BrowserProbes(PathBuf);
+pub(crate) fn has_browser_probe(dir: &Path) -> bool {
+    dir.join(CLOSE_CASES).exists()
+}
 
-impl BrowserProbes {
-    pub(crate) fn in_folder(dir: &Path) -> Self {
-        Self(dir.to_owned())
+/// The close cases go last, so that a probe that [is there](has_browser_probe) is whole.
+pub(crate) fn keep_browser_probe(dir: &Path, result: &ProbeResult) -> anyhow::Result<()> {
+    if !result.findings.is_empty() {
+        let folder = dir.join(BROWSERS);
+        fs::create_dir_all(&folder).with_context(|| format!("make the folder {}", folder.display()))?;
     }
-
-    pub(crate) fn is_kept(&self) -> bool {
-        self.0.join(CLOSE_CASES).exists()
+    for findings in &result.findings {
+        write_json(&dir.join(format!("{BROWSERS}/{}.json", client::name(findings.client))), findings)?;
     }
-
-    /// Keeps one; the close cases last, so that what [is kept](Self::is_kept) is whole.
-    pub(crate) fn keep(&self, result: &ProbeResult) -> anyhow::Result<()> {
-        if !result.findings.is_empty() {
-            let folder = self.0.join(BROWSERS);
-            fs::create_dir_all(&folder).with_context(|| format!("make the folder {}", folder.display()))?;
-        }
-        for findings in &result.findings {
-            let name = format!("{BROWSERS}/{}.json", client::name(findings.client));
-            write_json(&self.0.join(name), findings)?;
-        }
-        write_json(&self.0.join(CLOSE_CASES), &result.close_cases)
-    }
+    write_json(&dir.join(CLOSE_CASES), &result.close_cases)
 }

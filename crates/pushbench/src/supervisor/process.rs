@@ -135,12 +135,10 @@ impl Process {
             Ok(Err(source)) => return Err(self.pipe_failed(source).await),
             Ok(Ok(_)) => {}
         }
-        match timeout(GRACE, self.child.wait()).await {
-            Ok(Ok(status)) if status.success() => String::from_utf8(bytes)
+        match self.status().await? {
+            status if status.success() => String::from_utf8(bytes)
                 .map_err(|error| self.rubbish(&String::from_utf8_lossy(error.as_bytes()))),
-            Ok(Ok(status)) => Err(self.ended_with(status).await),
-            Ok(Err(source)) => Err(self.pipe_failed(source).await),
-            Err(_) => Err(self.silent(GRACE)),
+            status => Err(self.ended_with(status).await),
         }
     }
 
@@ -174,10 +172,17 @@ impl Process {
     }
 
     async fn ended(&mut self) -> ProcessError {
+        match self.status().await {
+            Ok(status) => self.ended_with(status).await,
+            Err(error) => error,
+        }
+    }
+
+    async fn status(&mut self) -> Result<ExitStatus, ProcessError> {
         match timeout(GRACE, self.child.wait()).await {
-            Ok(Ok(status)) => self.ended_with(status).await,
-            Ok(Err(source)) => self.pipe_failed(source).await,
-            Err(_) => self.silent(GRACE),
+            Ok(Ok(status)) => Ok(status),
+            Ok(Err(source)) => Err(self.pipe_failed(source).await),
+            Err(_) => Err(self.silent(GRACE)),
         }
     }
 

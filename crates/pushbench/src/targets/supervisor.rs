@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use loadgen::publisher::post_connection::looks_like;
 use model::target::Server;
 use os::process_tree;
@@ -43,7 +43,7 @@ const POLL_END: Duration = Duration::from_millis(5);
 pub(crate) fn supervise(file: &Path, technique: &str, dir: &Path, cores: &[u32]) -> anyhow::Result<()> {
     let server = TargetServer::read(file)?;
     if let Server::Running(address) = server.target.server {
-        return watch_running(&server, address, technique);
+        return watch(&server, technique, address, None);
     }
     let result = run_started(&server, technique, dir, cores);
     // The target's own files in it are not needed any more.
@@ -60,26 +60,14 @@ pub(crate) fn exec(command: &[String]) -> anyhow::Result<ExitCode> {
     Err(error).with_context(|| format!("start {program}"))
 }
 
-fn watch_running(server: &TargetServer, address: SocketAddr, technique: &str) -> anyhow::Result<()> {
-    let deadline = deadline(server);
-    loop {
-        match check_ready(address, server.target.ready.path.as_deref()) {
-            Ok(()) => break,
-            Err(why) if Instant::now() >= deadline => bail!("{}", not_ready(server, &why)),
-            Err(_) => std::thread::sleep(POLL),
-        }
-    }
-    print_ready_line(technique, address, std::process::id())?;
-    io::copy(&mut io::stdin().lock(), &mut io::sink()).context("wait for the end of standard input")?;
-    Ok(())
-}
-
 fn run_started(server: &TargetServer, technique: &str, dir: &Path, cores: &[u32]) -> anyhow::Result<()> {
-    adopt_orphans().context("adopt what the target leaves")?;
+    // Processes below this one that lose their parent become its children. Any process id turns that on.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .context("adopt what the target leaves")?;
     os::pin(cores).context("stay on the server's cores")?;
     let launch = Launch::prepare(server, dir)?.context("a target without a command")?;
     let root = start(&launch)?;
-    let watched = watch(server, technique, &launch, root);
+    let watched = watch(server, technique, launch.address, Some(root));
     end_descendants();
     watched
 }
@@ -102,27 +90,41 @@ fn start(launch: &Launch) -> anyhow::Result<Pid> {
     Pid::from_raw(child.id().cast_signed()).context("a process without an id")
 }
 
-/// Waits until it is ready, prints the ready line, and waits for the end of standard input.
-fn watch(server: &TargetServer, technique: &str, launch: &Launch, root: Pid) -> anyhow::Result<()> {
-    let gone = rustix::process::pidfd_open(root, PidfdFlags::empty()).context("watch the target")?;
-    let deadline = deadline(server);
+/// Waits until it is ready, prints the ready line, and waits for the end of standard input. `root` is the process that was started.
+fn watch(
+    server: &TargetServer,
+    technique: &str,
+    address: SocketAddr,
+    root: Option<Pid>,
+) -> anyhow::Result<()> {
+    let gone = root.map(|root| rustix::process::pidfd_open(root, PidfdFlags::empty())).transpose();
+    let gone = gone.context("watch the target")?;
+    let ready = &server.target.ready;
+    let deadline = Instant::now() + Duration::from_nanos(ready.within_ns);
     let mut is_ready = false;
     loop {
         if !is_ready {
-            match check_ready(launch.address, server.target.ready.path.as_deref()) {
+            match check_ready(address, ready.path.as_deref()) {
                 Ok(()) => {
-                    let pid = root.as_raw_nonzero().get().cast_unsigned();
-                    print_ready_line(technique, launch.address, pid)?;
+                    let pid = root
+                        .map_or_else(std::process::id, |root| root.as_raw_nonzero().get().cast_unsigned());
+                    print_ready_line(technique, address, pid)?;
                     is_ready = true;
                 }
-                Err(why) if Instant::now() >= deadline => bail!("{}", not_ready(server, &why)),
+                Err(why) if Instant::now() >= deadline => {
+                    let seconds = ready.within_ns as f64 / 1e9;
+                    bail!("{} was not ready within {seconds} s: {why}", server.target.name);
+                }
                 Err(_) => {}
             }
         }
-        match wait(&gone, (!is_ready).then_some(POLL))? {
+        match wait(gone.as_ref(), (!is_ready).then_some(POLL))? {
             Event::Timeout => {}
             Event::InputEnded => return Ok(()),
-            Event::TargetEnded => return Err(died(server, root)),
+            Event::TargetEnded => {
+                let how = root.and_then(exit_status).map_or_else(String::new, |status| how(&status));
+                bail!("{} ended by itself{how}", server.target.name);
+            }
         }
     }
 }
@@ -135,33 +137,21 @@ enum Event {
     TargetEnded,
 }
 
-fn wait(gone: &OwnedFd, limit: Option<Duration>) -> anyhow::Result<Event> {
+fn wait(gone: Option<&OwnedFd>, limit: Option<Duration>) -> anyhow::Result<Event> {
     let input = io::stdin();
-    let mut watched = [PollFd::new(gone, PollFlags::IN), PollFd::new(&input, PollFlags::IN)];
+    let mut watched = vec![PollFd::new(&input, PollFlags::IN)];
+    watched.extend(gone.map(|gone| PollFd::new(gone, PollFlags::IN)));
     let limit = limit.map(Timespec::try_from).transpose().context("a time that is too long")?;
     match rustix::event::poll(&mut watched, limit.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error).context("wait for the target"),
     }
-    Ok(match watched.map(|watched| !watched.revents().is_empty()) {
-        [true, _] => Event::TargetEnded,
-        [_, true] => Event::InputEnded,
+    let has_ended = |at: usize| watched.get(at).is_some_and(|watched| !watched.revents().is_empty());
+    Ok(match (has_ended(1), has_ended(0)) {
+        (true, _) => Event::TargetEnded,
+        (_, true) => Event::InputEnded,
         _ => Event::Timeout,
     })
-}
-
-fn deadline(server: &TargetServer) -> Instant {
-    Instant::now() + Duration::from_nanos(server.target.ready.within_ns)
-}
-
-fn not_ready(server: &TargetServer, why: &str) -> String {
-    let seconds = server.target.ready.within_ns as f64 / 1e9;
-    format!("{} was not ready within {seconds} s: {why}", server.target.name)
-}
-
-fn died(server: &TargetServer, root: Pid) -> anyhow::Error {
-    let how = exit_status(root).map_or_else(String::new, |status| how(&status));
-    anyhow!("{} ended by itself{how}", server.target.name)
 }
 
 fn how(status: &WaitStatus) -> String {
@@ -183,12 +173,6 @@ pub(crate) fn arguments(server: &TargetServer, technique: &str, dir: &Path, core
     arguments.extend(["--technique".to_owned(), technique.to_owned()]);
     arguments.extend(["--dir".to_owned(), dir.display().to_string()]);
     with_cores(arguments, cores)
-}
-
-/// Makes this process the parent of all processes below it that lose theirs.
-fn adopt_orphans() -> io::Result<()> {
-    // Any process id turns it on.
-    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
 /// How the process `root` has ended, if it has; collects every other one that did.
@@ -257,7 +241,10 @@ impl Launch {
             Err(missing) => bail!("{missing}"),
         };
         let address = free_address().context("find a free port")?;
-        make_folder(dir).with_context(|| format!("make the folder {}", dir.display()))?;
+        // A server that drops its privileges must still be able to read it.
+        fs::create_dir_all(dir)
+            .and_then(|()| fs::set_permissions(dir, fs::Permissions::from_mode(0o755)))
+            .with_context(|| format!("make the folder {}", dir.display()))?;
         placeholders.insert("port".to_owned(), address.port().to_string());
         placeholders.insert("dir".to_owned(), dir.display().to_string());
         for (name, template) in config {
@@ -270,12 +257,6 @@ impl Launch {
         let command = command.iter().map(|word| with_values(word, &placeholders)).collect();
         Ok(Some(Self { command, folder: server.folder().to_owned(), address }))
     }
-}
-
-/// A server that drops its privileges must still be able to read it.
-fn make_folder(dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o755))
 }
 
 /// A port that was free a moment ago. If another program takes it meanwhile, the server reports that and ends.

@@ -1,7 +1,7 @@
 //! Claims and their verdicts: a rule, a little evidence, and what follows.
 
-use model::close_case::{CloseCases, SeenEvent};
-use model::manifest::ClaimInfo;
+use model::close_case::{CloseCase, CloseCases, Peer, SeenEvent};
+use model::manifest::FileInfo;
 use model::settings::{Client, Pace, Publisher, Uplink, UplinkTo};
 use model::trial::{Failure, Side, TrialResult};
 use report::claims::{Judged, Verdict, judge};
@@ -17,7 +17,7 @@ fn judged_in(trials: Vec<Trial>, change: impl FnOnce(&mut Run), rules: &str) -> 
         "id = \"C0\"\nclaim = \"It is so.\"\nsource = \"they\"\nhow = \"h\"\nscenarios = [\"s\"]\n{rules}"
     );
     let mut run = run(1, &trials);
-    run.manifest.claims.push(ClaimInfo { id: "C0".to_owned(), text });
+    run.manifest.claims.push(FileInfo { id: "C0".to_owned(), text });
     change(&mut run);
     judge(&Evidence::of(vec![run], vec![trials])).remove(0)
 }
@@ -286,7 +286,7 @@ fn close_codes_are_judged_when_every_client_tried_them() {
 
 #[test]
 fn newest_text_of_a_claim_is_judged_and_one_that_cannot_be_read_says_why() {
-    let claim = |text: &str| ClaimInfo { id: "C0".to_owned(), text: text.to_owned() };
+    let claim = |text: &str| FileInfo { id: "C0".to_owned(), text: text.to_owned() };
     let trials = both();
     let text = |what: &str| {
         format!(

@@ -1,7 +1,7 @@
 //! Published figures and their verdicts, capacities among them.
 
 use model::byte_account::Layers;
-use model::manifest::{PublicationInfo, Replay, ReplayedBytes};
+use model::manifest::{FileInfo, Replay, ReplayedBytes};
 use model::trial::{SearchStep, Verdict};
 use report::publications::{Judged, judge};
 use report::{Evidence, Run, Trial};
@@ -19,7 +19,7 @@ fn judged_in(trials: Vec<Trial>, change: impl FnOnce(&mut Run), figures: &[(&str
     let table = "[[table]]\ntitle = \"Today\"\nacross = []\n";
     let text = format!("{HEAD}{exchange}{}{table}", figures.iter().map(figure).collect::<String>());
     let mut run = run(1, &trials);
-    run.manifest.publications.push(PublicationInfo { id: "F0".to_owned(), text });
+    run.manifest.publications.push(FileInfo { id: "F0".to_owned(), text });
     run.manifest.replays.push(Replay {
         publication: "F0".to_owned(),
         exchange: "poll".to_owned(),
@@ -132,7 +132,7 @@ fn counted_figures_are_the_published_ones_or_not() {
 fn unreadable_publication_is_named_and_the_rest_is_judged() {
     let mut run = run(1, &[]);
     for (id, text) in [("F10", HEAD.to_owned() + "figure = []\n"), ("F9", "id = 9".to_owned())] {
-        run.manifest.publications.push(PublicationInfo { id: id.to_owned(), text: text.replace("F0", id) });
+        run.manifest.publications.push(FileInfo { id: id.to_owned(), text: text.replace("F0", id) });
     }
     let judged = judge(&Evidence::of(vec![run], vec![Vec::new()]));
     let ids: Vec<&str> = judged.iter().map(|judged| judged.id.as_str()).collect();

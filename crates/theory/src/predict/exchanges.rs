@@ -1,7 +1,6 @@
 //! Heads, messages and what lies below them, put together.
 
 use crate::case::{Case, Direction, Head, Opening, Security, Version};
-use crate::framing::engine_io;
 use crate::framing::websocket::{self, Mask};
 use crate::http1;
 use crate::prediction::{Both, Exactness, Layers, Prediction, layer};
@@ -12,41 +11,12 @@ use super::parts::{self, Framing, HeadBytes, Turn};
 /// Up to this much rustls takes at once; of what is handed over beyond it, it decides where it cuts.
 const AT_ONCE: u64 = 65_536;
 
-/// An exchange with a request and an answer of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exchange {
-    /// The answer holds the messages.
-    Poll,
-    /// The request holds the message.
-    Post,
-    /// The answer holds packets of Engine.IO, a ping if there are no messages.
-    PollOfPackets,
-    /// The request holds them.
-    PostOfPackets,
-}
-
 /// Content of known length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     Messages(Framing),
     /// Bytes of one layer; HTTP/2's framing of them belongs to the other one.
     Said(u64, &'static str, &'static str),
-}
-
-impl Exchange {
-    /// What the request and the answer hold.
-    fn contents(self, case: &Case<'_>) -> (Option<Content>, Option<Content>) {
-        const PING: Content = Content::Said(engine_io::BARE, layer::CONTROL, layer::CONTROL);
-        const POSTED: Content = Content::Said(engine_io::POSTED, layer::ENGINE_IO, layer::DATA_FRAMING);
-        let records = Some(Content::Messages(Framing::Record));
-        match self {
-            Self::Poll => (None, (case.batch > 0).then_some(Content::Messages(Framing::Line))),
-            Self::Post => (Some(Content::Messages(Framing::None)), None),
-            Self::PollOfPackets if case.batch == 0 => (None, Some(PING)),
-            Self::PollOfPackets => (None, records),
-            Self::PostOfPackets => (records, Some(POSTED)),
-        }
-    }
 }
 
 impl Content {
@@ -73,10 +43,9 @@ impl Content {
     }
 }
 
-/// Polls and posts.
-pub(super) fn asked(case: &Case<'_>, exchange: Exchange) -> Option<Prediction> {
+/// Polls and posts: what the request and the answer hold.
+pub(super) fn asked(case: &Case<'_>, asks: Option<Content>, answers: Option<Content>) -> Option<Prediction> {
     let head = case.head?;
-    let (asks, answers) = exchange.contents(case);
     let request = parts::request(case, &head, asks.map(|content| content.bytes(case)));
     let response = parts::response(case, &head, answers.map(|content| content.bytes(case)))?;
     let turn = |turn| {

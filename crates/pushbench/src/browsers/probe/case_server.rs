@@ -44,16 +44,10 @@ impl CaseServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("listen for a client")?;
         let address = listener.local_addr()?;
         let (cue, cued) = oneshot::channel();
-        let sends = |bytes: &[u8]| Server::Misbehaving {
-            cue: Some(cue),
-            task: spawn(send(listener, cued, bytes.to_vec())),
-        };
         let server = match case.ending {
-            Ending::Breaks(bytes) => sends(bytes),
-            Ending::EmptyClose => sends(&[CLOSE, 0]),
-            Ending::ForbiddenCode => sends(&[&[CLOSE, 2], &case.code.to_be_bytes()[..]].concat()),
-            Ending::Disconnects(how) => {
-                Server::Misbehaving { cue: Some(cue), task: spawn(disconnect(listener, cued, how)) }
+            Ending::EmptyClose | Ending::ForbiddenCode | Ending::Breaks(_) | Ending::Disconnects(_) => {
+                let misbehaving = misbehave(listener, cued, case.code, case.ending);
+                Server::Misbehaving { cue: Some(cue), task: spawn(misbehaving) }
             }
             _ => {
                 let settings = settings(case.is_secure())?;
@@ -139,24 +133,33 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(4);
 /// Resolves once the client has seen its socket open.
 type Cue = oneshot::Receiver<()>;
 
-/// Sends these bytes, and returns the close frame that the client sends in response, if any.
-async fn send(listener: TcpListener, cue: Cue, bytes: Vec<u8>) -> io::Result<Option<CloseFrame>> {
+/// Sends what the case asks for, and returns the close frame that the client sends in response, if any; or only disconnects.
+async fn misbehave(
+    listener: TcpListener,
+    cue: Cue,
+    code: u16,
+    ending: Ending,
+) -> io::Result<Option<CloseFrame>> {
     let mut stream = accept(&listener, cue).await?;
-    stream.write_all(&bytes).await?;
+    match ending {
+        Ending::Breaks(bytes) => stream.write_all(bytes).await?,
+        Ending::ForbiddenCode => {
+            let [high, low] = code.to_be_bytes();
+            stream.write_all(&[CLOSE, 2, high, low]).await?;
+        }
+        Ending::Disconnects(how) => {
+            if how == Disconnect::Reset {
+                stream.set_zero_linger()?;
+            }
+            return Ok(None);
+        }
+        _ => stream.write_all(&[CLOSE, 0]).await?,
+    }
     // A client that only disconnects or resets the connection sends none.
     let received = timeout(ANSWER_LIMIT, read_close(&mut stream)).await.ok().and_then(Result::ok).flatten();
     // Fails if the client has disconnected first.
     let _ = stream.shutdown().await;
     Ok(received)
-}
-
-/// Disconnects without a close frame.
-async fn disconnect(listener: TcpListener, cue: Cue, how: Disconnect) -> io::Result<Option<CloseFrame>> {
-    let stream = accept(&listener, cue).await?;
-    if how == Disconnect::Reset {
-        stream.set_zero_linger()?;
-    }
-    Ok(None)
 }
 
 /// A close frame's body, unmasked: nothing, or a code and a reason (RFC 6455 §5.5.1).

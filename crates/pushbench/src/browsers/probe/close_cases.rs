@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use browser::{Browser, Certificates, Preferences, Scheme};
+use browser::{Browser, Certificates};
 use futures_util::{SinkExt as _, StreamExt as _};
 use model::close_case::{CloseCase, SeenEvent};
 use model::settings::Client;
@@ -28,10 +28,6 @@ use super::case_server::CaseServer;
 use super::cases::{CASES, Case, Ending, unclean};
 use super::recording_server::RecordingServer;
 
-/// Preferences of a browser that checks certificates.
-pub(super) const STRICT: Preferences =
-    Preferences { certificates: Certificates::Trusted, scheme: Scheme::Light };
-
 /// An observed case, and its index in [`CASES`].
 pub(super) type OrderedCase = (usize, CloseCase);
 
@@ -40,18 +36,15 @@ pub(super) async fn native() -> anyhow::Result<Vec<OrderedCase>> {
     observe_all(Client::Native, &mut NativeObserver::default(), |_| true).await
 }
 
-/// What a page observes of everything but certificates, all of which this browser accepts. Fails if a server cannot be
-/// started or a command of the browser fails.
-pub(super) async fn in_pages(client: Client, browser: &mut Browser) -> anyhow::Result<Vec<OrderedCase>> {
-    observe_all(client, &mut PageObserver::open(browser).await?, |case| !case.is_secure()).await
-}
-
-/// What a page observes of a certificate without an authority, in a browser that was started with [`STRICT`].
-pub(super) async fn of_certificates(
+/// What a page observes in a browser that accepts these certificates: one that checks them observes how they are rejected, and
+/// one that accepts all of them observes everything else. Fails if a server cannot be started or a command of the browser fails.
+pub(super) async fn in_pages(
     client: Client,
     browser: &mut Browser,
+    accepted: Certificates,
 ) -> anyhow::Result<Vec<OrderedCase>> {
-    observe_all(client, &mut PageObserver::open(browser).await?, Case::is_secure).await
+    let mut observer = PageObserver::open(browser).await?;
+    observe_all(client, &mut observer, |case| case.is_secure() == (accepted == Certificates::Trusted)).await
 }
 
 /// By code, then by case, then by client.
@@ -93,12 +86,6 @@ async fn observe(client: Client, case: &Case, observer: &mut impl Observer) -> a
     })
 }
 
-/// The close frame had no code (RFC 6455 §7.4.1).
-const NO_CODE: u16 = 1005;
-/// No close frame came.
-const ABNORMAL: u16 = 1006;
-/// TLS failed, so there was no connection.
-const TLS: u16 = 1015;
 /// How long a browser may wait for the server's part of an end.
 const PAGE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -148,7 +135,7 @@ impl Observer for NativeObserver {
         if secure {
             if let Err(error) = without_authorities()?.connect(ServerName::from(address.ip()), stream).await {
                 anyhow::ensure!(is_of_tls(&error), "the connection broke before TLS failed: {error}");
-                self.seen.extend([SeenEvent::Error, unclean(TLS)]);
+                self.seen.extend([SeenEvent::Error, unclean(1015)]);
             }
             return Ok(());
         }
@@ -197,9 +184,9 @@ impl NativeObserver {
             }
         }
         self.seen.push(match close {
-            None => unclean(ABNORMAL),
+            None => unclean(1006),
             Some(frame) => {
-                let code = frame.as_ref().map_or(NO_CODE, |frame| frame.code.into());
+                let code = frame.as_ref().map_or(1005, |frame| frame.code.into());
                 let reason = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
                 SeenEvent::Close { code, reason, clean: !self.seen.contains(&SeenEvent::Error) }
             }

@@ -92,10 +92,6 @@ impl RecordedHead {
     fn path(&self) -> &str {
         self.line.split(' ').nth(1).unwrap_or_default()
     }
-
-    fn is_post(&self) -> bool {
-        self.line.starts_with("POST ")
-    }
 }
 
 /// Reads a request's head and no byte after it; none at the end of the connection.
@@ -168,7 +164,7 @@ fn response(head: &RecordedHead) -> Reply {
     let path = head.path();
     let held = |start: &str| Reply::Endless(start.to_owned());
     match path {
-        _ if head.is_post() => ok("text/plain", "", b"ok"),
+        _ if head.line.starts_with("POST ") => ok("text/plain", "", b"ok"),
         _ if path.starts_with("/clock") => ok("text/plain", "", os::now_ns().to_string().as_bytes()),
         _ if path.starts_with("/hold") => held(""),
         _ if path.starts_with("/events") => held(

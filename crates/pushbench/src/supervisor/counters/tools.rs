@@ -33,12 +33,16 @@ pub(crate) fn start(
 ) -> Result<Process, ProcessError> {
     // A tool that is not found is named by the failure to start it.
     let tool = targets::on_path(program(counter)).unwrap_or_else(|| PathBuf::from(program(counter)));
+    let counts = counts.display().to_string();
+    let (log, out) = (format!("--log-file={counts}.log"), format!("--callgrind-out-file={counts}"));
     let own = match counter {
-        Counter::Instructions => callgrind_arguments(counts),
-        Counter::SystemCalls => strace_arguments(counts),
+        // Its own messages go to a file beside the counts, since they are not the server's.
+        Counter::Instructions => vec!["--tool=callgrind", "--quiet", "--vgdb=no", &log, &out],
+        // Of all threads, a sum for each name at the end, in columns without gaps.
+        Counter::SystemCalls => vec!["-f", "-qq", "-c", "-U", "calls,name", "-o", &counts, "--"],
     };
-    let under = [server.display().to_string()];
-    Process::start_with("server", &tool, own.into_iter().chain(under).chain(arguments), OnDrop::KillGroup)
+    let own = own.into_iter().map(str::to_owned).chain([server.display().to_string()]);
+    Process::start_with("server", &tool, own.chain(arguments), OnDrop::KillGroup)
 }
 
 /// Reads the file of a tool; none when it is not complete.
@@ -67,26 +71,6 @@ pub(super) fn version(counter: Counter) -> String {
     let printed = Command::new(program(counter)).arg("--version").stdin(Stdio::null()).output();
     let text = printed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     text.lines().next().unwrap_or(program(counter)).to_owned()
-}
-
-/// Its own messages go to a file beside the counts, since they are not the server's.
-fn callgrind_arguments(counts: &Path) -> Vec<String> {
-    vec![
-        "--tool=callgrind".to_owned(),
-        "--quiet".to_owned(),
-        "--vgdb=no".to_owned(),
-        format!("--log-file={}.log", counts.display()),
-        format!("--callgrind-out-file={}", counts.display()),
-    ]
-}
-
-/// Of all threads, a sum for each name at the end, in columns without gaps.
-fn strace_arguments(counts: &Path) -> Vec<String> {
-    ["-f", "-qq", "-c", "-U", "calls,name", "-o"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain([counts.display().to_string(), "--".to_owned()])
-        .collect()
 }
 
 /// The instructions of all functions ("Callgrind Format Specification", `totals`).
