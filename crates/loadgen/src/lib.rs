@@ -18,13 +18,15 @@
 //! - `forward_writes`: what streams round another one have in common
 //! - [`faults`]: a restart or stall of the server; subscribers that do not keep up
 //! - [`recorder`]: latency, completeness, and how they are kept
-//! - [`waiting`]: a precise timer; how late a waiting thread wakes
+//! - [`core_watch`]: how late a waiting thread wakes on a core, and how fast the core is
+//! - [`waiting`]: a precise timer
 
 #[macro_use]
 mod forward_writes;
 
 pub mod assignment;
 pub mod byte_accounting;
+pub mod core_watch;
 pub mod faults;
 pub mod http_client;
 pub mod publisher;

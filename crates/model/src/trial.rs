@@ -333,6 +333,20 @@ pub struct Observed {
     pub connections: u64,
 }
 
+impl TrialOutcome {
+    /// CPU time of the server in the window as a core of [standard](STANDARD_EXCHANGE_NS) speed would have needed; as measured
+    /// where the speed is not known.
+    pub fn standard_cpu_ns(&self) -> f64 {
+        let factor = self.instrument.server_core_speed.and_then(CoreSpeed::exchange_ns);
+        self.cost.server_cpu_ns as f64 * factor.map_or(1.0, |exchange_ns| STANDARD_EXCHANGE_NS / exchange_ns)
+    }
+
+    /// The same; none where the server's processes could not be read.
+    pub fn known_standard_cpu_ns(&self) -> Option<f64> {
+        Some(self.standard_cpu_ns()).filter(|cpu_ns| *cpu_ns > 0.0)
+    }
+}
+
 /// What the work cost, between the window's edges. What the server cost is left out where its processes cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -367,13 +381,6 @@ pub struct Cost {
     pub counted: Option<Counted>,
 }
 
-impl Cost {
-    /// CPU time of the server, ns; none where its processes could not be read.
-    pub fn known_server_cpu_ns(&self) -> Option<u64> {
-        (self.server_cpu_ns > 0).then_some(self.server_cpu_ns)
-    }
-}
-
 fn is_zero(value: &u64) -> bool {
     *value == 0
 }
@@ -388,8 +395,33 @@ pub struct Instrument {
     pub scheduling_delay_load: Option<Quantiles>,
     /// How late a thread on the server's core wakes.
     pub scheduling_delay_server: Option<Quantiles>,
+    /// How fast the server's core was in the window.
+    pub server_core_speed: Option<CoreSpeed>,
     /// CPU time ÷ (elapsed × cores) of the load generator, 0–1.
     pub load_busy: f64,
+}
+
+/// A fixed piece of work, done again and again while a core had nothing else to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CoreSpeed {
+    /// How often a message of 150 B was written to a socket and read from its other end.
+    pub exchanges: u64,
+    /// CPU time of all of them.
+    pub cpu_ns: u64,
+}
+
+/// What an exchange takes on a core of standard speed. It only sets the unit of CPU times; the first machine took about this.
+pub const STANDARD_EXCHANGE_NS: f64 = 2_000.0;
+
+impl CoreSpeed {
+    /// Fewer exchanges say little: a core that the server keeps busy has no time for them.
+    const ENOUGH: u64 = 800;
+
+    /// CPU time of one exchange; none of too few.
+    pub fn exchange_ns(self) -> Option<f64> {
+        (self.exchanges >= Self::ENOUGH).then(|| self.cpu_ns as f64 / self.exchanges as f64)
+    }
 }
 
 /// A page's clock, and how far it can be off the server's. Its receive times are `performance.now()` plus the offset to

@@ -19,6 +19,11 @@ pub fn unix_ms() -> u64 {
     nanoseconds(rustix::time::clock_gettime(ClockId::Realtime)) / 1_000_000
 }
 
+/// CPU time of this thread.
+pub fn thread_cpu_ns() -> u64 {
+    nanoseconds(rustix::time::clock_gettime(ClockId::ThreadCPUTime))
+}
+
 /// Sleeps until `deadline_ns` of `CLOCK_MONOTONIC`; returns at once when it has passed.
 pub fn sleep_until_ns(deadline_ns: u64) {
     let deadline = timespec(deadline_ns);

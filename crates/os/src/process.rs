@@ -172,6 +172,20 @@ pub fn pin(cores: &[u32]) -> io::Result<()> {
     Ok(rustix::thread::sched_setaffinity(None, &set)?)
 }
 
+/// Has this thread run only while nothing else wants its core.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+pub fn run_when_idle() -> io::Result<()> {
+    let lowest = libc::sched_param { sched_priority: 0 };
+    // SAFETY: 0 means this thread, and `lowest` outlives the call, which only reads it.
+    match unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const lowest) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Raises this process's limit to the most that it may have. The usual first limit, 1,024, is for programs that wait by
 /// select(2).
 ///

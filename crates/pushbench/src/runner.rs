@@ -274,8 +274,7 @@ fn states(plan: &Plan, records: &[TrialRecord]) -> Vec<PointState> {
         };
         let cpu = records.iter().filter(is_same).filter_map(|record| {
             let TrialResult::Complete(outcome) = &record.result else { return None };
-            let cpu_ns = outcome.cost.known_server_cpu_ns()? as f64;
-            let per_event = cpu_ns / outcome.counts.events_in_window as f64;
+            let per_event = outcome.known_standard_cpu_ns()? / outcome.counts.events_in_window as f64;
             Some((record.key.repetition, per_event)).filter(|_| outcome.counts.events_in_window > 0)
         });
         let technique = registry::find(&point.planned.technique);

@@ -76,9 +76,9 @@ catalogue! {
     "bytes-down", "bytes per event, server to client", Bytes, less, portable, |trials| at_socket(trials, |outcome| outcome.bytes.window.down.wire());
     "overhead", "overhead per event", Bytes, less, portable, |trials| at_socket(trials, |outcome| outcome.bytes.window.overhead());
     "packet-headers", "TCP/IP headers per event", Bytes, less, machine, |trials| counted(per_event(trials, |outcome| outcome.segments.window.up.header_bytes + outcome.segments.window.down.header_bytes));
-    "cpu", "server CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.server_cpu_ns));
-    "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(quotient(trials, |outcome| outcome.cost.server_cpu_ns as f64, |outcome| outcome.cost.elapsed_ns as f64 / 1e9));
-    "idle-cpu", "server CPU per connection and second", Time, less, machine, |trials| counted(mean(trials, |trial, outcome| (outcome.cost.elapsed_ns > 0).then(|| outcome.cost.server_cpu_ns as f64 * 1e9 / outcome.cost.elapsed_ns as f64 / subscribers(trial))));
+    "cpu", "server CPU per event", Time, less, machine, |trials| counted(quotient(trials, TrialOutcome::standard_cpu_ns, |outcome| outcome.counts.events_in_window as f64));
+    "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(quotient(trials, TrialOutcome::standard_cpu_ns, |outcome| outcome.cost.elapsed_ns as f64 / 1e9));
+    "idle-cpu", "server CPU per connection and second", Time, less, machine, |trials| counted(mean(trials, |trial, outcome| (outcome.cost.elapsed_ns > 0).then(|| outcome.standard_cpu_ns() * 1e9 / outcome.cost.elapsed_ns as f64 / subscribers(trial))));
     "load-cpu", "client CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.load_cpu_ns));
     "requests", "requests per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.requests);
     "empty-per-event", "empty answers per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.empty_responses);
@@ -89,6 +89,7 @@ catalogue! {
     "idle-cost", "US cents per million subscribers and hour", Number, less, machine, |trials| priced(trials, |trial, outcome| subscribers(trial) / 1e6 * outcome.cost.elapsed_ns as f64 / 3_600e9);
     "instructions", "server instructions per event", Number, less, portable, |trials| counted_by_tool(trials, |counted| counted.instructions);
     "system-calls", "server system calls per event", Number, less, portable, |trials| counted_by_tool(trials, |counted| counted.system_calls);
+    "exchange", "CPU of an exchange over a socket pair on the server's core", Time, less, machine, |trials| quotient(trials, |outcome| outcome.instrument.server_core_speed.map_or(0.0, |speed| speed.cpu_ns as f64), |outcome| outcome.instrument.server_core_speed.map_or(0.0, |speed| speed.exchanges as f64));
     // How late it comes: receive − intended send; service: receive − actual send.
     "p50", "delivery latency p50", Time, less, machine, |trials| latency(trials, "delivery", 2.0);
     "p90", "delivery latency p90", Time, less, machine, |trials| latency(trials, "delivery", 10.0);
@@ -201,7 +202,7 @@ fn priced(trials: &[&Trial], of: impl Fn(&Trial, &TrialOutcome) -> f64) -> Optio
         let cost = &outcome.cost;
         let memory = cost.server_rss_connected_bytes.saturating_sub(cost.server_rss_start_bytes);
         let dollars = cost_model::prices().dollars(
-            cost.server_cpu_ns as f64,
+            outcome.standard_cpu_ns(),
             outcome.bytes.window.wire() as f64,
             memory as f64 * cost.elapsed_ns as f64,
         );

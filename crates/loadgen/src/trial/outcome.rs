@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use model::byte_account::Layers;
 use model::trial::{
-    BytesByPhase, Cost, Counts, Instrument, SegmentsByPhase, ServerRestart, SetUp, SlowConsumerOutcome,
-    TrialOutcome, TrialSpec,
+    BytesByPhase, CoreSpeed, Cost, Counts, Instrument, SegmentsByPhase, ServerRestart, SetUp,
+    SlowConsumerOutcome, TrialOutcome, TrialSpec,
 };
 
 use super::error::TrialError;
@@ -50,6 +50,7 @@ pub(super) struct Findings {
     pub(super) last_error: Option<String>,
     pub(super) scheduling_delays_load: Histogram<u64>,
     pub(super) scheduling_delays_server: Option<Histogram<u64>>,
+    pub(super) server_core_speed: Option<CoreSpeed>,
 }
 
 impl Findings {
@@ -157,6 +158,7 @@ impl Findings {
             schedule_lag: quantiles(&self.published.schedule_lag),
             scheduling_delay_load: quantiles(&self.scheduling_delays_load),
             scheduling_delay_server: self.scheduling_delays_server.as_ref().and_then(quantiles),
+            server_core_speed: self.server_core_speed,
             load_busy: if available_ns > 0.0 { self.cost.load_cpu_ns as f64 / available_ns } else { 0.0 },
         }
     }

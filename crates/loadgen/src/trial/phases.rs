@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hdrhistogram::Histogram;
 use model::settings::{Publisher as By, Settings, Uplink, UplinkTo};
 use model::target::Publish;
-use model::trial::{ServerSpec, TrialOutcome, TrialSpec};
+use model::trial::{CoreSpeed, ServerSpec, TrialOutcome, TrialSpec};
 use tokio::sync::mpsc;
 
 use super::error::TrialError;
@@ -15,12 +16,13 @@ use super::restart::{Restarter, ServerProcess};
 use super::subscriber_driver::{Gathered, LOOK_NS, Outgoing, SubscriberDriver, connect_limit};
 use super::window_sample::{HeldResources, Watched, WindowSample, cost};
 use crate::assignment::Assignment;
+use crate::core_watch::{self, CoreWatch};
 use crate::faults::Staller;
 use crate::publisher::feed_connection::{FeedConnection, FeedError};
 use crate::publisher::post_connection::{PostConnection, PostError};
 use crate::publisher::{self, Link, Numbering, Publisher, PublisherError, PublisherSpec};
+use crate::recorder::histogram;
 use crate::schedule::Timing;
-use crate::waiting::SchedulingDelays;
 
 /// A trial whose subscribers are connected, or, as [`prepare`](Self::prepare) leaves it, could connect now.
 #[derive(Debug)]
@@ -64,11 +66,14 @@ impl<'a> Connected<'a> {
     pub(super) fn start(self, timing: Timing) -> Result<Running<'a>, TrialError> {
         let Self { spec, settings, assignment, link, outgoing, load, connecting } = self;
         load.open(timing);
-        let watch = |core| SchedulingDelays::watch(core, timing.window()).map_err(TrialError::Thread);
-        let scheduling_delays_load = watch(spec.load_cores.first().copied())?;
+        let delays = |core| core_watch::scheduling_delays(core, timing.window()).map_err(TrialError::Thread);
+        let scheduling_delays_load = delays(spec.load_cores.first().copied())?;
         // Where others compute on that core, that a thread wakes late there is what they are for.
         let watched = spec.server_cores.first().filter(|_| spec.settings.processes.cpu_contention == 0);
-        let scheduling_delays_server = watched.map(|&core| watch(Some(core))).transpose()?;
+        let scheduling_delays_server = watched.map(|&core| delays(Some(core))).transpose()?;
+        let speed =
+            |&core: &u32| core_watch::core_speed(Some(core), timing.window()).map_err(TrialError::Thread);
+        let server_core_speed = watched.map(speed).transpose()?;
         let stall = spec.settings.stall.as_ref().zip(spec.server.pid);
         let stall = stall.map(|(stall, pid)| Staller::start(pid, stall, timing.window_start_ns));
         let stall = stall.transpose().map_err(TrialError::Thread)?;
@@ -86,6 +91,7 @@ impl<'a> Connected<'a> {
             load,
             scheduling_delays_load,
             scheduling_delays_server,
+            server_core_speed,
         })
     }
 
@@ -180,8 +186,9 @@ pub(super) struct Running<'a> {
     pub(super) restart: Option<Restarter>,
     pub(super) publisher: Publisher,
     pub(super) load: Box<dyn SubscriberDriver>,
-    pub(super) scheduling_delays_load: SchedulingDelays,
-    pub(super) scheduling_delays_server: Option<SchedulingDelays>,
+    pub(super) scheduling_delays_load: CoreWatch<Histogram<u64>>,
+    pub(super) scheduling_delays_server: Option<CoreWatch<Histogram<u64>>>,
+    pub(super) server_core_speed: Option<CoreWatch<CoreSpeed>>,
     pub(super) spec: &'a TrialSpec,
     pub(super) connecting: Connecting,
     pub(super) timing: Timing,
@@ -235,14 +242,19 @@ impl Running<'_> {
             mut load,
             scheduling_delays_load,
             scheduling_delays_server,
+            server_core_speed,
             ..
         } = self;
         drop(stall);
         let published = publisher.finish().map_err(TrialError::Publisher)?;
         let reports = load.finish()?;
         let progress = load.progress();
+        let server_core_speed = server_core_speed.and_then(CoreWatch::finish);
+        let mut cost = cost(held, &edges[0], &edges[1]);
+        // That thread belongs to this process and receives nothing.
+        cost.load_cpu_ns = cost.load_cpu_ns.saturating_sub(server_core_speed.map_or(0, |speed| speed.cpu_ns));
         let findings = Findings {
-            cost: cost(held, &edges[0], &edges[1]),
+            cost,
             set_up_cpu_ns: held.set_up_cpu_ns(),
             connecting,
             cores: cores(spec, &assignment),
@@ -252,8 +264,9 @@ impl Running<'_> {
             tcp_grown_bytes: edges[1].tcp_grown_bytes(&edges[0]),
             reconnects: progress.reconnects,
             last_error: progress.last_error,
-            scheduling_delays_load: scheduling_delays_load.finish(),
-            scheduling_delays_server: scheduling_delays_server.map(SchedulingDelays::finish),
+            scheduling_delays_load: scheduling_delays_load.finish().unwrap_or_else(histogram::empty),
+            scheduling_delays_server: scheduling_delays_server.and_then(CoreWatch::finish),
+            server_core_speed,
         };
         findings.into_outcome(spec)
     }

@@ -113,6 +113,7 @@ mod tests {
             scheduling_delay_load: quantiles(scheduling_delay_ns),
             scheduling_delay_server: quantiles(scheduling_delay_ns),
             load_busy,
+            ..Instrument::default()
         }
     }
 

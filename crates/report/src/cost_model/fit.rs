@@ -101,6 +101,7 @@ fn row<'e>(evidence: &'e Evidence, point: &'e Point) -> Option<Row<'e>> {
     let outcomes: Vec<&TrialOutcome> =
         evidence.trials(point).filter_map(|trial| trial.record.result.outcome()).collect();
     let sum = |of: &dyn Fn(&TrialOutcome) -> u64| outcomes.iter().map(|it| of(it)).sum::<u64>() as f64;
+    let cpu_ns: f64 = outcomes.iter().map(|it| it.standard_cpu_ns()).sum();
     let seconds = sum(&|it| it.cost.elapsed_ns) / 1e9;
     let per_second = |of: &dyn Fn(&TrialOutcome) -> u64| sum(of) / seconds;
     let value = |key: &str| Some(evidence.estimate(point, metric(key)?)?.value);
@@ -116,7 +117,7 @@ fn row<'e>(evidence: &'e Evidence, point: &'e Point) -> Option<Row<'e>> {
         situation,
         bytes: work.bytes,
         deliveries: per_second(&|it| it.counts.events_in_window),
-        cpu_ns: per_second(&|it| it.cost.server_cpu_ns),
+        cpu_ns: cpu_ns / seconds,
         latencies: [value("p50"), value("p99")],
         memory: value("memory").filter(|bytes| *bytes > 0.0),
         work,

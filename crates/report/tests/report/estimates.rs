@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::trial::{Disturbance, Failure, Side, TrialResult};
+use model::trial::{CoreSpeed, Disturbance, Failure, STANDARD_EXCHANGE_NS, Side, TrialResult};
 use report::Evidence;
 use report::catalogue::metric;
 use report::estimate::Estimate;
@@ -29,6 +29,28 @@ fn bytes_and_cpu_are_divided_by_the_events_of_all_trials() {
     assert_eq!(text(&evidence, "s/push/overhead").as_deref(), Ok("20.0 B"));
     let cpu = estimate(&evidence, "s/push/cpu");
     assert!((cpu.value - 1_500.0).abs() < 1e-9, "{cpu:?}");
+}
+
+#[test]
+fn cpu_is_that_of_a_core_of_standard_speed() {
+    let on_core = |block: u32, cpu_ns: u64, exchange_ns: f64| {
+        trial("s", "push", block).events(100, [80, 20], cpu_ns).measured(|outcome| {
+            let exchanges = 10_000;
+            let cpu_ns = exchanges * exchange_ns as u64;
+            outcome.instrument.server_core_speed = Some(CoreSpeed { exchanges, cpu_ns });
+        })
+    };
+    let standard = STANDARD_EXCHANGE_NS;
+    let trials =
+        [on_core(0, 1_000, standard), on_core(1, 3_000, 3.0 * standard), on_core(2, 500, standard / 2.0)];
+    let evidence_of_three = evidence(trials.to_vec());
+    let cpu = FigureName::parse("s/push/cpu").unwrap().find(&evidence_of_three).unwrap();
+    assert!(cpu.estimate.half_width().unwrap() < 1e-9 && cpu.text() == "1.00 µs", "{cpu:?}");
+    // Hardly any exchanges fit beside a server that is busy all the time.
+    let busy = on_core(0, 700, 1.0).measured(|outcome| {
+        outcome.instrument.server_core_speed = Some(CoreSpeed { exchanges: 10, cpu_ns: 1 });
+    });
+    assert_eq!(text(&evidence(vec![busy]), "s/push/cpu").as_deref(), Ok("700 ns"));
 }
 
 #[test]
