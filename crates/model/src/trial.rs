@@ -411,8 +411,8 @@ pub struct CoreSpeed {
     pub cpu_ns: u64,
 }
 
-/// What an exchange takes on a core of standard speed. It only sets the unit of CPU times; the first machine took about this.
-pub const STANDARD_EXCHANGE_NS: f64 = 2_000.0;
+/// What an exchange takes on a core of standard speed. It only sets the unit of CPU times: about what it took on the machine of the first run.
+pub const STANDARD_EXCHANGE_NS: f64 = 1_300.0;
 
 impl CoreSpeed {
     /// Fewer exchanges say little: a core that the server keeps busy has no time for them.

@@ -281,6 +281,7 @@ fn states(plan: &Plan, records: &[TrialRecord]) -> Vec<PointState> {
         PointState {
             group: (point.planned.scenario, point.planned.point),
             expected_ns: point.expected_ns(),
+            is_feed: budget::is_feed(&plan.scenarios[point.planned.scenario].name),
             is_baseline: point.planned.target.is_none() && technique.is_some_and(|(_, it)| it.baseline),
             cpu: cpu.collect::<BTreeMap<_, _>>(),
         }

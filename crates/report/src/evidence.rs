@@ -13,7 +13,7 @@ use model::settings::{Client, Settings};
 use model::trial::{TrialKey, TrialRecord, TrialResult};
 use serde_json::Value;
 
-use crate::catalogue::{Metric, Unit};
+use crate::catalogue::{self, Metric, Unit};
 use crate::error::ReportError;
 use crate::estimate::{Estimate, RunFigure, combine, variance_between};
 use crate::load::{self, Broken, Run, Trial};
@@ -301,6 +301,12 @@ impl Evidence {
     /// How many trials the figures rest on.
     pub fn trial_count(&self) -> usize {
         self.trials.len()
+    }
+
+    /// What an exchange took on the server's core in this run; none where that was not measured.
+    pub fn exchange_ns(&self, run: usize) -> Option<f64> {
+        let of_run: Vec<&Trial> = self.trials.iter().filter(|trial| trial.run == run).collect();
+        (catalogue::metric("exchange")?.of)(&of_run)
     }
 
     /// The trials of a point.

@@ -159,10 +159,10 @@ pub(crate) fn fill_in(
     more: Value,
 ) -> Result<String, ReportError> {
     let manifests = || {
-        evidence
-            .runs
-            .iter()
-            .map(|run| context! { name => run.name.clone(), ..Value::from(Serde(&run.manifest)) })
+        evidence.runs.iter().enumerate().map(|(place, run)| {
+            let exchange_ns = evidence.exchange_ns(place);
+            context! { name => run.name.clone(), exchange_ns, ..Value::from(Serde(&run.manifest)) }
+        })
     };
     let context = context! {
         runs => manifests().collect::<Vec<_>>(),

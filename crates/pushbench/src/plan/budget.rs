@@ -1,8 +1,8 @@
 //! What to run within a budget of time: which scenarios, and which points in each further block. Pure.
 //!
 //! A block holds each of its points once, in fresh processes and in a shuffled order. The first [`MIN_BLOCKS`] hold all points.
-//! Every further one holds the points whose CPU relative to the baseline is known least, each with its baseline, so that ratios
-//! stay paired within a block.
+//! Every further one holds the points whose CPU relative to the baseline is known least, those of the feeds before all others, each
+//! with its baseline, so that ratios stay paired within a block.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,10 @@ use super::{Choice, MIN_BLOCKS, Plan, PlannedTrial};
 
 /// The half-width of the interval of a CPU ratio at which no more is spent on it.
 pub(crate) const TARGET: f64 = 0.08;
+/// Fewer blocks than this say too little of how far they scatter: an interval of three that is narrow is often so by chance.
+const ENOUGH_BLOCKS: usize = 6;
 /// Scenarios beyond the feeds may take this much of the budget with their first blocks; the rest makes intervals narrower.
-const OTHERS: f64 = 0.5;
+const OTHERS: f64 = 0.35;
 /// From here on trials have their full length.
 const FULL_LENGTH_NS: u64 = 3_600_000_000_000;
 /// What is left for the socket ping and the report: a fixed part and a share.
@@ -54,10 +56,17 @@ const OTHERS_IN_ORDER: [&str; 21] = [
 pub(crate) struct PointState {
     pub(crate) group: (usize, usize),
     pub(crate) expected_ns: u64,
+    /// Whether it belongs to one of the feeds, on which the recommendations rest.
+    pub(crate) is_feed: bool,
     /// Whether the others of its group are compared with it.
     pub(crate) is_baseline: bool,
     /// Server CPU per event by block, of the trials that count.
     pub(crate) cpu: BTreeMap<u32, f64>,
+}
+
+/// Whether a scenario is one of the feeds.
+pub(crate) fn is_feed(scenario: &str) -> bool {
+    FEEDS.contains(&scenario)
 }
 
 /// What is left of a budget for trials.
@@ -82,7 +91,7 @@ pub(crate) fn choose(mut scenarios: Vec<Scenario>, choice: &Choice<'_>, budget_n
         );
         let block_ns: u64 = plan.trials().map(|trial| trial.expected_ns()).sum();
         taken_ns += block_ns as f64 * f64::from(MIN_BLOCKS);
-        let share = if FEEDS.contains(&scenario.name.as_str()) { 1.0 } else { OTHERS };
+        let share = if is_feed(&scenario.name) { 1.0 } else { OTHERS };
         taken_ns <= available_ns * share
     };
     let chosen = scenarios.iter().map(fits).take_while(|fits| *fits).count().max(1);
@@ -92,8 +101,13 @@ pub(crate) fn choose(mut scenarios: Vec<Scenario>, choice: &Choice<'_>, budget_n
 
 /// The indexes of the next block's points; none when nothing fits into `left_ns` any more. A `self_check` takes all alike.
 pub(crate) fn next_block(points: &[PointState], left_ns: u64, self_check: bool) -> Vec<usize> {
-    let mut wide: Vec<_> =
-        widths(points).into_iter().filter(|(_, width)| *width > TARGET && !self_check).collect();
+    let is_wide = |(index, width): &(usize, f64)| {
+        !self_check && (*width > TARGET || points[*index].cpu.len() < ENOUGH_BLOCKS)
+    };
+    let mut wide: Vec<_> = widths(points).into_iter().filter(is_wide).collect();
+    if wide.iter().any(|(index, _)| points[*index].is_feed) {
+        wide.retain(|(index, _)| points[*index].is_feed);
+    }
     wide.sort_by(|a, b| b.1.total_cmp(&a.1));
     let wanted: Vec<usize> = match wide.is_empty() {
         true => (0..points.len()).collect(),
@@ -167,13 +181,14 @@ mod tests {
 
     const S: u64 = 1_000_000_000;
 
-    /// A group of a baseline that always takes 1 and others that take these multiples of it in three blocks.
+    /// A group of a baseline that always takes 1 and others that take these multiples of it in each pair of six blocks.
     fn group(number: usize, others: &[[f64; 3]]) -> Vec<PointState> {
         let point = |is_baseline, cpu: [f64; 3]| PointState {
             group: (number, 0),
             expected_ns: S,
+            is_feed: number > 0,
             is_baseline,
-            cpu: (0..).zip(cpu).collect(),
+            cpu: (0..).zip([cpu, cpu].concat()).collect(),
         };
         let others = others.iter().map(|cpu| point(false, *cpu));
         std::iter::once(point(true, [1.0; 3])).chain(others).collect()
@@ -185,10 +200,19 @@ mod tests {
 
     #[test]
     fn a_further_block_holds_what_is_known_least_with_its_baseline() {
-        let points = [group(0, &[NARROW, WIDE]), group(1, &[NARROW]), group(2, &[WIDEST])].concat();
+        let points = [group(1, &[NARROW, WIDE]), group(2, &[NARROW]), group(3, &[WIDEST])].concat();
         assert_eq!(next_block(&points, 100 * S, false), [0, 2, 5, 6]);
         assert_eq!(next_block(&points, 3 * S, false), [5, 6], "the widest first");
         assert_eq!(next_block(&points, S, false), [] as [usize; 0]);
+        let points = [group(0, &[WIDEST]), group(1, &[WIDE])].concat();
+        assert_eq!(next_block(&points, 100 * S, false), [2, 3], "the feeds before all others");
+    }
+
+    #[test]
+    fn a_narrow_interval_of_few_blocks_does_not_end_a_point() {
+        let mut points = [group(1, &[WIDE, NARROW]), group(2, &[NARROW])].concat();
+        points[2].cpu.retain(|block, _| *block < 3);
+        assert_eq!(next_block(&points, 100 * S, false), [0, 1, 2]);
     }
 
     #[test]
