@@ -233,7 +233,7 @@ async fn polls_go_out_one_after_another_on_one_connection_plain_or_under_tls() {
 
 #[tokio::test(flavor = "local")]
 async fn what_was_said_is_recorded_once_for_each_kind_of_exchange() {
-    let (rig, asked) = polled(settings_of(http2()), None, 4).await;
+    let (rig, _) = polled(settings_of(http2()), None, 4).await;
     let heads = rig.worker.heads();
     let seen = heads.iter().map(|head| (&*head.exchange, &*head.target, head.status, head.request.len()));
     let expected =

@@ -59,7 +59,7 @@ impl Demo {
 
     /// Where this technique's server is.
     pub(crate) fn server_of(&self, slug: &str) -> SocketAddr {
-        let port = technique_of(&self.setup(), slug)["port"].as_u64().expect("a port");
+        let port = figures_of(&self.setup(), slug)["port"].as_u64().expect("a port");
         SocketAddr::new(self.address.ip(), port as u16)
     }
 

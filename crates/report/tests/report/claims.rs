@@ -1,6 +1,6 @@
 //! Claims and their verdicts: a rule, a little evidence, and what follows.
 
-use model::close_case::{CloseCase, CloseCases, Peer, SeenEvent};
+use model::close_case::{CloseCases, SeenEvent};
 use model::manifest::FileInfo;
 use model::settings::{Client, Pace, Publisher, Uplink, UplinkTo};
 use model::trial::{Failure, Side, TrialResult};
