@@ -49,7 +49,7 @@ use reader::{Table, Value, count, list, per_cent, rate, text, word};
 use sweep::{Choice, NOT_SWEPT, Sweep, combinations, technique};
 
 pub use self::check::{LARGEST_PAYLOAD_BYTES, SMALLEST_CHAT_BYTES, SMALLEST_JSON_BYTES};
-pub use self::error::ScenarioError;
+pub use self::error::{ScenarioError, nearest_first};
 
 const MOST_REPETITIONS: u32 = 1_000;
 const MOST_POINTS: usize = 1_000;
@@ -153,6 +153,8 @@ fn parse(source: &str, name: &str, known: &[&str], extent: Extent) -> Result<Sce
     if let (Some(quick), Extent::Quick) = (quick(&tree)?, extent) {
         reader::merge(&mut tree, &quick);
     }
+    // Before what is missing: a key with a typing error is both.
+    keys::refuse_unknown(&tree, &NOT_SWEPT)?;
     let root = Table::root(&tree);
     let techniques = root.read("techniques", list(technique(known)))?.unwrap_or_default();
     let sweeps = sweep::read_all(tree.get("sweep"), known)?;
@@ -288,18 +290,19 @@ pub struct Search {
 
 pub(super) fn search(root: &Table<'_>) -> Result<Option<Search>, Fault> {
     let Some(table) = root.section("search")? else { return Ok(None) };
-    let search = Search {
-        from_per_s: table.required("from", rate, "\"1000/s\"")?,
-        precision: table.read("precision", per_cent)?.unwrap_or(PRECISION),
-        most_per_s: table.read("most", rate)?.unwrap_or(MOST_PER_S),
-        then: table.read("then", shares)?.unwrap_or_default(),
-    };
-    let at = table.span();
+    let (from, precision) = (table.required("from", rate, "\"1000/s\""), table.read("precision", per_cent)?);
+    let (most, then) = (table.read("most", rate)?, table.read("then", shares)?);
     table.finish()?;
+    let search = Search {
+        from_per_s: from?,
+        precision: precision.unwrap_or(PRECISION),
+        most_per_s: most.unwrap_or(MOST_PER_S),
+        then: then.unwrap_or_default(),
+    };
     if search.from_per_s > 0.0 && search.from_per_s <= search.most_per_s && search.precision > 0.0 {
         return Ok(Some(search));
     }
-    Err(Fault::new(at, "a search that cannot find anything").help(
+    Err(Fault::new(table.span(), "a search that cannot find anything").help(
         "from is above 0 and not above most, precision is above 0: from = \"1000/s\", precision = \"5%\"",
     ))
 }

@@ -90,11 +90,21 @@ pub(crate) fn choices(found: &str, allowed: &[&str]) -> String {
     }
 }
 
+/// These names with commas between them, the one most like `found` first.
+pub fn nearest_first<'n>(found: &str, names: impl IntoIterator<Item = &'n str>) -> String {
+    let mut names: Vec<&str> = names.into_iter().collect();
+    names.sort_by(|a, b| closeness(found, b).total_cmp(&closeness(found, a)));
+    names.join(", ")
+}
+
 fn nearest<'a>(found: &str, allowed: &[&'a str]) -> Option<&'a str> {
-    let closeness = |word: &str| strsim::jaro_winkler(&found.to_lowercase(), &word.to_lowercase());
-    let best = allowed.iter().copied().max_by(|a, b| closeness(a).total_cmp(&closeness(b)))?;
+    let best = allowed.iter().copied().max_by(|a, b| closeness(found, a).total_cmp(&closeness(found, b)))?;
     // Below 0.7 the words of our files have nothing to do with each other ("rate" and "chat": 0.67).
-    (closeness(best) >= 0.7).then_some(best)
+    (closeness(found, best) >= 0.7).then_some(best)
+}
+
+fn closeness(found: &str, word: &str) -> f64 {
+    strsim::jaro_winkler(&found.to_lowercase(), &word.to_lowercase())
 }
 
 #[cfg(test)]

@@ -150,7 +150,8 @@ pub(super) fn assignments(pairs: &[(String, String)]) -> String {
     pairs.iter().map(line).collect()
 }
 
-fn refuse_unknown(tree: &DeTable<'_>, others: &[&'static str]) -> Result<(), Fault> {
+/// Refuses what is neither a setting nor one of `others`.
+pub(super) fn refuse_unknown(tree: &DeTable<'_>, others: &[&'static str]) -> Result<(), Fault> {
     let mut roots: Vec<&str> = others.to_vec();
     let sections = KEYS.iter().map(|key| key.path.split('.').next().unwrap_or_default());
     for section in sections {

@@ -89,8 +89,8 @@ impl<'t> Table<'t> {
         Ok(self.section(key)?.unwrap_or_else(|| Table::new(key.to_owned(), None, 0..0)))
     }
 
-    /// Refuses keys that were not asked for.
-    pub(crate) fn finish(self) -> Result<(), Fault> {
+    /// Refuses keys that were not asked for. Comes before what is [missing](Self::missing): a key with a typing error is both.
+    pub(crate) fn finish(&self) -> Result<(), Fault> {
         let asked = self.asked.borrow();
         let unknown =
             self.table.and_then(|table| table.keys().find(|key| !asked.contains(&key.get_ref().as_ref())));

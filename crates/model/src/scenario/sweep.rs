@@ -66,23 +66,23 @@ pub(super) fn read_all<'i>(value: Option<&'i Value<'i>>, known: &[&str]) -> Resu
 fn read<'i>(value: &'i Value<'i>, known: &[&str]) -> Result<Sweep<'i>, Fault> {
     let table = Table::of("[[sweep]]", value)?;
     let with = table.value("with");
-    let (key, kind) = subject(&table, with.is_some())?;
-    let values = table.value("values").ok_or_else(|| table.missing("values", "[\"10ms\", \"100ms\"]"))?;
-    let values = scalars(values)?;
-    let sweep = Sweep {
-        key,
-        kind,
-        along: with.map_or(Ok(Vec::new()), |with| along(with, values.len()))?,
-        values,
-        techniques: table.read("techniques", list(technique(known)))?.unwrap_or_default(),
-    };
+    let named = (table.read("key", swept_key)?, table.read("name", variants_name)?);
+    let values = table.value("values");
+    let techniques = table.read("techniques", list(technique(known)))?.unwrap_or_default();
     table.finish()?;
-    Ok(sweep)
+    let (key, kind) = subject(&table, named, with.is_some())?;
+    let values = scalars(values.ok_or_else(|| table.missing("values", "[\"10ms\", \"100ms\"]"))?)?;
+    let along = with.map_or(Ok(Vec::new()), |with| along(with, values.len()))?;
+    Ok(Sweep { key, kind, along, values, techniques })
 }
 
 /// What is swept: a key, or variants by name.
-fn subject(table: &Table<'_>, has_with: bool) -> Result<(Spanned<String>, Kind), Fault> {
-    match (table.read("key", swept_key)?, table.read("name", variants_name)?) {
+fn subject(
+    table: &Table<'_>,
+    named: (Option<Spanned<String>>, Option<Spanned<String>>),
+    has_with: bool,
+) -> Result<(Spanned<String>, Kind), Fault> {
+    match named {
         (Some(key), None) => Ok((key, Kind::Values)),
         (None, Some(name)) if has_with => Ok((name, Kind::Variants)),
         (None, Some(_)) => Err(table.missing("with", "{ \"transport.tls\" = [false, true] }")),

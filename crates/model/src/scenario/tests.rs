@@ -85,6 +85,17 @@ fn every_key_is_taken_over() {
 }
 
 #[test]
+fn a_key_with_a_typing_error_is_named_before_the_key_that_is_missing_for_it() {
+    let whole = "question = 'Why?'\nreading = 'So.'\n[[sweep]]\nkey = 'heartbeat'\nvalues = ['1s']\n[search]\nfrom = '1/s'\n";
+    for (key, wrong) in [("question", "qestion"), ("key", "keys"), ("values", "vals"), ("from", "form")] {
+        let text = whole.replacen(key, wrong, 1);
+        let error = Scenario::parse(&text, "x.toml", "x", &KNOWN, Extent::Full).unwrap_err().to_string();
+        let said = error.contains(&format!("`{wrong}` is not a key of"));
+        assert!(said && error.contains(&format!("did you mean `{key}`?")), "{error}");
+    }
+}
+
+#[test]
 fn a_file_that_says_little_means_the_default_settings() {
     let mut expected = Settings::default();
     expected.events.rate_per_s = 1.0;

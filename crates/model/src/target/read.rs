@@ -37,20 +37,25 @@ impl Target {
 fn target(source: &str, name: &str, known: &[&str]) -> Result<Target, Fault> {
     let tree = DeTable::parse(source)?.into_inner();
     let root = Table::root_of(FILE, &tree);
-    let target = Target {
-        name: file_name(name)?,
-        label: root.required("label", text, "\"My server\"")?,
-        about: root.required("about", text, "\"what it is, in a line\"")?,
-        requires: requirements(root.value("requires"))?,
-        server: server(&root)?,
-        ready: ready(&root)?,
-        version: version(&root)?,
-        publish: publish(&root)?,
-        techniques: techniques(&root, known)?,
-        text: source.to_owned(),
-    };
+    let (label, about) = (
+        root.required("label", text, "\"My server\""),
+        root.required("about", text, "\"what it is, in a line\""),
+    );
+    let (requires, server, ready) = (requirements(root.value("requires")), server(&root), ready(&root));
+    let (version, publish, techniques) = (version(&root), publish(&root), techniques(&root, known));
     root.finish()?;
-    Ok(target)
+    Ok(Target {
+        name: file_name(name)?,
+        label: label?,
+        about: about?,
+        requires: requires?,
+        server: server?,
+        ready: ready?,
+        version: version?,
+        publish: publish?,
+        techniques: techniques?,
+        text: source.to_owned(),
+    })
 }
 
 /// A target's name goes into file names, and stands where a technique's could.
@@ -63,8 +68,9 @@ fn file_name(name: &str) -> Result<String, Fault> {
 }
 
 fn server(root: &Table<'_>) -> Result<Server, Fault> {
-    match (root.section("start")?, root.read("address", address)?) {
-        (Some(start), None) => started(&start).and_then(|server| start.finish().map(|()| server)),
+    let (start, address) = (root.section("start"), root.read("address", address));
+    match (start?, address?) {
+        (Some(start), None) => started(&start),
         (None, Some(address)) => Ok(Server::Running(address)),
         (Some(start), Some(_)) => Err(Fault::new(start.span(), "a target is started or has an address, not both")
             .help("leave one of them out: `address` is for a server that is running already")),
@@ -75,9 +81,10 @@ fn server(root: &Table<'_>) -> Result<Server, Fault> {
 }
 
 fn started(start: &Table<'_>) -> Result<Server, Fault> {
-    let command = start.required("command", command, "[\"my-server\", \"--port\", \"{port}\"]")?;
+    let command = start.required("command", command, "[\"my-server\", \"--port\", \"{port}\"]");
     let config = start.read("config", texts)?.unwrap_or_default();
-    Ok(Server::Started { command, config })
+    start.finish()?;
+    Ok(Server::Started { command: command?, config })
 }
 
 fn ready(root: &Table<'_>) -> Result<Ready, Fault> {
@@ -92,9 +99,9 @@ fn ready(root: &Table<'_>) -> Result<Ready, Fault> {
 
 fn version(root: &Table<'_>) -> Result<Option<Vec<String>>, Fault> {
     let Some(table) = root.section("version")? else { return Ok(None) };
-    let command = table.required("command", command, "[\"my-server\", \"--version\"]")?;
+    let command = table.required("command", command, "[\"my-server\", \"--version\"]");
     table.finish()?;
-    Ok(Some(command))
+    command.map(Some)
 }
 
 fn publish(root: &Table<'_>) -> Result<Publish, Fault> {
@@ -102,15 +109,15 @@ fn publish(root: &Table<'_>) -> Result<Publish, Fault> {
         return Err(Fault::new(0..0, "`publish` is missing in a target")
             .help("write [publish] with path = \"/publish?channel={channel}\""));
     };
-    let publish = Publish {
-        method: table.read("method", word(&[("POST", "POST"), ("PUT", "PUT")]))?.unwrap_or("POST").to_owned(),
-        path: table.required("path", path, "\"/publish?channel={channel}\"")?,
-        content_type: table
-            .read("content_type", field_value)?
-            .unwrap_or_else(|| "application/json".to_owned()),
-    };
+    let method = table.read("method", word(&[("POST", "POST"), ("PUT", "PUT")]))?.unwrap_or("POST");
+    let path = table.required("path", path, "\"/publish?channel={channel}\"");
+    let content_type = table.read("content_type", field_value)?;
     table.finish()?;
-    Ok(publish)
+    Ok(Publish {
+        method: method.to_owned(),
+        path: path?,
+        content_type: content_type.unwrap_or_else(|| "application/json".to_owned()),
+    })
 }
 
 fn techniques(root: &Table<'_>, known: &[&str]) -> Result<BTreeMap<String, Subscription>, Fault> {
@@ -136,8 +143,9 @@ fn techniques(root: &Table<'_>, known: &[&str]) -> Result<BTreeMap<String, Subsc
 
 fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
     let table = Table::of("a technique of a target", value)?;
-    let subscription = Subscription {
-        path: table.required("path", path, "\"/ws?channel={channel}\"")?,
+    let path = table.required("path", path, "\"/ws?channel={channel}\"");
+    let mut subscription = Subscription {
+        path: String::new(),
         resumes: table.read("resume", word(&RESUMES))?.unwrap_or(Resumes::None),
         empty: table.read("empty", count(599))?.map(|status| status as u16),
         answers: table
@@ -146,8 +154,9 @@ fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
         newline: table.read("newline", yes_or_no)?.unwrap_or(false),
         headers: table.read("headers", headers)?.unwrap_or_default(),
     };
-    agree(&subscription, &table)?;
     table.finish()?;
+    subscription.path = path?;
+    agree(&subscription, &table)?;
     Ok(subscription)
 }
 
@@ -176,6 +185,8 @@ fn requirement(value: &Value<'_>) -> Result<Requirement, Fault> {
     let table = Table::of("[[requires]]", value)?;
     let (program, places) = (table.read("program", text)?, table.read("files", list(text))?);
     let placeholder = table.read("as", placeholder)?;
+    let install = table.required("install", text, "\"the Debian package nginx\"");
+    table.finish()?;
     let what = match (program, places) {
         (Some(program), None) => Needed::Program(program),
         (None, Some(places)) if !places.is_empty() => Needed::File { places, placeholder },
@@ -184,9 +195,7 @@ fn requirement(value: &Value<'_>) -> Result<Requirement, Fault> {
                 .help("write program = \"nginx\", or files = [\"…\"] of which one is enough"));
         }
     };
-    let install = table.required("install", text, "\"the Debian package nginx\"")?;
-    table.finish()?;
-    Ok(Requirement { what, install })
+    Ok(Requirement { what, install: install? })
 }
 
 fn placeholder(value: &Value<'_>) -> Result<String, Fault> {
