@@ -147,7 +147,7 @@ fn packed(dir: &Path) -> Result<Vec<Result<StoredTrial, Broken>>, ReadError> {
     let file = fs::File::open(&path).map_err(unreadable)?;
     MultiGzDecoder::new(io::BufReader::new(file)).read_to_string(&mut records).map_err(unreadable)?;
     let log = dir.join(HISTOGRAMS);
-    let log = if log.exists() { entries(&text(&log)?) } else { Ok(Vec::new()) };
+    let log = if log.exists() { entries(&text(&log)?) } else { Err("there is no such file".to_owned()) };
     let mut logs: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
     for (tag, base64) in log.as_ref().map_or(&[][..], Vec::as_slice) {
         let (stem, tag) = tag.rsplit_once('/').unwrap_or(("", tag));

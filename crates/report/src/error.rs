@@ -14,6 +14,19 @@ pub enum ReportError {
     /// Nothing to report.
     #[error("no run folder was given; `pushbench run` makes one")]
     NoRuns,
+    /// Its trials would count twice.
+    #[error("the run {0} is named twice")]
+    Twice(PathBuf),
+    /// All that a run measured is broken.
+    #[error(
+        "nothing that was measured in {dir} can be used: {reason}; restore its files, or leave the run out"
+    )]
+    Unusable {
+        /// The run's folder.
+        dir: PathBuf,
+        /// Why the first of its trials cannot be used.
+        reason: String,
+    },
     /// A run cannot be read.
     #[error(transparent)]
     Run(#[from] ReadError),

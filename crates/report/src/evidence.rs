@@ -72,15 +72,19 @@ impl Evidence {
     ///
     /// # Errors
     ///
-    /// When there is none, or when one has no readable manifest.
+    /// When there is none, when one is named twice, has no readable manifest, or nothing in it can be used.
     pub fn load(folders: &[PathBuf]) -> Result<Self, ReportError> {
         if folders.is_empty() {
             return Err(ReportError::NoRuns);
         }
         let mut runs = Vec::new();
         let mut trials = Vec::new();
-        for folder in folders {
+        for (place, folder) in folders.iter().enumerate() {
+            let is_same = |other: &PathBuf| other.canonicalize().ok() == folder.canonicalize().ok();
             let (run, of_run) = load::run(folder)?;
+            if folders[..place].iter().any(is_same) {
+                return Err(ReportError::Twice(folder.clone()));
+            }
             runs.push(run);
             trials.push(of_run);
         }

@@ -48,7 +48,8 @@ pub struct Trial {
 ///
 /// # Errors
 ///
-/// When the manifest is missing, unreadable or of another schema version, or when the folder of trials is unreadable.
+/// When the manifest is missing, unreadable or of another schema version, when the folder of trials is unreadable, or when all that
+/// was measured is broken.
 pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
     let Results { manifest, trials: stored, mut broken } = results::read(dir)?;
     let mut trials = Vec::new();
@@ -59,6 +60,11 @@ pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
         }
     }
     broken.sort_by(|a, b| a.path.cmp(&b.path));
+    if let (Some(Broken { reason, .. }), true) =
+        (broken.first(), trials.iter().all(|trial| trial.record.result.outcome().is_none()))
+    {
+        return Err(ReportError::Unusable { dir: dir.to_owned(), reason: reason.clone() });
+    }
     let findings =
         results::files(&dir.join("browsers"), "json")?.into_iter().map(|path| once_in_a_run(&path));
     let findings = readable(findings, &mut broken);

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use model::results::write_atomically;
 use report::Evidence;
 
@@ -48,6 +48,11 @@ pub(super) fn readable(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
         .map(|run| report::check(&run).map(|()| run))
         .partition(Result::is_ok);
     others.into_iter().filter_map(Result::err).for_each(|error| note(&format!("left out: {error}")));
+    ensure!(
+        !runs.is_empty(),
+        "there is no run in {} that can be read; `pushbench run` makes one",
+        results.display()
+    );
     Ok(runs.into_iter().flatten().collect())
 }
 

@@ -1,5 +1,6 @@
 //! `pushbench run`: plan, trials, table, report.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -72,7 +73,8 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let extent = if is_short { Extent::Quick } else { Extent::Full };
     let (scenarios, unobservable) = namespace::runnable(asked_for(arguments, extent)?)?;
     let (scenarios, uncountable) = counters::runnable(scenarios);
-    let clients: Vec<Client> = arguments.clients.iter().map(|&client| client.into()).collect();
+    let clients: BTreeSet<Client> = arguments.clients.iter().map(|&client| client.into()).collect();
+    let clients: Vec<Client> = clients.into_iter().collect();
     let (scenarios, not_by_browsers) = client::fit(scenarios, &clients);
     if !not_by_browsers.is_empty() {
         note(&format!(

@@ -9,8 +9,20 @@ use crate::store::Store;
 
 /// The tables, in the order of the plan and the registry; none where there is nothing to show.
 pub(crate) fn tables(evidence: &Evidence, store: &Store, plan: &Plan) -> String {
-    let tables = [summary(evidence), capacities(store, plan)];
-    tables.into_iter().filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n")
+    let mut tables = vec![summary(evidence), capacities(store, plan)];
+    tables.retain(|table| !table.is_empty());
+    let disturbed = store.records().iter().filter(|it| it.disturbance.is_some() && it.search.is_none());
+    let (disturbed, all) = (disturbed.count(), store.records().len());
+    match (disturbed, tables.is_empty()) {
+        (0, _) => {}
+        (_, true) => tables.push(format!(
+            "no table: the machine did other work during {disturbed} of {all} trials; run again when it is quiet\n"
+        )),
+        (_, false) => tables.push(format!(
+            "not in the table: {disturbed} of {all} trials, during which the machine did other work\n"
+        )),
+    }
+    tables.join("\n")
 }
 
 /// What the searches found, each repetition's in its order.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use model::manifest::{FileVersion, Manifest};
+use model::manifest::Manifest;
 use model::results::{self, LOOSE, MANIFEST, write_atomically};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -41,20 +41,16 @@ struct Start {
     started_unix_s: u64,
 }
 
-/// All runs, the oldest first; those of another schema version come before all others.
+/// All runs, the oldest first; those that this version cannot read come before all others.
 pub(crate) fn runs(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(results)
         .with_context(|| format!("read the folder {}; make a run with `pushbench run`", results.display()))?;
     let mut runs: Vec<(bool, u64, PathBuf)> = entries
         .filter_map(|entry| {
             let dir = entry.ok()?.path();
-            let manifest = dir.join(MANIFEST);
-            let is_ours = read_json::<FileVersion>(&manifest).ok()?.check().is_ok();
-            if is_ours {
-                read_json::<Manifest>(&manifest).ok()?;
-            }
-            let Start { started_unix_s } = read_json(&manifest).ok()?;
-            Some((is_ours, started_unix_s, dir))
+            let text = fs::read_to_string(dir.join(MANIFEST)).ok()?;
+            let started_unix_s = serde_json::from_str(&text).map_or(0, |start: Start| start.started_unix_s);
+            Some((results::parse::<Manifest>(&text).is_ok(), started_unix_s, dir))
         })
         .collect();
     runs.sort();

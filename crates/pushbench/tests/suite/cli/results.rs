@@ -5,7 +5,7 @@ use std::process::Command;
 
 use model::manifest::Skipped;
 use model::results;
-use model::trial::{TrialRecord, TrialResult, Verdict};
+use model::trial::{Disturbance, TrialRecord, TrialResult, Verdict};
 
 use crate::sandbox::{CommandOutput, SHORT, Sandbox, files, manifest};
 
@@ -176,6 +176,59 @@ fn a_broken_record_is_named_with_the_remedy() {
     fs::remove_file(&record).unwrap();
     sandbox.output("run --resume --no-report").expect(0, &["short: 1 trials"]);
     assert_eq!(sandbox.records().len(), 2);
+}
+
+#[test]
+fn a_run_whose_trials_were_all_disturbed_says_so_in_place_of_a_table() {
+    let sandbox = Sandbox::new();
+    sandbox.output("run --scenario short --repetitions 1 --no-report --keep-trials").expect(0, &[]);
+    let paths = files(&sandbox.only_run().join("trials"), "json");
+    for path in &paths {
+        let text = fs::read_to_string(path).unwrap();
+        let record: TrialRecord = serde_json::from_str(&text).unwrap();
+        let disturbance = Some(Disturbance::OtherWork { share: 0.5 });
+        fs::write(path, serde_json::to_string(&TrialRecord { disturbance, ..record }).unwrap()).unwrap();
+    }
+    let output = sandbox.output(&format!("run --resume {} --no-report", sandbox.only_run().display()));
+    output.expect(0, &[]);
+    assert!(
+        output.out.starts_with("no table: the machine did other work during 2 of 2 trials"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_report_without_the_histograms_is_refused_with_the_remedy() {
+    let sandbox = Sandbox::new();
+    sandbox.output("run --scenario short --repetitions 1 --no-report").expect(0, &[]);
+    let run = sandbox.only_run().display().to_string();
+    sandbox.output(&format!("report {run} {run}/.")).expect(2, &["caused by: the run", "is named twice"]);
+    fs::remove_file(sandbox.only_run().join("histograms.hlog")).unwrap();
+    let lost = "nothing that was measured in results/";
+    for command in ["report", "cite short/raw-tcp/cpu", "compare results results"] {
+        let output = sandbox.output(command);
+        output.expect(
+            2,
+            &[lost, "its log histograms.hlog: there is no such file; restore its files, or leave"],
+        );
+        assert_eq!(output.err.matches("histograms.hlog").count(), 1, "{}", output.err);
+    }
+    assert!(!sandbox.path("REPORT.md").exists());
+}
+
+#[test]
+fn a_folder_of_results_without_a_run_is_named() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("results")).unwrap();
+    let none = "there is no run in results that can be read; `pushbench run` makes one";
+    for command in ["report", "cite short/raw-tcp/cpu"] {
+        sandbox.output(command).expect(2, &[none]);
+    }
+    fs::create_dir(sandbox.path("results/half")).unwrap();
+    fs::write(sandbox.path("results/half/manifest.json"), "{\"schema_version\": 5").unwrap();
+    sandbox
+        .output("report")
+        .expect(2, &["left out: results/half/manifest.json is not a run's manifest", none]);
 }
 
 #[test]
