@@ -51,6 +51,11 @@ pub fn metric(key: &str) -> Option<&'static Metric> {
     CATALOGUE.iter().find(|metric| metric.key == key)
 }
 
+/// All keys with commas between them, for messages.
+pub(crate) fn known_metrics() -> String {
+    CATALOGUE.iter().map(|metric| metric.key).collect::<Vec<_>>().join(", ")
+}
+
 macro_rules! catalogue {
     ($($key:literal, $label:literal, $unit:ident, $better:ident, $portable:ident, $of:expr;)+) => {
         /// All metrics, in the order in which tables and files list them.

@@ -3,9 +3,7 @@
 
 use crate::evidence::Evidence;
 use crate::figure::{Figure, FigureName};
-
-/// Where a figure stands.
-const REPORT: &str = "REPORT.md";
+use crate::pages::place;
 
 /// The forms of a citation.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,13 +29,13 @@ pub fn cite(evidence: &Evidence, name: &FigureName, figure: &Figure<'_>) -> Cita
     let rests =
         format!("n = {} trials, {runs}, pushbench {}, commit {commit}", estimate.trials, newest.pushbench);
     let year = model::calendar::date(newest.started_unix_s).chars().take(4).collect::<String>();
-    let link = format!("{REPORT}#{}", anchor(&name.to_string()));
+    let link = place(&name.scenario);
     Citation {
         text: format!("{what}: {value}{interval} ({rests}). {name}, {link}\n"),
         bibtex: format!(
             "@misc{{pushbench-{},\n  title = {{{{pushbench}}: {what}}},\n  year = {{{year}}},\n  note = {{{value}; {rests}}},\n  \
              howpublished = {{{link}}}\n}}\n",
-            anchor(&name.to_string()),
+            key(&name.to_string()),
         ),
         badge: format!(
             "[![{name}: {value}](https://img.shields.io/badge/{}-{}-informational)]({link})\n",
@@ -47,8 +45,8 @@ pub fn cite(evidence: &Evidence, name: &FigureName, figure: &Figure<'_>) -> Cita
     }
 }
 
-/// A name as an anchor: letters, digits and single hyphens.
-pub fn anchor(name: &str) -> String {
+/// A name as a key: letters, digits and single hyphens.
+fn key(name: &str) -> String {
     let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-").to_lowercase()
 }

@@ -3,12 +3,13 @@
 //! that to the same technique there. `technique@target` is that of a server that others wrote, and a ratio to `own` that to pushbench's
 //! own. Names hold no run, so that they survive new ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use model::scenario::nearest_first;
 use thiserror::Error;
 
-use crate::catalogue::{CATALOGUE, Metric, metric};
+use crate::catalogue::{Metric, known_metrics, metric};
 use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Point};
 use crate::numbers;
@@ -52,12 +53,14 @@ pub enum FigureError {
         "`{0}` is not a figure's name: write scenario/technique/metric, or scenario/technique/metric/other-technique for a ratio"
     )]
     Form(String),
-    /// No such metric.
-    #[error("there is no metric `{name}`; there are: {known}")]
-    Metric {
+    /// No such metric, scenario or technique.
+    #[error("there is no {what} `{name}`; there are: {known}")]
+    Unknown {
+        /// Which of them.
+        what: &'static str,
         /// What was asked for.
         name: String,
-        /// All keys.
+        /// All names; the nearest first, or metrics in the order of the catalogue.
         known: String,
     },
     /// No such point.
@@ -122,9 +125,11 @@ impl FigureName {
     ///
     /// When there is no such metric, point or value.
     pub fn find<'e>(&self, evidence: &'e Evidence) -> Result<Figure<'e>, FigureError> {
-        let known = || CATALOGUE.iter().map(|metric| metric.key).collect::<Vec<_>>().join(", ");
-        let metric = metric(&self.metric)
-            .ok_or_else(|| FigureError::Metric { name: self.metric.clone(), known: known() })?;
+        let metric = metric(&self.metric).ok_or_else(|| FigureError::Unknown {
+            what: "metric",
+            name: self.metric.clone(),
+            known: known_metrics(),
+        })?;
         let find = if metric.key == "capacity" { Evidence::search } else { Evidence::point };
         let point = |technique: &str| {
             let found = match technique.split_once('@') {
@@ -135,12 +140,7 @@ impl FigureName {
                 }),
                 None => find(evidence, &self.scenario, technique, &self.at),
             };
-            found.ok_or_else(|| {
-                FigureError::Point(
-                    format!("{} by {technique}", self.scenario),
-                    points(evidence, &self.scenario),
-                )
-            })
+            found.ok_or_else(|| self.why_no_point(evidence, technique))
         };
         let no_value = || FigureError::NoValue(self.to_string());
         let own = point(&self.technique)?;
@@ -163,16 +163,29 @@ impl FigureName {
             estimate: estimate.ok_or_else(no_value)?,
         })
     }
+
+    fn why_no_point(&self, evidence: &Evidence, technique: &str) -> FigureError {
+        let scenarios: BTreeSet<&str> = evidence.points.iter().map(|point| &*point.scenario).collect();
+        if !scenarios.contains(&*self.scenario) {
+            return unknown("measured scenario", &self.scenario, scenarios);
+        }
+        let slug = technique.split('@').next().unwrap_or(technique);
+        let slugs: BTreeSet<&str> = evidence.points.iter().map(|point| &*point.technique).collect();
+        if !slugs.contains(slug) {
+            return unknown("measured technique", slug, slugs);
+        }
+        let name = |point: &Point| {
+            let target = point.target.as_ref().map_or_else(String::new, |target| format!("@{target}"));
+            format!("{}{}{target}", at(&point.at).trim_start_matches('/'), point.technique)
+        };
+        let mut points: Vec<String> = evidence.of_scenario(&self.scenario).map(name).collect();
+        points.dedup();
+        FigureError::Point(format!("{}{}{technique}", self.scenario, at(&self.at)), points.join(", "))
+    }
 }
 
-fn points(evidence: &Evidence, scenario: &str) -> String {
-    let mut names: Vec<String> =
-        evidence.own(scenario).map(|point| format!("{}{}", at(&point.at), point.technique)).collect();
-    if names.is_empty() {
-        names = evidence.points.iter().map(|point| point.scenario.clone()).collect();
-        names.dedup();
-    }
-    names.join(", ")
+fn unknown<'n>(what: &'static str, name: &str, known: impl IntoIterator<Item = &'n str>) -> FigureError {
+    FigureError::Unknown { what, name: name.to_owned(), known: nearest_first(name, known) }
 }
 
 /// What tells a point of a sweep from others, and the slash before the technique.

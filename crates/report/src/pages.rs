@@ -93,6 +93,13 @@ pub fn write_pages(
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }
 
+/// Where the figures of a scenario stand: the page with its anchor, or the report as a whole.
+pub(crate) fn place(scenario: &str) -> String {
+    let anchor = format!("<a id=\"{scenario}\"></a>");
+    let page = PAGES.iter().find(|(_, template)| template.contains(&anchor));
+    page.map_or_else(|| "REPORT.md".to_owned(), |(page, _)| format!("{page}#{scenario}"))
+}
+
 const NOT_MEASURED: &str = "Nothing of this was measured in the runs of this report. Name its scenarios, or give more time: `pushbench run --budget 8h`.";
 
 /// Where charts lie.

@@ -1,11 +1,14 @@
 //! The committed report and its pages are what the committed results give, byte for byte, and are short enough to be read.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use report::Evidence;
+use report::cite::cite;
 use report::cost_model::fit;
+use report::figure::FigureName;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -45,6 +48,32 @@ fn committed_pages_are_what_the_committed_results_give() {
             );
         }
         assert!(committed == made, "{} differs in its length: run `pushbench report`", name.display());
+    }
+}
+
+#[test]
+fn anchors_of_citations_are_on_the_committed_pages() {
+    let evidence = Evidence::load(&runs()).expect("committed results can be read");
+    let mut anchors = BTreeSet::new();
+    for point in evidence.points.iter().filter(|point| point.target.is_none()) {
+        let name = |metric: &str| FigureName {
+            scenario: point.scenario.clone(),
+            at: point.at.clone(),
+            technique: point.technique.clone(),
+            metric: metric.to_owned(),
+            to: None,
+        };
+        for metric in ["capacity", "memory"] {
+            let name = name(metric);
+            let Ok(figure) = name.find(&evidence) else { continue };
+            let cited = cite(&evidence, &name, &figure).text;
+            let link = cited.trim_end().rsplit(", ").next().expect("it ends with the link");
+            anchors.extend(link.split_once('#').map(|(page, id)| (page.to_owned(), id.to_owned())));
+        }
+    }
+    assert!(anchors.len() > 5, "{anchors:?}");
+    for (page, id) in anchors {
+        assert!(text(&root().join(&page)).contains(&format!("<a id=\"{id}\"></a>")), "{page}#{id}");
     }
 }
 

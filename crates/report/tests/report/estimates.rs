@@ -138,7 +138,7 @@ fn figures_that_cannot_be_found_say_what_there_is() {
     let error = |name: &str| text(&evidence, name).expect_err("there is no such figure").to_string();
     assert!(error("s/push/speed").contains("there are: bytes, bytes-up"), "{}", error("s/push/speed"));
     assert!(error("s/push/bytes").contains("[events.rate=1/s]/push, [events.rate=10/s]/push"));
-    assert!(error("t/push/bytes").contains("points: s"));
+    assert!(error("t/push/bytes").contains("there are: s"));
     assert_eq!(text(&evidence, "s[events.rate=10/s]/push/bytes").as_deref(), Ok("100 B"));
     let at = BTreeMap::from([("events.rate".to_owned(), "1/s".to_owned())]);
     let point = evidence.point("s", "push", &at).expect("it is one point");
