@@ -7,11 +7,11 @@
 //! A row's verdict keeps 95 % for all rows of its metric together (Bonferroni), so that one row of many is not called worse by chance.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use thiserror::Error;
 
-use crate::catalogue::{CATALOGUE, Metric, metric};
+use crate::catalogue::{Metric, known_metrics, metric};
 use crate::distribution::t_outside;
 use crate::estimate::{Estimate, RunFigure, combine};
 use crate::evidence::{Evidence, Point};
@@ -298,7 +298,7 @@ fn mean(rows: &[Row]) -> Option<Estimate> {
 pub struct Condition {
     metric: &'static Metric,
     is_above: bool,
-    ratio: f64,
+    percent: f64,
 }
 
 /// Why a condition cannot be read.
@@ -313,6 +313,9 @@ pub enum ConditionError {
     /// The change is no percentage.
     #[error("`{0}` is no change: write a percentage with its sign, such as +10 %")]
     Change(String),
+    /// A change in either direction would be beyond it.
+    #[error("`{0}` would hold for what grew and for what shrank: write > with +, or < with -")]
+    Sign(String),
 }
 
 impl std::str::FromStr for Condition {
@@ -321,22 +324,30 @@ impl std::str::FromStr for Condition {
     fn from_str(text: &str) -> Result<Self, ConditionError> {
         let place = text.find(['>', '<']).ok_or_else(|| ConditionError::Form(text.to_owned()))?;
         let (key, change) = (text[..place].trim(), text[place + 1..].trim());
-        let known = || CATALOGUE.iter().map(|metric| metric.key).collect::<Vec<_>>().join(", ");
-        let metric = metric(key).ok_or_else(|| ConditionError::Metric(key.to_owned(), known()))?;
+        let metric = metric(key).ok_or_else(|| ConditionError::Metric(key.to_owned(), known_metrics()))?;
         let percent = change.strip_suffix('%').map(str::trim).filter(|it| it.starts_with(['+', '-']));
-        let percent: Option<f64> = percent.and_then(|it| it.parse().ok()).filter(|it| *it > -100.0);
+        let percent: Option<f64> =
+            percent.and_then(|it| it.parse().ok()).filter(|it: &f64| *it > -100.0 && it.is_finite());
         let percent = percent.ok_or_else(|| ConditionError::Change(change.to_owned()))?;
-        Ok(Self { metric, is_above: text[place..].starts_with('>'), ratio: 1.0 + percent / 100.0 })
+        let is_above = text[place..].starts_with('>');
+        if change.starts_with('+') != is_above {
+            return Err(ConditionError::Sign(text[place..].to_owned()));
+        }
+        Ok(Self { metric, is_above, percent })
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.is_above { '>' } else { '<' };
+        write!(f, "{} {sign} {:+} %", self.metric.key, self.percent)
     }
 }
 
 impl Condition {
     /// The points, or the mean over all, at which it holds: the change is beyond the limit, and not by chance alone.
     pub fn holds(&self, comparison: &Comparison) -> Vec<String> {
-        let is_beyond = |ratio: &Estimate, verdict: Verdict| {
-            let beyond = if self.is_above { ratio.value > self.ratio } else { ratio.value < self.ratio };
-            beyond && verdict != Verdict::CannotTell
-        };
+        let is_beyond = |ratio: &Estimate, verdict| self.is_beyond(ratio) && verdict != Verdict::CannotTell;
         let of = comparison.metrics.iter().filter(|it| it.metric.key == self.metric.key);
         of.flat_map(|it| {
             let mean = Some("all points".to_owned()).filter(|_| is_beyond(&it.mean, it.verdict));
@@ -344,6 +355,43 @@ impl Condition {
             mean.into_iter().chain(rows.map(|row| row.name.join(", ")))
         })
         .collect()
+    }
+
+    /// Why nobody can tell whether it holds: nothing was measured, or changes beyond the limit may all be chance.
+    pub fn undecided(&self, comparison: &Comparison) -> Option<String> {
+        let Some(it) = comparison.metrics.iter().find(|it| it.metric.key == self.metric.key) else {
+            return Some("no point has it on both sides".to_owned());
+        };
+        let beyond: Vec<&Row> = it.rows.iter().filter(|row| self.is_beyond(&row.ratio)).collect();
+        if beyond.is_empty() || !self.holds(comparison).is_empty() {
+            return None;
+        }
+        let why = match RUN_EFFECT.iter().find(|(key, _)| *key == it.metric.key && !it.is_relative) {
+            _ if comparison.is_paired => "there are too few pairs of runs".to_owned(),
+            _ if beyond.iter().all(|row| row.ratio.interval.is_none()) => {
+                "a side has a single trial".to_owned()
+            }
+            Some((_, effect)) if beyond.iter().any(|row| row.ratio.runs < 2) => {
+                let by = numbers::significant((1.96 * effect * 2_f64.sqrt()).exp());
+                format!("single runs of the same code differ by up to {by} ×")
+            }
+            _ => "there are too few trials".to_owned(),
+        };
+        let blocks = if comparison.is_paired {
+            ""
+        } else {
+            ", and the sides have no blocks in common: make their runs in turns, as --builds does"
+        };
+        Some(format!(
+            "{} of {} points are beyond it, none surely: {why}{blocks}",
+            beyond.len(),
+            it.rows.len()
+        ))
+    }
+
+    fn is_beyond(&self, ratio: &Estimate) -> bool {
+        let limit = 1.0 + self.percent / 100.0;
+        if self.is_above { ratio.value > limit } else { ratio.value < limit }
     }
 }
 
@@ -374,7 +422,11 @@ impl Comparison {
             &["new ÷ old", "geometric mean", "verdict", "points better", "worse", "cannot tell"],
             &summary,
         );
-        let how = if self.is_paired { "runs in turns, compared pair by pair" } else { "runs not in turns" };
+        let how = if self.is_paired {
+            "runs in turns, compared pair by pair"
+        } else {
+            "runs not in turns, so no blocks in common"
+        };
         let _ = writeln!(text, "\n{} points that both sides measured; {how}.", self.points);
         let rows = self.metrics.iter().flat_map(|it| it.rows.iter().map(move |row| (it, row)));
         let rows: Vec<Vec<String>> = rows

@@ -15,11 +15,22 @@ const CONDITION_HOLDS: u8 = 3;
 pub(super) fn compare(arguments: &Compare) -> anyhow::Result<ExitCode> {
     let folders = match arguments.builds {
         true => in_turns(arguments)?,
-        false => arguments.sides.clone(),
+        false => vec![arguments.old.clone(), arguments.new.clone()],
     };
     let [old, new] = [load(&folders[0])?, load(&folders[1])?];
     let comparison = report::compare::compare(&old, &new, &arguments.fail_if);
+    ensure!(
+        !comparison.metrics.is_empty(),
+        "nothing can be compared: no point was measured with the same settings by both {} and {}",
+        folders[0].display(),
+        folders[1].display()
+    );
     print(&comparison.text(arguments.markdown, arguments.all))?;
+    for condition in &arguments.fail_if {
+        if let Some(why) = condition.undecided(&comparison) {
+            note(&format!("undecided: --fail-if '{condition}': {why}"));
+        }
+    }
     let broken: Vec<String> = arguments.fail_if.iter().flat_map(|it| it.holds(&comparison)).collect();
     if broken.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -43,14 +54,15 @@ fn in_turns(arguments: &Compare) -> anyhow::Result<Vec<PathBuf>> {
     }
     for pair in 0..arguments.pairs {
         for side in [pair % 2, 1 - pair % 2].map(|side| side as usize) {
-            let mut run = Command::new(&arguments.sides[side]);
+            let program = [&arguments.old, &arguments.new][side];
+            let mut run = Command::new(program);
             run.args(["run", "--no-report", "--repetitions", "1", "--seed"]).arg(pair.to_string());
             run.arg("--results").arg(&folders[side]);
             run.args(arguments.scenarios.iter().flat_map(|name| ["--scenario", name]));
             run.args(arguments.techniques.iter().flat_map(|slug| ["--technique", slug]));
             // Its summary is of one trial each, and says nothing.
             let done = run.stdout(std::process::Stdio::null()).status();
-            let program = arguments.sides[side].display();
+            let program = program.display();
             let done = done.with_context(|| format!("run {program}"))?;
             ensure!(done.success(), "{program} ended with {done}");
         }

@@ -84,16 +84,79 @@ fn conditions_hold_beyond_their_limit_only() {
 }
 
 #[test]
+fn conditions_that_nobody_can_decide_say_why() {
+    let with = |start: u64, ns: u64, blocks: u32| {
+        let one = |block| {
+            trial("chat", "push", block)
+                .events(1_000, [100, 10], 10_000)
+                .latencies((0..2_000).map(|it| ns + it))
+        };
+        let trials: Vec<Trial> = (0..blocks).map(one).collect();
+        Evidence::of(vec![run(start, &trials)], vec![trials])
+    };
+    let undecided = |text: &str, old: &Evidence, new: &Evidence| {
+        let condition: Condition = text.parse().expect("it has the form");
+        let comparison = compare(old, new, &[condition]);
+        assert_eq!(condition.holds(&comparison), Vec::<String>::new());
+        condition.undecided(&comparison)
+    };
+    let old = with(10, 100_000, 5);
+    let why = undecided("p99 > +10 %", &old, &with(20, 200_000, 5)).expect("it may be chance");
+    let expected = "1 of 1 points are beyond it, none surely: single runs of the same code differ by up to 5.28 ×, \
+                    and the sides have no blocks in common: make their runs in turns, as --builds does";
+    assert_eq!(why, expected);
+    let single =
+        undecided("p99 > +10 %", &with(10, 100_000, 1), &with(20, 200_000, 1)).expect("one trial each");
+    assert!(single.contains("none surely: a side has a single trial, and the sides"), "{single}");
+    assert_eq!(undecided("p99 > +10 %", &old, &with(20, 101_000, 5)), None, "within the limit");
+    let unmeasured = undecided("capacity < -5 %", &old, &with(20, 100_000, 5));
+    assert_eq!(unmeasured.as_deref(), Some("no point has it on both sides"));
+    let text = compare(&old, &old, &[]).text(false, false);
+    assert!(text.contains("runs not in turns, so no blocks in common."), "{text}");
+}
+
+#[test]
 fn conditions_that_cannot_be_read_say_why() {
     for (text, reason) in [
         ("p99", "`p99` is no condition: write a metric, > or <, and a change, such as 'p99 > +10 %'"),
         ("speed > +1 %", "there is no metric `speed`; there are: bytes, "),
+        (
+            "p99 > -50 %",
+            "`> -50 %` would hold for what grew and for what shrank: write > with +, or < with -",
+        ),
+        ("p99 < +50 %", "`< +50 %` would hold"),
+        ("p99 > +inf %", "`+inf %` is no change"),
         ("p99 > 10", "`10` is no change: write a percentage with its sign, such as +10 %"),
         ("p99 > 10 %", "`10 %` is no change"),
         ("p99 > -100 %", "`-100 %` is no change"),
     ] {
         let error = text.parse::<Condition>().expect_err(text).to_string();
         assert!(error.starts_with(reason), "{text}: {error}");
+    }
+}
+
+#[test]
+fn figures_that_are_not_there_are_told_with_those_that_are_and_the_nearest_first() {
+    let of = |technique| trial("chat", technique, 0).events(1_000, [100, 10], 1_000);
+    let swept = trial("rates", "push", 0).at("events.rate", "1/s");
+    let evidence = evidence(vec![of("push"), of("base"), swept]);
+    for (name, expected) in [
+        ("chatt/push/cpu", "there is no measured scenario `chatt`; there are: chat, rates"),
+        ("rate/push/cpu", "there is no measured scenario `rate`; there are: rates, chat"),
+        ("chat/pusch/cpu", "there is no measured technique `pusch`; there are: push, base"),
+        ("chat/push/cpu/bass", "there is no measured technique `bass`; there are: base, push"),
+        (
+            "chat[a=b]/push/cpu",
+            "chat[a=b]/push was not measured, or is not one point only; points: push, base",
+        ),
+        (
+            "rates/base/cpu",
+            "rates/base was not measured, or is not one point only; points: [events.rate=1/s]/push",
+        ),
+    ] {
+        let found = FigureName::parse(name).expect("it is a name").find(&evidence);
+        let error = found.expect_err(name).to_string();
+        assert!(error.starts_with(expected), "{name}: {error}");
     }
 }
 
@@ -112,12 +175,12 @@ fn citation_has_value_interval_trials_runs_commit_and_an_anchor_without_a_run() 
         "one run",
         "pushbench 0.1.0",
         "0123456789ab",
-        "REPORT.md#chat-push-cpu-base",
+        "chat/push/cpu/base, REPORT.md#chat",
     ] {
         assert!(cited.text.contains(part), "{part}: {}", cited.text);
     }
     assert!(cited.bibtex.starts_with("@misc{pushbench-chat-push-cpu-base,"), "{}", cited.bibtex);
     assert!(cited.badge.starts_with("[![chat/push/cpu/base: 2.00 ×"), "{}", cited.badge);
-    assert!(cited.badge.trim_end().ends_with("(REPORT.md#chat-push-cpu-base)"), "{}", cited.badge);
+    assert!(cited.badge.trim_end().ends_with("(REPORT.md#chat)"), "{}", cited.badge);
     assert!(!format!("{cited:?}").contains("run-1"), "a run's name is no part of it");
 }
