@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use model::quantity::{duration_ns, rate_per_s, size_bytes};
+use model::quantity::{QuantityError, duration_ns, rate_per_s, size_bytes};
 use server_kit::settings::LagPolicy;
 
 use crate::registry;
@@ -14,7 +14,8 @@ use crate::registry;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    all well
-  1    a trial failed, or lost events (which is no fault in a search for a capacity, and at shares of it)
+  1    a trial failed or lost events, or a check of `verify` or a browser failed
+       (events that a search for a capacity loses are its result, and no fault)
   2    wrong usage, or something could not be set up
   3    `pushbench compare`: a condition of --fail-if holds
   130  interrupted; what was measured is kept, and `pushbench run --resume` goes on
@@ -119,10 +120,10 @@ Exit codes: 0 all well, 1 a trial failed or lost events, 2 usage or set-up, 130 
 pub(crate) struct Run {
     /// How long the run may take: 90s, 10m, 8h. What fits of the default set is repeated in blocks, most often what is known least.
     /// From one hour on, trials have their full length
-    #[arg(long, value_name = "TIME", value_parser = budget, conflicts_with_all = ["repetitions", "quick", "capacity"])]
+    #[arg(long, value_name = "TIME", value_parser = budget, allow_hyphen_values = true, conflicts_with_all = ["repetitions", "quick", "capacity"])]
     pub(crate) budget: Option<u64>,
     /// Run each technique twice in each block, and print how often it seems to differ from itself [default budget: 10m]
-    #[arg(long, conflicts_with_all = ["repetitions", "quick", "capacity"])]
+    #[arg(long, conflicts_with_all = ["repetitions", "quick", "capacity", "clients", "targets"])]
     pub(crate) self_check: bool,
     /// The same as --budget 90s. With scenarios or repetitions: shorter and fewer trials, as the table `quick` of each scenario says
     #[arg(long)]
@@ -266,9 +267,10 @@ Runs in turns (old, new, old, new …) share their moments and are compared pair
   done; pushbench compare old-runs new-runs
 Exit codes: 0 all well, 2 usage or set-up, 3 a condition of --fail-if holds.")]
 pub(crate) struct Compare {
-    /// The old side and the new side: run folders, or folders that hold runs; with --builds, two programs
-    #[arg(value_name = "OLD NEW", num_args = 2, required = true)]
-    pub(crate) sides: Vec<PathBuf>,
+    /// The old side: a run's folder, or one that holds runs; with --builds, a program
+    pub(crate) old: PathBuf,
+    /// The new side, likewise
+    pub(crate) new: PathBuf,
     /// The two are pushbench programs: run both in turns, and compare
     #[arg(long)]
     pub(crate) builds: bool,
@@ -284,7 +286,8 @@ pub(crate) struct Compare {
     /// With --builds: where their runs are kept
     #[arg(long, value_name = "DIR", default_value = "compare", requires = "builds")]
     pub(crate) out: PathBuf,
-    /// Exit with 3 when a metric changed by more than so much, and surely, at a point or over all; may be repeated
+    /// Exit with 3 when a metric surely changed by more than so much, at a point or over all: 'p99 > +10 %' when it grew by more
+    /// than a tenth, 'capacity < -5 %' when it shrank by more than a twentieth; may be repeated
     #[arg(long, value_name = "CONDITION")]
     pub(crate) fail_if: Vec<report::compare::Condition>,
     /// Print Markdown, for a pull request
@@ -307,22 +310,22 @@ pub(crate) struct Advise {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 1, required_unless_present_any = ["situations", "check"])]
     pub(crate) subscribers: u32,
     /// Events that each of them receives, such as 0.2/s or 12/min
-    #[arg(long, value_name = "RATE", value_parser = rate_per_s, default_value = "1/s", required_unless_present_any = ["situations", "check"])]
+    #[arg(long, value_name = "RATE", value_parser = above_zero(rate_per_s), allow_hyphen_values = true, default_value = "1/s", required_unless_present_any = ["situations", "check"])]
     pub(crate) rate: f64,
     /// Bytes of an event
-    #[arg(long, value_name = "SIZE", value_parser = size_bytes, default_value = "100 B")]
+    #[arg(long, value_name = "SIZE", value_parser = above_zero(size_bytes), allow_hyphen_values = true, default_value = "100 B")]
     pub(crate) payload: u32,
     /// 99 of 100 events must be there within this time
-    #[arg(long, value_name = "TIME", value_parser = duration_ns, default_value = "250ms")]
+    #[arg(long, value_name = "TIME", value_parser = above_zero(duration_ns), allow_hyphen_values = true, default_value = "250ms")]
     pub(crate) within: u64,
     /// Messages that each client sends to the application, such as 1/s
-    #[arg(long, value_name = "RATE", value_parser = rate_per_s)]
+    #[arg(long, value_name = "RATE", value_parser = above_zero(rate_per_s), allow_hyphen_values = true)]
     pub(crate) two_way: Option<f64>,
     /// Channels: 1 sends the same events to all, as many as clients sends each its own
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 1)]
     pub(crate) channels: u32,
     /// There and back between client and server
-    #[arg(long, value_name = "TIME", value_parser = duration_ns, default_value = "0ms")]
+    #[arg(long, value_name = "TIME", value_parser = duration_ns, allow_hyphen_values = true, default_value = "0ms")]
     pub(crate) round_trip: u64,
     /// The clients are browsers, with the request headers of one
     #[arg(long)]
@@ -356,13 +359,13 @@ pub(crate) struct Advise {
 #[derive(Debug, Args)]
 pub(crate) struct Prices {
     /// US dollars for a core and an hour
-    #[arg(long, value_name = "PRICE", default_value_t = report::cost_model::Prices::LIST.vcpu_hour)]
+    #[arg(long, value_name = "PRICE", value_parser = price, allow_hyphen_values = true, default_value_t = report::cost_model::Prices::LIST.vcpu_hour)]
     pub(crate) price_core: f64,
     /// US dollars for a GiB of memory and an hour
-    #[arg(long, value_name = "PRICE", default_value_t = report::cost_model::Prices::LIST.gib_hour)]
+    #[arg(long, value_name = "PRICE", value_parser = price, allow_hyphen_values = true, default_value_t = report::cost_model::Prices::LIST.gib_hour)]
     pub(crate) price_memory: f64,
     /// US dollars for 10⁹ bytes over the network
-    #[arg(long, value_name = "PRICE", default_value_t = report::cost_model::Prices::LIST.gb)]
+    #[arg(long, value_name = "PRICE", value_parser = price, allow_hyphen_values = true, default_value_t = report::cost_model::Prices::LIST.gb)]
     pub(crate) price_traffic: f64,
 }
 
@@ -438,11 +441,30 @@ pub(crate) struct ObservedTrial {
 /// A time of at least half a minute, in ns; `m` stands for minutes as well.
 fn budget(text: &str) -> Result<u64, String> {
     let minutes = text.strip_suffix('m').map(|number| format!("{number}min"));
-    let ns = duration_ns(minutes.as_deref().unwrap_or(text));
-    match ns.map_err(|error| error.to_string())? {
-        ns @ 30_000_000_000.. => Ok(ns),
-        _ => Err("a budget is at least 30s".to_owned()),
+    match duration_ns(minutes.as_deref().unwrap_or(text)) {
+        Ok(ns @ 30_000_000_000..) => Ok(ns),
+        Ok(_) | Err(QuantityError::OutOfRange { .. }) => {
+            Err("a budget is at least 30s and at most 24h".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
     }
+}
+
+/// A quantity that is not zero.
+fn above_zero<T: Default + PartialOrd>(
+    parse: fn(&str) -> Result<T, QuantityError>,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| match parse(text) {
+        Ok(value) if value > T::default() => Ok(value),
+        Ok(_) => Err("it must be above 0".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// US dollars.
+fn price(text: &str) -> Result<f64, String> {
+    let price = text.parse().ok().filter(|price: &f64| price.is_finite() && *price >= 0.0);
+    price.ok_or_else(|| "a price is a number that is not below 0, such as 0.04".to_owned())
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

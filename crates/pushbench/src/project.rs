@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use include_dir::{Dir, include_dir};
 use model::results::write_atomically;
-use model::scenario::{Extent, Runs, Scenario};
+use model::scenario::{Extent, Runs, Scenario, nearest_first};
 
 use crate::registry;
 
@@ -185,8 +185,8 @@ fn named(name: &str, extent: Extent) -> anyhow::Result<Scenario> {
     match all.iter().find(|definition| definition.name == name) {
         Some(definition) => parse(definition, extent),
         None => {
-            let names: Vec<_> = all.iter().map(|definition| definition.name.as_str()).collect();
-            bail!("there is no scenario {name}; there are: {} (or give the path of a file)", names.join(", "))
+            let names = nearest_first(name, all.iter().map(|definition| definition.name.as_str()));
+            bail!("there is no scenario {name}; there are: {names} (or give the path of a file)")
         }
     }
 }

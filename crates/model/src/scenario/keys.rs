@@ -140,6 +140,10 @@ pub(super) fn settings(tree: &DeTable<'_>, others: &[&'static str]) -> Result<Se
 pub(super) fn assignments(pairs: &[(String, String)]) -> String {
     let line = |(path, value): &(String, String)| {
         let key = KEYS.iter().find(|key| key.path == *path);
+        // What cannot be a key without quotes gets them, so that it is refused as any other unknown key is.
+        let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+        let is_path = path.split('.').all(|part| !part.is_empty() && part.chars().all(fits));
+        let path = if is_path { path.clone() } else { toml::Value::from(path.as_str()).to_string() };
         let is_bare = key.is_some_and(|key| matches!(key.kind, Flag | Count(_)));
         if is_bare {
             format!("{path} = {value}\n")

@@ -45,7 +45,7 @@ fn a_mistake_in_a_scenario_file_is_shown_with_its_place_and_the_remedy() {
 
 /// Command lines with a mistake, and what the message has.
 const MISTAKES: &[(&str, &[&str])] = &[
-    ("run --scenario shrt", &["there is no scenario shrt; there are: ", ", short, "]),
+    ("run --scenario shrt", &["there is no scenario shrt; there are: short, "]),
     ("run --scenario my/own.toml", &["error: read my/own.toml", "caused by: No such file or directory"]),
     ("run --scenario short --scenario scenarios/short.toml", &["asked for twice"]),
     ("run --technique websockets", &["invalid value 'websockets'", "a similar value exists: 'websocket'"]),
@@ -56,6 +56,26 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("run --resume --seed 7", &["cannot be used with"]),
     ("report", &["make a run with `pushbench run`"]),
     ("report tmp", &["error: read the results", "tmp/manifest.json"]),
+    (
+        "run --budget -5s",
+        &["invalid value '-5s' for '--budget <TIME>': a budget is at least 30s and at most 24h"],
+    ),
+    ("run --budget 25h", &["a budget is at least 30s and at most 24h"]),
+    ("run --self-check --target nchan", &["'--self-check' cannot be used with '--target"]),
+    ("run --self-check --client native,firefox", &["'--self-check' cannot be used with '--client"]),
+    ("compare a", &["not provided:\n  <NEW>\n", "Usage: pushbench compare <OLD> <NEW>\n"]),
+    (
+        "compare a b --fail-if cpu>-50%",
+        &["`>-50%` would hold for what grew and for what shrank: write > with +"],
+    ),
+    ("compare a b --fail-if speed>+1%", &["there is no metric `speed`; there are: bytes, "]),
+    ("compare scenarios tmp", &["there is no run in scenarios that can be read; `pushbench run` makes one"]),
+    ("cite chat/websocket/cpu", &["make a run with `pushbench run`"]),
+    ("cite chat", &["`chat` is not a figure's name: write scenario/technique/metric"]),
+    ("advise --subscribers 5 --rate 1/s --within 0ms", &["'0ms' for '--within <TIME>': it must be above 0"]),
+    ("advise --subscribers 5 --rate 1/s --within -1ms", &["`-1ms` is out of range"]),
+    ("advise --subscribers 5 --rate 0/s", &["'0/s' for '--rate <RATE>': it must be above 0"]),
+    ("advise --subscribers 5 --rate 1/s --price-core nan", &["a price is a number that is not below 0"]),
     ("serve pigeon", &["possible values: short-polling, long-polling"]),
     ("serve long-polling --set long_polling.hold=25", &["`25` has no unit; write \"25s\""]),
     ("serve websocket --cores 4000", &["error: keep to cores [4000]", "caused by: Invalid argument"]),
@@ -67,6 +87,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("serve websocket --no-resumption", &["add --set transport.tls=true"]),
     ("serve websocket --set transport.tls", &["write KEY=VALUE"]),
     ("serve websocket --set transport.tlss=true", &["did you mean `tls`?"]),
+    ("serve websocket --set no/such=1", &["`no/such` is not a key of a scenario"]),
+    ("serve websocket --set =1", &["`` is not a key of a scenario"]),
     ("serve websocket --set transport.http=3", &["`3` is not known here", "allowed: 1.1, 2"]),
     ("serve websocket --settings {}", &["missing field"]),
 ];
