@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What CI runs, and what a contributor runs before pushing: format, lints, docs, licences, tests.
+# What a contributor runs before pushing, and CI before its small real runs: format, lints, docs, licences, tests.
 # `check.sh lint` stops before the tests but compiles them; `check.sh test` only runs them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
