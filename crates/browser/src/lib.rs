@@ -10,8 +10,6 @@
 //! - [`session`]: a running browser and its commands
 //! - `driver`: the processes; `webdriver`: the protocol
 
-#![allow(missing_docs, reason = "what a name says needs no comment")]
-
 pub mod detect;
 mod driver;
 pub mod session;

@@ -34,10 +34,7 @@ pub struct CoreWatch<T> {
 }
 
 /// Watches how late a waiting thread wakes on `core` (none: wherever it runs) during `window`, ns of `CLOCK_MONOTONIC`.
-///
-/// # Errors
-///
-/// When the thread cannot be started.
+/// Fails when the thread cannot be started.
 pub fn scheduling_delays(core: Option<u32>, window: Range<u64>) -> io::Result<CoreWatch<Histogram<u64>>> {
     CoreWatch::start("scheduling_delays", core, move |stop| {
         // Coarse timers would add 50 µs to the figure, and never make it better than it is.
@@ -47,10 +44,7 @@ pub fn scheduling_delays(core: Option<u32>, window: Range<u64>) -> io::Result<Co
 }
 
 /// Watches how fast `core` is during `window`. The thread runs only while nothing else wants the core.
-///
-/// # Errors
-///
-/// When the thread cannot be started.
+/// Fails when the thread cannot be started.
 pub fn core_speed(core: Option<u32>, window: Range<u64>) -> io::Result<CoreWatch<CoreSpeed>> {
     CoreWatch::start("core_speed", core, move |stop| {
         os::run_when_idle()?;

@@ -43,10 +43,7 @@ enum Sender {
 
 impl Connection {
     /// Opens a connection of `session`'s; on HTTP/2, the one that is there already may serve.
-    ///
-    /// # Errors
-    ///
-    /// When the server cannot be reached, or does not speak that version.
+    /// Fails when the server cannot be reached, or does not speak that version.
     pub async fn open(session: &Session) -> Result<Self, SubscribeError> {
         match session.settings().transport.http {
             HttpVersion::Http1 => Self::http1(session).await,
@@ -71,10 +68,7 @@ impl Connection {
     }
 
     /// Sends a request and returns the answer's head.
-    ///
-    /// # Errors
-    ///
-    /// When the connection breaks.
+    /// Fails when the connection breaks.
     pub async fn exchange(
         &mut self,
         session: &Session,

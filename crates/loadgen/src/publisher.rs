@@ -42,10 +42,7 @@ pub struct Publisher {
 
 impl Publisher {
     /// Starts the thread; it keeps to the cores of the one that calls this.
-    ///
-    /// # Errors
-    ///
-    /// When the payload cannot be made, or the thread or its timer cannot be had.
+    /// Fails when the payload cannot be made, or the thread or its timer cannot be had.
     pub fn start(spec: PublisherSpec) -> Result<Self, PublisherError> {
         let (stop, progress) = (Arc::new(AtomicBool::new(false)), Arc::new(Progress::default()));
         let send_loop = SendLoop::new(spec)?;
@@ -71,10 +68,7 @@ impl Publisher {
     }
 
     /// Ends it, even if not everything was handed over.
-    ///
-    /// # Errors
-    ///
-    /// When it has failed, or was finished already.
+    /// Fails when it has failed, or was finished already.
     pub fn finish(&mut self) -> Result<Published, PublisherError> {
         self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().ok_or(PublisherError::Panicked)?;

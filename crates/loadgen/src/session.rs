@@ -131,10 +131,7 @@ impl Session {
     }
 
     /// Opens a connection by the trial's transport, its bytes counted as those of `protocol`.
-    ///
-    /// # Errors
-    ///
-    /// When the server cannot be reached, and with TLS, when it is not trusted, does not agree to the protocol, or does
+    /// Fails when the server cannot be reached, and with TLS, when it is not trusted, does not agree to the protocol, or does
     /// not resume a session that it shall.
     pub async fn connect(&self, protocol: Protocol) -> Result<Stream, SubscribeError> {
         let _opening = Opening::start(&self.0);

@@ -43,10 +43,7 @@ const LEAD_NS: u64 = 20_000_000;
 /// A server may still be about to accept the last connections; what each of them may take.
 const SETTLE_EACH_NS: u64 = 10_000;
 /// Runs one trial against the server that `spec` names. The calling thread stays on the load generator's cores.
-///
-/// # Errors
-///
-/// When the trial did not run to its end: the server is gone or rejects connections, the subscribers cannot connect, or the
+/// Fails when the trial did not run to its end: the server is gone or rejects connections, the subscribers cannot connect, or the
 /// settings cannot be met. Lost events are no error; they are counted.
 pub fn run(spec: &TrialSpec, subscribe: Subscribe) -> Result<TrialOutcome, TrialError> {
     run_with(spec, |spec, assignment, outgoing| {

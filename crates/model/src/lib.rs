@@ -17,8 +17,6 @@
 //! - [`publication`]: published figures, and how they are measured here
 //! - [`claim`]: what people say, and how results decide it
 
-#![allow(missing_docs, reason = "what a name says needs no comment")]
-
 pub mod browser;
 pub mod byte_account;
 pub mod calendar;

@@ -33,19 +33,13 @@ pub fn sleep_until_ns(deadline_ns: u64) {
 }
 
 /// Lets the timers of this thread fire without the 50 µs that the kernel otherwise may add to save power.
-///
-/// # Errors
-///
-/// When the kernel refuses.
+/// Fails when the kernel refuses.
 pub fn precise_timers() -> io::Result<()> {
     Ok(rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?)
 }
 
 /// Registers `descriptor` with the runtime of this thread, which then reports when it can be read.
-///
-/// # Errors
-///
-/// When the kernel cannot watch it.
+/// Fails when the kernel cannot watch it.
 pub fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` is open, stays the same descriptor, and is closed only when it is dropped.
     Ok(unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?)

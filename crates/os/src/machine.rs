@@ -13,10 +13,7 @@ pub struct CoreTimes {
 }
 
 /// Reads what these cores did, as one sum.
-///
-/// # Errors
-///
-/// When the kernel does not list one of them.
+/// Fails when the kernel does not list one of them.
 pub fn core_times(cores: &[u32]) -> io::Result<CoreTimes> {
     let stat = fs::read_to_string("/proc/stat")?;
     // SAFETY: it takes a number and returns a number.

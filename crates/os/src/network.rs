@@ -37,10 +37,7 @@ pub struct NetworkCounters {
 /// loopback: tail loss probes (RFC 8985 §7), which send data twice to a process that waits for a core for longer than
 /// two round trips of some microseconds, and selective acknowledgements (RFC 2018), which make a header longer whenever packets of
 /// two cores overtake each other.
-///
-/// # Errors
-///
-/// When the kernel does not allow it, or this process already has more than one thread.
+/// Fails when the kernel does not allow it, or this process already has more than one thread.
 pub fn enter_own_network() -> io::Result<()> {
     if fs::read_dir("/proc/self/task")?.count() > 1 {
         return Err(io::Error::other("a process with several threads cannot change its network"));
@@ -60,10 +57,7 @@ pub fn enter_own_network() -> io::Result<()> {
 }
 
 /// Reads the counters of this process's network namespace.
-///
-/// # Errors
-///
-/// When the kernel's files cannot be read.
+/// Fails when the kernel's files cannot be read.
 pub fn network_counters() -> io::Result<NetworkCounters> {
     let unreadable = || io::Error::other("the kernel's network counters are not as they should be");
     let device = fs::read_to_string("/proc/self/net/dev")?;
@@ -72,10 +66,7 @@ pub fn network_counters() -> io::Result<NetworkCounters> {
 }
 
 /// Waits until no TCP socket of this process's network namespace has anything to send; returns whether that happened within `limit`.
-///
-/// # Errors
-///
-/// When the kernel's list of sockets cannot be read.
+/// Fails when the kernel's list of sockets cannot be read.
 pub fn network_is_silent_within(limit: Duration) -> io::Result<bool> {
     let deadline_ns = now_ns() + limit.as_nanos() as u64;
     loop {

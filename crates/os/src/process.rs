@@ -19,10 +19,7 @@ pub fn own_cpu_ns() -> u64 {
 }
 
 /// Nanoseconds of CPU that process `pid` has used, all its threads together.
-///
-/// # Errors
-///
-/// When there is no such process.
+/// Fails when there is no such process.
 pub fn process_cpu_ns(pid: u32) -> io::Result<u64> {
     let pid = libc::pid_t::try_from(pid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
     let mut clock: libc::clockid_t = 0;
@@ -42,10 +39,7 @@ pub fn process_cpu_ns(pid: u32) -> io::Result<u64> {
 
 /// Anonymous resident memory of process `pid`, in bytes: heap and stacks. The pages of its program are left out; they come
 /// in as they are first used, and would look like what the first connections cost.
-///
-/// # Errors
-///
-/// When there is no such process.
+/// Fails when there is no such process.
 pub fn resident_bytes(pid: u32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
     Ok(status_field(&text, "RssAnon:") * 1024)
@@ -61,10 +55,7 @@ pub struct Switches {
 }
 
 /// Context switches of process `pid`, summed over the threads that it has now.
-///
-/// # Errors
-///
-/// When there is no such process.
+/// Fails when there is no such process.
 pub fn switches(pid: u32) -> io::Result<Switches> {
     let mut sum = Switches::default();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -87,37 +78,25 @@ pub fn is_stopped(pid: u32) -> bool {
 }
 
 /// Stops process `pid` where it is, until [`resume`].
-///
-/// # Errors
-///
-/// When there is no such process or it belongs to another user.
+/// Fails when there is no such process or it belongs to another user.
 pub fn suspend(pid: u32) -> io::Result<()> {
     send(pid, Signal::STOP)
 }
 
 /// Lets a stopped process run again.
-///
-/// # Errors
-///
-/// When there is no such process or it belongs to another user.
+/// Fails when there is no such process or it belongs to another user.
 pub fn resume(pid: u32) -> io::Result<()> {
     send(pid, Signal::CONT)
 }
 
 /// Ends process `pid` at once; it cannot clean up.
-///
-/// # Errors
-///
-/// When there is no such process or it belongs to another user.
+/// Fails when there is no such process or it belongs to another user.
 pub fn kill(pid: u32) -> io::Result<()> {
     send(pid, Signal::KILL)
 }
 
 /// `root` and every process below it, parents before their children.
-///
-/// # Errors
-///
-/// When there is no process `root`.
+/// Fails when there is no process `root`.
 pub fn process_tree(root: u32) -> io::Result<Vec<u32>> {
     let mut tree = vec![root];
     let mut next = 0;
@@ -136,10 +115,7 @@ pub fn process_tree(root: u32) -> io::Result<Vec<u32>> {
 
 /// CPU time, anonymous resident memory and context switches of `root` and every process below it; memory that processes
 /// share since a fork is counted for each. The cost of processes that have ended is not included.
-///
-/// # Errors
-///
-/// When there is no process `root`.
+/// Fails when there is no process `root`.
 pub fn tree_cost(root: u32) -> io::Result<(u64, u64, Switches)> {
     let tree = process_tree(root)?;
     // The clocks first: reading one costs 1 µs, and /proc thirty times as much.
@@ -154,10 +130,7 @@ pub fn tree_cost(root: u32) -> io::Result<(u64, u64, Switches)> {
 }
 
 /// Keeps this thread, and those that it starts, on `cores`; an empty list changes nothing.
-///
-/// # Errors
-///
-/// When a core does not exist or is not allowed.
+/// Fails when a core does not exist or is not allowed.
 pub fn pin(cores: &[u32]) -> io::Result<()> {
     if cores.is_empty() {
         return Ok(());
@@ -173,10 +146,7 @@ pub fn pin(cores: &[u32]) -> io::Result<()> {
 }
 
 /// Has this thread run only while nothing else wants its core.
-///
-/// # Errors
-///
-/// When the kernel refuses.
+/// Fails when the kernel refuses.
 pub fn run_when_idle() -> io::Result<()> {
     let lowest = libc::sched_param { sched_priority: 0 };
     // SAFETY: 0 means this thread, and `lowest` outlives the call, which only reads it.
@@ -188,10 +158,7 @@ pub fn run_when_idle() -> io::Result<()> {
 
 /// Raises this process's limit to the most that it may have. The usual first limit, 1,024, is for programs that wait by
 /// select(2).
-///
-/// # Errors
-///
-/// When the kernel refuses.
+/// Fails when the kernel refuses.
 pub fn raise_open_files() -> io::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)

@@ -30,10 +30,7 @@ pub struct TcpInfo {
 }
 
 /// Reads `TCP_INFO` of a connection. The kernel counts a super-packet as the segments that it stands for.
-///
-/// # Errors
-///
-/// When `socket` is not a TCP socket, or the kernel is older than these counters (Linux 4.6).
+/// Fails when `socket` is not a TCP socket, or the kernel is older than these counters (Linux 4.6).
 pub fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
     let (info, len) = prefix(socket)?;
     if len < COUNTERS_END {
@@ -65,10 +62,7 @@ fn prefix(socket: impl AsFd) -> io::Result<(Prefix, usize)> {
 
 /// Limits both directions of a connection that is not opened yet to segments of 1460 bytes, options included: what a
 /// path of 1500 bytes carries. Loopback's own would be 65,495.
-///
-/// # Errors
-///
-/// When `socket` is not a TCP socket.
+/// Fails when `socket` is not a TCP socket.
 pub fn limit_segment(socket: impl AsFd) -> io::Result<()> {
     let size = SEGMENT_OF_1500;
     // SAFETY: `size` is valid for reads of its own size for the whole call.

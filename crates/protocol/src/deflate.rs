@@ -144,10 +144,7 @@ impl Codec {
     }
 
     /// The next whole message in what was read, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// When the peer sent what it may not; the stream cannot be read on then.
+    /// Fails when the peer sent what it may not; the stream cannot be read on then.
     pub fn next_message(&mut self) -> Result<Option<Message>, Broken> {
         while !self.input.is_empty() {
             let frame = self.parser.parse(&mut self.input).map_err(|error| self.broken(&error))?;
@@ -275,10 +272,7 @@ impl Agreement {
     }
 
     /// The client's part: takes the server's answer to an [`OFFER`].
-    ///
-    /// # Errors
-    ///
-    /// When there is none, or when it is for another extension, or has parameters that no server may answer with or
+    /// Fails when there is none, or when it is for another extension, or has parameters that no server may answer with or
     /// that cannot be kept (a window of 256 bytes to compress with).
     pub fn of_answer(answer: Option<&str>) -> Result<Self, Disagreement> {
         answer

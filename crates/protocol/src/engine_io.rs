@@ -75,10 +75,7 @@ impl Packet {
     }
 
     /// A text frame of WebSocket ("Packet encoding", "WebSocket"). A binary frame is [`Binary`](Self::Binary) as it is.
-    ///
-    /// # Errors
-    ///
-    /// When it is empty, or begins with no packet type.
+    /// Fails when it is empty, or begins with no packet type.
     pub fn from_frame(text: &Bytes) -> Result<Self, PacketError> {
         let &digit = text.first().ok_or(PacketError::Empty)?;
         let kind = Kind::of(digit).ok_or(PacketError::Kind(digit))?;
@@ -86,10 +83,7 @@ impl Packet {
     }
 
     /// One packet of a polling body ("Packet encoding", "HTTP long-polling").
-    ///
-    /// # Errors
-    ///
-    /// When it is empty, begins with no packet type, is no UTF-8, or its base64 is none.
+    /// Fails when it is empty, begins with no packet type, is no UTF-8, or its base64 is none.
     pub fn from_record(record: &Bytes) -> Result<Self, PacketError> {
         if let Some((&BINARY, base64)) = record.split_first() {
             return BASE64
@@ -160,10 +154,7 @@ impl Decoder {
     }
 
     /// The next whole packet, if any.
-    ///
-    /// # Errors
-    ///
-    /// When it is no packet, or what has come of it is over the limit. Nothing after it can be trusted.
+    /// Fails when it is no packet, or what has come of it is over the limit. Nothing after it can be trusted.
     pub fn next_packet(&mut self) -> Result<Option<Packet>, PacketError> {
         let found = memchr::memchr(SEPARATOR, &self.buffer[self.scanned..]);
         let end = self.scanned + found.unwrap_or(self.buffer.len() - self.scanned);
@@ -179,10 +170,7 @@ impl Decoder {
     }
 
     /// The last packet, when the body has ended and [`next_packet`](Self::next_packet) has nothing more.
-    ///
-    /// # Errors
-    ///
-    /// When it is no packet; that of an empty body, or behind a last separator, is empty, which is none.
+    /// Fails when it is no packet; that of an empty body, or behind a last separator, is empty, which is none.
     pub fn finish(self) -> Result<Packet, PacketError> {
         self.check(self.buffer.len())?;
         Packet::from_record(&self.buffer.freeze())
@@ -237,10 +225,7 @@ struct Json {
 
 impl Handshake {
     /// Reads an open packet's data; keys that it does not know are passed over.
-    ///
-    /// # Errors
-    ///
-    /// When it is no JSON object with what a handshake must have.
+    /// Fails when it is no JSON object with what a handshake must have.
     pub fn decode(data: &[u8]) -> Result<Self, HandshakeError> {
         // serde would take an array for it, too.
         if !data.trim_ascii_start().starts_with(b"{") {

@@ -113,10 +113,7 @@ impl Decoder {
     }
 
     /// The next whole body, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// When a frame announces more than the limit; the stream cannot be read on then.
+    /// Fails when a frame announces more than the limit; the stream cannot be read on then.
     pub fn next_body(&mut self) -> Result<Option<Bytes>, Oversize> {
         Ok(self.front()?.map(|place| {
             self.buffer.advance(place.start);

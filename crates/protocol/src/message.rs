@@ -94,10 +94,7 @@ pub enum MessageError {
 
 impl<'a> Message<'a> {
     /// Reads one whole message.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes are not a message as described in this module.
+    /// Fails when the bytes are not a message as described in this module.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, MessageError> {
         if bytes.len() < PREFIX_LEN + 1 {
             return Err(MessageError::Short(bytes.len()));
@@ -156,19 +153,13 @@ impl<'a> Message<'a> {
 }
 
 /// Writes a sequence number into an encoded message.
-///
-/// # Errors
-///
-/// When the bytes are too short to be a message.
+/// Fails when the bytes are too short to be a message.
 pub fn set_seq(message: &mut [u8], seq: u64) -> Result<(), MessageError> {
     write_at(message, SEQ, seq)
 }
 
 /// Writes the actual send time into an encoded message.
-///
-/// # Errors
-///
-/// When the bytes are too short to be a message.
+/// Fails when the bytes are too short to be a message.
 pub fn set_actual_ns(message: &mut [u8], actual_ns: u64) -> Result<(), MessageError> {
     write_at(message, ACTUAL, actual_ns)
 }

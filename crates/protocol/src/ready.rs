@@ -24,10 +24,7 @@ pub struct ReadyLine {
 
 impl ReadyLine {
     /// Reads the line.
-    ///
-    /// # Errors
-    ///
-    /// When it is not JSON of this shape.
+    /// Fails when it is not JSON of this shape.
     pub fn parse(line: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(line)
     }

@@ -34,10 +34,7 @@ pub struct QueryError {
 
 impl Resume {
     /// Reads a query string; keys that it does not know are passed over.
-    ///
-    /// # Errors
-    ///
-    /// When a known key's value is not a whole number in range.
+    /// Fails when a known key's value is not a whole number in range.
     pub fn from_query(query: &str) -> Result<Self, QueryError> {
         let mut resume = Self::default();
         for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {

@@ -69,7 +69,6 @@ impl Kind {
 /// A whole packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet {
-    /// What it is for.
     pub kind: Kind,
     /// Where it belongs to; [`MAIN`] or another, beginning with a slash, without a comma.
     pub namespace: String,
@@ -152,10 +151,7 @@ pub struct AuthError(#[from] serde_json::Error);
 impl Auth {
     /// Reads a CONNECT's data; keys that it does not know are passed over, and nothing at all is the first channel from
     /// now on.
-    ///
-    /// # Errors
-    ///
-    /// When it is no JSON object, or a known key's value is not a whole number in range.
+    /// Fails when it is no JSON object, or a known key's value is not a whole number in range.
     pub fn decode(data: &[u8]) -> Result<Self, AuthError> {
         if data.is_empty() {
             return Ok(Self::default());

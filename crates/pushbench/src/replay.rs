@@ -28,7 +28,6 @@ const LINE_END: &str = "\r\n";
 pub(crate) struct Part {
     /// It answers when it has read so many bytes.
     pub(crate) request_bytes: usize,
-    /// Its answer.
     pub(crate) answer: String,
 }
 

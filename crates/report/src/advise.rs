@@ -25,7 +25,6 @@ const SPREADS_OF_AN_INTERVAL: f64 = 1.96 / 1.44;
 /// What a technique would take.
 #[derive(Debug, Clone, Serialize)]
 pub struct Prospect {
-    /// Its slug.
     pub slug: String,
     /// Its name for people.
     pub label: String,

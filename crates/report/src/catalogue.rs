@@ -16,7 +16,6 @@ use crate::search;
 pub enum Unit {
     /// Nanoseconds.
     Time,
-    /// Bytes.
     Bytes,
     /// Per second.
     Rate,

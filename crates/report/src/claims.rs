@@ -74,7 +74,6 @@ pub struct Judged {
     pub source: String,
     /// How the verdict comes about.
     pub how: String,
-    /// The verdict.
     pub verdict: Verdict,
     /// What decided it: figures that hold, limits that apply, what does not hold, or what is open.
     pub because: Vec<String>,

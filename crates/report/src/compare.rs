@@ -86,7 +86,6 @@ pub struct Row {
 /// A metric over all points.
 #[derive(Debug)]
 pub struct Compared {
-    /// Which.
     pub metric: &'static Metric,
     /// Whether it is relative to the baseline's.
     pub is_relative: bool,
@@ -101,7 +100,6 @@ pub struct Compared {
 /// Everything that both sides measured.
 #[derive(Debug)]
 pub struct Comparison {
-    /// By metric.
     pub metrics: Vec<Compared>,
     /// Pairs of techniques whose order by CPU is surely another on the new side.
     pub rank_changes: Vec<String>,

@@ -73,19 +73,13 @@ pub struct CostModel {
 
 impl CostModel {
     /// The model that this program was built with: that of the committed results.
-    ///
-    /// # Errors
-    ///
-    /// When the committed file is damaged.
+    /// Fails when the committed file is damaged.
     pub fn built_in() -> Result<Self, String> {
         Self::parse(include_str!("../../../results/model.json"))
     }
 
     /// Reads `model.json`.
-    ///
-    /// # Errors
-    ///
-    /// When it is not one, or has another version.
+    /// Fails when it is not one, or has another version.
     pub fn parse(text: &str) -> Result<Self, String> {
         let model: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         match model.schema_version {
@@ -128,7 +122,6 @@ fn round(value: &mut serde_json::Value) {
 /// A technique's part of the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TechniqueModel {
-    /// Its slug.
     pub slug: String,
     /// Its name for people.
     pub label: String,

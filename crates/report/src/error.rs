@@ -33,7 +33,6 @@ pub enum ReportError {
     /// A file or folder could not be read.
     #[error("read {path}")]
     Read {
-        /// Which.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -41,7 +40,6 @@ pub enum ReportError {
     /// A file could not be written.
     #[error("write {path}")]
     Write {
-        /// Which.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -57,7 +55,6 @@ pub enum ReportError {
     /// A template is wrong: an error of pushbench.
     #[error("fill in the template {page}: {reason}")]
     Template {
-        /// The page.
         page: String,
         /// What is wrong with it.
         reason: String,

@@ -69,10 +69,7 @@ pub struct Point {
 
 impl Evidence {
     /// Reads these run folders.
-    ///
-    /// # Errors
-    ///
-    /// When there is none, when one is named twice, has no readable manifest, or nothing in it can be used.
+    /// Fails when there is none, when one is named twice, has no readable manifest, or nothing in it can be used.
     pub fn load(folders: &[PathBuf]) -> Result<Self, ReportError> {
         if folders.is_empty() {
             return Err(ReportError::NoRuns);

@@ -18,7 +18,6 @@ use crate::search::Side;
 /// Which figure is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FigureName {
-    /// The scenario.
     pub scenario: String,
     /// Values of swept keys, as many as tell the point from others.
     pub at: BTreeMap<String, String>,
@@ -33,9 +32,7 @@ pub struct FigureName {
 /// A figure that was found.
 #[derive(Debug)]
 pub struct Figure<'e> {
-    /// Its point.
     pub point: &'e Point,
-    /// Its metric.
     pub metric: &'static Metric,
     /// The point that it is divided by; none for the figure itself.
     pub to: Option<&'e Point>,
@@ -73,10 +70,7 @@ pub enum FigureError {
 
 impl FigureName {
     /// Reads a name.
-    ///
-    /// # Errors
-    ///
-    /// When it has another form.
+    /// Fails when it has another form.
     pub fn parse(text: &str) -> Result<Self, FigureError> {
         let form = || FigureError::Form(text.to_owned());
         let (scenario, rest) = match text.split_once('[') {
@@ -120,10 +114,7 @@ impl FigureName {
     }
 
     /// Finds it among the evidence.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such metric, point or value.
+    /// Fails when there is no such metric, point or value.
     pub fn find<'e>(&self, evidence: &'e Evidence) -> Result<Figure<'e>, FigureError> {
         let metric = metric(&self.metric).ok_or_else(|| FigureError::Unknown {
             what: "metric",

@@ -18,10 +18,7 @@ use crate::pages;
 use crate::table;
 
 /// Writes the report as one HTML file. `model` is the evidence's.
-///
-/// # Errors
-///
-/// When a chart cannot be drawn or the file cannot be written.
+/// Fails when a chart cannot be drawn or the file cannot be written.
 pub fn write_html(evidence: &Arc<Evidence>, model: &Arc<CostModel>, path: &Path) -> Result<(), ReportError> {
     let text = pages::fill_in(
         &pages::environment(evidence, model, &pages::Charts::default())?,

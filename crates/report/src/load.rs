@@ -23,7 +23,6 @@ pub struct Run {
     pub dir: PathBuf,
     /// Its folder's name.
     pub name: String,
-    /// Its manifest.
     pub manifest: Manifest,
     /// What browsers were found to do, in the order of their names.
     pub findings: Vec<BrowserFindings>,
@@ -38,17 +37,13 @@ pub struct Run {
 pub struct Trial {
     /// The place of its run among the evidence's.
     pub run: usize,
-    /// Its record.
     pub record: TrialRecord,
     /// Its histograms by tag; what was lost is missing in `delivery` and `service`, and what did not reach the application in `uplink`.
     pub samples: BTreeMap<String, Sample>,
 }
 
 /// Reads one run.
-///
-/// # Errors
-///
-/// When the manifest is missing, unreadable or of another schema version, when the folder of trials is unreadable, or when all that
+/// Fails when the manifest is missing, unreadable or of another schema version, when the folder of trials is unreadable, or when all that
 /// was measured is broken.
 pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
     let Results { manifest, trials: stored, mut broken } = results::read(dir)?;
@@ -75,10 +70,7 @@ pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
 }
 
 /// Whether this folder is a run that can be read.
-///
-/// # Errors
-///
-/// When its manifest is missing, unreadable or of another schema version.
+/// Fails when its manifest is missing, unreadable or of another schema version.
 pub fn check(dir: &Path) -> Result<(), ReportError> {
     let path = dir.join(results::MANIFEST);
     let text =

@@ -21,10 +21,7 @@ pub enum MarkerError {
 }
 
 /// The page with `text` between its markers.
-///
-/// # Errors
-///
-/// When it does not have exactly one pair of markers.
+/// Fails when it does not have exactly one pair of markers.
 pub(crate) fn replace(page: &str, text: &str) -> Result<String, MarkerError> {
     let mut markers =
         (1..).zip(page.split_inclusive('\n')).filter(|(_, line)| [BEGIN, END].contains(&line.trim()));

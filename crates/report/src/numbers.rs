@@ -52,7 +52,6 @@ fn thousands(text: String) -> String {
 /// A unit and its size in the base unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
-    /// Its name.
     pub name: &'static str,
     /// Its size in the base unit.
     pub size: f64,

@@ -54,10 +54,7 @@ const PAGES: &[(&str, &str)] = &[
 ];
 
 /// Fills in and writes every page: `report` itself, the others beside it. Returns the files. `model` is the evidence's.
-///
-/// # Errors
-///
-/// When a page's markers are damaged (nothing is written then), or when a file cannot be written.
+/// Fails when a page's markers are damaged (nothing is written then), or when a file cannot be written.
 pub fn write_pages(
     evidence: &Arc<Evidence>,
     model: &Arc<CostModel>,

@@ -27,7 +27,6 @@ pub struct Judged {
     pub id: String,
     /// Why it cannot be judged; then there is nothing else.
     pub error: Option<String>,
-    /// What it is.
     pub title: String,
     /// Who said it, where and when.
     pub source: String,
@@ -39,7 +38,6 @@ pub struct Judged {
     pub is_measured: bool,
     /// How many figures became what.
     pub count: String,
-    /// Its figures.
     pub figures: Vec<Row>,
     /// The same question today, as Markdown.
     pub tables: Vec<String>,

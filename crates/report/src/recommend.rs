@@ -18,7 +18,6 @@ const NOTEWORTHY: f64 = 1.1;
 /// A technique, and what it takes in the situation.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// Its slug.
     pub slug: String,
     /// Its name for people.
     pub label: String,

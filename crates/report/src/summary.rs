@@ -79,10 +79,7 @@ pub fn aligned(head: &[&str], rows: &[impl AsRef<[String]>], figures: std::ops::
 
 /// `trials.csv` of a run: a row for each trial and a column for each metric, in nanoseconds, bytes, or per second. A cell is empty
 /// where the trial does not have the figure.
-///
-/// # Errors
-///
-/// When the run cannot be read.
+/// Fails when the run cannot be read.
 pub fn trials_csv(run: &Path) -> Result<Vec<u8>, ReportError> {
     const KEY: [&str; 12] = [
         "index",

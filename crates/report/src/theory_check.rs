@@ -66,7 +66,6 @@ pub fn predicted(evidence: &Evidence, point: &Point) -> Option<Prediction> {
 /// What the predictions of a scenario come to.
 #[derive(Debug, Default, Serialize)]
 pub struct Scenario {
-    /// Its name.
     pub name: String,
     /// Points of which theory says something.
     pub points: usize,

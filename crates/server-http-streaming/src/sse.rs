@@ -18,10 +18,7 @@ pub fn encode(seq: u64, message: &Bytes) -> Bytes {
 }
 
 /// Serves until `stop`, which ends the streams.
-///
-/// # Errors
-///
-/// When accepting fails for good.
+/// Fails when accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     crate::serve::<Sse>(listener, hub, settings, stop).await
 }

@@ -27,19 +27,13 @@ const READ_BYTES: usize = 16 * 1024;
 const WRITE_BYTES: usize = 16 * 1024;
 
 /// Serves until `stop`.
-///
-/// # Errors
-///
-/// When accepting fails a thousand times in a row. A connection that sends what is no frame is closed, which is no error here.
+/// Fails when accepting fails a thousand times in a row. A connection that sends what is no frame is closed, which is no error here.
 pub async fn serve(listener: UnixListener, hub: Hub, stop: Stop) -> io::Result<()> {
     serve_behind(None, listener, hub, stop).await
 }
 
 /// The same, with the connection of an application that has given its log.
-///
-/// # Errors
-///
-/// As of [`serve`].
+/// Fails as [`serve`].
 pub async fn serve_behind(
     log: Option<GivenLog>,
     listener: UnixListener,
@@ -73,20 +67,14 @@ pub struct GivenLog {
 
 impl GivenLog {
     /// Says to the application that the server listens, since this time of `CLOCK_MONOTONIC`.
-    ///
-    /// # Errors
-    ///
-    /// When the application is gone.
+    /// Fails when the application is gone.
     pub async fn send_listening(&mut self, since_ns: u64) -> io::Result<()> {
         self.stream.write_all(&encode_listening(since_ns)).await
     }
 }
 
 /// Waits for an application, and publishes what it sends until it says that this was its log.
-///
-/// # Errors
-///
-/// When it goes before it has said so, or sends what is no frame.
+/// Fails when it goes before it has said so, or sends what is no frame.
 pub async fn take_log(listener: &UnixListener, hub: &Hub) -> io::Result<GivenLog> {
     let (mut stream, _) = listener.accept().await?;
     let mut decoder = decoder(hub);

@@ -35,9 +35,7 @@ thread_local! {
 /// How a body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// As it is.
     Identity,
-    /// `gzip`.
     Gzip,
 }
 
@@ -78,9 +76,7 @@ pub fn whole(bytes: &[u8]) -> Bytes {
 
 /// A body that never ends, or what is made of it: each frame a batch of the inner one's that were there together.
 pub enum Encoded<B> {
-    /// As it is.
     Identity(B),
-    /// `gzip`.
     Gzip(Box<Gzip<B>>),
 }
 

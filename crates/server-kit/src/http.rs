@@ -44,10 +44,7 @@ pub use response::{Head, NO_STORE, Rejection, answer, no_content, resume};
 /// closed; all that is bounded by [`listener::GRACE`].
 ///
 /// A client that speaks the other version of HTTP gets an error in its own version, and is counted ([`Hub::rejected`]).
-///
-/// # Errors
-///
-/// When accepting fails for good.
+/// Fails when accepting fails for good.
 pub async fn serve<E: Endpoint>(
     listener: TcpListener,
     hub: Hub,
@@ -68,10 +65,7 @@ pub async fn serve<E: Endpoint>(
 }
 
 /// As [`serve`], and what the endpoint answers by itself does not pass through hyper.
-///
-/// # Errors
-///
-/// As [`serve`].
+/// Fails as [`serve`].
 pub async fn serve_fast<E: FastPath>(
     listener: TcpListener,
     hub: Hub,

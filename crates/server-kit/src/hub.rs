@@ -72,20 +72,14 @@ impl Hub {
     /// window is over. Returns its sequence number.
     ///
     /// With [`Settings::coalescing`], it must be called inside of a tokio runtime, and panics elsewhere.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes are no message, are too long, or the channel cannot take it.
+    /// Fails when the bytes are no message, are too long, or the channel cannot take it.
     pub fn publish(&self, channel: u32, message: BytesMut) -> Result<u64, PublishError> {
         self.check(&message)?;
         self.channel(channel)?.publish(message, &self.shared)
     }
 
     /// Takes a subscriber's own message, and sends it where [`Settings::uplink`] says.
-    ///
-    /// # Errors
-    ///
-    /// As [`publish`](Self::publish). An application that is not there or does not keep up is none: the message is
+    /// Fails as [`publish`](Self::publish). An application that is not there or does not keep up is none: the message is
     /// counted in [`undelivered`](Self::undelivered).
     pub fn uplink(&self, channel: u32, message: &[u8]) -> Result<(), PublishError> {
         if self.shared.is_json.get().is_some_and(|is_json| !is_json(message)) {
@@ -113,10 +107,7 @@ impl Hub {
     /// Fresh begins at the head. After a sequence number begins behind it, or at the head if the channel has not come
     /// so far; what the replay window no longer holds is reported by the first read as [`Lagged`], except after 0,
     /// which takes what is there.
-    ///
-    /// # Errors
-    ///
-    /// When the channel does not exist.
+    /// Fails when the channel does not exist.
     pub fn subscribe(&self, resume: Resume) -> Result<Subscription, UnknownChannel> {
         let channel = self.channel(resume.channel)?;
         Ok(Subscription::new(self.shared.clone(), channel.clone(), resume.start))
@@ -124,10 +115,7 @@ impl Hub {
 
     /// Ends all WebSocket sessions of now: each sends a close frame with this code and reason. Other techniques have no
     /// such frame, and ignore it.
-    ///
-    /// # Errors
-    ///
-    /// As [`SessionClose::check`]; no session ends then.
+    /// Fails as [`SessionClose::check`]; no session ends then.
     pub fn close_sessions(&self, close: SessionClose) -> Result<(), SessionCloseError> {
         self.shared.session_closes.send(close)
     }

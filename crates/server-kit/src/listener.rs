@@ -57,10 +57,7 @@ impl Acceptor {
 ///
 /// A connection whose TLS handshake fails, or takes longer than [`Limits::idle`], is rejected and counted
 /// ([`Hub::rejected`]).
-///
-/// # Errors
-///
-/// When accepting fails a thousand times in a row.
+/// Fails when accepting fails a thousand times in a row.
 pub async fn accept<F, Fut>(
     listener: TcpListener,
     acceptor: Acceptor,
@@ -98,10 +95,7 @@ where
 }
 
 /// Calls `begin` with each connection that `accept` yields, until `stop`. The tasks that it starts are removed as they end.
-///
-/// # Errors
-///
-/// When accepting fails a thousand times in a row.
+/// Fails when accepting fails a thousand times in a row.
 pub async fn accept_each<T, R, A>(
     accept: impl Fn() -> A,
     stop: &Stop,

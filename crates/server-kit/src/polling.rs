@@ -33,10 +33,7 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 }
 
 /// Serves until `stop`. An answer without messages is held for `hold`, and looks as `empty` says.
-///
-/// # Errors
-///
-/// When accepting fails for good.
+/// Fails when accepting fails for good.
 pub async fn serve(
     listener: TcpListener,
     hub: Hub,

@@ -49,19 +49,13 @@ impl Stream {
 
     /// Waits for bytes and appends them, at most 4 KiB; returns how many, 0 at the end. Holds no room while it waits.
     /// Cancel-safe.
-    ///
-    /// # Errors
-    ///
-    /// What the socket, TLS or HTTP/2 reports.
+    /// Fails with what the socket, TLS or HTTP/2 reports.
     pub async fn read_into(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
         poll_fn(|cx| self.poll_read_into(cx, buffer)).await
     }
 
     /// As [`read_into`](Self::read_into).
-    ///
-    /// # Errors
-    ///
-    /// As [`read_into`](Self::read_into).
+    /// Fails as [`read_into`](Self::read_into).
     pub fn poll_read_into(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut read = ReadBuf::uninit(&mut space);

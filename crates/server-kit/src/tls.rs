@@ -50,10 +50,7 @@ pub struct TlsServer {
 
 impl TlsServer {
     /// A server with this certificate.
-    ///
-    /// # Errors
-    ///
-    /// When the key does not fit, or the tickets' key cannot be made.
+    /// Fails when the key does not fit, or the tickets' key cannot be made.
     pub fn new(certificate: Certificate, resumption: Resumption) -> Result<Self, TlsError> {
         let Certificate { chain, key } = certificate;
         let der = chain.first().map(|first| first.to_vec()).unwrap_or_default();
@@ -134,10 +131,7 @@ pub enum CertificateError {
 
 impl Certificate {
     /// A new one for `localhost` and 127.0.0.1, signed by itself: ECDSA on P-256.
-    ///
-    /// # Errors
-    ///
-    /// When no key can be made.
+    /// Fails when no key can be made.
     pub fn made() -> Result<Self, CertificateError> {
         let make = || {
             let key = KeyPair::generate()?;
@@ -152,10 +146,7 @@ impl Certificate {
     }
 
     /// The certificate, with its chain if the file holds one, and the key of these PEM files.
-    ///
-    /// # Errors
-    ///
-    /// When a file cannot be read, or does not hold what it should.
+    /// Fails when a file cannot be read, or does not hold what it should.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, CertificateError> {
         let failed = |what, path: &Path| {
             let path = path.to_owned();

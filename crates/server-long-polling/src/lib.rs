@@ -8,10 +8,7 @@ use server_kit::{Hub, Settings, Stop, polling};
 use tokio::net::TcpListener;
 
 /// Serves until `stop`. Requests that are held then are answered `204`.
-///
-/// # Errors
-///
-/// When accepting fails for good.
+/// Fails when accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let hold = settings.hold;
     polling::serve(listener, hub, settings, stop, hold, EmptyAnswer::NoContent).await

@@ -29,10 +29,7 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 }
 
 /// Serves until `stop`. A connection over the limit is closed at once.
-///
-/// # Errors
-///
-/// When accepting fails for good.
+/// Fails when accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let acceptor = Acceptor::new(&settings, &hub, None);
     let (site, idle) = ((hub, stop.clone()), settings.limits.idle);

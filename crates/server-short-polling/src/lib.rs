@@ -8,10 +8,7 @@ use server_kit::{Hub, Settings, Stop, polling};
 use tokio::net::TcpListener;
 
 /// Serves until `stop`.
-///
-/// # Errors
-///
-/// When accepting fails for good.
+/// Fails when accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let empty = settings.empty;
     polling::serve(listener, hub, settings, stop, Duration::ZERO, empty).await

@@ -106,10 +106,7 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 }
 
 /// Serves until `stop`; sessions are closed then.
-///
-/// # Errors
-///
-/// When accepting fails for good.
+/// Fails when accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let (library, io) = library(&settings);
     hub.admit_only(subscriber::is_json);

@@ -44,10 +44,7 @@ const MAX_PAYLOAD: usize = 1_000_000;
 const HEAD_START: Duration = Duration::from_millis(20);
 
 /// Serves until `stop`; events of the hub are not sent.
-///
-/// # Errors
-///
-/// When accepting fails for good.
+/// Fails when accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let (socket_io, io) = socket_io();
     io.ns("/", Joining);

@@ -62,10 +62,7 @@ pub fn encode(frames: Frames) -> Encode {
 
 /// Serves until `stop`; sessions are closed with 1001 then. The hub encodes as [`encode`] has it for
 /// [`Settings::frames`].
-///
-/// # Errors
-///
-/// When accepting fails for good.
+/// Fails when accepting fails for good.
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let sockets = Sockets { hub: hub.clone(), settings: settings.clone(), stop: stop.clone() };
     http::serve(listener, hub, &settings, stop, sockets).await

@@ -45,10 +45,7 @@ pub fn require<T>(name: &str, found: Result<T, impl Display>) -> Option<T> {
 }
 
 /// Whether a program can be started; otherwise a sentence with the package that brings it.
-///
-/// # Errors
-///
-/// If `name --version` does not succeed.
+/// Fails if `name --version` does not succeed.
 pub fn program(name: &str) -> Result<(), String> {
     let version = Command::new(name).arg("--version").stdin(Stdio::null()).output();
     let is_installed = version.is_ok_and(|output| output.status.success());

@@ -102,10 +102,7 @@ impl Running {
     }
 
     /// A new connection of this client.
-    ///
-    /// # Errors
-    ///
-    /// When the handshake fails.
+    /// Fails when the handshake fails.
     pub async fn handshake(&self, client: &TlsConnector) -> io::Result<Peer<TlsStream<TcpStream>>> {
         let name = ServerName::try_from("localhost").expect("a name");
         let shaken = timeout(LONGEST, client.connect(name, self.connect().await.stream)).await;

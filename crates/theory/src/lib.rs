@@ -10,8 +10,6 @@
 //!   [`tcp`]): one standard's arithmetic each
 //! - [`case`], [`prediction`], `predict`: the entry point
 
-#![allow(missing_docs, reason = "what a name says needs no comment")]
-
 pub mod case;
 mod framing;
 pub mod hpack;

@@ -56,10 +56,7 @@ pub struct TlsParameters<'a> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> CountingTlsStream<S> {
     /// Shakes hands over a fresh connection.
-    ///
-    /// # Errors
-    ///
-    /// When the server is not trusted, speaks no TLS 1.3, takes nothing of what is offered, or goes away.
+    /// Fails when the server is not trusted, speaks no TLS 1.3, takes nothing of what is offered, or goes away.
     pub async fn open(stream: S, parameters: TlsParameters<'_>) -> io::Result<Self> {
         let TlsParameters { connector, server, alpn, protocol, byte_counts, added_delay, trace } = parameters;
         let counts = SharedByteCounts::clone(&byte_counts);

@@ -43,10 +43,7 @@ struct Unfinished(usize);
 
 impl ContentDecoder {
     /// By the answer's head.
-    ///
-    /// # Errors
-    ///
-    /// When it names a coding that was not asked for.
+    /// Fails when it names a coding that was not asked for.
     pub fn of<B>(answer: &Response<B>) -> Result<Self, SubscribeError> {
         Self::coded(answer.headers().get(CONTENT_ENCODING))
     }
@@ -64,10 +61,7 @@ impl ContentDecoder {
 
     /// Takes in the next bytes of the body. `take` gets their plain text, and returns how many messages are whole now.
     /// Returns how many that were in all.
-    ///
-    /// # Errors
-    ///
-    /// When the body is broken, or a message in it has no end.
+    /// Fails when the body is broken, or a message in it has no end.
     pub fn push(
         &mut self,
         bytes: &[u8],

@@ -74,10 +74,7 @@ impl RequestTemplate {
     }
 
     /// The request that asks for `resume`.
-    ///
-    /// # Errors
-    ///
-    /// When the path and `resume` do not make an address.
+    /// Fails when the path and `resume` do not make an address.
     pub fn request(&mut self, resume: Resume, body: Bytes) -> Result<Request<Full<Bytes>>, SubscribeError> {
         let uri = self.uri(resume)?;
         Ok(self.base.request(uri, body))

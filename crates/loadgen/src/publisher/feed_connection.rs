@@ -78,10 +78,7 @@ impl OutgoingFrames {
 
 impl FeedConnection {
     /// Connects to the Unix socket at `path`, for messages of `message_bytes` each out and at most `most_bytes` in.
-    ///
-    /// # Errors
-    ///
-    /// When no process listens there.
+    /// Fails when no process listens there.
     pub fn connect(path: &Path, message_bytes: usize, most_bytes: usize) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
         prepare(&stream, message_bytes)?;
@@ -102,10 +99,7 @@ impl FeedConnection {
 
     /// Continues with another server, which has exactly `log`; the log is continued, too. Frames that were on their way to the
     /// old server are sent again, from the first byte.
-    ///
-    /// # Errors
-    ///
-    /// When the socket cannot be set up.
+    /// Fails when the socket cannot be set up.
     pub fn move_to(&mut self, stream: UnixStream, log: BytesMut) -> io::Result<()> {
         prepare(&stream, self.message_bytes)?;
         self.stream = stream;
@@ -135,10 +129,7 @@ impl FeedConnection {
     }
 
     /// Continues sending. True when nothing is left to send, false when the socket takes no more now.
-    ///
-    /// # Errors
-    ///
-    /// When the server is gone.
+    /// Fails when the server is gone.
     pub fn flush(&mut self) -> Result<bool, FeedError> {
         let outgoing = &mut self.outgoing;
         while outgoing.written < outgoing.frames.len() {
@@ -161,10 +152,7 @@ impl FeedConnection {
     }
 
     /// Hands every message that has come to `take`.
-    ///
-    /// # Errors
-    ///
-    /// When the server is gone, or sends something else than frames.
+    /// Fails when the server is gone, or sends something else than frames.
     pub fn receive(&mut self, mut take: impl FnMut(Bytes)) -> Result<(), FeedError> {
         loop {
             match self.stream.read(&mut self.read) {

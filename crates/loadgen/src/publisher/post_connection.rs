@@ -66,10 +66,7 @@ enum State {
 
 impl PostConnection {
     /// Connects to `address`, for messages that are published as `publish` says.
-    ///
-    /// # Errors
-    ///
-    /// When no process listens there.
+    /// Fails when no process listens there.
     pub fn connect(address: SocketAddr, publish: Publish) -> io::Result<Self> {
         Ok(Self {
             address,
@@ -120,10 +117,7 @@ impl PostConnection {
     }
 
     /// Goes on. True when nothing is on its way any more, false when the server has not taken or answered it yet.
-    ///
-    /// # Errors
-    ///
-    /// When the server is gone, refuses the message, or answers something else than HTTP/1.1.
+    /// Fails when the server is gone, refuses the message, or answers something else than HTTP/1.1.
     pub fn flush(&mut self) -> Result<bool, PostError> {
         if self.state == State::Writing && !self.write()? {
             return Ok(false);

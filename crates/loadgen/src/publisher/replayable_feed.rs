@@ -51,10 +51,7 @@ pub struct Successor {
 
 impl ReplayableFeed {
     /// Keeps what leaves by `feed`.
-    ///
-    /// # Errors
-    ///
-    /// When no pair of sockets can be had.
+    /// Fails when no pair of sockets can be had.
     pub fn new(
         mut feed: FeedConnection,
         server_restart: Arc<ServerRestart>,
@@ -97,10 +94,7 @@ impl ReplayableFeed {
     }
 
     /// As [`FeedConnection::flush`]; false as long as there is no server.
-    ///
-    /// # Errors
-    ///
-    /// When a server has gone that was not killed.
+    /// Fails when a server has gone that was not killed.
     pub fn flush(&mut self) -> Result<bool, FeedError> {
         if self.is_away() {
             return Ok(false);
@@ -110,10 +104,7 @@ impl ReplayableFeed {
     }
 
     /// As [`FeedConnection::receive`]; where there is no server, looks whether another one is there.
-    ///
-    /// # Errors
-    ///
-    /// When a server has gone that was not killed, sends something else than frames, or is not replaced.
+    /// Fails when a server has gone that was not killed, sends something else than frames, or is not replaced.
     pub fn receive(&mut self, take: impl FnMut(Bytes)) -> Result<(), FeedError> {
         if self.is_away() {
             return self.look();
@@ -156,10 +147,7 @@ impl Successor {
     }
 
     /// Replays the log to a new server, and waits until it listens, for `idle_timeout` at most each time that it must wait.
-    ///
-    /// # Errors
-    ///
-    /// When the server goes, answers something else, or takes too long.
+    /// Fails when the server goes, answers something else, or takes too long.
     pub fn replay(
         &self,
         stream: &mut UnixStream,

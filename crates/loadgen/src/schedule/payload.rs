@@ -58,10 +58,7 @@ pub struct PayloadSource {
 
 impl PayloadSource {
     /// A source of payloads of exactly `bytes` bytes.
-    ///
-    /// # Errors
-    ///
-    /// When such a payload cannot be so short.
+    /// Fails when such a payload cannot be so short.
     pub fn new(payload: Payload, bytes: u32, mut rng: Rng) -> Result<Self, PayloadError> {
         let text_len = match payload {
             Payload::Chat => bytes.checked_sub(SHORTEST_CHAT_BYTES).ok_or(PayloadError::ShortChat(bytes))?,

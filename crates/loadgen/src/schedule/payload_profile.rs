@@ -18,10 +18,7 @@ const LEVEL: u32 = 6;
 
 /// The profile of the events that a publisher with these settings and this seed sends, measured on as many of them as were
 /// published, at most 1,000 and 256 KiB. None without events, or when they have no bytes.
-///
-/// # Errors
-///
-/// When such payloads cannot be made.
+/// Fails when such payloads cannot be made.
 pub fn payload_profile(
     settings: &Settings,
     seed: u64,

@@ -81,10 +81,7 @@ pub struct WorkerContext {
 
 impl WorkerContext {
     /// A worker without sessions.
-    ///
-    /// # Errors
-    ///
-    /// When the settings ask for an uplink payload that cannot be made.
+    /// Fails when the settings ask for an uplink payload that cannot be made.
     pub fn new(spec: WorkerSpec) -> Result<Rc<Self>, PayloadError> {
         Self::at_target(spec, None)
     }
@@ -177,10 +174,7 @@ impl WorkerContext {
 
     /// Fetches what the first session needs to resume a TLS session, if sessions are resumed. Sessions see to it
     /// themselves; called before the first one, this keeps that out of its set-up.
-    ///
-    /// # Errors
-    ///
-    /// When the server cannot be reached, is not trusted, or gives no ticket.
+    /// Fails when the server cannot be reached, is not trusted, or gives no ticket.
     pub async fn prime(&self) -> Result<(), SubscribeError> {
         let protocol = match self.spec.settings.transport.http {
             HttpVersion::Http1 => Protocol::Http,

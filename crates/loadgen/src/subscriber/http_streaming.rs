@@ -13,20 +13,14 @@ use crate::session::headers::RequestKind;
 use crate::session::recorded_heads::HeadKind;
 
 /// Reads newline-delimited JSON, as a client does with `fetch`, until the stream ends or the session is stopped.
-///
-/// # Errors
-///
-/// When the server cannot be reached or closes the session of a slow consumer.
+/// Fails when the server cannot be reached or closes the session of a slow consumer.
 pub async fn ndjson(session: Session) -> Result<(), SubscribeError> {
     let messages = Messages::Lines(protocol::lines::Decoder::default());
     http_client::two_way(&session, read(&session, RequestKind::Stream, messages)).await
 }
 
 /// Reads Server-Sent Events, as `EventSource` does, until the stream ends or the session is stopped.
-///
-/// # Errors
-///
-/// When the server cannot be reached.
+/// Fails when the server cannot be reached.
 pub async fn sse(session: Session) -> Result<(), SubscribeError> {
     let messages = Messages::Events(protocol::sse::Decoder::default());
     http_client::two_way(&session, read(&session, RequestKind::EventSource, messages)).await

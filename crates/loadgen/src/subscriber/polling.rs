@@ -24,10 +24,7 @@ use crate::session::headers::RequestKind;
 use crate::session::recorded_heads::HeadKind;
 
 /// Polls at every interval until the session is stopped.
-///
-/// # Errors
-///
-/// When the server cannot be reached, or sends a response that neither holds events nor reports that there are none.
+/// Fails when the server cannot be reached, or sends a response that neither holds events nor reports that there are none.
 pub async fn short(session: Session) -> Result<(), SubscribeError> {
     let mut poller = Poller::new(&session, session.settings().short_polling.empty);
     let poll = async {

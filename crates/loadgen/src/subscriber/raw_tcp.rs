@@ -12,10 +12,7 @@ use crate::transport::{self, Stream};
 const READ_BYTES: usize = 4 * 1024;
 
 /// Reads frames until the server closes or the session is stopped.
-///
-/// # Errors
-///
-/// When the server cannot be reached, closes the session, or sends no frames.
+/// Fails when the server cannot be reached, closes the session, or sends no frames.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     let mut stream = tokio::select! {
         stream = open(&session) => stream?,

@@ -31,10 +31,7 @@ pub use inbox::SocketIoError;
 
 /// Joins the main namespace and takes its events [`MESSAGE`] until the server ends the session, or
 /// the trial does, which leaves the namespace and closes the session.
-///
-/// # Errors
-///
-/// When the server cannot be reached, refuses, does not let itself be upgraded, closes the session, falls silent,
+/// Fails when the server cannot be reached, refuses, does not let itself be upgraded, closes the session, falls silent,
 /// or sends what is no Engine.IO or Socket.IO.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     let outbox = Rc::new(Outbox::new(session.clone()));

@@ -30,10 +30,7 @@ use handshake::Opened;
 pub use plain::Socket;
 
 /// Reads frames until the server closes or the session is stopped, which closes with 1000.
-///
-/// # Errors
-///
-/// When the server cannot be reached, refuses the handshake, does not agree to what it was asked for, closes with an
+/// Fails when the server cannot be reached, refuses the handshake, does not agree to what it was asked for, closes with an
 /// error's code, or sends what cannot be read.
 pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
     match session.settings().transport.http {
@@ -50,10 +47,7 @@ pub async fn subscribe(session: Session) -> Result<(), SubscribeError> {
 }
 
 /// Opens a connection and asks for the upgrade, without extensions.
-///
-/// # Errors
-///
-/// When the server cannot be reached or refuses, or the settings ask for compression.
+/// Fails when the server cannot be reached or refuses, or the settings ask for compression.
 pub async fn connect(session: &Session) -> Result<Socket<Stream>, SubscribeError> {
     let opened = handshake::upgrade(session, &target(session)).await?;
     match opened.agreement {

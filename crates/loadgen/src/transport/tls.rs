@@ -200,10 +200,7 @@ impl Trust {
     }
 
     /// Trusts the certificate that a ready line names: DER in base64.
-    ///
-    /// # Errors
-    ///
-    /// When it is not base64. What is inside is seen when a server shows it.
+    /// Fails when it is not base64. What is inside is seen when a server shows it.
     pub fn from_base64(text: &str) -> Result<Self, TrustError> {
         Ok(Self::exactly(STANDARD.decode(text)?))
     }

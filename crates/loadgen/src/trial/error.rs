@@ -58,7 +58,6 @@ pub enum TrialError {
         subscribers: u32,
         /// The time that they had.
         seconds: u64,
-        /// The last error.
         last_error: String,
     },
     /// Subscribers lost their connections and received nothing; with the last error.

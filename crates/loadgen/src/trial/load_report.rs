@@ -16,7 +16,6 @@ use crate::session::{SetUps, Snapshot, WorkerContext};
 pub struct DriverProgress {
     /// Threads that could connect now.
     pub prepared: u64,
-    /// All threads.
     pub threads: u64,
     /// Subscribers that are connected.
     pub connected: u64,

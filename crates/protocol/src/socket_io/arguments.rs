@@ -84,20 +84,14 @@ impl Packet {
     }
 
     /// What an acknowledgement carries, or an event with its name before it.
-    ///
-    /// # Errors
-    ///
-    /// When the data is no JSON array, or an attachment is missing.
+    /// Fails when the data is no JSON array, or an attachment is missing.
     pub fn arguments(&self) -> Result<Vec<Argument>, PayloadError> {
         let _: Vec<IgnoredAny> = serde_json::from_slice(&self.data)?;
         elements(&self.data).map(|element| self.argument(element)).collect()
     }
 
     /// The event that the packet is.
-    ///
-    /// # Errors
-    ///
-    /// As of [`arguments`](Self::arguments), and when it has no name, or one that nobody may use.
+    /// Fails as [`arguments`](Self::arguments), and when it has no name, or one that nobody may use.
     pub fn to_event(&self) -> Result<Event, PayloadError> {
         let mut arguments = self.arguments()?;
         if arguments.is_empty() {

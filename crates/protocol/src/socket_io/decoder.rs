@@ -43,10 +43,7 @@ impl Decoder {
     }
 
     /// Takes in a packet's text, and returns the packet if it needs no attachments.
-    ///
-    /// # Errors
-    ///
-    /// When it is no packet, too long, or an attachment should have come.
+    /// Fails when it is no packet, too long, or an attachment should have come.
     pub fn text(&mut self, text: &Bytes) -> Result<Option<Packet>, DecodeError> {
         if let Some((packet, announced)) = &self.open {
             return Err(DecodeError::Missing(announced - packet.attachments.len()));
@@ -69,10 +66,7 @@ impl Decoder {
     }
 
     /// Takes in an attachment, and returns the packet if it was the last one.
-    ///
-    /// # Errors
-    ///
-    /// When no packet waits for one, or it is too long.
+    /// Fails when no packet waits for one, or it is too long.
     pub fn attachment(&mut self, attachment: Bytes) -> Result<Option<Packet>, DecodeError> {
         self.hold(attachment.len())?;
         let (packet, announced) = self.open.as_mut().ok_or(DecodeError::Stray)?;
@@ -130,10 +124,7 @@ pub enum HeadError {
 
 impl<'a> Head<'a> {
     /// Reads the head of a packet's text. Of the data it looks at the first byte only.
-    ///
-    /// # Errors
-    ///
-    /// When the text is no packet.
+    /// Fails when the text is no packet.
     pub fn decode(text: &'a [u8]) -> Result<Self, HeadError> {
         let (&digit, mut rest) = text.split_first().ok_or(HeadError::Empty)?;
         let kind = Kind::of(digit).ok_or(HeadError::Kind(digit))?;

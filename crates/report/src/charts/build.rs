@@ -17,10 +17,7 @@ const LEAST_SHARE: f64 = 0.02;
 const LONGEST_NS: u64 = 5_000_000_000;
 
 /// The chart of this name; none where it was not measured or would say nothing.
-///
-/// # Errors
-///
-/// When `charts.toml` has no such chart.
+/// Fails when `charts.toml` has no such chart.
 pub fn of_name(evidence: &Evidence, name: &str) -> Result<Option<ChartSpec>, ReportError> {
     let no_chart = || ReportError::Draw {
         chart: name.to_owned(),
@@ -31,10 +28,7 @@ pub fn of_name(evidence: &Evidence, name: &str) -> Result<Option<ChartSpec>, Rep
 
 impl Request {
     /// The chart; none where it was not measured or would say nothing.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such metric.
+    /// Fails when there is no such metric.
     pub fn chart(&self, evidence: &Evidence) -> Result<Option<ChartSpec>, ReportError> {
         chart(evidence, self).map_err(|reason| ReportError::Draw { chart: self.name.clone(), reason })
     }

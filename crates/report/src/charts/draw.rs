@@ -25,10 +25,7 @@ const SMALL: Lettering = Lettering { size: LABEL, colour: TEXT.light, anchor: HP
 const QUIET_SMALL: Lettering = Lettering { colour: QUIET.light, size: 13.0, ..SMALL };
 
 /// The chart as the text of an SVG file.
-///
-/// # Errors
-///
-/// When the drawing library fails.
+/// Fails when the drawing library fails.
 pub fn draw(chart: &ChartSpec) -> Result<String, DrawError> {
     let title = wrap(&chart.title, TITLE * BOLD, WIDTH - 2.0 * PAD);
     let top = PAD + title.len() as f64 * 23.0 + 14.0;

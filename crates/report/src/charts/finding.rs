@@ -14,7 +14,6 @@ const NEGLIGIBLE: f64 = 0.05;
 pub(super) struct Group<'e> {
     /// What they have in common, for people.
     pub name: String,
-    /// The points.
     pub points: Vec<&'e Point>,
 }
 

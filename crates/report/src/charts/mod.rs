@@ -58,7 +58,6 @@ pub struct ChartSpec {
 pub struct Axis {
     /// What it counts, in words.
     pub title: String,
-    /// In which unit.
     pub unit: Unit,
     /// Whether each step is a multiple of the one before.
     pub is_log: bool,
@@ -74,7 +73,6 @@ pub struct Series {
     /// How its marks look along time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
-    /// Its marks.
     pub marks: Vec<Mark>,
 }
 
@@ -147,10 +145,7 @@ struct File {
 }
 
 /// All charts of `charts.toml`.
-///
-/// # Errors
-///
-/// When the file is wrong: an error of pushbench.
+/// Fails when the file is wrong: an error of pushbench.
 pub fn requests() -> Result<Vec<Request>, ReportError> {
     let file: Result<File, _> = toml::from_str(include_str!("../templates/charts.toml"));
     file.map(|file| file.chart)

@@ -29,7 +29,6 @@ const LONGEST: u64 = 65_536;
 
 /// A point that the model speaks of, with what was measured of it, per second.
 pub struct Row<'e> {
-    /// The point.
     pub point: &'e Point,
     /// What was set.
     pub situation: Situation,

@@ -22,7 +22,6 @@ use crate::{Hub, Settings, Stop};
 
 /// What a technique answers on its path.
 pub trait Endpoint: Send + Sync + 'static {
-    /// The path.
     const PATH: &'static str;
     /// What the endpoint answers by this path.
     const REACH: Reach = Reach::Path;

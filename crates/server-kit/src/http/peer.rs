@@ -83,19 +83,13 @@ impl Peer {
     }
 
     /// Answers with this body.
-    ///
-    /// # Errors
-    ///
-    /// As all that write: the connection's.
+    /// Fails as every write does: the connection's.
     pub async fn answer(&mut self, head: &Head, body: &[u8]) -> io::Result<Next> {
         self.answer_before(head, body, Next::Request).await
     }
 
     /// Answers with this body, and says if that is the last answer.
-    ///
-    /// # Errors
-    ///
-    /// As [`answer`](Self::answer).
+    /// Fails as [`answer`](Self::answer).
     pub async fn answer_before(&mut self, head: &Head, body: &[u8], next: Next) -> io::Result<Next> {
         let head = head.complete(Length::Bytes(body.len()), next == Next::Close);
         self.send(&[&head, body]).await?;
@@ -104,10 +98,7 @@ impl Peer {
     }
 
     /// Answers without a body, and says if that is the last answer.
-    ///
-    /// # Errors
-    ///
-    /// As [`answer`](Self::answer).
+    /// Fails as [`answer`](Self::answer).
     pub async fn answer_nothing(&mut self, head: &Head, next: Next) -> io::Result<Next> {
         let head = head.complete(Length::NoBody, next == Next::Close);
         self.send(&[&head]).await?;
@@ -116,20 +107,14 @@ impl Peer {
     }
 
     /// Rejects the request; only for what does not close the connection.
-    ///
-    /// # Errors
-    ///
-    /// As [`answer`](Self::answer).
+    /// Fails as [`answer`](Self::answer).
     pub async fn reject(&mut self, rejection: &Rejection) -> io::Result<Next> {
         let head = Head::new(&rejection.to_response(Version::HTTP_11));
         self.answer(&head, format!("{rejection}\n").as_bytes()).await
     }
 
     /// Begins an answer whose body are chunks, the first ones of which are there already.
-    ///
-    /// # Errors
-    ///
-    /// As [`answer`](Self::answer).
+    /// Fails as [`answer`](Self::answer).
     pub async fn begin(&mut self, head: &Head, first: &[Bytes]) -> io::Result<()> {
         let mut head = head.complete(Length::Chunked, false);
         for data in first {
@@ -141,20 +126,14 @@ impl Peer {
     }
 
     /// Sends a chunk (RFC 9112 §7.1).
-    ///
-    /// # Errors
-    ///
-    /// As [`answer`](Self::answer).
+    /// Fails as [`answer`](Self::answer).
     pub async fn chunk(&mut self, data: &[u8]) -> io::Result<()> {
         let mut size = [0; 18];
         self.send(&[chunk_size(data.len(), &mut size), data, b"\r\n"]).await
     }
 
     /// Sends the chunk that ends the answer.
-    ///
-    /// # Errors
-    ///
-    /// As [`answer`](Self::answer).
+    /// Fails as [`answer`](Self::answer).
     pub async fn end(&mut self, next: Next) -> io::Result<Next> {
         self.send(&[b"0\r\n\r\n"]).await?;
         self.idle.sent();
@@ -178,10 +157,7 @@ impl Peer {
 
     /// Ready once the client has closed. What it sends meanwhile is kept for later, up to about
     /// [`Limits::header_bytes`]; then it is not looked at.
-    ///
-    /// # Errors
-    ///
-    /// As [`answer`](Self::answer).
+    /// Fails as [`answer`](Self::answer).
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.read.len() < self.most {
             if ready!(self.stream.poll_read_into(cx, &mut self.read))? == 0 {

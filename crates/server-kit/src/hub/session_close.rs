@@ -21,10 +21,7 @@ pub struct SessionClose {
 pub enum SessionCloseError {
     /// RFC 6455 §7.4 does not let this code be sent.
     #[error("close code {code} is never sent: {}", why_never(*.code))]
-    Code {
-        /// The code.
-        code: u16,
-    },
+    Code { code: u16 },
     /// A control frame does not hold the reason.
     #[error("a reason of {len} bytes is over the {LONGEST_REASON} that a close frame holds")]
     Reason {
@@ -35,10 +32,7 @@ pub enum SessionCloseError {
 
 impl SessionClose {
     /// Whether a close frame may say this.
-    ///
-    /// # Errors
-    ///
-    /// When the code is none that is sent (RFC 6455 §7.4.1 and §7.4.2, with what IANA has assigned since), or the
+    /// Fails when the code is none that is sent (RFC 6455 §7.4.1 and §7.4.2, with what IANA has assigned since), or the
     /// reason is too long (§5.5).
     pub fn check(&self) -> Result<(), SessionCloseError> {
         if !may_be_sent(self.code) {

@@ -74,19 +74,13 @@ impl Subscription {
     }
 
     /// As [`run`](Self::run), as soon as there is something. Cancel-safe: what was not returned is not read.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
+    /// Fails as [`run`](Self::run).
     pub async fn next_run(&mut self, max_bytes: usize) -> Result<Run, Lagged> {
         poll_fn(|cx| self.poll_run(cx, max_bytes)).await
     }
 
     /// As [`next_run`](Self::next_run), for a body or a stream; the task is woken once something is there.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
+    /// Fails as [`run`](Self::run).
     pub fn poll_run(&mut self, cx: &Context<'_>, max_bytes: usize) -> Poll<Result<Run, Lagged>> {
         let Self { shared, channel, position, slot, .. } = self;
         let mut state = channel.lock();
@@ -101,7 +95,6 @@ impl Subscription {
         poll_fn(|cx| self.poll_ready(cx)).await;
     }
 
-    /// As [`ready`](Self::ready).
     pub fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<()> {
         let Self { channel, position, slot, .. } = self;
         let mut state = channel.lock();

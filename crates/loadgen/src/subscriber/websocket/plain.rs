@@ -50,10 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Waits for messages, and hands on all that are whole with one read of the stream. False at the connection's end.
     /// Pings and closes are answered on the way. Cancel-safe.
-    ///
-    /// # Errors
-    ///
-    /// When the connection breaks, what comes is no WebSocket, or the server closes with an error's code.
+    /// Fails when the connection breaks, what comes is no WebSocket, or the server closes with an error's code.
     pub async fn read(&mut self, mut take: impl FnMut(&[u8])) -> Result<bool, SubscribeError> {
         let mut messages = 0;
         loop {
@@ -97,10 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Sends a message.
-    ///
-    /// # Errors
-    ///
-    /// When the connection breaks or is closed, or a text is not UTF-8.
+    /// Fails when the connection breaks or is closed, or a text is not UTF-8.
     pub async fn send(&mut self, kind: Kind, message: &[u8]) -> Result<(), SubscribeError> {
         if kind == Kind::Text {
             std::str::from_utf8(message).map_err(Error::from)?;

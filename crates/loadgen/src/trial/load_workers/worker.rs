@@ -40,10 +40,7 @@ pub enum RunWorkerError {
 /// Runs a part of a trial's subscribers. `commands` are the lines of its standard input, `output` is its standard output; the
 /// caller ends the process when the input ends. `subscribe` finds a technique by its slug. Errors of the subscribers are
 /// reported on `output`.
-///
-/// # Errors
-///
-/// When a command cannot be read, or the output is closed.
+/// Fails when a command cannot be read, or the output is closed.
 pub fn run_load_worker(
     commands: &Receiver<String>,
     output: &mut dyn Write,
