@@ -195,7 +195,7 @@ mod tests {
     }
 
     const NARROW: [f64; 3] = [1.5, 1.5, 1.51];
-    const WIDE: [f64; 3] = [1.5, 1.6, 1.7];
+    const WIDE: [f64; 3] = [1.4, 1.6, 1.8];
     const WIDEST: [f64; 3] = [1.5, 2.0, 2.5];
 
     #[test]
