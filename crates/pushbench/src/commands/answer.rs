@@ -92,11 +92,11 @@ fn write_scenario(path: &Path, situation: &Situation, within: f64, advice: &Advi
 
 pub(super) fn cite(arguments: &Cite) -> anyhow::Result<()> {
     arguments.prices.set();
+    let name = FigureName::parse(&arguments.figure)?;
     let runs = match arguments.runs.is_empty() {
         true => readable(&project::results(None)?)?,
         false => arguments.runs.clone(),
     };
-    let name = FigureName::parse(&arguments.figure)?;
     let evidence = Evidence::load(&runs).context("read the results")?;
     let cited = citation::cite(&evidence, &name, &name.find(&evidence)?);
     print(&format!("{}\n{}\n{}", cited.text, cited.bibtex, cited.badge))

