@@ -9,6 +9,9 @@
 
 use crate::distribution::t_at_95_percent;
 
+/// A variance below this is that of rounding; its inverse can still be multiplied.
+const ROUNDING: f64 = 1e-30;
+
 /// A figure with its interval, and what it rests on.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Estimate {
@@ -86,7 +89,7 @@ pub fn variance_between(runs: &[RunFigure]) -> Option<f64> {
     let model = Model::of(runs)?;
     let within = model.within?;
     let weights: Vec<f64> =
-        model.blocks.iter().map(|blocks| blocks / within.variance.max(f64::MIN_POSITIVE)).collect();
+        model.blocks.iter().map(|blocks| blocks / within.variance.max(ROUNDING)).collect();
     let sum: f64 = weights.iter().sum();
     let mean = weighted(&model.values, &weights);
     let q: f64 =
@@ -111,7 +114,7 @@ pub fn combine(runs: &[RunFigure], between: f64) -> Option<Estimate> {
     let variance =
         |blocks: &f64| model.within.map_or(0.0, |within| within.variance) / blocks + between.max(0.0);
     let weights: Vec<f64> = match model.within {
-        Some(_) => model.blocks.iter().map(|blocks| 1.0 / variance(blocks).max(f64::MIN_POSITIVE)).collect(),
+        Some(_) => model.blocks.iter().map(|blocks| 1.0 / variance(blocks).max(ROUNDING)).collect(),
         None => model.blocks.clone(),
     };
     let value = weighted(&model.values, &weights);
@@ -216,6 +219,12 @@ mod tests {
         assert_eq!(combine(&[run(&[5.0])], 0.0).map(|it| it.interval), Some(None));
         assert_eq!(combine(&[run(&[5.0, 5.0])], 0.0), Some(Estimate::exact(5.0, 2, 1)));
         assert_eq!(combine(&[], 0.0), None);
+        let rounded = RunFigure { value: 1720.32, without: vec![1720.32, 1720.320_000_000_000_2] };
+        let estimate = combine(&[rounded], 0.0).expect("has a value");
+        assert!(
+            (estimate.value - 1720.32).abs() < 1e-9 && estimate.half_width() < Some(1e-9),
+            "{estimate:?}"
+        );
     }
 
     #[test]
