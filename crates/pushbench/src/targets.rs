@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use model::manifest::TargetInfo;
-use model::scenario::nearest_first;
 use model::target::{Needed, Server, Target};
 use model::trial::TargetSpec;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -53,8 +52,8 @@ impl TargetServer {
         }
         let Some(file) = project::target_file(name)? else {
             let all = Kind::Target.definitions()?;
-            let names = nearest_first(name, all.iter().map(|definition| definition.name.as_str()));
-            bail!("there is no target {name}; there are: {names} (or give the path of a file)");
+            let names: Vec<_> = all.iter().map(|definition| definition.name.as_str()).collect();
+            bail!("there is no target {name}; there are: {} (or give the path of a file)", names.join(", "));
         };
         Self::read(&file)
     }
