@@ -1,7 +1,7 @@
 //! Which technique to take: the cheapest of those that are quick enough, with its ties, the runner-up and the reason.
 //!
 //! It takes candidates as data, so that what was measured (REPORT.md) and what the model expects (`pushbench advise`) are judged by the
-//! same rule: a candidate ties with the cheapest when the interval of the ratio of their costs holds 1, or when all of it lies within 5 %.
+//! same rule: a candidate ties with the cheapest when the interval of the ratio of their costs holds 1, or when all of it lies within 10 %.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,8 @@ use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Point};
 use crate::numbers;
 
-/// Costs that differ by no more make no difference to those who pay them.
-const SAME: f64 = 0.05;
-/// Parts that differ by less are no reason.
+/// Costs that differ by no more make no difference to those who pay them, since prices differ by more from one provider to the next;
+/// and parts that differ by less are no reason.
 const NOTEWORTHY: f64 = 1.1;
 
 /// A technique, and what it takes in the situation.
@@ -92,7 +91,7 @@ pub fn recommend(
 
 /// Whether a ratio may be 1, or does not matter. Without an interval, the ratio itself must be near 1.
 fn ties(ratio: Estimate) -> bool {
-    let near = |value: f64| (1.0 / (1.0 + SAME)..=1.0 + SAME).contains(&value);
+    let near = |value: f64| (1.0 / NOTEWORTHY..=NOTEWORTHY).contains(&value);
     match ratio.interval {
         Some([low, high]) => (low <= 1.0 && 1.0 <= high) || (near(low) && near(high)),
         None => near(ratio.value),

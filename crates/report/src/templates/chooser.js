@@ -122,7 +122,7 @@ function advise(model, situation, withinNs) {
   const first = all[0];
   for (const it of all.filter((it) => !it.is_late)) {
     const ratio = it.cost / first.cost, factor = Math.exp(Math.hypot(it.error, first.error));
-    const isNear = (value) => value >= 1 / 1.05 && value <= 1.05;
+    const isNear = (value) => value >= 1 / 1.1 && value <= 1.1;
     it.is_best = it === first || (ratio / factor <= 1 && ratio * factor >= 1) || (isNear(ratio / factor) && isNear(ratio * factor));
   }
   return all;
