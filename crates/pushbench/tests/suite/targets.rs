@@ -248,7 +248,7 @@ fn a_target_that_is_not_there_is_answered_with_those_that_are() {
     fs::write(sandbox.path("targets/one.toml"), GOOD).unwrap();
     sandbox
         .output("run --scenario short --target two")
-        .expect(2, &["there is no target two; there are: ws-node, socketio-node, nchan, one (or give the path of a file)"]);
+        .expect(2, &["there is no target two; there are: nchan, one, socketio-node, ws-node (or give the path of a file)"]);
 }
 
 #[test]
