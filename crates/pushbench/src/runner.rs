@@ -290,8 +290,9 @@ fn states(plan: &Plan, records: &[TrialRecord]) -> Vec<PointState> {
 }
 
 /// How well the CPU ratios are known, for people.
-fn precision(widths: &[(usize, f64)]) -> String {
-    let mut widths: Vec<f64> = widths.iter().map(|(_, width)| *width).collect();
+fn precision(widths: &[budget::Known]) -> String {
+    let mut widths: Vec<f64> =
+        widths.iter().map(|known| known.width).filter(|width| width.is_finite()).collect();
     widths.sort_by(f64::total_cmp);
     let Some(widest) = widths.last() else { return String::new() };
     let within = widths.iter().filter(|width| **width <= budget::TARGET).count();

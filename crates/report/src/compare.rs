@@ -105,6 +105,8 @@ pub struct Comparison {
     pub rank_changes: Vec<String>,
     /// Whether runs were made in turns.
     pub is_paired: bool,
+    /// Whether CPU times of both sides are those of a core of standard speed, or neither's.
+    pub is_cpu_comparable: bool,
     points: usize,
 }
 
@@ -114,11 +116,15 @@ pub fn compare(old: &Evidence, new: &Evidence, conditions: &[Condition]) -> Comp
     let pairs: Vec<(&Point, &Point)> =
         old.points.iter().filter_map(|of| Some((of, sides.same(of)?))).collect();
     let named = conditions.iter().map(|condition| condition.metric.key);
-    let keys = METRICS.into_iter().chain(named.filter(|key| !METRICS.contains(key)));
+    let has_speed = |side: &Evidence| (0..side.runs.len()).any(|run| side.exchange_ns(run).is_some());
+    let is_cpu_comparable = has_speed(old) == has_speed(new);
+    let is_comparable = |key: &&str| is_cpu_comparable || !(key.contains("cpu") || key.contains("cost"));
+    let keys = METRICS.into_iter().chain(named.filter(|key| !METRICS.contains(key))).filter(is_comparable);
     let metrics = keys.filter_map(|key| sides.compared(metric(key)?, &pairs)).collect();
     Comparison {
         metrics,
-        rank_changes: sides.rank_changes(&pairs),
+        rank_changes: if is_cpu_comparable { sides.rank_changes(&pairs) } else { Vec::new() },
+        is_cpu_comparable,
         is_paired: sides.is_paired,
         points: pairs.len(),
     }
@@ -426,6 +432,9 @@ impl Comparison {
             "runs not in turns, so no blocks in common"
         };
         let _ = writeln!(text, "\n{} points that both sides measured; {how}.", self.points);
+        if !self.is_cpu_comparable {
+            text += "CPU is left out: only one side measured how fast the core was. Make the other's runs again.\n";
+        }
         let rows = self.metrics.iter().flat_map(|it| it.rows.iter().map(move |row| (it, row)));
         let rows: Vec<Vec<String>> = rows
             .filter(|(_, row)| all || row.verdict != Verdict::CannotTell)

@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(combine(&[run(&[5.0])], 0.0).map(|it| it.interval), Some(None));
         assert_eq!(combine(&[run(&[5.0, 5.0])], 0.0), Some(Estimate::exact(5.0, 2, 1)));
         assert_eq!(combine(&[], 0.0), None);
-        let rounded = RunFigure { value: 1720.32, without: vec![1720.32, 1720.320_000_000_000_2] };
+        let rounded = RunFigure { value: 1720.32, without: vec![1720.32, 1720.32 + 2e-13] };
         let estimate = combine(&[rounded], 0.0).expect("has a value");
         assert!(
             (estimate.value - 1720.32).abs() < 1e-9 && estimate.half_width() < Some(1e-9),

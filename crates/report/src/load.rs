@@ -10,7 +10,7 @@ use model::close_case::CloseCases;
 use model::manifest::Manifest;
 pub use model::results::Broken;
 use model::results::{self, ReadError, Results, StoredTrial};
-use model::trial::TrialRecord;
+use model::trial::{CoreSpeed, TrialRecord, TrialResult};
 use serde::de::DeserializeOwned;
 
 use crate::error::ReportError;
@@ -55,6 +55,10 @@ pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
         }
     }
     broken.sort_by(|a, b| a.path.cmp(&b.path));
+    let known: Vec<CoreSpeed> = trials.iter().filter_map(core_speed).collect();
+    for trial in &mut trials {
+        trial.fill_in_speed(&known);
+    }
     if let (Some(Broken { reason, .. }), true) =
         (broken.first(), trials.iter().all(|trial| trial.record.result.outcome().is_none()))
     {
@@ -116,7 +120,25 @@ fn trial(stored: StoredTrial, manifest: &Manifest) -> Result<Trial, Broken> {
     trial.contradiction(manifest).map_or(Ok(trial), |reason| Err(problem(reason)))
 }
 
+/// How fast the core was, where that was measured well enough.
+fn core_speed(trial: &Trial) -> Option<CoreSpeed> {
+    let speed = trial.record.result.outcome()?.instrument.server_core_speed?;
+    speed.exchange_ns().map(|_| speed)
+}
+
 impl Trial {
+    /// A server that keeps its core busy leaves no time to measure how fast it is: it then counts as that of the run's other trials.
+    fn fill_in_speed(&mut self, known: &[CoreSpeed]) {
+        if core_speed(self).is_some() || known.is_empty() {
+            return;
+        }
+        let sum = |of: fn(&CoreSpeed) -> u64| known.iter().map(of).sum::<u64>();
+        let mean = CoreSpeed { exchanges: sum(|it| it.exchanges), cpu_ns: sum(|it| it.cpu_ns) };
+        if let TrialResult::Complete(outcome) | TrialResult::Incomplete(outcome) = &mut self.record.result {
+            outcome.instrument.server_core_speed = Some(mean);
+        }
+    }
+
     fn note_missing(&mut self) {
         let Some(outcome) = self.record.result.outcome() else { return };
         let counts = &outcome.counts;

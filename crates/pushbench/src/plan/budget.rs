@@ -101,17 +101,15 @@ pub(crate) fn choose(mut scenarios: Vec<Scenario>, choice: &Choice<'_>, budget_n
 
 /// The indexes of the next block's points; none when nothing fits into `left_ns` any more. A `self_check` takes all alike.
 pub(crate) fn next_block(points: &[PointState], left_ns: u64, self_check: bool) -> Vec<usize> {
-    let is_wide = |(index, width): &(usize, f64)| {
-        !self_check && (*width > TARGET || points[*index].cpu.len() < ENOUGH_BLOCKS)
-    };
+    let is_wide = |known: &Known| !self_check && (known.width > TARGET || known.blocks < ENOUGH_BLOCKS);
     let mut wide: Vec<_> = widths(points).into_iter().filter(is_wide).collect();
-    if wide.iter().any(|(index, _)| points[*index].is_feed) {
-        wide.retain(|(index, _)| points[*index].is_feed);
+    if wide.iter().any(|known| points[known.point].is_feed) {
+        wide.retain(|known| points[known.point].is_feed);
     }
-    wide.sort_by(|a, b| b.1.total_cmp(&a.1));
+    wide.sort_by(|a, b| b.width.total_cmp(&a.width));
     let wanted: Vec<usize> = match wide.is_empty() {
         true => (0..points.len()).collect(),
-        false => wide.into_iter().map(|(index, _)| index).collect(),
+        false => wide.into_iter().map(|known| known.point).collect(),
     };
     let (mut block, mut needed_ns) = (BTreeSet::new(), 0);
     for index in wanted {
@@ -127,13 +125,25 @@ pub(crate) fn next_block(points: &[PointState], left_ns: u64, self_check: bool) 
     block.into_iter().collect()
 }
 
-/// Half-widths of the CPU ratios that are known at all, with the point's index.
-pub(crate) fn widths(points: &[PointState]) -> Vec<(usize, f64)> {
+/// How well the CPU ratio of a point is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Known {
+    point: usize,
+    /// Half of the interval's width; infinite with a single block.
+    pub(crate) width: f64,
+    /// Blocks that it shares with the baseline.
+    blocks: usize,
+}
+
+/// How well the CPU ratios are known, where there are any.
+pub(crate) fn widths(points: &[PointState]) -> Vec<Known> {
     let of = |(index, point): (usize, &PointState)| {
         let baseline = &points[baseline(points, index).filter(|&other| other != index)?].cpu;
         let ratios = point.cpu.iter().filter_map(|(block, cpu)| Some(cpu / baseline.get(block)?));
-        let ratio = mean_ratio(&ratios.collect::<Vec<_>>())?;
-        Some((index, ratio.interval?[1] / ratio.value - 1.0))
+        let ratios: Vec<f64> = ratios.collect();
+        let ratio = mean_ratio(&ratios)?;
+        let width = ratio.interval.map_or(f64::INFINITY, |[_, high]| high / ratio.value - 1.0);
+        Some(Known { point: index, width, blocks: ratios.len() })
     };
     points.iter().enumerate().filter_map(of).collect()
 }
@@ -145,7 +155,8 @@ fn baseline(points: &[PointState], index: usize) -> Option<usize> {
 
 /// The geometric mean of ratios with its interval, by which the report combines blocks.
 pub(crate) fn mean_ratio(ratios: &[f64]) -> Option<Estimate> {
-    let mean = |ratios: &[f64]| Some(ratios.iter().product::<f64>().powf(1.0 / ratios.len() as f64));
+    let geometric = |ratios: &[f64]| ratios.iter().product::<f64>().powf(1.0 / ratios.len() as f64);
+    let mean = |ratios: &[f64]| (!ratios.is_empty()).then(|| geometric(ratios));
     combine(&[RunFigure::of(ratios, mean)?], 0.0)
 }
 
@@ -213,6 +224,8 @@ mod tests {
         let mut points = [group(1, &[WIDE, NARROW]), group(2, &[NARROW])].concat();
         points[2].cpu.retain(|block, _| *block < 3);
         assert_eq!(next_block(&points, 100 * S, false), [0, 1, 2]);
+        points[4].cpu.retain(|block, _| *block < 1);
+        assert_eq!(next_block(&points, 2 * S, false), [3, 4], "a single block says least of all");
     }
 
     #[test]
