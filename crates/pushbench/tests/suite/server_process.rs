@@ -1,7 +1,7 @@
 //! A server process of the built command, and its parent.
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -20,7 +20,7 @@ pub(crate) const PUSHBENCH: &str = env!("CARGO_BIN_EXE_pushbench");
 pub(crate) struct ServerProcess {
     ready: ReadyLine,
     parent: Child,
-    stdout: BufReader<ChildStdout>,
+    stdout: Option<BufReader<ChildStdout>>,
     gone: Option<ExitStatus>,
     _folder: TempDir,
 }
@@ -43,7 +43,7 @@ impl ServerProcess {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command starts");
         let (stdout, ready) = read_ready(&mut parent);
         assert_eq!(ready.technique, technique);
-        Self { ready, parent, stdout, gone: None, _folder: folder }
+        Self { ready, parent, stdout: Some(stdout), gone: None, _folder: folder }
     }
 
     /// The same, with this process as the parent.
@@ -74,10 +74,9 @@ impl ServerProcess {
 
     /// Returns once the server and its parent have ended: no process holds the standard output any more.
     pub(crate) fn until_gone(&mut self) -> ExitStatus {
-        let mut rest = String::new();
-        let read = in_time(LONGEST, self.ready.pid, || self.stdout.read_to_string(&mut rest));
-        read.expect("readable");
-        assert_eq!(rest, "", "after the ready line, nothing is said");
+        let stdout = self.stdout.take().expect("it is awaited once");
+        let rest = in_time(LONGEST, self.ready.pid, "the server ends", || io::read_to_string(stdout));
+        assert_eq!(rest.expect("readable"), "", "nothing follows the ready line");
         *self.gone.insert(self.parent.wait().expect("the parent has ended"))
     }
 }
@@ -96,23 +95,29 @@ impl Drop for ServerProcess {
 
 fn read_ready(parent: &mut Child) -> (BufReader<ChildStdout>, ReadyLine) {
     let mut stdout = BufReader::new(parent.stdout.take().expect("a pipe"));
-    let mut line = String::new();
-    in_time(LONGEST, parent.id(), || stdout.read_line(&mut line)).expect("its output can be read");
+    let read = in_time(LONGEST, parent.id(), "the server prints its ready line", || {
+        let mut line = String::new();
+        stdout.read_line(&mut line).map(|_| (stdout, line))
+    });
+    let (stdout, line) = read.expect("its output can be read");
     let ready = ReadyLine::parse(&line).unwrap_or_else(|error| panic!("{error}: `{line}`"));
     (stdout, ready)
 }
 
-/// What `wait` returns, which waits for a process. Kills the process, and panics, if it takes longer.
+/// What `wait` returns, which waits for `what` of a process. Kills the process, and panics, if it takes longer.
 #[track_caller]
-pub(crate) fn in_time<T: Send>(longest: Duration, pid: u32, wait: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn in_time<T: Send + 'static>(
+    longest: Duration,
+    pid: u32,
+    what: &str,
+    wait: impl FnOnce() -> T + Send + 'static,
+) -> T {
     let (sender, receiver) = mpsc::channel();
-    thread::scope(|scope| {
-        // Nobody listens any more if it took too long.
-        scope.spawn(move || _ = sender.send(wait()));
-        receiver.recv_timeout(longest).unwrap_or_else(|_| {
-            kill(pid);
-            panic!("not within {longest:?}: process {pid} ends or says what it must");
-        })
+    // Nobody joins it: another process may hold the pipe that it reads, and keep it there.
+    thread::spawn(move || _ = sender.send(wait()));
+    receiver.recv_timeout(longest).unwrap_or_else(|_| {
+        kill(pid);
+        panic!("not within {longest:?}: {what} (process {pid})");
     })
 }
 
