@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::panic::{self, AssertUnwindSafe};
 
 use browser::{BrowserKind, InstalledBrowser};
 use model::byte_account::Account;
@@ -16,9 +17,16 @@ pub(crate) fn installed(kind: BrowserKind) -> Option<InstalledBrowser> {
     require(kind.name(), browser::detect(kind))
 }
 
-/// The browsers that are installed. For the others, the test is skipped or fails.
-fn all_installed() -> impl Iterator<Item = BrowserKind> {
-    BrowserKind::ALL.into_iter().filter(|kind| installed(*kind).is_some())
+/// Runs a test in each browser that is installed, and fails after the last one if it failed in any.
+fn in_each(test: impl Fn(BrowserKind)) {
+    let failures = BrowserKind::ALL.into_iter().filter_map(|kind| {
+        let test = || installed(kind).into_iter().for_each(|_| test(kind));
+        let payload = panic::catch_unwind(AssertUnwindSafe(test)).err()?;
+        let literal = || payload.downcast_ref::<&str>().copied().unwrap_or_default();
+        Some(format!("in {kind}: {}", payload.downcast_ref::<String>().map_or_else(literal, String::as_str)))
+    });
+    let failures: Vec<String> = failures.collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 const TECHNIQUES: usize = 6;
@@ -74,39 +82,38 @@ fn assert_complete((technique, outcome): &(String, TrialOutcome)) {
     assert!(outcome.cost.server_cpu_ns > 0, "{technique}");
 }
 
-/// Runs a scenario with every technique of a page in each browser that is installed.
-fn every_technique_of_each(scenario: &str) -> Vec<(BrowserKind, (String, TrialOutcome))> {
-    let mut all = Vec::new();
-    for kind in all_installed() {
+/// Runs a scenario with every technique of a page in each browser that is installed, and checks each outcome.
+fn every_technique_in_each(scenario: &str, check: impl Fn(&str, &TrialOutcome)) {
+    in_each(|kind| {
         let outcomes = run_in(kind, scenario, "");
-        assert_eq!(outcomes.len(), TECHNIQUES, "{kind}");
+        assert_eq!(outcomes.len(), TECHNIQUES);
         outcomes.iter().for_each(assert_complete);
-        all.extend(outcomes.into_iter().map(|outcome| (kind, outcome)));
-    }
-    all
+        outcomes.iter().for_each(|(technique, outcome)| check(technique, outcome));
+    });
 }
 
 #[test]
 fn everyone_in_a_chat_of_each_browser_hears_everything_by_every_technique() {
-    for (kind, outcome) in every_technique_of_each(CHAT) {
-        let counts = &outcome.1.counts;
-        assert!(counts.uplink_due > 0 && counts.uplink_sent == counts.uplink_due, "{kind}: {outcome:?}");
-        assert_eq!(counts.expected, 3 * counts.uplink_due, "{kind}: the three in the room hear it");
-        assert_eq!(counts.greetings, 3, "{kind}: {outcome:?}");
-    }
+    every_technique_in_each(CHAT, |technique, outcome| {
+        let counts = &outcome.counts;
+        let is_sent = counts.uplink_due > 0 && counts.uplink_sent == counts.uplink_due;
+        assert!(is_sent, "{technique}: {outcome:?}");
+        assert_eq!(counts.expected, 3 * counts.uplink_due, "{technique}: the three in the room hear it");
+        assert_eq!(counts.greetings, 3, "{technique}: {outcome:?}");
+    });
 }
 
 #[test]
 fn everything_reaches_each_browser_by_every_technique() {
-    for (kind, (technique, outcome)) in every_technique_of_each(NEWS) {
+    every_technique_in_each(NEWS, |technique, outcome| {
         let counts = &outcome.counts;
-        match &*technique {
+        match technique {
             // Four subscribers poll ten times a second in four fifths of one.
-            "short-polling" => assert!(counts.requests >= 20, "{kind}: {counts:?}"),
-            "long-polling" => assert!(counts.requests > 0, "{kind}: {counts:?}"),
-            _ => assert_eq!(counts.requests, 0, "{kind}, {technique}: {counts:?}"),
+            "short-polling" => assert!(counts.requests >= 20, "{counts:?}"),
+            "long-polling" => assert!(counts.requests > 0, "{counts:?}"),
+            _ => assert_eq!(counts.requests, 0, "{technique}: {counts:?}"),
         }
-    }
+    });
 }
 
 /// TLS with a certificate that nobody has signed; over HTTP/2, all subscribers share a connection.
@@ -114,19 +121,19 @@ fn everything_reaches_each_browser_by_every_technique() {
 fn everything_reaches_a_page_over_tls() {
     const TLS: &str = "transport = { tls = true }\n";
     const HTTP_2: &str = "transport = { tls = true, http = \"2\", per_connection = 4 }\n";
-    for kind in all_installed() {
+    in_each(|kind| {
         for transport in [TLS, HTTP_2] {
             let techniques = " --technique long-polling --technique http-streaming-sse --technique websocket";
             let outcomes = run_in(kind, &format!("{transport}{NEWS}"), techniques);
-            assert_eq!(outcomes.len(), 3, "{kind} {transport}");
+            assert_eq!(outcomes.len(), 3, "{transport}");
             outcomes.iter().for_each(assert_complete);
         }
-    }
+    });
 }
 
 #[test]
 fn everything_reaches_a_page_by_each_transport_of_socket_io() {
-    for kind in all_installed() {
+    in_each(|kind| {
         for way in ["polling", "upgrade", "websocket"] {
             let scenario = format!("socketio.transports = \"{way}\"\n{CHAT}");
             let outcomes = run_in(kind, &scenario, " --technique socketio");
@@ -135,7 +142,7 @@ fn everything_reaches_a_page_by_each_transport_of_socket_io() {
             let polls = outcomes[0].1.counts.requests > 0;
             assert_eq!(polls, way == "polling", "{way}: {:?}", outcomes[0].1.counts);
         }
-    }
+    });
 }
 
 const SHORT: &str = r#"
@@ -200,7 +207,7 @@ fn a_browser_probe_that_fails_is_reported_and_fails_no_run() {
 /// A server whose page never returns anything.
 #[test]
 fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
-    for kind in all_installed() {
+    in_each(|kind| {
         let sandbox = sandbox(SHORT);
         let silent = serve_page("<script>globalThis.bench = { clock: () => new Promise(() => {}) }</script>");
         let output = run_with_the_page_of(&sandbox, silent, kind);
@@ -210,7 +217,7 @@ fn a_page_that_never_reports_back_fails_its_trial_and_leaves_nothing() {
         let words = format!("{kind}: run a script in the page: no answer within 20s");
         assert!(reason.contains(&words), "{reason}");
         nothing_of(&sandbox);
-    }
+    });
 }
 
 #[test]
@@ -232,7 +239,7 @@ fn a_page_with_an_invalid_answer_fails_its_trial() {
 
 #[test]
 fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
-    for kind in all_installed() {
+    in_each(|kind| {
         for (victim, words) in [("pushbench load", "load generator"), ("pushbench serve", "server")] {
             let sandbox = sandbox(&SHORT.replace("long-polling", "websocket").replace("200ms", "40s"));
             let running = sandbox.start(&format!(
@@ -245,7 +252,7 @@ fn nothing_is_left_of_a_browser_whose_load_generator_or_server_is_killed() {
             sandbox.ends(running, 1, &[&format!("FAILED: the {words} ended with signal: 9")]);
             nothing_of(&sandbox);
         }
-    }
+    });
 }
 
 /// Runs a trial whose server is real, but whose ready line sends the load generator elsewhere for its page.
