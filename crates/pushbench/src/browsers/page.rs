@@ -16,13 +16,11 @@ use protocol::message::{Message, Stamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::page_clock::{ClockReport, PageClock};
+use super::page_clock::{ClockReport, PageClock, clock_call};
 use super::page_result::{PageError, SubscriberResult};
 
 /// How often the page reads the server's clock before the first subscriber connects, and again at the end.
 pub(crate) const EXCHANGES: [u32; 2] = [300, 100];
-/// The most time for that: on a slow machine, more exchanges would not narrow the bound in any useful time.
-const BUDGET_MS: u32 = 3_000;
 const CLOCK_LIMIT: Duration = Duration::from_secs(20);
 /// How long the page may take to connect; the trial's own limit is a little longer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(28);
@@ -46,9 +44,8 @@ impl Page {
 
     /// Compares the clocks, before the trial or at its end.
     pub(crate) async fn clock(&mut self, exchanges: u32) -> Result<PageClock, PageError> {
-        let request = json!({ "exchanges": exchanges, "budget_ms": BUDGET_MS });
-        let report: ClockReport =
-            self.ask("return await bench.clock(arguments[0])", CLOCK_LIMIT, request).await?;
+        let (script, request) = clock_call(exchanges);
+        let report: ClockReport = self.ask(script, CLOCK_LIMIT, request).await?;
         PageClock::new(&report).ok_or(PageError::NoClock)
     }
 

@@ -6,6 +6,15 @@
 
 use model::trial::ClientClock;
 use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The most time for reading the server's clock: on a slow machine, more exchanges would not narrow the bound in any useful time.
+const BUDGET_MS: u32 = 3_000;
+
+/// The script that reads the server's clock so many times and returns a [`ClockReport`], and its argument.
+pub(crate) fn clock_call(exchanges: u32) -> (&'static str, Value) {
+    ("return await bench.clock(arguments[0])", json!({ "exchanges": exchanges, "budget_ms": BUDGET_MS }))
+}
 
 /// The page's report of its clock. Its times are `performance.now()`, in ms.
 #[derive(Debug, Deserialize)]

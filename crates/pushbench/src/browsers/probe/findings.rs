@@ -12,11 +12,10 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::recording_server::{RecordedHead, RecordingServer};
-use crate::browsers::page_clock::PageClock;
+use crate::browsers::page_clock::{PageClock, clock_call};
 
 /// How often the page reads the server's clock.
 const EXCHANGES: u32 = 100;
-const BUDGET_MS: u32 = 3_000;
 /// More connections than any browser opens for `fetch()`.
 const CONNECTIONS: u32 = 20;
 /// After this time, every connection that opens at once is open.
@@ -62,8 +61,8 @@ pub(super) async fn clock(browser: &mut Browser) -> anyhow::Result<BrowserClock>
 
 async fn clock_of(browser: &mut Browser, page: &str) -> anyhow::Result<ClientClock> {
     browser.open(page).await?;
-    let request = json!({ "exchanges": EXCHANGES, "budget_ms": BUDGET_MS });
-    let report = browser.call("return await bench.clock(arguments[0]);", vec![request]).await?;
+    let (script, request) = clock_call(EXCHANGES);
+    let report = browser.call(script, vec![request]).await?;
     let report = serde_json::from_value(report).context("read the page's report of its clock")?;
     Ok(PageClock::new(&report).context("the page read no clock")?.described())
 }
