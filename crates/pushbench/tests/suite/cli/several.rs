@@ -62,7 +62,10 @@ fn contention_processes_compute_on_the_servers_core_until_the_trial_ends() {
         assert!(matches!(cores_of(contender.pid)[..], [core] if cores.contains(&core)), "{cores:?}");
     }
     sandbox.ends(running, 0, &[]);
-    assert_eq!(sandbox.records()[0].settings.processes.cpu_contention, 2);
+    let record = &sandbox.records()[0];
+    assert_eq!(record.settings.processes.cpu_contention, 2);
+    let outcome = record.result.outcome().expect("it has an outcome");
+    assert_eq!(outcome.instrument.server_core_speed, None, "others compute on that core");
 }
 
 /// Skips the test where the server has no core of its own, since no process contends for it then.
