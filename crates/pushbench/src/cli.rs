@@ -15,7 +15,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    all well
   1    a trial failed or lost events, or a check of `verify` or a browser failed
-       (events that a search for a capacity loses are its result, and no fault)
+       (events lost in a search for a capacity, or at shares of it, are a result and no fault)
   2    wrong usage, or something could not be set up
   3    `pushbench compare`: a condition of --fail-if holds
   130  interrupted; what was measured is kept, and `pushbench run --resume` goes on
@@ -371,13 +371,20 @@ pub(crate) struct Prices {
 
 impl Prices {
     /// Takes them for all figures of this process.
-    pub(crate) fn set(&self) {
+    /// Fails when all are 0: then nothing costs anything, and no cost can be divided by another.
+    pub(crate) fn set(&self) -> anyhow::Result<()> {
+        let all = [self.price_core, self.price_memory, self.price_traffic];
+        anyhow::ensure!(
+            all.iter().any(|price| *price > 0.0),
+            "all prices are 0: give a price above 0 to --price-core, --price-memory or --price-traffic"
+        );
         let prices = report::cost_model::Prices {
             vcpu_hour: self.price_core,
             gib_hour: self.price_memory,
             gb: self.price_traffic,
         };
         report::cost_model::set_prices(prices);
+        Ok(())
     }
 }
 

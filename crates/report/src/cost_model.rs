@@ -89,7 +89,8 @@ impl CostModel {
     }
 
     /// The text of `model.json`: a line for each technique, numbers with four significant digits or whole.
-    pub fn text(&self) -> String {
+    /// Fails when a value is not finite, which JSON has no number for.
+    pub fn text(&self) -> Result<String, String> {
         let mut value = serde_json::to_value(self).unwrap_or_default();
         round(&mut value);
         let lines = value["techniques"].as_array().map(|all| {
@@ -97,10 +98,13 @@ impl CostModel {
             format!("[\n{}\n]", lines.join(",\n"))
         });
         value["techniques"] = serde_json::Value::Null;
-        value
+        let text = value
             .to_string()
             .replace("\"techniques\":null", &format!("\"techniques\":{}", lines.unwrap_or_default()))
-            + "\n"
+            + "\n";
+        // A value that is not finite is `null` there.
+        Self::parse(&text).map_err(|error| format!("a value of the model is not finite: {error}"))?;
+        Ok(text)
     }
 }
 
@@ -168,7 +172,6 @@ impl Steps {
 
 /// What is added to messages; the module's documentation says what the fields mean.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the module's documentation has them together with the formulas")]
 pub struct ByteModel {
     pub headers: HeaderProfile,
     pub tls: bool,
@@ -182,7 +185,6 @@ pub struct ByteModel {
 
 /// CPU time of the server, ns; the module's documentation says what the fields mean.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the module's documentation has them together with the formulas")]
 pub struct CpuModel {
     pub idle: f64,
     pub wake: f64,
@@ -195,18 +197,16 @@ pub struct CpuModel {
     pub spread: f64,
 }
 
-/// Memory of a connection.
+/// Memory of a connection; the module's documentation says what the fields mean.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the module's documentation has them together with the formulas")]
 pub struct MemoryModel {
     pub tls: bool,
     pub bytes: f64,
     pub spread: f64,
 }
 
-/// What of a latency is neither waiting nor transit.
+/// What of a latency is neither waiting nor transit; the module's documentation says what the fields mean.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the module's documentation has them together with the formulas")]
 pub struct LatencyModel {
     pub fixed_ns: f64,
     pub subscriber_ns: f64,

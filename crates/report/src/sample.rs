@@ -23,10 +23,7 @@ pub struct Sample {
 
 impl Sample {
     /// Reads HdrHistogram's V2 (with or without deflate) in base64.
-    ///
-    /// # Errors
-    ///
-    /// Says what is wrong with the text.
+    /// Fails when the text is something else.
     pub fn decode(deserializer: &mut Deserializer, text: &str) -> Result<Self, String> {
         let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;
         let histogram: Histogram<u64> =

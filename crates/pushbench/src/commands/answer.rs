@@ -18,7 +18,7 @@ use crate::project;
 const HALF_A_DAY_S: f64 = 43_200.0;
 
 pub(super) fn advise(arguments: &Advise) -> anyhow::Result<()> {
-    arguments.prices.set();
+    arguments.prices.set()?;
     let model = model(arguments.model.as_deref())?;
     if !arguments.check.is_empty() {
         let evidence = Evidence::load(&arguments.check).context("read the runs")?;
@@ -66,7 +66,11 @@ fn situation(arguments: &Advise) -> Situation {
 fn model(named: Option<&Path>) -> anyhow::Result<CostModel> {
     let own = project::results(None)?.join(MODEL);
     let path = named.or_else(|| Some(own.as_path()).filter(|own| own.exists()));
-    let Some(path) = path else { return CostModel::built_in().map_err(|error| anyhow!(error)) };
+    let Some(path) = path else {
+        return CostModel::built_in().map_err(|error| anyhow!(error)).context(
+            "read the built-in copy of results/model.json; `pushbench report` makes one, or name one with --model",
+        );
+    };
     let text = fs::read_to_string(path)
         .with_context(|| format!("read {}; `pushbench report` makes it", path.display()))?;
     CostModel::parse(&text)
@@ -91,7 +95,7 @@ fn write_scenario(path: &Path, situation: &Situation, within: f64, advice: &Advi
 }
 
 pub(super) fn cite(arguments: &Cite) -> anyhow::Result<()> {
-    arguments.prices.set();
+    arguments.prices.set()?;
     let name = FigureName::parse(&arguments.figure)?;
     let runs = match arguments.runs.is_empty() {
         true => readable(&project::results(None)?)?,

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use model::results::write_atomically;
 use report::Evidence;
 
@@ -64,11 +64,15 @@ pub(super) fn render(runs: &[PathBuf], out: &Path, html: Option<&Path>) -> anyho
     // The model speaks of the same runs, and lies beside them.
     if let (Some(results), false) = (runs.first().and_then(|run| run.parent()), model.techniques.is_empty()) {
         let path = results.join(MODEL);
-        write_atomically(&path, model.text().as_bytes())
+        let text = model.text().map_err(|error| anyhow!(error));
+        text.and_then(|text| Ok(write_atomically(&path, text.as_bytes())?))
             .with_context(|| format!("write {}", path.display()))?;
     }
-    let mut text =
-        format!("report:  {} ({} runs, {} files)\n", out.display(), evidence.runs.len(), written.len());
+    let runs = match evidence.runs.len() {
+        1 => "1 run".to_owned(),
+        runs => format!("{runs} runs"),
+    };
+    let mut text = format!("report:  {} ({runs}, {} files)\n", out.display(), written.len());
     if let Some(html) = html {
         report::write_html(&evidence, &model, html).context("write the report as HTML")?;
         text.push_str(&format!("HTML:    {}\n", html.display()));

@@ -105,11 +105,15 @@ fn basis_says_what_was_measured() {
 
 #[test]
 fn model_is_read_as_it_was_written_and_the_built_in_one_is_whole() {
-    let text = model().text();
+    let text = model().text().expect("all of it is finite");
     assert_eq!(CostModel::parse(&text), Ok(model()), "{text}");
     let other = text.replace("\"schema_version\":2", "\"schema_version\":9");
     let reason = "it has version 9, and this pushbench reads version 2".to_owned();
     assert_eq!(CostModel::parse(&other), Err(reason));
+    let mut broken = model();
+    broken.techniques[1].cpu.wake = f64::NAN;
+    let reason = broken.text().expect_err("it would be `null`");
+    assert!(reason.starts_with("a value of the model is not finite: invalid type: null"), "{reason}");
     let built_in = CostModel::built_in().expect("it is committed");
     assert!(built_in.techniques.len() > 5, "{}", built_in.techniques.len());
 }

@@ -76,6 +76,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("advise --subscribers 5 --rate 1/s --within -1ms", &["`-1ms` is out of range"]),
     ("advise --subscribers 5 --rate 0/s", &["'0/s' for '--rate <RATE>': it must be above 0"]),
     ("advise --subscribers 5 --rate 1/s --price-core nan", &["a price is a number that is not below 0"]),
+    (
+        "advise --subscribers 5 --rate 1/s --price-core 0 --price-memory 0 --price-traffic 0",
+        &["all prices are 0: give a price above 0 to --price-core"],
+    ),
     ("serve pigeon", &["possible values: short-polling, long-polling"]),
     ("serve long-polling --set long_polling.hold=25", &["`25` has no unit; write \"25s\""]),
     ("serve websocket --cores 4000", &["error: keep to cores [4000]", "caused by: Invalid argument"]),
