@@ -25,7 +25,12 @@ pub fn cite(evidence: &Evidence, name: &FigureName, figure: &Figure<'_>) -> Cita
     let what = format!("{} of {label}{to}, scenario {}", figure.metric.label, name.scenario);
     let (value, estimate) = (figure.text(), figure.estimate);
     let runs = if estimate.runs == 1 { "one run".to_owned() } else { format!("{} runs", estimate.runs) };
-    let interval = if estimate.interval.is_some() { " [95 % interval]" } else { ", no interval" };
+    let interval = match estimate.interval {
+        Some(_) if value.contains('[') => " [95 % interval]",
+        // Its ends are written as the figure itself.
+        Some(_) => ", exact to these digits",
+        None => ", no interval",
+    };
     let rests =
         format!("n = {} trials, {runs}, pushbench {}, commit {commit}", estimate.trials, newest.pushbench);
     let year = model::calendar::date(newest.started_unix_s).chars().take(4).collect::<String>();

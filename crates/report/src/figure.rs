@@ -63,6 +63,9 @@ pub enum FigureError {
     /// No such point.
     #[error("{0} was not measured, or is not one point only; points: {1}")]
     Point(String, String),
+    /// No search for its capacity.
+    #[error("no search for the capacity of {0} was run; searched scenarios: {1}")]
+    Search(String, String),
     /// The point has no such figure.
     #[error("{0} has no value: its trials did not measure it, or too few events bound it")]
     NoValue(String),
@@ -169,9 +172,18 @@ impl FigureName {
             let target = point.target.as_ref().map_or_else(String::new, |target| format!("@{target}"));
             format!("{}{}{target}", at(&point.at).trim_start_matches('/'), point.technique)
         };
-        let mut points: Vec<String> = evidence.of_scenario(&self.scenario).map(name).collect();
+        let own = format!("{}{}{technique}", self.scenario, at(&self.at));
+        let is_search = self.metric == "capacity";
+        let comparable = |point: &&Point| point.is_search == is_search;
+        let mut points: Vec<String> =
+            evidence.of_scenario(&self.scenario).filter(comparable).map(name).collect();
         points.dedup();
-        FigureError::Point(format!("{}{}{technique}", self.scenario, at(&self.at)), points.join(", "))
+        if is_search && points.is_empty() {
+            let searched = evidence.points.iter().filter(comparable).map(|point| &*point.scenario);
+            let scenarios: Vec<&str> = searched.collect::<BTreeSet<_>>().into_iter().collect();
+            return FigureError::Search(own, scenarios.join(", "));
+        }
+        FigureError::Point(own, points.join(", "))
     }
 }
 

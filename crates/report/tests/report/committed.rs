@@ -71,7 +71,7 @@ fn anchors_of_citations_are_on_the_committed_pages() {
             anchors.extend(link.split_once('#').map(|(page, id)| (page.to_owned(), id.to_owned())));
         }
     }
-    assert!(anchors.len() > 5, "{anchors:?}");
+    assert!(!anchors.is_empty(), "some measured scenario has an anchor");
     for (page, id) in anchors {
         assert!(text(&root().join(&page)).contains(&format!("<a id=\"{id}\"></a>")), "{page}#{id}");
     }

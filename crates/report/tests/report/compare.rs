@@ -33,7 +33,7 @@ const OLD: [u64; 6] = [10, 40, 50, 80, 90, 120];
 const NEW: [u64; 6] = [20, 30, 60, 70, 100, 110];
 
 #[test]
-fn slower_build_is_worse_and_the_same_build_cannot_be_told_in_ten_of_ten() {
+fn slower_build_is_worse_and_the_same_build_cannot_be_distinguished_in_ten_of_ten() {
     for seed in 0..10 {
         let old = side(seed, &OLD, 10_000.0);
         for (cpu_ns, verdict) in
@@ -136,13 +136,20 @@ fn conditions_that_cannot_be_read_say_why() {
 }
 
 #[test]
-fn figures_that_are_not_there_are_told_with_those_that_are_and_the_nearest_first() {
+fn figures_that_are_not_there_are_named_with_those_that_are_and_the_nearest_first() {
     let of = |technique| trial("chat", technique, 0).events(1_000, [100, 10], 1_000);
     let swept = trial("rates", "push", 0).at("events.rate", "1/s");
-    let evidence = evidence(vec![of("push"), of("base"), swept]);
+    let search = model::trial::SearchStep {
+        step: 0,
+        attempt: 0,
+        rate_per_s: 1.0,
+        verdict: model::trial::Verdict::Passed,
+    };
+    let searched = trial("most", "push", 0).with(|trial| trial.record.search = Some(search));
+    let evidence = evidence(vec![of("push"), of("base"), swept, searched]);
     for (name, expected) in [
-        ("chatt/push/cpu", "there is no measured scenario `chatt`; there are: chat, rates"),
-        ("rate/push/cpu", "there is no measured scenario `rate`; there are: rates, chat"),
+        ("chatt/push/cpu", "there is no measured scenario `chatt`; there are: chat, rates, most"),
+        ("rate/push/cpu", "there is no measured scenario `rate`; there are: rates, chat, most"),
         ("chat/pusch/cpu", "there is no measured technique `pusch`; there are: push, base"),
         ("chat/push/cpu/bass", "there is no measured technique `bass`; there are: base, push"),
         (
@@ -153,6 +160,8 @@ fn figures_that_are_not_there_are_told_with_those_that_are_and_the_nearest_first
             "rates/base/cpu",
             "rates/base was not measured, or is not one point only; points: [events.rate=1/s]/push",
         ),
+        ("chat/push/capacity", "no search for the capacity of chat/push was run; searched scenarios: most"),
+        ("most/base/capacity", "most/base was not measured, or is not one point only; points: push"),
     ] {
         let found = FigureName::parse(name).expect("it is a name").find(&evidence);
         let error = found.expect_err(name).to_string();
@@ -170,8 +179,7 @@ fn citation_has_value_interval_trials_runs_commit_and_an_anchor_without_a_run() 
     let cited = cite::cite(&evidence, &name, &figure);
     for part in [
         "Pushing ÷ Baseline",
-        "2.00 ×",
-        "n = 3 trials",
+        "2.00 × [2.00–2.01] [95 % interval] (n = 3 trials",
         "one run",
         "pushbench 0.1.0",
         "0123456789ab",
@@ -179,6 +187,9 @@ fn citation_has_value_interval_trials_runs_commit_and_an_anchor_without_a_run() 
     ] {
         assert!(cited.text.contains(part), "{part}: {}", cited.text);
     }
+    let bytes = FigureName::parse("chat/push/bytes").expect("it is a name");
+    let exact = cite::cite(&evidence, &bytes, &bytes.find(&evidence).expect("they were counted")).text;
+    assert!(exact.contains(" B, exact to these digits (n = 3 trials"), "{exact}");
     assert!(cited.bibtex.starts_with("@misc{pushbench-chat-push-cpu-base,"), "{}", cited.bibtex);
     assert!(cited.badge.starts_with("[![chat/push/cpu/base: 2.00 ×"), "{}", cited.badge);
     assert!(cited.badge.trim_end().ends_with("(REPORT.md#chat)"), "{}", cited.badge);
