@@ -95,7 +95,7 @@ impl Runner<'_> {
 
     async fn all(&mut self, plan: &mut Plan, progress: &mut Progress) -> anyhow::Result<()> {
         self.measure_socket_ping().await?;
-        self.replay_literature().await?;
+        self.replay_publications().await?;
         let (mut earlier, mut begun) = (Earlier::default(), 0);
         while begun < plan.trials.len() {
             self.blocks(plan, begun, &mut earlier, progress).await?;
@@ -148,7 +148,7 @@ impl Runner<'_> {
 
     /// Once in a run in which browsers take part. A browser probe that fails is reported, and fails no run.
     async fn browser_probe(&mut self, plan: &Plan, progress: &Progress) -> anyhow::Result<()> {
-        let clients = surveyed_clients(plan);
+        let clients = probed_clients(plan);
         if !self.browser_probes || clients.is_empty() || store::has_browser_probe(self.store.dir()) {
             return Ok(());
         }
@@ -224,7 +224,7 @@ impl Runner<'_> {
         self.store.write_manifest(self.manifest)
     }
 
-    async fn replay_literature(&mut self) -> anyhow::Result<()> {
+    async fn replay_publications(&mut self) -> anyhow::Result<()> {
         if self.manifest.replays.is_empty() {
             let replays = replay::all(&self.env.load_program, &self.manifest.publications).await;
             self.manifest.replays = replays.context("replay what was printed")?;
@@ -305,7 +305,7 @@ fn precision(widths: &[budget::Known]) -> String {
 }
 
 /// The browsers of the plan with the native client beside them; nobody in a plan without a browser.
-fn surveyed_clients(plan: &Plan) -> Vec<Client> {
+fn probed_clients(plan: &Plan) -> Vec<Client> {
     let mut clients: Vec<_> = plan.trials().map(|trial| trial.point.settings.client).collect();
     clients.sort_unstable();
     clients.dedup();

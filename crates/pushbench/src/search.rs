@@ -261,7 +261,7 @@ impl Judge {
                     Side::Load | Side::Supervisor => Verdict::NotJudged { why },
                 };
             }
-            TrialResult::Incomplete(outcome) => (outcome, Some(missing(outcome))),
+            TrialResult::Incomplete(outcome) => (outcome, Some(lost(outcome))),
             TrialResult::Complete(outcome) => (outcome, self.late(outcome)),
         };
         if outcome.counts.expected == 0 {
@@ -304,11 +304,11 @@ impl Judge {
     }
 }
 
-fn missing(outcome: &TrialOutcome) -> String {
+fn lost(outcome: &TrialOutcome) -> String {
     let counts = &outcome.counts;
     match counts.lost {
-        0 => "messages missing at the application".to_owned(),
-        missing => format!("{missing} of {} missing", counts.expected),
+        0 => "messages lost on their way to the application".to_owned(),
+        lost => format!("{lost} of {} lost", counts.expected),
     }
 }
 

@@ -147,7 +147,7 @@ struct File {
 /// All charts of `charts.toml`.
 /// Fails when the file is wrong: an error of pushbench.
 pub fn requests() -> Result<Vec<Request>, ReportError> {
-    let file: Result<File, _> = toml::from_str(include_str!("../templates/charts.toml"));
+    let file: Result<File, _> = toml::from_str(include_str!("templates/charts.toml"));
     file.map(|file| file.chart)
         .map_err(|error| ReportError::Template { page: "charts.toml".to_owned(), reason: error.to_string() })
 }

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_neighbour_takes_half_of_each_core_that_the_server_has_of_its_own() {
+    fn a_contention_process_takes_half_of_each_core_that_the_server_has_of_its_own() {
         let beside = |cpu_contention| Processes { cpu_contention, ..Processes::default() };
         assert_eq!(beside(0).within_reach_ns(1_000, 1), 1_000.0);
         assert_eq!(beside(1).within_reach_ns(1_000, 1), 500.0);

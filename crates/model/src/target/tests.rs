@@ -64,7 +64,7 @@ fn a_whole_file_says_all_of_this() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_place_and_what_is_allowed() {
+fn a_mistake_is_named_with_its_place_and_what_is_allowed() {
     for (from, to, wanted) in [
         ("label = \"A server\"\n", "", "`label` is missing in a target"),
         ("techniques.websocket", "techniques.websockets", "did you mean `websocket`?"),

@@ -360,7 +360,7 @@ mod tests {
     fn lost_events_are_a_fault_but_where_the_limit_is_looked_for() {
         let lossy = || TrialResult::Incomplete(Box::default());
         let dead = || TrialResult::Failed(Failure { side: Side::Server, reason: "it died".to_owned() });
-        let verdict = Verdict::Failed { why: "3 of 9 missing".to_owned() };
+        let verdict = Verdict::Failed { why: "3 of 9 lost".to_owned() };
         let step = Some(SearchStep { step: 0, attempt: 0, rate_per_s: 1.0, verdict });
         let plain = |result| fixture::record(result);
         assert!(is_faulty(&plain(lossy())));

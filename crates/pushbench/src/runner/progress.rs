@@ -207,20 +207,20 @@ fn outcome(result: &TrialResult, delivery: Option<&Histogram<u64>>) -> String {
     match result {
         TrialResult::Complete(outcome) => figures(outcome, delivery),
         TrialResult::Incomplete(outcome) => {
-            format!("{}  {}", figures(outcome, delivery), missing(&outcome.counts))
+            format!("{}  {}", figures(outcome, delivery), lost(&outcome.counts))
         }
         TrialResult::Failed(failure) => format!("FAILED: {}", failure.reason),
     }
 }
 
-fn missing(counts: &Counts) -> String {
+fn lost(counts: &Counts) -> String {
     match counts.lost {
         0 => format!(
-            "MISSING {} of {} at the application",
+            "LOST {} of {} on their way to the application",
             counts.uplink_due.saturating_sub(counts.uplink_received),
             counts.uplink_due
         ),
-        missing => format!("MISSING {missing} of {}", counts.expected),
+        lost => format!("LOST {lost} of {}", counts.expected),
     }
 }
 

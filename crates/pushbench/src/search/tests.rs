@@ -224,11 +224,11 @@ mod verdicts {
 
     const JUDGE: Judge = Judge { bound_ns: 50_000_000 };
 
-    /// A trial with this p99 in ms, so much missing, and a load generator that was so busy or did not warn.
-    fn outcome(p99_ms: u64, missing: u64, busy: Option<f64>) -> TrialOutcome {
+    /// A trial with this p99 in ms, so many lost, and a load generator that was so busy or did not warn.
+    fn outcome(p99_ms: u64, lost: u64, busy: Option<f64>) -> TrialOutcome {
         let mut outcome = TrialOutcome::default();
         outcome.counts.expected = 1_000;
-        outcome.counts.lost = missing;
+        outcome.counts.lost = lost;
         outcome.delivery = Some(fixture::quantiles(p99_ms * 1_000_000));
         outcome.warnings = busy.map(|busy| Warning::LoadGeneratorBusy { busy }).into_iter().collect();
         outcome
@@ -259,7 +259,7 @@ mod verdicts {
     #[test]
     fn what_is_late_or_missing_has_failed_when_the_load_generator_kept_up() {
         assert_eq!(why(complete(outcome(51, 0, None))), "failed: p99 of 51.0 ms over the bound of 50.0 ms");
-        assert_eq!(why(incomplete(outcome(5, 3, None))), "failed: 3 of 1000 missing");
+        assert_eq!(why(incomplete(outcome(5, 3, None))), "failed: 3 of 1000 lost");
     }
 
     #[test]

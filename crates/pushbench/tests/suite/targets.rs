@@ -213,7 +213,7 @@ fn edited(file: String, edit: impl Fn(String) -> String) -> String {
 fn a_server_that_never_answers_an_event_loses_it_and_ends_the_trial() {
     let sandbox = Sandbox::new();
     let target = target_at(&sandbox, serve(Behaviour::Silent));
-    run(&sandbox, &target).expect(1, &["MISSING "]);
+    run(&sandbox, &target).expect(1, &["LOST "]);
     let record = of_target(&sandbox);
     assert!(matches!(record.result, TrialResult::Incomplete(_)), "{record:?}");
     sandbox.until_no_process_is_left();

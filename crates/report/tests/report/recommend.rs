@@ -28,7 +28,7 @@ fn labels(candidates: &[Candidate], places: &[usize]) -> String {
 }
 
 #[test]
-fn cheapest_that_is_quick_enough_is_best_and_what_cannot_be_told_from_it_ties() {
+fn cheapest_that_is_quick_enough_is_best_and_what_cannot_be_distinguished_from_it_ties() {
     let candidates = [
         candidate("Poll", Some(500.0), 0.5),
         candidate("Held", Some(3.0), 2.0),
