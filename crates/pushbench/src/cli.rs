@@ -374,10 +374,7 @@ impl Prices {
     /// Fails when all are 0: then nothing costs anything, and no cost can be divided by another.
     pub(crate) fn set(&self) -> anyhow::Result<()> {
         let all = [self.price_core, self.price_memory, self.price_traffic];
-        anyhow::ensure!(
-            all.iter().any(|price| *price > 0.0),
-            "all prices are 0: give a price above 0 to --price-core, --price-memory or --price-traffic"
-        );
+        anyhow::ensure!(all != [0.0; 3], "all prices are 0: one must be above 0, such as --price-core 0.04");
         let prices = report::cost_model::Prices {
             vcpu_hour: self.price_core,
             gib_hour: self.price_memory,

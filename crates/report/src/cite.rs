@@ -27,7 +27,6 @@ pub fn cite(evidence: &Evidence, name: &FigureName, figure: &Figure<'_>) -> Cita
     let runs = if estimate.runs == 1 { "one run".to_owned() } else { format!("{} runs", estimate.runs) };
     let interval = match estimate.interval {
         Some(_) if value.contains('[') => " [95 % interval]",
-        // Its ends are written as the figure itself.
         Some(_) => ", exact to these digits",
         None => ", no interval",
     };

@@ -181,7 +181,8 @@ impl FigureName {
         if is_search && points.is_empty() {
             let searched = evidence.points.iter().filter(comparable).map(|point| &*point.scenario);
             let scenarios: Vec<&str> = searched.collect::<BTreeSet<_>>().into_iter().collect();
-            return FigureError::Search(own, scenarios.join(", "));
+            let scenarios = if scenarios.is_empty() { "none".to_owned() } else { scenarios.join(", ") };
+            return FigureError::Search(own, scenarios);
         }
         FigureError::Point(own, points.join(", "))
     }

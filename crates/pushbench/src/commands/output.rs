@@ -68,11 +68,9 @@ pub(super) fn render(runs: &[PathBuf], out: &Path, html: Option<&Path>) -> anyho
         text.and_then(|text| Ok(write_atomically(&path, text.as_bytes())?))
             .with_context(|| format!("write {}", path.display()))?;
     }
-    let runs = match evidence.runs.len() {
-        1 => "1 run".to_owned(),
-        runs => format!("{runs} runs"),
-    };
-    let mut text = format!("report:  {} ({runs}, {} files)\n", out.display(), written.len());
+    let (count, files) = (evidence.runs.len(), written.len());
+    let runs = if count == 1 { "run" } else { "runs" };
+    let mut text = format!("report:  {} ({count} {runs}, {files} files)\n", out.display());
     if let Some(html) = html {
         report::write_html(&evidence, &model, html).context("write the report as HTML")?;
         text.push_str(&format!("HTML:    {}\n", html.display()));

@@ -94,7 +94,6 @@ impl Load {
 
     fn output(self) -> Output {
         let pid = self.0.id();
-        in_time(LONGEST_TRIAL, pid, "the trial ends", || self.0.wait_with_output())
-            .expect("its output can be read")
+        in_time(LONGEST_TRIAL, pid, "the trial ends", || self.0.wait_with_output()).expect("readable")
     }
 }

@@ -96,8 +96,7 @@ fn every_technique_in_each(scenario: &str, check: impl Fn(&str, &TrialOutcome)) 
 fn everyone_in_a_chat_of_each_browser_hears_everything_by_every_technique() {
     every_technique_in_each(CHAT, |technique, outcome| {
         let counts = &outcome.counts;
-        let is_sent = counts.uplink_due > 0 && counts.uplink_sent == counts.uplink_due;
-        assert!(is_sent, "{technique}: {outcome:?}");
+        assert!(counts.uplink_due > 0 && counts.uplink_sent == counts.uplink_due, "{technique}: {counts:?}");
         assert_eq!(counts.expected, 3 * counts.uplink_due, "{technique}: the three in the room hear it");
         assert_eq!(counts.greetings, 3, "{technique}: {outcome:?}");
     });

@@ -139,12 +139,8 @@ fn conditions_that_cannot_be_read_say_why() {
 fn figures_that_are_not_there_are_named_with_those_that_are_and_the_nearest_first() {
     let of = |technique| trial("chat", technique, 0).events(1_000, [100, 10], 1_000);
     let swept = trial("rates", "push", 0).at("events.rate", "1/s");
-    let search = model::trial::SearchStep {
-        step: 0,
-        attempt: 0,
-        rate_per_s: 1.0,
-        verdict: model::trial::Verdict::Passed,
-    };
+    let verdict = model::trial::Verdict::Passed;
+    let search = model::trial::SearchStep { step: 0, attempt: 0, rate_per_s: 1.0, verdict };
     let searched = trial("most", "push", 0).with(|trial| trial.record.search = Some(search));
     let evidence = evidence(vec![of("push"), of("base"), swept, searched]);
     for (name, expected) in [

@@ -78,7 +78,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("advise --subscribers 5 --rate 1/s --price-core nan", &["a price is a number that is not below 0"]),
     (
         "advise --subscribers 5 --rate 1/s --price-core 0 --price-memory 0 --price-traffic 0",
-        &["all prices are 0: give a price above 0 to --price-core"],
+        &["all prices are 0: one must be above 0, such as --price-core"],
     ),
     ("serve pigeon", &["possible values: short-polling, long-polling"]),
     ("serve long-polling --set long_polling.hold=25", &["`25` has no unit; write \"25s\""]),

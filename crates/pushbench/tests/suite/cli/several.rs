@@ -64,8 +64,7 @@ fn contention_processes_compute_on_the_servers_core_until_the_trial_ends() {
     sandbox.ends(running, 0, &[]);
     let record = &sandbox.records()[0];
     assert_eq!(record.settings.processes.cpu_contention, 2);
-    let outcome = record.result.outcome().expect("it has an outcome");
-    assert_eq!(outcome.instrument.server_core_speed, None, "others compute on that core");
+    assert_eq!(record.result.outcome().unwrap().instrument.server_core_speed, None, "others compute there");
 }
 
 /// Skips the test where the server has no core of its own, since no process contends for it then.
