@@ -82,7 +82,7 @@ pub enum Rule {
     Complete { at: Trials },
     /// In every known browser, each of these techniques took part and all of its trials delivered everything.
     Browsers {
-        /// Slugs; left out, those of all techniques that pushbench knows but the floor, which no page can speak: it stands right
+        /// Slugs; left out, those of all techniques that pushbench knows but the baseline, which no page can speak: it is right
         /// on TCP.
         #[serde(default)]
         techniques: Vec<String>,

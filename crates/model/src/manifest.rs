@@ -95,7 +95,7 @@ pub struct TechniqueInfo {
     pub slug: String,
     pub label: String,
     pub about: String,
-    /// Whether it is the floor that others are a multiple of.
+    /// Whether it is the baseline that others are a multiple of.
     pub baseline: bool,
 }
 
