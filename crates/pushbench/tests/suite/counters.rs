@@ -48,8 +48,9 @@ fn system_calls_of_a_delivery_are_counted_by_name() {
 #[test]
 fn instructions_of_a_delivery_are_counted() {
     let Some(_) = require("valgrind", program("valgrind")) else { return };
-    let counted = counts(&COUNTED.replace("system-calls", "instructions"));
-    assert_eq!(counted.deliveries, 250, "{counted:?}");
+    // So many deliveries that they outweigh what starting and connecting vary by on a busy machine.
+    let counted = counts(&COUNTED.replace("system-calls", "instructions").replace("100/s", "400/s"));
+    assert_eq!(counted.deliveries, 1_000, "{counted:?}");
     assert!(counted.tool.starts_with("valgrind"), "{counted:?}");
     let each = counted.instructions.expect("they are counted") / counted.deliveries;
     // A handful would be too few for a system call's wrapper, and start-up alone takes millions.
