@@ -55,9 +55,12 @@ pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
         }
     }
     broken.sort_by(|a, b| a.path.cmp(&b.path));
-    let known: Vec<CoreSpeed> = trials.iter().filter_map(core_speed).collect();
-    for trial in &mut trials {
-        trial.fill_in_speed(&known);
+    let mean_speed = trials.iter().filter_map(core_speed).reduce(|sum, speed| CoreSpeed {
+        exchanges: sum.exchanges + speed.exchanges,
+        cpu_ns: sum.cpu_ns + speed.cpu_ns,
+    });
+    for trial in trials.iter_mut().filter(|trial| core_speed(trial).is_none()) {
+        trial.fill_in_speed(mean_speed);
     }
     if let (Some(Broken { reason, .. }), true) =
         (broken.first(), trials.iter().all(|trial| trial.record.result.outcome().is_none()))
@@ -128,14 +131,11 @@ fn core_speed(trial: &Trial) -> Option<CoreSpeed> {
 
 impl Trial {
     /// A server that keeps its core busy leaves no time to measure how fast it is: it then counts as that of the run's other trials.
-    fn fill_in_speed(&mut self, known: &[CoreSpeed]) {
-        if core_speed(self).is_some() || known.is_empty() {
-            return;
-        }
-        let sum = |of: fn(&CoreSpeed) -> u64| known.iter().map(of).sum::<u64>();
-        let mean = CoreSpeed { exchanges: sum(|it| it.exchanges), cpu_ns: sum(|it| it.cpu_ns) };
-        if let TrialResult::Complete(outcome) | TrialResult::Incomplete(outcome) = &mut self.record.result {
-            outcome.instrument.server_core_speed = Some(mean);
+    fn fill_in_speed(&mut self, mean: Option<CoreSpeed>) {
+        if let (Some(_), TrialResult::Complete(outcome) | TrialResult::Incomplete(outcome)) =
+            (mean, &mut self.record.result)
+        {
+            outcome.instrument.server_core_speed = mean;
         }
     }
 
