@@ -6,6 +6,7 @@ use model::settings::UplinkTo;
 use model::trial::{Quantiles, TrialOutcome};
 
 use crate::cost_model;
+use crate::estimate::Resampling;
 use crate::load::Trial;
 use crate::sample::{Sample, quantile};
 use crate::search;
@@ -35,6 +36,8 @@ pub struct Metric {
     pub less_is_better: bool,
     /// Whether it is the same on every machine, because it counts bytes or events and not time.
     pub is_portable: bool,
+    /// How far it is known is told by such choices of blocks.
+    pub resampling: Resampling,
     /// Its value over these trials; none where they do not have it.
     pub of: fn(&[&Trial]) -> Option<f64>,
 }
@@ -64,9 +67,14 @@ macro_rules! catalogue {
             unit: Unit::$unit,
             less_is_better: catalogue!(@ $better),
             is_portable: catalogue!(@ $portable),
+            resampling: catalogue!(@resampling $better),
             of: $of,
         },)+];
     };
+    // A quantile of latencies, of which less is better.
+    (@resampling quantile) => { Resampling::Bootstrap };
+    (@resampling $other:ident) => { Resampling::Jackknife };
+    (@ quantile) => { true };
     (@ less) => { true };
     (@ more) => { false };
     (@ portable) => { true };
@@ -95,15 +103,15 @@ catalogue! {
     "system-calls", "server system calls per event", Number, less, portable, |trials| counted_by_tool(trials, |counted| counted.system_calls);
     "exchange", "CPU of an exchange over a socket pair on the server's core", Time, less, machine, |trials| quotient(trials, |outcome| outcome.instrument.server_core_speed.map_or(0.0, |speed| speed.cpu_ns as f64), |outcome| outcome.instrument.server_core_speed.map_or(0.0, |speed| speed.exchanges as f64));
     // How late it comes: receive − intended send; service: receive − actual send.
-    "p50", "delivery latency p50", Time, less, machine, |trials| latency(trials, "delivery", 2.0);
-    "p90", "delivery latency p90", Time, less, machine, |trials| latency(trials, "delivery", 10.0);
-    "p99", "delivery latency p99", Time, less, machine, |trials| latency(trials, "delivery", 100.0);
-    "p99.9", "delivery latency p99.9", Time, less, machine, |trials| latency(trials, "delivery", 1_000.0);
-    "service-p50", "service time p50", Time, less, machine, |trials| latency(trials, "service", 2.0);
-    "service-p99", "service time p99", Time, less, machine, |trials| latency(trials, "service", 100.0);
-    "uplink-p50", "uplink latency p50", Time, less, machine, |trials| uplink(trials, 2.0);
-    "uplink-p99", "uplink latency p99", Time, less, machine, |trials| uplink(trials, 100.0);
-    "late", "intended send to send, p99", Time, less, machine, |trials| latency(trials, "schedule-lag", 100.0);
+    "p50", "delivery latency p50", Time, quantile, machine, |trials| latency(trials, "delivery", 2.0);
+    "p90", "delivery latency p90", Time, quantile, machine, |trials| latency(trials, "delivery", 10.0);
+    "p99", "delivery latency p99", Time, quantile, machine, |trials| latency(trials, "delivery", 100.0);
+    "p99.9", "delivery latency p99.9", Time, quantile, machine, |trials| latency(trials, "delivery", 1_000.0);
+    "service-p50", "service time p50", Time, quantile, machine, |trials| latency(trials, "service", 2.0);
+    "service-p99", "service time p99", Time, quantile, machine, |trials| latency(trials, "service", 100.0);
+    "uplink-p50", "uplink latency p50", Time, quantile, machine, |trials| uplink(trials, 2.0);
+    "uplink-p99", "uplink latency p99", Time, quantile, machine, |trials| uplink(trials, 100.0);
+    "late", "intended send to send, p99", Time, quantile, machine, |trials| latency(trials, "schedule-lag", 100.0);
     // What a subscriber costs.
     "memory", "server memory per subscriber", Bytes, less, machine, |trials| mean(trials, |trial, outcome| {
         let (start, connected) = (outcome.cost.server_rss_start_bytes, outcome.cost.server_rss_connected_bytes);

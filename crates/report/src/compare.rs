@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::catalogue::{Metric, known_metrics, metric};
 use crate::distribution::t_outside;
-use crate::estimate::{Estimate, RunFigure, combine};
+use crate::estimate::{Estimate, Resampling, RunFigure, combine};
 use crate::evidence::{Evidence, Point};
 use crate::load::Trial;
 use crate::summary::aligned;
@@ -275,7 +275,7 @@ fn paired(metric: &'static Metric, points: &[Vec<[Vec<&Trial>; 2]>]) -> Option<E
         let logarithms: Vec<f64> = points.iter().filter_map(of_point).collect();
         (!logarithms.is_empty()).then(|| (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp())
     };
-    let estimate = combine(&[RunFigure::of(&runs, statistic)?], 0.0)?;
+    let estimate = combine(&[RunFigure::of(&runs, Resampling::Jackknife, statistic)?], 0.0)?;
     Some(Estimate { runs: runs.len(), ..estimate })
 }
 

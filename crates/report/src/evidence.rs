@@ -354,7 +354,7 @@ impl Evidence {
         let of_run = |run: usize| {
             let blocks = self.blocks(point, run);
             let blocks: Vec<&[&Trial]> = blocks.values().map(Vec::as_slice).collect();
-            RunFigure::of(&blocks, |blocks| (metric.of)(&blocks.concat()))
+            RunFigure::of(&blocks, metric.resampling, |blocks| (metric.of)(&blocks.concat()))
         };
         (0..self.runs.len()).filter_map(of_run).collect()
     }
@@ -367,7 +367,7 @@ impl Evidence {
                 .iter()
                 .filter_map(|(block, trials)| Some((trials.as_slice(), others.get(block)?.as_slice())))
                 .collect();
-            RunFigure::of(&pairs, |pairs| {
+            RunFigure::of(&pairs, metric.resampling, |pairs| {
                 let own: Vec<&Trial> = pairs.iter().flat_map(|(own, _)| own.iter().copied()).collect();
                 let others: Vec<&Trial> =
                     pairs.iter().flat_map(|(_, others)| others.iter().copied()).collect();

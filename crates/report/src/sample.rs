@@ -12,8 +12,8 @@ use hdrhistogram::serialization::Deserializer;
 /// subscribers of one channel receive the same event, and a scheduling delay affects those next to each other. Hence ten.
 pub const LEAST_IN_TAIL: f64 = 10.0;
 
-/// Recorded values in nanoseconds with their counts, ascending; each value is the upper end of its histogram bucket,
-/// as `value_at_quantile` of HdrHistogram answers.
+/// Recorded values in nanoseconds, ascending, each with how many values do not exceed it; a value is the upper end of its histogram
+/// bucket, as `value_at_quantile` of HdrHistogram answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sample {
     values: Vec<(u64, u64)>,
@@ -33,14 +33,22 @@ impl Sample {
 
     /// The recorded values of a histogram.
     pub fn of(histogram: &Histogram<u64>) -> Self {
-        let recorded = histogram.iter_recorded();
-        let values = recorded.map(|step| (step.value_iterated_to(), step.count_at_value())).collect();
-        Self { values, missing: 0 }
+        let mut up_to = 0;
+        let values = histogram.iter_recorded().map(|step| {
+            up_to += step.count_at_value();
+            (step.value_iterated_to(), up_to)
+        });
+        Self { values: values.collect(), missing: 0 }
     }
 
     /// How many values, missing ones included.
     pub fn total(&self) -> u64 {
-        self.values.iter().map(|(_, count)| count).sum::<u64>() + self.missing
+        self.values.last().map_or(0, |(_, all)| *all) + self.missing
+    }
+
+    fn up_to(&self, limit: u64) -> u64 {
+        let place = self.values.partition_point(|(value, _)| *value <= limit);
+        place.checked_sub(1).map_or(0, |place| self.values[place].1)
     }
 }
 
@@ -53,13 +61,20 @@ pub fn quantile<'s>(samples: impl Iterator<Item = &'s Sample> + Clone, one_in: f
     }
     // Whole tails are exact, where ⌈q·n⌉ in floating point is not.
     let rank = total - (total as f64 / one_in).floor() as u64;
-    let mut values: Vec<(u64, u64)> = samples.flat_map(|sample| sample.values.iter().copied()).collect();
-    values.sort_unstable();
-    let mut below = 0;
-    values.into_iter().find_map(|(value, count)| {
-        below += count;
-        (below >= rank).then_some(value as f64)
-    })
+    let largest = samples.clone().filter_map(|sample| Some(sample.values.last()?.0)).max()?;
+    let (mut low, mut high) = (0, largest);
+    if samples.clone().map(|sample| sample.up_to(high)).sum::<u64>() < rank {
+        return None;
+    }
+    // The smallest limit that as many values do not exceed is one of them.
+    while low < high {
+        let middle = low.midpoint(high);
+        match samples.clone().map(|sample| sample.up_to(middle)).sum::<u64>() >= rank {
+            true => high = middle,
+            false => low = middle + 1,
+        }
+    }
+    Some(high as f64)
 }
 
 #[cfg(test)]

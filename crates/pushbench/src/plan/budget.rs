@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::scenario::Scenario;
-use report::estimate::{Estimate, RunFigure, combine};
+use report::estimate::{Estimate, Resampling, RunFigure, combine};
 
 use super::{Choice, MIN_BLOCKS, Plan, PlannedTrial};
 
@@ -157,7 +157,7 @@ fn baseline(points: &[PointState], index: usize) -> Option<usize> {
 pub(crate) fn mean_ratio(ratios: &[f64]) -> Option<Estimate> {
     let geometric = |ratios: &[f64]| ratios.iter().product::<f64>().powf(1.0 / ratios.len() as f64);
     let mean = |ratios: &[f64]| (!ratios.is_empty()).then(|| geometric(ratios));
-    combine(&[RunFigure::of(ratios, mean)?], 0.0)
+    combine(&[RunFigure::of(ratios, Resampling::Jackknife, mean)?], 0.0)
 }
 
 impl Plan {
