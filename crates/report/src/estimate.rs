@@ -1,10 +1,11 @@
 //! A figure and its 95 % interval, from trials in blocks and blocks in runs.
 //!
-//! Events of one trial are correlated, and trials of one run share its machine and its hour. So a trial is the unit within a run, and
-//! a run is the unit above it. Within a run, the standard error is that of the delete-one-block jackknife (Efron & Tibshirani,
-//! *An Introduction to the Bootstrap*, 1993, §11.2), and for quantiles of pooled events that of the bootstrap. Over
-//! runs, the figure is the weighted mean of a random-effects model (DerSimonian & Laird, *Controlled Clinical Trials* 7, 1986): its variance is that within runs plus that between them. The interval uses Student's t with Satterthwaite's degrees of
-//! freedom. Positive figures are combined on logarithms, so that the interval of a ratio does not depend on which side is divided.
+//! Events of one trial are correlated, and trials of one run share its machine and its hour. So a trial is the unit within a run,
+//! and a run is the unit above it. Within a run, the standard error is that of the delete-one-block jackknife (Efron & Tibshirani,
+//! *An Introduction to the Bootstrap*, 1993, §11.2), and for quantiles of pooled events that of the bootstrap. Over runs, the
+//! figure is the weighted mean of a random-effects model (DerSimonian & Laird, *Controlled Clinical Trials* 7, 1986): its variance
+//! is that within runs plus that between them. The interval uses Student's t with Satterthwaite's degrees of freedom. Positive
+//! figures are combined on logarithms, so that the interval of a ratio does not depend on which side is divided.
 
 use crate::distribution::t_at_95_percent;
 
