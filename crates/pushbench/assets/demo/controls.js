@@ -21,6 +21,8 @@ const SLIDERS = [
   },
 ];
 const SETTLED_MS = 150;
+/** For so long after a slider was moved here, figures may still show what the server had before. */
+const UNDER_WAY_MS = 2000;
 
 /** The controls; `changed(values)` is called after a change that the server has accepted. */
 export class Controls {
@@ -46,7 +48,9 @@ export class Controls {
       input.style.setProperty('--fill', `${(100 * input.value) / input.max}%`);
     };
     let settling;
+    let moved = -Infinity;
     input.addEventListener('input', () => {
+      moved = performance.now();
       show();
       clearTimeout(settling);
       settling = setTimeout(() => this.move(key, stops[input.value], `${label}: ${output.textContent}.`), SETTLED_MS);
@@ -57,13 +61,13 @@ export class Controls {
       show();
     };
     set(this.values[key]);
-    return { key, set, input };
+    return { key, set, input, isUnderWay: () => performance.now() - moved < UNDER_WAY_MS };
   }
 
   /** Shows what another page has set. */
   take(values) {
-    for (const { key, set } of this.inputs) {
-      if (values[key] === undefined || values[key] === this.values[key]) continue;
+    for (const { key, set, isUnderWay } of this.inputs) {
+      if (isUnderWay() || values[key] === undefined || values[key] === this.values[key]) continue;
       this.values[key] = values[key];
       set(values[key]);
       this.changed(this.values);

@@ -104,7 +104,7 @@ async fn a_slider_that_is_moved_by_keyboard_moves_the_server(demo: &Demo, browse
     browser.press(Key::Right).await.unwrap();
     let slider = run(
         browser,
-        "await until(() => $('#status').textContent.includes('a second'));
+        "await until(() => $('#status').textContent.includes('20 a second'));
          return [$('#rate_per_s').getAttribute('aria-valuetext'), document.activeElement.id]",
     )
     .await;
