@@ -23,5 +23,5 @@ if [ "$part" != test ]; then
   cargo test --locked --no-run
 fi
 if [ "$part" != lint ]; then
-  cargo test --locked
+  cargo test --locked --no-fail-fast
 fi
