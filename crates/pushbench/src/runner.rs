@@ -267,14 +267,15 @@ impl Measured {
 /// What is known of each point of the plan's first block.
 fn states(plan: &Plan, records: &[TrialRecord]) -> Vec<PointState> {
     let first = plan.trials().take(plan.first_block().len());
+    let speeds = report::core_speeds(&records.iter().collect::<Vec<_>>());
     let state = |point: Trial<'_>| {
-        let is_same = |record: &&TrialRecord| {
+        let is_same = |(record, _): &(&TrialRecord, _)| {
             let planned = plan.trials.get(record.index as usize);
             planned.is_some_and(|it| it.is_at_same_point(point.planned)) && record.disturbance.is_none()
         };
-        let cpu = records.iter().filter(is_same).filter_map(|record| {
+        let cpu = records.iter().zip(&speeds).filter(is_same).filter_map(|(record, speed)| {
             let TrialResult::Complete(outcome) = &record.result else { return None };
-            let per_event = outcome.known_standard_cpu_ns()? / outcome.counts.events_in_window as f64;
+            let per_event = outcome.known_standard_cpu_ns(*speed)? / outcome.counts.events_in_window as f64;
             Some((record.key.repetition, per_event)).filter(|_| outcome.counts.events_in_window > 0)
         });
         let technique = registry::find(&point.planned.technique);

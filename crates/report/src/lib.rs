@@ -4,6 +4,7 @@
 //! # Layout
 //!
 //! - `load`: run folders in, records and samples out; what cannot be read is named
+//! - `core_speed`: how fast the server's core was in each trial
 //! - `evidence`: all runs together, by point
 //! - `catalogue`: every metric, as one line of a table
 //! - `estimate`: figures with intervals, from blocks and runs
@@ -25,6 +26,7 @@ pub mod charts;
 pub mod cite;
 pub mod claims;
 pub mod compare;
+mod core_speed;
 pub mod cost_model;
 mod distribution;
 mod error;
@@ -45,6 +47,7 @@ pub mod summary;
 mod table;
 pub mod theory_check;
 
+pub use core_speed::core_speeds;
 pub use error::ReportError;
 pub use evidence::Evidence;
 pub use html::write_html;

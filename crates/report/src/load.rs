@@ -10,9 +10,10 @@ use model::close_case::CloseCases;
 use model::manifest::Manifest;
 pub use model::results::Broken;
 use model::results::{self, ReadError, Results, StoredTrial};
-use model::trial::{CoreSpeed, TrialRecord, TrialResult};
+use model::trial::{TrialRecord, TrialResult};
 use serde::de::DeserializeOwned;
 
+use crate::core_speed::core_speeds;
 use crate::error::ReportError;
 use crate::sample::Sample;
 
@@ -55,12 +56,11 @@ pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
         }
     }
     broken.sort_by(|a, b| a.path.cmp(&b.path));
-    let mean_speed = trials.iter().filter_map(core_speed).reduce(|sum, speed| CoreSpeed {
-        exchanges: sum.exchanges + speed.exchanges,
-        cpu_ns: sum.cpu_ns + speed.cpu_ns,
-    });
-    for trial in trials.iter_mut().filter(|trial| core_speed(trial).is_none()) {
-        trial.fill_in_speed(mean_speed);
+    let speeds = core_speeds(&trials.iter().map(|trial| &trial.record).collect::<Vec<_>>());
+    for (trial, speed) in trials.iter_mut().zip(speeds) {
+        if let TrialResult::Complete(outcome) | TrialResult::Incomplete(outcome) = &mut trial.record.result {
+            outcome.instrument.server_core_speed = speed;
+        }
     }
     if let (Some(Broken { reason, .. }), true) =
         (broken.first(), trials.iter().all(|trial| trial.record.result.outcome().is_none()))
@@ -123,22 +123,7 @@ fn trial(stored: StoredTrial, manifest: &Manifest) -> Result<Trial, Broken> {
     trial.contradiction(manifest).map_or(Ok(trial), |reason| Err(problem(reason)))
 }
 
-/// How fast the core was, where that was measured well enough.
-fn core_speed(trial: &Trial) -> Option<CoreSpeed> {
-    let speed = trial.record.result.outcome()?.instrument.server_core_speed?;
-    speed.exchange_ns().map(|_| speed)
-}
-
 impl Trial {
-    /// A server that keeps its core busy leaves no time to measure how fast it is: it then counts as that of the run's other trials.
-    fn fill_in_speed(&mut self, mean: Option<CoreSpeed>) {
-        if let (Some(_), TrialResult::Complete(outcome) | TrialResult::Incomplete(outcome)) =
-            (mean, &mut self.record.result)
-        {
-            outcome.instrument.server_core_speed = mean;
-        }
-    }
-
     fn note_missing(&mut self) {
         let Some(outcome) = self.record.result.outcome() else { return };
         let counts = &outcome.counts;
