@@ -278,13 +278,16 @@ fn states(plan: &Plan, records: &[TrialRecord]) -> Vec<PointState> {
             let per_event = outcome.known_standard_cpu_ns(*speed)? / outcome.counts.events_in_window as f64;
             Some((record.key.repetition, per_event)).filter(|_| outcome.counts.events_in_window > 0)
         });
+        let mut by_block: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        cpu.for_each(|(block, per_event)| by_block.entry(block).or_default().push(per_event));
+        let mean = |all: Vec<f64>| all.iter().sum::<f64>() / all.len() as f64;
         let technique = registry::find(&point.planned.technique);
         PointState {
             group: (point.planned.scenario, point.planned.point),
             expected_ns: point.expected_ns(),
             is_feed: budget::is_feed(&plan.scenarios[point.planned.scenario].name),
             is_baseline: point.planned.target.is_none() && technique.is_some_and(|(_, it)| it.baseline),
-            cpu: cpu.collect::<BTreeMap<_, _>>(),
+            cpu: by_block.into_iter().map(|(block, all)| (block, mean(all))).collect(),
         }
     };
     first.map(state).collect()

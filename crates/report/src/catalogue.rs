@@ -226,7 +226,7 @@ fn priced(trials: &[&Trial], of: impl Fn(&Trial, &TrialOutcome) -> f64) -> Optio
 
 fn latency(trials: &[&Trial], tag: &str, one_in: f64) -> Option<f64> {
     let samples: Vec<&Sample> = trials.iter().filter_map(|trial| trial.samples.get(tag)).collect();
-    quantile(samples.into_iter(), one_in)
+    quantile(&samples, one_in)
 }
 
 /// Only of messages that go to the application: those that go to a channel are deliveries.

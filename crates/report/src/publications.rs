@@ -443,7 +443,7 @@ fn steps(evidence: &Evidence, points: &[&Point], limit_ns: f64) -> Option<Found>
     }
     let is_within = |trials: &[&Trial]| {
         let samples: Vec<_> = trials.iter().filter_map(|trial| trial.samples.get("delivery")).collect();
-        quantile(samples.into_iter(), P95).is_some_and(|p95| p95 <= limit_ns)
+        quantile(&samples, P95).is_some_and(|p95| p95 <= limit_ns)
     };
     let is_by_server = |trials: &Vec<&Trial>| {
         let busy = |warning: &Warning| matches!(warning, Warning::LoadGeneratorBusy { .. });

@@ -54,22 +54,23 @@ impl Sample {
 
 /// The smallest value that at least the share `1 - 1/one_in` of all values does not exceed. None when it is among the
 /// missing, or when fewer than [`LEAST_IN_TAIL`] values lie above it.
-pub fn quantile<'s>(samples: impl Iterator<Item = &'s Sample> + Clone, one_in: f64) -> Option<f64> {
-    let total: u64 = samples.clone().map(Sample::total).sum();
+pub fn quantile(samples: &[&Sample], one_in: f64) -> Option<f64> {
+    let total: u64 = samples.iter().map(|sample| sample.total()).sum();
+    let up_to = |limit: u64| samples.iter().map(|sample| sample.up_to(limit)).sum::<u64>();
     if (total as f64) < LEAST_IN_TAIL * one_in {
         return None;
     }
     // Whole tails are exact, where ⌈q·n⌉ in floating point is not.
     let rank = total - (total as f64 / one_in).floor() as u64;
-    let largest = samples.clone().filter_map(|sample| Some(sample.values.last()?.0)).max()?;
+    let largest = samples.iter().filter_map(|sample| Some(sample.values.last()?.0)).max()?;
     let (mut low, mut high) = (0, largest);
-    if samples.clone().map(|sample| sample.up_to(high)).sum::<u64>() < rank {
+    if up_to(high) < rank {
         return None;
     }
     // The smallest limit that as many values do not exceed is one of them.
     while low < high {
         let middle = low.midpoint(high);
-        match samples.clone().map(|sample| sample.up_to(middle)).sum::<u64>() >= rank {
+        match up_to(middle) >= rank {
             true => high = middle,
             false => low = middle + 1,
         }
@@ -94,24 +95,25 @@ mod tests {
         let mut merged = slow.clone();
         merged.add(&quick).expect("bounds are the same");
         let samples = [Sample::of(&slow), Sample::of(&quick)];
+        let samples: Vec<&Sample> = samples.iter().collect();
         for one_in in [2.0, 10.0, 100.0, 1_000.0] {
             let expected = merged.value_at_quantile(1.0 - 1.0 / one_in) as f64;
-            assert_eq!(quantile(samples.iter(), one_in), Some(expected), "one in {one_in}");
+            assert_eq!(quantile(&samples, one_in), Some(expected), "one in {one_in}");
         }
     }
 
     #[test]
     fn missing_values_stand_above_all_others() {
         let sample = Sample { missing: 200, ..Sample::of(&recorded([10; 800])) };
-        assert_eq!(quantile([&sample].into_iter(), 2.0), Some(10.0));
-        assert_eq!(quantile([&sample].into_iter(), 10.0), None);
+        assert_eq!(quantile(&[&sample], 2.0), Some(10.0));
+        assert_eq!(quantile(&[&sample], 10.0), None);
     }
 
     #[test]
     fn thousand_values_bound_p99_and_not_p99_9() {
         let sample = Sample::of(&recorded([10; 1_000]));
-        assert_eq!(quantile([&sample].into_iter(), 100.0), Some(10.0));
-        assert_eq!(quantile([&sample].into_iter(), 1_000.0), None);
-        assert_eq!(quantile([].into_iter(), 2.0), None);
+        assert_eq!(quantile(&[&sample], 100.0), Some(10.0));
+        assert_eq!(quantile(&[&sample], 1_000.0), None);
+        assert_eq!(quantile(&[], 2.0), None);
     }
 }

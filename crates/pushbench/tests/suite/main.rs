@@ -13,7 +13,7 @@
 //! - `toy_technique`: a new technique, through the registry's constructor
 //! - `targets`: servers that others wrote
 //! - `official`: Socket.IO against the official JavaScript server and clients
-//! - `browsers`, `close_cases`, `demo`: real browsers
+//! - `browsers`, `close_cases`, `demo`, `html_report`: real browsers
 //! - `sandbox`, `server_process`, `techniques`: how a test runs the command, a server, and every technique
 
 mod browsers;
@@ -23,6 +23,7 @@ mod contract;
 mod counters;
 mod demo;
 mod disturbance;
+mod html_report;
 mod observer;
 mod official;
 mod overhead;
