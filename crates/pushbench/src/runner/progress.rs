@@ -229,7 +229,7 @@ fn figures(outcome: &TrialOutcome, delivery: Option<&Histogram<u64>>) -> String 
     let mut sample = Sample::of(delivery);
     sample.missing = outcome.counts.lost;
     let quantile = |one_in| {
-        sample::quantile([&sample].into_iter(), one_in).map_or_else(|| NOTHING.to_owned(), numbers::time)
+        sample::quantile(&[&sample], one_in).map_or_else(|| NOTHING.to_owned(), numbers::time)
     };
     let warned = if outcome.warnings.is_empty() { "" } else { "  (warnings)" };
     format!("p50 {:>9}  p99 {:>9}{warned}", quantile(2.0), quantile(100.0))
