@@ -259,7 +259,9 @@ pub fn scenario_file(situation: &Situation, within_ns: Option<f64>, interval_ns:
     let payload = |bytes: f64| format!("{} B", (bytes - 47.0).round().max(1.0));
     let rate = |per_s: f64| format!("{}/s", (per_s * 1e4).round() / 1e4);
     let ms = |ns: f64| format!("{}ms", (ns / 1e3).round() / 1e3);
-    let window_s = (200.0 / situation.received_per_s().max(0.1)).clamp(2.0, 20.0).ceil();
+    // Forty events of all channels together, and two polls.
+    let events_per_s = situation.received_per_s().max(0.1) * situation.channels;
+    let window_s = (40.0 / events_per_s).max(interval_ns * 2.0 / 1e9).clamp(1.0, 6.0).ceil();
     let warm_up_ns = interval_ns.max(500e6);
     let headers = match situation.headers {
         HeaderProfile::Minimal => "minimal",
