@@ -228,9 +228,8 @@ fn figures(outcome: &TrialOutcome, delivery: Option<&Histogram<u64>>) -> String 
     let Some(delivery) = delivery else { return "nothing was delivered".to_owned() };
     let mut sample = Sample::of(delivery);
     sample.missing = outcome.counts.lost;
-    let quantile = |one_in| {
-        sample::quantile(&[&sample], one_in).map_or_else(|| NOTHING.to_owned(), numbers::time)
-    };
+    let quantile =
+        |one_in| sample::quantile(&[&sample], one_in).map_or_else(|| NOTHING.to_owned(), numbers::time);
     let warned = if outcome.warnings.is_empty() { "" } else { "  (warnings)" };
     format!("p50 {:>9}  p99 {:>9}{warned}", quantile(2.0), quantile(100.0))
 }
