@@ -12,8 +12,9 @@
 //!   ascending: of a length *n* it stands for the bytes of the last pair with from ≤ n. `message`: of a message, to it; `exchange`: heads of a request and its answer;
 //!   `content`: of an answer's content, to it; `empty`: an exchange that brings nothing, or of a push a heartbeat; `digit`: for each
 //!   decimal digit of the events' number after the first (an answer's, or of a push a message's; the chooser takes the middle of a day); `uplink`: of a subscriber's own message, to it (null: not measured);
-//! - `cpu`: ns of the server for each second (`idle`), a `wake`, a `response`, an `empty` exchange, a message `up`, a `byte`; `busy_ns`:
-//!   how long it stays awake; `tls`: a factor; `spread`;
+//! - `cpu`: ns of the server for a `wake`, an event that is only stored (`store`), a `byte`, which all techniques
+//!   share; a `response`, an `empty` exchange, a message `up`; `tls`: a factor; `spread`;
+//! - `cold`: how much more work takes where caches have cooled since the last of it: `core`, `core_per_s`, `connection`, `connection_per_s`;
 //! - `memory`: `[{tls, bytes, spread}]` for a connection;
 //! - `p50`, `p99`: `{fixed_ns, subscriber_ns, spread}` of what is neither waiting nor transit;
 //! - `covered`: the points that were measured, `[[rate, message, subscribers, tls (0 or 1), uplink rate], …]`.
@@ -28,9 +29,10 @@
 //! - `push`: answers a = λ; `interval`: a = (1 − e^(−λT)) ÷ T; `held`: a = λ ÷ (1 + λR′), R′ = R + 2 `p50.fixed_ns`. An answer has k = λ ÷ a events.
 //! - empty exchanges z: `interval` 1 ÷ T − a, else λ e^(−λH) ÷ (1 − e^(−λH)).
 //! - bytes = λ(m + `message`(m)) + a(`exchange` + `content`(k(m + `message`(m)))) + z `empty` + digits + u(`uplink` + its bytes)
-//! - CPU = `idle` + `wake` E ÷ (1 + E `busy_ns` ÷ 10⁹) + N(`response` a + `empty` z + `up` u + `byte` bytes), times `tls`;
-//!   E = λC + Nu, and for `interval` N ÷ T more
-//! - latency at quantile q = R ÷ 2 + wait(q) + `fixed_ns` + `subscriber_ns` N ÷ C; wait is qT of `interval`; of `held`, the share
+//! - g = 1 + `core` ÷ (1 + (E + S) ÷ `core_per_s`), h = g(1 + `connection` ÷ (1 + (a + z) ÷ `connection_per_s`)): what a sleep of the
+//!   core, and a silence of a connection, adds. E are wakes: λC + Nu, but of `interval` N ÷ T + Nu, where S = λC events are only stored
+//! - CPU = `wake` E g + `store` S + N(`response` a + `empty` z + `up` u)h + `byte` N bytes, times `tls`
+//! - latency at quantile q = R ÷ 2 + wait(q) + `fixed_ns` g + `subscriber_ns` h N ÷ C; wait is qT of `interval`; of `held`, the share
 //!   s = λR ÷ (1 + λR) of events finds the client on its way to ask again, and waits R(q − 1 + s) ÷ s if that is positive. p99 is
 //!   never less than p50.
 //!
@@ -49,7 +51,7 @@ use serde::{Deserialize, Serialize};
 pub use fit::{Row, fit, rows};
 
 /// The version of `model.json`.
-pub const MODEL_VERSION: u32 = 2;
+pub const MODEL_VERSION: u32 = 3;
 
 /// A factor between model and measurement above which no range is claimed: the range would be wider than a factor of 2.
 pub const WIDEST_SPREAD: f64 = std::f64::consts::LN_2 / 2.0;
@@ -137,6 +139,8 @@ pub struct TechniqueModel {
     pub bytes: Vec<ByteModel>,
     /// CPU time of the server.
     pub cpu: CpuModel,
+    /// How much more work takes after a pause.
+    pub cold: Cold,
     /// Memory of the server, without TLS and with it as far as measured.
     pub memory: Vec<MemoryModel>,
     /// The median latency.
@@ -186,15 +190,36 @@ pub struct ByteModel {
 /// CPU time of the server, ns; the module's documentation says what the fields mean.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CpuModel {
-    pub idle: f64,
     pub wake: f64,
+    pub store: f64,
+    pub byte: f64,
     pub response: f64,
     pub empty: f64,
     pub up: f64,
-    pub byte: f64,
-    pub busy_ns: f64,
     pub tls: f64,
     pub spread: f64,
+}
+
+/// How much more work takes where caches have cooled since the last of it; the module's documentation says what the fields mean.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Cold {
+    pub core: f64,
+    pub core_per_s: f64,
+    pub connection: f64,
+    pub connection_per_s: f64,
+}
+
+impl Cold {
+    /// Nothing more.
+    pub const NONE: Self = Self { core: 0.0, core_per_s: 1.0, connection: 0.0, connection_per_s: 1.0 };
+
+    /// What a core and a connection take as multiples of what they take when they are warm.
+    fn factors(self, work: Work) -> [f64; 2] {
+        let pause = |more: f64, often: f64, per_s: f64| 1.0 + more / (1.0 + often / per_s);
+        let core = pause(self.core, work.wakes + work.stores, self.core_per_s);
+        let exchanges = (work.responses + work.empties) / work.connections.max(1.0);
+        [core, core * pause(self.connection, exchanges, self.connection_per_s)]
+    }
 }
 
 /// Memory of a connection; the module's documentation says what the fields mean.
@@ -387,12 +412,15 @@ impl TechniqueModel {
             bytes: own * all,
             cpu_ns: 0.0,
             memory_bytes: memory.map(|memory| memory.bytes * all),
-            p50_ns: self.p50.at(self.waiting(situation, 0.5), situation),
-            p99_ns: self.p99.at(self.waiting(situation, 0.99), situation),
+            p50_ns: 0.0,
+            p99_ns: 0.0,
         };
+        let work = self.work(situation, &expected);
+        let cold = self.cold.factors(work);
+        expected.p50_ns = self.p50.at(self.waiting(situation, 0.5), situation, cold);
         // They are fitted apart, and far from what was measured the lines can cross.
-        expected.p99_ns = expected.p99_ns.max(expected.p50_ns);
-        expected.cpu_ns = self.cpu.of(self.work(situation, &expected), situation.tls);
+        expected.p99_ns = self.p99.at(self.waiting(situation, 0.99), situation, cold).max(expected.p50_ns);
+        expected.cpu_ns = self.cpu.of(work, cold, situation.tls);
         Some(expected)
     }
 
@@ -445,9 +473,15 @@ impl TechniqueModel {
 
     fn work(&self, situation: &Situation, expected: &Expected) -> Work {
         let up = situation.subscribers * situation.uplink_per_s;
-        let polls = if self.kind == Kind::Interval { expected.responses + expected.empties } else { 0.0 };
+        let events = situation.rate_per_s * situation.channels;
+        let [wakes, stores] = match self.kind {
+            Kind::Interval => [expected.responses + expected.empties, events],
+            _ => [events, 0.0],
+        };
         Work {
-            wakes: situation.rate_per_s * situation.channels + up + polls,
+            wakes: wakes + up,
+            stores,
+            connections: situation.subscribers,
             responses: expected.responses,
             empties: expected.empties,
             up,
@@ -460,6 +494,8 @@ impl TechniqueModel {
 #[derive(Debug, Clone, Copy)]
 struct Work {
     wakes: f64,
+    stores: f64,
+    connections: f64,
     responses: f64,
     empties: f64,
     up: f64,
@@ -467,25 +503,27 @@ struct Work {
 }
 
 impl Work {
-    /// In the order of [`CpuModel`]'s coefficients. A server that is awake already is not woken.
-    fn features(&self, busy_ns: f64) -> [f64; 6] {
-        let wakes = self.wakes / (1.0 + self.wakes * busy_ns / 1e9);
-        [1.0, wakes, self.responses, self.empties, self.up, self.bytes]
+    /// What all techniques share, and what each has of its own, in the order of [`CpuModel`]'s coefficients.
+    fn features(&self, [core, connection]: [f64; 2]) -> ([f64; 3], [f64; 3]) {
+        let own = [self.responses, self.empties, self.up].map(|times| times * connection);
+        ([self.wakes * core, self.stores, self.bytes], own)
     }
 }
 
 impl CpuModel {
-    fn of(&self, work: Work, tls: bool) -> f64 {
-        let coefficients = [self.idle, self.wake, self.response, self.empty, self.up, self.byte];
-        let plain: f64 = coefficients.iter().zip(work.features(self.busy_ns)).map(|(a, x)| a * x).sum();
+    fn of(&self, work: Work, cold: [f64; 2], tls: bool) -> f64 {
+        let (shared, own) = work.features(cold);
+        let coefficients = [self.wake, self.store, self.byte, self.response, self.empty, self.up];
+        let plain: f64 = coefficients.iter().zip(shared.iter().chain(&own)).map(|(a, x)| a * x).sum();
         if tls { plain * self.tls } else { plain }
     }
 }
 
 impl LatencyModel {
-    fn at(&self, waiting_ns: f64, situation: &Situation) -> f64 {
+    fn at(&self, waiting_ns: f64, situation: &Situation, [core, connection]: [f64; 2]) -> f64 {
         let [hops, transit] = way(situation);
-        transit + waiting_ns + self.fixed_ns * hops + self.subscriber_ns * situation.per_channel()
+        let own = self.fixed_ns * hops * core + self.subscriber_ns * situation.per_channel() * connection;
+        transit + waiting_ns + own
     }
 }
 

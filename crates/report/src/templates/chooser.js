@@ -57,15 +57,17 @@ function expect(technique, situation) {
   const up = bytes.uplink ? situation.uplink_bytes + stepAt(bytes.uplink, situation.uplink_bytes) : 0;
   const own = rate * message + responses * (bytes.exchange + stepAt(bytes.content, content)) + empties * bytes.empty + numbered * digits + situation.uplink_per_s * up;
 
-  const messagesUp = all * situation.uplink_per_s;
-  let wakes = situation.rate_per_s * situation.channels + messagesUp + (technique.kind === "interval" ? (responses + empties) * all : 0);
-  wakes /= 1 + (wakes * technique.cpu.busy_ns) / 1e9;
-  const { idle, wake, response, empty, up: upward, byte, tls } = technique.cpu;
-  const cpu = idle + wake * wakes + response * responses * all + empty * empties * all + upward * messagesUp + byte * own * all;
+  const messagesUp = all * situation.uplink_per_s, events = situation.rate_per_s * situation.channels;
+  const isInterval = technique.kind === "interval";
+  const wakes = (isInterval ? (responses + empties) * all : events) + messagesUp, stores = isInterval ? events : 0;
+  const { cold, cpu: { wake, store, byte, response, empty, up: upward, tls } } = technique;
+  const core = 1 + cold.core / (1 + (wakes + stores) / cold.core_per_s);
+  const connection = core * (1 + cold.connection / (1 + ((responses + empties) * all) / Math.max(1, all) / cold.connection_per_s));
+  const cpu = wake * wakes * core + store * stores + byte * own * all + (response * responses * all + empty * empties * all + upward * messagesUp) * connection;
 
   const [down, upTransit] = situation.transit_ns;
   const [hops, transit] = situation.is_to_channel ? [2, down + upTransit] : [1, down];
-  const latency = (of, quantile) => transit + waiting(technique, situation, quantile) + of.fixed_ns * hops + (of.subscriber_ns * all) / situation.channels;
+  const latency = (of, quantile) => transit + waiting(technique, situation, quantile) + of.fixed_ns * hops * core + (of.subscriber_ns * all * connection) / situation.channels;
   const memory = technique.memory.find((it) => it.tls === situation.tls);
   return {
     bytes: own * all,

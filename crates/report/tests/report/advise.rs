@@ -4,8 +4,8 @@ use model::scenario::{Extent, Scenario};
 use model::settings::HeaderProfile;
 use report::advise::{Basis, advise, random_situations, scenario_file};
 use report::cost_model::{
-    ByteModel, CostModel, CpuModel, Kind, LatencyModel, MODEL_VERSION, MemoryModel, Prices, Situation, Steps,
-    TechniqueModel,
+    ByteModel, Cold, CostModel, CpuModel, Kind, LatencyModel, MODEL_VERSION, MemoryModel, Prices, Situation,
+    Steps, TechniqueModel,
 };
 
 fn technique(slug: &str, kind: Kind, exchange: f64) -> TechniqueModel {
@@ -26,6 +26,7 @@ fn technique(slug: &str, kind: Kind, exchange: f64) -> TechniqueModel {
         kind,
         bytes: vec![bytes],
         cpu: CpuModel { wake: 30e3, response: 4e3, tls: 1.0, spread: 0.2, ..CpuModel::default() },
+        cold: Cold::NONE,
         memory: vec![MemoryModel { tls: false, bytes: 2_048.0, spread: 0.1 }],
         p50: LatencyModel { fixed_ns: 100e3, subscriber_ns: 1e3, spread: 0.1 },
         p99: LatencyModel { fixed_ns: 1e6, subscriber_ns: 1e3, spread: 0.9 },
@@ -65,6 +66,14 @@ fn formulas_are_those_of_the_documentation() {
     assert!((push.bytes - 50.0 * 10.0 * 102.0).abs() < 1e-6, "{push:?}");
     assert!((push.cpu_ns - (10.0 * 30e3 + 500.0 * 4e3)).abs() < 1.0, "{push:?}");
     assert!((push.p50_ns - 150e3).abs() < 1.0 && push.memory_bytes == Some(50.0 * 2_048.0), "{push:?}");
+    // Asleep between events, it takes twice as much at 10/s, and another half where a connection is not written to.
+    let mut model_of_pauses = model.clone();
+    model_of_pauses.techniques[2].cold =
+        Cold { core: 2.0, core_per_s: 10.0, connection: 1.0, connection_per_s: 10.0 };
+    let paused =
+        model_of_pauses.techniques[2].expect(&situation(10.0, 50.0)).expect("these headers are known");
+    assert!((paused.cpu_ns - (10.0 * 30e3 * 2.0 + 500.0 * 4e3 * 3.0)).abs() < 1.0, "{paused:?}");
+    assert!((paused.p50_ns - (100e3 * 2.0 + 50e3 * 3.0)).abs() < 1.0, "{paused:?}");
     // Polls each second, all of which find something: ten events share an exchange.
     let interval = Situation { interval_ns: 1e9, is_constant: true, ..situation(10.0, 1.0) };
     let poll = expect(0, &interval);
@@ -107,8 +116,8 @@ fn basis_says_what_was_measured() {
 fn model_is_read_as_it_was_written_and_the_built_in_one_is_whole() {
     let text = model().text().expect("all of it is finite");
     assert_eq!(CostModel::parse(&text), Ok(model()), "{text}");
-    let other = text.replace("\"schema_version\":2", "\"schema_version\":9");
-    let reason = "it has version 9, and this pushbench reads version 2".to_owned();
+    let other = text.replace("\"schema_version\":3", "\"schema_version\":9");
+    let reason = "it has version 9, and this pushbench reads version 3".to_owned();
     assert_eq!(CostModel::parse(&other), Err(reason));
     let mut broken = model();
     broken.techniques[1].cpu.wake = f64::NAN;
