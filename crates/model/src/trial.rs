@@ -334,18 +334,9 @@ pub struct Observed {
 }
 
 impl TrialOutcome {
-    /// CPU time of the server in the window as a core of [standard](STANDARD_EXCHANGE_NS) speed would have needed; as measured
-    /// where the speed is not known.
-    pub fn standard_cpu_ns(&self) -> f64 {
-        self.cpu_ns_at(self.instrument.server_core_speed)
-    }
-
-    /// The same, where the core's speed counts as this one; none where the server's processes could not be read.
-    pub fn known_standard_cpu_ns(&self, speed: Option<CoreSpeed>) -> Option<f64> {
-        Some(self.cpu_ns_at(speed)).filter(|cpu_ns| *cpu_ns > 0.0)
-    }
-
-    fn cpu_ns_at(&self, speed: Option<CoreSpeed>) -> f64 {
+    /// CPU time of the server in the window as a core of [standard](STANDARD_EXCHANGE_NS) speed would have needed, where this one has that
+    /// speed; as measured where it is not known.
+    pub fn standard_cpu_ns(&self, speed: Option<CoreSpeed>) -> f64 {
         let factor = speed.and_then(CoreSpeed::exchange_ns);
         self.cost.server_cpu_ns as f64 * factor.map_or(1.0, |exchange_ns| STANDARD_EXCHANGE_NS / exchange_ns)
     }

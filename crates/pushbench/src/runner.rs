@@ -275,8 +275,9 @@ fn states(plan: &Plan, records: &[TrialRecord]) -> Vec<PointState> {
         };
         let cpu = records.iter().zip(&speeds).filter(is_same).filter_map(|(record, speed)| {
             let TrialResult::Complete(outcome) = &record.result else { return None };
-            let per_event = outcome.known_standard_cpu_ns(*speed)? / outcome.counts.events_in_window as f64;
-            Some((record.key.repetition, per_event)).filter(|_| outcome.counts.events_in_window > 0)
+            let per_event = outcome.standard_cpu_ns(*speed) / outcome.counts.events_in_window as f64;
+            // Without events it is infinite, and zero where the server's processes could not be read.
+            Some((record.key.repetition, per_event)).filter(|_| per_event.is_finite() && per_event > 0.0)
         });
         let mut by_block: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
         cpu.for_each(|(block, per_event)| by_block.entry(block).or_default().push(per_event));

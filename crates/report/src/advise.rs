@@ -74,12 +74,17 @@ pub fn advise(model: &CostModel, situation: &Situation, within_ns: Option<f64>, 
         let cpu = prices().dollars(it.expected.cpu_ns, 0.0, 0.0) * DAY / it.dollars;
         cpu * it.spreads[0] * SPREADS_OF_AN_INTERVAL
     };
-    let recommendation = recommend::recommend(&candidates, within_ns, |a, b| {
+    let ratio = |a: usize, b: usize| {
         let value = candidates[a].cost / candidates[b].cost;
         let factor = error(a).hypot(error(b)).exp();
         let interval = Some([value / factor, value * factor]);
         Some(Estimate { value, interval, trials: model.runs, runs: model.runs })
-    });
+    };
+    let part = |place: usize, a: usize, b: usize| {
+        let [a, b] = [a, b].map(|candidate| candidates[candidate].parts[place].value);
+        Some(Estimate::exact(a / b, model.runs, model.runs))
+    };
+    let recommendation = recommend::recommend(&candidates, within_ns, ratio, part);
     Advice { prospects, recommendation, candidates }
 }
 
@@ -92,11 +97,7 @@ fn prospect(technique: &TechniqueModel, situation: &Situation, within_ns: Option
             .find_map(|headers| technique.expect(&Situation { interval_ns, headers, ..*situation }))
     };
     let interval_ns = (technique.kind == Kind::Interval).then(|| match within_ns {
-        Some(within) => {
-            let longest = (within - at(0.0).map_or(0.0, |at_once| at_once.p99_ns)) / 0.99;
-            let whole_ms = (longest / 1e6).floor() * 1e6;
-            whole_ms.clamp(INTERVALS_NS[0], INTERVALS_NS[1])
-        }
+        Some(within) => longest_interval(|interval_ns| at(interval_ns).is_some_and(|it| it.p99_ns <= within)),
         None => situation.interval_ns,
     });
     let expected = at(interval_ns.unwrap_or(situation.interval_ns))?;
@@ -116,6 +117,19 @@ fn prospect(technique: &TechniqueModel, situation: &Situation, within_ns: Option
         basis: basis(&technique.covered, situation),
         expected,
     })
+}
+
+/// The longest interval of whole milliseconds that is quick enough, by halving; the shortest where none is.
+fn longest_interval(is_quick: impl Fn(f64) -> bool) -> f64 {
+    let [mut low, mut high] = INTERVALS_NS.map(|ns| (ns / 1e6) as u32);
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        match is_quick(f64::from(middle) * 1e6) {
+            true => low = middle,
+            false => high = middle - 1,
+        }
+    }
+    f64::from(low) * 1e6
 }
 
 fn candidate(prospect: &Prospect) -> Candidate {
@@ -259,9 +273,10 @@ pub fn scenario_file(situation: &Situation, within_ns: Option<f64>, interval_ns:
     let payload = |bytes: f64| format!("{} B", (bytes - 47.0).round().max(1.0));
     let rate = |per_s: f64| format!("{}/s", (per_s * 1e4).round() / 1e4);
     let ms = |ns: f64| format!("{}ms", (ns / 1e3).round() / 1e3);
-    // Forty events of all channels together, and two polls.
-    let events_per_s = situation.received_per_s().max(0.1) * situation.channels;
-    let window_s = (40.0 / events_per_s).max(interval_ns * 2.0 / 1e9).clamp(1.0, 6.0).ceil();
+    // Forty events, two polls, and of three repetitions the 1,000 deliveries that bound p99, as far as 20 s have them.
+    let per_s = situation.received_per_s().max(0.1);
+    let events_s = (40.0 / per_s / situation.channels).max(350.0 / per_s / situation.subscribers);
+    let window_s = events_s.max(interval_ns * 2.0 / 1e9).clamp(1.0, 20.0).ceil();
     let warm_up_ns = interval_ns.max(500e6);
     let headers = match situation.headers {
         HeaderProfile::Minimal => "minimal",

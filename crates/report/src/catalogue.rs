@@ -36,7 +36,7 @@ pub struct Metric {
     pub less_is_better: bool,
     /// Whether it is the same on every machine, because it counts bytes or events and not time.
     pub is_portable: bool,
-    /// How far it is known is told by such choices of blocks.
+    /// How its error is found from the blocks.
     pub resampling: Resampling,
     /// Its value over these trials; none where they do not have it.
     pub of: fn(&[&Trial]) -> Option<f64>,
@@ -88,9 +88,9 @@ catalogue! {
     "bytes-down", "bytes per event, server to client", Bytes, less, portable, |trials| at_socket(trials, |outcome| outcome.bytes.window.down.wire());
     "overhead", "overhead per event", Bytes, less, portable, |trials| at_socket(trials, |outcome| outcome.bytes.window.overhead());
     "packet-headers", "TCP/IP headers per event", Bytes, less, machine, |trials| counted(per_event(trials, |outcome| outcome.segments.window.up.header_bytes + outcome.segments.window.down.header_bytes));
-    "cpu", "server CPU per event", Time, less, machine, |trials| counted(quotient(trials, TrialOutcome::standard_cpu_ns, |outcome| outcome.counts.events_in_window as f64));
-    "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(quotient(trials, TrialOutcome::standard_cpu_ns, |outcome| outcome.cost.elapsed_ns as f64 / 1e9));
-    "idle-cpu", "server CPU per connection and second", Time, less, machine, |trials| counted(mean(trials, |trial, outcome| (outcome.cost.elapsed_ns > 0).then(|| outcome.standard_cpu_ns() * 1e9 / outcome.cost.elapsed_ns as f64 / subscribers(trial))));
+    "cpu", "server CPU per event", Time, less, machine, |trials| counted(standard_cpu(trials, |outcome| outcome.counts.events_in_window as f64));
+    "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(standard_cpu(trials, |outcome| outcome.cost.elapsed_ns as f64 / 1e9));
+    "idle-cpu", "server CPU per connection and second", Time, less, machine, |trials| counted(mean(trials, |trial, outcome| (outcome.cost.elapsed_ns > 0).then(|| trial.standard_cpu_ns() * 1e9 / outcome.cost.elapsed_ns as f64 / subscribers(trial))));
     "load-cpu", "client CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.load_cpu_ns));
     "requests", "requests per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.requests);
     "empty-per-event", "empty answers per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.empty_responses);
@@ -186,6 +186,12 @@ fn quotient(
     (to > 0.0).then(|| of / to)
 }
 
+fn standard_cpu(trials: &[&Trial], to: impl Fn(&TrialOutcome) -> f64) -> Option<f64> {
+    let sums = outcomes(trials).map(|(trial, outcome)| [trial.standard_cpu_ns(), to(outcome)]);
+    let [of, to] = sums.fold([0.0, 0.0], |[a, b], [of, to]| [a + of, b + to]);
+    (to > 0.0).then(|| of / to)
+}
+
 /// Bytes for each event; none with a client that has a clock of its own: at a browser's socket nothing is counted.
 fn at_socket(trials: &[&Trial], of: impl Fn(&TrialOutcome) -> u64) -> Option<f64> {
     let is_counted = outcomes(trials).all(|(_, outcome)| outcome.clock.is_none());
@@ -214,7 +220,7 @@ fn priced(trials: &[&Trial], of: impl Fn(&Trial, &TrialOutcome) -> f64) -> Optio
         let cost = &outcome.cost;
         let memory = cost.server_rss_connected_bytes.saturating_sub(cost.server_rss_start_bytes);
         let dollars = cost_model::prices().dollars(
-            outcome.standard_cpu_ns(),
+            trial.standard_cpu_ns(),
             outcome.bytes.window.wire() as f64,
             memory as f64 * cost.elapsed_ns as f64,
         );

@@ -1,10 +1,12 @@
-//! How fast the server's core was in each trial of a run, as the work of its scenario felt it.
+//! How fast the server's core was in each trial of a run, for the work of its scenario.
 //!
 //! The same work takes up to twice the CPU time from one second to the next on a virtual machine, and each trial measures that by a fixed
 //! piece of work, an exchange over a socket pair. How strongly other work follows it differs: waking a sleeping core suffers more than
 //! copying bytes. So CPU time is taken to be proportional to a power of what an exchange takes. The power is fitted for each scenario of
 //! a run over its points (a control variate: Asmussen & Glynn, *Stochastic Simulation*, 2007, §V.2); of few trials it stays near 1.
-//! Speeds are adjusted around the scenario's mean, so that the power decides nothing about the mean of a run.
+//! Speeds are adjusted around the scenario's mean, so that the power decides nothing about the mean of a scenario; it moves points whose
+//! trials met slower moments than others. What an exchange takes is assumed not to depend on the technique beside it: in the runs of
+//! 2026-11-30, no technique had slower exchanges than the others in each run.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +15,8 @@ use model::trial::{CoreSpeed, TrialRecord, TrialResult};
 /// The power is believed to be 1 ± 0.5, and CPU times to scatter by 10 % around it: (0.1 ÷ 0.5)².
 const BELIEF: f64 = 0.04;
 
-/// The speed that each of a run's trials counts with; none where no trial of the run measured it. A server that keeps its core busy leaves
-/// no time to measure how fast it is: its trial counts with the mean speed of the others.
+/// The speed to take for each of a run's trials; none where no trial of the run measured it. A server that keeps its core busy leaves no
+/// time to measure how fast it is: for its trial, it is the mean speed of the others.
 pub fn core_speeds(records: &[&TrialRecord]) -> Vec<Option<CoreSpeed>> {
     let known = records.iter().filter_map(|record| core_speed(record));
     let mean = known.reduce(|sum, speed| CoreSpeed {
@@ -82,8 +84,8 @@ impl Power {
         let Some(exchange_ns) = speed.exchange_ns().filter(|ns| *ns > 0.0 && self.mean > 0.0) else {
             return speed;
         };
-        let felt = (self.mean + self.exponent * (exchange_ns.ln() - self.mean)).exp();
-        CoreSpeed { cpu_ns: (felt * speed.exchanges as f64).round() as u64, ..speed }
+        let adjusted_ns = (self.mean + self.exponent * (exchange_ns.ln() - self.mean)).exp();
+        CoreSpeed { cpu_ns: (adjusted_ns * speed.exchanges as f64).round() as u64, ..speed }
     }
 }
 

@@ -103,8 +103,14 @@ impl RunFigure {
             }
         };
         let chosen = |choice: &Vec<usize>| choice.iter().map(|place| blocks[*place]).collect::<Vec<T>>();
-        let replicas: Option<Vec<f64>> = choices.iter().map(|choice| statistic(&chosen(choice))).collect();
-        Some(Self { value, blocks: count, replicas: replicas.unwrap_or_default(), weight })
+        let replicas: Vec<f64> = choices.iter().filter_map(|choice| statistic(&chosen(choice))).collect();
+        // A resample with too few events has no quantile; where most have none, nothing can be said of the error.
+        let least = if resampling == Resampling::Bootstrap { CHOICES / 2 } else { choices.len() };
+        if replicas.len() < least {
+            return Some(Self { value, blocks: 1, replicas: Vec::new(), weight: 0.0 });
+        }
+        let weight = weight * choices.len().max(1) as f64 / replicas.len().max(1) as f64;
+        Some(Self { value, blocks: count, replicas, weight })
     }
 }
 
@@ -235,6 +241,24 @@ mod tests {
         // 99, 100, 101: standard deviation 1, 4.303 × 1 ÷ √3 = 2.484.
         let estimate = combine(&[run(&[99.0, 100.0, 101.0])], 0.0).expect("has a mean");
         assert!((estimate.half_width().expect("three trials") - 0.02484).abs() < 1e-4, "{estimate:?}");
+    }
+
+    #[test]
+    fn a_figure_that_most_resamples_do_not_have_has_no_interval() {
+        let most_of_three = |blocks: &[f64]| mean(blocks).filter(|_| blocks.iter().sum::<f64>() >= 6.0);
+        for resampling in [Resampling::Jackknife, Resampling::Bootstrap] {
+            let figure =
+                RunFigure::of(&[1.0, 2.0, 3.0], resampling, most_of_three).expect("all three have it");
+            let interval = combine(&[figure], 0.0).expect("has a value").interval;
+            assert_eq!(
+                interval.is_some(),
+                resampling == Resampling::Bootstrap,
+                "{resampling:?} {interval:?}"
+            );
+            let all_of_them = |blocks: &[f64]| mean(blocks).filter(|_| blocks == [1.0, 2.0, 3.0]);
+            let figure = RunFigure::of(&[1.0, 2.0, 3.0], resampling, all_of_them).expect("all three have it");
+            assert_eq!(combine(&[figure], 0.0).expect("has a value").interval, None, "{resampling:?}");
+        }
     }
 
     #[test]

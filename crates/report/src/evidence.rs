@@ -367,10 +367,12 @@ impl Evidence {
                 .iter()
                 .filter_map(|(block, trials)| Some((trials.as_slice(), others.get(block)?.as_slice())))
                 .collect();
+            // Each side as often as the other has trials in the block, or a block would weigh more on one side.
             RunFigure::of(&pairs, metric.resampling, |pairs| {
-                let own: Vec<&Trial> = pairs.iter().flat_map(|(own, _)| own.iter().copied()).collect();
+                let own: Vec<&Trial> =
+                    pairs.iter().flat_map(|(own, others)| own.repeat(others.len())).collect();
                 let others: Vec<&Trial> =
-                    pairs.iter().flat_map(|(_, others)| others.iter().copied()).collect();
+                    pairs.iter().flat_map(|(own, others)| others.repeat(own.len())).collect();
                 let (own, others) = ((metric.of)(&own)?, (metric.of)(&others)?);
                 (others > 0.0).then(|| own / others)
             })

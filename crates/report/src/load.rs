@@ -10,7 +10,7 @@ use model::close_case::CloseCases;
 use model::manifest::Manifest;
 pub use model::results::Broken;
 use model::results::{self, ReadError, Results, StoredTrial};
-use model::trial::{TrialRecord, TrialResult};
+use model::trial::{CoreSpeed, TrialOutcome, TrialRecord};
 use serde::de::DeserializeOwned;
 
 use crate::core_speed::core_speeds;
@@ -39,6 +39,8 @@ pub struct Trial {
     /// The place of its run among the evidence's.
     pub run: usize,
     pub record: TrialRecord,
+    /// The speed of the server's core for its work; none where only its record says something.
+    pub core_speed: Option<CoreSpeed>,
     /// Its histograms by tag; what was lost is missing in `delivery` and `service`, and what did not reach the application in `uplink`.
     pub samples: BTreeMap<String, Sample>,
 }
@@ -57,11 +59,7 @@ pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
     }
     broken.sort_by(|a, b| a.path.cmp(&b.path));
     let speeds = core_speeds(&trials.iter().map(|trial| &trial.record).collect::<Vec<_>>());
-    for (trial, speed) in trials.iter_mut().zip(speeds) {
-        if let TrialResult::Complete(outcome) | TrialResult::Incomplete(outcome) = &mut trial.record.result {
-            outcome.instrument.server_core_speed = speed;
-        }
-    }
+    trials.iter_mut().zip(speeds).for_each(|(trial, speed)| trial.core_speed = speed);
     if let (Some(Broken { reason, .. }), true) =
         (broken.first(), trials.iter().all(|trial| trial.record.result.outcome().is_none()))
     {
@@ -118,12 +116,20 @@ fn trial(stored: StoredTrial, manifest: &Manifest) -> Result<Trial, Broken> {
     let log = record.histograms.as_deref().unwrap_or_default();
     let read = decoded.collect::<Result<_, _>>().map_err(|reason| format!("its log {log}: {reason}"));
     let problem = |reason| Broken { path: path.clone(), reason };
-    let mut trial = Trial { run: 0, samples: read.map_err(problem)?, record };
+    let mut trial = Trial { run: 0, samples: read.map_err(problem)?, core_speed: None, record };
     trial.note_missing();
     trial.contradiction(manifest).map_or(Ok(trial), |reason| Err(problem(reason)))
 }
 
 impl Trial {
+    /// CPU time of the server in the window as a core of standard speed would have needed; zero where there is none.
+    pub fn standard_cpu_ns(&self) -> f64 {
+        let of = |outcome: &TrialOutcome| {
+            outcome.standard_cpu_ns(self.core_speed.or(outcome.instrument.server_core_speed))
+        };
+        self.record.result.outcome().map_or(0.0, of)
+    }
+
     fn note_missing(&mut self) {
         let Some(outcome) = self.record.result.outcome() else { return };
         let counts = &outcome.counts;

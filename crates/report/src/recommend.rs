@@ -52,11 +52,13 @@ pub struct Recommendation {
     pub confidence: String,
 }
 
-/// Chooses. `ratio` gives the cost of one candidate ÷ that of another, with its interval. None where no candidate is quick enough.
+/// Chooses. `ratio` gives the cost of one candidate ÷ that of another, with its interval, and `part` the same of a part of it, by its
+/// place. None where no candidate is quick enough.
 pub fn recommend(
     candidates: &[Candidate],
     within_ns: Option<f64>,
     ratio: impl Fn(usize, usize) -> Option<Estimate>,
+    part: impl Fn(usize, usize, usize) -> Option<Estimate>,
 ) -> Option<Recommendation> {
     let fits = |place: &usize| {
         within_ns.is_none_or(|within| candidates[*place].latency_ns.is_some_and(|latency| latency <= within))
@@ -75,7 +77,7 @@ pub fn recommend(
     let runner_up = others.first().map(|place| (*place, to_first(*place)));
     let other = runner_up.map(|(place, _)| place);
     let reason = match (other, too_late.first(), within_ns) {
-        (Some(other), ..) => difference(&candidates[first], &candidates[other]),
+        (Some(other), ..) => difference(&candidates[other], |place| part(place, other, first)),
         (None, Some(late), Some(within)) => lateness(&candidates[*late], within),
         _ => String::new(),
     };
@@ -107,15 +109,16 @@ fn confidence(ratio: Estimate) -> String {
     }
 }
 
-/// The parts in which the one is better than the other, and those in which it is worse.
-fn difference(best: &Candidate, other: &Candidate) -> String {
-    let (mut less, mut more) = (Vec::new(), Vec::new());
-    for (own, others) in best.parts.iter().zip(&other.parts) {
-        let ratio = others.value / own.value;
-        if ratio >= NOTEWORTHY {
-            less.push((ratio, format!("{} × the {}", numbers::significant(ratio), own.name)));
-        } else if ratio <= 1.0 / NOTEWORTHY && ratio > 0.0 {
-            more.push((1.0 / ratio, format!("{} × the {}", numbers::significant(ratio), own.name)));
+/// The parts of which the other takes more than the best, and those of which it takes less.
+fn difference(other: &Candidate, ratio: impl Fn(usize) -> Option<Estimate>) -> String {
+    let (mut dearer, mut cheaper) = (Vec::new(), Vec::new());
+    for (place, part) in other.parts.iter().enumerate() {
+        let Some(ratio) = ratio(place).filter(|ratio| !ties(*ratio) && ratio.value > 0.0) else { continue };
+        let text = format!("{} × the {}", numbers::significant(ratio.value), part.name);
+        if ratio.value > 1.0 {
+            dearer.push((ratio.value, text));
+        } else {
+            cheaper.push((1.0 / ratio.value, text));
         }
     }
     let list = |mut parts: Vec<(f64, String)>| {
@@ -123,11 +126,11 @@ fn difference(best: &Candidate, other: &Candidate) -> String {
         let texts: Vec<String> = parts.into_iter().map(|(_, text)| text).collect();
         texts.join(", ")
     };
-    match (less.is_empty(), more.is_empty()) {
+    match (dearer.is_empty(), cheaper.is_empty()) {
         (true, true) => format!("{} differs from it in no part by 10 %", other.label),
-        (true, false) => format!("{} takes only {}, and still costs more", other.label, list(more)),
-        (false, true) => format!("{} takes {}", other.label, list(less)),
-        (false, false) => format!("{} takes {}, but only {}", other.label, list(less), list(more)),
+        (true, false) => format!("{} takes only {}, and still costs more", other.label, list(cheaper)),
+        (false, true) => format!("{} takes {}", other.label, list(dearer)),
+        (false, false) => format!("{} takes {}, but only {}", other.label, list(dearer), list(cheaper)),
     }
 }
 
@@ -183,8 +186,9 @@ pub fn measured(
         }
     }
     let (candidates, points): (Vec<Candidate>, Vec<&Point>) = chosen.into_iter().unzip();
-    let recommendation =
-        recommend(&candidates, within_ns, |a, b| evidence.ratio(points[a], points[b], cost))?;
+    let ratio = |a, b| evidence.ratio(points[a], points[b], cost);
+    let part = |place: usize, a, b| evidence.ratio(points[a], points[b], metric(parts[place].0)?);
+    let recommendation = recommend(&candidates, within_ns, ratio, part)?;
     Some((candidates, late.key, recommendation))
 }
 

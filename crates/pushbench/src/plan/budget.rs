@@ -124,7 +124,11 @@ pub(crate) fn next_block(points: &[PointState], left_ns: u64, self_check: bool) 
             block.extend(added);
         }
     }
-    block.into_iter().flat_map(|index| std::iter::repeat_n(index, times(index))).collect()
+    let is_compared = |index: usize| {
+        block.iter().any(|other| *other != index && points[*other].group == points[index].group)
+    };
+    let repeated = |index: usize| if is_compared(index) { times(index) } else { 1 };
+    block.iter().flat_map(|&index| std::iter::repeat_n(index, repeated(index))).collect()
 }
 
 /// How well the CPU ratio of a point is known.

@@ -81,7 +81,7 @@ mod tests {
             outcome.cost.server_cpu_ns = (1e6 * ratio) as u64;
             let mut record: TrialRecord = fixture::record(TrialResult::Complete(Box::new(outcome)));
             record.key.repetition = planned.repetition;
-            Trial { run: 0, record, samples: BTreeMap::new() }
+            Trial { run: 0, record, core_speed: None, samples: BTreeMap::new() }
         };
         let trials: Vec<_> = plan.trials.iter().map(trial).collect();
         rates_of(&trials.iter().collect::<Vec<_>>())

@@ -109,8 +109,13 @@ function advise(model, situation, withinNs) {
     };
     let interval_ns = null;
     if (technique.kind === "interval") {
-      const longest = (withinNs - (at(0)?.p99_ns ?? 0)) / 0.99;
-      interval_ns = Math.min(60e9, Math.max(10e6, Math.floor(longest / 1e6) * 1e6));
+      // The longest interval of whole milliseconds that is quick enough, by halving; the shortest where none is.
+      let low = 10, high = 60000;
+      while (low < high) {
+        const middle = Math.ceil((low + high) / 2);
+        if ((at(middle * 1e6)?.p99_ns ?? Infinity) <= withinNs) low = middle; else high = middle - 1;
+      }
+      interval_ns = low * 1e6;
     }
     const expected = at(interval_ns ?? situation.interval_ns);
     if (!expected) return [];

@@ -5,8 +5,10 @@ use model::settings::HeaderProfile;
 use report::advise::{Basis, advise, random_situations, scenario_file};
 use report::cost_model::{
     ByteModel, Cold, CostModel, CpuModel, Kind, LatencyModel, MODEL_VERSION, MemoryModel, Prices, Situation,
-    Steps, TechniqueModel,
+    Steps, TechniqueModel, fit,
 };
+
+use crate::fixture::{With as _, evidence, trial};
 
 fn technique(slug: &str, kind: Kind, exchange: f64) -> TechniqueModel {
     let bytes = ByteModel {
@@ -125,6 +127,15 @@ fn model_is_read_as_it_was_written_and_the_built_in_one_is_whole() {
     assert!(reason.starts_with("a value of the model is not finite: invalid type: null"), "{reason}");
     let built_in = CostModel::built_in().expect("it is committed");
     assert!(built_in.techniques.len() > 5, "{}", built_in.techniques.len());
+}
+
+#[test]
+fn a_run_with_too_few_events_for_latencies_has_a_model() {
+    let of = |technique| trial("s", technique, 0).events(100, [80, 20], 1_000_000);
+    let model = fit(&evidence(vec![of("push"), of("base")]));
+    let fitted = &model.techniques[0];
+    assert!(fitted.p50.fixed_ns == 0.0 && fitted.p50.spread > 1.0, "{fitted:?}");
+    assert!(model.text().is_ok(), "{model:?}");
 }
 
 #[test]

@@ -61,7 +61,11 @@ fn ratios_are_paired_within_blocks_so_that_what_both_share_cancels() {
             trial("s", "base", block).events(100, [80, 0], 1_000 * speed),
         ]
     };
-    let evidence = evidence([block(0, 1), block(1, 3), block(2, 2)].concat());
+    let mut trials = [block(0, 1), block(1, 3), block(2, 2)].concat();
+    assert_eq!(text(&evidence(trials.clone()), "s/push/cpu/base").as_deref(), Ok("2.00 ×"));
+    // The baseline twice in a block: it still weighs as much on both sides.
+    trials.push(trials[3].clone());
+    let evidence = evidence(trials);
     assert_eq!(text(&evidence, "s/push/cpu/base").as_deref(), Ok("2.00 ×"));
     let alone = estimate(&evidence, "s/push/cpu");
     assert!(alone.half_width().unwrap() > 0.5, "{alone:?}");

@@ -45,7 +45,7 @@ pub(crate) fn trial(scenario: &str, technique: &str, block: u32) -> Trial {
         load: None,
         histograms: None,
     };
-    Trial { run: 0, record, samples: BTreeMap::new() }
+    Trial { run: 0, record, core_speed: None, samples: BTreeMap::new() }
 }
 
 /// Changes to a trial, one after the other.

@@ -16,11 +16,15 @@ fn candidate(label: &str, latency_ms: Option<f64>, cost: f64) -> Candidate {
 
 /// The interval of each ratio reaches `half` of it to both sides; none without.
 fn choose(candidates: &[Candidate], within_ms: Option<f64>, half: Option<f64>) -> Option<Recommendation> {
-    recommend(candidates, within_ms.map(|ms| ms * 1e6), |a, b| {
-        let value = candidates[a].cost / candidates[b].cost;
+    let estimate = |value: f64| {
         let interval = half.map(|half| [value * (1.0 - half), value * (1.0 + half)]);
         Some(Estimate { value, interval, trials: 4, runs: 2 })
-    })
+    };
+    let part = |place: usize, a: usize, b: usize| {
+        estimate(candidates[a].parts[place].value / candidates[b].parts[place].value)
+    };
+    let ratio = |a: usize, b: usize| estimate(candidates[a].cost / candidates[b].cost);
+    recommend(candidates, within_ms.map(|ms| ms * 1e6), ratio, part)
 }
 
 fn labels(candidates: &[Candidate], places: &[usize]) -> String {
