@@ -8,6 +8,7 @@
 //! - [`selection`]: which targets take part in a run, and in which settings
 //! - [`supervisor`]: the process that runs a target: its command and configuration, whether it is ready, and the end of all processes below it
 
+mod readiness;
 pub(crate) mod selection;
 pub(crate) mod supervisor;
 

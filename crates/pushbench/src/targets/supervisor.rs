@@ -5,8 +5,8 @@
 //! ended become children of the supervisor, so none escapes.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -15,13 +15,13 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use loadgen::publisher::post_connection::looks_like;
 use model::target::Server;
 use os::process_tree;
 use protocol::ready::ReadyLine;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
+use super::readiness::check_ready;
 use super::{Placeholders, TargetServer, search_path};
 use crate::store::host::with_cores;
 
@@ -220,10 +220,6 @@ fn descendants() -> Vec<Pid> {
     tree.into_iter().skip(1).filter_map(|pid| Pid::from_raw(pid.cast_signed())).collect()
 }
 
-/// What one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(1);
-const STATUS_LINE_START: &[u8] = b"HTTP/1.";
-
 /// What is started, and where it will listen.
 #[derive(Debug)]
 struct Launch {
@@ -269,47 +265,6 @@ fn with_values(text: &str, placeholders: &Placeholders) -> String {
     let replace =
         |text: String, (name, value): (&String, &String)| text.replace(&format!("{{{name}}}"), value);
     placeholders.iter().fold(text.to_owned(), replace)
-}
-
-/// Whether a target is ready: it accepts a connection, or, with a path, answers a request by HTTP/1.1.
-/// The error is a sentence: why it is not ready yet.
-fn check_ready(address: SocketAddr, path: Option<&str>) -> Result<(), String> {
-    let stream = TcpStream::connect_timeout(&address, ATTEMPT).map_err(|error| error.to_string())?;
-    match path {
-        None => Ok(()),
-        Some(path) => check_answer(stream, address, path),
-    }
-}
-
-fn check_answer(mut stream: TcpStream, address: SocketAddr, path: &str) -> Result<(), String> {
-    let answer = request(&mut stream, address, path).map_err(|error| error.to_string())?;
-    if answer.starts_with(STATUS_LINE_START) {
-        return Ok(());
-    }
-    Err(match &*answer {
-        [] => format!("it closes the connection on which {path} is asked for"),
-        _ => format!("it answers {path} with something else than HTTP/1.1: {}", looks_like(&answer)),
-    })
-}
-
-/// The start of the response.
-fn request(stream: &mut TcpStream, address: SocketAddr, path: &str) -> io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(ATTEMPT))?;
-    stream.set_write_timeout(Some(ATTEMPT))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    let mut part = [0; 512];
-    while answer.len() < STATUS_LINE_START.len() {
-        match stream.read(&mut part) {
-            Ok(0) => break,
-            Ok(count) => answer.extend_from_slice(&part[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // What has come is a better reason than that it broke off.
-            Err(_) if !answer.is_empty() => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(answer)
 }
 
 #[cfg(test)]
