@@ -7,6 +7,8 @@
 pub mod feed_connection;
 mod link;
 pub mod post_connection;
+mod post_response;
+mod published;
 mod replayable_feed;
 mod send_loop;
 
@@ -17,10 +19,11 @@ use std::thread::{self, JoinHandle};
 use model::settings::Settings;
 use protocol::message::TEXT_STAMP_LEN;
 
-pub use link::{Feeds, Link, Numbering, PublisherError};
+pub use link::{Feeds, Link, PublisherError};
+pub use published::{Calls, Progress, Published};
 pub use replayable_feed::{ReplayableFeed, Successor};
 use send_loop::SendLoop;
-pub use send_loop::{Progress, Published, PublisherSpec, events_schedule, uplink_schedule};
+pub use send_loop::{PublisherSpec, events_schedule, uplink_schedule};
 
 /// The longest message that `settings` let the publisher send.
 pub fn message_bytes(settings: &Settings) -> usize {

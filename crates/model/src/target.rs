@@ -22,12 +22,16 @@
 //! method = "POST"
 //! path = "/publish?channel={channel}"
 //! content_type = "application/json"
+//! rejected_if = '"error"'        # an answer whose body holds this text has not taken the message, whatever its status
 //! [techniques.long-polling]
 //! path = "/poll?channel={channel}"
 //! resume = "validators"          # none, query ({after} in the path), validators, last-event-id
 //! empty = 304                    # left out: 204 and 304 both
 //! answers = "one"                # one, all: how many of the waiting messages an answer brings
+//! connected = "request-sent"     # answered (left out): the server answers at once; here it does with the first event only
 //! newline = true                 # the publisher ends a message with a newline, since the server adds none
+//! namespace = "/chat"            # Socket.IO: the one to join; the main one when it is left out
+//! join = '["subscribe","{channel}"]'   # Socket.IO: an event to emit then, its name and arguments as JSON
 //! headers = { te = "chunked" }   # beside the profile's, or in their place; "" leaves one out
 //! ```
 
@@ -111,6 +115,9 @@ pub struct Publish {
     /// Its path, with `{channel}`.
     pub path: String,
     pub content_type: String,
+    /// An answer whose body holds this text has not taken the message, whatever its status; none where the status decides.
+    #[serde(default)]
+    pub rejected_if: Option<String>,
 }
 
 /// How a technique subscribes.
@@ -123,6 +130,14 @@ pub struct Subscription {
     /// The status of an answer without messages; none when 204 and 304 both are.
     pub empty: Option<u16>,
     pub answers: Answers,
+    #[serde(default)]
+    pub connected: Connected,
+    /// The namespace of Socket.IO; none for the main one.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// The event of Socket.IO by which to ask for `{channel}`: a JSON array of its name and arguments.
+    #[serde(default)]
+    pub join: Option<String>,
     /// Whether the publisher ends a message with a newline.
     pub newline: bool,
     /// Header fields beside the profile's, or in their place; an empty value leaves one out.
@@ -153,6 +168,34 @@ pub enum Answers {
     All,
 }
 
+impl Subscription {
+    /// Asks at this path; all else is left out.
+    pub fn at(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            resumes: Resumes::None,
+            empty: None,
+            answers: Answers::All,
+            connected: Connected::Answered,
+            namespace: None,
+            join: None,
+            newline: false,
+            headers: BTreeMap::new(),
+        }
+    }
+}
+
+/// When a subscriber is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Connected {
+    /// With the head of the server's answer.
+    #[default]
+    Answered,
+    /// When its request is on its way: the server sends the head with the first event only.
+    RequestSent,
+}
+
 impl Publish {
     /// How pushbench's own servers are published to.
     pub fn own() -> Self {
@@ -160,6 +203,7 @@ impl Publish {
             method: "POST".to_owned(),
             path: "/messages?channel={channel}".to_owned(),
             content_type: "application/json".to_owned(),
+            rejected_if: None,
         }
     }
 }

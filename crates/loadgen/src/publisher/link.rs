@@ -13,6 +13,7 @@ use super::feed_connection::{FeedConnection, FeedError};
 use super::post_connection::{PostConnection, PostError};
 use super::replayable_feed::{ReplayableFeed, Successor};
 use crate::faults::ServerRestart;
+use crate::numbering::Numbering;
 use crate::schedule::payload::PayloadError;
 
 /// Messages that a feed is given in one write at most: they are stamped alike.
@@ -37,16 +38,12 @@ pub enum Link {
     },
 }
 
-/// Who numbers messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Numbering {
-    /// The server, as pushbench's own do.
-    Server,
-    /// The publisher: to the server, a message is any text.
-    Publisher,
-}
-
 impl Link {
+    /// Whether the server answers each message.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self, Self::Post { .. })
+    }
+
     pub(super) fn numbering(&self) -> Numbering {
         match self {
             Self::Feed(_) | Self::Replayable(_) => Numbering::Server,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use model::trial::Side;
 use protocol::message::MessageError;
 
+use super::delivery_fault::DeliveryFault;
 use super::load_workers::LoadWorkerError;
 use crate::publisher::PublisherError;
 use crate::schedule::payload::PayloadError;
@@ -60,12 +61,15 @@ pub enum TrialError {
         seconds: u64,
         last_error: String,
     },
-    /// Subscribers lost their connections and received nothing; with the last error.
+    /// Subscribers received no message; with the last error, or with what came instead.
     #[error("nothing was delivered; {0}")]
     NothingDelivered(String),
     /// So many messages that subscribers received are none, and why the first one is not.
     #[error("{0} received messages cannot be read")]
     Unreadable(u64, #[source] MessageError),
+    /// What was delivered is not what was published.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryFault),
     /// The publisher failed.
     #[error("the publisher gave up")]
     Publisher(#[source] PublisherError),

@@ -18,9 +18,10 @@ use super::window_sample::{HeldResources, Watched, WindowSample, cost};
 use crate::assignment::Assignment;
 use crate::core_watch::{self, CoreWatch};
 use crate::faults::Staller;
+use crate::numbering::Numbering;
 use crate::publisher::feed_connection::{FeedConnection, FeedError};
 use crate::publisher::post_connection::{PostConnection, PostError};
-use crate::publisher::{self, Link, Numbering, Publisher, PublisherError, PublisherSpec};
+use crate::publisher::{self, Link, Publisher, PublisherError, PublisherSpec};
 use crate::recorder::histogram;
 use crate::schedule::Timing;
 
@@ -113,13 +114,24 @@ impl<'a> Connected<'a> {
         Ok(())
     }
 
+    /// Why nothing may come although nothing goes wrong.
+    fn silence(&self) -> &'static str {
+        match self.spec.target {
+            None => "the server does not answer",
+            Some(_) => {
+                "the server does not answer; if it sends the head of a stream with the first event only, write connected = \
+                 \"request-sent\" for the technique in the target file"
+            }
+        }
+    }
+
     fn too_few(&self, waited_ns: u64) -> TrialError {
         let progress = self.load.progress();
         TrialError::Connect {
             connected: progress.connected,
             subscribers: self.assignment.subscribers(),
             seconds: waited_ns / 1_000_000_000,
-            last_error: progress.last_error.unwrap_or_else(|| "the server does not answer".to_owned()),
+            last_error: progress.last_error.unwrap_or_else(|| self.silence().to_owned()),
         }
     }
 }

@@ -181,10 +181,8 @@ pub(super) fn cost(held: &HeldResources, first: &WindowSample, second: &WindowSa
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use model::settings::Settings;
-    use model::target::{Answers, Publish, Resumes, Subscription};
+    use model::target::{Publish, Subscription};
     use model::trial::{ServerSpec, TargetSpec};
 
     use super::*;
@@ -263,14 +261,7 @@ mod tests {
     #[test]
     fn a_server_process_that_does_not_exist_is_reported_as_ended() {
         let (own, gone) = (Some(std::process::id()), Some(u32::MAX));
-        let subscription = Subscription {
-            path: "/".to_owned(),
-            resumes: Resumes::None,
-            empty: None,
-            answers: Answers::All,
-            newline: false,
-            headers: BTreeMap::new(),
-        };
+        let subscription = Subscription::at("/");
         let target = TargetSpec { publish: Publish::own(), subscription };
         for target in [None, Some(target)] {
             assert!(WindowSample::now(Watched::of(&spec([own, None], target.clone())), &[]).is_ok());

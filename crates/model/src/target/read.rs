@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use toml::de::DeTable;
 
-use super::{Answers, Needed, Publish, Ready, Requirement, Resumes, Server, Subscription, Target};
+use super::{Answers, Connected, Needed, Publish, Ready, Requirement, Resumes, Server, Subscription, Target};
 use crate::scenario::error::{Fault, choices};
 use crate::scenario::reader::{
     Table, Value, array, count, duration, list, table, text, text_that, word, yes_or_no,
@@ -24,6 +24,9 @@ const RESUMES: [(&str, Resumes); 4] = [
     ("validators", Resumes::Validators),
     ("last-event-id", Resumes::LastEventId),
 ];
+
+const CONNECTED: [(&str, Connected); 2] =
+    [("answered", Connected::Answered), ("request-sent", Connected::RequestSent)];
 
 impl Target {
     /// Reads a target from `text`. `file` is how messages name it, `name` the target's name, `known` the slugs of all
@@ -112,11 +115,13 @@ fn publish(root: &Table<'_>) -> Result<Publish, Fault> {
     let method = table.read("method", word(&[("POST", "POST"), ("PUT", "PUT")]))?.unwrap_or("POST");
     let path = table.required("path", path, "\"/publish?channel={channel}\"");
     let content_type = table.read("content_type", field_value)?;
+    let rejected_if = table.read("rejected_if", text)?;
     table.finish()?;
     Ok(Publish {
         method: method.to_owned(),
         path: path?,
         content_type: content_type.unwrap_or_else(|| "application/json".to_owned()),
+        rejected_if,
     })
 }
 
@@ -144,15 +149,19 @@ fn techniques(root: &Table<'_>, known: &[&str]) -> Result<BTreeMap<String, Subsc
 fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
     let table = Table::of("a technique of a target", value)?;
     let path = table.required("path", path, "\"/ws?channel={channel}\"");
+    let defaults = Subscription::at("");
     let mut subscription = Subscription {
-        path: String::new(),
-        resumes: table.read("resume", word(&RESUMES))?.unwrap_or(Resumes::None),
+        resumes: table.read("resume", word(&RESUMES))?.unwrap_or(defaults.resumes),
         empty: table.read("empty", count(599))?.map(|status| status as u16),
         answers: table
             .read("answers", word(&[("one", Answers::One), ("all", Answers::All)]))?
-            .unwrap_or(Answers::All),
-        newline: table.read("newline", yes_or_no)?.unwrap_or(false),
+            .unwrap_or(defaults.answers),
+        connected: table.read("connected", word(&CONNECTED))?.unwrap_or(defaults.connected),
+        namespace: table.read("namespace", namespace)?,
+        join: table.read("join", event)?,
+        newline: table.read("newline", yes_or_no)?.unwrap_or(defaults.newline),
         headers: table.read("headers", headers)?.unwrap_or_default(),
+        path: defaults.path,
     };
     table.finish()?;
     subscription.path = path?;
@@ -222,6 +231,18 @@ fn path(value: &Value<'_>) -> Result<String, Fault> {
     let fits = |path: &str| path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic());
     let help = "it begins with a slash and has neither spaces nor letters beyond ASCII, such as \"/ws?channel={channel}\"";
     text_that(value, fits, "is not a path", help)
+}
+
+/// It ends with a comma in a packet.
+fn namespace(value: &Value<'_>) -> Result<String, Fault> {
+    let fits = |name: &str| name.starts_with('/') && !name.contains([',', '?']);
+    text_that(value, fits, "is not a namespace", "it begins with a slash and has no comma, such as \"/chat\"")
+}
+
+fn event(value: &Value<'_>) -> Result<String, Fault> {
+    let fits = |event: &str| event.starts_with("[\"") && event.ends_with(']');
+    let help = "write its name and arguments as a JSON array, such as '[\"subscribe\",\"{channel}\"]'";
+    text_that(value, fits, "is not an event", help)
 }
 
 fn field_value(value: &Value<'_>) -> Result<String, Fault> {

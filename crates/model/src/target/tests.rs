@@ -25,8 +25,12 @@ within = "3s"
 command = ["nginx", "-v"]
 [publish]
 path = "/pub?c={channel}"
+rejected_if = '"error"'
 [techniques.websocket]
 path = "/ws?c={channel}"
+connected = "request-sent"
+namespace = "/chat"
+join = '["subscribe","{channel}"]'
 [techniques.short-polling]
 path = "/poll?c={channel}"
 resume = "validators"
@@ -60,7 +64,14 @@ fn a_whole_file_says_all_of_this() {
         (polling.resumes, polling.empty, polling.answers),
         (Resumes::Validators, Some(304), Answers::One)
     );
-    assert_eq!(target.techniques["websocket"].resumes, Resumes::None);
+    let websocket = Subscription {
+        connected: Connected::RequestSent,
+        namespace: Some("/chat".to_owned()),
+        join: Some(r#"["subscribe","{channel}"]"#.to_owned()),
+        ..Subscription::at("/ws?c={channel}")
+    };
+    assert_eq!(target.techniques["websocket"], websocket);
+    assert_eq!(target.publish.rejected_if.as_deref(), Some("\"error\""));
 }
 
 #[test]
@@ -72,6 +83,9 @@ fn a_mistake_is_named_with_its_place_and_what_is_allowed() {
         ("resume = \"validators\"", "resume = \"query\"", "write {after} into the path"),
         ("\"/poll?c={channel}\"", "\"/poll?c={channel}&a={after}\"", "write resume = \"query\""),
         ("path = \"/ws?c={channel}\"", "path = \"ws\"", "`ws` is not a path"),
+        ("\"request-sent\"", "\"request-send\"", "did you mean `request-sent`?"),
+        ("\"/chat\"", "\"chat\"", "`chat` is not a namespace"),
+        ("'[\"subscribe\",", "'{\"subscribe\",", "is not an event"),
         ("path = \"/pub?c={channel}\"", "path = \"/pub me\"", "`/pub me` is not a path"),
         ("te = \"chunked\"", "TE = \"chunked\"", "`TE: chunked` is not a header field"),
         ("program = \"nginx\"", "programme = \"nginx\"", "did you mean `program`?"),
@@ -105,7 +119,7 @@ fn a_mistake_is_named_with_its_place_and_what_is_allowed() {
         ),
         ("command = [\"nginx\", \"{dir}/a.conf\"]", "command = []", "a command without a program"),
         ("[ready]", "[reddy]", "`reddy` is not a key of a target"),
-        ("[publish]\npath = \"/pub?c={channel}\"\n", "", "`publish` is missing"),
+        ("[publish]\npath = \"/pub?c={channel}\"\nrejected_if = '\"error\"'\n", "", "`publish` is missing"),
     ] {
         let message = mistake(from, to);
         assert!(message.contains(wanted) && message.starts_with("t.toml:"), "{from} → {to}:\n{message}");

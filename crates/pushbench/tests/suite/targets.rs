@@ -168,7 +168,7 @@ fn a_target_that_does_not_work_fails_its_trial_with_the_reason() {
         (Behaviour::Refusing, "the server answered 507 to an event that was posted: all is full"),
         (Behaviour::Rubbish, "something else than HTTP/1.1: \"220 mail.example ESMTP"),
         (Behaviour::HangingUp, "the server closed the connection on which events are posted"),
-        (Behaviour::Garbling, "received messages cannot be read"),
+        (Behaviour::Garbling, "nothing was delivered; the server sent this instead: {\"0000"),
         (Behaviour::Http2, "invalid HTTP version"),
     ] {
         fails_with(&|sandbox| target_at(sandbox, serve(behaviour)), &[words]);
