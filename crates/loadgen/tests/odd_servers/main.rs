@@ -14,7 +14,7 @@ use model::settings::{Events, HeaderProfile, Http, Pace, Payload, Phases, Publis
 use model::target::{Connected, Publish, Resumes, Subscription};
 use model::trial::{ServerSpec, TargetSpec, TrialOutcome, TrialSpec};
 use model::warning::Warning;
-use server::{Script, Wrapping};
+use server::{HangUp, Script, Wrapping};
 
 const MS: u64 = 1_000_000;
 const SUBSCRIBERS: u32 = 3;
@@ -73,7 +73,7 @@ const ORDINARY: Script = Script {
     posted: "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
     posted_after: Duration::ZERO,
     delays_head: false,
-    idle_limit: None,
+    hang_up: HangUp::Never,
 };
 const SSE: Script = Script {
     head: "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n",
@@ -184,7 +184,8 @@ fn answers_to_posts() -> Vec<Row> {
     let closing = "HTTP/1.1 200 OK\r\nconnection: keep-alive, close\r\ncontent-length: 2\r\n\r\nok";
     let elsewhere = "HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
     let refused = "HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n{\"error\":\"quota\"}";
-    let early = Script { idle_limit: Some(Duration::from_millis(5)), ..SSE };
+    let early = Script { hang_up: HangUp::Idle(Duration::from_millis(5)), ..SSE };
+    let just_then = Script { hang_up: HangUp::SecondPost, ..SSE };
     let late_head = Script { delays_head: true, ..SSE };
     let words = "the server answered 200 to an event that was posted: {\"error\":\"quota\"}";
     vec![
@@ -199,7 +200,8 @@ fn answers_to_posts() -> Vec<Row> {
         ),
         posted("an error that no rule names", refused, ALL),
         Row { rejected_if: Some("\"error\""), ..posted("an error that a rule names", refused, Fails(words)) },
-        row("idle connections are closed", Subscriber::Sse, early, ALL),
+        row("idle connections are reset", Subscriber::Sse, early, ALL),
+        row("a connection is closed just when the next event comes", Subscriber::Sse, just_then, ALL),
         Row {
             connected: Connected::RequestSent,
             ..row("the head comes with the first event", Subscriber::Sse, late_head, ALL)

@@ -38,8 +38,17 @@ pub(crate) struct Script {
     pub(crate) posted_after: Duration,
     /// Whether the head of a stream comes with the first event only.
     pub(crate) delays_head: bool,
-    /// A connection is closed on which nothing was asked for so long.
-    pub(crate) idle_limit: Option<Duration>,
+    pub(crate) hang_up: HangUp,
+}
+
+/// When it closes a connection on which events are posted, without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HangUp {
+    Never,
+    /// When nothing was asked for so long; by a reset.
+    Idle(Duration),
+    /// When a second event comes, which it does not take.
+    SecondPost,
 }
 
 /// What is round a stream's parts.
@@ -93,12 +102,20 @@ pub(crate) fn start(script: Script) -> SocketAddr {
 }
 
 fn serve(socket: TcpStream, shared: &Shared) -> io::Result<()> {
-    let idle_limit = shared.0.lock().unwrap().script.idle_limit;
-    socket.set_read_timeout(idle_limit)?;
+    let hang_up = shared.0.lock().unwrap().script.hang_up;
+    if let HangUp::Idle(limit) = hang_up {
+        socket.set_read_timeout(Some(limit))?;
+        rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
+    }
+    let mut posts = 0;
     let (mut answers, mut requests) = (socket.try_clone()?, BufReader::new(socket));
     while let Some(request) = Request::read(&mut requests)? {
         let script = shared.0.lock().unwrap().script;
         if request.line.starts_with("POST") {
+            posts += 1;
+            if posts == 2 && hang_up == HangUp::SecondPost {
+                return Ok(());
+            }
             shared.0.lock().unwrap().publish(&request);
             shared.1.notify_all();
             thread::sleep(script.posted_after);
