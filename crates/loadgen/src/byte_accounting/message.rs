@@ -27,9 +27,12 @@ pub(super) struct Meter {
     len: u64,
     head: [u8; HEAD_LEN],
     tail: [u8; 3],
-    /// All of it, where messages may stand anywhere.
-    kept: Option<Vec<u8>>,
+    /// All of it, where messages may stand anywhere. Behind a pointer, since a meter is made for each poll.
+    kept: Option<Box<Kept>>,
 }
+
+#[derive(Debug, Default)]
+struct Kept(Vec<u8>);
 
 /// The key of a masked WebSocket frame (RFC 6455 §5.3), and how far it has been used.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +43,7 @@ pub(super) struct Mask {
 
 impl Meter {
     pub(super) fn new(finding: Finding) -> Self {
-        let kept = (finding == Finding::Anywhere).then(Vec::new);
+        let kept = (finding == Finding::Anywhere).then(Box::default);
         Self { len: 0, head: [0; HEAD_LEN], tail: [0; 3], kept }
     }
 
@@ -54,7 +57,9 @@ impl Meter {
 
     /// Begins again, and returns how many bytes there were: they are the caller's to settle.
     pub(super) fn take_len(&mut self) -> u64 {
-        self.kept.iter_mut().for_each(Vec::clear);
+        if let Some(kept) = &mut self.kept {
+            kept.0.clear();
+        }
         std::mem::take(&mut self.len)
     }
 
@@ -65,7 +70,7 @@ impl Meter {
     /// Unmasks only the bytes that decide.
     pub(super) fn push_masked(&mut self, bytes: &[u8], mask: Mask) {
         if let Some(kept) = &mut self.kept {
-            kept.extend(bytes.iter().enumerate().map(|(at, byte)| byte ^ mask.at(at)));
+            kept.0.extend(bytes.iter().enumerate().map(|(at, byte)| byte ^ mask.at(at)));
             self.len += bytes.len() as u64;
             return;
         }
@@ -83,7 +88,7 @@ impl Meter {
     /// framing was settled as.
     pub(super) fn settle(&mut self, framing: u64, layers: &mut Layers) -> Layer {
         if let Some(kept) = &self.kept {
-            let layer = settle_found(kept, framing, layers);
+            let layer = settle_found(&kept.0, framing, layers);
             self.take_len();
             return layer;
         }
@@ -103,7 +108,7 @@ impl Meter {
     /// If what was taken in is an event and a closing bracket, settles the event, and begins again; the bracket is the
     /// caller's to settle. Says whether it is. Where messages may stand anywhere, what is round them is of Socket.IO.
     pub(super) fn settle_bracketed(&mut self, layers: &mut Layers) -> bool {
-        if let Some((_, bracketed)) = self.kept.as_ref().and_then(|kept| kept.split_last()) {
+        if let Some((_, bracketed)) = self.kept.as_ref().and_then(|kept| kept.0.split_last()) {
             let Some(found) = FoundBytes::of(bracketed) else { return false };
             found.settle(Layer::SocketIo, layers);
             self.take_len();
