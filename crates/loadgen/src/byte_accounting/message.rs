@@ -7,7 +7,7 @@ use model::byte_account::Layers;
 use protocol::message::{JSON_STAMP_LEN, PREFIX_LEN, PayloadKind, TEXT_STAMP_LEN};
 
 use super::byte_counts::{Layer, settle};
-use crate::finder;
+use super::found::FoundBytes;
 
 /// The prefix, and the byte that tells the payload's kind.
 const HEAD_LEN: usize = PREFIX_LEN + 1;
@@ -170,32 +170,6 @@ fn settle_found(bytes: &[u8], framing: u64, layers: &mut Layers) -> Layer {
     found.settle(Layer::MessageFraming, layers);
     settle(layers, Layer::MessageFraming, framing);
     Layer::MessageFraming
-}
-
-/// The bytes of all messages in something, and of what is round them.
-struct FoundBytes {
-    stamps: u64,
-    payloads: u64,
-    around: u64,
-}
-
-impl FoundBytes {
-    /// None where there is no message.
-    fn of(bytes: &[u8]) -> Option<Self> {
-        let (mut stamps, mut payloads) = (0, 0);
-        let messages = finder::find(bytes, |message| {
-            let stamp = message.kind.stamp_len().min(message.len) as u64;
-            stamps += stamp;
-            payloads += message.len as u64 - stamp;
-        });
-        (messages > 0).then(|| Self { stamps, payloads, around: bytes.len() as u64 - stamps - payloads })
-    }
-
-    fn settle(&self, around: Layer, layers: &mut Layers) {
-        settle(layers, Layer::Stamp, self.stamps);
-        settle(layers, Layer::Payload, self.payloads);
-        settle(layers, around, self.around);
-    }
 }
 
 fn settle_as(kind: Option<PayloadKind>, len: u64, framing: u64, layers: &mut Layers) -> Layer {
