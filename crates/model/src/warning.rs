@@ -34,7 +34,7 @@ pub enum Warning {
         /// Byte accounting − sessions, down-stream.
         down: i64,
     },
-    /// The server was given by its address only, so nobody knows what it cost.
+    /// The server's processes cannot be read, so nobody knows what it cost.
     ServerCostUnknown,
     /// Events came again, or after later ones.
     Disordered {
@@ -73,7 +73,7 @@ impl Warning {
                 "Byte accounting saw {up} message bytes more than the sessions up-stream and {down} more down-stream: the layers are wrong. This is an error of pushbench; please report it with the record."
             ),
             Self::ServerCostUnknown => {
-                "The server was given by its address, so its CPU time and memory are not known. Let pushbench start it: [start] in its target file.".to_owned()
+                "The server's processes cannot be read, so its CPU time and memory are not known. Let pushbench start it ([start] in its target file), or name a process of the same user: [process] pid_file.".to_owned()
             }
             Self::Disordered { duplicate, reordered } => format!(
                 "{duplicate} deliveries came again and {reordered} after a later one: bytes and CPU per event count them, too. Look at the server."

@@ -61,6 +61,7 @@ pub(super) struct SendLoop {
     backlog: VecDeque<Due>,
     /// How many of them, from the first one on, are being sent.
     begun: usize,
+    begun_ns: u64,
     /// The least time between two looks at what is due.
     tick_ns: u64,
     looked_ns: u64,
@@ -80,6 +81,7 @@ impl SendLoop {
             payload: PayloadSource::new(settings.events.payload, settings.events.payload_bytes, rng)?,
             backlog: VecDeque::new(),
             begun: 0,
+            begun_ns: 0,
             tick_ns: tick_ns(&settings, &assignment),
             looked_ns: 0,
             message: BytesMut::new(),
@@ -145,6 +147,7 @@ impl SendLoop {
     fn hand_over(&mut self) -> Result<(), PublisherError> {
         if self.begun == 0 && !self.link.is_blocked() {
             self.begun = self.link.at_once(self.backlog.iter().map(|due| due.source));
+            self.begun_ns = os::now_ns();
             for at in 0..self.begun {
                 let due = self.backlog[at];
                 self.begin(due.source, self.timing.start_ns + due.offset_ns);
@@ -154,8 +157,13 @@ impl SendLoop {
             return Ok(());
         }
         let window = self.timing.window();
+        let call_ns = matches!(self.link, Link::Post { .. }).then(|| os::now_ns() - self.begun_ns);
         for due in self.backlog.drain(..std::mem::take(&mut self.begun)) {
-            self.published.handed_over += u64::from(window.contains(&(self.timing.start_ns + due.offset_ns)));
+            let counts = window.contains(&(self.timing.start_ns + due.offset_ns));
+            self.published.handed_over += u64::from(counts);
+            if let Some(call_ns) = call_ns.filter(|_| counts) {
+                self.published.calls.saturating_record(call_ns);
+            }
         }
         Ok(())
     }
@@ -268,6 +276,8 @@ pub struct Published {
     pub uplink_received: u64,
     /// Pick-up − intended send time, ns.
     pub schedule_lag: Histogram<u64>,
+    /// Hand-over − begin of each event, ns, where the server answers: what its publish call takes.
+    pub calls: Histogram<u64>,
     /// Receive − intended send time of what came back to the application, ns.
     pub uplink: Histogram<u64>,
 }
@@ -280,6 +290,7 @@ impl Default for Published {
             uplink_due: 0,
             uplink_received: 0,
             schedule_lag: histogram::empty(),
+            calls: histogram::empty(),
             uplink: histogram::empty(),
         }
     }
