@@ -116,6 +116,7 @@ Examples:
   pushbench run --scenario my/own.toml --technique websocket --technique raw-tcp --seed 7
   pushbench run --scenario chat --client chromium,native    the same question to a page in a browser
   pushbench run --scenario notifications --target nchan     a server that somebody else wrote beside our own
+  pushbench run --scenario notifications --target my-server.toml --only-targets     yours alone, with a report next to its file
   pushbench run --resume                                    go on with the newest run that was interrupted
 
 A scenario gives its own times, with units: window = \"2s\", rate = \"100/s\", payload = \"16 KiB\".

@@ -83,7 +83,10 @@ const OF_POSTS: &Remedies = &[
     (405..=405, "correct `method` of [publish]"),
     (415..=415, "set `content_type` of [publish]"),
     (400..=499, "send it what it expects: `body` and `content_type` of [publish]"),
-    (200..=299, "`success` of [publish] says that this is a failure; correct the one or the other"),
+    (
+        200..=299,
+        "by `success` of [publish] that is a failure; send what the server asks for, or correct `success`",
+    ),
     (0..=999, "look at the server's log"),
 ];
 
