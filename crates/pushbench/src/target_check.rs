@@ -1,7 +1,7 @@
 //! `pushbench target check`: one subscriber by each technique of a target, three events, and what came of them.
 //!
 //! The load generator is the real one, so what works here works in a run. It meets the server through a [`relay`], which
-//! records the bytes; [`exchange`] reads them, and [`verdict`] names the cause of a failure.
+//! records the bytes; [`exchange`] reads them, and [`mod@verdict`] names the cause of a failure.
 
 mod exchange;
 mod relay;

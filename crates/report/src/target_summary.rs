@@ -24,6 +24,9 @@ const COLUMNS: [(&str, &str); 7] = [
     ("memory", "memory/subscriber"),
 ];
 
+/// How the reason of a trial that failed begins; it is shown with who failed.
+const FAILED: &str = "the trial failed";
+
 /// The block; empty where no target was measured.
 pub fn target_summary(evidence: &Evidence) -> String {
     let points: Vec<&Point> =
@@ -112,6 +115,8 @@ fn not_measured(evidence: &Evidence, manifest: &Manifest) -> String {
     let skipped = manifest.skipped.iter().filter(|skipped| skipped.what.starts_with("target "));
     let mut lines: Vec<String> =
         skipped.map(|skipped| format!("{}: {}", skipped.what, skipped.why)).collect();
+    let disturbed = evidence.left_out.iter().filter(|(reason, _)| !reason.starts_with(FAILED));
+    lines.extend(disturbed.map(|(reason, trials)| format!("{trials} trials: {reason}")));
     for failed in &evidence.failed {
         if let (Some(name), TrialResult::Failed(why)) = (&failed.record.key.target, &failed.record.result) {
             lines.push(format!("{} of {name}: {}", failed.record.technique_label, why.reason));
