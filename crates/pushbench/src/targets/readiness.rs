@@ -20,8 +20,7 @@ pub(super) fn check(address: SocketAddr, when: &ReadyWhen, has_written: &AtomicB
     {
         return Err(format!("it has not written a line with `{line}`"));
     }
-    let stream = TcpStream::connect_timeout(&address, ATTEMPT)
-        .map_err(|error| format!("{error}{}", elsewhere(address)))?;
+    let stream = TcpStream::connect_timeout(&address, ATTEMPT).map_err(|error| not_there(address, &error))?;
     match when {
         ReadyWhen::Answers(path) => check_answer(stream, address, path),
         ReadyWhen::Connects | ReadyWhen::Writes(_) => Ok(()),
@@ -59,23 +58,47 @@ fn request(stream: &mut TcpStream, address: SocketAddr, path: &str) -> io::Resul
     Ok(answer)
 }
 
-/// Where it listens instead of at `address`, if that can be seen: a process below this one, or one at the same port.
-fn elsewhere(address: SocketAddr) -> String {
+/// Why nothing listens at `address`, and who listens elsewhere, if that can be seen: a process below this one, or one at the
+/// same port, such as on the other version of IP.
+fn not_there(address: SocketAddr, error: &io::Error) -> String {
     let below = os::process_tree(std::process::id()).unwrap_or_default();
     let found = os::listeners().unwrap_or_default().into_iter().find(|other| {
         let is_port = other.address.port() == address.port();
         is_port || below.iter().skip(1).any(|&pid| other.is_held_by(pid))
     });
     match found.map(|other| other.address) {
-        None => String::new(),
+        None => error.to_string(),
         Some(other) if other.port() == address.port() => {
-            format!("; something listens on {other}: make it listen on {}", address.ip())
+            format!("nothing listens on {address} ({error}), and something does on {other}")
         }
-        Some(other) => {
-            format!(
-                "; it listens on {other}: pass it {{port}}, which is {}, in `command` or `env`",
-                address.port()
-            )
-        }
+        Some(other) => format!(
+            "nothing listens on {address} ({error}); it listens on {other}: pass it {{port}}, which is {}, in `command` or `env`",
+            address.port()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_listens_on_the_other_version_of_ip_is_named() {
+        let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
+        let port = listener.local_addr().unwrap().port();
+        let check = || {
+            let address = (Ipv4Addr::LOCALHOST, port).into();
+            check(address, &ReadyWhen::Connects, &AtomicBool::new(false)).unwrap_err()
+        };
+        let why = check();
+        let expected = format!("and something does on [::1]:{port}");
+        assert!(
+            why.starts_with(&format!("nothing listens on 127.0.0.1:{port} (")) && why.ends_with(&expected),
+            "{why}"
+        );
+        drop(listener);
+        assert!(!check().contains("something"));
     }
 }
