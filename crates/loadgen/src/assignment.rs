@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use model::settings::{Client, Subscribers};
+use model::settings::{Client, Settings, Subscribers};
 use model::trial::TrialSpec;
 
 /// The subscribers of a trial by channel, by server process and by thread.
@@ -26,12 +26,16 @@ impl Assignment {
             Client::Chromium | Client::Firefox => 1,
         };
         let threads = spec.load_cores.len().max(1) * processes;
-        let slow_consumers = spec.settings.slow_consumers.as_ref();
-        Self::new(&spec.settings.subscribers, threads)
-            .with_slow_consumers(
-                slow_consumers.map_or(0, |slow_consumers| slow_consumers.of(spec.settings.subscribers.count)),
-            )
+        Self::of_settings(&spec.settings, threads)
             .at_servers(spec.servers().count(), spec.settings.transport.per_connection)
+    }
+
+    /// The subscribers of these settings over `threads`, at one server.
+    pub(crate) fn of_settings(settings: &Settings, threads: usize) -> Self {
+        let slow_consumers = settings.slow_consumers.as_ref();
+        Self::new(&settings.subscribers, threads).with_slow_consumers(
+            slow_consumers.map_or(0, |slow_consumers| slow_consumers.of(settings.subscribers.count)),
+        )
     }
 
     /// Spreads `subscribers` evenly over their channels and over `threads`.

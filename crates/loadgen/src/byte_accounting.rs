@@ -9,7 +9,7 @@
 //! - `http2`: HTTP/2, whose streams carry the same content
 //! - `websocket`: frames
 //! - `engine_io`: packets of Engine.IO and Socket.IO, in polls and frames
-//! - `message`: stamp and payload
+//! - `message`, `found`: stamp and payload, and those of messages in something else
 //! - `delay_line`: an added delay on the receiving side
 //! - [`Tracer`]: every flight with its time, where a trial asks for it
 
@@ -20,6 +20,7 @@ mod counting_stream;
 mod delay_line;
 mod engine_io;
 mod event_stream;
+mod found;
 mod head;
 mod http1;
 mod http2;

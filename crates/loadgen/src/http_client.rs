@@ -205,13 +205,12 @@ pub fn head_of<B>(request: &Request<B>) -> Request<()> {
 
 /// The error that an answer with an unexpected status is.
 pub async fn unexpected(answer: Response<Incoming>) -> SubscribeError {
-    let status = answer.status();
-    let mut body = answer.into_body();
+    let (head, mut body) = answer.into_parts();
     let mut reported = Vec::new();
     while reported.len() < REPORTED_BYTES
         && let Some(Ok(frame)) = body.frame().await
     {
         reported.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
     }
-    SubscribeError::status(status, &reported)
+    SubscribeError::status(head.status, &head.headers, &reported)
 }

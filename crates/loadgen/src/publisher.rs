@@ -4,9 +4,13 @@
 //! Between the two it waits in the publisher, so a stopped server delays the hand-over and not the schedule. The same thread
 //! signals the subscribers when to send, and reads what the server hands back to the application.
 
+pub mod command_pipe;
 pub mod feed_connection;
 mod link;
+mod post_body;
 pub mod post_connection;
+mod post_response;
+mod published;
 mod replayable_feed;
 mod send_loop;
 
@@ -17,10 +21,11 @@ use std::thread::{self, JoinHandle};
 use model::settings::Settings;
 use protocol::message::TEXT_STAMP_LEN;
 
-pub use link::{Feeds, Link, Numbering, PublisherError};
+pub use link::{Feeds, Link, PublisherError};
+pub use published::{Calls, Progress, Published};
 pub use replayable_feed::{ReplayableFeed, Successor};
 use send_loop::SendLoop;
-pub use send_loop::{Progress, Published, PublisherSpec, events_schedule, uplink_schedule};
+pub use send_loop::{PublisherSpec, events_schedule, uplink_schedule};
 
 /// The longest message that `settings` let the publisher send.
 pub fn message_bytes(settings: &Settings) -> usize {

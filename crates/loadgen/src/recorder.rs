@@ -1,5 +1,6 @@
 //! What the subscribers of one load thread found: latencies, counts. Not shared while it measures; merged afterwards.
 
+pub mod content;
 pub mod cursor;
 pub mod histogram;
 
@@ -9,6 +10,7 @@ use hdrhistogram::Histogram;
 use protocol::message::Stamp;
 use serde::{Deserialize, Serialize};
 
+use content::{ContentSum, PayloadCheck};
 use cursor::{Arrival, Cursor};
 
 macro_rules! counters {
@@ -30,14 +32,20 @@ counters! {
     duplicate,
     /// Events of the window that came after a later one.
     reordered,
+    /// Events of the window that belong to a channel which the subscriber does not read.
+    foreign,
+    /// Events of the window whose payload has another length than it was published with.
+    altered,
     /// Greetings.
     greetings,
-    /// Events of any send time, duplicates included.
+    /// Events of any send time, each once for each subscriber.
     events,
-    /// Bytes of these events' messages.
+    /// Bytes of all events' messages, duplicates and foreign ones included.
     event_bytes,
     /// Bytes that were handed on as a message and are none.
     unreadable,
+    /// What a server of others sent that holds no message: frames, events, lines, bodies.
+    control,
     /// Answers, frames or chunks that carried events.
     responses,
     /// Answers that carried none.
@@ -60,15 +68,28 @@ pub struct Recorder {
     delivery: Histogram<u64>,
     #[serde(with = "histogram::in_base64")]
     service: Histogram<u64>,
-    /// What was counted so far.
     pub counters: Counters,
+    /// The contents that came.
+    pub received_content: ContentSum,
+    /// Those of the subscribers' own messages, as often as they must come.
+    pub sent_content: ContentSum,
+    /// The length of the first payload that has another one than it was published with.
+    pub altered_bytes: Option<u64>,
 }
 
 impl Default for Recorder {
     /// A recorder that only counts events, until its window is known.
     fn default() -> Self {
         let (delivery, service) = (histogram::empty(), histogram::empty());
-        Self { window: 0..0, delivery, service, counters: Counters::default() }
+        Self {
+            window: 0..0,
+            delivery,
+            service,
+            counters: Counters::default(),
+            received_content: ContentSum::default(),
+            sent_content: ContentSum::default(),
+            altered_bytes: None,
+        }
     }
 }
 
@@ -78,23 +99,24 @@ impl Recorder {
         self.window = window;
     }
 
-    /// Records a message of `bytes` bytes with this stamp, which the subscriber at `cursor` received at `now_ns`.
-    pub fn received(&mut self, cursor: &mut Cursor, stamp: Stamp, bytes: usize, now_ns: u64) {
+    /// Records a message of `bytes` bytes with this stamp, which the subscriber at `cursor` received at `now_ns`, and returns
+    /// whether it is a delivery of the window.
+    pub fn received(&mut self, cursor: &mut Cursor, stamp: Stamp, bytes: usize, now_ns: u64) -> bool {
         if stamp.is_greeting() {
             self.counters.greetings += 1;
             cursor.greeted(stamp.seq);
-            return;
+            return false;
         }
-        self.counters.events += 1;
         self.counters.event_bytes += bytes as u64;
         let arrival = cursor.received(stamp.seq);
+        self.counters.events += u64::from(arrival != Arrival::Duplicate);
         if !self.window.contains(&stamp.intended_ns) {
-            return;
+            return false;
         }
         match arrival {
             Arrival::Duplicate => {
                 self.counters.duplicate += 1;
-                return;
+                return false;
             }
             Arrival::Reordered => self.counters.reordered += 1,
             Arrival::InOrder => {}
@@ -102,12 +124,31 @@ impl Recorder {
         self.counters.delivered += 1;
         self.delivery.saturating_record(now_ns.saturating_sub(stamp.intended_ns));
         self.service.saturating_record(now_ns.saturating_sub(stamp.actual_ns));
+        true
     }
 
-    /// Counts a message of `bytes` bytes that a subscriber sends.
-    pub fn sent(&mut self, intended_ns: u64, bytes: usize) {
+    /// Checks the payload of a delivery of the window. `is_bare` tells whether its message holds nothing else.
+    pub fn check(&mut self, check: &PayloadCheck, intended_ns: u64, payload: &[u8], is_bare: bool) {
+        if is_bare && check.has_length(payload.len()) {
+            self.received_content.add(check.sampling, intended_ns, payload, 1);
+        } else {
+            self.counters.altered += 1;
+            self.altered_bytes.get_or_insert(payload.len() as u64);
+        }
+    }
+
+    /// Counts a message of `bytes` bytes of a channel that the subscriber does not read.
+    pub fn foreign(&mut self, stamp: Stamp, bytes: usize) {
+        self.counters.event_bytes += bytes as u64;
+        self.counters.foreign += u64::from(self.window.contains(&stamp.intended_ns));
+    }
+
+    /// Counts a message of `bytes` bytes that a subscriber sends, and returns whether it is one of the window.
+    pub fn sent(&mut self, intended_ns: u64, bytes: usize) -> bool {
+        let is_counted = self.window.contains(&intended_ns);
         self.counters.uplink_bytes += bytes as u64;
-        self.counters.uplink_sent += u64::from(self.window.contains(&intended_ns));
+        self.counters.uplink_sent += u64::from(is_counted);
+        is_counted
     }
 
     /// Counts an answer, frame or chunk with `events` events.
@@ -134,6 +175,9 @@ impl Recorder {
         histogram::merge(&mut self.delivery, &other.delivery);
         histogram::merge(&mut self.service, &other.service);
         self.counters += other.counters;
+        self.received_content.merge(other.received_content);
+        self.sent_content.merge(other.sent_content);
+        self.altered_bytes = self.altered_bytes.or(other.altered_bytes);
     }
 }
 
@@ -171,6 +215,7 @@ mod tests {
         let recorder = recorder(&[1, 3, 2, 2, 4].map(|seq| (seq, 1500)), 100);
         let Counters { delivered, duplicate, reordered, .. } = recorder.counters;
         assert_eq!((delivered, duplicate, reordered), (4, 1, 1));
+        assert_eq!(recorder.counters.events, 4, "what came again divides neither bytes nor CPU");
         assert_eq!(recorder.delivery().len(), 4, "a duplicate has no latency");
     }
 

@@ -3,7 +3,9 @@
 //! A technique touches no clock, no histogram and no byte counter; the session does. It is a cheap clone, one for
 //! each subscriber, on the subscriber's load thread.
 
+pub(crate) mod control;
 pub mod headers;
+mod messages;
 mod pauses;
 pub mod recorded_heads;
 mod snapshot;
@@ -11,12 +13,9 @@ pub(crate) mod target_adapter;
 mod worker_context;
 
 use std::cell::{Cell, RefCell, RefMut};
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use hyper::{HeaderMap, Request, Response};
 use model::settings::{HttpVersion, Settings};
 use model::target::Subscription;
@@ -136,6 +135,10 @@ impl Session {
     pub async fn connect(&self, protocol: Protocol) -> Result<Stream, SubscribeError> {
         let _opening = Opening::start(&self.0);
         let (worker, address) = (&self.0.worker, self.address());
+        let protocol = match (protocol, self.subscription()) {
+            (Protocol::Http, Some(_)) => Protocol::TargetHttp,
+            _ => protocol,
+        };
         if let Some(tls) = &worker.tls {
             tls.prime(protocol).await?;
         }
@@ -233,21 +236,6 @@ impl Session {
         self.count(|recorder| recorder.counters.requests += 1);
     }
 
-    /// Records a message. Its receive time is that of the latest read from the sockets of this subscriber's connection
-    /// group, so all messages of one read have the same, however long it takes to separate them.
-    pub fn received(&self, message: &[u8]) {
-        let read_ns = self.0.set_up.group.byte_counts.borrow().read_ns;
-        self.0.worker.received(self.keeps_up(), &mut self.0.cursor.borrow_mut(), message, read_ns);
-        if let Some(recovery) = &self.0.recovery {
-            recovery.received(self.received_up_to(), read_ns);
-        }
-        if !self.0.greeted.get() && matches!(self.resume().start, protocol::Start::After(_)) {
-            self.0.greeted.set(true);
-            self.0.worker.one_more_greeted(&self.0.set_up);
-            self.settle();
-        }
-    }
-
     /// Records that the server closed the session of this slow consumer: it continues at the oldest event that is left.
     pub(crate) fn session_closed(&self) {
         self.0.cursor.borrow_mut().session_closed();
@@ -286,7 +274,7 @@ impl Session {
     }
 
     /// The number up to which it has received all events; 0 for none.
-    fn received_up_to(&self) -> u64 {
+    pub(crate) fn received_up_to(&self) -> u64 {
         match self.resume().start {
             protocol::Start::After(seq) => seq,
             protocol::Start::Fresh => 0,
@@ -334,13 +322,6 @@ impl Session {
         self.0.poll_schedule.due().await;
     }
 
-    /// The next message to send, its actual send time stamped as it is returned. Pends for ever in a one-way
-    /// scenario. Cancel-safe. One task at a time may wait for it.
-    pub async fn outgoing(&self) -> Bytes {
-        let intended_ns = poll_fn(|context| self.poll_outgoing(context)).await;
-        self.0.worker.uplink_message(intended_ns)
-    }
-
     /// Resolves when the trial is over and no connection of this subscriber is being opened. A connection that is dropped
     /// in its handshake would leave bytes unread, and the kernel counts them.
     pub async fn stopped(&self) {
@@ -353,16 +334,6 @@ impl Session {
     /// Whether the trial is over.
     pub fn is_stopped(&self) -> bool {
         self.0.worker.spec.stop.is_cancelled()
-    }
-
-    fn poll_outgoing(&self, context: &mut Context<'_>) -> Poll<u64> {
-        let mut outgoing = self.0.outgoing.borrow_mut();
-        let Some(receiver) = outgoing.as_mut() else { return Poll::Pending };
-        match receiver.poll_recv(context) {
-            Poll::Ready(Some(intended_ns)) => Poll::Ready(intended_ns),
-            // A schedule that has ended sends nothing more.
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! message to the session at once, and touches no clock, histogram or byte counter.
 
 pub mod http_streaming;
+mod poll_body;
 pub mod polling;
 pub mod raw_tcp;
 pub mod socketio;
@@ -13,6 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use hyper::StatusCode;
+use hyper::header::{HeaderMap, LOCATION};
 use tokio_rustls::rustls;
 use tokio_tungstenite::tungstenite;
 
@@ -54,6 +56,12 @@ pub enum SubscribeError {
     /// The server answered something else than was asked for: its status code and the first line of its body.
     #[error("the server answered {0}: {1}")]
     Status(StatusCode, String),
+    /// A browser would not take this content type for an event stream.
+    #[error("the content type of the event stream is {0}, and must be text/event-stream")]
+    MediaType(String),
+    /// The server wants to be asked there.
+    #[error("the server answered {0}, and names another address, which is not followed: {1}")]
+    Redirected(StatusCode, String),
     /// The handshake or a frame went wrong.
     #[error("speak WebSocket")]
     WebSocket(#[source] Box<tungstenite::Error>),
@@ -97,9 +105,14 @@ impl SubscribeError {
         Self::SessionClosed(first_line(said))
     }
 
-    /// An answer with an unexpected status and this body.
-    pub(crate) fn status(status: StatusCode, body: &[u8]) -> Self {
-        Self::Status(status, first_line(body))
+    /// An answer with an unexpected status, these fields and this body.
+    pub(crate) fn status(status: StatusCode, fields: &HeaderMap, body: &[u8]) -> Self {
+        match fields.get(LOCATION) {
+            Some(location) if status.is_redirection() => {
+                Self::Redirected(status, String::from_utf8_lossy(location.as_bytes()).into_owned())
+            }
+            _ => Self::Status(status, first_line(body)),
+        }
     }
 }
 
@@ -126,7 +139,8 @@ impl From<tungstenite::Error> for SubscribeError {
     fn from(error: tungstenite::Error) -> Self {
         match error {
             tungstenite::Error::Http(answer) => {
-                Self::status(answer.status(), answer.body().as_deref().unwrap_or_default())
+                let body = answer.body().as_deref().unwrap_or_default();
+                Self::status(answer.status(), answer.headers(), body)
             }
             tungstenite::Error::Io(error) if tls_error(&error).is_some() => Self::Tls(error),
             error => Self::WebSocket(Box::new(error)),

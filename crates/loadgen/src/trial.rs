@@ -5,6 +5,7 @@
 //! may the server.
 //! Everything is bounded in time: connecting by [`connect_limit`], the phases by the settings, closing by [`close_limit`].
 
+mod delivery_fault;
 mod error;
 mod load_report;
 mod load_thread;
@@ -22,6 +23,7 @@ use std::process::Command;
 use model::settings::Settings;
 use model::trial::{TrialOutcome, TrialSpec};
 
+pub use delivery_fault::DeliveryFault;
 pub use error::{DriverError, TrialError};
 pub use load_report::{DriverProgress, LoadReport, Uncounted};
 use load_threads::LoadThreads;

@@ -89,6 +89,9 @@ impl ServerSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetSpec {
+    /// Further processes that the target is, each with all below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_pids: Vec<u32>,
     pub publish: Publish,
     pub subscription: Subscription,
 }
@@ -112,6 +115,9 @@ pub struct TrialOutcome {
     pub payload: Option<PayloadProfile>,
     /// What requests and answers said: one of each kind of exchange.
     pub heads: Vec<RecordedHead>,
+    /// What a server of others sent beside messages.
+    #[serde(default, skip_serializing_if = "ControlTraffic::is_none")]
+    pub control: ControlTraffic,
     /// Every flight at the subscribers' sockets, in order, of a traced trial.
     pub trace: Vec<Flight>,
     pub cost: Cost,
@@ -127,7 +133,7 @@ pub struct TrialOutcome {
     pub slow_consumers: Option<SlowConsumerOutcome>,
     pub warnings: Vec<Warning>,
     /// Histograms, HdrHistogram V2 + deflate in base64, by their tag: `delivery`, `service`, `uplink`,
-    /// `schedule-lag`, `scheduling-delay-load`, `scheduling-delay-server`. Nanoseconds.
+    /// `schedule-lag`, `publish-call`, `scheduling-delay-load`, `scheduling-delay-server`. Nanoseconds.
     pub histograms: BTreeMap<String, String>,
 }
 
@@ -145,6 +151,9 @@ pub struct Counts {
     pub lost: u64,
     /// Delivered again.
     pub duplicate: u64,
+    /// Delivered to subscribers of other channels, by servers of others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub foreign: u64,
     /// Delivered after a later one.
     pub reordered: u64,
     /// Messages of the window that the subscribers were due to send.
@@ -159,8 +168,8 @@ pub struct Counts {
     pub responses: u64,
     /// Answers that carried none, between the window's edges.
     pub empty_responses: u64,
-    /// Events in these responses, between the window's edges whatever their intended send time: the divisor for
-    /// bytes and CPU.
+    /// Expected events in these responses, each once for each subscriber, between the window's edges whatever their intended
+    /// send time: the divisor for bytes and CPU. What comes again or in a wrong channel makes no event cheaper.
     pub events_in_window: u64,
     /// HTTP requests that were sent, between the window's edges.
     pub requests: u64,
@@ -273,6 +282,22 @@ pub struct PayloadProfile {
     pub deflated_together: f64,
 }
 
+/// Frames, events, lines and bodies that hold no message: welcomes, pings, acknowledgements. Their bytes are of the layer `control`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ControlTraffic {
+    /// How many came in the whole trial.
+    pub messages: u64,
+    /// The first few different ones, cut to 200 bytes.
+    pub first: Vec<String>,
+}
+
+impl ControlTraffic {
+    fn is_none(&self) -> bool {
+        self.messages == 0
+    }
+}
+
 /// What one kind of exchange said; theory makes bytes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -351,6 +376,9 @@ pub struct Cost {
     /// CPU time of all server processes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub server_cpu_ns: u64,
+    /// The same of each process that took part in it, where a target is several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server_processes: Vec<ProcessCost>,
     /// CPU time of all load generator processes.
     pub load_cpu_ns: u64,
     /// Anonymous resident memory of the server (heap and stacks, not its program's pages) before the first connection.
@@ -376,6 +404,16 @@ pub struct Cost {
     pub counted: Option<Counted>,
 }
 
+/// What one of a target's processes cost.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessCost {
+    pub pid: u32,
+    /// The start of its program's name.
+    pub name: String,
+    pub cpu_ns: u64,
+}
+
 fn is_zero(value: &u64) -> bool {
     *value == 0
 }
@@ -386,6 +424,9 @@ fn is_zero(value: &u64) -> bool {
 pub struct Instrument {
     /// Pick-up by the schedule's thread − intended send time.
     pub schedule_lag: Option<Quantiles>,
+    /// How long the server took to answer posts, of the whole trial; none where the feed is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_call: Option<Quantiles>,
     /// How late a thread on the load generator's core wakes.
     pub scheduling_delay_load: Option<Quantiles>,
     /// How late a thread on the server's core wakes.

@@ -50,6 +50,11 @@ impl Decoder {
         Ok(messages)
     }
 
+    /// What is waiting for the end of its line.
+    pub fn rest(&self) -> &[u8] {
+        &self.buffer
+    }
+
     /// Bytes that are waiting for the end of their line.
     pub fn pending(&self) -> usize {
         self.buffer.len()

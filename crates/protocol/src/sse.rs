@@ -50,18 +50,29 @@ pub struct Decoder {
 struct Fields {
     data: Vec<u8>,
     has_data: bool,
+    /// The "last event ID buffer": of the lines so far.
     id: String,
+    /// The "last event ID string": it takes over the buffer where a block ends, whether or not an event is dispatched.
+    last_event_id: String,
 }
 
 impl Decoder {
+    /// A stream of a subscriber that has this last event id from an earlier one. An event without an id leaves it as it is,
+    /// as in browsers.
+    pub fn resuming(last_event_id: &str) -> Self {
+        let (id, last_event_id) = (last_event_id.to_owned(), last_event_id.to_owned());
+        Self { fields: Fields { id, last_event_id, ..Fields::default() }, ..Self::default() }
+    }
+
     /// Takes in the next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The last event id, to resume from.
+    /// The last event id, to resume from: that of the last block that has ended. Empty when there is none, or an empty
+    /// `id` has reset it.
     pub fn last_event_id(&self) -> &str {
-        &self.fields.id
+        &self.fields.last_event_id
     }
 
     /// Whether what has come so far ends with an event's end, or another block's. True only once all that is whole was taken.
@@ -78,6 +89,7 @@ impl Decoder {
     pub fn drain<E>(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<usize, E> {
         let mut events = 0;
         while self.next_block() {
+            self.fields.take_over_id();
             if std::mem::take(&mut self.fields.has_data) {
                 take(&self.fields.data)?;
                 self.fields.data.clear();
@@ -138,6 +150,12 @@ impl Decoder {
 }
 
 impl Fields {
+    fn take_over_id(&mut self) {
+        if self.last_event_id != self.id {
+            self.last_event_id.clone_from(&self.id);
+        }
+    }
+
     fn take(&mut self, line: &[u8]) {
         // Names are short: a search that is made for long texts takes longer to begin.
         let (field, value) = match line.iter().position(|&byte| byte == b':') {
@@ -223,6 +241,29 @@ mod tests {
                 let data = found.iter().map(|(data, _)| data.as_str());
                 assert!(data.eq(expected.iter().map(|(data, _)| *data)), "{found:?} cut at {cut}");
             }
+        }
+    }
+
+    /// Streams that break off, and the id to resume from: before, it was 7.
+    #[test]
+    fn an_id_counts_when_its_block_has_ended() {
+        for (stream, expected) in [
+            (&b""[..], "7"),
+            (b"id: 2\ndata: m2\n\nid: 3\nda", "2"),
+            (b"id: 2\ndata: m2\n\nid: 3\ndata: m3\n", "2"),
+            (b"id: 3\n\n", "3"),
+            (b"id: 3\r\r", "3"),
+            (b"data: x\n\n", "7"),
+            (b"id\n\n", ""),
+            (b"id: \ndata: x\n\n", ""),
+            (b"id: a\0b\n\n", "7"),
+            (b"event: ping\nid: 8\n\n", "8"),
+            (b": id: 9\n\n", "7"),
+        ] {
+            let mut decoder = Decoder::resuming("7");
+            decoder.push(stream);
+            decoder.drain(|_| Ok::<_, ()>(())).unwrap();
+            assert_eq!(decoder.last_event_id(), expected, "{}", String::from_utf8_lossy(stream));
         }
     }
 

@@ -314,7 +314,10 @@ async fn echo(session: Session) -> Result<(), SubscribeError> {
     let message = message();
     for _ in 0..OPERATIONS / u64::from(CONNECTIONS) {
         socket.send(Kind::Text, &message).await?;
-        if !socket.read(|message| session.received(message)).await? {
+        let take = |message: &[u8]| {
+            session.received(message);
+        };
+        if !socket.read(take).await? {
             break;
         }
     }

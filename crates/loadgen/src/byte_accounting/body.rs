@@ -7,7 +7,7 @@ use model::byte_account::Layers;
 use super::byte_counts::{Layer, settle, split_at_most};
 use super::engine_io::{Carried, Packets};
 use super::event_stream::EventStream;
-use super::message::{Meter, settle_whole};
+use super::message::{Finding, Meter};
 use super::websocket::Frames;
 
 /// A chunk size of more digits does not fit 64 bits.
@@ -131,7 +131,9 @@ impl Chunked {
             (&Self::Size { value, digits: 1.. }, b';' | b' ' | b'\t') => Self::Extension { size: value },
             (&Self::Size { value, digits }, digit) if digits < MOST_DIGITS => {
                 let digit = char::from(digit).to_digit(16)?;
-                Self::Size { value: value << 4 | u64::from(digit), digits: digits + 1 }
+                // Any number of zeros may lead (RFC 9112 §7.1).
+                let digits = if value == 0 { 1 } else { digits + 1 };
+                Self::Size { value: value << 4 | u64::from(digit), digits }
             }
             (&Self::Extension { size }, b'\n') => Self::after_size(size),
             (&Self::Extension { size }, _) => Self::Extension { size },
@@ -160,7 +162,7 @@ enum Step {
 #[derive(Debug)]
 pub(super) enum Content {
     Message(Meter),
-    /// A message a line. Lines that are none, empty ones too, are control.
+    /// A message a line. Lines that are none, empty ones too, are control. Servers of others may leave out the last one's end.
     Lines(Meter),
     Events(EventStream),
     /// Frames of WebSocket: the DATA of an HTTP/2 stream that was opened for them.
@@ -205,21 +207,22 @@ impl Content {
     /// Carries no event.
     pub(super) const CONTROL: Self = Self::Known(Layer::Control);
 
-    pub(super) fn message(is_coded: bool) -> Self {
-        if is_coded { Self::Compressed } else { Self::Message(Meter::new()) }
+    pub(super) fn message(is_coded: bool, finding: Finding) -> Self {
+        if is_coded { Self::Compressed } else { Self::Message(Meter::new(finding)) }
     }
 
     /// A body of HTTP long-polling.
-    pub(super) fn packets(is_coded: bool) -> Self {
-        if is_coded { Self::Compressed } else { Self::Packets(Packets::new()) }
+    pub(super) fn packets(is_coded: bool, finding: Finding) -> Self {
+        if is_coded { Self::Compressed } else { Self::Packets(Packets::new(finding)) }
     }
 
-    pub(super) fn of(media_type: MediaType, is_coded: bool) -> Self {
-        match media_type {
-            MediaType::Other => Self::CONTROL,
-            MediaType::Lines | MediaType::Events if is_coded => Self::Compressed,
-            MediaType::Lines => Self::Lines(Meter::new()),
-            MediaType::Events => Self::Events(EventStream::new()),
+    pub(super) fn of(media_type: MediaType, is_coded: bool, finding: Finding) -> Self {
+        match (media_type, finding) {
+            (MediaType::Other, Finding::Whole) => Self::CONTROL,
+            _ if is_coded => Self::Compressed,
+            // Servers of others have many names for JSON.
+            (MediaType::Lines | MediaType::Other, _) => Self::Lines(Meter::new(finding)),
+            (MediaType::Events, _) => Self::Events(EventStream::new(finding)),
         }
     }
 
@@ -255,10 +258,10 @@ impl Content {
     /// The body is over. What is still open in it, a line without its end, will never be an event.
     pub(super) fn end(&mut self, layers: &mut Layers) {
         match self {
-            Self::Message(meter) => {
+            Self::Lines(meter) if meter.finding() == Finding::Whole => meter.settle_as_control(0, layers),
+            Self::Message(meter) | Self::Lines(meter) => {
                 meter.settle(0, layers);
             }
-            Self::Lines(meter) => meter.settle_as_control(0, layers),
             Self::Events(events) => events.end(layers),
             Self::WebSocket(frames) => frames.end(layers),
             Self::Packets(packets) => packets.end(layers),
@@ -271,7 +274,7 @@ fn take_lines(meter: &mut Meter, mut bytes: &[u8], layers: &mut Layers) {
     while let Some(end) = memchr(b'\n', bytes) {
         let framing = protocol::lines::FRAMING_LEN as u64;
         if meter.is_empty() {
-            settle_whole(&bytes[..end], framing, layers);
+            meter.settle_whole(&bytes[..end], framing, layers);
         } else {
             meter.push(&bytes[..end]);
             meter.settle(framing, layers);

@@ -7,7 +7,7 @@ use model::trial::Direction;
 use protocol::frame::FRAMING_LEN;
 
 use super::byte_counts::{Layer, arrive, layers_of, settle, split_at_most};
-use super::message::{Meter, settle_whole};
+use super::message::{Finding, Meter, settle_whole};
 use super::{http1, http2};
 
 /// What a connection speaks from its first byte on.
@@ -15,6 +15,8 @@ use super::{http1, http2};
 pub enum Protocol {
     /// HTTP/1.1, and WebSocket after an upgrade. What a path of [`protocol::paths::SOCKETIO`] asks for is Engine.IO.
     Http,
+    /// The same at a server of others, whose messages may be anywhere in frames, events, lines and bodies.
+    TargetHttp,
     /// HTTP/2 from its preface on, and WebSocket in the streams of extended CONNECT (RFC 8441). Engine.IO as above.
     Http2,
     /// Length-prefixed frames, the client's hello first.
@@ -32,7 +34,7 @@ pub struct Classifier {
 
 #[derive(Debug)]
 enum Spoken {
-    Http(http1::Connection),
+    Http(Box<http1::Connection>),
     RawTcp { up: LengthPrefixed, down: LengthPrefixed },
     Http2(http2::Connection),
 }
@@ -41,7 +43,8 @@ impl Classifier {
     /// A connection that begins with this protocol.
     pub fn new(protocol: Protocol) -> Self {
         let spoken = match protocol {
-            Protocol::Http => Spoken::Http(http1::Connection::new()),
+            Protocol::Http => Spoken::Http(Box::new(http1::Connection::new(Finding::Whole))),
+            Protocol::TargetHttp => Spoken::Http(Box::new(http1::Connection::new(Finding::Anywhere))),
             Protocol::Http2 => Spoken::Http2(http2::Connection::new()),
             Protocol::RawTcp => Spoken::RawTcp {
                 up: LengthPrefixed::beginning_with(FrameBody::Hello),
@@ -99,7 +102,7 @@ enum FrameBody {
 impl LengthPrefixed {
     fn beginning_with(first: FrameBody) -> Self {
         let prefix = [0; FRAMING_LEN];
-        Self { next: first, prefix, prefix_len: 0, left: None, message: Meter::new() }
+        Self { next: first, prefix, prefix_len: 0, left: None, message: Meter::new(Finding::Whole) }
     }
 
     fn take(&mut self, mut bytes: &[u8], layers: &mut Layers) {

@@ -15,7 +15,7 @@ use protocol::engine_io::SEPARATOR;
 use protocol::socket_io::BEFORE_MESSAGE;
 
 use super::byte_counts::{Layer, settle};
-use super::message::{Mask, Meter};
+use super::message::{Finding, Mask, Meter};
 
 /// What the packets of an exchange were, at the most. It decides what the exchange's heads are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -60,8 +60,8 @@ pub(super) struct Packets {
 }
 
 impl Packets {
-    pub(super) fn new() -> Self {
-        Self { packet: Packet::new(), carried: Carried::default() }
+    pub(super) fn new(finding: Finding) -> Self {
+        Self { packet: Packet::new(finding), carried: Carried::default() }
     }
 
     pub(super) fn carried(&self) -> Carried {
@@ -110,15 +110,21 @@ enum Place {
     AckId,
     /// So many bytes of the name have come, the bracket before it and the comma behind it included.
     Name(usize),
-    /// The argument of an event of ours, and the bracket behind it.
+    /// The argument of an event of ours, and the bracket behind it; where messages may stand anywhere, all behind the type.
     Argument,
     /// Of a packet that carries this, and no event of ours.
     Rest(Carried),
 }
 
 impl Packet {
-    pub(super) fn new() -> Self {
-        Self { place: Place::Type, len: 0, argument: Meter::new() }
+    pub(super) fn new(finding: Finding) -> Self {
+        Self { place: Place::Type, len: 0, argument: Meter::new(finding) }
+    }
+
+    /// Leaves one that begins.
+    fn take(&mut self) -> Self {
+        let next = Self::new(self.argument.finding());
+        std::mem::replace(self, next)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -134,7 +140,10 @@ impl Packet {
         while let Some(byte) = bytes.get(taken)
             && !matches!(self.place, Place::Argument | Place::Rest(_))
         {
-            self.place = self.place.behind(byte ^ mask.at(taken));
+            self.place = match self.place.behind(byte ^ mask.at(taken)) {
+                Place::Event if self.argument.finding() == Finding::Anywhere => Place::Argument,
+                place => place,
+            };
             taken += 1;
         }
         self.len += taken as u64;
@@ -153,7 +162,7 @@ impl Packet {
     /// The packet is whole: settles it with the bytes round it, which are of the layer `around` if it is an event of ours,
     /// and begins again.
     pub(super) fn settle(&mut self, framing: u64, around: Layer, layers: &mut Layers) -> Carried {
-        let Self { place, len, mut argument } = std::mem::replace(self, Self::new());
+        let Self { place, len, mut argument } = self.take();
         if place == Place::Argument && argument.settle_bracketed(layers) {
             const TYPE: u64 = 1;
             const BRACKET: u64 = 1;
@@ -170,7 +179,7 @@ impl Packet {
 
     /// What was taken in is no packet, whatever it looks like.
     pub(super) fn settle_as_control(&mut self, framing: u64, layers: &mut Layers) {
-        let Self { len, mut argument, .. } = std::mem::replace(self, Self::new());
+        let Self { len, mut argument, .. } = self.take();
         settle(layers, Layer::Control, len + argument.take_len() + framing);
     }
 }

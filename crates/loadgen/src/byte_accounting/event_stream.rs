@@ -6,7 +6,7 @@ use memchr::{memchr, memchr2};
 use model::byte_account::Layers;
 
 use super::byte_counts::{Layer, settle};
-use super::message::Meter;
+use super::message::{Finding, Meter};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Room for the longest field name that matters, `event` or `retry`, behind a byte order mark.
@@ -56,8 +56,8 @@ enum LineEnd {
 }
 
 impl EventStream {
-    pub(super) fn new() -> Self {
-        let block = Block { framing: 0, data_lines: 0, message: Meter::new() };
+    pub(super) fn new(finding: Finding) -> Self {
+        let block = Block { framing: 0, data_lines: 0, message: Meter::new(finding) };
         Self { line: Line::default(), block, first_line: true, after_cr: None }
     }
 
@@ -82,7 +82,7 @@ impl EventStream {
     pub(super) fn end(&mut self, layers: &mut Layers) {
         let framing = self.block.framing + self.line.framing;
         self.block.message.settle_as_control(framing, layers);
-        *self = Self::new();
+        *self = Self::new(self.block.message.finding());
     }
 
     fn settle_line_feed(&mut self, line_end: LineEnd, layers: &mut Layers) {
@@ -170,9 +170,9 @@ impl Block {
     /// An empty line: settles the block with it, and says as what.
     fn dispatch(&mut self, layers: &mut Layers) -> Layer {
         let framing = std::mem::take(&mut self.framing) + 1;
-        // A message holds no newline, so that data of several lines is none.
-        match std::mem::take(&mut self.data_lines) {
-            1 => self.message.settle(framing, layers),
+        // A message holds no newline, so that data of several lines is none; round one, there may be some.
+        match (std::mem::take(&mut self.data_lines), self.message.finding()) {
+            (1, _) | (2.., Finding::Anywhere) => self.message.settle(framing, layers),
             _ => {
                 self.message.settle_as_control(framing, layers);
                 Layer::Control

@@ -13,11 +13,13 @@ use super::body::{Body, Framing, Progress};
 use super::byte_counts::{Layer, layers_of, settle};
 use super::engine_io::Carried;
 use super::head::{Collected, HeadBuffer, Method, Request, Response, read_request, read_response};
+use super::message::Finding;
 use super::websocket::Frames;
 
 /// Attributes the bytes of one connection.
 #[derive(Debug)]
 pub(super) struct Connection {
+    finding: Finding,
     up: Half,
     down: Half,
     /// Requests that are not answered yet.
@@ -66,8 +68,9 @@ enum Exchange {
 }
 
 impl Connection {
-    pub(super) fn new() -> Self {
-        Self { up: Half::new(), down: Half::new(), exchanges: VecDeque::new(), posted: None, polled: None }
+    pub(super) fn new(finding: Finding) -> Self {
+        let (up, down, exchanges) = (Half::new(), Half::new(), VecDeque::new());
+        Self { finding, up, down, exchanges, posted: None, polled: None }
     }
 
     pub(super) fn take(&mut self, direction: Direction, mut bytes: &[u8], account: &mut Account) {
@@ -105,7 +108,7 @@ impl Connection {
             Method::Other if request.to_engine_io => {
                 self.exchanges.push_back(Exchange::Posting(Carried::Nothing));
                 self.posted = Some(head_len);
-                Content::packets(request.is_coded)
+                Content::packets(request.is_coded, self.finding)
             }
             method @ (Method::Get | Method::Head) => {
                 self.exchanges.push_back(Exchange::Asking { head_len, method });
@@ -114,7 +117,7 @@ impl Connection {
             Method::Connect | Method::Other => {
                 self.exchanges.push_back(Exchange::Sending);
                 settle(&mut account.up, Layer::RequestHead, head_len);
-                Content::message(request.is_coded)
+                Content::message(request.is_coded, self.finding)
             }
         };
         self.up.begin_body(request.body, content);
@@ -166,7 +169,7 @@ impl Connection {
     }
 
     fn upgrade(&mut self, head_len: u64, account: &mut Account) {
-        let (asked, frames): (_, fn() -> Frames) = match self.exchanges.pop_front() {
+        let (asked, frames): (_, fn(Finding) -> Frames) = match self.exchanges.pop_front() {
             Some(Exchange::Asking { head_len, .. }) => (head_len, Frames::new),
             Some(Exchange::Polling { head_len }) => (head_len, Frames::of_packets),
             _ => {
@@ -176,10 +179,10 @@ impl Connection {
         };
         settle(&mut account.up, Layer::Handshake, asked);
         settle(&mut account.down, Layer::Handshake, head_len);
-        self.down.state = State::WebSocket(frames());
+        self.down.state = State::WebSocket(frames(self.finding));
         // A client that wrote more before it was answered had no right to; what it wrote cannot be attributed.
         let waited = matches!(self.up.state, State::Head) && self.up.head.is_empty();
-        self.up.state = if waited { State::WebSocket(frames()) } else { State::Lost };
+        self.up.state = if waited { State::WebSocket(frames(self.finding)) } else { State::Lost };
     }
 
     fn answer(
@@ -196,12 +199,12 @@ impl Connection {
             && found
         {
             self.polled = Some(Heads { up: head_len, down: down_len });
-            return self.down.begin_body(body, Content::packets(is_coded));
+            return self.down.begin_body(body, Content::packets(is_coded, self.finding));
         }
         let (layer, content) = match exchange {
             Some(Exchange::Asking { head_len, .. }) if found => {
                 settle(&mut account.up, Layer::RequestHead, head_len);
-                (Layer::ResponseHead, Content::of(media_type, is_coded))
+                (Layer::ResponseHead, Content::of(media_type, is_coded, self.finding))
             }
             Some(Exchange::Asking { head_len, .. } | Exchange::Polling { head_len }) => {
                 settle(&mut account.up, Layer::Control, head_len);

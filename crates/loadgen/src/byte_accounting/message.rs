@@ -1,15 +1,25 @@
 //! Stamp and payload of a message, however it is cut.
 //!
-//! What decides are a message's first 45 bytes and its last two, or the two before a closing bracket; nothing else is
-//! kept, and nothing allocated.
+//! Of our own servers, a message's first 45 bytes and its last two decide, or the two before a closing bracket; nothing else is
+//! kept, and nothing allocated. What a server of others sends is kept until it is whole, and looked through.
 
 use model::byte_account::Layers;
 use protocol::message::{JSON_STAMP_LEN, PREFIX_LEN, PayloadKind, TEXT_STAMP_LEN};
 
 use super::byte_counts::{Layer, settle};
+use super::found::FoundBytes;
 
 /// The prefix, and the byte that tells the payload's kind.
 const HEAD_LEN: usize = PREFIX_LEN + 1;
+
+/// Where a message may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// It is all there is, as our own servers have it.
+    Whole,
+    /// Anywhere, with others: servers of others.
+    Anywhere,
+}
 
 /// Takes in a message part by part.
 #[derive(Debug)]
@@ -17,7 +27,12 @@ pub(super) struct Meter {
     len: u64,
     head: [u8; HEAD_LEN],
     tail: [u8; 3],
+    /// All of it, where messages may stand anywhere. Behind a pointer, since a meter is made for each poll.
+    kept: Option<Box<Kept>>,
 }
+
+#[derive(Debug, Default)]
+struct Kept(Vec<u8>);
 
 /// The key of a masked WebSocket frame (RFC 6455 §5.3), and how far it has been used.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,8 +42,13 @@ pub(super) struct Mask {
 }
 
 impl Meter {
-    pub(super) fn new() -> Self {
-        Self { len: 0, head: [0; HEAD_LEN], tail: [0; 3] }
+    pub(super) fn new(finding: Finding) -> Self {
+        let kept = (finding == Finding::Anywhere).then(Box::default);
+        Self { len: 0, head: [0; HEAD_LEN], tail: [0; 3], kept }
+    }
+
+    pub(super) fn finding(&self) -> Finding {
+        if self.kept.is_some() { Finding::Anywhere } else { Finding::Whole }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -37,6 +57,9 @@ impl Meter {
 
     /// Begins again, and returns how many bytes there were: they are the caller's to settle.
     pub(super) fn take_len(&mut self) -> u64 {
+        if let Some(kept) = &mut self.kept {
+            kept.0.clear();
+        }
         std::mem::take(&mut self.len)
     }
 
@@ -46,6 +69,11 @@ impl Meter {
 
     /// Unmasks only the bytes that decide.
     pub(super) fn push_masked(&mut self, bytes: &[u8], mask: Mask) {
+        if let Some(kept) = &mut self.kept {
+            kept.0.extend(bytes.iter().enumerate().map(|(at, byte)| byte ^ mask.at(at)));
+            self.len += bytes.len() as u64;
+            return;
+        }
         let known = self.len.min(HEAD_LEN as u64) as usize;
         for (at, (slot, byte)) in self.head[known..].iter_mut().zip(bytes).enumerate() {
             *slot = byte ^ mask.at(at);
@@ -59,14 +87,33 @@ impl Meter {
     /// The message is whole: settles it together with the `framing` bytes round it, and begins again. Returns what the
     /// framing was settled as.
     pub(super) fn settle(&mut self, framing: u64, layers: &mut Layers) -> Layer {
+        if let Some(kept) = &self.kept {
+            let layer = settle_found(&kept.0, framing, layers);
+            self.take_len();
+            return layer;
+        }
         let [_, tail @ ..] = self.tail;
         let kind = self.kind(tail, self.len);
         settle_as(kind, self.take_len(), framing, layers)
     }
 
+    /// The same for a message that lies here in one piece; nothing of it was pushed.
+    pub(super) fn settle_whole(&self, message: &[u8], framing: u64, layers: &mut Layers) -> Layer {
+        match self.finding() {
+            Finding::Whole => settle_whole(message, framing, layers),
+            Finding::Anywhere => settle_found(message, framing, layers),
+        }
+    }
+
     /// If what was taken in is an event and a closing bracket, settles the event, and begins again; the bracket is the
-    /// caller's to settle. Says whether it is.
+    /// caller's to settle. Says whether it is. Where messages may stand anywhere, what is round them is of Socket.IO.
     pub(super) fn settle_bracketed(&mut self, layers: &mut Layers) -> bool {
+        if let Some((_, bracketed)) = self.kept.as_ref().and_then(|kept| kept.0.split_last()) {
+            let Some(found) = FoundBytes::of(bracketed) else { return false };
+            found.settle(Layer::SocketIo, layers);
+            self.take_len();
+            return true;
+        }
         let [tail @ .., bracket] = self.tail;
         let len = self.len.saturating_sub(1);
         let kind = self.kind(tail, len).filter(|_| bracket == b']');
@@ -116,6 +163,15 @@ pub(super) fn settle_whole(message: &[u8], framing: u64, layers: &mut Layers) ->
     settle_as(kind, message.len() as u64, framing, layers)
 }
 
+fn settle_found(bytes: &[u8], framing: u64, layers: &mut Layers) -> Layer {
+    let Some(found) = FoundBytes::of(bytes) else {
+        return settle_as(None, bytes.len() as u64, framing, layers);
+    };
+    found.settle(Layer::MessageFraming, layers);
+    settle(layers, Layer::MessageFraming, framing);
+    Layer::MessageFraming
+}
+
 fn settle_as(kind: Option<PayloadKind>, len: u64, framing: u64, layers: &mut Layers) -> Layer {
     let Some(kind) = kind else {
         settle(layers, Layer::Control, len + framing);
@@ -159,7 +215,7 @@ mod tests {
 
     fn settled(parts: [&[u8]; 2], mask: [u8; 4]) -> Layers {
         let mut layers = Layers::default();
-        let (mut meter, mut mask) = (Meter::new(), Mask::new(mask));
+        let (mut meter, mut mask) = (Meter::new(Finding::Whole), Mask::new(mask));
         for part in parts {
             arrive(&mut layers, part.len());
             meter.push_masked(part, mask);

@@ -9,7 +9,7 @@ use protocol::websocket::{BINARY, CONTINUATION, Header, LONGEST_HEADER};
 
 use super::byte_counts::{Layer, settle, split_at_most};
 use super::engine_io::Packet;
-use super::message::{Mask, Meter, settle_whole};
+use super::message::{Finding, Mask, Meter};
 
 #[derive(Debug)]
 pub(super) struct Frames {
@@ -49,14 +49,14 @@ enum Kind {
 }
 
 impl Frames {
-    /// Frames whose messages are ours as they are.
-    pub(super) fn new() -> Self {
-        Self::of(Message::Bare(Meter::new()))
+    /// Frames whose messages hold ours.
+    pub(super) fn new(finding: Finding) -> Self {
+        Self::of(Message::Bare(Meter::new(finding)))
     }
 
     /// Frames whose messages are packets of Engine.IO.
-    pub(super) fn of_packets() -> Self {
-        Self::of(Message::Packet(Packet::new()))
+    pub(super) fn of_packets(finding: Finding) -> Self {
+        Self::of(Message::Packet(Packet::new(finding)))
     }
 
     fn of(message: Message) -> Self {
@@ -189,8 +189,8 @@ impl Message {
     /// Settles a message that lies here in one piece; nothing of it was pushed.
     fn settle_whole(&mut self, message: &[u8], framing: u64, layers: &mut Layers) {
         match self {
-            Self::Bare(_) => {
-                settle_whole(message, framing, layers);
+            Self::Bare(meter) => {
+                meter.settle_whole(message, framing, layers);
             }
             Self::Packet(packet) => {
                 packet.push_masked(message, Mask::default());

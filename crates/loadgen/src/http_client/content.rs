@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use flate2::write::GzDecoder;
+use flate2::write::MultiGzDecoder;
 use hyper::Response;
 use hyper::header::{CONTENT_ENCODING, HeaderValue};
 
@@ -34,8 +34,8 @@ pub struct ContentDecoder {
 
 enum Coding {
     Identity,
-    /// gzip.
-    Gzip(Box<GzDecoder<Vec<u8>>>),
+    /// gzip, in any number of members (RFC 1952 §2.2).
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
 }
 
 /// Bytes, inflated if need be, since a message was last whole.
@@ -51,7 +51,7 @@ impl ContentDecoder {
     pub(crate) fn coded(coding: Option<&HeaderValue>) -> Result<Self, SubscribeError> {
         let coding = match coding.map(HeaderValue::as_bytes) {
             None | Some(b"identity") => Coding::Identity,
-            Some(b"gzip") => Coding::Gzip(Box::new(GzDecoder::new(Vec::new()))),
+            Some(b"gzip") => Coding::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
             Some(other) => {
                 return Err(InflateError::Coding(String::from_utf8_lossy(other).into_owned()).into());
             }
@@ -96,7 +96,7 @@ impl Unfinished {
 }
 
 fn inflate(
-    decoder: &mut GzDecoder<Vec<u8>>,
+    decoder: &mut MultiGzDecoder<Vec<u8>>,
     bytes: &[u8],
     mut take: impl FnMut(&[u8]) -> Result<usize, SubscribeError>,
 ) -> Result<usize, SubscribeError> {

@@ -2,17 +2,22 @@
 //! kept.
 //!
 //! A message is handed over when its answer has come, so a server that is slow to answer delays the next one and not the
-//! schedule. The answer's status must be a success.
+//! schedule. The answer's status and body must be a success by the target's file.
+//!
+//! A server may end a connection that lies idle just when a message is sent. If nothing came of an answer, the message is sent once
+//! more on another connection, as browsers do (RFC 9112 §9.3.1).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use model::target::Publish;
+use model::target::PublishRequest;
 use protocol::message;
+
+use super::post_body::BodyTemplate;
+use super::post_response::PostResponse;
 
 /// Longer answers to a posted message are an error.
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -34,6 +39,11 @@ pub enum PostError {
     /// It did not take the event, and answered with this status code and this first line of a body.
     #[error("the server answered {0} to an event that was posted: {1}")]
     Rejected(u16, String),
+    /// It wants the event to be posted there.
+    #[error(
+        "the server answered {0} to an event that was posted, and names another address, which is not followed: {1}"
+    )]
+    Redirected(u16, String),
     /// What it answered is not HTTP/1.1, and looks like this.
     #[error("the server answered an event that was posted with something else than HTTP/1.1: {0}")]
     NotHttp(String),
@@ -48,12 +58,17 @@ pub struct PostConnection {
     address: SocketAddr,
     /// None after the server has ended it; the next message opens another one.
     stream: Option<TcpStream>,
-    publish: Publish,
+    publish: PublishRequest,
+    body: BodyTemplate,
     state: State,
+    channel: u32,
+    message: BytesMut,
     request: BytesMut,
-    /// Where the message starts in the request.
+    /// Where the body starts in the request.
     body_at: usize,
     written: usize,
+    /// Whether this is the second attempt to post it.
+    is_resent: bool,
     read: BytesMut,
 }
 
@@ -67,15 +82,19 @@ enum State {
 impl PostConnection {
     /// Connects to `address`, for messages that are published as `publish` says.
     /// Fails when no process listens there.
-    pub fn connect(address: SocketAddr, publish: Publish) -> io::Result<Self> {
+    pub fn connect(address: SocketAddr, publish: PublishRequest) -> io::Result<Self> {
         Ok(Self {
             address,
             stream: Some(open(address)?),
+            body: BodyTemplate::new(publish.body.as_deref()),
             publish,
             state: State::Idle,
+            channel: 0,
+            message: BytesMut::new(),
             request: BytesMut::new(),
             body_at: 0,
             written: 0,
+            is_resent: false,
             read: BytesMut::new(),
         })
     }
@@ -98,22 +117,40 @@ impl PostConnection {
     /// Begins to post `message` to `channel`. Only when [not blocked](Self::is_blocked).
     pub fn begin(&mut self, channel: u32, message: &[u8], newline: bool) {
         debug_assert!(!self.is_blocked(), "one message at a time");
-        let path = self.publish.path.replace("{channel}", &channel.to_string());
-        let head = format!(
-            "{} {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n\r\n",
-            self.publish.method,
-            self.address,
-            self.publish.content_type,
-            message.len() + usize::from(newline)
-        );
+        self.channel = channel;
+        self.message.clear();
+        self.message.extend_from_slice(message);
+        if newline {
+            self.message.extend_from_slice(b"\n");
+        }
+        self.request.clear();
+        self.body.append(channel, &self.message, &mut self.request);
+        let head = self.head(self.request.len());
         self.request.clear();
         self.request.extend_from_slice(head.as_bytes());
         self.body_at = self.request.len();
-        self.request.extend_from_slice(message);
-        if newline {
-            self.request.extend_from_slice(b"\n");
+        self.append_body();
+        (self.written, self.state, self.is_resent) = (0, State::Writing, false);
+    }
+
+    fn head(&self, length: usize) -> String {
+        let PublishRequest { method, path, content_type, headers, .. } = &self.publish;
+        let channel = self.channel.to_string();
+        let filled = |text: &str| text.replace("{channel}", &channel);
+        let mut head = format!("{method} {} HTTP/1.1\r\n", filled(path));
+        let usual = [("host", self.address.to_string()), ("content-type", content_type.clone())];
+        let usual = usual.into_iter().filter(|(name, _)| !headers.contains_key(*name));
+        let own = headers.iter().filter(|(_, value)| !value.is_empty());
+        for (name, value) in usual.chain(own.map(|(name, value)| (name.as_str(), filled(value)))) {
+            head.extend([name, ": ", &value, "\r\n"]);
         }
-        (self.written, self.state) = (0, State::Writing);
+        head + &format!("content-length: {length}\r\n\r\n")
+    }
+
+    /// A stamp has a fixed width, so the length that the head names stays.
+    fn append_body(&mut self) {
+        self.request.truncate(self.body_at);
+        self.body.append(self.channel, &self.message, &mut self.request);
     }
 
     /// Goes on. True when nothing is on its way any more, false when the server has not taken or answered it yet.
@@ -139,19 +176,24 @@ impl PostConnection {
         if self.stream.is_none() {
             self.reopen()?;
         }
-        while let Some(stream) = &mut self.stream
-            && self.written < self.request.len()
-        {
+        while self.written < self.request.len() {
             if self.written == 0 {
-                let message = &mut self.request[self.body_at..];
-                message::set_actual_ns(message, os::now_ns()).expect("the publisher sends messages");
+                message::set_actual_ns(&mut self.message, os::now_ns())
+                    .expect("the publisher sends messages");
+                self.append_body();
             }
+            let Some(stream) = &mut self.stream else { break };
             match stream.write(&self.request[self.written..]) {
                 Ok(written) => self.written += written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // An answer before the end explains it better than the end does.
-                Err(error) => return Err(self.read_what_has_come().err().unwrap_or_else(|| broken(error))),
+                Err(error) => {
+                    let was_resent = self.is_resent;
+                    // An answer before the end explains it better than the end does.
+                    self.read_what_has_come()?;
+                    let is_explained = self.state == State::Idle || self.is_resent != was_resent;
+                    return if is_explained { Ok(self.state == State::Idle) } else { Err(broken(error)) };
+                }
             }
         }
         self.state = State::Awaiting;
@@ -166,23 +208,24 @@ impl PostConnection {
                 Ok(count) => self.read.extend_from_slice(&part[..count]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(broken(error)),
+                Err(error) => match broken(error) {
+                    PostError::Closed => return self.ended(),
+                    error => return Err(error),
+                },
             }
-            self.take_answer()?;
+            self.take_answer(false)?;
         }
         Ok(())
     }
 
-    fn take_answer(&mut self) -> Result<(), PostError> {
+    /// Takes whole answers; `is_over` tells that nothing follows.
+    fn take_answer(&mut self, is_over: bool) -> Result<(), PostError> {
         while !self.read.is_empty() {
-            if self.state == State::Idle {
-                return Err(PostError::NotHttp(looks_like(&self.read)));
-            }
-            match PostResponse::parse(&self.read) {
-                Err(NotHttp) => return Err(PostError::NotHttp(looks_like(&self.read))),
-                Ok(None) if self.read.len() > ANSWER_LIMIT => return Err(PostError::Oversize),
-                Ok(None) => return Ok(()),
+            match PostResponse::parse(&self.read, is_over) {
                 Ok(Some(answer)) => self.settle(&answer)?,
+                Ok(None) if self.read.len() > ANSWER_LIMIT => return Err(PostError::Oversize),
+                Ok(None) if !is_over => return Ok(()),
+                Ok(None) | Err(_) => return Err(PostError::NotHttp(looks_like(&self.read))),
             }
         }
         Ok(())
@@ -190,25 +233,47 @@ impl PostConnection {
 
     fn settle(&mut self, answer: &PostResponse) -> Result<(), PostError> {
         let text = first_line(&self.read[answer.body.clone()]);
+        // With the sizes between its chunks, if it has any.
+        let body = String::from_utf8_lossy(&self.read[answer.body.start..answer.len]);
+        let is_success = self.publish.success.is_met(answer.status, &body);
         self.read.advance(answer.len);
-        match answer.status {
+        match (answer.status, &answer.location) {
             // Something else follows (RFC 9110 §15.2).
-            100..=199 => return Ok(()),
-            200..=299 if self.is_awaiting() => {}
-            status => return Err(PostError::Rejected(status, text)),
+            (100..=199, _) => return Ok(()),
+            _ if is_success && self.is_awaiting() => {}
+            // The server gives up an idle connection (RFC 9110 §15.5.9).
+            (408, _) if self.state == State::Idle => return self.drop_connection(),
+            (408, _) if !self.is_resent => return self.resend(),
+            (status @ 300..=399, Some(location)) => {
+                return Err(PostError::Redirected(status, location.clone()));
+            }
+            (_, _) if self.state == State::Idle => return Err(PostError::NotHttp(format!("{text:?}"))),
+            (status, _) => return Err(PostError::Rejected(status, text)),
         }
         self.state = State::Idle;
         if answer.closes { self.reopen() } else { Ok(()) }
     }
 
-    /// A connection that lay idle may end.
+    /// A connection that lay idle may end, and so may a body without a length.
     fn ended(&mut self) -> Result<(), PostError> {
         self.stream = None;
         match self.state {
-            _ if !self.read.is_empty() => Err(PostError::NotHttp(looks_like(&self.read))),
+            _ if !self.read.is_empty() => self.take_answer(true),
             State::Idle => Ok(()),
-            State::Writing | State::Awaiting => Err(PostError::Closed),
+            State::Writing | State::Awaiting if self.is_resent => Err(PostError::Closed),
+            State::Writing | State::Awaiting => self.resend(),
         }
+    }
+
+    fn resend(&mut self) -> Result<(), PostError> {
+        (self.written, self.state, self.is_resent) = (0, State::Writing, true);
+        self.reopen()
+    }
+
+    fn drop_connection(&mut self) -> Result<(), PostError> {
+        self.stream = None;
+        self.read.clear();
+        Ok(())
     }
 
     fn reopen(&mut self) -> Result<(), PostError> {
@@ -245,140 +310,4 @@ pub fn looks_like(bytes: &[u8]) -> String {
 fn first_line(body: &[u8]) -> String {
     let line = body.split(|&byte| byte == b'\n').next().unwrap_or_default();
     String::from_utf8_lossy(&line[..line.len().min(REPORTED_BYTES)]).trim_end().to_owned()
-}
-
-const MOST_FIELDS: usize = 64;
-const CHUNK_END: &[u8] = b"\r\n";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct NotHttp;
-
-/// A whole HTTP/1.1 answer at the start of a buffer (RFC 9112 §6.3): where it ends, and what it contains.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct PostResponse {
-    /// The status code.
-    status: u16,
-    /// Where its body stands in the buffer; the first chunk of it, if it comes in chunks.
-    body: Range<usize>,
-    /// How many bytes of the buffer it takes.
-    len: usize,
-    /// Whether the server ends the connection after it.
-    closes: bool,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct BodyFraming {
-    length: usize,
-    is_chunked: bool,
-    closes: bool,
-}
-
-impl PostResponse {
-    /// The first answer in `bytes`; none as long as it is not whole.
-    fn parse(bytes: &[u8]) -> Result<Option<Self>, NotHttp> {
-        let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
-        let mut head = httparse::Response::new(&mut fields);
-        let httparse::Status::Complete(head_len) = head.parse(bytes).map_err(|_| NotHttp)? else {
-            return Ok(None);
-        };
-        let status = head.code.ok_or(NotHttp)?;
-        let mut framing = BodyFraming::of(head.headers)?;
-        framing.closes |= head.version == Some(0);
-        if matches!(status, 100..=199 | 204 | 304) {
-            framing = BodyFraming { length: 0, is_chunked: false, ..framing };
-        }
-        let body = if framing.is_chunked {
-            chunks(bytes, head_len)?
-        } else {
-            plain(bytes, head_len, framing.length)
-        };
-        Ok(body.map(|(body, len)| Self { status, body, len, closes: framing.closes }))
-    }
-}
-
-impl BodyFraming {
-    fn of(fields: &[httparse::Header<'_>]) -> Result<Self, NotHttp> {
-        let mut framing = Self::default();
-        for field in fields {
-            let value = str::from_utf8(field.value).unwrap_or_default().trim();
-            if field.name.eq_ignore_ascii_case("content-length") {
-                framing.length = value.parse().map_err(|_| NotHttp)?;
-            } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
-                framing.is_chunked = value.eq_ignore_ascii_case("chunked");
-            } else if field.name.eq_ignore_ascii_case("connection") {
-                framing.closes = value.eq_ignore_ascii_case("close");
-            }
-        }
-        Ok(framing)
-    }
-}
-
-fn plain(bytes: &[u8], head_len: usize, length: usize) -> Option<(Range<usize>, usize)> {
-    let len = head_len.checked_add(length)?;
-    (bytes.len() >= len).then_some((head_len..len, len))
-}
-
-/// The first chunk's data, and where the last one ends. Trailer fields are not expected of an answer to a message.
-fn chunks(bytes: &[u8], head_len: usize) -> Result<Option<(Range<usize>, usize)>, NotHttp> {
-    let (mut at, mut first) = (head_len, None);
-    loop {
-        let httparse::Status::Complete((size_len, size)) =
-            httparse::parse_chunk_size(&bytes[at..]).map_err(|_| NotHttp)?
-        else {
-            return Ok(None);
-        };
-        let start = at + size_len;
-        let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size)).ok_or(NotHttp)?;
-        let Some(after) = bytes.get(end..end.saturating_add(CHUNK_END.len())) else { return Ok(None) };
-        if after != CHUNK_END {
-            return Err(NotHttp);
-        }
-        at = end + CHUNK_END.len();
-        if size == 0 {
-            return Ok(Some((first.unwrap_or(start..start), at)));
-        }
-        first.get_or_insert(start..end);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(status: u16, body: Range<usize>, len: usize, closes: bool) -> PostResponse {
-        PostResponse { status, body, len, closes }
-    }
-
-    #[test]
-    fn an_answer_ends_where_its_head_says_and_not_before() {
-        for (text, expected) in [
-            ("HTTP/1.1 202 Accepted\r\nContent-Length: 3\r\n\r\nyes", answer(202, 44..47, 47, false)),
-            ("HTTP/1.1 204 No Content\r\n\r\n", answer(204, 27..27, 27, false)),
-            (
-                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-                answer(200, 57..57, 57, true),
-            ),
-            ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", answer(200, 38..38, 38, true)),
-            (
-                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nyes\r\n2\r\n!!\r\n0\r\n\r\n",
-                answer(200, 50..53, 67, false),
-            ),
-        ] {
-            for cut in 0..text.len() {
-                assert_eq!(PostResponse::parse(&text.as_bytes()[..cut]), Ok(None), "{text} cut at {cut}");
-            }
-            assert_eq!(PostResponse::parse(text.as_bytes()), Ok(Some(expected.clone())), "{text}");
-            let twice = text.repeat(2);
-            assert_eq!(PostResponse::parse(twice.as_bytes()), Ok(Some(expected)), "{twice}");
-        }
-    }
-
-    #[test]
-    fn bytes_that_are_no_answer_are_rejected_at_once() {
-        for text in ["SSH-2.0-x\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"] {
-            assert_eq!(PostResponse::parse(text.as_bytes()), Err(NotHttp), "{text}");
-        }
-        let broken = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nyes\r\n";
-        assert_eq!(PostResponse::parse(broken.as_bytes()), Err(NotHttp));
-    }
 }

@@ -2,18 +2,19 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
-use hdrhistogram::Histogram;
 use model::settings::{Settings, UplinkTo};
 use protocol::message::{Message, MessageError, Stamp};
 use rustix::event::PollFlags;
 use tokio::sync::mpsc;
 
-use super::link::{Link, Numbering, PublisherError};
+use super::link::{Link, PublisherError};
+use super::published::{Progress, Published};
 use crate::assignment::Assignment;
-use crate::recorder::histogram;
+use crate::numbering::{ChannelNumbers, Numbering};
+use crate::recorder::content::Sampling;
 use crate::schedule::payload::PayloadSource;
 use crate::schedule::{self, Due, Purpose, Schedule, ScheduleSpec, Timing};
 use crate::waiting::{PreciseTimer, Until};
@@ -50,6 +51,7 @@ pub(super) struct SendLoop {
     link: Link,
     /// Messages so far, by channel, where the publisher numbers them.
     numbered: Vec<u64>,
+    sampling: Sampling,
     timer: PreciseTimer,
     settings: Arc<Settings>,
     timing: Timing,
@@ -61,6 +63,7 @@ pub(super) struct SendLoop {
     backlog: VecDeque<Due>,
     /// How many of them, from the first one on, are being sent.
     begun: usize,
+    begun_ns: u64,
     /// The least time between two looks at what is due.
     tick_ns: u64,
     looked_ns: u64,
@@ -80,11 +83,16 @@ impl SendLoop {
             payload: PayloadSource::new(settings.events.payload, settings.events.payload_bytes, rng)?,
             backlog: VecDeque::new(),
             begun: 0,
+            begun_ns: 0,
             tick_ns: tick_ns(&settings, &assignment),
             looked_ns: 0,
             message: BytesMut::new(),
             published: Published::default(),
             numbered: vec![0; assignment.channels() as usize],
+            sampling: match link.numbering() {
+                Numbering::Server => Sampling::Few,
+                Numbering::Publisher => Sampling::All,
+            },
             link,
             settings,
             timing,
@@ -145,6 +153,7 @@ impl SendLoop {
     fn hand_over(&mut self) -> Result<(), PublisherError> {
         if self.begun == 0 && !self.link.is_blocked() {
             self.begun = self.link.at_once(self.backlog.iter().map(|due| due.source));
+            self.begun_ns = os::now_ns();
             for at in 0..self.begun {
                 let due = self.backlog[at];
                 self.begin(due.source, self.timing.start_ns + due.offset_ns);
@@ -152,6 +161,9 @@ impl SendLoop {
         }
         if self.begun == 0 || !self.link.flush()? {
             return Ok(());
+        }
+        if self.link.is_answered() {
+            self.published.calls.add(os::now_ns() - self.begun_ns, self.begun as u64);
         }
         let window = self.timing.window();
         for due in self.backlog.drain(..std::mem::take(&mut self.begun)) {
@@ -162,7 +174,9 @@ impl SendLoop {
 
     fn begin(&mut self, channel: u32, intended_ns: u64) {
         let stamp = Stamp { seq: self.number(channel), intended_ns, actual_ns: 0 };
+        let deliveries = if self.counts(intended_ns) { self.assignment.members(channel) } else { 0 };
         let (payload, kind) = self.payload.next(os::unix_ms());
+        self.published.content.add(self.sampling, intended_ns, payload, deliveries);
         self.message.clear();
         Message { stamp, payload, kind }.encode(&mut self.message);
         self.link.begin(channel, &self.message);
@@ -175,7 +189,7 @@ impl SendLoop {
             Numbering::Publisher => {
                 let numbered = &mut self.numbered[channel as usize];
                 *numbered += 1;
-                *numbered
+                ChannelNumbers::new(self.assignment.channels()).number(channel, *numbered)
             }
         }
     }
@@ -253,63 +267,4 @@ pub fn uplink_schedule(settings: &Settings, assignment: &Assignment, timing: Tim
         seed,
         purpose: Purpose::UplinkTimes,
     })
-}
-
-/// What a publisher did. Counts cover what was intended in the window.
-#[derive(Debug)]
-pub struct Published {
-    /// Events that the server took.
-    pub handed_over: u64,
-    /// Deliveries that must come of the schedule: events, and subscribers' messages to their channel, × members.
-    pub expected: u64,
-    /// Messages that the subscribers had to send.
-    pub uplink_due: u64,
-    /// Messages that the server handed back to the application.
-    pub uplink_received: u64,
-    /// Pick-up − intended send time, ns.
-    pub schedule_lag: Histogram<u64>,
-    /// Receive − intended send time of what came back to the application, ns.
-    pub uplink: Histogram<u64>,
-}
-
-impl Default for Published {
-    fn default() -> Self {
-        Self {
-            handed_over: 0,
-            expected: 0,
-            uplink_due: 0,
-            uplink_received: 0,
-            schedule_lag: histogram::empty(),
-            uplink: histogram::empty(),
-        }
-    }
-}
-
-/// How far a running publisher has come; counts as in [`Published`].
-#[derive(Debug, Default)]
-pub struct Progress {
-    expected: AtomicU64,
-    uplink_due: AtomicU64,
-    uplink_received: AtomicU64,
-    ended: AtomicBool,
-}
-
-impl Progress {
-    /// Deliveries that must come, once the schedule has ended; none before.
-    pub fn expected(&self) -> Option<u64> {
-        self.ended.load(Ordering::Acquire).then(|| self.expected.load(Ordering::Relaxed))
-    }
-
-    /// Messages on their way to the application, were they all to reach it.
-    pub fn uplink_outstanding(&self) -> u64 {
-        let received = self.uplink_received.load(Ordering::Relaxed);
-        self.uplink_due.load(Ordering::Relaxed).saturating_sub(received)
-    }
-
-    pub(super) fn report(&self, found: &Published, ended: bool) {
-        self.expected.store(found.expected, Ordering::Relaxed);
-        self.uplink_due.store(found.uplink_due, Ordering::Relaxed);
-        self.uplink_received.store(found.uplink_received, Ordering::Relaxed);
-        self.ended.store(ended, Ordering::Release);
-    }
 }

@@ -23,7 +23,7 @@ pub(crate) fn target(subscription: Option<&Subscription>, path: &str, resume: Re
 pub(crate) struct ResumeFields {
     modified: Option<HeaderValue>,
     tag: Option<HeaderValue>,
-    event: Option<HeaderValue>,
+    event: String,
 }
 
 impl ResumeFields {
@@ -35,9 +35,14 @@ impl ResumeFields {
         }
     }
 
+    /// The last event id; empty for none.
+    pub(crate) fn event(&self) -> &str {
+        &self.event
+    }
+
     pub(crate) fn take_event(&mut self, id: &str) {
-        if !id.is_empty() {
-            self.event = HeaderValue::try_from(id).ok();
+        if self.event != id {
+            id.clone_into(&mut self.event);
         }
     }
 
@@ -46,7 +51,15 @@ impl ResumeFields {
         let fields = match resumes {
             Resumes::None | Resumes::Query => return,
             Resumes::Validators => vec![(IF_MODIFIED_SINCE, &self.modified), (IF_NONE_MATCH, &self.tag)],
-            Resumes::LastEventId => vec![(LAST_EVENT_ID, &self.event)],
+            Resumes::LastEventId => {
+                // Without an id there is no such field, and its value is UTF-8 (WHATWG HTML §9.2.3).
+                if let Ok(id) = HeaderValue::try_from(&self.event)
+                    && !id.is_empty()
+                {
+                    headers.insert(LAST_EVENT_ID, id);
+                }
+                return;
+            }
         };
         for (name, value) in fields {
             if let Some(value) = value {
@@ -58,28 +71,13 @@ impl ResumeFields {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use model::target::Answers;
-
     use super::*;
-
-    fn subscription(path: &str) -> Subscription {
-        Subscription {
-            path: path.to_owned(),
-            resumes: Resumes::Query,
-            empty: None,
-            answers: Answers::All,
-            newline: false,
-            headers: BTreeMap::new(),
-        }
-    }
 
     #[test]
     fn own_servers_are_asked_by_the_query_and_others_as_their_path_says() {
         let resume = Resume { channel: 3, start: Start::After(17) };
         assert_eq!(target(None, "/ws", resume), "/ws?channel=3&after=17");
-        let other = subscription("/sub/{channel}/from/{after}");
+        let other = Subscription::at("/sub/{channel}/from/{after}");
         assert_eq!(target(Some(&other), "/ws", resume), "/sub/3/from/17");
         assert_eq!(target(Some(&other), "/ws", Resume { start: Start::Fresh, ..resume }), "/sub/3/from/0");
     }
@@ -103,9 +101,10 @@ mod tests {
         // An answer without validators changes nothing.
         fields.take_answer(&HeaderMap::new());
         fields.take_event("5:0");
-        fields.take_event("");
         assert_eq!(asked(&fields, Resumes::Validators), ["if-modified-since: now", "if-none-match: 1"]);
         assert_eq!(asked(&fields, Resumes::LastEventId), ["last-event-id: 5:0"]);
+        fields.take_event("");
+        assert!(asked(&fields, Resumes::LastEventId).is_empty(), "an empty id resets it");
         assert!(asked(&fields, Resumes::Query).is_empty());
     }
 }

@@ -13,21 +13,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use model::settings::{HttpVersion, Settings, Transport};
 use model::target::Subscription;
 use model::trial::{Flight, RecordedHead};
-use protocol::message::{Message, MessageError, Stamp};
+use protocol::message::MessageError;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::control::ControlTraffic;
 use super::headers::{self, RequestHeaders};
 use super::recorded_heads::RecordedHeads;
 use super::snapshot::{ConnectionGroup, PendingSetUp, SetUps, Snapshot};
 use crate::byte_accounting::{ConnectionTrace, Protocol, Tracer};
 use crate::faults::{Recovery, RecoveryTimes, ServerRestart, SlowConsumer, SlowConsumers};
 use crate::recorder::Recorder;
-use crate::recorder::cursor::Cursor;
+use crate::recorder::content::{PayloadCheck, Sampling};
 use crate::schedule::payload::{PayloadError, PayloadSource};
 use crate::schedule::{self, Purpose};
 use crate::subscriber::SubscribeError;
@@ -64,9 +64,11 @@ pub struct WorkerContext {
     groups: RefCell<BTreeMap<u32, Rc<ConnectionGroup>>>,
     set_ups: RefCell<SetUps>,
     pub(super) heads: RecordedHeads,
+    pub(super) control: ControlTraffic,
+    pub(super) check: PayloadCheck,
     tracer: Option<Rc<Tracer>>,
     opened: watch::Sender<bool>,
-    recorder: RefCell<Recorder>,
+    pub(super) recorder: RefCell<Recorder>,
     /// What the slow consumers received, the consumers themselves, and when they begin to be slow.
     recorder_of_slow_consumers: RefCell<Recorder>,
     slow_consumers: RefCell<Vec<Rc<SlowConsumer>>>,
@@ -74,8 +76,8 @@ pub struct WorkerContext {
     /// The restart to come, and the recoveries after it.
     server_restart: OnceCell<Arc<ServerRestart>>,
     recoveries: RefCell<Vec<Rc<Recovery>>>,
-    uplink_payload: RefCell<PayloadSource>,
-    unreadable: Cell<Option<MessageError>>,
+    pub(super) uplink_payload: RefCell<PayloadSource>,
+    pub(super) unreadable: Cell<Option<MessageError>>,
     connected: Cell<u64>,
 }
 
@@ -90,6 +92,7 @@ impl WorkerContext {
     /// Fails as [`new`](Self::new) does.
     pub fn at_target(spec: WorkerSpec, subscription: Option<Subscription>) -> Result<Rc<Self>, PayloadError> {
         let uplink_payload = uplink_payload(&spec)?;
+        let sampling = if subscription.is_some() { Sampling::All } else { Sampling::Few };
         let (address, resumes) = (spec.address, spec.settings.transport.resumption);
         Ok(Rc::new(Self {
             headers: RequestHeaders::new(spec.settings.http.headers, &transport(&spec), address)
@@ -100,6 +103,8 @@ impl WorkerContext {
             groups: RefCell::default(),
             set_ups: RefCell::default(),
             heads: RecordedHeads::default(),
+            control: ControlTraffic::default(),
+            check: PayloadCheck::new(&spec.settings, sampling),
             tracer: spec.settings.traced.then(|| Tracer::new(spec.settings.events.payload)),
             opened: watch::Sender::new(false),
             recorder: RefCell::default(),
@@ -154,6 +159,11 @@ impl WorkerContext {
     /// The heads of requests and answers: the first of each kind of exchange.
     pub fn heads(&self) -> Vec<RecordedHead> {
         self.heads.all()
+    }
+
+    /// What the server sent beside messages: the first few.
+    pub(crate) fn control(&self) -> Vec<String> {
+        self.control.first()
     }
 
     /// Every flight so far at the sessions' sockets, if the trial is traced; nothing of it stays. Times are those of
@@ -264,33 +274,12 @@ impl WorkerContext {
         Some(recovery)
     }
 
-    fn recorder_of(&self, keeps_up: bool) -> RefMut<'_, Recorder> {
+    pub(super) fn recorder_of(&self, keeps_up: bool) -> RefMut<'_, Recorder> {
         if keeps_up { self.recorder.borrow_mut() } else { self.recorder_of_slow_consumers.borrow_mut() }
     }
 
     pub(crate) fn count(&self, keeps_up: bool, add: impl FnOnce(&mut Recorder)) {
         add(&mut self.recorder_of(keeps_up));
-    }
-
-    pub(crate) fn received(&self, keeps_up: bool, cursor: &mut Cursor, bytes: &[u8], now_ns: u64) {
-        let mut recorder = self.recorder_of(keeps_up);
-        match Message::decode(bytes) {
-            Ok(message) => recorder.received(cursor, message.stamp, bytes.len(), now_ns),
-            Err(error) => {
-                recorder.counters.unreadable += 1;
-                self.unreadable.set(self.unreadable.get().or(Some(error)));
-            }
-        }
-    }
-
-    /// A message of this worker's subscribers, sent now.
-    pub(crate) fn uplink_message(&self, intended_ns: u64) -> Bytes {
-        let mut source = self.uplink_payload.borrow_mut();
-        let (payload, kind) = source.next(os::unix_ms());
-        let stamp = Stamp { seq: 0, intended_ns, actual_ns: os::now_ns() };
-        let message = Message { stamp, payload, kind }.to_bytes();
-        self.recorder.borrow_mut().sent(intended_ns, message.len());
-        message
     }
 
     pub(crate) fn one_more_greeted(&self, set_up: &PendingSetUp) {

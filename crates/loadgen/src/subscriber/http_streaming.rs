@@ -1,9 +1,13 @@
 //! HTTP streaming: one response that never ends (RFC 9112 §7.1), as NDJSON or as Server-Sent Events.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Response, StatusCode};
+use model::target::Connected;
 
 use super::SubscribeError;
 use crate::http_client::content::ContentDecoder;
@@ -22,7 +26,7 @@ pub async fn ndjson(session: Session) -> Result<(), SubscribeError> {
 /// Reads Server-Sent Events, as `EventSource` does, until the stream ends or the session is stopped.
 /// Fails when the server cannot be reached.
 pub async fn sse(session: Session) -> Result<(), SubscribeError> {
-    let messages = Messages::Events(protocol::sse::Decoder::default());
+    let messages = Messages::Events(protocol::sse::Decoder::resuming(session.resume_fields().event()));
     http_client::two_way(&session, read(&session, RequestKind::EventSource, messages)).await
 }
 
@@ -40,15 +44,13 @@ impl Messages {
         }
     }
 
-    /// Hands on every message that is complete by now, and returns how many there were.
-    fn drain(
-        &mut self,
-        take: impl FnMut(&[u8]) -> Result<(), SubscribeError>,
-    ) -> Result<usize, SubscribeError> {
+    /// Hands on every line or event that is complete by now.
+    fn drain(&mut self, take: impl FnMut(&[u8]) -> Result<(), SubscribeError>) -> Result<(), SubscribeError> {
         match self {
-            Self::Lines(lines) => lines.drain(take),
-            Self::Events(events) => events.drain(take),
-        }
+            Self::Lines(lines) => lines.drain(take)?,
+            Self::Events(events) => events.drain(take)?,
+        };
+        Ok(())
     }
 
     /// Whether the stream is between two messages.
@@ -59,11 +61,11 @@ impl Messages {
         }
     }
 
-    /// The id of the last message; empty where messages have no ids.
-    fn last_id(&self) -> &str {
+    /// The id to resume from; none where messages have no ids.
+    fn last_id(&self) -> Option<&str> {
         match self {
-            Self::Lines(_) => "",
-            Self::Events(events) => events.last_event_id(),
+            Self::Lines(_) => None,
+            Self::Events(events) => Some(events.last_event_id()),
         }
     }
 }
@@ -98,11 +100,17 @@ async fn open(
     let mut request = template.request(session.resume(), Bytes::new())?;
     if let Some(subscription) = session.subscription() {
         session.resume_fields().ask(subscription.resumes, request.headers_mut());
+        if subscription.connected == Connected::RequestSent {
+            session.connected();
+        }
     }
     let head = session.wants_head(HeadKind::Stream).then(|| http_client::head_of(&request));
     let answer = connection.exchange(session, request).await?;
     if answer.status() != StatusCode::OK {
         return Err(http_client::unexpected(answer).await);
+    }
+    if kind == RequestKind::EventSource {
+        check_media_type(&answer)?;
     }
     if let Some(head) = head {
         session.record_head(HeadKind::Stream, &head, &answer);
@@ -110,20 +118,36 @@ async fn open(
     Ok((connection, answer))
 }
 
+/// A browser takes nothing else for an event stream (WHATWG HTML §9.2.3); parameters may follow the type.
+fn check_media_type(answer: &Response<Incoming>) -> Result<(), SubscribeError> {
+    let field = answer.headers().get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let essence = field.as_deref().and_then(|field| field.split(';').next()).unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case(protocol::sse::MEDIA_TYPE) {
+        return Ok(());
+    }
+    Err(SubscribeError::MediaType(field.map_or_else(|| "none".to_owned(), Cow::into_owned)))
+}
+
 /// Hands on every message that is whole, and returns how many there were.
 fn deliver_all(session: &Session, messages: &mut Messages) -> Result<usize, SubscribeError> {
-    let events = messages.drain(|message| deliver(session, message))?;
-    if events > 0 && session.subscription().is_some() {
-        session.resume_fields().take_event(messages.last_id());
+    let mut events = 0;
+    messages.drain(|message| {
+        events += deliver(session, message)?;
+        Ok(())
+    })?;
+    // A block without data has no event, and its id counts all the same.
+    if let Some(id) = messages.last_id()
+        && session.subscription().is_some()
+    {
+        session.resume_fields().take_event(id);
     }
     Ok(events)
 }
 
-/// A line that is no message gives the reason why the server closes the session.
-fn deliver(session: &Session, message: &[u8]) -> Result<(), SubscribeError> {
-    if !message.starts_with(b"[") {
+/// A line of our own servers that is no message gives the reason why the server closes the session.
+fn deliver(session: &Session, message: &[u8]) -> Result<usize, SubscribeError> {
+    if session.subscription().is_none() && !message.starts_with(b"[") {
         return Err(SubscribeError::session_closed(message));
     }
-    session.received(message);
-    Ok(())
+    Ok(session.received(message))
 }

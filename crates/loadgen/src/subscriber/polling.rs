@@ -12,10 +12,10 @@ use hyper::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, Request, Response, StatusCode};
 use model::settings::{EmptyAnswer, HttpVersion};
 use model::target::Answers;
-use protocol::{Start, lines};
+use protocol::Start;
 
+use super::poll_body::PollBody;
 use super::{REPORTED_BYTES, SubscribeError};
-use crate::http_client::content::ContentDecoder;
 use crate::http_client::{
     self, FastPath, KeptConnection, RequestTemplate, ResponseHead, unexpected, write_head,
 };
@@ -121,7 +121,10 @@ impl Poller {
             }
             status => match answer {
                 PollResponse::Hyper(answer) => Err(unexpected(answer).await),
-                PollResponse::FastPath(_) => Err(self.unexpected(status).await),
+                PollResponse::FastPath(_) => {
+                    let fields = self.headers(&answer).into_owned();
+                    Err(self.unexpected(status, &fields).await)
+                }
             },
         }
     }
@@ -190,7 +193,7 @@ impl Poller {
         session: &Session,
         answer: PollResponse,
     ) -> Result<PollResult, SubscribeError> {
-        let mut body_reader = ResponseBody::of(session, &answer)?;
+        let mut body_reader = PollBody::of(session, answer.coding())?;
         match answer {
             PollResponse::FastPath(_) => while self.next_part(|part| body_reader.push(part)).await? {},
             PollResponse::Hyper(answer) => {
@@ -208,7 +211,7 @@ impl Poller {
         Ok(if brings_one { PollResult::MaybeMore } else { PollResult::All })
     }
 
-    async fn unexpected(&mut self, status: StatusCode) -> SubscribeError {
+    async fn unexpected(&mut self, status: StatusCode, fields: &HeaderMap) -> SubscribeError {
         let mut body = Vec::new();
         let take = |body: &mut Vec<u8>, part: &[u8]| {
             body.extend_from_slice(part);
@@ -217,7 +220,7 @@ impl Poller {
         while body.len() < REPORTED_BYTES
             && matches!(self.next_part(|part| take(&mut body, part)).await, Ok(true))
         {}
-        SubscribeError::status(status, &body)
+        SubscribeError::status(status, fields, &body)
     }
 
     /// Hands on the next part of a body that is read here, and returns whether there was one.
@@ -280,40 +283,6 @@ impl PollResponse {
             Self::FastPath(head) => head.coding.as_ref(),
             Self::Hyper(answer) => answer.headers().get(CONTENT_ENCODING),
         }
-    }
-}
-
-/// The messages of an answer, a line each.
-struct ResponseBody<'a> {
-    session: &'a Session,
-    content: ContentDecoder,
-    lines: lines::Decoder,
-    events: usize,
-}
-
-impl<'a> ResponseBody<'a> {
-    fn of(session: &'a Session, answer: &PollResponse) -> Result<Self, SubscribeError> {
-        let content = ContentDecoder::coded(answer.coding())?;
-        Ok(Self { session, content, lines: lines::Decoder::default(), events: 0 })
-    }
-
-    /// Hands on what is whole with the next bytes of the body.
-    fn push(&mut self, part: &[u8]) -> Result<(), SubscribeError> {
-        let Self { session, content, lines, events } = self;
-        *events += content.push(part, |text| {
-            lines.push(text);
-            lines.drain(|line| {
-                session.received(line);
-                Ok(())
-            })
-        })?;
-        Ok(())
-    }
-
-    fn finish(self) -> Result<(), SubscribeError> {
-        self.content.finish()?;
-        self.session.response(self.events);
-        Ok(())
     }
 }
 

@@ -65,8 +65,8 @@ struct EventReceiver {
 }
 
 impl Application for EventReceiver {
-    fn message(&mut self, message: &[u8]) {
-        self.session.received(message);
+    fn message(&mut self, message: &[u8]) -> usize {
+        self.session.received(message)
     }
 
     fn packet(&mut self, packet: Packet) -> Result<usize, SubscribeError> {
@@ -75,6 +75,18 @@ impl Application for EventReceiver {
             return Ok(0);
         }
         let event = packet.to_event().map_err(SocketIoError::from)?;
+        if self.session.subscription().is_some() {
+            if let Some(id) = packet.id {
+                self.outbox.push_packet(&Packet::ack(id, &[]));
+            }
+            // Servers of others have names and arguments of their own.
+            let mut text = format!("{} ", event.name).into_bytes();
+            for argument in &event.arguments {
+                let (Argument::Json(bytes) | Argument::Binary(bytes)) = argument;
+                text.extend_from_slice(bytes);
+            }
+            return Ok(self.session.received(&text));
+        }
         match (event.name.as_str(), event.arguments.first()) {
             (MESSAGE, Some(Argument::Json(message) | Argument::Binary(message))) => {
                 self.session.received(message);
@@ -153,9 +165,10 @@ struct ByHand {
 
 /// A receiver that has gone loses nothing.
 impl Application for ByHand {
-    fn message(&mut self, message: &[u8]) {
+    fn message(&mut self, message: &[u8]) -> usize {
         let argument = Argument::Json(Bytes::copy_from_slice(message));
         let _ = self.sender.send(Packet::event(MESSAGE, &[argument], None));
+        1
     }
 
     fn packet(&mut self, packet: Packet) -> Result<usize, SubscribeError> {

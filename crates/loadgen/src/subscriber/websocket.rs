@@ -99,10 +99,7 @@ async fn talk(session: &Session, socket: &mut impl FrameSocket) -> Result<(), Su
     };
     let stopped = session.stopped();
     tokio::pin!(stopped);
-    let take = |message: &[u8]| {
-        session.received(message);
-        session.response(1);
-    };
+    let take = |message: &[u8]| session.response(session.received(message));
     loop {
         tokio::select! {
             goes_on = socket.read(take) => if !goes_on? {

@@ -119,7 +119,7 @@ async fn leave(mut stream: TlsStream<TcpStream>) {
 /// What is offered for a protocol (RFC 7301 §6).
 pub(crate) fn alpn(protocol: Protocol) -> Option<&'static str> {
     match protocol {
-        Protocol::Http => Some("http/1.1"),
+        Protocol::Http | Protocol::TargetHttp => Some("http/1.1"),
         Protocol::Http2 => Some("h2"),
         Protocol::RawTcp => None,
     }

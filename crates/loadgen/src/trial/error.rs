@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use model::trial::Side;
 use protocol::message::MessageError;
 
+use super::delivery_fault::DeliveryFault;
 use super::load_workers::LoadWorkerError;
 use crate::publisher::PublisherError;
 use crate::schedule::payload::PayloadError;
@@ -49,6 +50,14 @@ pub enum TrialError {
     /// The publisher cannot reach the server at this address.
     #[error("connect to {0} to post events")]
     Post(SocketAddr, #[source] io::Error),
+    /// The address to publish at is none.
+    #[error(
+        "`{0}` is not an address to publish at; {{port2}} to {{port9}} are known only of a server that pushbench starts"
+    )]
+    PublishAddress(String),
+    /// The command that publishes cannot be started.
+    #[error("start the command that publishes")]
+    PublishCommand(#[source] io::Error),
     /// Not all subscribers are connected in time.
     #[error("{connected} of {subscribers} subscribers are connected after {seconds} s; {last_error}")]
     Connect {
@@ -60,12 +69,15 @@ pub enum TrialError {
         seconds: u64,
         last_error: String,
     },
-    /// Subscribers lost their connections and received nothing; with the last error.
+    /// Subscribers received no message; with the last error, or with what came instead.
     #[error("nothing was delivered; {0}")]
     NothingDelivered(String),
     /// So many messages that subscribers received are none, and why the first one is not.
     #[error("{0} received messages cannot be read")]
     Unreadable(u64, #[source] MessageError),
+    /// What was delivered is not what was published.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryFault),
     /// The publisher failed.
     #[error("the publisher gave up")]
     Publisher(#[source] PublisherError),
@@ -104,7 +116,10 @@ impl TrialError {
     pub fn side(&self) -> Side {
         match self {
             Self::Publisher(
-                PublisherError::Feed(_) | PublisherError::Post(_) | PublisherError::NotAMessage(_),
+                PublisherError::Feed(_)
+                | PublisherError::Post(_)
+                | PublisherError::Command(_)
+                | PublisherError::NotAMessage(_),
             ) => Side::Server,
             Self::LoadWorker(_, source) => source.side(),
             Self::Publisher(_)

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::faults::{RecoveryTimes, SlowConsumers};
 use crate::recorder::{Counters, Recorder};
+use crate::session::control;
 use crate::session::{SetUps, Snapshot, WorkerContext};
 
 /// How far the subscribers of a driver are.
@@ -40,6 +41,8 @@ pub struct LoadReport {
     pub(super) set_ups: SetUps,
     /// The heads of requests and answers: one of each kind of exchange.
     pub(super) heads: Vec<RecordedHead>,
+    /// What servers of others sent beside messages: the first few.
+    pub(super) control: Vec<String>,
     /// Every flight at the sockets, if the trial is traced; times are those of `CLOCK_MONOTONIC`.
     pub(super) trace: Vec<Flight>,
     /// Why the first unreadable message was none.
@@ -63,6 +66,7 @@ impl LoadReport {
                 recorder: worker.take_recorder(),
                 set_ups: worker.take_set_ups(),
                 heads: worker.heads(),
+                control: worker.control(),
                 trace: worker.take_trace(),
                 unreadable: worker.unreadable(),
                 clock: None,
@@ -94,6 +98,7 @@ impl LoadReport {
                 self.heads.push(head);
             }
         }
+        control::merge(&mut self.control, other.control);
         self.trace.append(&mut other.trace);
         self.unreadable = self.unreadable.or(other.unreadable);
         self.clock = self.clock.take().or(other.clock);

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use model::byte_account::Layers;
 use model::trial::{
-    BytesByPhase, CoreSpeed, Cost, Counts, Instrument, SegmentsByPhase, ServerRestart, SetUp,
+    BytesByPhase, ControlTraffic, CoreSpeed, Cost, Counts, Instrument, SegmentsByPhase, ServerRestart, SetUp,
     SlowConsumerOutcome, TrialOutcome, TrialSpec,
 };
 
+use super::delivery_fault;
 use super::error::TrialError;
 use super::load_report::LoadReport;
 use super::warnings::{self, MessageBytes};
@@ -57,7 +58,7 @@ impl Findings {
     pub(super) fn into_outcome(mut self, spec: &TrialSpec) -> Result<TrialOutcome, TrialError> {
         let sum = LoadReport::sum(std::mem::take(&mut self.reports));
         let counts = self.counts(&sum);
-        self.check(&counts, &sum)?;
+        self.check(spec, &counts, &sum)?;
         let bytes = bytes(&sum);
         let instrument = self.instrument();
         Ok(TrialOutcome {
@@ -71,7 +72,14 @@ impl Findings {
                 .slow_consumers
                 .is_some()
                 .then(|| self.slow_consumers(&sum.slow_consumers)),
-            warnings: warnings::of(spec, &counts, sum.recoveries.excused, &messages(&sum), &instrument),
+            warnings: warnings::of(
+                spec,
+                &counts,
+                sum.recoveries.excused,
+                self.published.calls.most_per_s(),
+                &messages(&sum),
+                &instrument,
+            ),
             histograms: self.histograms(&sum.recorder),
             set_up: self.set_up(&sum.set_ups),
             segments: segments(&sum),
@@ -79,6 +87,7 @@ impl Findings {
             cost: self.cost,
             counts,
             bytes,
+            control: ControlTraffic { messages: sum.recorder.counters.control, first: sum.control },
             heads: sum.heads,
             trace: sum.trace,
             instrument,
@@ -93,6 +102,7 @@ impl Findings {
             delivered: all.delivered,
             lost: self.published.expected.saturating_sub(all.delivered),
             duplicate: all.duplicate,
+            foreign: all.foreign,
             reordered: all.reordered,
             uplink_due: self.published.uplink_due,
             uplink_sent: all.uplink_sent,
@@ -107,15 +117,17 @@ impl Findings {
         }
     }
 
-    fn check(&self, counts: &Counts, sum: &LoadReport) -> Result<(), TrialError> {
+    fn check(&self, spec: &TrialSpec, counts: &Counts, sum: &LoadReport) -> Result<(), TrialError> {
         if let Some(source) = sum.unreadable {
             return Err(TrialError::Unreadable(sum.recorder.counters.unreadable, source));
         }
-        match &self.last_error {
-            Some(last_error) if counts.expected > 0 && counts.delivered == 0 => {
-                Err(TrialError::NothingDelivered(last_error.clone()))
+        let instead = (!sum.control.is_empty())
+            .then(|| format!("the server sent this instead: {}", sum.control.join(" | ")));
+        match self.last_error.iter().chain(&instead).next() {
+            Some(why) if counts.expected > 0 && counts.delivered == 0 && counts.foreign == 0 => {
+                Err(TrialError::NothingDelivered(why.clone()))
             }
-            _ => Ok(()),
+            _ => Ok(delivery_fault::find(spec, counts, sum, self.published.content)?),
         }
     }
 
@@ -156,6 +168,7 @@ impl Findings {
         let available_ns = self.cost.elapsed_ns as f64 * f64::from(self.cores);
         Instrument {
             schedule_lag: quantiles(&self.published.schedule_lag),
+            publish_call: quantiles(&self.published.calls.latency),
             scheduling_delay_load: quantiles(&self.scheduling_delays_load),
             scheduling_delay_server: self.scheduling_delays_server.as_ref().and_then(quantiles),
             server_core_speed: self.server_core_speed,
@@ -170,6 +183,7 @@ impl Findings {
             ("service", Some(recorder.service())),
             ("uplink", Some(&self.published.uplink)),
             ("schedule-lag", Some(&self.published.schedule_lag)),
+            ("publish-call", Some(&self.published.calls.latency)),
             ("scheduling-delay-load", Some(&self.scheduling_delays_load)),
             ("scheduling-delay-server", self.scheduling_delays_server.as_ref()),
         ];

@@ -84,10 +84,18 @@ pub(super) async fn keep(session: Session, subscribe: Subscribe, errors: &Connec
     let mut pauses = session.pauses();
     let mut tries = 0;
     loop {
+        let before = session.received_up_to();
         let result = subscribe(session.clone()).await;
         if session.is_stopped() {
             return;
         }
+        if matches!(result, Err(SubscribeError::MediaType(_))) {
+            // A browser gives up, too: the connection failed for good (WHATWG HTML §9.2.3).
+            take_in(&session, &result, errors);
+            return errors.give_up();
+        }
+        // A server of others that closes each connection at once would else be asked without end.
+        let is_fruitless = session.subscription().is_some() && session.received_up_to() == before;
         let was_reached = !matches!(result, Err(SubscribeError::Connect(..)));
         let ended = session.ended(was_reached);
         if session.is_cut_off() {
@@ -102,7 +110,7 @@ pub(super) async fn keep(session: Session, subscribe: Subscribe, errors: &Connec
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(pauses.next(ended == Ended::Failed)) => {}
+            () = tokio::time::sleep(pauses.next(ended == Ended::Failed || is_fruitless)) => {}
             () = session.stopped() => return,
         }
     }

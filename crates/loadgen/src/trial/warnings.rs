@@ -7,6 +7,8 @@ use model::warning::Warning;
 const MOST_BUSY: f64 = 0.9;
 /// At p99 the schedule may be this late.
 const MOST_LAG_NS: u64 = 1_000_000;
+/// Posts that keep the connections busy for more than 1 ÷ this of the time wait for each other.
+const MOST_POSTING: f64 = 1.1;
 /// A core may stand still for this long.
 const MOST_SCHEDULING_DELAY_NS: u64 = 20_000_000;
 
@@ -21,11 +23,12 @@ pub(super) struct MessageBytes {
 }
 
 /// The warnings for the trial that `spec` describes. `excused` connections broke because the server was restarted, as the
-/// settings asked.
+/// settings asked. The server answers posts for up to `most_posts_per_s`.
 pub(super) fn of(
     spec: &TrialSpec,
     counts: &Counts,
     excused: u64,
+    most_posts_per_s: Option<f64>,
     messages: &MessageBytes,
     instrument: &Instrument,
 ) -> Vec<Warning> {
@@ -33,8 +36,16 @@ pub(super) fn of(
     if spec.servers().any(|server| server.pid.is_none()) {
         warnings.push(Warning::ServerCostUnknown);
     }
+    warnings.extend(most_posts_per_s.and_then(|most_per_s| publishing_is_limit(spec, most_per_s)));
     excuse(&mut warnings, excused);
     warnings
+}
+
+/// Posts wait for each other if the server takes no more of them than are due.
+fn publishing_is_limit(spec: &TrialSpec, most_per_s: f64) -> Option<Warning> {
+    let settings = &spec.settings;
+    let due_per_s = settings.events.rate_per_s * f64::from(settings.subscribers.channels.max(1));
+    (most_per_s < MOST_POSTING * due_per_s).then_some(Warning::PublishingLimit { due_per_s, most_per_s })
 }
 
 fn excuse(warnings: &mut Vec<Warning>, excused: u64) {

@@ -152,7 +152,8 @@ async fn a_connection_that_the_server_ended_or_spoke_on_unasked_is_not_asked_on_
 /// Every chunk holds 40 events and comes in two pieces, the first of which ends within an event.
 async fn serve_chunks(rig: &Rig, encode: fn(u64) -> Vec<u8>) {
     let (mut stream, _) = rig.accept().await;
-    stream.write_all(CHUNKED.as_bytes()).await.unwrap();
+    let head = CHUNKED.replace("\r\n\r\n", "\r\ncontent-type: text/event-stream\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
     for nth in 0..3u64 {
         let before = 40 * nth;
         let halves: [Vec<u8>; 2] =

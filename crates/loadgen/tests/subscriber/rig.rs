@@ -18,6 +18,7 @@ use model::settings::{
     EmptyAnswer, Events, HeaderProfile, Http, LongPolling, Pace, Payload, Phases, Settings, ShortPolling,
     Transport, Uplink, UplinkTo,
 };
+use model::target::Subscription;
 use protocol::message::PayloadKind;
 use protocol::{Message, Stamp};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -75,6 +76,15 @@ impl Rig {
 
     /// Under TLS if there is an identity to trust.
     pub(crate) async fn trusting(settings: Settings, identity: Option<&Identity>) -> Self {
+        Self::at(settings, identity, None).await
+    }
+
+    /// At a server of others.
+    pub(crate) async fn at_target(settings: Settings, subscription: Subscription) -> Self {
+        Self::at(settings, None, Some(subscription)).await
+    }
+
+    async fn at(settings: Settings, identity: Option<&Identity>, target: Option<Subscription>) -> Self {
         spawn_local(end_late());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -85,7 +95,7 @@ impl Rig {
         let spec = WorkerSpec { address, trust, settings, seed: 1, index: 0, stop, connected };
         Self {
             listener,
-            worker: WorkerContext::new(spec).unwrap(),
+            worker: WorkerContext::at_target(spec, target).unwrap(),
             _stop_on_drop: ended.clone().drop_guard(),
             stop: ended,
             sender,

@@ -266,7 +266,7 @@ async fn a_connection_that_broke_is_opened_again_by_the_first_subscriber() {
     let rig = Rc::new(Rig::new(settings_of(transport)).await);
     for connections in 1..=2 {
         for index in 0..2 {
-            rig.subscribe_as(&rig.session_of(index), http_streaming::sse);
+            rig.subscribe_as(&rig.session_of(index), http_streaming::ndjson);
         }
         let server = spawn_local(serve(rig.accept_stream().await, Asked::default()));
         until(|| rig.worker.connected() == 2 * connections).await;

@@ -8,12 +8,13 @@ use std::thread;
 use std::time::Duration;
 
 use loadgen::assignment::Assignment;
+use loadgen::numbering::{ChannelNumbers, Numbering};
 use loadgen::publisher::feed_connection::{FeedConnection, FeedError};
 use loadgen::publisher::post_connection::PostConnection;
-use loadgen::publisher::{self, Link, Numbering, Publisher, PublisherError, PublisherSpec, events_schedule};
+use loadgen::publisher::{self, Link, Publisher, PublisherError, PublisherSpec, events_schedule};
 use loadgen::schedule::Timing;
 use model::settings::{Events, Pace, Phases, Settings, Subscribers, Uplink, UplinkTo};
-use model::target::Publish;
+use model::target::PublishRequest;
 use protocol::frame;
 use protocol::message::{Message, PayloadKind, Stamp};
 use tokio::sync::mpsc;
@@ -179,7 +180,8 @@ fn a_publisher_that_is_stopped_ends_before_its_schedule() {
 fn post(settings: Settings, connections: usize) -> (Publisher, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let connections = (0..connections).map(|_| PostConnection::connect(address, Publish::own()).unwrap());
+    let connections =
+        (0..connections).map(|_| PostConnection::connect(address, PublishRequest::own()).unwrap());
     let link =
         Link::Post { connections: connections.collect(), numbering: Numbering::Publisher, newline: false };
     (publish(settings, link).0, listener)
@@ -220,7 +222,7 @@ fn of_the_events_that_the_publisher_numbers_those_of_a_channel_are_posted_one_af
             let (path, seq) = posted(stream);
             let channel = usize::from(path.ends_with('1'));
             seen[channel] += 1;
-            assert_eq!(seq, seen[channel], "{path}");
+            assert_eq!(ChannelNumbers::new(2).read(seq), (channel as u64, seen[channel]), "{path}");
         }
         under_way.into_iter().for_each(take);
     }

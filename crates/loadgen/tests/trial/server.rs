@@ -33,6 +33,10 @@ pub(crate) enum Content {
     Message,
     /// The same with a stamp that cannot be read.
     Malformed,
+    /// The same with one byte of payload more.
+    Longer,
+    /// The same with another byte in the payload.
+    Garbled,
     Text(&'static [u8]),
 }
 
@@ -42,6 +46,11 @@ impl Content {
             Self::Message => frame::encode(message),
             Self::Malformed => {
                 message[20] = b'!';
+                frame::encode(message)
+            }
+            Self::Longer => frame::encode(&[&message[..50], b" ", &message[50..]].concat()),
+            Self::Garbled => {
+                message[50] = b'#';
                 frame::encode(message)
             }
             Self::Text(text) => frame::encode(text),

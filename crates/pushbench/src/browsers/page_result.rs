@@ -212,7 +212,7 @@ mod tests {
         let result = result(&[subscriber(received)]).unwrap().uncounted;
         let Counters { delivered, duplicate, reordered, events, requests, uplink_sent, .. } =
             result.recorder.counters;
-        assert_eq!((delivered, duplicate, reordered, events), (3, 1, 1, 5));
+        assert_eq!((delivered, duplicate, reordered, events), (3, 1, 1, 4));
         assert_eq!((requests, uplink_sent), (2, 1));
         assert_eq!(result.recorder.delivery().len(), 3);
         let max_ms = result.recorder.delivery().max() as f64 / 1e6;

@@ -8,6 +8,7 @@ use crate::byte_accounting::body::{Content, MediaType};
 use crate::byte_accounting::byte_counts::{Layer, settle};
 use crate::byte_accounting::engine_io::Carried;
 use crate::byte_accounting::head::Method;
+use crate::byte_accounting::message::Finding;
 use crate::byte_accounting::websocket::Frames;
 
 /// A block that is longer is none.
@@ -159,10 +160,10 @@ impl Request {
     pub(super) fn content(self, head: &Head) -> Content {
         match self {
             Self::Asking | Self::AskingForHead | Self::Polling => Content::CONTROL,
-            Self::Sending => Content::message(head.is_coded),
-            Self::Posting => Content::packets(head.is_coded),
-            Self::WebSocket => Content::WebSocket(Frames::new()),
-            Self::WebSocketOfPackets => Content::WebSocket(Frames::of_packets()),
+            Self::Sending => Content::message(head.is_coded, Finding::Whole),
+            Self::Posting => Content::packets(head.is_coded, Finding::Whole),
+            Self::WebSocket => Content::WebSocket(Frames::new(Finding::Whole)),
+            Self::WebSocketOfPackets => Content::WebSocket(Frames::of_packets(Finding::Whole)),
         }
     }
 

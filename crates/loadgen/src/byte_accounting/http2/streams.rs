@@ -13,6 +13,7 @@ use super::frames::Malformed;
 use crate::byte_accounting::body::Content;
 use crate::byte_accounting::byte_counts::{Layer, layers_of, settle};
 use crate::byte_accounting::engine_io::Carried;
+use crate::byte_accounting::message::Finding;
 use crate::byte_accounting::websocket::Frames;
 
 #[derive(Debug, Default)]
@@ -135,18 +136,20 @@ impl Stream {
         let well = (200..300).contains(&status);
         let (request, response, content) = match self.request {
             Request::Sending => (REQUEST, RESPONSE, Content::CONTROL),
-            Request::WebSocket if well => (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::new())),
+            Request::WebSocket if well => {
+                (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::new(Finding::Whole)))
+            }
             Request::WebSocketOfPackets if well => {
-                (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::of_packets()))
+                (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::of_packets(Finding::Whole)))
             }
             Request::Posting => return self.answer_post(well),
             Request::Polling if self.request.found_something(status, block.ends_stream) => {
                 self.down.heads = Heads::Held;
-                self.down.content = Content::packets(block.head.is_coded);
+                self.down.content = Content::packets(block.head.is_coded, Finding::Whole);
                 return;
             }
             asking if asking.found_something(status, block.ends_stream) => {
-                (REQUEST, RESPONSE, Content::of(block.head.media_type, block.head.is_coded))
+                (REQUEST, RESPONSE, Content::of(block.head.media_type, block.head.is_coded, Finding::Whole))
             }
             _ => (CONTROL, CONTROL, Content::CONTROL),
         };

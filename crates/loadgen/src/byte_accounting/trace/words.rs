@@ -46,7 +46,7 @@ impl Words {
     /// A fresh connection; without a protocol nothing of it can be read.
     pub(super) fn of(protocol: Option<Protocol>) -> Self {
         let (up, down) = match protocol {
-            Some(Protocol::Http) => (Unit::Request, Unit::Response),
+            Some(Protocol::Http | Protocol::TargetHttp) => (Unit::Request, Unit::Response),
             Some(Protocol::RawTcp) => (Unit::Hello, Unit::RawTcpFrame),
             Some(Protocol::Http2) | None => (Unit::Unreadable, Unit::Unreadable),
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::engine_io::{self, Handshake, HandshakeError, PacketError};
-use protocol::socket_io::{self, DecodeError, Decoder, MAIN, Packet, PayloadError};
+use protocol::socket_io::{self, DecodeError, Decoder, Packet, PayloadError};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -14,7 +14,8 @@ use crate::subscriber::{MESSAGE_LIMIT, SubscribeError};
 
 /// The receiver of messages of the main namespace.
 pub(super) trait Application {
-    fn message(&mut self, message: &[u8]);
+    /// Receives an event of the usual name, and returns how many messages it was.
+    fn message(&mut self, message: &[u8]) -> usize;
 
     /// Receives any other event, or an acknowledgement, and returns how many messages it was.
     fn packet(&mut self, packet: Packet) -> Result<usize, SubscribeError>;
@@ -79,8 +80,7 @@ impl<'a, A: Application> Inbox<'a, A> {
         if let Some(message) = socket_io::message(text)
             && !self.decoder.is_waiting()
         {
-            self.application.message(message);
-            return Ok(1);
+            return Ok(self.application.message(message));
         }
         let packet = self.decoder.text(text).map_err(SocketIoError::from)?;
         packet.map_or(Ok(0), |packet| self.take_packet(packet))
@@ -90,7 +90,7 @@ impl<'a, A: Application> Inbox<'a, A> {
         use socket_io::Kind;
         match packet.kind {
             // This client joins no other namespace.
-            _ if packet.namespace != MAIN => Ok(0),
+            _ if packet.namespace != self.outbox.namespace() => Ok(0),
             Kind::Connect => {
                 self.has_joined = true;
                 self.outbox.joined();
@@ -169,9 +169,6 @@ pub enum SocketIoError {
     /// It does not ping as often as it announced, so the connection is taken for closed.
     #[error("the server did not ping within {0:?}")]
     Silent(Duration),
-    /// It answers a post with something else than "ok".
-    #[error("the server answered a post with `{0}`")]
-    NotOk(String),
 }
 
 /// Why a session goes on no more.

@@ -32,14 +32,24 @@ impl Outbox {
         Self { session, queued: RefCell::default(), woken: Notify::new(), joined: Cell::new(false) }
     }
 
-    /// Asks to join the main namespace, where the subscriber begins to read.
-    pub(super) fn ask_to_join(&self) {
-        let auth = Auth::from(self.session.resume()).encode();
-        self.push_packet(&socket_io::Packet::new(socket_io::Kind::Connect, auth));
+    /// The namespace that the subscriber joins: the main one of our own servers.
+    pub(super) fn namespace(&self) -> &str {
+        let target = self.session.subscription();
+        target.and_then(|target| target.namespace.as_deref()).unwrap_or(socket_io::MAIN)
     }
 
-    /// From now on, the subscriber's messages are sent.
+    /// Asks to join the namespace, where the subscriber begins to read.
+    pub(super) fn ask_to_join(&self) {
+        let auth = Auth::from(self.session.resume()).encode();
+        self.push_own(socket_io::Kind::Connect, auth);
+    }
+
+    /// From now on, the subscriber's messages are sent, after the event that a target wants.
     pub(super) fn joined(&self) {
+        if let Some(join) = self.session.subscription().and_then(|target| target.join.as_ref()) {
+            let channel = self.session.resume().channel.to_string();
+            self.push_own(socket_io::Kind::Event, join.replace("{channel}", &channel));
+        }
         self.joined.set(true);
         self.woken.notify_one();
     }
@@ -47,7 +57,12 @@ impl Outbox {
     /// Leaves the namespace; no message of the subscriber's follows.
     pub(super) fn leave(&self) {
         self.joined.set(false);
-        self.push_packet(&socket_io::Packet::new(socket_io::Kind::Disconnect, Bytes::new()));
+        self.push_own(socket_io::Kind::Disconnect, Bytes::new());
+    }
+
+    fn push_own(&self, kind: socket_io::Kind, data: impl Into<Bytes>) {
+        let namespace = self.namespace().to_owned();
+        self.push_packet(&socket_io::Packet { namespace, ..socket_io::Packet::new(kind, data) });
     }
 
     pub(super) fn push(&self, packet: Packet) {

@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
-    SEC_WEBSOCKET_KEY, UPGRADE,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, StatusCode, Version, http};
@@ -14,7 +14,7 @@ use model::settings::Compression;
 use protocol::deflate::{Agreement, OFFER};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::{Response, generate_key, generate_request};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
@@ -55,9 +55,10 @@ pub(in crate::subscriber) async fn upgrade(
     let (head, key) = generate_request(request.clone())?;
     let (answer, read) = exchange(&mut stream, &head).await?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(SubscribeError::status(answer.status(), &read));
+        return Err(SubscribeError::status(answer.status(), answer.headers(), &read));
     }
     check(answer.headers(), &key)?;
+    check_subprotocol(request.headers(), answer.headers())?;
     let agreement = agreed(session, answer.headers())?;
     session.record_head(HeadKind::WebSocket, &request, &answer);
     Ok(Opened { stream, read, agreement })
@@ -82,6 +83,7 @@ pub(super) async fn extended_connect(
     if answer.status() != StatusCode::OK {
         return Err(unexpected(answer).await);
     }
+    check_subprotocol(request.headers(), answer.headers())?;
     let agreement = agreed(session, answer.headers())?;
     session.record_head(HeadKind::WebSocket, &request, &answer);
     let stream = TokioIo::new(hyper::upgrade::on(answer).await?);
@@ -91,8 +93,15 @@ pub(super) async fn extended_connect(
 /// The profile's fields, and what is asked for beside them.
 fn fields(session: &Session) -> HeaderMap {
     let mut fields = session.request_headers(RequestKind::WebSocket).clone();
-    if session.settings().transport.compression == Compression::Deflate {
-        fields.insert(SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(OFFER));
+    match session.settings().transport.compression {
+        Compression::Deflate => {
+            fields.insert(SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(OFFER));
+        }
+        // Our own servers do not compress then, whatever a browser offers; others would.
+        Compression::None if session.subscription().is_some() => {
+            fields.remove(SEC_WEBSOCKET_EXTENSIONS);
+        }
+        Compression::None => {}
     }
     fields
 }
@@ -109,9 +118,13 @@ async fn exchange(
         if stream.read_buf(&mut read).await? == 0 || read.len() > HEAD_LIMIT {
             return Err(Error::Protocol(ProtocolError::HandshakeIncomplete).into());
         }
-        if let Some((len, answer)) = Response::try_parse(&read)? {
+        while let Some((len, answer)) = Response::try_parse(&read)? {
             read.advance(len);
-            return Ok((answer, read.freeze()));
+            // Others may come before the final one (RFC 9110 §15.2).
+            let is_interim = answer.status().is_informational();
+            if !is_interim || answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok((answer, read.freeze()));
+            }
         }
     }
 }
@@ -121,7 +134,7 @@ fn check(headers: &HeaderMap, key: &str) -> Result<(), SubscribeError> {
     let field = |name: HeaderName| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
     let missing = if !field(UPGRADE).eq_ignore_ascii_case(b"websocket") {
         ProtocolError::MissingUpgradeWebSocketHeader
-    } else if !field(CONNECTION).eq_ignore_ascii_case(b"upgrade") {
+    } else if !tokens(headers, CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade")) {
         ProtocolError::MissingConnectionUpgradeHeader
     } else if field(SEC_WEBSOCKET_ACCEPT) != derive_accept_key(key.as_bytes()).as_bytes() {
         ProtocolError::SecWebSocketAcceptKeyMismatch
@@ -129,6 +142,26 @@ fn check(headers: &HeaderMap, key: &str) -> Result<(), SubscribeError> {
         return Ok(());
     };
     Err(Error::Protocol(missing).into())
+}
+
+/// The elements of a field that is a list, in one line or in several (RFC 9110 §5.6.1).
+fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(name).into_iter();
+    lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// Checks that the server chose no other subprotocol than one that was asked for (RFC 6455 §4.1).
+fn check_subprotocol(asked: &HeaderMap, answer: &HeaderMap) -> Result<(), SubscribeError> {
+    let is_asked = |chosen| tokens(asked, SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == chosen);
+    if tokens(answer, SEC_WEBSOCKET_PROTOCOL).all(is_asked) {
+        return Ok(());
+    }
+    let error = if asked.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+        SubProtocolError::InvalidSubProtocol
+    } else {
+        SubProtocolError::ServerSentSubProtocolNoneRequested
+    };
+    Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)).into())
 }
 
 /// What the server agreed to, which must be what it was asked for.
