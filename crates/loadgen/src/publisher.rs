@@ -4,8 +4,10 @@
 //! Between the two it waits in the publisher, so a stopped server delays the hand-over and not the schedule. The same thread
 //! signals the subscribers when to send, and reads what the server hands back to the application.
 
+pub mod command_pipe;
 pub mod feed_connection;
 mod link;
+mod post_body;
 pub mod post_connection;
 mod post_response;
 mod published;

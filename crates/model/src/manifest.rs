@@ -114,6 +114,16 @@ pub struct TargetInfo {
     pub techniques: Vec<String>,
     /// The file's text.
     pub text: String,
+    /// The file, if it is not one of the project's `targets/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<String>,
+}
+
+impl Manifest {
+    /// The first target that is not the project's, by its name and its file. What such a run found belongs to that target.
+    pub fn outside_target(&self) -> Option<(&str, &str)> {
+        self.targets.iter().find_map(|target| Some((target.name.as_str(), target.outside.as_deref()?)))
+    }
 }
 
 /// A scenario as it was run.

@@ -13,16 +13,28 @@
 //! [start]                        # or address = "127.0.0.1:8080" above, for a server that is running already
 //! command = ["nginx", "-c", "{dir}/nginx.conf"]            # in the file's own folder; it stays in the foreground
 //! config = { "nginx.conf" = "nchan/nginx.conf" }           # made in {dir}, a fresh folder, out of templates
+//! env = { PORT = "{port}", ADMIN_PORT = "{port2}" }        # {port} to {port9} are free ports, {technique} is the slug
+//! folder = "server"              # its working folder; left out: the file's own
+//! stop = "TERM"                  # what asks it to end: TERM, INT, QUIT, HUP, KILL
+//! [process]                      # with an address; left out: the processes that listen there. What is named is measured
+//! pid = 4711                     # together with all processes below it
+//! pid_file = "/run/nginx.pid"
+//! ports = [8080, 9000]           # the processes that listen there, such as a proxy and the server behind it
 //! [ready]                        # left out: as soon as it accepts connections
 //! path = "/"                     # as soon as it answers this, whatever the status
+//! line = "listening on"          # or: as soon as it has written a line with this, and accepts connections
 //! within = "10s"
 //! [version]
 //! command = ["nginx", "-v"]
 //! [publish]
-//! method = "POST"
+//! address = "127.0.0.1:{port2}"  # left out: the server's own
+//! method = "POST"                # POST, PUT, PATCH
 //! path = "/publish?channel={channel}"
 //! content_type = "application/json"
-//! rejected_if = '"error"'        # an answer whose body holds this text has not taken the message, whatever its status
+//! headers = { authorization = "apikey secret" }            # beside host and content-type, or in their place
+//! body = '{"channel":"{channel}","data":{message_json}}'   # left out: the message. {message_json} is it as a JSON string
+//! success = { status = [200], has = "\"ok\"", lacks = "\"error\"" }   # left out: 200 to 299
+//! command = ["./publish", "{port}"]   # instead of all these: it reads lines, channel TAB message
 //! [techniques.long-polling]
 //! path = "/poll?channel={channel}"
 //! resume = "validators"          # none, query ({after} in the path), validators, last-event-id
@@ -35,14 +47,18 @@
 //! headers = { te = "chunked" }   # beside the profile's, or in their place; "" leaves one out
 //! ```
 
+mod publish;
 mod read;
+mod server;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+
+pub use publish::{Publish, PublishCommand, PublishRequest, Success};
+pub use server::{PORTS, Ready, ReadyWhen, Running, Server, Start, StopSignal};
 
 /// A server that somebody else wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,20 +76,6 @@ pub struct Target {
     pub techniques: BTreeMap<String, Subscription>,
     /// The file's text.
     pub text: String,
-}
-
-/// How a target comes about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Server {
-    /// It is started for each trial, and ended behind it.
-    Started {
-        /// Program and arguments, with placeholders.
-        command: Vec<String>,
-        /// Files that are made in `{dir}`, and their templates in the target's folder.
-        config: BTreeMap<String, String>,
-    },
-    /// It runs already, and what it costs cannot be read here.
-    Running(SocketAddr),
 }
 
 /// Something that a target needs.
@@ -96,28 +98,6 @@ pub enum Needed {
         /// The placeholder that stands for it.
         placeholder: Option<String>,
     },
-}
-
-/// How a target is known to be there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ready {
-    /// It answers a request for this path; none when accepting a connection is enough.
-    pub path: Option<String>,
-    /// So long it may take.
-    pub within_ns: u64,
-}
-
-/// How an event is published: a request each.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Publish {
-    pub method: String,
-    /// Its path, with `{channel}`.
-    pub path: String,
-    pub content_type: String,
-    /// An answer whose body holds this text has not taken the message, whatever its status; none where the status decides.
-    #[serde(default)]
-    pub rejected_if: Option<String>,
 }
 
 /// How a technique subscribes.
@@ -194,16 +174,4 @@ pub enum Connected {
     Answered,
     /// When its request is on its way: the server sends the head with the first event only.
     RequestSent,
-}
-
-impl Publish {
-    /// How pushbench's own servers are published to.
-    pub fn own() -> Self {
-        Self {
-            method: "POST".to_owned(),
-            path: "/messages?channel={channel}".to_owned(),
-            content_type: "application/json".to_owned(),
-            rejected_if: None,
-        }
-    }
 }

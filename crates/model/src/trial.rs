@@ -89,6 +89,9 @@ impl ServerSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetSpec {
+    /// Further processes that the target is, each with all below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_pids: Vec<u32>,
     pub publish: Publish,
     pub subscription: Subscription,
 }
@@ -130,7 +133,7 @@ pub struct TrialOutcome {
     pub slow_consumers: Option<SlowConsumerOutcome>,
     pub warnings: Vec<Warning>,
     /// Histograms, HdrHistogram V2 + deflate in base64, by their tag: `delivery`, `service`, `uplink`,
-    /// `schedule-lag`, `scheduling-delay-load`, `scheduling-delay-server`. Nanoseconds.
+    /// `schedule-lag`, `publish-call`, `scheduling-delay-load`, `scheduling-delay-server`. Nanoseconds.
     pub histograms: BTreeMap<String, String>,
 }
 
@@ -382,6 +385,9 @@ pub struct Cost {
     /// CPU time of all server processes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub server_cpu_ns: u64,
+    /// The same of each process that took part in it, where a target is several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server_processes: Vec<ProcessCost>,
     /// CPU time of all load generator processes.
     pub load_cpu_ns: u64,
     /// Anonymous resident memory of the server (heap and stacks, not its program's pages) before the first connection.
@@ -405,6 +411,16 @@ pub struct Cost {
     /// What a tool counted of the server; none in a trial whose times mean something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counted>,
+}
+
+/// What one of a target's processes cost.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessCost {
+    pub pid: u32,
+    /// The start of its program's name.
+    pub name: String,
+    pub cpu_ns: u64,
 }
 
 fn is_zero(value: &u64) -> bool {

@@ -34,7 +34,7 @@ pub enum Warning {
         /// Byte accounting − sessions, down-stream.
         down: i64,
     },
-    /// The server was given by its address only, so nobody knows what it cost.
+    /// The server's processes cannot be read, so nobody knows what it cost.
     ServerCostUnknown,
     /// The server takes posts hardly faster than they are due, so they wait for each other.
     PublishingLimit {
@@ -80,7 +80,7 @@ impl Warning {
                 "Byte accounting saw {up} message bytes more than the sessions up-stream and {down} more down-stream: the layers are wrong. This is an error of pushbench; please report it with the record."
             ),
             Self::ServerCostUnknown => {
-                "The server was given by its address, so its CPU time and memory are not known. Let pushbench start it: [start] in its target file.".to_owned()
+                "The server's processes cannot be read, so its CPU time and memory are not known. Let pushbench start it ([start] in its target file), or name a process of the same user: [process] pid_file.".to_owned()
             }
             Self::PublishingLimit { due_per_s, most_per_s } => format!(
                 "Publishing was the limit: {due_per_s:.1} posts per second were due, and the server can take {most_per_s:.1}. The delivery latency includes the wait. Lower the rate, or set publisher_in_flight where there are several channels."

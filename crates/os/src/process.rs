@@ -129,6 +129,18 @@ pub fn tree_cost(root: u32) -> io::Result<(u64, u64, Switches)> {
     Ok((cpu_ns, resident, sum))
 }
 
+/// Nanoseconds of CPU that `root` and every process below it have used, by their numbers.
+/// Fails when there is no process `root`.
+pub fn tree_cpu_ns(root: u32) -> io::Result<Vec<(u32, u64)>> {
+    let tree = process_tree(root)?;
+    Ok(tree.into_iter().filter_map(|pid| Some((pid, process_cpu_ns(pid).ok()?))).collect())
+}
+
+/// The start of the name of process `pid`'s program; none when there is no such process.
+pub fn program_name(pid: u32) -> Option<String> {
+    Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
+}
+
 /// Keeps this thread, and those that it starts, on `cores`; an empty list changes nothing.
 /// Fails when a core does not exist or is not allowed.
 pub fn pin(cores: &[u32]) -> io::Result<()> {
@@ -254,12 +266,15 @@ mod tests {
         let grandchild: u32 = line.trim().parse().unwrap();
         let (tree, cost) = (process_tree(child.id()), tree_cost(child.id()));
         let alone = process_cpu_ns(child.id()).unwrap();
+        let (each, name) = (tree_cpu_ns(child.id()).unwrap(), program_name(grandchild));
         for pid in [grandchild, child.id()] {
             kill(pid).unwrap();
         }
         child.wait().unwrap();
         assert_eq!(tree.unwrap(), [child.id(), grandchild]);
         assert!(cost.unwrap().0 > alone, "the loop ran in the grandchild");
+        assert_eq!(each.iter().map(|(pid, _)| *pid).collect::<Vec<_>>(), [child.id(), grandchild]);
+        assert!(each[1].1 > each[0].1 && name.is_some() && program_name(u32::MAX).is_none());
         assert!(process_tree(u32::MAX).is_err());
     }
 

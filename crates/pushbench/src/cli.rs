@@ -56,6 +56,9 @@ pub(crate) enum Command {
     Cite(Cite),
     /// See what browsers do: how WebSockets end in them by every close code, their clocks, limits, timers and headers
     BrowserProbe(BrowserProbe),
+    /// Write a target file, or check one: a server that somebody else wrote
+    #[command(subcommand)]
+    Target(TargetCommand),
     /// Run everything tiny in real processes, and check counts and files; no times
     Verify,
     /// Print a shell's completions
@@ -113,6 +116,7 @@ Examples:
   pushbench run --scenario my/own.toml --technique websocket --technique raw-tcp --seed 7
   pushbench run --scenario chat --client chromium,native    the same question to a page in a browser
   pushbench run --scenario notifications --target nchan     a server that somebody else wrote beside our own
+  pushbench run --scenario notifications --target my-server.toml --only-targets     yours alone, with a report next to its file
   pushbench run --resume                                    go on with the newest run that was interrupted
 
 A scenario gives its own times, with units: window = \"2s\", rate = \"100/s\", payload = \"16 KiB\".
@@ -123,7 +127,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "TIME", value_parser = budget, allow_hyphen_values = true, conflicts_with_all = ["repetitions", "quick", "capacity"])]
     pub(crate) budget: Option<u64>,
     /// Run each technique twice in each block, and print how often it seems to differ from itself [default budget: 10m]
-    #[arg(long, conflicts_with_all = ["repetitions", "quick", "capacity", "clients", "targets"])]
+    #[arg(long, conflicts_with_all = ["repetitions", "quick", "capacity", "clients", "targets", "only_targets"])]
     pub(crate) self_check: bool,
     /// The same as --budget 90s. With scenarios or repetitions: shorter and fewer trials, as the table `quick` of each scenario says
     #[arg(long)]
@@ -146,6 +150,9 @@ pub(crate) struct Run {
     /// in all scenarios as far as it can, and all servers are then published to by POST
     #[arg(long = "target", value_name = "NAME|PATH")]
     pub(crate) targets: Vec<String>,
+    /// Leave out pushbench's own servers
+    #[arg(long)]
+    pub(crate) only_targets: bool,
     /// How often each trial is repeated [default: what the scenario says]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) repetitions: Option<u32>,
@@ -154,7 +161,7 @@ pub(crate) struct Run {
     pub(crate) seed: Option<u64>,
     /// Go on with an interrupted run: the one in DIR, or the newest
     #[arg(long, value_name = "DIR",
-          conflicts_with_all = ["budget", "self_check", "quick", "capacity", "scenarios", "techniques", "clients", "targets", "repetitions", "seed"])]
+          conflicts_with_all = ["budget", "self_check", "quick", "capacity", "scenarios", "techniques", "clients", "targets", "only_targets", "repetitions", "seed"])]
     pub(crate) resume: Option<Option<PathBuf>>,
     /// Where run folders are kept [default: results, beside the folder of the scenarios]
     #[arg(long, value_name = "DIR")]
@@ -401,6 +408,26 @@ pub(crate) struct Cite {
     pub(crate) prices: Prices,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum TargetCommand {
+    /// Write a commented target file
+    New {
+        /// The file; its name is the target's
+        #[arg(value_name = "FILE", default_value = "my-server.toml")]
+        file: PathBuf,
+    },
+    /// Start the server, connect one subscriber by each technique, publish three events, and show what came
+    #[command(after_help = "Exit codes: 0 every technique works, 1 one does not, 2 usage or set-up.")]
+    Check {
+        /// The name of a file in targets, or the path of one
+        #[arg(value_name = "NAME|PATH")]
+        target: String,
+        /// A technique's slug; may be repeated [default: all that the file has]
+        #[arg(long = "technique", value_name = "SLUG")]
+        techniques: Vec<String>,
+    },
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct SuperviseTarget {
     /// The target's file
@@ -418,6 +445,9 @@ pub(crate) struct SuperviseTarget {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExecTarget {
+    /// The folder that it runs in
+    #[arg(long)]
+    pub(crate) folder: PathBuf,
     /// Program and arguments
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<String>,

@@ -6,6 +6,7 @@ mod output;
 mod processes;
 mod run;
 mod serve;
+mod target;
 mod verify;
 
 use std::fmt::Write as _;
@@ -23,7 +24,7 @@ use crate::browsers::{client, probe};
 use crate::cli::{BrowserProbe, Cli, Command, List};
 use crate::demo::Demo;
 use crate::store::keep_browser_probe;
-use crate::targets::supervisor;
+use crate::targets::{launch, supervisor};
 use crate::{project, registry};
 use output::{note, print};
 
@@ -41,6 +42,7 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Advise(arguments) => answer::advise(&arguments),
         Command::Cite(arguments) => answer::cite(&arguments),
         Command::BrowserProbe(arguments) => return probe_browsers(&arguments),
+        Command::Target(command) => return target::target(&command),
         Command::Verify => return verify::verify(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "pushbench", &mut std::io::stdout());
@@ -53,7 +55,7 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::SuperviseTarget(it) => {
             supervisor::supervise(&it.file, &it.technique, &it.dir, &it.cores.cores)
         }
-        Command::ExecTarget(arguments) => return supervisor::exec(&arguments.command),
+        Command::ExecTarget(it) => return launch::become_program(&it.folder, &it.command),
         Command::ObservedTrial(arguments) => processes::observed_trial(&arguments),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -9,7 +9,7 @@
 //! - [`plan`], [`search`]: which trials in which order; how a technique's capacity is searched for
 //! - [`runner`]: runs the plan, shows its progress, and prints the summary
 //! - [`supervisor`]: one trial, and the processes that it consists of
-//! - [`targets`]: servers of other projects
+//! - [`targets`], [`target_check`]: servers of other projects, and whether they can be measured
 //! - [`store`]: a run's folder, and the description of the machine and the program in it
 //! - [`replay`]: printed exchanges of publications, sent again and counted
 //! - [`browsers`], [`page_files`], [`demo`]: what runs in a browser
@@ -30,6 +30,7 @@ mod runner;
 mod search;
 mod store;
 mod supervisor;
+mod target_check;
 mod targets;
 
 use std::io::Write as _;

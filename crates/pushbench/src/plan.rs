@@ -126,6 +126,8 @@ pub(crate) struct Choice<'a> {
     pub(crate) techniques: &'a [&'a str],
     /// Servers that somebody else wrote, for the scenarios that name them.
     pub(crate) targets: &'a [TargetServer],
+    /// Whether pushbench's own servers are left out.
+    pub(crate) only_targets: bool,
     /// How often, if not as the scenarios say.
     pub(crate) repetitions: Option<u32>,
     /// Decides the order, and each trial's own seed.
@@ -234,7 +236,8 @@ fn contestants<'a>(scenario: &'a Scenario, point: &'a Point, choice: &Choice<'a>
     };
     let takes_part = |slug: &&&str| among(&scenario.techniques, slug) && among(&point.techniques, slug);
     let techniques: Vec<&str> = choice.techniques.iter().filter(takes_part).copied().collect();
-    let own = techniques.iter().map(|&technique| Contestant { target: None, technique });
+    let own = techniques.iter().filter(|_| !choice.only_targets);
+    let own = own.map(|&technique| Contestant { target: None, technique });
     let named = choice.targets.iter().filter(|server| scenario.targets.contains(&server.target.name));
     let others = named.flat_map(|server| {
         let has = techniques.iter().filter(|&&slug| server.target.techniques.contains_key(slug));

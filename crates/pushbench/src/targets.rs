@@ -6,9 +6,14 @@
 //! the target when its standard input ends. This holds whichever of the processes is killed first.
 //!
 //! - [`selection`]: which targets take part in a run, and in which settings
-//! - [`supervisor`]: the process that runs a target: its command and configuration, whether it is ready, and the end of all processes below it
+//! - [`supervisor`]: the process that runs a target, and ends all processes below it
+//! - [`launch`], [`readiness`]: the command and configuration that it starts, and whether that is ready
+//! - [`processes`]: which processes a server is that runs already
 
+pub(crate) mod launch;
+mod processes;
 mod readiness;
+pub(crate) mod ready;
 pub(crate) mod selection;
 pub(crate) mod supervisor;
 
@@ -27,6 +32,7 @@ use model::target::{Needed, Server, Target};
 use model::trial::TargetSpec;
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use self::ready::TargetReady;
 use crate::project::{self, Definition, Kind};
 use crate::registry;
 
@@ -79,17 +85,21 @@ impl TargetServer {
         matches!(self.target.server, Server::Started { .. })
     }
 
-    /// What the load generator of a trial with this technique and seed needs; none for a technique that it lacks. A server
-    /// that keeps running remembers the channels of earlier trials, so each trial has channels of its own there.
-    pub(crate) fn spec(&self, technique: &str, seed: u64) -> Option<TargetSpec> {
+    /// What the load generator of a trial with this technique and seed needs of the server that is ready; none for a technique that it lacks. A server that keeps running remembers the channels of earlier trials, so each
+    /// trial has channels of its own there.
+    pub(crate) fn spec(&self, technique: &str, seed: u64, ready: &TargetReady) -> Option<TargetSpec> {
         let mut subscription = self.target.techniques.get(technique)?.clone();
-        let mut publish = self.target.publish.clone();
-        if !self.is_started() && subscription.path.contains("{channel}") {
+        let mut publish = ready.publish.clone();
+        let mut texts: Vec<_> = [&mut subscription.path].into_iter().chain(&mut subscription.join).collect();
+        if !self.is_started() && texts.iter().any(|text| text.contains("{channel}")) {
             let own = format!("{seed:x}-{:x}-{{channel}}", os::now_ns());
-            publish.path = publish.path.replace("{channel}", &own);
-            subscription.path = subscription.path.replace("{channel}", &own);
+            publish = publish.with(|text| text.replace("{channel}", &own));
+            for text in &mut texts {
+                **text = text.replace("{channel}", &own);
+            }
         }
-        Some(TargetSpec { publish, subscription })
+        let further_pids = ready.pids.iter().skip(1).copied().collect();
+        Some(TargetSpec { further_pids, publish, subscription })
     }
 
     /// As the manifest stores it. Runs its command for the version.
@@ -100,10 +110,18 @@ impl TargetServer {
             label: label.clone(),
             about: about.clone(),
             version: self.version(),
-            publish: format!("{} {}", publish.method, publish.path),
+            publish: publish.shown(),
             techniques: techniques.keys().cloned().collect(),
             text: text.clone(),
+            outside: self.is_outside().then(|| self.file.display().to_string()),
         }
+    }
+
+    /// Whether the file is not one of the project's targets.
+    fn is_outside(&self) -> bool {
+        let real = |file: &Path| file.canonicalize().ok();
+        let own = project::target_file(&self.target.name).ok().flatten();
+        own.is_none_or(|own| real(&own) != real(&self.file))
     }
 
     /// The first line of what its command writes, to standard output or else to standard error; none when it has
@@ -157,7 +175,7 @@ impl TargetServer {
 }
 
 /// The techniques by which subscribers can reach a web server.
-fn techniques() -> Vec<&'static str> {
+pub(crate) fn techniques() -> Vec<&'static str> {
     registry::TECHNIQUES
         .iter()
         .filter(|technique| !technique.baseline)

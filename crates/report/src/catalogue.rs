@@ -112,6 +112,8 @@ catalogue! {
     "uplink-p50", "uplink latency p50", Time, quantile, machine, |trials| uplink(trials, 2.0);
     "uplink-p99", "uplink latency p99", Time, quantile, machine, |trials| uplink(trials, 100.0);
     "late", "intended send to send, p99", Time, quantile, machine, |trials| latency(trials, "schedule-lag", 100.0);
+    "publish-p50", "publish call p50", Time, quantile, machine, |trials| latency(trials, "publish-call", 2.0);
+    "publish-p99", "publish call p99", Time, quantile, machine, |trials| latency(trials, "publish-call", 100.0);
     // What a subscriber costs.
     "memory", "server memory per subscriber", Bytes, less, machine, |trials| mean(trials, |trial, outcome| {
         let (start, connected) = (outcome.cost.server_rss_start_bytes, outcome.cost.server_rss_connected_bytes);

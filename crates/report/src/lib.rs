@@ -45,13 +45,14 @@ pub mod sample;
 mod search;
 pub mod summary;
 mod table;
+pub mod target_summary;
 pub mod theory_check;
 
 pub use core_speed::core_speeds;
 pub use error::ReportError;
 pub use evidence::Evidence;
 pub use html::write_html;
-pub use load::{Broken, Run, Trial, check};
+pub use load::{Broken, Run, Trial, manifest};
 pub use marker_sections::MarkerError;
 pub use pages::write_pages;
 pub use search::Side;

@@ -76,13 +76,13 @@ pub(crate) fn run(dir: &Path) -> Result<(Run, Vec<Trial>), ReportError> {
     Ok((Run { name: folder_name(dir), dir: dir.to_owned(), manifest, findings, close_cases, broken }, trials))
 }
 
-/// Whether this folder is a run that can be read.
-/// Fails when its manifest is missing, unreadable or of another schema version.
-pub fn check(dir: &Path) -> Result<(), ReportError> {
+/// The manifest of the run in this folder.
+/// Fails when it is missing, unreadable or of another schema version.
+pub fn manifest(dir: &Path) -> Result<Manifest, ReportError> {
     let path = dir.join(results::MANIFEST);
     let text =
         fs::read_to_string(&path).map_err(|source| ReportError::Read { path: path.clone(), source })?;
-    results::parse::<Manifest>(&text).map(drop).map_err(|reason| ReadError::Manifest { path, reason }.into())
+    results::parse(&text).map_err(|reason| ReadError::Manifest { path, reason }.into())
 }
 
 /// `.` and links have no name of their own, so the name is that of the real folder.

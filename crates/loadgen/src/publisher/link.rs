@@ -1,5 +1,5 @@
-//! How messages leave the publisher: by the feed, all that are due at once, or by HTTP requests, one on each connection; and why
-//! that fails.
+//! How messages leave the publisher: by the feed, all that are due at once, by HTTP requests, one on each connection, or as lines to
+//! a command; and why that fails.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use protocol::message::MessageError;
 use rustix::event::PollFlags;
 
+use super::command_pipe::{CommandError, CommandPipe};
 use super::feed_connection::{FeedConnection, FeedError};
 use super::post_connection::{PostConnection, PostError};
 use super::replayable_feed::{ReplayableFeed, Successor};
@@ -36,6 +37,8 @@ pub enum Link {
         /// Whether a message ends with a newline.
         newline: bool,
     },
+    /// Lines to a command.
+    Command(CommandPipe),
 }
 
 impl Link {
@@ -48,6 +51,7 @@ impl Link {
         match self {
             Self::Feed(_) | Self::Replayable(_) => Numbering::Server,
             Self::Post { numbering, .. } => *numbering,
+            Self::Command(_) => Numbering::Publisher,
         }
     }
 
@@ -59,6 +63,10 @@ impl Link {
                 (None, Some((feed.socket(), wanted_of_replayable(feed, is_waited_for))), &[])
             }
             Self::Post { connections, .. } => (None, None, connections),
+            Self::Command(pipe) => {
+                let wanted = if is_waited_for { PollFlags::OUT } else { PollFlags::empty() };
+                (None, Some((pipe.socket(), wanted)), &[])
+            }
         };
         // The next messages begin when every answer has come.
         let is_answered = posts.iter().all(|link| !link.is_blocked());
@@ -100,6 +108,7 @@ impl Link {
             Self::Replayable(feed) => feed.is_blocked(),
             Self::Feed(feeds) => feeds.is_blocked(),
             Self::Post { connections, .. } => connections.iter().any(PostConnection::is_blocked),
+            Self::Command(pipe) => pipe.is_blocked(),
         }
     }
 
@@ -107,6 +116,7 @@ impl Link {
     pub(super) fn at_once(&self, waiting: impl ExactSizeIterator<Item = u32>) -> usize {
         match self {
             Self::Feed(_) | Self::Replayable(_) => AT_ONCE.min(waiting.len()),
+            Self::Command(_) => 1.min(waiting.len()),
             Self::Post { connections, numbering: Numbering::Server, .. } => {
                 connections.len().min(waiting.len())
             }
@@ -126,6 +136,7 @@ impl Link {
         match self {
             Self::Feed(feeds) => feeds.begin(channel, message),
             Self::Replayable(feed) => feed.begin(channel, message),
+            Self::Command(pipe) => pipe.begin(channel, message),
             Self::Post { connections, newline, .. } => {
                 if let Some(link) = connections.iter_mut().find(|link| !link.is_blocked()) {
                     link.begin(channel, message, *newline);
@@ -138,6 +149,7 @@ impl Link {
         match self {
             Self::Feed(feeds) => Ok(feeds.flush()?),
             Self::Replayable(feed) => Ok(feed.flush()?),
+            Self::Command(pipe) => Ok(pipe.flush()?),
             Self::Post { connections, .. } => {
                 let mut is_done = true;
                 for link in connections {
@@ -153,6 +165,8 @@ impl Link {
         match self {
             Self::Feed(feeds) => Ok(feeds.receive(take)?),
             Self::Replayable(feed) => Ok(feed.receive(take)?),
+            // Only an error wakes its reader: nobody reads the lines any more.
+            Self::Command(pipe) => Err(pipe.closed().into()),
             Self::Post { connections, .. } => {
                 Ok(connections.iter_mut().try_for_each(PostConnection::receive)?)
             }
@@ -239,6 +253,9 @@ pub enum PublisherError {
     /// The server is gone, does not take an event, or speaks something else.
     #[error(transparent)]
     Post(#[from] PostError),
+    /// The command that publishes has ended.
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// What came back on the feed is not a message.
     #[error("the server handed back something else than a message")]
     NotAMessage(#[from] MessageError),

@@ -2,7 +2,7 @@
 //! kept.
 //!
 //! A message is handed over when its answer has come, so a server that is slow to answer delays the next one and not the
-//! schedule. The answer's status must be a success, and its body must not hold what the target's file calls a rejection.
+//! schedule. The answer's status and body must be a success by the target's file.
 //!
 //! A server may end a connection that lies idle just when a message is sent. If nothing came of an answer, the message is sent once
 //! more on another connection, as browsers do (RFC 9112 §9.3.1).
@@ -13,9 +13,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use model::target::Publish;
+use model::target::PublishRequest;
 use protocol::message;
 
+use super::post_body::BodyTemplate;
 use super::post_response::PostResponse;
 
 /// Longer answers to a posted message are an error.
@@ -57,10 +58,13 @@ pub struct PostConnection {
     address: SocketAddr,
     /// None after the server has ended it; the next message opens another one.
     stream: Option<TcpStream>,
-    publish: Publish,
+    publish: PublishRequest,
+    body: BodyTemplate,
     state: State,
+    channel: u32,
+    message: BytesMut,
     request: BytesMut,
-    /// Where the message starts in the request.
+    /// Where the body starts in the request.
     body_at: usize,
     written: usize,
     /// Whether this is the second attempt to post it.
@@ -78,12 +82,15 @@ enum State {
 impl PostConnection {
     /// Connects to `address`, for messages that are published as `publish` says.
     /// Fails when no process listens there.
-    pub fn connect(address: SocketAddr, publish: Publish) -> io::Result<Self> {
+    pub fn connect(address: SocketAddr, publish: PublishRequest) -> io::Result<Self> {
         Ok(Self {
             address,
             stream: Some(open(address)?),
+            body: BodyTemplate::new(publish.body.as_deref()),
             publish,
             state: State::Idle,
+            channel: 0,
+            message: BytesMut::new(),
             request: BytesMut::new(),
             body_at: 0,
             written: 0,
@@ -110,22 +117,40 @@ impl PostConnection {
     /// Begins to post `message` to `channel`. Only when [not blocked](Self::is_blocked).
     pub fn begin(&mut self, channel: u32, message: &[u8], newline: bool) {
         debug_assert!(!self.is_blocked(), "one message at a time");
-        let path = self.publish.path.replace("{channel}", &channel.to_string());
-        let head = format!(
-            "{} {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n\r\n",
-            self.publish.method,
-            self.address,
-            self.publish.content_type,
-            message.len() + usize::from(newline)
-        );
+        self.channel = channel;
+        self.message.clear();
+        self.message.extend_from_slice(message);
+        if newline {
+            self.message.extend_from_slice(b"\n");
+        }
+        self.request.clear();
+        self.body.append(channel, &self.message, &mut self.request);
+        let head = self.head(self.request.len());
         self.request.clear();
         self.request.extend_from_slice(head.as_bytes());
         self.body_at = self.request.len();
-        self.request.extend_from_slice(message);
-        if newline {
-            self.request.extend_from_slice(b"\n");
-        }
+        self.append_body();
         (self.written, self.state, self.is_resent) = (0, State::Writing, false);
+    }
+
+    fn head(&self, length: usize) -> String {
+        let PublishRequest { method, path, content_type, headers, .. } = &self.publish;
+        let channel = self.channel.to_string();
+        let filled = |text: &str| text.replace("{channel}", &channel);
+        let mut head = format!("{method} {} HTTP/1.1\r\n", filled(path));
+        let usual = [("host", self.address.to_string()), ("content-type", content_type.clone())];
+        let usual = usual.into_iter().filter(|(name, _)| !headers.contains_key(*name));
+        let own = headers.iter().filter(|(_, value)| !value.is_empty());
+        for (name, value) in usual.chain(own.map(|(name, value)| (name.as_str(), filled(value)))) {
+            head.extend([name, ": ", &value, "\r\n"]);
+        }
+        head + &format!("content-length: {length}\r\n\r\n")
+    }
+
+    /// A stamp has a fixed width, so the length that the head names stays.
+    fn append_body(&mut self) {
+        self.request.truncate(self.body_at);
+        self.body.append(self.channel, &self.message, &mut self.request);
     }
 
     /// Goes on. True when nothing is on its way any more, false when the server has not taken or answered it yet.
@@ -151,13 +176,13 @@ impl PostConnection {
         if self.stream.is_none() {
             self.reopen()?;
         }
-        while let Some(stream) = &mut self.stream
-            && self.written < self.request.len()
-        {
+        while self.written < self.request.len() {
             if self.written == 0 {
-                let message = &mut self.request[self.body_at..];
-                message::set_actual_ns(message, os::now_ns()).expect("the publisher sends messages");
+                message::set_actual_ns(&mut self.message, os::now_ns())
+                    .expect("the publisher sends messages");
+                self.append_body();
             }
+            let Some(stream) = &mut self.stream else { break };
             match stream.write(&self.request[self.written..]) {
                 Ok(written) => self.written += written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -207,15 +232,15 @@ impl PostConnection {
     }
 
     fn settle(&mut self, answer: &PostResponse) -> Result<(), PostError> {
-        let body = &self.read[answer.body.clone()];
-        let text = first_line(body);
-        let rule = self.publish.rejected_if.as_deref();
-        let is_rejected = rule.is_some_and(|rule| memchr::memmem::find(body, rule.as_bytes()).is_some());
+        let text = first_line(&self.read[answer.body.clone()]);
+        // With the sizes between its chunks, if it has any.
+        let body = String::from_utf8_lossy(&self.read[answer.body.start..answer.len]);
+        let is_success = self.publish.success.is_met(answer.status, &body);
         self.read.advance(answer.len);
         match (answer.status, &answer.location) {
             // Something else follows (RFC 9110 §15.2).
             (100..=199, _) => return Ok(()),
-            (200..=299, _) if self.is_awaiting() && !is_rejected => {}
+            _ if is_success && self.is_awaiting() => {}
             // The server gives up an idle connection (RFC 9110 §15.5.9).
             (408, _) if self.state == State::Idle => return self.drop_connection(),
             (408, _) if !self.is_resent => return self.resend(),

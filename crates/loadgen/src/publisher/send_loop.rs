@@ -152,8 +152,8 @@ impl SendLoop {
 
     fn hand_over(&mut self) -> Result<(), PublisherError> {
         if self.begun == 0 && !self.link.is_blocked() {
-            self.begun_ns = os::now_ns();
             self.begun = self.link.at_once(self.backlog.iter().map(|due| due.source));
+            self.begun_ns = os::now_ns();
             for at in 0..self.begun {
                 let due = self.backlog[at];
                 self.begin(due.source, self.timing.start_ns + due.offset_ns);

@@ -50,6 +50,14 @@ pub enum TrialError {
     /// The publisher cannot reach the server at this address.
     #[error("connect to {0} to post events")]
     Post(SocketAddr, #[source] io::Error),
+    /// The address to publish at is none.
+    #[error(
+        "`{0}` is not an address to publish at; {{port2}} to {{port9}} are known only of a server that pushbench starts"
+    )]
+    PublishAddress(String),
+    /// The command that publishes cannot be started.
+    #[error("start the command that publishes")]
+    PublishCommand(#[source] io::Error),
     /// Not all subscribers are connected in time.
     #[error("{connected} of {subscribers} subscribers are connected after {seconds} s; {last_error}")]
     Connect {
@@ -108,7 +116,10 @@ impl TrialError {
     pub fn side(&self) -> Side {
         match self {
             Self::Publisher(
-                PublisherError::Feed(_) | PublisherError::Post(_) | PublisherError::NotAMessage(_),
+                PublisherError::Feed(_)
+                | PublisherError::Post(_)
+                | PublisherError::Command(_)
+                | PublisherError::NotAMessage(_),
             ) => Side::Server,
             Self::LoadWorker(_, source) => source.side(),
             Self::Publisher(_)

@@ -183,6 +183,7 @@ impl Findings {
             ("service", Some(recorder.service())),
             ("uplink", Some(&self.published.uplink)),
             ("schedule-lag", Some(&self.published.schedule_lag)),
+            ("publish-call", Some(&self.published.calls.latency)),
             ("scheduling-delay-load", Some(&self.scheduling_delays_load)),
             ("scheduling-delay-server", self.scheduling_delays_server.as_ref()),
         ];

@@ -19,6 +19,7 @@ use crate::assignment::Assignment;
 use crate::core_watch::{self, CoreWatch};
 use crate::faults::Staller;
 use crate::numbering::Numbering;
+use crate::publisher::command_pipe::CommandPipe;
 use crate::publisher::feed_connection::{FeedConnection, FeedError};
 use crate::publisher::post_connection::{PostConnection, PostError};
 use crate::publisher::{self, Link, Publisher, PublisherError, PublisherSpec};
@@ -174,9 +175,19 @@ fn connect_post(spec: &TrialSpec) -> Result<Link, TrialError> {
         None => (Publish::own(), Numbering::Server, false),
         Some(target) => (target.publish.clone(), Numbering::Publisher, target.subscription.newline),
     };
-    let address = spec.server.address;
+    let request = match publish {
+        Publish::Request(request) => request,
+        Publish::Command(command) => {
+            let pipe = CommandPipe::start(&command);
+            return pipe.map(Link::Command).map_err(TrialError::PublishCommand);
+        }
+    };
+    let address = match &request.address {
+        None => spec.server.address,
+        Some(text) => text.parse().map_err(|_| TrialError::PublishAddress(text.clone()))?,
+    };
     let connections = (0..spec.settings.publisher_in_flight)
-        .map(|_| PostConnection::connect(address, publish.clone()))
+        .map(|_| PostConnection::connect(address, request.clone()))
         .collect::<Result<_, _>>()
         .map_err(|source| TrialError::Post(address, source))?;
     Ok(Link::Post { connections, numbering, newline })
@@ -218,7 +229,11 @@ impl Running<'_> {
         let server = self.server();
         let second = WindowSample::now(self.watched(server), &load)?;
         let ended = self.restart.as_ref().and_then(|restart| restart.old(server));
-        Ok([first, ended.map_or(second, |ended| second.with_ended(ended))])
+        let second = match ended {
+            Some(ended) => second.with_ended(ended),
+            None => second,
+        };
+        Ok([first, second])
     }
 
     fn server(&self) -> ServerProcess {

@@ -4,7 +4,7 @@
 use std::io;
 use std::ops::AddAssign;
 
-use model::trial::{Cost, KernelMemory, TrialSpec};
+use model::trial::{Cost, KernelMemory, ProcessCost, TrialSpec};
 
 use super::error::TrialError;
 use os::Switches;
@@ -30,7 +30,15 @@ impl<'a> Watched<'a> {
     /// The processes that all others come from.
     fn roots(self) -> impl Iterator<Item = u32> {
         let first = self.second.is_none().then(|| self.spec.servers().filter_map(|server| server.pid));
-        first.into_iter().flatten().chain(self.second.flatten())
+        let further = self.spec.target.iter().flat_map(|target| target.further_pids.iter().copied());
+        first.into_iter().flatten().chain(self.second.flatten()).chain(further)
+    }
+
+    /// CPU time so far of each process of a target; nothing of pushbench's own servers.
+    fn each_cpu_ns(self) -> Vec<(u32, u64)> {
+        // One that has ended is found by the other readings.
+        let trees = self.roots().filter(|_| self.spec.target.is_some()).flat_map(os::tree_cpu_ns);
+        trees.flatten().collect()
     }
 
     /// Checks that none has ended, as far as that can be known.
@@ -127,11 +135,13 @@ impl HeldResources {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct WindowSample {
     at_ns: u64,
     load_cpu_ns: u64,
     server: ServerReading,
+    /// By the number of each process of a target.
+    each_cpu_ns: Vec<(u32, u64)>,
     /// Buffers of TCP, of the whole machine.
     tcp_bytes: Option<u64>,
 }
@@ -143,7 +153,8 @@ impl WindowSample {
         let others_ns: u64 = load.iter().flat_map(|&pid| os::process_cpu_ns(pid)).sum();
         let (at_ns, load_cpu_ns) = (os::now_ns(), os::own_cpu_ns() + others_ns);
         let tcp_bytes = os::kernel_memory().map(|memory| memory.tcp_bytes);
-        Ok(Self { at_ns, load_cpu_ns, server: server.read()?, tcp_bytes })
+        let (server, each_cpu_ns) = (server.read()?, server.each_cpu_ns());
+        Ok(Self { at_ns, load_cpu_ns, server, each_cpu_ns, tcp_bytes })
     }
 
     /// By how much the buffers of TCP have grown since an earlier edge; 0 where the kernel does not report them.
@@ -159,6 +170,18 @@ impl WindowSample {
     }
 }
 
+/// What each process cost between two edges, where there are several: those that are there at the second one.
+fn processes(first: &WindowSample, second: &WindowSample) -> Vec<ProcessCost> {
+    let before =
+        |pid| first.each_cpu_ns.iter().find(|(other, _)| *other == pid).map_or(0, |(_, cpu_ns)| *cpu_ns);
+    let cost = |&(pid, cpu_ns): &(u32, u64)| {
+        let name = os::program_name(pid).unwrap_or_default();
+        ProcessCost { pid, name, cpu_ns: cpu_ns.saturating_sub(before(pid)) }
+    };
+    let all: Vec<_> = second.each_cpu_ns.iter().map(cost).filter(|process| process.cpu_ns > 0).collect();
+    if all.len() > 1 { all } else { Vec::new() }
+}
+
 /// What the work cost between two edges, given what the server held before the first connection and after the last.
 pub(super) fn cost(held: &HeldResources, first: &WindowSample, second: &WindowSample) -> Cost {
     let switches = |which: fn(&Switches) -> u64| {
@@ -168,6 +191,7 @@ pub(super) fn cost(held: &HeldResources, first: &WindowSample, second: &WindowSa
     Cost {
         elapsed_ns: second.at_ns - first.at_ns,
         server_cpu_ns: second.server.cpu_ns.saturating_sub(first.server.cpu_ns),
+        server_processes: processes(first, second),
         load_cpu_ns: second.load_cpu_ns.saturating_sub(first.load_cpu_ns),
         server_rss_start_bytes: held.before_connections.server.resident_bytes,
         server_rss_connected_bytes: held.with_connections.server.resident_bytes,
@@ -193,6 +217,7 @@ mod tests {
             at_ns: 100 * nth,
             load_cpu_ns: 20 * nth,
             tcp_bytes: Some(10 * nth),
+            each_cpu_ns: vec![(u32::MAX, 3 * nth), (u32::MAX - 1, 7), (u32::MAX - 2, 27 * nth)],
             server: ServerReading {
                 cpu_ns: 30 * nth,
                 resident_bytes: 1000 * nth,
@@ -208,6 +233,9 @@ mod tests {
         let expected = Cost {
             elapsed_ns: 200,
             server_cpu_ns: 60,
+            server_processes: [(u32::MAX, 6), (u32::MAX - 2, 54)]
+                .map(|(pid, cpu_ns)| ProcessCost { pid, name: String::new(), cpu_ns })
+                .into(),
             load_cpu_ns: 40,
             server_rss_start_bytes: 7,
             server_rss_connected_bytes: 9,
@@ -262,7 +290,7 @@ mod tests {
     fn a_server_process_that_does_not_exist_is_reported_as_ended() {
         let (own, gone) = (Some(std::process::id()), Some(u32::MAX));
         let subscription = Subscription::at("/");
-        let target = TargetSpec { publish: Publish::own(), subscription };
+        let target = TargetSpec { further_pids: Vec::new(), publish: Publish::own(), subscription };
         for target in [None, Some(target)] {
             assert!(WindowSample::now(Watched::of(&spec([own, None], target.clone())), &[]).is_ok());
             let found = WindowSample::now(Watched::of(&spec([own, gone], target)), &[]);

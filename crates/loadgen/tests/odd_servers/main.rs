@@ -12,7 +12,7 @@ use std::time::Duration;
 use loadgen::subscriber::{http_streaming, polling, websocket};
 use loadgen::trial::{self, Subscribe};
 use model::settings::{Events, HeaderProfile, Http, Pace, Phases, Publisher, Settings, Subscribers};
-use model::target::{Publish, Resumes, Subscription};
+use model::target::{Publish, PublishRequest, Resumes, Subscription, Success};
 use model::trial::{ServerSpec, TargetSpec, TrialOutcome, TrialSpec};
 use model::warning::Warning;
 use rows::{ALL, DELIVERIES, EVENTS, Expected, Row, SSE, SUBSCRIBERS, Subscriber, row};
@@ -43,9 +43,12 @@ fn run(row: &Row) -> Result<TrialOutcome, String> {
         Subscriber::Ndjson | Subscriber::WebSocket => (Resumes::None, "/sub?channel={channel}"),
     };
     let subscription = Subscription { resumes, connected: row.connected, ..Subscription::at(path) };
-    let rejected_if = row.rejected_if.map(str::to_owned);
-    let publish = Publish { path: "/publish?channel={channel}".to_owned(), rejected_if, ..Publish::own() };
-    let target = Some(TargetSpec { publish, subscription });
+    let publish = Publish::Request(PublishRequest {
+        path: "/publish?channel={channel}".to_owned(),
+        success: Success { lacks: row.lacks.map(str::to_owned), ..Success::default() },
+        ..PublishRequest::own()
+    });
+    let target = Some(TargetSpec { further_pids: Vec::new(), publish, subscription });
     let spec = TrialSpec { target, ..TrialSpec::new("", ServerSpec::at(address), settings) };
     let subscribe: Subscribe = match row.subscriber {
         Subscriber::Sse => |session| Box::pin(http_streaming::sse(session)),

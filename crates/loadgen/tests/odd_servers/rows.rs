@@ -19,7 +19,8 @@ pub(crate) struct Row {
     pub(crate) channels: u32,
     pub(crate) payload: Payload,
     pub(crate) connected: Connected,
-    pub(crate) rejected_if: Option<&'static str>,
+    /// The text by which an answer to a post is no success.
+    pub(crate) lacks: Option<&'static str>,
     pub(crate) expected: Expected,
 }
 
@@ -92,8 +93,8 @@ const POLL: Script = Script {
 };
 
 pub(crate) fn row(oddity: &'static str, subscriber: Subscriber, script: Script, expected: Expected) -> Row {
-    let (connected, rejected_if) = (Connected::Answered, None);
-    Row { oddity, script, subscriber, channels: 1, payload: Payload::Text, connected, rejected_if, expected }
+    let (connected, lacks) = (Connected::Answered, None);
+    Row { oddity, script, subscriber, channels: 1, payload: Payload::Text, connected, lacks, expected }
 }
 
 pub(crate) fn server_sent_events() -> Vec<Row> {
@@ -188,7 +189,7 @@ pub(crate) fn answers_to_posts() -> Vec<Row> {
             ),
         ),
         posted("an error that no rule names", refused, ALL),
-        Row { rejected_if: Some("\"error\""), ..posted("an error that a rule names", refused, Fails(words)) },
+        Row { lacks: Some("\"error\""), ..posted("an error that a rule names", refused, Fails(words)) },
         row("idle connections are reset", Subscriber::Sse, early, ALL),
         row("a connection is closed just when the next event comes", Subscriber::Sse, just_then, ALL),
         Row {

@@ -14,7 +14,7 @@ use loadgen::publisher::post_connection::PostConnection;
 use loadgen::publisher::{self, Link, Publisher, PublisherError, PublisherSpec, events_schedule};
 use loadgen::schedule::Timing;
 use model::settings::{Events, Pace, Phases, Settings, Subscribers, Uplink, UplinkTo};
-use model::target::Publish;
+use model::target::PublishRequest;
 use protocol::frame;
 use protocol::message::{Message, PayloadKind, Stamp};
 use tokio::sync::mpsc;
@@ -180,7 +180,8 @@ fn a_publisher_that_is_stopped_ends_before_its_schedule() {
 fn post(settings: Settings, connections: usize) -> (Publisher, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let connections = (0..connections).map(|_| PostConnection::connect(address, Publish::own()).unwrap());
+    let connections =
+        (0..connections).map(|_| PostConnection::connect(address, PublishRequest::own()).unwrap());
     let link =
         Link::Post { connections: connections.collect(), numbering: Numbering::Publisher, newline: false };
     (publish(settings, link).0, listener)

@@ -25,7 +25,6 @@ within = "3s"
 command = ["nginx", "-v"]
 [publish]
 path = "/pub?c={channel}"
-rejected_if = '"error"'
 [techniques.websocket]
 path = "/ws?c={channel}"
 connected = "request-sent"
@@ -55,8 +54,9 @@ fn a_whole_file_says_all_of_this() {
     let target = parse(WHOLE).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((target.name.as_str(), target.label.as_str()), ("t", "A server"));
     assert_eq!(target.requires.len(), 2);
-    assert_eq!(target.ready, Ready { path: Some("/".to_owned()), within_ns: 3_000_000_000 });
-    assert_eq!(target.publish.method, "POST");
+    assert_eq!(target.ready, Ready { when: ReadyWhen::Answers("/".to_owned()), within_ns: 3_000_000_000 });
+    let Publish::Request(publish) = &target.publish else { panic!("{:?}", target.publish) };
+    assert_eq!((publish.method.as_str(), publish.content_type.as_str()), ("POST", "application/json"));
     let slugs: Vec<_> = target.techniques.keys().map(String::as_str).collect();
     assert_eq!(slugs, ["short-polling", "websocket"]);
     let polling = &target.techniques["short-polling"];
@@ -71,7 +71,45 @@ fn a_whole_file_says_all_of_this() {
         ..Subscription::at("/ws?c={channel}")
     };
     assert_eq!(target.techniques["websocket"], websocket);
-    assert_eq!(target.publish.rejected_if.as_deref(), Some("\"error\""));
+}
+
+/// `WHOLE` with `from` replaced.
+fn changed(from: &str, to: &str) -> Target {
+    assert!(WHOLE.contains(from), "{from}");
+    parse(&WHOLE.replace(from, to)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn a_start_has_variables_a_folder_and_a_signal() {
+    let more = "env = { PORT = \"{port}\", T = \"{technique}\" }\nfolder = \"app\"\nstop = \"INT\"\n[ready]";
+    let Server::Started(start) = changed("[ready]", more).server else { panic!("it is started") };
+    let variables: Vec<_> = start.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(variables, ["PORT={port}", "T={technique}"]);
+    assert_eq!((start.folder.as_deref(), start.stop), (Some("app"), StopSignal::Int));
+    let ready = changed("path = \"/\"", "line = \"listening\"").ready;
+    assert_eq!(ready.when, ReadyWhen::Writes("listening".to_owned()));
+}
+
+#[test]
+fn publishing_is_a_request_or_a_command() {
+    let path = "path = \"/pub?c={channel}\"";
+    let more = format!(
+        "{path}\naddress = \"127.0.0.1:{{port2}}\"\nmethod = \"PUT\"\nheaders = {{ authorization = \"x\" }}\n\
+         body = '{{\"d\":{{message_json}}}}'\nsuccess = {{ status = [202], lacks = \"error\" }}"
+    );
+    let Publish::Request(request) = changed(path, &more).publish else { panic!("a request") };
+    assert_eq!(request.address.as_deref(), Some("127.0.0.1:{port2}"));
+    assert_eq!(request.body.as_deref(), Some("{\"d\":{message_json}}"));
+    assert_eq!(request.headers["authorization"], "x");
+    let success = Success { status: vec![202], has: None, lacks: Some("error".to_owned()) };
+    assert_eq!((request.method.as_str(), request.success), ("PUT", success));
+    let Publish::Command(command) = changed(path, "command = [\"pub\", \"{port}\"]").publish else {
+        panic!("a command")
+    };
+    assert_eq!(
+        (command.command, command.channel.as_str()),
+        (vec!["pub".to_owned(), "{port}".to_owned()], "{channel}")
+    );
 }
 
 #[test]
@@ -119,7 +157,20 @@ fn a_mistake_is_named_with_its_place_and_what_is_allowed() {
         ),
         ("command = [\"nginx\", \"{dir}/a.conf\"]", "command = []", "a command without a program"),
         ("[ready]", "[reddy]", "`reddy` is not a key of a target"),
-        ("[publish]\npath = \"/pub?c={channel}\"\nrejected_if = '\"error\"'\n", "", "`publish` is missing"),
+        ("[publish]\npath = \"/pub?c={channel}\"\n", "", "`publish` is missing"),
+        ("[ready]", "stop = \"TERMINATE\"\n[ready]", "allowed: TERM, INT, QUIT, HUP, KILL"),
+        ("[ready]", "env = { \"A=B\" = \"c\" }\n[ready]", "`A=B` is not a variable's name"),
+        ("[ready]", "[process]\npid = 1\n[ready]", "[process] is for a server that is running already"),
+        ("within = \"3s\"", "line = \"up\"", "ready by a path or by a line, not both"),
+        ("as = \"module\"", "as = \"technique\"", "cannot be a placeholder's name"),
+        ("[publish]", "[publish]\naddress = \"127.0.0.1:{port10}\"", "is not an address"),
+        ("[publish]", "[publish]\naddress = \"10.0.0.1:80\"", "10.0.0.1 is not on this machine"),
+        ("[publish]", "[publish]\nmethod = \"GET\"", "allowed: POST, PUT, PATCH"),
+        ("[publish]", "[publish]\nbody = \"{}\"", "is a body without the message"),
+        ("[publish]", "[publish]\nbody = '{\"d\":\"{message}\"}'", "write {message_json} without quotes"),
+        ("[publish]", "[publish]\nsuccess = { stats = [200] }", "did you mean `status`?"),
+        ("[publish]", "[publish]\nsuccess = { status = [600] }", "a whole number from 1 to 599"),
+        ("[publish]", "[publish]\ncommand = [\"pub\"]", "by a command or by requests, not both"),
     ] {
         let message = mistake(from, to);
         assert!(message.contains(wanted) && message.starts_with("t.toml:"), "{from} → {to}:\n{message}");
@@ -130,7 +181,19 @@ fn a_mistake_is_named_with_its_place_and_what_is_allowed() {
 fn a_server_that_runs_already_has_an_address() {
     let text = "label = \"x\"\nabout = \"y\"\naddress = \"127.0.0.1:80\"\n[publish]\npath = \"/p\"\n[techniques.websocket]\npath = \"/w\"\n";
     let target = parse(text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(target.server, Server::Running(([127, 0, 0, 1], 80).into()));
+    let address = ([127, 0, 0, 1], 80).into();
+    let bare = Running { address, pid: None, pid_file: None, ports: Vec::new() };
+    assert_eq!(target.server, Server::Running(bare));
+    let more = format!("{text}[process]\npid = 7\npid_file = \"my.pid\"\nports = [80, 90]\n");
+    let Server::Running(running) = parse(&more).unwrap_or_else(|error| panic!("{error}")).server else {
+        panic!("it runs")
+    };
+    assert_eq!(
+        (running.pid, running.pid_file, running.ports),
+        (Some(7), Some("my.pid".into()), vec![80, 90])
+    );
+    let unread = parse(&format!("{text}[ready]\nline = \"up\"\n")).unwrap_err().to_string();
+    assert!(unread.contains("what a server writes that is running already cannot be read"), "{unread}");
     let bad = Target::parse(text, "T.toml", "My Server", &KNOWN).unwrap_err();
     assert!(bad.to_string().contains("cannot be a target's name"), "{bad}");
 }

@@ -10,7 +10,7 @@ use report::cost_model::{CostModel, Situation};
 use report::figure::FigureName;
 use report::{Evidence, cite as citation};
 
-use super::output::{MODEL, print, readable};
+use super::output::{MODEL, of_the_project, print};
 use crate::cli::{Advise, Cite};
 use crate::project;
 
@@ -98,7 +98,7 @@ pub(super) fn cite(arguments: &Cite) -> anyhow::Result<()> {
     arguments.prices.set()?;
     let name = FigureName::parse(&arguments.figure)?;
     let runs = match arguments.runs.is_empty() {
-        true => readable(&project::results(None)?)?,
+        true => of_the_project(&project::results(None)?)?,
         false => arguments.runs.clone(),
     };
     let evidence = Evidence::load(&runs).context("read the results")?;

@@ -1,11 +1,13 @@
 //! What the commands write: results to standard output, progress and advice to standard error, and `pushbench report`: REPORT.md
 //! and its charts, from stored results alone.
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
+use model::manifest::Manifest;
 use model::results::write_atomically;
 use report::Evidence;
 
@@ -35,17 +37,58 @@ pub(super) const MODEL: &str = "model.json";
 pub(super) fn report(arguments: &Report) -> anyhow::Result<()> {
     let results = project::results(None)?;
     let (runs, out) = match arguments.runs.is_empty() {
-        true => (readable(&results)?, project::report_beside(&results)),
+        true => (of_the_project(&results)?, project::report_beside(&results)),
         false => (arguments.runs.clone(), beside(&arguments.runs[0])),
     };
+    let outside =
+        runs.iter().find(|run| report::manifest(run).is_ok_and(|run| run.outside_target().is_some()));
+    if let (Some(run), None) = (outside, &arguments.out) {
+        bail!(
+            "{} measured a target from outside the project: name the report's file with --out",
+            run.display()
+        );
+    }
     print(&render(&runs, arguments.out.as_deref().unwrap_or(&out), arguments.html.as_deref())?)
+}
+
+/// Renders the report behind a run: that of the project, or, of a run with a target from outside the project, one of this
+/// run's own beside the target's file.
+pub(super) fn render_run(run: &Path, manifest: &Manifest) -> anyhow::Result<String> {
+    let (runs, out) = match manifest.outside_target() {
+        None => (of_the_project(run.parent().unwrap_or(Path::new("")))?, beside(run)),
+        Some((name, file)) => {
+            let folder = Path::new(file).with_file_name(format!("{name}-report"));
+            fs::create_dir_all(&folder).with_context(|| format!("make the folder {}", folder.display()))?;
+            (vec![run.to_owned()], folder.join("REPORT.md"))
+        }
+    };
+    render(&runs, &out, Some(&out.with_file_name("report.html")))
+}
+
+/// The runs of a folder of results that are about the project's own servers and targets.
+pub(super) fn of_the_project(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut runs = readable(results)?;
+    runs.retain(|run| {
+        let manifest = report::manifest(run);
+        let outside = manifest.as_ref().ok().and_then(Manifest::outside_target);
+        if let Some((_, file)) = outside {
+            note(&format!("left out: {}: its target {file} is not one of the project's", run.display()));
+        }
+        outside.is_none()
+    });
+    ensure!(
+        !runs.is_empty(),
+        "there is no run in {} without a target from outside the project",
+        results.display()
+    );
+    Ok(runs)
 }
 
 /// All runs of a folder of results that this version can read; the others are named.
 pub(super) fn readable(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let (runs, others): (Vec<_>, Vec<_>) = store::runs(results)?
         .into_iter()
-        .map(|run| report::check(&run).map(|()| run))
+        .map(|run| report::manifest(&run).map(|_| run))
         .partition(Result::is_ok);
     others.into_iter().filter_map(Result::err).for_each(|error| note(&format!("left out: {error}")));
     ensure!(
@@ -61,8 +104,11 @@ pub(super) fn render(runs: &[PathBuf], out: &Path, html: Option<&Path>) -> anyho
     let evidence = Arc::new(Evidence::load(runs).context("read the results")?);
     let model = Arc::new(report::cost_model::fit(&evidence));
     let written = report::write_pages(&evidence, &model, out).context("write the report")?;
-    // The model speaks of the same runs, and lies beside them.
-    if let (Some(results), false) = (runs.first().and_then(|run| run.parent()), model.techniques.is_empty()) {
+    // The model speaks of the project's runs, and lies beside them.
+    let is_project =
+        runs.iter().all(|run| report::manifest(run).is_ok_and(|run| run.outside_target().is_none()));
+    let results = runs.first().and_then(|run| run.parent()).filter(|_| is_project);
+    if let (Some(results), false) = (results, model.techniques.is_empty()) {
         let path = results.join(MODEL);
         let text = model.text().map_err(|error| anyhow!(error));
         text.and_then(|text| Ok(write_atomically(&path, text.as_bytes())?))

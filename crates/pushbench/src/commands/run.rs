@@ -13,6 +13,7 @@ use model::settings::Client;
 use model::target::Target;
 use model::trial::{REPEATS, TrialRecord, TrialResult};
 use report::Evidence;
+use report::target_summary::target_summary;
 
 use super::output::{self, note, print};
 use crate::browsers::client;
@@ -42,6 +43,10 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     if begun.plan.self_check {
         print(&self_check::rates(&evidence))?;
     }
+    let targets = target_summary(&evidence);
+    if !targets.is_empty() {
+        print(&format!("\n{targets}"))?;
+    }
     print(&format!("results: {}\n", begun.store.dir().display()))?;
     if ended == Ended::Interrupted {
         return begun.say_how_to_resume();
@@ -50,10 +55,7 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
         begun.store.pack().with_context(|| format!("pack {}", begun.store.dir().display()))?;
     }
     if !arguments.no_report && begun.store.records().iter().any(|record| record.result.outcome().is_some()) {
-        let out = output::beside(begun.store.dir());
-        let results = begun.store.dir().parent().unwrap_or(Path::new(""));
-        let html = out.with_file_name("report.html");
-        print(&output::render(&output::readable(results)?, &out, Some(&html))?)?;
+        print(&output::render_run(begun.store.dir(), &begun.manifest)?)?;
     }
     Ok(begun.verdict())
 }
@@ -103,6 +105,7 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let choice = Choice {
         techniques: &techniques,
         targets,
+        only_targets: arguments.only_targets,
         repetitions: arguments.repetitions,
         seed,
         budget_ns,
@@ -118,6 +121,9 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     }
     if plan.trials.is_empty() && scenarios.is_empty() {
         bail!("there is nothing to run: no scenario is left");
+    }
+    if plan.trials.is_empty() && arguments.only_targets {
+        bail!("there is nothing to run: no target takes part in these scenarios; name one with --target");
     }
     if plan.trials.is_empty() {
         bail!("there is nothing to run: none of the techniques takes part in these scenarios");

@@ -12,10 +12,30 @@ use super::restart::Listen;
 use super::trial_env::TrialEnv;
 use crate::plan::Trial;
 use crate::store::host::with_cores;
-use crate::targets::{TargetServer, supervisor};
+use crate::targets::TargetServer;
+use crate::targets::ready::TargetReady;
+use crate::targets::supervisor;
 
 /// How long a server may take until it listens.
 const READY: Duration = Duration::from_secs(10);
+
+/// What a server has said of itself.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) line: ReadyLine,
+    /// What its supervisor has said, if it is a target.
+    pub(super) target: Option<TargetReady>,
+}
+
+impl Ready {
+    fn parse(line: &str, is_target: bool) -> serde_json::Result<Self> {
+        if !is_target {
+            return Ok(Self { line: ReadyLine::parse(line)?, target: None });
+        }
+        let ready: TargetReady = serde_json::from_str(line)?;
+        Ok(Self { line: ready.line.clone(), target: Some(ready) })
+    }
+}
 
 /// Starts the server of a trial, and waits for its ready line.
 pub(super) async fn start(
@@ -23,7 +43,7 @@ pub(super) async fn start(
     trial: &Trial<'_>,
     feed: &Path,
     listen: Listen,
-) -> Result<(Process, ReadyLine), String> {
+) -> Result<(Process, Ready), String> {
     let technique = &trial.planned.technique;
     let (started, limit) = match (env.target(trial), &trial.planned.target) {
         (Some(target), _) => {
@@ -39,12 +59,12 @@ pub(super) async fn start(
     };
     let mut server = started.map_err(|error| error.to_string())?;
     let line = server.read_line(limit).await.map_err(|error| error.to_string())?;
-    let ready = ReadyLine::parse(&line)
+    let ready = Ready::parse(&line, env.target(trial).is_some())
         .map_err(|error| format!("the server's first line is not its ready line: {line:?} ({error})"))?;
-    if ready.technique != *technique {
-        return Err(format!("the server serves {} and not {technique}", ready.technique));
+    if ready.line.technique != *technique {
+        return Err(format!("the server serves {} and not {technique}", ready.line.technique));
     }
-    match (trial.point.settings.transport.tls, &ready.certificate) {
+    match (trial.point.settings.transport.tls, &ready.line.certificate) {
         (true, None) => Err("the server shows no certificate, and TLS was asked for".to_owned()),
         (false, Some(_)) => Err("the server speaks TLS, and was not asked to".to_owned()),
         (true, Some(_)) | (false, None) => Ok((server, ready)),

@@ -4,12 +4,11 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 
 use futures_util::future::{join_all, select_all, try_join, try_join_all};
-use protocol::ready::ReadyLine;
 use rustix::process::Signal;
 
 use super::process::{Ending, Process, ProcessError};
 use super::restart::{Listen, ReservedAddress};
-use super::server_start;
+use super::server_start::{self, Ready};
 use super::trial_env::TrialEnv;
 use crate::plan::Trial;
 
@@ -23,7 +22,7 @@ pub(super) struct Servers {
 #[derive(Debug)]
 pub(super) struct ServerProcess {
     process: Process,
-    pub(super) ready: ReadyLine,
+    pub(super) ready: Ready,
     /// Its feed's socket, which may not be there.
     pub(super) feed: PathBuf,
     /// Where another one replaces it, if it is to be restarted.

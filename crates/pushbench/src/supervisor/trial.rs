@@ -9,11 +9,11 @@ use model::trial::{Failure, ServerSpec, Side, TrialOutcome, TrialSpec};
 
 use super::preflight;
 use super::process::{Process, ProcessError};
+use super::server_start::Ready;
 use super::servers::{ServerProcess, Servers};
 use super::trial_env::{TrialEnv, TrialRun, failed, limit};
 use crate::plan::Trial;
 use crate::store::host::with_cores;
-use crate::targets::TargetServer;
 
 /// Runs one trial in the network of this process. When the returned future is dropped, all its processes are killed.
 pub(super) async fn run(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRun, Failure> {
@@ -52,18 +52,23 @@ async fn load(env: &TrialEnv, spec: &TrialSpec) -> Result<TrialOutcome, Failure>
 fn spec(env: &TrialEnv, trial: &Trial<'_>, servers: &Servers) -> TrialSpec {
     let target = env.target(trial);
     let has_feed = trial.point.settings.publisher == Publisher::Feed;
-    let is_readable = target.is_none_or(TargetServer::is_started);
+    let pid = |ready: &Ready| match &ready.target {
+        None => Some(ready.line.pid),
+        Some(target) => target.pids.first().copied(),
+    };
     let server = |server: &ServerProcess| ServerSpec {
-        address: server.ready.address,
-        certificate: server.ready.certificate.clone(),
+        address: server.ready.line.address,
+        certificate: server.ready.line.certificate.clone(),
         feed: has_feed.then(|| server.feed.display().to_string()),
-        pid: is_readable.then_some(server.ready.pid),
+        pid: pid(&server.ready),
     };
     TrialSpec {
         technique: trial.planned.technique.clone(),
         server: server(&servers.first),
         further_servers: servers.further.iter().map(server).collect(),
-        target: target.and_then(|target| target.spec(&trial.planned.technique, trial.planned.seed)),
+        target: target
+            .zip(servers.first.ready.target.as_ref())
+            .and_then(|(target, ready)| target.spec(&trial.planned.technique, trial.planned.seed, ready)),
         load_cores: env.pinning.load.clone(),
         server_cores: env.pinning.server.clone(),
         settings: trial.point.settings.clone(),

@@ -1,34 +1,29 @@
-//! Whether a target is ready, and if not, why.
+//! Whether a target is ready; and when it is not in time, what it does instead.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use loadgen::publisher::post_connection::looks_like;
+use model::target::ReadyWhen;
 
 /// What one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(1);
 const STATUS_LINE_START: &[u8] = b"HTTP/1.";
 
-/// Whether a target is ready: it accepts a connection, or, with a path, answers a request by HTTP/1.1.
+/// Whether a target is ready. `has_written` says that its output had the line that is waited for.
 /// The error is a sentence: why it is not ready yet.
-pub(super) fn check_ready(address: SocketAddr, path: Option<&str>) -> Result<(), String> {
-    let stream =
-        TcpStream::connect_timeout(&address, ATTEMPT).map_err(|error| with_neighbour(address, &error))?;
-    match path {
-        None => Ok(()),
-        Some(path) => check_answer(stream, address, path),
+pub(super) fn check(address: SocketAddr, when: &ReadyWhen, has_written: &AtomicBool) -> Result<(), String> {
+    if let ReadyWhen::Writes(line) = when
+        && !has_written.load(Ordering::Acquire)
+    {
+        return Err(format!("it has not written a line with `{line}`"));
     }
-}
-
-/// A server that is told to listen on `localhost` may take the other version of IP.
-fn with_neighbour(address: SocketAddr, error: &io::Error) -> String {
-    let other: IpAddr =
-        if address.is_ipv4() { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
-    let other = SocketAddr::new(other, address.port());
-    match TcpStream::connect_timeout(&other, ATTEMPT) {
-        Ok(_) => format!("nothing listens on {address} ({error}), and something does on {other}"),
-        Err(_) => error.to_string(),
+    let stream = TcpStream::connect_timeout(&address, ATTEMPT).map_err(|error| not_there(address, &error))?;
+    match when {
+        ReadyWhen::Answers(path) => check_answer(stream, address, path),
+        ReadyWhen::Connects | ReadyWhen::Writes(_) => Ok(()),
     }
 }
 
@@ -63,9 +58,29 @@ fn request(stream: &mut TcpStream, address: SocketAddr, path: &str) -> io::Resul
     Ok(answer)
 }
 
+/// Why nothing listens at `address`, and who listens elsewhere, if that can be seen: a process below this one, or one at the
+/// same port, such as on the other version of IP.
+fn not_there(address: SocketAddr, error: &io::Error) -> String {
+    let below = os::process_tree(std::process::id()).unwrap_or_default();
+    let found = os::listeners().unwrap_or_default().into_iter().find(|other| {
+        let is_port = other.address.port() == address.port();
+        is_port || below.iter().skip(1).any(|&pid| other.is_held_by(pid))
+    });
+    match found.map(|other| other.address) {
+        None => error.to_string(),
+        Some(other) if other.port() == address.port() => {
+            format!("nothing listens on {address} ({error}), and something does on {other}")
+        }
+        Some(other) => format!(
+            "nothing listens on {address} ({error}); it listens on {other}: pass it {{port}}, which is {}, in `command` or `env`",
+            address.port()
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 
     use super::*;
 
@@ -73,14 +88,17 @@ mod tests {
     fn a_server_that_listens_on_the_other_version_of_ip_is_named() {
         let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
         let port = listener.local_addr().unwrap().port();
-        let why = check_ready((Ipv4Addr::LOCALHOST, port).into(), None).unwrap_err();
+        let check = || {
+            let address = (Ipv4Addr::LOCALHOST, port).into();
+            check(address, &ReadyWhen::Connects, &AtomicBool::new(false)).unwrap_err()
+        };
+        let why = check();
         let expected = format!("and something does on [::1]:{port}");
         assert!(
             why.starts_with(&format!("nothing listens on 127.0.0.1:{port} (")) && why.ends_with(&expected),
             "{why}"
         );
         drop(listener);
-        let why = check_ready((Ipv4Addr::LOCALHOST, port).into(), None).unwrap_err();
-        assert!(!why.contains("something"), "{why}");
+        assert!(!check().contains("something"));
     }
 }

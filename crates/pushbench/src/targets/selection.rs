@@ -1,13 +1,15 @@
 //! Which targets take part in a run, and in which settings.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use anyhow::bail;
 use model::manifest::Skipped;
 use model::scenario::Scenario;
 use model::settings::{Client, Compression, HttpVersion, Publisher, Settings};
 
 use super::TargetServer;
-use crate::registry;
+use crate::{project, registry};
 
 /// Why pushbench's own technique `slug` cannot run with these settings.
 pub(crate) fn why_own_cannot(slug: &str, settings: &Settings) -> Option<&'static str> {
@@ -57,14 +59,14 @@ pub(crate) fn select(scenarios: &mut Vec<Scenario>, asked: &[String]) -> anyhow:
         .map(|scenario| scenario.name.clone())
         .collect();
     for name in asked {
-        let target = selection.add(TargetServer::named(name)?, &mut missing);
+        let target = selection.add(TargetServer::named(name)?, &mut missing)?;
         for scenario in scenarios.iter_mut().filter(|scenario| !scenario.targets.contains(&target)) {
             scenario.targets.push(target.clone());
         }
     }
     for name in scenarios.iter().flat_map(|scenario| scenario.targets.clone()).collect::<Vec<_>>() {
         if !missing.contains_key(&name) && selection.targets.iter().all(|known| known.target.name != name) {
-            selection.add(TargetServer::named(&name)?, &mut missing);
+            selection.add(TargetServer::named(&name)?, &mut missing)?;
         }
     }
     selection.remove_missing(scenarios, missing, &about_targets);
@@ -73,14 +75,33 @@ pub(crate) fn select(scenarios: &mut Vec<Scenario>, asked: &[String]) -> anyhow:
 }
 
 impl Selection {
-    fn add(&mut self, server: TargetServer, missing: &mut BTreeMap<String, String>) -> String {
+    /// Fails when another file has the same name: what they found could not be told apart.
+    fn add(
+        &mut self,
+        server: TargetServer,
+        missing: &mut BTreeMap<String, String>,
+    ) -> anyhow::Result<String> {
         let name = server.target.name.clone();
+        let selected =
+            self.targets.iter().find(|known| known.target.name == name).map(|known| known.file.clone());
+        let other = match selected {
+            Some(file) => Some(file),
+            None => project::target_file(&name)?,
+        };
+        let real = |file: &Path| file.canonicalize().unwrap_or_else(|_| file.to_owned());
+        if let Some(other) = other.filter(|other| real(other) != real(&server.file)) {
+            bail!(
+                "two target files have the name {name}: {} and {}; rename one of them",
+                other.display(),
+                server.file.display()
+            );
+        }
         match server.required_files() {
             Err(why) => drop(missing.insert(name.clone(), why)),
             Ok(_) if self.targets.iter().any(|known| known.target.name == name) => {}
             Ok(_) => self.targets.push(server),
         }
-        name
+        Ok(name)
     }
 
     /// A scenario about targets is removed when it has none left; any other one stays.

@@ -6,29 +6,27 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use model::target::Server;
+use model::target::{PORTS, Server, Start, StopSignal};
 use os::process_tree;
 use protocol::ready::ReadyLine;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
-use super::readiness::check_ready;
-use super::{Placeholders, TargetServer, search_path};
+use super::launch::{self, Launch};
+use super::ready::TargetReady;
+use super::{Placeholders, TargetServer, processes, readiness};
 use crate::store::host::with_cores;
 
 /// The hidden sub-command that runs a target.
 const SUPERVISE: &str = "supervise-target";
-/// The hidden sub-command that becomes the target's program.
-const EXEC: &str = "exec-target";
 
 /// From one check whether it is ready to the next.
 const POLL: Duration = Duration::from_millis(10);
@@ -42,90 +40,116 @@ const POLL_END: Duration = Duration::from_millis(5);
 /// Runs a target until standard input ends.
 pub(crate) fn supervise(file: &Path, technique: &str, dir: &Path, cores: &[u32]) -> anyhow::Result<()> {
     let server = TargetServer::read(file)?;
-    if let Server::Running(address) = server.target.server {
-        return watch(&server, technique, address, None);
+    match &server.target.server {
+        Server::Running(running) => {
+            let mut placeholders = launch::known(&server, technique)?;
+            placeholders.insert(PORTS[0].to_owned(), running.address.port().to_string());
+            Watch::new(&server, technique, running.address, &placeholders)?.run()
+        }
+        Server::Started(start) => {
+            let result = run_started(&server, start, technique, dir, cores);
+            // The target's own files in it are not needed any more.
+            let _ = fs::remove_dir_all(dir);
+            result
+        }
     }
-    let result = run_started(&server, technique, dir, cores);
-    // The target's own files in it are not needed any more.
-    let _ = fs::remove_dir_all(dir);
-    result
 }
 
-/// The other sub-command: becomes the target's program, which ends with the supervisor.
-pub(crate) fn exec(command: &[String]) -> anyhow::Result<ExitCode> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
-        .context("end with the supervisor")?;
-    let (program, words) = command.split_first().context("a command without a program")?;
-    let error = Command::new(program).args(words).exec();
-    Err(error).with_context(|| format!("start {program}"))
-}
-
-fn run_started(server: &TargetServer, technique: &str, dir: &Path, cores: &[u32]) -> anyhow::Result<()> {
+fn run_started(
+    server: &TargetServer,
+    start: &Start,
+    technique: &str,
+    dir: &Path,
+    cores: &[u32],
+) -> anyhow::Result<()> {
     // Processes below this one that lose their parent become its children. Any process id turns that on.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .context("adopt what the target leaves")?;
     os::pin(cores).context("stay on the server's cores")?;
-    let launch = Launch::prepare(server, dir)?.context("a target without a command")?;
-    let root = start(&launch)?;
-    let watched = watch(server, technique, launch.address, Some(root));
-    end_descendants();
+    let launch = Launch::prepare(server, start, technique, dir)?;
+    let mut watch = Watch::new(server, technique, launch.address, &launch.placeholders)?;
+    watch.root = Some(launch.start(&server.target.ready.when, &watch.has_written)?);
+    let watched = watch.run();
+    end_descendants(signal(start.stop));
     watched
 }
 
-/// Its output goes to this process's standard error, which pushbench reads.
-fn start(launch: &Launch) -> anyhow::Result<Pid> {
-    let output = || io::stderr().as_fd().try_clone_to_owned().context("share standard error");
-    let own = std::env::current_exe().context("find the path of this program")?;
-    let child = Command::new(own)
-        .args([EXEC, "--"])
-        .args(&launch.command)
-        .current_dir(&launch.folder)
-        .env("PATH", search_path())
-        .stdin(Stdio::null())
-        .stdout(output()?)
-        .stderr(output()?)
-        .spawn()
-        .with_context(|| format!("start {}", launch.command[0]))?;
-    // From here on it is waited for by its process id alone.
-    Pid::from_raw(child.id().cast_signed()).context("a process without an id")
+fn signal(stop: StopSignal) -> Signal {
+    match stop {
+        StopSignal::Term => Signal::TERM,
+        StopSignal::Int => Signal::INT,
+        StopSignal::Quit => Signal::QUIT,
+        StopSignal::Hup => Signal::HUP,
+        StopSignal::Kill => Signal::KILL,
+    }
 }
 
-/// Waits until it is ready, prints the ready line, and waits for the end of standard input. `root` is the process that was started.
-fn watch(
-    server: &TargetServer,
-    technique: &str,
+/// A target that is waited for, until it is ready and then until it is not needed any more.
+struct Watch<'a> {
+    server: &'a TargetServer,
     address: SocketAddr,
+    /// The process that was started; none of a server that runs already.
     root: Option<Pid>,
-) -> anyhow::Result<()> {
-    let gone = root.map(|root| rustix::process::pidfd_open(root, PidfdFlags::empty())).transpose();
-    let gone = gone.context("watch the target")?;
-    let ready = &server.target.ready;
-    let deadline = Instant::now() + Duration::from_nanos(ready.within_ns);
-    let mut is_ready = false;
-    loop {
-        if !is_ready {
-            match check_ready(address, ready.path.as_deref()) {
-                Ok(()) => {
-                    let pid = root
-                        .map_or_else(std::process::id, |root| root.as_raw_nonzero().get().cast_unsigned());
-                    print_ready_line(technique, address, pid)?;
-                    is_ready = true;
+    has_written: Arc<AtomicBool>,
+    ready: TargetReady,
+}
+
+impl<'a> Watch<'a> {
+    fn new(
+        server: &'a TargetServer,
+        technique: &str,
+        address: SocketAddr,
+        placeholders: &Placeholders,
+    ) -> anyhow::Result<Self> {
+        let technique = technique.to_owned();
+        let line = ReadyLine { technique, address, feed: None, certificate: None, pid: std::process::id() };
+        let publish = launch::publish(server, placeholders)?;
+        let ready = TargetReady { line, publish, pids: Vec::new() };
+        Ok(Self { server, address, root: None, has_written: Arc::default(), ready })
+    }
+
+    /// Waits until it is ready, prints the ready line, and waits for the end of standard input.
+    fn run(&mut self) -> anyhow::Result<()> {
+        let gone = self.root.map(|root| rustix::process::pidfd_open(root, PidfdFlags::empty())).transpose();
+        let gone = gone.context("watch the target")?;
+        let ready = &self.server.target.ready;
+        let deadline = Instant::now() + Duration::from_nanos(ready.within_ns);
+        let mut is_ready = false;
+        loop {
+            if !is_ready {
+                match readiness::check(self.address, &ready.when, &self.has_written) {
+                    Ok(()) => {
+                        self.print_ready_line()?;
+                        is_ready = true;
+                    }
+                    Err(why) if Instant::now() >= deadline => {
+                        let seconds = ready.within_ns as f64 / 1e9;
+                        bail!("{} was not ready within {seconds} s: {why}", self.server.target.name);
+                    }
+                    Err(_) => {}
                 }
-                Err(why) if Instant::now() >= deadline => {
-                    let seconds = ready.within_ns as f64 / 1e9;
-                    bail!("{} was not ready within {seconds} s: {why}", server.target.name);
+            }
+            match wait(gone.as_ref(), (!is_ready).then_some(POLL))? {
+                Event::Timeout => {}
+                Event::InputEnded => return Ok(()),
+                Event::TargetEnded => {
+                    let how = self.root.and_then(exit_status).map_or_else(String::new, |status| how(&status));
+                    bail!("{} ended by itself{how}", self.server.target.name);
                 }
-                Err(_) => {}
             }
         }
-        match wait(gone.as_ref(), (!is_ready).then_some(POLL))? {
-            Event::Timeout => {}
-            Event::InputEnded => return Ok(()),
-            Event::TargetEnded => {
-                let how = root.and_then(exit_status).map_or_else(String::new, |status| how(&status));
-                bail!("{} ended by itself{how}", server.target.name);
+    }
+
+    fn print_ready_line(&mut self) -> anyhow::Result<()> {
+        self.ready.pids = match (&self.server.target.server, self.root) {
+            (Server::Running(running), _) => processes::roots(running, self.server.folder())?,
+            (Server::Started(_), root) => {
+                root.iter().map(|root| root.as_raw_nonzero().get().cast_unsigned()).collect()
             }
-        }
+        };
+        let line = serde_json::to_string(&self.ready).context("encode the ready line")?;
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}").and_then(|()| out.flush()).context("write the ready line")
     }
 }
 
@@ -162,12 +186,6 @@ fn how(status: &WaitStatus) -> String {
     }
 }
 
-fn print_ready_line(technique: &str, address: SocketAddr, pid: u32) -> anyhow::Result<()> {
-    let ready = ReadyLine { technique: technique.to_owned(), address, feed: None, certificate: None, pid };
-    let mut out = io::stdout().lock();
-    writeln!(out, "{}", ready.to_line()).and_then(|()| out.flush()).context("write the ready line")
-}
-
 pub(crate) fn arguments(server: &TargetServer, technique: &str, dir: &Path, cores: &[u32]) -> Vec<String> {
     let mut arguments = vec![SUPERVISE.to_owned(), "--file".to_owned(), server.file.display().to_string()];
     arguments.extend(["--technique".to_owned(), technique.to_owned()]);
@@ -187,10 +205,10 @@ fn exit_status(root: Pid) -> Option<WaitStatus> {
 }
 
 /// Asks every process below this one to end, and kills what is left after a while.
-fn end_descendants() {
+fn end_descendants(stop: Signal) {
     // A process that has ended meanwhile is no error.
     for pid in descendants() {
-        let _ = rustix::process::kill_process(pid, Signal::TERM);
+        let _ = rustix::process::kill_process(pid, stop);
     }
     if !ends_within(GRACE, |_| {}) {
         ends_within(KILL_LIMIT, |pid| {
@@ -218,66 +236,4 @@ fn ends_within(limit: Duration, each: impl Fn(Pid)) -> bool {
 fn descendants() -> Vec<Pid> {
     let tree = process_tree(std::process::id()).unwrap_or_default();
     tree.into_iter().skip(1).filter_map(|pid| Pid::from_raw(pid.cast_signed())).collect()
-}
-
-/// What is started, and where it will listen.
-#[derive(Debug)]
-struct Launch {
-    pub(super) command: Vec<String>,
-    pub(super) folder: PathBuf,
-    pub(super) address: SocketAddr,
-}
-
-impl Launch {
-    /// Replaces the placeholders, and writes the configuration to `dir`. None for a server that is running already.
-    fn prepare(server: &TargetServer, dir: &Path) -> anyhow::Result<Option<Self>> {
-        let Server::Started { command, config } = &server.target.server else { return Ok(None) };
-        let mut placeholders = match server.required_files() {
-            Ok(placeholders) => placeholders,
-            Err(missing) => bail!("{missing}"),
-        };
-        let address = free_address().context("find a free port")?;
-        // A server that drops its privileges must still be able to read it.
-        fs::create_dir_all(dir)
-            .and_then(|()| fs::set_permissions(dir, fs::Permissions::from_mode(0o755)))
-            .with_context(|| format!("make the folder {}", dir.display()))?;
-        placeholders.insert("port".to_owned(), address.port().to_string());
-        placeholders.insert("dir".to_owned(), dir.display().to_string());
-        for (name, template) in config {
-            let template = server.folder().join(template);
-            let text =
-                fs::read_to_string(&template).with_context(|| format!("read {}", template.display()))?;
-            fs::write(dir.join(name), with_values(&text, &placeholders))
-                .with_context(|| format!("write {name}"))?;
-        }
-        let command = command.iter().map(|word| with_values(word, &placeholders)).collect();
-        Ok(Some(Self { command, folder: server.folder().to_owned(), address }))
-    }
-}
-
-/// A port that was free a moment ago. If another program takes it meanwhile, the server reports that and ends.
-fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
-}
-
-/// Braces around anything else stay: configurations are full of them.
-fn with_values(text: &str, placeholders: &Placeholders) -> String {
-    let replace =
-        |text: String, (name, value): (&String, &String)| text.replace(&format!("{{{name}}}"), value);
-    placeholders.iter().fold(text.to_owned(), replace)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_known_placeholders_are_replaced() {
-        let placeholders =
-            Placeholders::from([("port".to_owned(), "80".to_owned()), ("dir".to_owned(), "/d".to_owned())]);
-        assert_eq!(
-            with_values("http { listen {port}; root {dir}/{x}; }", &placeholders),
-            "http { listen 80; root /d/{x}; }"
-        );
-    }
 }

@@ -3,7 +3,9 @@
 //!
 //! `served` is a target of the tests' own, in a few lines of Rust.
 
+mod check;
 pub(crate) mod served;
+mod start;
 
 use std::fs;
 use std::path::Path;
@@ -260,6 +262,38 @@ fn what_a_target_needs_and_has_not_is_named_with_what_installs_it_and_the_rest_i
         .output(&format!("run --scenario short --target {target} --repetitions 1 --no-report"))
         .expect(0, &["skipped: target mine: no-such-program is missing; install the Debian package nothing"]);
     assert_eq!(sandbox.skipped("target mine").len(), 1);
+}
+
+#[test]
+fn a_second_file_of_the_same_name_is_an_error_that_names_both() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("targets")).unwrap();
+    fs::write(sandbox.path("targets/mine.toml"), GOOD).unwrap();
+    let target = write(&sandbox, GOOD);
+    let words =
+        ["two target files have the name mine: ", "targets/mine.toml and ", &target, "rename one of them"];
+    sandbox.output(&format!("run --scenario short --target {target}")).expect(2, &words);
+    sandbox
+        .output("run --scenario short --target ./mine.toml --target targets/mine.toml")
+        .expect(2, &words[..2]);
+}
+
+#[test]
+fn a_target_from_outside_has_a_report_of_its_own() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("REPORT.md"), "as it was").unwrap();
+    let target = target_at(&sandbox, serve(Behaviour::Good));
+    sandbox.scenario("polls", POLLS);
+    let output = sandbox.output(&format!("run --scenario polls --target {target} --seed 7"));
+    output.expect(0, &[]);
+    assert!(output.out.contains("mine-report/REPORT.md (1 run"), "{output:#?}");
+    assert!(sandbox.path("mine-report/REPORT.md").is_file());
+    assert_eq!(fs::read_to_string(sandbox.path("REPORT.md")).unwrap(), "as it was");
+    assert!(!sandbox.path("results/model.json").exists());
+    sandbox.output("report").expect(2, &["left out: ", "is not one of the project's"]);
+    let run = sandbox.only_run();
+    sandbox.output(&format!("report {}", run.display())).expect(2, &["name the report's file with --out"]);
+    assert_eq!(fs::read_to_string(sandbox.path("REPORT.md")).unwrap(), "as it was");
 }
 
 #[test]

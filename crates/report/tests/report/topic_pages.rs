@@ -4,10 +4,13 @@ use std::fs;
 use std::sync::Arc;
 
 use model::close_case::SeenEvent;
+use model::manifest::{Skipped, TargetInfo};
 use model::settings::Client;
 use model::trial::{
-    Counted, Quantiles, SearchStep, ServerRestart, SlowConsumerOutcome, TrialOutcome, Verdict,
+    Counted, ProcessCost, Quantiles, SearchStep, ServerRestart, SlowConsumerOutcome, TrialOutcome, Verdict,
 };
+use model::warning::Warning;
+use report::target_summary::target_summary;
 use report::{Evidence, Run, Trial};
 use tempfile::TempDir;
 
@@ -211,15 +214,18 @@ fn transports_are_compared_with_plain_http() {
     assert_says(evidence(trials.collect(), |_| ()), "transports.md", &expected, &["HTTP/2 with TLS"]);
 }
 
-#[test]
-fn servers_of_others_stand_beside_ours_as_ratios() {
+/// Ours, and theirs at five times the CPU, with the run's description of theirs.
+fn beside_others(change: impl Fn(&mut TrialOutcome)) -> (Vec<Trial>, TargetInfo) {
     let ours = each("other-servers", |trial| trial);
     let theirs = each("other-servers", |trial| {
         trial
-            .measured(|outcome| outcome.cost.server_cpu_ns *= 5)
+            .measured(|outcome| {
+                outcome.cost.server_cpu_ns *= 5;
+                change(outcome);
+            })
             .with(|trial| trial.record.key.target = Some("node".to_owned()))
     });
-    let target = model::manifest::TargetInfo {
+    let target = TargetInfo {
         name: "node".to_owned(),
         label: "A | server".to_owned(),
         about: "somebody's server".to_owned(),
@@ -227,14 +233,51 @@ fn servers_of_others_stand_beside_ours_as_ratios() {
         publish: "POST /publish".to_owned(),
         techniques: vec!["websocket".to_owned()],
         text: String::new(),
+        outside: None,
     };
-    let evidence = evidence([ours, theirs].concat(), |run| run.manifest.targets.push(target));
+    ([ours, theirs].concat(), target)
+}
+
+#[test]
+fn servers_of_others_stand_beside_ours_as_ratios() {
+    let (trials, target) = beside_others(|_| {});
+    let evidence = evidence(trials, |run| run.manifest.targets.push(target));
     let expected = [
         "A | server takes 5.00 × (WebSocket).",
         "| WebSocket, A \\| server | 10.0 µs | 5.00 |",
         "| A \\| server | somebody's server | unknown | POST /publish |",
     ];
     assert_says(evidence, "servers-of-others.md", &expected, &[]);
+}
+
+#[test]
+fn a_run_with_targets_ends_with_them_beside_ours_and_with_what_was_not_measured() {
+    let process = |name: &str, cpu_ns| ProcessCost { pid: 1, name: name.to_owned(), cpu_ns };
+    let (trials, target) = beside_others(|outcome| {
+        outcome.counts.duplicate = 2;
+        outcome.warnings = vec![Warning::ServerCostUnknown];
+        outcome.cost.server_processes = vec![process("proxy", 1), process("server", 3)];
+    });
+    let evidence = evidence(trials, |run| {
+        run.manifest.targets.push(target);
+        let skipped = |what: &str| Skipped { what: what.to_owned(), why: "of TLS".to_owned() };
+        run.manifest.skipped = ["target node in chat", "scenario game"].map(skipped).into();
+    });
+    let text = target_summary(&evidence);
+    for words in [
+        "A | server (version unknown) beside pushbench ",
+        "other-servers  WebSocket, A | server",
+        "other-servers  WebSocket  ",
+        "its ratio to pushbench's",
+        "5.00 ×",
+        "CPU of WebSocket, A | server: server 75 %, proxy 25 %",
+        "target node in chat: of TLS",
+        "WebSocket, A | server: The server's processes cannot be read",
+    ] {
+        assert!(text.contains(words), "`{words}` is not in:\n{text}");
+    }
+    assert!(!text.contains("game"), "{text}");
+    assert_eq!(target_summary(&self::evidence(each("chat", |trial| trial), |_| {})), "");
 }
 
 #[test]
