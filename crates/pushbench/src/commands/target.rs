@@ -99,7 +99,7 @@ mod tests {
             })
             .collect();
         let target = read(&whole).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(target.techniques.len(), 2);
+        assert_eq!(target.techniques.len(), 3);
         assert_eq!(target.requires.len(), 1);
     }
 }
