@@ -75,7 +75,7 @@ pub(crate) fn select(scenarios: &mut Vec<Scenario>, asked: &[String]) -> anyhow:
 }
 
 impl Selection {
-    /// Fails when another file has the same name: what they found could not be told apart.
+    /// Fails when another file has the same name: what they found could not be distinguished.
     fn add(
         &mut self,
         server: TargetServer,
