@@ -88,20 +88,20 @@ catalogue! {
     "bytes-down", "bytes per event, server to client", Bytes, less, portable, |trials| at_socket(trials, |outcome| outcome.bytes.window.down.wire());
     "overhead", "overhead per event", Bytes, less, portable, |trials| at_socket(trials, |outcome| outcome.bytes.window.overhead());
     "packet-headers", "TCP/IP headers per event", Bytes, less, machine, |trials| counted(per_event(trials, |outcome| outcome.segments.window.up.header_bytes + outcome.segments.window.down.header_bytes));
-    "cpu", "server CPU per event", Time, less, machine, |trials| counted(standard_cpu(trials, |outcome| outcome.counts.events_in_window as f64));
-    "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(standard_cpu(trials, |outcome| outcome.cost.elapsed_ns as f64 / 1e9));
+    "cpu", "server CPU per event", Time, less, machine, |trials| counted(quotient(trials, |trial, _| trial.standard_cpu_ns(), |_, outcome| outcome.counts.events_in_window as f64));
+    "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(quotient(trials, |trial, _| trial.standard_cpu_ns(), |_, outcome| outcome.cost.elapsed_ns as f64 / 1e9));
     "idle-cpu", "server CPU per connection and second", Time, less, machine, |trials| counted(mean(trials, |trial, outcome| (outcome.cost.elapsed_ns > 0).then(|| trial.standard_cpu_ns() * 1e9 / outcome.cost.elapsed_ns as f64 / subscribers(trial))));
     "load-cpu", "client CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.load_cpu_ns));
     "requests", "requests per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.requests);
     "empty-per-event", "empty answers per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.empty_responses);
-    "batch", "events per response", Number, more, machine, |trials| quotient(trials, |outcome| outcome.counts.events_in_window as f64, |outcome| outcome.counts.responses as f64);
+    "batch", "events per response", Number, more, machine, |trials| quotient(trials, |_, outcome| outcome.counts.events_in_window as f64, |_, outcome| outcome.counts.responses as f64);
     "context-switches", "server context switches per event", Number, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.server_voluntary_switches + outcome.cost.server_involuntary_switches));
     // What it costs in money, by `cost_model::Prices`: what ranks techniques whose latencies all fit. Shown as a ratio.
     "cost", "US cents per million deliveries", Number, less, machine, |trials| priced(trials, |_, outcome| outcome.counts.events_in_window as f64 / 1e6);
     "idle-cost", "US cents per million subscribers and hour", Number, less, machine, |trials| priced(trials, |trial, outcome| subscribers(trial) / 1e6 * outcome.cost.elapsed_ns as f64 / 3_600e9);
     "instructions", "server instructions per event", Number, less, portable, |trials| counted_by_tool(trials, |counted| counted.instructions);
     "system-calls", "server system calls per event", Number, less, portable, |trials| counted_by_tool(trials, |counted| counted.system_calls);
-    "exchange", "CPU of an exchange over a socket pair on the server's core", Time, less, machine, |trials| quotient(trials, |outcome| outcome.instrument.server_core_speed.map_or(0.0, |speed| speed.cpu_ns as f64), |outcome| outcome.instrument.server_core_speed.map_or(0.0, |speed| speed.exchanges as f64));
+    "exchange", "CPU of an exchange over a socket pair on the server's core", Time, less, machine, |trials| quotient(trials, |_, outcome| outcome.instrument.server_core_speed.map_or(0.0, |speed| speed.cpu_ns as f64), |_, outcome| outcome.instrument.server_core_speed.map_or(0.0, |speed| speed.exchanges as f64));
     // How late it comes: receive − intended send; service: receive − actual send.
     "p50", "delivery latency p50", Time, quantile, machine, |trials| latency(trials, "delivery", 2.0);
     "p90", "delivery latency p90", Time, quantile, machine, |trials| latency(trials, "delivery", 10.0);
@@ -141,13 +141,13 @@ catalogue! {
     });
     "set-up-time", "time to connect", Time, less, machine, |trials| mean(trials, |_, outcome| outcome.set_up.elapsed.as_ref().map(|elapsed| elapsed.mean_ns));
     "first-message", "time to the first message", Time, less, machine, |trials| mean(trials, |_, outcome| outcome.set_up.first_message.as_ref().map(|elapsed| elapsed.mean_ns));
-    "set-up-cpu", "server CPU to connect", Time, less, machine, |trials| counted(quotient(trials, |outcome| outcome.set_up.server_cpu_ns as f64, |outcome| outcome.set_up.subscribers as f64));
+    "set-up-cpu", "server CPU to connect", Time, less, machine, |trials| counted(quotient(trials, |_, outcome| outcome.set_up.server_cpu_ns as f64, |_, outcome| outcome.set_up.subscribers as f64));
     "all-connected", "time until all are connected", Time, less, machine, |trials| mean(trials, |_, outcome| (outcome.set_up.all_ns > 0).then_some(outcome.set_up.all_ns as f64));
     "greetings", "greetings per subscriber", Number, more, portable, |trials| mean(trials, |trial, outcome| Some(outcome.counts.greetings as f64 / subscribers(trial)));
     "server-processes", "server processes", Number, less, portable, |trials| mean(trials, |trial, _| Some(f64::from(trial.record.settings.processes.server)));
     // How much there is of it.
-    "deliveries", "deliveries per second", Rate, more, machine, |trials| quotient(trials, |outcome| outcome.counts.events_in_window as f64, |outcome| outcome.cost.elapsed_ns as f64 / 1e9);
-    "lost", "share of events lost", Number, less, portable, |trials| quotient(trials, |outcome| outcome.counts.lost as f64, |outcome| outcome.counts.expected as f64);
+    "deliveries", "deliveries per second", Rate, more, machine, |trials| quotient(trials, |_, outcome| outcome.counts.events_in_window as f64, |_, outcome| outcome.cost.elapsed_ns as f64 / 1e9);
+    "lost", "share of events lost", Number, less, portable, |trials| quotient(trials, |_, outcome| outcome.counts.lost as f64, |_, outcome| outcome.counts.expected as f64);
     "kept-up", "share delivered in the window", Number, more, machine, |trials| mean(trials, |trial, outcome| {
         let [due, window_ns, elapsed_ns] = [outcome.counts.expected, trial.record.settings.phases.window_ns, outcome.cost.elapsed_ns].map(|count| count as f64);
         (due > 0.0 && elapsed_ns > 0.0).then(|| outcome.counts.events_in_window as f64 / elapsed_ns * window_ns / due)
@@ -180,17 +180,11 @@ fn subscribers(trial: &Trial) -> f64 {
 /// A sum over trials ÷ another sum; none where the divisor is zero.
 fn quotient(
     trials: &[&Trial],
-    of: impl Fn(&TrialOutcome) -> f64,
-    to: impl Fn(&TrialOutcome) -> f64,
+    of: impl Fn(&Trial, &TrialOutcome) -> f64,
+    to: impl Fn(&Trial, &TrialOutcome) -> f64,
 ) -> Option<f64> {
-    let [of, to] =
-        outcomes(trials).fold([0.0, 0.0], |[a, b], (_, outcome)| [a + of(outcome), b + to(outcome)]);
-    (to > 0.0).then(|| of / to)
-}
-
-fn standard_cpu(trials: &[&Trial], to: impl Fn(&TrialOutcome) -> f64) -> Option<f64> {
-    let sums = outcomes(trials).map(|(trial, outcome)| [trial.standard_cpu_ns(), to(outcome)]);
-    let [of, to] = sums.fold([0.0, 0.0], |[a, b], [of, to]| [a + of, b + to]);
+    let [of, to] = outcomes(trials)
+        .fold([0.0, 0.0], |[a, b], (trial, outcome)| [a + of(trial, outcome), b + to(trial, outcome)]);
     (to > 0.0).then(|| of / to)
 }
 
@@ -201,7 +195,7 @@ fn at_socket(trials: &[&Trial], of: impl Fn(&TrialOutcome) -> u64) -> Option<f64
 }
 
 fn per_event(trials: &[&Trial], of: impl Fn(&TrialOutcome) -> u64) -> Option<f64> {
-    quotient(trials, |outcome| of(outcome) as f64, |outcome| outcome.counts.events_in_window as f64)
+    quotient(trials, |_, outcome| of(outcome) as f64, |_, outcome| outcome.counts.events_in_window as f64)
 }
 
 /// A zero means that it could not be read: no process takes no CPU time.
@@ -218,7 +212,7 @@ fn mean(trials: &[&Trial], of: impl Fn(&Trial, &TrialOutcome) -> Option<f64>) ->
 
 /// Cents ÷ what they are for. None where the server's processes cannot be read.
 fn priced(trials: &[&Trial], of: impl Fn(&Trial, &TrialOutcome) -> f64) -> Option<f64> {
-    let [cents, units] = outcomes(trials).fold([0.0, 0.0], |[cents, units], (trial, outcome)| {
+    let cents = |trial: &Trial, outcome: &TrialOutcome| {
         let cost = &outcome.cost;
         let memory = cost.server_rss_connected_bytes.saturating_sub(cost.server_rss_start_bytes);
         let dollars = cost_model::prices().dollars(
@@ -226,10 +220,10 @@ fn priced(trials: &[&Trial], of: impl Fn(&Trial, &TrialOutcome) -> f64) -> Optio
             outcome.bytes.window.wire() as f64,
             memory as f64 * cost.elapsed_ns as f64,
         );
-        [cents + dollars * 100.0, units + of(trial, outcome)]
-    });
+        dollars * 100.0
+    };
     let is_known = outcomes(trials).all(|(_, outcome)| outcome.cost.server_cpu_ns > 0);
-    (is_known && units > 0.0).then(|| cents / units)
+    quotient(trials, cents, of).filter(|_| is_known)
 }
 
 fn latency(trials: &[&Trial], tag: &str, one_in: f64) -> Option<f64> {

@@ -473,20 +473,7 @@ impl TechniqueModel {
 
     fn work(&self, situation: &Situation, expected: &Expected) -> Work {
         let up = situation.subscribers * situation.uplink_per_s;
-        let events = situation.rate_per_s * situation.channels;
-        let [wakes, stores] = match self.kind {
-            Kind::Interval => [expected.responses + expected.empties, events],
-            _ => [events, 0.0],
-        };
-        Work {
-            wakes: wakes + up,
-            stores,
-            connections: situation.subscribers,
-            responses: expected.responses,
-            empties: expected.empties,
-            up,
-            bytes: expected.bytes,
-        }
+        Work::new(self.kind, situation, [expected.responses, expected.empties, up, expected.bytes])
     }
 }
 
@@ -503,6 +490,17 @@ struct Work {
 }
 
 impl Work {
+    /// Of a technique of this kind, which in a second has so many responses, empty exchanges, messages up and bytes.
+    fn new(kind: Kind, situation: &Situation, [responses, empties, up, bytes]: [f64; 4]) -> Self {
+        let events = situation.rate_per_s * situation.channels;
+        let [wakes, stores] = match kind {
+            Kind::Interval => [responses + empties, events],
+            Kind::Push | Kind::Held => [events, 0.0],
+        };
+        let connections = situation.subscribers;
+        Self { wakes: wakes + up, stores, connections, responses, empties, up, bytes }
+    }
+
     /// What all techniques share, and what each has of its own, in the order of [`CpuModel`]'s coefficients.
     fn features(&self, [core, connection]: [f64; 2]) -> ([f64; 3], [f64; 3]) {
         let own = [self.responses, self.empties, self.up].map(|times| times * connection);

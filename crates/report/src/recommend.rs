@@ -111,14 +111,14 @@ fn confidence(ratio: Estimate) -> String {
 
 /// The parts of which the other takes more than the best, and those of which it takes less.
 fn difference(other: &Candidate, ratio: impl Fn(usize) -> Option<Estimate>) -> String {
-    let (mut dearer, mut cheaper) = (Vec::new(), Vec::new());
+    let (mut more, mut less) = (Vec::new(), Vec::new());
     for (place, part) in other.parts.iter().enumerate() {
         let Some(ratio) = ratio(place).filter(|ratio| !ties(*ratio) && ratio.value > 0.0) else { continue };
         let text = format!("{} × the {}", numbers::significant(ratio.value), part.name);
         if ratio.value > 1.0 {
-            dearer.push((ratio.value, text));
+            more.push((ratio.value, text));
         } else {
-            cheaper.push((1.0 / ratio.value, text));
+            less.push((1.0 / ratio.value, text));
         }
     }
     let list = |mut parts: Vec<(f64, String)>| {
@@ -126,11 +126,11 @@ fn difference(other: &Candidate, ratio: impl Fn(usize) -> Option<Estimate>) -> S
         let texts: Vec<String> = parts.into_iter().map(|(_, text)| text).collect();
         texts.join(", ")
     };
-    match (dearer.is_empty(), cheaper.is_empty()) {
+    match (more.is_empty(), less.is_empty()) {
         (true, true) => format!("{} differs from it in no part by 10 %", other.label),
-        (true, false) => format!("{} takes only {}, and still costs more", other.label, list(cheaper)),
-        (false, true) => format!("{} takes {}", other.label, list(dearer)),
-        (false, false) => format!("{} takes {}, but only {}", other.label, list(dearer), list(cheaper)),
+        (true, false) => format!("{} takes only {}, and still costs more", other.label, list(less)),
+        (false, true) => format!("{} takes {}", other.label, list(more)),
+        (false, false) => format!("{} takes {}, but only {}", other.label, list(more), list(less)),
     }
 }
 

@@ -28,7 +28,7 @@ pub enum DeliveryFault {
     Duplicate { count: u64, expected: u64 },
     /// Messages have other lengths.
     #[error("{} of {} messages came with another length{}", grouped(*.count), grouped(*.delivered), if found == published {
-        ": the server writes their JSON anew".to_owned()
+        ": the server rewrites their JSON".to_owned()
     } else {
         format!(", the first with a payload of {} bytes instead of {}", grouped(*.found), grouped(*.published))
     })]
@@ -99,7 +99,7 @@ mod tests {
             ),
             (
                 DeliveryFault::Length { count: 21, delivered: 21, found: 100, published: 100 },
-                "21 of 21 messages came with another length: the server writes their JSON anew",
+                "21 of 21 messages came with another length: the server rewrites their JSON",
             ),
         ] {
             assert_eq!(fault.to_string(), expected);

@@ -273,7 +273,7 @@ pub(crate) fn frames() -> Vec<Row> {
         edited(
             "a space behind the comma",
             |text| text.replacen("\",\"", "\", \"", 1),
-            Fails("the server writes their JSON anew"),
+            Fails("the server rewrites their JSON"),
         ),
         Row {
             payload: Payload::Json,

@@ -40,8 +40,8 @@ pub(super) fn report(arguments: &Report) -> anyhow::Result<()> {
         true => (of_the_project(&results)?, project::report_beside(&results)),
         false => (arguments.runs.clone(), beside(&arguments.runs[0])),
     };
-    let outside =
-        runs.iter().find(|run| report::manifest(run).is_ok_and(|run| run.outside_target().is_some()));
+    let is_outside = |run: &&PathBuf| report::manifest(run).is_ok_and(|run| run.outside_target().is_some());
+    let outside = arguments.runs.iter().find(is_outside);
     if let (Some(run), None) = (outside, &arguments.out) {
         bail!(
             "{} measured a target from outside the project: name the report's file with --out",
@@ -67,15 +67,15 @@ pub(super) fn render_run(run: &Path, manifest: &Manifest) -> anyhow::Result<Stri
 
 /// The runs of a folder of results that are about the project's own servers and targets.
 pub(super) fn of_the_project(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut runs = readable(results)?;
-    runs.retain(|run| {
-        let manifest = report::manifest(run);
-        let outside = manifest.as_ref().ok().and_then(Manifest::outside_target);
+    let is_own = |(run, manifest): &(PathBuf, Manifest)| {
+        let outside = manifest.outside_target();
         if let Some((_, file)) = outside {
             note(&format!("left out: {}: its target {file} is not one of the project's", run.display()));
         }
         outside.is_none()
-    });
+    };
+    let runs: Vec<PathBuf> =
+        with_manifests(results)?.into_iter().filter(is_own).map(|(run, _)| run).collect();
     ensure!(
         !runs.is_empty(),
         "there is no run in {} without a target from outside the project",
@@ -86,9 +86,13 @@ pub(super) fn of_the_project(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// All runs of a folder of results that this version can read; the others are named.
 pub(super) fn readable(results: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    Ok(with_manifests(results)?.into_iter().map(|(run, _)| run).collect())
+}
+
+fn with_manifests(results: &Path) -> anyhow::Result<Vec<(PathBuf, Manifest)>> {
     let (runs, others): (Vec<_>, Vec<_>) = store::runs(results)?
         .into_iter()
-        .map(|run| report::manifest(&run).map(|_| run))
+        .map(|run| report::manifest(&run).map(|manifest| (run, manifest)))
         .partition(Result::is_ok);
     others.into_iter().filter_map(Result::err).for_each(|error| note(&format!("left out: {error}")));
     ensure!(
@@ -105,8 +109,7 @@ pub(super) fn render(runs: &[PathBuf], out: &Path, html: Option<&Path>) -> anyho
     let model = Arc::new(report::cost_model::fit(&evidence));
     let written = report::write_pages(&evidence, &model, out).context("write the report")?;
     // The model speaks of the project's runs, and lies beside them.
-    let is_project =
-        runs.iter().all(|run| report::manifest(run).is_ok_and(|run| run.outside_target().is_none()));
+    let is_project = evidence.runs.iter().all(|run| run.manifest.outside_target().is_none());
     let results = runs.first().and_then(|run| run.parent()).filter(|_| is_project);
     if let (Some(results), false) = (results, model.techniques.is_empty()) {
         let path = results.join(MODEL);

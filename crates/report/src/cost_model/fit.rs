@@ -106,23 +106,15 @@ fn row<'e>(evidence: &'e Evidence, point: &'e Point) -> Option<Row<'e>> {
     let seconds = sum(&|it| it.cost.elapsed_ns) / 1e9;
     let per_second = |of: &dyn Fn(&TrialOutcome) -> u64| sum(of) / seconds;
     let value = |key: &str| Some(evidence.estimate(point, metric(key)?)?.value);
-    let [responses, empties, up] = [
+    let counted = [
         per_second(&|it| it.counts.responses),
         per_second(&|it| it.counts.empty_responses),
         per_second(&|it| it.counts.uplink_sent),
+        per_second(&|it| it.bytes.window.wire()),
     ];
-    let events = situation.rate_per_s * situation.channels;
-    let is_interval = point.technique == ShortPolling::TECHNIQUE;
-    let [wakes, stores] = if is_interval { [responses + empties, events] } else { [events, 0.0] };
-    let work = Work {
-        wakes: wakes + up,
-        stores,
-        connections: situation.subscribers,
-        responses,
-        empties,
-        up,
-        bytes: per_second(&|it| it.bytes.window.wire()),
-    };
+    // Events that are held for a request and those that are pushed wake the server alike.
+    let kind = if point.technique == ShortPolling::TECHNIQUE { Kind::Interval } else { Kind::Push };
+    let work = Work::new(kind, &situation, counted);
     (seconds > 0.0).then(|| Row {
         point,
         situation,
