@@ -7,7 +7,9 @@ use model::quantity::show_size;
 use model::settings::HeaderProfile;
 use serde::Serialize;
 
-use crate::cost_model::{CostModel, Expected, Kind, Situation, TechniqueModel, WIDEST_SPREAD, prices, rows};
+use crate::cost_model::{
+    CostModel, Expected, Kind, Row, Situation, TechniqueModel, WIDEST_SPREAD, prices, rows,
+};
 use crate::estimate::Estimate;
 use crate::evidence::Evidence;
 use crate::numbers::{self, NOTHING};
@@ -273,10 +275,10 @@ pub fn scenario_file(situation: &Situation, within_ns: Option<f64>, interval_ns:
     let payload = |bytes: f64| format!("{} B", (bytes - 47.0).round().max(1.0));
     let rate = |per_s: f64| format!("{}/s", (per_s * 1e4).round() / 1e4);
     let ms = |ns: f64| format!("{}ms", (ns / 1e3).round() / 1e3);
-    // Forty events, two polls, and of three repetitions the 1,000 deliveries that bound p99, as far as 20 s have them.
+    // Forty events, four polls, and of three repetitions the 1,000 deliveries that bound p99, as far as 12 s have them.
     let per_s = situation.received_per_s().max(0.1);
     let events_s = (40.0 / per_s / situation.channels).max(350.0 / per_s / situation.subscribers);
-    let window_s = events_s.max(interval_ns * 2.0 / 1e9).clamp(1.0, 20.0).ceil();
+    let window_s = events_s.max(interval_ns * 4.0 / 1e9).clamp(1.0, 12.0).ceil();
     let warm_up_ns = interval_ns.max(500e6);
     let headers = match situation.headers {
         HeaderProfile::Minimal => "minimal",
@@ -332,6 +334,13 @@ pub fn random_situations(seed: u64, count: u32) -> Vec<(Situation, f64)> {
     (0..count).map(one).collect()
 }
 
+/// A row's situation with as many events as came in the window: few events are not those of the rate.
+fn as_delivered(technique: &TechniqueModel, row: &Row<'_>) -> Situation {
+    let due = technique.expect(&row.situation).map_or(0.0, |expected| expected.deliveries);
+    let share = if due > 0.0 && row.deliveries > 0.0 { row.deliveries / due } else { 1.0 };
+    Situation { rate_per_s: row.situation.rate_per_s * share, ..row.situation }
+}
+
 /// How the model compares with runs, by technique: shares of points with bytes for each event within 2 %, CPU and p50 within the range, and
 /// how often the recommendation is among those that the measurement cannot tell from the best.
 pub fn check(model: &CostModel, evidence: &Evidence) -> String {
@@ -341,7 +350,7 @@ pub fn check(model: &CostModel, evidence: &Evidence) -> String {
         let mut counts = [[0_usize; 2]; 3];
         let rows = rows(evidence, Some(&technique.slug));
         for row in &rows {
-            let Some(expected) = technique.expect(&row.situation) else { continue };
+            let Some(expected) = technique.expect(&as_delivered(technique, row)) else { continue };
             let bytes = [(row.bytes, row.deliveries), (expected.bytes, expected.deliveries)];
             let pairs = [
                 (bytes.map(|(bytes, events)| bytes / events.max(f64::MIN_POSITIVE)), 0.02),
@@ -361,19 +370,19 @@ pub fn check(model: &CostModel, evidence: &Evidence) -> String {
     let mut scenarios: Vec<&str> = evidence.points.iter().map(|point| point.scenario.as_str()).collect();
     scenarios.dedup();
     let (mut agreed, mut all) = (0, 0);
+    let rows = rows(evidence, None);
     for scenario in scenarios {
-        let Some(point) = evidence.own(scenario).next() else { continue };
-        let Some(settings) = evidence.trials(point).next().map(|trial| &trial.record.settings) else {
+        let Some(row) = rows.iter().find(|row| row.point.scenario == scenario) else { continue };
+        let Some(trial) = evidence.trials(row.point).next() else { continue };
+        let Some(within) = trial.record.settings.bound.as_ref().map(|bound| bound.p99_ns as f64) else {
             continue;
         };
-        let within = settings.bound.as_ref().map(|bound| bound.p99_ns as f64);
-        let (Some(situation), Some(within)) = (Situation::of(settings), within) else { continue };
         let Some((candidates, _, measured)) =
             recommend::measured(evidence, scenario, &BTreeMap::new(), Some(within))
         else {
             continue;
         };
-        let advice = advise(model, &situation, Some(within), true);
+        let advice = advise(model, &row.situation, Some(within), true);
         let Some(expected) = &advice.recommendation else { continue };
         let taken = &advice.prospects[expected.best[0]].slug;
         agreed += usize::from(measured.best.iter().any(|place| candidates[*place].slug == *taken));

@@ -3,7 +3,8 @@
 //!
 //! # The file
 //!
-//! `{ schema_version, pushbench, commit, runs, prices: {vcpu_hour, gib_hour, gb}, techniques: [T, …] }`. Times are nanoseconds. The page's
+//! `{ schema_version, pushbench, commit, runs, prices: {vcpu_hour, gib_hour, gb}, techniques: [T, …] }`. Times are nanoseconds on a core of
+//! [standard speed](model::trial::STANDARD_EXCHANGE_NS). The page's
 //! chooser evaluates the same file with the same formulas, which are those of [`TechniqueModel::expect`]. A technique T has
 //!
 //! - `slug`, `label`, `baseline` (true: no web client speaks it), `kind`: `push` (the server sends), `interval` (the client asks each T)
@@ -19,7 +20,8 @@
 //! - `p50`, `p99`: `{fixed_ns, subscriber_ns, spread}` of what is neither waiting nor transit;
 //! - `covered`: the points that were measured, `[[rate, message, subscribers, tls (0 or 1), uplink rate], …]`.
 //!
-//! A `spread` s means: of what was measured, 85 % lay within a factor eˢ of the model. A range is claimed where e²ˢ ≤ 2.
+//! A `spread` s means: of what was measured in scenarios that the model was not fitted to, 85 % lay within a factor eˢ of it. A range is
+//! claimed where e²ˢ ≤ 2.
 //!
 //! # The formulas
 //!
@@ -36,8 +38,8 @@
 //!   s = λR ÷ (1 + λR) of events finds the client on its way to ask again, and waits R(q − 1 + s) ÷ s if that is positive. p99 is
 //!   never less than p50.
 //!
-//! Events that come in equal gaps, and servers that hold events to send them together, are in [`Situation`] for the comparison with
-//! measurements; the chooser has neither.
+//! Events that come in equal gaps, servers that hold events to send them together, and slower cores are in [`Situation`] for the
+//! comparison with measurements; the chooser has none of them.
 
 mod fit;
 
@@ -273,6 +275,8 @@ pub struct Situation {
     pub is_constant: bool,
     /// Events of a channel before the one that is looked at: its number is written out by some techniques.
     pub events_before: f64,
+    /// How long work takes on the server's core, as a multiple of what it takes on one of standard speed.
+    pub slowness: f64,
 }
 
 impl Default for Situation {
@@ -329,6 +333,7 @@ impl Situation {
             coalescing_ns: settings.coalescing.window_ns as f64,
             is_constant: settings.events.pace == Pace::Constant && !is_to_channel,
             events_before: 0.0,
+            slowness: 1.0,
         };
         Self { events_before: own.received_per_s() * window_ns / 1e9, ..own }
     }
@@ -521,7 +526,7 @@ impl LatencyModel {
     fn at(&self, waiting_ns: f64, situation: &Situation, [core, connection]: [f64; 2]) -> f64 {
         let [hops, transit] = way(situation);
         let own = self.fixed_ns * hops * core + self.subscriber_ns * situation.per_channel() * connection;
-        transit + waiting_ns + own
+        transit + waiting_ns + own * situation.slowness
     }
 }
 

@@ -1,7 +1,7 @@
 //! All runs together: which trials stand for the same point, and what they say of a metric.
 //!
 //! Trials of several runs are taken together where scenario, point, technique, target and settings are the same, and where the runs
-//! measured the same code. The newest run decides which settings and which code that is; what is left out is counted by reason.
+//! measured the same code, or code that was shown to measure alike (`results/same-code.toml`). The newest run decides which settings and which code that is; what is left out is counted by reason.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -17,6 +17,7 @@ use crate::catalogue::{self, Metric, Unit};
 use crate::error::ReportError;
 use crate::estimate::{Estimate, RunFigure, combine, variance_between};
 use crate::load::{self, Broken, Run, Trial};
+use crate::same_code;
 use crate::search::{self, Side};
 
 /// The key of the metric that searches find.
@@ -156,7 +157,7 @@ impl Evidence {
 
     fn is_same_code(&self, trial: &Trial) -> bool {
         let [newest, own] = [&self.runs[0], &self.runs[trial.run]].map(|run| &run.manifest);
-        newest.pushbench == own.pushbench && newest.libraries == own.libraries
+        newest.pushbench == own.pushbench && same_code::of(&newest.libraries) == same_code::of(&own.libraries)
     }
 
     /// A search, and what follows it, has its own rate in each block: it is no value of the sweep.

@@ -41,6 +41,7 @@ mod pages;
 pub mod publications;
 pub mod recommend;
 pub mod reproduction;
+mod same_code;
 pub mod sample;
 mod search;
 pub mod summary;

@@ -124,6 +124,7 @@ pub(crate) fn environment(
     environment.add_filter("cell", |text: &str| table::escape(text));
     environment.add_filter("whole", crate::numbers::whole);
     environment.add_filter("duration", crate::numbers::duration);
+    environment.add_filter("figures", significant);
     environment.add_filter("time", crate::numbers::time);
     environment.add_filter("bytes", crate::numbers::bytes);
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
@@ -254,23 +255,37 @@ fn add_answers(environment: &mut Environment<'_>, evidence: &Arc<Evidence>, mode
             Ok(name.find(&of).map_or(Value::UNDEFINED, |figure| answer(&figure)))
         });
     }
-    // advise(10, 250): what to take at 10 events a second within 250 ms, by the cost model; undefined where nothing fits.
+    // prospects(subscribers=1000, channels=1000, rate=10, payload=200, within_ms=250): what each technique takes by the cost model, by
+    // slug, and of "best" which to take; undefined where nothing fits. More options: two_way (rate), tls.
     let model = model.clone();
-    environment.add_function("advise", move |rate_per_s: f64, within_ms: f64| {
-        let (subscribers, message_bytes) = (1_000.0, 200.0);
+    environment.add_function("prospects", move |options: Kwargs| -> Result<Value, Error> {
+        let number = |name: &str| options.get::<Option<f64>>(name);
+        let subscribers = number("subscribers")?.unwrap_or(1_000.0);
+        let message_bytes = number("payload")?.unwrap_or(200.0);
         let situation = Situation {
             subscribers,
-            channels: subscribers,
-            rate_per_s,
+            channels: number("channels")?.unwrap_or(subscribers),
+            rate_per_s: number("rate")?.unwrap_or(0.0),
             message_bytes,
+            uplink_per_s: number("two_way")?.unwrap_or(0.0),
+            uplink_bytes: message_bytes,
+            tls: options.get::<Option<bool>>("tls")?.unwrap_or(false),
             ..Situation::default()
         };
-        let advice = advise(&model, &situation, Some(within_ms * 1e6), false);
-        let best = advice.recommendation.map(|recommendation| {
-            let labels = recommendation.best.iter().map(|place| advice.prospects[*place].label.as_str());
-            labels.collect::<Vec<_>>().join(" ≈ ")
-        });
-        best.map_or(Value::UNDEFINED, Value::from)
+        let within_ns = number("within_ms")?.unwrap_or(1_000.0) * 1e6;
+        options.assert_all_used()?;
+        let advice = advise(&model, &situation, Some(within_ns), false);
+        let Some(recommendation) = &advice.recommendation else { return Ok(Value::UNDEFINED) };
+        let best = recommendation.best.iter().map(|place| advice.prospects[*place].slug.clone());
+        let best = ("best".to_owned(), best.collect::<Vec<_>>().into());
+        let all = advice.prospects.iter().map(|it| (it.slug.clone(), Value::from(Serde(it))));
+        Ok(Value::from_pairs(all.chain([best])))
+    });
+    // settings("chat"): those of the scenario's first point, as a record has them.
+    let of = evidence.clone();
+    environment.add_function("settings", move |scenario: &str| {
+        let first = of.own(scenario).next().and_then(|point| of.trials(point).next());
+        first.map_or(Value::UNDEFINED, |trial| Value::from(Serde(&trial.record.settings)))
     });
     // Lists of what was judged: their fields are those of the modules' types.
     type List = fn(&Evidence) -> Value;

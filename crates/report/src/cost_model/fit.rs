@@ -3,16 +3,17 @@
 //! Coefficients are never negative: work that costs less than nothing would be noise.
 
 use std::array::from_fn;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::settings::{Client, HeaderProfile, ShortPolling};
-use model::trial::{RecordedHead, TrialOutcome};
+use model::trial::{CoreSpeed, RecordedHead, STANDARD_EXCHANGE_NS, TrialOutcome};
 use theory::Case;
 use theory::case::{Compression, Date, Direction, Message, Security, Version};
 use theory::prediction::{Both, layer};
 
 use super::{
-    ByteModel, Cold, CostModel, CpuModel, Expected, Kind, LatencyModel, MODEL_VERSION, MemoryModel,
-    Situation, Steps, TechniqueModel, Work, prices, way,
+    ByteModel, Cold, CostModel, CpuModel, Kind, LatencyModel, MODEL_VERSION, MemoryModel, Situation, Steps,
+    TechniqueModel, Work, prices, way,
 };
 use crate::catalogue::metric;
 use crate::evidence::{Evidence, Point};
@@ -20,6 +21,8 @@ use crate::theory_check::exchange;
 
 /// Share of measurements that a spread holds.
 const WITHIN_SPREAD: f64 = 0.85;
+/// Parts into which scenarios are divided, to see how far the model is from what it was not fitted to.
+const PARTS: usize = 8;
 /// What fits best (least squares over a grid of these four) where the four feeds and the random situations of seed 7 were measured on
 /// 2026-11-30, between 0.7 and 8,000 wakes a second. So that seed cannot check the model. The same server takes 4 µs for a write to a connection that it writes to a hundred times a second, and 12 µs where it was asleep for a second.
 const COLD: Cold = Cold { core: 2.0, core_per_s: 250.0, connection: 2.0, connection_per_s: 30.0 };
@@ -54,7 +57,7 @@ pub struct Row<'e> {
 /// Fits the model to all own points that it speaks of.
 pub fn fit(evidence: &Evidence) -> CostModel {
     let newest = &evidence.runs[0].manifest;
-    let mut techniques: Vec<TechniqueModel> = Vec::new();
+    let (mut techniques, mut all): (Vec<TechniqueModel>, Vec<Vec<Row<'_>>>) = (Vec::new(), Vec::new());
     for info in evidence.techniques() {
         let rows = rows(evidence, Some(&info.slug));
         if rows.is_empty() {
@@ -73,13 +76,15 @@ pub fn fit(evidence: &Evidence) -> CostModel {
             p99: LatencyModel::default(),
             covered: covered(&rows),
         };
-        [model.p50, model.p99] = [0, 1].map(|place| latency(&model, &rows, place));
         model.bytes = bytes(evidence, &model, &rows);
         techniques.push(model);
+        all.push(rows);
     }
-    cpu(&mut techniques, evidence);
-    share(&mut techniques);
-    spreads(&mut techniques, evidence);
+    let spreads = spreads(&techniques, &all);
+    costs(&mut techniques, &select(&all, |_| true));
+    for model in &mut techniques {
+        [model.cpu.spread, model.p50.spread, model.p99.spread] = spreads;
+    }
     CostModel {
         schema_version: MODEL_VERSION,
         pushbench: newest.pushbench.clone(),
@@ -90,6 +95,20 @@ pub fn fit(evidence: &Evidence) -> CostModel {
     }
 }
 
+/// The rows that count, by technique.
+fn select<'r, 'e>(all: &'r [Vec<Row<'e>>], counts: impl Fn(&Row<'_>) -> bool) -> Vec<Vec<&'r Row<'e>>> {
+    all.iter().map(|rows| rows.iter().filter(|row| counts(row)).collect()).collect()
+}
+
+/// CPU and latency of techniques, each from its rows.
+fn costs(techniques: &mut [TechniqueModel], rows: &[Vec<&Row<'_>>]) {
+    for (model, rows) in techniques.iter_mut().zip(rows) {
+        [model.p50, model.p99] = [0, 1].map(|place| latency(model, rows, place));
+    }
+    cpu(techniques, rows);
+    share(techniques);
+}
+
 /// The own points that the model speaks of, of one technique or of all.
 pub fn rows<'e>(evidence: &'e Evidence, technique: Option<&str>) -> Vec<Row<'e>> {
     let is_meant = |point: &&Point| point.is_own() && technique.is_none_or(|slug| point.technique == slug);
@@ -98,7 +117,11 @@ pub fn rows<'e>(evidence: &'e Evidence, technique: Option<&str>) -> Vec<Row<'e>>
 
 fn row<'e>(evidence: &'e Evidence, point: &'e Point) -> Option<Row<'e>> {
     let settings = &evidence.trials(point).next()?.record.settings;
-    let situation = Situation::of(settings)?;
+    let exchanges = evidence.trials(point).filter_map(|trial| {
+        trial.record.result.outcome()?.instrument.server_core_speed.and_then(CoreSpeed::exchange_ns)
+    });
+    let slowness = median(exchanges.collect()).map_or(1.0, |exchange_ns| exchange_ns / STANDARD_EXCHANGE_NS);
+    let situation = Situation { slowness, ..Situation::of(settings)? };
     let outcomes: Vec<&TrialOutcome> =
         evidence.trials(point).filter_map(|trial| trial.record.result.outcome()).collect();
     let sum = |of: &dyn Fn(&TrialOutcome) -> u64| outcomes.iter().map(|it| of(it)).sum::<u64>() as f64;
@@ -166,25 +189,34 @@ fn share(techniques: &mut [TechniqueModel]) {
     }
 }
 
-/// Of all techniques together, which share most of the model: a technique alone has too few points.
-fn spreads(techniques: &mut [TechniqueModel], evidence: &Evidence) {
-    let of = |measured: fn(&Row<'_>) -> Option<f64>, expected: fn(&Expected) -> f64| {
-        let errors = techniques.iter().flat_map(|model| {
-            let counts = |row: &Row<'_>| row.warm_up_ns >= LEAST_WARM_UP_NS;
-            let rows = rows(evidence, Some(&model.slug)).into_iter().filter(counts);
-            rows.filter_map(move |row| {
-                let (measured, expected) = (measured(&row)?, expected(&model.expect(&row.situation)?));
-                (measured > 0.0 && expected > 0.0).then(|| (measured / expected).ln())
-            })
-        });
-        spread(errors)
-    };
-    let cpu = of(|row| Some(row.cpu_ns), |it| it.cpu_ns);
-    let p50 = of(|row| row.latencies[0], |it| it.p50_ns);
-    let p99 = of(|row| row.latencies[1], |it| it.p99_ns);
-    for model in techniques {
-        (model.cpu.spread, model.p50.spread, model.p99.spread) = (cpu, p50, p99);
+/// How far CPU, p50 and p99 of scenarios lie from a model that has not seen them: the scenarios are divided into parts, and each part is
+/// compared with the model of all others (cross-validation: Hastie, Tibshirani & Friedman, *The Elements of Statistical Learning*, §7.10).
+/// Of all techniques together, which share most of the model.
+fn spreads(techniques: &[TechniqueModel], all: &[Vec<Row<'_>>]) -> [f64; 3] {
+    let scenarios: BTreeSet<&str> = all.iter().flatten().map(|row| row.point.scenario.as_str()).collect();
+    let part_of: BTreeMap<&str, usize> = scenarios.into_iter().zip((0..PARTS).cycle()).collect();
+    let mut errors: [Vec<f64>; 3] = Default::default();
+    for part in 0..PARTS {
+        let is_in = |row: &Row<'_>| part_of[row.point.scenario.as_str()] == part;
+        let mut others = techniques.to_vec();
+        costs(&mut others, &select(all, |row| !is_in(row)));
+        let rows = select(all, |row| is_in(row) && row.warm_up_ns >= LEAST_WARM_UP_NS);
+        for (model, row) in
+            others.iter().zip(rows).flat_map(|(model, rows)| rows.into_iter().map(move |row| (model, row)))
+        {
+            let Some(expected) = model.expect(&row.situation) else { continue };
+            let pairs = [
+                (Some(row.cpu_ns), expected.cpu_ns),
+                (row.latencies[0], expected.p50_ns),
+                (row.latencies[1], expected.p99_ns),
+            ];
+            for (errors, (measured, expected)) in errors.iter_mut().zip(pairs) {
+                let error = measured.map(|measured| (measured / expected).ln());
+                errors.extend(error.filter(|error| error.is_finite()));
+            }
+        }
     }
+    errors.map(|errors| spread(errors.into_iter()))
 }
 
 /// The size that most logarithms of errors do not exceed; infinite without any, since nothing is known then.
@@ -214,13 +246,14 @@ fn memory(rows: &[Row<'_>], tls: bool) -> Option<MemoryModel> {
     (weight > 0.0).then(|| MemoryModel { tls, bytes, spread: spread(errors) })
 }
 
-fn latency(model: &TechniqueModel, rows: &[Row<'_>], place: usize) -> LatencyModel {
+fn latency(model: &TechniqueModel, rows: &[&Row<'_>], place: usize) -> LatencyModel {
     let (mut features, mut measured, mut known) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         let Some(latency) = row.latencies[place] else { continue };
         let [hops, transit] = way(&row.situation);
         let [core, connection] = model.cold.factors(row.work);
-        features.push(vec![hops * core, row.situation.per_channel() * connection]);
+        let slowness = row.situation.slowness;
+        features.push(vec![hops * core * slowness, row.situation.per_channel() * connection * slowness]);
         measured.push(latency);
         known.push(transit + model.waiting(&row.situation, [0.5, 0.99][place]));
     }
@@ -232,7 +265,7 @@ fn latency(model: &TechniqueModel, rows: &[Row<'_>], place: usize) -> LatencyMod
 }
 
 /// All techniques together, since they share what wakes the server, stores an event and copies a byte.
-fn cpu(techniques: &mut [TechniqueModel], evidence: &Evidence) {
+fn cpu(techniques: &mut [TechniqueModel], all: &[Vec<&Row<'_>>]) {
     const SHARED: usize = 3;
     const OWN: usize = 3;
     let work = |model: &TechniqueModel, row: &Row<'_>| {
@@ -242,10 +275,9 @@ fn cpu(techniques: &mut [TechniqueModel], evidence: &Evidence) {
         let beats = if beats > 0.01 * row.work.responses { beats } else { 0.0 };
         Work { empties: if model.kind == Kind::Push { beats } else { row.work.empties }, ..row.work }
     };
-    let is_known = |row: &&Row<'_>| row.cpu_ns > 0.0 && row.warm_up_ns >= LEAST_WARM_UP_NS;
-    let all: Vec<Vec<Row<'_>>> = techniques.iter().map(|it| rows(evidence, Some(&it.slug))).collect();
+    let is_known = |row: &&&Row<'_>| row.cpu_ns > 0.0 && row.warm_up_ns >= LEAST_WARM_UP_NS;
     let (mut features, mut measured) = (Vec::new(), Vec::new());
-    for (place, (model, rows)) in techniques.iter().zip(&all).enumerate() {
+    for (place, (model, rows)) in techniques.iter().zip(all).enumerate() {
         for row in rows.iter().filter(is_known).filter(|row| !row.situation.tls) {
             let work = work(model, row);
             let (shared, own) = work.features(model.cold.factors(work));
@@ -260,7 +292,7 @@ fn cpu(techniques: &mut [TechniqueModel], evidence: &Evidence) {
         return;
     }
     let best = least_squares(&features, &measured, &vec![0.0; measured.len()]);
-    for (place, (model, rows)) in techniques.iter_mut().zip(&all).enumerate() {
+    for (place, (model, rows)) in techniques.iter_mut().zip(all).enumerate() {
         let own = &best[SHARED + OWN * place..][..OWN];
         let [wake, store, byte] = from_fn(|shared| best[shared]);
         let [response, empty, up] = from_fn(|place| own[place]);
@@ -270,8 +302,11 @@ fn cpu(techniques: &mut [TechniqueModel], evidence: &Evidence) {
             cpu.empty = response;
         }
         // TLS against the same situation without it.
-        let plain = |row: &Row<'_>| Situation { tls: false, ..row.situation };
-        let beside = |row: &Row<'_>| rows.iter().find(|other| other.situation == plain(row));
+        let is_beside = |row: &Row<'_>, other: &Row<'_>| {
+            let slowness = other.situation.slowness;
+            other.situation == Situation { tls: false, slowness, ..row.situation }
+        };
+        let beside = |row: &Row<'_>| rows.iter().find(|other| is_beside(row, other));
         let with_tls = rows.iter().filter(|row| row.situation.tls && row.cpu_ns > 0.0);
         let factors = with_tls.filter_map(|row| Some((row.cpu_ns / beside(row)?.cpu_ns).ln()));
         cpu.tls = median(factors.filter(|it| it.is_finite()).collect()).map_or(0.0, f64::exp);

@@ -1,0 +1,68 @@
+//! Which of pushbench's own code measures alike: `results/same-code.toml`.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+/// The name under which a manifest's libraries have the digest of pushbench's own code that runs while a trial measures.
+const OWN: &str = "own code";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    same: Vec<Same>,
+}
+
+/// Newer code, and older code that it could not be told from.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Same {
+    code: String,
+    #[serde(rename = "as")]
+    older: String,
+    /// What was run to show it, and what it found. For readers.
+    #[serde(rename = "shown")]
+    _shown: String,
+}
+
+static OLDER: LazyLock<BTreeMap<String, String>> =
+    LazyLock::new(|| parse(include_str!("../../../results/same-code.toml")).unwrap_or_default());
+
+fn parse(text: &str) -> Result<BTreeMap<String, String>, toml::de::Error> {
+    let file: File = toml::from_str(text)?;
+    Ok(file.same.into_iter().map(|same| (same.code, same.older)).collect())
+}
+
+/// The libraries, with the oldest code that measures like their own.
+pub(crate) fn of(libraries: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut libraries = libraries.clone();
+    if let Some(own) = libraries.get_mut(OWN) {
+        *own = oldest(own, &OLDER).to_owned();
+    }
+    libraries
+}
+
+fn oldest<'a>(code: &'a str, older: &'a BTreeMap<String, String>) -> &'a str {
+    // As many steps as there are entries, in case that they form a circle.
+    let step = |code: &'a str, _| older.get(code).map_or(code, String::as_str);
+    (0..older.len()).fold(code, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_well_formed() {
+        parse(include_str!("../../../results/same-code.toml")).unwrap();
+    }
+
+    #[test]
+    fn code_that_measures_alike_has_one_name() {
+        let entry = |code, older| format!("[[same]]\ncode = \"{code}\"\nas = \"{older}\"\nshown = \"-\"\n");
+        let older = parse(&(entry("b", "a") + &entry("c", "b"))).unwrap();
+        assert_eq!(["a", "b", "c", "d"].map(|code| oldest(code, &older)), ["a", "a", "a", "d"]);
+    }
+}
