@@ -8,6 +8,7 @@ use model::trial::{Quantiles, TrialOutcome};
 use crate::cost_model;
 use crate::estimate::Resampling;
 use crate::load::Trial;
+use crate::proxies;
 use crate::sample::{Sample, quantile};
 use crate::search;
 
@@ -91,6 +92,7 @@ catalogue! {
     "cpu", "server CPU per event", Time, less, machine, |trials| counted(quotient(trials, |trial, _| trial.standard_cpu_ns(), |_, outcome| outcome.counts.events_in_window as f64));
     "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(quotient(trials, |trial, _| trial.standard_cpu_ns(), |_, outcome| outcome.cost.elapsed_ns as f64 / 1e9));
     "idle-cpu", "server CPU per connection and second", Time, less, machine, |trials| counted(mean(trials, |trial, outcome| (outcome.cost.elapsed_ns > 0).then(|| trial.standard_cpu_ns() * 1e9 / outcome.cost.elapsed_ns as f64 / subscribers(trial))));
+    "proxy-cpu", "proxy CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.proxy_cpu_ns));
     "load-cpu", "client CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.load_cpu_ns));
     "requests", "requests per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.requests);
     "empty-per-event", "empty answers per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.empty_responses);
@@ -156,6 +158,7 @@ catalogue! {
     // What happens when something fails.
     "reconnected", "time until all are connected again", Time, less, machine, |trials| restart(trials, |restart| restart.connected.as_deref());
     "caught-up", "time until all have caught up", Time, less, machine, |trials| restart(trials, |restart| restart.caught_up.as_deref());
+    "idle-close", "silence until the connection was closed", Time, less, machine, |trials| mean(trials, |_, outcome| proxies::idle_close_ns(outcome));
     "failed-attempts", "failed attempts to connect, per subscriber", Number, less, machine, |trials| mean(trials, |trial, outcome| Some(outcome.server_restart.as_ref()?.failed_attempts as f64 / subscribers(trial)));
     "cut-off", "share of slow consumers cut off", Number, more, machine, |trials| mean(trials, |_, outcome| outcome.slow_consumers.as_ref().map(|slow| slow.cut_off as f64 / slow.subscribers.max(1) as f64));
     "memory-growth", "server memory grew by", Bytes, less, machine, |trials| mean(trials, |_, outcome| {

@@ -3,7 +3,8 @@
 //!
 //! # The file
 //!
-//! `{ schema_version, pushbench, commit, runs, prices: {vcpu_hour, gib_hour, gb}, techniques: [T, …] }`. Times are nanoseconds. The page's
+//! `{ schema_version, pushbench, commit, runs, prices: {vcpu_hour, gib_hour, gb}, behind: [C, …], techniques: [T, …] }`. A C is what
+//! becomes of a technique behind a proxy, a [`Cell`]. Times are nanoseconds. The page's
 //! chooser evaluates the same file with the same formulas, which are those of [`TechniqueModel::expect`]. A technique T has
 //!
 //! - `slug`, `label`, `baseline` (true: no web client speaks it), `kind`: `push` (the server sends), `interval` (the client asks each T)
@@ -50,6 +51,8 @@ use serde::{Deserialize, Serialize};
 
 pub use fit::{Row, fit, rows};
 
+use crate::proxies::Cell;
+
 /// The version of `model.json`.
 pub const MODEL_VERSION: u32 = 3;
 
@@ -69,6 +72,9 @@ pub struct CostModel {
     pub runs: usize,
     /// The prices that the file was written with; they are no part of the fit.
     pub prices: Prices,
+    /// What becomes of the techniques behind proxies; empty where that was not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<Cell>,
     /// In the order of the registry.
     pub techniques: Vec<TechniqueModel>,
 }
@@ -296,6 +302,7 @@ impl Situation {
             && settings.restart.is_none()
             && settings.slow_consumers.is_none()
             && settings.counted.is_none()
+            && settings.through.is_none()
             && !settings.observed
             && !settings.traced;
         is_plain.then(|| Self::read(settings))

@@ -8,7 +8,7 @@ use model::settings::HeaderProfile;
 use report::advise::{Advice, advise as advise_on, check, random_situations, scenario_file};
 use report::cost_model::{CostModel, Situation};
 use report::figure::FigureName;
-use report::{Evidence, cite as citation};
+use report::{Evidence, cite as citation, proxies};
 
 use super::output::{MODEL, of_the_project, print};
 use crate::cli::{Advise, Cite};
@@ -27,6 +27,12 @@ pub(super) fn advise(arguments: &Advise) -> anyhow::Result<()> {
     if let (Some(count), Some(folder)) = (arguments.situations, &arguments.write_scenario) {
         return write_situations(&model, arguments.seed, count, folder);
     }
+    let (model, others) = match &arguments.behind {
+        None => (model, String::new()),
+        Some(through) => proxies::behind(model, through).with_context(|| {
+            format!("the model knows nothing of {through}; run: pushbench run --scenario proxies && pushbench report")
+        })?,
+    };
     let situation = situation(arguments);
     let within = arguments.within as f64;
     let advice = advise_on(&model, &situation, Some(within), false);
@@ -42,7 +48,7 @@ pub(super) fn advise(arguments: &Advise) -> anyhow::Result<()> {
         "pushbench advise {} --write-scenario situation.toml && pushbench run --scenario situation.toml",
         asked.join(" ")
     );
-    print(&advice.text(within, &measure))
+    print(&(advice.text(within, &measure) + &others))
 }
 
 fn situation(arguments: &Advise) -> Situation {

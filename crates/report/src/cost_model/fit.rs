@@ -16,6 +16,7 @@ use super::{
 };
 use crate::catalogue::metric;
 use crate::evidence::{Evidence, Point};
+use crate::proxies;
 use crate::theory_check::exchange;
 
 /// Share of measurements that a spread holds.
@@ -86,6 +87,7 @@ pub fn fit(evidence: &Evidence) -> CostModel {
         commit: newest.commit.clone(),
         runs: evidence.runs.len(),
         prices: prices(),
+        behind: proxies::cells(evidence, "proxies"),
         techniques,
     }
 }
