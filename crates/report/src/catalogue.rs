@@ -1,6 +1,8 @@
 //! The metric catalogue: one line for each figure that can be asked of trials. The tables, the CSV, the charts, the claims,
 //! `compare` and `advise` all take their figures from here.
 
+use std::collections::BTreeMap;
+
 use model::byte_account::Account;
 use model::settings::UplinkTo;
 use model::trial::{Quantiles, TrialOutcome};
@@ -8,7 +10,6 @@ use model::trial::{Quantiles, TrialOutcome};
 use crate::cost_model;
 use crate::estimate::Resampling;
 use crate::load::Trial;
-use crate::proxies;
 use crate::sample::{Sample, quantile};
 use crate::search;
 
@@ -158,7 +159,7 @@ catalogue! {
     // What happens when something fails.
     "reconnected", "time until all are connected again", Time, less, machine, |trials| restart(trials, |restart| restart.connected.as_deref());
     "caught-up", "time until all have caught up", Time, less, machine, |trials| restart(trials, |restart| restart.caught_up.as_deref());
-    "idle-close", "silence until the connection was closed", Time, less, machine, |trials| mean(trials, |_, outcome| proxies::idle_close_ns(outcome));
+    "idle-close", "silence until the connection was closed", Time, less, machine, |trials| mean(trials, |_, outcome| idle_close_ns(outcome));
     "failed-attempts", "failed attempts to connect, per subscriber", Number, less, machine, |trials| mean(trials, |trial, outcome| Some(outcome.server_restart.as_ref()?.failed_attempts as f64 / subscribers(trial)));
     "cut-off", "share of slow consumers cut off", Number, more, machine, |trials| mean(trials, |_, outcome| outcome.slow_consumers.as_ref().map(|slow| slow.cut_off as f64 / slow.subscribers.max(1) as f64));
     "memory-growth", "server memory grew by", Bytes, less, machine, |trials| mean(trials, |_, outcome| {
@@ -211,6 +212,19 @@ fn mean(trials: &[&Trial], of: impl Fn(&Trial, &TrialOutcome) -> Option<f64>) ->
     let values: Vec<f64> =
         outcomes(trials).map(|(trial, outcome)| of(trial, outcome)).collect::<Option<_>>()?;
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The longest silence at whose end a connection was closed from the server's side and made again, of a traced trial.
+fn idle_close_ns(outcome: &TrialOutcome) -> Option<f64> {
+    let mut last_ns: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+    let mut longest_ns = None;
+    for flight in outcome.trace.iter().filter(|_| outcome.counts.reconnects > 0) {
+        let before_ns = last_ns.insert((flight.subscriber, flight.connection), flight.at_ns);
+        if flight.what == "closes" {
+            longest_ns = longest_ns.max(before_ns.map(|before_ns| flight.at_ns - before_ns));
+        }
+    }
+    longest_ns.map(|ns| ns as f64)
 }
 
 /// Cents ÷ what they are for. None where the server's processes cannot be read.

@@ -41,6 +41,7 @@
 //! measurements; the chooser has neither.
 
 mod fit;
+mod passage;
 
 use std::sync::OnceLock;
 
@@ -50,8 +51,7 @@ use model::settings::{
 use serde::{Deserialize, Serialize};
 
 pub use fit::{Row, fit, rows};
-
-use crate::proxies::Cell;
+pub use passage::{Cell, Passage};
 
 /// The version of `model.json`.
 pub const MODEL_VERSION: u32 = 3;

@@ -89,8 +89,8 @@ pub fn scenarios(evidence: &Evidence) -> Vec<Scenario> {
     let plain = |point: &&Point| !point.is_search && point.load.is_none() && point.target.is_none();
     for point in evidence.points.iter().filter(plain) {
         // What a proxy makes of an answer is its own matter.
-        let is_other = |trial: &Trial| trial.record.settings.traced || trial.record.settings.through.is_some();
-        let is_meant = !evidence.trials(point).any(is_other);
+        let mut settings = evidence.trials(point).map(|trial| &trial.record.settings);
+        let is_meant = !settings.any(|settings| settings.traced || settings.through.is_some());
         let Some(said) = predicted(evidence, point).filter(|_| is_meant) else { continue };
         let place = scenarios.iter().position(|scenario| scenario.name == point.scenario);
         let place = place.unwrap_or_else(|| {

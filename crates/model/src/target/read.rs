@@ -13,7 +13,7 @@ use toml::de::DeTable;
 use self::publish::publish;
 use self::server::{ready, server, version};
 use self::values::{event, headers, namespace, path, texts};
-use super::{Answers, Connected, Needed, PORTS, Requirement, Resumes, Subscription, Target};
+use super::{Answers, Connected, Needed, PORTS, Publish, Requirement, Resumes, Subscription, Target};
 use crate::scenario::error::{Fault, choices};
 use crate::scenario::reader::{
     Table, Value, array, count, list, table, text, text_that, unknown_key, word, yes_or_no,
@@ -152,7 +152,7 @@ fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
 
 /// `{after}` and `resume = "query"` need each other.
 fn agree(subscription: &Subscription, table: &Table<'_>) -> Result<(), Fault> {
-    let span = |key| table.value(key).map_or(0..0, toml::Spanned::span);
+    let span = |key| table.value(key).map_or(0..0, Spanned::span);
     match (subscription.resumes == Resumes::Query, subscription.path.contains("{after}")) {
         (true, false) => {
             Err(Fault::new(span("resume"), "it resumes by the query, and the path does not say after what")
