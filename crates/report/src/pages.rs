@@ -276,7 +276,8 @@ fn add_answers(environment: &mut Environment<'_>, evidence: &Arc<Evidence>, mode
     });
     // proxies("proxies"): a list of `proxies::Cell`.
     let of = evidence.clone();
-    environment.add_function("proxies", move |scenario: &str| Value::from(Serde(proxies::cells(&of, scenario))));
+    environment
+        .add_function("proxies", move |scenario: &str| Value::from(Serde(proxies::cells(&of, scenario))));
     // Lists of what was judged: their fields are those of the modules' types.
     type List = fn(&Evidence) -> Value;
     let lists: [(&str, List); 6] = [

@@ -29,7 +29,7 @@ pub fn cells(evidence: &Evidence, scenario: &str) -> Vec<Cell> {
         let Some(through) = through else { continue };
         let without = by_cell.get(&(*order, (None, false, *tls))).and_then(|trials| p50_ns(trials));
         let passages = trials.iter().map(|trial| passage(&trial.record.result, without.unwrap_or(0.0)));
-        let reasons = trials.iter().filter_map(|trial| match &trial.record.result {
+        let mut reasons = trials.iter().filter_map(|trial| match &trial.record.result {
             TrialResult::Failed(failure) => Some(failure.reason.clone()),
             _ => None,
         });
@@ -42,7 +42,7 @@ pub fn cells(evidence: &Evidence, scenario: &str) -> Vec<Cell> {
             unbuffered: *unbuffered,
             tls: *tls,
             passage: passages.max().unwrap_or(Passage::Nothing),
-            why: reasons.last(),
+            why: reasons.next(),
             fix: info.and_then(|info| info.fixes.get(order.1)).cloned(),
             p50_ns: p50_ns(trials),
         });

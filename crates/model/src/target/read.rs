@@ -91,7 +91,10 @@ fn target(
 fn fixes(root: &Table<'_>, known: &[&str]) -> Result<BTreeMap<String, String>, Fault> {
     let Some(value) = root.value("fixes") else { return Ok(BTreeMap::new()) };
     let known_technique = |key: &Spanned<Cow<'_, str>>| {
-        known.contains(&key.get_ref().as_ref()).then_some(()).ok_or_else(|| unknown_key(key, "[fixes]", known))
+        known
+            .contains(&key.get_ref().as_ref())
+            .then_some(())
+            .ok_or_else(|| unknown_key(key, "[fixes]", known))
     };
     table(value, "a table of settings by technique")?.keys().try_for_each(known_technique)?;
     texts(value)

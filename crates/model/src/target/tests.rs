@@ -200,7 +200,8 @@ fn a_server_that_runs_already_has_an_address() {
 
 #[test]
 fn a_proxy_has_fixes_and_neither_publishes_nor_subscribes() {
-    const PROXY: &str = "label = \"P\"\nabout = \"it\"\n[start]\ncommand = [\"p\"]\n[fixes]\nwebsocket = \"`a b`\"\n";
+    const PROXY: &str =
+        "label = \"P\"\nabout = \"it\"\n[start]\ncommand = [\"p\"]\n[fixes]\nwebsocket = \"`a b`\"\n";
     let parse = |text: &str| Target::parse_proxy(text, "p.toml", "p", &["websocket"]);
     assert_eq!(parse(PROXY).unwrap().fixes["websocket"], "`a b`");
     for (from, to, wanted) in [

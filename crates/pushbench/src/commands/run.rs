@@ -384,7 +384,9 @@ mod tests {
             record
         };
         let refused = TrialResult::Failed(Failure { side: Side::Proxy, reason: "426".to_owned() });
-        assert!(!is_faulty(&through(lossy())) && !is_faulty(&through(refused)) && is_faulty(&through(dead())));
+        assert!(
+            !is_faulty(&through(lossy())) && !is_faulty(&through(refused)) && is_faulty(&through(dead()))
+        );
         assert!(!is_faulty(&plain(TrialResult::Complete(Box::default()))));
     }
 }

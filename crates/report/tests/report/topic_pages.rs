@@ -7,8 +7,8 @@ use model::close_case::SeenEvent;
 use model::manifest::{ProxyInfo, Skipped, TargetInfo};
 use model::settings::Client;
 use model::trial::{
-    Counted, Failure, ProcessCost, Quantiles, SearchStep, ServerRestart, Side, SlowConsumerOutcome, TrialOutcome, TrialResult,
-    Verdict,
+    Counted, Failure, ProcessCost, Quantiles, SearchStep, ServerRestart, Side, SlowConsumerOutcome,
+    TrialOutcome, TrialResult, Verdict,
 };
 use model::warning::Warning;
 use report::target_summary::target_summary;
@@ -286,16 +286,8 @@ fn the_worst_trial_behind_a_proxy_decides_its_cell() {
     assert_says(evidence, "behind-a-proxy.md", &expected, &[]);
 }
 
-const QUANTILES: Quantiles = Quantiles {
-    count: 1,
-    min_ns: 0,
-    mean_ns: 0.0,
-    p50_ns: 0,
-    p90_ns: 0,
-    p99_ns: 0,
-    p99_9_ns: 0,
-    max_ns: 0,
-};
+const QUANTILES: Quantiles =
+    Quantiles { count: 1, min_ns: 0, mean_ns: 0.0, p50_ns: 0, p90_ns: 0, p99_ns: 0, p99_9_ns: 0, max_ns: 0 };
 
 fn proxy_info(name: &str) -> ProxyInfo {
     ProxyInfo {
@@ -354,12 +346,16 @@ fn ends_of_connections_are_shown_with_those_that_are_not_as_the_standards_demand
 #[test]
 fn a_page_says_so_where_nothing_was_measured() {
     let root = pages(evidence(each("poll-interval", |trial| trial), |_| ()));
-    for name in
-        [
-        "capacity", "connections", "transports", "browsers", "behind-a-proxy", "servers-of-others", "claims",
+    for name in [
+        "capacity",
+        "connections",
+        "transports",
+        "browsers",
+        "behind-a-proxy",
+        "servers-of-others",
+        "claims",
         "publications",
-    ]
-    {
+    ] {
         let page = fs::read_to_string(root.path().join("docs").join(name).with_extension("md"));
         assert!(page.is_ok_and(|text| text.contains("Nothing of this was measured")), "{name}");
     }
