@@ -281,7 +281,7 @@ fn the_worst_trial_behind_a_proxy_decides_its_cell() {
         "| | A | B |",
         "| Long polling | 130 ms | **delayed**, 160 ms |",
         "| WebSocket | **refused**: `pass a` | **nothing**: `pass b` |",
-        "| WebSocket | | 2 ms |",
+        "| WebSocket |  | 2.00 ms |",
     ];
     assert_says(evidence, "behind-a-proxy.md", &expected, &[]);
 }
