@@ -62,6 +62,9 @@ pub struct Manifest {
     /// Servers that somebody else wrote and that were measured beside pushbench's own.
     #[serde(default)]
     pub targets: Vec<TargetInfo>,
+    /// Proxies that stood between load generator and server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proxies: Vec<ProxyInfo>,
     /// Published comparisons whose scenarios were run.
     #[serde(default)]
     pub publications: Vec<FileInfo>,
@@ -117,6 +120,20 @@ pub struct TargetInfo {
     /// The file, if it is not one of the project's `targets/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<String>,
+}
+
+/// A proxy as it was when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyInfo {
+    pub name: String,
+    pub label: String,
+    /// What it says of its version, if it was asked.
+    pub version: Option<String>,
+    /// The settings by which its configuration `fixed` passes a technique on that its own settings don't, by the technique's slug.
+    pub fixes: BTreeMap<String, String>,
+    /// The file's text.
+    pub text: String,
 }
 
 impl Manifest {

@@ -18,6 +18,9 @@ pub struct Settings {
     pub uplink: Option<Uplink>,
     pub http: Http,
     pub transport: Transport,
+    /// The proxy between load generator and server, a word of [`THROUGH`]; none for a direct connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<String>,
     pub short_polling: ShortPolling,
     pub long_polling: LongPolling,
     pub websocket: WebSocket,
@@ -73,8 +76,9 @@ impl Default for Settings {
             },
             subscribers: Subscribers { count: 1, channels: 1, added_delay_ns: 0 },
             uplink: None,
-            http: Http { headers: HeaderProfile::Browser, keep_alive: true },
+            http: Http { headers: HeaderProfile::Browser, keep_alive: true, unbuffered: false },
             transport: Transport::default(),
+            through: None,
             short_polling: ShortPolling { interval_ns: S, empty: EmptyAnswer::NoContent },
             long_polling: LongPolling { hold_ns: 25 * S },
             websocket: WebSocket { frames: Frames::Text },
@@ -185,6 +189,31 @@ pub struct Http {
     pub headers: HeaderProfile,
     /// Whether polls and posts reuse their connection; if not, each request has one of its own.
     pub keep_alive: bool,
+    /// Whether streams ask proxies not to buffer them, by `x-accel-buffering: no`.
+    #[serde(default)]
+    pub unbuffered: bool,
+}
+
+/// What a scenario's `through` may be: a file in `targets/proxies`, with the package's own settings, or behind the hyphen with another
+/// of its configurations. `fixed` has the settings that pass every technique on; `tcp` forwards TCP unread, and so TLS, too.
+pub const THROUGH: &[&str] = &[
+    "nothing",
+    "nginx",
+    "nginx-fixed",
+    "haproxy",
+    "haproxy-fixed",
+    "haproxy-tcp",
+    "caddy",
+    "caddy-fixed",
+    "varnish",
+    "varnish-fixed",
+    "apache2",
+    "apache2-fixed",
+];
+
+/// A word of [`THROUGH`] as the proxy's name and its configuration's: `nginx` and `default`, `nginx` and `fixed`.
+pub fn proxy(through: &str) -> (&str, &str) {
+    through.split_once('-').unwrap_or((through, "default"))
 }
 
 /// A set of request headers.

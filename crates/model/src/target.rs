@@ -74,6 +74,8 @@ pub struct Target {
     pub publish: Publish,
     /// How it is subscribed to, by the technique's slug.
     pub techniques: BTreeMap<String, Subscription>,
+    /// Of a proxy: the settings that pass a technique on, by the technique's slug.
+    pub fixes: BTreeMap<String, String>,
     /// The file's text.
     pub text: String,
 }

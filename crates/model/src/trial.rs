@@ -75,12 +75,15 @@ pub struct ServerSpec {
     pub feed: Option<String>,
     /// Its number: for its CPU clock, its memory, and the stall. None of a server whose processes cannot be read.
     pub pid: Option<u32>,
+    /// The proxy's process, if `address` is that of a proxy before the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<u32>,
 }
 
 impl ServerSpec {
     /// A server of which only the address is known.
     pub fn at(address: SocketAddr) -> Self {
-        Self { address, certificate: None, feed: None, pid: None }
+        Self { address, certificate: None, feed: None, pid: None, proxy: None }
     }
 }
 
@@ -379,6 +382,9 @@ pub struct Cost {
     /// The same of each process that took part in it, where a target is several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_processes: Vec<ProcessCost>,
+    /// CPU time of all processes of the proxy.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub proxy_cpu_ns: u64,
     /// CPU time of all load generator processes.
     pub load_cpu_ns: u64,
     /// Anonymous resident memory of the server (heap and stacks, not its program's pages) before the first connection.
@@ -562,11 +568,20 @@ pub struct Failure {
     pub reason: String,
 }
 
+impl Failure {
+    /// What a reason contains where subscribers waited for an answer that never came.
+    pub const SILENCE: &str = "the server does not answer";
+    /// What a reason contains where not all subscribers could connect.
+    pub const NOT_CONNECTED: &str = "subscribers are connected after";
+}
+
 /// A side of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
     Server,
+    /// The proxy does not pass on what the technique needs. That is a result, as a capacity is, and no failed run.
+    Proxy,
     Load,
     /// The supervisor itself, or the machine under it.
     Supervisor,

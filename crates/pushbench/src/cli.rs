@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use model::quantity::{QuantityError, duration_ns, rate_per_s, size_bytes};
+use model::settings::THROUGH;
 use server_kit::settings::LagPolicy;
 
 use crate::registry;
@@ -15,7 +16,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    all well
   1    a trial failed or lost events, or a check of `verify` or a browser failed
-       (events lost in a search for a capacity, or at shares of it, are a result and no fault)
+       (events lost in a search for a capacity, at shares of it, or behind a proxy are a result and no fault)
   2    wrong usage, or something could not be set up
   3    `pushbench compare`: a condition of --fail-if holds
   130  interrupted; what was measured is kept, and `pushbench run --resume` goes on
@@ -334,6 +335,9 @@ pub(crate) struct Advise {
     /// There and back between client and server
     #[arg(long, value_name = "TIME", value_parser = duration_ns, allow_hyphen_values = true, default_value = "0ms")]
     pub(crate) round_trip: u64,
+    /// A proxy is between, with its package's own settings or, as nginx-fixed, with those that pass events on
+    #[arg(long, value_name = "PROXY", value_parser = PossibleValuesParser::new(&THROUGH[1..]))]
+    pub(crate) behind: Option<String>,
     /// The clients are browsers, with the request headers of one
     #[arg(long)]
     pub(crate) browser: bool,
@@ -439,6 +443,12 @@ pub(crate) struct SuperviseTarget {
     /// A folder to be made for its configuration
     #[arg(long)]
     pub(crate) dir: PathBuf,
+    /// The server behind it, if the file is a proxy's
+    #[arg(long, requires = "variant")]
+    pub(crate) upstream: Option<SocketAddr>,
+    /// Which of the proxy's configurations
+    #[arg(long)]
+    pub(crate) variant: Option<String>,
     #[command(flatten)]
     pub(crate) cores: Cores,
 }

@@ -52,9 +52,7 @@ pub(crate) fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::CpuContention(cores) => processes::cpu_contention(&cores),
         Command::SocketPing(arguments) => processes::socket_ping(&arguments),
         Command::ReplayAnswer => processes::replay_answer(),
-        Command::SuperviseTarget(it) => {
-            supervisor::supervise(&it.file, &it.technique, &it.dir, &it.cores.cores)
-        }
+        Command::SuperviseTarget(it) => supervisor::supervise(&it),
         Command::ExecTarget(it) => return launch::become_program(&it.folder, &it.command),
         Command::ObservedTrial(arguments) => processes::observed_trial(&arguments),
     };

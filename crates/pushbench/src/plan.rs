@@ -253,6 +253,27 @@ fn cannot(technique: &str, target: Option<&str>, settings: &Settings) -> Option<
     }
 }
 
+/// The scenario without the points of `what`, which cannot be run here; none where no point is left. What is left out is added to `skipped`.
+pub(crate) fn without(
+    mut scenario: Scenario,
+    what: &str,
+    why: String,
+    is_meant: impl Fn(&Settings) -> bool,
+    skipped: &mut Vec<Skipped>,
+) -> Option<Scenario> {
+    let all = scenario.points.len();
+    scenario.points.retain(|point| !is_meant(&point.settings));
+    let name = &scenario.name;
+    if scenario.points.is_empty() && all > 0 {
+        skipped.push(Skipped { what: format!("scenario {name}"), why });
+        return None;
+    }
+    if scenario.points.len() < all {
+        skipped.push(Skipped { what: format!("{what} in {name}"), why });
+    }
+    Some(scenario)
+}
+
 /// Who would take part in `scenarios` and cannot with their settings, once for each reason.
 pub(crate) fn left_out(scenarios: &[Scenario], choice: &Choice<'_>) -> Vec<Skipped> {
     let mut found: BTreeMap<(String, &str), Vec<&str>> = BTreeMap::new();

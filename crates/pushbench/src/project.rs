@@ -39,13 +39,29 @@ static PUBLICATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../publicati
 macro_rules! target_files {
     ($($path:literal),+) => { [$(($path, include_str!(concat!("../../../targets/", $path)))),+] };
 }
-static TARGETS: [(&str, &str); 8] = target_files![
+static TARGETS: [(&str, &str); 24] = target_files![
     "nchan.toml",
     "nchan/nginx.conf",
     "node/package.json",
     "node/package-lock.json",
     "node/socketio.mjs",
     "node/ws.mjs",
+    "proxies/apache2.toml",
+    "proxies/apache2/default.conf",
+    "proxies/apache2/fixed.conf",
+    "proxies/caddy.toml",
+    "proxies/caddy/default.Caddyfile",
+    "proxies/caddy/fixed.Caddyfile",
+    "proxies/haproxy.toml",
+    "proxies/haproxy/default.cfg",
+    "proxies/haproxy/fixed.cfg",
+    "proxies/haproxy/tcp.cfg",
+    "proxies/nginx.toml",
+    "proxies/nginx/default.conf",
+    "proxies/nginx/fixed.conf",
+    "proxies/varnish.toml",
+    "proxies/varnish/default.vcl",
+    "proxies/varnish/fixed.vcl",
     "socketio-node.toml",
     "ws-node.toml"
 ];
@@ -79,7 +95,8 @@ impl Kind {
     /// All definitions of this kind, by name: the built-in ones, and those of the local folder, which override them.
     pub(crate) fn definitions(self) -> anyhow::Result<Vec<Definition>> {
         let mut all: BTreeMap<String, Definition> = BTreeMap::new();
-        for (path, text) in self.built_in().into_iter().filter(|(path, _)| path.ends_with(".toml")) {
+        let is_own = |(path, _): &(&str, &str)| path.ends_with(".toml") && !path.contains('/');
+        for (path, text) in self.built_in().into_iter().filter(is_own) {
             let (name, shown) = (stem(Path::new(path)), format!("{}/{path} (built in)", self.folder()));
             all.insert(name.clone(), Definition { name, shown, text: text.to_owned() });
         }
@@ -270,7 +287,7 @@ mod tests {
             let built_in: BTreeMap<String, String> = kind
                 .built_in()
                 .into_iter()
-                .filter(|(path, _)| path.ends_with(".toml"))
+                .filter(|(path, _)| path.ends_with(".toml") && !path.contains('/'))
                 .map(|(path, text)| (stem(Path::new(path)), text.to_owned()))
                 .collect();
             assert!(!on_disk.is_empty() && built_in == on_disk, "{}: build again", folder.display());
@@ -278,14 +295,14 @@ mod tests {
     }
 
     #[test]
-    fn only_smoke_and_stall_have_to_be_named() {
+    fn what_answers_another_question_than_cost_has_to_be_named() {
         let named: Vec<_> = all_scenarios(Extent::Full)
             .unwrap()
             .into_iter()
             .filter(|scenario| scenario.runs == Runs::WhenNamed)
             .map(|scenario| scenario.name)
             .collect();
-        assert_eq!(named, ["smoke", "stall"]);
+        assert_eq!(named, ["proxies", "proxy-idle", "smoke", "stall"]);
     }
 
     #[test]

@@ -257,7 +257,7 @@ impl Judge {
             TrialResult::Failed(failure) => {
                 let why = failure.reason.clone();
                 return match failure.side {
-                    Side::Server => Verdict::Failed { why },
+                    Side::Server | Side::Proxy => Verdict::Failed { why },
                     Side::Load | Side::Supervisor => Verdict::NotJudged { why },
                 };
             }

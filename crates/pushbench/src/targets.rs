@@ -8,10 +8,12 @@
 //! - [`selection`]: which targets take part in a run, and in which settings
 //! - [`supervisor`]: the process that runs a target, and ends all processes below it
 //! - [`launch`], [`readiness`]: the command and configuration that it starts, and whether that is ready
+//! - [`proxies`]: proxies between load generator and server, which are run in the same way
 //! - [`processes`]: which processes a server is that runs already
 
 pub(crate) mod launch;
 mod processes;
+pub(crate) mod proxies;
 mod readiness;
 pub(crate) mod ready;
 pub(crate) mod selection;
@@ -28,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use model::manifest::TargetInfo;
+use model::scenario::ScenarioError;
 use model::target::{Needed, Server, Target};
 use model::trial::TargetSpec;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -35,6 +38,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use self::ready::TargetReady;
 use crate::project::{self, Definition, Kind};
 use crate::registry;
+
+type Parse = fn(&str, &str, &str, &[&str]) -> Result<Target, ScenarioError>;
 
 /// What placeholders stand for, without their braces.
 pub(super) type Placeholders = BTreeMap<String, String>;
@@ -66,9 +71,18 @@ impl TargetServer {
     }
 
     pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
+        Self::read_as(file, Target::parse)
+    }
+
+    /// Reads a proxy's file.
+    pub(crate) fn read_proxy(file: &Path) -> anyhow::Result<Self> {
+        Self::read_as(file, Target::parse_proxy)
+    }
+
+    fn read_as(file: &Path, parse: Parse) -> anyhow::Result<Self> {
         let shown = file.display().to_string();
         let Definition { name, text, .. } = Definition::read(file)?;
-        let target = Target::parse(&text, &shown, &name, &techniques())?;
+        let target = parse(&text, &shown, &name, &techniques())?;
         Ok(Self { target, file: file.to_owned() })
     }
 
@@ -213,6 +227,8 @@ fn is_program(file: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use model::settings::{THROUGH, proxy};
+
     use super::*;
 
     #[test]
@@ -223,6 +239,14 @@ mod tests {
         for name in names {
             let server = TargetServer::named(&name).unwrap_or_else(|error| panic!("{error:#}"));
             assert_eq!(server.target.name, name);
+        }
+        for through in &THROUGH[1..] {
+            let server = TargetServer::proxy(through).unwrap_or_else(|error| panic!("{error:#}"));
+            let Server::Started(start) = &server.target.server else { panic!("{through} is not started") };
+            for template in start.config.values() {
+                let template = template.replace("{variant}", proxy(through).1);
+                assert!(server.folder().join(&template).is_file(), "{template}");
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! The metric catalogue: one line for each figure that can be asked of trials. The tables, the CSV, the charts, the claims,
 //! `compare` and `advise` all take their figures from here.
 
+use std::collections::BTreeMap;
+
 use model::byte_account::Account;
 use model::settings::UplinkTo;
 use model::trial::{Quantiles, TrialOutcome};
@@ -91,6 +93,7 @@ catalogue! {
     "cpu", "server CPU per event", Time, less, machine, |trials| counted(quotient(trials, |trial, _| trial.standard_cpu_ns(), |_, outcome| outcome.counts.events_in_window as f64));
     "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(quotient(trials, |trial, _| trial.standard_cpu_ns(), |_, outcome| outcome.cost.elapsed_ns as f64 / 1e9));
     "idle-cpu", "server CPU per connection and second", Time, less, machine, |trials| counted(mean(trials, |trial, outcome| (outcome.cost.elapsed_ns > 0).then(|| trial.standard_cpu_ns() * 1e9 / outcome.cost.elapsed_ns as f64 / subscribers(trial))));
+    "proxy-cpu", "proxy CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.proxy_cpu_ns));
     "load-cpu", "client CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.load_cpu_ns));
     "requests", "requests per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.requests);
     "empty-per-event", "empty answers per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.empty_responses);
@@ -156,6 +159,7 @@ catalogue! {
     // What happens when something fails.
     "reconnected", "time until all are connected again", Time, less, machine, |trials| restart(trials, |restart| restart.connected.as_deref());
     "caught-up", "time until all have caught up", Time, less, machine, |trials| restart(trials, |restart| restart.caught_up.as_deref());
+    "idle-close", "silence until the connection was closed", Time, less, machine, |trials| mean(trials, |_, outcome| idle_close_ns(outcome));
     "failed-attempts", "failed attempts to connect, per subscriber", Number, less, machine, |trials| mean(trials, |trial, outcome| Some(outcome.server_restart.as_ref()?.failed_attempts as f64 / subscribers(trial)));
     "cut-off", "share of slow consumers cut off", Number, more, machine, |trials| mean(trials, |_, outcome| outcome.slow_consumers.as_ref().map(|slow| slow.cut_off as f64 / slow.subscribers.max(1) as f64));
     "memory-growth", "server memory grew by", Bytes, less, machine, |trials| mean(trials, |_, outcome| {
@@ -208,6 +212,19 @@ fn mean(trials: &[&Trial], of: impl Fn(&Trial, &TrialOutcome) -> Option<f64>) ->
     let values: Vec<f64> =
         outcomes(trials).map(|(trial, outcome)| of(trial, outcome)).collect::<Option<_>>()?;
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The longest silence at whose end a connection was closed from the server's side and made again, of a traced trial.
+fn idle_close_ns(outcome: &TrialOutcome) -> Option<f64> {
+    let mut last_ns: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+    let mut longest_ns = None;
+    for flight in outcome.trace.iter().filter(|_| outcome.counts.reconnects > 0) {
+        let before_ns = last_ns.insert((flight.subscriber, flight.connection), flight.at_ns);
+        if flight.what == "closes" {
+            longest_ns = longest_ns.max(before_ns.map(|before_ns| flight.at_ns - before_ns));
+        }
+    }
+    longest_ns.map(|ns| ns as f64)
 }
 
 /// Cents ÷ what they are for. None where the server's processes cannot be read.

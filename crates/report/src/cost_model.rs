@@ -3,7 +3,8 @@
 //!
 //! # The file
 //!
-//! `{ schema_version, pushbench, commit, runs, prices: {vcpu_hour, gib_hour, gb}, techniques: [T, …] }`. Times are nanoseconds on a core of
+//! `{ schema_version, pushbench, commit, runs, prices: {vcpu_hour, gib_hour, gb}, behind: [C, …], techniques: [T, …] }`. A C is what
+//! becomes of a technique behind a proxy, a [`Cell`]. Times are nanoseconds on a core of
 //! [standard speed](model::trial::STANDARD_EXCHANGE_NS). The page's
 //! chooser evaluates the same file with the same formulas, which are those of [`TechniqueModel::expect`]. A technique T has
 //!
@@ -42,6 +43,7 @@
 //! comparison with measurements; the chooser has none of them.
 
 mod fit;
+mod passage;
 
 use std::sync::OnceLock;
 
@@ -51,6 +53,7 @@ use model::settings::{
 use serde::{Deserialize, Serialize};
 
 pub use fit::{Row, fit, rows};
+pub use passage::{Cell, Passage};
 
 /// The version of `model.json`.
 pub const MODEL_VERSION: u32 = 3;
@@ -71,6 +74,9 @@ pub struct CostModel {
     pub runs: usize,
     /// The prices that the file was written with; they are no part of the fit.
     pub prices: Prices,
+    /// What becomes of the techniques behind proxies; empty where that was not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<Cell>,
     /// In the order of the registry.
     pub techniques: Vec<TechniqueModel>,
 }
@@ -300,6 +306,7 @@ impl Situation {
             && settings.restart.is_none()
             && settings.slow_consumers.is_none()
             && settings.counted.is_none()
+            && settings.through.is_none()
             && !settings.observed
             && !settings.traced;
         is_plain.then(|| Self::read(settings))

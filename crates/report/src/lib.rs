@@ -15,6 +15,7 @@
 //! - `compare`: two sides, point by point: two versions, two machines
 //! - `cite`: a figure, ready to paste
 //! - `recommend`: the cheapest technique that is quick enough
+//! - `proxies`: what becomes of each technique behind proxies
 //! - `claims`, `publications`, `theory_check`: verdicts on what others say, and on what the standards fix
 //! - `table`, `charts`: what templates show
 //! - `pages`: templates in, Markdown out
@@ -38,6 +39,7 @@ mod load;
 mod marker_sections;
 pub mod numbers;
 mod pages;
+pub mod proxies;
 pub mod publications;
 pub mod recommend;
 pub mod reproduction;

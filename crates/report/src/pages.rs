@@ -23,6 +23,7 @@ use crate::evidence::{Evidence, Point};
 use crate::figure::{Figure, FigureName};
 use crate::marker_sections::{BEGIN, END, replace};
 use crate::numbers::significant;
+use crate::proxies;
 use crate::publications;
 use crate::recommend;
 use crate::reproduction::reproduction;
@@ -48,6 +49,7 @@ const PAGES: &[(&str, &str)] = &[
     page!("docs/connections.md", "connections.md"),
     page!("docs/transports.md", "transports.md"),
     page!("docs/browsers.md", "browsers.md"),
+    page!("docs/behind-a-proxy.md", "behind-a-proxy.md"),
     page!("docs/servers-of-others.md", "servers-of-others.md"),
     page!("docs/theory.md", "theory.md"),
     page!("docs/method-and-machine.md", "method-and-machine.md"),
@@ -287,6 +289,10 @@ fn add_answers(environment: &mut Environment<'_>, evidence: &Arc<Evidence>, mode
         let first = of.own(scenario).next().and_then(|point| of.trials(point).next());
         first.map_or(Value::UNDEFINED, |trial| Value::from(Serde(&trial.record.settings)))
     });
+    // proxies("proxies"): a list of `proxies::Cell`.
+    let of = evidence.clone();
+    environment
+        .add_function("proxies", move |scenario: &str| Value::from(Serde(proxies::cells(&of, scenario))));
     // Lists of what was judged: their fields are those of the modules' types.
     type List = fn(&Evidence) -> Value;
     let lists: [(&str, List); 6] = [

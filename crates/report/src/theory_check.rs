@@ -88,8 +88,10 @@ pub fn scenarios(evidence: &Evidence) -> Vec<Scenario> {
     let mut scenarios: Vec<Scenario> = Vec::new();
     let plain = |point: &&Point| !point.is_search && point.load.is_none() && point.target.is_none();
     for point in evidence.points.iter().filter(plain) {
-        let is_traced = evidence.trials(point).any(|trial| trial.record.settings.traced);
-        let Some(said) = predicted(evidence, point).filter(|_| !is_traced) else { continue };
+        // What a proxy makes of an answer is its own matter.
+        let mut settings = evidence.trials(point).map(|trial| &trial.record.settings);
+        let is_meant = !settings.any(|settings| settings.traced || settings.through.is_some());
+        let Some(said) = predicted(evidence, point).filter(|_| is_meant) else { continue };
         let place = scenarios.iter().position(|scenario| scenario.name == point.scenario);
         let place = place.unwrap_or_else(|| {
             scenarios.push(Scenario { name: point.scenario.clone(), ..Scenario::default() });

@@ -29,13 +29,22 @@ use events::{EventBody, Events, Format};
 
 async fn serve<F: Format>(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let streams = Streams::<F> {
-        head: Head::new(&http::answer(F::MEDIA_TYPE, Encoding::Identity, ())),
+        head: Head::new(&answer::<F, ()>(&settings, Encoding::Identity, ())),
         hub: hub.clone(),
         settings: settings.clone(),
         stop: stop.clone(),
         format: PhantomData,
     };
     http::serve_fast(listener, hub, &settings, stop, streams).await
+}
+
+/// `200`; a proxy that knows `x-accel-buffering` (nginx) passes the body on as it comes.
+fn answer<F: Format, B>(settings: &Settings, encoding: Encoding, body: B) -> Response<B> {
+    let mut answer = http::answer(F::MEDIA_TYPE, encoding, body);
+    if settings.unbuffered {
+        answer.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    }
+    answer
 }
 
 struct Streams<F> {
@@ -67,7 +76,7 @@ impl<F: Format> Endpoint for Streams<F> {
         let subscription = self.hub.subscribe(resume.ok_or_else(no_number)?)?;
         let encoding = Encoding::new(self.settings.transport.compression, request.headers());
         let body = EventBody::new(self.events(subscription), self.stop.clone());
-        Ok(http::answer(F::MEDIA_TYPE, encoding, Encoded::new(body, encoding)))
+        Ok(answer::<F, _>(&self.settings, encoding, Encoded::new(body, encoding)))
     }
 }
 

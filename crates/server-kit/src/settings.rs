@@ -25,6 +25,8 @@ pub struct Settings {
     pub hold: Duration,
     /// Streams and WebSocket: after how much silence a sign of life is sent; zero for never.
     pub heartbeat: Duration,
+    /// Streams: whether `x-accel-buffering: no` asks proxies not to buffer them.
+    pub unbuffered: bool,
     /// Server-Sent Events: the `retry` field, how long a client waits before it connects again; zero leaves it out.
     pub retry: Duration,
     /// Short polling: what an answer without events looks like.
@@ -50,6 +52,7 @@ impl Default for Settings {
             coalescing: Duration::ZERO,
             hold: Duration::from_secs(25),
             heartbeat: Duration::from_secs(15),
+            unbuffered: false,
             retry: Duration::from_secs(1),
             empty: EmptyAnswer::NoContent,
             frames: Frames::Text,
@@ -78,6 +81,7 @@ impl From<&model::settings::Settings> for Settings {
             coalescing: Duration::from_nanos(trial.coalescing.window_ns),
             hold: Duration::from_nanos(trial.long_polling.hold_ns),
             heartbeat: Duration::from_nanos(trial.heartbeat_ns),
+            unbuffered: trial.http.unbuffered,
             empty: trial.short_polling.empty,
             frames: trial.websocket.frames,
             uplink: trial.uplink.as_ref().map_or(UplinkTo::Channel, |uplink| uplink.to),

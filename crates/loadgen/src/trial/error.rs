@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
-use model::trial::Side;
+use model::trial::{Failure, Side};
 use protocol::message::MessageError;
 
 use super::delivery_fault::DeliveryFault;
@@ -59,7 +59,7 @@ pub enum TrialError {
     #[error("start the command that publishes")]
     PublishCommand(#[source] io::Error),
     /// Not all subscribers are connected in time.
-    #[error("{connected} of {subscribers} subscribers are connected after {seconds} s; {last_error}")]
+    #[error("{connected} of {subscribers} {} {seconds} s; {last_error}", Failure::NOT_CONNECTED)]
     Connect {
         /// How many are.
         connected: u64,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 use model::settings::{Publisher as By, Settings, Uplink, UplinkTo};
 use model::target::Publish;
-use model::trial::{CoreSpeed, ServerSpec, TrialOutcome, TrialSpec};
+use model::trial::{CoreSpeed, Failure, ServerSpec, TrialOutcome, TrialSpec};
 use tokio::sync::mpsc;
 
 use super::error::TrialError;
@@ -118,7 +118,7 @@ impl<'a> Connected<'a> {
     /// Why nothing may come although nothing goes wrong.
     fn silence(&self) -> &'static str {
         match self.spec.target {
-            None => "the server does not answer",
+            None => Failure::SILENCE,
             Some(_) => {
                 "the server does not answer; if it sends the head of a stream with the first event only, write connected = \
                  \"request-sent\" for the technique in the target file"

@@ -49,6 +49,12 @@ impl<'a> Watched<'a> {
         }
     }
 
+    /// CPU time so far of the proxy before them, if there is one, with all processes below it.
+    fn proxy_cpu_ns(self) -> u64 {
+        let each = self.spec.server.proxy.into_iter().flat_map(os::tree_cpu_ns).flatten();
+        each.map(|(_, cpu_ns)| cpu_ns).sum()
+    }
+
     /// What they have cost so far.
     pub(super) fn read(self) -> Result<ServerReading, TrialError> {
         let mut sum = ServerReading::default();
@@ -140,6 +146,7 @@ pub(super) struct WindowSample {
     at_ns: u64,
     load_cpu_ns: u64,
     server: ServerReading,
+    proxy_cpu_ns: u64,
     /// By the number of each process of a target.
     each_cpu_ns: Vec<(u32, u64)>,
     /// Buffers of TCP, of the whole machine.
@@ -153,8 +160,9 @@ impl WindowSample {
         let others_ns: u64 = load.iter().flat_map(|&pid| os::process_cpu_ns(pid)).sum();
         let (at_ns, load_cpu_ns) = (os::now_ns(), os::own_cpu_ns() + others_ns);
         let tcp_bytes = os::kernel_memory().map(|memory| memory.tcp_bytes);
-        let (server, each_cpu_ns) = (server.read()?, server.each_cpu_ns());
-        Ok(Self { at_ns, load_cpu_ns, server, each_cpu_ns, tcp_bytes })
+        let (proxy_cpu_ns, each_cpu_ns) = (server.proxy_cpu_ns(), server.each_cpu_ns());
+        let server = server.read()?;
+        Ok(Self { at_ns, load_cpu_ns, server, proxy_cpu_ns, each_cpu_ns, tcp_bytes })
     }
 
     /// By how much the buffers of TCP have grown since an earlier edge; 0 where the kernel does not report them.
@@ -192,6 +200,7 @@ pub(super) fn cost(held: &HeldResources, first: &WindowSample, second: &WindowSa
         elapsed_ns: second.at_ns - first.at_ns,
         server_cpu_ns: second.server.cpu_ns.saturating_sub(first.server.cpu_ns),
         server_processes: processes(first, second),
+        proxy_cpu_ns: second.proxy_cpu_ns.saturating_sub(first.proxy_cpu_ns),
         load_cpu_ns: second.load_cpu_ns.saturating_sub(first.load_cpu_ns),
         server_rss_start_bytes: held.before_connections.server.resident_bytes,
         server_rss_connected_bytes: held.with_connections.server.resident_bytes,
@@ -216,6 +225,7 @@ mod tests {
         let edge = |nth: u64| WindowSample {
             at_ns: 100 * nth,
             load_cpu_ns: 20 * nth,
+            proxy_cpu_ns: 4 * nth,
             tcp_bytes: Some(10 * nth),
             each_cpu_ns: vec![(u32::MAX, 3 * nth), (u32::MAX - 1, 7), (u32::MAX - 2, 27 * nth)],
             server: ServerReading {
@@ -236,6 +246,7 @@ mod tests {
             server_processes: [(u32::MAX, 6), (u32::MAX - 2, 54)]
                 .map(|(pid, cpu_ns)| ProcessCost { pid, name: String::new(), cpu_ns })
                 .into(),
+            proxy_cpu_ns: 8,
             load_cpu_ns: 40,
             server_rss_start_bytes: 7,
             server_rss_connected_bytes: 9,

@@ -34,7 +34,7 @@ fn run(row: &Row) -> Result<TrialOutcome, String> {
         },
         subscribers: Subscribers { count: SUBSCRIBERS, channels: row.channels, added_delay_ns: 0 },
         phases: Phases { warm_up_ns: 0, window_ns: EVENTS * 10 * MS, drain_ns: 3_000 * MS },
-        http: Http { headers: HeaderProfile::Browser, keep_alive: true },
+        http: Http { headers: HeaderProfile::Browser, keep_alive: true, unbuffered: false },
         ..Settings::default()
     };
     let (resumes, path) = match row.subscriber {

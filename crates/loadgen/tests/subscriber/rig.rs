@@ -399,7 +399,7 @@ pub(crate) fn settings_of(transport: Transport) -> Settings {
 pub(crate) fn settings() -> Settings {
     Settings {
         events: Events { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 5, payload: Payload::Text },
-        http: Http { headers: HeaderProfile::Minimal, keep_alive: true },
+        http: Http { headers: HeaderProfile::Minimal, keep_alive: true, unbuffered: false },
         short_polling: ShortPolling { interval_ns: 0, empty: EmptyAnswer::NoContent },
         long_polling: LongPolling { hold_ns: 1 },
         phases: Phases { warm_up_ns: 0, window_ns: 1, drain_ns: 0 },

@@ -51,7 +51,7 @@ fn check(tree: &DeTable<'_>, rules: Vec<Rule>) -> Result<(), Fault> {
 }
 
 pub(super) fn settings(settings: &Settings, tree: &DeTable<'_>) -> Result<(), Fault> {
-    [events, transport, phases, processes, restart, slow_consumers, counted]
+    [events, transport, through, phases, processes, restart, slow_consumers, counted]
         .into_iter()
         .try_for_each(|rules| check(tree, rules(settings)))
 }
@@ -193,6 +193,23 @@ fn processes(settings: &Settings) -> Vec<Rule> {
         loads && settings.uplink.is_some() =>
             "several load generators, and subscribers that one of them makes send";
             "leave [uplink] out, or processes.load";
+    }
+}
+
+/// The proxies' configurations speak HTTP/1.1 to one server without TLS.
+fn through(settings: &Settings) -> Vec<Rule> {
+    let Some(through) = &settings.through else { return Vec::new() };
+    let (transport, is_tcp) = (&settings.transport, through.ends_with("-tcp"));
+    rules! { "through":
+        transport.tls && !is_tcp => format!("TLS through {through}, which reads HTTP");
+            "write through = \"haproxy-tcp\", which passes TLS on, or leave transport.tls out";
+        transport.http == HttpVersion::Http2 => "HTTP/2 through a proxy"; "leave transport.http out, or `through`";
+        settings.publisher == Publisher::Post => "a proxy, and events that are posted through it";
+            "write publisher = \"feed\", which no proxy sees";
+        settings.client != Client::Native => "a browser behind a proxy"; "write client = \"native\"";
+        settings.processes.server > 1 => "a proxy, and several servers behind it"; "leave processes.server out";
+        settings.restart.is_some() => "a proxy, and a restart of the server"; "leave [restart] out, or `through`";
+        settings.observed => "a proxy, whose packets the kernel would count, too"; "leave `observed` out";
     }
 }
 

@@ -10,7 +10,7 @@ use super::error::Fault;
 use super::reader::{
     Value, count, duration, per_cent, rate, size, table, text, unknown_key, word, yes_or_no,
 };
-use crate::settings::Settings;
+use crate::settings::{Settings, THROUGH};
 
 /// A subscriber is a connection or two; a server process's port takes some 28,000 of one address.
 const MOST_SUBSCRIBERS: u32 = 100_000;
@@ -80,6 +80,8 @@ static KEYS: &[Key] = &[
     key("uplink.to", "uplink.to", Word(&["channel", "application"]), Otherwise("\"channel\"")),
     key("http.headers", "http.headers", Word(&["minimal", "browser", "browser+session"]), Default),
     key("http.keep_alive", "http.keep_alive", Flag, Default),
+    key("http.unbuffered", "http.unbuffered", Flag, Default),
+    key("through", "through", Word(THROUGH), Default),
     key("transport.tls", "transport.tls", Flag, Default),
     key("transport.resumption", "transport.resumption", Flag, Default),
     key("transport.http", "transport.http", Word(&["1.1", "2"]), Default),

@@ -4,21 +4,25 @@ mod publish;
 mod server;
 mod values;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use toml::Spanned;
 use toml::de::DeTable;
 
 use self::publish::publish;
 use self::server::{ready, server, version};
-use self::values::{event, headers, namespace, path};
-use super::{Answers, Connected, Needed, PORTS, Requirement, Resumes, Subscription, Target};
+use self::values::{event, headers, namespace, path, texts};
+use super::{Answers, Connected, Needed, PORTS, Publish, Requirement, Resumes, Subscription, Target};
 use crate::scenario::error::{Fault, choices};
-use crate::scenario::reader::{Table, Value, array, count, list, table, text, text_that, word, yes_or_no};
+use crate::scenario::reader::{
+    Table, Value, array, count, list, table, text, text_that, unknown_key, word, yes_or_no,
+};
 use crate::scenario::{ScenarioError, is_name};
 
-const FILE: &str = "a target";
 /// What placeholders mean without a requirement that names one.
-const PLACEHOLDERS: [&str; 5] = ["dir", "channel", "technique", "message", "message_json"];
+const PLACEHOLDERS: [&str; 8] =
+    ["dir", "channel", "technique", "message", "message_json", "variant", "upstream", "upstream_port"];
 const RESUMES: [(&str, Resumes); 4] = [
     ("none", Resumes::None),
     ("query", Resumes::Query),
@@ -34,19 +38,40 @@ impl Target {
     /// techniques that a server can be subscribed by.
     /// Fails at the first mistake, with its place and what is allowed.
     pub fn parse(text: &str, file: &str, name: &str, known: &[&str]) -> Result<Self, ScenarioError> {
-        target(text, name, known).map_err(|fault| fault.locate(file, text))
+        let own = |root: &Table<'_>| (publish(root), techniques(root, known), Ok(BTreeMap::new()));
+        target(text, name, "a target", own).map_err(|fault| fault.locate(file, text))
+    }
+
+    /// Reads a proxy: what passes a server's events on. It has `[fixes]` in the place of `[publish]` and `[techniques]`. Its texts may
+    /// have `{upstream}`, the server's address, `{upstream_port}`, and `{variant}`, which of its configurations is meant.
+    /// Fails as [`parse`](Self::parse) does.
+    pub fn parse_proxy(text: &str, file: &str, name: &str, known: &[&str]) -> Result<Self, ScenarioError> {
+        let own = |root: &Table<'_>| (Ok(Publish::own()), Ok(BTreeMap::new()), fixes(root, known));
+        target(text, name, "a proxy", own).map_err(|fault| fault.locate(file, text))
     }
 }
 
-fn target(source: &str, name: &str, known: &[&str]) -> Result<Target, Fault> {
+/// What a file has beside what all have: how to publish, how to subscribe, and a proxy's fixes.
+type Own = (
+    Result<Publish, Fault>,
+    Result<BTreeMap<String, Subscription>, Fault>,
+    Result<BTreeMap<String, String>, Fault>,
+);
+
+fn target(
+    source: &str,
+    name: &str,
+    file: &'static str,
+    own: impl FnOnce(&Table<'_>) -> Own,
+) -> Result<Target, Fault> {
     let tree = DeTable::parse(source)?.into_inner();
-    let root = Table::root_of(FILE, &tree);
+    let root = Table::root_of(file, &tree);
     let (label, about) = (
         root.required("label", text, "\"My server\""),
         root.required("about", text, "\"what it is, in a line\""),
     );
     let (requires, server, ready) = (requirements(root.value("requires")), server(&root), ready(&root));
-    let (version, publish, techniques) = (version(&root), publish(&root), techniques(&root, known));
+    let (version, (publish, techniques, fixes)) = (version(&root), own(&root));
     root.finish()?;
     Ok(Target {
         name: file_name(name)?,
@@ -58,8 +83,21 @@ fn target(source: &str, name: &str, known: &[&str]) -> Result<Target, Fault> {
         version: version?,
         publish: publish?,
         techniques: techniques?,
+        fixes: fixes?,
         text: source.to_owned(),
     })
+}
+
+fn fixes(root: &Table<'_>, known: &[&str]) -> Result<BTreeMap<String, String>, Fault> {
+    let Some(value) = root.value("fixes") else { return Ok(BTreeMap::new()) };
+    let known_technique = |key: &Spanned<Cow<'_, str>>| {
+        known
+            .contains(&key.get_ref().as_ref())
+            .then_some(())
+            .ok_or_else(|| unknown_key(key, "[fixes]", known))
+    };
+    table(value, "a table of settings by technique")?.keys().try_for_each(known_technique)?;
+    texts(value)
 }
 
 /// A target's name goes into file names, and stands where a technique's could.
@@ -117,7 +155,7 @@ fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
 
 /// `{after}` and `resume = "query"` need each other.
 fn agree(subscription: &Subscription, table: &Table<'_>) -> Result<(), Fault> {
-    let span = |key| table.value(key).map_or(0..0, toml::Spanned::span);
+    let span = |key| table.value(key).map_or(0..0, Spanned::span);
     match (subscription.resumes == Resumes::Query, subscription.path.contains("{after}")) {
         (true, false) => {
             Err(Fault::new(span("resume"), "it resumes by the query, and the path does not say after what")

@@ -197,3 +197,18 @@ fn a_server_that_runs_already_has_an_address() {
     let bad = Target::parse(text, "T.toml", "My Server", &KNOWN).unwrap_err();
     assert!(bad.to_string().contains("cannot be a target's name"), "{bad}");
 }
+
+#[test]
+fn a_proxy_has_fixes_and_neither_publishes_nor_subscribes() {
+    const PROXY: &str =
+        "label = \"P\"\nabout = \"it\"\n[start]\ncommand = [\"p\"]\n[fixes]\nwebsocket = \"`a b`\"\n";
+    let parse = |text: &str| Target::parse_proxy(text, "p.toml", "p", &["websocket"]);
+    assert_eq!(parse(PROXY).unwrap().fixes["websocket"], "`a b`");
+    for (from, to, wanted) in [
+        ("websocket", "websockets", "did you mean `websocket`?"),
+        ("[fixes]", "[publish]", "`publish` is not a key of a proxy"),
+    ] {
+        let error = parse(&PROXY.replace(from, to)).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
+}

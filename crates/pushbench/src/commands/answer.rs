@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use model::settings::HeaderProfile;
 use report::advise::{Advice, advise as advise_on, check, random_situations, scenario_file};
-use report::cost_model::{CostModel, Situation};
+use report::cost_model::{Cell, CostModel, Passage, Situation};
 use report::figure::FigureName;
 use report::{Evidence, cite as citation};
 
@@ -27,6 +27,12 @@ pub(super) fn advise(arguments: &Advise) -> anyhow::Result<()> {
     if let (Some(count), Some(folder)) = (arguments.situations, &arguments.write_scenario) {
         return write_situations(&model, arguments.seed, count, folder);
     }
+    let (model, others) = match &arguments.behind {
+        None => (model, String::new()),
+        Some(through) => behind(model, through).with_context(|| {
+            format!("the model knows nothing of {through}; run: pushbench run --scenario proxies && pushbench report")
+        })?,
+    };
     let situation = situation(arguments);
     let within = arguments.within as f64;
     let advice = advise_on(&model, &situation, Some(within), false);
@@ -42,7 +48,27 @@ pub(super) fn advise(arguments: &Advise) -> anyhow::Result<()> {
         "pushbench advise {} --write-scenario situation.toml && pushbench run --scenario situation.toml",
         asked.join(" ")
     );
-    print(&advice.text(within, &measure))
+    print(&(advice.text(within, &measure) + &others))
+}
+
+/// The model with the techniques alone that work behind the proxy `through`, and what becomes of the others, a line each. None where that was
+/// not measured.
+fn behind(mut model: CostModel, through: &str) -> Option<(CostModel, String)> {
+    let is_meant = |cell: &&Cell| cell.through == through && !cell.unbuffered && !cell.tls;
+    let cells: Vec<Cell> = model.behind.iter().filter(is_meant).cloned().collect();
+    let works = |slug: &str| cells.iter().any(|cell| cell.slug == slug && cell.passage == Passage::Works);
+    model.techniques.retain(|technique| works(&technique.slug));
+    let line = |cell: &Cell| {
+        let becomes = match cell.passage {
+            Passage::Works => return None,
+            Passage::Delayed => "events are delayed",
+            Passage::Refused => "it is refused",
+            Passage::Nothing => "nothing arrives",
+        };
+        let fix = cell.fix.as_ref().map_or_else(String::new, |fix| format!("; it works with {fix}"));
+        Some(format!("Left out behind {through}: {}: {becomes}{fix}\n", cell.label))
+    };
+    (!cells.is_empty()).then(|| (model, cells.iter().filter_map(line).collect()))
 }
 
 fn situation(arguments: &Advise) -> Situation {

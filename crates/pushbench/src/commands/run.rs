@@ -11,7 +11,7 @@ use model::quantity::show_duration;
 use model::scenario::{Extent, Runs, Scenario};
 use model::settings::Client;
 use model::target::Target;
-use model::trial::{REPEATS, TrialRecord, TrialResult};
+use model::trial::{REPEATS, Side, TrialRecord, TrialResult};
 use report::Evidence;
 use report::target_summary::target_summary;
 
@@ -25,7 +25,7 @@ use crate::runner::{self_check, summary};
 use crate::store::host::{self, Pinning};
 use crate::store::{self, Store};
 use crate::supervisor::{TrialEnv, counters, namespace, socket_ping};
-use crate::targets::{TargetServer, selection};
+use crate::targets::{TargetServer, proxies, selection};
 use crate::{evidence, project, registry};
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
@@ -75,6 +75,7 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     let extent = if is_short { Extent::Quick } else { Extent::Full };
     let (scenarios, unobservable) = namespace::runnable(asked_for(arguments, extent)?)?;
     let (scenarios, uncountable) = counters::runnable(scenarios);
+    let (scenarios, without_proxy) = proxies::runnable(scenarios)?;
     let clients: BTreeSet<Client> = arguments.clients.iter().map(|&client| client.into()).collect();
     let clients: Vec<Client> = clients.into_iter().collect();
     let (scenarios, not_by_browsers) = client::fit(scenarios, &clients);
@@ -89,7 +90,7 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     for name in &selected.posted {
         note(&format!("{name}: events are published by POST to every server, since targets take part"));
     }
-    let unusable = [unobservable, uncountable, not_by_browsers, selected.skipped].concat();
+    let unusable = [unobservable, uncountable, without_proxy, not_by_browsers, selected.skipped].concat();
     for Skipped { what, why } in &unusable {
         note(&format!("skipped: {what}: {why}"));
     }
@@ -132,6 +133,7 @@ pub(super) fn begin(results: &Path, arguments: &Run) -> anyhow::Result<Begun> {
     // What was asked for and cannot be run here was not left out for another reason.
     manifest.skipped.retain(|other| unusable.iter().all(|skipped| skipped.what != other.what));
     manifest.skipped.extend(unusable.into_iter().chain(unsupported));
+    manifest.proxies = proxies::infos(&scenarios)?;
     manifest.targets = selected.targets.iter().map(TargetServer::info).collect();
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     manifest.publications = evidence::measured_by(&names)?;
@@ -278,6 +280,7 @@ fn manifest(
         host: host::describe(&Pinning::of_this_process()),
         socket_ping: None,
         targets: Vec::new(),
+        proxies: Vec::new(),
         publications: Vec::new(),
         replays: Vec::new(),
         claims: Vec::new(),
@@ -335,12 +338,14 @@ fn announce(plan: &Plan, store: &Store, manifest: &Manifest) -> u64 {
     left_ns
 }
 
-/// In a search for a capacity, and at shares of it, lost events are the answer; anywhere else they are a fault.
+/// In a search for a capacity, at shares of it, and through a proxy, lost events are the answer; anywhere else they are a fault. So are
+/// subscribers that a proxy keeps from connecting.
 fn is_faulty(record: &TrialRecord) -> bool {
-    match record.result {
+    let is_through_proxy = record.settings.through.is_some();
+    match &record.result {
         TrialResult::Complete(_) => false,
-        TrialResult::Incomplete(_) => record.search.is_none() && record.load.is_none(),
-        TrialResult::Failed(_) => true,
+        TrialResult::Incomplete(_) => record.search.is_none() && record.load.is_none() && !is_through_proxy,
+        TrialResult::Failed(failure) => failure.side != Side::Proxy,
     }
 }
 
@@ -357,7 +362,7 @@ fn counted(left: &[Trial<'_>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::trial::{Failure, SearchStep, Side, Verdict};
+    use model::trial::{Failure, SearchStep, Verdict};
 
     use super::*;
     use crate::fixture;
@@ -373,6 +378,15 @@ mod tests {
         assert!(!is_faulty(&TrialRecord { search: step.clone(), ..plain(lossy()) }));
         assert!(!is_faulty(&TrialRecord { load: Some(1.5), ..plain(lossy()) }));
         assert!(is_faulty(&TrialRecord { search: step, ..plain(dead()) }));
+        let through = |result| {
+            let mut record = plain(result);
+            record.settings.through = Some("nginx".to_owned());
+            record
+        };
+        let refused = TrialResult::Failed(Failure { side: Side::Proxy, reason: "426".to_owned() });
+        assert!(
+            !is_faulty(&through(lossy())) && !is_faulty(&through(refused)) && is_faulty(&through(dead()))
+        );
         assert!(!is_faulty(&plain(TrialResult::Complete(Box::default()))));
     }
 }

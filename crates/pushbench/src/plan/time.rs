@@ -7,7 +7,7 @@ use super::Trial;
 use crate::browsers::client::browser_of;
 use crate::search;
 
-/// What the start of a server that somebody else wrote takes. Measured: 60 ms for nginx, 300 ms for Node.
+/// What the start of a server, or of a proxy, that somebody else wrote takes. Measured: 60 ms for nginx, 300 ms for Node.
 const TARGET_NS: u64 = 200_000_000;
 
 /// What a trial takes beyond its phases: two processes and the drain. Measured with few subscribers: 0.11 to 0.15 s.
@@ -60,7 +60,8 @@ impl Trial<'_> {
     fn one_ns(&self) -> u64 {
         let phases = &self.point.settings.phases;
         let browser_ns = browser_of(self.point.settings.client).map_or(0, |_| BROWSER_NS);
-        let target_ns = self.planned.target.as_ref().map_or(0, |_| TARGET_NS);
+        let others = [self.planned.target.is_some(), self.point.settings.through.is_some()];
+        let target_ns = others.map(|is_started| if is_started { TARGET_NS } else { 0 }).iter().sum::<u64>();
         let storm_ns = self.point.settings.restart.as_ref().map_or(0, |_| STORM_NS);
         let around_ns = AROUND_NS + browser_ns + target_ns + self.connecting_ns();
         let but_window_ns = around_ns + phases.warm_up_ns + self.last_wait_ns() + storm_ns;

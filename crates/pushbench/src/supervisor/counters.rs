@@ -11,12 +11,12 @@ use std::fs;
 
 use model::manifest::Skipped;
 use model::scenario::Scenario;
-use model::settings::Counter;
+use model::settings::{Counter, Settings};
 use model::trial::{Counted, Failure, Side};
 
 use super::trial;
 use super::trial_env::{TrialEnv, TrialRun, failed};
-use crate::plan::{PlannedPoint, Trial};
+use crate::plan::{self, PlannedPoint, Trial};
 use tools::ToolCounts;
 
 /// Runs a trial with half of its window and with the whole window, and adds what the second half took to the outcome.
@@ -55,20 +55,12 @@ pub(crate) fn runnable(scenarios: Vec<Scenario>) -> (Vec<Scenario>, Vec<Skipped>
     (kept.collect(), skipped)
 }
 
-fn without(mut scenario: Scenario, missing: &[Counter], skipped: &mut Vec<Skipped>) -> Option<Scenario> {
-    for &counter in missing {
-        let all = scenario.points.len();
-        scenario.points.retain(|point| point.settings.counted != Some(counter));
+fn without(scenario: Scenario, missing: &[Counter], skipped: &mut Vec<Skipped>) -> Option<Scenario> {
+    missing.iter().try_fold(scenario, |scenario, &counter| {
         let why = format!("{0} is missing; install {0}", tools::program(counter));
-        if scenario.points.is_empty() && all > 0 {
-            skipped.push(Skipped { what: format!("scenario {}", scenario.name), why });
-            return None;
-        }
-        if scenario.points.len() < all {
-            skipped.push(Skipped { what: format!("counter {} in {}", name(counter), scenario.name), why });
-        }
-    }
-    Some(scenario)
+        let is_counted = |settings: &Settings| settings.counted == Some(counter);
+        plan::without(scenario, &format!("counter {}", name(counter)), why, is_counted, skipped)
+    })
 }
 
 async fn once(

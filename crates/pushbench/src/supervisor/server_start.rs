@@ -1,5 +1,6 @@
 //! Starts one server process, of pushbench or of another project, and waits until it listens.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::plan::Trial;
 use crate::store::host::with_cores;
 use crate::targets::TargetServer;
 use crate::targets::ready::TargetReady;
-use crate::targets::supervisor;
+use crate::targets::{proxies, supervisor};
 
 /// How long a server may take until it listens.
 const READY: Duration = Duration::from_secs(10);
@@ -69,6 +70,25 @@ pub(super) async fn start(
         (false, Some(_)) => Err("the server speaks TLS, and was not asked to".to_owned()),
         (true, Some(_)) | (false, None) => Ok((server, ready)),
     }
+}
+
+/// Starts the proxy of a trial that has one, before the server at `upstream`, and waits until it listens.
+pub(super) async fn start_proxy(
+    env: &TrialEnv,
+    trial: &Trial<'_>,
+    upstream: SocketAddr,
+) -> Result<Option<(Process, TargetReady)>, String> {
+    let Some(through) = &trial.point.settings.through else { return Ok(None) };
+    let dir = env.sockets.join(format!("proxy-{}", trial.index));
+    let (technique, cores) = (&trial.planned.technique, &env.pinning.server);
+    let arguments = proxies::arguments(through, upstream, technique, &dir, cores);
+    let arguments = arguments.map_err(|error| format!("{error:#}"))?;
+    let started = Process::start_with("proxy", &env.load_program, arguments, OnDrop::EndLifeline);
+    let mut proxy = started.map_err(|error| error.to_string())?;
+    let line = proxy.read_line(READY * 2).await.map_err(|error| error.to_string())?;
+    let ready = serde_json::from_str(&line)
+        .map_err(|error| format!("the proxy's first line is not its ready line: {line:?} ({error})"))?;
+    Ok(Some((proxy, ready)))
 }
 
 fn start_own(

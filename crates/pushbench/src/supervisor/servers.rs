@@ -1,4 +1,4 @@
-//! The server processes of a trial: started together, watched together, ended together.
+//! The server processes of a trial, and the proxy before them: started together, watched together, ended together.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
@@ -11,12 +11,15 @@ use super::restart::{Listen, ReservedAddress};
 use super::server_start::{self, Ready};
 use super::trial_env::TrialEnv;
 use crate::plan::Trial;
+use crate::targets::ready::TargetReady;
 
 /// All server processes of a trial. Dropping them kills them.
 #[derive(Debug)]
 pub(super) struct Servers {
     pub(super) first: ServerProcess,
     pub(super) further: Vec<ServerProcess>,
+    /// The proxy before the first one, and what it reports of itself.
+    pub(super) proxy: Option<(Process, TargetReady)>,
 }
 
 #[derive(Debug)]
@@ -35,17 +38,27 @@ impl Servers {
         let further = 1..trial.point.settings.processes.server;
         let further = try_join_all(further.map(|nth| ServerProcess::start(env, trial, nth)));
         let (first, further) = try_join(ServerProcess::start(env, trial, 0), further).await?;
-        Ok(Self { first, further })
+        let proxy = server_start::start_proxy(env, trial, first.ready.line.address).await?;
+        Ok(Self { first, further, proxy })
     }
 
     /// Resolves when one of them ends unasked, with the reason.
     pub(super) async fn died(&mut self, env: &TrialEnv, trial: &Trial<'_>) -> String {
         let all = std::iter::once(&mut self.first).chain(&mut self.further);
-        select_all(all.map(|server| Box::pin(server.died_for_good(env, trial)))).await.0
+        let all = select_all(all.map(|server| Box::pin(server.died_for_good(env, trial))));
+        let Some((proxy, _)) = &mut self.proxy else { return all.await.0 };
+        tokio::select! {
+            death = all => death.0,
+            death = proxy.died() => death.to_string(),
+        }
     }
 
     /// Ends all of them, and returns what a person should read about that.
     pub(super) async fn end(self) -> Option<String> {
+        if let Some((proxy, _)) = self.proxy {
+            // What it wrote is its log of connections.
+            proxy.end().await;
+        }
         let all = std::iter::once(self.first).chain(self.further);
         let notes = join_all(all.map(ServerProcess::end)).await;
         notes.into_iter().flatten().reduce(|notes, note| format!("{notes}; {note}"))

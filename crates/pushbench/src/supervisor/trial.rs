@@ -29,10 +29,11 @@ pub(super) async fn run(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRun, F
         biased;
         death = servers.died(env, trial) => Err(failed(Side::Server, &death)),
         death = cpu_contention.died() => Err(failed(Side::Supervisor, &death)),
-        outcome = load(env, &spec) => outcome,
+        outcome = load(env, &spec) => outcome.map_err(|failure| by_proxy(failure, settings)),
     };
     cpu_contention.end().await;
-    let note = servers.end().await;
+    // The check whether a proxy listens reaches the server, too, which reports a connection without a request.
+    let note = servers.end().await.filter(|_| settings.through.is_none());
     match outcome {
         Ok(outcome) => Ok(TrialRun { outcome, note, observed: None }),
         Err(failure) => Err(with_note(failure, note)),
@@ -49,6 +50,12 @@ async fn load(env: &TrialEnv, spec: &TrialSpec) -> Result<TrialOutcome, Failure>
         .map_err(|error| failed(Side::Load, &format!("the load generator's outcome cannot be read: {error}")))
 }
 
+/// That subscribers cannot connect is the proxy's doing where there is one: without it they can.
+fn by_proxy(failure: Failure, settings: &Settings) -> Failure {
+    let is_by_proxy = settings.through.is_some() && failure.reason.contains(Failure::NOT_CONNECTED);
+    Failure { side: if is_by_proxy { Side::Proxy } else { failure.side }, ..failure }
+}
+
 fn spec(env: &TrialEnv, trial: &Trial<'_>, servers: &Servers) -> TrialSpec {
     let target = env.target(trial);
     let has_feed = trial.point.settings.publisher == Publisher::Feed;
@@ -61,10 +68,17 @@ fn spec(env: &TrialEnv, trial: &Trial<'_>, servers: &Servers) -> TrialSpec {
         certificate: server.ready.line.certificate.clone(),
         feed: has_feed.then(|| server.feed.display().to_string()),
         pid: pid(&server.ready),
+        proxy: None,
+    };
+    let proxied = |server: ServerSpec| match &servers.proxy {
+        None => server,
+        Some((_, ready)) => {
+            ServerSpec { address: ready.line.address, proxy: ready.pids.first().copied(), ..server }
+        }
     };
     TrialSpec {
         technique: trial.planned.technique.clone(),
-        server: server(&servers.first),
+        server: proxied(server(&servers.first)),
         further_servers: servers.further.iter().map(server).collect(),
         target: target
             .zip(servers.first.ready.target.as_ref())

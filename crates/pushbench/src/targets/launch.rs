@@ -33,10 +33,11 @@ pub(super) struct Launch {
 }
 
 impl Launch {
-    /// Replaces the placeholders, and writes the configuration to `dir`.
+    /// Replaces the placeholders, `more` among them, and writes the configuration to `dir`.
     pub(super) fn prepare(
         server: &TargetServer,
         start: &Start,
+        more: Placeholders,
         technique: &str,
         dir: &Path,
     ) -> anyhow::Result<Self> {
@@ -47,12 +48,13 @@ impl Launch {
             .and_then(|()| fs::set_permissions(dir, fs::Permissions::from_mode(0o755)))
             .with_context(|| format!("make the folder {}", dir.display()))?;
         let mut placeholders = known(server, technique)?;
+        placeholders.extend(more);
         placeholders.insert("dir".to_owned(), dir.display().to_string());
         placeholders
             .extend(PORTS.iter().zip(ports).map(|(name, port)| ((*name).to_owned(), port.to_string())));
         let filled = |text: &String| with_values(text, &placeholders);
         for (name, template) in &start.config {
-            let template = server.folder().join(template);
+            let template = server.folder().join(filled(template));
             let text =
                 fs::read_to_string(&template).with_context(|| format!("read {}", template.display()))?;
             fs::write(dir.join(name), filled(&text)).with_context(|| format!("write {name}"))?;

@@ -14,8 +14,11 @@ use crate::{project, registry};
 /// Why pushbench's own technique `slug` cannot run with these settings.
 pub(crate) fn why_own_cannot(slug: &str, settings: &Settings) -> Option<&'static str> {
     let (_, technique) = registry::find(slug)?;
-    let speaks_no_http = settings.publisher == Publisher::Post && technique.baseline;
-    let why = speaks_no_http.then_some("events are published by POST, and it speaks no HTTP");
+    let needs_http = [
+        (settings.publisher == Publisher::Post, "events are published by POST, and it speaks no HTTP"),
+        (settings.through.is_some(), "a proxy passes HTTP on, and it speaks none"),
+    ];
+    let why = needs_http.into_iter().find_map(|(is_so, why)| (is_so && technique.baseline).then_some(why));
     why.or_else(|| (technique.unsupported)(settings))
 }
 
@@ -26,6 +29,7 @@ pub(crate) fn why_targets_cannot(settings: &Settings) -> Option<&'static str> {
         (transport.http == HttpVersion::Http2, "targets are measured over HTTP/1.1 only"),
         (transport.tls, "targets are measured without TLS only"),
         (transport.compression != Compression::None, "targets are measured without compression only"),
+        (settings.through.is_some(), "proxies stand before pushbench's own servers only"),
         (settings.uplink.is_some(), "subscribers of a target send nothing"),
         (settings.greeting, "targets send no greeting"),
         (settings.stall.is_some(), "a target may be several processes, which are not stopped as one"),

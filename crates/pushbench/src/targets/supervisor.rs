@@ -23,6 +23,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 use super::launch::{self, Launch};
 use super::ready::TargetReady;
 use super::{Placeholders, TargetServer, processes, readiness};
+use crate::cli::SuperviseTarget;
 use crate::store::host::with_cores;
 
 /// The hidden sub-command that runs a target.
@@ -37,9 +38,19 @@ const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// From one check whether they have ended to the next.
 const POLL_END: Duration = Duration::from_millis(5);
 
-/// Runs a target until standard input ends.
-pub(crate) fn supervise(file: &Path, technique: &str, dir: &Path, cores: &[u32]) -> anyhow::Result<()> {
-    let server = TargetServer::read(file)?;
+/// Runs a target, or a proxy before a server, until standard input ends.
+pub(crate) fn supervise(arguments: &SuperviseTarget) -> anyhow::Result<()> {
+    let SuperviseTarget { file, technique, dir, upstream, variant, cores } = arguments;
+    let mut upstream_values = Placeholders::new();
+    let server = match upstream {
+        None => TargetServer::read(file)?,
+        Some(upstream) => {
+            upstream_values.insert("upstream".to_owned(), upstream.to_string());
+            upstream_values.insert("upstream_port".to_owned(), upstream.port().to_string());
+            upstream_values.insert("variant".to_owned(), variant.clone().unwrap_or_default());
+            TargetServer::read_proxy(file)?
+        }
+    };
     match &server.target.server {
         Server::Running(running) => {
             let mut placeholders = launch::known(&server, technique)?;
@@ -47,7 +58,7 @@ pub(crate) fn supervise(file: &Path, technique: &str, dir: &Path, cores: &[u32])
             Watch::new(&server, technique, running.address, &placeholders)?.run()
         }
         Server::Started(start) => {
-            let result = run_started(&server, start, technique, dir, cores);
+            let result = run_started(&server, start, upstream_values, technique, dir, &cores.cores);
             // The target's own files in it are not needed any more.
             let _ = fs::remove_dir_all(dir);
             result
@@ -58,6 +69,7 @@ pub(crate) fn supervise(file: &Path, technique: &str, dir: &Path, cores: &[u32])
 fn run_started(
     server: &TargetServer,
     start: &Start,
+    more: Placeholders,
     technique: &str,
     dir: &Path,
     cores: &[u32],
@@ -66,7 +78,7 @@ fn run_started(
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .context("adopt what the target leaves")?;
     os::pin(cores).context("stay on the server's cores")?;
-    let launch = Launch::prepare(server, start, technique, dir)?;
+    let launch = Launch::prepare(server, start, more, technique, dir)?;
     let mut watch = Watch::new(server, technique, launch.address, &launch.placeholders)?;
     watch.root = Some(launch.start(&server.target.ready.when, &watch.has_written)?);
     let watched = watch.run();

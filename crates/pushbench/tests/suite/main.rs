@@ -27,6 +27,7 @@ mod html_report;
 mod observer;
 mod official;
 mod overhead;
+mod proxies;
 #[macro_use]
 #[path = "../../src/registry.rs"]
 #[allow(dead_code, reason = "only the two halves of a technique are used here")]

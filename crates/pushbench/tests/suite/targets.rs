@@ -41,7 +41,7 @@ window = "500ms"
 }
 
 /// The project's targets beside the place's scenarios.
-fn with_targets(sandbox: &Sandbox) {
+pub(crate) fn with_targets(sandbox: &Sandbox) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the project").to_owned();
     std::os::unix::fs::symlink(root.join("targets"), sandbox.path("targets")).expect("a link");
 }
@@ -81,8 +81,8 @@ fn misfits(warning: &Warning) -> bool {
     matches!(warning, Warning::BytesDoNotAddUp { .. })
 }
 
-/// nginx overwrites its environment, by which others are found: its command line names its folder.
-fn no_process_is_left(sandbox: &Sandbox) {
+/// Some servers overwrite their environment, by which others are found: their command lines name their folder.
+pub(crate) fn no_process_is_left(sandbox: &Sandbox) {
     sandbox.until_no_process_is_left();
     let folder = sandbox.path("tmp").display().to_string();
     until("every server has ended", || processes_that_know(&folder).is_empty());

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::catalogue::metric;
 use crate::evidence::{Evidence, Point};
+use crate::proxies;
 use crate::theory_check::exchange;
 
 /// Share of measurements that a spread holds.
@@ -91,6 +92,7 @@ pub fn fit(evidence: &Evidence) -> CostModel {
         commit: newest.commit.clone(),
         runs: evidence.runs.len(),
         prices: prices(),
+        behind: proxies::cells(evidence, "proxies"),
         techniques,
     }
 }

@@ -40,6 +40,7 @@ fn technique(slug: &str, kind: Kind, exchange: f64) -> TechniqueModel {
 
 fn model() -> CostModel {
     CostModel {
+        behind: Vec::new(),
         schema_version: MODEL_VERSION,
         pushbench: "0.1.0".to_owned(),
         commit: None,

@@ -154,6 +154,7 @@ pub(crate) fn run(started_unix_s: u64, trials: &[Trial]) -> Run {
         },
         socket_ping: None,
         targets: Vec::new(),
+        proxies: Vec::new(),
         publications: Vec::new(),
         replays: Vec::new(),
         claims: Vec::new(),

@@ -4,10 +4,11 @@ use std::fs;
 use std::sync::Arc;
 
 use model::close_case::SeenEvent;
-use model::manifest::{Skipped, TargetInfo};
+use model::manifest::{ProxyInfo, Skipped, TargetInfo};
 use model::settings::Client;
 use model::trial::{
-    Counted, ProcessCost, Quantiles, SearchStep, ServerRestart, SlowConsumerOutcome, TrialOutcome, Verdict,
+    Counted, Failure, ProcessCost, Quantiles, SearchStep, ServerRestart, Side, SlowConsumerOutcome,
+    TrialOutcome, TrialResult, Verdict,
 };
 use model::warning::Warning;
 use report::target_summary::target_summary;
@@ -251,6 +252,54 @@ fn servers_of_others_stand_beside_ours_as_ratios() {
 }
 
 #[test]
+fn the_worst_trial_behind_a_proxy_decides_its_cell() {
+    let through = |place: usize, block: u32, through: &str, p50_ms: u64| {
+        let p50_ns = p50_ms * 1_000_000;
+        let trial = of("proxies", place, block).at("proxy", through);
+        let trial = trial.measured(|outcome| outcome.delivery = Some(Quantiles { p50_ns, ..QUANTILES }));
+        trial.with(|trial| trial.record.settings.through = Some(through.to_owned()).filter(|it| it != "none"))
+    };
+    let failed = |trial: Trial, reason: &str| {
+        let failure = Failure { side: Side::Proxy, reason: reason.to_owned() };
+        trial.with(|trial| trial.record.result = TrialResult::Failed(failure))
+    };
+    let trials = vec![
+        through(0, 0, "none", 100),
+        through(0, 0, "a", 120),
+        through(0, 1, "a", 130),
+        through(0, 0, "b", 110),
+        through(0, 1, "b", 160),
+        failed(through(1, 0, "a", 0), "the answer was 426"),
+        through(1, 1, "a", 1),
+        failed(through(1, 0, "b", 0), Failure::SILENCE),
+        through(1, 0, "b-fixed", 2),
+    ];
+    let evidence = evidence(trials, |run| {
+        run.manifest.proxies = ["a", "b"].map(proxy_info).into();
+    });
+    let expected = [
+        "| | A | B |",
+        "| Long polling | 130 ms | **delayed**, 160 ms |",
+        "| WebSocket | **refused**: `pass a` | **nothing**: `pass b` |",
+        "| WebSocket |  | 2.00 ms |",
+    ];
+    assert_says(evidence, "behind-a-proxy.md", &expected, &[]);
+}
+
+const QUANTILES: Quantiles =
+    Quantiles { count: 1, min_ns: 0, mean_ns: 0.0, p50_ns: 0, p90_ns: 0, p99_ns: 0, p99_9_ns: 0, max_ns: 0 };
+
+fn proxy_info(name: &str) -> ProxyInfo {
+    ProxyInfo {
+        name: name.to_owned(),
+        label: name.to_uppercase(),
+        version: None,
+        fixes: [("websocket".to_owned(), format!("`pass {name}`"))].into(),
+        text: String::new(),
+    }
+}
+
+#[test]
 fn a_run_with_targets_ends_with_them_beside_ours_and_with_what_was_not_measured() {
     let process = |name: &str, cpu_ns| ProcessCost { pid: 1, name: name.to_owned(), cpu_ns };
     let (trials, target) = beside_others(|outcome| {
@@ -297,9 +346,16 @@ fn ends_of_connections_are_shown_with_those_that_are_not_as_the_standards_demand
 #[test]
 fn a_page_says_so_where_nothing_was_measured() {
     let root = pages(evidence(each("poll-interval", |trial| trial), |_| ()));
-    for name in
-        ["capacity", "connections", "transports", "browsers", "servers-of-others", "claims", "publications"]
-    {
+    for name in [
+        "capacity",
+        "connections",
+        "transports",
+        "browsers",
+        "behind-a-proxy",
+        "servers-of-others",
+        "claims",
+        "publications",
+    ] {
         let page = fs::read_to_string(root.path().join("docs").join(name).with_extension("md"));
         assert!(page.is_ok_and(|text| text.contains("Nothing of this was measured")), "{name}");
     }

@@ -75,7 +75,7 @@ fn client_settings() -> Settings {
     let uplink = Uplink { rate_per_s: 1.0, pace: Pace::Constant, payload_bytes: 100, to: UplinkTo::Channel };
     Settings {
         uplink: Some(uplink),
-        http: Http { headers: HeaderProfile::Minimal, keep_alive: true },
+        http: Http { headers: HeaderProfile::Minimal, keep_alive: true, unbuffered: false },
         short_polling: ShortPolling { interval_ns: 0, empty: EmptyAnswer::NoContent },
         ..Settings::default()
     }

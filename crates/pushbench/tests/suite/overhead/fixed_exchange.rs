@@ -148,7 +148,7 @@ impl FixedExchange {
         });
         Settings {
             uplink,
-            http: Http { headers: self.headers, keep_alive: true },
+            http: Http { headers: self.headers, keep_alive: true, unbuffered: false },
             short_polling: ShortPolling { interval_ns: self.interval_ns, empty: EmptyAnswer::NoContent },
             long_polling: LongPolling { hold_ns: HOUR_NS },
             transport: self.transport.clone(),
