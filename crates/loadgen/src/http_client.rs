@@ -2,11 +2,13 @@
 //!
 //! - `fast_path`, `response_head`: exchanges on HTTP/1.1 whose responses are ordinary; hyper takes over the others
 //! - `request_template`: requests that repeat
+//! - `target_uplink`: how a subscriber sends to a server of others
 
 pub mod content;
 mod fast_path;
 mod request_template;
 mod response_head;
+mod target_uplink;
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -18,6 +20,7 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use model::settings::HttpVersion;
+use model::target::Send;
 use protocol::Resume;
 
 use crate::byte_accounting::Protocol;
@@ -173,6 +176,9 @@ pub async fn two_way(
 async fn post_outgoing(session: &Session) -> Result<Infallible, SubscribeError> {
     if session.settings().uplink.is_none() {
         return pending().await;
+    }
+    if let Some(Send::Request(publish)) = session.subscription().and_then(|target| target.send.as_ref()) {
+        return target_uplink::post(session, publish).await;
     }
     let mut kept = KeptConnection::new();
     kept.open(session).await?;

@@ -7,12 +7,13 @@
 pub mod command_pipe;
 pub mod feed_connection;
 mod link;
-mod post_body;
 pub mod post_connection;
 mod post_response;
 mod published;
 mod replayable_feed;
 mod send_loop;
+pub mod socket_connection;
+mod stream;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +22,7 @@ use std::thread::{self, JoinHandle};
 use model::settings::Settings;
 use protocol::message::TEXT_STAMP_LEN;
 
-pub use link::{Feeds, Link, PublisherError};
+pub use link::{Caller, Feeds, Link, PublisherError};
 pub use published::{Calls, Progress, Published};
 pub use replayable_feed::{ReplayableFeed, Successor};
 use send_loop::SendLoop;

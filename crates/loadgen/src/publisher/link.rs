@@ -1,9 +1,9 @@
-//! How messages leave the publisher: by the feed, all that are due at once, by HTTP requests, one on each connection, or as lines to
-//! a command; and why that fails.
+//! How messages leave the publisher: by the feed, all that are due at once, by HTTP requests or WebSocket frames, one on each connection,
+//! or as lines to a command; and why that fails.
 
-use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use bytes::Bytes;
 use protocol::message::MessageError;
@@ -11,14 +11,33 @@ use rustix::event::PollFlags;
 
 use super::command_pipe::{CommandError, CommandPipe};
 use super::feed_connection::{FeedConnection, FeedError};
-use super::post_connection::{PostConnection, PostError};
+use super::post_connection::PostError;
 use super::replayable_feed::{ReplayableFeed, Successor};
+use super::socket_connection::SocketError;
 use crate::faults::ServerRestart;
 use crate::numbering::Numbering;
 use crate::schedule::payload::PayloadError;
 
 /// Messages that a feed is given in one write at most: they are stamped alike.
 const AT_ONCE: usize = 32;
+
+/// A connection for one message at a time, which never blocks.
+pub trait Caller: fmt::Debug + Send {
+    /// For waiting until it can be read or written; none while there is no connection.
+    fn socket(&self) -> Option<BorrowedFd<'_>>;
+    /// Whether a message is on its way or its answer is; no other can be begun then.
+    fn is_blocked(&self) -> bool;
+    /// Whether the answer to a message is awaited, which only reading can bring.
+    fn is_awaiting(&self) -> bool;
+    /// Begins to publish `message` to `channel`. Only when [not blocked](Self::is_blocked).
+    fn begin(&mut self, channel: u32, message: &[u8], newline: bool);
+    /// Goes on. True when nothing is on its way any more, false when the server has not taken or answered it yet.
+    /// Fails when the server is gone, refuses the message, or sends what cannot be read.
+    fn flush(&mut self) -> Result<bool, PublisherError>;
+    /// Reads what has come while the connection lay idle: its end, or what is an error.
+    /// Fails as [`flush`](Self::flush) does.
+    fn receive(&mut self) -> Result<(), PublisherError>;
+}
 
 /// How a server takes events.
 #[derive(Debug)]
@@ -27,11 +46,13 @@ pub enum Link {
     Feed(Feeds),
     /// The feed of a server that is restarted.
     Replayable(ReplayableFeed),
-    /// HTTP requests.
+    /// HTTP requests, or frames on a WebSocket.
     Post {
         /// The connections, each for one message at a time. Nothing orders messages on different ones, so those that the
         /// publisher numbers are never of the same channel.
-        connections: Vec<PostConnection>,
+        connections: Vec<Box<dyn Caller>>,
+        /// Whether the server answers each message.
+        is_answered: bool,
         /// What the server takes the messages for.
         numbering: Numbering,
         /// Whether a message ends with a newline.
@@ -44,7 +65,7 @@ pub enum Link {
 impl Link {
     /// Whether the server answers each message.
     pub(super) fn is_answered(&self) -> bool {
-        matches!(self, Self::Post { .. })
+        matches!(self, Self::Post { is_answered: true, .. })
     }
 
     pub(super) fn numbering(&self) -> Numbering {
@@ -57,7 +78,7 @@ impl Link {
 
     /// What to wait for, given whether messages wait to be handed over.
     pub(super) fn wanted(&self, is_waited_for: bool) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        let (feeds, feed, posts): (_, _, &[PostConnection]) = match self {
+        let (feeds, feed, posts): (_, _, &[Box<dyn Caller>]) = match self {
             Self::Feed(feeds) => (Some(feeds.wanted(is_waited_for)), None, &[]),
             Self::Replayable(feed) => {
                 (None, Some((feed.socket(), wanted_of_replayable(feed, is_waited_for))), &[])
@@ -107,7 +128,7 @@ impl Link {
         match self {
             Self::Replayable(feed) => feed.is_blocked(),
             Self::Feed(feeds) => feeds.is_blocked(),
-            Self::Post { connections, .. } => connections.iter().any(PostConnection::is_blocked),
+            Self::Post { connections, .. } => connections.iter().any(|link| link.is_blocked()),
             Self::Command(pipe) => pipe.is_blocked(),
         }
     }
@@ -167,9 +188,7 @@ impl Link {
             Self::Replayable(feed) => Ok(feed.receive(take)?),
             // Only an error wakes its reader: nobody reads the lines any more.
             Self::Command(pipe) => Err(pipe.closed().into()),
-            Self::Post { connections, .. } => {
-                Ok(connections.iter_mut().try_for_each(PostConnection::receive)?)
-            }
+            Self::Post { connections, .. } => connections.iter_mut().try_for_each(|link| link.receive()),
         }
     }
 }
@@ -253,6 +272,9 @@ pub enum PublisherError {
     /// The server is gone, does not take an event, or speaks something else.
     #[error(transparent)]
     Post(#[from] PostError),
+    /// The same on a WebSocket.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// The command that publishes has ended.
     #[error(transparent)]
     Command(#[from] CommandError),

@@ -189,7 +189,7 @@ impl SendLoop {
             Numbering::Publisher => {
                 let numbered = &mut self.numbered[channel as usize];
                 *numbered += 1;
-                ChannelNumbers::new(self.assignment.channels()).number(channel, *numbered)
+                ChannelNumbers::of(&self.settings).number(channel, *numbered)
             }
         }
     }

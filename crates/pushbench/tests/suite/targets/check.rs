@@ -103,6 +103,11 @@ fn faults() -> Vec<(&'static str, Answers, &'static str)> {
             ),
             "did not answer POST /pub within",
         ),
+        (
+            "short-polling",
+            (taken, |_| Some(http("200 OK\r\ncontent-encoding: gzip", "compressed"))),
+            "the server compresses (gzip), and targets are measured without",
+        ),
         ("short-polling", (taken, nothing), "compare the channel in `path` of [techniques.short-polling]"),
         (
             "http-streaming-sse",
