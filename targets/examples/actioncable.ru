@@ -18,7 +18,7 @@ cable.config.logger = Logger.new(nil)
 
 publish = lambda do |env|
   channel = Rack::Utils.parse_query(env["QUERY_STRING"])["channel"]
-  cable.broadcast("channel #{channel}", JSON.parse(env["rack.input"].read))
+  cable.broadcast("channel #{channel}", env["rack.input"].read)
   [204, {}, []]
 end
 

@@ -100,11 +100,6 @@ impl TargetServer {
         }
     }
 
-    /// Whether pushbench starts it, so that its processes can be measured.
-    pub(crate) fn is_started(&self) -> bool {
-        matches!(self.target.server, Server::Started { .. })
-    }
-
     /// What the load generator of a trial with this technique and seed needs of the server that is ready; none for a technique that it lacks. A server that keeps running remembers the channels of earlier trials, so each
     /// trial has channels of its own there.
     /// Fails when the file of the authorities cannot be read.

@@ -1,5 +1,6 @@
 //! Where a server listens that runs already: `127.0.0.1:8080`, `localhost:8080`, `https://localhost:8443/prefix`.
 
+use std::fmt;
 use std::net::IpAddr;
 
 /// An address as a target file has it.
@@ -50,6 +51,14 @@ impl Address {
         let is_usual = self.port == if self.tls { 443 } else { 80 };
         let host = self.ip().is_none().then_some(&self.host)?;
         Some(if is_usual { host.clone() } else { format!("{host}:{}", self.port) })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https://" } else { "" };
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "{scheme}{open}{}{close}:{}{}", self.host, self.port, self.prefix)
     }
 }
 
