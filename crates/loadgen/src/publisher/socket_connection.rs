@@ -218,6 +218,14 @@ impl Caller for SocketConnection {
     }
 }
 
+/// A server that sees no close frame would report an error. Its answer is not awaited.
+impl Drop for SocketConnection {
+    fn drop(&mut self) {
+        let _ = self.socket.close(None);
+        let _ = self.socket.flush();
+    }
+}
+
 fn request(address: SocketAddr, publish: &PublishSocket) -> Result<hyper::Request<()>, Error> {
     let mut request = format!("ws://{address}{}", publish.path).into_client_request()?;
     for (name, value) in &publish.headers {

@@ -64,7 +64,7 @@ fn a_whole_file_says_all_of_this() {
     assert_eq!(slugs, ["short-polling", "websocket"]);
     let polling = &target.techniques["short-polling"];
     assert_eq!(
-        (polling.resumes, polling.empty, polling.answers),
+        (polling.resumes.clone(), polling.empty, polling.answers),
         (Resumes::Validators, Some(304), Answers::One)
     );
     let text = |text: &str| Some(Frame::Text(text.to_owned()));
@@ -208,9 +208,9 @@ fn a_mistake_is_named_with_its_place_and_what_is_allowed() {
             "the path does not say where the cursor goes",
         ),
         ("answers = \"one\"", "open = []", "only [techniques.websocket] has frames"),
-        ("connected = \"request-sent\"", "open = [{}]", "a step that neither sends nor waits"),
-        ("connected = \"request-sent\"", "open = [{ send_hex = \"3\" }]", "`3` is no pair of hex digits"),
-        ("connected = \"request-sent\"", "answer = [{ to = \"x\" }]", "an answer needs what it answers"),
+        ("{ send_hex = \"00\" }", "{}", "a step that neither sends nor waits"),
+        ("send_hex = \"00\"", "send_hex = \"3\"", "`3` is no pair of hex digits"),
+        ("to = \"ping\", send = \"pong\"", "to = \"ping\"", "an answer needs what it answers"),
     ] {
         let message = mistake(from, to);
         assert!(message.contains(wanted) && message.starts_with("t.toml:"), "{from} → {to}:\n{message}");

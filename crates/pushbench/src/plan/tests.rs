@@ -94,7 +94,7 @@ fn a_target_runs_in_the_same_rounds_what_it_has_and_our_own_what_can_be_posted_t
 #[test]
 fn a_target_takes_no_part_in_what_it_cannot_and_is_named_once() {
     for (lines, why) in [
-        ("transport.tls = true", "a target speaks TLS as its file says"),
+        ("transport.tls = true", "a target speaks TLS as its file says, not as the scenario does"),
         (
             "uplink = { rate = \"1/s\", to = \"channel\" }",
             "its file does not say how subscribers send by this technique",
