@@ -90,7 +90,10 @@ impl<'a> Check<'a> {
             ..TrialSpec::new(technique, ServerSpec::at(subscribers.address), settings())
         };
         let outcome = tokio::time::timeout(LIMIT, self.load(&spec)).await.ok().transpose()?;
-        let recorded = publisher.map(|relay| relay.recorded()).unwrap_or_default();
+        // What is encrypted cannot be shown.
+        let is_readable = self.server.target.tls.is_none();
+        let readable = |relay: &Relay| if is_readable { relay.recorded() } else { Vec::new() };
+        let recorded = publisher.as_ref().map(readable).unwrap_or_default();
         Ok(Seen {
             technique: technique.to_owned(),
             open: self
@@ -102,7 +105,7 @@ impl<'a> Check<'a> {
                 .unwrap_or_default(),
             publish,
             outcome,
-            subscriptions: subscribers.recorded().iter().flat_map(exchanges).collect(),
+            subscriptions: readable(&subscribers).iter().flat_map(exchanges).collect(),
             posts: recorded.iter().flat_map(posts).collect(),
         })
     }

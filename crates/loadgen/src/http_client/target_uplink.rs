@@ -51,7 +51,9 @@ fn base(session: &Session, publish: &PublishRequest, channel: u32) -> Result<Req
     let fields = publish.headers.iter().map(|(name, value)| (name.as_str(), value.clone()));
     let host = session.request_headers(RequestKind::Poll).get(HOST).cloned();
     let headers = base.headers_mut();
-    headers.extend(host.map(|host| (HOST, host)));
+    if let Some(host) = host {
+        headers.insert(HOST, host);
+    }
     for (name, value) in [(CONTENT_TYPE.as_str(), publish.content_type.clone())].into_iter().chain(fields) {
         let name = HeaderName::try_from(name).map_err(http::Error::from)?;
         let value = value.replace("{channel}", &channel.to_string());

@@ -81,9 +81,8 @@ impl SocketConnection {
         let stream = Stream::connect(address, trust)
             .map_err(|error| SocketError::Handshake(Box::new(error.into())))?;
         let config = WebSocketConfig::default().read_buffer_size(READ_BYTES);
-        let opened = request(address, publish)
-            .map_err(HandshakeError::Failure)
-            .and_then(|request| tungstenite::client::client_with_config(request, stream, Some(config)));
+        let request = request(address, publish).map_err(|error| SocketError::Handshake(Box::new(error)))?;
+        let opened = tungstenite::client::client_with_config(request, stream, Some(config));
         let (socket, _) = opened.map_err(|error| match error {
             HandshakeError::Failure(error) => SocketError::Handshake(Box::new(error)),
             HandshakeError::Interrupted(_) => {

@@ -68,7 +68,7 @@ fn take_cursor(session: &Session, pointer: &str, body: &[u8]) {
     match body.as_ref().and_then(|body| body.pointer(pointer)) {
         Some(serde_json::Value::String(cursor)) => session.resume_fields().take_cursor(cursor),
         Some(cursor @ serde_json::Value::Number(_)) => {
-            session.resume_fields().take_cursor(&cursor.to_string())
+            session.resume_fields().take_cursor(&cursor.to_string());
         }
         _ => {}
     }

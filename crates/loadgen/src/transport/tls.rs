@@ -44,7 +44,7 @@ pub(crate) struct Tls {
 
 impl Tls {
     /// TLS 1.3 with the server at `address`, with sessions resumed or not.
-    pub(crate) fn new(trust: Trust, address: SocketAddr, resumes: bool) -> Self {
+    pub(crate) fn new(trust: &Trust, address: SocketAddr, resumes: bool) -> Self {
         let tickets = resumes.then(Arc::<SessionTickets>::default);
         let mut config = trust.client_config();
         config.resumption = match &tickets {

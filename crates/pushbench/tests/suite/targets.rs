@@ -352,7 +352,7 @@ fn what_a_target_takes_no_part_in_is_said_once_and_our_own_servers_run() {
     let target = target_at(&sandbox, serve(Behaviour::Good));
     sandbox.scenario("secure", &format!("{POLLS}\n[transport]\ntls = true\n"));
     let output = sandbox.output(&format!("run --scenario secure --target {target} --no-report"));
-    output.expect(0, &["skipped: target mine in secure: targets are measured without TLS only"]);
+    output.expect(0, &["skipped: target mine in secure: a target speaks TLS as its file says"]);
     assert!(!output.err.contains("published by POST"), "{output:?}");
     assert_eq!(sandbox.records().len(), 1);
 }

@@ -120,7 +120,10 @@ fn faults() -> Vec<(&'static str, Answers, &'static str)> {
         (
             "short-polling",
             (taken, |all| {
-                Some(http("200 OK\r\ncontent-type: application/x-ndjson", &all.concat().replace('"', "'")))
+                Some(http(
+                    "200 OK\r\ncontent-type: application/x-ndjson",
+                    &all.join("\n").replace("\",\"", "\"; \""),
+                ))
             }),
             "event 1 arrives changed",
         ),
