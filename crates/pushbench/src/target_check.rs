@@ -81,7 +81,10 @@ impl<'a> Check<'a> {
     async fn see(&self, technique: &str, mut ready: TargetReady) -> anyhow::Result<Seen> {
         let (address, publish) = (ready.line.address, ready.publish.clone());
         let subscribers = Relay::start(address).context("start a relay")?;
-        let (through, publisher) = relayed(&publish, address)?;
+        let is_readable = self.server.target.tls.is_none();
+        // With TLS, publishers connect as subscribers do: only the server itself is trusted.
+        let (through, publisher) =
+            if is_readable { relayed(&publish, address)? } else { (publish.clone(), None) };
         ready.publish = through;
         let seed = 1;
         let spec = TrialSpec {
@@ -91,7 +94,6 @@ impl<'a> Check<'a> {
         };
         let outcome = tokio::time::timeout(LIMIT, self.load(&spec)).await.ok().transpose()?;
         // What is encrypted cannot be shown.
-        let is_readable = self.server.target.tls.is_none();
         let readable = |relay: &Relay| if is_readable { relay.recorded() } else { Vec::new() };
         let recorded = publisher.as_ref().map(readable).unwrap_or_default();
         Ok(Seen {

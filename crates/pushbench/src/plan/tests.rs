@@ -96,7 +96,10 @@ fn a_target_takes_no_part_in_what_it_cannot_and_is_named_once() {
     for (lines, why) in [
         ("transport.tls = true", "a target speaks TLS as its file says, not as the scenario does"),
         ("transport.http = \"2\"", "targets are measured over HTTP/1.1 only"),
-        ("uplink.rate = \"1/s\"", "a target hands nothing back to the application"),
+        (
+            "uplink = { rate = \"1/s\", to = \"application\" }",
+            "a target hands nothing back to the application",
+        ),
     ] {
         let (planned, said) = with_targets(lines);
         assert!(planned.iter().all(|(_, target)| target.is_none()), "{lines}: {planned:?}");
