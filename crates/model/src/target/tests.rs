@@ -119,10 +119,11 @@ fn publishing_is_a_request_or_a_command() {
     assert_eq!(request.headers["authorization"], "x");
     let success = Success { status: vec![202], has: None, lacks: Some("error".to_owned()) };
     assert_eq!((request.method.as_str(), request.success), ("PUT", success));
-    let socket = format!(
-        "websocket = \"/w\"\nopen = [{{ send = \"hi\" }}]\nsend_hex = \"30 v(2('c') '{{message}}')\"\nsuccess = {{ has = \"ok\" }}"
-    );
-    let Publish::Socket(socket) = changed(path, &socket).publish else { panic!("a WebSocket") };
+    let socket = r#"websocket = "/w"
+open = [{ send = "hi" }]
+send_hex = "30 v(2('c') '{message}')"
+success = { has = "ok" }"#;
+    let Publish::Socket(socket) = changed(path, socket).publish else { panic!("a WebSocket") };
     assert_eq!(
         (socket.path.as_str(), socket.has.as_deref(), socket.frames.open.len()),
         ("/w", Some("ok"), 1)
