@@ -1,46 +1,59 @@
 //! How a subscriber sends to a server of others: by the request that publishes there, on a connection of its own.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
-use hyper::{Method, Request, http};
-use model::target::{PublishRequest, Template, Values};
+use hyper::http::response::Parts;
+use hyper::{Method, Request, Uri, http};
+use model::target::{PublishRequest, Resumes, Template, Values};
 
-use super::{KeptConnection, RequestBase};
+use super::request_template::RequestBase;
 use crate::session::Session;
 use crate::session::headers::RequestKind;
 use crate::subscriber::SubscribeError;
 
-/// Posts one message after another.
-/// Fails when the connection breaks, or the answer is no success by the target's file. Never ends otherwise.
-pub(super) async fn post(session: &Session, publish: &PublishRequest) -> Result<Infallible, SubscribeError> {
-    let channel = session.resume().channel;
-    let base = base(session, publish, channel)?;
-    let uri = base.uri(&publish.path.replace("{channel}", &channel.to_string()))?;
-    let body = Template::text(publish.body.as_deref().unwrap_or("{message}"));
-    let mut kept = KeptConnection::new();
-    kept.open(session).await?;
-    loop {
-        let mut message = session.outgoing().await.to_vec();
+/// Requests to one channel.
+pub(super) struct TargetPost<'a> {
+    publish: &'a PublishRequest,
+    base: RequestBase,
+    uri: Uri,
+    body: Template,
+    channel: u32,
+}
+
+impl<'a> TargetPost<'a> {
+    /// Fails when the path and the fields make no request.
+    pub(super) fn new(session: &Session, publish: &'a PublishRequest) -> Result<Self, SubscribeError> {
+        let channel = session.resume().channel;
+        let base = base(session, publish, channel)?;
+        let uri = base.uri(&publish.path.replace("{channel}", &channel.to_string()))?;
+        let body = Template::text(publish.body.as_deref().unwrap_or("{message}"));
+        Ok(Self { publish, base, uri, body, channel })
+    }
+
+    pub(super) fn request(&self, session: &Session, message: &[u8]) -> Request<Full<Bytes>> {
+        let mut message = message.to_vec();
         if session.subscription().is_some_and(|subscription| subscription.newline) {
             message.push(b'\n');
         }
-        let mut bytes = Vec::new();
-        let values =
-            Values { channel, subscriber: session.index(), message: &message, found: &BTreeMap::new() };
-        body.append(&values, &mut bytes);
-        let mut request: Request<Full<Bytes>> = base.request(uri.clone(), Bytes::new());
+        let (found, mut bytes) = (BTreeMap::new(), Vec::new());
+        let (channel, subscriber) = (self.channel, session.index());
+        self.body.append(&Values { channel, subscriber, message: &message, found: &found }, &mut bytes);
+        let mut request = self.base.request(self.uri.clone(), Bytes::new());
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         *request.body_mut() = Full::new(Bytes::from(bytes));
-        session.resume_fields().ask(&model::target::Resumes::None, request.headers_mut());
-        let (head, body) = kept.exchange(session, request).await?.into_parts();
-        let answer = body.collect().await?.to_bytes();
-        if !publish.success.is_met(head.status.as_u16(), &String::from_utf8_lossy(&answer)) {
-            return Err(SubscribeError::status(head.status, &head.headers, &answer));
+        session.resume_fields().ask(&Resumes::None, request.headers_mut());
+        request
+    }
+
+    /// Fails when the answer is no success by the target's file.
+    pub(super) fn check(&self, head: &Parts, body: &[u8]) -> Result<(), SubscribeError> {
+        if self.publish.success.is_met(head.status.as_u16(), &String::from_utf8_lossy(body)) {
+            return Ok(());
         }
+        Err(SubscribeError::status(head.status, &head.headers, body))
     }
 }
 

@@ -1,43 +1,22 @@
 //! How messages leave the publisher: by the feed, all that are due at once, by HTTP requests or WebSocket frames, one on each connection,
 //! or as lines to a command; and why that fails.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::{fmt, io};
 
 use bytes::Bytes;
-use protocol::message::MessageError;
 use rustix::event::PollFlags;
 
-use super::command_pipe::{CommandError, CommandPipe};
+use super::caller::{Caller, PublisherError};
+use super::command_pipe::CommandPipe;
 use super::feed_connection::{FeedConnection, FeedError};
-use super::post_connection::PostError;
 use super::replayable_feed::{ReplayableFeed, Successor};
-use super::socket_connection::SocketError;
 use crate::faults::ServerRestart;
 use crate::numbering::Numbering;
-use crate::schedule::payload::PayloadError;
 
 /// Messages that a feed is given in one write at most: they are stamped alike.
 const AT_ONCE: usize = 32;
-
-/// A connection for one message at a time, which never blocks.
-pub trait Caller: fmt::Debug + Send {
-    /// For waiting until it can be read or written; none while there is no connection.
-    fn socket(&self) -> Option<BorrowedFd<'_>>;
-    /// Whether a message is on its way or its answer is; no other can be begun then.
-    fn is_blocked(&self) -> bool;
-    /// Whether the answer to a message is awaited, which only reading can bring.
-    fn is_awaiting(&self) -> bool;
-    /// Begins to publish `message` to `channel`. Only when [not blocked](Self::is_blocked).
-    fn begin(&mut self, channel: u32, message: &[u8], newline: bool);
-    /// Goes on. True when nothing is on its way any more, false when the server has not taken or answered it yet.
-    /// Fails when the server is gone, refuses the message, or sends what cannot be read.
-    fn flush(&mut self) -> Result<bool, PublisherError>;
-    /// Reads what has come while the connection lay idle: its end, or what is an error.
-    /// Fails as [`flush`](Self::flush) does.
-    fn receive(&mut self) -> Result<(), PublisherError>;
-}
 
 /// How a server takes events.
 #[derive(Debug)]
@@ -258,33 +237,4 @@ impl Feeds {
     fn receive(&mut self, mut take: impl FnMut(Bytes)) -> Result<(), FeedError> {
         self.0.iter_mut().try_for_each(|feed| feed.receive(&mut take))
     }
-}
-
-/// Why a publisher failed.
-#[derive(Debug, thiserror::Error)]
-pub enum PublisherError {
-    /// Its payload cannot be made.
-    #[error(transparent)]
-    Payload(#[from] PayloadError),
-    /// The server is gone, or not what it should be.
-    #[error(transparent)]
-    Feed(#[from] FeedError),
-    /// The server is gone, does not take an event, or speaks something else.
-    #[error(transparent)]
-    Post(#[from] PostError),
-    /// The same on a WebSocket.
-    #[error(transparent)]
-    Socket(#[from] SocketError),
-    /// The command that publishes has ended.
-    #[error(transparent)]
-    Command(#[from] CommandError),
-    /// What came back on the feed is not a message.
-    #[error("the server handed back something else than a message")]
-    NotAMessage(#[from] MessageError),
-    /// The thread cannot be started, or the clock cannot be waited for.
-    #[error("the publisher cannot keep its schedule")]
-    Clock(#[source] io::Error),
-    /// The thread panicked.
-    #[error("the publisher's thread panicked")]
-    Panicked,
 }

@@ -16,41 +16,15 @@ use bytes::{Buf, BytesMut};
 use model::target::{PublishRequest, Template, Values};
 use protocol::message;
 
-use super::link::{Caller, PublisherError};
+pub use super::caller::PostError;
+use super::caller::{ANSWER_LIMIT, Caller, PublisherError};
 use super::post_response::PostResponse;
 use super::stream::Stream;
 use crate::transport::Trust;
 
-/// Longer answers to a posted message are an error.
-const ANSWER_LIMIT: usize = 64 * 1024;
 const READ_BYTES: usize = 4 * 1024;
 /// How much of a rejection's text is quoted.
 const REPORTED_BYTES: usize = 120;
-
-/// Why nothing can be posted any longer.
-#[derive(Debug, thiserror::Error)]
-pub enum PostError {
-    /// The server closed the connection instead of answering.
-    #[error("the server closed the connection on which events are posted")]
-    Closed,
-    /// Reading, writing or connecting again failed.
-    #[error("the connection on which events are posted broke")]
-    Broken(#[source] io::Error),
-    /// It did not take the event, and answered with this status code and this first line of a body.
-    #[error("the server answered {0} to an event that was posted: {1}")]
-    Rejected(u16, String),
-    /// It wants the event to be posted there.
-    #[error(
-        "the server answered {0} to an event that was posted, and names another address, which is not followed: {1}"
-    )]
-    Redirected(u16, String),
-    /// What it answered is not HTTP/1.1, and looks like this.
-    #[error("the server answered an event that was posted with something else than HTTP/1.1: {0}")]
-    NotHttp(String),
-    /// Its answer is too long.
-    #[error("the server answered an event that was posted with more than {ANSWER_LIMIT} bytes")]
-    Oversize,
-}
 
 /// A connection on which messages are posted, and which never blocks.
 #[derive(Debug)]

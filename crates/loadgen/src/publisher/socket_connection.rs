@@ -17,7 +17,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Error, HandshakeError, Message, Utf8Bytes, WebSocket};
 
-use super::link::{Caller, PublisherError};
+pub use super::caller::SocketError;
+use super::caller::{Caller, PublisherError};
 use super::stream::Stream;
 use crate::script::{Outgoing, Script};
 use crate::transport::Trust;
@@ -28,26 +29,6 @@ const OPENING: Duration = Duration::from_secs(5);
 const READ_BYTES: usize = 4 * 1024;
 /// How much of a rejection's text is quoted.
 const REPORTED_CHARACTERS: usize = 120;
-
-/// Why nothing can be published any longer.
-#[derive(Debug, thiserror::Error)]
-pub enum SocketError {
-    /// The server closed the connection.
-    #[error("the server closed the WebSocket on which events are published")]
-    Closed,
-    /// The handshake failed.
-    #[error("open the WebSocket on which events are published")]
-    Handshake(#[source] Box<Error>),
-    /// It did not send what `open` waits for.
-    #[error("`until` in `open` of [publish] waits for {0}, and the server sent {1}")]
-    NotOpened(String, String),
-    /// It did not take the event.
-    #[error("the server answered an event that was published: {0}")]
-    Rejected(String),
-    /// The connection broke.
-    #[error("the WebSocket on which events are published broke")]
-    Broken(#[source] Box<Error>),
-}
 
 /// A WebSocket on which messages are published, and which never blocks once it is open.
 #[derive(Debug)]
