@@ -254,7 +254,7 @@ fn cannot(
 ) -> Option<&'static str> {
     let Some(name) = target else { return selection::why_own_cannot(technique, settings) };
     let server = choice.targets.iter().find(|server| server.target.name == name)?;
-    server.why_cannot(technique, settings)
+    selection::why_targets_cannot(settings).or_else(|| server.why_technique_cannot(technique, settings))
 }
 
 /// The scenario without the points of `what`, which cannot be run here; none where no point is left. What is left out is added to `skipped`.

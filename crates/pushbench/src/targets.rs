@@ -152,13 +152,11 @@ impl TargetServer {
         }
     }
 
-    /// Why this technique of it cannot run with these settings.
-    pub(crate) fn why_cannot(&self, technique: &str, settings: &Settings) -> Option<&'static str> {
+    /// Why this technique of it cannot run with settings that every target can run with.
+    pub(crate) fn why_technique_cannot(&self, technique: &str, settings: &Settings) -> Option<&'static str> {
         let sends_nothing =
             settings.uplink.is_some() && self.sends(technique, &self.target.publish).is_none();
-        selection::why_targets_cannot(settings).or_else(|| {
-            sends_nothing.then_some("its file does not say how subscribers send by this technique")
-        })
+        sends_nothing.then_some("its file does not say how subscribers send by this technique")
     }
 
     /// As the manifest stores it. Runs its command for the version.
