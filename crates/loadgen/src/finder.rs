@@ -17,24 +17,24 @@ const MOST_DEPTH: u32 = 4;
 
 /// A message where it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Found<'a> {
-    pub(crate) stamp: Stamp,
-    pub(crate) kind: PayloadKind,
+pub struct Found<'a> {
+    pub stamp: Stamp,
+    pub kind: PayloadKind,
     /// Without quotes and escapes of an envelope.
-    pub(crate) payload: &'a [u8],
+    pub payload: &'a [u8],
     /// Bytes of the whole message, likewise.
-    pub(crate) len: usize,
+    pub len: usize,
 }
 
 impl Found<'_> {
     /// Whether nothing stands beside stamp and payload.
-    pub(crate) fn is_bare(&self) -> bool {
+    pub fn is_bare(&self) -> bool {
         self.len == self.payload.len() + self.kind.stamp_len()
     }
 }
 
 /// Hands every message in `bytes` to `take`, in order, and returns how many there were.
-pub(crate) fn find(bytes: &[u8], mut take: impl FnMut(Found<'_>)) -> usize {
+pub fn find(bytes: &[u8], mut take: impl FnMut(Found<'_>)) -> usize {
     find_at(bytes, MOST_DEPTH, &mut take)
 }
 

@@ -2,11 +2,13 @@
 //!
 //! - `fast_path`, `response_head`: exchanges on HTTP/1.1 whose responses are ordinary; hyper takes over the others
 //! - `request_template`: requests that repeat
+//! - `target_uplink`: how a subscriber sends to a server of others
 
 pub mod content;
 mod fast_path;
 mod request_template;
 mod response_head;
+mod target_uplink;
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -18,6 +20,7 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use model::settings::HttpVersion;
+use model::target::{PublishRequest, Send};
 use protocol::Resume;
 
 use crate::byte_accounting::Protocol;
@@ -27,6 +30,7 @@ use crate::session::recorded_heads::HeadKind;
 use crate::subscriber::{REPORTED_BYTES, SubscribeError};
 use crate::transport::{Http2, ReclaimOnDrop};
 use fast_path::HyperHandoff;
+use target_uplink::TargetPost;
 
 pub(crate) use fast_path::FastPath;
 pub use request_template::RequestTemplate;
@@ -174,6 +178,9 @@ async fn post_outgoing(session: &Session) -> Result<Infallible, SubscribeError> 
     if session.settings().uplink.is_none() {
         return pending().await;
     }
+    if let Some(Send::Request(publish)) = session.subscription().and_then(|target| target.send.as_ref()) {
+        return post_to_target(session, publish).await;
+    }
     let mut kept = KeptConnection::new();
     kept.open(session).await?;
     let mut template =
@@ -190,6 +197,18 @@ async fn post_outgoing(session: &Session) -> Result<Infallible, SubscribeError> 
             StatusCode::NO_CONTENT => {}
             _ => return Err(unexpected(answer).await),
         }
+    }
+}
+
+/// The same by the request that publishes to a server of others.
+async fn post_to_target(session: &Session, publish: &PublishRequest) -> Result<Infallible, SubscribeError> {
+    let post = TargetPost::new(session, publish)?;
+    let mut kept = KeptConnection::new();
+    kept.open(session).await?;
+    loop {
+        let request = post.request(session, &session.outgoing().await);
+        let (head, body) = kept.exchange(session, request).await?.into_parts();
+        post.check(&head, &body.collect().await?.to_bytes())?;
     }
 }
 

@@ -17,7 +17,8 @@
 //! - [`byte_accounting`]: bytes by layer, under the protocol's code
 //! - `forward_writes`: what streams round another one have in common
 //! - [`faults`]: a restart or stall of the server; subscribers that do not keep up
-//! - `finder`, [`numbering`]: messages in what servers of others send, and the channel that they belong to
+//! - `script`: what a server of others wants to be told on an open WebSocket, and to be answered
+//! - [`finder`], [`numbering`]: messages in what servers of others send, and the channel that they belong to
 //! - [`recorder`]: latency, completeness, and how they are kept
 //! - [`core_watch`]: how late a waiting thread wakes on a core, and how fast the core is
 //! - [`waiting`]: a precise timer
@@ -29,12 +30,13 @@ pub mod assignment;
 pub mod byte_accounting;
 pub mod core_watch;
 pub mod faults;
-mod finder;
+pub mod finder;
 pub mod http_client;
 pub mod numbering;
 pub mod publisher;
 pub mod recorder;
 pub mod schedule;
+mod script;
 pub mod session;
 pub mod subscriber;
 pub mod transport;

@@ -1,5 +1,7 @@
 //! Who numbers messages, and how a number tells its channel where the publisher gives it.
 
+use model::settings::Settings;
+
 /// Who numbers messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numbering {
@@ -21,6 +23,13 @@ impl ChannelNumbers {
     pub fn new(channels: u32) -> Self {
         let channel_bits = u32::BITS - channels.max(1).saturating_sub(1).leading_zeros();
         Self { place_bits: u32::BITS - channel_bits }
+    }
+
+    /// Those of a trial: of its channels, and behind them, where subscribers send, of each subscriber as if it were a channel: what
+    /// several send has no order of its own.
+    pub fn of(settings: &Settings) -> Self {
+        let senders = if settings.uplink.is_some() { settings.subscribers.count } else { 0 };
+        Self::new(settings.subscribers.channels.max(1) + senders)
     }
 
     /// The number of a channel's message, of which the first is 1.

@@ -4,15 +4,17 @@
 //! Between the two it waits in the publisher, so a stopped server delays the hand-over and not the schedule. The same thread
 //! signals the subscribers when to send, and reads what the server hands back to the application.
 
+mod caller;
 pub mod command_pipe;
 pub mod feed_connection;
 mod link;
-mod post_body;
 pub mod post_connection;
 mod post_response;
 mod published;
 mod replayable_feed;
 mod send_loop;
+pub mod socket_connection;
+mod stream;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +23,8 @@ use std::thread::{self, JoinHandle};
 use model::settings::Settings;
 use protocol::message::TEXT_STAMP_LEN;
 
-pub use link::{Feeds, Link, PublisherError};
+pub use caller::{Caller, PublisherError};
+pub use link::{Feeds, Link};
 pub use published::{Calls, Progress, Published};
 pub use replayable_feed::{ReplayableFeed, Successor};
 use send_loop::SendLoop;

@@ -13,12 +13,13 @@ pub(crate) mod target_adapter;
 mod worker_context;
 
 use std::cell::{Cell, RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use hyper::{HeaderMap, Request, Response};
 use model::settings::{HttpVersion, Settings};
-use model::target::Subscription;
+use model::target::{Frames, Send, Subscription};
 use protocol::Resume;
 use tokio::sync::{Notify, mpsc};
 
@@ -34,6 +35,7 @@ use crate::faults::{Ended, Recovery, SlowConsumer};
 use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
 use crate::schedule::{self, Purpose};
+use crate::script::Script;
 use crate::subscriber::SubscribeError;
 use crate::transport::{Http2, Socket, Stream, Tls, alpn};
 
@@ -51,6 +53,9 @@ struct SessionState {
     channel: u32,
     set_up: PendingSetUp,
     cursor: RefCell<Cursor>,
+    /// How far it has read what each subscriber sent, at a server of others.
+    senders: RefCell<BTreeMap<u32, Cursor>>,
+    sent: Cell<u64>,
     resume_fields: RefCell<ResumeFields>,
     poll_schedule: PollSchedule,
     outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
@@ -74,7 +79,9 @@ impl Session {
     ) -> Self {
         let settings = &worker.spec.settings;
         let rng = schedule::rng(worker.spec.seed, Purpose::PollPhase, u64::from(index));
-        let cursor = if settings.greeting { Cursor::unknown() } else { Cursor::beginning() };
+        // Servers of others greet nobody.
+        let is_greeted = settings.greeting && worker.subscription.is_none();
+        let cursor = if is_greeted { Cursor::unknown() } else { Cursor::beginning() };
         let (slow_consumer, recovery) = (worker.slow_consumer(index), worker.recovery(channel));
         // What a slow consumer leaves unread would be missing in the account of all.
         let group =
@@ -82,8 +89,10 @@ impl Session {
         Self(Rc::new(SessionState {
             poll_schedule: PollSchedule::new(settings.short_polling.interval_ns, rng),
             cursor: RefCell::new(cursor),
+            senders: RefCell::default(),
+            sent: Cell::new(0),
             resume_fields: RefCell::default(),
-            greeted: Cell::new(!settings.greeting),
+            greeted: Cell::new(!is_greeted),
             set_up: PendingSetUp::now(group),
             index,
             channel,
@@ -122,6 +131,20 @@ impl Session {
     /// How to subscribe to a server of another project; none for pushbench's own.
     pub(crate) fn subscription(&self) -> Option<&Subscription> {
         self.0.worker.subscription.as_ref()
+    }
+
+    /// What such a server wants on an open WebSocket; none where nothing is.
+    pub(crate) fn script(&self) -> Option<Script> {
+        let subscription = self.subscription()?;
+        let (frames, send) = (&subscription.frames, subscription.send.as_ref());
+        let send = send.and_then(|send| if let Send::Frame(frame) = send { Some(frame) } else { None });
+        let is_plain = *frames == Frames::default() && send.is_none();
+        (!is_plain).then(|| Script::new(frames, send, self.0.channel, self.0.index))
+    }
+
+    /// The number of this subscriber in the trial.
+    pub(crate) fn index(&self) -> u32 {
+        self.0.index
     }
 
     /// The fields by which such a server resumes this subscriber, across its connections.

@@ -89,6 +89,9 @@ pub enum SubscribeError {
     /// A session of Engine.IO cannot go on by WebSocket.
     #[error("upgrade to WebSocket")]
     Upgrade(#[source] Box<Self>),
+    /// The server closed the connection before `open` of the target's file was done.
+    #[error("the server closed the connection, and `until` in `open` waits for: {0}")]
+    NotOpened(String),
     /// The server closed this subscriber's session.
     #[error("the server closed the session: {0}")]
     SessionClosed(String),

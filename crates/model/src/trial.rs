@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::byte_account::Account;
 use crate::settings::Settings;
-use crate::target::{Publish, Subscription};
+use crate::target::{Publish, Subscription, Tls};
 use crate::warning::Warning;
 
 pub use self::capacity::{Counted, KernelMemory, SearchStep, ServerRestart, SlowConsumerOutcome, Verdict};
@@ -97,6 +97,9 @@ pub struct TargetSpec {
     pub further_pids: Vec<u32>,
     pub publish: Publish,
     pub subscription: Subscription,
+    /// How its certificate is checked, with the text of `ca` in place of the path; none without TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
 }
 
 /// What `pushbench load` found.

@@ -206,7 +206,7 @@ fn round(
     for (point, of_point) in scenario.points.iter().enumerate().filter(|(_, point)| again(point)) {
         let seed = trial_seed(choice.seed, &scenario.name, point, repetition);
         for Contestant { technique, target } in contestants(scenario, of_point, choice) {
-            if cannot(technique, target, &of_point.settings).is_none() {
+            if cannot(technique, target, &of_point.settings, choice).is_none() {
                 let (technique, target) = (technique.to_owned(), target.map(str::to_owned));
                 round.push(PlannedTrial {
                     scenario: index,
@@ -246,11 +246,15 @@ fn contestants<'a>(scenario: &'a Scenario, point: &'a Point, choice: &Choice<'a>
     own.chain(others).collect()
 }
 
-fn cannot(technique: &str, target: Option<&str>, settings: &Settings) -> Option<&'static str> {
-    match target {
-        None => selection::why_own_cannot(technique, settings),
-        Some(_) => selection::why_targets_cannot(settings),
-    }
+fn cannot(
+    technique: &str,
+    target: Option<&str>,
+    settings: &Settings,
+    choice: &Choice<'_>,
+) -> Option<&'static str> {
+    let Some(name) = target else { return selection::why_own_cannot(technique, settings) };
+    let server = choice.targets.iter().find(|server| server.target.name == name)?;
+    selection::why_targets_cannot(settings).or_else(|| server.why_technique_cannot(technique, settings))
 }
 
 /// The scenario without the points of `what`, which cannot be run here; none where no point is left. What is left out is added to `skipped`.
@@ -280,7 +284,7 @@ pub(crate) fn left_out(scenarios: &[Scenario], choice: &Choice<'_>) -> Vec<Skipp
     for scenario in scenarios {
         for point in &scenario.points {
             for Contestant { technique, target } in contestants(scenario, point, choice) {
-                let Some(why) = cannot(technique, target, &point.settings) else { continue };
+                let Some(why) = cannot(technique, target, &point.settings, choice) else { continue };
                 // A target is left out as a whole.
                 let who =
                     target.map_or_else(|| format!("technique {technique}"), |name| format!("target {name}"));

@@ -81,21 +81,33 @@ impl<'a> Check<'a> {
     async fn see(&self, technique: &str, mut ready: TargetReady) -> anyhow::Result<Seen> {
         let (address, publish) = (ready.line.address, ready.publish.clone());
         let subscribers = Relay::start(address).context("start a relay")?;
-        let (through, publisher) = relayed(&publish, address)?;
+        let is_readable = self.server.target.tls.is_none();
+        // With TLS, publishers connect as subscribers do: only the server itself is trusted.
+        let (through, publisher) =
+            if is_readable { relayed(&publish, address)? } else { (publish.clone(), None) };
         ready.publish = through;
         let seed = 1;
         let spec = TrialSpec {
-            target: self.server.spec(technique, seed, &ready),
+            target: self.server.spec(technique, seed, &ready)?,
             seed,
             ..TrialSpec::new(technique, ServerSpec::at(subscribers.address), settings())
         };
         let outcome = tokio::time::timeout(LIMIT, self.load(&spec)).await.ok().transpose()?;
-        let recorded = publisher.map(|relay| relay.recorded()).unwrap_or_default();
+        // What is encrypted cannot be shown.
+        let readable = |relay: &Relay| if is_readable { relay.recorded() } else { Vec::new() };
+        let recorded = publisher.as_ref().map(readable).unwrap_or_default();
         Ok(Seen {
             technique: technique.to_owned(),
+            open: self
+                .server
+                .target
+                .techniques
+                .get(technique)
+                .map(|it| it.frames.open.clone())
+                .unwrap_or_default(),
             publish,
             outcome,
-            subscriptions: subscribers.recorded().iter().flat_map(exchanges).collect(),
+            subscriptions: readable(&subscribers).iter().flat_map(exchanges).collect(),
             posts: recorded.iter().flat_map(posts).collect(),
         })
     }
@@ -129,8 +141,13 @@ fn settings() -> Settings {
 
 /// The same way to publish through a relay, where it is by requests.
 fn relayed(publish: &Publish, server: SocketAddr) -> anyhow::Result<(Publish, Option<Relay>)> {
-    let Publish::Request(request) = publish else { return Ok((publish.clone(), None)) };
-    let address = match &request.address {
+    let mut publish = publish.clone();
+    let named = match &mut publish {
+        Publish::Request(request) => &mut request.address,
+        Publish::Socket(socket) => &mut socket.address,
+        Publish::Command(_) => return Ok((publish, None)),
+    };
+    let address = match named {
         None => server,
         Some(text) => text.parse().with_context(|| format!("`{text}` is not an address to publish at"))?,
     };
@@ -138,9 +155,10 @@ fn relayed(publish: &Publish, server: SocketAddr) -> anyhow::Result<(Publish, Op
         format!("nothing listens at {address}, where events are published: correct `address` of [publish]")
     })?;
     let relay = Relay::start(address).context("start a relay")?;
-    let mut request = request.clone();
-    request.address = Some(relay.address.to_string());
-    Ok((Publish::Request(request), Some(relay)))
+    *named = Some(relay.address.to_string());
+    // Only requests are answered one by one.
+    let relay = matches!(publish, Publish::Request(_)).then_some(relay);
+    Ok((publish, relay))
 }
 
 /// The publish calls of a connection: each is answered before the next one.
@@ -196,7 +214,7 @@ fn shown(seen: &Seen, ready_after: Duration, verdict: &Verdict) -> String {
     }
     // Writing to a String does not fail.
     let _ = match &seen.publish {
-        Publish::Command(_) => writeln!(text, "  published by {}", seen.publish.shown()),
+        Publish::Command(_) | Publish::Socket(_) => writeln!(text, "  published by {}", seen.publish.shown()),
         Publish::Request(_) => {
             let posts = seen.posts.iter().map(|post| match post.status {
                 0 => "no answer".to_owned(),
@@ -228,7 +246,6 @@ fn put_part(text: &mut String, part: &Part) {
     let recognised = match part.recognised() {
         Recognised::Message(seq) => format!("event {seq}"),
         Recognised::Wrapped(seq) => format!("event {seq} within more"),
-        Recognised::Escaped(seq) => format!("event {seq} as a string of JSON"),
         Recognised::Altered(seq) => format!("event {seq}, changed"),
         Recognised::Nothing => "no event".to_owned(),
     };

@@ -22,16 +22,18 @@ pub(crate) mod supervisor;
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use model::manifest::TargetInfo;
 use model::scenario::ScenarioError;
-use model::target::{Needed, Server, Target};
+use model::settings::Settings;
+use model::target::{Address, Needed, Publish, Send, Server, Target};
 use model::trial::TargetSpec;
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -43,6 +45,10 @@ type Parse = fn(&str, &str, &str, &[&str]) -> Result<Target, ScenarioError>;
 
 /// What placeholders stand for, without their braces.
 pub(super) type Placeholders = BTreeMap<String, String>;
+
+/// Techniques whose subscribers send by the request that publishes.
+const SEND_BY_REQUEST: [&str; 4] =
+    ["short-polling", "long-polling", "http-streaming-ndjson", "http-streaming-sse"];
 
 /// What a target's command for its version may take.
 const VERSION_LIMIT: Duration = Duration::from_secs(10);
@@ -94,26 +100,63 @@ impl TargetServer {
         }
     }
 
-    /// Whether pushbench starts it, so that its processes can be measured.
-    pub(crate) fn is_started(&self) -> bool {
-        matches!(self.target.server, Server::Started { .. })
-    }
-
     /// What the load generator of a trial with this technique and seed needs of the server that is ready; none for a technique that it lacks. A server that keeps running remembers the channels of earlier trials, so each
     /// trial has channels of its own there.
-    pub(crate) fn spec(&self, technique: &str, seed: u64, ready: &TargetReady) -> Option<TargetSpec> {
-        let mut subscription = self.target.techniques.get(technique)?.clone();
-        let mut publish = ready.publish.clone();
-        let mut texts: Vec<_> = [&mut subscription.path].into_iter().chain(&mut subscription.join).collect();
-        if !self.is_started() && texts.iter().any(|text| text.contains("{channel}")) {
+    /// Fails when the file of the authorities cannot be read.
+    pub(crate) fn spec(
+        &self,
+        technique: &str,
+        seed: u64,
+        ready: &TargetReady,
+    ) -> anyhow::Result<Option<TargetSpec>> {
+        let Some(subscription) = self.target.techniques.get(technique) else { return Ok(None) };
+        let (mut subscription, mut publish) = (subscription.clone(), ready.publish.clone());
+        if let Server::Running(running) = &self.target.server {
             let own = format!("{seed:x}-{:x}-{{channel}}", os::now_ns());
-            publish = publish.with(|text| text.replace("{channel}", &own));
-            for text in &mut texts {
-                **text = text.replace("{channel}", &own);
+            let change = |text: &str| text.replace("{channel}", &own);
+            let changed = subscription.with(change);
+            // Where subscribers name no channel, there is only one.
+            if changed != subscription {
+                (subscription, publish) = (changed, publish.with(change));
             }
+            let Address { prefix, .. } = &running.address;
+            subscription.path.insert_str(0, prefix);
+            if let Some((path, headers)) = publish.at_server() {
+                path.insert_str(0, prefix);
+                headers.extend(named_host(&running.address, headers));
+            }
+            subscription.headers.extend(named_host(&running.address, &subscription.headers));
+        }
+        if let Some(send) = self.sends(technique, &publish).filter(|send| matches!(send, Send::Request(_))) {
+            subscription.send = Some(send);
+        }
+        let mut tls = self.target.tls.clone();
+        if let Some(ca) = tls.as_mut().and_then(|tls| tls.ca.as_mut()) {
+            let file = self.folder().join(&*ca);
+            *ca = fs::read_to_string(&file)
+                .with_context(|| format!("read `ca` of [tls], {}", file.display()))?;
         }
         let further_pids = ready.pids.iter().skip(1).copied().collect();
-        Some(TargetSpec { further_pids, publish, subscription })
+        Ok(Some(TargetSpec { further_pids, publish, subscription, tls }))
+    }
+
+    /// How a subscriber by this technique sends; none where it cannot.
+    fn sends(&self, technique: &str, publish: &Publish) -> Option<Send> {
+        match publish {
+            Publish::Request(request)
+                if request.address.is_none() && SEND_BY_REQUEST.contains(&technique) =>
+            {
+                Some(Send::Request(request.clone()))
+            }
+            _ => self.target.techniques.get(technique)?.send.clone(),
+        }
+    }
+
+    /// Why this technique of it cannot run with settings that every target can run with.
+    pub(crate) fn why_technique_cannot(&self, technique: &str, settings: &Settings) -> Option<&'static str> {
+        let sends_nothing =
+            settings.uplink.is_some() && self.sends(technique, &self.target.publish).is_none();
+        sends_nothing.then_some("its file does not say how subscribers send by this technique")
     }
 
     /// As the manifest stores it. Runs its command for the version.
@@ -188,6 +231,12 @@ impl TargetServer {
     }
 }
 
+/// The `host` field that names the server as its address does, unless there is one.
+fn named_host(address: &Address, headers: &BTreeMap<String, String>) -> Option<(String, String)> {
+    let host = address.named_host().filter(|_| !headers.contains_key("host"))?;
+    Some(("host".to_owned(), host))
+}
+
 /// The techniques by which subscribers can reach a web server.
 pub(crate) fn techniques() -> Vec<&'static str> {
     registry::TECHNIQUES
@@ -236,6 +285,11 @@ mod tests {
         let names: Vec<_> =
             Kind::Target.definitions().unwrap().into_iter().map(|definition| definition.name).collect();
         assert_eq!(names, ["nchan", "socketio-node", "ws-node"]);
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../targets/examples");
+        let files = fs::read_dir(examples).unwrap().map(|file| file.unwrap().path());
+        for file in files.filter(|file| file.extension().is_some_and(|ending| ending == "toml")) {
+            TargetServer::read(&file).unwrap_or_else(|error| panic!("{error:#}"));
+        }
         for name in names {
             let server = TargetServer::named(&name).unwrap_or_else(|error| panic!("{error:#}"));
             assert_eq!(server.target.name, name);

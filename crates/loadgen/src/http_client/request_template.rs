@@ -38,6 +38,10 @@ impl RequestBase {
         Self { method, origin, version, headers }
     }
 
+    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
     pub(crate) fn uri(&self, target: &str) -> Result<Uri, SubscribeError> {
         Ok(Uri::try_from(format!("{}{target}", self.origin)).map_err(hyper::http::Error::from)?)
     }
@@ -63,14 +67,27 @@ pub struct RequestTemplate {
     subscription: Option<Subscription>,
     built: Option<(Resume, Uri)>,
     written: Option<(Resume, Vec<u8>)>,
+    /// What the server of a target named last.
+    cursor: String,
 }
 
 impl RequestTemplate {
     /// Requests for `path` with the profile's headers of `exchange`.
     pub fn new(session: &Session, method: Method, path: &'static str, exchange: RequestKind) -> Self {
-        let (base, subscription) =
-            (RequestBase::new(session, method, exchange), session.subscription().cloned());
-        Self { base, path, subscription, built: None, written: None }
+        let base = RequestBase::new(session, method, exchange);
+        let mut subscription = session.subscription().cloned();
+        if let Some(subscription) = &mut subscription {
+            subscription.path = subscription.path.replace("{subscriber}", &session.index().to_string());
+        }
+        Self { base, path, subscription, built: None, written: None, cursor: String::new() }
+    }
+
+    /// Asks from here on for what follows `cursor`.
+    pub(crate) fn set_cursor(&mut self, cursor: &str) {
+        if self.cursor != cursor {
+            cursor.clone_into(&mut self.cursor);
+            self.built = None;
+        }
     }
 
     /// The request that asks for `resume`.
@@ -98,7 +115,10 @@ impl RequestTemplate {
         {
             return Ok(uri.clone());
         }
-        let target = target_adapter::target(self.subscription.as_ref(), self.path, resume);
+        let mut target = target_adapter::target(self.subscription.as_ref(), self.path, resume);
+        if self.subscription.is_some() {
+            target = target.replace("{cursor}", &self.cursor);
+        }
         let uri = self.base.uri(&target)?;
         self.built = Some((resume, uri.clone()));
         Ok(uri)

@@ -1,21 +1,19 @@
-//! How messages leave the publisher: by the feed, all that are due at once, by HTTP requests, one on each connection, or as lines to
-//! a command; and why that fails.
+//! How messages leave the publisher: by the feed, all that are due at once, by HTTP requests or WebSocket frames, one on each connection,
+//! or as lines to a command; and why that fails.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::message::MessageError;
 use rustix::event::PollFlags;
 
-use super::command_pipe::{CommandError, CommandPipe};
+use super::caller::{Caller, PublisherError};
+use super::command_pipe::CommandPipe;
 use super::feed_connection::{FeedConnection, FeedError};
-use super::post_connection::{PostConnection, PostError};
 use super::replayable_feed::{ReplayableFeed, Successor};
 use crate::faults::ServerRestart;
 use crate::numbering::Numbering;
-use crate::schedule::payload::PayloadError;
 
 /// Messages that a feed is given in one write at most: they are stamped alike.
 const AT_ONCE: usize = 32;
@@ -27,11 +25,13 @@ pub enum Link {
     Feed(Feeds),
     /// The feed of a server that is restarted.
     Replayable(ReplayableFeed),
-    /// HTTP requests.
+    /// HTTP requests, or frames on a WebSocket.
     Post {
         /// The connections, each for one message at a time. Nothing orders messages on different ones, so those that the
         /// publisher numbers are never of the same channel.
-        connections: Vec<PostConnection>,
+        connections: Vec<Box<dyn Caller>>,
+        /// Whether the server answers each message.
+        is_answered: bool,
         /// What the server takes the messages for.
         numbering: Numbering,
         /// Whether a message ends with a newline.
@@ -44,7 +44,7 @@ pub enum Link {
 impl Link {
     /// Whether the server answers each message.
     pub(super) fn is_answered(&self) -> bool {
-        matches!(self, Self::Post { .. })
+        matches!(self, Self::Post { is_answered: true, .. })
     }
 
     pub(super) fn numbering(&self) -> Numbering {
@@ -57,7 +57,7 @@ impl Link {
 
     /// What to wait for, given whether messages wait to be handed over.
     pub(super) fn wanted(&self, is_waited_for: bool) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        let (feeds, feed, posts): (_, _, &[PostConnection]) = match self {
+        let (feeds, feed, posts): (_, _, &[Box<dyn Caller>]) = match self {
             Self::Feed(feeds) => (Some(feeds.wanted(is_waited_for)), None, &[]),
             Self::Replayable(feed) => {
                 (None, Some((feed.socket(), wanted_of_replayable(feed, is_waited_for))), &[])
@@ -107,7 +107,7 @@ impl Link {
         match self {
             Self::Replayable(feed) => feed.is_blocked(),
             Self::Feed(feeds) => feeds.is_blocked(),
-            Self::Post { connections, .. } => connections.iter().any(PostConnection::is_blocked),
+            Self::Post { connections, .. } => connections.iter().any(|link| link.is_blocked()),
             Self::Command(pipe) => pipe.is_blocked(),
         }
     }
@@ -167,9 +167,7 @@ impl Link {
             Self::Replayable(feed) => Ok(feed.receive(take)?),
             // Only an error wakes its reader: nobody reads the lines any more.
             Self::Command(pipe) => Err(pipe.closed().into()),
-            Self::Post { connections, .. } => {
-                Ok(connections.iter_mut().try_for_each(PostConnection::receive)?)
-            }
+            Self::Post { connections, .. } => connections.iter_mut().try_for_each(|link| link.receive()),
         }
     }
 }
@@ -239,30 +237,4 @@ impl Feeds {
     fn receive(&mut self, mut take: impl FnMut(Bytes)) -> Result<(), FeedError> {
         self.0.iter_mut().try_for_each(|feed| feed.receive(&mut take))
     }
-}
-
-/// Why a publisher failed.
-#[derive(Debug, thiserror::Error)]
-pub enum PublisherError {
-    /// Its payload cannot be made.
-    #[error(transparent)]
-    Payload(#[from] PayloadError),
-    /// The server is gone, or not what it should be.
-    #[error(transparent)]
-    Feed(#[from] FeedError),
-    /// The server is gone, does not take an event, or speaks something else.
-    #[error(transparent)]
-    Post(#[from] PostError),
-    /// The command that publishes has ended.
-    #[error(transparent)]
-    Command(#[from] CommandError),
-    /// What came back on the feed is not a message.
-    #[error("the server handed back something else than a message")]
-    NotAMessage(#[from] MessageError),
-    /// The thread cannot be started, or the clock cannot be waited for.
-    #[error("the publisher cannot keep its schedule")]
-    Clock(#[source] io::Error),
-    /// The thread panicked.
-    #[error("the publisher's thread panicked")]
-    Panicked,
 }

@@ -7,63 +7,38 @@
 //! A server may end a connection that lies idle just when a message is sent. If nothing came of an answer, the message is sent once
 //! more on another connection, as browsers do (RFC 9112 §9.3.1).
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use model::target::PublishRequest;
+use model::target::{PublishRequest, Template, Values};
 use protocol::message;
 
-use super::post_body::BodyTemplate;
+pub use super::caller::PostError;
+use super::caller::{ANSWER_LIMIT, Caller, PublisherError};
 use super::post_response::PostResponse;
+use super::stream::Stream;
+use crate::transport::Trust;
 
-/// Longer answers to a posted message are an error.
-const ANSWER_LIMIT: usize = 64 * 1024;
 const READ_BYTES: usize = 4 * 1024;
-/// A server whose backlog is full leaves connecting unanswered.
-const CONNECT: Duration = Duration::from_secs(5);
 /// How much of a rejection's text is quoted.
 const REPORTED_BYTES: usize = 120;
-
-/// Why nothing can be posted any longer.
-#[derive(Debug, thiserror::Error)]
-pub enum PostError {
-    /// The server closed the connection instead of answering.
-    #[error("the server closed the connection on which events are posted")]
-    Closed,
-    /// Reading, writing or connecting again failed.
-    #[error("the connection on which events are posted broke")]
-    Broken(#[source] io::Error),
-    /// It did not take the event, and answered with this status code and this first line of a body.
-    #[error("the server answered {0} to an event that was posted: {1}")]
-    Rejected(u16, String),
-    /// It wants the event to be posted there.
-    #[error(
-        "the server answered {0} to an event that was posted, and names another address, which is not followed: {1}"
-    )]
-    Redirected(u16, String),
-    /// What it answered is not HTTP/1.1, and looks like this.
-    #[error("the server answered an event that was posted with something else than HTTP/1.1: {0}")]
-    NotHttp(String),
-    /// Its answer is too long.
-    #[error("the server answered an event that was posted with more than {ANSWER_LIMIT} bytes")]
-    Oversize,
-}
 
 /// A connection on which messages are posted, and which never blocks.
 #[derive(Debug)]
 pub struct PostConnection {
     address: SocketAddr,
     /// None after the server has ended it; the next message opens another one.
-    stream: Option<TcpStream>,
+    stream: Option<Stream>,
+    trust: Option<Trust>,
     publish: PublishRequest,
-    body: BodyTemplate,
+    body: Template,
     state: State,
     channel: u32,
     message: BytesMut,
-    request: BytesMut,
+    request: Vec<u8>,
     /// Where the body starts in the request.
     body_at: usize,
     written: usize,
@@ -80,57 +55,24 @@ enum State {
 }
 
 impl PostConnection {
-    /// Connects to `address`, for messages that are published as `publish` says.
-    /// Fails when no process listens there.
-    pub fn connect(address: SocketAddr, publish: PublishRequest) -> io::Result<Self> {
+    /// Connects to `address`, with TLS if there is something to trust, for messages that are published as `publish` says.
+    /// Fails when no process listens there, or the handshake fails.
+    pub fn connect(address: SocketAddr, publish: PublishRequest, trust: Option<Trust>) -> io::Result<Self> {
         Ok(Self {
             address,
-            stream: Some(open(address)?),
-            body: BodyTemplate::new(publish.body.as_deref()),
+            stream: Some(open(address, trust.as_ref())?),
+            trust,
+            body: Template::text(publish.body.as_deref().unwrap_or("{message}")),
             publish,
             state: State::Idle,
             channel: 0,
             message: BytesMut::new(),
-            request: BytesMut::new(),
+            request: Vec::new(),
             body_at: 0,
             written: 0,
             is_resent: false,
             read: BytesMut::new(),
         })
-    }
-
-    /// For waiting until it can be read or written; none while there is no connection.
-    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
-        self.stream.as_ref().map(AsFd::as_fd)
-    }
-
-    /// Whether a message is on its way or its answer is; no other can be begun then.
-    pub fn is_blocked(&self) -> bool {
-        self.state != State::Idle
-    }
-
-    /// Whether the answer to a message is awaited, which only reading can bring.
-    pub fn is_awaiting(&self) -> bool {
-        self.state == State::Awaiting
-    }
-
-    /// Begins to post `message` to `channel`. Only when [not blocked](Self::is_blocked).
-    pub fn begin(&mut self, channel: u32, message: &[u8], newline: bool) {
-        debug_assert!(!self.is_blocked(), "one message at a time");
-        self.channel = channel;
-        self.message.clear();
-        self.message.extend_from_slice(message);
-        if newline {
-            self.message.extend_from_slice(b"\n");
-        }
-        self.request.clear();
-        self.body.append(channel, &self.message, &mut self.request);
-        let head = self.head(self.request.len());
-        self.request.clear();
-        self.request.extend_from_slice(head.as_bytes());
-        self.body_at = self.request.len();
-        self.append_body();
-        (self.written, self.state, self.is_resent) = (0, State::Writing, false);
     }
 
     fn head(&self, length: usize) -> String {
@@ -150,26 +92,8 @@ impl PostConnection {
     /// A stamp has a fixed width, so the length that the head names stays.
     fn append_body(&mut self) {
         self.request.truncate(self.body_at);
-        self.body.append(self.channel, &self.message, &mut self.request);
-    }
-
-    /// Goes on. True when nothing is on its way any more, false when the server has not taken or answered it yet.
-    /// Fails when the server is gone, refuses the message, or answers something else than HTTP/1.1.
-    pub fn flush(&mut self) -> Result<bool, PostError> {
-        if self.state == State::Writing && !self.write()? {
-            return Ok(false);
-        }
-        if self.state == State::Awaiting {
-            self.read_what_has_come()?;
-        }
-        Ok(self.state == State::Idle)
-    }
-
-    /// Reads what has come while the connection lay idle: its end, or what is an error.
-    /// Fails as [`flush`](Self::flush) does.
-    pub fn receive(&mut self) -> Result<(), PostError> {
-        // An answer that is awaited is flush's to take, which reports that the message was handed over.
-        if self.is_awaiting() { Ok(()) } else { self.read_what_has_come() }
+        let (channel, message, found) = (self.channel, &self.message, &BTreeMap::new());
+        self.body.append(&Values { channel, subscriber: 0, message, found }, &mut self.request);
     }
 
     fn write(&mut self) -> Result<bool, PostError> {
@@ -196,7 +120,12 @@ impl PostConnection {
                 }
             }
         }
-        self.state = State::Awaiting;
+        // TLS may have taken what the socket has not.
+        match self.stream.as_mut().map_or(Ok(()), Write::flush) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            // Reading shows whether there is an answer before the end.
+            _ => self.state = State::Awaiting,
+        }
         Ok(true)
     }
 
@@ -277,9 +206,54 @@ impl PostConnection {
     }
 
     fn reopen(&mut self) -> Result<(), PostError> {
-        self.stream = Some(open(self.address).map_err(PostError::Broken)?);
+        self.stream = Some(open(self.address, self.trust.as_ref()).map_err(PostError::Broken)?);
         self.read.clear();
         Ok(())
+    }
+}
+
+impl Caller for PostConnection {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.stream.as_ref().map(AsFd::as_fd)
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.state != State::Idle
+    }
+
+    fn is_awaiting(&self) -> bool {
+        self.state == State::Awaiting
+    }
+
+    fn begin(&mut self, channel: u32, message: &[u8], newline: bool) {
+        debug_assert!(!self.is_blocked(), "one message at a time");
+        self.channel = channel;
+        self.message.clear();
+        self.message.extend_from_slice(message);
+        if newline {
+            self.message.extend_from_slice(b"\n");
+        }
+        (self.body_at, self.written) = (0, 0);
+        self.append_body();
+        let head = self.head(self.request.len());
+        self.request.splice(..0, head.bytes());
+        self.body_at = head.len();
+        (self.state, self.is_resent) = (State::Writing, false);
+    }
+
+    fn flush(&mut self) -> Result<bool, PublisherError> {
+        if self.state == State::Writing && !self.write()? {
+            return Ok(false);
+        }
+        if self.state == State::Awaiting {
+            self.read_what_has_come()?;
+        }
+        Ok(self.state == State::Idle)
+    }
+
+    fn receive(&mut self) -> Result<(), PublisherError> {
+        // An answer that is awaited is flush's to take, which reports that the message was handed over.
+        if self.is_awaiting() { Ok(()) } else { Ok(self.read_what_has_come()?) }
     }
 }
 
@@ -290,10 +264,9 @@ fn broken(error: io::Error) -> PostError {
     }
 }
 
-fn open(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, CONNECT)?;
-    stream.set_nodelay(true)?;
-    stream.set_nonblocking(true)?;
+fn open(address: SocketAddr, trust: Option<&Trust>) -> io::Result<Stream> {
+    let stream = Stream::connect(address, trust)?;
+    stream.never_block()?;
     Ok(stream)
 }
 

@@ -10,7 +10,8 @@ use protocol::message::{Message, MessageError, Stamp};
 use rustix::event::PollFlags;
 use tokio::sync::mpsc;
 
-use super::link::{Link, PublisherError};
+use super::caller::PublisherError;
+use super::link::Link;
 use super::published::{Progress, Published};
 use crate::assignment::Assignment;
 use crate::numbering::{ChannelNumbers, Numbering};
@@ -189,7 +190,7 @@ impl SendLoop {
             Numbering::Publisher => {
                 let numbered = &mut self.numbered[channel as usize];
                 *numbered += 1;
-                ChannelNumbers::new(self.assignment.channels()).number(channel, *numbered)
+                ChannelNumbers::of(&self.settings).number(channel, *numbered)
             }
         }
     }

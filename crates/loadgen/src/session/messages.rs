@@ -1,5 +1,7 @@
 //! Records messages of one load thread's subscribers: those that came, and those that they send.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
@@ -22,7 +24,7 @@ impl Session {
         let read_ns = self.0.set_up.group.byte_counts.borrow().read_ns;
         let (worker, mut cursor) = (&self.0.worker, self.0.cursor.borrow_mut());
         let messages = if self.subscription().is_some() {
-            worker.found(self.keeps_up(), &mut cursor, self.0.channel, message, read_ns)
+            worker.found(self.keeps_up(), (&mut cursor, &self.0.senders), self.0.channel, message, read_ns)
         } else {
             worker.received(self.keeps_up(), &mut cursor, message, read_ns);
             1
@@ -43,7 +45,16 @@ impl Session {
     /// scenario. Cancel-safe. One task at a time may wait for it.
     pub async fn outgoing(&self) -> Bytes {
         let intended_ns = poll_fn(|context| self.poll_outgoing(context)).await;
-        self.0.worker.uplink_message(self.0.channel, intended_ns)
+        let number = match self.subscription() {
+            // Our own servers number what comes.
+            None => 0,
+            Some(_) => {
+                self.0.sent.update(|sent| sent + 1);
+                let sender = self.settings().subscribers.channels.max(1) + self.0.index;
+                ChannelNumbers::of(self.settings()).number(sender, self.0.sent.get())
+            }
+        };
+        self.0.worker.uplink_message(self.0.channel, number, intended_ns)
     }
 
     fn poll_outgoing(&self, context: &mut Context<'_>) -> Poll<u64> {
@@ -79,16 +90,24 @@ impl WorkerContext {
     pub(crate) fn found(
         &self,
         keeps_up: bool,
-        cursor: &mut Cursor,
+        (cursor, senders): (&mut Cursor, &RefCell<BTreeMap<u32, Cursor>>),
         channel: u32,
         bytes: &[u8],
         now_ns: u64,
     ) -> usize {
-        let numbers = ChannelNumbers::new(self.spec.settings.subscribers.channels);
+        let numbers = ChannelNumbers::of(&self.spec.settings);
+        let channels = u64::from(self.spec.settings.subscribers.channels.max(1));
+        let mut senders = senders.borrow_mut();
         let mut recorder = self.recorder_of(keeps_up);
         let messages = finder::find(bytes, |message| {
             let Found { stamp, payload, len, .. } = message;
             let (of, place) = numbers.read(stamp.seq);
+            let sender = of.checked_sub(channels).map(|sender| sender as u32);
+            let of = sender.map_or(of, |sender| u64::from(sender) % channels);
+            let cursor = match sender {
+                None => &mut *cursor,
+                Some(sender) => senders.entry(sender).or_insert_with(Cursor::beginning),
+            };
             if of != u64::from(channel) {
                 recorder.foreign(stamp, len);
             } else if recorder.received(cursor, Stamp { seq: place, ..stamp }, len, now_ns) {
@@ -103,7 +122,7 @@ impl WorkerContext {
     }
 
     /// A message of this worker's subscribers to this channel, sent now.
-    pub(crate) fn uplink_message(&self, channel: u32, intended_ns: u64) -> Bytes {
+    pub(crate) fn uplink_message(&self, channel: u32, seq: u64, intended_ns: u64) -> Bytes {
         let settings = &self.spec.settings;
         let deliveries = match settings.uplink.as_ref().map(|uplink| uplink.to) {
             Some(UplinkTo::Channel) => Assignment::of_settings(settings, 1).members(channel),
@@ -111,7 +130,7 @@ impl WorkerContext {
         };
         let mut source = self.uplink_payload.borrow_mut();
         let (payload, kind) = source.next(os::unix_ms());
-        let stamp = Stamp { seq: 0, intended_ns, actual_ns: os::now_ns() };
+        let stamp = Stamp { seq, intended_ns, actual_ns: os::now_ns() };
         let message = Message { stamp, payload, kind }.to_bytes();
         let mut recorder = self.recorder.borrow_mut();
         if recorder.sent(intended_ns, message.len()) {

@@ -97,7 +97,7 @@ impl WorkerContext {
         Ok(Rc::new(Self {
             headers: RequestHeaders::new(spec.settings.http.headers, &transport(&spec), address)
                 .with(subscription.iter().flat_map(|subscription| &subscription.headers)),
-            tls: spec.trust.clone().map(|trust| Tls::new(trust, address, resumes)),
+            tls: spec.trust.as_ref().map(|trust| Tls::new(trust, address, resumes)),
             sockets: Sockets::default(),
             http2: Http2Pool::default(),
             groups: RefCell::default(),

@@ -99,7 +99,7 @@ async fn open(
     let mut connection = Connection::open(session).await?;
     let mut request = template.request(session.resume(), Bytes::new())?;
     if let Some(subscription) = session.subscription() {
-        session.resume_fields().ask(subscription.resumes, request.headers_mut());
+        session.resume_fields().ask(&subscription.resumes, request.headers_mut());
         if subscription.connected == Connected::RequestSent {
             session.connected();
         }
@@ -108,6 +108,9 @@ async fn open(
     let answer = connection.exchange(session, request).await?;
     if answer.status() != StatusCode::OK {
         return Err(http_client::unexpected(answer).await);
+    }
+    if let Some(subscription) = session.subscription() {
+        session.resume_fields().take_answer(&subscription.resumes, answer.headers());
     }
     if kind == RequestKind::EventSource {
         check_media_type(&answer)?;

@@ -173,8 +173,8 @@ impl Poller {
     }
 
     fn mark(&self, session: &Session, answer: &PollResponse) {
-        if session.subscription().is_some() {
-            session.resume_fields().take_answer(&self.headers(answer));
+        if let Some(subscription) = session.subscription() {
+            session.resume_fields().take_answer(&subscription.resumes, &self.headers(answer));
         }
     }
 
@@ -248,9 +248,12 @@ impl Poller {
 impl PollRequests {
     fn next(&mut self, session: &Session) -> Result<Request<Full<Bytes>>, SubscribeError> {
         let resume = session.resume();
+        if session.subscription().is_some() {
+            self.template.set_cursor(session.resume_fields().cursor());
+        }
         let mut request = self.template.request(resume, Bytes::new())?;
         if let Some(subscription) = session.subscription() {
-            session.resume_fields().ask(subscription.resumes, request.headers_mut());
+            session.resume_fields().ask(&subscription.resumes, request.headers_mut());
             return Ok(request);
         }
         if let (EmptyAnswer::NotModified, Start::After(seq)) = (self.empty, resume.start) {

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::SubscribeError;
+use crate::script::Script;
 use crate::session::Session;
 use crate::session::target_adapter;
 use crate::transport::Stream;
@@ -57,7 +58,8 @@ pub async fn connect(session: &Session) -> Result<Socket<Stream>, SubscribeError
 }
 
 fn target(session: &Session) -> String {
-    target_adapter::target(session.subscription(), protocol::paths::WEBSOCKET, session.resume())
+    let path = target_adapter::target(session.subscription(), protocol::paths::WEBSOCKET, session.resume());
+    path.replace("{subscriber}", &session.index().to_string())
 }
 
 async fn speak<S>(
@@ -79,7 +81,10 @@ where
 
 /// A server that does not answer a close frame in time is left; the trial is over.
 async fn run(session: &Session, mut socket: impl FrameSocket) -> Result<(), SubscribeError> {
-    let ended = talk(session, &mut socket).await;
+    let ended = match session.script() {
+        None => talk(session, &mut socket).await,
+        Some(script) => talk_by_script(session, &mut socket, script).await,
+    };
     let closing = async {
         if ended.is_ok() && session.is_stopped() {
             close_gracefully(&mut socket).await?;
@@ -107,6 +112,41 @@ async fn talk(session: &Session, socket: &mut impl FrameSocket) -> Result<(), Su
             },
             message = session.outgoing() => socket.send(kind, &message).await?,
             () = &mut stopped => return Ok(()),
+        }
+    }
+}
+
+/// The same with a server of others that wants more than the handshake, or answers to what it sends.
+async fn talk_by_script(
+    session: &Session,
+    socket: &mut impl FrameSocket,
+    mut script: Script,
+) -> Result<(), SubscribeError> {
+    let stopped = session.stopped();
+    tokio::pin!(stopped);
+    loop {
+        for (kind, frame) in script.due() {
+            socket.send(kind, &frame).await?;
+        }
+        let is_open = script.is_open();
+        if is_open {
+            session.connected();
+        }
+        let take = |message: &[u8]| {
+            session.response(session.received(message));
+            script.take(message);
+        };
+        let goes_on = tokio::select! {
+            goes_on = socket.read(take) => goes_on?,
+            message = session.outgoing(), if is_open => {
+                script.send(&message);
+                continue;
+            }
+            () = &mut stopped => return Ok(()),
+        };
+        if !goes_on {
+            let awaited = script.awaited();
+            return awaited.map_or(Ok(()), |awaited| Err(SubscribeError::NotOpened(awaited)));
         }
     }
 }

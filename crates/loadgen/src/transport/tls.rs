@@ -1,5 +1,5 @@
-//! How the connections of one load thread get their TLS: what to offer, which session to resume (RFC 8446 §4.6.1), and the one
-//! certificate to trust, which the server named when it was started.
+//! How the connections of one load thread get their TLS: what to offer, which session to resume (RFC 8446 §4.6.1), and what to
+//! trust: the one certificate that the server named when it was started, or what a target's file says.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,13 +18,14 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{
-    ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
+    ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue, WebPkiServerVerifier,
 };
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, NamedGroup, OtherError, SignatureScheme,
-    version,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, NamedGroup, OtherError, RootCertStore,
+    SignatureScheme, version,
 };
 
 use crate::byte_accounting::Protocol;
@@ -36,31 +37,27 @@ const TICKET_LIMIT: Duration = Duration::from_millis(500);
 pub(crate) struct Tls {
     pub(crate) connector: TlsConnector,
     address: SocketAddr,
+    server: ServerName<'static>,
     /// None when every handshake is a full one.
     tickets: Option<Arc<SessionTickets>>,
 }
 
 impl Tls {
     /// TLS 1.3 with the server at `address`, with sessions resumed or not.
-    pub(crate) fn new(trust: Trust, address: SocketAddr, resumes: bool) -> Self {
+    pub(crate) fn new(trust: &Trust, address: SocketAddr, resumes: bool) -> Self {
         let tickets = resumes.then(Arc::<SessionTickets>::default);
-        let provider = Arc::new(ring::default_provider());
-        let verifier = Verifier { trust, provider: Arc::clone(&provider) };
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&version::TLS13])
-            .expect("ring has cipher suites of TLS 1.3");
-        let mut config =
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
+        let mut config = trust.client_config();
         config.resumption = match &tickets {
             Some(tickets) => Resumption::store(tickets.clone()),
             None => Resumption::disabled(),
         };
-        Self { connector: TlsConnector::from(Arc::new(config)), address, tickets }
+        let server = trust.server_name(address);
+        Self { connector: TlsConnector::from(Arc::new(config)), address, server, tickets }
     }
 
-    /// The server's name in the handshake: its address, as in the `host` field.
+    /// The server's name in the handshake.
     pub(crate) fn server(&self) -> ServerName<'static> {
-        ServerName::IpAddress(self.address.ip().into())
+        self.server.clone()
     }
 
     /// Sees to it that the next connection can resume a session, if sessions are resumed: where no ticket is left, a
@@ -178,9 +175,14 @@ impl ClientSessionStore for SessionTickets {
     }
 }
 
-/// The certificate of the server that a trial is about. Exactly it is trusted, whatever names and times it bears.
+/// What the server of a trial must show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trust(CertificateDer<'static>);
+pub enum Trust {
+    /// Exactly this certificate, whatever names and times it bears: that of a server of our own.
+    Exactly(CertificateDer<'static>),
+    /// One for this name that one of these authorities has signed; any one where there are none.
+    Named(ServerName<'static>, Option<Vec<CertificateDer<'static>>>),
+}
 
 /// Why there is nothing to trust.
 #[derive(Debug, thiserror::Error)]
@@ -191,12 +193,52 @@ pub enum TrustError {
     /// What it named is not base64.
     #[error("the server's certificate is not base64")]
     Base64(#[from] base64::DecodeError),
+    /// No handshake can name that.
+    #[error("`{0}`, the `name` of [tls], is neither a host name nor an IP address")]
+    Name(String),
+    /// The authorities' certificates cannot be read.
+    #[error("`ca` of [tls] names no certificates in PEM: {0}")]
+    Authorities(String),
 }
 
 impl Trust {
     /// Trusts this certificate (DER).
     pub fn exactly(der: Vec<u8>) -> Self {
-        Self(CertificateDer::from(der))
+        Self::Exactly(CertificateDer::from(der))
+    }
+
+    /// Trusts what a target's file says, with the text of its `ca` in place of the path.
+    /// Fails when that, or the name, cannot be read.
+    pub fn of_target(tls: &model::target::Tls) -> Result<Self, TrustError> {
+        let name = ServerName::try_from(tls.name.clone()).map_err(|_| TrustError::Name(tls.name.clone()))?;
+        let Some(pem) = &tls.ca else { return Ok(Self::Named(name, None)) };
+        let unread = |error: String| TrustError::Authorities(error);
+        let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+        let all = all.map_err(|error| unread(error.to_string()))?;
+        verifier_by(&all).map_err(unread)?;
+        Ok(Self::Named(name, Some(all)))
+    }
+
+    /// TLS 1.3 with a server that shows what is trusted; sessions are resumed unless that is changed.
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        let provider = Arc::new(ring::default_provider());
+        let authorities = match self {
+            Self::Named(_, Some(all)) => verifier_by(all).ok(),
+            _ => None,
+        };
+        let verifier = Verifier { trust: self.clone(), authorities, provider: Arc::clone(&provider) };
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&version::TLS13])
+            .expect("ring has cipher suites of TLS 1.3");
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
+    }
+
+    /// The server's name in the handshake; its address, as in the `host` field, where it has no other.
+    pub(crate) fn server_name(&self, address: SocketAddr) -> ServerName<'static> {
+        match self {
+            Self::Exactly(_) => ServerName::IpAddress(address.ip().into()),
+            Self::Named(name, _) => name.clone(),
+        }
     }
 
     /// Trusts the certificate that a ready line names: DER in base64.
@@ -206,10 +248,22 @@ impl Trust {
     }
 }
 
+/// What checks a chain up to one of these authorities.
+fn verifier_by(authorities: &[CertificateDer<'static>]) -> Result<Arc<WebPkiServerVerifier>, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in authorities {
+        roots.add(certificate.clone()).map_err(|error| error.to_string())?;
+    }
+    let provider = Arc::new(ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build();
+    verifier.map_err(|error| error.to_string())
+}
+
 /// Compares certificates, and has the signature checked by which a server proves that it holds the key.
 #[derive(Debug)]
 struct Verifier {
     trust: Trust,
+    authorities: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -228,13 +282,26 @@ impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if *end_entity == self.trust.0 {
-            return Ok(ServerCertVerified::assertion());
+        match (&self.trust, &self.authorities) {
+            (Trust::Exactly(expected), _) if end_entity == expected => {
+                return Ok(ServerCertVerified::assertion());
+            }
+            (Trust::Named(_, None), _) => return Ok(ServerCertVerified::assertion()),
+            (Trust::Named(..), Some(authorities)) => {
+                return authorities.verify_server_cert(
+                    end_entity,
+                    intermediates,
+                    server_name,
+                    ocsp_response,
+                    now,
+                );
+            }
+            _ => {}
         }
         let other = CertificateError::Other(OtherError(Arc::new(AnotherCertificate)));
         Err(Error::InvalidCertificate(other))

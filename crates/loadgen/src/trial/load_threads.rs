@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-use model::settings::Settings;
 use model::trial::{ServerSpec, TrialSpec};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +42,7 @@ impl LoadThreads {
         let settings = Arc::new(spec.settings.clone());
         let servers: Vec<_> = spec
             .servers()
-            .map(|server| Ok((server.address, trust(server, &settings)?)))
+            .map(|server| Ok((server.address, trust(spec, server)?)))
             .collect::<Result<_, TrustError>>()?;
         let restart = settings.restart.as_ref();
         let shared = Arc::new(SharedState {
@@ -139,8 +138,11 @@ impl Drop for LoadThreads {
     }
 }
 
-/// The certificate to trust, where the settings ask for TLS.
-fn trust(server: &ServerSpec, settings: &Settings) -> Result<Option<Trust>, TrustError> {
+/// What to trust, where TLS is spoken: with a target as its file says, else as the settings do.
+fn trust(spec: &TrialSpec, server: &ServerSpec) -> Result<Option<Trust>, TrustError> {
     let trust = || Trust::from_base64(server.certificate.as_ref().ok_or(TrustError::Missing)?);
-    settings.transport.tls.then(trust).transpose()
+    match &spec.target {
+        Some(target) => target.tls.as_ref().map(Trust::of_target).transpose(),
+        None => spec.settings.transport.tls.then(trust).transpose(),
+    }
 }

@@ -1,5 +1,6 @@
 //! A trial from its first connection to its end.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,9 +23,11 @@ use crate::numbering::Numbering;
 use crate::publisher::command_pipe::CommandPipe;
 use crate::publisher::feed_connection::{FeedConnection, FeedError};
 use crate::publisher::post_connection::{PostConnection, PostError};
-use crate::publisher::{self, Link, Publisher, PublisherError, PublisherSpec};
+use crate::publisher::socket_connection::{SocketConnection, SocketError};
+use crate::publisher::{self, Caller, Link, Publisher, PublisherError, PublisherSpec};
 use crate::recorder::histogram;
 use crate::schedule::Timing;
+use crate::transport::Trust;
 
 /// A trial whose subscribers are connected, or, as [`prepare`](Self::prepare) leaves it, could connect now.
 #[derive(Debug)]
@@ -175,22 +178,48 @@ fn connect_post(spec: &TrialSpec) -> Result<Link, TrialError> {
         None => (Publish::own(), Numbering::Server, false),
         Some(target) => (target.publish.clone(), Numbering::Publisher, target.subscription.newline),
     };
-    let request = match publish {
-        Publish::Request(request) => request,
+    let (is_answered, connections) = match &publish {
+        Publish::Request(request) => {
+            let (address, trust) = publish_address(spec, request.address.as_ref())?;
+            (
+                true,
+                connections(spec, || PostConnection::connect(address, request.clone(), trust.clone()))
+                    .map_err(|source| TrialError::Post(address, source))?,
+            )
+        }
+        Publish::Socket(socket) => {
+            let (address, trust) = publish_address(spec, socket.address.as_ref())?;
+            (
+                socket.has.is_some(),
+                connections(spec, || SocketConnection::connect(address, socket, trust.as_ref()))
+                    .map_err(|error| TrialError::Publisher(error.into()))?,
+            )
+        }
         Publish::Command(command) => {
-            let pipe = CommandPipe::start(&command);
+            let pipe = CommandPipe::start(command);
             return pipe.map(Link::Command).map_err(TrialError::PublishCommand);
         }
     };
-    let address = match &request.address {
-        None => spec.server.address,
-        Some(text) => text.parse().map_err(|_| TrialError::PublishAddress(text.clone()))?,
-    };
-    let connections = (0..spec.settings.publisher_in_flight)
-        .map(|_| PostConnection::connect(address, request.clone()))
-        .collect::<Result<_, _>>()
-        .map_err(|source| TrialError::Post(address, source))?;
-    Ok(Link::Post { connections, numbering, newline })
+    Ok(Link::Post { connections, is_answered, numbering, newline })
+}
+
+/// Where to publish, and what to trust there if TLS is spoken: at the server itself alone.
+fn publish_address(
+    spec: &TrialSpec,
+    named: Option<&String>,
+) -> Result<(SocketAddr, Option<Trust>), TrialError> {
+    let tls = spec.target.as_ref().and_then(|target| target.tls.as_ref());
+    match named {
+        None => Ok((spec.server.address, tls.map(Trust::of_target).transpose()?)),
+        Some(text) => Ok((text.parse().map_err(|_| TrialError::PublishAddress(text.clone()))?, None)),
+    }
+}
+
+fn connections<C: Caller + 'static, E>(
+    spec: &TrialSpec,
+    connect: impl Fn() -> Result<C, E>,
+) -> Result<Vec<Box<dyn Caller>>, E> {
+    (0..spec.settings.publisher_in_flight).map(|_| Ok(Box::new(connect()?) as Box<dyn Caller>)).collect()
 }
 
 /// A queue for each subscriber, if they send.
@@ -339,6 +368,7 @@ impl Running<'_> {
             error,
             PublisherError::Feed(FeedError::Closed)
                 | PublisherError::Post(PostError::Closed | PostError::Broken(_))
+                | PublisherError::Socket(SocketError::Closed)
         );
         let ended = if closed { self.server_ends() } else { None };
         ended.unwrap_or(TrialError::Publisher(error))

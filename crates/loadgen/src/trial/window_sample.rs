@@ -301,7 +301,8 @@ mod tests {
     fn a_server_process_that_does_not_exist_is_reported_as_ended() {
         let (own, gone) = (Some(std::process::id()), Some(u32::MAX));
         let subscription = Subscription::at("/");
-        let target = TargetSpec { further_pids: Vec::new(), publish: Publish::own(), subscription };
+        let target =
+            TargetSpec { further_pids: Vec::new(), publish: Publish::own(), subscription, tls: None };
         for target in [None, Some(target)] {
             assert!(WindowSample::now(Watched::of(&spec([own, None], target.clone())), &[]).is_ok());
             let found = WindowSample::now(Watched::of(&spec([own, gone], target)), &[]);

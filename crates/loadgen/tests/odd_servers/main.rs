@@ -48,7 +48,7 @@ fn run(row: &Row) -> Result<TrialOutcome, String> {
         success: Success { lacks: row.lacks.map(str::to_owned), ..Success::default() },
         ..PublishRequest::own()
     });
-    let target = Some(TargetSpec { further_pids: Vec::new(), publish, subscription });
+    let target = Some(TargetSpec { further_pids: Vec::new(), publish, subscription, tls: None });
     let spec = TrialSpec { target, ..TrialSpec::new("", ServerSpec::at(address), settings) };
     let subscribe: Subscribe = match row.subscriber {
         Subscriber::Sse => |session| Box::pin(http_streaming::sse(session)),

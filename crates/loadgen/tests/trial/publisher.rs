@@ -11,7 +11,7 @@ use loadgen::assignment::Assignment;
 use loadgen::numbering::{ChannelNumbers, Numbering};
 use loadgen::publisher::feed_connection::{FeedConnection, FeedError};
 use loadgen::publisher::post_connection::PostConnection;
-use loadgen::publisher::{self, Link, Publisher, PublisherError, PublisherSpec, events_schedule};
+use loadgen::publisher::{self, Caller, Link, Publisher, PublisherError, PublisherSpec, events_schedule};
 use loadgen::schedule::Timing;
 use model::settings::{Events, Pace, Phases, Settings, Subscribers, Uplink, UplinkTo};
 use model::target::PublishRequest;
@@ -180,10 +180,11 @@ fn a_publisher_that_is_stopped_ends_before_its_schedule() {
 fn post(settings: Settings, connections: usize) -> (Publisher, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let connections =
-        (0..connections).map(|_| PostConnection::connect(address, PublishRequest::own()).unwrap());
-    let link =
-        Link::Post { connections: connections.collect(), numbering: Numbering::Publisher, newline: false };
+    let connection = |_| -> Box<dyn Caller> {
+        Box::new(PostConnection::connect(address, PublishRequest::own(), None).unwrap())
+    };
+    let connections = (0..connections).map(connection).collect();
+    let link = Link::Post { connections, is_answered: true, numbering: Numbering::Publisher, newline: false };
     (publish(settings, link).0, listener)
 }
 

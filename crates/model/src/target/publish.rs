@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Frame, Frames};
+
 /// How an event is published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Publish {
     /// By a request each.
     Request(PublishRequest),
+    /// By a frame each, on a WebSocket.
+    Socket(PublishSocket),
     /// By a line each, `channel TAB message`, to the standard input of a command.
     Command(PublishCommand),
 }
@@ -33,6 +37,27 @@ pub struct PublishRequest {
     pub body: Option<String>,
     #[serde(default)]
     pub success: Success,
+}
+
+/// A WebSocket on which frames publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishSocket {
+    /// Where to, an address with a port; none for the server's own.
+    #[serde(default)]
+    pub address: Option<String>,
+    pub path: String,
+    /// Header fields of the handshake beside what RFC 6455 demands.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    pub frames: Frames,
+    /// Has the message in it.
+    pub send: Frame,
+    /// The server's frame that says that an event was taken has this. Without it, an event counts as handed over when the
+    /// socket has taken its frame.
+    pub has: Option<String>,
+    /// A frame with this says that an event was not taken.
+    pub lacks: Option<String>,
 }
 
 /// Which answers say that an event was taken.
@@ -73,10 +98,27 @@ impl Publish {
                 body: request.body.as_deref().map(&change),
                 ..request.clone()
             }),
+            Self::Socket(socket) => Self::Socket(PublishSocket {
+                address: socket.address.as_deref().map(&change),
+                path: change(&socket.path),
+                headers: socket.headers.iter().map(|(name, value)| (name.clone(), change(value))).collect(),
+                frames: socket.frames.with(&change),
+                send: socket.send.with(&change),
+                ..socket.clone()
+            }),
             Self::Command(PublishCommand { command, channel }) => Self::Command(PublishCommand {
                 command: command.iter().map(|word| change(word)).collect(),
                 channel: change(channel),
             }),
+        }
+    }
+
+    /// The path and the header fields of what is published to the server itself; none where that goes elsewhere.
+    pub fn at_server(&mut self) -> Option<(&mut String, &mut BTreeMap<String, String>)> {
+        match self {
+            Self::Request(PublishRequest { address: None, path, headers, .. })
+            | Self::Socket(PublishSocket { address: None, path, headers, .. }) => Some((path, headers)),
+            _ => None,
         }
     }
 
@@ -87,6 +129,7 @@ impl Publish {
             Self::Request(PublishRequest { address: Some(address), method, path, .. }) => {
                 format!("{method} {path} at {address}")
             }
+            Self::Socket(PublishSocket { path, .. }) => format!("WebSocket {path}"),
             Self::Command(PublishCommand { command, .. }) => command.join(" "),
         }
     }

@@ -1,5 +1,6 @@
 //! The TOML shape of a target into [`Target`].
 
+mod frames;
 mod publish;
 mod server;
 mod values;
@@ -8,12 +9,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use toml::Spanned;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
+use self::frames::{frames, message_frame, refuse_frames};
 use self::publish::publish;
-use self::server::{ready, server, version};
+use self::server::{ready, server, tls, version};
 use self::values::{event, headers, namespace, path, texts};
-use super::{Answers, Connected, Needed, PORTS, Publish, Requirement, Resumes, Subscription, Target};
+use super::{Answers, Connected, Needed, PORTS, Publish, Requirement, Resumes, Send, Subscription, Target};
 use crate::scenario::error::{Fault, choices};
 use crate::scenario::reader::{
     Table, Value, array, count, list, table, text, text_that, unknown_key, word, yes_or_no,
@@ -23,12 +25,6 @@ use crate::scenario::{ScenarioError, is_name};
 /// What placeholders mean without a requirement that names one.
 const PLACEHOLDERS: [&str; 8] =
     ["dir", "channel", "technique", "message", "message_json", "variant", "upstream", "upstream_port"];
-const RESUMES: [(&str, Resumes); 4] = [
-    ("none", Resumes::None),
-    ("query", Resumes::Query),
-    ("validators", Resumes::Validators),
-    ("last-event-id", Resumes::LastEventId),
-];
 
 const CONNECTED: [(&str, Connected); 2] =
     [("answered", Connected::Answered), ("request-sent", Connected::RequestSent)];
@@ -72,13 +68,16 @@ fn target(
     );
     let (requires, server, ready) = (requirements(root.value("requires")), server(&root), ready(&root));
     let (version, (publish, techniques, fixes)) = (version(&root), own(&root));
+    let server = server?;
+    let tls = tls(&root, &server);
     root.finish()?;
     Ok(Target {
         name: file_name(name)?,
         label: label?,
         about: about?,
         requires: requires?,
-        server: server?,
+        server,
+        tls: tls?,
         ready: ready?,
         version: version?,
         publish: publish?,
@@ -125,17 +124,20 @@ fn techniques(root: &Table<'_>, known: &[&str]) -> Result<BTreeMap<String, Subsc
             )
             .help(choices(slug.get_ref(), known)));
         }
-        techniques.insert(slug.get_ref().to_string(), subscription(value)?);
+        techniques.insert(slug.get_ref().to_string(), subscription(slug.get_ref(), value)?);
     }
     if techniques.is_empty() { Err(none(value.span())) } else { Ok(techniques) }
 }
 
-fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
+fn subscription(slug: &str, value: &Value<'_>) -> Result<Subscription, Fault> {
     let table = Table::of("a technique of a target", value)?;
+    if slug != "websocket" {
+        refuse_frames(&table, "only [techniques.websocket] has frames")?;
+    }
     let path = table.required("path", path, "\"/ws?channel={channel}\"");
     let defaults = Subscription::at("");
     let mut subscription = Subscription {
-        resumes: table.read("resume", word(&RESUMES))?.unwrap_or(defaults.resumes),
+        resumes: table.read("resume", resumes)?.unwrap_or(defaults.resumes),
         empty: table.read("empty", count(599))?.map(|status| status as u16),
         answers: table
             .read("answers", word(&[("one", Answers::One), ("all", Answers::All)]))?
@@ -145,17 +147,57 @@ fn subscription(value: &Value<'_>) -> Result<Subscription, Fault> {
         join: table.read("join", event)?,
         newline: table.read("newline", yes_or_no)?.unwrap_or(defaults.newline),
         headers: table.read("headers", headers)?.unwrap_or_default(),
-        path: defaults.path,
+        ..defaults
     };
+    subscription.frames = frames(&table, &mut subscription.headers)?;
+    subscription.send = message_frame(&table)?.map(Send::Frame);
     table.finish()?;
     subscription.path = path?;
     agree(&subscription, &table)?;
     Ok(subscription)
 }
 
-/// `{after}` and `resume = "query"` need each other.
+fn resumes(value: &Value<'_>) -> Result<Resumes, Fault> {
+    if !matches!(value.get_ref(), DeValue::Table(_)) {
+        // A word has its place in this list.
+        let words = [Resumes::None, Resumes::Query, Resumes::Validators, Resumes::LastEventId];
+        let at = word(&[("none", 0), ("query", 1), ("validators", 2), ("last-event-id", 3)])(value)?;
+        return Ok(words[at].clone());
+    }
+    let table = Table::of("`resume`", value)?;
+    let is_pointer = |pointer: &str| pointer.starts_with('/');
+    let pointer = |value: &Value<'_>| {
+        text_that(value, is_pointer, "is not a JSON pointer", "write resume = { json = \"/next\" }")
+    };
+    let (header, json) = (table.read("header", text)?, table.read("json", pointer)?);
+    table.finish()?;
+    match (header, json) {
+        (Some(name), None) => Ok(Resumes::Header(name.to_ascii_lowercase())),
+        (None, Some(pointer)) => Ok(Resumes::Json(pointer)),
+        _ => Err(Fault::new(value.span(), "a cursor comes from a header field or from the body")
+            .help("write resume = { header = \"x-next\" } or { json = \"/next\" }")),
+    }
+}
+
+/// `{after}` and `resume = "query"` need each other, and so do `{cursor}` and where it comes from.
 fn agree(subscription: &Subscription, table: &Table<'_>) -> Result<(), Fault> {
     let span = |key| table.value(key).map_or(0..0, Spanned::span);
+    match (subscription.resumes.is_cursor(), subscription.path.contains("{cursor}")) {
+        (true, false) => {
+            return Err(Fault::new(
+                span("resume"),
+                "it resumes by a cursor, and the path does not say where the cursor goes",
+            )
+            .help(
+                "write {cursor} into the path: it becomes what the last answer named, and nothing at first",
+            ));
+        }
+        (false, true) => {
+            return Err(Fault::new(span("path"), "the path says {cursor}, and the technique does not resume by it")
+                .help("write resume = { header = \"x-next\" } or { json = \"/next\" }, or take {cursor} out of the path"));
+        }
+        _ => {}
+    }
     match (subscription.resumes == Resumes::Query, subscription.path.contains("{after}")) {
         (true, false) => {
             Err(Fault::new(span("resume"), "it resumes by the query, and the path does not say after what")

@@ -1,8 +1,9 @@
 //! How a target comes about, how it is known to be ready, and which processes it is.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use super::Address;
 
 /// What placeholders call free ports.
 pub const PORTS: [&str; 9] = ["port", "port2", "port3", "port4", "port5", "port6", "port7", "port8", "port9"];
@@ -51,7 +52,7 @@ pub enum StopSignal {
 /// listen at its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
-    pub address: SocketAddr,
+    pub address: Address,
     /// A process by its number.
     pub pid: Option<u32>,
     /// A file that holds a process's number, relative to the target's folder or absolute.

@@ -28,6 +28,9 @@ path = "/pub?c={channel}"
 [techniques.websocket]
 path = "/ws?c={channel}"
 connected = "request-sent"
+subprotocols = ["one", "two"]
+open = [{ send = "join {channel}", until = "joined" }, { send_hex = "00" }]
+answer = [{ to = "ping", send = "pong" }]
 namespace = "/chat"
 join = '["subscribe","{channel}"]'
 [techniques.short-polling]
@@ -61,13 +64,26 @@ fn a_whole_file_says_all_of_this() {
     assert_eq!(slugs, ["short-polling", "websocket"]);
     let polling = &target.techniques["short-polling"];
     assert_eq!(
-        (polling.resumes, polling.empty, polling.answers),
+        (polling.resumes.clone(), polling.empty, polling.answers),
         (Resumes::Validators, Some(304), Answers::One)
     );
+    let text = |text: &str| Some(Frame::Text(text.to_owned()));
     let websocket = Subscription {
         connected: Connected::RequestSent,
         namespace: Some("/chat".to_owned()),
         join: Some(r#"["subscribe","{channel}"]"#.to_owned()),
+        headers: BTreeMap::from([("sec-websocket-protocol".to_owned(), "one, two".to_owned())]),
+        frames: Frames {
+            open: vec![
+                OpenStep { send: text("join {channel}"), until: text("joined") },
+                OpenStep { send: Some(Frame::Hex("00".to_owned())), until: None },
+            ],
+            answer: vec![Answer {
+                to: Frame::Text("ping".to_owned()),
+                whole: false,
+                send: Frame::Text("pong".to_owned()),
+            }],
+        },
         ..Subscription::at("/ws?c={channel}")
     };
     assert_eq!(target.techniques["websocket"], websocket);
@@ -103,6 +119,15 @@ fn publishing_is_a_request_or_a_command() {
     assert_eq!(request.headers["authorization"], "x");
     let success = Success { status: vec![202], has: None, lacks: Some("error".to_owned()) };
     assert_eq!((request.method.as_str(), request.success), ("PUT", success));
+    let socket = r#"websocket = "/w"
+open = [{ send = "hi" }]
+send_hex = "30 v(2('c') '{message}')"
+success = { has = "ok" }"#;
+    let Publish::Socket(socket) = changed(path, socket).publish else { panic!("a WebSocket") };
+    assert_eq!(
+        (socket.path.as_str(), socket.has.as_deref(), socket.frames.open.len()),
+        ("/w", Some("ok"), 1)
+    );
     let Publish::Command(command) = changed(path, "command = [\"pub\", \"{port}\"]").publish else {
         panic!("a command")
     };
@@ -170,7 +195,23 @@ fn a_mistake_is_named_with_its_place_and_what_is_allowed() {
         ("[publish]", "[publish]\nbody = '{\"d\":\"{message}\"}'", "write {message_json} without quotes"),
         ("[publish]", "[publish]\nsuccess = { stats = [200] }", "did you mean `status`?"),
         ("[publish]", "[publish]\nsuccess = { status = [600] }", "a whole number from 1 to 599"),
-        ("[publish]", "[publish]\ncommand = [\"pub\"]", "by a command or by requests, not both"),
+        ("[publish]", "[publish]\ncommand = [\"pub\"]", "with `command` in [publish], this is not used"),
+        ("[publish]\npath =", "[publish]\nsend = \"x\"\nwebsocket =", "what is sent is without the message"),
+        (
+            "[publish]\npath =",
+            "[publish]\nsend = \"{message}\"\npath =",
+            "with `path` in [publish], this is not used",
+        ),
+        ("resume = \"validators\"", "resume = { json = \"next\" }", "`next` is not a JSON pointer"),
+        (
+            "resume = \"validators\"",
+            "resume = { json = \"/next\" }",
+            "the path does not say where the cursor goes",
+        ),
+        ("answers = \"one\"", "open = []", "only [techniques.websocket] has frames"),
+        ("{ send_hex = \"00\" }", "{}", "a step that neither sends nor waits"),
+        ("send_hex = \"00\"", "send_hex = \"3\"", "`3` is no pair of hex digits"),
+        ("to = \"ping\", send = \"pong\"", "to = \"ping\"", "an answer needs what it answers"),
     ] {
         let message = mistake(from, to);
         assert!(message.contains(wanted) && message.starts_with("t.toml:"), "{from} → {to}:\n{message}");
@@ -181,7 +222,7 @@ fn a_mistake_is_named_with_its_place_and_what_is_allowed() {
 fn a_server_that_runs_already_has_an_address() {
     let text = "label = \"x\"\nabout = \"y\"\naddress = \"127.0.0.1:80\"\n[publish]\npath = \"/p\"\n[techniques.websocket]\npath = \"/w\"\n";
     let target = parse(text).unwrap_or_else(|error| panic!("{error}"));
-    let address = ([127, 0, 0, 1], 80).into();
+    let address = Address::parse("127.0.0.1:80").unwrap();
     let bare = Running { address, pid: None, pid_file: None, ports: Vec::new() };
     assert_eq!(target.server, Server::Running(bare));
     let more = format!("{text}[process]\npid = 7\npid_file = \"my.pid\"\nports = [80, 90]\n");
@@ -192,6 +233,12 @@ fn a_server_that_runs_already_has_an_address() {
         (running.pid, running.pid_file, running.ports),
         (Some(7), Some("my.pid".into()), vec![80, 90])
     );
+    let by_tls = text.replace("127.0.0.1:80", "https://localhost:8443/live");
+    let unchecked = parse(&by_tls).unwrap_err().to_string();
+    assert!(unchecked.contains("nothing says how the certificate of localhost is checked"), "{unchecked}");
+    let by_tls =
+        parse(&format!("{by_tls}[tls]\nca = \"ca.pem\"\n")).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(by_tls.tls, Some(Tls { name: "localhost".to_owned(), ca: Some("ca.pem".to_owned()) }));
     let unread = parse(&format!("{text}[ready]\nline = \"up\"\n")).unwrap_err().to_string();
     assert!(unread.contains("what a server writes that is running already cannot be read"), "{unread}");
     let bad = Target::parse(text, "T.toml", "My Server", &KNOWN).unwrap_err();

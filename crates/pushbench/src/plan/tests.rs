@@ -94,15 +94,23 @@ fn a_target_runs_in_the_same_rounds_what_it_has_and_our_own_what_can_be_posted_t
 #[test]
 fn a_target_takes_no_part_in_what_it_cannot_and_is_named_once() {
     for (lines, why) in [
-        ("greeting = true", "targets send no greeting"),
-        ("transport.tls = true", "targets are measured without TLS only"),
+        ("transport.tls = true", "a target speaks TLS as its file says, not as the scenario does"),
         ("transport.http = \"2\"", "targets are measured over HTTP/1.1 only"),
-        ("uplink.rate = \"1/s\"", "subscribers of a target send nothing"),
+        (
+            "uplink = { rate = \"1/s\", to = \"application\" }",
+            "a target hands nothing back to the application",
+        ),
     ] {
         let (planned, said) = with_targets(lines);
         assert!(planned.iter().all(|(_, target)| target.is_none()), "{lines}: {planned:?}");
         assert_eq!(said, [format!("target other in x: {why}")], "{lines}");
     }
+    // Polls send by the request that publishes.
+    let (planned, said) = with_targets("uplink = { rate = \"1/s\", to = \"channel\" }");
+    let of_target: Vec<_> = planned.into_iter().filter(|(_, target)| target.is_some()).collect();
+    assert_eq!(of_target, [("long-polling".to_owned(), Some("other".to_owned()))]);
+    let why = "its file does not say how subscribers send by this technique";
+    assert_eq!(said, [format!("target other in x: {why}")]);
 }
 
 #[test]

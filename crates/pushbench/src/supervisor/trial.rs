@@ -23,7 +23,7 @@ pub(super) async fn run(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRun, F
     let mut servers = Servers::start(env, trial).await.map_err(|reason| failed(Side::Server, &reason))?;
     let cpu_contention = CpuContention::start(env, settings).await;
     let mut cpu_contention = cpu_contention.map_err(|reason| failed(Side::Supervisor, &reason))?;
-    let spec = spec(env, trial, &servers);
+    let spec = spec(env, trial, &servers).map_err(|error| failed(Side::Supervisor, &format!("{error:#}")))?;
     let outcome = tokio::select! {
         // A dead server makes the load generator fail, too; the cause is looked at first.
         biased;
@@ -56,7 +56,7 @@ fn by_proxy(failure: Failure, settings: &Settings) -> Failure {
     Failure { side: if is_by_proxy { Side::Proxy } else { failure.side }, ..failure }
 }
 
-fn spec(env: &TrialEnv, trial: &Trial<'_>, servers: &Servers) -> TrialSpec {
+fn spec(env: &TrialEnv, trial: &Trial<'_>, servers: &Servers) -> anyhow::Result<TrialSpec> {
     let target = env.target(trial);
     let has_feed = trial.point.settings.publisher == Publisher::Feed;
     let pid = |ready: &Ready| match &ready.target {
@@ -76,18 +76,20 @@ fn spec(env: &TrialEnv, trial: &Trial<'_>, servers: &Servers) -> TrialSpec {
             ServerSpec { address: ready.line.address, proxy: ready.pids.first().copied(), ..server }
         }
     };
-    TrialSpec {
+    let of_target = target
+        .zip(servers.first.ready.target.as_ref())
+        .map(|(target, ready)| target.spec(&trial.planned.technique, trial.planned.seed, ready))
+        .transpose()?;
+    Ok(TrialSpec {
         technique: trial.planned.technique.clone(),
         server: proxied(server(&servers.first)),
         further_servers: servers.further.iter().map(server).collect(),
-        target: target
-            .zip(servers.first.ready.target.as_ref())
-            .and_then(|(target, ready)| target.spec(&trial.planned.technique, trial.planned.seed, ready)),
+        target: of_target.flatten(),
         load_cores: env.pinning.load.clone(),
         server_cores: env.pinning.server.clone(),
         settings: trial.point.settings.clone(),
         seed: trial.planned.seed,
-    }
+    })
 }
 
 /// The failure with what the server wrote, which may be its cause.

@@ -1,6 +1,6 @@
 //! The bytes of a connection as what they are: requests and responses by HTTP/1.1, frames of WebSocket, events and lines.
 
-use protocol::Message;
+use loadgen::finder;
 use protocol::websocket::Header;
 
 use super::relay::Connection;
@@ -34,10 +34,8 @@ pub(super) struct Part {
 pub(super) enum Recognised {
     /// The message with this number, and nothing else.
     Message(u64),
-    /// The message with this number, with something around it.
+    /// The message with this number, with something around it, or as a string of JSON.
     Wrapped(u64),
-    /// The same as a string of JSON.
-    Escaped(u64),
     /// The stamp of the message with this number, and not what belongs behind it.
     Altered(u64),
     Nothing,
@@ -178,28 +176,20 @@ fn frames(mut rest: &[u8]) -> Vec<Part> {
     frames
 }
 
-/// Bytes of a stamp.
-const STAMP: usize = 40;
-
 impl Part {
-    /// What is in it: the first message that is found by its stamp.
+    /// What is in it: the first message, as the load generator finds it.
     pub(super) fn recognised(&self) -> Recognised {
         let bytes = self.bytes.trim_ascii();
-        if let Ok(message) = Message::decode(bytes) {
-            return Recognised::Message(message.stamp.seq);
-        }
-        let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        let stamp = bytes.windows(STAMP).position(|stamp| stamp.iter().all(is_hex));
-        let Some(at) = stamp else { return Recognised::Nothing };
-        let digits = String::from_utf8_lossy(&bytes[at..at + 8]);
-        let seq = u64::from_str_radix(&digits, 16).unwrap_or(0);
-        let text = String::from_utf8_lossy(&bytes[at.saturating_sub(3)..]);
-        let plain = text.find("[\"").map(|start| &text[start..]);
-        match plain.and_then(whole) {
-            Some(_) => Recognised::Wrapped(seq),
-            None if whole(&text.replace('\\', "")).is_some() => Recognised::Escaped(seq),
-            None => Recognised::Altered(seq),
-        }
+        let mut first = None;
+        finder::find(bytes, |message| {
+            let seq = message.stamp.seq;
+            first.get_or_insert(match (message.is_bare(), message.len == bytes.len()) {
+                (false, _) => Recognised::Altered(seq),
+                (true, true) => Recognised::Message(seq),
+                (true, false) => Recognised::Wrapped(seq),
+            });
+        });
+        first.unwrap_or(Recognised::Nothing)
     }
 
     /// Its text, cut to `longest` characters.
@@ -213,13 +203,6 @@ impl Part {
         }
         shown
     }
-}
-
-/// The whole message that the text begins with, or has within its first three characters.
-fn whole(text: &str) -> Option<&str> {
-    let text = &text[text.find("[\"")?..];
-    let end = text.find("\"]")? + 2;
-    Message::decode(&text.as_bytes()[..end]).ok().map(|_| &text[..end])
 }
 
 #[cfg(test)]
@@ -245,7 +228,7 @@ mod tests {
             (format!("{MESSAGE}\n"), Recognised::Message(42)),
             (format!("{{\"data\":{MESSAGE}}}"), Recognised::Wrapped(42)),
             (format!("id: 7\ndata: {MESSAGE}"), Recognised::Wrapped(42)),
-            (format!("{{\"data\":\"{escaped}\"}}"), Recognised::Escaped(42)),
+            (format!("{{\"data\":\"{escaped}\"}}"), Recognised::Wrapped(42)),
             (MESSAGE.replace("\",\"", "\"; \""), Recognised::Altered(42)),
             ("{\"type\":\"welcome\"}".to_owned(), Recognised::Nothing),
             (String::new(), Recognised::Nothing),

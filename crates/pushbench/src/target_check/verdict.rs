@@ -1,8 +1,9 @@
 //! What a check has seen of a technique, as a verdict: the cause and the remedy in one sentence.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::target::Publish;
+use model::target::{OpenStep, Publish, Values};
 use model::trial::TrialOutcome;
 
 use super::exchange::{Exchange, Recognised};
@@ -16,6 +17,8 @@ const SLOW: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) technique: String,
+    /// What the subscriber sends and waits for on a WebSocket that is open.
+    pub(super) open: Vec<OpenStep>,
     pub(super) publish: Publish,
     /// What the load generator found, or why it failed; none when it did not end in time.
     pub(super) outcome: Option<Result<TrialOutcome, String>>,
@@ -43,10 +46,11 @@ pub(super) enum Verdict {
 type Rule = fn(&Seen) -> Option<String>;
 
 /// From what explains the most.
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     post_not_taken,
     post_unanswered,
     not_subscribed,
+    not_opened,
     no_head,
     compressed,
     wrong_type,
@@ -145,6 +149,28 @@ fn not_subscribed(seen: &Seen) -> Option<String> {
     ))
 }
 
+/// What `open` waits for and the server has not sent.
+fn not_opened(seen: &Seen) -> Option<String> {
+    let exchange = seen.subscriptions.last().filter(|exchange| exchange.response.is_some())?;
+    let (mut frames, mut found) = (exchange.parts.iter(), BTreeMap::new());
+    for until in seen.open.iter().filter_map(|step| step.until.as_ref()?.template().ok()) {
+        let values = Values { channel: 0, subscriber: 0, message: b"", found: &found };
+        let more = frames.find_map(|frame| until.find(&frame.bytes, &values));
+        let Some(more) = more else {
+            let mut awaited = Vec::new();
+            until.append(&values, &mut awaited);
+            let last = exchange.parts.last().map_or_else(|| "nothing".to_owned(), |part| part.shown(80));
+            return Some(format!(
+                "`until` in `open` waits for {}, and the last that the server sent is {last}: correct `open` of [techniques.{}]",
+                String::from_utf8_lossy(&awaited).escape_debug(),
+                seen.technique
+            ));
+        };
+        found.extend(more);
+    }
+    None
+}
+
 /// Without a subscriber, nothing is published.
 fn no_head(seen: &Seen) -> Option<String> {
     let waiting = seen.subscriptions.last().filter(|exchange| exchange.response.is_none())?;
@@ -190,13 +216,13 @@ fn not_as_posted(seen: &Seen) -> Option<String> {
 
 fn nothing_arrived(seen: &Seen) -> Option<String> {
     let is_silent = recognised(seen).all(|found| found == Recognised::Nothing);
-    let is_published = !seen.posts.is_empty() || matches!(seen.publish, Publish::Command(_));
+    let is_published = !seen.posts.is_empty() || !matches!(seen.publish, Publish::Request(_));
     let first =
         seen.subscriptions.iter().flat_map(|exchange| &exchange.parts).find(|part| !part.bytes.is_empty());
     let instead = first.map(|part| format!(", only {}", part.shown(80))).unwrap_or_default();
     (is_silent && is_published).then(|| {
         format!(
-            "the events were taken and none arrived{instead}: compare the channel in `path` of [techniques.{}] with that in [publish]",
+            "the events were taken and none arrived{instead}: compare the channel in `path` of [techniques.{}] with that in [publish], and have it send events as text, not in another coding",
             seen.technique
         )
     })

@@ -100,7 +100,7 @@ pub(super) fn publish(server: &TargetServer, placeholders: &Placeholders) -> any
             let command = exec_words(server.folder(), &command)?;
             Publish::Command(PublishCommand { command, channel })
         }
-        request @ Publish::Request(_) => request,
+        other @ (Publish::Request(_) | Publish::Socket(_)) => other,
     })
 }
 

@@ -19,7 +19,7 @@ pub(super) fn roots(running: &Running, folder: &Path) -> anyhow::Result<Vec<u32>
         ensure!(!os::has_ended(pid), "process {pid} of [process] is not there; is the server running?");
     }
     let is_named = !pids.is_empty() || !running.ports.is_empty();
-    let ports = if is_named { running.ports.clone() } else { vec![running.address.port()] };
+    let ports = if is_named { running.ports.clone() } else { vec![running.address.port] };
     pids.extend(holders(&ports)?);
     for port in &running.ports {
         ensure!(
@@ -60,10 +60,17 @@ mod tests {
     use std::net::TcpListener;
     use std::process::{Command, Stdio};
 
+    use model::target::Address;
+
     use super::*;
 
-    fn running(address: ([u8; 4], u16)) -> Running {
-        Running { address: address.into(), pid: None, pid_file: None, ports: Vec::new() }
+    fn running(port: u16) -> Running {
+        Running {
+            address: Address::parse(&format!("127.0.0.1:{port}")).unwrap(),
+            pid: None,
+            pid_file: None,
+            ports: Vec::new(),
+        }
     }
 
     #[test]
@@ -94,7 +101,7 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let free = socket.local_addr().unwrap().port();
         drop(socket);
-        let at = || running(([127, 0, 0, 1], free));
+        let at = || running(free);
         for (running, words) in [
             (Running { pid: Some(i32::MAX as u32), ..at() }, "of [process] is not there"),
             (Running { pid_file: Some("bad.pid".into()), ..at() }, "does not hold a process's number"),

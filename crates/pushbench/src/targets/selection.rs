@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::bail;
 use model::manifest::Skipped;
 use model::scenario::Scenario;
-use model::settings::{Client, Compression, HttpVersion, Publisher, Settings};
+use model::settings::{Client, Compression, HttpVersion, Publisher, Settings, UplinkTo};
 
 use super::TargetServer;
 use crate::{project, registry};
@@ -27,11 +27,13 @@ pub(crate) fn why_targets_cannot(settings: &Settings) -> Option<&'static str> {
     let transport = &settings.transport;
     let all = [
         (transport.http == HttpVersion::Http2, "targets are measured over HTTP/1.1 only"),
-        (transport.tls, "targets are measured without TLS only"),
+        (transport.tls, "a target speaks TLS as its file says, not as the scenario does"),
         (transport.compression != Compression::None, "targets are measured without compression only"),
         (settings.through.is_some(), "proxies stand before pushbench's own servers only"),
-        (settings.uplink.is_some(), "subscribers of a target send nothing"),
-        (settings.greeting, "targets send no greeting"),
+        (
+            settings.uplink.as_ref().is_some_and(|uplink| uplink.to == UplinkTo::Application),
+            "a target hands nothing back to the application",
+        ),
         (settings.stall.is_some(), "a target may be several processes, which are not stopped as one"),
         (settings.restart.is_some(), "a target cannot receive its application's log again after a restart"),
         (settings.coalescing.window_ns > 0, "targets send each event at once"),

@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use model::target::{PORTS, Server, Start, StopSignal};
+use model::target::{Address, PORTS, Server, Start, StopSignal};
 use os::process_tree;
 use protocol::ready::ReadyLine;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -54,8 +54,9 @@ pub(crate) fn supervise(arguments: &SuperviseTarget) -> anyhow::Result<()> {
     match &server.target.server {
         Server::Running(running) => {
             let mut placeholders = launch::known(&server, technique)?;
-            placeholders.insert(PORTS[0].to_owned(), running.address.port().to_string());
-            Watch::new(&server, technique, running.address, &placeholders)?.run()
+            let address = resolved(&running.address)?;
+            placeholders.insert(PORTS[0].to_owned(), address.port().to_string());
+            Watch::new(&server, technique, address, &placeholders)?.run()
         }
         Server::Started(start) => {
             let result = run_started(&server, start, upstream_values, technique, dir, &cores.cores);
@@ -64,6 +65,17 @@ pub(crate) fn supervise(arguments: &SuperviseTarget) -> anyhow::Result<()> {
             result
         }
     }
+}
+
+/// The loopback address that an address's host stands for.
+/// Fails when it stands for none: load goes to this machine alone.
+fn resolved(address: &Address) -> anyhow::Result<SocketAddr> {
+    let Address { host, port, .. } = address;
+    let found = (host.as_str(), *port).to_socket_addrs().with_context(|| format!("look up {host}"))?;
+    let mut loopback = found.filter(|found| found.ip().is_loopback());
+    loopback
+        .next()
+        .with_context(|| format!("{host} is not on this machine; load goes to loopback addresses only"))
 }
 
 fn run_started(

@@ -32,6 +32,9 @@ mod proxies;
 #[path = "../../src/registry.rs"]
 #[allow(dead_code, reason = "only the two halves of a technique are used here")]
 mod registry;
+#[path = "../instrument/relay.rs"]
+#[allow(dead_code, reason = "nothing is cut here")]
+mod relay;
 mod sandbox;
 mod server_process;
 mod targets;

@@ -3,9 +3,12 @@
 //!
 //! `served` is a target of the tests' own, in a few lines of Rust.
 
+mod accounts;
 mod check;
+mod examples;
 pub(crate) mod served;
 mod start;
+mod tls;
 
 use std::fs;
 use std::path::Path;
@@ -40,10 +43,13 @@ window = "500ms"
     )
 }
 
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the project")
+}
+
 /// The project's targets beside the place's scenarios.
 pub(crate) fn with_targets(sandbox: &Sandbox) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the project").to_owned();
-    std::os::unix::fs::symlink(root.join("targets"), sandbox.path("targets")).expect("a link");
+    std::os::unix::fs::symlink(project().join("targets"), sandbox.path("targets")).expect("a link");
 }
 
 /// Runs everything that `target` has, unless it is missing here and not required.
@@ -103,6 +109,38 @@ fn ws_on_node_delivers_everything() {
 #[test]
 fn the_official_socket_io_server_delivers_everything() {
     delivers_everything("socketio-node", "node", &["socketio"]);
+}
+
+#[test]
+fn subscribers_talk_to_each_other_where_a_target_says_how_they_send() {
+    for (target, needs, techniques) in [("ws-node", "node", 1), ("nchan", "nginx", 4)] {
+        let sandbox = Sandbox::new();
+        with_targets(&sandbox);
+        let talk = delivering(target).replace(
+            "[subscribers]",
+            "[uplink]\nrate = \"10/s\"\npace = \"poisson\"\npayload = \"80 B\"\nto = \"channel\"\n[subscribers]",
+        );
+        sandbox.scenario("all", &talk);
+        let output = sandbox.output("run --scenario all --only-targets --no-report");
+        if let Some(line) = output.err.lines().find(|line| line.starts_with("skipped: scenario all")) {
+            require::<()>(needs, Err(line));
+            continue;
+        }
+        output.expect(0, &[]);
+        let records = sandbox.records();
+        assert_eq!(records.len(), techniques);
+        for record in records {
+            let TrialResult::Complete(outcome) = &record.result else { panic!("{record:?}") };
+            let counts = &outcome.counts;
+            // Events for all three members of a channel, and what each of the six says.
+            assert!(counts.uplink_sent >= 10 && counts.uplink_sent == counts.uplink_due, "{counts:?}");
+            assert_eq!(counts.delivered, 120 + 3 * counts.uplink_sent, "{:?} {counts:?}", record.key);
+            let wrong = [counts.lost, counts.duplicate, counts.foreign, counts.reordered];
+            assert_eq!(wrong, [0; 4], "{:?}", record.key);
+            assert!(!outcome.warnings.iter().any(misfits), "{:?}: {:?}", record.key, outcome.warnings);
+        }
+        no_process_is_left(&sandbox);
+    }
 }
 
 /// Runs the polls against our own server and this target.
@@ -314,7 +352,7 @@ fn what_a_target_takes_no_part_in_is_said_once_and_our_own_servers_run() {
     let target = target_at(&sandbox, serve(Behaviour::Good));
     sandbox.scenario("secure", &format!("{POLLS}\n[transport]\ntls = true\n"));
     let output = sandbox.output(&format!("run --scenario secure --target {target} --no-report"));
-    output.expect(0, &["skipped: target mine in secure: targets are measured without TLS only"]);
+    output.expect(0, &["skipped: target mine in secure: a target speaks TLS as its file says"]);
     assert!(!output.err.contains("published by POST"), "{output:?}");
     assert_eq!(sandbox.records().len(), 1);
 }

@@ -60,6 +60,9 @@ pub(in crate::subscriber) async fn upgrade(
     check(answer.headers(), &key)?;
     check_subprotocol(request.headers(), answer.headers())?;
     let agreement = agreed(session, answer.headers())?;
+    if let Some(subscription) = session.subscription() {
+        session.resume_fields().take_answer(&subscription.resumes, answer.headers());
+    }
     session.record_head(HeadKind::WebSocket, &request, &answer);
     Ok(Opened { stream, read, agreement })
 }
@@ -102,6 +105,9 @@ fn fields(session: &Session) -> HeaderMap {
             fields.remove(SEC_WEBSOCKET_EXTENSIONS);
         }
         Compression::None => {}
+    }
+    if let Some(subscription) = session.subscription() {
+        session.resume_fields().ask(&subscription.resumes, &mut fields);
     }
     fields
 }

@@ -1,29 +1,62 @@
 //! The table `[publish]` of a target file.
 
+use super::frames::{frames, message_frame};
 use super::values::{address_by_port, command, headers, is_field_value, path};
 use crate::scenario::error::Fault;
 use crate::scenario::reader::{Table, Value, count, list, text, text_that, word};
-use crate::target::{Publish, PublishCommand, PublishRequest, Success};
+use crate::target::{Publish, PublishCommand, PublishRequest, PublishSocket, Success};
 
 const METHODS: [(&str, &str); 3] = [("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH")];
+
+/// The keys that say how, and what each has beside it.
+const WAYS: [(&str, &[&str]); 3] = [
+    ("path", &["address", "method", "content_type", "headers", "body", "success"]),
+    ("websocket", &["address", "headers", "subprotocols", "open", "answer", "send", "send_hex", "success"]),
+    ("command", &[]),
+];
 
 pub(super) fn publish(root: &Table<'_>) -> Result<Publish, Fault> {
     let Some(table) = root.section("publish")? else {
         return Err(Fault::new(0..0, "`publish` is missing in a target")
             .help("write [publish] with path = \"/publish?channel={channel}\""));
     };
-    let request = request(&table);
-    let by_command = table.read("command", command);
-    table.finish()?;
-    let Some(command) = by_command? else { return request };
-    let other = ["path", "address", "method", "content_type", "headers", "body", "success"];
-    match other.into_iter().find_map(|key| table.value(key)) {
-        None => Ok(Publish::Command(PublishCommand { command, channel: "{channel}".to_owned() })),
-        Some(value) => {
-            Err(Fault::new(value.span(), "events are published by a command or by requests, not both")
-                .help("leave `command` out, or everything else in [publish]"))
-        }
+    let (way, keys) = WAYS.into_iter().rev().find(|(way, _)| table.value(way).is_some()).unwrap_or(WAYS[0]);
+    let all = WAYS.iter().flat_map(|(way, keys)| [way].into_iter().chain(*keys));
+    let other = all.filter(|key| **key != way && !keys.contains(key)).find_map(|key| table.value(key));
+    if let Some(value) = other {
+        return Err(Fault::new(value.span(), format!("with `{way}` in [publish], this is not used")).help(
+            "events are published by requests (`path`), on a WebSocket (`websocket`) or by a `command`: leave the others out",
+        ));
     }
+    let publish = match way {
+        "command" => table
+            .required("command", command, "[\"./publish\"]")
+            .map(|command| Publish::Command(PublishCommand { command, channel: "{channel}".to_owned() })),
+        "websocket" => socket(&table),
+        _ => request(&table),
+    };
+    table.finish()?;
+    publish
+}
+
+fn socket(table: &Table<'_>) -> Result<Publish, Fault> {
+    let mut headers = table.read("headers", headers)?.unwrap_or_default();
+    let frames = frames(table, &mut headers)?;
+    let send = message_frame(table)?.ok_or_else(|| table.missing("send", "'{message}'"))?;
+    let success = success(table)?;
+    if !success.status.is_empty() {
+        return Err(Fault::new(table.span(), "a frame has no status")
+            .help("write success = { has = \"…\" }, about the frame that answers"));
+    }
+    Ok(Publish::Socket(PublishSocket {
+        address: table.read("address", address_by_port)?,
+        path: table.required("websocket", path, "\"/ws\"")?,
+        headers,
+        frames,
+        send,
+        has: success.has,
+        lacks: success.lacks,
+    }))
 }
 
 fn request(table: &Table<'_>) -> Result<Publish, Fault> {

@@ -1,12 +1,11 @@
 //! The tables of a target file that say how its server comes about.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use super::values::{address, command, path, texts};
 use crate::scenario::error::Fault;
-use crate::scenario::reader::{Table, Value, count, duration, list, text, text_that, word};
-use crate::target::{Ready, ReadyWhen, Running, Server, Start, StopSignal};
+use crate::scenario::reader::{Table, Value, count, duration, list, text, text_that, word, yes_or_no};
+use crate::target::{Address, Ready, ReadyWhen, Running, Server, Start, StopSignal, Tls};
 
 const READY_WITHIN_NS: u64 = 10_000_000_000;
 const LONGEST_START_NS: u64 = 300_000_000_000;
@@ -61,7 +60,7 @@ fn variables(value: &Value<'_>) -> Result<BTreeMap<String, String>, Fault> {
     }
 }
 
-fn running(address: SocketAddr, table: &Table<'_>) -> Result<Running, Fault> {
+fn running(address: Address, table: &Table<'_>) -> Result<Running, Fault> {
     let pid = table.read("pid", count(i32::MAX as u32))?;
     let pid_file = table.read("pid_file", text)?.map(Into::into);
     let ports = table.read("ports", list(port))?.unwrap_or_default();
@@ -71,6 +70,31 @@ fn running(address: SocketAddr, table: &Table<'_>) -> Result<Running, Fault> {
 
 fn port(value: &Value<'_>) -> Result<u16, Fault> {
     Ok(count(u32::from(u16::MAX))(value)? as u16)
+}
+
+/// TLS by the table `[tls]`, which an address with `https` needs.
+pub(super) fn tls(root: &Table<'_>, server: &Server) -> Result<Option<Tls>, Fault> {
+    let address = match server {
+        Server::Running(running) => Some(&running.address),
+        Server::Started(_) => None,
+    };
+    let Some(table) = root.section("tls")? else {
+        let Some(address) = address.filter(|address| address.tls) else { return Ok(None) };
+        return Err(Fault::new(
+            0..0,
+            format!("nothing says how the certificate of {} is checked", address.host),
+        )
+        .help("write [tls] with ca = \"ca.pem\", or with insecure = true, which takes any certificate"));
+    };
+    let (ca, insecure) = (table.read("ca", text)?, table.read("insecure", yes_or_no)?.unwrap_or(false));
+    let name = table.read("name", text)?;
+    table.finish()?;
+    if ca.is_some() == insecure {
+        return Err(Fault::new(table.span(), "a certificate is checked by `ca`, or not at all")
+            .help("write either ca = \"ca.pem\" or insecure = true"));
+    }
+    let host = || address.map_or_else(|| "localhost".to_owned(), |address| address.host.clone());
+    Ok(Some(Tls { name: name.unwrap_or_else(host), ca }))
 }
 
 pub(super) fn ready(root: &Table<'_>) -> Result<Ready, Fault> {
@@ -90,6 +114,10 @@ pub(super) fn ready(root: &Table<'_>) -> Result<Ready, Fault> {
         }
     };
     table.finish()?;
+    if root.section("tls")?.is_some() && matches!(when, ReadyWhen::Answers(_)) {
+        return Err(Fault::new(table.span(), "a path is asked for without TLS")
+            .help("leave `path` out: the server is ready when it accepts connections; or write line = \"listening\""));
+    }
     if root.section("start")?.is_none() && matches!(when, ReadyWhen::Writes(_)) {
         return Err(Fault::new(table.span(), "what a server writes that is running already cannot be read")
             .help("leave `line` out, or write path = \"/\""));

@@ -1,11 +1,11 @@
 //! Values that several tables of a target file have.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::scenario::error::Fault;
 use crate::scenario::reader::{Value, list, table, text, text_that};
-use crate::target::PORTS;
+use crate::target::{Address, PORTS};
 
 pub(super) fn command(value: &Value<'_>) -> Result<Vec<String>, Fault> {
     let words = list(text)(value)?;
@@ -41,9 +41,14 @@ pub(super) fn is_field_value(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
-pub(super) fn address(value: &Value<'_>) -> Result<SocketAddr, Fault> {
+pub(super) fn address(value: &Value<'_>) -> Result<Address, Fault> {
     let found = text(value)?;
-    loopback(value, &found)
+    let address = Address::parse(&found).ok_or_else(|| not_an_address(value, &found))?;
+    match address.ip() {
+        Some(ip) if !ip.is_loopback() => Err(not_here(value, ip)),
+        // What a name stands for is looked up when it is needed.
+        _ => Ok(address),
+    }
 }
 
 /// An address whose port may be a placeholder.
@@ -54,15 +59,19 @@ pub(super) fn address_by_port(value: &Value<'_>) -> Result<String, Fault> {
 }
 
 fn loopback(value: &Value<'_>, found: &str) -> Result<SocketAddr, Fault> {
-    let address: SocketAddr = found.parse().map_err(|_| {
-        Fault::new(value.span(), format!("`{found}` is not an address")).help("write \"127.0.0.1:8080\"")
-    })?;
-    if address.ip().is_loopback() {
-        return Ok(address);
-    }
-    // Load goes to this machine alone, regardless of who wrote the file.
-    Err(Fault::new(value.span(), format!("{} is not on this machine", address.ip()))
-        .help("write a loopback address, such as \"127.0.0.1:8080\""))
+    let address: SocketAddr = found.parse().map_err(|_| not_an_address(value, found))?;
+    if address.ip().is_loopback() { Ok(address) } else { Err(not_here(value, address.ip())) }
+}
+
+fn not_an_address(value: &Value<'_>, found: &str) -> Fault {
+    Fault::new(value.span(), format!("`{found}` is not an address"))
+        .help("write \"127.0.0.1:8080\", or with more \"https://localhost:8443/live\"")
+}
+
+/// Load goes to this machine alone, regardless of who wrote the file.
+fn not_here(value: &Value<'_>, ip: IpAddr) -> Fault {
+    Fault::new(value.span(), format!("{ip} is not on this machine"))
+        .help("write a loopback address, such as \"127.0.0.1:8080\"")
 }
 
 pub(super) fn texts(value: &Value<'_>) -> Result<BTreeMap<String, String>, Fault> {

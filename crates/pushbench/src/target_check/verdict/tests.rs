@@ -2,6 +2,7 @@
 
 use super::super::exchange::{Head, Part};
 use super::*;
+use model::target::Frame;
 
 const CHANGED: &str = r#"{"data":["00000001000000e8d4a51000000000e8d4a51007"; "hello"]}"#;
 
@@ -28,6 +29,7 @@ fn seen(technique: &str, subscription: Exchange, posts: &[(u16, &str, u64)]) -> 
     };
     Seen {
         technique: technique.to_owned(),
+        open: Vec::new(),
         publish: Publish::own(),
         outcome: None,
         subscriptions: vec![subscription],
@@ -102,6 +104,27 @@ fn a_fault_has_a_cause_and_a_remedy() {
         let Verdict::Fails(found) = verdict(&seen(technique, subscription, posts)) else {
             panic!("{expected}")
         };
+        assert!(found.contains(expected), "`{expected}` is not in `{found}`");
+    }
+}
+
+#[test]
+fn what_open_waits_for_in_vain_is_named() {
+    let frame = |text: &str| Some(Frame::Text(text.to_owned()));
+    let switched =
+        exchange("HTTP/1.1 101 Switching Protocols", ("", ""), "{\"type\":\"welcome\",\"id\":\"x\"}");
+    let mut seen = seen("websocket", switched, &[]);
+    let step = |until| OpenStep { send: frame("hello"), until };
+    for (open, expected) in [
+        (vec![step(frame("welcome"))], "look at the server's log"),
+        (
+            vec![step(frame("\"id\":\"{id}\"")), step(frame("joined {id}"))],
+            "`until` in `open` waits for joined x, and the last that the server sent is {\"type\":\"welcome\"",
+        ),
+        (vec![step(frame("connection_ack"))], "correct `open` of [techniques.websocket]"),
+    ] {
+        seen.open = open;
+        let Verdict::Fails(found) = verdict(&seen) else { panic!("{expected}") };
         assert!(found.contains(expected), "`{expected}` is not in `{found}`");
     }
 }

@@ -103,6 +103,11 @@ fn faults() -> Vec<(&'static str, Answers, &'static str)> {
             ),
             "did not answer POST /pub within",
         ),
+        (
+            "short-polling",
+            (taken, |_| Some(http("200 OK\r\ncontent-encoding: gzip", "compressed"))),
+            "the server compresses (gzip), and targets are measured without",
+        ),
         ("short-polling", (taken, nothing), "compare the channel in `path` of [techniques.short-polling]"),
         (
             "http-streaming-sse",
@@ -115,7 +120,10 @@ fn faults() -> Vec<(&'static str, Answers, &'static str)> {
         (
             "short-polling",
             (taken, |all| {
-                Some(http("200 OK\r\ncontent-type: application/x-ndjson", &all.concat().replace('"', "'")))
+                Some(http(
+                    "200 OK\r\ncontent-type: application/x-ndjson",
+                    &all.join("\n").replace("\",\"", "\"; \""),
+                ))
             }),
             "event 1 arrives changed",
         ),
