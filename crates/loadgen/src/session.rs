@@ -33,6 +33,7 @@ use crate::byte_accounting::{
 use crate::faults::{Ended, Recovery, SlowConsumer};
 use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
+use crate::recorder::turns::TurnClock;
 use crate::schedule::{self, Purpose};
 use crate::subscriber::SubscribeError;
 use crate::transport::{Http2, Socket, Stream, Tls, alpn};
@@ -53,6 +54,7 @@ struct SessionState {
     cursor: RefCell<Cursor>,
     resume_fields: RefCell<ResumeFields>,
     poll_schedule: PollSchedule,
+    turn: RefCell<TurnClock>,
     outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
     opening: Cell<u32>,
     opened: Notify,
@@ -87,6 +89,7 @@ impl Session {
             set_up: PendingSetUp::now(group),
             index,
             channel,
+            turn: RefCell::default(),
             outgoing: RefCell::new(outgoing),
             opening: Cell::new(0),
             opened: Notify::new(),

@@ -39,9 +39,13 @@ static PUBLICATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../publicati
 macro_rules! target_files {
     ($($path:literal),+) => { [$(($path, include_str!(concat!("../../../targets/", $path)))),+] };
 }
-static TARGETS: [(&str, &str); 24] = target_files![
+static TARGETS: [(&str, &str); 35] = target_files![
+    "aiohttp.toml",
+    "axum.toml",
+    "better-sse-node.toml",
     "nchan.toml",
     "nchan/nginx.conf",
+    "node/better-sse.mjs",
     "node/package.json",
     "node/package-lock.json",
     "node/socketio.mjs",
@@ -62,7 +66,14 @@ static TARGETS: [(&str, &str); 24] = target_files![
     "proxies/varnish.toml",
     "proxies/varnish/default.vcl",
     "proxies/varnish/fixed.vcl",
+    "python-socketio.toml",
+    "python/aiohttp_server.py",
+    "python/channels.py",
+    "python/requirements.txt",
+    "python/socketio_server.py",
+    "python/starlette_server.py",
     "socketio-node.toml",
+    "starlette.toml",
     "ws-node.toml"
 ];
 

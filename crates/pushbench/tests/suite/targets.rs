@@ -105,6 +105,18 @@ fn the_official_socket_io_server_delivers_everything() {
     delivers_everything("socketio-node", "node", &["socketio"]);
 }
 
+#[test]
+fn fastify_with_better_sse_delivers_everything() {
+    delivers_everything("better-sse-node", "node", &["http-streaming-sse"]);
+}
+
+#[test]
+fn the_servers_on_python_deliver_everything() {
+    delivers_everything("starlette", "python", &["http-streaming-sse", "websocket"]);
+    delivers_everything("aiohttp", "python", &["http-streaming-ndjson", "websocket"]);
+    delivers_everything("python-socketio", "python", &["socketio"]);
+}
+
 /// Runs the polls against our own server and this target.
 fn run(sandbox: &Sandbox, target: &str) -> CommandOutput {
     sandbox.scenario("polls", POLLS);

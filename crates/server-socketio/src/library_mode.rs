@@ -1,0 +1,112 @@
+//! socketioxide as its own examples use it, where the settings ask for the library: it answers each request behind hyper, takes each
+//! WebSocket, and gets each event by `socket.emit`, from a task for each client.
+//!
+//! So an event is encoded for each client, and goes through a buffer of its session. The library's first ping, at once, is not held
+//! back. A client that does not take its events fills that buffer, and is disconnected.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use engineioxide::service::NotFoundService;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, StatusCode};
+use protocol::socket_io::MESSAGE;
+use serde_json::value::RawValue;
+use server_kit::http::{self, Connection, Endpoint, Reach, ReclaimOnDrop, Rejection};
+use server_kit::{Hub, Settings, Stop, lifetime, stream};
+use socketioxide::SocketIo;
+use socketioxide::service::SocketIoService;
+use socketioxide::socket::Socket;
+use tokio::time::timeout;
+
+use crate::closing;
+use crate::engine::again;
+use crate::event_injector::{EventSource, disconnect, packets};
+use crate::library::Library as _;
+use crate::session::Session;
+
+/// Serves until `stop`.
+pub(crate) async fn serve(
+    listener: tokio::net::TcpListener,
+    hub: Hub,
+    settings: &Settings,
+    stop: Stop,
+    (service, io): (SocketIoService<NotFoundService>, SocketIo),
+) -> io::Result<()> {
+    let (closer, closed) = lifetime::channel();
+    let endpoint = LibraryEndpoint { service, hub: hub.clone(), settings: settings.clone(), closed };
+    closing(http::serve(listener, hub, settings, stop.clone(), endpoint), &stop, &io, closer).await
+}
+
+struct LibraryEndpoint {
+    service: SocketIoService<NotFoundService>,
+    hub: Hub,
+    settings: Settings,
+    /// Given once the library has closed its sessions.
+    closed: Stop,
+}
+
+impl Endpoint for LibraryEndpoint {
+    const PATH: &'static str = protocol::paths::SOCKETIO;
+    const REACH: Reach = Reach::Below;
+    type Body = Full<Bytes>;
+
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        connection: &Connection,
+    ) -> Result<Response<Self::Body>, Rejection> {
+        let (mut handshake, is_poll) = (again(&request), request.method() == Method::GET);
+        // Where a client that may join keeps its cursor until the library has let it in.
+        request.extensions_mut().insert(Session::default());
+        handshake.extensions_mut().insert(Session::default());
+        let answering = self.service.answer(request);
+        let answer = tokio::select! {
+            answer = answering, if is_poll => answer,
+            answer = timeout(self.settings.limits.idle, answering), if !is_poll => {
+                answer.map_err(|_| Rejection::TimedOut)?
+            }
+            // A session that never joined is not among those that are closed.
+            () = self.closed.requested() => packets(Bytes::from_static(b"1")),
+        };
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let (service, hub) = (self.service.clone(), self.hub.clone());
+            connection.upgrade(async move |stream, read| {
+                let (stream, returned) = ReclaimOnDrop::new(stream, read, &hub);
+                service.take(stream, handshake);
+                if let Ok(stream) = returned.await {
+                    stream::close(stream).await;
+                }
+            });
+        }
+        Ok(answer.map(Full::new))
+    }
+}
+
+/// Emits the events of a client that has joined until it leaves.
+pub(crate) fn emit_events(socket: &Arc<Socket>, mut source: EventSource) {
+    let to = socket.clone();
+    let task = tokio::spawn(async move {
+        loop {
+            let reason = match source.next().await {
+                // The hub takes nothing that is not JSON.
+                Ok(event) => match serde_json::from_slice::<&RawValue>(&event).map(|event| to.emit(MESSAGE, event)) {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(error)) => error.to_string(),
+                    Err(error) => error.to_string(),
+                },
+                Err(lagged) => lagged.to_string(),
+            };
+            return disconnect(to, &reason);
+        }
+    });
+    let task = task.abort_handle();
+    let leave = task.clone();
+    socket.on_disconnect(async move || leave.abort());
+    // The session may have ended meanwhile.
+    if !socket.connected() {
+        task.abort();
+    }
+}
