@@ -143,7 +143,16 @@ impl Source {
     fn new(spec: &ScheduleSpec, source: u32) -> Self {
         let mut rng = rng(spec.seed, spec.purpose, u64::from(source));
         let phase = rng.f64();
-        Self { pace: spec.pace, gap_ns: 1e9 / spec.rate_per_s, phase, start_ns: 0, left: 0, given: 0, last_ns: 0.0, rng }
+        Self {
+            pace: spec.pace,
+            gap_ns: 1e9 / spec.rate_per_s,
+            phase,
+            start_ns: 0,
+            left: 0,
+            given: 0,
+            last_ns: 0.0,
+            rng,
+        }
     }
 
     fn next_ns(&mut self) -> u64 {

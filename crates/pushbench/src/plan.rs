@@ -240,7 +240,8 @@ fn contestants<'a>(scenario: &'a Scenario, point: &'a Point, choice: &Choice<'a>
     let own = own.map(|&technique| Contestant { target: None, technique });
     // How our own servers send concerns no target.
     let is_for_all = point.settings.implementation == Implementation::Lean;
-    let named = choice.targets.iter().filter(|server| is_for_all && scenario.targets.contains(&server.target.name));
+    let named =
+        choice.targets.iter().filter(|server| is_for_all && scenario.targets.contains(&server.target.name));
     let others = named.flat_map(|server| {
         let has = techniques.iter().filter(|&&slug| server.target.techniques.contains_key(slug));
         has.map(|&technique| Contestant { target: Some(server.target.name.as_str()), technique })

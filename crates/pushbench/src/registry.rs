@@ -8,7 +8,8 @@ use loadgen::subscriber;
 use loadgen::trial::Subscribe;
 use model::manifest::TechniqueInfo;
 use model::settings::{
-    Compression, HttpVersion, Implementation, Settings as TrialSettings, ShortPolling, SocketIo, SocketIoTransports,
+    Compression, HttpVersion, Implementation, Settings as TrialSettings, ShortPolling, SocketIo,
+    SocketIoTransports,
 };
 use server_kit::hub::Encode;
 use server_kit::settings::File;

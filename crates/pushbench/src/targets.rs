@@ -235,9 +235,19 @@ mod tests {
     fn every_target_of_the_project_can_be_read() {
         let names: Vec<_> =
             Kind::Target.definitions().unwrap().into_iter().map(|definition| definition.name).collect();
-        assert_eq!(names, [
-            "aiohttp", "axum", "better-sse-node", "nchan", "python-socketio", "socketio-node", "starlette", "ws-node"
-        ]);
+        assert_eq!(
+            names,
+            [
+                "aiohttp",
+                "axum",
+                "better-sse-node",
+                "nchan",
+                "python-socketio",
+                "socketio-node",
+                "starlette",
+                "ws-node"
+            ]
+        );
         for name in names {
             let server = TargetServer::named(&name).unwrap_or_else(|error| panic!("{error:#}"));
             assert_eq!(server.target.name, name);

@@ -105,9 +105,9 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(45);
 /// The event `message` in an Engine.IO packet, in a WebSocket frame. Polls take the packet out of it. The library encodes by itself.
 pub fn encode(settings: &Settings) -> Encode {
     match settings.implementation {
-        Implementation::Lean => |_, message| {
-            websocket::encode_parts(Kind::Text, &[b"4", BEFORE_MESSAGE, message, BEHIND_MESSAGE])
-        },
+        Implementation::Lean => {
+            |_, message| websocket::encode_parts(Kind::Text, &[b"4", BEFORE_MESSAGE, message, BEHIND_MESSAGE])
+        }
         Implementation::Library => |_, message| message.clone(),
     }
 }

@@ -16,9 +16,9 @@ use protocol::socket_io::MESSAGE;
 use serde_json::value::RawValue;
 use server_kit::http::{self, Connection, Endpoint, Reach, ReclaimOnDrop, Rejection};
 use server_kit::{Hub, Settings, Stop, lifetime, stream};
-use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Socket;
+use socketioxide::{SendError, SocketIo};
 use tokio::time::timeout;
 
 use crate::closing;
@@ -89,18 +89,17 @@ impl Endpoint for LibraryEndpoint {
 pub(crate) fn emit_events(socket: &Arc<Socket>, mut source: EventSource) {
     let to = socket.clone();
     let task = tokio::spawn(async move {
-        loop {
-            let reason = match source.next().await {
-                // The hub takes nothing that is not JSON.
-                Ok(event) => match serde_json::from_slice::<&RawValue>(&event).map(|event| to.emit(MESSAGE, event)) {
-                    Ok(Ok(())) => continue,
-                    Ok(Err(error)) => error.to_string(),
-                    Err(error) => error.to_string(),
-                },
-                Err(lagged) => lagged.to_string(),
-            };
-            return disconnect(to, &reason);
-        }
+        let reason = loop {
+            match source.next().await {
+                Ok(event) => {
+                    if let Err(error) = emit(&to, &event) {
+                        break error.to_string();
+                    }
+                }
+                Err(lagged) => break lagged.to_string(),
+            }
+        };
+        disconnect(to, &reason);
     });
     let task = task.abort_handle();
     let leave = task.clone();
@@ -109,4 +108,10 @@ pub(crate) fn emit_events(socket: &Arc<Socket>, mut source: EventSource) {
     if !socket.connected() {
         task.abort();
     }
+}
+
+fn emit(socket: &Socket, event: &[u8]) -> Result<(), SendError> {
+    // The hub takes nothing that is not JSON.
+    let Ok(event) = serde_json::from_slice::<&RawValue>(event) else { return Ok(()) };
+    socket.emit(MESSAGE, event)
 }

@@ -68,7 +68,11 @@ impl ConnectHandler<LocalAdapter, Join> for Join {
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
         let session = session(&socket);
         if self.implementation == Implementation::Library {
-            session.injector().take_admitted().into_iter().for_each(|source| library_mode::emit_events(&socket, source));
+            session
+                .injector()
+                .take_admitted()
+                .into_iter()
+                .for_each(|source| library_mode::emit_events(&socket, source));
             return;
         }
         session.injector().join(&socket);

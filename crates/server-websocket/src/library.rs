@@ -36,7 +36,9 @@ impl Socket for Library {
     /// One event, which is not encoded.
     async fn send(&mut self, event: Bytes) -> Result<(), End> {
         let message = match self.kind {
-            Kind::Text => Message::Text(Utf8Bytes::try_from(event).map_err(|error| Error::Utf8(error.to_string()))?),
+            Kind::Text => {
+                Message::Text(Utf8Bytes::try_from(event).map_err(|error| Error::Utf8(error.to_string()))?)
+            }
             Kind::Binary => Message::Binary(event),
         };
         self.send_message(message).await

@@ -74,11 +74,14 @@ mod tests {
     #[test]
     fn an_answer_has_a_first_event_gaps_and_an_end() {
         let (mut turns, mut clock) = (Turns::default(), TurnClock::default());
-        for (asked_ns, seq, now_ns) in [(1_000, 4, 1_100), (1_000, 5, 1_300), (1_000, 6, 1_350), (3_000, 7, 3_500)] {
+        for (asked_ns, seq, now_ns) in
+            [(1_000, 4, 1_100), (1_000, 5, 1_300), (1_000, 6, 1_350), (3_000, 7, 3_500)]
+        {
             clock.asked_ns = asked_ns;
             turns.received(&mut clock, 3, seq, now_ns, &(1_000..3_000));
         }
-        let found = [&turns.first, &turns.gap, &turns.whole].map(|times| (times.len(), times.min(), times.max()));
+        let found =
+            [&turns.first, &turns.gap, &turns.whole].map(|times| (times.len(), times.min(), times.max()));
         assert_eq!(found, [(1, 100, 100), (2, 50, 200), (1, 350, 350)]);
     }
 }

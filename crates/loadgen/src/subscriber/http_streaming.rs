@@ -89,8 +89,13 @@ async fn read(session: &Session, kind: RequestKind, mut messages: Messages) -> R
 
 /// Posts the subscriber's own messages as a page does with `fetch`, each answered by the stream of the events that it causes, one
 /// behind another on a connection that is kept, unless the settings say otherwise.
-async fn converse(session: &Session, kind: RequestKind, mut messages: Messages) -> Result<(), SubscribeError> {
-    let mut template = RequestTemplate::new(session, Method::POST, protocol::paths::STREAM, RequestKind::Post);
+async fn converse(
+    session: &Session,
+    kind: RequestKind,
+    mut messages: Messages,
+) -> Result<(), SubscribeError> {
+    let mut template =
+        RequestTemplate::new(session, Method::POST, protocol::paths::STREAM, RequestKind::Post);
     let mut kept = KeptConnection::new();
     kept.open(session).await?;
     session.connected();
@@ -146,7 +151,10 @@ async fn open(
 }
 
 /// The answer, if it is a stream of this kind.
-async fn checked(answer: Response<Incoming>, kind: RequestKind) -> Result<Response<Incoming>, SubscribeError> {
+async fn checked(
+    answer: Response<Incoming>,
+    kind: RequestKind,
+) -> Result<Response<Incoming>, SubscribeError> {
     if answer.status() != StatusCode::OK {
         return Err(http_client::unexpected(answer).await);
     }

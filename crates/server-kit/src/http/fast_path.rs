@@ -115,7 +115,8 @@ fn parse<E: FastPath>(site: &Site<E, Builder>, peer: &mut Peer) -> Parsed<E::Par
 
 /// How long the body of a `POST` is, if its head says so.
 fn body_of(request: &httparse::Request<'_, '_>) -> Option<usize> {
-    let mut lengths = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let mut lengths =
+        request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("content-length"));
     let len = std::str::from_utf8(lengths.next()?.value).ok()?.parse().ok()?;
     (request.method == Some("POST") && lengths.next().is_none()).then_some(len)
 }
@@ -140,10 +141,12 @@ impl<'a> PlainRequest<'a> {
         let (asked, query) = target.split_once('?').unwrap_or((target, ""));
         let is_asked = (request.method == Some("GET") || message.is_some()) && asked == path;
         let is_length = |header: &Header<'_>| header.name.eq_ignore_ascii_case("content-length");
-        let is_plain =
-            |header: &Header<'_>| is_harmless(header) || (message.is_some() && is_length(header));
-        (is_asked && request.version == Some(1) && request.headers.iter().all(is_plain))
-            .then_some(Self { query, message, headers: request.headers })
+        let is_plain = |header: &Header<'_>| is_harmless(header) || (message.is_some() && is_length(header));
+        (is_asked && request.version == Some(1) && request.headers.iter().all(is_plain)).then_some(Self {
+            query,
+            message,
+            headers: request.headers,
+        })
     }
 
     /// What stands behind the path, without its question mark.

@@ -5,7 +5,9 @@ use std::thread;
 
 use test_support::server::message;
 
-use super::client::{Client, Literal, Received, ReceivedMessage, after, all_of, every_literal, fresh, received};
+use super::client::{
+    Client, Literal, Received, ReceivedMessage, after, all_of, every_literal, fresh, received,
+};
 use super::server::Server;
 use crate::sandbox::busy;
 
