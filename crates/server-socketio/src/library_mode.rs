@@ -6,6 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use engineioxide::service::NotFoundService;
@@ -62,12 +63,10 @@ impl Endpoint for LibraryEndpoint {
         // Where a client that may join keeps its cursor until the library has let it in.
         request.extensions_mut().insert(Session::default());
         handshake.extensions_mut().insert(Session::default());
-        let answering = self.service.answer(request);
+        // A poll is held; a body has to come in time.
+        let longest = if is_poll { Duration::MAX } else { self.settings.limits.idle };
         let answer = tokio::select! {
-            answer = answering, if is_poll => answer,
-            answer = timeout(self.settings.limits.idle, answering), if !is_poll => {
-                answer.map_err(|_| Rejection::TimedOut)?
-            }
+            answer = timeout(longest, self.service.answer(request)) => answer.map_err(|_| Rejection::TimedOut)?,
             // A session that never joined is not among those that are closed.
             () = self.closed.requested() => packets(Bytes::from_static(b"1")),
         };
