@@ -39,9 +39,12 @@ static PUBLICATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../publicati
 macro_rules! target_files {
     ($($path:literal),+) => { [$(($path, include_str!(concat!("../../../targets/", $path)))),+] };
 }
-static TARGETS: [(&str, &str); 35] = target_files![
+static TARGETS: [(&str, &str); 38] = target_files![
     "aiohttp.toml",
     "axum.toml",
+    "axum/Cargo.lock",
+    "axum/Cargo.toml",
+    "axum/src/main.rs",
     "better-sse-node.toml",
     "nchan.toml",
     "nchan/nginx.conf",

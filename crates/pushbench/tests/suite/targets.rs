@@ -111,6 +111,11 @@ fn fastify_with_better_sse_delivers_everything() {
 }
 
 #[test]
+fn axum_delivers_everything() {
+    delivers_everything("axum", "axum", &["http-streaming-sse", "websocket"]);
+}
+
+#[test]
 fn the_servers_on_python_deliver_everything() {
     delivers_everything("starlette", "python", &["http-streaming-sse", "websocket"]);
     delivers_everything("aiohttp", "python", &["http-streaming-ndjson", "websocket"]);

@@ -2,12 +2,10 @@
 //! its Server-Sent Events and its WebSocket.
 //!
 //! ```text
-//! axum_server PORT
+//! axum-target PORT
 //! ```
 //!
 //! `GET /sse?channel=N` and the WebSocket `/ws?channel=N` subscribe; `POST /publish?channel=N` sends the body to everybody in the channel.
-#![allow(clippy::print_stdout)]
-
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,7 +60,7 @@ async fn main() -> anyhow::Result<()> {
 
 /// axum's, which does not say it itself.
 fn version() -> Option<&'static str> {
-    include_str!("../../../Cargo.lock").split_once("name = \"axum\"\nversion = \"")?.1.split('"').next()
+    include_str!("../Cargo.lock").split_once("name = \"axum\"\nversion = \"")?.1.split('"').next()
 }
 
 async fn publish(State(channels): State<Channels>, channel: Query<Channel>, body: String) -> StatusCode {
