@@ -211,9 +211,7 @@ impl Connection {
                 (Layer::Control, Content::CONTROL)
             }
             // It may be answered by a stream.
-            Some(Exchange::Sending) => {
-                (Layer::ResponseHead, Content::of(media_type, is_coded, self.finding))
-            }
+            Some(Exchange::Sending) => (Layer::ResponseHead, Content::of(media_type, is_coded, self.finding)),
             Some(Exchange::Posting(carried)) => {
                 let content = if well { Content::Known(carried.answer()) } else { Content::CONTROL };
                 (carried.response_head(), content)
