@@ -266,14 +266,14 @@ mod tests {
     #[test]
     fn the_default_set_takes_no_more_time_than_is_promised() {
         let of = |extent| expected_s(Runs::ByDefault, extent).1;
-        assert!(of(Extent::Full) <= 53 * 60, "{} s", of(Extent::Full));
+        assert!(of(Extent::Full) <= 57 * 60, "{} s", of(Extent::Full));
         assert!(of(Extent::Quick) <= 260, "{} s", of(Extent::Quick));
     }
 
     #[test]
     fn the_search_for_limits_takes_no_more_time_than_is_promised() {
         let (each_s, all_s) = expected_s(Runs::Capacity, Extent::Full);
-        assert!(all_s <= 55 * 60, "{all_s} s; {each_s:?}");
+        assert!(all_s <= 70 * 60, "{all_s} s; {each_s:?}");
     }
 
     #[test]

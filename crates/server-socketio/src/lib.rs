@@ -86,6 +86,7 @@ use socketioxide::service::SocketIoService;
 use tokio::net::TcpListener;
 
 use engine::Engine;
+use library_mode::LibraryEndpoint;
 use subscriber::Join;
 
 /// What the WebSocket server's connections read into, too.
@@ -119,11 +120,13 @@ pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: St
     hub.admit_only(subscriber::is_json);
     let implementation = settings.implementation;
     io.ns("/", Join { hub: hub.clone(), implementation, run_bytes: settings.run_bytes() });
-    if implementation == Implementation::Library {
-        return library_mode::serve(listener, hub, &settings, stop, (library, io)).await;
-    }
     let (closer, closed) = lifetime::channel();
     let limits = &settings.limits;
+    if implementation == Implementation::Library {
+        let endpoint = LibraryEndpoint { service: library, hub: hub.clone(), idle: limits.idle, closed };
+        let serving = http::serve(listener, hub, &settings, stop.clone(), endpoint);
+        return closing(serving, &stop, &io, closer).await;
+    }
     let (path, stops) = (protocol::paths::SOCKETIO, (&stop, &closed));
     let engine = Engine::new(library, path, max_payload(limits), &hub, limits, stops);
     let host = engine.host.clone();

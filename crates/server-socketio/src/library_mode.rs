@@ -4,7 +4,6 @@
 //! So an event is encoded for each client, and goes through a buffer of its session. The library's first ping, at once, is not held
 //! back. A client that does not take its events fills that buffer, and is disconnected.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,38 +14,25 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode};
 use protocol::socket_io::MESSAGE;
 use serde_json::value::RawValue;
-use server_kit::http::{self, Connection, Endpoint, Reach, ReclaimOnDrop, Rejection};
-use server_kit::{Hub, Settings, Stop, lifetime, stream};
+use server_kit::http::{Connection, Endpoint, Reach, ReclaimOnDrop, Rejection};
+use server_kit::{Hub, Stop, stream};
+use socketioxide::SendError;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Socket;
-use socketioxide::{SendError, SocketIo};
 use tokio::time::timeout;
 
-use crate::closing;
 use crate::engine::again;
 use crate::event_injector::{EventSource, disconnect, packets};
 use crate::library::Library as _;
 use crate::session::Session;
 
-/// Serves until `stop`.
-pub(crate) async fn serve(
-    listener: tokio::net::TcpListener,
-    hub: Hub,
-    settings: &Settings,
-    stop: Stop,
-    (service, io): (SocketIoService<NotFoundService>, SocketIo),
-) -> io::Result<()> {
-    let (closer, closed) = lifetime::channel();
-    let endpoint = LibraryEndpoint { service, hub: hub.clone(), settings: settings.clone(), closed };
-    closing(http::serve(listener, hub, settings, stop.clone(), endpoint), &stop, &io, closer).await
-}
-
-struct LibraryEndpoint {
-    service: SocketIoService<NotFoundService>,
-    hub: Hub,
-    settings: Settings,
+/// The library behind hyper.
+pub(crate) struct LibraryEndpoint {
+    pub(crate) service: SocketIoService<NotFoundService>,
+    pub(crate) hub: Hub,
+    pub(crate) idle: Duration,
     /// Given once the library has closed its sessions.
-    closed: Stop,
+    pub(crate) closed: Stop,
 }
 
 impl Endpoint for LibraryEndpoint {
@@ -64,7 +50,7 @@ impl Endpoint for LibraryEndpoint {
         request.extensions_mut().insert(Session::default());
         handshake.extensions_mut().insert(Session::default());
         // A poll is held; a body has to come in time.
-        let longest = if is_poll { Duration::MAX } else { self.settings.limits.idle };
+        let longest = if is_poll { Duration::MAX } else { self.idle };
         let answer = tokio::select! {
             answer = timeout(longest, self.service.answer(request)) => answer.map_err(|_| Rejection::TimedOut)?,
             // A session that never joined is not among those that are closed.

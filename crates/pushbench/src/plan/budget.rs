@@ -27,7 +27,7 @@ const RESERVE: f64 = 0.02;
 const FEEDS: [&str; 4] = ["chat", "stock-ticker", "game", "notifications"];
 /// The other scenarios of the default set in the order in which they join: shapes of traffic, then bytes, then transports, then
 /// other people's software, then limits.
-const OTHERS_IN_ORDER: [&str; 23] = [
+const OTHERS_IN_ORDER: [&str; 22] = [
     "poll-interval",
     "bytes-against-rate",
     "header-overhead",
@@ -50,7 +50,6 @@ const OTHERS_IN_ORDER: [&str; 23] = [
     "clients-chat",
     "frontier",
     "saturation",
-    "token-stream",
 ];
 
 /// A contestant at a point, with what is known of it.
