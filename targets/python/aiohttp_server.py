@@ -1,4 +1,4 @@
-"""aiohttp: WebSocket, Server-Sent Events, and long polling with a cursor in a header."""
+"""aiohttp: WebSocket, Server-Sent Events, lines, and long polling with a cursor in the answer."""
 
 import asyncio
 import sys
@@ -33,13 +33,25 @@ async def websocket(request):
     return socket
 
 
-async def events(request):
+async def stream(request, content_type, form):
     queue = asyncio.Queue()
-    queues[request.query["channel"]].add(queue)
-    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
-    await response.prepare(request)
-    while True:
-        await response.write(f"data: {await queue.get()}\n\n".encode())
+    members = queues[request.query["channel"]]
+    members.add(queue)
+    response = web.StreamResponse(headers={"content-type": content_type})
+    try:
+        await response.prepare(request)
+        while True:
+            await response.write(form.format(await queue.get()).encode())
+    finally:
+        members.discard(queue)
+
+
+async def events(request):
+    return await stream(request, "text/event-stream", "data: {}\n\n")
+
+
+async def lines(request):
+    return await stream(request, "application/x-ndjson", "{}\n")
 
 
 async def poll(request):
@@ -60,6 +72,7 @@ app.add_routes(
         web.post("/publish", publish),
         web.get("/ws", websocket),
         web.get("/sse", events),
+        web.get("/lines", lines),
         web.get("/poll", poll),
     ]
 )

@@ -1,24 +1,32 @@
-"""python-socketio on aiohttp; a client joins the room that its handshake's auth names."""
+"""python-socketio on aiohttp, as its documentation begins.
 
+    python3 socketio_server.py PORT
+
+A client joins the room that its handshake's auth names ({ channel: N }); POST /publish?channel=N emits the body, a JSON array, to the
+room as the one argument of the event "message".
+"""
+
+import json
 import sys
 
 import socketio
 from aiohttp import web
 
 sio = socketio.AsyncServer(async_mode="aiohttp")
-app = web.Application()
-sio.attach(app)
 
 
 @sio.event
 async def connect(sid, environ, auth):
-    await sio.enter_room(sid, str(auth["channel"]))
+    await sio.enter_room(sid, f"channel {auth['channel']}")
 
 
-async def publish(request):
-    await sio.emit("message", await request.json(), room=request.query["channel"])
+async def publish_event(request):
+    await sio.emit("message", json.loads(await request.read()), room=f"channel {request.query['channel']}")
     return web.Response(status=204)
 
 
-app.router.add_post("/publish", publish)
-web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None, keepalive_timeout=3600)
+app = web.Application()
+sio.attach(app)
+app.router.add_post("/publish", publish_event)
+# An idle connection is kept, as with the other servers.
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, keepalive_timeout=3600)

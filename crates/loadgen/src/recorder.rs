@@ -3,6 +3,7 @@
 pub mod content;
 pub mod cursor;
 pub mod histogram;
+pub mod turns;
 
 use std::ops::Range;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use content::{ContentSum, PayloadCheck};
 use cursor::{Arrival, Cursor};
+use turns::{TurnClock, Turns};
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
@@ -68,6 +70,7 @@ pub struct Recorder {
     delivery: Histogram<u64>,
     #[serde(with = "histogram::in_base64")]
     service: Histogram<u64>,
+    pub turns: Turns,
     pub counters: Counters,
     /// The contents that came.
     pub received_content: ContentSum,
@@ -85,6 +88,7 @@ impl Default for Recorder {
             window: 0..0,
             delivery,
             service,
+            turns: Turns::default(),
             counters: Counters::default(),
             received_content: ContentSum::default(),
             sent_content: ContentSum::default(),
@@ -125,6 +129,11 @@ impl Recorder {
         self.delivery.saturating_record(now_ns.saturating_sub(stamp.intended_ns));
         self.service.saturating_record(now_ns.saturating_sub(stamp.actual_ns));
         true
+    }
+
+    /// Records when the event `seq` of an answer came, which has so many.
+    pub(crate) fn in_turn(&mut self, clock: &mut TurnClock, events: u64, seq: u64, now_ns: u64) {
+        self.turns.received(clock, events, seq, now_ns, &self.window);
     }
 
     /// Checks the payload of a delivery of the window. `is_bare` tells whether its message holds nothing else.
@@ -174,6 +183,7 @@ impl Recorder {
     pub fn merge(&mut self, other: &Self) {
         histogram::merge(&mut self.delivery, &other.delivery);
         histogram::merge(&mut self.service, &other.service);
+        self.turns.merge(&other.turns);
         self.counters += other.counters;
         self.received_content.merge(other.received_content);
         self.sent_content.merge(other.sent_content);

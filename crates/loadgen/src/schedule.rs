@@ -49,6 +49,8 @@ pub struct Schedule {
     sources: Vec<Source>,
     next: BinaryHeap<Reverse<Due>>,
     end_ns: u64,
+    /// Times of a turn; none where they go on by themselves.
+    turn: Option<u64>,
 }
 
 impl Schedule {
@@ -59,11 +61,31 @@ impl Schedule {
             sources: (0..active).map(|source| Source::new(spec, source)).collect(),
             next: BinaryHeap::with_capacity(active as usize),
             end_ns: spec.end_ns,
+            turn: None,
         };
         for source in 0..active {
             schedule.advance(source);
         }
         schedule
+    }
+
+    /// The same where a source is idle until a turn of so many times [begins](Self::begin_turn).
+    pub fn in_turns(spec: &ScheduleSpec, times: u32) -> Self {
+        let sources = (0..spec.sources).map(|source| Source { phase: 0.0, ..Source::new(spec, source) });
+        let (sources, next) = (sources.collect(), BinaryHeap::new());
+        Self { sources, next, end_ns: spec.end_ns, turn: Some(times.into()) }
+    }
+
+    /// Begins a turn of a source at this offset, which is its first time; or behind the turn that is under way.
+    pub fn begin_turn(&mut self, source: u32, offset_ns: u64) {
+        let Some(times) = self.turn else { return };
+        let of = &mut self.sources[source as usize];
+        let was_idle = of.left == 0;
+        of.left += times;
+        if was_idle {
+            (of.start_ns, of.given) = (offset_ns, 0);
+            self.advance(source);
+        }
     }
 
     /// The next time, which stays the next one.
@@ -78,7 +100,12 @@ impl Schedule {
     }
 
     fn advance(&mut self, source: u32) {
-        let offset_ns = self.sources[source as usize].next_ns();
+        let of = &mut self.sources[source as usize];
+        if self.turn.is_some() {
+            let Some(left) = of.left.checked_sub(1) else { return };
+            of.left = left;
+        }
+        let offset_ns = of.start_ns + of.next_ns();
         if offset_ns < self.end_ns {
             self.next.push(Reverse(Due { offset_ns, source }));
         }
@@ -101,6 +128,10 @@ struct Source {
     gap_ns: f64,
     /// Where in the first gap its first time lies, 0–1, so that the sources are not all due at once.
     phase: f64,
+    /// Where its first gap begins.
+    start_ns: u64,
+    /// Times that are left of its turn.
+    left: u64,
     /// Times given so far.
     given: u64,
     /// The last time of a Poisson source, the only one whose times follow from each other.
@@ -112,7 +143,16 @@ impl Source {
     fn new(spec: &ScheduleSpec, source: u32) -> Self {
         let mut rng = rng(spec.seed, spec.purpose, u64::from(source));
         let phase = rng.f64();
-        Self { pace: spec.pace, gap_ns: 1e9 / spec.rate_per_s, phase, given: 0, last_ns: 0.0, rng }
+        Self {
+            pace: spec.pace,
+            gap_ns: 1e9 / spec.rate_per_s,
+            phase,
+            start_ns: 0,
+            left: 0,
+            given: 0,
+            last_ns: 0.0,
+            rng,
+        }
     }
 
     fn next_ns(&mut self) -> u64 {
@@ -244,6 +284,21 @@ mod tests {
         }
         let gaps: Vec<u64> = offsets.chunks(10).map(|burst| burst[0]).collect();
         assert!(gaps.windows(2).all(|pair| (pair[1] - pair[0]).abs_diff(SECOND / 10) <= 1));
+    }
+
+    #[test]
+    fn turns_begin_when_asked_and_end_by_themselves() {
+        let mut schedule = Schedule::in_turns(&spec(Pace::Burst(2), 10.0, 2, 10), 3);
+        assert_eq!(schedule.peek(), None);
+        let mut times = |begin: &[(u32, u64)]| {
+            begin.iter().for_each(|&(source, offset_ns)| schedule.begin_turn(source, offset_ns));
+            schedule.by_ref().map(|due| (due.source, due.offset_ns)).collect::<Vec<_>>()
+        };
+        let gap = SECOND / 5;
+        assert_eq!(times(&[(1, 7)]), [(1, 7), (1, 7), (1, 7 + gap)]);
+        assert_eq!(times(&[(0, SECOND)]).last(), Some(&(0, SECOND + gap)));
+        assert_eq!(times(&[(0, 0), (0, 5)]).len(), 6, "a turn that is under way comes first");
+        assert_eq!(times(&[(0, 10 * SECOND)]), [], "nothing comes after the end");
     }
 
     #[test]

@@ -34,6 +34,7 @@ use crate::byte_accounting::{
 use crate::faults::{Ended, Recovery, SlowConsumer};
 use crate::recorder::Recorder;
 use crate::recorder::cursor::Cursor;
+use crate::recorder::turns::TurnClock;
 use crate::schedule::{self, Purpose};
 use crate::script::Script;
 use crate::subscriber::SubscribeError;
@@ -58,6 +59,7 @@ struct SessionState {
     sent: Cell<u64>,
     resume_fields: RefCell<ResumeFields>,
     poll_schedule: PollSchedule,
+    turn: RefCell<TurnClock>,
     outgoing: RefCell<Option<mpsc::UnboundedReceiver<u64>>>,
     opening: Cell<u32>,
     opened: Notify,
@@ -96,6 +98,7 @@ impl Session {
             set_up: PendingSetUp::now(group),
             index,
             channel,
+            turn: RefCell::default(),
             outgoing: RefCell::new(outgoing),
             opening: Cell::new(0),
             opened: Notify::new(),

@@ -129,6 +129,8 @@ pub enum Figure {
     P99,
     /// Wire bytes of both directions until a subscriber is connected.
     SetUp,
+    /// The median time from a subscriber's message to the last event of its answer.
+    Answer,
     /// The time until a subscriber is connected, the mean over subscribers.
     FirstEvent,
 }

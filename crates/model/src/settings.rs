@@ -16,8 +16,13 @@ pub struct Settings {
     pub subscribers: Subscribers,
     /// What the subscribers send themselves; none in a one-way scenario.
     pub uplink: Option<Uplink>,
+    /// Events come only as answers to the subscribers' messages; none where they come by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     pub http: Http,
     pub transport: Transport,
+    #[serde(default)]
+    pub implementation: Implementation,
     /// The proxy between load generator and server, a word of [`THROUGH`]; none for a direct connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<String>,
@@ -76,8 +81,10 @@ impl Default for Settings {
             },
             subscribers: Subscribers { count: 1, channels: 1, added_delay_ns: 0 },
             uplink: None,
+            turn: None,
             http: Http { headers: HeaderProfile::Browser, keep_alive: true, unbuffered: false },
             transport: Transport::default(),
+            implementation: Implementation::default(),
             through: None,
             short_polling: ShortPolling { interval_ns: S, empty: EmptyAnswer::NoContent },
             long_polling: LongPolling { hold_ns: 25 * S },
@@ -172,6 +179,14 @@ pub struct Uplink {
     pub to: UplinkTo,
 }
 
+/// A subscriber's message, which the application answers with events, as a language model answers a prompt with tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// Events of an answer: the first as the message reaches the application, the others at the events' rate.
+    pub events: u32,
+}
+
 /// Where the server takes a subscriber's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -264,6 +279,17 @@ pub enum Compression {
     /// `permessage-deflate` (RFC 7692) for WebSocket, `content-encoding: gzip` (RFC 1952) for polls and streams, where
     /// the client offers it.
     Deflate,
+}
+
+/// How pushbench's own server sends events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Implementation {
+    /// Encoded once for all subscribers, and past hyper, tungstenite and socketioxide.
+    #[default]
+    Lean,
+    /// Through these libraries, an event at a time, as their own examples do it. Raw TCP has no library.
+    Library,
 }
 
 impl Default for Transport {

@@ -138,7 +138,7 @@ pub struct TrialOutcome {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_consumers: Option<SlowConsumerOutcome>,
     pub warnings: Vec<Warning>,
-    /// Histograms, HdrHistogram V2 + deflate in base64, by their tag: `delivery`, `service`, `uplink`,
+    /// Histograms, HdrHistogram V2 + deflate in base64, by their tag: `delivery`, `service`, `first-event`, `event-gap`, `answer`, `uplink`,
     /// `schedule-lag`, `publish-call`, `scheduling-delay-load`, `scheduling-delay-server`. Nanoseconds.
     pub histograms: BTreeMap<String, String>,
 }

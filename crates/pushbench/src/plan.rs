@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use model::manifest::Skipped;
 use model::quantity::{show_rate, show_share};
 use model::scenario::{Point, Scenario, Search};
-use model::settings::Settings;
+use model::settings::{Implementation, Settings};
 use model::trial::{TrialKey, TrialRecord};
 use serde::{Deserialize, Serialize};
 
@@ -238,7 +238,10 @@ fn contestants<'a>(scenario: &'a Scenario, point: &'a Point, choice: &Choice<'a>
     let techniques: Vec<&str> = choice.techniques.iter().filter(takes_part).copied().collect();
     let own = techniques.iter().filter(|_| !choice.only_targets);
     let own = own.map(|&technique| Contestant { target: None, technique });
-    let named = choice.targets.iter().filter(|server| scenario.targets.contains(&server.target.name));
+    // How our own servers send concerns no target.
+    let is_for_all = point.settings.implementation == Implementation::Lean;
+    let named =
+        choice.targets.iter().filter(|server| is_for_all && scenario.targets.contains(&server.target.name));
     let others = named.flat_map(|server| {
         let has = techniques.iter().filter(|&&slug| server.target.techniques.contains_key(slug));
         has.map(|&technique| Contestant { target: Some(server.target.name.as_str()), technique })

@@ -8,7 +8,8 @@ use loadgen::subscriber;
 use loadgen::trial::Subscribe;
 use model::manifest::TechniqueInfo;
 use model::settings::{
-    Compression, HttpVersion, Settings as TrialSettings, ShortPolling, SocketIo, SocketIoTransports,
+    Compression, HttpVersion, Implementation, Settings as TrialSettings, ShortPolling, SocketIo,
+    SocketIoTransports,
 };
 use server_kit::hub::Encode;
 use server_kit::settings::File;
@@ -129,15 +130,16 @@ pub(crate) static TECHNIQUES: &[Technique] = &[
         "websocket",
         "WebSocket",
         "an HTTP upgrade, then frames both ways (RFC 6455)",
-        server!(server_websocket, |settings| server_websocket::encode(settings.frames)),
+        server!(server_websocket, server_websocket::encode),
         client!(subscriber::websocket::subscribe),
     )
+    .unsupported(without_websocket)
     .page(page_client!("websocket")),
     Technique::new(
         SocketIo::TECHNIQUE,
         "Socket.IO",
         "named events over Engine.IO: by polling, by WebSocket, or from one to the other (protocol 5)",
-        server!(server_socketio),
+        server!(server_socketio, server_socketio::encode),
         client!(subscriber::socketio::subscribe),
     )
     .unsupported(without_socketio)
@@ -151,6 +153,13 @@ pub(crate) static TECHNIQUES: &[Technique] = &[
     )
     .baseline(),
 ];
+
+/// Which settings the server's library does not support, and why.
+fn without_websocket(settings: &TrialSettings) -> Option<&'static str> {
+    let is_library = settings.implementation == Implementation::Library;
+    (is_library && settings.transport.compression == Compression::Deflate)
+        .then_some("tungstenite has no permessage-deflate")
+}
 
 /// Which settings the server's library does not support, and why.
 fn without_socketio(settings: &TrialSettings) -> Option<&'static str> {

@@ -284,7 +284,19 @@ mod tests {
     fn every_target_of_the_project_can_be_read() {
         let names: Vec<_> =
             Kind::Target.definitions().unwrap().into_iter().map(|definition| definition.name).collect();
-        assert_eq!(names, ["nchan", "socketio-node", "ws-node"]);
+        assert_eq!(
+            names,
+            [
+                "aiohttp",
+                "axum",
+                "better-sse-node",
+                "nchan",
+                "python-socketio",
+                "socketio-node",
+                "starlette",
+                "ws-node"
+            ]
+        );
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../targets/examples");
         let files = fs::read_dir(examples).unwrap().map(|file| file.unwrap().path());
         for file in files.filter(|file| file.extension().is_some_and(|ending| ending == "toml")) {

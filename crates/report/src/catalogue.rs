@@ -114,6 +114,12 @@ catalogue! {
     "service-p99", "service time p99", Time, quantile, machine, |trials| latency(trials, "service", 100.0);
     "uplink-p50", "uplink latency p50", Time, quantile, machine, |trials| uplink(trials, 2.0);
     "uplink-p99", "uplink latency p99", Time, quantile, machine, |trials| uplink(trials, 100.0);
+    // Answers to subscribers' messages: receive − intended send of the message, and between events.
+    "first-event-p50", "time to first event p50", Time, quantile, machine, |trials| latency(trials, "first-event", 2.0);
+    "first-event-p99", "time to first event p99", Time, quantile, machine, |trials| latency(trials, "first-event", 100.0);
+    "event-gap-p50", "gap between events p50", Time, quantile, machine, |trials| latency(trials, "event-gap", 2.0);
+    "event-gap-p99", "gap between events p99", Time, quantile, machine, |trials| latency(trials, "event-gap", 100.0);
+    "answer-p50", "time to the answer's end p50", Time, quantile, machine, |trials| latency(trials, "answer", 2.0);
     "late", "intended send to send, p99", Time, quantile, machine, |trials| latency(trials, "schedule-lag", 100.0);
     "publish-p50", "publish call p50", Time, quantile, machine, |trials| latency(trials, "publish-call", 2.0);
     "publish-p99", "publish call p99", Time, quantile, machine, |trials| latency(trials, "publish-call", 100.0);

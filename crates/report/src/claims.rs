@@ -247,6 +247,7 @@ fn metric(figure: Figure) -> Option<&'static Metric> {
         Figure::P50 => "p50",
         Figure::P99 => "p99",
         Figure::SetUp => "set-up-bytes",
+        Figure::Answer => "answer-p50",
         Figure::FirstEvent => "first-message",
     })
 }

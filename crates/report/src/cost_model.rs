@@ -48,7 +48,8 @@ mod passage;
 use std::sync::OnceLock;
 
 use model::settings::{
-    Compression, HeaderProfile, HttpVersion, Pace, Publisher, Settings, SocketIoTransports, UplinkTo,
+    Compression, HeaderProfile, HttpVersion, Implementation, Pace, Publisher, Settings, SocketIoTransports,
+    UplinkTo,
 };
 use serde::{Deserialize, Serialize};
 
@@ -301,6 +302,8 @@ impl Situation {
             && settings.http.keep_alive
             && settings.socketio.transports != SocketIoTransports::Polling
             && settings.publisher == Publisher::Feed
+            && settings.implementation == Implementation::Lean
+            && settings.turn.is_none()
             && settings.processes.cpu_contention == 0
             && settings.stall.is_none()
             && settings.restart.is_none()

@@ -51,6 +51,7 @@ const PAGES: &[(&str, &str)] = &[
     page!("docs/browsers.md", "browsers.md"),
     page!("docs/behind-a-proxy.md", "behind-a-proxy.md"),
     page!("docs/servers-of-others.md", "servers-of-others.md"),
+    page!("docs/token-streams.md", "token-streams.md"),
     page!("docs/theory.md", "theory.md"),
     page!("docs/method-and-machine.md", "method-and-machine.md"),
 ];

@@ -188,7 +188,9 @@ pub(crate) fn client_name(client: Client) -> &'static str {
 
 /// A swept key's value for people.
 pub(crate) fn value(point: &Point, key: &str) -> String {
-    let written = || point.at.get(key).cloned().unwrap_or_else(|| NOTHING.to_owned());
+    // A server of others has its own implementation, and ran beside one of ours.
+    let is_ours = |_: &&String| key != "implementation" || point.target.is_none();
+    let written = || point.at.get(key).filter(is_ours).cloned().unwrap_or_else(|| NOTHING.to_owned());
     point.coordinate(key).map_or_else(written, |(number, unit)| numbers::show_setting(unit, number))
 }
 

@@ -11,7 +11,6 @@ use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
@@ -20,8 +19,6 @@ use server_kit::heartbeat::Heartbeat;
 use server_kit::http::{Head, Next, Peer};
 use server_kit::{Lagged, Run, Settings, Stop, Subscription};
 
-/// Events that are there together are sent together, up to about so many bytes.
-const RUN_BYTES: usize = 64 * 1024;
 /// After so many runs of events without a pause, a stream looks for the stop: events that never end must not hold it up.
 const RUNS_IN_A_ROW: u32 = 16;
 
@@ -47,6 +44,9 @@ pub(crate) struct Events<F> {
     first: VecDeque<Bytes>,
     subscription: Subscription,
     heartbeat: Heartbeat,
+    run_bytes: usize,
+    /// The number of the last event.
+    last: u64,
     /// Without a pause.
     runs: u32,
     format: PhantomData<F>,
@@ -61,10 +61,13 @@ enum Due {
 }
 
 impl<F: Format> Events<F> {
-    /// `preamble`, the greeting if there is one, then events.
-    pub(crate) fn new(preamble: Option<Bytes>, mut subscription: Subscription, heartbeat: Duration) -> Self {
-        let first = preamble.into_iter().chain(subscription.greeting()).collect();
-        Self { first, subscription, heartbeat: Heartbeat::new(heartbeat), runs: 0, format: PhantomData }
+    /// The format's preamble, the greeting if there is one, then events, to the end of the turn if they are an answer.
+    pub(crate) fn new(mut subscription: Subscription, settings: &Settings, is_answer: bool) -> Self {
+        let first = F::preamble(settings).into_iter().chain(subscription.greeting()).collect();
+        let next_multiple = |events: u64| (subscription.position() / events + 1) * events;
+        let last = settings.turn_events.filter(|_| is_answer).map_or(u64::MAX, next_multiple);
+        let (heartbeat, run_bytes) = (Heartbeat::new(settings.heartbeat), settings.run_bytes());
+        Self { first, subscription, heartbeat, run_bytes, last, runs: 0, format: PhantomData }
     }
 
     /// Events first: a stop ends the stream behind them, unless they do not end.
@@ -79,7 +82,7 @@ impl<F: Format> Events<F> {
                 return Poll::Ready(Due::Stop);
             }
         }
-        if let Poll::Ready(read) = self.subscription.poll_run(cx, RUN_BYTES) {
+        if let Poll::Ready(read) = self.subscription.poll_run(cx, self.run_bytes) {
             self.runs += 1;
             return Poll::Ready(read.map_or_else(Due::Lagged, Due::Run));
         }
@@ -102,6 +105,9 @@ impl<F: Format> Events<F> {
                 Ok(Due::Run(run)) => {
                     peer.chunk(&run.bytes).await?;
                     self.heartbeat.sent();
+                    if run.last >= self.last {
+                        return peer.end(Next::Request).await;
+                    }
                 }
                 Ok(Due::Heartbeat) => peer.chunk(F::HEARTBEAT).await?,
                 Ok(Due::Lagged(lagged)) => {
@@ -138,6 +144,9 @@ impl<F: Format> EventBody<F> {
         Poll::Ready(match ready!(events.poll_due(cx, |cx| stopped.as_mut().poll(cx))) {
             Due::Run(run) => {
                 events.heartbeat.sent();
+                if run.last >= events.last {
+                    self.events = None;
+                }
                 Some(run.bytes)
             }
             Due::Heartbeat => Some(Bytes::from_static(F::HEARTBEAT)),

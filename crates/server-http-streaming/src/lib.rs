@@ -1,6 +1,7 @@
-//! The HTTP-streaming servers: one response that never ends, as chunked NDJSON or as Server-Sent Events.
+//! The HTTP-streaming servers: one response that goes on, as chunked NDJSON or as Server-Sent Events.
 //!
-//! `GET /stream?channel=N&after=SEQ`. An event is one chunk (RFC 9112 §7.1), so that its bytes can be predicted; several that are
+//! `GET /stream?channel=N&after=SEQ`, or `POST` with a client's own message, whose answer ends where
+//! [`Settings::turn_events`] says. An event is one chunk (RFC 9112 §7.1), so that its bytes can be predicted; several that are
 //! there together when the connection can take more are one chunk together, and cost one write.
 //!
 //! # Layout
@@ -18,7 +19,7 @@ use std::marker::PhantomData;
 
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use server_kit::gzip::{Encoded, Encoding};
 use server_kit::http::{self, Connection, Endpoint, FastPath, Head, Next, Peer, PlainRequest, Rejection};
 use server_kit::settings::Compression;
@@ -56,13 +57,15 @@ struct Streams<F> {
 }
 
 impl<F: Format> Streams<F> {
-    fn events(&self, subscription: Subscription) -> Events<F> {
-        Events::new(F::preamble(&self.settings), subscription, self.settings.heartbeat)
+    /// `is_answer` says that they answer a client's own message.
+    fn events(&self, subscription: Subscription, is_answer: bool) -> Events<F> {
+        Events::new(subscription, &self.settings, is_answer)
     }
 }
 
 impl<F: Format> Endpoint for Streams<F> {
     const PATH: &'static str = protocol::paths::STREAM;
+    const TAKES_MESSAGES: bool = true;
     type Body = Encoded<EventBody<F>>;
 
     async fn answer(
@@ -75,20 +78,28 @@ impl<F: Format> Endpoint for Streams<F> {
         let no_number = || Rejection::BadRequest("last-event-id takes a whole number".to_owned());
         let subscription = self.hub.subscribe(resume.ok_or_else(no_number)?)?;
         let encoding = Encoding::new(self.settings.transport.compression, request.headers());
-        let body = EventBody::new(self.events(subscription), self.stop.clone());
+        let is_answer = request.method() == Method::POST;
+        let body = EventBody::new(self.events(subscription, is_answer), self.stop.clone());
+        if is_answer {
+            http::take_message(request, &self.hub, &self.settings.limits).await?;
+        }
         Ok(answer::<F, _>(&self.settings, encoding, Encoded::new(body, encoding)))
     }
 }
 
 impl<F: Format> FastPath for Streams<F> {
-    type Parsed = Subscription;
+    type Parsed = Events<F>;
 
-    fn parse(&self, plain: &PlainRequest<'_>) -> Option<Subscription> {
+    fn parse(&self, plain: &PlainRequest<'_>) -> Option<Events<F>> {
         let resume = plain.resume().filter(|_| self.settings.transport.compression == Compression::None)?;
-        self.hub.subscribe(F::resume(resume, |name| plain.header(name))?).ok()
+        let subscription = self.hub.subscribe(F::resume(resume, |name| plain.header(name))?).ok()?;
+        if let Some(message) = plain.message() {
+            self.hub.uplink(resume.channel, message).ok()?;
+        }
+        Some(self.events(subscription, plain.message().is_some()))
     }
 
-    async fn respond(&self, subscription: Subscription, peer: &mut Peer) -> io::Result<Next> {
-        self.events(subscription).write_to(peer, &self.head).await
+    async fn respond(&self, events: Events<F>, peer: &mut Peer) -> io::Result<Next> {
+        events.write_to(peer, &self.head).await
     }
 }

@@ -30,11 +30,11 @@ use tokio::net::TcpListener;
 
 use self::endpoint::Site;
 use crate::listener::{self, Acceptor, Admission};
-use crate::settings::HttpVersion;
+use crate::settings::{HttpVersion, Implementation};
 use crate::stream::Stream;
 use crate::{Hub, Settings, Stop, tls};
 
-pub use endpoint::{Connection, Endpoint, Reach};
+pub use endpoint::{Connection, Endpoint, Reach, take_message};
 pub use fast_path::{FastPath, PlainRequest};
 pub use peer::{Next, Peer};
 pub use reclaim_on_drop::ReclaimOnDrop;
@@ -64,7 +64,7 @@ pub async fn serve<E: Endpoint>(
     }
 }
 
-/// As [`serve`], and what the endpoint answers by itself does not pass through hyper.
+/// As [`serve`], and what the endpoint answers by itself does not pass through hyper, unless the settings ask for the library.
 /// Fails as [`serve`].
 pub async fn serve_fast<E: FastPath>(
     listener: TcpListener,
@@ -74,7 +74,8 @@ pub async fn serve_fast<E: FastPath>(
     endpoint: E,
 ) -> io::Result<()> {
     // The header field for other origins is added to hyper's answers only.
-    if settings.transport.http == HttpVersion::Http1 && !settings.cross_origin {
+    let is_lean = settings.implementation == Implementation::Lean && !settings.cross_origin;
+    if settings.transport.http == HttpVersion::Http1 && is_lean {
         on_http1(listener, hub, settings, stop, endpoint, fast_path::connection).await
     } else {
         serve(listener, hub, settings, stop, endpoint).await

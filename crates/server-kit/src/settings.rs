@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::settings::SlowConsumers;
-pub use model::settings::{Compression, EmptyAnswer, Frames, HttpVersion, UplinkTo};
+pub use model::settings::{Compression, EmptyAnswer, Frames, HttpVersion, Implementation, UplinkTo};
 
 use crate::tls::TlsServer;
 
@@ -14,6 +14,8 @@ use crate::tls::TlsServer;
 pub struct Settings {
     /// What lies between the technique and TCP.
     pub transport: Transport,
+    /// Whether events pass through the libraries.
+    pub implementation: Implementation,
     /// What a client may use up.
     pub limits: Limits,
     /// What becomes of a subscriber that fell out of the replay window.
@@ -35,6 +37,8 @@ pub struct Settings {
     pub frames: Frames,
     /// Where a subscriber's own messages go.
     pub uplink: UplinkTo,
+    /// Streams: an answer to a `POST` ends behind an event whose number is a multiple of this; none where it never ends.
+    pub turn_events: Option<u64>,
     /// Whether a fresh subscriber is greeted with a message of its own.
     pub greeting: bool,
     /// What the HTTP servers serve beside the technique: pages, and the server's clock for them.
@@ -47,6 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             transport: Transport::default(),
+            implementation: Implementation::default(),
             limits: Limits::default(),
             lag_policy: LagPolicy::Disconnect,
             coalescing: Duration::ZERO,
@@ -57,6 +62,7 @@ impl Default for Settings {
             empty: EmptyAnswer::NoContent,
             frames: Frames::Text,
             uplink: UplinkTo::Channel,
+            turn_events: None,
             greeting: false,
             pages: None,
             cross_origin: false,
@@ -73,6 +79,7 @@ impl From<&model::settings::Settings> for Settings {
         let transport = &trial.transport;
         Self {
             transport: Transport { tls: None, http: transport.http, compression: transport.compression },
+            implementation: trial.implementation,
             limits: Limits {
                 replay_events: retained as usize,
                 idle: Duration::from_nanos(idle_ns),
@@ -85,8 +92,22 @@ impl From<&model::settings::Settings> for Settings {
             empty: trial.short_polling.empty,
             frames: trial.websocket.frames,
             uplink: trial.uplink.as_ref().map_or(UplinkTo::Channel, |uplink| uplink.to),
+            turn_events: trial.turn.map(|turn| u64::from(turn.events)),
             greeting: trial.greeting,
             ..Self::default()
+        }
+    }
+}
+
+/// Events that are there together are sent together, up to about so many bytes.
+const RUN_BYTES: usize = 64 * 1024;
+
+impl Settings {
+    /// Up to how many bytes of events are sent together; one event is sent in any case. A library takes one at a time.
+    pub fn run_bytes(&self) -> usize {
+        match self.implementation {
+            Implementation::Lean => RUN_BYTES,
+            Implementation::Library => 1,
         }
     }
 }

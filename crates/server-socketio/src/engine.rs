@@ -266,7 +266,7 @@ impl<L: Library> Taking<L> {
 }
 
 /// The request once more, for the library to take the stream by.
-fn again(request: &Request<Incoming>) -> Request<()> {
+pub(crate) fn again(request: &Request<Incoming>) -> Request<()> {
     let mut handshake = Request::new(());
     *handshake.uri_mut() = request.uri().clone();
     *handshake.headers_mut() = request.headers().clone();

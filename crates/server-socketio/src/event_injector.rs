@@ -64,6 +64,11 @@ impl EventInjector {
         self.lock().admitted = Some(source);
     }
 
+    /// The kept source, for events that the library sends.
+    pub(crate) fn take_admitted(&self) -> Option<EventSource> {
+        self.lock().admitted.take()
+    }
+
     /// The client has joined, by this socket; the CONNECT that says so is in the library's buffer.
     pub(crate) fn join(&self, socket: &Arc<Socket>) {
         let mut state = self.lock();
@@ -154,6 +159,11 @@ impl Joined {
 }
 
 impl EventSource {
+    /// The next event, where the hub gives one at a time.
+    pub(crate) async fn next(&mut self) -> Result<Bytes, Lagged> {
+        poll_fn(|cx| self.poll(1, cx)).await
+    }
+
     fn poll(&mut self, most: usize, cx: &Context<'_>) -> Poll<Result<Bytes, Lagged>> {
         match self.subscription.greeting().or_else(|| self.first.take()) {
             Some(first) => Poll::Ready(Ok(first)),

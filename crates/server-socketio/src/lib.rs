@@ -59,12 +59,14 @@
 //! - `subscriber`: a client that has joined, and its messages
 //! - `event_injector`: its events, past the library, into a poll's answer
 //! - `spliced_stream`: or into a WebSocket's stream under the library
+//! - `library_mode`: the library as its examples use it, where the settings ask for it
 //! - `session`: the sessions that there are, and polls that come while one goes over to WebSocket
 //! - [`protocol_tests`]: what the official protocol test suites expect
 
 mod engine;
 mod event_injector;
 mod library;
+mod library_mode;
 pub mod protocol_tests;
 mod session;
 mod spliced_stream;
@@ -73,17 +75,18 @@ mod subscriber;
 use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
 use engineioxide::service::NotFoundService;
 use protocol::socket_io::{BEFORE_MESSAGE, BEHIND_MESSAGE};
 use protocol::websocket::{self, Kind};
-use server_kit::settings::Limits;
+use server_kit::hub::Encode;
+use server_kit::settings::{Implementation, Limits};
 use server_kit::{Hub, Settings, Stop, Stopper, http, lifetime};
 use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
 use tokio::net::TcpListener;
 
 use engine::Engine;
+use library_mode::LibraryEndpoint;
 use subscriber::Join;
 
 /// What the WebSocket server's connections read into, too.
@@ -100,9 +103,14 @@ const BUFFER: usize = 16 * 1024;
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 const JOIN_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// The event `message` in an Engine.IO packet, in a WebSocket frame. Polls take the packet out of it.
-pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
-    websocket::encode_parts(Kind::Text, &[b"4", BEFORE_MESSAGE, message, BEHIND_MESSAGE])
+/// The event `message` in an Engine.IO packet, in a WebSocket frame. Polls take the packet out of it. The library encodes by itself.
+pub fn encode(settings: &Settings) -> Encode {
+    match settings.implementation {
+        Implementation::Lean => {
+            |_, message| websocket::encode_parts(Kind::Text, &[b"4", BEFORE_MESSAGE, message, BEHIND_MESSAGE])
+        }
+        Implementation::Library => |_, message| message.clone(),
+    }
 }
 
 /// Serves until `stop`; sessions are closed then.
@@ -110,9 +118,15 @@ pub fn encode(_seq: u64, message: &Bytes) -> Bytes {
 pub async fn serve(listener: TcpListener, hub: Hub, settings: Settings, stop: Stop) -> io::Result<()> {
     let (library, io) = library(&settings);
     hub.admit_only(subscriber::is_json);
-    io.ns("/", Join { hub: hub.clone() });
+    let implementation = settings.implementation;
+    io.ns("/", Join { hub: hub.clone(), implementation, run_bytes: settings.run_bytes() });
     let (closer, closed) = lifetime::channel();
     let limits = &settings.limits;
+    if implementation == Implementation::Library {
+        let endpoint = LibraryEndpoint { service: library, hub: hub.clone(), idle: limits.idle, closed };
+        let serving = http::serve(listener, hub, &settings, stop.clone(), endpoint);
+        return closing(serving, &stop, &io, closer).await;
+    }
     let (path, stops) = (protocol::paths::SOCKETIO, (&stop, &closed));
     let engine = Engine::new(library, path, max_payload(limits), &hub, limits, stops);
     let host = engine.host.clone();

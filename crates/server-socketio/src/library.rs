@@ -21,10 +21,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use protocol::websocket::{self, Kind};
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
 use crate::session::{Session, Sessions};
-use crate::spliced_stream::SplicedStream;
 
 /// A client's frames `2probe` and `5`, under a mask of zeros.
 pub(crate) const UPGRADE: &[u8] = b"\x81\x86\0\0\0\x002probe\x81\x81\0\0\0\x005";
@@ -40,7 +40,7 @@ pub(crate) trait Library: Clone + Send + Sync + 'static {
     fn answer<B: Asking>(&self, request: Request<B>) -> impl Future<Output = Response<Bytes>> + Send;
 
     /// Takes the stream behind a WebSocket handshake, in tasks of its own.
-    fn take(&self, stream: SplicedStream, handshake: Request<()>);
+    fn take<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(&self, stream: S, handshake: Request<()>);
 }
 
 macro_rules! library {
@@ -51,7 +51,7 @@ macro_rules! library {
                 whole(answer).await
             }
 
-            fn take(&self, stream: SplicedStream, handshake: Request<()>) {
+            fn take<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(&self, stream: S, handshake: Request<()>) {
                 // Rejected by a query that was not rejected before, which cannot be.
                 drop(self.call((stream, handshake)));
             }

@@ -12,19 +12,23 @@ use protocol::Resume;
 use protocol::socket_io::{self, Argument, Auth, AuthError, Kind, MESSAGE, Packet};
 use serde::de::IgnoredAny;
 use server_kit::hub::{PublishError, UnknownChannel};
+use server_kit::settings::Implementation;
 use server_kit::{Hub, Lagged};
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::AckSender;
 use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 
-use crate::event_injector::{EventSource, RUN_BYTES, disconnect};
+use crate::event_injector::{EventSource, disconnect};
+use crate::library_mode;
 use crate::session::Session;
 
 /// Lets clients join.
 #[derive(Clone)]
 pub(crate) struct Join {
     pub(crate) hub: Hub,
+    pub(crate) implementation: Implementation,
+    pub(crate) run_bytes: usize,
 }
 
 /// Why a client may not join; the message of its CONNECT_ERROR.
@@ -43,7 +47,7 @@ impl Join {
         let auth = auth.and_then(Value::as_str).map_or(&[][..], |auth| auth.as_bytes());
         let resume = Resume::from(Auth::decode(auth)?);
         let mut subscription = self.hub.subscribe(resume)?;
-        let first = subscription.run(RUN_BYTES)?.map(|run| run.bytes);
+        let first = subscription.run(self.run_bytes)?.map(|run| run.bytes);
         session(socket).injector().admit(EventSource { subscription, first });
         socket.on(MESSAGE, Uplink { hub: self.hub.clone(), channel: resume.channel });
         Ok(())
@@ -63,6 +67,14 @@ impl ConnectHandler<LocalAdapter, Join> for Join {
     /// The CONNECT that says so is in the library's buffer.
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
         let session = session(&socket);
+        if self.implementation == Implementation::Library {
+            session
+                .injector()
+                .take_admitted()
+                .into_iter()
+                .for_each(|source| library_mode::emit_events(&socket, source));
+            return;
+        }
         session.injector().join(&socket);
         socket.on_disconnect(Leave { session: session.clone() });
         // The session may have ended meanwhile, without an answer.

@@ -30,10 +30,12 @@
 //! - `handshake`: the request that asks for WebSocket, and its answer
 //! - `session`: events down, messages up, and how it is closed
 //! - `socket`: a session's socket, by tungstenite or, compressed, by the codec of [`protocol::deflate`]
+//! - `library`: a session's socket where the settings ask for the library: tokio-tungstenite, as its examples use it
 //! - `close_reason`: why a session ends, and what the client gets
 
 mod close_reason;
 mod handshake;
+mod library;
 mod session;
 mod socket;
 
@@ -46,17 +48,19 @@ use hyper::{Request, Response};
 use protocol::websocket::{self, Kind};
 use server_kit::http::{self, Connection, Endpoint, Rejection};
 use server_kit::hub::Encode;
-use server_kit::settings::Frames;
+use server_kit::settings::{Frames, Implementation};
 use server_kit::{Hub, Settings, Stop};
 use tokio::net::TcpListener;
 
 use session::Session;
 
 /// How a message goes on the wire where data frames have this opcode: as a frame, with its header.
-pub fn encode(frames: Frames) -> Encode {
-    match frames {
-        Frames::Text => |_, message| websocket::encode(Kind::Text, message),
-        Frames::Binary => |_, message| websocket::encode(Kind::Binary, message),
+/// The library makes frames itself.
+pub fn encode(settings: &Settings) -> Encode {
+    match (settings.implementation, settings.frames) {
+        (Implementation::Library, _) => |_, message| message.clone(),
+        (_, Frames::Text) => |_, message| websocket::encode(Kind::Text, message),
+        (_, Frames::Binary) => |_, message| websocket::encode(Kind::Binary, message),
     }
 }
 

@@ -8,7 +8,7 @@ use protocol::deflate::Agreement;
 use protocol::websocket::Kind;
 use server_kit::heartbeat::Heartbeat;
 use server_kit::hub::CloseListener;
-use server_kit::settings::Frames;
+use server_kit::settings::{Frames, Implementation};
 use server_kit::stream::{self, Stream};
 use server_kit::wake_gated::WakeGated;
 use server_kit::{Hub, Settings, Stop, Subscription};
@@ -16,10 +16,9 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use crate::close_reason::{End, shortened};
+use crate::library::Library;
 use crate::socket::{Deflated, Plain, Socket};
 
-/// Events are taken from the hub up to this many bytes at a time.
-const RUN_BYTES: usize = 64 * 1024;
 /// After so many runs of events, everything else has its turn.
 const RUNS_IN_A_ROW: u32 = 16;
 /// How long a client may take to read its close frame.
@@ -36,6 +35,8 @@ pub(crate) struct Session {
     subscription: Subscription,
     kind: Kind,
     message_bytes: usize,
+    run_bytes: usize,
+    implementation: Implementation,
     heartbeat: Heartbeat,
     close_listener: CloseListener,
 }
@@ -45,7 +46,18 @@ impl Session {
         let heartbeat = Heartbeat::new(settings.heartbeat);
         let (kind, message_bytes) = (kind(settings.frames), settings.limits.message_bytes);
         let close_listener = hub.close_listener();
-        Self { hub, channel, subscription, kind, message_bytes, heartbeat, close_listener }
+        let (run_bytes, implementation) = (settings.run_bytes(), settings.implementation);
+        Self {
+            hub,
+            channel,
+            subscription,
+            kind,
+            message_bytes,
+            run_bytes,
+            implementation,
+            heartbeat,
+            close_listener,
+        }
     }
 
     /// Runs the session to its end, compressed if that was agreed on. `read` was read from the stream behind the
@@ -59,9 +71,16 @@ impl Session {
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let (kind, limit) = (self.kind, self.message_bytes);
         // Each boxed by itself, so that a plain session takes no room for a compressed one.
-        match agreement {
-            None => Box::pin(self.run_on(Plain::new(stream, read, limit), stop)),
-            Some(agreement) => {
+        match (agreement, self.implementation) {
+            (None, Implementation::Lean) => Box::pin(self.run_on(Plain::new(stream, read, limit), stop)),
+            (None, Implementation::Library) => {
+                let read = read.to_vec();
+                Box::pin(async move {
+                    let socket = Library::new(stream, read, kind, limit).await;
+                    self.run_on(socket, stop).await;
+                })
+            }
+            (Some(agreement), _) => {
                 Box::pin(self.run_on(Deflated::new(stream, read, kind, limit, agreement), stop))
             }
         }
@@ -88,7 +107,7 @@ impl Session {
             runs = if events_first { runs + 1 } else { 0 };
             tokio::select! {
                 biased;
-                run = self.subscription.next_run(RUN_BYTES), if events_first => {
+                run = self.subscription.next_run(self.run_bytes), if events_first => {
                     socket.send(run?.bytes).await?;
                     self.heartbeat.sent();
                 }

@@ -210,7 +210,8 @@ impl Connection {
                 settle(&mut account.up, Layer::Control, head_len);
                 (Layer::Control, Content::CONTROL)
             }
-            Some(Exchange::Sending) => (Layer::ResponseHead, Content::CONTROL),
+            // It may be answered by a stream.
+            Some(Exchange::Sending) => (Layer::ResponseHead, Content::of(media_type, is_coded, self.finding)),
             Some(Exchange::Posting(carried)) => {
                 let content = if well { Content::Known(carried.answer()) } else { Content::CONTROL };
                 (carried.response_head(), content)

@@ -153,7 +153,7 @@ impl FeedConnection {
 
     /// Hands every message that has come to `take`.
     /// Fails when the server is gone, or sends something else than frames.
-    pub fn receive(&mut self, mut take: impl FnMut(Bytes)) -> Result<(), FeedError> {
+    pub fn receive(&mut self, mut take: impl FnMut(u32, Bytes)) -> Result<(), FeedError> {
         loop {
             match self.stream.read(&mut self.read) {
                 Ok(0) => return Err(FeedError::Closed),
@@ -163,8 +163,8 @@ impl FeedConnection {
                 Err(error) => return Err(broken(error)),
             }
             while let Some(body) = self.decoder.next_body().map_err(|_| FeedError::NotAFrame)? {
-                let (_channel, message) = frame::decode_feed(body).ok_or(FeedError::NotAFrame)?;
-                take(message);
+                let (channel, message) = frame::decode_feed(body).ok_or(FeedError::NotAFrame)?;
+                take(channel, message);
             }
         }
     }

@@ -161,7 +161,7 @@ impl Link {
     }
 
     /// Hands every message that came back to `take`; a server that is posted to sends none back.
-    pub(super) fn receive(&mut self, take: impl FnMut(Bytes)) -> Result<(), PublisherError> {
+    pub(super) fn receive(&mut self, take: impl FnMut(u32, Bytes)) -> Result<(), PublisherError> {
         match self {
             Self::Feed(feeds) => Ok(feeds.receive(take)?),
             Self::Replayable(feed) => Ok(feed.receive(take)?),
@@ -234,7 +234,7 @@ impl Feeds {
         Ok(all)
     }
 
-    fn receive(&mut self, mut take: impl FnMut(Bytes)) -> Result<(), FeedError> {
+    fn receive(&mut self, mut take: impl FnMut(u32, Bytes)) -> Result<(), FeedError> {
         self.0.iter_mut().try_for_each(|feed| feed.receive(&mut take))
     }
 }

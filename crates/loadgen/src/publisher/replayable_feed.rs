@@ -105,7 +105,7 @@ impl ReplayableFeed {
 
     /// As [`FeedConnection::receive`]; where there is no server, looks whether another one is there.
     /// Fails when a server has gone that was not killed, sends something else than frames, or is not replaced.
-    pub fn receive(&mut self, take: impl FnMut(Bytes)) -> Result<(), FeedError> {
+    pub fn receive(&mut self, take: impl FnMut(u32, Bytes)) -> Result<(), FeedError> {
         if self.is_away() {
             return self.look();
         }
@@ -248,7 +248,7 @@ mod tests {
         fn kill(&mut self) {
             self.successor.server_restart.kill(os::now_ns());
             self.first = None;
-            self.feed.receive(|_| {}).unwrap();
+            self.feed.receive(|_, _| {}).unwrap();
         }
 
         /// A connection to the second server, and its end of it.
@@ -277,10 +277,10 @@ mod tests {
         });
         rig.successor.replay(&mut to_second, &log, IDLE_TIMEOUT).unwrap();
         assert_eq!(rig.successor.server_restart.listening_ns(), Some(77));
-        rig.feed.receive(|_| {}).unwrap();
+        rig.feed.receive(|_, _| {}).unwrap();
         assert!(rig.feed.is_away(), "the new server was not handed over yet");
         rig.successor.hand_over(Ok((to_second, log)));
-        rig.feed.receive(|_| {}).unwrap();
+        rig.feed.receive(|_, _| {}).unwrap();
         assert!(!rig.feed.is_away() && !rig.feed.is_blocked());
         rig.feed.begin(0, &message("c"));
         assert!(rig.feed.flush().unwrap());
@@ -311,7 +311,7 @@ mod tests {
         assert!(log.is_empty(), "it was never handed over");
         let (stream, mut second) = rig.connect();
         rig.successor.hand_over(Ok((stream, log)));
-        rig.feed.receive(|_| {}).unwrap();
+        rig.feed.receive(|_, _| {}).unwrap();
         let reader = thread::spawn(move || read_all(&mut second));
         while !rig.feed.flush().unwrap() {
             thread::yield_now();
@@ -325,16 +325,16 @@ mod tests {
     fn a_server_that_goes_by_itself_is_an_error_and_so_is_the_second_ones_end() {
         let mut rig = ReplayableRig::new();
         rig.first = None;
-        assert!(matches!(rig.feed.receive(|_| {}), Err(FeedError::Closed)));
+        assert!(matches!(rig.feed.receive(|_, _| {}), Err(FeedError::Closed)));
 
         let mut rig = ReplayableRig::new();
         rig.kill();
         let log = rig.successor.log(IDLE_TIMEOUT).unwrap();
         let (stream, second) = rig.connect();
         rig.successor.hand_over(Ok((stream, log)));
-        rig.feed.receive(|_| {}).unwrap();
+        rig.feed.receive(|_, _| {}).unwrap();
         drop(second);
-        assert!(matches!(rig.feed.receive(|_| {}), Err(FeedError::Closed)));
+        assert!(matches!(rig.feed.receive(|_, _| {}), Err(FeedError::Closed)));
     }
 
     #[test]
@@ -346,7 +346,7 @@ mod tests {
                 rig.successor.hand_over(Err(given.to_owned()));
             }
             drop(rig.successor);
-            let error = rig.feed.receive(|_| {}).unwrap_err().to_string();
+            let error = rig.feed.receive(|_, _| {}).unwrap_err().to_string();
             assert_eq!(error, format!("no other server has come: {reason}"));
         }
     }

@@ -197,9 +197,11 @@ impl SendLoop {
 
     fn read_messages(&mut self) -> Result<(), PublisherError> {
         let (published, window) = (&mut self.published, self.timing.window());
+        let (events, start_ns) = (&mut self.events, self.timing.start_ns);
         let mut unreadable: Option<MessageError> = None;
-        self.link.receive(|message| {
+        self.link.receive(|channel, message| {
             let now_ns = os::now_ns();
+            events.begin_turn(channel, now_ns.saturating_sub(start_ns));
             match Message::decode(&message) {
                 Ok(message) if window.contains(&message.stamp.intended_ns) => {
                     published.uplink_received += 1;
@@ -244,14 +246,18 @@ fn tick_ns(settings: &Settings, assignment: &Assignment) -> u64 {
 
 /// When events are sent, by channel.
 pub fn events_schedule(settings: &Settings, assignment: &Assignment, timing: Timing, seed: u64) -> Schedule {
-    Schedule::new(&ScheduleSpec {
+    let spec = ScheduleSpec {
         pace: settings.events.pace,
         rate_per_s: settings.events.rate_per_s,
         sources: assignment.channels(),
         end_ns: timing.schedule_ns(),
         seed,
         purpose: Purpose::EventTimes,
-    })
+    };
+    match &settings.turn {
+        Some(turn) => Schedule::in_turns(&spec, turn.events),
+        None => Schedule::new(&spec),
+    }
 }
 
 /// When subscribers send, by their numbers.

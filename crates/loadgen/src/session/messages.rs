@@ -30,6 +30,10 @@ impl Session {
             1
         };
         drop(cursor);
+        if let Some(turn) = &self.settings().turn {
+            let (mut recorder, mut clock) = (worker.recorder.borrow_mut(), self.0.turn.borrow_mut());
+            recorder.in_turn(&mut clock, turn.events.into(), self.received_up_to(), read_ns);
+        }
         if let Some(recovery) = &self.0.recovery {
             recovery.received(self.received_up_to(), read_ns);
         }
@@ -61,7 +65,10 @@ impl Session {
         let mut outgoing = self.0.outgoing.borrow_mut();
         let Some(receiver) = outgoing.as_mut() else { return Poll::Pending };
         match receiver.poll_recv(context) {
-            Poll::Ready(Some(intended_ns)) => Poll::Ready(intended_ns),
+            Poll::Ready(Some(intended_ns)) => {
+                self.0.turn.borrow_mut().asked_ns = intended_ns;
+                Poll::Ready(intended_ns)
+            }
             // A schedule that has ended sends nothing more.
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }

@@ -11,7 +11,7 @@ use model::target::Connected;
 
 use super::SubscribeError;
 use crate::http_client::content::ContentDecoder;
-use crate::http_client::{self, Connection, RequestTemplate};
+use crate::http_client::{self, Connection, KeptConnection, RequestTemplate};
 use crate::session::Session;
 use crate::session::headers::RequestKind;
 use crate::session::recorded_heads::HeadKind;
@@ -20,14 +20,24 @@ use crate::session::recorded_heads::HeadKind;
 /// Fails when the server cannot be reached or closes the session of a slow consumer.
 pub async fn ndjson(session: Session) -> Result<(), SubscribeError> {
     let messages = Messages::Lines(protocol::lines::Decoder::default());
-    http_client::two_way(&session, read(&session, RequestKind::Stream, messages)).await
+    subscribe(&session, RequestKind::Stream, messages).await
 }
 
 /// Reads Server-Sent Events, as `EventSource` does, until the stream ends or the session is stopped.
 /// Fails when the server cannot be reached.
 pub async fn sse(session: Session) -> Result<(), SubscribeError> {
     let messages = Messages::Events(protocol::sse::Decoder::resuming(session.resume_fields().event()));
-    http_client::two_way(&session, read(&session, RequestKind::EventSource, messages)).await
+    subscribe(&session, RequestKind::EventSource, messages).await
+}
+
+async fn subscribe(session: &Session, kind: RequestKind, messages: Messages) -> Result<(), SubscribeError> {
+    if session.settings().turn.is_none() {
+        return http_client::two_way(session, read(session, kind, messages)).await;
+    }
+    tokio::select! {
+        result = converse(session, kind, messages) => result,
+        () = session.stopped() => Ok(()),
+    }
 }
 
 /// Reads the messages of a stream, by its format.
@@ -73,15 +83,43 @@ impl Messages {
 async fn read(session: &Session, kind: RequestKind, mut messages: Messages) -> Result<(), SubscribeError> {
     // Without the sender, the connection would end while the response is read.
     let (_connection, answer) = open(session, kind).await?;
+    session.connected();
+    read_body(session, answer, &mut messages).await
+}
+
+/// Posts the subscriber's own messages as a page does with `fetch`, each answered by the stream of the events that it causes, one
+/// behind another on a connection that is kept, unless the settings say otherwise.
+async fn converse(
+    session: &Session,
+    kind: RequestKind,
+    mut messages: Messages,
+) -> Result<(), SubscribeError> {
+    let mut template =
+        RequestTemplate::new(session, Method::POST, protocol::paths::STREAM, RequestKind::Post);
+    let mut kept = KeptConnection::new();
+    kept.open(session).await?;
+    session.connected();
+    loop {
+        let message = session.outgoing().await;
+        let request = template.request(session.resume(), message)?;
+        let answer = checked(kept.exchange(session, request).await?, kind).await?;
+        read_body(session, answer, &mut messages).await?;
+    }
+}
+
+async fn read_body(
+    session: &Session,
+    answer: Response<Incoming>,
+    messages: &mut Messages,
+) -> Result<(), SubscribeError> {
     let mut content = ContentDecoder::of(&answer)?;
     let mut body = answer.into_body();
-    session.connected();
     let mut events = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         events += content.push(&data, |text| {
             messages.push(text);
-            deliver_all(session, &mut messages)
+            deliver_all(session, messages)
         })?;
         // hyper hands on what there is of a chunk; servers end theirs with a message. A heartbeat is no empty answer.
         if events > 0 && messages.is_between() {
@@ -105,20 +143,28 @@ async fn open(
         }
     }
     let head = session.wants_head(HeadKind::Stream).then(|| http_client::head_of(&request));
-    let answer = connection.exchange(session, request).await?;
-    if answer.status() != StatusCode::OK {
-        return Err(http_client::unexpected(answer).await);
-    }
+    let answer = checked(connection.exchange(session, request).await?, kind).await?;
     if let Some(subscription) = session.subscription() {
         session.resume_fields().take_answer(&subscription.resumes, answer.headers());
-    }
-    if kind == RequestKind::EventSource {
-        check_media_type(&answer)?;
     }
     if let Some(head) = head {
         session.record_head(HeadKind::Stream, &head, &answer);
     }
     Ok((connection, answer))
+}
+
+/// The answer, if it is a stream of this kind.
+async fn checked(
+    answer: Response<Incoming>,
+    kind: RequestKind,
+) -> Result<Response<Incoming>, SubscribeError> {
+    if answer.status() != StatusCode::OK {
+        return Err(http_client::unexpected(answer).await);
+    }
+    if kind == RequestKind::EventSource {
+        check_media_type(&answer)?;
+    }
+    Ok(answer)
 }
 
 /// A browser takes nothing else for an event stream (WHATWG HTML §9.2.3); parameters may follow the type.

@@ -181,6 +181,9 @@ impl Findings {
         let all = [
             ("delivery", Some(recorder.delivery())),
             ("service", Some(recorder.service())),
+            ("first-event", Some(&recorder.turns.first)),
+            ("event-gap", Some(&recorder.turns.gap)),
+            ("answer", Some(&recorder.turns.whole)),
             ("uplink", Some(&self.published.uplink)),
             ("schedule-lag", Some(&self.published.schedule_lag)),
             ("publish-call", Some(&self.published.calls.latency)),

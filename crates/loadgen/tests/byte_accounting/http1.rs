@@ -96,6 +96,14 @@ accounts! { assert_http;
         up { request_head: 2 * POST.len(), payload: 10, stamp: 2 * 47 }
         down { response_head: 2 * NO_CONTENT.len() }
 
+    a_post_may_be_answered_by_a_stream
+        [up(POST), up(event(5)), down(LINES), down(chunk(line(1))), down("0\r\n\r\n"), up(POLL), down(NO_CONTENT)]
+        up { request_head: POST.len(), payload: 5, stamp: 47, control: POLL.len() }
+        down {
+            response_head: LINES.len(), payload: 1, stamp: 47, message_framing: 1, chunk_framing: 6 + 5,
+            control: NO_CONTENT.len(),
+        }
+
     the_body_of_a_refused_poll_is_control
         [up(POLL), down(GONE), down("gone")]
         up { control: POLL.len() }

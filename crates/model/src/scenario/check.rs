@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use super::error::Fault;
 use super::reader::{holds, span_of};
 use crate::quantity::{show_duration, show_size};
-use crate::settings::{Client, HttpVersion, Payload, Publisher, Settings, ShortPolling, UplinkTo};
+use crate::settings::{Client, HttpVersion, Pace, Payload, Publisher, Settings, ShortPolling, UplinkTo};
 
 /// Bytes of the smallest chat payload, `{"content":"","timestamp":1234567890123}`.
 pub const SMALLEST_CHAT_BYTES: u32 = 40;
@@ -51,7 +51,7 @@ fn check(tree: &DeTable<'_>, rules: Vec<Rule>) -> Result<(), Fault> {
 }
 
 pub(super) fn settings(settings: &Settings, tree: &DeTable<'_>) -> Result<(), Fault> {
-    [events, transport, through, phases, processes, restart, slow_consumers, counted]
+    [events, turn, transport, through, phases, processes, restart, slow_consumers, counted]
         .into_iter()
         .try_for_each(|rules| check(tree, rules(settings)))
 }
@@ -111,6 +111,31 @@ fn events(settings: &Settings) -> Vec<Rule> {
         "uplink.payload", uplink_payload.is_some_and(|bytes| !fits(bytes)) => wrong(uplink_payload.unwrap_or(0)); range;
         "subscribers.channels", channels > count => format!("{channels} channels are more than {count} subscribers");
             "every channel needs a subscriber: raise subscribers.count or lower subscribers.channels";
+    }
+}
+
+fn turn(settings: &Settings) -> Vec<Rule> {
+    let Some(turn) = &settings.turn else { return Vec::new() };
+    let (events, subscribers, uplink) = (&settings.events, &settings.subscribers, settings.uplink.as_ref());
+    let turns_per_s = uplink.map_or(0.0, |uplink| uplink.rate_per_s);
+    let answer_s = f64::from(turn.events) / events.rate_per_s;
+    rules! { "turn":
+        uplink.is_none_or(|uplink| uplink.to != UplinkTo::Application) => "turns, and no messages to the application that begin them";
+            "give an [uplink] with to = \"application\"";
+        uplink.is_some_and(|uplink| uplink.pace != Pace::Constant) => "turns that do not come at a constant pace";
+            "write pace = \"constant\" in [uplink], so that a turn ends before the next one begins";
+        events.pace == Pace::Poisson => "the answer's events come at random times";
+            "write pace = \"constant\" or \"burst 3\" in [events], so that a turn ends before the next one begins";
+        events.rate_per_s == 0.0 => "an answer, and no rate of its events"; "give events.rate (\"50/s\")";
+        subscribers.channels != subscribers.count => "an answer that others hear, too";
+            "write as many subscribers.channels as subscribers.count";
+        answer_s * turns_per_s > 1.0 => format!("an answer lasts {answer_s} s, and the next turn begins before it ends");
+            "lower turn.events or uplink.rate, or raise events.rate";
+        settings.publisher == Publisher::Post => "turns, and events that are posted";
+            "write publisher = \"feed\", by which the application gets the messages";
+        settings.restart.is_some() || settings.slow_consumers.is_some() => "turns, and a restart or slow consumers";
+            "leave [turn] out, or the others";
+        settings.client != Client::Native => "turns in a browser's page"; "write client = \"native\"";
     }
 }
 

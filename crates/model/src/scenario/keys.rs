@@ -59,6 +59,7 @@ const IDLE_TIMEOUT: &str = "60000000000";
 const RETAINED: &str = "65536";
 
 static KEYS: &[Key] = &[
+    key("implementation", "implementation", Word(&["lean", "library"]), Default),
     key("client", "client", Word(&["native", "chromium", "firefox"]), Default),
     key("publisher", "publisher", Word(&["feed", "post"]), Default),
     key("publisher_in_flight", "publisher_in_flight", Count(MOST_IN_FLIGHT), Default),
@@ -78,6 +79,7 @@ static KEYS: &[Key] = &[
     key("uplink.pace", "uplink.pace", Pace, Otherwise("\"constant\"")),
     key("uplink.payload", "uplink.payload_bytes", Size, Otherwise("100")),
     key("uplink.to", "uplink.to", Word(&["channel", "application"]), Otherwise("\"channel\"")),
+    key("turn.events", "turn.events", Count(100_000), Required("200")),
     key("http.headers", "http.headers", Word(&["minimal", "browser", "browser+session"]), Default),
     key("http.keep_alive", "http.keep_alive", Flag, Default),
     key("http.unbuffered", "http.unbuffered", Flag, Default),

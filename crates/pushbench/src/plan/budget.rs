@@ -27,7 +27,7 @@ const RESERVE: f64 = 0.02;
 const FEEDS: [&str; 4] = ["chat", "stock-ticker", "game", "notifications"];
 /// The other scenarios of the default set in the order in which they join: shapes of traffic, then bytes, then transports, then
 /// other people's software, then limits.
-const OTHERS_IN_ORDER: [&str; 21] = [
+const OTHERS_IN_ORDER: [&str; 22] = [
     "poll-interval",
     "bytes-against-rate",
     "header-overhead",
@@ -45,6 +45,7 @@ const OTHERS_IN_ORDER: [&str; 21] = [
     "aquil-2017",
     "quantum-leap",
     "other-servers",
+    "library-cost",
     "clients-notifications",
     "clients-chat",
     "frontier",

@@ -143,6 +143,23 @@ fn subscribers_talk_to_each_other_where_a_target_says_how_they_send() {
     }
 }
 
+#[test]
+fn fastify_with_better_sse_delivers_everything() {
+    delivers_everything("better-sse-node", "node", &["http-streaming-sse"]);
+}
+
+#[test]
+fn axum_delivers_everything() {
+    delivers_everything("axum", "axum", &["http-streaming-sse", "websocket"]);
+}
+
+#[test]
+fn the_servers_on_python_deliver_everything() {
+    delivers_everything("starlette", "python3", &["http-streaming-sse", "websocket"]);
+    delivers_everything("aiohttp", "python3", &["http-streaming-ndjson", "websocket"]);
+    delivers_everything("python-socketio", "python3", &["socketio"]);
+}
+
 /// Runs the polls against our own server and this target.
 fn run(sandbox: &Sandbox, target: &str) -> CommandOutput {
     sandbox.scenario("polls", POLLS);
@@ -288,7 +305,7 @@ fn a_target_that_is_not_there_is_answered_with_those_that_are() {
     fs::write(sandbox.path("targets/one.toml"), GOOD).unwrap();
     sandbox
         .output("run --scenario short --target two")
-        .expect(2, &["there is no target two; there are: nchan, one, socketio-node, ws-node (or give the path of a file)"]);
+        .expect(2, &["there is no target two; there are: aiohttp, axum, better-sse-node, nchan, one, python-socketio, socketio-node, starlette, ws-node (or give the path of a file)"]);
 }
 
 #[test]

@@ -353,6 +353,7 @@ fn a_page_says_so_where_nothing_was_measured() {
         "browsers",
         "behind-a-proxy",
         "servers-of-others",
+        "token-streams",
         "claims",
         "publications",
     ] {

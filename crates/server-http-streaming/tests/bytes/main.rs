@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use server_http_streaming::{ndjson, sse};
 use server_kit::Settings;
-use server_kit::settings::LagPolicy;
+use server_kit::settings::{Implementation, LagPolicy};
 use test_support::exchange::*;
 use test_support::exchanges;
 use test_support::http::{chunk, get, get_with, post};
@@ -31,6 +31,24 @@ fn head(media_type: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncache-control: no-store\r\ntransfer-encoding: chunked\r\ndate: {DATE}\r\n\r\n"
     )
+}
+
+fn library() -> Settings {
+    Settings { implementation: Implementation::Library, ..plain() }
+}
+
+/// Turns of two events on one connection: the message itself, since it goes to the channel, and another.
+fn two_turns() -> Step {
+    let turn = |seq, said| {
+        all([
+            expect(head("application/x-ndjson")),
+            expect(chunk(&line(seq, said))),
+            publish("answer"),
+            expect(chunk(&line(seq + 1, "answer"))),
+            expect("0\r\n\r\n"),
+        ])
+    };
+    all([turn(1, "up"), send(post("/stream?after=2", message("more"))), turn(3, "more")])
 }
 
 /// A stream of lines to this target.
@@ -74,6 +92,22 @@ exchanges! { lines;
         publish("one"), lines_from("http://x/stream?after=0"), expect(chunk(&line(1, "one"))),
         publish("two"), publish("three"), expect(chunk(&(line(2, "two") + &line(3, "three")))),
         Stop, expect("0\r\n\r\n"), End;
+
+    the_library_makes_a_chunk_of_each_event(library()):
+        publish("one"), lines_from("/stream?channel=0&after=0"), expect(chunk(&line(1, "one"))),
+        publish("two"), publish("three"), expect(chunk(&line(2, "two"))), expect(chunk(&line(3, "three")));
+
+    a_posted_message_is_answered_to_the_end_of_its_turn(Settings { turn_events: Some(2), ..plain() }):
+        open(post("/stream?after=0", message("up"))), two_turns();
+
+    the_library_answers_a_posted_message_by_the_same_bytes(Settings { turn_events: Some(2), ..library() }):
+        open(post("/stream?after=0", message("up"))), two_turns();
+
+    a_posted_message_may_come_in_pieces(Settings { turn_events: Some(2), ..plain() }):
+        connect(), all(post("/stream?after=0", message("up")).chunks(31).map(send)), two_turns();
+
+    what_is_posted_and_no_message_is_rejected(plain()):
+        open(post("/stream?after=0", "up")), expect("HTTP/1.1 400 Bad Request\r\n");
 
     a_request_may_come_in_pieces_and_another_behind_a_stream_that_ended(replaying(1)):
         publish_times(3, "x"), connect(),

@@ -27,6 +27,8 @@ pub trait Endpoint: Send + Sync + 'static {
     const REACH: Reach = Reach::Path;
     /// The protocol of an extended CONNECT (RFC 8441) on this path that [`answer`](Self::answer) is asked about, too.
     const PROTOCOL: Option<&'static str> = None;
+    /// Whether it answers a `POST`, too, whose body is a client's own message.
+    const TAKES_MESSAGES: bool = false;
     /// The body of its answers. Each data frame is one chunk on HTTP/1.1, unless the size is known in advance, and
     /// one DATA frame on HTTP/2, as far as the peer's `SETTINGS_MAX_FRAME_SIZE` and windows allow.
     type Body: Body<Data = Bytes, Error = Infallible> + Unpin + Send + 'static;
@@ -132,6 +134,7 @@ fn check<E: Endpoint>(method: &Method, request: &Request<Incoming>) -> Result<()
             if spoken { Ok(()) } else { Err(Rejection::NoSuchProtocol) }
         }
         (&Method::GET, _) | (_, Reach::Below) => Ok(()),
+        (&Method::POST, _) if E::TAKES_MESSAGES => Ok(()),
         (_, Reach::Path) => Err(Rejection::MethodNotAllowed { allow: "GET" }),
     }
 }
@@ -142,14 +145,23 @@ async fn post(
     hub: &Hub,
     limits: &Limits,
 ) -> Result<Response<Full<Bytes>>, Rejection> {
+    take_message(request, hub, limits).await?;
+    Ok(no_content())
+}
+
+/// Takes the client's own message that is this request's body.
+///
+/// # Errors
+///
+/// The [`Rejection`] of a body that does not come, is too long, or is no message.
+pub async fn take_message(request: Request<Incoming>, hub: &Hub, limits: &Limits) -> Result<(), Rejection> {
     let channel = resume(&request)?.channel;
     let body = read_body(request.into_body(), limits).await?;
     hub.uplink(channel, &body).map_err(|error| match error {
         PublishError::UnknownChannel(_) => Rejection::NoSuchChannel(error.to_string()),
         PublishError::TooLong { limit, .. } => Rejection::BodyTooLarge { limit },
         other => Rejection::BadRequest(other.to_string()),
-    })?;
-    Ok(no_content())
+    })
 }
 
 async fn read_body(body: Incoming, limits: &Limits) -> Result<Bytes, Rejection> {

@@ -95,7 +95,16 @@ fn parse<E: FastPath>(site: &Site<E, Builder>, peer: &mut Peer) -> Parsed<E::Par
         Ok(httparse::Status::Partial) if peer.read().len() <= most => return Parsed::Partial,
         _ => return Parsed::Other,
     };
-    match PlainRequest::new(&request, E::PATH).and_then(|plain| site.endpoint.parse(&plain)) {
+    let body = match E::TAKES_MESSAGES.then(|| body_of(&request)).flatten() {
+        Some(body_len) if body_len > site.limits.body_bytes => return Parsed::Other,
+        Some(body_len) => match peer.read().get(len..len + body_len) {
+            Some(body) => Some(body),
+            None => return Parsed::Partial,
+        },
+        None => None,
+    };
+    let len = len + body.map_or(0, <[u8]>::len);
+    match PlainRequest::new(&request, E::PATH, body).and_then(|plain| site.endpoint.parse(&plain)) {
         Some(parsed) => {
             peer.consume(len);
             Parsed::Plain(parsed)
@@ -104,26 +113,50 @@ fn parse<E: FastPath>(site: &Site<E, Builder>, peer: &mut Peer) -> Parsed<E::Par
     }
 }
 
-/// A `GET` of the endpoint's path on HTTP/1.1, without a body and without wishes about the connection.
+/// How long the body of a `POST` is, if its head says so.
+fn body_of(request: &httparse::Request<'_, '_>) -> Option<usize> {
+    let mut lengths =
+        request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let len = std::str::from_utf8(lengths.next()?.value).ok()?.parse().ok()?;
+    (request.method == Some("POST") && lengths.next().is_none()).then_some(len)
+}
+
+/// A `GET` of the endpoint's path on HTTP/1.1, without a body and without wishes about the connection; or such a `POST`, with a
+/// client's own message.
 #[derive(Debug)]
 pub struct PlainRequest<'a> {
     query: &'a str,
+    message: Option<&'a [u8]>,
     headers: &'a [Header<'a>],
 }
 
 impl<'a> PlainRequest<'a> {
     /// None if the request is another.
-    pub(super) fn new(request: &'a httparse::Request<'_, 'a>, path: &str) -> Option<Self> {
+    pub(super) fn new(
+        request: &'a httparse::Request<'_, 'a>,
+        path: &str,
+        message: Option<&'a [u8]>,
+    ) -> Option<Self> {
         let target = request.path?;
         let (asked, query) = target.split_once('?').unwrap_or((target, ""));
-        let is_get = request.method == Some("GET") && request.version == Some(1) && asked == path;
-        (is_get && request.headers.iter().all(is_harmless))
-            .then_some(Self { query, headers: request.headers })
+        let is_asked = (request.method == Some("GET") || message.is_some()) && asked == path;
+        let is_length = |header: &Header<'_>| header.name.eq_ignore_ascii_case("content-length");
+        let is_plain = |header: &Header<'_>| is_harmless(header) || (message.is_some() && is_length(header));
+        (is_asked && request.version == Some(1) && request.headers.iter().all(is_plain)).then_some(Self {
+            query,
+            message,
+            headers: request.headers,
+        })
     }
 
     /// What stands behind the path, without its question mark.
     pub fn query(&self) -> &'a str {
         self.query
+    }
+
+    /// The client's own message, of a `POST`.
+    pub fn message(&self) -> Option<&'a [u8]> {
+        self.message
     }
 
     /// Where the client wants to begin; none if the query cannot be understood.
@@ -161,7 +194,7 @@ mod tests {
         let mut headers = [httparse::EMPTY_HEADER; 8];
         let mut request = httparse::Request::new(&mut headers);
         assert!(request.parse(text.as_bytes()).unwrap().is_complete());
-        PlainRequest::new(&request, "/events").is_some()
+        PlainRequest::new(&request, "/events", None).is_some()
     }
 
     #[test]
@@ -190,7 +223,7 @@ mod tests {
         let mut request = httparse::Request::new(&mut headers);
         let text = b"GET /events?channel=2&after=7 HTTP/1.1\r\nLast-Event-ID: 9\r\n\r\n";
         assert!(request.parse(text).unwrap().is_complete());
-        let plain = PlainRequest::new(&request, "/events").unwrap();
+        let plain = PlainRequest::new(&request, "/events", None).unwrap();
         assert_eq!(plain.resume(), Some(Resume { channel: 2, start: Start::After(7) }));
         assert_eq!((plain.header("last-event-id"), plain.header("cookie")), (Some(&b"9"[..]), None));
     }

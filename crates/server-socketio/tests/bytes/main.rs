@@ -15,7 +15,7 @@ use test_support::websocket::{ACCEPT, KEY, text, unmasked};
 const SID_LEN: usize = 16;
 
 async fn server(settings: Settings) -> Running {
-    start(server_socketio::encode, settings, server_socketio::serve).await
+    start(server_socketio::encode(&settings), settings, server_socketio::serve).await
 }
 
 /// With messages of up to so many bytes.

@@ -7,7 +7,7 @@ use test_support::websocket::{masked, text};
 use crate::{accepted, connected, handshake, packet};
 
 async fn server() -> Running {
-    start(server_socketio::encode, plain(), server_socketio::protocol_tests::serve).await
+    start(server_socketio::encode(&plain()), plain(), server_socketio::protocol_tests::serve).await
 }
 
 /// The next that the server says, but pings, which are answered.

@@ -22,7 +22,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 async fn server(settings: Settings) -> Running {
-    start(server_websocket::encode(settings.frames), settings, server_websocket::serve).await
+    start(server_websocket::encode(&settings), settings, server_websocket::serve).await
 }
 
 fn tls() -> Settings {

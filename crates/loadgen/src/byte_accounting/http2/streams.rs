@@ -135,7 +135,10 @@ impl Stream {
     fn answer(&mut self, status: u16, block: &Block, up: &mut Layers) {
         let well = (200..300).contains(&status);
         let (request, response, content) = match self.request {
-            Request::Sending => (REQUEST, RESPONSE, Content::CONTROL),
+            // It may be answered by a stream.
+            Request::Sending => {
+                (REQUEST, RESPONSE, Content::of(block.head.media_type, block.head.is_coded, Finding::Whole))
+            }
             Request::WebSocket if well => {
                 (HANDSHAKE, HANDSHAKE, Content::WebSocket(Frames::new(Finding::Whole)))
             }

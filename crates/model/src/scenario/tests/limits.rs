@@ -178,3 +178,24 @@ fn refused(body: &str, wanted: &str) {
     assert_refused(body, wanted);
     assert!(message(body).contains("\n  = "), "{body}");
 }
+
+#[test]
+fn turns_that_cannot_be_are_refused() {
+    let uplink = "uplink = { rate = '2/s', to = 'application' }";
+    for (events, more, wanted) in [
+        ("rate = '50/s'", "", "no messages to the application"),
+        (
+            "rate = '50/s'",
+            "uplink = { rate = '2/s', pace = 'poisson', to = 'application' }",
+            "at a constant pace",
+        ),
+        ("rate = '50/s', pace = 'poisson'", uplink, "come at random times"),
+        ("rate = '30/s'", uplink, "the next turn begins before it ends"),
+        ("rate = '50/s'", &format!("{uplink}\nsubscribers.count = 3"), "an answer that others hear"),
+        ("rate = '50/s'", &format!("{uplink}\npublisher = 'post'"), "events that are posted"),
+    ] {
+        assert_refused(&format!("turn.events = 20\nevents = {{ {events} }}\n{more}"), wanted);
+    }
+    let of_all = settings(&format!("turn.events = 20\nevents.rate = '50/s'\n{uplink}"));
+    assert_eq!(of_all.turn.map(|turn| turn.events), Some(20));
+}

@@ -51,7 +51,7 @@ impl CaseServer {
             }
             _ => {
                 let settings = settings(case.is_secure())?;
-                let hub = Hub::new(server_websocket::encode(settings.frames), &settings);
+                let hub = Hub::new(server_websocket::encode(&settings), &settings);
                 let (stopper, stop) = lifetime::channel();
                 let serving = server_websocket::serve(listener, hub.clone(), settings, stop);
                 Server::Ours { hub, stopper, _task: spawn(serving) }

@@ -130,7 +130,8 @@ fn outside_of_the_project_the_built_in_files_are_used() {
     assert!(matches!(questions[..], [chat, own] if chat.contains("chat") && own.contains("own")), "{list}");
     assert!(list.contains("stock-ticker"), "a local file overrides the built-in one of its name: {list}");
     let unknown = sandbox.output("run --scenario smoke --target no-such-server");
-    unknown.expect(2, &["there is no target no-such-server; there are: nchan, socketio-node, ws-node"]);
+    unknown
+        .expect(2, &["there is no target no-such-server; there are: aiohttp, axum, better-sse-node, nchan,"]);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::thread;
 
 use test_support::server::message;
 
-use super::client::{Client, Received, ReceivedMessage, after, all_of, every_literal, fresh, received};
+use super::client::{
+    Client, Literal, Received, ReceivedMessage, after, all_of, every_literal, fresh, received,
+};
 use super::server::Server;
 use crate::sandbox::busy;
 
@@ -22,6 +24,15 @@ fn expect(subscriber: &mut Box<dyn Client>, channel: u32, seqs: impl IntoIterato
     }
 }
 
+/// What holds for our own way of sending, and for the libraries'.
+fn every_implementation(check: impl Fn(&'static Literal, &str) + Sync) {
+    every_literal(|technique| {
+        for implementation in ["implementation=lean", "implementation=library"] {
+            check(technique, implementation);
+        }
+    });
+}
+
 fn expect_end(subscriber: &mut Box<dyn Client>) {
     let heard = subscriber.receive();
     assert!(matches!(heard, Received::End(_)), "nothing is said twice: {heard:?}");
@@ -30,8 +41,8 @@ fn expect_end(subscriber: &mut Box<dyn Client>) {
 #[test]
 fn everything_arrives_once_and_in_order() {
     const EVENTS: u64 = 400;
-    every_literal(|technique| {
-        let mut server = Server::start(technique, &[]);
+    every_implementation(|technique, implementation| {
+        let mut server = Server::start(technique, &["--set", implementation]);
         let mut subscribers = [0, 1, 0].map(|channel| (channel, server.join(all_of(channel))));
         let mut feed = server.feed();
         thread::scope(|scope| {
@@ -94,8 +105,8 @@ fn fresh_subscriber_is_greeted_first_and_gets_only_what_is_new() {
 #[test]
 fn reconnect_resumes_without_gap_or_duplicate() {
     const EVENTS: u64 = 300;
-    every_literal(|technique| {
-        let server = Server::start(technique, &[]);
+    every_implementation(|technique, implementation| {
+        let server = Server::start(technique, &["--set", implementation]);
         let mut feed = server.feed();
         thread::scope(|scope| {
             scope.spawn(|| (1..=EVENTS).for_each(|seq| feed.publish(0, &payload(0, seq))));
@@ -113,8 +124,8 @@ fn reconnect_resumes_without_gap_or_duplicate() {
 #[test]
 fn what_a_subscriber_sends_reaches_every_subscriber_of_its_channel() {
     const EACH: usize = 20;
-    every_literal(|technique| {
-        let server = Server::start(technique, &[]);
+    every_implementation(|technique, implementation| {
+        let server = Server::start(technique, &["--set", implementation]);
         let mut room = ["anna", "bert"].map(|name| (name, server.join(all_of(0))));
         let mut elsewhere = server.join(all_of(1));
         for number in 0..EACH {
