@@ -16,9 +16,11 @@ async def publish(request):
         await socket.send_str(text)
     for queue in queues[channel]:
         queue.put_nowait(text)
-    async with news[channel]:
-        history[channel].append(text)
-        news[channel].notify_all()
+    # Only what somebody polls for is kept.
+    if channel in history:
+        async with news[channel]:
+            history[channel].append(text)
+            news[channel].notify_all()
     return web.Response(status=204)
 
 

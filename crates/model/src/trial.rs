@@ -364,15 +364,6 @@ pub struct Observed {
     pub connections: u64,
 }
 
-impl TrialOutcome {
-    /// CPU time of the server in the window as a core of [standard](STANDARD_EXCHANGE_NS) speed would have needed, where this one has that
-    /// speed; as measured where it is not known.
-    pub fn standard_cpu_ns(&self, speed: Option<CoreSpeed>) -> f64 {
-        let factor = speed.and_then(CoreSpeed::exchange_ns);
-        self.cost.server_cpu_ns as f64 * factor.map_or(1.0, |exchange_ns| STANDARD_EXCHANGE_NS / exchange_ns)
-    }
-}
-
 /// What the work cost, between the window's edges. What the server cost is left out where its processes cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -462,6 +453,13 @@ pub const STANDARD_EXCHANGE_NS: f64 = 1_300.0;
 impl CoreSpeed {
     /// Fewer exchanges say little: a core that the server keeps busy has no time for them.
     const ENOUGH: u64 = 800;
+
+    /// So much CPU time as a core of [standard](STANDARD_EXCHANGE_NS) speed would have needed, where this one has that speed; as measured
+    /// where it is not known.
+    pub fn standard_ns(speed: Option<Self>, cpu_ns: u64) -> f64 {
+        let exchange_ns = speed.and_then(Self::exchange_ns);
+        cpu_ns as f64 * exchange_ns.map_or(1.0, |exchange_ns| STANDARD_EXCHANGE_NS / exchange_ns)
+    }
 
     /// CPU time of one exchange; none of too few.
     pub fn exchange_ns(self) -> Option<f64> {

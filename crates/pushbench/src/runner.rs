@@ -15,7 +15,8 @@ use model::SCHEMA_VERSION;
 use model::manifest::{Manifest, Skipped};
 use model::settings::{Client, Uplink, UplinkTo};
 use model::trial::{
-    Counts, Disturbance, Failure, MachineActivity, Observed, Side, TrialOutcome, TrialRecord, TrialResult,
+    CoreSpeed, Counts, Disturbance, Failure, MachineActivity, Observed, Side, TrialOutcome, TrialRecord,
+    TrialResult,
 };
 
 use crate::browsers::client;
@@ -275,7 +276,8 @@ fn states(plan: &Plan, records: &[TrialRecord]) -> Vec<PointState> {
         };
         let cpu = records.iter().zip(&speeds).filter(is_same).filter_map(|(record, speed)| {
             let TrialResult::Complete(outcome) = &record.result else { return None };
-            let per_event = outcome.standard_cpu_ns(*speed) / outcome.counts.events_in_window as f64;
+            let per_event = CoreSpeed::standard_ns(*speed, outcome.cost.server_cpu_ns)
+                / outcome.counts.events_in_window as f64;
             // Without events it is infinite, and zero where the server's processes could not be read.
             Some((record.key.repetition, per_event)).filter(|_| per_event.is_finite() && per_event > 0.0)
         });

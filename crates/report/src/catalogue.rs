@@ -93,7 +93,7 @@ catalogue! {
     "cpu", "server CPU per event", Time, less, machine, |trials| counted(quotient(trials, |trial, _| trial.standard_cpu_ns(), |_, outcome| outcome.counts.events_in_window as f64));
     "cpu-per-second", "server CPU per second", Time, less, machine, |trials| counted(quotient(trials, |trial, _| trial.standard_cpu_ns(), |_, outcome| outcome.cost.elapsed_ns as f64 / 1e9));
     "idle-cpu", "server CPU per connection and second", Time, less, machine, |trials| counted(mean(trials, |trial, outcome| (outcome.cost.elapsed_ns > 0).then(|| trial.standard_cpu_ns() * 1e9 / outcome.cost.elapsed_ns as f64 / subscribers(trial))));
-    "proxy-cpu", "proxy CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.proxy_cpu_ns));
+    "proxy-cpu", "proxy CPU per event", Time, less, machine, |trials| counted(quotient(trials, |trial, outcome| trial.on_a_standard_core(outcome.cost.proxy_cpu_ns), |_, outcome| outcome.counts.events_in_window as f64));
     "load-cpu", "client CPU per event", Time, less, machine, |trials| counted(per_event(trials, |outcome| outcome.cost.load_cpu_ns));
     "requests", "requests per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.requests);
     "empty-per-event", "empty answers per event", Number, less, portable, |trials| per_event(trials, |outcome| outcome.counts.empty_responses);
@@ -227,7 +227,7 @@ fn idle_close_ns(outcome: &TrialOutcome) -> Option<f64> {
     for flight in outcome.trace.iter().filter(|_| outcome.counts.reconnects > 0) {
         let before_ns = last_ns.insert((flight.subscriber, flight.connection), flight.at_ns);
         if flight.what == "closes" {
-            longest_ns = longest_ns.max(before_ns.map(|before_ns| flight.at_ns - before_ns));
+            longest_ns = longest_ns.max(before_ns.map(|before_ns| flight.at_ns.saturating_sub(before_ns)));
         }
     }
     longest_ns.map(|ns| ns as f64)

@@ -10,7 +10,7 @@ use model::close_case::CloseCases;
 use model::manifest::Manifest;
 pub use model::results::Broken;
 use model::results::{self, ReadError, Results, StoredTrial};
-use model::trial::{CoreSpeed, TrialOutcome, TrialRecord};
+use model::trial::{CoreSpeed, TrialRecord};
 use serde::de::DeserializeOwned;
 
 use crate::core_speed::core_speeds;
@@ -124,10 +124,16 @@ fn trial(stored: StoredTrial, manifest: &Manifest) -> Result<Trial, Broken> {
 impl Trial {
     /// CPU time of the server in the window as a core of standard speed would have needed; zero where there is none.
     pub fn standard_cpu_ns(&self) -> f64 {
-        let of = |outcome: &TrialOutcome| {
-            outcome.standard_cpu_ns(self.core_speed.or(outcome.instrument.server_core_speed))
-        };
-        self.record.result.outcome().map_or(0.0, of)
+        self.record
+            .result
+            .outcome()
+            .map_or(0.0, |outcome| self.on_a_standard_core(outcome.cost.server_cpu_ns))
+    }
+
+    /// Of CPU time on the server's core, what a core of standard speed would have needed.
+    pub fn on_a_standard_core(&self, cpu_ns: u64) -> f64 {
+        let measured = self.record.result.outcome().and_then(|outcome| outcome.instrument.server_core_speed);
+        CoreSpeed::standard_ns(self.core_speed.or(measured), cpu_ns)
     }
 
     fn note_missing(&mut self) {

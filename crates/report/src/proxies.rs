@@ -28,6 +28,10 @@ pub fn cells(evidence: &Evidence, scenario: &str) -> Vec<Cell> {
     for ((order, (through, unbuffered, tls)), trials) in &by_cell {
         let Some(through) = through else { continue };
         let without = by_cell.get(&(*order, (None, false, *tls))).and_then(|trials| p50_ns(trials));
+        // Nobody knows what is late where that was not measured.
+        if without.is_none() && p50_ns(trials).is_some() {
+            continue;
+        }
         let passages = trials.iter().map(|trial| passage(&trial.record.result, without.unwrap_or(0.0)));
         let mut reasons = trials.iter().filter_map(|trial| match &trial.record.result {
             TrialResult::Failed(failure) => Some(failure.reason.clone()),

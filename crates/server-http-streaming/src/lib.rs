@@ -79,6 +79,9 @@ impl<F: Format> Endpoint for Streams<F> {
         let subscription = self.hub.subscribe(resume.ok_or_else(no_number)?)?;
         let encoding = Encoding::new(self.settings.transport.compression, request.headers());
         let is_answer = request.method() == Method::POST;
+        if is_answer && self.settings.turn_events.is_none() {
+            return Err(Rejection::MethodNotAllowed { allow: "GET" });
+        }
         let body = EventBody::new(self.events(subscription, is_answer), self.stop.clone());
         if is_answer {
             http::take_message(request, &self.hub, &self.settings.limits).await?;
@@ -92,6 +95,9 @@ impl<F: Format> FastPath for Streams<F> {
 
     fn parse(&self, plain: &PlainRequest<'_>) -> Option<Events<F>> {
         let resume = plain.resume().filter(|_| self.settings.transport.compression == Compression::None)?;
+        if plain.message().is_some() && self.settings.turn_events.is_none() {
+            return None;
+        }
         let subscription = self.hub.subscribe(F::resume(resume, |name| plain.header(name))?).ok()?;
         if let Some(message) = plain.message() {
             self.hub.uplink(resume.channel, message).ok()?;

@@ -1,6 +1,7 @@
 //! What a subscriber experiences whose messages are answered by events, as a page does that shows a language model's answer: how long
 //! until the first one, how far apart the others, how long until the last. By the client's clock, from when it meant to send.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use hdrhistogram::Histogram;
@@ -26,8 +27,17 @@ pub struct Turns {
 #[derive(Debug, Default)]
 pub(crate) struct TurnClock {
     /// When its message was meant to be sent.
-    pub(crate) asked_ns: u64,
+    asked_ns: u64,
+    /// The same of messages that are not answered yet.
+    waiting_ns: VecDeque<u64>,
     received_ns: u64,
+}
+
+impl TurnClock {
+    /// A message is sent that was meant to be sent then.
+    pub(crate) fn asks(&mut self, intended_ns: u64) {
+        self.waiting_ns.push_back(intended_ns);
+    }
 }
 
 impl Default for Turns {
@@ -47,10 +57,14 @@ impl Turns {
         window: &Range<u64>,
     ) {
         let before_ns = std::mem::replace(&mut clock.received_ns, now_ns);
+        let is_first = seq % events == 1 % events;
+        if is_first {
+            clock.asked_ns = clock.waiting_ns.pop_front().unwrap_or(clock.asked_ns);
+        }
         if !window.contains(&clock.asked_ns) {
             return;
         }
-        if seq % events == 1 % events {
+        if is_first {
             self.first.saturating_record(now_ns.saturating_sub(clock.asked_ns));
         } else {
             self.gap.saturating_record(now_ns.saturating_sub(before_ns));
@@ -74,14 +88,17 @@ mod tests {
     #[test]
     fn an_answer_has_a_first_event_gaps_and_an_end() {
         let (mut turns, mut clock) = (Turns::default(), TurnClock::default());
-        for (asked_ns, seq, now_ns) in
-            [(1_000, 4, 1_100), (1_000, 5, 1_300), (1_000, 6, 1_350), (3_000, 7, 3_500)]
+        // The second message is sent before the first one is answered.
+        clock.asks(1_000);
+        clock.asks(1_200);
+        clock.asks(3_000);
+        for (seq, now_ns) in
+            [(4, 1_100), (5, 1_300), (6, 1_350), (7, 1_400), (8, 1_450), (9, 1_500), (10, 3_500)]
         {
-            clock.asked_ns = asked_ns;
             turns.received(&mut clock, 3, seq, now_ns, &(1_000..3_000));
         }
         let found =
             [&turns.first, &turns.gap, &turns.whole].map(|times| (times.len(), times.min(), times.max()));
-        assert_eq!(found, [(1, 100, 100), (2, 50, 200), (1, 350, 350)]);
+        assert_eq!(found, [(2, 100, 200), (4, 50, 200), (2, 300, 350)]);
     }
 }

@@ -66,7 +66,9 @@ impl Session {
         let Some(receiver) = outgoing.as_mut() else { return Poll::Pending };
         match receiver.poll_recv(context) {
             Poll::Ready(Some(intended_ns)) => {
-                self.0.turn.borrow_mut().asked_ns = intended_ns;
+                if self.settings().turn.is_some() {
+                    self.0.turn.borrow_mut().asks(intended_ns);
+                }
                 Poll::Ready(intended_ns)
             }
             // A schedule that has ended sends nothing more.

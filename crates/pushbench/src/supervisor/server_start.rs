@@ -85,7 +85,7 @@ pub(super) async fn start_proxy(
     let arguments = arguments.map_err(|error| format!("{error:#}"))?;
     let started = Process::start_with("proxy", &env.load_program, arguments, OnDrop::EndLifeline);
     let mut proxy = started.map_err(|error| error.to_string())?;
-    let line = proxy.read_line(READY * 2).await.map_err(|error| error.to_string())?;
+    let line = proxy.read_line(READY * 3).await.map_err(|error| error.to_string())?;
     let ready = serde_json::from_str(&line)
         .map_err(|error| format!("the proxy's first line is not its ready line: {line:?} ({error})"))?;
     Ok(Some((proxy, ready)))

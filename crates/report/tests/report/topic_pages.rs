@@ -265,6 +265,7 @@ fn the_worst_trial_behind_a_proxy_decides_its_cell() {
     };
     let trials = vec![
         through(0, 0, "none", 100),
+        through(1, 0, "none", 1),
         through(0, 0, "a", 120),
         through(0, 1, "a", 130),
         through(0, 0, "b", 110),

@@ -106,8 +106,11 @@ exchanges! { lines;
     a_posted_message_may_come_in_pieces(Settings { turn_events: Some(2), ..plain() }):
         connect(), all(post("/stream?after=0", message("up")).chunks(31).map(send)), two_turns();
 
-    what_is_posted_and_no_message_is_rejected(plain()):
+    what_is_posted_and_no_message_is_rejected(Settings { turn_events: Some(2), ..plain() }):
         open(post("/stream?after=0", "up")), expect("HTTP/1.1 400 Bad Request\r\n");
+
+    a_stream_without_turns_takes_no_messages(plain()):
+        open(post("/stream?after=0", message("up"))), expect("HTTP/1.1 405 Method Not Allowed\r\n");
 
     a_request_may_come_in_pieces_and_another_behind_a_stream_that_ended(replaying(1)):
         publish_times(3, "x"), connect(),

@@ -26,7 +26,7 @@ fn every_byte_of_a_target_is_in_the_account() {
         ("socketio-node.toml", "socketio", "node"),
         ("examples/faye.toml", "websocket", "node"),
         ("examples/graphql-ws.toml", "websocket", "node"),
-        ("examples/aiohttp.toml", "long-polling", "python3"),
+        ("examples/aiohttp-cursor.toml", "long-polling", "python3"),
         ("examples/mosquitto.toml", "websocket", "mosquitto"),
     ] {
         let (sandbox, path) = (Sandbox::new(), project().join("targets").join(file));
