@@ -17,7 +17,7 @@
 //! - [`byte_accounting`]: bytes by layer, under the protocol's code
 //! - `forward_writes`: what streams round another one have in common
 //! - [`faults`]: a restart or stall of the server; subscribers that do not keep up
-//! - `script`: what a server of others wants to be told on an open WebSocket, and to be answered
+//! - `script`: the frames that a target's `open` and `answer` send on an open WebSocket
 //! - [`finder`], [`numbering`]: messages in what servers of others send, and the channel that they belong to
 //! - [`recorder`]: latency, completeness, and how they are kept
 //! - [`core_watch`]: how late a waiting thread wakes on a core, and how fast the core is

@@ -1,5 +1,4 @@
-//! What a server of others wants to be told on an open WebSocket, and to be answered: the target file's `open` and `answer`, step by
-//! step. No I/O: frames go in by [`take`](Script::take), and come out by [`due`](Script::due).
+//! The frames that a target's `open` and `answer` send on an open WebSocket, step by step. No I/O: frames go in by [`take`](Script::take), and come out by [`due`](Script::due).
 
 use std::collections::{BTreeMap, VecDeque};
 

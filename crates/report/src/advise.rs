@@ -346,10 +346,11 @@ fn as_delivered(technique: &TechniqueModel, row: &Row<'_>) -> Situation {
 pub fn check(model: &CostModel, evidence: &Evidence) -> String {
     let head = ["technique", "points", "bytes within 2 %", "CPU in range", "p50 in range"];
     let mut lines = Vec::new();
+    let rows = rows(evidence, None);
     for technique in &model.techniques {
         let mut counts = [[0_usize; 2]; 3];
-        let rows = rows(evidence, Some(&technique.slug));
-        for row in &rows {
+        let of_technique = || rows.iter().filter(|row| row.point.technique == technique.slug);
+        for row in of_technique() {
             let Some(expected) = technique.expect(&as_delivered(technique, row)) else { continue };
             let bytes = [(row.bytes, row.deliveries), (expected.bytes, expected.deliveries)];
             let pairs = [
@@ -365,12 +366,13 @@ pub fn check(model: &CostModel, evidence: &Evidence) -> String {
             }
         }
         let cells = counts.map(|[inside, all]| format!("{inside} of {all}"));
-        lines.push([vec![technique.label.clone(), rows.len().to_string()], cells.to_vec()].concat());
+        lines.push(
+            [vec![technique.label.clone(), of_technique().count().to_string()], cells.to_vec()].concat(),
+        );
     }
     let mut scenarios: Vec<&str> = evidence.points.iter().map(|point| point.scenario.as_str()).collect();
     scenarios.dedup();
     let (mut agreed, mut all) = (0, 0);
-    let rows = rows(evidence, None);
     for scenario in scenarios {
         let Some(row) = rows.iter().find(|row| row.point.scenario == scenario) else { continue };
         let Some(trial) = evidence.trials(row.point).next() else { continue };

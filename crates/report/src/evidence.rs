@@ -157,7 +157,7 @@ impl Evidence {
 
     fn is_same_code(&self, trial: &Trial) -> bool {
         let [newest, own] = [&self.runs[0], &self.runs[trial.run]].map(|run| &run.manifest);
-        newest.pushbench == own.pushbench && same_code::of(&newest.libraries) == same_code::of(&own.libraries)
+        newest.pushbench == own.pushbench && same_code::is_same(&newest.libraries, &own.libraries)
     }
 
     /// A search, and what follows it, has its own rate in each block: it is no value of the sweep.

@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::{fmt, io};
 
+use bytes::BytesMut;
 use protocol::message::MessageError;
 use tokio_tungstenite::tungstenite::Error;
 
@@ -29,6 +30,15 @@ pub trait Caller: fmt::Debug + Send {
     /// Reads what has come while the connection lay idle: its end, or what is an error.
     /// Fails as [`flush`](Self::flush) does.
     fn receive(&mut self) -> Result<(), PublisherError>;
+}
+
+/// Keeps a message until it is on its way.
+pub(super) fn keep(kept: &mut BytesMut, message: &[u8], newline: bool) {
+    kept.clear();
+    kept.extend_from_slice(message);
+    if newline {
+        kept.extend_from_slice(b"\n");
+    }
 }
 
 /// Why a publisher failed.

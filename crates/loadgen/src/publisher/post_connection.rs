@@ -17,7 +17,7 @@ use model::target::{PublishRequest, Template, Values};
 use protocol::message;
 
 pub use super::caller::PostError;
-use super::caller::{ANSWER_LIMIT, Caller, PublisherError};
+use super::caller::{self, ANSWER_LIMIT, Caller, PublisherError};
 use super::post_response::PostResponse;
 use super::stream::Stream;
 use crate::transport::Trust;
@@ -228,11 +228,7 @@ impl Caller for PostConnection {
     fn begin(&mut self, channel: u32, message: &[u8], newline: bool) {
         debug_assert!(!self.is_blocked(), "one message at a time");
         self.channel = channel;
-        self.message.clear();
-        self.message.extend_from_slice(message);
-        if newline {
-            self.message.extend_from_slice(b"\n");
-        }
+        caller::keep(&mut self.message, message, newline);
         (self.body_at, self.written) = (0, 0);
         self.append_body();
         let head = self.head(self.request.len());

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Error, HandshakeError, Message, Utf8Bytes, WebSocket};
 
 pub use super::caller::SocketError;
-use super::caller::{Caller, PublisherError};
+use super::caller::{self, Caller, PublisherError};
 use super::stream::Stream;
 use crate::script::{Outgoing, Script};
 use crate::transport::Trust;
@@ -168,11 +168,7 @@ impl Caller for SocketConnection {
     fn begin(&mut self, channel: u32, message: &[u8], newline: bool) {
         debug_assert!(!self.is_blocked(), "one message at a time");
         self.channel = channel;
-        self.message.clear();
-        self.message.extend_from_slice(message);
-        if newline {
-            self.message.extend_from_slice(b"\n");
-        }
+        caller::keep(&mut self.message, message, newline);
         self.state = State::Begun;
     }
 
