@@ -132,6 +132,8 @@ pub struct ProxyInfo {
     pub version: Option<String>,
     /// The settings by which its configuration `fixed` passes a technique on that its own settings don't, by the technique's slug.
     pub fixes: BTreeMap<String, String>,
+    /// The texts of its configurations, by file name.
+    pub configurations: BTreeMap<String, String>,
     /// The file's text.
     pub text: String,
 }

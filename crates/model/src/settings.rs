@@ -226,9 +226,12 @@ pub const THROUGH: &[&str] = &[
     "apache2-fixed",
 ];
 
+/// A proxy's configuration with the settings of its package.
+pub const DEFAULT_VARIANT: &str = "default";
+
 /// A word of [`THROUGH`] as the proxy's name and its configuration's: `nginx` and `default`, `nginx` and `fixed`.
 pub fn proxy(through: &str) -> (&str, &str) {
-    through.split_once('-').unwrap_or((through, "default"))
+    through.split_once('-').unwrap_or((through, DEFAULT_VARIANT))
 }
 
 /// A set of request headers.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use model::manifest::{Manifest, ScenarioInfo, TargetInfo, TechniqueInfo};
-use model::settings::{Client, Settings};
+use model::settings::{Client, Settings, proxy};
 use model::trial::{TrialKey, TrialRecord, TrialResult};
 use serde_json::Value;
 
@@ -119,7 +119,12 @@ impl Evidence {
     fn add(&mut self, trial: Trial) {
         if let Some(reason) = self.reason_to_leave_out(&trial) {
             *self.left_out.entry(reason).or_default() += 1;
-            if matches!(trial.record.result, TrialResult::Failed(_)) && self.is_same_code(&trial) {
+            let is_failed = matches!(trial.record.result, TrialResult::Failed(_));
+            if is_failed
+                && self.is_same_code(&trial)
+                && self.is_same_environment(&trial)
+                && self.is_same_scenario(&trial)
+            {
                 self.failed.push(trial);
             }
             return;
@@ -145,6 +150,11 @@ impl Evidence {
         if !self.is_same_code(trial) {
             return Some("other code was measured than in the newest run".to_owned());
         }
+        if !self.is_same_environment(trial) {
+            return Some(
+                "another version or configuration of a target or proxy than in the newest run".to_owned(),
+            );
+        }
         match &trial.record.result {
             TrialResult::Failed(failure) => Some(format!("the trial failed: {}", failure.reason)),
             // Steps of searches are not repeated for it, since a rate that fails is tried again anyway.
@@ -158,6 +168,28 @@ impl Evidence {
     fn is_same_code(&self, trial: &Trial) -> bool {
         let [newest, own] = [&self.runs[0], &self.runs[trial.run]].map(|run| &run.manifest);
         newest.pushbench == own.pushbench && same_code::is_same(&newest.libraries, &own.libraries)
+    }
+
+    /// Whether the target and the proxy of a trial are those of the newest run that has them, in version and configuration.
+    fn is_same_environment(&self, trial: &Trial) -> bool {
+        let TrialRecord { key, settings, .. } = &trial.record;
+        let target = |of: &Manifest| {
+            let info = of.targets.iter().find(|info| Some(&info.name) == key.target.as_ref())?;
+            Some((info.version.clone(), info.text.clone()))
+        };
+        let name = settings.through.as_deref().map(|through| proxy(through).0);
+        let in_between =
+            |of: &Manifest| of.proxies.iter().find(|info| Some(info.name.as_str()) == name).cloned();
+        let own = &self.runs[trial.run].manifest;
+        self.manifests().find_map(target).is_none_or(|newest| target(own) == Some(newest))
+            && self.manifests().find_map(in_between).is_none_or(|newest| in_between(own) == Some(newest))
+    }
+
+    /// Whether a trial's scenario has the file of the newest run that has it.
+    fn is_same_scenario(&self, trial: &Trial) -> bool {
+        let name = &trial.record.key.scenario;
+        let own = self.runs[trial.run].manifest.scenarios.iter().find(|info| info.name == *name);
+        own == self.scenario(name)
     }
 
     /// A search, and what follows it, has its own rate in each block: it is no value of the sweep.

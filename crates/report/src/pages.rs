@@ -11,6 +11,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, context};
 use model::results::write_atomically;
+use model::trial::STANDARD_EXCHANGE_NS;
 use serde::Deserialize;
 
 use crate::advise::advise;
@@ -128,6 +129,8 @@ pub(crate) fn environment(
     environment.add_filter("whole", crate::numbers::whole);
     environment.add_filter("duration", crate::numbers::duration);
     environment.add_filter("figures", significant);
+    environment.add_filter("exp", f64::exp);
+    environment.add_global("standard_exchange_ns", STANDARD_EXCHANGE_NS);
     environment.add_filter("time", crate::numbers::time);
     environment.add_filter("bytes", crate::numbers::bytes);
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);

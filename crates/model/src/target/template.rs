@@ -140,6 +140,19 @@ impl Template {
         })
     }
 
+    /// The names that stand for what earlier answers held.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Found(name) => names.push(name.as_str()),
+                Piece::Sized(_, inner) => names.extend(inner.names()),
+                _ => {}
+            }
+        }
+        names
+    }
+
     /// Looks for it in `bytes`. A name without a value stands for anything up to what follows it; what that is comes back
     /// by its name. None where it does not occur.
     pub fn find(&self, bytes: &[u8], values: &Values<'_>) -> Option<BTreeMap<String, String>> {

@@ -212,6 +212,8 @@ fn a_mistake_is_named_with_its_place_and_what_is_allowed() {
         ("{ send_hex = \"00\" }", "{}", "a step that neither sends nor waits"),
         ("send_hex = \"00\"", "send_hex = \"3\"", "`3` is no pair of hex digits"),
         ("to = \"ping\", send = \"pong\"", "to = \"ping\"", "an answer needs what it answers"),
+        ("join {channel}", "join {chanel}", "did you mean `channel`?"),
+        ("send = \"pong\"", "send = \"pong {id}\"", "{id} is neither a placeholder nor a name in an earlier"),
     ] {
         let message = mistake(from, to);
         assert!(message.contains(wanted) && message.starts_with("t.toml:"), "{from} → {to}:\n{message}");

@@ -9,7 +9,7 @@ use model::SCHEMA_VERSION;
 use model::manifest::{Manifest, ScenarioInfo, Skipped};
 use model::quantity::show_duration;
 use model::scenario::{Extent, Runs, Scenario};
-use model::settings::Client;
+use model::settings::{Client, DEFAULT_VARIANT, proxy};
 use model::target::Target;
 use model::trial::{REPEATS, Side, TrialRecord, TrialResult};
 use report::Evidence;
@@ -338,14 +338,15 @@ fn announce(plan: &Plan, store: &Store, manifest: &Manifest) -> u64 {
     left_ns
 }
 
-/// In a search for a capacity, at shares of it, and through a proxy, lost events are the answer; anywhere else they are a fault. So are
-/// subscribers that a proxy keeps from connecting.
+/// In a search for a capacity, at shares of it, and through a proxy with its package's settings, lost events are the answer, and so are
+/// subscribers that such a proxy keeps from connecting; anywhere else they are a fault.
 fn is_faulty(record: &TrialRecord) -> bool {
-    let is_through_proxy = record.settings.through.is_some();
+    let through = record.settings.through.as_deref();
+    let is_asked = through.is_some_and(|through| proxy(through).1 == DEFAULT_VARIANT);
     match &record.result {
         TrialResult::Complete(_) => false,
-        TrialResult::Incomplete(_) => record.search.is_none() && record.load.is_none() && !is_through_proxy,
-        TrialResult::Failed(failure) => failure.side != Side::Proxy,
+        TrialResult::Incomplete(_) => record.search.is_none() && record.load.is_none() && !is_asked,
+        TrialResult::Failed(failure) => failure.side != Side::Proxy || !is_asked,
     }
 }
 
@@ -384,9 +385,12 @@ mod tests {
             record
         };
         let refused = TrialResult::Failed(Failure { side: Side::Proxy, reason: "426".to_owned() });
-        assert!(
-            !is_faulty(&through(lossy())) && !is_faulty(&through(refused)) && is_faulty(&through(dead()))
-        );
+        assert!(!is_faulty(&through(lossy())) && !is_faulty(&through(refused.clone())));
+        assert!(is_faulty(&through(dead())));
+        // Settings that are said to pass events on must do so.
+        let mut fixed = through(refused);
+        fixed.settings.through = Some("nginx-fixed".to_owned());
+        assert!(is_faulty(&fixed));
         assert!(!is_faulty(&plain(TrialResult::Complete(Box::default()))));
     }
 }

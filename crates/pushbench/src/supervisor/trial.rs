@@ -32,8 +32,9 @@ pub(super) async fn run(env: &TrialEnv, trial: &Trial<'_>) -> Result<TrialRun, F
         outcome = load(env, &spec) => outcome.map_err(|failure| by_proxy(failure, settings)),
     };
     cpu_contention.end().await;
-    // The check whether a proxy listens reaches the server, too, which reports a connection without a request.
-    let note = servers.end().await.filter(|_| settings.through.is_none());
+    // The check whether a proxy listens reaches the server, too, which reports a connection without a request: no fault, unless there
+    // was another.
+    let note = servers.end().await.filter(|_| settings.through.is_none() || outcome.is_err());
     match outcome {
         Ok(outcome) => Ok(TrialRun { outcome, note, observed: None }),
         Err(failure) => Err(with_note(failure, note)),

@@ -1,13 +1,16 @@
 //! Proxies between load generator and server: the files in `targets/proxies`. Each has a configuration with its package's own settings, and
 //! others behind a hyphen in the scenario's `through`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::{fs, io};
 
 use anyhow::Context as _;
 use model::manifest::{ProxyInfo, Skipped};
 use model::scenario::Scenario;
 use model::settings::{Settings, proxy};
+use model::target::Target;
 
 use super::{TargetServer, supervisor};
 use crate::{plan, project};
@@ -56,10 +59,24 @@ pub(crate) fn infos(scenarios: &[Scenario]) -> anyhow::Result<Vec<ProxyInfo>> {
     let info = |name: String| {
         let server = TargetServer::proxy(&name)?;
         let version = server.version();
+        let configurations = texts(&server.folder().join(&name))?;
         let TargetServer { target, .. } = server;
-        Ok(ProxyInfo { name, label: target.label, version, fixes: target.fixes, text: target.text })
+        let Target { label, fixes, text, .. } = target;
+        Ok(ProxyInfo { name, label, version, fixes, configurations, text })
     };
     names(scenarios).into_iter().map(info).collect()
+}
+
+/// The texts of the files in a folder, by name.
+fn texts(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let read = || -> io::Result<BTreeMap<String, String>> {
+        let files = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        let text = |file: fs::DirEntry| {
+            Ok((file.file_name().to_string_lossy().into_owned(), fs::read_to_string(file.path())?))
+        };
+        files.into_iter().map(text).collect()
+    };
+    read().with_context(|| format!("read the configurations in {}", folder.display()))
 }
 
 fn names(scenarios: &[Scenario]) -> Vec<String> {

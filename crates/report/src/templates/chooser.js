@@ -118,7 +118,8 @@ function advise(model, situation, withinNs) {
       interval_ns = low * 1e6;
     }
     const expected = at(interval_ns ?? situation.interval_ns);
-    if (!expected) return [];
+    // Zero stands for what no trial told.
+    if (!expected || !(expected.cpu_ns > 0 && expected.p50_ns > 0)) return [];
     const cost = dollars(expected.cpu_ns, expected.bytes, (expected.memory_bytes ?? 0) * 1e9) * DAY;
     const error = ((dollars(expected.cpu_ns, 0, 0) * DAY) / cost) * technique.cpu.spread * (1.96 / 1.44);
     const memory = technique.memory.find((it) => it.tls === situation.tls);

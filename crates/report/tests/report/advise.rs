@@ -105,6 +105,23 @@ fn advice_excludes_the_baseline_and_chooses_the_longest_interval_that_fits() {
 }
 
 #[test]
+fn technique_whose_work_or_tls_was_not_measured_is_not_advised() {
+    let slugs = |model: &CostModel, it: &Situation| {
+        advise(model, it, None, false).prospects.into_iter().map(|it| it.slug).collect::<Vec<_>>()
+    };
+    let mut model = model();
+    let with_tls = ByteModel { tls: true, ..model.techniques[2].bytes[0].clone() };
+    model.techniques[2].bytes.push(with_tls);
+    let over_tls = Situation { tls: true, ..situation(10.0, 50.0) };
+    assert_eq!(slugs(&model, &over_tls), ["sends"]);
+    model.techniques[2].cpu.tls = 0.0;
+    assert!(slugs(&model, &over_tls).is_empty());
+    model.techniques[1].cpu = CpuModel::default();
+    model.techniques[2].p50 = LatencyModel::default();
+    assert_eq!(slugs(&model, &situation(10.0, 50.0)), ["asks"]);
+}
+
+#[test]
 fn basis_says_what_was_measured() {
     let basis = |it: &Situation| advise(&model(), it, None, false).prospects.pop().expect("three").basis;
     assert_eq!(basis(&situation(10.0, 50.0)), Basis::Measured);

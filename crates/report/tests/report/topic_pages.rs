@@ -11,6 +11,7 @@ use model::trial::{
     TrialOutcome, TrialResult, Verdict,
 };
 use model::warning::Warning;
+use report::cost_model::Passage;
 use report::target_summary::target_summary;
 use report::{Evidence, Run, Trial};
 use tempfile::TempDir;
@@ -287,6 +288,38 @@ fn the_worst_trial_behind_a_proxy_decides_its_cell() {
     assert_says(evidence, "behind-a-proxy.md", &expected, &[]);
 }
 
+#[test]
+fn an_older_configuration_of_a_proxy_does_not_decide_its_cell() {
+    let through = |through: Option<&str>| {
+        let p50_ns = 1_000_000;
+        let trial = of("proxies", 1, 0).at("proxy", through.unwrap_or("none"));
+        let trial = trial.measured(|outcome| outcome.delivery = Some(Quantiles { p50_ns, ..QUANTILES }));
+        trial.with(|trial| trial.record.settings.through = through.map(str::to_owned))
+    };
+    let refused = |reason: &str| {
+        let failure = Failure { side: Side::Proxy, reason: reason.to_owned() };
+        through(Some("a")).with(|trial| trial.record.result = TrialResult::Failed(failure))
+    };
+    let passages = |older_configuration: &str, older_scenario: &str| {
+        let trials = [vec![through(None), through(Some("a"))], vec![through(None), refused("426")]];
+        let runs = [2, 1].map(|second| {
+            let mut run = run(second, &trials[2 - second as usize]);
+            run.manifest.techniques = technique_infos(&SLUGS);
+            run.manifest.proxies = vec![proxy_info("a")];
+            run
+        });
+        let [newer, mut older] = runs;
+        older.manifest.proxies[0].configurations =
+            [("default.conf".to_owned(), older_configuration.to_owned())].into();
+        older.manifest.scenarios[0].text = older_scenario.to_owned();
+        let evidence = Evidence::of(vec![newer, older], trials.to_vec());
+        report::proxies::cells(&evidence, "proxies").iter().map(|cell| cell.passage).collect::<Vec<_>>()
+    };
+    assert_eq!(passages("", ""), [Passage::Refused]);
+    assert_eq!(passages("proxy_buffering on;", ""), [Passage::Works]);
+    assert_eq!(passages("", "[phases]"), [Passage::Works]);
+}
+
 const QUANTILES: Quantiles =
     Quantiles { count: 1, min_ns: 0, mean_ns: 0.0, p50_ns: 0, p90_ns: 0, p99_ns: 0, p99_9_ns: 0, max_ns: 0 };
 
@@ -296,6 +329,7 @@ fn proxy_info(name: &str) -> ProxyInfo {
         label: name.to_uppercase(),
         version: None,
         fixes: [("websocket".to_owned(), format!("`pass {name}`"))].into(),
+        configurations: [("default.conf".to_owned(), String::new())].into(),
         text: String::new(),
     }
 }

@@ -1,11 +1,11 @@
 //! What a client writes on a WebSocket: the keys `subprotocols`, `open`, `answer`, and `send` of a publisher.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::values::is_field_value;
-use crate::scenario::error::Fault;
-use crate::scenario::reader::{Table, Value, list, text, text_that};
-use crate::target::{Answer, Frame, Frames, OpenStep};
+use crate::scenario::error::{Fault, choices};
+use crate::scenario::reader::{Table, Value, array, list, text, text_that};
+use crate::target::{Answer, Frame, Frames, OpenStep, Template};
 
 const SUBPROTOCOL: &str = "sec-websocket-protocol";
 
@@ -14,10 +14,53 @@ pub(super) fn frames(table: &Table<'_>, headers: &mut BTreeMap<String, String>) 
     if let Some(offered) = table.read("subprotocols", list(subprotocol))? {
         headers.insert(SUBPROTOCOL.to_owned(), offered.join(", "));
     }
-    Ok(Frames {
+    let frames = Frames {
         open: table.read("open", list(step))?.unwrap_or_default(),
         answer: table.read("answer", list(answer))?.unwrap_or_default(),
-    })
+    };
+    let mut known = BTreeSet::new();
+    for (step, value) in frames.open.iter().zip(elements(table, "open")?) {
+        refuse_unknown_names(step.send.as_ref(), &known, value)?;
+        known.extend(names(step.until.as_ref()));
+    }
+    for (answer, value) in frames.answer.iter().zip(elements(table, "answer")?) {
+        let with_own = known.iter().cloned().chain(names(Some(&answer.to))).collect();
+        refuse_unknown_names(Some(&answer.send), &with_own, value)?;
+    }
+    for (key, as_hex) in [("send", false), ("send_hex", true)] {
+        if let Some(value) = table.value(key) {
+            let frame = text(value).map(if as_hex { Frame::Hex } else { Frame::Text })?;
+            refuse_unknown_names(Some(&frame), &known, value)?;
+        }
+    }
+    Ok(frames)
+}
+
+/// The names in a frame that stand for what earlier answers held.
+fn names(frame: Option<&Frame>) -> Vec<String> {
+    let template = frame.and_then(|frame| frame.template().ok());
+    template.iter().flat_map(Template::names).map(str::to_owned).collect()
+}
+
+/// A name that nothing has found would be sent as it is.
+fn refuse_unknown_names(
+    sent: Option<&Frame>,
+    known: &BTreeSet<String>,
+    value: &Value<'_>,
+) -> Result<(), Fault> {
+    let Some(unknown) = names(sent).into_iter().find(|name| !known.contains(name)) else { return Ok(()) };
+    let mut all = vec!["channel", "subscriber", "message", "message_json", "message_bytes"];
+    all.extend(known.iter().map(String::as_str));
+    Err(Fault::new(
+        value.span(),
+        format!("{{{unknown}}} is neither a placeholder nor a name in an earlier `until`"),
+    )
+    .help(choices(&unknown, &all)))
+}
+
+/// The elements of a list, with their places.
+fn elements<'v>(table: &Table<'v>, key: &'static str) -> Result<&'v [Value<'v>], Fault> {
+    table.value(key).map_or(Ok(&[][..]), |value| Ok(array(value, "a list")?))
 }
 
 /// Where such a key stands that only a WebSocket has.
