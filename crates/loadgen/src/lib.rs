@@ -31,6 +31,7 @@ pub mod byte_accounting;
 pub mod core_watch;
 pub mod faults;
 pub mod finder;
+mod handshake;
 pub mod http_client;
 pub mod numbering;
 pub mod publisher;

@@ -91,3 +91,15 @@ impl Warning {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_publishing_is_said_with_both_rates() {
+        let text = Warning::PublishingLimit { due_per_s: 20.0, most_per_s: 16.7 }.advice();
+        let limit = "20.0 posts per second were due, and the server can take 16.7";
+        assert!(text.contains(limit), "{text}");
+    }
+}

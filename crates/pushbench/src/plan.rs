@@ -238,8 +238,9 @@ fn contestants<'a>(scenario: &'a Scenario, point: &'a Point, choice: &Choice<'a>
     let techniques: Vec<&str> = choice.techniques.iter().filter(takes_part).copied().collect();
     let own = techniques.iter().filter(|_| !choice.only_targets);
     let own = own.map(|&technique| Contestant { target: None, technique });
-    // How our own servers send concerns no target.
-    let is_for_all = point.settings.implementation == Implementation::Lean;
+    // How our own servers send concerns no target, which takes part once.
+    let is_lean = |point: &Point| point.settings.implementation == Implementation::Lean;
+    let is_for_all = is_lean(point) || !scenario.points.iter().any(is_lean);
     let named =
         choice.targets.iter().filter(|server| is_for_all && scenario.targets.contains(&server.target.name));
     let others = named.flat_map(|server| {

@@ -175,6 +175,7 @@ fn posts(connection: &Connection) -> Vec<Post> {
     let post = |(nth, exchange): (usize, &Exchange)| Post {
         status: exchange.response.as_ref().map_or(0, Head::status),
         text: exchange.parts.first().map(|part| part.shown(CHARACTERS_SHOWN)).unwrap_or_default(),
+        location: exchange.response.as_ref().and_then(|head| Some(head.field("location")?.to_owned())),
         took: took(nth).unwrap_or_default(),
     };
     all.iter().enumerate().map(post).collect()

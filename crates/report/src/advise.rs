@@ -61,6 +61,8 @@ pub struct Advice {
     pub prospects: Vec<Prospect>,
     /// Which to take; places are those of `prospects`. None where no technique is quick enough.
     pub recommendation: Option<Recommendation>,
+    /// The processor of the machine whose work the model speaks of.
+    machine: String,
     candidates: Vec<Candidate>,
 }
 
@@ -87,7 +89,7 @@ pub fn advise(model: &CostModel, situation: &Situation, within_ns: Option<f64>, 
         Some(Estimate::exact(a / b, model.runs, model.runs))
     };
     let recommendation = recommend::recommend(&candidates, within_ns, ratio, part);
-    Advice { prospects, recommendation, candidates }
+    Advice { prospects, recommendation, machine: model.machine.clone(), candidates }
 }
 
 fn prospect(technique: &TechniqueModel, situation: &Situation, within_ns: Option<f64>) -> Option<Prospect> {
@@ -215,8 +217,11 @@ impl Advice {
         let cheapest = order.first().map_or(1.0, |it| it.dollars);
         let rows: Vec<Vec<String>> = order.iter().map(|it| line(it, cheapest, within_ns)).collect();
         text += &format!("\n{}", aligned(&head, &rows, 1..head.len()));
-        text +=
-            "\nIn brackets, where 85 % of measurements lay; none where that is wider than a factor of 2.\n";
+        text += &format!(
+            "\nIn brackets, where four of five measurements lay on the machine that was measured ({}); none where that is wider than a factor of 2.\n\
+             Another machine may take half or twice as long.\n",
+            self.machine
+        );
         let outside = order.iter().filter_map(|it| match &it.basis {
             Basis::Extrapolated(outside) => Some(outside.iter().map(move |what| (what, &it.label))),
             _ => None,

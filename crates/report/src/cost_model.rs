@@ -3,9 +3,10 @@
 //!
 //! # The file
 //!
-//! `{ schema_version, pushbench, commit, runs, prices: {vcpu_hour, gib_hour, gb}, behind: [C, …], techniques: [T, …] }`. A C is what
-//! becomes of a technique behind a proxy, a [`Cell`]. Times are nanoseconds on a core of
-//! [standard speed](model::trial::STANDARD_EXCHANGE_NS). The page's
+//! `{ schema_version, pushbench, commit, machine, runs, prices: {vcpu_hour, gib_hour, gb}, behind: [C, …], techniques: [T, …] }`. A C is what
+//! becomes of a technique behind a proxy, a [`Cell`]. Times are nanoseconds on the `machine` that was measured at most points, on a core of
+//! [standard speed](model::trial::STANDARD_EXCHANGE_NS): the same work takes up to 1.8 times as long on another machine, also where both have
+//! cores of one speed. The page's
 //! chooser evaluates the same file with the same formulas, which are those of [`TechniqueModel::expect`]. A technique T has
 //!
 //! - `slug`, `label`, `baseline` (true: no web client speaks it), `kind`: `push` (the server sends), `interval` (the client asks each T)
@@ -16,13 +17,13 @@
 //!   decimal digit of the events' number after the first (an answer's, or of a push a message's; the chooser takes the middle of a day); `uplink`: of a subscriber's own message, to it (null: not measured);
 //! - `cpu`: ns of the server for a `wake`, an event that is only stored (`store`), a `byte`, which all techniques
 //!   share; a `response`, an `empty` exchange, a message `up`; `tls`: a factor; `spread`;
-//! - `cold`: how much more work takes where caches have cooled since the last of it: `core`, `core_per_s`, `connection`, `connection_per_s`;
+//! - `cold`: how much more work takes where the core has slept since the last of it: `core`, `core_per_s`;
 //! - `memory`: `[{tls, bytes, spread}]` for a connection;
 //! - `p50`, `p99`: `{fixed_ns, subscriber_ns, spread}` of what is neither waiting nor transit;
 //! - `covered`: the points that were measured, `[[rate, message, subscribers, tls (0 or 1), uplink rate], …]`.
 //!
-//! A `spread` s means: of what was measured in scenarios that the model was not fitted to, 85 % lay within a factor eˢ of it. A range is
-//! claimed where e²ˢ ≤ 2.
+//! A `spread` s means: of what was measured in scenarios that the model was not fitted to, 85 % lay within a factor eˢ of it, or
+//! at least 80 % where 85 % would make e²ˢ more than 2. A range is claimed where e²ˢ ≤ 2.
 //!
 //! # The formulas
 //!
@@ -32,10 +33,9 @@
 //! - `push`: answers a = λ; `interval`: a = (1 − e^(−λT)) ÷ T; `held`: a = λ ÷ (1 + λR′), R′ = R + 2 `p50.fixed_ns`. An answer has k = λ ÷ a events.
 //! - empty exchanges z: `interval` 1 ÷ T − a, else λ e^(−λH) ÷ (1 − e^(−λH)).
 //! - bytes = λ(m + `message`(m)) + a(`exchange` + `content`(k(m + `message`(m)))) + z `empty` + digits + u(`uplink` + its bytes)
-//! - g = 1 + `core` ÷ (1 + (E + S) ÷ `core_per_s`), h = g(1 + `connection` ÷ (1 + (a + z) ÷ `connection_per_s`)): what a sleep of the
-//!   core, and a silence of a connection, adds. E are wakes: λC + Nu, but of `interval` N ÷ T + Nu, where S = λC events are only stored
-//! - CPU = `wake` E g + `store` S + N(`response` a + `empty` z + `up` u)h + `byte` N bytes, times `tls`
-//! - latency at quantile q = R ÷ 2 + wait(q) + `fixed_ns` g + `subscriber_ns` h N ÷ C; wait is qT of `interval`; of `held`, the share
+//! - g = 1 + `core` ÷ (1 + (E + S) ÷ `core_per_s`): what a sleep of the core adds. E are wakes: λC + Nu, but of `interval` N ÷ T + Nu, where S = λC events are only stored
+//! - CPU = `wake` E g + `store` S + N(`response` a + `empty` z + `up` u)g + `byte` N bytes, times `tls`
+//! - latency at quantile q = R ÷ 2 + wait(q) + `fixed_ns` g + `subscriber_ns` g N ÷ C; wait is qT of `interval`; of `held`, the share
 //!   s = λR ÷ (1 + λR) of events finds the client on its way to ask again, and waits R(q − 1 + s) ÷ s if that is positive. p99 is
 //!   never less than p50.
 //!
@@ -57,10 +57,11 @@ pub use fit::{Row, fit, rows};
 pub use passage::{Cell, Passage};
 
 /// The version of `model.json`.
-pub const MODEL_VERSION: u32 = 3;
+pub const MODEL_VERSION: u32 = 4;
 
 /// A factor between model and measurement above which no range is claimed: the range would be wider than a factor of 2.
-pub const WIDEST_SPREAD: f64 = std::f64::consts::LN_2 / 2.0;
+/// ln 2 ÷ 2, as the file has it.
+pub const WIDEST_SPREAD: f64 = 0.3465;
 
 /// `results/model.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,6 +72,8 @@ pub struct CostModel {
     pub pushbench: String,
     /// The newest run's commit.
     pub commit: Option<String>,
+    /// The processor of the machine whose work it speaks of.
+    pub machine: String,
     /// How many runs it rests on.
     pub runs: usize,
     /// The prices that the file was written with; they are no part of the fit.
@@ -209,25 +212,20 @@ pub struct CpuModel {
     pub spread: f64,
 }
 
-/// How much more work takes where caches have cooled since the last of it; the module's documentation says what the fields mean.
+/// How much more work takes where the core has slept since the last of it; the module's documentation says what the fields mean.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Cold {
     pub core: f64,
     pub core_per_s: f64,
-    pub connection: f64,
-    pub connection_per_s: f64,
 }
 
 impl Cold {
     /// Nothing more.
-    pub const NONE: Self = Self { core: 0.0, core_per_s: 1.0, connection: 0.0, connection_per_s: 1.0 };
+    pub const NONE: Self = Self { core: 0.0, core_per_s: 1.0 };
 
-    /// What a core and a connection take as multiples of what they take when they are warm.
-    fn factors(self, work: Work) -> [f64; 2] {
-        let pause = |more: f64, often: f64, per_s: f64| 1.0 + more / (1.0 + often / per_s);
-        let core = pause(self.core, work.wakes + work.stores, self.core_per_s);
-        let exchanges = (work.responses + work.empties) / work.connections.max(1.0);
-        [core, core * pause(self.connection, exchanges, self.connection_per_s)]
+    /// What work takes as a multiple of what it takes on a core that never sleeps.
+    fn factor(self, work: Work) -> f64 {
+        1.0 + self.core / (1.0 + (work.wakes + work.stores) / self.core_per_s)
     }
 }
 
@@ -431,7 +429,7 @@ impl TechniqueModel {
             p99_ns: 0.0,
         };
         let work = self.work(situation, &expected);
-        let cold = self.cold.factors(work);
+        let cold = self.cold.factor(work);
         expected.p50_ns = self.p50.at(self.waiting(situation, 0.5), situation, cold);
         // They are fitted apart, and far from what was measured the lines can cross.
         expected.p99_ns = self.p99.at(self.waiting(situation, 0.99), situation, cold).max(expected.p50_ns);
@@ -497,7 +495,6 @@ impl TechniqueModel {
 struct Work {
     wakes: f64,
     stores: f64,
-    connections: f64,
     responses: f64,
     empties: f64,
     up: f64,
@@ -512,19 +509,18 @@ impl Work {
             Kind::Interval => [responses + empties, events],
             Kind::Push | Kind::Held => [events, 0.0],
         };
-        let connections = situation.subscribers;
-        Self { wakes: wakes + up, stores, connections, responses, empties, up, bytes }
+        Self { wakes: wakes + up, stores, responses, empties, up, bytes }
     }
 
     /// What all techniques share, and what each has of its own, in the order of [`CpuModel`]'s coefficients.
-    fn features(&self, [core, connection]: [f64; 2]) -> ([f64; 3], [f64; 3]) {
-        let own = [self.responses, self.empties, self.up].map(|times| times * connection);
-        ([self.wakes * core, self.stores, self.bytes], own)
+    fn features(&self, cold: f64) -> ([f64; 3], [f64; 3]) {
+        let own = [self.responses, self.empties, self.up].map(|times| times * cold);
+        ([self.wakes * cold, self.stores, self.bytes], own)
     }
 }
 
 impl CpuModel {
-    fn of(&self, work: Work, cold: [f64; 2], tls: bool) -> f64 {
+    fn of(&self, work: Work, cold: f64, tls: bool) -> f64 {
         let (shared, own) = work.features(cold);
         let coefficients = [self.wake, self.store, self.byte, self.response, self.empty, self.up];
         let plain: f64 = coefficients.iter().zip(shared.iter().chain(&own)).map(|(a, x)| a * x).sum();
@@ -533,10 +529,10 @@ impl CpuModel {
 }
 
 impl LatencyModel {
-    fn at(&self, waiting_ns: f64, situation: &Situation, [core, connection]: [f64; 2]) -> f64 {
+    fn at(&self, waiting_ns: f64, situation: &Situation, cold: f64) -> f64 {
         let [hops, transit] = way(situation);
-        let own = self.fixed_ns * hops * core + self.subscriber_ns * situation.per_channel() * connection;
-        transit + waiting_ns + own * situation.slowness
+        let own = self.fixed_ns * hops + self.subscriber_ns * situation.per_channel();
+        transit + waiting_ns + own * cold * situation.slowness
     }
 }
 

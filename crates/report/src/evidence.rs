@@ -116,6 +116,26 @@ impl Evidence {
         evidence
     }
 
+    /// The runs of the machine on which most points were measured; of two, that with the newer run.
+    pub fn on_the_machine_with_most_points(&self) -> Self {
+        let machine = |run: usize| {
+            let host = &self.runs[run].manifest.host;
+            (&host.cpu, &host.kernel, host.memory_bytes)
+        };
+        let points_on = |run: usize| {
+            let is_there =
+                |point: &&Point| self.trials(point).any(|trial| machine(trial.run) == machine(run));
+            self.points.iter().filter(is_there).count()
+        };
+        // The last of several greatest is the newest.
+        let most = (0..self.runs.len()).rev().max_by_key(|run| points_on(*run)).unwrap_or(0);
+        let is_meant = |run: &usize| machine(*run) == machine(most);
+        let chosen: Vec<usize> = (0..self.runs.len()).filter(is_meant).collect();
+        let trials_of = |run: &usize| self.trials.iter().filter(|trial| trial.run == *run).cloned().collect();
+        let trials = chosen.iter().map(trials_of).collect();
+        Self::of(chosen.iter().map(|run| self.runs[*run].clone()).collect(), trials)
+    }
+
     fn add(&mut self, trial: Trial) {
         if let Some(reason) = self.reason_to_leave_out(&trial) {
             *self.left_out.entry(reason).or_default() += 1;

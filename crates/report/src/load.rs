@@ -18,7 +18,7 @@ use crate::error::ReportError;
 use crate::sample::Sample;
 
 /// A run as it lies on disk.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Run {
     /// Its folder.
     pub dir: PathBuf,

@@ -263,7 +263,7 @@ fn add_answers(environment: &mut Environment<'_>, evidence: &Arc<Evidence>, mode
     }
     // prospects(subscribers=1000, channels=1000, rate=10, payload=200, within_ms=250): what each technique takes by the cost model, by
     // slug, and of "best" which to take; undefined where nothing fits. More options: two_way (rate), tls.
-    let model = model.clone();
+    let (model, model_machine) = (model.clone(), model.machine.clone());
     environment.add_function("prospects", move |options: Kwargs| -> Result<Value, Error> {
         let number = |name: &str| options.get::<Option<f64>>(name);
         let subscribers = number("subscribers")?.unwrap_or(1_000.0);
@@ -287,6 +287,7 @@ fn add_answers(environment: &mut Environment<'_>, evidence: &Arc<Evidence>, mode
         let all = advice.prospects.iter().map(|it| (it.slug.clone(), Value::from(Serde(it))));
         Ok(Value::from_pairs(all.chain([best])))
     });
+    environment.add_global("model_machine", model_machine);
     // settings("chat"): those of the scenario's first point, as a record has them.
     let of = evidence.clone();
     environment.add_function("settings", move |scenario: &str| {

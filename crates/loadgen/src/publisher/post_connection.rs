@@ -161,9 +161,8 @@ impl PostConnection {
     }
 
     fn settle(&mut self, answer: &PostResponse) -> Result<(), PostError> {
-        let text = first_line(&self.read[answer.body.clone()]);
-        // With the sizes between its chunks, if it has any.
-        let body = String::from_utf8_lossy(&self.read[answer.body.start..answer.len]);
+        let text = first_line(&answer.body);
+        let body = String::from_utf8_lossy(&answer.body);
         let is_success = self.publish.success.is_met(answer.status, &body);
         self.read.advance(answer.len);
         match (answer.status, &answer.location) {

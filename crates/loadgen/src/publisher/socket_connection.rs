@@ -3,23 +3,27 @@
 //! Where the file says how the server answers, a message is handed over when its answer has come; else when the socket has taken
 //! its frame.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::StatusCode;
+use hyper::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_EXTENSIONS};
 use model::target::PublishSocket;
 use protocol::deflate::Kind;
 use protocol::message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{self, Error, HandshakeError, Message, Utf8Bytes, WebSocket};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::handshake::client::generate_request;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
 pub use super::caller::SocketError;
 use super::caller::{self, Caller, PublisherError};
 use super::stream::Stream;
+use crate::handshake;
 use crate::script::{Outgoing, Script};
 use crate::transport::Trust;
 
@@ -63,15 +67,10 @@ impl SocketConnection {
             .map_err(|error| SocketError::Handshake(Box::new(error.into())))?;
         let config = WebSocketConfig::default().read_buffer_size(READ_BYTES);
         let request = request(address, publish).map_err(|error| SocketError::Handshake(Box::new(error)))?;
-        let opened = tungstenite::client::client_with_config(request, stream, Some(config));
-        let (socket, _) = opened.map_err(|error| match error {
-            HandshakeError::Failure(error) => SocketError::Handshake(Box::new(error)),
-            HandshakeError::Interrupted(_) => {
-                SocketError::Handshake(Box::new(Error::Io(ErrorKind::TimedOut.into())))
-            }
-        })?;
+        let (stream, read) =
+            upgraded(stream, &request).map_err(|error| SocketError::Handshake(Box::new(error)))?;
         let mut connection = Self {
-            socket,
+            socket: WebSocket::from_partially_read(stream, read.into(), Role::Client, Some(config)),
             // Subscribers are numbered from 0; nobody else has this one.
             script: Script::new(&publish.frames, Some(&publish.send), 0, u32::MAX),
             has: publish.has.clone(),
@@ -213,6 +212,39 @@ fn request(address: SocketAddr, publish: &PublishSocket) -> Result<hyper::Reques
     Ok(request)
 }
 
+/// Asks for the upgrade: the stream on which the server speaks WebSocket, and what was read of it already.
+fn upgraded(mut stream: Stream, request: &hyper::Request<()>) -> Result<(Stream, BytesMut), Error> {
+    let (head, key) = generate_request(request.clone())?;
+    stream.write_all(&head)?;
+    stream.flush()?;
+    let (mut read, mut part) = (BytesMut::new(), [0; READ_BYTES]);
+    let answer = loop {
+        match stream.read(&mut part) {
+            Ok(0) => return Err(Error::Protocol(ProtocolError::HandshakeIncomplete)),
+            Ok(count) => read.extend_from_slice(&part[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // It waits so long and no longer.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Err(Error::Io(ErrorKind::TimedOut.into()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(answer) = handshake::take_answer(&mut read)? {
+            break answer;
+        }
+    };
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Error::Http(Box::new(answer.map(|_| Some(read.into())))));
+    }
+    handshake::check(answer.headers(), &key)?;
+    handshake::check_subprotocol(request.headers(), answer.headers())?;
+    // None was offered (RFC 6455 §4.1).
+    match answer.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+        true => Err(Error::Protocol(ProtocolError::InvalidHeader(Box::new(SEC_WEBSOCKET_EXTENSIONS)))),
+        false => Ok((stream, read)),
+    }
+}
+
 fn to_message((kind, bytes): Outgoing) -> Message {
     match kind {
         Kind::Binary => Message::Binary(Bytes::from(bytes)),
@@ -228,5 +260,78 @@ fn broken(error: Error) -> SocketError {
             SocketError::Closed
         }
         error => SocketError::Broken(Box::new(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::{BufRead as _, BufReader};
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
+    use model::target::{Frame, Frames};
+    use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+    use super::*;
+
+    /// What comes of a server that answers the request for an upgrade like this.
+    fn connected(answer: &'static str) -> Result<(), String> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let head = lines.map_while(Result::ok).take_while(|line| !line.is_empty());
+            let keys = head.filter_map(|line| Some(line.split_once("-Key: ")?.1.to_owned()));
+            let accept = keys.map(|key| derive_accept_key(key.as_bytes())).last().unwrap();
+            stream.write_all(answer.replace("{accept}", &accept).as_bytes()).unwrap();
+        });
+        let publish = PublishSocket {
+            address: None,
+            path: "/ws".to_owned(),
+            headers: BTreeMap::new(),
+            frames: Frames { open: Vec::new(), answer: Vec::new() },
+            send: Frame::Text("{message}".to_owned()),
+            has: None,
+            lacks: None,
+        };
+        let connection = SocketConnection::connect(address, &publish, None);
+        let result = connection.map(drop).map_err(|error| format!("{error:?}"));
+        server.join().unwrap();
+        result
+    }
+
+    #[test]
+    fn odd_handshakes_come_to_what_the_standard_says() {
+        macro_rules! head {
+            ($before:literal, $connection:literal, $more:literal) => {
+                concat!(
+                    $before,
+                    "HTTP/1.1 101 Switching Protocols\r\n",
+                    $connection,
+                    "upgrade: WebSocket\r\nsec-websocket-accept: {accept}\r\n",
+                    $more,
+                    "\r\n"
+                )
+            };
+        }
+        for answer in [
+            head!("", "connection: Upgrade\r\n", ""),
+            head!("", "connection: keep-alive, Upgrade\r\n", ""),
+            head!("", "connection: keep-alive\r\nconnection: upgrade\r\n", ""),
+            head!("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", "connection: Upgrade\r\n", ""),
+        ] {
+            assert_eq!(connected(answer), Ok(()), "{answer}");
+        }
+        for (answer, expected) in [
+            (head!("", "connection: upgraded\r\n", ""), "MissingConnectionUpgradeHeader"),
+            (head!("", "connection: Upgrade\r\n", "sec-websocket-protocol: chat\r\n"), "SubProtocol"),
+            (head!("", "connection: Upgrade\r\n", "sec-websocket-extensions: x\r\n"), "InvalidHeader"),
+            ("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", "403"),
+        ] {
+            let error = connected(answer).expect_err(answer);
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

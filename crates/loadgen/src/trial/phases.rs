@@ -118,24 +118,24 @@ impl<'a> Connected<'a> {
         Ok(())
     }
 
-    /// Why nothing may come although nothing goes wrong.
-    fn silence(&self) -> &'static str {
-        match self.spec.target {
-            None => Failure::SILENCE,
-            Some(_) => {
-                "the server does not answer; if it sends the head of a stream with the first event only, write connected = \
-                 \"request-sent\" for the technique in the target file"
-            }
-        }
-    }
-
     fn too_few(&self, waited_ns: u64) -> TrialError {
         let progress = self.load.progress();
         TrialError::Connect {
             connected: progress.connected,
             subscribers: self.assignment.subscribers(),
             seconds: waited_ns / 1_000_000_000,
-            last_error: progress.last_error.unwrap_or_else(|| self.silence().to_owned()),
+            last_error: progress.last_error.unwrap_or_else(|| silence(self.spec.target.is_some()).to_owned()),
+        }
+    }
+}
+
+/// Why nothing may come although nothing goes wrong.
+fn silence(is_target: bool) -> &'static str {
+    match is_target {
+        false => Failure::SILENCE,
+        true => {
+            "the server does not answer; if it sends the head of a stream with the first event only, write connected = \
+             \"request-sent\" for the technique in the target file"
         }
     }
 }
@@ -390,4 +390,15 @@ impl Running<'_> {
 fn cores(spec: &TrialSpec, assignment: &Assignment) -> u32 {
     let fixed = u32::try_from(spec.load_cores.len()).unwrap_or(u32::MAX);
     if fixed == 0 { assignment.threads() } else { fixed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_without_an_answer_is_told_of_heads_that_come_late() {
+        assert!(silence(true).contains("connected = \"request-sent\""));
+        assert_eq!(silence(false), Failure::SILENCE);
+    }
 }

@@ -107,7 +107,20 @@ fn disagreement(counts: &Counts, messages: &MessageBytes) -> (i64, i64) {
 
 #[cfg(test)]
 mod tests {
+    use model::settings::Settings;
+    use model::trial::ServerSpec;
+
     use super::*;
+
+    #[test]
+    fn publishing_is_the_limit_up_to_a_tenth_above_what_is_due() {
+        let mut settings = Settings::default();
+        settings.events.rate_per_s = 20.0;
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 80));
+        let spec = TrialSpec::new("", ServerSpec::at(address), settings);
+        let is_limit = |most_per_s| publishing_is_limit(&spec, most_per_s).is_some();
+        assert_eq!([16.7, 21.9, 22.1].map(is_limit), [true, true, false]);
+    }
     use crate::recorder::histogram;
 
     const PINNED: [&[u32]; 2] = [&[1], &[0]];

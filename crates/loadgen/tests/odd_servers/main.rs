@@ -6,24 +6,31 @@ mod rows;
 mod server;
 
 use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use loadgen::subscriber::{http_streaming, polling, websocket};
+use loadgen::subscriber::{http_streaming, polling, socketio, websocket};
 use loadgen::trial::{self, Subscribe};
-use model::settings::{Events, HeaderProfile, Http, Pace, Phases, Publisher, Settings, Subscribers};
+use model::settings::{
+    Events, HeaderProfile, Http, Pace, Phases, Publisher, Settings, SocketIo, SocketIoTransports, Subscribers,
+};
 use model::target::{Publish, PublishRequest, Resumes, Subscription, Success};
 use model::trial::{ServerSpec, TargetSpec, TrialOutcome, TrialSpec};
 use model::warning::Warning;
 use rows::{ALL, DELIVERIES, EVENTS, Expected, Row, SSE, SUBSCRIBERS, Subscriber, row};
-use server::Script;
+use server::{HangUp, Script};
 
 const MS: u64 = 1_000_000;
 const PAYLOAD: u32 = 100;
 
 /// The outcome, or the failure with its causes.
 fn run(row: &Row) -> Result<TrialOutcome, String> {
-    let address = server::start(row.script);
+    run_at(server::start(row.script).0, row)
+}
+
+fn run_at(address: SocketAddr, row: &Row) -> Result<TrialOutcome, String> {
     let settings = Settings {
         publisher: Publisher::Post,
         events: Events {
@@ -34,13 +41,16 @@ fn run(row: &Row) -> Result<TrialOutcome, String> {
         },
         subscribers: Subscribers { count: SUBSCRIBERS, channels: row.channels, added_delay_ns: 0 },
         phases: Phases { warm_up_ns: 0, window_ns: EVENTS * 10 * MS, drain_ns: 3_000 * MS },
+        socketio: SocketIo { transports: SocketIoTransports::Websocket },
         http: Http { headers: HeaderProfile::Browser, keep_alive: true, unbuffered: false },
         ..Settings::default()
     };
     let (resumes, path) = match row.subscriber {
         Subscriber::Sse => (Resumes::LastEventId, "/sub?channel={channel}"),
         Subscriber::LongPolling => (Resumes::Query, "/sub?channel={channel}&after={after}"),
-        Subscriber::Ndjson | Subscriber::WebSocket => (Resumes::None, "/sub?channel={channel}"),
+        Subscriber::Ndjson | Subscriber::WebSocket | Subscriber::SocketIo => {
+            (Resumes::None, "/sub?channel={channel}")
+        }
     };
     let subscription = Subscription { resumes, connected: row.connected, ..Subscription::at(path) };
     let publish = Publish::Request(PublishRequest {
@@ -55,6 +65,7 @@ fn run(row: &Row) -> Result<TrialOutcome, String> {
         Subscriber::Ndjson => |session| Box::pin(http_streaming::ndjson(session)),
         Subscriber::WebSocket => |session| Box::pin(websocket::subscribe(session)),
         Subscriber::LongPolling => |session| Box::pin(polling::long(session)),
+        Subscriber::SocketIo => |session| Box::pin(socketio::subscribe(session)),
     };
     trial::run(&spec, subscribe).map_err(|error| {
         let causes = std::iter::successors(error.source(), |&error| error.source());
@@ -129,6 +140,16 @@ fn odd_frames_are_read_and_messages_that_were_changed_are_found_out() {
 #[test]
 fn odd_answers_to_posts_are_read() {
     check(&rows::answers_to_posts());
+}
+
+#[test]
+fn a_server_that_ends_every_stream_at_once_is_asked_again_with_pauses() {
+    let script = Script { first: "event: ping\ndata: 1\n\n", hang_up: HangUp::Streams, ..SSE };
+    let (address, subscriptions) = server::start(script);
+    let reason = run_at(address, &row("it ends streams", Subscriber::Sse, script, ALL)).unwrap_err();
+    // In about three seconds, pauses that double from 50 ms allow six or seven to each of three subscribers.
+    let count = subscriptions.load(Ordering::Relaxed);
+    assert!((SUBSCRIBERS..=10 * SUBSCRIBERS).contains(&count), "{count} subscriptions: {reason}");
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub(crate) enum Subscriber {
     Ndjson,
     WebSocket,
     LongPolling,
+    SocketIo,
 }
 
 #[derive(Clone, Copy)]
@@ -174,6 +175,8 @@ pub(crate) fn answers_to_posts() -> Vec<Row> {
     let closing = "HTTP/1.1 200 OK\r\nconnection: keep-alive, close\r\ncontent-length: 2\r\n\r\nok";
     let elsewhere = "HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
     let refused = "HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n{\"error\":\"quota\"}";
+    let in_chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
+                     3\r\n{\"e\r\ne\r\nrror\":\"quota\"}\r\n0\r\n\r\n";
     let early = Script { hang_up: HangUp::Idle(Duration::from_millis(5)), ..SSE };
     let just_then = Script { hang_up: HangUp::SecondPost, ..SSE };
     let late_head = Script { delays_head: true, ..SSE };
@@ -190,6 +193,7 @@ pub(crate) fn answers_to_posts() -> Vec<Row> {
         ),
         posted("an error that no rule names", refused, ALL),
         Row { lacks: Some("\"error\""), ..posted("an error that a rule names", refused, Fails(words)) },
+        Row { lacks: Some("\"error\""), ..posted("an error that chunks divide", in_chunks, Fails(words)) },
         row("idle connections are reset", Subscriber::Sse, early, ALL),
         row("a connection is closed just when the next event comes", Subscriber::Sse, just_then, ALL),
         Row {
@@ -251,6 +255,24 @@ pub(crate) fn frames() -> Vec<Row> {
         Fails("foreign messages: the server sends every channel's events to everybody"),
     );
     vec![
+        websocket(
+            "a ping before each",
+            Script { event: "{\"type\":\"ping\"}\u{0}{message}", ..WEBSOCKET },
+            Complete { reconnects: 0, control: DELIVERIES },
+        ),
+        row(
+            "an event of Socket.IO without the message",
+            Subscriber::SocketIo,
+            Script {
+                first: "0{\"sid\":\"a\",\"upgrades\":[],\"pingInterval\":25000,\"pingTimeout\":20000,\
+                        \"maxPayload\":1000000}\u{0}40{\"sid\":\"b\"}",
+                event: "42[\"news\",{\"n\":{n}}]",
+                // Its path says no channel.
+                mixes_channels: true,
+                ..WEBSOCKET
+            },
+            Fails("the server sent this instead: news {\"n\":1}"),
+        ),
         websocket("a welcome", Script { first: "{\"type\":\"welcome\"}", ..WEBSOCKET }, CONTROL),
         websocket("an envelope", Script { event: "{\"m\":{message},\"n\":{n}}", ..WEBSOCKET }, ALL),
         edited(

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -41,7 +42,7 @@ pub(crate) struct Script {
     pub(crate) hang_up: HangUp,
 }
 
-/// When it closes a connection on which events are posted, without an answer.
+/// When it closes a connection, such as one on which events are posted, without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HangUp {
     Never,
@@ -49,6 +50,8 @@ pub(crate) enum HangUp {
     Idle(Duration),
     /// When a second event comes, which it does not take.
     SecondPost,
+    /// Not these, but every stream as soon as it has begun.
+    Streams,
 }
 
 /// What is round a stream's parts.
@@ -59,7 +62,7 @@ pub(crate) enum Wrapping {
     Chunks(usize),
     /// The same, with a gzip member in each.
     GzipMembers,
-    /// Frames of WebSocket.
+    /// Frames of WebSocket; a NUL parts two of them.
     Frames,
     /// The answer to a poll, which waits for something to send.
     Poll,
@@ -70,6 +73,7 @@ struct State {
     /// By the channel.
     logs: HashMap<String, Vec<String>>,
     streams: Vec<Stream>,
+    subscriptions: Arc<AtomicU32>,
 }
 
 struct Stream {
@@ -85,11 +89,17 @@ type Shared = Arc<(Mutex<State>, Condvar)>;
 /// How long a poll waits.
 const HOLD: Duration = Duration::from_millis(100);
 
-/// Starts a server, whose threads end with the connections.
-pub(crate) fn start(script: Script) -> SocketAddr {
+/// Starts a server, whose threads end with the connections. It counts its subscriptions.
+pub(crate) fn start(script: Script) -> (SocketAddr, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let state = State { script, logs: HashMap::new(), streams: Vec::new() };
+    let subscriptions = Arc::<AtomicU32>::default();
+    let state = State {
+        script,
+        logs: HashMap::new(),
+        streams: Vec::new(),
+        subscriptions: Arc::clone(&subscriptions),
+    };
     let shared = Arc::new((Mutex::new(state), Condvar::new()));
     thread::spawn(move || {
         for socket in listener.incoming().map_while(Result::ok) {
@@ -98,7 +108,7 @@ pub(crate) fn start(script: Script) -> SocketAddr {
             thread::spawn(move || drop(serve(socket, &shared)));
         }
     });
-    address
+    (address, subscriptions)
 }
 
 fn serve(socket: TcpStream, shared: &Shared) -> io::Result<()> {
@@ -120,7 +130,8 @@ fn serve(socket: TcpStream, shared: &Shared) -> io::Result<()> {
             shared.1.notify_all();
             thread::sleep(script.posted_after);
             answers.write_all(script.posted.as_bytes())?;
-            if script.posted.contains("connection: close") || !script.posted.contains("content-length") {
+            let has_end = ["content-length", "chunked"].iter().any(|word| script.posted.contains(word));
+            if script.posted.contains("connection: close") || !has_end {
                 return answers.shutdown(Shutdown::Both);
             }
         } else if script.wrapping == Wrapping::Poll {
@@ -187,6 +198,10 @@ impl State {
         if !self.script.delays_head {
             socket.write_all(&std::mem::take(&mut begin))?;
         }
+        self.subscriptions.fetch_add(1, Ordering::Relaxed);
+        if self.script.hang_up == HangUp::Streams {
+            return socket.shutdown(Shutdown::Both);
+        }
         // Nobody has anything before the first event, so a subscriber without an id has lost its connection and all.
         let last = request.field("last-event-id").map(|id| id.parse().unwrap_or(0));
         let log_len = self.logs.get(&channel).map_or(0, Vec::len);
@@ -216,7 +231,9 @@ impl State {
                 member.write_all(text.as_bytes()).unwrap();
                 chunk(&member.finish().unwrap(), 1)
             }
-            Wrapping::Frames => encode(Kind::Text, text.as_bytes()).to_vec(),
+            Wrapping::Frames => {
+                text.split('\0').flat_map(|frame| encode(Kind::Text, frame.as_bytes()).to_vec()).collect()
+            }
         }
     }
 }

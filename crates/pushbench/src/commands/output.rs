@@ -111,6 +111,8 @@ pub(super) fn render(runs: &[PathBuf], out: &Path, html: Option<&Path>) -> anyho
     // The model speaks of the project's runs, and lies beside them.
     let is_project = evidence.runs.iter().all(|run| run.manifest.outside_target().is_none());
     let results = runs.first().and_then(|run| run.parent()).filter(|_| is_project);
+    // A report elsewhere may be of some runs only.
+    let results = results.filter(|results| project::report_beside(results) == out);
     if let (Some(results), false) = (results, model.techniques.is_empty()) {
         let path = results.join(MODEL);
         let text = model.text().map_err(|error| anyhow!(error));

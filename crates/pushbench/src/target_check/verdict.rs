@@ -33,6 +33,8 @@ pub(super) struct Post {
     pub(super) status: u16,
     /// The start of the answer's body.
     pub(super) text: String,
+    /// Where else the server wants the event.
+    pub(super) location: Option<String>,
     pub(super) took: Duration,
 }
 
@@ -80,7 +82,7 @@ pub(super) fn verdict(seen: &Seen) -> Verdict {
 type Remedies = [(std::ops::RangeInclusive<u16>, &'static str)];
 
 const OF_POSTS: &Remedies = &[
-    (300..=399, "write the path of its `location` into `path` of [publish]"),
+    (300..=399, "write the path that its `location` names into `path` of [publish]"),
     (401..=403, "give it what it asks for: headers = { authorization = \"…\" } in [publish]"),
     (404..=404, "correct `path` of [publish]"),
     (405..=405, "correct `method` of [publish]"),
@@ -95,7 +97,7 @@ const OF_POSTS: &Remedies = &[
 
 const OF_SUBSCRIPTIONS: &Remedies = &[
     (200..=299, "correct `path`: what answers there is no WebSocket"),
-    (300..=399, "write the path of its `location` into `path`"),
+    (300..=399, "write the path that its `location` names into `path`"),
     (401..=403, "give it what it asks for: headers = { authorization = \"…\" } or { cookie = \"…\" }"),
     (404..=404, "correct `path`"),
     (406..=406, "set what it sends: headers = { accept = \"…\" }"),
@@ -112,13 +114,22 @@ fn post_not_taken(seen: &Seen) -> Option<String> {
     let Publish::Request(request) = &seen.publish else { return None };
     let is_taken = |post: &&Post| post.status == 0 || request.success.is_met(post.status, &post.text);
     let post = seen.posts.iter().find(|post| !is_taken(post))?;
-    let quoted = if post.text.is_empty() { String::new() } else { format!(" ({})", post.text) };
     Some(format!(
-        "the server answered {}{quoted} to {}: {}",
+        "the server answered {}{} to {}: {}",
         post.status,
+        quoted(post.location.as_deref(), &post.text),
         seen.publish.shown(),
         remedy(OF_POSTS, post.status)
     ))
+}
+
+/// What an answer says beside its status, in brackets.
+fn quoted(location: Option<&str>, body: &str) -> String {
+    match (location, body) {
+        (Some(location), _) => format!(" (location: {location})"),
+        (None, "") => String::new(),
+        (None, body) => format!(" ({body})"),
+    }
 }
 
 fn post_unanswered(seen: &Seen) -> Option<String> {
@@ -140,10 +151,11 @@ fn not_subscribed(seen: &Seen) -> Option<String> {
         .iter()
         .filter_map(|exchange| Some((exchange, exchange.response.as_ref()?)))
         .find(|(_, response)| !is_accepted(response.status()))?;
-    let body = exchange.parts.first().map(|part| format!(" ({})", part.shown(80))).unwrap_or_default();
+    let body = exchange.parts.first().map(|part| part.shown(80)).unwrap_or_default();
     Some(format!(
-        "the server answered {}{body} to {}: {}",
+        "the server answered {}{} to {}: {}",
         response.status(),
+        quoted(response.field("location"), &body),
         exchange.request.first.trim_end_matches(" HTTP/1.1"),
         remedy(OF_SUBSCRIPTIONS, response.status())
     ))

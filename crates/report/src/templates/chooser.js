@@ -62,12 +62,11 @@ function expect(technique, situation) {
   const wakes = (isInterval ? (responses + empties) * all : events) + messagesUp, stores = isInterval ? events : 0;
   const { cold, cpu: { wake, store, byte, response, empty, up: upward, tls } } = technique;
   const core = 1 + cold.core / (1 + (wakes + stores) / cold.core_per_s);
-  const connection = core * (1 + cold.connection / (1 + ((responses + empties) * all) / Math.max(1, all) / cold.connection_per_s));
-  const cpu = wake * wakes * core + store * stores + byte * own * all + (response * responses * all + empty * empties * all + upward * messagesUp) * connection;
+  const cpu = wake * wakes * core + store * stores + byte * own * all + (response * responses * all + empty * empties * all + upward * messagesUp) * core;
 
   const [down, upTransit] = situation.transit_ns;
   const [hops, transit] = situation.is_to_channel ? [2, down + upTransit] : [1, down];
-  const latency = (of, quantile) => transit + waiting(technique, situation, quantile) + of.fixed_ns * hops * core + (of.subscriber_ns * all * connection) / situation.channels;
+  const latency = (of, quantile) => transit + waiting(technique, situation, quantile) + (of.fixed_ns * hops + (of.subscriber_ns * all) / situation.channels) * core;
   const memory = technique.memory.find((it) => it.tls === situation.tls);
   return {
     bytes: own * all,

@@ -445,7 +445,7 @@ function showRanking(all, within) {
     const name = it.label + (it.interval_ns ? `, every ${show("time", it.interval_ns)}` : "");
     return `<li class="${it.is_late ? "late" : ""}" style="--ink:${technique[it.slug]?.colour ?? "var(--quiet)"}"><div class="head"><b>${esc(name)}</b><span>${it.is_late ? "too late" : it.is_best && it !== all[0] ? `≈ best, ${times(it)}` : times(it)}</span></div><div class="cost" style="width:${(100 * it.cost) / most}%"></div><dl>${figures.map(([term, words]) => `<div><dt>${term}</dt><dd>${esc(words)}</dd></div>`).join("")}</dl></li>`;
   }).join("");
-  one("#basis").textContent = "Bars are costs: CPU, traffic and memory at list prices. In brackets, where 85 % of measurements lay; ≈ where that is wider than a factor of 2.";
+  one("#basis").textContent = "Bars are costs: CPU, traffic and memory at list prices. In brackets, where four of five measurements lay; ≈ where that is wider than a factor of 2.";
 }
 
 // Light and dark: the system's, until the button chooses.

@@ -2,13 +2,14 @@
 
 use model::scenario::{Extent, Scenario};
 use model::settings::HeaderProfile;
+use report::Evidence;
 use report::advise::{Basis, advise, random_situations, scenario_file};
 use report::cost_model::{
     ByteModel, Cold, CostModel, CpuModel, Kind, LatencyModel, MODEL_VERSION, MemoryModel, Prices, Situation,
     Steps, TechniqueModel, fit,
 };
 
-use crate::fixture::{With as _, evidence, trial};
+use crate::fixture::{With as _, evidence, run, trial};
 
 fn technique(slug: &str, kind: Kind, exchange: f64) -> TechniqueModel {
     let bytes = ByteModel {
@@ -44,6 +45,7 @@ fn model() -> CostModel {
         schema_version: MODEL_VERSION,
         pushbench: "0.1.0".to_owned(),
         commit: None,
+        machine: "a CPU".to_owned(),
         runs: 3,
         prices: Prices::LIST,
         techniques: vec![
@@ -69,14 +71,13 @@ fn formulas_are_those_of_the_documentation() {
     assert!((push.bytes - 50.0 * 10.0 * 102.0).abs() < 1e-6, "{push:?}");
     assert!((push.cpu_ns - (10.0 * 30e3 + 500.0 * 4e3)).abs() < 1.0, "{push:?}");
     assert!((push.p50_ns - 150e3).abs() < 1.0 && push.memory_bytes == Some(50.0 * 2_048.0), "{push:?}");
-    // Asleep between events, it takes twice as much at 10/s, and another half where a connection is not written to.
+    // Asleep between events, it takes twice as much at 10/s.
     let mut model_of_pauses = model.clone();
-    model_of_pauses.techniques[2].cold =
-        Cold { core: 2.0, core_per_s: 10.0, connection: 1.0, connection_per_s: 10.0 };
+    model_of_pauses.techniques[2].cold = Cold { core: 2.0, core_per_s: 10.0 };
     let paused =
         model_of_pauses.techniques[2].expect(&situation(10.0, 50.0)).expect("these headers are known");
-    assert!((paused.cpu_ns - (10.0 * 30e3 * 2.0 + 500.0 * 4e3 * 3.0)).abs() < 1.0, "{paused:?}");
-    assert!((paused.p50_ns - (100e3 * 2.0 + 50e3 * 3.0)).abs() < 1.0, "{paused:?}");
+    assert!((paused.cpu_ns - (10.0 * 30e3 + 500.0 * 4e3) * 2.0).abs() < 1.0, "{paused:?}");
+    assert!((paused.p50_ns - 150e3 * 2.0).abs() < 1.0, "{paused:?}");
     // Polls each second, all of which find something: ten events share an exchange.
     let interval = Situation { interval_ns: 1e9, is_constant: true, ..situation(10.0, 1.0) };
     let poll = expect(0, &interval);
@@ -119,6 +120,18 @@ fn technique_whose_work_or_tls_was_not_measured_is_not_advised() {
     model.techniques[1].cpu = CpuModel::default();
     model.techniques[2].p50 = LatencyModel::default();
     assert_eq!(slugs(&model, &situation(10.0, 50.0)), ["asks"]);
+}
+
+#[test]
+fn the_model_speaks_of_the_machine_with_most_points() {
+    let one = |scenario: &str| trial(scenario, "push", 0).events(1_000, [100, 10], 10_000);
+    let trials = [vec![one("a")], vec![one("a"), one("b")], vec![one("b")]];
+    let mut runs = [3, 2, 1].map(|second| run(second, &trials[3 - second as usize]));
+    runs[0].manifest.host.cpu = "a newer CPU".to_owned();
+    let evidence = Evidence::of(runs.into(), trials.into());
+    let chosen = evidence.on_the_machine_with_most_points();
+    assert_eq!(chosen.runs.iter().map(|run| run.manifest.started_unix_s).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!((chosen.points.len(), fit(&evidence).machine.as_str()), (2, "a CPU"));
 }
 
 #[test]

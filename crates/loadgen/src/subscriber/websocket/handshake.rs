@@ -1,12 +1,9 @@
 //! The opening handshake: an upgrade on HTTP/1.1 (RFC 6455 §4.1), an extended CONNECT on HTTP/2 (RFC 8441 §5); on
 //! either, what is agreed on about compression (RFC 7692 §7.1).
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
-use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
-};
+use hyper::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY};
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, StatusCode, Version, http};
 use hyper_util::rt::TokioIo;
@@ -14,21 +11,17 @@ use model::settings::Compression;
 use protocol::deflate::{Agreement, OFFER};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::{Response, generate_key, generate_request};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
 
 use crate::byte_accounting::Protocol;
+use crate::handshake::{check, check_subprotocol, take_answer};
 use crate::http_client::unexpected;
 use crate::session::Session;
 use crate::session::headers::RequestKind;
 use crate::session::recorded_heads::HeadKind;
 use crate::subscriber::SubscribeError;
 use crate::transport::{Http2, Stream};
-
-/// The longest head of an answer that is taken.
-const HEAD_LIMIT: usize = 64 * 1024;
 
 /// A stream on which the server speaks WebSocket.
 pub(in crate::subscriber) struct Opened<S> {
@@ -121,53 +114,13 @@ async fn exchange(
     stream.flush().await?;
     let mut read = BytesMut::with_capacity(4096);
     loop {
-        if stream.read_buf(&mut read).await? == 0 || read.len() > HEAD_LIMIT {
+        if stream.read_buf(&mut read).await? == 0 {
             return Err(Error::Protocol(ProtocolError::HandshakeIncomplete).into());
         }
-        while let Some((len, answer)) = Response::try_parse(&read)? {
-            read.advance(len);
-            // Others may come before the final one (RFC 9110 §15.2).
-            let is_interim = answer.status().is_informational();
-            if !is_interim || answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-                return Ok((answer, read.freeze()));
-            }
+        if let Some(answer) = take_answer(&mut read)? {
+            return Ok((answer, read.freeze()));
         }
     }
-}
-
-/// Checks that the server took the upgrade (RFC 6455 §4.1).
-fn check(headers: &HeaderMap, key: &str) -> Result<(), SubscribeError> {
-    let field = |name: HeaderName| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
-    let missing = if !field(UPGRADE).eq_ignore_ascii_case(b"websocket") {
-        ProtocolError::MissingUpgradeWebSocketHeader
-    } else if !tokens(headers, CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade")) {
-        ProtocolError::MissingConnectionUpgradeHeader
-    } else if field(SEC_WEBSOCKET_ACCEPT) != derive_accept_key(key.as_bytes()).as_bytes() {
-        ProtocolError::SecWebSocketAcceptKeyMismatch
-    } else {
-        return Ok(());
-    };
-    Err(Error::Protocol(missing).into())
-}
-
-/// The elements of a field that is a list, in one line or in several (RFC 9110 §5.6.1).
-fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
-    let lines = headers.get_all(name).into_iter();
-    lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
-}
-
-/// Checks that the server chose no other subprotocol than one that was asked for (RFC 6455 §4.1).
-fn check_subprotocol(asked: &HeaderMap, answer: &HeaderMap) -> Result<(), SubscribeError> {
-    let is_asked = |chosen| tokens(asked, SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == chosen);
-    if tokens(answer, SEC_WEBSOCKET_PROTOCOL).all(is_asked) {
-        return Ok(());
-    }
-    let error = if asked.contains_key(SEC_WEBSOCKET_PROTOCOL) {
-        SubProtocolError::InvalidSubProtocol
-    } else {
-        SubProtocolError::ServerSentSubProtocolNoneRequested
-    };
-    Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)).into())
 }
 
 /// What the server agreed to, which must be what it was asked for.

@@ -25,6 +25,7 @@ fn seen(technique: &str, subscription: Exchange, posts: &[(u16, &str, u64)]) -> 
     let post = |&(status, text, ms): &(u16, &str, u64)| Post {
         status,
         text: text.to_owned(),
+        location: None,
         took: Duration::from_millis(ms),
     };
     Seen {

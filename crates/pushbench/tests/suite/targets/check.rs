@@ -78,6 +78,16 @@ fn faults() -> Vec<(&'static str, Answers, &'static str)> {
         ),
         (
             "short-polling",
+            (|_| http("307 Temporary Redirect\r\nlocation: /elsewhere", ""), nothing),
+            "answered 307 (location: /elsewhere) to POST /pub: write the path that its `location` names",
+        ),
+        (
+            "short-polling",
+            (taken, |_| Some(http("301 Moved Permanently\r\nlocation: /sub/", ""))),
+            "answered 301 (location: /sub/) to GET /sub?channel=",
+        ),
+        (
+            "short-polling",
             (taken, |_| Some(http("401 Unauthorized", ""))),
             "give it what it asks for: headers = { authorization",
         ),
