@@ -108,7 +108,7 @@ fn write_situations(model: &CostModel, seed: u64, count: u32, folder: &Path) -> 
     fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
     for (place, (situation, within)) in random_situations(seed, count).into_iter().enumerate() {
         let advice = advise_on(model, &situation, Some(within), false);
-        let path = folder.join(format!("situation-{:02}.toml", place + 1));
+        let path = folder.join(format!("situation-{seed}-{:02}.toml", place + 1));
         write_scenario(&path, &situation, within, &advice)?;
     }
     print(&format!("{count} situations of seed {seed}: {}\n", folder.display()))
