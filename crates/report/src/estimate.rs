@@ -114,27 +114,16 @@ impl RunFigure {
     }
 }
 
-/// Variance between runs on the scale of [`combine`], by the method of moments; none of fewer than two runs with errors.
-/// It is averaged over all points of a metric, since two runs say little of it at one point.
+/// Variance between runs on logarithms, by the method of moments; none of fewer than two runs with errors, and none of figures that can be
+/// zero. It is averaged over all points of a metric, since two runs say little of it at one point.
 pub fn variance_between(runs: &[RunFigure]) -> Option<f64> {
-    let model = Model::of(runs)?;
-    let within = model.within?;
-    let weights: Vec<f64> =
-        model.blocks.iter().map(|blocks| blocks / within.variance.max(ROUNDING)).collect();
-    let sum: f64 = weights.iter().sum();
-    let mean = weighted(&model.values, &weights);
-    let q: f64 =
-        model.values.iter().zip(&weights).map(|(value, weight)| weight * (value - mean).powi(2)).sum();
-    let scale = sum - weights.iter().map(|weight| weight * weight).sum::<f64>() / sum;
-    // Negative values stay, or the mean over points would be too large.
-    (model.values.len() > 1 && scale > 0.0)
-        .then(|| (q - (model.values.len() as f64 - 1.0)) / scale)
-        .filter(|tau| tau.is_finite())
+    Model::of(runs).filter(|model| model.is_logarithmic)?.variance_between()
 }
 
-/// The figure over all runs. `between` is the variance between runs, on logarithms where all values are positive.
+/// The figure over all runs. `between` is the variance between runs on logarithms; figures that can be zero have one of their own.
 pub fn combine(runs: &[RunFigure], between: f64) -> Option<Estimate> {
     let model = Model::of(runs)?;
+    let between = if model.is_logarithmic { between } else { model.variance_between().unwrap_or_default() };
     let trials = model.blocks.iter().sum::<f64>() as usize;
     let all = || runs.iter().flat_map(|run| run.replicas.iter().chain([&run.value]));
     let first = runs[0].value;
@@ -181,6 +170,22 @@ struct Within {
 }
 
 impl Model {
+    /// Variance between runs on the model's scale, by the method of moments.
+    fn variance_between(&self) -> Option<f64> {
+        let within = self.within?;
+        let weights: Vec<f64> =
+            self.blocks.iter().map(|blocks| blocks / within.variance.max(ROUNDING)).collect();
+        let sum: f64 = weights.iter().sum();
+        let mean = weighted(&self.values, &weights);
+        let squares = self.values.iter().zip(&weights).map(|(value, weight)| weight * (value - mean).powi(2));
+        let q: f64 = squares.sum();
+        let scale = sum - weights.iter().map(|weight| weight * weight).sum::<f64>() / sum;
+        // Negative values stay, or the mean over points would be too large.
+        (self.values.len() > 1 && scale > 0.0)
+            .then(|| (q - (self.values.len() as f64 - 1.0)) / scale)
+            .filter(|tau| tau.is_finite())
+    }
+
     fn of(runs: &[RunFigure]) -> Option<Self> {
         let all = || runs.iter().flat_map(|run| run.replicas.iter().chain([&run.value]));
         let is_logarithmic = all().all(|value| *value > 0.0);

@@ -149,7 +149,7 @@ fn basis_says_what_was_measured() {
 fn model_is_read_as_it_was_written_and_the_built_in_one_is_whole() {
     let text = model().text().expect("all of it is finite");
     assert_eq!(CostModel::parse(&text), Ok(model()), "{text}");
-    let other = text.replace("\"schema_version\":3", "\"schema_version\":9");
+    let other = text.replace("\"schema_version\":4", "\"schema_version\":9");
     let reason = "it has version 9, and this pushbench reads version 4".to_owned();
     assert_eq!(CostModel::parse(&other), Err(reason));
     let mut broken = model();

@@ -98,6 +98,29 @@ fn runs_are_merged_and_their_spread_widens_the_interval() {
 }
 
 #[test]
+fn a_figure_that_can_be_zero_does_not_widen_the_others() {
+    // Of two techniques, one takes memory of which some runs see nothing.
+    let of_run = |bytes: u64| -> Vec<_> {
+        let with = |technique: &str, block: u64, bytes: u64| {
+            trial("s", technique, block as u32).events(100, [80, 20], 1_000).measured(|outcome| {
+                outcome.cost.server_rss_start_bytes = 1 << 20;
+                outcome.cost.server_rss_connected_bytes = (1 << 20) + bytes;
+            })
+        };
+        let of_block =
+            |block| [with("push", block, 90_000 + 100 * block), with("base", block, bytes * block)];
+        (0..3).flat_map(of_block).collect()
+    };
+    let runs = [0, 500, 2_000].map(of_run);
+    let infos = runs.iter().zip(1..).map(|(trials, second)| run(second, trials)).collect();
+    let evidence = Evidence::of(infos, runs.to_vec());
+    let push = estimate(&evidence, "s/push/memory");
+    assert!(push.half_width().expect("three runs") < 0.01, "{push:?}");
+    let base = estimate(&evidence, "s/base/memory");
+    assert!(base.may_be(0.0) && base.half_width().expect("three runs") > 0.5, "{base:?}");
+}
+
+#[test]
 fn trials_of_other_settings_other_code_failed_and_disturbed_ones_are_counted_and_left_out() {
     let good = trial("s", "push", 0).events(100, [80, 20], 1_000);
     let other = good.clone().with(|trial| trial.record.settings.greeting = true);
