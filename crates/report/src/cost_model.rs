@@ -16,14 +16,14 @@
 //!   `content`: of an answer's content, to it; `empty`: an exchange that brings nothing, or of a push a heartbeat; `digit`: for each
 //!   decimal digit of the events' number after the first (an answer's, or of a push a message's; the chooser takes the middle of a day); `uplink`: of a subscriber's own message, to it (null: not measured);
 //! - `cpu`: ns of the server for a `wake`, an event that is only stored (`store`), a `byte`, which all techniques
-//!   share; a `response`, an `empty` exchange, a message `up`; `tls`: a factor; `spread`;
+//!   share; a `response`, an `empty` exchange, a message `up`; `tls`: a factor (0: not measured); `spread`;
 //! - `cold`: how much more work takes where the core has slept since the last of it: `core`, `core_per_s`;
 //! - `memory`: `[{tls, bytes, spread}]` for a connection;
 //! - `p50`, `p99`: `{fixed_ns, subscriber_ns, spread}` of what is neither waiting nor transit;
 //! - `covered`: the points that were measured, `[[rate, message, subscribers, tls (0 or 1), uplink rate], …]`.
 //!
 //! A `spread` s means: of what was measured in scenarios that the model was not fitted to, 85 % lay within a factor eˢ of it, or
-//! at least 80 % where 85 % would make e²ˢ more than 2. A range is claimed where e²ˢ ≤ 2.
+//! at least 80 % where 85 % would make e²ˢ more than 2 (of memory: in all scenarios). A range is claimed where e²ˢ ≤ 2.
 //!
 //! # The formulas
 //!

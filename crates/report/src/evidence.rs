@@ -120,7 +120,7 @@ impl Evidence {
     pub fn on_the_machine_with_most_points(&self) -> Self {
         let machine = |run: usize| {
             let host = &self.runs[run].manifest.host;
-            (&host.cpu, &host.kernel, host.memory_bytes)
+            (&host.cpu, host.cores)
         };
         let points_on = |run: usize| {
             let is_there =

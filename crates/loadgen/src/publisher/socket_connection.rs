@@ -218,10 +218,12 @@ fn upgraded(mut stream: Stream, request: &hyper::Request<()>) -> Result<(Stream,
     stream.write_all(&head)?;
     stream.flush()?;
     let (mut read, mut part) = (BytesMut::new(), [0; READ_BYTES]);
+    let deadline = Instant::now() + OPENING;
     let answer = loop {
         match stream.read(&mut part) {
             Ok(0) => return Err(Error::Protocol(ProtocolError::HandshakeIncomplete)),
-            Ok(count) => read.extend_from_slice(&part[..count]),
+            Ok(count) if Instant::now() < deadline => read.extend_from_slice(&part[..count]),
+            Ok(_) => return Err(Error::Io(ErrorKind::TimedOut.into())),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // It waits so long and no longer.
             Err(error) if error.kind() == ErrorKind::WouldBlock => {

@@ -183,7 +183,7 @@ fn covered(rows: &[Row<'_>]) -> Vec<[f64; 5]> {
 /// What all techniques share: TLS, which few points have, and what an answer takes beside the wait of a poll, which hides it.
 fn share(techniques: &mut [TechniqueModel]) {
     let known = techniques.iter().map(|model| model.cpu.tls).filter(|tls| *tls > 0.0).collect();
-    let tls = median(known).map_or(1.0, |tls| tls.max(1.0));
+    let tls = median(known).map_or(0.0, |tls| tls.max(1.0));
     let held = techniques.iter().find(|it| it.kind == Kind::Held).map(|it| [it.p50, it.p99]);
     for model in techniques {
         model.cpu.tls = tls;

@@ -55,7 +55,7 @@ fn refuse_unknown_names(
         value.span(),
         format!("{{{unknown}}} is neither a placeholder nor a name in an earlier `until`"),
     )
-    .help(choices(&unknown, &all)))
+    .help(format!("{}; where braces are meant, put a space behind the first", choices(&unknown, &all))))
 }
 
 /// The elements of a list, with their places.
