@@ -82,7 +82,8 @@ mod tests {
             let address = socket.local_addr().unwrap();
             let found: Vec<_> = listeners().unwrap().into_iter().filter(|it| it.address == address).collect();
             assert_eq!(found.len(), 1, "{address}");
-            assert_eq!(holders(&found).unwrap(), [std::process::id()]);
+            // So does a child of another test's until it runs its program.
+            assert!(holders(&found).unwrap().contains(&std::process::id()));
             drop(socket);
             assert!(listeners().unwrap().iter().all(|it| it.address != address));
         }
