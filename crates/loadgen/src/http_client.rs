@@ -36,6 +36,7 @@ pub(crate) use fast_path::FastPath;
 pub use request_template::RequestTemplate;
 pub(crate) use request_template::{RequestBase, write_head};
 pub(crate) use response_head::ResponseHead;
+pub(crate) use response_head::digits;
 
 /// A connection of the trial's HTTP version, held: the last to drop one that is shared ends it.
 pub struct Connection(Sender);

@@ -104,7 +104,7 @@ fn prospect(technique: &TechniqueModel, situation: &Situation, within_ns: Option
         Some(within) => longest_interval(|interval_ns| at(interval_ns).is_some_and(|it| it.p99_ns <= within)),
         None => situation.interval_ns,
     });
-    // Zero stands for what no trial told: CPU time where every server had just started, the factor of TLS where there was none.
+    // Zero stands for what was not measured: CPU time where every server had just started, the factor of TLS where there was none.
     let is_known = |it: &Expected| it.cpu_ns > 0.0 && it.p50_ns > 0.0;
     let expected = at(interval_ns.unwrap_or(situation.interval_ns)).filter(is_known)?;
     let memory = technique.memory.iter().find(|memory| memory.tls == situation.tls);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use model::manifest::{Manifest, ScenarioInfo, TargetInfo, TechniqueInfo};
+use model::manifest::{Manifest, ProxyInfo, ScenarioInfo, TargetInfo, TechniqueInfo};
 use model::settings::{Client, Settings, proxy};
 use model::trial::{TrialKey, TrialRecord, TrialResult};
 use serde_json::Value;
@@ -193,16 +193,19 @@ impl Evidence {
     /// Whether the target and the proxy of a trial are those of the newest run that has them, in version and configuration.
     fn is_same_environment(&self, trial: &Trial) -> bool {
         let TrialRecord { key, settings, .. } = &trial.record;
-        let target = |of: &Manifest| {
-            let info = of.targets.iter().find(|info| Some(&info.name) == key.target.as_ref())?;
-            Some((info.version.clone(), info.text.clone()))
-        };
-        let name = settings.through.as_deref().map(|through| proxy(through).0);
-        let in_between =
-            |of: &Manifest| of.proxies.iter().find(|info| Some(info.name.as_str()) == name).cloned();
         let own = &self.runs[trial.run].manifest;
-        self.manifests().find_map(target).is_none_or(|newest| target(own) == Some(newest))
-            && self.manifests().find_map(in_between).is_none_or(|newest| in_between(own) == Some(newest))
+        let is_newest_target = |name: &str| {
+            let own = own.targets.iter().find(|info| info.name == name);
+            let [own, newest] =
+                [own, self.target(name)].map(|info| info.map(|info| (&info.version, &info.text)));
+            own == newest
+        };
+        let is_newest_proxy = |name: &str| {
+            let own = own.proxies.iter().find(|info| info.name == name);
+            own == self.proxy(name)
+        };
+        key.target.as_deref().is_none_or(is_newest_target)
+            && settings.through.as_deref().is_none_or(|through| is_newest_proxy(proxy(through).0))
     }
 
     /// Whether a trial's scenario has the file of the newest run that has it.
@@ -297,6 +300,11 @@ impl Evidence {
     /// A server that others wrote.
     pub fn target(&self, name: &str) -> Option<&TargetInfo> {
         self.manifests().flat_map(|manifest| &manifest.targets).find(|info| info.name == name)
+    }
+
+    /// A proxy.
+    pub fn proxy(&self, name: &str) -> Option<&ProxyInfo> {
+        self.manifests().flat_map(|manifest| &manifest.proxies).find(|info| info.name == name)
     }
 
     /// The points of a scenario that pushbench's own servers and client measured at a rate that the scenario gives.

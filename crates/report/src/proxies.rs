@@ -37,8 +37,7 @@ pub fn cells(evidence: &Evidence, scenario: &str) -> Vec<Cell> {
             TrialResult::Failed(failure) => Some(failure.reason.clone()),
             _ => None,
         });
-        let info = evidence.runs.iter().flat_map(|run| &run.manifest.proxies);
-        let info = info.into_iter().find(|info| info.name == proxy(through).0);
+        let info = evidence.proxy(proxy(through).0);
         cells.push(Cell {
             slug: order.1.clone(),
             label: evidence.label(order.1).to_owned(),

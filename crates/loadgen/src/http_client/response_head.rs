@@ -94,7 +94,8 @@ fn only_if(holds: bool) -> Option<()> {
     holds.then_some(())
 }
 
-fn digits(value: &[u8]) -> Option<u64> {
+/// A number of digits alone: `+5` is no length (RFC 9110 §8.6).
+pub(crate) fn digits(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?;
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

@@ -1,5 +1,7 @@
 //! The answer to a message that was posted: a whole one of HTTP/1.1 at the start of a buffer.
 
+use crate::http_client::digits;
+
 const MOST_FIELDS: usize = 64;
 const CHUNK_END: &[u8] = b"\r\n";
 /// The longest line of a chunk's size, with its extensions.
@@ -74,10 +76,9 @@ impl Fields {
             let mut tokens = value.split(',').map(str::trim);
             let is = |name| header.name.eq_ignore_ascii_case(name);
             if is("content-length") && !matches!(fields.length, Length::Chunked) {
-                // Digits only: `+5` is no length (RFC 9110 §8.6).
-                let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-                let length = value.parse().ok().filter(|_| is_number);
-                fields.length = Length::Bytes(length.ok_or(NotHttp)?);
+                fields.length = Length::Bytes(
+                    digits(value.as_bytes()).and_then(|length| length.try_into().ok()).ok_or(NotHttp)?,
+                );
             } else if is("transfer-encoding") {
                 // Chunked is the last coding, or the body ends with the connection (RFC 9112 §6.3).
                 let is_chunked = tokens.next_back().is_some_and(|last| last.eq_ignore_ascii_case("chunked"));

@@ -63,12 +63,9 @@ impl SocketConnection {
         publish: &PublishSocket,
         trust: Option<&Trust>,
     ) -> Result<Self, SocketError> {
-        let stream = Stream::connect(address, trust)
-            .map_err(|error| SocketError::Handshake(Box::new(error.into())))?;
         let config = WebSocketConfig::default().read_buffer_size(READ_BYTES);
-        let request = request(address, publish).map_err(|error| SocketError::Handshake(Box::new(error)))?;
         let (stream, read) =
-            upgraded(stream, &request).map_err(|error| SocketError::Handshake(Box::new(error)))?;
+            upgraded(address, publish, trust).map_err(|error| SocketError::Handshake(Box::new(error)))?;
         let mut connection = Self {
             socket: WebSocket::from_partially_read(stream, read.into(), Role::Client, Some(config)),
             // Subscribers are numbered from 0; nobody else has this one.
@@ -212,8 +209,14 @@ fn request(address: SocketAddr, publish: &PublishSocket) -> Result<hyper::Reques
     Ok(request)
 }
 
-/// Asks for the upgrade: the stream on which the server speaks WebSocket, and what was read of it already.
-fn upgraded(mut stream: Stream, request: &hyper::Request<()>) -> Result<(Stream, BytesMut), Error> {
+/// Connects and asks for the upgrade: the stream on which the server speaks WebSocket, and what was read of it already.
+fn upgraded(
+    address: SocketAddr,
+    publish: &PublishSocket,
+    trust: Option<&Trust>,
+) -> Result<(Stream, BytesMut), Error> {
+    let mut stream = Stream::connect(address, trust)?;
+    let request = request(address, publish)?;
     let (head, key) = generate_request(request.clone())?;
     stream.write_all(&head)?;
     stream.flush()?;
@@ -278,7 +281,8 @@ mod tests {
     use super::*;
 
     /// What comes of a server that answers the request for an upgrade like this.
-    fn connected(answer: &'static str) -> Result<(), String> {
+    fn connected(answer: &str) -> Result<(), String> {
+        let answer = answer.to_owned();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
@@ -304,35 +308,28 @@ mod tests {
         result
     }
 
+    fn head(before: &str, connection: &str, more: &str) -> String {
+        let (status, accept) = ("HTTP/1.1 101 Switching Protocols", "sec-websocket-accept: {accept}");
+        format!("{before}{status}\r\n{connection}upgrade: WebSocket\r\n{accept}\r\n{more}\r\n")
+    }
+
     #[test]
     fn odd_handshakes_come_to_what_the_standard_says() {
-        macro_rules! head {
-            ($before:literal, $connection:literal, $more:literal) => {
-                concat!(
-                    $before,
-                    "HTTP/1.1 101 Switching Protocols\r\n",
-                    $connection,
-                    "upgrade: WebSocket\r\nsec-websocket-accept: {accept}\r\n",
-                    $more,
-                    "\r\n"
-                )
-            };
-        }
         for answer in [
-            head!("", "connection: Upgrade\r\n", ""),
-            head!("", "connection: keep-alive, Upgrade\r\n", ""),
-            head!("", "connection: keep-alive\r\nconnection: upgrade\r\n", ""),
-            head!("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", "connection: Upgrade\r\n", ""),
+            head("", "connection: Upgrade\r\n", ""),
+            head("", "connection: keep-alive, Upgrade\r\n", ""),
+            head("", "connection: keep-alive\r\nconnection: upgrade\r\n", ""),
+            head("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", "connection: Upgrade\r\n", ""),
         ] {
-            assert_eq!(connected(answer), Ok(()), "{answer}");
+            assert_eq!(connected(&answer), Ok(()), "{answer}");
         }
         for (answer, expected) in [
-            (head!("", "connection: upgraded\r\n", ""), "MissingConnectionUpgradeHeader"),
-            (head!("", "connection: Upgrade\r\n", "sec-websocket-protocol: chat\r\n"), "SubProtocol"),
-            (head!("", "connection: Upgrade\r\n", "sec-websocket-extensions: x\r\n"), "InvalidHeader"),
-            ("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", "403"),
+            (head("", "connection: upgraded\r\n", ""), "MissingConnectionUpgradeHeader"),
+            (head("", "connection: Upgrade\r\n", "sec-websocket-protocol: chat\r\n"), "SubProtocol"),
+            (head("", "connection: Upgrade\r\n", "sec-websocket-extensions: x\r\n"), "InvalidHeader"),
+            ("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n".to_owned(), "403"),
         ] {
-            let error = connected(answer).expect_err(answer);
+            let error = connected(&answer).expect_err(&answer);
             assert!(error.contains(expected), "{error}");
         }
     }

@@ -397,7 +397,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_without_an_answer_is_told_of_heads_that_come_late() {
+    fn the_reason_for_a_targets_silence_names_the_key_for_late_heads() {
         assert!(silence(true).contains("connected = \"request-sent\""));
         assert_eq!(silence(false), Failure::SILENCE);
     }

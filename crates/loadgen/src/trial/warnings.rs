@@ -111,6 +111,7 @@ mod tests {
     use model::trial::ServerSpec;
 
     use super::*;
+    use crate::recorder::histogram;
 
     #[test]
     fn publishing_is_the_limit_up_to_a_tenth_above_what_is_due() {
@@ -121,7 +122,6 @@ mod tests {
         let is_limit = |most_per_s| publishing_is_limit(&spec, most_per_s).is_some();
         assert_eq!([16.7, 21.9, 22.1].map(is_limit), [true, true, false]);
     }
-    use crate::recorder::histogram;
 
     const PINNED: [&[u32]; 2] = [&[1], &[0]];
 

@@ -117,7 +117,7 @@ function advise(model, situation, withinNs) {
       interval_ns = low * 1e6;
     }
     const expected = at(interval_ns ?? situation.interval_ns);
-    // Zero stands for what no trial told.
+    // Zero stands for what was not measured.
     if (!expected || !(expected.cpu_ns > 0 && expected.p50_ns > 0)) return [];
     const cost = dollars(expected.cpu_ns, expected.bytes, (expected.memory_bytes ?? 0) * 1e9) * DAY;
     const error = ((dollars(expected.cpu_ns, 0, 0) * DAY) / cost) * technique.cpu.spread * (1.96 / 1.44);

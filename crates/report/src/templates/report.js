@@ -403,6 +403,7 @@ const significant = (number) => (number >= 99.95 ? Math.round(number).toLocaleSt
 function scaled(unit, value, spread) {
   const [name, size] = unitFor(unit, value), words = (value) => significant(value / size);
   if (spread == null) return `${words(value)} ${name}`;
+  // WIDEST_SPREAD of `cost_model.rs`.
   if (spread > 0.3465) return `≈ ${words(value)} ${name}`;
   return `${words(value)} ${name} [${words(value / Math.exp(spread))}–${words(value * Math.exp(spread))}]`;
 }

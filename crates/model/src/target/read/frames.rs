@@ -27,11 +27,8 @@ pub(super) fn frames(table: &Table<'_>, headers: &mut BTreeMap<String, String>) 
         let with_own = known.iter().cloned().chain(names(Some(&answer.to))).collect();
         refuse_unknown_names(Some(&answer.send), &with_own, value)?;
     }
-    for (key, as_hex) in [("send", false), ("send_hex", true)] {
-        if let Some(value) = table.value(key) {
-            let frame = text(value).map(if as_hex { Frame::Hex } else { Frame::Text })?;
-            refuse_unknown_names(Some(&frame), &known, value)?;
-        }
+    if let Some(value) = table.value("send").or_else(|| table.value("send_hex")) {
+        refuse_unknown_names(frame(table, "send", "send_hex")?.as_ref(), &known, value)?;
     }
     Ok(frames)
 }
